@@ -1,0 +1,92 @@
+"""What trading costs and how finely prices and quantities can be cut (rules S1 to S3 and S5)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from exitladder.errors import LadderError
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of every fill and the market's steps; all zero means free and continuous trading.
+
+    Parameters
+    ----------
+    commission_bps : float
+        Commission in basis points of a fill's notional.
+    commission_per_unit : float
+        Commission per unit of quantity, in account currency.
+    commission_fixed : float
+        Commission per fill, in account currency.
+    commission_min : float
+        Least commission of a fill, in account currency.
+    slippage_bps, slippage_ticks, slippage_atr : float
+        Slippage of market and stop fills, in basis points of the price, in ticks, and as a
+        fraction of the ATR known at the decision; they add up. Limit fills pay none.
+    half_spread_bps : float
+        Half of the bid-ask spread in basis points, paid like slippage.
+    funding_bps_per_bar : float
+        Paid per bar by longs and received by shorts on the notional held; may be negative.
+    borrow_bps_per_bar : float
+        Paid per bar by shorts on the notional held.
+    tick : float
+        Price step; prices round to it against the trader. 0 means continuous prices.
+    lot : float
+        Quantity step; quantities round down to it. 0 means continuous quantities.
+    min_quantity : float
+        Smallest quantity that may be ordered.
+
+    Raises
+    ------
+    LadderError
+        If a value is negative (funding excepted), infinite or NaN.
+    """
+
+    commission_bps: float = 0.0
+    commission_per_unit: float = 0.0
+    commission_fixed: float = 0.0
+    commission_min: float = 0.0
+    slippage_bps: float = 0.0
+    slippage_ticks: float = 0.0
+    slippage_atr: float = 0.0
+    half_spread_bps: float = 0.0
+    funding_bps_per_bar: float = 0.0
+    borrow_bps_per_bar: float = 0.0
+    tick: float = 0.0
+    lot: float = 0.0
+    min_quantity: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise LadderError(f"costs.{field.name} must be a number, but is {value!r}.")
+            if not math.isfinite(value):
+                raise LadderError(f"costs.{field.name} must be finite, but is {value}.")
+            if value < 0 and field.name != "funding_bps_per_bar":
+                raise LadderError(
+                    f"costs.{field.name} must be 0 or more (a cost is a positive number), but is {value}."
+                )
+            object.__setattr__(self, field.name, float(value))
+        if self.slippage_ticks > 0 and self.tick == 0:
+            raise LadderError(
+                f"costs.slippage_ticks={self.slippage_ticks:g} needs the size of a tick; set costs.tick."
+            )
+
+    def times(self, factor: float) -> Costs:
+        """Return the same market with every cost multiplied by `factor`; steps stay as they are.
+
+        Examples
+        --------
+        >>> Costs(commission_bps=2.0, tick=0.01).times(2).commission_bps
+        4.0
+        """
+        steps = {"tick", "lot", "min_quantity"}
+        return Costs(
+            **{
+                f.name: getattr(self, f.name) * (1.0 if f.name in steps else factor)
+                for f in fields(self)
+            }
+        )

@@ -1,0 +1,1 @@
+"""How a ladder is executed on bars."""

@@ -1,0 +1,234 @@
+"""The settings of a project (`exitladder.toml`): every key, its default and what it means.
+
+Each table of the file is a frozen dataclass here; `exitladder init` writes them out with their
+comments, and ``--set table.key=value`` overrides one on the command line.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from exitladder.costs import Costs
+from exitladder.errors import LadderError, SettingsError, did_you_mean
+from exitladder.strict_tables import only_keys, read_toml
+
+
+def _key(default: Any, text: str, least: float | None = None, most: float | None = None, among: tuple[str, ...] = ()) -> Any:
+    """A key with its default, its comment and what it may be."""
+    meta = {"text": text, "least": least, "most": most, "among": among}
+    if isinstance(default, list):
+        return field(default_factory=lambda: tuple(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """What holds for the whole project."""
+
+    name: str = _key("exitladder", "name of the project; its MLflow experiment")
+    seed: int = _key(0, "every random choice follows from it", least=0)
+    threads: int = _key(0, "threads to use; 0 means all cores", least=0)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where bars come from and how they are read."""
+
+    tz: str = _key("UTC", "time zone of stamps that carry none")
+    adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """What the model sees of a bar."""
+
+    names: tuple[str, ...] = _key(["default"], "features by name, family or set")
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What the model learns."""
+
+    max_bars: int = _key(120, "bars after the entry that the model looks at", least=2)
+    race_give_back_atr: float = _key(1.9, "exhaustion: price gives back this many ATR ...", least=0.01)
+    race_extend_atr: float = _key(1.9, "... before it extends this many ATR", least=0.01)
+    baseline_trail_atr: float = _key(3.0, "hold value: advantage of holding under a trail of this many ATR", least=0.01)
+    reachable_trail_atr: float = _key(6.0, "train on bars that a trail of this many ATR would have reached", least=0.01)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """LightGBM's parameters."""
+
+    n_estimators: int = _key(150, "trees", least=1)
+    learning_rate: float = _key(0.05, "shrinkage of each tree", least=1e-4, most=1)
+    num_leaves: int = _key(15, "leaves of a tree", least=2)
+    min_child_samples: int = _key(200, "rows in a leaf at least", least=1)
+    subsample: float = _key(0.7, "share of rows each tree sees", least=0.05, most=1)
+    colsample: float = _key(0.7, "share of features each tree sees", least=0.05, most=1)
+    row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
+    calibration: str = _key("platt", "platt, isotonic or none, fitted on out-of-fold predictions", among=("platt", "isotonic", "none"))
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How honest the numbers are."""
+
+    n_folds: int = _key(5, "walk-forward folds inside the training part", least=2)
+    embargo_bars: int = _key(10, "bars left out between training and test", least=0)
+    test_fraction: float = _key(0.35, "share of the time span that is never tuned on", least=0.05, most=0.9)
+    n_bootstrap: int = _key(2000, "resamples behind every interval", least=100)
+    confidence: float = _key(0.95, "coverage of every interval", least=0.5, most=0.999)
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How the ladder is searched."""
+
+    n_trials: int = _key(200, "candidate ladders", least=1)
+    objective: str = _key(
+        "mean_minus_downside",
+        "expectancy_r, mean_minus_downside or lower_bound, of net R a trade",
+        among=("expectancy_r", "mean_minus_downside", "lower_bound"),
+    )
+    downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The search space of the ladder; a range of one value fixes it."""
+
+    n_rungs: tuple[int, ...] = _key([1, 3], "fewest and most price rungs")
+    first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R")
+    target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R")
+    target_step_r: float = _key(0.25, "targets lie on multiples of this, R", least=0.01)
+    trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR")
+    trail_step_atr: float = _key(0.25, "trails lie on multiples of this, ATR", least=0.01)
+    time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars")
+    exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the model's rung")
+    exhaustion_min_r: tuple[float, ...] = _key([0.0, 2.0], "open R that the model's rung needs at least")
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Where runs are kept."""
+
+    store: str = _key("mlruns", "folder of the MLflow store and its artifacts")
+    enabled: bool = _key(True, "track every run")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a project.
+
+    Examples
+    --------
+    >>> load_settings(None, ["tuning.n_trials=50", "costs.commission_bps=2"]).tuning.n_trials
+    50
+    """
+
+    project: ProjectSettings = field(default_factory=ProjectSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    costs: Costs = field(default_factory=Costs)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+    def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
+        """Return these settings with the values of nested tables put in; unknown keys are refused."""
+        changed = {}
+        for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
+            part = getattr(self, name)
+            only_keys(values, [f.name for f in fields(part)], name, SettingsError)
+            if isinstance(part, Costs):
+                try:
+                    changed[name] = replace(part, **values)
+                except LadderError as error:
+                    raise SettingsError(str(error)) from None
+            else:
+                known = {f.name: f for f in fields(part)}
+                changed[name] = replace(
+                    part, **{key: _checked(value, known[key], f"{name}.{key}") for key, value in values.items()}
+                )
+        return replace(self, **changed)
+
+    def to_mapping(self) -> dict[str, dict[str, Any]]:
+        """Return the settings as nested tables of plain values."""
+        return {
+            part.name: {
+                f.name: list(value) if isinstance(value := getattr(getattr(self, part.name), f.name), tuple) else value
+                for f in fields(getattr(self, part.name))
+            }
+            for part in fields(self)
+        }
+
+
+def load_settings(path: str | Path | None, overrides: Iterable[str] = ()) -> Settings:
+    """Return the settings of a file with ``table.key=value`` overrides; None gives the defaults.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    SettingsError
+        If a key is unknown or a value is not of its kind or out of its range.
+    """
+    settings = Settings()
+    if path is not None:
+        settings = settings.with_values(read_toml(path, "settings", SettingsError), f"settings ({path})")
+    for override in overrides:
+        settings = settings.with_values(_parse_override(override), "settings")
+    return settings
+
+
+def _parse_override(text: str) -> dict[str, dict[str, Any]]:
+    name, equals, value = text.partition("=")
+    table, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        raise SettingsError(f"An override must read table.key=value, such as tuning.n_trials=50, but is {text!r}.")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return {table: {key: parsed}}
+
+
+def _checked(value: Any, key: Any, place: str) -> Any:
+    default = key.default if key.default_factory is MISSING_TYPE else key.default_factory()
+    least, most, among = key.metadata["least"], key.metadata["most"], key.metadata["among"]
+    if isinstance(default, tuple):
+        items = (value,) if not isinstance(value, (list, tuple)) else tuple(value)
+        kind = type(default[0])
+        checked = tuple(_one(item, kind, place) for item in items)
+        if kind is not str and (len(checked) not in (1, 2) or checked[0] > checked[-1]):
+            raise SettingsError(f"{place} must be one value or [least, most], but is {value!r}.")
+        return checked if kind is str else (checked[0], checked[-1])
+    result = _one(value, type(default), place)
+    if among and result not in among:
+        raise SettingsError(f"{place} must be one of {', '.join(among)}, but is {value!r}. {did_you_mean(str(value), among)}")
+    if least is not None and result < least:
+        raise SettingsError(f"{place} must be at least {least:g}, but is {value!r}.")
+    if most is not None and result > most:
+        raise SettingsError(f"{place} must be at most {most:g}, but is {value!r}.")
+    return result
+
+
+def _one(value: Any, kind: type, place: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        raise SettingsError(f"{place} must be {names[kind]}, but is {value!r}.")
+    return value
+
+
+MISSING_TYPE = field().default_factory
