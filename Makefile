@@ -1,0 +1,46 @@
+# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+VENV := .venv
+BIN := $(VENV)/bin
+# the first Python of 3.11 or newer
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint types layers wheel check clean
+
+demo: $(VENV)/.installed
+	$(BIN)/exitladder demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q tests/packaging
+
+check: lint types layers test
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "exitladder needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing exitladder and its pinned dependencies into $(VENV) ..."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info
