@@ -1,0 +1,122 @@
+"""Measures of one series of returns or of R-multiples.
+
+Losses are negative numbers throughout: a drawdown of 3 % is -0.03. Where a measure is not defined
+(no variation, no loss, no values) it is NaN and never infinite.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float:
+    """Return mean over standard deviation (sample form, ddof 1) times the root of the periods a year.
+
+    Parameters
+    ----------
+    returns : array of float, shape (n,)
+        A day's or a trade's result, above the risk-free rate.
+    periods_per_year : float
+        1 leaves the ratio per observation.
+    """
+    x = _values(returns)
+    if len(x) < 2 or np.ptp(x) == 0:
+        return math.nan
+    return float(x.mean() / x.std(ddof=1)) * math.sqrt(periods_per_year)
+
+
+def sortino_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float:
+    """Return mean over downside deviation: the root of the mean squared shortfall over **all** n."""
+    x = _values(returns)
+    downside = math.sqrt(float(np.mean(np.minimum(x, 0.0) ** 2))) if len(x) else 0.0
+    if downside == 0:
+        return math.nan
+    return float(x.mean()) / downside * math.sqrt(periods_per_year)
+
+
+def equity(returns: npt.ArrayLike) -> FloatArray:
+    """Return the compounded equity from 1, shape (n + 1,); it stays at 0 once it is lost.
+
+    Without the floor two losses beyond the whole account would multiply to a gain.
+    """
+    path = np.cumprod(np.maximum(1.0 + _values(returns), 0.0))
+    return np.concatenate([[1.0], path])
+
+
+def max_drawdown(returns: npt.ArrayLike) -> float:
+    """Return the deepest fall of the compounded equity from its peak, as a negative share."""
+    return float(np.min(_drawdowns(returns)))
+
+
+def ulcer_index(returns: npt.ArrayLike) -> float:
+    """Return the root mean square of the drawdowns after each of the n returns."""
+    falls = _drawdowns(returns)[1:]
+    return math.sqrt(float(np.mean(falls**2))) if len(falls) else math.nan
+
+
+def cagr(returns: npt.ArrayLike, periods_per_year: float) -> float:
+    """Return the yearly rate at which the compounded equity grew."""
+    path = equity(returns)
+    n = len(path) - 1
+    return float(path[-1] ** (periods_per_year / n) - 1.0) if n else math.nan
+
+
+def calmar_ratio(returns: npt.ArrayLike, periods_per_year: float) -> float:
+    """Return the yearly growth rate over the depth of the maximum drawdown."""
+    deepest = max_drawdown(returns)
+    return cagr(returns, periods_per_year) / -deepest if deepest < 0 else math.nan
+
+
+def cvar(values: npt.ArrayLike, share: float = 0.05) -> float:
+    """Return the mean of the worst `share` of the values (empirical; expected shortfall).
+
+    The value at the boundary counts by the part of it that belongs to the share, so that the measure
+    does not jump with n. Fewer than 1 / share values give the worst one.
+
+    Examples
+    --------
+    >>> cvar([-3.0, -1.0, 0.0, 2.0], share=0.5)
+    -2.0
+    """
+    x = np.sort(_values(values))
+    if not len(x):
+        return math.nan
+    mass = max(share * len(x), np.finfo(float).tiny)
+    weights = np.clip(mass - np.arange(len(x)), 0.0, 1.0)
+    return float(x @ weights / weights.sum())
+
+
+def value_at_risk(values: npt.ArrayLike, share: float = 0.05) -> float:
+    """Return the `share` quantile of the values (empirical, linear between neighbours)."""
+    x = _values(values)
+    return float(np.quantile(x, share)) if len(x) else math.nan
+
+
+def max_drawdown_of_sum(results: npt.ArrayLike) -> float:
+    """Return the deepest fall of the running sum from its peak (0 at the start), not above 0.
+
+    For R-multiples and money, which add up and do not compound.
+
+    Examples
+    --------
+    >>> max_drawdown_of_sum([1.0, -2.0, 0.5, -1.0, 4.0])
+    -2.5
+    """
+    path = np.concatenate([[0.0], np.cumsum(_values(results))])
+    return float(np.min(path - np.maximum.accumulate(path)))
+
+
+def _values(values: npt.ArrayLike) -> FloatArray:
+    x = np.asarray(values, dtype=np.float64).ravel()
+    return x[~np.isnan(x)]
+
+
+def _drawdowns(returns: npt.ArrayLike) -> FloatArray:
+    path = equity(returns)
+    falls: FloatArray = path / np.maximum.accumulate(path) - 1.0
+    return falls
