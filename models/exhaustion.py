@@ -1,0 +1,337 @@
+"""The exhaustion model: what each bar of each trade would have been told at that time, and no later.
+
+A model trained once and asked about the past answers from memory. This one is a sequence of stages, each
+trained on labels that were known before it became valid; a row is answered by the latest stage that was
+valid when the row was decided. So no prediction is ever in-sample, for any trade on any symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.models.boosting import BinnedRows, Forest, booster_parameters
+from exitladder.models.calibration import Calibrator, Identity, fit_calibrator
+from exitladder.models.probability_measures import probability_measures, reliability
+from exitladder.models.splits import PurgedWalkForward
+from exitladder.models.training_rows import TrainingRows, check_matrix
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import ModelSettings
+
+# A stage is not trained on less than this; below it trees say nothing but the base rate.
+LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
+# A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
+CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Boosters that were trained on labels known up to one time, and serve from a later one.
+
+    Parameters
+    ----------
+    valid_from_ns : int
+        Rows decided at or after this time may be answered.
+    last_label_ns : int
+        When the last training label was known; at least the embargo before `valid_from_ns`.
+    n_rows, n_trades : int
+        What it was trained on.
+    race, hold : Forest
+        Raw probability of exhaustion, and advantage of holding in R.
+    calibrator : Calibrator
+        Fitted on out-of-fold predictions of earlier stages.
+    """
+
+    valid_from_ns: int
+    last_label_ns: int
+    n_rows: int
+    n_trades: int
+    race: Forest
+    hold: Forest
+    calibrator: Calibrator
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model said, one value a row; NaN where no stage was valid yet.
+
+    Parameters
+    ----------
+    exhaustion : float64 array, shape (n_rows,)
+        Calibrated probability that price gives back before it extends.
+    hold_value_r : float64 array, shape (n_rows,)
+        Expected advantage of holding under the baseline trail over leaving now, R.
+    stage : int16 array, shape (n_rows,)
+        The stage that answered, -1 where none was valid.
+    """
+
+    exhaustion: FloatArray
+    hold_value_r: FloatArray
+    stage: npt.NDArray[np.int16]
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Whether a stage answered, shape (n_rows,)."""
+        return self.stage >= 0
+
+
+@dataclass(frozen=True)
+class ExhaustionModel:
+    """Stages in order of the time from which they are valid; made by `fit` or `load`.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Features, in the order of the matrix's columns.
+    stages : tuple of Stage
+    settings : ModelSettings
+    metrics : mapping of str to float
+        Of out-of-fold predictions on reachable rows: log_loss, brier, base_rate, auc,
+        calibration_error, hold_correlation, n_rows, n_trades, n_stages.
+    reliability : DataFrame
+        Columns n, predicted, observed; bins of equal count.
+    context : mapping
+        What whoever applies the model must do alike: the feature set, the label settings. Plain values.
+    """
+
+    names: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    settings: ModelSettings
+    metrics: Mapping[str, float]
+    reliability: pd.DataFrame
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        rows: TrainingRows,
+        settings: ModelSettings,
+        *,
+        n_folds: int = 5,
+        embargo_ns: int = 0,
+        seed: int = 0,
+        threads: int = 0,
+        progress: Progress = SILENT,
+        context: Mapping[str, Any] | None = None,
+    ) -> ExhaustionModel:
+        """Return a model with a stage for each walk-forward fold and a last one trained on everything.
+
+        The last stage is valid from the end of the last label plus the embargo.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        settings : ModelSettings
+        n_folds : int
+            Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
+        embargo_ns : int
+            Gap between the last training label and the first row a stage answers, nanoseconds.
+        seed, threads : int
+            0 threads means all cores.
+        progress : Progress
+        context : mapping, optional
+            Plain values to keep with the model.
+
+        Raises
+        ------
+        ModelError
+            If there is too little to train even one stage.
+        """
+        training = _Training(rows, settings, embargo_ns, seed, threads)
+        used = np.flatnonzero(rows.is_used)
+        if not len(used):
+            raise ModelError(
+                "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
+                "Give bars that go on after the trades, or smaller label distances (labels.*)."
+            )
+        folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[used], rows.end_ns[used], rows.trade[used])
+        with progress.stage("training stages", len(folds) + 1) as advance:
+            for fold in folds:
+                training.add_stage(used[fold.train], fold.test_start_ns)
+                advance(1)
+            last_label = int(rows.end_ns[used].max())
+            training.add_stage(used, last_label + embargo_ns)
+            advance(1)
+        if not training.stages:
+            known = rows.race[used][np.isfinite(rows.race[used])]
+            raise ModelError(
+                f"Training needs at least {LEAST_ROWS} rows of {LEAST_TRADES} trades with {LEAST_OF_A_CLASS} rows of "
+                f"either outcome, but there are {len(used)} rows of {len(np.unique(rows.trade[used]))} trades, with "
+                f"{int(known.sum())} exhausted and {int(len(known) - known.sum())} extended. Give more trades, a longer "
+                "history of bars, or a larger labels.max_bars."
+            )
+        metrics, table = training.measures()
+        return cls(rows.names, tuple(training.stages), settings, metrics, table, dict(context or {}))
+
+    def stage_of(self, time_ns: IntArray, *, embargo: bool = True) -> npt.NDArray[np.int16]:
+        """Return the stage that answers rows decided at these times, -1 where none is valid yet."""
+        starts = np.array([s.valid_from_ns for s in self.stages], dtype=np.int64)
+        if not embargo:
+            starts[-1] = self.stages[-1].last_label_ns
+        return (np.searchsorted(starts, time_ns, side="right") - 1).astype(np.int16)
+
+    def predict(
+        self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
+    ) -> Predictions:
+        """Return what the model would have said about each row at its own time.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        time_ns : int64 array, shape (n_rows,)
+            When each row is decided: the close of its bar.
+        embargo : bool
+            False lets the last stage answer from the end of its last label on. For advice on what is open
+            now: such rows are as little in-sample, and a measurement is not made of them.
+        threads : int
+            0 means all cores.
+        """
+        check_matrix(X, self.names)
+        stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
+        exhaustion, hold = np.full(len(X), np.nan), np.full(len(X), np.nan)
+        for k in np.unique(stage[stage >= 0]):
+            part, chosen = self.stages[k], np.flatnonzero(stage == k)
+            exhaustion[chosen] = part.calibrator.apply(part.race.predict(X[chosen], threads))
+            hold[chosen] = part.hold.predict(X[chosen], threads)
+        return Predictions(exhaustion, hold, stage)
+
+    def explain(
+        self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
+    ) -> FloatArray:
+        """Return what each feature adds to the log-odds of exhaustion, before calibration.
+
+        Returns
+        -------
+        float64 array, shape (n_rows, n_features)
+            Shapley values of the stage that answers the row; NaN where none is valid yet.
+        """
+        check_matrix(X, self.names)
+        stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
+        out = np.full(X.shape, np.nan)
+        for k in np.unique(stage[stage >= 0]):
+            chosen = np.flatnonzero(stage == k)
+            out[chosen] = self.stages[k].race.contributions(X[chosen], threads)
+        return out
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to a folder and return it; see `exitladder.models.exhaustion_file`."""
+        from exitladder.models.exhaustion_file import save_model
+
+        return save_model(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, names: Sequence[str] | None = None) -> ExhaustionModel:
+        """Return the model in a folder, verified; see `exitladder.models.exhaustion_file`."""
+        from exitladder.models.exhaustion_file import load_model
+
+        return load_model(folder, names=names)
+
+    def importance(self) -> pd.DataFrame:
+        """Return each feature's share of the last stage's gain: columns feature, exhaustion, hold_value."""
+        last = self.stages[-1]
+        table = pd.DataFrame({"feature": self.names, "exhaustion": last.race.gain(), "hold_value": last.hold.gain()})
+        return table.sort_values("exhaustion", ascending=False, kind="stable", ignore_index=True)
+
+    def spans(self) -> pd.DataFrame:
+        """Return the stages' spans: columns valid_from, last_label (UTC), n_rows, n_trades, calibration."""
+        return pd.DataFrame(
+            {
+                "valid_from": pd.to_datetime([s.valid_from_ns for s in self.stages], utc=True, unit="ns"),
+                "last_label": pd.to_datetime([s.last_label_ns for s in self.stages], utc=True, unit="ns"),
+                "n_rows": [s.n_rows for s in self.stages],
+                "n_trades": [s.n_trades for s in self.stages],
+                "calibration": [s.calibrator.to_mapping()["kind"] for s in self.stages],
+            }
+        )
+
+
+class _Training:
+    """Stages trained so far, and what they said out of fold."""
+
+    def __init__(self, rows: TrainingRows, settings: ModelSettings, embargo_ns: int, seed: int, threads: int) -> None:
+        self.rows, self.settings, self.embargo_ns = rows, settings, embargo_ns
+        self.parameters = booster_parameters(settings, "binary", seed, threads)
+        self.threads = threads
+        self.sampled = rows.every(settings.row_step)
+        self.stages: list[Stage] = []
+        self.raw = np.full(len(rows), np.nan)
+        self.hold = np.full(len(rows), np.nan)
+        self.stage = np.full(len(rows), -1, dtype=np.int16)
+        self._answered_to = np.iinfo(np.int64).min
+
+    def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
+        """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
+        self._answer(valid_from_ns)
+        rows = self.rows
+        train = train[self.sampled[train]]
+        race = train[np.isfinite(rows.race[train])]
+        hold = train[np.isfinite(rows.hold[train])]
+        ones = int(rows.race[race].sum())
+        n_trades = len(np.unique(rows.trade[train]))
+        if (
+            min(len(race), len(hold)) < LEAST_ROWS
+            or n_trades < LEAST_TRADES
+            or min(ones, len(race) - ones) < LEAST_OF_A_CLASS
+        ):
+            return
+        binned = BinnedRows(rows.X[train], rows.names, self.parameters)
+        n_trees = self.settings.n_estimators
+        self.stages.append(
+            Stage(
+                valid_from_ns=valid_from_ns,
+                last_label_ns=int(rows.end_ns[train].max()),
+                n_rows=len(train),
+                n_trades=n_trades,
+                race=binned.train(np.searchsorted(train, race), rows.race[race], n_trees, "binary"),
+                hold=binned.train(np.searchsorted(train, hold), rows.hold[hold], n_trees, "regression"),
+                calibrator=self._calibrator(valid_from_ns),
+            )
+        )
+
+    def _answer(self, until_ns: int) -> None:
+        """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
+        rows = self.rows
+        due = np.flatnonzero(rows.is_used & (rows.time_ns >= self._answered_to) & (rows.time_ns < until_ns))
+        self._answered_to = until_ns
+        if not self.stages or not len(due):
+            return
+        self.raw[due] = self.stages[-1].race.predict(rows.X[due], self.threads)
+        self.hold[due] = self.stages[-1].hold.predict(rows.X[due], self.threads)
+        self.stage[due] = len(self.stages) - 1
+
+    def _calibrator(self, valid_from_ns: int) -> Calibrator:
+        """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
+        rows = self.rows
+        usable = np.flatnonzero(
+            (self.stage >= 0) & np.isfinite(rows.race) & (rows.race_end_ns <= valid_from_ns - self.embargo_ns)
+        )
+        y = rows.race[usable]
+        few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
+        if few or len(usable) < CALIBRATION_ROWS or len(np.unique(rows.trade[usable])) < CALIBRATION_TRADES:
+            return Identity()
+        return fit_calibrator(self.settings.calibration, self.raw[usable], y)
+
+    def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
+        """Return the metrics and the reliability of what was said out of fold."""
+        rows = self.rows
+        p = np.full(len(rows), np.nan)
+        for k, stage in enumerate(self.stages):
+            chosen = self.stage == k
+            p[chosen] = stage.calibrator.apply(self.raw[chosen])
+        judged = (self.stage >= 0) & np.isfinite(rows.race)
+        held = (self.stage >= 0) & np.isfinite(rows.hold)
+        spread = held.sum() > 1 and self.hold[held].std() > 0 and rows.hold[held].std() > 0
+        metrics: dict[str, float] = probability_measures(p[judged], rows.race[judged])
+        metrics["hold_correlation"] = float(np.corrcoef(self.hold[held], rows.hold[held])[0, 1]) if spread else np.nan
+        metrics["n_rows"] = int(judged.sum())
+        metrics["n_trades"] = len(np.unique(rows.trade[judged]))
+        metrics["n_stages"] = len(self.stages)
+        return metrics, reliability(p[judged], rows.race[judged])
