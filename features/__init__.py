@@ -1,1 +1,18 @@
-"""What is known at a bar's close."""
+"""What is known at a bar's close: one named matrix, in the trade's direction and free of price."""
+
+from exitladder.features.catalogue import describe_catalogue
+from exitladder.features.feature_set import FeatureSet
+from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, features_frame, row_matrix
+from exitladder.features.trade_state import trade_risk, trade_state_rows
+
+__all__ = [
+    "FeatureMatrix",
+    "FeatureSet",
+    "RowMatrix",
+    "describe_catalogue",
+    "feature_matrix",
+    "features_frame",
+    "row_matrix",
+    "trade_risk",
+    "trade_state_rows",
+]

@@ -1,0 +1,124 @@
+"""The catalogue: every feature there is, found by name."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from exitladder.errors import FeatureError, did_you_mean
+from exitladder.features.feature import LEAST_WINDOW, MOST_WINDOW, Column, Family
+from exitladder.features.momentum import MOMENTUM
+from exitladder.features.oscillators import OSCILLATORS
+from exitladder.features.regime import REGIME
+from exitladder.features.shape import SHAPE
+from exitladder.features.stretch import STRETCH
+from exitladder.features.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_NAMES
+from exitladder.features.volatility import VOLATILITY
+from exitladder.features.volume import VOLUME
+
+FAMILIES: tuple[Family, ...] = (MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, REGIME)
+
+DEFAULT_SET = (
+    "roc_10", "mom_atr_10", "slope_20", "r2_20", "velocity_3", "acceleration_3",
+    "rsi_14",
+    "bb_pctb_20", "bb_width_20", "ema_distance_20", "zscore_50",
+    "atr_pct_14", "range_expansion_14", "range_ratio_5_50",
+    "clv", "gap_atr",
+    "volume_z_20", "signed_volume_10",
+    "efficiency_10", "efficiency_30",
+    "held", "open_r", "mfe_r", "mae_r", "give_back_r", "give_back_share", "bars_since_mfe", "open_atr", "risk_atr",
+)  # fmt: skip
+
+
+def default_columns() -> tuple[Column, ...]:
+    """Return the bar columns that the catalogue lists, family by family."""
+    return tuple(c for family in FAMILIES for f in family.features for c in f.default_columns())
+
+
+def find_column(name: str) -> Column | None:
+    """Return the bar column of that name, with any parameters, or None.
+
+    Raises
+    ------
+    FeatureError
+        If the name is a feature's but a window is out of range.
+    """
+    for family in FAMILIES:
+        for feature in family.features:
+            column = feature.match(name)
+            if column is None:
+                continue
+            for parameter, value in zip(feature.parameters, column.values, strict=True):
+                if not LEAST_WINDOW <= value <= MOST_WINDOW:
+                    raise FeatureError(
+                        f"{parameter} of {feature.template} must lie between {LEAST_WINDOW} and {MOST_WINDOW}, "
+                        f"but is {value} in '{name}'."
+                    )
+            return column
+    return None
+
+
+def expand_name(name: str) -> tuple[str, ...]:
+    """Return the columns that a set, a family or a single name stands for.
+
+    Raises
+    ------
+    FeatureError
+        If it is none of them.
+    """
+    if name == "default":
+        return DEFAULT_SET
+    if name == "all":
+        return (*(c.name for c in default_columns()), *STATE_NAMES)
+    if name == STATE_FAMILY:
+        return STATE_NAMES
+    for family in FAMILIES:
+        if family.name == name:
+            return tuple(c.name for f in family.features for c in f.default_columns())
+    if name in STATE_NAMES or find_column(name) is not None:
+        return (name,)
+    known = {"default", "all", STATE_FAMILY, *(f.name for f in FAMILIES), *STATE_NAMES}
+    known |= {c.name for c in default_columns()}
+    raise FeatureError(f"Unknown feature '{name}'. {did_you_mean(name, known)}")
+
+
+def describe_catalogue() -> pd.DataFrame:
+    """Return one row a column: what it is, what it needs and where it comes from.
+
+    Returns
+    -------
+    DataFrame
+        name, family, formula, unit, first (leading bars without a value), warm_up (bars to load before
+        the first bar that is wanted), needs, may_miss, looks_ahead (always "no"), in_default, source.
+    """
+    bar: list[dict[str, object]] = [
+        {
+            "name": column.name,
+            "family": column.feature.family,
+            "formula": column.formula,
+            "unit": column.feature.unit,
+            "first": column.first,
+            "warm_up": column.warm_up,
+            "needs": column.feature.needs,
+            "may_miss": column.feature.may_miss,
+            "source": column.feature.source,
+        }
+        for column in default_columns()
+    ]
+    state: list[dict[str, object]] = [
+        {
+            "name": f.name,
+            "family": STATE_FAMILY,
+            "formula": f.formula,
+            "unit": f.unit,
+            "first": 0,
+            "warm_up": 0,
+            "needs": "trade",
+            "may_miss": "R or ATR not known" if "R" in f.unit else "",
+            "source": "execution rules",
+        }
+        for f in STATE_FEATURES
+    ]
+    table = pd.DataFrame(bar + state)
+    table.insert(8, "looks_ahead", "no")
+    table.insert(9, "in_default", table["name"].isin(DEFAULT_SET))
+    return table

@@ -1,0 +1,193 @@
+"""What a feature is: a named, documented, parametrised column with its warm-up and its mirror law."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exitladder.bars import FloatArray
+from exitladder.features.market import Market
+
+# A recursive average is called settled once its start weighs less than this.
+SETTLED = 1e-8
+LEAST_WINDOW, MOST_WINDOW = 2, 2000
+
+
+def wilder_memory(n: int) -> int:
+    """Return the bars after which the start of a Wilder average of n bars weighs less than 1e-8.
+
+    Examples
+    --------
+    >>> wilder_memory(14)
+    249
+    """
+    return math.ceil(math.log(SETTLED) / math.log(1 - 1 / n)) if n > 1 else 1
+
+
+def ema_memory(n: int) -> int:
+    """Return the bars after which the start of an exponential average of n bars weighs less than 1e-8."""
+    return math.ceil(math.log(SETTLED) / math.log(1 - 2 / (n + 1))) if n > 1 else 1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One entry of the catalogue; its columns differ in their parameters.
+
+    Parameters
+    ----------
+    template : str
+        Name with a place for each parameter, such as ``rsi_{n}``.
+    family : str
+    formula : str
+        One line, in the words of the trade's direction.
+    unit : str
+        Free of price.
+    compute : callable
+        Gets a `Market` and the parameters, gives float64 of shape (n_bars,).
+    first : callable
+        Parameters to the number of leading bars without a value.
+    memory : callable
+        Parameters to the bars a recursion takes after that until its start no longer counts; 0 for
+        features of a fixed window.
+    mirror : {"odd", "even", "complement_1", "complement_100", "own"}
+        How the short view follows from the long one; ``own`` where only the mirrored market tells.
+    source : str
+    defaults : tuple of tuple of int
+        Parameters of the columns that `family` stands for.
+    needs : {"", "volume", "log"}
+        What bars must have: volume, or prices above zero.
+    may_miss : str
+        Why a value may be missing after the warm-up; empty where it never is.
+    version : int
+        Goes up whenever the numbers change: models trained on others are then refused.
+    """
+
+    template: str
+    family: str
+    formula: str
+    unit: str
+    compute: Callable[..., FloatArray]
+    first: Callable[..., int]
+    memory: Callable[..., int]
+    mirror: str
+    source: str
+    defaults: tuple[tuple[int, ...], ...]
+    needs: str = ""
+    may_miss: str = ""
+    version: int = 1
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(re.findall(r"{(\w+)}", self.template))
+
+    def column(self, *values: int) -> Column:
+        """Return the column with these parameters."""
+        name = self.template.format(**dict(zip(self.parameters, values, strict=True)))
+        return Column(name, self, values)
+
+    def default_columns(self) -> tuple[Column, ...]:
+        """Return the columns that the catalogue lists."""
+        return tuple(self.column(*values) for values in self.defaults)
+
+    def match(self, name: str) -> Column | None:
+        """Return the column of that name if it is one of this feature's."""
+        pattern = re.sub(r"{(\w+)}", r"([1-9][0-9]*)", self.template)
+        found = re.fullmatch(pattern, name)
+        return self.column(*map(int, found.groups())) if found else None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature with its parameters: one column of the matrix."""
+
+    name: str
+    feature: Feature
+    values: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """Leading bars without a value."""
+        return self.feature.first(*self.values)
+
+    @property
+    def warm_up(self) -> int:
+        """Bars to load before the first bar whose value is wanted."""
+        return self.first + self.feature.memory(*self.values)
+
+    @property
+    def formula(self) -> str:
+        """The formula with the parameters put in."""
+        named = dict(zip(self.feature.parameters, self.values, strict=True))
+        return re.sub(r"\b(\w+)\b", lambda m: str(named.get(m.group(1), m.group(1))), self.feature.formula)
+
+    def compute(self, market: Market) -> FloatArray:
+        """Return the column on one market, shape (n_bars,); NaN while warming up."""
+        n_bars = len(market)
+        if n_bars <= self.first or (self.feature.needs == "volume" and market.volume is None):
+            return np.full(n_bars, np.nan)
+        values = self.feature.compute(market, *self.values)
+        if self.first:
+            values = values.copy() if not values.flags.owndata else values
+            values[: self.first] = np.nan
+        return values
+
+    def definition(self) -> str:
+        """Return what the column's numbers depend on; it changes whenever they do."""
+        return f"{self.name}|{self.formula}|{self.feature.version}"
+
+
+def _none(*values: int) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Family:
+    """Features that measure the same side of a market; collects those declared with `feature`."""
+
+    name: str
+    about: str
+    features: list[Feature] = field(default_factory=list)
+
+    def feature(
+        self,
+        template: str,
+        *defaults: tuple[int, ...],
+        unit: str,
+        first: Callable[..., int] | int,
+        mirror: str,
+        source: str,
+        memory: Callable[..., int] = _none,
+        needs: str = "",
+        may_miss: str = "",
+        version: int = 1,
+    ) -> Callable[[Callable[..., FloatArray]], Callable[..., FloatArray]]:
+        """Declare the decorated function as a feature; the first line of its docstring is the formula."""
+
+        def declare(compute: Callable[..., FloatArray]) -> Callable[..., FloatArray]:
+            formula = (compute.__doc__ or "").strip().splitlines()[0].rstrip(".")
+            begin = first if callable(first) else lambda *values: int(first)
+            self.features.append(
+                Feature(
+                    template=template,
+                    family=self.name,
+                    formula=formula,
+                    unit=unit,
+                    compute=compute,
+                    first=begin,
+                    memory=memory,
+                    mirror=mirror,
+                    source=source,
+                    defaults=defaults or ((),),
+                    needs=needs,
+                    may_miss=may_miss,
+                    version=version,
+                )
+            )
+            return compute
+
+        return declare

@@ -1,0 +1,100 @@
+"""Which features a model sees, in which order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from exitladder.errors import FeatureError
+from exitladder.features.catalogue import expand_name, find_column
+from exitladder.features.feature import Column
+from exitladder.features.trade_state import STATE_FEATURES, STATE_NAMES
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Named columns: those of bars first, then those of trade state.
+
+    Parameters
+    ----------
+    bar_names, state_names : tuple of str
+
+    Examples
+    --------
+    >>> features = FeatureSet.from_names(["rsi_14", "roc_20", "open_r"])
+    >>> features.names
+    ('rsi_14', 'roc_20', 'open_r')
+    >>> features.warm_up
+    263
+    """
+
+    bar_names: tuple[str, ...]
+    state_names: tuple[str, ...]
+
+    @classmethod
+    def from_names(cls, names: Sequence[str] = ("default",)) -> FeatureSet:
+        """Return the set that these sets (``default``, ``all``), families and single names make up.
+
+        Raises
+        ------
+        FeatureError
+            If a name is unknown or there is none.
+        """
+        if isinstance(names, str):
+            names = (names,)
+        wanted = tuple(dict.fromkeys(column for name in names for column in expand_name(name)))
+        if not wanted:
+            raise FeatureError("A feature set needs at least one feature, but names none. 'default' is a good start.")
+        return cls(
+            bar_names=tuple(n for n in wanted if n not in STATE_NAMES),
+            state_names=tuple(n for n in wanted if n in STATE_NAMES),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns in order."""
+        return self.bar_names + self.state_names
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of bars."""
+        found = tuple(find_column(name) for name in self.bar_names)
+        return tuple(c for c in found if c is not None)
+
+    @property
+    def warm_up(self) -> int:
+        """Bars to load before the first bar whose values are wanted."""
+        state = 263 if self.state_names else 0
+        return max([state, *(c.warm_up for c in self.columns)], default=0)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the names and the definition of every column."""
+        state = [f.definition() for name in self.state_names for f in STATE_FEATURES if f.name == name]
+        return hashlib.sha256("\n".join([*(c.definition() for c in self.columns), *state]).encode()).hexdigest()
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values for a JSON file."""
+        return {"names": list(self.names), "fingerprint": self.fingerprint()}
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> FeatureSet:
+        """Return the set that `to_mapping` wrote.
+
+        Raises
+        ------
+        FeatureError
+            If a column is unknown, or is computed differently now.
+        """
+        features = cls.from_names(table["names"])
+        if (
+            features.names != tuple(table["names"])
+            or table.get("fingerprint", features.fingerprint()) != features.fingerprint()
+        ):
+            raise FeatureError(
+                "The features of a stored model must be computed as they were when it was trained, but this version of "
+                "exitladder computes some of them differently. Train it anew, or use the version that trained it."
+            )
+        return features

@@ -1,0 +1,163 @@
+"""Compiled statistics of moving windows.
+
+Each window is summed anew in a fixed order, measured from its own last value. So a value depends on
+nothing outside of its window (to the bit, wherever the series starts), a flat window gives exactly
+zero, and no error builds up. Lags are the outer loop, so that the inner one runs over neighbouring
+bars and compiles to vector instructions: this is faster than running sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from exitladder.bars import FloatArray
+
+_BLOCK = 1024
+
+
+@njit(cache=True, error_model="numpy")
+def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of each window less its last value, and the sum of squares about that mean.
+
+    Parameters
+    ----------
+    x : float64 array, shape (n_bars,)
+    n : int
+        Length of the window, at most n_bars.
+
+    Returns
+    -------
+    offset, squares : float64 arrays, shape (n_bars,)
+        NaN for the first n - 1 bars.
+    """
+    size = len(x)
+    offset = np.empty(size)
+    squares = np.empty(size)
+    offset[: n - 1] = np.nan
+    squares[: n - 1] = np.nan
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        last = x[begin:end]
+        mean = offset[begin:end]
+        total = squares[begin:end]
+        mean[:] = 0.0
+        total[:] = 0.0
+        for lag in range(1, n):
+            old = x[begin - lag : end - lag]
+            for i in range(end - begin):
+                mean[i] += old[i] - last[i]
+        for i in range(end - begin):
+            mean[i] /= n
+        for lag in range(n):
+            old = x[begin - lag : end - lag]
+            for i in range(end - begin):
+                d = (old[i] - last[i]) - mean[i]
+                total[i] += d * d
+    return offset, squares
+
+
+@njit(cache=True, error_model="numpy")
+def moving_weighted(x: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the sum of weights[lag] * (x[t - lag] - x[t]) over each window, shape (n_bars,).
+
+    For weights that sum to zero this is the weighted sum of x itself. NaN for the first n - 1 bars.
+    """
+    size = len(x)
+    n = len(weights)
+    out = np.empty(size)
+    out[: n - 1] = np.nan
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        last = x[begin:end]
+        total = out[begin:end]
+        total[:] = 0.0
+        for lag in range(1, n):
+            old = x[begin - lag : end - lag]
+            w = weights[lag]
+            for i in range(end - begin):
+                total[i] += w * (old[i] - last[i])
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def moving_sum(x: FloatArray, n: int) -> FloatArray:
+    """Return the sum over each window, shape (n_bars,); NaN for the first n - 1 bars."""
+    size = len(x)
+    out = np.empty(size)
+    out[: n - 1] = np.nan
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        total = out[begin:end]
+        total[:] = 0.0
+        for lag in range(n):
+            old = x[begin - lag : end - lag]
+            for i in range(end - begin):
+                total[i] += old[i]
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def log_above_zero(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return log x less the mean of each window's log x, and their population deviation.
+
+    A value that is not above zero counts as the smallest one above zero in the window that is looked
+    at; a window without any gives NaN.
+    """
+    size = len(x)
+    distance = np.full(size, np.nan)
+    deviation = np.full(size, np.nan)
+    logs = np.log(np.where(x > 0.0, x, 1.0))
+    offset, squares = moving_moments(logs, n)
+    bad = 0
+    window = np.empty(n)
+    for t in range(size):
+        bad += not x[t] > 0.0
+        if t < n - 1:
+            continue
+        if t >= n:
+            bad -= not x[t - n] > 0.0
+        if bad == 0:
+            distance[t] = -offset[t]
+            deviation[t] = np.sqrt(squares[t] / n)
+        elif bad < n:
+            least = np.inf
+            for lag in range(n):
+                if x[t - lag] > 0.0:
+                    least = min(least, logs[t - lag])
+            for lag in range(n):
+                window[lag] = logs[t - lag] if x[t - lag] > 0.0 else least
+            mean = np.mean(window - window[0])
+            distance[t] = -mean
+            deviation[t] = np.sqrt(np.mean((window - window[0] - mean) ** 2))
+    return distance, deviation
+
+
+@njit(cache=True, error_model="numpy")
+def divide(above: FloatArray, below: FloatArray, floor: FloatArray, neutral: float) -> FloatArray:
+    """Return above / below, or `neutral` where below is not larger than floor; NaN stays NaN."""
+    out = np.empty(len(above))
+    for i in range(len(above)):
+        if below[i] > floor[i]:
+            out[i] = above[i] / below[i]
+        elif np.isnan(above[i]) or np.isnan(below[i]) or np.isnan(floor[i]):
+            out[i] = np.nan
+        else:
+            out[i] = neutral
+    return out
+
+
+def lagged(x: FloatArray, n: int) -> FloatArray:
+    """Return the value n bars earlier, shape (n_bars,); NaN for the first n."""
+    out = np.empty_like(x)
+    out[:n] = np.nan
+    out[n:] = x[:-n] if n else x
+    return out
+
+
+def change(x: FloatArray, n: int) -> FloatArray:
+    """Return x[t] - x[t - n], shape (n_bars,); NaN for the first n."""
+    out = np.empty_like(x)
+    out[:n] = np.nan
+    np.subtract(x[n:], x[:-n], out=out[n:])
+    return out
