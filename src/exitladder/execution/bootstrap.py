@@ -187,7 +187,9 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
             continue
         end = outer + (position - k) * (inner - outer)
         ends.append(point + stretch * (end - point))
-    return ends[0], ends[1]
+    # A skewed statistic's resamples may all lie beside it; the interval always holds what was measured.
+    low, high = ends
+    return (low if math.isnan(low) else min(low, point)), (high if math.isnan(high) else max(high, point))
 
 
 def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:

@@ -104,14 +104,14 @@ def plan_resampling(
     return _mean_interval(values, when, confidence, n_bootstrap, seed)
 
 
-def in_order_of_time(
-    values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd.Index
-) -> tuple[FloatArray, IntArray]:
+def in_order_of_time(values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd.Index) -> tuple[FloatArray, IntArray]:
     """Return the values that are not NaN and their times in nanoseconds, both in order of time."""
     x = np.asarray(values, dtype=np.float64)
     when = nanoseconds(time)
     if x.ndim != 1 or x.shape != when.shape:
-        raise ValueError(f"values and time must have one entry a trade, but their shapes are {x.shape} and {when.shape}.")
+        raise ValueError(
+            f"values and time must have one entry a trade, but their shapes are {x.shape} and {when.shape}."
+        )
     known = ~np.isnan(x)
     x, when = x[known], when[known]
     order = np.argsort(when, kind="stable")
@@ -120,10 +120,11 @@ def in_order_of_time(
 
 def nanoseconds(time: npt.ArrayLike | pd.Series | pd.Index) -> IntArray:
     """Return times as nanoseconds since 1970 UTC; whole numbers are taken to be that already."""
-    array = np.asarray(time)
-    if array.dtype.kind in "iu":
-        return array.astype(np.int64)
-    return np.asarray(pd.DatetimeIndex(pd.to_datetime(time, utc=True)).as_unit("ns").asi8)  # type: ignore[arg-type]
+    # A pandas column with a time zone would become an array of objects, one by one.
+    plain = time if isinstance(time, (pd.Series, pd.Index)) else np.asarray(time)
+    if getattr(plain.dtype, "kind", "") in ("i", "u"):
+        return np.asarray(plain, dtype=np.int64)
+    return np.asarray(pd.DatetimeIndex(pd.to_datetime(plain, utc=True)).as_unit("ns").asi8)
 
 
 def _mean_interval(

@@ -131,9 +131,7 @@ def luck_sharpe(variance: float, n_trials: int) -> float:
     return math.sqrt(variance) * expected_max(n_trials)
 
 
-def dsr(
-    sharpe: float, n: float, *, variance: float, n_trials: int, skew: float = 0.0, kurtosis: float = 3.0
-) -> float:
+def dsr(sharpe: float, n: float, *, variance: float, n_trials: int, skew: float = 0.0, kurtosis: float = 3.0) -> float:
     """Return the deflated Sharpe ratio: the probability that the best trial is better than luck.
 
     It is `psr` against `luck_sharpe`, the best that so many worthless trials would show.

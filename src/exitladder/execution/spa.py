@@ -1,4 +1,4 @@
-"""Many candidates against one baseline at once: is the best of them more than luck, and which are?
+"""Many candidates against one baseline at once: whether the best is more than luck, and which are.
 
 Hansen, "A Test for Superior Predictive Ability" (2005), and Romano and Wolf, "Stepwise Multiple
 Testing as Formalized Data Snooping" (2005), as `arch.bootstrap` has them, with the block length of
@@ -26,8 +26,8 @@ class SuperiorAbility:
     Parameters
     ----------
     p_value : float
-        That of Hansen's consistent test; NaN where there are too few trades or no candidate differs
-        from the baseline.
+        That of Hansen's consistent test, never below what the number of resamples can show; NaN where
+        there are too few trades or no candidate differs from the baseline.
     p_lower, p_upper : float
         Its bounds; the upper one is White's reality check.
     superior : tuple of str
@@ -58,9 +58,6 @@ def superior_ability(
 ) -> SuperiorAbility:
     """Return the tests of all candidates together against the baseline on the same trades.
 
-    The test is careful: on ten worthless candidates it was measured to reject in 2 % of cases at a
-    nominal 5 %.
-
     Parameters
     ----------
     candidates : mapping of str to array of float, shape (n,)
@@ -80,6 +77,7 @@ def superior_ability(
     if n < MIN_TRADES or not varies.any():
         return SuperiorAbility(math.nan, math.nan, math.nan, (), n, 0)
     gain = _in_units(gain[:, varies])
+    trades_per_row = n / len(gain)
     block = max(1, math.ceil(max(block_length(column) for column in gain.T)))
 
     from arch.bootstrap import SPA, StepM
@@ -90,14 +88,15 @@ def superior_ability(
     test.compute()
     steps = StepM(zero, -gain, size=1 - confidence, block_size=block, reps=n_bootstrap, seed=seed)
     steps.compute()
+    least = 1 / (n_bootstrap + 1)
     tested = [name for name, keep in zip(names, varies, strict=True) if keep]
     return SuperiorAbility(
-        p_value=float(test.pvalues["consistent"]),
-        p_lower=float(test.pvalues["lower"]),
-        p_upper=float(test.pvalues["upper"]),
-        superior=tuple(tested[int(i)] for i in steps.superior_models),
+        p_value=max(float(test.pvalues["consistent"]), least),
+        p_lower=max(float(test.pvalues["lower"]), least),
+        p_upper=max(float(test.pvalues["upper"]), least),
+        superior=tuple(tested[i] for i in np.asarray(steps.superior_models, dtype=np.int64)),
         n=n,
-        block=block,
+        block=math.ceil(block * trades_per_row),
     )
 
 

@@ -109,8 +109,8 @@ def _undecided(c: Comparison, us: str, them: str) -> str:
     text = f"{us} and {them} cannot be told apart: the difference is {_measured(c)}, and the interval contains zero."
     if c.trades_needed:
         text += (
-            f" Were the true difference as large as the measured one, some {_round_up(c.trades_needed):,} more trades like "
-            "these would be needed to tell it with a chance of 80 %."
+            f" Were the true difference as large as the measured one, some {_round_up(c.trades_needed):,} more trades "
+            "like these would be needed to tell it with a chance of 80 %."
         )
     elif c.trades_needed is None:
         text += " The measured difference is too small for any number of trades to be named that would tell it."
@@ -168,5 +168,5 @@ def _down(share: float) -> str:
 
 def _round_up(count: int) -> int:
     """Round up to two digits; the number is an order of magnitude and should look like one."""
-    step = 10 ** max(0, len(str(count)) - 2)
+    step = int(10 ** max(0, len(str(count)) - 2))
     return -(-count // step) * step
