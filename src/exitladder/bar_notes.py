@@ -40,7 +40,7 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
     source : str
         The file's name, for the place.
     is_adjusted : bool
-        Whether prices were adjusted; if not, a fall like a split's is a warning.
+        Whether prices were adjusted; a move like a split's then has another cure.
     """
     found = [*_gaps(bars, source)]
     if len(bars) < 2:
@@ -48,13 +48,19 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
     move = np.log(bars.close[1:] / bars.close[:-1])
     limit = big_move(bars.interval_ns)
     big = np.flatnonzero(np.abs(move) > limit) + 1
-    splits = [] if is_adjusted else [(i, ratio) for i in big if (ratio := _split_ratio(bars, int(i)))]
+    splits = [(i, ratio) for i in big if (ratio := _split_ratio(bars, int(i)))]
     if splits:
         shown = ", ".join(f"{stamp_text(int(bars.time[i]))} ({ratio})" for i, ratio in splits[:5])
         more = f" and {len(splits) - 5} more" if len(splits) > 5 else ""
+        still = "even after the adjustment by adj_close, " if is_adjusted else ""
+        cure = (
+            "check adj_close and the unit of the prices"
+            if is_adjusted
+            else "bring an adj_close column, or adjusted prices"
+        )
         message = (
-            f"Prices of '{bars.symbol}' move like a split that was not adjusted on {shown}{more} ({source}). If so, "
-            "every trade across it is wrong: bring an adj_close column, or adjusted prices."
+            f"Prices of '{bars.symbol}' move like an unadjusted split, {still}on {shown}{more} ({source}). If "
+            f"so, every trade across it is wrong: {cure}."
         )
         found.append(_finding(bars, "warning", "possible_split", len(splits), source, int(splits[0][0]), message))
     others = np.setdiff1d(big, [i for i, _ in splits])
@@ -62,8 +68,9 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
         largest = others[np.argsort(-np.abs(move[others - 1]), kind="stable")][:3]
         shown = ", ".join(f"{stamp_text(int(bars.time[i]))} ({np.expm1(move[i - 1]):+.0%})" for i in largest)
         message = (
-            f"{len(others)} closes of '{bars.symbol}' differ from the one before by more than {np.expm1(limit):.0%}: "
-            f"{shown}{' and more' if len(others) > 3 else ''} ({source}). Real, or bad ticks: look before you trust."
+            f"'{bars.symbol}' has {len(others)} move{'s' if len(others) > 1 else ''} of more than {limit:g} in "
+            f"ln(close / previous close): {shown}{' and more' if len(others) > 3 else ''} ({source}). Real, or a bad tick: look "
+            "before you trust it."
         )
         found.append(_finding(bars, "note", "big_move", len(others), source, int(largest[0]), message))
     return found

@@ -217,7 +217,8 @@ def _told_adjustment(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
         others = f" Other columns stay as they are: {', '.join(kept)}." if kept else ""
         message = (
             f"Prices of {n_changed} of {len(raw)} bars of '{raw.symbol}' were adjusted by adj_close / close, volume "
-            f"divided by it ({source}).{others} Trades must be in adjusted prices too, or read the bars with data.adjust=none."
+            f"divided by it ({source}).{others} Trades must be in adjusted prices too, or read the bars with "
+            "data.adjust=none."
         )
         told.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):

@@ -128,7 +128,7 @@ class BarsReport:
                 "n_adjusted": s.n_adjusted,
                 "has_volume": s.has_volume,
                 **{
-                    f"n_{severity}": sum(f.count for f in self.of_severity(severity) if f.symbol == s.symbol)
+                    f"n_{severity}": sum(f.symbol == s.symbol for f in self.of_severity(severity))
                     for severity in SEVERITIES
                 },
             }
