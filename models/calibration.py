@@ -103,7 +103,7 @@ class Isotonic:
 
         Parameters are as in `Platt.fit`.
         """
-        from sklearn.isotonic import IsotonicRegression
+        from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 
         p, y = _checked(p, y)
         fitted = IsotonicRegression(y_min=1 / (len(y) + 2), y_max=1 - 1 / (len(y) + 2), out_of_bounds="clip").fit(p, y)
@@ -126,9 +126,9 @@ def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
 
     Examples
     --------
-    >>> p = np.array([0.02, 0.03, 0.97, 0.98] * 25)
+    >>> p = np.array([0.05, 0.05, 0.95, 0.95] * 25)
     >>> y = np.array([0, 1, 0, 1] * 25)
-    >>> fit_calibrator("platt", p, y).apply(np.array([0.98])).round(2)
+    >>> fit_calibrator("platt", p, y).apply(np.array([0.95])).round(2)
     array([0.5])
     """
     if kind == "platt":

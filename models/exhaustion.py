@@ -165,8 +165,8 @@ class ExhaustionModel:
             raise ModelError(
                 f"Training needs at least {LEAST_ROWS} rows of {LEAST_TRADES} trades with {LEAST_OF_A_CLASS} rows of "
                 f"either outcome, but there are {len(used)} rows of {len(np.unique(rows.trade[used]))} trades, with "
-                f"{int(known.sum())} exhausted and {int(len(known) - known.sum())} extended. Give more trades, a longer "
-                "history of bars, or a larger labels.max_bars."
+                f"{int(known.sum())} exhausted and {int(len(known) - known.sum())} extended. Give more trades, a "
+                "longer history of bars, or a larger labels.max_bars."
             )
         metrics, table = training.measures()
         return cls(rows.names, tuple(training.stages), settings, metrics, table, dict(context or {}))

@@ -1,0 +1,222 @@
+"""Checks for knowledge of the future, run in every training.
+
+Two look at what is known (does a feature follow the bar after it, or tell the label by itself) and two at
+what was learnt (is skill left where the labels are shuffled, is it too good to be true). They are cheap and
+find gross leaks; that they pass is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.stats import rankdata
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.models.boosting import BinnedRows, booster_parameters
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.models.probability_measures import auc
+from exitladder.models.splits import PurgedWalkForward
+from exitladder.models.training_rows import TrainingRows
+from exitladder.settings import ModelSettings
+from exitladder.trade_rows import TradeRows
+from exitladder.trades import PlacedTrades
+
+# On markets with a strong planted signal the honest values stay well below these; features that know the
+# next bar exceed them.
+MOST_FOLLOWING = 0.2
+MOST_AUC_OF_A_FEATURE = 0.75
+MOST_AUC = 0.85
+MOST_SHUFFLED_AUC = 0.53
+_ROWS = 40_000
+_TREES = 40
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What the checks found.
+
+    Parameters
+    ----------
+    reasons : tuple of str
+        One sentence a finding; empty where all passed.
+    measures : mapping of str to float
+        next_bar_correlation, feature_auc (the greatest of all features), auc (out of fold) and
+        shuffled_auc.
+    """
+
+    reasons: tuple[str, ...]
+    measures: Mapping[str, float]
+
+    @property
+    def verdict(self) -> Literal["passed", "flagged"]:
+        """``flagged`` where there is a reason."""
+        return "flagged" if self.reasons else "passed"
+
+
+def next_bar_return(placed: PlacedTrades, rows: TradeRows, atr: FloatArray) -> FloatArray:
+    """Return the trade's gain from the open to the close of the bar after each row, in ATR, shape (n_rows,).
+
+    From the open, because that is where a decision is filled: a bounce between bid and ask across the close
+    is not foresight. NaN where no bar follows. Looks ahead: it is what no feature may know.
+    """
+    bars, trade, bar = placed.bars, rows.trade, rows.bar
+    following = np.minimum(bar + 1, bars.n_bars - 1)
+    gain = placed.trades.side[trade] * (bars.close[following] - bars.open[following])
+    known = (bar + 1 < placed.end_bar[trade]) & (atr[bar] > 0)
+    return np.where(known, gain / np.where(known, atr[bar], 1.0), np.nan)
+
+
+def check_leaks(
+    rows: TrainingRows,
+    model: ExhaustionModel,
+    next_return: FloatArray,
+    *,
+    n_folds: int = 5,
+    embargo_ns: int = 0,
+    seed: int = 0,
+    threads: int = 0,
+) -> LeakReport:
+    """Return whether features or model know what they cannot.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Those the model was trained on.
+    model : ExhaustionModel
+    next_return : float64 array, shape (n_rows,)
+        From `next_bar_return`.
+    n_folds, embargo_ns, seed, threads
+        As in `ExhaustionModel.fit`.
+    """
+    judged = np.flatnonzero(rows.is_used & np.isfinite(rows.race))
+    if len(judged) > _ROWS:
+        judged = np.sort(np.random.default_rng(seed).choice(judged, _ROWS, replace=False))
+    reasons: list[str] = []
+    following = _following(rows, judged, next_return, reasons)
+    feature_auc = _feature_auc(rows, judged, reasons)
+    measured = float(model.metrics["auc"])
+    if measured > MOST_AUC:
+        reasons.append(
+            f"The out-of-fold AUC must stay below {MOST_AUC} to be believable, but is {measured:.3f}. Look for a "
+            "feature that is computed from the label or from later bars."
+        )
+    shuffled = _shuffled_auc(rows, judged, model.settings, n_folds, embargo_ns, seed, threads)
+    n_trades = len(np.unique(rows.trade[judged]))
+    most = max(MOST_SHUFFLED_AUC, 0.5 + 4 * np.sqrt(1 / (3 * n_trades)))
+    if shuffled > most:
+        reasons.append(
+            f"With labels shuffled among trades no skill may be left, but the out-of-fold AUC is {shuffled:.3f} "
+            f"(at most {most:.3f}). Training and test share trades: check that trade numbers differ between trades."
+        )
+    measures = {
+        "next_bar_correlation": following,
+        "feature_auc": feature_auc,
+        "auc": measured,
+        "shuffled_auc": shuffled,
+    }
+    return LeakReport(tuple(reasons), measures)
+
+
+def _following(rows: TrainingRows, judged: IntArray, next_return: FloatArray, reasons: list[str]) -> float:
+    """Return the greatest rank correlation of a feature, or of a prediction, with the next bar's return."""
+    chosen = judged[np.isfinite(next_return[judged])]
+    # Bars at one time move together, so times are counted and not rows.
+    n_times = len(np.unique(rows.time_ns[chosen]))
+    most = max(MOST_FOLLOWING, 6 / np.sqrt(max(n_times, 1)))
+    greatest = 0.0
+    for k, name in enumerate(rows.names):
+        rho = _rank_correlation(rows.X[chosen, k], next_return[chosen])
+        greatest = max(greatest, abs(rho))
+        if abs(rho) > most:
+            reasons.append(
+                f"No feature may follow the bar after it, but '{name}' has a rank correlation of {rho:.3f} with the "
+                f"next bar's return (at most {most:.2f} is believable). Check that it reads completed bars only."
+            )
+    return greatest
+
+
+def _feature_auc(rows: TrainingRows, judged: IntArray, reasons: list[str]) -> float:
+    """Return how far the best single feature tells the race label apart, as an AUC of at least one half."""
+    greatest = 0.5
+    enough = len(np.unique(rows.trade[judged])) >= 30
+    for k, name in enumerate(rows.names):
+        known = judged[np.isfinite(rows.X[judged, k])]
+        found = auc(rows.X[known, k], rows.race[known])
+        if np.isnan(found):
+            continue
+        apart = max(found, 1 - found)
+        greatest = max(greatest, apart)
+        if enough and apart > MOST_AUC_OF_A_FEATURE:
+            reasons.append(
+                f"No single feature should tell exhaustion with an AUC above {MOST_AUC_OF_A_FEATURE}, but '{name}' has "
+                f"{apart:.3f}. Check that it is not made from the label."
+            )
+    return greatest
+
+
+def _shuffled_auc(
+    rows: TrainingRows,
+    judged: IntArray,
+    settings: ModelSettings,
+    n_folds: int,
+    embargo_ns: int,
+    seed: int,
+    threads: int,
+) -> float:
+    """Return the out-of-fold AUC after giving each trade another one's labels; NaN where nothing can be trained.
+
+    Labels move by whole trades, so that neighbours within a trade stay alike: a split that shares trades
+    between training and test shows as skill.
+    """
+    y = shuffled_by_trade(rows.trade[judged], rows.time_ns[judged], rows.race[judged], seed)
+    quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(judged) // 50)))
+    parameters = booster_parameters(quick, "binary", seed, threads)
+    folds = PurgedWalkForward(n_folds, embargo_ns).folds(
+        rows.time_ns[judged], rows.race_end_ns[judged], rows.trade[judged]
+    )
+    scores, weights = [], []
+    for fold in folds:
+        if len(np.unique(y[fold.train])) < 2 or len(np.unique(y[fold.test])) < 2:
+            continue
+        train = judged[fold.train]
+        forest = BinnedRows(rows.X[train], rows.names, parameters).train(
+            np.arange(len(train)), y[fold.train], _TREES, "binary"
+        )
+        scores.append(auc(forest.predict(rows.X[judged[fold.test]], threads), y[fold.test]))
+        weights.append(len(fold.test))
+    return float(np.average(scores, weights=weights)) if scores else float("nan")
+
+
+def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: int) -> FloatArray:
+    """Return labels in which each trade's rows carry those of another trade, turned by a random number of bars.
+
+    Parameters
+    ----------
+    trade, time_ns : int64 array, shape (n_rows,)
+    y : float64 array, shape (n_rows,)
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    order = np.lexsort((time_ns, trade))
+    _, start, length = np.unique(trade[order], return_index=True, return_counts=True)
+    other = rng.permutation(len(start))
+    turn = rng.integers(0, length[other])
+    number = np.repeat(np.arange(len(start)), length)
+    within = np.arange(len(order)) - start[number]
+    source = start[other[number]] + (within + turn[number]) % length[other[number]]
+    out = np.empty_like(y)
+    out[order] = y[order[source]]
+    return out
+
+
+def _rank_correlation(x: FloatArray, y: FloatArray) -> float:
+    known = np.isfinite(x)
+    if known.sum() < 3:
+        return 0.0
+    a, b = rankdata(x[known]), rankdata(y[known])
+    if a.std() == 0 or b.std() == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
