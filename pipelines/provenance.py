@@ -117,9 +117,11 @@ def describe_stop(ladder: Ladder) -> list[str]:
     stop = ladder.stop
     texts = []
     if stop.initial is not None:
-        texts.append(f"initial {stop.initial} where a trade brings none")
+        texts.append(f"initial {stop.initial} if a trade brings none")
     if stop.breakeven_after is not None:
-        offset = f" {stop.breakeven_offset.value:+.4g}{stop.breakeven_offset.unit}" if stop.breakeven_offset.value else ""
+        offset = (
+            f" {stop.breakeven_offset.value:+.4g}{stop.breakeven_offset.unit}" if stop.breakeven_offset.value else ""
+        )
         texts.append(f"to entry{offset} after rung {stop.breakeven_after}")
     if stop.trail is not None:
         armed = ""

@@ -16,6 +16,7 @@ from exitladder.bars import BarSet
 from exitladder.errors import ExitladderError, TrackingError
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_toml
+from exitladder.output_files import Content, write_folder
 from exitladder.pipelines.provenance import (
     describe_bars,
     describe_ladder,
@@ -93,6 +94,12 @@ class TrackedRun:
         with told(f"The folder '{folder.name}' cannot be kept"):
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
+    def log_files(self, contents: Mapping[str, Content]) -> None:
+        """Keep several files, by name; see `exitladder.output_files.write_folder` for what they may be."""
+        if self.folder is not None:
+            with told("The run's files cannot be kept"):
+                write_folder(self.folder, contents)
+
     def log_ground(
         self, *, settings: Settings | None, ladder: Ladder | None, bars: BarSet | None, trades: Trades | None
     ) -> None:
@@ -151,5 +158,7 @@ def _number(value: object) -> float | None:
 def _inside(folder: Path, name: str) -> Path:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or PurePosixPath(name).is_absolute() or ":" in parts[0]:
-        raise TrackingError(f"An artifact's name must stay inside its run, such as 'plots/equity.svg', but is {name!r}.")
+        raise TrackingError(
+            f"An artifact's name must stay inside its run, such as 'plots/equity.svg', but is {name!r}."
+        )
     return folder.joinpath(*parts)

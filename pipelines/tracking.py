@@ -113,9 +113,7 @@ class Tracker:
             if self.enabled:
                 self._end(run, status, bars)
 
-    def log_model(
-        self, run: TrackedRun, folder: Path, name: str, *, description: str = "", alias: str = NEWEST
-    ) -> str:
+    def log_model(self, run: TrackedRun, folder: Path, name: str, *, description: str = "", alias: str = NEWEST) -> str:
         """Keep a model's folder with the run, register it, and return its reference ``models:/NAME/VERSION``.
 
         `alias` then points to this version. Without tracking the reference is empty.
@@ -156,7 +154,9 @@ class Tracker:
         if found is None:
             try:
                 location = (self.store / "artifacts").as_uri()
-                return str(client.create_experiment(self.experiment, artifact_location=location))
+                # The kind makes the page show runs and metrics first, and not traces of language models.
+                kind = {"mlflow.experimentKind": "custom_model_development"}
+                return str(client.create_experiment(self.experiment, artifact_location=location, tags=kind))
             except Exception:
                 # Another process may have made it in the meantime.
                 found = client.get_experiment_by_name(self.experiment)
@@ -234,6 +234,13 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
     return folder / name
 
 
+def newest_experiment(store: str | Path) -> str | None:
+    """Return the id of the experiment that was worked on last, or None where there is none yet."""
+    with _mlflow(Path(store)) as client, told(f"The store '{store}' cannot be read"):
+        found = client.search_experiments(order_by=["last_update_time DESC"])
+    return next((str(experiment.experiment_id) for experiment in found if experiment.name != "Default"), None)
+
+
 def resolve_model(ref: str, store: str | Path) -> Path:
     """Return the folder of the model that `ref` names.
 
@@ -262,7 +269,7 @@ def resolve_model(ref: str, store: str | Path) -> Path:
     folder = _run_folder(run, Path(store)) / _MODEL_FOLDER
     if not folder.is_dir():
         raise TrackingError(
-            f"A model must come from a run that trained one, but run '{run.name}' ({run.kind or 'unknown kind'}) has none. "
+            f"A model must come from a run that trained one, but run '{run.name}' ({run.kind or '?'}) has none. "
             f"{_known_models(Path(store))}"
         )
     return folder

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
-from exitladder.pipelines.tracking import DATABASE, database_uri
+from exitladder.pipelines.tracking import DATABASE, database_uri, newest_experiment
 
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 10.0
@@ -52,18 +52,21 @@ def serve(
         If there is no store, the port is taken, or the server does not come up.
     """
     with _stop_on_terminate(), running_page(store, host, port) as (address, process):
+        page = f"{address}/{_runs_view(Path(store))}"
         if announce is None:
-            sys.stderr.write(f"MLflow's page is at {address} (Ctrl-C stops it)\n")
+            sys.stderr.write(f"MLflow's page is at {page} (Ctrl-C stops it)\n")
             sys.stderr.flush()
         else:
-            announce(address)
+            announce(page)
         if open_browser:
-            webbrowser.open(address)
+            webbrowser.open(page)
         try:
             code = process.wait()
         except KeyboardInterrupt:
             return
-    raise TrackingError(f"MLflow's server ended by itself with exit code {code}. Start it again, or try another --port.")
+    raise TrackingError(
+        f"MLflow's server ended by itself with exit code {code}. Start it again, or try another --port."
+    )
 
 
 @contextmanager
@@ -86,6 +89,13 @@ def running_page(
             yield address, process
         finally:
             _stop(process)
+
+
+def _runs_view(store: Path) -> str:
+    """Return where the runs are shown; by itself the page opens on language models."""
+    newest = newest_experiment(store)
+    place = f"/{newest}/runs" if newest else ""
+    return f"#/experiments{place}?workflowType=machine_learning"
 
 
 def _start(store: Path, host: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -1,0 +1,146 @@
+"""One look for all pictures: colours that colour-blind readers can tell apart, type, and how they are saved."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+# Okabe and Ito (2008), black and yellow left out: yellow is not readable on white.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+INK, MUTED, FAINT, PAPER = "#1B2430", "#5B6673", "#D9DEE4", "#FFFFFF"
+EMPHASIS = BLUE
+OTHERS = (ORANGE, GREEN, PURPLE, RED, "#7A7A7A", "#8C6D31", SKY)
+GAIN, LOSS = GREEN, RED
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.facecolor": PAPER,
+    "axes.unicode_minus": True,
+    "grid.color": "#EDF0F3",
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
+    "text.color": INK,
+    "text.parse_math": False,  # a symbol such as $SPX is no formula
+    "figure.facecolor": PAPER,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "path.simplify": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "exitladder",
+    "savefig.facecolor": PAPER,
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw in the common style, and leave the style of the user's own notebook alone."""
+
+    @functools.wraps(draw)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return wrapped
+
+
+WIDE, HALF = 10.6, 5.6
+
+
+def new_figure(width: float = WIDE, height: float = 4.2) -> Figure:
+    """Return an empty figure (inches) that no global state of matplotlib knows of."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Return the figure as SVG; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE), _quiet_fonts():
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": "exitladder"})
+    # A browser without DejaVu falls back to a type of the same width, so that nothing overlaps.
+    return buffer.getvalue().replace(b"'DejaVu Sans', sans-serif", b"'DejaVu Sans', Verdana, sans-serif")
+
+
+def to_png(figure: Figure, dots_per_inch: int = 110) -> bytes:
+    """Return the figure as PNG."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE), _quiet_fonts():
+        FigureCanvasAgg(figure).print_figure(
+            buffer, format="png", dpi=dots_per_inch, metadata={"Software": "exitladder"}
+        )
+    return buffer.getvalue()
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Let a sign that no font has be drawn as a box: a warning about it would mend nothing."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def policy_colours(policies: Sequence[str], emphasised: str | None) -> dict[str, str]:
+    """Return a colour a policy, the emphasised one in the colour that means "ours" everywhere."""
+    others = [name for name in policies if name != emphasised]
+    colours = {name: OTHERS[k % len(OTHERS)] for k, name in enumerate(others)}
+    return {name: EMPHASIS if name == emphasised else colours[name] for name in policies}
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number with its sign, and a true minus.
+
+    Examples
+    --------
+    >>> signed(-0.5)
+    '−0.50'
+    """
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def zero_line(axes: Axes, *, vertical: bool = False) -> None:
+    """Draw where nothing is won or lost."""
+    (axes.axvline if vertical else axes.axhline)(0.0, color=MUTED, linewidth=0.9, zorder=1)
+
+
+def no_data(figure: Figure, text: str) -> Figure:
+    """Return the figure with a sentence in place of a plot."""
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    return figure

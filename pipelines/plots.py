@@ -1,0 +1,97 @@
+"""The pictures of a run, ready for a page: drawn, titled, and with a sentence on how to read each.
+
+The only files that know matplotlib are this one and those whose functions it offers.
+"""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from exitladder.pipelines.model_plots import calibration_picture, importance_picture
+from exitladder.pipelines.page import Picture
+from exitladder.pipelines.plot_style import to_png, to_svg
+from exitladder.pipelines.policy_plots import distribution_picture, equity_picture, forest_picture
+from exitladder.pipelines.trade_plots import ladder_picture, mfe_picture, rung_picture, trade_picture
+
+__all__ = [
+    "HOW_TO_READ",
+    "calibration_picture",
+    "distribution_picture",
+    "equity_picture",
+    "forest_picture",
+    "importance_picture",
+    "ladder_picture",
+    "mfe_picture",
+    "rung_picture",
+    "to_page",
+    "to_png",
+    "to_svg",
+    "trade_picture",
+]
+
+HOW_TO_READ: dict[str, tuple[str, str]] = {
+    "ladder": (
+        "The ladder",
+        "Each bar is a rung: how much of the original quantity is sold, and at which height in R (1R is what the trade "
+        "risked). Hatched rungs have no price in advance: a condition at a bar's close triggers them. "
+        "The box says what the stop does meanwhile.",
+    ),
+    "equity": (
+        "Net R, added up trade by trade",
+        "After costs. Judge only the white part: the shaded part is what the ladder and the other exits were tuned on, "
+        "where a tuned plan always looks good. The strip below shows how far the emphasised plan stood below its best.",
+    ),
+    "forest": (
+        "Better or worse, and how sure",
+        "Each line is the mean difference a trade against one other way to exit, on trades that nobody tuned on, with "
+        "its interval. A line that crosses zero means that this data cannot tell the two apart.",
+    ),
+    "distribution": (
+        "What single trades end at",
+        "Follow a line upwards: it tells which share of trades ended at or below that R. A line further to the right "
+        "is better there. Scaling out usually cuts both tails: fewer full losses, fewer large gains.",
+    ),
+    "mfe": (
+        "What was there, what was kept",
+        "Each dot is a trade. On the dashed line it was sold at the very best price; far below it, profit was given "
+        "back. The capture is the sum of results over the sum of best open profits.",
+    ),
+    "rungs": (
+        "Which rungs pay",
+        "A rung that hardly ever fills does nothing but lower the chance of the others; one that fills on nearly every "
+        "trade sells early. The right side shows what each kind of exit brought.",
+    ),
+    "calibration": (
+        "Can the probability be believed?",
+        "On predictions for trades the model had not seen. Points on the dashed line mean that what it calls 70 % "
+        "likely comes 70 % of the time. A flat row of points at the base rate means that the model knows nothing.",
+    ),
+    "importance": (
+        "What the model looks at",
+        "Share of the trees' gain. It says what the model uses, not what causes a move to end.",
+    ),
+    "trade": (
+        "A trade, bar by bar",
+        "Candles with the entry (triangle), the rungs waiting above it (dashed), the stop as it moved (red line), and "
+        "each fill with its quantity and R.",
+    ),
+}
+
+
+def to_page(figure: Figure, kind: str, alt: str, *, title: str = "", half: bool = False) -> Picture:
+    """Return a figure as a picture for the page, with the standing words on how to read its kind.
+
+    Parameters
+    ----------
+    figure : Figure
+    kind : str
+        A key of `HOW_TO_READ`.
+    alt : str
+        What the picture shows, with its numbers, for readers who cannot see it.
+    title : str, optional
+        In place of the standing one.
+    half : bool
+        Whether two such pictures stand side by side.
+    """
+    standing, caption = HOW_TO_READ[kind]
+    return Picture(image=to_svg(figure), title=title or standing, caption=caption, alt=alt, half=half, kind=kind)
