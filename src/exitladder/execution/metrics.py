@@ -14,6 +14,11 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 
+def varies(values: FloatArray) -> bool:
+    """Return whether values differ by more than rounding, so that a ratio to their spread says something."""
+    return len(values) > 1 and bool(np.ptp(values) > 1e-12 * np.abs(values).max())
+
+
 def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float:
     """Return mean over standard deviation (sample form, ddof 1) times the root of the periods a year.
 
@@ -25,7 +30,7 @@ def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float
         1 leaves the ratio per observation.
     """
     x = _values(returns)
-    if len(x) < 2 or np.ptp(x) == 0:
+    if not varies(x):
         return math.nan
     return float(x.mean() / x.std(ddof=1)) * math.sqrt(periods_per_year)
 

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from exitladder.execution.metrics import varies
+
 EULER_GAMMA = float(np.euler_gamma)
 
 
@@ -50,11 +52,12 @@ class SharpeMoments:
         x = np.asarray(returns, dtype=np.float64)
         x = x[~np.isnan(x)]
         n = len(x)
-        if n < 2 or np.ptp(x) == 0:
+        if not varies(x):
             return cls(math.nan, n, math.nan, math.nan)
-        mean = x.mean()
-        z = (x - mean) / x.std()
-        return cls(float(mean / x.std()), n, float(np.mean(z**3)), float(np.mean(z**4)))
+        x = x / np.abs(x).max()
+        mean, deviation = x.mean(), x.std()
+        z = (x - mean) / deviation
+        return cls(float(mean / deviation), n, float(np.mean(z**3)), float(np.mean(z**4)))
 
 
 def psr(sharpe: float, n: float, *, benchmark: float = 0.0, skew: float = 0.0, kurtosis: float = 3.0) -> float:
