@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ def autoregressive(noise: FloatArray, phi: float) -> FloatArray:
 
 def test_block_length_reference_value() -> None:
     """The series and the number of the test suite of `arch`."""
-    noise = np.random.RandomState(0).standard_normal(10_100)  # noqa: NPY002
+    noise = np.random.RandomState(0).standard_normal(10_100)
     assert block_length(autoregressive(noise, 0.3)[100:]) == pytest.approx(13.635665, abs=5e-7)
 
 
@@ -101,7 +102,10 @@ def test_order_of_rows_does_not_matter_and_nan_are_left_out() -> None:
 def test_times_of_any_kind() -> None:
     stamps = pd.Series(pd.date_range("2024-03-30 23:30", periods=3, freq="45min", tz="Europe/Berlin"))
     expected = np.array([1_711_837_800, 1_711_840_500, 1_711_843_200]) * 1_000_000_000
-    for time in (stamps, pd.Index(stamps), stamps.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), expected, list(stamps)):
+    utc = stamps.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    texts = [stamp.isoformat() for stamp in stamps]
+    kinds: list[Any] = [stamps, pd.Index(stamps), utc, expected, list(stamps), texts]
+    for time in kinds:
         assert nanoseconds(time).tolist() == expected.tolist()
 
 
@@ -130,14 +134,26 @@ def test_trades_that_move_together_are_not_taken_as_independent() -> None:
 
 
 def test_the_wider_of_days_and_trades_is_given() -> None:
-    """A day's trades share their sign, but the signs of days alternate, so that blocks of trades cancel."""
-    rng = np.random.default_rng(1)
-    x = np.repeat(rng.standard_normal(80), 40)
-    by_day = mean_interval(x, time=np.repeat(np.arange(80), 40) * DAY)
-    one_day = mean_interval(x, time=np.arange(len(x)))
-    assert by_day.resampled in ("days", "trades")
-    assert one_day.resampled == "trades"
-    assert by_day.high - by_day.low >= one_day.high - one_day.low
+    chosen = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        day = np.sort(rng.integers(0, 60, 240))
+        x = rng.standard_normal(240) + rng.choice([0.0, 0.4]) * rng.standard_normal(60)[day]
+        found = mean_interval(x, time=day * DAY, n_bootstrap=400)
+        widths = {}
+        for name, group in (("trades", np.arange(240)), ("days", day)):
+            plan = Resampling.plan(group, x - x.mean(), n_bootstrap=400, seed=0)
+            sums = plan.sums(np.column_stack([x, np.ones(240)]))
+            widths[name] = np.diff(interval(x.mean(), sums[:, 0] / sums[:, 1], 0.95, plan.n_blocks))[0]
+        assert found.high - found.low == pytest.approx(max(widths.values()))
+        assert found.resampled == max(widths, key=lambda name: float(widths[name]))
+        chosen.add(found.resampled)
+    assert chosen == {"days", "trades"}
+
+
+def test_on_a_few_days_only_trades_are_resampled() -> None:
+    x = np.random.default_rng(0).standard_normal(200)
+    assert mean_interval(x, time=np.arange(200) * HOUR).resampled == "trades"
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 19])

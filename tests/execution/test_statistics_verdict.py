@@ -33,7 +33,13 @@ WORSE = replace(BETTER, difference_r=-0.2, low=-0.3, high=-0.1)
 def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
     found = verdict(BETTER, "tuned", "stop only")
     assert found.kind == "better"
-    for part in ("'tuned' earned more than 'stop only'", "+0.21 R a trade", "+0.08 to +0.34", "412 trades", "about 231"):
+    for part in (
+        "'tuned' earned more than 'stop only'",
+        "+0.21 R a trade",
+        "+0.08 to +0.34",
+        "412 trades",
+        "about 231",
+    ):
         assert part in found.text
 
 
@@ -47,9 +53,7 @@ def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
         (None, math.nan, "no_difference", "is not known"),
     ],
 )
-def test_better_also_needs_the_search_to_be_honest(
-    dsr: float | None, pbo: float | None, kind: str, said: str
-) -> None:
+def test_better_also_needs_the_search_to_be_honest(dsr: float | None, pbo: float | None, kind: str, said: str) -> None:
     found = verdict(BETTER, "tuned", "stop only", dsr=dsr, pbo=pbo)
     assert found.kind == kind
     assert said in found.text
@@ -102,9 +106,7 @@ def test_identical_results_are_called_so() -> None:
 
 
 def test_dropped_pairs_and_risk_are_told() -> None:
-    text = verdict(
-        replace(BETTER, n_pairs_dropped=7), "a", "b", risk={"maximum drawdown (R)": (-12.0, -20.5)}
-    ).text
+    text = verdict(replace(BETTER, n_pairs_dropped=7), "a", "b", risk={"maximum drawdown (R)": (-12.0, -20.5)}).text
     assert "7 without a result under both were left out" in text
     assert "maximum drawdown (R) -12.00 against -20.50" in text
 
