@@ -69,8 +69,8 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
         shown = ", ".join(f"{stamp_text(int(bars.time[i]))} ({np.expm1(move[i - 1]):+.0%})" for i in largest)
         message = (
             f"'{bars.symbol}' has {len(others)} move{'s' if len(others) > 1 else ''} of more than {limit:g} in "
-            f"ln(close / previous close): {shown}{' and more' if len(others) > 3 else ''} ({source}). Real, or a bad tick: look "
-            "before you trust it."
+            f"ln(close / previous close): {shown}{' and more' if len(others) > 3 else ''} ({source}). "
+            "Real, or a bad tick: look before you trust it."
         )
         found.append(_finding(bars, "note", "big_move", len(others), source, int(largest[0]), message))
     return found

@@ -186,8 +186,8 @@ def make_trades(
     table = pd.concat([_entries(own, RULES[rule](own, options), options) for own in members], ignore_index=True)
     if table.empty:
         raise TradesError(
-            f"The rule '{rule}' enters no trade on {bars.n_bars} bars of {', '.join(bars.symbols[:8])}. Bring more bars, "
-            "a shorter window, more risk_money or a smaller lot."
+            f"The rule '{rule}' enters no trade on {bars.n_bars} bars of {', '.join(bars.symbols[:8])}. Bring "
+            "more bars, a shorter window, more risk_money or a smaller lot."
         )
     return _as_trades(table.sort_values(["entry_time", "trade_id"], ignore_index=True, kind="stable"), rule)
 
@@ -221,7 +221,8 @@ def _entries(bars: Bars, signal: npt.NDArray[np.int8], options: EntryOptions) ->
             "stop_price": stop,
         }
     )
-    return table.loc[usable]
+    entered: pd.DataFrame = table.loc[usable]
+    return entered
 
 
 def _spaced(decided: IntArray, cooldown_bars: int) -> IntArray:

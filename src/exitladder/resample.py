@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
@@ -72,8 +70,7 @@ def _resampled(bars: Bars, target: int, tz: str) -> Bars:
     if bars.time[-1] + bars.interval_ns < end[-1]:
         first, last = first[:-1], last[:-1]
     if not len(first):
-        return replace(bars, time=label[:0], open=bars.open[:0], high=bars.high[:0], low=bars.low[:0],
-                       close=bars.close[:0], volume=None, extra={})  # fmt: skip
+        return bars.head(0)
     stop = last[-1] + 1
 
     def total(values: FloatArray) -> FloatArray:

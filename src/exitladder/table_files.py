@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ _TEXT_COLUMNS = frozenset(
     {"symbol", "ticker", "sym", "instrument", "pair", "name", "trade_id", "tag", "side", "entry_at", "status"}
 )
 _HOLES = ["", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "#N/A", "null", "NULL", "None", "none", "-"]
+_COMMA_NUMBER = re.compile(r"\s*-?\d+,\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ def read_table(path: str | Path, headerless: Mapping[int, Sequence[str]] | None 
         frame = _read_parquet(path) if suffix in (".parquet", ".pq") else _read_feather(path)
     except pd.errors.EmptyDataError:
         raise InputFileError(f"The file '{path}' is empty: not even a line with column names.") from None
+    except pd.errors.ParserWarning:
+        raise InputFileError(
+            f"The file '{path}' cannot be read as csv: lines have more fields than the first line has names. "
+            "Name every column, and quote texts that hold the separator."
+        ) from None
     except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, NotImplementedError) as cause:
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         raise InputFileError(
@@ -135,10 +142,15 @@ def _read_feather(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path, headerless: Mapping[int, Sequence[str]]) -> Table:
-    separator, skipped, header, decimal = _sniff(path)
-    has_header = not (len(header) >= 5 and all(_is_number(f) for f in header[1:]))
+    separator, skipped, header, second, decimal = _sniff(path)
+    is_counted = header == [str(n) for n in range(len(header))]
+    has_header = is_counted or not (len(header) >= 5 and all(_is_number(f) for f in header[1:]))
     names = None if has_header else headerless.get(len(header), [f"column_{n}" for n in range(len(header))])
     columns = header if names is None else list(names)
+    if names is None and header[0] == "Price" and second[:1] == ["Ticker"]:
+        # yfinance writes three header lines: Price, Ticker, Date
+        columns, has_header, skipped = ["Date", *header[1:]], False, skipped + 3
+        names = columns
     text = {c for c in columns if c.strip().lower().replace(" ", "_") in _TEXT_COLUMNS}
     with warnings.catch_warnings():
         # the first column must never be taken for an index because lines end with a separator
@@ -154,7 +166,6 @@ def _read_csv(path: Path, headerless: Mapping[int, Sequence[str]]) -> Table:
             keep_default_na=False,
             na_values={c: [""] if c in text else _HOLES for c in columns},
             skip_blank_lines=False,
-            float_precision="round_trip" if decimal == "." else None,
             decimal=decimal,
             low_memory=False,
             encoding="utf-8-sig",
@@ -166,8 +177,8 @@ def _read_csv(path: Path, headerless: Mapping[int, Sequence[str]]) -> Table:
     return Table(frame.reset_index(drop=True), path.name, "line", numbers)
 
 
-def _sniff(path: Path) -> tuple[str, int, list[str], str]:
-    """Return separator, lines to skip, fields of the first line that counts, decimal mark."""
+def _sniff(path: Path) -> tuple[str, int, list[str], list[str], str]:
+    """Return separator, lines to skip, fields of the first two lines that count, decimal mark."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", newline=None) as stream:
         lines = [line.rstrip("\n") for _, line in zip(range(20), stream, strict=False)]
@@ -176,11 +187,18 @@ def _sniff(path: Path) -> tuple[str, int, list[str], str]:
     separator = max(",;\t|", key=lambda s: max(line.count(s) for line in lines))
     fields = max(line.count(separator) for line in lines)
     # exports may begin with a line that is no header: a web address, "sep=,"
-    skipped = next(n for n, line in enumerate(lines) if line.strip() and line.count(separator) * 2 >= fields)
-    header = [f.strip().strip('"') for f in lines[skipped].split(separator)]
+    skipped = next(
+        n
+        for n, line in enumerate(lines)
+        if line.strip() and not line.startswith("sep=") and (separator in line or not fields)
+    )
+    header, second = (
+        [field.strip().strip('"') for field in line.split(separator)] for line in [*lines, ""][skipped : skipped + 2]
+    )
     body = lines[skipped + 1 :]
-    decimal = "," if separator == ";" and any("," in line and "." not in line for line in body) else "."
-    return separator, skipped, header, decimal
+    has_comma = separator != "," and any(_COMMA_NUMBER.fullmatch(f) for line in body for f in line.split(separator))
+    decimal = "," if has_comma else "."
+    return separator, skipped, header, second, decimal
 
 
 def _is_number(text: str) -> bool:

@@ -78,8 +78,8 @@ def _trades(table: Table, tz: str) -> Trades:
     n = len(table.frame)
     if not n:
         raise TradesError(f"There must be at least one trade, but {table.name} has none.")
-    trade_id, symbol = reader.texts("trade_id"), reader.texts("symbol")
-    reader.ids = trade_id
+    trade_id = reader.ids = reader.texts("trade_id")
+    symbol = reader.texts("symbol")
     repeated = pd.Series(trade_id).duplicated().to_numpy()
     reader.refuse(repeated, "trade_id must be unique", "comes more than once", "Give each trade an id of its own")
     side = reader.side()
