@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from exitladder.errors import FeatureError, did_you_mean
-from exitladder.features.feature import LEAST_WINDOW, MOST_WINDOW, Column, Family
+from exitladder.features.calendar import CALENDAR
+from exitladder.features.feature import HIGHER_FRAME, LEAST_WINDOW, MOST_WINDOW, Column, Family
+from exitladder.features.levels import LEVELS
+from exitladder.features.liquidity import LIQUIDITY
 from exitladder.features.momentum import MOMENTUM
 from exitladder.features.oscillators import OSCILLATORS
 from exitladder.features.regime import REGIME
@@ -15,7 +20,13 @@ from exitladder.features.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_
 from exitladder.features.volatility import VOLATILITY
 from exitladder.features.volume import VOLUME
 
-FAMILIES: tuple[Family, ...] = (MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, REGIME)
+FAMILIES: tuple[Family, ...] = (
+    MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR,
+)  # fmt: skip
+# Any column may be read from the bars of k times the interval, as NAME_xk; these are listed.
+HIGHER_FRAME_COLUMNS = ("rsi_14_x4", "bb_pctb_20_x4", "ema_distance_20_x4", "slope_20_x4", "efficiency_10_x4")
+FAMILY_NAMES = (*(f.name for f in FAMILIES), HIGHER_FRAME)
+MOST_FRAME = 100
 
 DEFAULT_SET = (
     "roc_10", "mom_atr_10", "slope_20", "r2_20", "velocity_3", "acceleration_3",
@@ -31,7 +42,9 @@ DEFAULT_SET = (
 
 def default_columns() -> tuple[Column, ...]:
     """Return the bar columns that the catalogue lists, family by family."""
-    return tuple(c for family in FAMILIES for f in family.features for c in f.default_columns())
+    own = tuple(c for family in FAMILIES for f in family.features for c in f.default_columns())
+    higher = tuple(find_column(name) for name in HIGHER_FRAME_COLUMNS)
+    return own + tuple(c for c in higher if c is not None)
 
 
 def find_column(name: str) -> Column | None:
@@ -42,6 +55,16 @@ def find_column(name: str) -> Column | None:
     FeatureError
         If the name is a feature's but a window is out of range.
     """
+    framed = re.fullmatch(r"(.+)_x([1-9][0-9]*)", name)
+    if framed:
+        inner, k = find_column(framed[1]), int(framed[2])
+        if inner is None or inner.frame > 1:
+            return None
+        if not 2 <= k <= MOST_FRAME:
+            raise FeatureError(
+                f"The frame of a feature must be 2 to {MOST_FRAME} times the interval, but is {k} in '{name}'."
+            )
+        return inner.in_frame(k)
     for family in FAMILIES:
         for feature in family.features:
             column = feature.match(name)
@@ -71,12 +94,11 @@ def expand_name(name: str) -> tuple[str, ...]:
         return (*(c.name for c in default_columns()), *STATE_NAMES)
     if name == STATE_FAMILY:
         return STATE_NAMES
-    for family in FAMILIES:
-        if family.name == name:
-            return tuple(c.name for f in family.features for c in f.default_columns())
+    if name in FAMILY_NAMES:
+        return tuple(c.name for c in default_columns() if c.family == name)
     if name in STATE_NAMES or find_column(name) is not None:
         return (name,)
-    known = {"default", "all", STATE_FAMILY, *(f.name for f in FAMILIES), *STATE_NAMES}
+    known = {"default", "all", STATE_FAMILY, *FAMILY_NAMES, *STATE_NAMES}
     known |= {c.name for c in default_columns()}
     raise FeatureError(f"Unknown feature '{name}'. {did_you_mean(name, known)}")
 
@@ -93,7 +115,7 @@ def describe_catalogue() -> pd.DataFrame:
     bar: list[dict[str, object]] = [
         {
             "name": column.name,
-            "family": column.feature.family,
+            "family": column.family,
             "formula": column.formula,
             "unit": column.feature.unit,
             "first": column.first,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from exitladder.features.market import Market
 
 # A recursive average is called settled once its start weighs less than this.
 SETTLED = 1e-8
-LEAST_WINDOW, MOST_WINDOW = 2, 2000
+HIGHER_FRAME = "higher_frame"
+LEAST_WINDOW, MOST_WINDOW = 2, 5000
 
 
 def wilder_memory(n: int) -> int:
@@ -47,7 +48,7 @@ class Feature:
     unit : str
         Free of price.
     compute : callable
-        Gets a `Market` and the parameters, gives float64 of shape (n_bars,).
+        Gets a `Market` and the parameters, gives float64 of shape (n_bars,), an array of its own.
     first : callable
         Parameters to the number of leading bars without a value.
     memory : callable
@@ -103,37 +104,63 @@ class Feature:
 
 @dataclass(frozen=True)
 class Column:
-    """A feature with its parameters: one column of the matrix."""
+    """A feature with its parameters: one column of the matrix.
+
+    Parameters
+    ----------
+    name : str
+    feature : Feature
+    values : tuple of int
+        Its parameters.
+    frame : int
+        1 for the bars themselves, k for the bars of k times their interval.
+    """
 
     name: str
     feature: Feature
     values: tuple[int, ...]
+    frame: int = 1
+
+    @property
+    def family(self) -> str:
+        """The family that the column is listed under."""
+        return self.feature.family if self.frame == 1 else HIGHER_FRAME
+
+    def in_frame(self, k: int) -> Column:
+        """Return the same column of the bars of k times the interval."""
+        return replace(self, name=f"{self.name}_x{k}", frame=k)
 
     @property
     def first(self) -> int:
         """Leading bars without a value."""
-        return self.feature.first(*self.values)
+        first = self.feature.first(*self.values)
+        # The first higher bar may be cut by the start of the series, and the next must close.
+        return first if self.frame == 1 else (first + 2) * self.frame
 
     @property
     def warm_up(self) -> int:
         """Bars to load before the first bar whose value is wanted."""
-        return self.first + self.feature.memory(*self.values)
+        return self.first + self.feature.memory(*self.values) * self.frame
 
     @property
     def formula(self) -> str:
         """The formula with the parameters put in."""
         named = dict(zip(self.feature.parameters, self.values, strict=True))
-        return re.sub(r"\b(\w+)\b", lambda m: str(named.get(m.group(1), m.group(1))), self.feature.formula)
+        text = re.sub(r"\b(\w+)\b", lambda m: str(named.get(m.group(1), m.group(1))), self.feature.formula)
+        return text if self.frame == 1 else f"{text}; of the last closed bar of {self.frame} times the interval"
 
     def compute(self, market: Market) -> FloatArray:
         """Return the column on one market, shape (n_bars,); NaN while warming up."""
         n_bars = len(market)
         if n_bars <= self.first or (self.feature.needs == "volume" and market.volume is None):
             return np.full(n_bars, np.nan)
-        values = self.feature.compute(market, *self.values)
-        if self.first:
-            values = values.copy() if not values.flags.owndata else values
-            values[: self.first] = np.nan
+        if self.frame > 1:
+            higher, closed = market.higher(self.frame)
+            inner = replace(self, frame=1).compute(higher)
+            values = np.where(closed >= 0, inner[np.maximum(closed, 0)], np.nan)
+        else:
+            values = self.feature.compute(market, *self.values)
+        values[: self.first] = np.nan
         return values
 
     def definition(self) -> str:

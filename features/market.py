@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import talib
@@ -11,7 +12,10 @@ import talib
 from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, FloatArray, IntArray
 from exitladder.errors import FeatureError
-from exitladder.features.windows import divide, moving_moments
+from exitladder.features.higher_frame import higher_bars
+from exitladder.features.windows import divide, moving_extremes, moving_moments
+
+T = TypeVar("T")
 
 ATR_WINDOW = 14
 # An ATR or a deviation below this share of the price is rounding, not movement.
@@ -42,6 +46,8 @@ class Market:
     volume : float64 array, shape (n,), or None
         As it is; None without any traded volume.
     time : int64 array, shape (n,)
+    scale : float
+        The power of two.
     """
 
     def __init__(self, bars: Bars, side: int) -> None:
@@ -52,7 +58,8 @@ class Market:
         self.side = side
         self.time: IntArray = bars.time
         first = abs(float(bars.close[0])) if len(bars) else 1.0
-        factor = side * (2.0 ** -math.frexp(first)[1] if first else 1.0)
+        self.scale = 2.0 ** -math.frexp(first)[1] if first else 1.0
+        factor = side * self.scale
         high, low = (bars.high, bars.low) if side > 0 else (bars.low, bars.high)
         self.open: FloatArray = bars.open * factor
         self.high: FloatArray = high * factor
@@ -60,16 +67,26 @@ class Market:
         self.close: FloatArray = bars.close * factor
         self.level: FloatArray = np.abs(self.close)
         self.volume = bars.volume if bars.volume is not None and bool(np.any(bars.volume > 0)) else None
-        self._kept: dict[object, FloatArray] = {}
+        self._kept: dict[object, Any] = {}
 
     def __len__(self) -> int:
         return len(self.close)
 
-    def keep(self, key: object, make: Callable[[], FloatArray]) -> FloatArray:
+    def keep(self, key: object, make: Callable[[], T]) -> T:
         """Return what `make` gives, made once a market; not to be written to."""
         if key not in self._kept:
             self._kept[key] = make()
-        return self._kept[key]
+        kept: T = self._kept[key]
+        return kept
+
+    def higher(self, k: int) -> tuple[Market, IntArray]:
+        """Return the market of k times the interval, and each bar's last closed bar there (-1: none yet)."""
+
+        def make() -> tuple[Market, IntArray]:
+            bars, closed = higher_bars(self.bars, k)
+            return Market(bars, self.side), closed
+
+        return self.keep(("higher", k), make)
 
     def atr(self, n: int = ATR_WINDOW) -> FloatArray:
         """Return Wilder's ATR, shape (n_bars,); NaN for the first n."""
@@ -90,6 +107,11 @@ class Market:
     def moments(self, n: int) -> tuple[FloatArray, FloatArray]:
         """Return mean less close, and population standard deviation, of n closes, each of shape (n_bars,)."""
         both = self.keep(("moments", n), lambda: _offset_and_deviation(self.close, n))
+        return both[0], both[1]
+
+    def extremes(self, n: int) -> tuple[FloatArray, FloatArray]:
+        """Return the highest high and the lowest low of n bars, each of shape (n_bars,)."""
+        both = self.keep(("extremes", n), lambda: np.stack(moving_extremes(self.high, self.low, n)))
         return both[0], both[1]
 
     def log(self, name: str) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
-from exitladder.features.windows import change, lagged, moving_weighted
+from exitladder.features.windows import change, lagged, moving_streak, moving_weighted
 
 MOMENTUM = Family("momentum", "how far, how fast and how steadily price has moved the trade's way")
 
@@ -88,3 +88,25 @@ def _slope(market: Market, n: int) -> FloatArray:
         return moving_weighted(market.close, x / np.sum(x * x))
 
     return market.keep(("slope", n), make)
+
+
+@MOMENTUM.feature(
+    "curvature_{n}", (20,), unit="ATR a bar²", first=_window_with_atr, memory=_atr_memory, mirror="odd",
+    source="ordinary least squares, second order",
+)  # fmt: skip
+def curvature(market: Market, n: int) -> FloatArray:
+    """Quadratic coefficient of the least-squares parabola through n closes / ATR(14)."""
+    x = np.arange(n) - (n - 1) / 2.0
+    square = x * x - np.mean(x * x)
+    scale = np.sum(square * square)
+    # Two points have no curvature.
+    weights = square / scale if scale > 0 else np.zeros(n)
+    return market.per_atr(moving_weighted(market.close, weights))
+
+
+@MOMENTUM.feature(
+    "streak_{n}", (10,), unit="bars", first=lambda n: n, mirror="odd", source="count of closes in one direction"
+)
+def streak(market: Market, n: int) -> FloatArray:
+    """Closes in a row that rose (positive) or fell (negative), n at most."""
+    return moving_streak(market.close, n)

@@ -7,7 +7,7 @@ import numpy as np
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import Market
-from exitladder.features.windows import divide, lagged, moving_moments, moving_sum
+from exitladder.features.windows import divide, lagged, moving_moments, moving_rank, moving_sum
 
 VOLATILITY = Family("volatility", "how much price moves, and whether that is much for this market")
 
@@ -39,7 +39,7 @@ def range_atr(market: Market, n: int) -> FloatArray:
     source="TA-Lib TRANGE, ATR",
 )  # fmt: skip
 def range_expansion(market: Market, n: int) -> FloatArray:
-    """ratio of the true range to ATR(n) of the bar before; 1 where nothing has moved, 20 at most."""
+    """Ratio of the true range to ATR(n) of the bar before; 1 where nothing has moved, 20 at most."""
     before = lagged(market.atr(n), 1)
     return np.minimum(divide(market.true_range(), before, market.rounding, 1.0), 20.0)
 
@@ -61,3 +61,66 @@ def realised(market: Market, n: int) -> FloatArray:
     """100 · standard deviation of the last n log returns (divided by n − 1)."""
     _, squares = moving_moments(market.log_return(), n)
     return 100.0 * np.sqrt(squares / (n - 1))
+
+
+@VOLATILITY.feature(
+    "parkinson_{n}", (20,), unit="% a bar", first=lambda n: n - 1, mirror="even", needs="log", source="Parkinson 1980"
+)
+def parkinson(market: Market, n: int) -> FloatArray:
+    """100 · square root of the mean over n bars of ln(high / low)² / (4 ln 2)."""
+    spread = market.log("high") - market.log("low")
+    return np.asarray(100.0 * np.sqrt(moving_sum(spread**2, n) / (n * 4.0 * np.log(2.0))))
+
+
+@VOLATILITY.feature(
+    "garman_klass_{n}",
+    (20,),
+    unit="% a bar",
+    first=lambda n: n - 1,
+    mirror="even",
+    needs="log",
+    source="Garman and Klass 1980",
+)
+def garman_klass(market: Market, n: int) -> FloatArray:
+    """100 · square root of the mean over n bars of ln(high / low)² / 2 − (2 ln 2 − 1) · ln(close / open)²."""
+    spread = market.log("high") - market.log("low")
+    body = market.log("close") - market.log("open")
+    each = 0.5 * spread**2 - (2.0 * np.log(2.0) - 1.0) * body**2
+    return 100.0 * np.sqrt(np.maximum(moving_sum(each, n), 0.0) / n)
+
+
+@VOLATILITY.feature(
+    "yang_zhang_{n}", (20,), unit="% a bar", first=lambda n: n, mirror="even", needs="log", source="Yang and Zhang 2000"
+)
+def yang_zhang(market: Market, n: int) -> FloatArray:
+    """100 · root of gap variance + k · body variance + (1 − k) · Rogers-Satchell of n bars, k for least variance."""
+    open_, high, low, close = (market.log(name) for name in ("open", "high", "low", "close"))
+    k = 0.34 / (1.34 + (n + 1) / (n - 1))
+    gap = moving_moments(open_ - lagged(close, 1), n)[1] / (n - 1)
+    body = moving_moments(close - open_, n)[1] / (n - 1)
+    rogers = moving_sum((high - close) * (high - open_) + (low - close) * (low - open_), n) / n
+    return 100.0 * np.sqrt(np.maximum(gap + k * body + (1.0 - k) * rogers, 0.0))
+
+
+@VOLATILITY.feature(
+    "vol_of_vol_{n}",
+    (20,),
+    unit="ratio",
+    first=lambda n: n,
+    mirror="even",
+    source="coefficient of variation of TA-Lib TRANGE",
+)
+def vol_of_vol(market: Market, n: int) -> FloatArray:
+    """Population deviation of n true ranges / their mean; 0 where nothing has moved."""
+    ranges = market.true_range()
+    offset, squares = moving_moments(ranges, n)
+    return divide(np.sqrt(squares / n), ranges + offset, market.rounding, 0.0)
+
+
+@VOLATILITY.feature(
+    "atr_rank_{n}_{m}", (14, 120), unit="0 to 1", first=lambda n, m: n + m - 1, memory=lambda n, m: wilder_memory(n),
+    mirror="even", source="rank of TA-Lib ATR",
+)  # fmt: skip
+def atr_rank(market: Market, n: int, m: int) -> FloatArray:
+    """Share of the m − 1 bars before whose ATR(n) in % of price was smaller."""
+    return moving_rank(atr_pct(market, n), m)

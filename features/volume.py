@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from exitladder.bars import FloatArray
-from exitladder.features.feature import Family
-from exitladder.features.market import Market
+import numpy as np
+from numba import njit
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.features.feature import Family, wilder_memory
+from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.shape import clv
-from exitladder.features.windows import log_above_zero, moving_sum
+from exitladder.features.windows import bars_since, change, log_above_zero, moving_moments, moving_sum
 
 VOLUME = Family("volume", "whether many took part, and on which side")
 
+_CLIMAX_WINDOW = 20
 _SILENT = "no volume in the whole window"
 
 
@@ -35,6 +39,80 @@ def signed_volume(market: Market, n: int) -> FloatArray:
     return market.ratio(moving_sum(clv(market) * volume, n), moving_sum(volume, n), np.nan)
 
 
+@VOLUME.feature(
+    "volume_slot_z_{n}", (10,), unit="standard deviations", first=lambda n: n, memory=lambda n: 1440 * n, mirror="even",
+    needs="volume", source="population deviation; warm-up is that of one-minute bars around the clock",
+    may_miss="fewer than n traded bars of the same time of day so far",
+)  # fmt: skip
+def volume_slot_z(market: Market, n: int) -> FloatArray:
+    """(log volume − mean log volume of the last n traded bars of the same time of day) / their deviation."""
+    _, slot = np.unique(market.time % (86_400 * 10**9), return_inverse=True)
+    return _slot_z(traded(market), slot.astype(np.int64), n)
+
+
+@VOLUME.feature(
+    "volume_ratio_{n}_{m}", (5, 50), unit="ratio", first=lambda n, m: max(n, m) - 1, mirror="even", needs="volume",
+    source="ratio of means", may_miss=_SILENT,
+)  # fmt: skip
+def volume_ratio(market: Market, n: int, m: int) -> FloatArray:
+    """Mean volume of n bars / mean volume of m bars."""
+    volume = traded(market)
+    return market.ratio(moving_sum(volume, n) / n, moving_sum(volume, m) / m, np.nan)
+
+
+@VOLUME.feature(
+    "volume_climax_{n}", (20,), unit="ratio", first=lambda n: n - 1, mirror="even", needs="volume",
+    source="volume times range", may_miss="no traded bar with a range in the window",
+)  # fmt: skip
+def volume_climax(market: Market, n: int) -> FloatArray:
+    """Volume · (high − low) / its mean over n bars."""
+    effort = traded(market) * (market.high - market.low)
+    return market.ratio(effort, moving_sum(effort, n) / n, np.nan)
+
+
+@VOLUME.feature(
+    "bars_since_climax_{n}", (50,), unit="bars", first=_CLIMAX_WINDOW - 1, memory=lambda n: n + _CLIMAX_WINDOW,
+    mirror="even", needs="volume", source="volume times range",
+)  # fmt: skip
+def bars_since_climax(market: Market, n: int) -> FloatArray:
+    """Bars since volume_climax_20 last exceeded 3, n at most."""
+    return bars_since(volume_climax(market, _CLIMAX_WINDOW) > 3.0, n)
+
+
+@VOLUME.feature(
+    "up_volume_{n}", (20,), unit="-1 to 1", first=lambda n: n, mirror="odd", needs="volume",
+    source="Granville's on-balance volume, as a share", may_miss=_SILENT,
+)  # fmt: skip
+def up_volume(market: Market, n: int) -> FloatArray:
+    """(volume of n bars that rose − volume of those that fell) / their volume."""
+    volume = traded(market)
+    return market.ratio(moving_sum(np.sign(change(market.close, 1)) * volume, n), moving_sum(volume, n), np.nan)
+
+
+@VOLUME.feature(
+    "bulk_buying_{n}", (20,), unit="0 to 1", first=lambda n: 2 * n - 1, mirror="complement_1", needs="volume",
+    source="bulk volume classification, Easley, Lopez de Prado and O'Hara 2012", may_miss=_SILENT,
+)  # fmt: skip
+def bulk_buying(market: Market, n: int) -> FloatArray:
+    """Share of n bars' volume bought: of each bar, the normal CDF of its change / deviation of n changes."""
+    move = change(market.close, 1)
+    deviation = np.sqrt(moving_moments(move, n)[1] / n)
+    bought = traded(market) * normal_cdf(market.ratio(move, deviation))
+    return market.ratio(moving_sum(bought, n), moving_sum(traded(market), n), np.nan)
+
+
+@VOLUME.feature(
+    "vwap_distance_{n}", (20,), unit="ATR", first=lambda n: max(n - 1, ATR_WINDOW),
+    memory=lambda n: wilder_memory(ATR_WINDOW), mirror="odd", needs="volume", source="TA-Lib ATR", may_miss=_SILENT,
+)  # fmt: skip
+def vwap_distance(market: Market, n: int) -> FloatArray:
+    """(close − volume-weighted mean of n typical prices) / ATR(14)."""
+    volume = traded(market)
+    typical = market.high / 3.0 + market.low / 3.0 + market.close / 3.0
+    mean = market.ratio(moving_sum(typical * volume, n), moving_sum(volume, n), np.nan)
+    return market.per_atr(market.close - mean)
+
+
 def traded(market: Market) -> FloatArray:
     """Return the volume with 0 where it is missing, shape (n_bars,)."""
 
@@ -43,3 +121,44 @@ def traded(market: Market) -> FloatArray:
         return np.where(volume > 0, volume, 0.0)
 
     return market.keep("traded", make)
+
+
+@njit(cache=True, error_model="numpy")
+def normal_cdf(x: FloatArray) -> FloatArray:
+    """Return the standard normal distribution function, shape (n,).
+
+    Examples
+    --------
+    >>> normal_cdf(np.array([0.0, 1.0])).round(4)
+    array([0.5   , 0.8413])
+    """
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        out[i] = 0.5 * math.erfc(-x[i] / math.sqrt(2.0))
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _slot_z(volume: FloatArray, slot: IntArray, n: int) -> FloatArray:
+    """Return each log volume's distance from those of the n traded bars of its slot before, in their deviations."""
+    n_slots = slot.max() + 1
+    seen = np.zeros(n_slots, dtype=np.int64)
+    past = np.empty((n_slots, n))
+    out = np.full(len(volume), np.nan)
+    for t in range(len(volume)):
+        k = slot[t]
+        if seen[k] >= n:
+            now = np.log(volume[t]) if volume[t] > 0.0 else past[k].min()
+            # In the order of time: the numbers must not depend on where in the ring the newest one lies.
+            shift = past[k, (seen[k] - 1) % n]
+            mean = 0.0
+            for j in range(n):
+                mean += (past[k, (seen[k] - 1 - j) % n] - shift) / n
+            square = 0.0
+            for j in range(n):
+                square += ((past[k, (seen[k] - 1 - j) % n] - shift) - mean) ** 2 / n
+            out[t] = ((now - shift) - mean) / np.sqrt(square) if square > 0.0 else 0.0
+        if volume[t] > 0.0:
+            past[k, seen[k] % n] = np.log(volume[t])
+            seen[k] += 1
+    return out

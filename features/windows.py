@@ -9,9 +9,12 @@ bars and compiles to vector instructions: this is faster than running sums.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from exitladder.bars import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
 
 _BLOCK = 1024
 
@@ -160,4 +163,69 @@ def change(x: FloatArray, n: int) -> FloatArray:
     out = np.empty_like(x)
     out[:n] = np.nan
     np.subtract(x[n:], x[:-n], out=out[n:])
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def moving_streak(x: FloatArray, most: int) -> FloatArray:
+    """Return the changes of one sign in a row up to each bar, signed, `most` at most, shape (n_bars,)."""
+    out = np.zeros(len(x))
+    for t in range(1, len(x)):
+        way = np.sign(x[t] - x[t - 1])
+        if way != 0.0 and np.sign(out[t - 1]) == way:
+            out[t] = way * min(abs(out[t - 1]) + 1.0, float(most))
+        else:
+            out[t] = way
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def moving_extremes(high: FloatArray, low: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return the highest high and the lowest low of each window, shape (n_bars,); NaN for the first n - 1 bars."""
+    size = len(high)
+    top = np.full(size, np.nan)
+    bottom = np.full(size, np.nan)
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        best = top[begin:end]
+        worst = bottom[begin:end]
+        best[:] = high[begin:end]
+        worst[:] = low[begin:end]
+        for lag in range(1, n):
+            older_high = high[begin - lag : end - lag]
+            older_low = low[begin - lag : end - lag]
+            for i in range(end - begin):
+                best[i] = max(best[i], older_high[i])
+                worst[i] = min(worst[i], older_low[i])
+    return top, bottom
+
+
+@njit(cache=True, error_model="numpy")
+def moving_rank(x: FloatArray, n: int) -> FloatArray:
+    """Return the share of the n - 1 values before each that lie below it, ties half, shape (n_bars,).
+
+    NaN where the window holds a NaN.
+    """
+    size = len(x)
+    out = np.full(size, np.nan)
+    for t in range(n - 1, size):
+        below = 0.0
+        missing = np.isnan(x[t])
+        for lag in range(1, n):
+            old = x[t - lag]
+            missing |= np.isnan(old)
+            below += 1.0 if old < x[t] else 0.5 if old == x[t] else 0.0
+        if not missing:
+            out[t] = below / (n - 1)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def bars_since(event: BoolArray, most: int) -> FloatArray:
+    """Return the bars since the last event, `most` at most, shape (n_bars,)."""
+    out = np.empty(len(event))
+    since = most
+    for t in range(len(event)):
+        since = 0 if event[t] else min(since + 1, most)
+        out[t] = since
     return out
