@@ -1,0 +1,77 @@
+"""Trades executed under one ladder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exitladder.bars import BarSet
+from exitladder.errors import LadderError
+from exitladder.execution.entry_facts import make_entries, make_market
+from exitladder.execution.many_trades import run_one_ladder
+from exitladder.execution.plan import FillBook, Readings, make_plan
+from exitladder.execution.simulation import RungStates, Simulation
+from exitladder.execution.state import FILLS, SIZE
+from exitladder.ladder import Ladder
+from exitladder.signals import Signals
+from exitladder.trades import PlacedTrades
+
+
+def simulate(
+    placed: PlacedTrades, ladder: Ladder, signals: Signals | None = None, *, finer: BarSet | None = None
+) -> Simulation:
+    """Return every fill and the outcome of every trade under a ladder.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladder : Ladder
+    signals : Signals, optional
+        Holds the series that the ladder's signal rungs read, for these trades.
+    finer : BarSet, optional
+        Bars of a shorter interval, which the policy ``finer_bars`` walks.
+
+    Raises
+    ------
+    LadderError
+        If a condition reads a series that is not there, or fills are capped by a volume that is not there.
+
+    Notes
+    -----
+    Does not look ahead: what rests in the market during a bar was decided from earlier bars. The walking
+    policies end their walk at the bar's own close, so there a trail can be hit on the way to it.
+    ``ohlc`` walks the price itself, high before low for both sides; it is the one policy under which a
+    mirrored market does not give the mirrored result.
+    """
+    signals = checked_signals(placed, signals)
+    plan, windows = make_plan([ladder], signals.names)
+    market = make_market(placed.bars, windows, finer)
+    entries = make_entries(placed, [ladder], market, finer)
+    readings = Readings(signals.values, signals.base, signals.first, signals.end)
+    n, rungs = len(placed), len(ladder.rungs)
+    states = np.zeros((n, SIZE))
+    ends = RungStates(
+        np.zeros((n, rungs)),
+        np.zeros((n, rungs), dtype=np.int64),
+        np.zeros((n, rungs), dtype=np.int64),
+        np.zeros((n, rungs)),
+    )
+    rows = np.zeros(n, dtype=np.int64)
+    # Once to count the fills (a fill capped by volume may come in any number of parts), once to write them.
+    run_one_ladder(plan, entries, market, readings, FillBook.empty(0), rows, states, *ends)
+    counts = states[:, FILLS].astype(np.int64)
+    np.cumsum(counts[:-1], out=rows[1:])
+    book = FillBook.empty(int(counts.sum()))
+    run_one_ladder(plan, entries, market, readings, book, rows, states, *ends)
+    return Simulation(placed=placed, ladder=ladder, states=states, rungs=ends, book=book)
+
+
+def checked_signals(placed: PlacedTrades, signals: Signals | None) -> Signals:
+    """Return the signals, or ones without any series; they must be those of these trades."""
+    if signals is None:
+        return Signals.none(len(placed))
+    if signals.base.shape[1] != len(placed):
+        raise LadderError(
+            f"Signals must be those of the trades that are simulated, but they are of {signals.base.shape[1]} trades "
+            f"and there are {len(placed)}. Take the same rows from both."
+        )
+    return signals

@@ -1,0 +1,323 @@
+"""What a simulation found: the outcome of every trade and every fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.execution import order_codes as o
+from exitladder.execution import state as s
+from exitladder.execution.plan import FillBook, FloatTable, IntTable
+from exitladder.ladder import Ladder
+from exitladder.trades import PlacedTrades
+
+ORDERS = o.ORDERS
+STATUS = o.STATUS
+
+
+class RungStates(NamedTuple):
+    """How the rungs of every trade ended, shape (n_trades, n_rungs) each; quantities in lots, prices signed."""
+
+    left: FloatTable
+    status: IntTable
+    kind: IntTable
+    level: FloatTable
+
+
+@dataclass(frozen=True)
+class Fills:
+    """Fills in rows: trade by trade, in the order in which they happened.
+
+    Parameters
+    ----------
+    trade : int64 array, shape (n_fills,)
+        Position of the trade.
+    bar : int64 array, shape (n_fills,)
+        Bar number through the whole `BarSet`.
+    order : int64 array, shape (n_fills,)
+        Position in ``ORDERS``. A row `mark` values what is left at the last close and is no sale.
+    rung : int64 array, shape (n_fills,)
+        Rung number from 1; 0 where no rung sold.
+    side : int8 array, shape (n_fills,)
+        +1 bought, -1 sold.
+    quantity, price : float64 array, shape (n_fills,)
+        The price paid or received, slippage included.
+    commission, slippage : float64 array, shape (n_fills,)
+        In account currency; slippage is what was paid against the market's price, tick rounding included.
+    r : float64 array, shape (n_fills,)
+        Net contribution in R of the entered quantity; a trade's rows sum to its r.
+    """
+
+    trade: IntArray
+    bar: IntArray
+    order: IntArray
+    rung: IntArray
+    side: npt.NDArray[np.int8]
+    quantity: FloatArray
+    price: FloatArray
+    commission: FloatArray
+    slippage: FloatArray
+    r: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.trade)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Outcome of every trade, arrays of shape (n_trades,), in the order of the trades.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladder : Ladder
+    states : float64 array, shape (n_trades, n_places)
+        See `exitladder.execution.state`.
+    rungs : RungStates
+    book : FillBook
+    """
+
+    placed: PlacedTrades
+    ladder: Ladder
+    states: FloatTable
+    rungs: RungStates
+    book: FillBook
+
+    def __len__(self) -> int:
+        return len(self.placed)
+
+    @cached_property
+    def skip_code(self) -> IntArray:
+        """Position in ``SKIP_REASONS``; 0 where the trade was simulated."""
+        return self.states[:, s.SKIPPED_WHY].astype(np.int64)
+
+    @cached_property
+    def status(self) -> npt.NDArray[np.int8]:
+        """Position in ``STATUS``: closed, open at the last bar, or skipped."""
+        is_open = self.states[:, s.LEFT] > 0
+        return np.where(self.skip_code > 0, o.SKIPPED, np.where(is_open, o.OPEN, o.CLOSED)).astype(np.int8)
+
+    @cached_property
+    def reason(self) -> npt.NDArray[np.object_]:
+        """The order that closed the trade, why it was skipped, or "" while it is open."""
+        closed = np.array(ORDERS, dtype=object)[self.states[:, s.LAST_ORDER].astype(np.int64)]
+        skipped = np.array(o.SKIP_REASONS, dtype=object)[self.skip_code]
+        return np.where(self.status == o.SKIPPED, skipped, np.where(self.status == o.OPEN, "", closed))
+
+    @cached_property
+    def risk(self) -> FloatArray:
+        """R, the risk per unit, in price; NaN where there is no stop to define it."""
+        risk = self.states[:, s.RISK]
+        return np.where(risk > 0, risk, np.nan)
+
+    @cached_property
+    def quantity(self) -> FloatArray:
+        """Entered quantity, rounded down to the lot."""
+        return self._units(self.states[:, s.START])
+
+    @cached_property
+    def quantity_left(self) -> FloatArray:
+        """Quantity still held at the last bar; 0 where the trade was skipped."""
+        return np.where(self.status == o.SKIPPED, 0.0, self._units(self.states[:, s.LEFT]))
+
+    @cached_property
+    def exit_bar(self) -> IntArray:
+        """Bar number of the last sale of a closed trade, else -1."""
+        return np.where(self.status == o.CLOSED, self.states[:, s.LAST_BAR].astype(np.int64), -1)
+
+    @cached_property
+    def exit_price(self) -> FloatArray:
+        """Quantity-weighted price of a closed trade's sales, NaN otherwise."""
+        sold = np.where(self.status == o.CLOSED, self.states[:, s.SOLD], np.nan)
+        return self.states[:, s.SIDE] * self.states[:, s.SOLD_VALUE] / sold
+
+    @cached_property
+    def pnl(self) -> FloatArray:
+        """Profit after all costs in account currency, what is left marked at the last close; NaN where skipped."""
+        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        return self._counted(net)
+
+    @cached_property
+    def r(self) -> FloatArray:
+        """Profit after all costs in R of the entered quantity; NaN where skipped."""
+        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._counted(net / (self.states[:, s.RISK] * self.quantity))
+
+    @cached_property
+    def commission(self) -> FloatArray:
+        """Commission of all fills in account currency."""
+        return self._counted(self.states[:, s.COMMISSION])
+
+    @cached_property
+    def financing(self) -> FloatArray:
+        """Financing paid (negative: received) in account currency; it is in no fill's commission."""
+        return self._counted(self.states[:, s.FINANCING])
+
+    @cached_property
+    def mfe_r(self) -> FloatArray:
+        """Best r reached while any quantity was open, before slippage."""
+        return self._counted(self._r_of(self.states[:, s.BEST]))
+
+    @cached_property
+    def mae_r(self) -> FloatArray:
+        """Worst r reached while any quantity was open, before slippage."""
+        return self._counted(self._r_of(self.states[:, s.WORST]))
+
+    @cached_property
+    def exit_r(self) -> FloatArray:
+        """R-multiple of `exit_price`, before commission and financing; of the last close while open."""
+        return self._counted(np.where(self.status == o.OPEN, self._r_of(self._close), self._r_of(self._signed_exit)))
+
+    @cached_property
+    def give_back_r(self) -> FloatArray:
+        """`mfe_r` less `exit_r`."""
+        return np.asarray(self.mfe_r - self.exit_r)
+
+    @cached_property
+    def capture(self) -> FloatArray:
+        """`exit_r` / `mfe_r` of a closed trade; NaN where it is open or never was in profit."""
+        usable = (self.status == o.CLOSED) & (self.mfe_r > 0)
+        return np.where(usable, self.exit_r / np.where(usable, self.mfe_r, 1.0), np.nan)
+
+    @cached_property
+    def bars_held(self) -> IntArray:
+        """Closed bars since the entry, without the bar of the last fill."""
+        return self.states[:, s.HELD].astype(np.int64)
+
+    @cached_property
+    def n_fills(self) -> IntArray:
+        """Number of rows of each trade in `fills`."""
+        return self.states[:, s.FILLS].astype(np.int64)
+
+    @cached_property
+    def ambiguous_bars(self) -> IntArray:
+        """Bars in which the order of high and low decided (X7b)."""
+        return self.states[:, s.AMBIGUOUS].astype(np.int64)
+
+    @cached_property
+    def coarse_bars(self) -> IntArray:
+        """Bars that fell back to ``stop_first`` because no finer bars made them up (policy ``finer_bars``)."""
+        return self.states[:, s.COARSE].astype(np.int64)
+
+    @cached_property
+    def inactive_rungs(self) -> IntArray:
+        """Rungs whose target could not be resolved at the entry."""
+        return self.states[:, s.INACTIVE_RUNGS].astype(np.int64)
+
+    @cached_property
+    def fills(self) -> Fills:
+        """Every fill of every trade that was simulated."""
+        bought = self.book.order == o.ENTRY
+        trade_side = self.placed.trades.side[self.book.trade]
+        return Fills(
+            trade=self.book.trade,
+            bar=self.book.bar,
+            order=self.book.order,
+            rung=self.book.rung + 1,
+            side=np.where(bought, trade_side, -trade_side).astype(np.int8),
+            quantity=self.book.quantity,
+            price=self.book.price,
+            commission=self.book.commission,
+            slippage=self.book.slippage,
+            r=self.book.r,
+        )
+
+    @property
+    def _close(self) -> FloatArray:
+        """Signed last close of each trade's symbol."""
+        return self.states[:, s.SIDE] * self.placed.bars.close[self.placed.end_bar - 1]
+
+    @property
+    def _signed_exit(self) -> FloatArray:
+        return self.states[:, s.SIDE] * self.exit_price
+
+    def _r_of(self, signed_price: FloatArray) -> FloatArray:
+        return np.asarray((signed_price - self.states[:, s.ENTRY]) / self.risk)
+
+    def _counted(self, values: FloatArray) -> FloatArray:
+        return np.where(self.status == o.SKIPPED, np.nan, values)
+
+    def _units(self, lots: FloatArray) -> FloatArray:
+        lot = self.ladder.costs.lot
+        if lot <= 0:
+            return np.array(lots)
+        return np.asarray(lots / (1.0 / lot) if lot < 1 else lots * lot)
+
+    def fills_frame(self) -> pd.DataFrame:
+        """Return the table of ``fills.csv``: one row a fill in order; `fill` counts from 1 within a trade."""
+        fills, placed = self.fills, self.placed
+        first = np.concatenate([[0], np.cumsum(self.n_fills)])[:-1]
+        return pd.DataFrame(
+            {
+                "trade_id": placed.trades.trade_id[fills.trade],
+                "fill": np.arange(len(fills)) - first[fills.trade] + 1,
+                "bar_time": stamps(placed.bars.time[fills.bar]),
+                "order": np.array(ORDERS, dtype=object)[fills.order],
+                "rung": pd.array(np.where(fills.rung > 0, fills.rung, None), dtype="Int64"),
+                "side": np.where(fills.side > 0, "buy", "sell"),
+                "quantity": fills.quantity,
+                "price": fills.price,
+                "commission": fills.commission,
+                "slippage": fills.slippage,
+                "r": fills.r,
+            }
+        )
+
+    def trades_frame(self) -> pd.DataFrame:
+        """Return the table of ``trades.csv``: one row a trade, in the order of the trades."""
+        trades = self.placed.trades
+        exit_time = np.where(self.exit_bar >= 0, self.placed.bars.time[self.exit_bar], pd.NaT.value)
+        return pd.DataFrame(
+            {
+                "trade_id": trades.trade_id,
+                "symbol": trades.symbol,
+                "side": np.where(trades.side > 0, "long", "short"),
+                "status": np.array(STATUS, dtype=object)[self.status],
+                "reason": self.reason,
+                "quantity": self.quantity,
+                "entry_time": stamps(trades.entry_time),
+                "entry_price": trades.entry_price,
+                "risk": self.risk,
+                "exit_time": stamps(exit_time),
+                "exit_price": self.exit_price,
+                "pnl": self.pnl,
+                "r": self.r,
+                "mfe_r": self.mfe_r,
+                "mae_r": self.mae_r,
+                "give_back_r": self.give_back_r,
+                "capture": self.capture,
+                "bars_held": self.bars_held,
+                "n_fills": self.n_fills,
+                "ambiguous_bars": self.ambiguous_bars,
+            }
+        )
+
+    def standing_orders(self) -> pd.DataFrame:
+        """Return what must be in the market for the next bar of every trade that is still held.
+
+        See `exitladder.execution.standing`.
+        """
+        from exitladder.execution.standing import standing_orders
+
+        return standing_orders(self)
+
+    def state_frame(self) -> pd.DataFrame:
+        """Return how every trade that is still held stands at the last close.
+
+        See `exitladder.execution.standing`.
+        """
+        from exitladder.execution.standing import state_frame
+
+        return state_frame(self)
+
+
+def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:
+    """Return UTC stamps."""
+    return pd.to_datetime(nanoseconds, utc=True, unit="ns")

@@ -1,0 +1,117 @@
+"""What to have in the market for the next bar, for trades that the data leaves open.
+
+A trade whose first bar has not come yet (skipped as ``no_bar_after_entry``) is held too: its stop and its
+rungs are needed from that bar on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.execution import order_codes as o
+from exitladder.execution import state as s
+from exitladder.execution.kernel import stop_in_force
+
+if TYPE_CHECKING:
+    from exitladder.execution.simulation import Simulation
+
+_ORDER_COLUMNS = ("trade_id", "type", "side", "quantity", "price", "rung", "kind")
+
+
+def held(simulation: Simulation) -> IntArray:
+    """Return the positions of the trades that are still held at the last bar."""
+    is_held = (simulation.status == o.OPEN) | (simulation.skip_code == o.NO_BAR)
+    return np.flatnonzero(is_held & (simulation.states[:, s.LEFT] > 0))
+
+
+def standing_orders(simulation: Simulation) -> pd.DataFrame:
+    """Return the orders for the next bar.
+
+    Returns
+    -------
+    DataFrame
+        trade_id, type (market|limit|stop), side (buy|sell), quantity, price (NaN for market orders),
+        rung (missing where no rung), kind (rung|stop|breakeven|trail|time|liquidation). Market orders were
+        decided at the last close; the stop covers all that the market orders leave. A liquidation price that
+        lies before the stop is given as a stop of that kind: it is where the exchange would act.
+    """
+    rows: list[dict[str, Any]] = []
+    for i in held(simulation):
+        rows.extend(_orders_of(simulation, int(i)))
+    frame = pd.DataFrame(rows, columns=list(_ORDER_COLUMNS))
+    return frame.astype({"quantity": "float64", "price": "float64", "rung": "Int64"})
+
+
+def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
+    state, rungs = simulation.states[i], simulation.rungs
+    side = state[s.SIDE]
+    left = float(state[s.LEFT])
+    out: list[dict[str, Any]] = []
+
+    def add(kind: str, lots: float, price: float = np.nan, rung: int | None = None, order: str = "rung") -> None:
+        out.append(
+            {
+                "trade_id": simulation.placed.trades.trade_id[i],
+                "type": kind,
+                "side": "sell" if side > 0 else "buy",
+                "quantity": float(simulation._units(np.array(lots))),
+                "price": side * price,
+                "rung": rung,
+                "kind": order,
+            }
+        )
+
+    stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
+    for j in np.flatnonzero(rungs.status[i] == o.PENDING):
+        lots = min(left, float(rungs.left[i, j]))
+        if lots > 0 and not stopping:
+            add("market", lots, rung=int(j) + 1)
+            left -= lots
+    if state[s.EXIT_ORDER] >= 0:
+        if left > 0:
+            add("market", left, order=o.ORDERS[int(state[s.EXIT_ORDER])])
+        return out
+    if left <= 0:
+        return out
+    for j in np.flatnonzero(rungs.status[i] == o.RESTING):
+        if rungs.kind[i, j] == o.SIGNAL:
+            continue
+        kind = "limit" if rungs.kind[i, j] == o.LIMIT else "stop"
+        add(kind, min(left, float(rungs.left[i, j])), float(rungs.level[i, j]), int(j) + 1)
+    level, order = stop_in_force(state)
+    add("stop", left, float(level), order=o.ORDERS[int(order)])
+    return out
+
+
+def state_frame(simulation: Simulation) -> pd.DataFrame:
+    """Return trade_id, quantity_open, price, open_r, mfe_r, mae_r, give_back_r, bars_held, stop_price, stop_kind.
+
+    `price` is the last close; the stop is the one in force for the next bar.
+    """
+    rows = held(simulation)
+    states, placed = simulation.states[rows], simulation.placed
+    price = placed.bars.close[placed.end_bar[rows] - 1]
+
+    def in_r(signed: FloatArray) -> FloatArray:
+        return np.asarray((signed - states[:, s.ENTRY]) / states[:, s.RISK])
+
+    open_r, mfe_r = in_r(states[:, s.SIDE] * price), in_r(states[:, s.BEST])
+    stops = [stop_in_force(state) for state in states]
+    return pd.DataFrame(
+        {
+            "trade_id": placed.trades.trade_id[rows],
+            "quantity_open": simulation._units(states[:, s.LEFT]),
+            "price": price,
+            "open_r": open_r,
+            "mfe_r": mfe_r,
+            "mae_r": in_r(states[:, s.WORST]),
+            "give_back_r": mfe_r - open_r,
+            "bars_held": states[:, s.HELD].astype(np.int64),
+            "stop_price": np.array([level for level, _ in stops], dtype=np.float64) * states[:, s.SIDE],
+            "stop_kind": [o.ORDERS[int(order)] for _, order in stops],
+        }
+    )
