@@ -32,13 +32,17 @@ def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float
     x = _values(returns)
     if not varies(x):
         return math.nan
+    x = x / np.abs(x).max()
     return float(x.mean() / x.std(ddof=1)) * math.sqrt(periods_per_year)
 
 
 def sortino_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float:
     """Return mean over downside deviation: the root of the mean squared shortfall over **all** n."""
     x = _values(returns)
-    downside = math.sqrt(float(np.mean(np.minimum(x, 0.0) ** 2))) if len(x) else 0.0
+    if not (x < 0).any():
+        return math.nan
+    x = x / np.abs(x).max()
+    downside = math.sqrt(float(np.mean(np.minimum(x, 0.0) ** 2)))
     if downside == 0:
         return math.nan
     return float(x.mean()) / downside * math.sqrt(periods_per_year)
