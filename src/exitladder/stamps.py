@@ -127,10 +127,19 @@ def _from_texts(values: pd.Series[Any], tz: str) -> IntArray:
         # dates, datetimes and Timestamps in an object column
         values = values.map(lambda v: v.isoformat() if hasattr(v, "isoformat") and not pd.isna(v) else v)
     text = values.astype("str").str.strip()
-    numbers = pd.to_numeric(text, errors="coerce")
-    if len(text) and bool((numbers.notna() | text.isna()).all()):
-        whole = numbers.dropna()
-        return _from_numbers(numbers.astype("Int64") if (whole == whole.round()).all() else numbers, tz)
+    if text.dropna().head(1).str.fullmatch(r"[-+.\d]+").any():
+        numbers = pd.to_numeric(text, errors="coerce")
+        if bool((numbers.notna() | text.isna()).all()):
+            whole = numbers.dropna()
+            return _from_numbers(numbers.astype("Int64") if (whole == whole.round()).all() else numbers, tz)
+    try:
+        # the usual case at once: ISO 8601, all of one kind
+        return _to_ns(pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601")), tz)
+    except ValueError:
+        return _from_mixed_texts(text, tz)
+
+
+def _from_mixed_texts(text: pd.Series[Any], tz: str) -> IntArray:
     out = np.full(len(text), NO_TIME, dtype=np.int64)
     offset = (
         text.str.contains(_WITH_OFFSET, regex=True, na=False).to_numpy() & text.str.contains(":", na=False).to_numpy()
