@@ -13,9 +13,10 @@ from typing import Any, Literal
 import jinja2
 import pandas as pd
 
-from exitladder.errors import OutputFileError
+from exitladder.output_files import write_text
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
+Tone = Literal["", "good", "bad"]
 
 _VERDICT_WORDS = {
     "better": "Better",
@@ -51,7 +52,7 @@ class KeyNumber:
     label: str
     value: str
     note: str = ""
-    tone: Literal["", "good", "bad"] = ""
+    tone: Tone = ""
 
 
 @dataclass(frozen=True)
@@ -280,10 +281,5 @@ def _environment() -> jinja2.Environment:
 
 
 def _write(path: str | Path, html: str) -> Path:
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputFileError(f"The page '{path}' cannot be written: {error}.") from error
-    return path
+    write_text(html, path)
+    return Path(path)

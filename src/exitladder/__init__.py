@@ -1,1 +1,59 @@
-"""Learns where moves exhaust, tunes how a position is scaled out, and says what that is worth."""
+"""Learns where moves exhaust, tunes how a position is scaled out, and says what that is worth.
+
+Importing this package is quick: each name below loads its modules at first use.
+
+Examples
+--------
+>>> import exitladder
+>>> bars, report = exitladder.load_sample_bars()
+>>> trades = exitladder.make_trades(bars, "donchian", window=55)
+>>> ladder = exitladder.Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": "1R"}], "stop": {"time": 40}})
+>>> result = exitladder.simulate(exitladder.place_trades(trades, bars), ladder)
+>>> result.trades_frame()["status"].isin(["closed", "open", "skipped"]).all()
+np.True_
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Ladder": "exitladder.ladder",
+    "Costs": "exitladder.costs",
+    "Settings": "exitladder.settings",
+    "ExitladderError": "exitladder.errors",
+    "load_settings": "exitladder.settings",
+    "load_sample_bars": "exitladder.sample",
+    "read_bars": "exitladder.bar_files",
+    "read_trades": "exitladder.trade_files",
+    "read_ladder": "exitladder.ladder_file",
+    "make_trades": "exitladder.entries",
+    "place_trades": "exitladder.trades",
+    "simulate": "exitladder.execution",
+    "features_frame": "exitladder.features",
+    "train": "exitladder.pipelines.train",
+    "tune": "exitladder.pipelines.tune",
+    "backtest": "exitladder.pipelines.backtest",
+    "score": "exitladder.pipelines.score",
+    "compare": "exitladder.pipelines.compare",
+    "report": "exitladder.pipelines.report",
+    "ExhaustionClassifier": "exitladder.models.estimators",
+    "HoldValueRegressor": "exitladder.models.estimators",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'exitladder' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

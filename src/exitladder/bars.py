@@ -56,6 +56,20 @@ class Bars:
         """The bar's length as text: ``1m``, ``4h``, ``1d``."""
         return interval_name(self.interval_ns)
 
+    def head(self, n: int) -> Bars:
+        """Return the first `n` bars."""
+        return Bars(
+            symbol=self.symbol,
+            interval_ns=self.interval_ns,
+            time=self.time[:n],
+            open=self.open[:n],
+            high=self.high[:n],
+            low=self.low[:n],
+            close=self.close[:n],
+            volume=None if self.volume is None else self.volume[:n],
+            extra={name: column[:n] for name, column in self.extra.items()},
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return the bars as a table: timestamp (UTC), open, high, low, close, volume, further columns."""
         columns: dict[str, object] = {
@@ -157,6 +171,31 @@ class BarSet(Mapping[str, Bars]):
             return self._index[symbol]
         except KeyError:
             raise BarsError(f"There are no bars of '{symbol}'. {did_you_mean(symbol, self._index)}") from None
+
+    @property
+    def close_time(self) -> IntArray:
+        """When each bar is known: its start plus its length, nanoseconds since 1970 UTC, shape (n_bars,)."""
+        return np.asarray(self.time + np.repeat(self.interval_ns, np.diff(self.start)), dtype=np.int64)
+
+    def until(self, moment: int) -> BarSet:
+        """Return the bars that have closed at `moment` (nanoseconds since 1970 UTC); symbols without any are left out.
+
+        Raises
+        ------
+        BarsError
+            If no bar has closed by then.
+        """
+        parts = []
+        for symbol in self:
+            bars = self[symbol]
+            n = int(np.searchsorted(bars.time + bars.interval_ns, moment, side="right"))
+            if n:
+                parts.append(bars.head(n))
+        if not parts:
+            raise BarsError(
+                f"No bar has closed by {pd.Timestamp(moment, tz='UTC')}; the first starts at {pd.Timestamp(int(self.time.min()), tz='UTC')}."
+            )
+        return BarSet(parts)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over symbols, stamps, prices and volumes, to the bit."""

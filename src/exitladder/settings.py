@@ -18,7 +18,9 @@ from exitladder.errors import LadderError, SettingsError, did_you_mean
 from exitladder.strict_tables import only_keys, read_toml
 
 
-def _key(default: Any, text: str, least: float | None = None, most: float | None = None, among: tuple[str, ...] = ()) -> Any:
+def _key(
+    default: Any, text: str, least: float | None = None, most: float | None = None, among: tuple[str, ...] = ()
+) -> Any:
     """A key with its default, its comment and what it may be."""
     meta = {"text": text, "least": least, "most": most, "among": among}
     if isinstance(default, list):
@@ -54,6 +56,7 @@ class FeatureSettings:
 class LabelSettings:
     """What the model learns."""
 
+    initial_stop: str = _key("2ATR", "defines R for trades that bring no stop_price")
     max_bars: int = _key(120, "bars after the entry that the model looks at", least=2)
     race_give_back_atr: float = _key(1.9, "exhaustion: price gives back this many ATR ...", least=0.01)
     race_extend_atr: float = _key(1.9, "... before it extends this many ATR", least=0.01)
@@ -72,7 +75,9 @@ class ModelSettings:
     subsample: float = _key(0.7, "share of rows each tree sees", least=0.05, most=1)
     colsample: float = _key(0.7, "share of features each tree sees", least=0.05, most=1)
     row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
-    calibration: str = _key("platt", "platt, isotonic or none, fitted on out-of-fold predictions", among=("platt", "isotonic", "none"))
+    calibration: str = _key(
+        "platt", "platt, isotonic or none, fitted on out-of-fold predictions", among=("platt", "isotonic", "none")
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,9 @@ class ValidationSettings:
 
     n_folds: int = _key(5, "walk-forward folds inside the training part", least=2)
     embargo_bars: int = _key(10, "bars left out between training and test", least=0)
-    test_fraction: float = _key(0.35, "share of the time span that is never tuned on", least=0.05, most=0.9)
+    test_fraction: float = _key(
+        0.35, "share of the trades, the latest ones, that is never tuned on", least=0.05, most=0.9
+    )
     n_bootstrap: int = _key(2000, "resamples behind every interval", least=100)
     confidence: float = _key(0.95, "coverage of every interval", least=0.5, most=0.999)
 
@@ -214,7 +221,9 @@ def _checked(value: Any, key: Any, place: str) -> Any:
         return checked if kind is str else (checked[0], checked[-1])
     result = _one(value, type(default), place)
     if among and result not in among:
-        raise SettingsError(f"{place} must be one of {', '.join(among)}, but is {value!r}. {did_you_mean(str(value), among)}")
+        raise SettingsError(
+            f"{place} must be one of {', '.join(among)}, but is {value!r}. {did_you_mean(str(value), among)}"
+        )
     if least is not None and result < least:
         raise SettingsError(f"{place} must be at least {least:g}, but is {value!r}.")
     if most is not None and result > most:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from exitladder.execution.comparison import Comparison
 from exitladder.execution.mean import MIN_TRADES
 
 DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
+
+
+Kind = Literal["better", "worse", "no_difference"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Verdict:
         One paragraph in plain words.
     """
 
-    kind: str
+    kind: Kind
     text: str
 
 
@@ -67,7 +71,7 @@ def verdict(
     p = comparison.p_value if p_adjusted is None else p_adjusted
     significant = p <= 1 - comparison.confidence + 1e-12
     doubts = [] if significant else [_weak_p(p, comparison, adjusted=p_adjusted is not None)]
-    kind = "no_difference"
+    kind: Kind = "no_difference"
     if comparison.high < 0:
         kind = "worse" if significant else kind
         said = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)

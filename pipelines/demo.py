@@ -1,0 +1,185 @@
+"""The main job in one go on the sample data that comes with the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exitladder.bars import BarSet
+from exitladder.bars_report import BarsReport
+from exitladder.entries import make_trades
+from exitladder.execution import Simulation, simulate
+from exitladder.ladder_file import ladder_to_toml
+from exitladder.output_files import write_folder
+from exitladder.pipelines.demo_page import demo_content
+from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
+from exitladder.pipelines.model_training import Trained, train_model
+from exitladder.pipelines.page import PageContent, page_html
+from exitladder.pipelines.predictions import predict_rows, signals_for
+from exitladder.pipelines.prepare import Prepared, prepare
+from exitladder.pipelines.score import flat_scores, score_open
+from exitladder.pipelines.split import hold_out
+from exitladder.pipelines.tracking import Tracker
+from exitladder.pipelines.train import log_trained
+from exitladder.pipelines.tune import log_tuned
+from exitladder.progress import SILENT, Progress
+from exitladder.sample import load_sample_bars
+from exitladder.settings import Settings
+from exitladder.signals import Signals
+from exitladder.trades import Trades
+
+ENTRY_RULE = "donchian"
+# What a retail account in US shares pays today; the demo shows results after these.
+DEMO_COSTS = {"commission_bps": 2.0, "slippage_bps": 3.0, "tick": 0.01, "lot": 1.0, "min_quantity": 1.0}
+RECENT_BARS = 10
+
+
+@dataclass(frozen=True)
+class DemoWork:
+    """Everything that the demo found, before it is written.
+
+    Parameters
+    ----------
+    bars, report : BarSet, BarsReport
+    prepared : Prepared
+        All trades.
+    trained : Trained
+        On the training part only.
+    tuned : Tuned
+    simulation : Simulation
+        The tuned ladder on all trades.
+    scores : DataFrame
+        Advice on the trades open at the last bar.
+    """
+
+    bars: BarSet
+    report: BarsReport
+    trades: Trades
+    prepared: Prepared
+    trained: Trained
+    tuned: Tuned
+    simulation: Simulation
+    signals: Signals
+    scores: pd.DataFrame
+
+    def page(self, settings: Settings, run_id: str) -> PageContent:
+        """Return what the demo's page shows."""
+        return demo_content(
+            trained=self.trained,
+            tuned=self.tuned,
+            simulation=self.simulation,
+            signals=self.signals,
+            scores=self.scores,
+            data_notes=data_notes(self.report),
+            settings=settings,
+            run_id=run_id,
+        )
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the terminal shows of the demo."""
+
+    work: DemoWork
+    page: Path
+    run_id: str
+    model: str
+
+    @property
+    def verdict(self) -> str:
+        """The honest sentence."""
+        return self.work.tuned.verdict.text
+
+    def summary_frame(self) -> pd.DataFrame:
+        """Return the policies on the untouched part, one row each."""
+        return self.work.tuned.scoreboard.table
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the demo's numbers as plain values."""
+        return {
+            "run_id": self.run_id,
+            "model": self.model,
+            "page": str(self.page),
+            "training": self.work.trained.to_mapping(),
+            "tuning": self.work.tuned.to_mapping(),
+        }
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """Return the settings with the demo's market: US shares with costs, where none are given."""
+    if settings.costs != type(settings.costs)():
+        return settings
+    return replace(settings, costs=replace(settings.costs, **DEMO_COSTS))
+
+
+def demo(out: Path, settings: Settings, *, progress: Progress = SILENT) -> DemoResult:
+    """Run the main job on the sample data, write page and files into `out`, and track the runs.
+
+    Bars, checks, entries by a named rule, features, labels, training, tuning on the past, judging on
+    the part never touched, and advice on what is open at the last bar.
+    """
+    settings = demo_settings(settings)
+    tracker = Tracker.from_settings(settings)
+    work = demo_work(settings, progress)
+    bars, trades = work.bars, work.trades
+    with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
+        model = log_trained(tracker, run, work.trained, settings)
+    with tracker.run("tune", bars=bars, trades=trades, settings=settings, ladder=work.tuned.ladder) as run:
+        run_id = run.run_id
+        log_tuned(run, work.tuned)
+        with progress.stage("page", 1) as advance:
+            files = {
+                "index.html": page_html(work.page(settings, run_id)),
+                "ladder.toml": ladder_to_toml(work.tuned.ladder),
+                "fills.csv": work.simulation.fills_frame(),
+                "trades.csv": work.simulation.trades_frame(),
+                "policies.csv": work.tuned.scoreboard.table,
+                "scores.csv": flat_scores(work.scores),
+                "entries.csv": trades.to_frame(),
+            }
+            write_folder(out, files)
+            run.log_artifact(out / "index.html")
+            advance(1)
+    with tracker.run("score", bars=bars, trades=trades, settings=settings, ladder=work.tuned.ladder) as run:
+        run.log_metrics({"n_open": len(work.scores)})
+        run.log_artifact(flat_scores(work.scores).to_csv(index=False), "scores.csv")
+    return DemoResult(work=work, page=out / "index.html", run_id=run_id, model=model)
+
+
+def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
+    """Return what the main job finds on the sample data; nothing is written."""
+    with progress.stage("bars and entries", 2) as advance:
+        bars, report = load_sample_bars()
+        advance(1)
+        trades = make_trades(bars, ENTRY_RULE)
+        prepared = prepare(bars, trades, settings)
+        advance(1)
+    holdout = hold_out(prepared, settings, max(settings.search.time_bars))
+    trained = train_model(prepared.take(holdout.training), settings, progress)
+    predictions = predict_rows(prepared, trained.model, progress)
+    tuned = tune_ladder(prepared, settings, predictions=predictions, progress=progress)
+    signals = signals_for(prepared.placed, tuned.ladder.series, prepared, predictions)
+    simulation = simulate(prepared.placed, tuned.ladder, signals)
+    with progress.stage("open trades", 1) as advance:
+        scores = score_open(bars, _open_at_the_end(simulation), tuned.ladder, trained.model, settings)
+        advance(1)
+    return DemoWork(bars, report, prepared.placed.trades, prepared, trained, tuned, simulation, signals, scores)
+
+
+def _open_at_the_end(simulation: Simulation) -> Trades:
+    """The trades that the tuned ladder still holds at the last bar."""
+    return simulation.placed.trades.take(simulation.is_open)
+
+
+def data_notes(report: BarsReport) -> list[tuple[str, str]]:
+    """What a reader must know about the bars."""
+    adjusted = sum(s.n_adjusted for s in report.symbols)
+    rows = sum(s.n_bars for s in report.symbols)
+    return [
+        ("bars", f"{rows:,} of {len(report.symbols)} symbols, public-domain WIKI prices"),
+        ("adjusted for splits and dividends", f"{adjusted:,} of {rows:,} bars (by adj_close)"),
+        ("mended", f"{sum(report.mended().values()):,} rows"),
+    ]

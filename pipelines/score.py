@@ -1,0 +1,260 @@
+"""What to do about each open trade at the next bar, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars import BarSet
+from exitladder.errors import OutputFileError, TradesError
+from exitladder.execution import STATUS, Simulation, simulate
+from exitladder.features import row_matrix
+from exitladder.ladder import Ladder
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.output_files import write_json, write_table, write_text
+from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
+from exitladder.pipelines.predictions import RowPredictions, predict_rows, signals_for, with_features_of
+from exitladder.pipelines.prepare import Prepared, prepare
+from exitladder.pipelines.reasons import plain_reasons
+from exitladder.pipelines.tracking import Tracker, resolve_model
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import Settings
+from exitladder.trades import NO_TIME, Trades
+
+COLUMNS = (
+    "trade_id", "symbol", "side", "asof", "quantity_open", "price", "open_r", "mfe_r", "give_back_r", "bars_held",
+    "exhaustion", "hold_value_r", "action", "action_quantity", "stop_price", "orders", "reasons", "warnings",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """The advice on every open trade.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The columns of `COLUMNS`, one row an open trade; ``orders`` holds lists of dict, ``reasons``
+        and ``warnings`` lists of str.
+    """
+
+    run_id: str
+    frame: pd.DataFrame
+
+
+def score(
+    bars: BarSet,
+    trades: Trades,
+    ladder: Ladder,
+    model: str,
+    settings: Settings,
+    *,
+    asof: int | None = None,
+    progress: Progress = SILENT,
+) -> ScoreResult:
+    """Return what to do about each open trade at the bar after `asof`.
+
+    Parameters
+    ----------
+    model : str
+        A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    asof : int, optional
+        Nanoseconds since 1970 UTC; only bars that have closed by then are seen, and trades that
+        were entered later or had ended by then are left out. All bars by default.
+    """
+    tracker = Tracker.from_settings(settings)
+    learnt = ExhaustionModel.load(resolve_model(model, tracker.store))
+    settings = with_features_of(learnt, settings)
+    seen = bars if asof is None else bars.until(asof)
+    still_open = open_trades(trades, asof)
+    with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:
+        frame = score_open(seen, still_open, ladder, learnt, settings, progress)
+        run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
+        run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
+    return ScoreResult(run.run_id, frame)
+
+
+def open_trades(trades: Trades, asof: int | None = None) -> Trades:
+    """Return the trades that are open at `asof`; what ended later counts as open and its end as unknown.
+
+    Raises
+    ------
+    TradesError
+        If none is open.
+    """
+    if asof is None:
+        chosen = trades.take(trades.is_open)
+    else:
+        entered = trades.entry_time < asof
+        chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof)))
+    if len(chosen) == 0:
+        raise TradesError(
+            "At least one trade must be open to be scored, but none is: a trade is open while its exit_time is blank."
+        )
+    n = len(chosen)
+    return replace(chosen, exit_time=np.full(n, NO_TIME, dtype=np.int64), exit_price=np.full(n, np.nan))
+
+
+def score_open(
+    bars: BarSet,
+    trades: Trades,
+    ladder: Ladder,
+    model: ExhaustionModel,
+    settings: Settings,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Return the advice on open trades; every bar given is taken as known.
+
+    The ladder is executed from each entry to the last bar, so it is known which rungs have filled,
+    where the stop stands now and what was decided at the last close.
+    """
+    longest = int(np.diff(bars.start).max())
+    prepared = prepare(bars, trades, settings, max_bars=longest)
+    predictions = predict_rows(prepared, model, progress, embargo=False)
+    done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
+    last = last_rows(prepared)
+    reasons = model_reasons(prepared, model, last)
+    state = done.state_frame().set_index("trade_id")
+    standing = standing_by_trade(done)
+    rows = [
+        _row(done, i, state, standing, predictions, int(last[i]), reasons[i], ladder, settings)
+        for i in range(len(prepared.placed))
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def last_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
+    """Return each trade's last row, -1 where it has lived through no bar yet, shape (n_trades,)."""
+    return np.where(prepared.rows.lengths > 0, prepared.rows.start[1:] - 1, -1)
+
+
+def model_reasons(prepared: Prepared, model: ExhaustionModel, last: npt.NDArray[np.int64]) -> list[list[str]]:
+    """Return the model's plainest reasons at each trade's last row; none where it has none."""
+    reasons: list[list[str]] = [[] for _ in last]
+    alive = np.flatnonzero(last >= 0)
+    if len(alive):
+        matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive])
+        when = prepared.placed.bars.close_time[prepared.rows.bar[last[alive]]]
+        said = plain_reasons(matrix.names, matrix.values, model.explain(matrix.values, when, embargo=False))
+        for i, words in zip(alive, said, strict=True):
+            reasons[i] = words
+    return reasons
+
+
+def standing_by_trade(done: Simulation) -> dict[str, list[Order]]:
+    """Return the ladder's orders for the next bar, by trade_id."""
+    orders: dict[str, list[Order]] = {}
+    for o in done.standing_orders().itertuples(index=False):
+        rung = None if pd.isna(o.rung) or int(o.rung) < 1 else int(o.rung)
+        price = None if pd.isna(o.price) else float(o.price)
+        order = Order(o.type, o.side, float(o.quantity), price, rung, str(o.kind))
+        orders.setdefault(str(o.trade_id), []).append(order)
+    return orders
+
+
+def _row(
+    done: Simulation,
+    i: int,
+    state: pd.DataFrame,
+    standing: dict[str, list[Order]],
+    predictions: RowPredictions,
+    last: int,
+    model_says: list[str],
+    ladder: Ladder,
+    settings: Settings,
+) -> dict[str, Any]:
+    placed = done.placed
+    trades, bars = placed.trades, placed.bars
+    trade_id, side = str(trades.trade_id[i]), int(trades.side[i])
+    final = int(placed.end_bar[i]) - 1
+    own = float(trades.quantity_open[i])
+    held = own if np.isfinite(own) else float(trades.quantity[i])
+    price = float(bars.close[final])
+    exhaustion = float(predictions.exhaustion[last]) if last >= 0 else np.nan
+    hold_value = float(predictions.hold_value_r[last]) if last >= 0 else np.nan
+    now = dict(state.loc[trade_id]) if trade_id in state.index else {}
+    status = STATUS[int(done.status[i])]
+    if status == "closed":
+        when = pd.Timestamp(int(bars.time[int(done.exit_bar[i])]), tz="UTC")
+        advice = advise_closed(held, side, f"order {done.reason[i]}", f"{when:%Y-%m-%d %H:%M}")
+        since = _since_entry(done, i)
+    elif status == "skipped":
+        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not judged: {done.reason[i]}.",))
+        since = _since_entry(done, i)
+    else:
+        if not np.isfinite(own):
+            held = float(done.quantity_left[i])
+        left = float(done.quantity_left[i])
+        advice = advise_open(held, left, side, standing.get(trade_id, []), float(now["stop_price"]))
+        since = {name: float(now[name]) for name in ("open_r", "mfe_r", "give_back_r", "bars_held")}
+    warnings = list(advice.warnings)
+    if np.isnan(exhaustion):
+        warnings.append("The model says nothing here: the bar lies before its first fold, or none has closed yet.")
+    elif since["bars_held"] > settings.labels.max_bars:
+        warnings.append(f"Held longer than the {settings.labels.max_bars} bars that the model has learnt from.")
+    return {
+        "trade_id": trade_id,
+        "symbol": str(trades.symbol[i]),
+        "side": "long" if side > 0 else "short",
+        "asof": pd.Timestamp(int(bars.close_time[final]), tz="UTC"),
+        "quantity_open": held,
+        "price": price,
+        **since,
+        "exhaustion": exhaustion,
+        "hold_value_r": hold_value,
+        "action": advice.action,
+        "action_quantity": advice.quantity,
+        "stop_price": advice.stop_price,
+        "orders": [o.to_mapping() for o in advice.orders],
+        "reasons": [*advice.reasons, *model_says],
+        "warnings": warnings,
+    }
+
+
+def _since_entry(done: Simulation, i: int) -> dict[str, float]:
+    """Return where the price stands since the entry for a trade that the ladder does not hold."""
+    placed = done.placed
+    side, entry, risk = int(placed.trades.side[i]), float(placed.trades.entry_price[i]), float(done.risk[i])
+    life = slice(int(placed.first_bar[i]), int(placed.end_bar[i]))
+    if not risk > 0 or life.start >= life.stop:
+        return {"open_r": np.nan, "mfe_r": np.nan, "give_back_r": np.nan, "bars_held": max(0, life.stop - life.start)}
+    best = placed.bars.high[life].max() if side > 0 else placed.bars.low[life].min()
+    open_r = side * (float(placed.bars.close[life.stop - 1]) - entry) / risk
+    mfe_r = max(0.0, side * (float(best) - entry) / risk)
+    return {"open_r": open_r, "mfe_r": mfe_r, "give_back_r": mfe_r - open_r, "bars_held": life.stop - life.start}
+
+
+def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with orders, reasons and warnings as text: JSON for orders, sentences joined by '; '."""
+    return frame.assign(
+        orders=[json.dumps(o) for o in frame["orders"]],
+        reasons=["; ".join(r) for r in frame["reasons"]],
+        warnings=["; ".join(w) for w in frame["warnings"]],
+    )
+
+
+def write_scores(frame: pd.DataFrame, path: Path) -> None:
+    """Write the scores as .csv, .json or .html, by the file's ending.
+
+    Raises
+    ------
+    OutputFileError
+        If the ending is another, or the file cannot be written.
+    """
+    kind = path.suffix.lower()
+    if kind == ".csv":
+        write_table(flat_scores(frame), path)
+    elif kind == ".json":
+        write_json(frame.to_dict("records"), path)
+    elif kind == ".html":
+        from exitladder.pipelines.score_page import score_page
+
+        write_text(score_page(frame), path)
+    else:
+        raise OutputFileError(f"Scores are written as .csv, .json or .html, but the file is '{path}'.")

@@ -1,0 +1,62 @@
+"""``exitladder train``: the exhaustion model, tracked and registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from exitladder.bars import BarSet
+from exitladder.pipelines.model_training import Trained, train_model
+from exitladder.pipelines.pictures import model_pictures
+from exitladder.pipelines.prepare import prepare
+from exitladder.pipelines.tracked_run import TrackedRun
+from exitladder.pipelines.tracking import Tracker
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What ``exitladder train`` made: the run, the model's reference, and what is said about it."""
+
+    run_id: str
+    model: str
+    trained: Trained
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what the command prints."""
+        return {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
+
+
+def train(bars: BarSet, trades: Trades, settings: Settings, *, progress: Progress = SILENT) -> TrainResult:
+    """Train the exhaustion model on the user's trades, track the run and register the model.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+        Open ones count as well: labels follow the market, not the trade's own exit.
+    settings : Settings
+    """
+    tracker = Tracker.from_settings(settings)
+    prepared = prepare(bars, trades, settings)
+    with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
+        trained = train_model(prepared, settings, progress)
+        reference = log_trained(tracker, run, trained, settings)
+    return TrainResult(run_id=run.run_id, model=reference or run.run_id, trained=trained)
+
+
+def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: Settings) -> str:
+    """Keep the model, its numbers and its pictures with the run; return the model's reference."""
+    told = trained.to_mapping()
+    run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
+    run.log_metrics({"baselines": told["baselines"], "predictions": told["predictions"]})
+    run.log_tags({"leak_check": told["leak_check"]})
+    for picture in model_pictures(trained):
+        run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
+    with TemporaryDirectory() as folder:
+        trained.model.save(Path(folder) / "model")
+        return tracker.log_model(run, Path(folder) / "model", f"{settings.project.name}-exhaustion")

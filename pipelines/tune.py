@@ -1,0 +1,92 @@
+"""``exitladder tune``: a ladder tuned on the past, its worth on trades never touched, written and tracked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exitladder.bars import BarSet
+from exitladder.ladder import Ladder
+from exitladder.ladder_file import ladder_to_toml
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.output_files import Content, write_folder
+from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
+from exitladder.pipelines.pictures import tuned_pictures
+from exitladder.pipelines.predictions import predict_rows, with_features_of
+from exitladder.pipelines.prepare import prepare
+from exitladder.pipelines.tracked_run import TrackedRun
+from exitladder.pipelines.tracking import Tracker, resolve_model
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """What ``exitladder tune`` found, and its run."""
+
+    run_id: str
+    tuned: Tuned
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what the command prints."""
+        return {"run_id": self.run_id, **self.tuned.to_mapping()}
+
+
+def tune(
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    *,
+    model: str | None = None,
+    ladder: Ladder | None = None,
+    out: Path,
+    progress: Progress = SILENT,
+) -> TuneResult:
+    """Tune a ladder on the user's trades, write ``ladder.toml`` and track the run.
+
+    Parameters
+    ----------
+    model : str, optional
+        A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    ladder : Ladder, optional
+        The user's own, to start from and to be judged against.
+    out : Path
+        Folder for ``ladder.toml``, ``trials.csv`` and ``net_r.csv``.
+    """
+    tracker = Tracker.from_settings(settings)
+    learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
+    if learnt is not None:
+        settings = with_features_of(learnt, settings)
+    prepared = prepare(bars, trades, settings)
+    with tracker.run("tune", bars=bars, trades=trades, settings=settings) as run:
+        predictions = predict_rows(prepared, learnt, progress) if learnt else None
+        tuned = tune_ladder(prepared, settings, predictions=predictions, own_ladder=ladder, progress=progress)
+        log_tuned(run, tuned)
+        write_folder(out, tuned_files(tuned))
+    return TuneResult(run_id=run.run_id, tuned=tuned)
+
+
+def tuned_files(tuned: Tuned) -> dict[str, Content]:
+    """Return what is written of a tuned ladder, by file name."""
+    return {
+        "ladder.toml": ladder_to_toml(tuned.ladder),
+        "trials.csv": tuned.search.table,
+        "net_r.csv": tuned.results_frame(),
+        "tune.json": tuned.to_mapping(),
+    }
+
+
+def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
+    """Keep what the search found, how it was judged, and the pictures, with the run."""
+    told = tuned.to_mapping()
+    run.describe(f"**{told['verdict'].replace('_', ' ')}** — {told['verdict_text']}")
+    run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
+    run.log_metrics({"low": told["interval"][0], "high": told["interval"][1]})
+    for row in told["policies"]:
+        run.log_metrics({f"{row['policy']}.{name}": row[name] for name in ("expectancy_r", "win_rate", "cvar_r")})
+    run.log_tags({"verdict": told["verdict"], "baseline": told["baseline"]})
+    run.log_files(tuned_files(tuned))
+    for picture in tuned_pictures(tuned):
+        run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
