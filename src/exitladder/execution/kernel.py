@@ -21,7 +21,7 @@ SNAP = o.SNAP
 DUST = o.DUST
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def on_grid(count, step):
     """Return ``count`` steps as a price or quantity; 5040 ticks of 0.01 are 50.4 and not 50.400000000000006."""
     if step <= 0.0:
@@ -31,7 +31,7 @@ def on_grid(count, step):
     return count * step
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def whole_steps(amount, step):
     """Return how many steps fit into `amount`, rounding down; float multiples are snapped first (S1)."""
     if step <= 0.0:
@@ -43,7 +43,7 @@ def whole_steps(amount, step):
     return math.floor(count)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def to_tick(price, tick):
     """Return a signed price rounded to the tick against the trader: what is sold rounds down (S3)."""
     if tick <= 0.0:
@@ -51,20 +51,20 @@ def to_tick(price, tick):
     return on_grid(whole_steps(price, tick), tick)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def down_to(low, level):
     """Whether a price fell to a level; prices within `SLACK` of one another are one price."""
     return low <= level + abs(level) * SLACK
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def commission_of(price, quantity, number):
     """Return the commission of one fill (S2)."""
     cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
     return max(cost, number[n.N_LEAST])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def distance(unit, value, risk, atr, price):
     """Return a length in price; NaN where its ATR is not known."""
     if unit == o.IN_R:
@@ -74,7 +74,7 @@ def distance(unit, value, risk, atr, price):
     return abs(price) * value / 100.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def record(state, book, bar, order, rung, quantity, price, commission, slippage, r):
     """Count a fill and write it down where there is a book."""
     state[s.FILLS] += 1.0
@@ -93,7 +93,7 @@ def record(state, book, bar, order, rung, quantity, price, commission, slippage,
     state[s.FILL_ROW] += 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def sell(state, number, book, bar, wanted, base, slips, order, rung):
     """Sell `wanted` lots at `base` and return how many were sold: less where the bar's volume caps it (S4)."""
     lots = min(wanted, state[s.LEFT])  # X9: never more than what is left
@@ -135,7 +135,7 @@ def sell(state, number, book, bar, wanted, base, slips, order, rung):
     return lots
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def stop_in_force(state):
     """Return the tightest of the stops, and which one it is; of equal ones the earlier in life, but liquidation first."""
     level, order = state[s.STOP], o.STOP
@@ -150,7 +150,7 @@ def stop_in_force(state):
     return level, order
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def filled(state, code, rungs, j, lots):
     """Book what rung j has sold; once all of it is sold, the stop moves that it causes are due next bar (X5)."""
     rungs.left[j] -= lots
@@ -163,21 +163,21 @@ def filled(state, code, rungs, j, lots):
             state[s.ARMED_NEXT] = 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def sell_all(state, number, book, bar, base, order):
     """Sell all that is left as a market or stop order; what volume does not take goes on at the next open (S4)."""
     sell(state, number, book, bar, state[s.LEFT], base, True, order, -1)
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def sell_at_market(state, number, code, rungs, book, bar, base, j):
     """Sell rung j as a market or stop order; what volume does not take goes on at the next open (S4)."""
     rungs.status[j] = o.PENDING
     filled(state, code, rungs, j, sell(state, number, book, bar, rungs.left[j], base, True, o.RUNG, j))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def fall(state, number, code, rungs, book, bar, bottom, low, high, level, order):
     """Let the price fall to `bottom`: partial stop-outs and the stop fill at their prices, the nearest first (X3)."""
     stopped = down_to(bottom, level)
@@ -194,7 +194,7 @@ def fall(state, number, code, rungs, book, bar, bottom, low, high, level, order)
         sell_all(state, number, book, bar, min(max(level, low), high), order)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def rise(state, number, code, rungs, book, bar, top, low, high):
     """Let the price rise to `top`: limit rungs reached fill at their own price, the nearest first (X3)."""
     for k in range(rungs.n_up[0]):
@@ -208,7 +208,7 @@ def rise(state, number, code, rungs, book, bar, top, low, high):
                 return
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def meet_open(state, number, code, rungs, book, bar, price, is_entry_bar):
     """X2: what happens at a bar's open, in the order of the rule."""
     # X2a. After a stop that volume did not let out, nothing but the rest of it is in the market.
@@ -245,7 +245,7 @@ def meet_open(state, number, code, rungs, book, bar, price, is_entry_bar):
                 return
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def trail_of(state, number, code, best, atr):
     """Return where the trail stands for a best price, rounded against the trader; NaN without trail or ATR."""
     if code[n.C_TRAIL_UNIT] == o.NO_UNIT:
@@ -254,7 +254,7 @@ def trail_of(state, number, code, best, atr):
     return to_tick(best - away, number[n.N_TICK])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def ratchet_walk(state, number, code, best):
     """Ratchet the trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     line = trail_of(state, number, code, best, state[s.ATR_BEFORE])
@@ -262,7 +262,7 @@ def ratchet_walk(state, number, code, best):
         state[s.WALK_LINE] = line
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def note_ambiguity(state, number, code, rungs, high, low):
     """X7b: note a bar inside which the order of high and low decides.
 
@@ -286,7 +286,7 @@ def note_ambiguity(state, number, code, rungs, high, low):
             state[s.AMBIGUOUS_HERE] = 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def walk(state, number, code, rungs, book, bar, opened, high, low, close, high_first):
     """Walk open, one extreme, the other, close; orders fill as they are met and the trail ratchets along (X3)."""
     best = max(state[s.BEST], opened)
@@ -311,7 +311,7 @@ def walk(state, number, code, rungs, book, bar, opened, high, low, close, high_f
         previous = target
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def meet_bar(state, number, code, rungs, book, bar, opened, high, low, close, volume, policy, is_entry_bar):
     """X2 and X3: let one bar meet what rests in the market."""
     state[s.BAR_BEST], state[s.BAR_WORST] = -np.inf, np.inf
@@ -354,7 +354,7 @@ def meet_bar(state, number, code, rungs, book, bar, opened, high, low, close, vo
             state[s.ARMED] = 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def meet_finer(state, number, code, rungs, book, bar, market, first, end, entered_at_open):
     """X3, finer_bars: walk the finer bars that make up a bar, each stop first, the trail ratcheting after each."""
     for f in range(first, end):
@@ -372,7 +372,7 @@ def meet_finer(state, number, code, rungs, book, bar, market, first, end, entere
         ratchet_walk(state, number, code, state[s.BEST])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def value_of(state, series, close, i, bar, readings):
     """Return a series at a bar's close: trade state (negative codes) or a reading; NaN where there is none."""
     risk = state[s.RISK]
@@ -395,7 +395,7 @@ def value_of(state, series, close, i, bar, readings):
     return (close - level) / risk
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def holds(state, plan, m, j, close, i, bar, readings):
     """Whether all conditions of rung j hold at a bar's close; a NaN makes one false (X4)."""
     for c in range(plan.condition_first[m, j], plan.condition_end[m, j]):
@@ -415,7 +415,7 @@ def holds(state, plan, m, j, close, i, bar, readings):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def ratchet(state, number, code, atr):
     """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing."""
     line = trail_of(state, number, code, state[s.BEST], atr)
@@ -425,7 +425,7 @@ def ratchet(state, number, code, atr):
     state[s.ATR_BEFORE] = atr
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def decide(state, number, plan, m, i, rungs, close, bar, readings):
     """X4: count the bar, pay financing, and decide market orders for the next open."""
     code = plan.code[m]
@@ -445,7 +445,7 @@ def decide(state, number, plan, m, i, rungs, close, bar, readings):
         state[s.EXIT_ORDER] = o.TIME
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def live(state, plan, m, entries, i, market, readings, rungs, book):
     """Live through the bars of a trade that `exitladder.execution.setup.set_up` has set up."""
     number, code = plan.number[m], plan.code[m]

@@ -15,51 +15,59 @@ from exitladder.execution.many_trades import mark
 from exitladder.execution.plan import FillBook, make_plan
 from exitladder.execution.setup import new_rungs, set_up
 from exitladder.execution.simulation import RungStates, Simulation
+from exitladder.execution.sources import SOURCES
 from exitladder.ladder import Execution, Ladder, Stop
 from exitladder.trades import PlacedTrades
 
 
-@njit(cache=True, error_model="numpy")
-def run_own_exits(plan, entries, market, exit_bar, exit_price, book, rows, states):
-    """Hold every trade until its own exit, at the price that was got; mark it where there is none."""
-    number = plan.number[0]
-    rungs = new_rungs(0)
-    recording = len(book.trade) > 0
-    for i in range(len(entries.side)):
-        state = states[i]
-        leaves = exit_bar[i] >= 0
-        usable = exit_bar[i] != -2 and (leaves or entries.first_bar[i] < entries.end_bar[i])
-        why = set_up(state, plan, 0, entries, i, market, rungs, book, rows[i] if recording and usable else -1)
-        if why != o.NOT_SKIPPED:
-            continue
-        if not usable:
-            state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY if exit_bar[i] == -2 else o.NO_BAR
-            state[s.FILLS] = 0.0
-            continue
-        side = state[s.SIDE]
-        rate = number[n.N_FUNDING] if side > 0.0 else number[n.N_BORROW] - number[n.N_FUNDING]
-        last = exit_bar[i] if leaves else entries.end_bar[i]
-        for bar in range(entries.first_bar[i], last):
-            high, low = side * market.high[bar], side * market.low[bar]
-            state[s.BEST] = max(state[s.BEST], high, low)
-            state[s.WORST] = min(state[s.WORST], high, low)
-            state[s.HELD] += 1.0
-            cost = rate * abs(market.close[bar]) * on_grid(state[s.LEFT], number[n.N_LOT])
-            state[s.FINANCING] += cost
-            state[s.FINANCING_DUE] += cost
-        if leaves:
-            price = side * exit_price[i]
-            if exit_bar[i] >= entries.first_bar[i]:
-                # X4: on the bar of the last fill only its open and the fill count.
-                state[s.BEST] = max(state[s.BEST], side * market.open[exit_bar[i]])
-                state[s.WORST] = min(state[s.WORST], side * market.open[exit_bar[i]])
-            state[s.BEST], state[s.WORST] = max(state[s.BEST], price), min(state[s.WORST], price)
-            state[s.BUDGET] = np.inf
-            # Slippage is in the price already. Of the orders' names "time" comes nearest to "when the user left".
-            sell(state, number, book, exit_bar[i], state[s.LEFT], price, False, o.TIME, -1)
-        else:
-            last_bar = entries.end_bar[i] - 1
-            mark(state, number, book, last_bar, side * market.close[last_bar])
+def _compile(sources):
+    @njit(cache=True, error_model="numpy")
+    def run_own_exits(plan, entries, market, exit_bar, exit_price, book, rows, states):
+        """Hold every trade until its own exit, at the price that was got; mark it where there is none."""
+        _ = sources
+        number = plan.number[0]
+        rungs = new_rungs(0)
+        recording = len(book.trade) > 0
+        for i in range(len(entries.side)):
+            state = states[i]
+            leaves = exit_bar[i] >= 0
+            usable = exit_bar[i] != -2 and (leaves or entries.first_bar[i] < entries.end_bar[i])
+            why = set_up(state, plan, 0, entries, i, market, rungs, book, rows[i] if recording and usable else -1)
+            if why != o.NOT_SKIPPED:
+                continue
+            if not usable:
+                state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY if exit_bar[i] == -2 else o.NO_BAR
+                state[s.FILLS] = 0.0
+                continue
+            side = state[s.SIDE]
+            rate = number[n.N_FUNDING] if side > 0.0 else number[n.N_BORROW] - number[n.N_FUNDING]
+            last = exit_bar[i] if leaves else entries.end_bar[i]
+            for bar in range(entries.first_bar[i], last):
+                high, low = side * market.high[bar], side * market.low[bar]
+                state[s.BEST] = max(state[s.BEST], high, low)
+                state[s.WORST] = min(state[s.WORST], high, low)
+                state[s.HELD] += 1.0
+                cost = rate * abs(market.close[bar]) * on_grid(state[s.LEFT], number[n.N_LOT])
+                state[s.FINANCING] += cost
+                state[s.FINANCING_DUE] += cost
+            if leaves:
+                price = side * exit_price[i]
+                if exit_bar[i] >= entries.first_bar[i]:
+                    # X4: on the bar of the last fill only its open and the fill count.
+                    state[s.BEST] = max(state[s.BEST], side * market.open[exit_bar[i]])
+                    state[s.WORST] = min(state[s.WORST], side * market.open[exit_bar[i]])
+                state[s.BEST], state[s.WORST] = max(state[s.BEST], price), min(state[s.WORST], price)
+                state[s.BUDGET] = np.inf
+                # Slippage is in the price already. Of the orders' names "time" comes nearest to "when the user left".
+                sell(state, number, book, exit_bar[i], state[s.LEFT], price, False, o.TIME, -1)
+            else:
+                last_bar = entries.end_bar[i] - 1
+                mark(state, number, book, last_bar, side * market.close[last_bar])
+
+    return run_own_exits
+
+
+run_own_exits = _compile(SOURCES)
 
 
 def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:

@@ -40,7 +40,7 @@ class Rungs(NamedTuple):
     n_down: IntArray
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def new_rungs(most):
     """Return room for `most` rungs."""
     return Rungs(
@@ -51,7 +51,7 @@ def new_rungs(most):
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def initial_stop(number, code, price, stop, side, atr):
     """Return the signed price of the initial stop and why there is none."""
     if not np.isnan(stop):
@@ -65,7 +65,7 @@ def initial_stop(number, code, price, stop, side, atr):
     return price - away, o.NOT_SKIPPED
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def target_price(unit, value, entries, i, state, atr):
     """Return the signed price of a target, NaN where it cannot be resolved at the entry."""
     entry = state[s.ENTRY]
@@ -81,7 +81,7 @@ def target_price(unit, value, entries, i, state, atr):
     return entry + distance(unit, value, state[s.RISK], atr, entry)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def size_rungs(state, plan, m, rungs):
     """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
     number, code = plan.number[m], plan.code[m]
@@ -102,7 +102,7 @@ def size_rungs(state, plan, m, rungs):
             rungs.left[j] = lots
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def place_rungs(state, plan, m, entries, i, atr, rungs):
     """Resolve each rung to a price and put limits and partial stop-outs in the order of their prices."""
     number, code = plan.number[m], plan.code[m]
@@ -134,7 +134,7 @@ def place_rungs(state, plan, m, entries, i, atr, rungs):
             insert(rungs.down, rungs.n_down, rungs.level, j, -1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def insert(order, count, level, j, sign):
     """Insert rung j behind all whose level is not farther away."""
     k = count[0]
@@ -145,7 +145,7 @@ def insert(order, count, level, j, sign):
     count[0] += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def set_up(state, plan, m, entries, i, market, rungs, book, row):
     """Set the state of trade i under ladder m as it is before the first bar, and record the entry; return why not."""
     number, code = plan.number[m], plan.code[m]
@@ -185,7 +185,7 @@ def set_up(state, plan, m, entries, i, market, rungs, book, row):
     return why
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def set_stop_moves(state, number, code, atr):
     """Set where breakeven and liquidation stand, and whether the trail is armed from the entry on."""
     entry = state[s.ENTRY]

@@ -82,7 +82,7 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
             continue
         kind = "limit" if rungs.kind[i, j] == o.LIMIT else "stop"
         add(kind, min(left, float(rungs.left[i, j])), float(rungs.level[i, j]), int(j) + 1)
-    level, order = stop_in_force(state)
+    level, order = stop_in_force.py_func(state)
     add("stop", left, float(level), order=o.ORDERS[int(order)])
     return out
 
@@ -100,7 +100,7 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
         return np.asarray((signed - states[:, s.ENTRY]) / states[:, s.RISK])
 
     open_r, mfe_r = in_r(states[:, s.SIDE] * price), in_r(states[:, s.BEST])
-    stops = [stop_in_force(state) for state in states]
+    stops = [stop_in_force.py_func(state) for state in states]
     return pd.DataFrame(
         {
             "trade_id": placed.trades.trade_id[rows],
