@@ -24,8 +24,11 @@ INK, MUTED, FAINT, PAPER = "#1B2430", "#5B6673", "#D9DEE4", "#FFFFFF"
 EMPHASIS = BLUE
 OTHERS = (ORANGE, GREEN, PURPLE, RED, "#7A7A7A", "#8C6D31", SKY)
 GAIN, LOSS = GREEN, RED
+GAIN_TEXT, LOSS_TEXT = "#00795A", "#B34700"  # dark enough to be read as small type
 
-STYLE: dict[str, Any] = {
+FILL_COLOURS = {"rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "time": MUTED, "mark": MUTED}
+
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -86,7 +89,8 @@ def to_svg(figure: Figure) -> bytes:
     """Return the figure as SVG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE), _quiet_fonts():
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": "exitladder"})
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": "exitladder"})
     # A browser without DejaVu falls back to a type of the same width, so that nothing overlaps.
     return buffer.getvalue().replace(b"'DejaVu Sans', sans-serif", b"'DejaVu Sans', Verdana, sans-serif")
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from exitladder.pipelines.ladder_plots import ladder_picture, rung_picture
 from exitladder.pipelines.model_plots import calibration_picture, importance_picture
 from exitladder.pipelines.page import Picture
 from exitladder.pipelines.plot_style import to_png, to_svg
 from exitladder.pipelines.policy_plots import distribution_picture, equity_picture, forest_picture
-from exitladder.pipelines.trade_plots import ladder_picture, mfe_picture, rung_picture, trade_picture
+from exitladder.pipelines.trade_plots import mfe_picture, trade_picture
 
 __all__ = [
     "HOW_TO_READ",
@@ -78,7 +79,9 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
 }
 
 
-def to_page(figure: Figure, kind: str, alt: str, *, title: str = "", half: bool = False) -> Picture:
+def to_page(
+    figure: Figure, kind: str, alt: str, *, title: str = "", half: bool = False, explain: bool = True
+) -> Picture:
     """Return a figure as a picture for the page, with the standing words on how to read its kind.
 
     Parameters
@@ -92,6 +95,10 @@ def to_page(figure: Figure, kind: str, alt: str, *, title: str = "", half: bool 
         In place of the standing one.
     half : bool
         Whether two such pictures stand side by side.
+    explain : bool
+        Whether the words on how to read it are shown; they need not stand under every one of a kind.
     """
     standing, caption = HOW_TO_READ[kind]
-    return Picture(image=to_svg(figure), title=title or standing, caption=caption, alt=alt, half=half, kind=kind)
+    return Picture(
+        image=to_svg(figure), title=title or standing, caption=caption if explain else "", alt=alt, half=half, kind=kind
+    )

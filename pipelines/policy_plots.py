@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,10 @@ from matplotlib.figure import Figure
 from exitladder.pipelines.plot_data import distribution, underwater
 from exitladder.pipelines.plot_style import (
     FAINT,
-    GAIN,
+    GAIN_TEXT,
     HALF,
     LOSS,
+    LOSS_TEXT,
     MUTED,
     new_figure,
     no_data,
@@ -92,9 +94,9 @@ def equity_picture(
 
 
 def _dates(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=4, maxticks=9)
+    locator: Any = cast(Any, AutoDateLocator)(minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(cast(Any, ConciseDateFormatter)(locator))
 
 
 @styled
@@ -146,7 +148,7 @@ def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
     y = np.arange(len(rows))[::-1]
     for at, row in zip(y, rows.itertuples(), strict=True):
         low, value, high = (float(str(getattr(row, name))) for name in ("low", "difference_r", "high"))
-        colour = GAIN if low > 0 else LOSS if high < 0 else MUTED
+        colour = GAIN_TEXT if low > 0 else LOSS_TEXT if high < 0 else MUTED
         axes.plot([low, high], [at, at], color=colour, linewidth=3.0, solid_capstyle="butt", alpha=0.75)
         axes.plot([value], [at], "D", color=colour, markersize=7, markeredgecolor="white")
         axes.annotate(

@@ -24,6 +24,7 @@ from exitladder.bars import BarSet
 from exitladder.errors import TrackingError, did_you_mean
 from exitladder.ladder import Ladder
 from exitladder.pipelines.provenance import describe_bars
+from exitladder.pipelines.store_move import settle
 from exitladder.pipelines.tracked_run import TrackedRun, told
 from exitladder.settings import Settings
 from exitladder.trades import Trades
@@ -124,7 +125,7 @@ class Tracker:
             raise TrackingError(f"The name of a model must not be empty nor hold '/', ':' or '@', but is {name!r}.")
         run.log_folder(folder, _MODEL_FOLDER)
         with _mlflow(self.store) as client, told(f"The model '{name}' cannot be registered"):
-            if not any(model.name == name for model in client.search_registered_models(f"name = '{_quoted(name)}'")):
+            if not any(model.name == name for model in client.search_registered_models(f"name = {_quoted(name)}")):
                 client.create_registered_model(name)
             version = client.create_model_version(
                 name,
@@ -208,7 +209,7 @@ def find_run(ref: str, store: str | Path) -> RunRecord:
     """
     with _mlflow(Path(store)) as client, told(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-        condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = '{_quoted(ref)}'"
+        condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = {_quoted(ref)}"
         found = client.search_runs(everywhere, condition, max_results=1, order_by=["attributes.start_time DESC"])
         if not found:
             recent = client.search_runs(everywhere, max_results=50, order_by=["attributes.start_time DESC"])
@@ -290,7 +291,7 @@ def _registered_model(ref: str, store: Path) -> Path:
             if match["alias"]:
                 version = client.get_model_version_by_alias(name, match["alias"])
             elif match["version"] == "latest":
-                found = client.search_model_versions(f"name = '{_quoted(name)}'", order_by=["version_number DESC"])
+                found = client.search_model_versions(f"name = {_quoted(name)}", order_by=["version_number DESC"])
                 version = found[0]
             else:
                 version = client.get_model_version(name, match["version"])
@@ -345,6 +346,7 @@ def _mlflow(store: Path, *, create: bool = False) -> Iterator[Any]:
     if create:
         with told(f"The store '{store}' cannot be made"):
             (store / "artifacts").mkdir(parents=True, exist_ok=True)
+            settle(store / DATABASE, store / "artifacts")
     elif not (store / DATABASE).is_file():
         raise TrackingError(
             f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
@@ -378,4 +380,6 @@ def _local_folder(uri: str) -> Path:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+    """Return a text as MLflow's filters want it; they know no escape."""
+    mark = '"' if "'" in text else "'"
+    return f"{mark}{text}{mark}"

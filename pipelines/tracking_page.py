@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
+from exitladder.pipelines.store_move import settle
 from exitladder.pipelines.tracking import DATABASE, database_uri, newest_experiment
 
 _SECONDS_TO_START = 90.0
@@ -51,19 +52,19 @@ def serve(
     TrackingError
         If there is no store, the port is taken, or the server does not come up.
     """
-    with _stop_on_terminate(), running_page(store, host, port) as (address, process):
-        page = f"{address}/{_runs_view(Path(store))}"
-        if announce is None:
-            sys.stderr.write(f"MLflow's page is at {page} (Ctrl-C stops it)\n")
-            sys.stderr.flush()
-        else:
-            announce(page)
-        if open_browser:
-            webbrowser.open(page)
-        try:
+    try:
+        with _stop_on_terminate(), running_page(store, host, port) as (address, process):
+            page = f"{address}/{_runs_view(Path(store))}"
+            if announce is None:
+                sys.stderr.write(f"MLflow's page is at {page} (Ctrl-C stops it)\n")
+                sys.stderr.flush()
+            else:
+                announce(page)
+            if open_browser:
+                webbrowser.open(page)
             code = process.wait()
-        except KeyboardInterrupt:
-            return
+    except KeyboardInterrupt:
+        return
     raise TrackingError(
         f"MLflow's server ended by itself with exit code {code}. Start it again, or try another --port."
     )
@@ -80,6 +81,7 @@ def running_page(
             f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
             "Run a command that tracks first (such as exitladder demo), or name the store: --set tracking.store=FOLDER."
         )
+    settle(store / DATABASE, store / "artifacts")
     port = _free_port(host, port)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"
     with tempfile.TemporaryFile() as log:

@@ -1,4 +1,4 @@
-"""Pictures of trades and of the ladder that ends them."""
+"""Pictures of trades: one bar by bar, and all of them by what they kept."""
 
 from __future__ import annotations
 
@@ -9,30 +9,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from exitladder.ladder import Ladder
-from exitladder.pipelines.plot_data import Capture, LadderStep, trade_window
+from exitladder.pipelines.plot_data import Capture, trade_window
 from exitladder.pipelines.plot_style import (
     BLUE,
-    FAINT,
+    FILL_COLOURS,
     GAIN,
+    GAIN_TEXT,
     HALF,
     INK,
     LOSS,
+    LOSS_TEXT,
     MUTED,
-    ORANGE,
-    PURPLE,
-    SKY,
     new_figure,
     no_data,
     signed,
     styled,
     zero_line,
 )
-from exitladder.pipelines.provenance import describe_stop
 
-_FILL_COLOURS = {"rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "time": MUTED, "mark": MUTED}
 _UP, _DOWN = "#9DB7C9", "#5F7384"
 
 
@@ -79,7 +74,7 @@ def trade_picture(
         label = f"rung {number}: {signed(side * (level - price) / risk)}R" if risk > 0 else f"rung {number}"
         if bottom < level < top:
             axes.hlines(level, entry, right, color=GAIN, linewidth=1.0, linestyle=(0, (5, 3)), zorder=2)
-            _margin_label(axes, right, level, label, GAIN)
+            _margin_label(axes, right, level, label, GAIN_TEXT)
     beyond = [f"rung {number} at {level:.6g}" for number, level in targets if not bottom < level < top]
     if beyond:
         axes.text(
@@ -90,7 +85,7 @@ def trade_picture(
             ha="right",
             va="top",
             fontsize=8,
-            color=GAIN,
+            color=GAIN_TEXT,
         )
     _stop_line(axes, stamps, entry, last, stop_path, price - side * risk)
     marker = "^" if side > 0 else "v"
@@ -131,7 +126,7 @@ def _stop_line(
             (x[0], y[0]),
             xytext=(-4, 0),
             textcoords="offset points",
-            color=LOSS,
+            color=LOSS_TEXT,
             ha="right",
             va="center",
             fontsize=8,
@@ -145,7 +140,7 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
     for row in fills[fills["order"] != "entry"].itertuples():
         x = int(stamps.searchsorted(pd.Timestamp(str(row.bar_time)), side="right")) - 1
         order, price, r = str(row.order), float(str(row.price)), float(str(row.r))
-        colour = _FILL_COLOURS.get(order, LOSS)
+        colour = FILL_COLOURS.get(order, LOSS)
         axes.plot([x], [price], "o", color=colour, markersize=7, markeredgecolor="white", zorder=6)
         above = (side > 0) == (order in ("rung", "time", "mark") and r > 0)
         near = slice(max(x - 2, 0), x + 3)
@@ -162,7 +157,7 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
             va="bottom" if above else "top",
             fontsize=7.5,
             linespacing=1.15,
-            color=colour,
+            color=INK,
             zorder=7,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )
@@ -209,7 +204,7 @@ def mfe_picture(capture: Capture) -> Figure:
     if points.empty:
         return no_data(figure, "No closed trade.")
     axes = figure.add_subplot()
-    most = float(max(points["mfe_r"].quantile(0.995), 1.0)) * 1.05
+    most = 1.05 * max(float(np.quantile(points["mfe_r"], 0.995)), 1.0)
     won = points["r"] > 0
     for rows, colour, label in ((won, GAIN, "won"), (~won, LOSS, "lost")):
         part = points[rows]
@@ -241,150 +236,3 @@ def mfe_picture(capture: Capture) -> Figure:
     axes.set_ylabel("net result (R)")
     axes.legend(loc="upper left")
     return figure
-
-
-@styled
-def rung_picture(hits: pd.DataFrame) -> Figure:
-    """Draw how often each rung and each other exit filled, and what it brought."""
-    figure = new_figure(height=0.8 + 0.36 * max(len(hits), 2))
-    if hits.empty:
-        return no_data(figure, "No exit has filled.")
-    left, right = figure.subplots(1, 2, sharey=True)
-    y = np.arange(len(hits))[::-1]
-    colours = [GAIN if name.startswith("rung") else _FILL_COLOURS.get(name, LOSS) for name in hits["name"]]
-    left.barh(y, hits["hit_rate"], color=colours, height=0.62)
-    for at, rate, n in zip(y, hits["hit_rate"], hits["n"], strict=True):
-        left.annotate(
-            f"{rate:.0%} ({n})", (rate, at), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    left.set_yticks(y, hits["name"].tolist())
-    left.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    left.set_xlim(0, max(0.05, float(hits["hit_rate"].max())) * 1.22)
-    left.set_title("Share of trades in which it filled")
-    means = hits["mean_r"].fillna(0.0)
-    right.barh(y, means, color=colours, height=0.62)
-    reach = max(0.1, float(means.abs().max()))
-    for at, mean, n in zip(y, means, hits["n"], strict=True):
-        text = f"{signed(mean)}R" if n else "never"
-        right.annotate(
-            text,
-            (mean, at),
-            xytext=(4 if mean >= 0 else -4, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left" if mean >= 0 else "right",
-            fontsize=8,
-        )
-    right.set_xlim(min(0.0, float(means.min())) - 0.25 * reach, max(0.0, float(means.max())) + 0.25 * reach)
-    zero_line(right, vertical=True)
-    right.set_title("Mean R of its fills")
-    for axes in (left, right):
-        axes.grid(visible=False, axis="y")
-    return figure
-
-
-@styled
-def ladder_picture(ladder: Ladder, steps: Sequence[LadderStep]) -> Figure:
-    """Draw the plan: what is sold at which height, what is left to run, and what the stop does."""
-    figure = new_figure(height=4.2)
-    axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=[2.6, 1.0])
-    heights = _heights(steps)
-    ceiling = max([1.0, *heights]) + 0.3 * _tall(heights)
-    for step, height in zip(steps, heights, strict=True):
-        is_signal = ladder.rungs[step.number - 1].is_signal
-        colour = SKY if step.level is None else GAIN if height > 0 else LOSS
-        text = f"rung {step.number}: sell {_percent(step.fraction)} {'when' if is_signal else 'at'} {step.text}"
-        _quantity_bar(axes, height, step.fraction, 0.13 * _tall(heights), colour, text, filled=step.level is not None)
-    if ladder.runner > 1e-9:
-        text = f"runner: {_percent(ladder.runner)} stays until the stop, the trail or the time stop"
-        _quantity_bar(axes, ceiling, ladder.runner, 0.13 * _tall(heights), PURPLE, text, filled=False)
-    for panel in (axes, beside):
-        panel.axhline(0, color=INK, linewidth=1.2, zorder=1)
-        panel.axhline(-1, color=LOSS, linewidth=1.4, zorder=1)
-    axes.annotate("entry", (1.0, 0), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=8.5)
-    axes.annotate(
-        "initial stop (−1R)", (1.0, -1), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=8.5, color=LOSS
-    )
-    axes.set_xlim(0, 1.0)
-    axes.set_ylim(min([-1.0, *heights]) - 0.12 * _tall(heights), ceiling + 0.14 * _tall(heights))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel("share of the original quantity")
-    axes.set_ylabel("R")
-    _stop_panel(beside, ladder, ceiling)
-    return figure
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.4g}%"
-
-
-def _tall(heights: Sequence[float]) -> float:
-    return max([1.0, *heights]) - min([-1.0, *heights])
-
-
-def _quantity_bar(
-    axes: Axes, height: float, share: float, thickness: float, colour: str, text: str, *, filled: bool
-) -> None:
-    axes.barh(
-        height,
-        share,
-        height=thickness,
-        color=colour if filled else "white",
-        edgecolor=colour,
-        hatch="////" if colour == SKY else None,
-        linewidth=1.2,
-        zorder=3,
-    )
-    inside = share > 0.5
-    axes.annotate(
-        text,
-        (share, height),
-        xytext=(-6 if inside else 6, 0),
-        textcoords="offset points",
-        va="center",
-        ha="right" if inside else "left",
-        fontsize=9,
-        zorder=4,
-        color="white" if inside and filled else INK,
-        bbox=None if inside and filled else {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"},
-    )
-
-
-def _heights(steps: Sequence[LadderStep]) -> list[float]:
-    """Return where each rung is drawn; those whose level the market will tell stand above the others."""
-    known = [step.level for step in steps if step.level is not None]
-    above = max([1.0, *known])
-    gap = 0.3 * _tall(known)
-    result = []
-    for step in steps:
-        if step.level is None:
-            above += gap
-        result.append(above if step.level is None else step.level)
-    return result
-
-
-def _stop_panel(axes: Axes, ladder: Ladder, ceiling: float) -> None:
-    """Draw what the stop does, and write it down."""
-    stop = ladder.stop
-    arrow = {"arrowstyle": "-|>", "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
-    if stop.breakeven_after is not None:
-        axes.annotate("", (0.12, 0), (0.12, -1), arrowprops={**arrow, "color": ORANGE})
-    if stop.trail is not None:
-        axes.annotate("", (0.24, 0.45 * ceiling), (0.24, -1), arrowprops={**arrow, "color": PURPLE, "linestyle": "--"})
-    rules = describe_stop(ladder) or ["stays where each trade brings it"]
-    axes.text(
-        0.02,
-        0.98,
-        "The stop\n" + "\n".join(f"· {rule}" for rule in rules),
-        transform=axes.transAxes,
-        va="top",
-        fontsize=8.5,
-        linespacing=1.5,
-        zorder=4,
-        bbox={"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": FAINT},
-    )
-    axes.set_xlim(0, 1)
-    axes.set_xticks([])
-    axes.grid(visible=False)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.tick_params(labelleft=False)
