@@ -113,5 +113,7 @@ def test_dropped_pairs_and_risk_are_told() -> None:
 
 def test_rounding_never_hides_a_sign() -> None:
     text = verdict(replace(BETTER, difference_r=0.004, low=0.0004, high=0.0076), "a", "b").text
-    assert "+0.0004" in text
-    assert "0.00 " not in text
+    assert "+0.0040 R a trade" in text
+    assert "+0.0004 to +0.0076" in text
+    wide = verdict(replace(BETTER, low=0.0002), "a", "b").text
+    assert "+0.0002 to +0.3400" in wide

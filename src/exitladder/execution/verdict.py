@@ -86,7 +86,9 @@ def verdict(
 
 
 def _measured(c: Comparison) -> str:
-    return f"{_r(c.difference_r)} R a trade ({c.confidence * 100:g} % interval {_r(c.low)} to {_r(c.high)} R)"
+    shown = _digits(c.difference_r, c.low, c.high)
+    difference, low, high = (f"{value:+.{shown}f}" for value in (c.difference_r, c.low, c.high))
+    return f"{difference} R a trade ({c.confidence * 100:g} % interval {low} to {high} R)"
 
 
 def _better(c: Comparison, us: str, them: str, dsr: float | None, pbo: float | None) -> str:
@@ -124,7 +126,7 @@ def _undecided(c: Comparison, us: str, them: str) -> str:
 def _too_few(c: Comparison, us: str, them: str) -> str:
     some = "no trade has" if c.n == 0 else "1 trade has" if c.n == 1 else f"{c.n} trades have"
     text = f"Too few trades to tell {us} from {them}: {some} a result under both, and at least {MIN_TRADES} are needed."
-    return text if c.n == 0 else f"{text} Their mean difference of {_r(c.difference_r)} R says nothing yet."
+    return text if c.n == 0 else f"{text} Their mean difference of {c.difference_r:+.2f} R says nothing yet."
 
 
 def _search_doubts(dsr: float | None, pbo: float | None) -> list[str]:
@@ -158,12 +160,12 @@ def _risk(risk: Mapping[str, tuple[float, float]], us: str, them: str) -> str:
     return f"Beside the mean, {us} against {them}: {'; '.join(pairs)} (measured, not tested)."
 
 
-def _r(value: float) -> str:
-    """Write an R so that rounding never hides its sign: what is not zero never reads as zero."""
-    digits = 2
-    while value != 0 and digits < 6 and abs(value) < 0.5 * 10 ** (1 - digits):
+def _digits(difference: float, low: float, high: float) -> int:
+    """Return how many digits to show: two of the interval's width, and more where a sign would be rounded away."""
+    digits = 2 if high <= low else max(2, 1 - math.floor(math.log10(high - low)))
+    while digits < 8 and any(value != 0 and round(value, digits) == 0 for value in (difference, low, high)):
         digits += 1
-    return f"{value:+.{digits}f}"
+    return min(digits, 8)
 
 
 def _down(share: float) -> str:
