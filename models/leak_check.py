@@ -109,7 +109,8 @@ def check_leaks(
     if shuffled > most:
         reasons.append(
             f"With labels shuffled among trades no skill may be left, but the out-of-fold AUC is {shuffled:.3f} "
-            f"(at most {most:.3f}). Training and test share trades: check that trade numbers differ between trades."
+            f"(at most {most:.3f}). Then training and test overlap and no other number holds; check that every "
+            "trade has its own number and that its rows are stamped with the closes of their bars."
         )
     measures = {
         "next_bar_correlation": following,
@@ -168,8 +169,8 @@ def _shuffled_auc(
 ) -> float:
     """Return the out-of-fold AUC after giving each trade another one's labels; NaN where nothing can be trained.
 
-    Labels move by whole trades, so that neighbours within a trade stay alike: a split that shares trades
-    between training and test shows as skill.
+    A control of the measurement itself. Labels move by whole trades, so that neighbours within a trade stay
+    alike: a split that shares trades between training and test shows as skill.
     """
     y = shuffled_by_trade(rows.trade[judged], rows.time_ns[judged], rows.race[judged], seed)
     quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(judged) // 50)))

@@ -105,7 +105,7 @@ def test_measures_equal_those_of_scikit_learn() -> None:
 def test_calibration_error_is_the_mean_distance_over_bins_of_equal_count() -> None:
     """Ten predictions a bin; the truth lies 0.1 above in each of them."""
     p = np.repeat(np.arange(10) / 20, 10)
-    y = np.concatenate([(np.arange(10) < 10 * (k / 20 + 0.1) - 1e-9).astype(float) for k in range(0, 10)])
+    y = np.concatenate([(np.arange(10) < 10 * (k / 20 + 0.1) - 1e-9).astype(float) for k in range(10)])
     table = reliability(p, y)
     assert table["n"].tolist() == [10] * 10
     expected = np.abs(table["observed"] - table["predicted"]).mean()

@@ -60,9 +60,7 @@ def test_nothing_is_learnt_where_there_is_nothing(make: Any) -> None:
     assert abs(metrics["hold_correlation"]) < 0.06
 
 
-def test_every_training_label_was_known_an_embargo_before_its_stage_serves(
-    model: ExhaustionModel, make: Any
-) -> None:
+def test_every_training_label_was_known_an_embargo_before_its_stage_serves(model: ExhaustionModel, make: Any) -> None:
     for stage in model.stages:
         assert stage.last_label_ns <= stage.valid_from_ns - 5 * make.hour
     spans = model.spans()
@@ -232,7 +230,7 @@ def test_other_features_are_refused_with_what_differs(model: ExhaustionModel, tm
 
 
 def test_too_little_is_refused_with_what_there_is(make: Any, rows: TrainingRows) -> None:
-    with pytest.raises(ModelError, match="at least 5 trades .* there are 3"):
+    with pytest.raises(ModelError, match=r"at least 5 trades .* there are 3"):
         fitted(make.training_rows(n_trades=3))
     with pytest.raises(ModelError, match="there are 30 rows of 6 trades, with"):
         fitted(make.training_rows(n_trades=6, bars_a_trade=5))

@@ -23,7 +23,8 @@ whole_bars = st.lists(
 
 def whole_market(moves: list[tuple[int, int, int, int]]) -> FloatArray:
     """Rows of open, high, low, close from whole moves: gap, reach above, reach below, close less open."""
-    rows, before = [], 50
+    rows: list[tuple[int, int, int, int]] = []
+    before = 50
     for gap, above, below, body in moves:
         o, c = before + gap, before + gap + body
         rows.append((o, max(o, c) + above, min(o, c) - below, c))
@@ -43,16 +44,14 @@ def slow_race(table: FloatArray, atr: FloatArray, t: int, k: float, m: float) ->
     beyonds = [u for u in range(t + 1, len(table)) if high[u] >= close[t] + m * atr[t]]
     if not backs and not beyonds:
         return np.nan
-    return float((backs or [np.inf])[0] <= (beyonds or [np.inf])[0])
+    return float(min(backs, default=len(table)) <= min(beyonds, default=len(table)))
 
 
 def slow_exit(table: FloatArray, atr: FloatArray, t: int, d: float) -> float:
     """Price at which a trail begun at the close of t lets go, by reading all bars anew at each step."""
     o, high, low, close = table.T
     for u in range(t + 1, len(table)):
-        lines = [
-            max([close[t], *high[t + 1 : v + 1]]) - d * atr[v] for v in range(t, u) if atr[v] > 0
-        ]
+        lines = [max([close[t], *high[t + 1 : v + 1]]) - d * atr[v] for v in range(t, u) if atr[v] > 0]
         if low[u] <= max(lines):
             return float(min(max(lines), o[u]))
     return np.nan
@@ -205,7 +204,8 @@ def test_advantage_of_a_driftless_market_is_nothing(
 @pytest.fixture(scope="module")
 def driftless(make: Any) -> PlacedTrades:
     bars: Bars = make.driftless_bars(60_000, seed=5)
-    return make.placed_on(bars, np.arange(0, 59_000, 2))
+    placed: PlacedTrades = make.placed_on(bars, np.arange(0, 59_000, 2))
+    return placed
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan")])

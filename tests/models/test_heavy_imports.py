@@ -1,0 +1,30 @@
+"""Heavy libraries are known to one file each, and loaded at first use."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(("library", "file"), [("lightgbm", "boosting.py"), ("optuna", "ladder_search.py")])
+def test_one_file_knows_it(root: Path, library: str, file: str) -> None:
+    folders = [root / "models", root / "features", root / "pipelines", root / "src" / "exitladder"]
+    knows = {
+        path.name
+        for folder in folders
+        for path in folder.rglob("*.py")
+        if re.search(rf"^\s*(import|from) {library}\b", path.read_text(), flags=re.MULTILINE)
+    }
+    assert knows == {file}
+
+
+def test_models_load_without_them(root: Path) -> None:
+    modules = [path.stem for path in (root / "models").glob("*.py") if path.stem not in ("__init__", "estimators")]
+    lines = [f"import exitladder.models.{name}" for name in modules]
+    lines += ["import sys", "print([n for n in ('lightgbm', 'optuna', 'sklearn', 'mlflow') if n in sys.modules])"]
+    told = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
