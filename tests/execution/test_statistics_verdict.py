@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +121,12 @@ def test_rounding_never_hides_a_sign() -> None:
     assert "+0.0004 to +0.0076" in text
     wide = verdict(replace(BETTER, low=0.0002), "a", "b").text
     assert "+0.0002 to +0.3400" in wide
+
+
+def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:
+    page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```\n\n((?:> .*\n)+)", page, re.DOTALL)
+    assert code is not None
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(code[1], {})
+    assert said.getvalue().split() == code[2].replace("> ", "").split()

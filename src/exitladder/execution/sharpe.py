@@ -46,7 +46,7 @@ class SharpeMoments:
 
         Examples
         --------
-        >>> SharpeMoments.of([1.0, 3.0]).sharpe
+        >>> round(SharpeMoments.of([1.0, 3.0]).sharpe, 6)
         2.0
         """
         x = np.asarray(returns, dtype=np.float64)
