@@ -125,7 +125,7 @@ def test_rounding_never_hides_a_sign() -> None:
 
 def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:
     page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```\n\n((?:> .*\n)+)", page, re.DOTALL)
+    code = re.search(r"```python\n(.*?)```\n\n((?:> [^\n]*\n)+)", page, re.DOTALL)
     assert code is not None
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(code[1], {})
