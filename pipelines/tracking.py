@@ -24,7 +24,7 @@ from exitladder.bars import BarSet
 from exitladder.errors import TrackingError, did_you_mean
 from exitladder.ladder import Ladder
 from exitladder.pipelines.provenance import describe_bars
-from exitladder.pipelines.store_move import settle
+from exitladder.pipelines.store_database import alone, settle
 from exitladder.pipelines.tracked_run import TrackedRun, told
 from exitladder.settings import Settings
 from exitladder.trades import Trades
@@ -346,7 +346,6 @@ def _mlflow(store: Path, *, create: bool = False) -> Iterator[Any]:
     if create:
         with told(f"The store '{store}' cannot be made"):
             (store / "artifacts").mkdir(parents=True, exist_ok=True)
-            settle(store / DATABASE, store / "artifacts")
     elif not (store / DATABASE).is_file():
         raise TrackingError(
             f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
@@ -362,7 +361,9 @@ def _mlflow(store: Path, *, create: bool = False) -> Iterator[Any]:
         for chatty in ("mlflow", "alembic", "sqlalchemy"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         address = database_uri(store)
-        with told(f"The store '{store}' cannot be opened"):
+        with told(f"The store '{store}' cannot be opened"), alone(store):
+            if create:
+                settle(store / DATABASE, store / "artifacts")
             client = MlflowClient(tracking_uri=address, registry_uri=address)
         yield client
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
-from exitladder.pipelines.store_move import settle
+from exitladder.pipelines.store_database import settle
 from exitladder.pipelines.tracking import DATABASE, database_uri, newest_experiment
 
 _SECONDS_TO_START = 90.0

@@ -211,6 +211,24 @@ def test_a_moved_store_still_gives_its_models(tmp_path: Path, model_folder: Path
     assert not (tmp_path / "here").exists()
 
 
+def test_processes_that_start_together_share_a_new_store(tmp_path: Path, root: Path) -> None:
+    script = "\n".join(
+        [
+            "import sys",
+            "from exitladder.pipelines.tracking import Tracker",
+            "with Tracker('mlruns').run('demo', sys.argv[1]): pass",
+        ]
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, name], cwd=tmp_path, env=_clean_environment(root), stderr=subprocess.PIPE
+        )
+        for name in ("one", "two")
+    ]
+    assert [(*process.communicate(), process.returncode) for process in started] == [(None, b"", 0)] * 2
+    assert {find_run(name, tmp_path / "mlruns").status for name in ("one", "two")} == {"FINISHED"}
+
+
 SILENT_RUN = """
 import socket, sys, warnings
 warnings.simplefilter("error")

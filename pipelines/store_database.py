@@ -1,9 +1,10 @@
-"""A store that was moved or copied: MLflow writes whole paths down, and would go on writing to the old place."""
+"""What MLflow leaves open about a store's database: who may make it, and where it lies after a move."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 _PLACES = (
@@ -14,9 +15,26 @@ _PLACES = (
 )
 
 
+@contextmanager
+def alone(store: Path, seconds: float = 120.0) -> Iterator[None]:
+    """Let one process at a time open a store: two that make its tables at once leave it broken.
+
+    The lock is SQLite's own, which ends with the process that holds it, on every system.
+    """
+    with closing(sqlite3.connect(store / ".opening", timeout=seconds, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise
+            # A folder that cannot be written to holds a finished store, or none.
+        yield
+
+
 def settle(database: Path, artifacts: Path) -> int:
     """Let a store's database point to its own folder of artifacts; return how many experiments had moved.
 
+    MLflow writes whole paths down, and would go on writing to the place that a store was moved from.
     Only what lay in a local folder of that name is changed: experiments that keep their artifacts
     elsewhere stay as they are.
 
