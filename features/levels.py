@@ -97,14 +97,14 @@ def round_behind(market: Market) -> FloatArray:
 
 
 def _round_steps(market: Market) -> tuple[FloatArray, FloatArray]:
-    """Return the close counted in round steps, and the step in scaled price."""
+    """Return the close counted in round steps, and the step."""
     raw = market.bars.close
     size = np.abs(np.where(raw == 0.0, 1.0, raw))
     step = 10.0 ** (np.floor(np.log10(size)) - 1.0)
     steps = market.side * raw / step
     # 1.1 / 0.1 is 11.000000000000002: a price on a round number must be seen as such.
     whole = np.round(steps)
-    return np.where(np.abs(steps - whole) < 1e-9, whole, steps), step * market.scale
+    return np.where(np.abs(steps - whole) < 1e-9, whole, steps), step
 
 
 def _highs(market: Market) -> tuple[IntArray, FloatArray]:

@@ -27,9 +27,7 @@ class Market:
 
     A short trade sees the mirrored market: open, high, low, close become -open, -low, -high, -close,
     volume stays, and so does the price level that percentages refer to. Logarithms are mirrored
-    alike (the log of the price, negated). Prices are multiplied by a power of two that brings the
-    first close near 1: every ratio keeps its bits, and TA-Lib, which takes anything below 1e-14 for
-    zero, treats a coin priced 0.00000001 like any other.
+    alike (the log of the price, negated).
 
     Parameters
     ----------
@@ -40,14 +38,12 @@ class Market:
     Attributes
     ----------
     open, high, low, close : float64 array, shape (n,)
-        Scaled and mirrored.
+        Mirrored for a short.
     level : float64 array, shape (n,)
-        Absolute close, scaled; the same for both sides.
+        Absolute close; the same for both sides.
     volume : float64 array, shape (n,), or None
         As it is; None without any traded volume.
     time : int64 array, shape (n,)
-    scale : float
-        The power of two.
     """
 
     def __init__(self, bars: Bars, side: int) -> None:
@@ -57,14 +53,11 @@ class Market:
         self.bars = bars
         self.side = side
         self.time: IntArray = bars.time
-        first = abs(float(bars.close[0])) if len(bars) else 1.0
-        self.scale = 2.0 ** -math.frexp(first)[1] if first else 1.0
-        factor = side * self.scale
         high, low = (bars.high, bars.low) if side > 0 else (bars.low, bars.high)
-        self.open: FloatArray = bars.open * factor
-        self.high: FloatArray = high * factor
-        self.low: FloatArray = low * factor
-        self.close: FloatArray = bars.close * factor
+        self.open: FloatArray = bars.open * side
+        self.high: FloatArray = high * side
+        self.low: FloatArray = low * side
+        self.close: FloatArray = bars.close * side
         self.level: FloatArray = np.abs(self.close)
         self.volume = bars.volume if bars.volume is not None and bool(np.any(bars.volume > 0)) else None
         self._kept: dict[object, Any] = {}

@@ -37,7 +37,7 @@ def rsi_slope(market: Market, n: int, m: int) -> FloatArray:
     mirror="own", source="Wilder 1978, ch. 6 (divergence)",
 )  # fmt: skip
 def rsi_divergence(market: Market, n: int, m: int) -> FloatArray:
-    """RSI(n) at the highest close of m bars before − RSI(n), if the close is above it; 0 at least and if not."""
+    """RSI(n) at the highest close 5 to m bars before − RSI(n), if the close is above it; 0 at least and if not."""
     return _divergence(market.close, market.rsi(n), m)
 
 
@@ -100,13 +100,17 @@ def cci(market: Market, n: int) -> FloatArray:
     return divide(distance, 0.015 * spread, market.rounding, 0.0)
 
 
+_TOP_AGE = 5
+
+
 @njit(cache=True, error_model="numpy")
 def _divergence(close: FloatArray, rsi: FloatArray, m: int) -> FloatArray:
     """Return how far the RSI stays behind at a new high of the close, shape (n_bars,)."""
     out = np.full(len(close), np.nan)
     for t in range(m, len(close)):
-        top = t - 1
-        for u in range(t - 2, t - m - 1, -1):
+        # A top is some bars old: the bar before a new high is part of the same move.
+        top = t - min(_TOP_AGE, m)
+        for u in range(top - 1, t - m - 1, -1):
             if close[u] > close[top]:
                 top = u
         if np.isnan(rsi[top]) or np.isnan(rsi[t]):

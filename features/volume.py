@@ -16,6 +16,7 @@ from exitladder.features.windows import bars_since, change, log_above_zero, movi
 VOLUME = Family("volume", "whether many took part, and on which side")
 
 _CLIMAX_WINDOW = 20
+_NO_EFFORT = "no traded bar with a range in the window"
 _SILENT = "no volume in the whole window"
 
 
@@ -62,7 +63,7 @@ def volume_ratio(market: Market, n: int, m: int) -> FloatArray:
 
 @VOLUME.feature(
     "volume_climax_{n}", (20,), unit="ratio", first=lambda n: n - 1, mirror="even", needs="volume",
-    source="volume times range", may_miss="no traded bar with a range in the window",
+    source="volume times range", may_miss=_NO_EFFORT,
 )  # fmt: skip
 def volume_climax(market: Market, n: int) -> FloatArray:
     """Volume · (high − low) / its mean over n bars."""
@@ -73,10 +74,12 @@ def volume_climax(market: Market, n: int) -> FloatArray:
 @VOLUME.feature(
     "bars_since_climax_{n}", (50,), unit="bars", first=_CLIMAX_WINDOW - 1, memory=lambda n: n + _CLIMAX_WINDOW,
     mirror="even", needs="volume", source="volume times range",
+    may_miss=_NO_EFFORT,
 )  # fmt: skip
 def bars_since_climax(market: Market, n: int) -> FloatArray:
     """Bars since volume_climax_20 last exceeded 3, n at most."""
-    return bars_since(volume_climax(market, _CLIMAX_WINDOW) > 3.0, n)
+    climax = volume_climax(market, _CLIMAX_WINDOW)
+    return np.where(np.isnan(climax), np.nan, bars_since(climax > 3.0, n))
 
 
 @VOLUME.feature(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exitladder.bars import Bars, BarSet
@@ -65,3 +67,36 @@ def placed(two_symbols: BarSet) -> PlacedTrades:
         tag=np.array([""] * n, dtype=object),
     )
     return place_trades(trades, bars)
+
+
+REAL = (
+    "lean-usa/AAPL-1d.parquet",  # splits, as traded
+    "ninjatrader/SPY-1m.parquet",  # empty minutes, flat bars
+    "lean-oanda/EURUSD-1h.parquet",  # no volume
+    "binance/BTCUSDT-15m.parquet",  # around the clock
+    "cboe/VIX-1d.parquet",  # open, high, low and close all equal
+)
+
+
+def read_real(folder: Path, name: str, n: int) -> Bars:
+    """The last n bars of a file; where the source contradicts itself, high and low are widened."""
+    table = pd.read_parquet(folder / name).tail(n)
+    prices = table[["open", "high", "low", "close"]].to_numpy(np.float64)
+    time = table["timestamp"].astype("datetime64[ns, UTC]").to_numpy(dtype=np.int64)
+    volume = table["volume"].to_numpy(np.float64)
+    return Bars(
+        symbol=name.split("/")[1],
+        interval_ns=int(pd.Series(np.diff(time)).mode()[0]),
+        time=time,
+        open=prices[:, 0].copy(),
+        high=prices.max(axis=1),
+        low=prices.min(axis=1),
+        close=prices[:, 3].copy(),
+        volume=None if np.isnan(volume).all() else volume,
+    )
+
+
+@pytest.fixture(scope="session", params=REAL)
+def real_bars(request: pytest.FixtureRequest, shared_data: Path) -> Bars:
+    """700 real bars of several kinds of market."""
+    return read_real(shared_data, request.param, 700)
