@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.bars import BarSet
 from exitladder.bars_report import BarsReport
 from exitladder.entries import make_trades
-from exitladder.execution import Simulation, simulate
+from exitladder.execution import STATUS, Simulation, simulate
 from exitladder.ladder_file import ladder_to_toml
 from exitladder.output_files import write_folder
 from exitladder.pipelines.demo_page import demo_content
@@ -171,7 +171,7 @@ def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
 
 def _open_at_the_end(simulation: Simulation) -> Trades:
     """The trades that the tuned ladder still holds at the last bar."""
-    return simulation.placed.trades.take(simulation.is_open)
+    return simulation.placed.trades.take(simulation.status == STATUS.index("open"))
 
 
 def data_notes(report: BarsReport) -> list[tuple[str, str]]:

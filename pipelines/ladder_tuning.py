@@ -140,7 +140,9 @@ def tune_ladder(
         evaluate,
         settings.tuning.n_trials,
         seed=settings.project.seed,
-        warm_starts=[p.ladder for p in (*own, *baselines)],
+        # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
+        warm_starts=[p.ladder for p in own]
+        + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
         progress=progress,
     )
     ladder = replace(found.best, name=TUNED)

@@ -97,7 +97,7 @@ class ValidationSettings:
 class TuningSettings:
     """How the ladder is searched."""
 
-    n_trials: int = _key(200, "candidate ladders", least=1)
+    n_trials: int = _key(300, "candidate ladders", least=1)
     objective: str = _key(
         "mean_minus_downside",
         "expectancy_r, mean_minus_downside or lower_bound, of net R a trade",

@@ -51,7 +51,7 @@ class Fills:
     commission, slippage : float64 array, shape (n_fills,)
         In account currency; slippage is what was paid against the market's price, tick rounding included.
     r : float64 array, shape (n_fills,)
-        Net contribution in R of the entered quantity; a trade's rows sum to its r.
+        R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry.
     """
 
     trade: IntArray
@@ -226,8 +226,13 @@ class Simulation:
             price=self.book.price,
             commission=self.book.commission,
             slippage=self.book.slippage,
-            r=self.book.r,
+            r=self._fill_r(trade_side),
         )
+
+    def _fill_r(self, trade_side: npt.NDArray[np.int8]) -> FloatArray:
+        """R-multiple of each fill's price (the r(p) of the rules), slippage included, before commission."""
+        rows = self.book.trade
+        return np.asarray((trade_side * self.book.price - self.states[rows, s.ENTRY]) / self.risk[rows])
 
     @property
     def _close(self) -> FloatArray:
