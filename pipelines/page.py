@@ -179,9 +179,30 @@ def page_html(page: PageContent) -> str:
             verdict_word=_VERDICT_WORDS[page.verdict],
             columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies)],
             policies=page.policies.to_dict("records"),
+            groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures],
             open_trades=_advices(page.open_trades) if page.open_trades is not None else [],
         )
     )
+
+
+def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
+    """Return each picture with its place: wide, half of a row, or lone (half, with its words beside it).
+
+    Examples
+    --------
+    >>> half, wide = Picture(b"", "h", "", "", half=True), Picture(b"", "w", "", "")
+    >>> [place for _, place in _laid_out([half, half, half, wide])]
+    ['half', 'half', 'lone', 'wide']
+    """
+    places: list[str] = []
+    for picture in pictures:
+        if not picture.half:
+            places.append("wide")
+        elif places and places[-1] == "lone":
+            places[-1:] = ["half", "half"]
+        else:
+            places.append("lone")
+    return list(zip(pictures, places, strict=True))
 
 
 def score_html(page: ScorePage) -> str:

@@ -79,8 +79,11 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
 }
 
 
+HALVES = frozenset({"distribution", "mfe", "calibration", "importance"})
+
+
 def to_page(
-    figure: Figure, kind: str, alt: str, *, title: str = "", half: bool = False, explain: bool = True
+    figure: Figure, kind: str, alt: str, *, title: str = "", half: bool | None = None, explain: bool = True
 ) -> Picture:
     """Return a figure as a picture for the page, with the standing words on how to read its kind.
 
@@ -93,12 +96,17 @@ def to_page(
         What the picture shows, with its numbers, for readers who cannot see it.
     title : str, optional
         In place of the standing one.
-    half : bool
-        Whether two such pictures stand side by side.
+    half : bool, optional
+        Whether two such pictures may stand side by side; by default what its kind is drawn for.
     explain : bool
         Whether the words on how to read it are shown; they need not stand under every one of a kind.
     """
     standing, caption = HOW_TO_READ[kind]
     return Picture(
-        image=to_svg(figure), title=title or standing, caption=caption if explain else "", alt=alt, half=half, kind=kind
+        image=to_svg(figure),
+        title=title or standing,
+        caption=caption if explain else "",
+        alt=alt,
+        half=kind in HALVES if half is None else half,
+        kind=kind,
     )

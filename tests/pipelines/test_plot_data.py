@@ -125,12 +125,12 @@ def test_rung_hits_weigh_by_quantity_and_show_rungs_that_never_fill() -> None:
         ],
         columns=["trade_id", "order", "rung", "quantity", "r"],
     )
-    table = rung_hits(fills, trades, n_rungs=2).set_index("name")
-    assert table.index.tolist() == ["rung 1", "rung 2", "stop"]
+    table = rung_hits(fills, trades, n_rungs=2)
+    assert table["name"].tolist() == ["rung 1", "rung 2", "stop"]
     assert table["hit_rate"].tolist() == pytest.approx([2 / 3, 0.0, 2 / 3])
-    assert table.loc["rung 1", "mean_r"] == pytest.approx((25 * 1 + 25 * 2 + 50 * 3) / 100)
-    assert np.isnan(table["mean_r"]["rung 2"])
-    assert table["mean_r"]["stop"] == pytest.approx(-0.75)
+    assert table["mean_r"][0] == pytest.approx((25 * 1 + 25 * 2 + 50 * 3) / 100)
+    assert np.isnan(table["mean_r"][1])
+    assert table["mean_r"][2] == pytest.approx(-0.75)
 
 
 def test_trade_window_pads_and_draws_many_bars_together() -> None:
@@ -151,5 +151,5 @@ def test_trade_window_pads_and_draws_many_bars_together() -> None:
     together = trade_window(bars, times, pad=3, most=6)
     assert len(together) == 6
     assert together["timestamp"][0] == bars["timestamp"][17]
-    assert together.loc[0, ["open", "high", "low", "close"]].tolist() == [17.0, 21.0, 15.0, 20.0]
+    assert [together[name][0] for name in ("open", "high", "low", "close")] == [17.0, 21.0, 15.0, 20.0]
     assert trade_window(bars, [bars["timestamp"][0]], pad=3)["open"].tolist() == [0.0, 1.0, 2.0, 3.0]

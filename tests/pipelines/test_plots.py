@@ -155,7 +155,7 @@ def test_every_other_picture_draws(net_r: pd.DataFrame) -> None:
     assert "never" in texts(plots.rung_picture(rung_hits(fills, trades, 4)))
     assert "base rate" in texts(plots.calibration_picture(reliability(rng.random(500) < p, p)))
     assert "constant" in texts(plots.importance_picture(leading_features({"constant": 1.0}, {"constant": "none"})))
-    assert "third (mean" in texts(plots.distribution_picture({c: net_r[c] for c in net_r}, emphasised="ours"))
+    assert "third (mean" in texts(plots.distribution_picture({str(c): net_r[c] for c in net_r}, emphasised="ours"))
 
 
 def test_pictures_of_nothing_say_so() -> None:
@@ -198,4 +198,6 @@ def test_every_kind_of_picture_has_words(net_r: pd.DataFrame) -> None:
     for kind, (title, caption) in plots.HOW_TO_READ.items():
         picture = plots.to_page(Figure(), kind, "alt", half=True)
         assert (picture.title, picture.caption, picture.half) == (title, caption, True)
+    assert plots.to_page(Figure(), "mfe", "alt").half
+    assert not plots.to_page(Figure(), "equity", "alt").half
     assert plots.to_page(Figure(), "trade", "alt", title="T-1", explain=False).caption == ""

@@ -225,7 +225,7 @@ def test_processes_that_start_together_share_a_new_store(tmp_path: Path, root: P
         )
         for name in ("one", "two")
     ]
-    assert [(*process.communicate(), process.returncode) for process in started] == [(None, b"", 0)] * 2
+    assert [process.communicate()[1] for process in started] == [b"", b""]
     assert {find_run(name, tmp_path / "mlruns").status for name in ("one", "two")} == {"FINISHED"}
 
 
