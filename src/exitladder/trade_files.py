@@ -41,7 +41,7 @@ def read_trades(path: str | Path, *, tz: str = "UTC") -> Trades:
     TradesError
         If a trade breaks a rule, told with its value, place and cure.
     """
-    return _trades(read_table(path), tz)
+    return trades_of_table(read_table(path), tz)
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
@@ -58,7 +58,7 @@ def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "
     exitladder.errors.TradesError: stop_price must lie below entry_price for a long, but trade 'T1' has
     stop_price=101 and entry_price=100 (trades, row 1). Correct the stop or the side.
     """
-    return _trades(Table.from_frame(frame, place), tz)
+    return trades_of_table(Table.from_frame(frame, place), tz)
 
 
 def write_trades(trades: Trades, path: str | Path) -> None:
@@ -72,7 +72,8 @@ def write_trades(trades: Trades, path: str | Path) -> None:
     write_table(trades.to_frame(), path)
 
 
-def _trades(table: Table, tz: str) -> Trades:
+def trades_of_table(table: Table, tz: str) -> Trades:
+    """Return the trades in a table; see `read_trades`."""
     check_tz(tz, TradesError)
     reader = _Reader(table, tz)
     n = len(table.frame)

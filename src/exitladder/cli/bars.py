@@ -1,0 +1,106 @@
+"""``exitladder bars``: check, adjust and resample bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exitladder.cli.inputs import load_bars, path_option, reading_options
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.group("bars", epilog=example("exitladder bars check data/"))
+def command() -> None:
+    """Check, adjust and resample bars."""
+
+
+def _source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the bars as an argument or as ``--bars``, as the other commands do."""
+    function = path_option("--bars", "The same as SOURCE.", required=False)(reading_options(function))
+    return click.argument("source", required=False, type=click.Path(path_type=Path))(function)
+
+
+def _one(source: Path | None, bars: Path | None) -> Path:
+    if (source is None) == (bars is None):
+        raise click.UsageError("Name the bars once: as SOURCE or with --bars PATH.")
+    return source or bars  # type: ignore[return-value]
+
+
+@command.command(
+    "check",
+    epilog=example(
+        "exitladder bars check data/ --tz America/New_York",
+        "exitladder bars check data/AAPL-1d.parquet --repair --format json",
+    ),
+)
+@_source
+@session_command
+def check(session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None) -> None:
+    """Hold bars to every rule.
+
+    Lists errors, what was mended, warnings and notes. Ends with 1 if any bars cannot be used as they are.
+    With --repair it shows what would be mended.
+    """
+    from exitladder.bar_files import check_bar_files
+    from exitladder.errors import BarsError
+
+    data = session.settings.data
+    path = _one(source, bars)
+    report = check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    if session.form == "json":
+        session.emit({"symbols": report.symbols_frame(), "findings": report.to_frame()})
+    elif session.form == "csv":
+        session.emit(report.to_frame())
+    else:
+        session.emit(report.symbols_frame())
+        session.stdout.write("\n")
+        session.emit(report.to_frame())
+    if report.errors:
+        raise BarsError(f"{len(report.errors)} rules are broken in the bars of '{path}'. The first: {report.errors[0]}")
+
+
+@command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
+@_source
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def adjust(
+    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, out: Path
+) -> None:
+    """Write bars adjusted by adj_close.
+
+    Prices are adjusted for splits and dividends, the volume is divided by the same factor.
+    """
+    from exitladder.bar_output import write_bars
+
+    adjusted = load_bars(session, _one(source, bars), repair, interval)
+    session.emit(write_bars(adjusted, out))
+
+
+@command.command("resample", epilog=example("exitladder bars resample data/BTC-USD-1h.parquet --to 4h --out longer/"))
+@_source
+@click.option("--to", "target", required=True, metavar="LENGTH", help="Length of the new bars, such as 4h, 1d or 1w.")
+@click.option("--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Where a day and a week begin.")
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def resample(
+    session: Session,
+    source: Path | None,
+    bars: Path | None,
+    repair: bool,
+    interval: str | None,
+    target: str,
+    day_tz: str,
+    out: Path,
+) -> None:
+    """Write longer bars made of shorter ones.
+
+    The last one is left out unless its whole interval has passed.
+    """
+    from exitladder.bar_output import write_bars
+    from exitladder.resample import resample_bars
+
+    shorter = load_bars(session, _one(source, bars), repair, interval)
+    session.emit(write_bars(resample_bars(shorter, target, tz=day_tz), out))

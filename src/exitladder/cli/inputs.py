@@ -1,0 +1,78 @@
+"""How commands take bars and trades, and tell what was found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exitladder.cli.session import Session
+
+if TYPE_CHECKING:
+    from exitladder.bars import BarSet
+    from exitladder.bars_report import BarsReport
+    from exitladder.trades import Trades
+
+# how many warnings of one kind are shown before the rest is counted
+_SHOWN = 5
+
+
+def path_option(name: str, what: str, *, required: bool = True) -> Callable[..., Any]:
+    """Return an option that names a file or folder."""
+    metavar = "PATH" if "bars" in name else "DIR" if name == "--out" and "older" in what else "FILE"
+    option: Callable[..., Any] = click.option(
+        name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=what
+    )
+    return option
+
+
+def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--bars`` and how they are read."""
+    return path_option("--bars", "Bars: a file, or a folder of files.")(reading_options(function))
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how bars are read."""
+    options = (
+        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
+        click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so."),
+        click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
+    """Return the bars of a path; warnings go to stderr."""
+    from exitladder.bar_files import read_bars
+
+    data = session.settings.data
+    bars, report = read_bars(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    tell(session, report)
+    return bars
+
+
+def tell(session: Session, report: BarsReport) -> None:
+    """Write the report's warnings to stderr, and how many notes there are."""
+    for message in report.warnings[:_SHOWN]:
+        session.warn(message)
+    if len(report.warnings) > _SHOWN:
+        session.warn(f"{len(report.warnings) - _SHOWN} more; `exitladder bars check` lists all.")
+    adjusted = sum(s.n_adjusted > 0 for s in report.symbols)
+    if adjusted:
+        session.say(f"prices of {adjusted} of {len(report.symbols)} symbols were adjusted by adj_close")
+
+
+def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Trades:
+    """Return the trades of a file; with bars, checked against them."""
+    from exitladder.trade_checks import check_trades_on_bars
+    from exitladder.trade_files import read_trades
+    from exitladder.trades import place_trades
+
+    trades = read_trades(path, tz=session.settings.data.tz)
+    if bars is not None:
+        check_trades_on_bars(place_trades(trades, bars))
+    return trades

@@ -1,0 +1,106 @@
+"""Data as a table to read, as JSON or as CSV."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.output_files import iso_stamp, plain, with_iso_stamps
+
+# as wide as it needs where nobody looks at it on a screen
+_UNBOUNDED = 100_000
+
+
+def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -> str:
+    """Return a table or a mapping as text.
+
+    Parameters
+    ----------
+    value : DataFrame or dict
+    form : {"table", "json", "csv"}
+        JSON: a list of rows, or the mapping itself. CSV: the table, or the mapping's names and values.
+    stream : text stream
+        Where it is to be shown; a terminal's width bounds a table.
+    """
+    if form == "json":
+        # ASCII only, so that no terminal's encoding can spoil it
+        return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
+    if form == "csv":
+        table = value if isinstance(value, pd.DataFrame) else pd.DataFrame(flat(value), columns=["name", "value"])
+        return with_iso_stamps(table).to_csv(index=False, lineterminator="\n")
+    return _as_table(value, stream) if isinstance(value, pd.DataFrame) else _mapping_as_tables(value, stream)
+
+
+def flat(mapping: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return a nested mapping as names with dots and plain values.
+
+    Examples
+    --------
+    >>> flat({"a": 1, "b": {"c": [1, 2]}})
+    [('a', 1), ('b.c', '1, 2')]
+    """
+    rows: list[tuple[str, Any]] = []
+    for key, value in mapping.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            rows += flat(value, f"{name}.")
+        elif _is_rows(value):
+            rows += [pair for i, row in enumerate(value) for pair in flat(row, f"{name}.{i}.")]
+        elif isinstance(value, (list, tuple)):
+            rows.append((name, ", ".join(_cell(item) for item in value)))
+        else:
+            rows.append((name, value))
+    return rows
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _mapping_as_tables(value: dict[str, Any], stream: IO[str]) -> str:
+    rows = {key: item for key, item in value.items() if _is_rows(item)}
+    text = _as_table(
+        pd.DataFrame(flat({k: v for k, v in value.items() if k not in rows}), columns=["name", "value"], dtype=object),
+        stream,
+    )
+    for key, item in rows.items():
+        text += f"\n{key}\n{_as_table(pd.DataFrame([dict(flat(row)) for row in item]), stream)}"
+    return text
+
+
+def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in frame.columns:
+        is_number = pd.api.types.is_numeric_dtype(frame[name].dtype)
+        table.add_column(str(name), justify="right" if is_number else "left", overflow="fold")
+    for row in frame.itertuples(index=False, name=None):
+        table.add_row(*(Text(_cell(value)) for value in row))
+    width = None if stream.isatty() else _UNBOUNDED
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, legacy_windows=False)
+    console.print(table)
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(plain(value))
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return iso_stamp(value)
+    if isinstance(value, (float, np.floating)):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,127 @@
+"""The program: its commands, loaded when named, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import click
+
+from exitladder import __version__
+from exitladder.cli.session import HELP, example
+from exitladder.errors import ExitladderError
+
+COMMANDS = (
+    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "ui",
+)  # fmt: skip
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Program(click.Group):
+    """A group that loads a command's module when the command is named, and decides the exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order in which a project uses them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, its module loaded now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"exitladder.cli.{cmd_name}").command
+        return command
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program and end with 0 (done), 1 (a told error), 2 (wrong usage) or 130 (interrupted)."""
+        is_debugging = "--debug" in (sys.argv[1:] if args is None else args)
+        with _stopped_by_terminate():
+            code = self._run(is_debugging, args, prog_name, complete_var, extra)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _run(
+        self,
+        is_debugging: bool,
+        args: Sequence[str] | None,
+        prog_name: str | None,
+        complete_var: str | None,
+        extra: dict[str, Any],
+    ) -> int:
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except click.Abort:
+            _say("interrupted: nothing was left half-written")
+            return INTERRUPTED
+        except click.ClickException as error:
+            error.show(sys.stderr)
+            return error.exit_code
+        except ExitladderError as error:
+            _say(f"error: {error}", error if is_debugging else None)
+            return FAILED
+        except BrokenPipeError:
+            # the reader of a pipe, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return DONE
+        except Exception as error:
+            hint = "" if is_debugging else " Run it again with --debug and report what it shows."
+            text = " ".join(str(error).split()) or "no message"
+            _say(
+                f"error: this is a bug in exitladder ({type(error).__name__}: {text}).{hint}",
+                error if is_debugging else None,
+            )
+            return FAILED
+        return code if isinstance(code, int) else DONE
+
+
+def _say(message: str, error: BaseException | None = None) -> None:
+    if error is not None:
+        traceback.print_exception(error, file=sys.stderr)
+    click.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def _stopped_by_terminate() -> Iterator[None]:
+    """Let a polite kill end the program as Ctrl-C does, so that what is half-written is cleared away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@click.group(
+    cls=Program,
+    context_settings=HELP,
+    epilog=example("exitladder demo", "exitladder init my-project"),
+)
+@click.version_option(__version__, prog_name="exitladder")
+def main() -> None:
+    """Learn where moves exhaust, tune how a position is scaled out, and see what that is worth.
+
+    Data goes to stdout, progress and warnings to stderr. `exitladder demo` shows all of it in one go on
+    sample data; `exitladder init` starts a project of your own.
+    """

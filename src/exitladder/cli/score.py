@@ -1,0 +1,70 @@
+"""``exitladder score``: what to do about each open trade at the next bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.session import Session, example, session_command
+
+
+_EXAMPLE = (
+    "exitladder score --bars data/ --trades trades.csv --ladder tuned/ladder.toml \\",
+    "  --model models:/exitladder-exhaustion@newest --out advice.html",
+)
+
+
+@click.command("score", epilog=example(*_EXAMPLE))
+@bars_options
+@path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
+@path_option("--ladder", "The ladder (.toml).")
+@click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
+@click.option("--asof", metavar="TIME", help="See only bars that had closed by then; all by default.")
+@path_option("--out", "File for the advice (.csv, .json or .html).", required=False)
+@session_command
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: Path,
+    ladder: Path,
+    model: str,
+    asof: str | None,
+    out: Path | None,
+) -> None:
+    """Say what to do about each open trade.
+
+    Hold, reduce or exit, and why; and which orders to have in the market for the next bar.
+    """
+    from exitladder.ladder_file import read_ladder
+    from exitladder.pipelines.score import flat_scores, open_trades, score, write_scores
+    from exitladder.trade_checks import check_trades_on_bars
+    from exitladder.trades import place_trades
+
+    plan = read_ladder(ladder)
+    moment = _moment(asof, session.settings.data.tz)
+    market = load_bars(session, bars, repair, interval)
+    known = load_trades(session, trades)
+    check_trades_on_bars(place_trades(open_trades(known, moment), market))
+    result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
+    if out is not None:
+        write_scores(result.frame, out)
+        session.say(f"advice on {len(result.frame)} open trades: {out}")
+    session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
+
+
+def _moment(asof: str | None, tz: str) -> int | None:
+    if asof is None:
+        return None
+    import pandas as pd
+
+    from exitladder.stamps import stamps_to_ns
+    from exitladder.trades import NO_TIME
+
+    moment = int(stamps_to_ns(pd.Series([asof]), tz)[0])
+    if moment == NO_TIME:
+        raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'")
+    return moment

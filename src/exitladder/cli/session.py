@@ -1,0 +1,149 @@
+"""What every command has in common: settings, the form of its output, progress, warnings."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TextIO
+
+import click
+
+from exitladder.errors import ExitladderWarning
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# wide terminals get wide help
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+FORMATS = ("table", "json", "csv")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of one command.
+
+    Parameters
+    ----------
+    settings : Settings
+        The file's, with the command line's overrides.
+    form : {"table", "json", "csv"}
+    is_quiet : bool
+    stdout : text stream
+        Where data goes; while a command works, ``sys.stdout`` is stderr, so that no library can mix in.
+    """
+
+    settings: Settings
+    form: str
+    is_quiet: bool
+    stdout: TextIO | IO[str]
+
+    @property
+    def progress(self) -> Progress:
+        """Shows stages on stderr, unless it is to be quiet."""
+        if self.is_quiet:
+            return SILENT
+        from exitladder.cli.stages import stages_on
+
+        return stages_on(sys.stderr)
+
+    def emit(self, value: pd.DataFrame | dict[str, Any]) -> None:
+        """Write a table or a mapping to stdout in the form asked for."""
+        from exitladder.cli.output import rendered
+
+        self.stdout.write(rendered(value, self.form, self.stdout))
+
+    def say(self, text: str) -> None:
+        """Write a line to stderr, unless it is to be quiet."""
+        if not self.is_quiet:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Write a warning to stderr, quiet or not."""
+        click.echo(f"warning: {text}", err=True)
+
+
+def example(*lines: str) -> str:
+    """Return what a command's help ends with: examples, each on its line."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def session_command(function: Callable[..., Any] | None = None, *, takes_names: bool = False) -> Callable[..., Any]:
+    """Give a command the options that all have; the function gets a `Session` first.
+
+    With `takes_names`, what ``--set`` gets without an equals sign goes to the function as ``names``.
+    """
+    if function is None:
+        return functools.partial(session_command, takes_names=takes_names)
+
+    @functools.wraps(function)
+    def run(
+        settings_file: Path | None,
+        overrides: tuple[str, ...],
+        seed: int | None,
+        form: str,
+        is_quiet: bool,
+        is_debugging: bool,
+        **options: Any,
+    ) -> Any:
+        if takes_names:
+            options["names"] = tuple(text for text in overrides if "=" not in text)
+            overrides = tuple(text for text in overrides if "=" in text)
+        changes = [f"{key}={value!r}" for key, value in _shortcuts(options).items()]
+        if seed is not None:
+            changes.append(f"project.seed={seed}")
+        settings = load_settings(settings_file, [*overrides, *changes])
+        with _only_data_on_stdout() as stdout, _told_warnings():
+            session = Session(settings, form, is_quiet, stdout)
+            if settings_file is None and Path("exitladder.toml").is_file() and run.__name__ != "init":
+                session.say("note: exitladder.toml lies here but is not read; give it with --settings exitladder.toml")
+            return function(session, **options)
+
+    for option in reversed(_COMMON):
+        run = option(run)
+    return run
+
+
+_COMMON: tuple[Callable[..., Any], ...] = (
+    click.option("--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings."),
+    click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override one; repeatable."),
+    click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it (project.seed)."),
+    click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout."),
+    click.option("--quiet", "-q", "is_quiet", is_flag=True, help="No progress on stderr; warnings and errors only."),
+    click.option("--debug", "is_debugging", is_flag=True, help="Show the traceback of an error."),
+)  # fmt: skip
+
+
+def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options that are settings by another name out of `options`."""
+    names = {"tz": "data.tz", "trials": "tuning.n_trials"}
+    found = {names[name]: options.pop(name) for name in list(options) if name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@contextlib.contextmanager
+def _only_data_on_stdout() -> Iterator[TextIO]:
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        yield stdout
+    stdout.flush()
+
+
+@contextlib.contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Show our own warnings as one line each; those of libraries are theirs to fix, not the user's."""
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        click.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ExitladderWarning)
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,30 @@
+"""``exitladder train``: the exhaustion model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command(
+    "train",
+    epilog=example("exitladder train --bars data/ --trades trades.csv --settings exitladder.toml --format json"),
+)
+@bars_options
+@path_option("--trades", "Trades (.csv or .parquet).")
+@session_command
+def command(session: Session, bars: Path, repair: bool, interval: str | None, trades: Path) -> None:
+    """Train the model of where moves exhaust.
+
+    Tracks the run and registers the model. Prints the model's REF, how well it predicts beside plain baselines,
+    and whether a leak is suspected.
+    """
+    from exitladder.pipelines.train import train
+
+    market = load_bars(session, bars, repair, interval)
+    result = train(market, load_trades(session, trades, market), session.settings, progress=session.progress)
+    session.emit(result.to_mapping())

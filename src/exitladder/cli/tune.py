@@ -1,0 +1,52 @@
+"""``exitladder tune``: a ladder tuned on the past and judged on trades it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command("tune", epilog=example("exitladder tune --bars data/ --trades trades.csv --trials 200 --out tuned/"))
+@bars_options
+@path_option("--trades", "Trades (.csv or .parquet).")
+@click.option(
+    "--model",
+    metavar="REF",
+    help="Model for the ladder's exhaustion rung: run id, models:/NAME/VERSION or models:/NAME@alias.",
+)
+@path_option("--ladder", "Your own ladder (.toml), to be judged against.", required=False)
+@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Candidate ladders (tuning.n_trials).")
+@path_option("--out", "Folder for ladder.toml, trials.csv and net_r.csv.")
+@session_command
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: Path,
+    model: str | None,
+    ladder: Path | None,
+    out: Path,
+) -> None:
+    """Tune a ladder and judge it honestly.
+
+    Tuned on the past, judged once on the trades held back, written as ladder.toml with every trial beside it.
+    """
+    from exitladder.ladder_file import read_ladder
+    from exitladder.pipelines.tune import tune
+
+    market = load_bars(session, bars, repair, interval)
+    result = tune(
+        market,
+        load_trades(session, trades, market),
+        session.settings,
+        model=model,
+        ladder=read_ladder(ladder) if ladder else None,
+        out=out,
+        progress=session.progress,
+    )
+    session.emit(result.to_mapping())
