@@ -75,7 +75,7 @@ def distance(unit, value, risk, atr, price):
 
 
 @njit(error_model="numpy")
-def record(state, book, bar, order, rung, quantity, price, commission, slippage, r):
+def record(state, book, bar, order, rung, quantity, price, commission, slippage, net_r):
     """Count a fill and write it down where there is a book."""
     state[s.FILLS] += 1.0
     row = int(state[s.FILL_ROW])
@@ -89,7 +89,7 @@ def record(state, book, bar, order, rung, quantity, price, commission, slippage,
     book.price[row] = state[s.SIDE] * price
     book.commission[row] = commission
     book.slippage[row] = slippage
-    book.r[row] = r
+    book.net_r[row] = net_r
     state[s.FILL_ROW] += 1.0
 
 
@@ -129,9 +129,9 @@ def sell(state, number, book, bar, wanted, base, slips, order, rung):
     # S2: the entry's commission is spread over the exits by quantity; what financing has accrued since the
     # last fill is settled with this one.
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
-    r = (gain - commission - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
+    net_r = (gain - commission - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
     state[s.FINANCING_DUE] = 0.0
-    record(state, book, bar, order, rung, quantity, price, commission, (base - price) * quantity, r)
+    record(state, book, bar, order, rung, quantity, price, commission, (base - price) * quantity, net_r)
     return lots
 
 

@@ -147,7 +147,7 @@ class FillBook(NamedTuple):
     price: FloatArray
     commission: FloatArray
     slippage: FloatArray
-    r: FloatArray
+    net_r: FloatArray
 
     @classmethod
     def empty(cls, n: int) -> FillBook:

@@ -52,6 +52,9 @@ class Fills:
         In account currency; slippage is what was paid against the market's price, tick rounding included.
     r : float64 array, shape (n_fills,)
         R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry.
+    net_r : float64 array, shape (n_fills,)
+        What the fill adds to its trade's net r: its own commission, its share of the entry's commission by
+        quantity, and the financing since the fill before it are in it. A trade's rows sum to its r.
     """
 
     trade: IntArray
@@ -64,6 +67,7 @@ class Fills:
     commission: FloatArray
     slippage: FloatArray
     r: FloatArray
+    net_r: FloatArray
 
     def __len__(self) -> int:
         return len(self.trade)
@@ -227,6 +231,7 @@ class Simulation:
             commission=self.book.commission,
             slippage=self.book.slippage,
             r=self._fill_r(trade_side),
+            net_r=self.book.net_r,
         )
 
     def _fill_r(self, trade_side: npt.NDArray[np.int8]) -> FloatArray:

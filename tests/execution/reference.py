@@ -1,0 +1,577 @@
+"""A slow second implementation of the rules of execution, to hold the compiled kernel against.
+
+It is written from the rules and not from the kernel: exact rational numbers instead of floats, real prices
+with a side instead of signed prices, order objects that are kept in a list instead of arrays of states, and
+moves from one price to the next between which orders are looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from exitladder.ladder import Condition, Distance, Ladder
+
+Number = Fraction
+ZERO = Fraction(0)
+
+
+def exact(value: float) -> Number:
+    """The decimal number that was meant: 0.1 is a tenth."""
+    return Fraction(repr(float(value)))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar; volume may be None."""
+
+    open: Number
+    high: Number
+    low: Number
+    close: Number
+    volume: Number | None = None
+
+
+@dataclass
+class RungOrder:
+    """What one rung is to this trade."""
+
+    number: int
+    kind: str  # limit | stop_out | signal | inactive
+    wanted: Number
+    price: Number | None = None
+    conditions: tuple[Condition, ...] = ()
+    fired: bool = False  # decided: a market order that may still wait for volume
+    done: bool = False
+
+    @property
+    def rests(self) -> bool:
+        return self.kind in ("limit", "stop_out") and not self.fired and not self.done and self.wanted > 0
+
+
+@dataclass
+class Event:
+    """One fill."""
+
+    bar: int
+    order: str
+    rung: int
+    quantity: Number
+    price: Number
+    market: Number  # before slippage and rounding
+    commission: Number
+
+
+@dataclass
+class Outcome:
+    """What the trade came to."""
+
+    skipped: str = ""
+    is_open: bool = False
+    events: list[Event] = field(default_factory=list)
+    r: Number = ZERO
+    pnl: Number = ZERO
+    mfe_r: Number = ZERO
+    mae_r: Number = ZERO
+    held: int = 0
+    ambiguous: int = 0
+    coarse: int = 0
+    left: Number = ZERO
+    stop: tuple[Number, str] | None = None
+    inactive: int = 0
+
+
+@dataclass
+class TradeInput:
+    """A trade and what is known at its entry; bars count from 0 here."""
+
+    side: int
+    entry: float
+    quantity: float
+    stop: float | None
+    entry_bar: int
+    first_bar: int
+    entry_atr: float | None
+    finer_from: int | None = None  # position in the entry bar's finer bars
+    swing: tuple[float, float] | None = None  # in the trade's direction: start and size, as signed prices
+    levels: Sequence[float] = ()  # signed prices
+
+
+class Reference:
+    """Plays one trade under one ladder."""
+
+    def __init__(
+        self,
+        trade: TradeInput,
+        ladder: Ladder,
+        bars: Sequence[Bar],
+        atr: Sequence[float | None],
+        finer: Mapping[int, Sequence[Bar]] | None = None,
+        series: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        self.trade, self.ladder, self.bars, self.atr = trade, ladder, bars, atr
+        self.finer = finer or {}
+        self.series = series or {}
+        self.costs = ladder.costs
+        self.up = trade.side  # +1: up is good
+        self.entry = exact(trade.entry)
+        self.out = Outcome()
+
+    # -- small arithmetic -------------------------------------------------------------------------------
+
+    def better(self, a: Number, b: Number) -> bool:
+        """Whether price a is better for the trade than b."""
+        return a > b if self.up > 0 else a < b
+
+    def at_least(self, a: Number, b: Number) -> bool:
+        return a == b or self.better(a, b)
+
+    def r_of(self, price: Number) -> Number:
+        return self.up * (price - self.entry) / self.risk
+
+    def best_of(self, *prices: Number) -> Number:
+        return max(prices) if self.up > 0 else min(prices)
+
+    def worst_of(self, *prices: Number) -> Number:
+        return min(prices) if self.up > 0 else max(prices)
+
+    def rounded(self, price: Number) -> Number:
+        """To the tick, against the trader who leaves the trade at this price."""
+        if self.costs.tick == 0:
+            return price
+        tick = exact(self.costs.tick)
+        steps = price / tick
+        down = steps.numerator // steps.denominator
+        if self.up < 0 and down != steps:
+            down += 1
+        return down * tick
+
+    def lots_of(self, quantity: Number) -> Number:
+        if self.costs.lot == 0:
+            return quantity
+        lot = exact(self.costs.lot)
+        return (quantity / lot).__floor__() * lot
+
+    def length(self, distance: Distance, atr: Number | None, of_price: Number) -> Number | None:
+        value = exact(distance.value)
+        if distance.unit == "R":
+            return value * self.risk
+        if distance.unit == "ATR":
+            return None if atr is None else value * atr
+        return abs(of_price) * value / 100
+
+    # -- before the first bar ---------------------------------------------------------------------------
+
+    def play(self) -> Outcome:
+        skipped = self.prepare()
+        if skipped:
+            self.out.skipped = skipped
+            return self.out
+        self.enter()
+        if self.trade.finer_from is not None:
+            e = self.trade.entry_bar
+            pieces = list(self.finer[e])[self.trade.finer_from :]
+            self.atr_before = self.entry_atr
+            if self.walk_finer(e, pieces, first_is_entry=True):
+                return self.finish()
+            self.close_bar(e, partial=True)
+        self.atr_before = self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
+        for t in range(self.trade.first_bar, len(self.bars)):
+            bar = self.bars[t]
+            is_entry = t == self.trade.entry_bar
+            policy = self.ladder.execution.intrabar
+            if policy == "finer_bars" and t in self.finer:
+                over = self.walk_finer(t, self.finer[t], is_entry)
+            else:
+                if policy == "finer_bars":
+                    self.out.coarse += 1
+                over = self.meet(t, bar, policy, is_entry)
+            self.out.ambiguous += self.ambiguous_here
+            self.ambiguous_here = False
+            if over:
+                break
+            self.close_bar(t)
+        return self.finish()
+
+    def atr_at(self, t: int) -> Number | None:
+        if t < 0 or self.atr[t] is None:
+            return None
+        value = self.atr[t]
+        assert value is not None
+        return exact(value)
+
+    def prepare(self) -> str:
+        trade, ladder = self.trade, self.ladder
+        self.entry_atr = None if trade.entry_atr is None else exact(trade.entry_atr)
+        if trade.stop is not None:
+            self.stop_price = exact(trade.stop)
+        elif ladder.stop.initial is None:
+            return "no_stop"
+        else:
+            away = self.length(ladder.stop.initial, self.entry_atr, self.entry)
+            if away is None:
+                return "atr_unknown"
+            self.stop_price = self.entry - self.up * away
+        self.risk = self.up * (self.entry - self.stop_price)
+        if self.risk <= 0:
+            return "stop_beyond_entry"
+        if self.costs.slippage_atr > 0 and self.entry_atr is None:
+            return "atr_unknown"
+        self.least = exact(self.costs.min_quantity)
+        self.quantity = self.lots_of(exact(trade.quantity))
+        if self.quantity <= 0 or self.quantity < self.least:
+            return "quantity_below_minimum"
+        if trade.first_bar >= len(self.bars):
+            return "no_bar_after_entry"
+        return ""
+
+    def enter(self) -> None:
+        stop, costs = self.ladder.stop, self.costs
+        self.left = self.quantity
+        self.stop_price = self.rounded(self.stop_price)
+        self.best = self.worst = self.entry
+        self.breakeven: Number | None = None
+        self.breakeven_price: Number | None = None
+        if stop.breakeven_after is not None:
+            away = self.length(stop.breakeven_offset, self.entry_atr, self.entry)
+            if stop.breakeven_offset.value == 0:
+                away = ZERO
+            self.breakeven_price = None if away is None else self.rounded(self.entry + self.up * away)
+        self.trail_armed = stop.trail is not None and stop.trail_after is None and stop.trail_from is None
+        self.line: Number | None = None
+        self.line_inside: Number | None = None
+        self.next_moves: list[str] = []
+        self.leaving: str | None = None  # an order for all that is left
+        self.ambiguous_here = False
+        self.financing = ZERO
+        self.liquidation: Number | None = None
+        if self.ladder.execution.leverage > 0:
+            share = 1 - self.up / exact(self.ladder.execution.leverage)
+            margin = exact(self.ladder.execution.maintenance_margin)
+            price = self.entry * share / (1 - self.up * margin)
+            if costs.tick > 0:
+                steps = price / exact(costs.tick)
+                whole = steps.__floor__() if self.up < 0 else steps.__ceil__()
+                price = whole * exact(costs.tick)
+            self.liquidation = price
+        self.rungs = self.make_rungs()
+        self.log(self.trade.entry_bar, "entry", 0, self.quantity, self.entry, self.entry)
+
+    def make_rungs(self) -> list[RungOrder]:
+        orders, carried = [], ZERO
+        for number, rung in enumerate(self.ladder.rungs, start=1):
+            price, kind = None, "signal"
+            if rung.target is not None:
+                price = self.target_price(rung.target.value, rung.target.unit)
+                if price is None:
+                    kind = "inactive"
+                    self.out.inactive += 1
+                else:
+                    kind = "limit" if self.better(price, self.entry) else "stop_out"
+                    price = self.rounded(price)
+            lots = ZERO
+            if kind != "inactive":
+                wanted = exact(rung.fraction) * self.quantity + carried
+                lots = self.lots_of(wanted)
+                if lots <= 0 or lots < self.least:
+                    lots, carried = ZERO, wanted
+                else:
+                    carried = ZERO
+            orders.append(RungOrder(number, kind, lots, price, rung.when))
+        return orders
+
+    def target_price(self, value: float, unit: str) -> Number | None:
+        if unit == "price":
+            return exact(value)
+        if unit == "fib":
+            if self.trade.swing is None:
+                return None
+            start, size = self.trade.swing
+            price = self.up * (exact(start) + exact(value) * exact(size))
+            return price if self.better(price, self.entry) else None
+        if unit == "resistance":
+            n = int(value)
+            return self.up * exact(self.trade.levels[n - 1]) if n <= len(self.trade.levels) else None
+        away = self.length(Distance(value, unit), self.entry_atr, self.entry)
+        return None if away is None else self.entry + self.up * away
+
+    # -- fills ------------------------------------------------------------------------------------------
+
+    def log(self, t: int, order: str, rung: int, quantity: Number, price: Number, market: Number) -> None:
+        c = self.costs
+        commission = ZERO
+        if order != "mark":
+            commission = (
+                price * quantity * exact(c.commission_bps) / 10000
+                + exact(c.commission_per_unit) * quantity
+                + exact(c.commission_fixed)
+            )
+            commission = max(commission, exact(c.commission_min))
+        self.out.events.append(Event(t, order, rung, quantity, price, market, commission))
+
+    def fill(self, t: int, wanted: Number, market: Number, order: str, rung: int = 0, *, limit: bool = False) -> Number:
+        quantity = min(wanted, self.left)
+        rest = self.left - quantity
+        if 0 < rest < self.least:
+            quantity = self.left
+        if self.budget is not None:
+            quantity = min(quantity, self.budget)
+        if quantity <= 0:
+            return ZERO
+        price = market
+        if not limit:
+            c = self.costs
+            slip = market * (exact(c.slippage_bps) + exact(c.half_spread_bps)) / 10000
+            slip += exact(c.slippage_ticks) * exact(c.tick)
+            if c.slippage_atr > 0:
+                assert self.atr_before is not None
+                slip += exact(c.slippage_atr) * self.atr_before
+            price = market - self.up * slip
+        price = self.rounded(price)
+        self.log(t, order, rung, quantity, price, market)
+        self.left -= quantity
+        if self.budget is not None:
+            self.budget -= quantity
+        self.bar_prices.append(market)
+        return quantity
+
+    def fill_rung(self, t: int, rung: RungOrder, market: Number) -> None:
+        sold = self.fill(t, rung.wanted, market, "rung", rung.number, limit=rung.kind == "limit")
+        rung.wanted -= sold
+        if rung.kind != "limit":
+            rung.fired = True
+        if rung.wanted <= 0 or self.left <= 0:
+            rung.done, rung.wanted = True, ZERO
+            if self.ladder.stop.breakeven_after == rung.number:
+                self.next_moves.append("breakeven")
+            if self.ladder.stop.trail_after == rung.number:
+                self.next_moves.append("trail")
+
+    def fill_all(self, t: int, market: Number, order: str) -> None:
+        self.fill(t, self.left, market, order)
+        self.leaving = order if self.left > 0 else None
+
+    # -- the stop ---------------------------------------------------------------------------------------
+
+    def stop_now(self) -> tuple[Number, str]:
+        level, name = self.stop_price, "stop"
+        if self.breakeven is not None and self.better(self.breakeven, level):
+            level, name = self.breakeven, "breakeven"
+        if self.trail_armed:
+            for line in (self.line, self.line_inside):
+                if line is not None and self.better(line, level):
+                    level, name = line, "trail"
+        if self.liquidation is not None and self.at_least(self.liquidation, level):
+            level, name = self.liquidation, "liquidation"
+        return level, name
+
+    def trail_from_best(self, best: Number, atr: Number | None) -> Number | None:
+        trail = self.ladder.stop.trail
+        if trail is None:
+            return None
+        away = self.length(trail, atr, best)
+        return None if away is None else self.rounded(best - self.up * away)
+
+    def ratchet_inside(self, best: Number) -> None:
+        line = self.trail_from_best(best, self.atr_before)
+        if line is not None and (self.line_inside is None or self.better(line, self.line_inside)):
+            self.line_inside = line
+
+    # -- one bar ----------------------------------------------------------------------------------------
+
+    def reached(self, rung: RungOrder, price: Number) -> bool:
+        """Whether a price fills a resting rung."""
+        assert rung.price is not None
+        if rung.kind == "stop_out":
+            return self.at_least(rung.price, price)
+        if self.ladder.execution.limit_fill == "through":
+            if self.costs.tick == 0:
+                return self.better(price, rung.price)
+            return self.at_least(price, rung.price + self.up * exact(self.costs.tick))
+        return self.at_least(price, rung.price)
+
+    def resting(self, kind: str) -> list[RungOrder]:
+        """Resting orders of a kind, the nearest to the entry side of the market first."""
+        found = [r for r in self.rungs if r.kind == kind and r.rests]
+        away = self.up if kind == "limit" else -self.up
+        return sorted(found, key=lambda r: (away * (r.price or ZERO), r.number))
+
+    def meet(self, t: int, bar: Bar, policy: str, is_entry: bool) -> bool:
+        """X2 and X3; returns whether the trade is over."""
+        self.budget: Number | None = None
+        if self.ladder.execution.participation > 0:
+            share = exact(self.ladder.execution.participation)
+            self.budget = ZERO if bar.volume is None else self.lots_of(share * bar.volume)
+        self.bar_prices: list[Number] = [bar.open]
+        good, bad = (bar.high, bar.low) if self.up > 0 else (bar.low, bar.high)
+        self.at_open(t, bar.open, is_entry)
+        if self.left > 0 and self.leaving is None:
+            self.note_ambiguity(good, bad)
+            self.inside(t, bar, good, bad, policy)
+        over = self.left <= 0
+        seen = self.bar_prices if over else [good, bad]
+        self.best = self.best_of(self.best, *seen)
+        self.worst = self.worst_of(self.worst, *seen)
+        for move in self.next_moves:
+            if move == "breakeven":
+                self.breakeven = self.breakeven_price
+            elif self.ladder.stop.trail is not None:
+                self.trail_armed = True
+        self.next_moves = []
+        start = self.ladder.stop.trail_from
+        if start is not None and self.r_of(self.best) >= exact(start.value):
+            self.trail_armed = True
+        return over
+
+    def at_open(self, t: int, price: Number, is_entry: bool) -> None:
+        if self.leaving in (None, "time"):
+            for rung in self.rungs:
+                if rung.fired and not rung.done and self.left > 0:
+                    self.fill_rung(t, rung, price)
+        if self.leaving is not None and self.left > 0:
+            self.fill_all(t, price, self.leaving)
+        if self.left <= 0 or self.leaving is not None:
+            return
+        level, name = self.stop_now()
+        if self.at_least(level, price):
+            self.fill_all(t, price, name)
+            return
+        for kind in ("stop_out", "limit"):
+            if kind == "limit" and is_entry:
+                return
+            for rung in self.resting(kind):
+                if self.left > 0 and self.reached(rung, price):
+                    self.fill_rung(t, rung, price)
+
+    def note_ambiguity(self, good: Number, bad: Number) -> None:
+        level, _ = self.stop_now()
+        stopped = self.at_least(level, bad) or any(self.reached(r, bad) for r in self.resting("stop_out"))
+        if stopped and any(self.reached(r, good) for r in self.resting("limit")):
+            self.ambiguous_here = True
+        if self.trail_armed:
+            line = self.trail_from_best(self.best_of(self.best, good), self.atr_before)
+            if line is not None and self.better(line, level) and self.at_least(line, bad):
+                self.ambiguous_here = True
+
+    def inside(self, t: int, bar: Bar, good: Number, bad: Number, policy: str) -> None:
+        if policy in ("stop_first", "finer_bars"):
+            self.go_bad(t, bad, bar)
+            if self.left > 0 and self.leaving is None:
+                self.go_good(t, good, bar)
+            return
+        if policy == "target_first":
+            stop = self.stop_now()
+            self.go_good(t, good, bar)
+            if self.left > 0:
+                self.go_bad(t, bad, bar, stop)
+            return
+        if policy == "ohlc":
+            points = [bar.open, bar.high, bar.low, bar.close]
+        else:
+            good_first = abs(good - bar.open) < abs(bar.open - bad)
+            points = [bar.open, good, bad, bar.close] if good_first else [bar.open, bad, good, bar.close]
+        best = self.best_of(self.best, bar.open)
+        self.ratchet_inside(best)
+        for start, end in zip(points, points[1:], strict=False):
+            if self.at_least(end, start):
+                self.go_good(t, end, bar)
+                best = self.best_of(best, end)
+                self.ratchet_inside(best)
+            if self.left > 0 and self.at_least(start, end):
+                self.go_bad(t, end, bar)
+            if self.left <= 0 or self.leaving is not None:
+                return
+
+    def go_good(self, t: int, end: Number, bar: Bar) -> None:
+        for rung in self.resting("limit"):
+            if self.left > 0 and self.reached(rung, end):
+                assert rung.price is not None
+                self.fill_rung(t, rung, min(max(rung.price, bar.low), bar.high))
+
+    def go_bad(self, t: int, end: Number, bar: Bar, stop: tuple[Number, str] | None = None) -> None:
+        level, name = stop or self.stop_now()
+        stopped = self.at_least(level, end)
+        for rung in self.resting("stop_out"):
+            assert rung.price is not None
+            if self.left > 0 and self.reached(rung, end) and not (stopped and self.at_least(level, rung.price)):
+                self.fill_rung(t, rung, min(max(rung.price, bar.low), bar.high))
+        if self.left > 0 and stopped:
+            self.fill_all(t, min(max(level, bar.low), bar.high), name)
+
+    def walk_finer(self, t: int, pieces: Sequence[Bar], first_is_entry: bool) -> bool:
+        for k, piece in enumerate(pieces):
+            if self.meet(t, piece, "stop_first", first_is_entry and k == 0):
+                return True
+            self.ratchet_inside(self.best)
+        return False
+
+    # -- the close --------------------------------------------------------------------------------------
+
+    def close_bar(self, t: int, *, partial: bool = False) -> None:
+        atr = self.atr_at(t)
+        line = self.trail_from_best(self.best, atr)
+        if line is not None and (self.line is None or self.better(line, self.line)):
+            self.line = line
+        self.line_inside = None
+        self.atr_before = atr
+        if partial:
+            self.out.ambiguous += self.ambiguous_here
+            self.ambiguous_here = False
+            return
+        close = self.bars[t].close
+        self.out.held += 1
+        c = self.costs
+        rate = exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
+        self.financing += rate / 10000 * close * self.left
+        if self.leaving is not None:
+            return
+        for rung in self.rungs:
+            if rung.kind == "signal" and not rung.fired and rung.wanted > 0:
+                rung.fired = all(self.is_true(c, t, close) for c in rung.conditions)
+        if self.ladder.stop.time is not None and self.out.held >= self.ladder.stop.time:
+            self.leaving = "time"
+
+    def is_true(self, condition: Condition, t: int, close: Number) -> bool:
+        state: dict[str, Any] = {
+            "open_r": self.r_of(close),
+            "mfe_r": self.r_of(self.best),
+            "mae_r": self.r_of(self.worst),
+            "give_back_r": self.r_of(self.best) - self.r_of(close),
+            "bars_held": Fraction(self.out.held),
+            "stop_distance_r": self.r_of(close) - self.r_of(self.stop_now()[0]),
+        }
+        if condition.series in state:
+            value = state[condition.series]
+        else:
+            reading = self.series[condition.series][t]
+            if reading != reading:
+                return False
+            value = exact(reading)
+        threshold = exact(condition.threshold)
+        return {
+            ">=": value >= threshold,
+            "<=": value <= threshold,
+            ">": value > threshold,
+            "<": value < threshold,
+        }[condition.operator]
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def finish(self) -> Outcome:
+        out = self.out
+        out.left = self.left
+        out.is_open = self.left > 0
+        out.stop = self.stop_now()
+        if self.left > 0:
+            last = len(self.bars) - 1
+            self.log(last, "mark", 0, self.left, self.bars[last].close, self.bars[last].close)
+        cash = ZERO
+        for event in out.events:
+            direction = -self.up if event.order == "entry" else self.up
+            cash += direction * event.price * event.quantity - event.commission
+        out.pnl = cash - self.financing
+        out.r = out.pnl / (self.risk * self.quantity)
+        out.mfe_r, out.mae_r = self.r_of(self.best), self.r_of(self.worst)
+        return out

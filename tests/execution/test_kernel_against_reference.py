@@ -1,0 +1,121 @@
+"""The compiled kernel finds what the slow reference finds, on everything hypothesis can think of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exitladder.atr import wilder_atr
+from exitladder.bars import Bars, BarSet
+from exitladder.execution import ORDERS, STATUS, Simulation, simulate, simulate_many
+from exitladder.ladder import Ladder
+from exitladder.signals import Signals
+from exitladder.swings import Pivots, last_swing, levels_beyond, pivot_highs
+from exitladder.trades import PlacedTrades
+
+HOUR = 3_600 * 10**9
+PIECE = HOUR // 4
+
+
+def finer_set(world: Any, bars_from: Callable[..., Bars]) -> BarSet | None:
+    rows = [(t, k, row) for t, pieces in world.finer.items() for k, row in enumerate(pieces)]
+    if not rows:
+        return None
+    part = bars_from([row for _, _, row in rows], interval=PIECE)
+    time = np.array([t * HOUR + k * PIECE for t, k, _ in rows], dtype=np.int64)
+    return BarSet([Bars("X", PIECE, time, part.open, part.high, part.low, part.close, part.volume)])
+
+
+def on_bars(world: Any, placed_on: Callable[..., PlacedTrades]) -> PlacedTrades:
+    trades = [
+        {**t, "time": t["bar"] * HOUR + (t["quarter"] * PIECE if t["at"] == "intrabar" else 0)} for t in world.trades
+    ]
+    return placed_on(world.rows, trades)
+
+
+def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: Ladder, i: int) -> Any:
+    rows = world.rows
+    exact = reference.exact
+    make = lambda row: reference.Bar(*(exact(v) for v in row))  # noqa: E731
+    bars = placed.bars
+    atr = [None if np.isnan(v) else float(v) for v in wilder_atr(bars.high, bars.low, bars.close, ladder.atr_window)]
+    trade = world.trades[i]
+    known = trade["bar"] - (trade["at"] != "close")
+    finer = {t: [make(row) for row in pieces] for t, pieces in world.finer.items()}
+    finer_from = None
+    if ladder.execution.intrabar == "finer_bars" and trade["at"] == "intrabar" and trade["bar"] in finer:
+        left = [k for k in range(len(finer[trade["bar"]])) if k >= trade["quarter"]]
+        finer_from = left[0] if left else None
+    side = trade["side"]
+    up, down = (bars.high, bars.low) if side > 0 else (-bars.low, -bars.high)
+    lows = pivot_highs(-down)
+    swing = last_swing(pivot_highs(up), Pivots(lows.bar, lows.known_at, -lows.price), known) if known >= 0 else (np.nan, 0)
+    levels = levels_beyond(pivot_highs(up), side * trade["entry"], known, 2) if known >= 0 else np.array([])
+    given_trade = reference.TradeInput(
+        side=side,
+        entry=trade["entry"],
+        quantity=trade["quantity"],
+        stop=trade["stop"],
+        entry_bar=trade["bar"],
+        first_bar=trade["bar"] + (trade["at"] != "open"),
+        entry_atr=atr[known] if known >= 0 else None,
+        finer_from=finer_from,
+        swing=None if np.isnan(swing[0]) else swing,
+        levels=[float(v) for v in levels if not np.isnan(v)],
+    )
+    return reference.Reference(given_trade, ladder, [make(row) for row in rows], atr, finer, world.series).play()
+
+
+def assert_equal(simulation: Simulation, i: int, want: Any) -> None:
+    if want.skipped:
+        assert STATUS[simulation.status[i]] == "skipped"
+        assert simulation.reason[i] == want.skipped
+        assert np.isnan(simulation.r[i])
+        return
+    assert STATUS[simulation.status[i]] == ("open" if want.is_open else "closed")
+    fills = simulation.fills
+    rows = np.flatnonzero(fills.trade == i)
+    got = [(int(fills.bar[k]), ORDERS[fills.order[k]], int(fills.rung[k])) for k in rows]
+    assert got == [(e.bar, e.order, e.rung) for e in want.events]
+    for k, event in zip(rows, want.events, strict=True):
+        assert fills.quantity[k] == pytest.approx(float(event.quantity), rel=1e-12)
+        assert fills.price[k] == pytest.approx(float(event.price), rel=1e-12)
+        assert fills.commission[k] == pytest.approx(float(event.commission), rel=1e-12)
+    near = {"rel": 1e-12, "abs": 1e-11}
+    assert simulation.r[i] == pytest.approx(float(want.r), **near)
+    assert simulation.pnl[i] == pytest.approx(float(want.pnl), rel=1e-12, abs=1e-9)
+    assert fills.net_r[rows].sum() == pytest.approx(float(want.r), **near)
+    assert simulation.mfe_r[i] == pytest.approx(float(want.mfe_r), **near)
+    assert simulation.mae_r[i] == pytest.approx(float(want.mae_r), **near)
+    assert simulation.bars_held[i] == want.held
+    assert simulation.ambiguous_bars[i] == want.ambiguous
+    assert simulation.coarse_bars[i] == want.coarse
+    assert simulation.inactive_rungs[i] == want.inactive
+    assert simulation.quantity_left[i] == pytest.approx(float(want.left), **near)
+
+
+@given(data=st.data())
+def test_kernel_equals_reference(
+    data: st.DataObject,
+    reference: ModuleType,
+    worlds: ModuleType,
+    bars_from: Callable[..., Bars],
+    placed_on: Callable[..., PlacedTrades],
+) -> None:
+    world = data.draw(worlds.worlds())
+    placed = on_bars(world, placed_on)
+    ladder = Ladder.from_mapping(world.ladder)
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    signals = Signals.from_bars(placed, arrays, arrays)
+    finer = finer_set(world, bars_from)
+    simulation = simulate(placed, ladder, signals, finer=finer)
+    for i in range(len(placed)):
+        assert_equal(simulation, i, expected(reference, world, placed, ladder, i))
+    many = simulate_many(placed, [ladder, ladder], signals, finer=finer)
+    np.testing.assert_array_equal(many, np.stack([simulation.r, simulation.r], axis=1))

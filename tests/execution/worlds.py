@@ -1,0 +1,203 @@
+"""Random markets, trades and ladders for hypothesis: small, rich in ties, gaps and edge cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything a simulation needs, as plain rows. Prices are whole steps times `step`."""
+
+    rows: list[list[float]]
+    finer: dict[int, list[list[float]]]
+    trades: list[dict[str, Any]]
+    ladder: dict[str, Any]
+    series: dict[str, list[float]]
+
+
+@st.composite
+def bar_rows(draw: st.DrawFn, step: float, n_least: int = 3, n_most: int = 16) -> list[list[float]]:
+    """Rows of open, high, low, close, volume on multiples of a step; prices tie often and gap sometimes."""
+    per = round(1 / step)
+    count = draw(st.integers(n_least, n_most))
+    price = 100 * per
+    rows = []
+    unit = max(per // 4, 1)
+    for _ in range(count):
+        price = max(price + unit * draw(st.sampled_from([0, 0, 0, 1, -1, 3, -3, 9, -9])), 20 * per)
+        close = max(price + unit * draw(st.integers(-6, 6)), 10 * per)
+        high = max(price, close) + unit * draw(st.integers(0, 5))
+        low = min(price, close) - unit * draw(st.integers(0, 5))
+        rows.append([price / per, high / per, low / per, close / per, float(draw(st.sampled_from([0, 1, 3, 10, 1000])))])
+        price = close
+    return rows
+
+
+@st.composite
+def split_bar(draw: st.DrawFn, row: list[float]) -> list[list[float]]:
+    """Finer rows that make a bar up: its extremes are reached, in one order or the other."""
+    opened, high, low, close, volume = row
+    turns = draw(st.sampled_from([[high, low], [low, high], [high, low, high], [low, high, low]]))
+    points = [opened, *turns, close]
+    rows = []
+    for start, end in zip(points, points[1:], strict=False):
+        rows.append([start, max(start, end), min(start, end), end, volume / 4])
+    return rows
+
+
+distances = st.sampled_from(["0.5R", "1R", "2R", "3R", "0.5ATR", "1ATR", "2ATR", "1%", "2%", "5%"])
+
+
+@st.composite
+def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Up to four rungs whose fractions sum to at most 1."""
+    out: list[dict[str, Any]] = []
+    room = 100
+    for _ in range(draw(st.integers(0, 4))):
+        share = draw(st.sampled_from([10, 25, 30, 40, 50, 100]))
+        if share > room:
+            break
+        room -= share
+        rung: dict[str, Any] = {"fraction": share / 100}
+        kind = draw(st.sampled_from(["limit", "limit", "limit", "stop_out", "price", "level", "signal"]))
+        if kind == "limit":
+            rung["target"] = draw(distances)
+        elif kind == "stop_out":
+            rung["target"] = "-" + draw(st.sampled_from(["0.25R", "0.5R", "1R", "1ATR", "1%"]))
+        elif kind == "price":
+            rung["target"] = draw(st.sampled_from([98.0, 100.0, 101.5, 103.0]))
+        elif kind == "level":
+            rung["target"] = draw(st.sampled_from(["fib 1.618", "resistance 1", "resistance 2"]))
+        else:
+            rung["when"] = draw(
+                st.lists(
+                    st.sampled_from(
+                        [
+                            "signal >= 0.5",
+                            "signal < 0.5",
+                            "open_r > 0.2501",
+                            "open_r <= -0.1501",
+                            "give_back_r >= 0.3751",
+                            "bars_held >= 2",
+                            "mfe_r > 0.7501",
+                            "mae_r < -0.4001",
+                            "stop_distance_r < 0.8001",
+                        ]
+                    ),
+                    min_size=1,
+                    max_size=2,
+                    unique=True,
+                )
+            )
+        out.append(rung)
+    return out
+
+
+@st.composite
+def stops(draw: st.DrawFn, n_rungs: int) -> dict[str, Any]:
+    """What the stop does."""
+    stop: dict[str, Any] = {"initial": draw(st.sampled_from(["2ATR", "1ATR", "2%", "3%"]))}
+    numbers = st.integers(1, n_rungs) if n_rungs else st.nothing()
+    if n_rungs and draw(st.booleans()):
+        stop["breakeven_after"] = draw(numbers)
+        stop["breakeven_offset"] = draw(st.sampled_from(["0R", "0.1R", "-0.25R", "0.5ATR", "0.5%"]))
+    if draw(st.booleans()):
+        stop["trail"] = draw(st.sampled_from(["0.5R", "1R", "1ATR", "2ATR", "1%", "3%"]))
+        arm = draw(st.sampled_from(["entry", "rung", "r"]))
+        if arm == "rung" and n_rungs:
+            stop["trail_after"] = draw(numbers)
+        elif arm == "r":
+            stop["trail_from"] = draw(st.sampled_from(["0.5R", "1R"]))
+    if draw(st.integers(0, 2)) == 0:
+        stop["time"] = draw(st.integers(1, 6))
+    return stop
+
+
+@st.composite
+def costs(draw: st.DrawFn, step: float) -> dict[str, Any]:
+    """Costs, lots and ticks, often none."""
+    if draw(st.booleans()):
+        return {}
+    out: dict[str, Any] = {}
+    for name, values in {
+        "commission_bps": [2.0, 10.0],
+        "commission_per_unit": [0.01],
+        "commission_fixed": [1.0],
+        "commission_min": [2.5],
+        "slippage_bps": [1.0, 7.0],
+        "half_spread_bps": [0.5],
+        "slippage_atr": [0.05],
+        "funding_bps_per_bar": [1.0, -2.0],
+        "borrow_bps_per_bar": [3.0],
+    }.items():
+        if draw(st.integers(0, 3)) == 0:
+            out[name] = draw(st.sampled_from(values))
+    if draw(st.booleans()):
+        out["tick"] = draw(st.sampled_from([step, step * 2, 0.01, 0.25]))
+        if draw(st.booleans()):
+            out["slippage_ticks"] = 1.0
+    if draw(st.booleans()):
+        out["lot"] = draw(st.sampled_from([0.1, 1.0, 0.0001]))
+    if draw(st.booleans()):
+        out["min_quantity"] = draw(st.sampled_from([1.0, 2.0]))
+    return out
+
+
+@st.composite
+def executions(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> dict[str, Any]:
+    """How orders meet bars."""
+    out: dict[str, Any] = {"intrabar": draw(st.sampled_from(policies))}
+    if draw(st.integers(0, 3)) == 0:
+        out["limit_fill"] = "through"
+    if draw(st.integers(0, 3)) == 0:
+        out["participation"] = draw(st.sampled_from([0.1, 0.5, 1.0]))
+    if draw(st.integers(0, 3)) == 0:
+        out["leverage"] = draw(st.sampled_from([1.0, 10.0, 40.0]))
+        out["maintenance_margin"] = draw(st.sampled_from([0.0, 0.005]))
+    return out
+
+
+@st.composite
+def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
+    """A market of one symbol, some trades in it, and a ladder."""
+    step = draw(st.sampled_from([0.25, 0.01]))
+    rows = draw(bar_rows(step))
+    some_rungs = draw(rungs())
+    ladder: dict[str, Any] = {
+        "atr_window": draw(st.sampled_from([1, 2])),
+        "rungs": some_rungs,
+        "stop": draw(stops(len(some_rungs))),
+        "costs": draw(costs(step)),
+        "execution": draw(executions(policies)),
+    }
+    finer = {}
+    if ladder["execution"]["intrabar"] == "finer_bars":
+        finer = {t: draw(split_bar(row)) for t, row in enumerate(rows) if draw(st.integers(0, 3))}
+    trades = []
+    for _ in range(draw(st.integers(1, 3))):
+        bar = draw(st.integers(0, len(rows) - 1))
+        at = draw(st.sampled_from(["open", "open", "intrabar", "close"]))
+        side = draw(st.sampled_from([1, -1]))
+        entry = {"open": rows[bar][0], "close": rows[bar][3], "intrabar": rows[bar][draw(st.integers(0, 3))]}[at]
+        if draw(st.integers(0, 5)) == 0:
+            entry = rows[bar][draw(st.integers(0, 3))]  # a fill that differs from the bar's price
+        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0]))
+        trades.append(
+            {
+                "bar": bar,
+                "at": at,
+                "side": side,
+                "entry": entry,
+                "stop": entry - side * away if draw(st.integers(0, 3)) else None,
+                "quantity": draw(st.sampled_from([1.0, 3.0, 10.0, 12.5, 100.0])),
+                "quarter": draw(st.integers(0, 3)),
+            }
+        )
+    series = {"signal": [draw(st.sampled_from([0.2, 0.7, float("nan")])) for _ in rows]}
+    return World(rows, finer, trades, ladder, series)
