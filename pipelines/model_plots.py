@@ -81,6 +81,8 @@ def importance_picture(leading: pd.DataFrame) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share of all gain")
     axes.legend(
-        handles=[Patch(color=colours[family], label=family) for family in families], loc="lower right", fontsize=8
+        handles=[Patch(color=colours[family], label=family.replace("_", " ")) for family in families],
+        loc="lower right",
+        fontsize=8,
     )
     return figure

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -195,14 +196,19 @@ def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
     ['half', 'half', 'lone', 'wide']
     """
     places: list[str] = []
+    said: set[str] = set()
+    told: list[Picture] = []
     for picture in pictures:
+        # What was said under one picture need not be said under the next of its kind.
+        told.append(replace(picture, caption="") if picture.caption in said else picture)
+        said.add(picture.caption)
         if not picture.half:
             places.append("wide")
         elif places and places[-1] == "lone":
             places[-1:] = ["half", "half"]
         else:
             places.append("lone")
-    return list(zip(pictures, places, strict=True))
+    return list(zip(told, places, strict=True))
 
 
 def score_html(page: ScorePage) -> str:
@@ -263,6 +269,17 @@ def _number(value: object, form: str) -> str:
     return text.replace("-", "−")
 
 
+def _with_minus(text: object) -> str:
+    """Return a text in which negative numbers have a true minus sign; dates and names keep their hyphens.
+
+    Examples
+    --------
+    >>> _with_minus("-0.05 R a trade (-0.26 to +0.14), 2001-02-03, T-17")
+    '−0.05 R a trade (−0.26 to +0.14), 2001-02-03, T-17'
+    """
+    return re.sub(r"(?<![\w.)-])-(?=[\d.])", "−", str(text))
+
+
 def _advices(trades: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a score table with lists in place of what a CSV holds as text."""
     rows = []
@@ -298,6 +315,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.filters["minus"] = _with_minus
     return environment
 
 

@@ -136,7 +136,7 @@ def _stop_line(
 def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills: pd.DataFrame, side: int) -> None:
     """Mark the exits; rungs are labelled on the winning side of the bars, the rest on the other."""
     high, low = bars["high"].to_numpy(dtype=float), bars["low"].to_numpy(dtype=float)
-    labelled: dict[tuple[int, bool], int] = {}
+    labels = _Labels(axes, len(bars))
     for row in fills[fills["order"] != "entry"].itertuples():
         x = int(stamps.searchsorted(pd.Timestamp(str(row.bar_time)), side="right")) - 1
         order, price, r = str(row.order), float(str(row.price)), float(str(row.r))
@@ -144,14 +144,33 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
         axes.plot([x], [price], "o", color=colour, markersize=7, markeredgecolor="white", zorder=6)
         above = (side > 0) == (order in ("rung", "time", "mark") and r > 0)
         near = slice(max(x - 2, 0), x + 3)
-        lift = labelled.get((x // 6, above), 0)
-        labelled[x // 6, above] = lift + 1
-        offset = 7 + 24 * lift
+        edge = max(price, high[near].max()) if above else min(price, low[near].min())
         rung = f" {int(float(str(row.rung)))}" if order == "rung" else ""
-        axes.annotate(
-            f"{order}{rung}\n{float(str(row.quantity)):.6g} · {signed(r)}R",
-            (x, max(price, high[near].max()) if above else min(price, low[near].min())),
-            xytext=(0, offset if above else -offset),
+        labels.put(x, edge, f"{order}{rung}\n{float(str(row.quantity)):.6g} · {signed(r)}R", above=above)
+
+
+class _Labels:
+    """Puts labels beside the bars, and moves one further out where it would cover another."""
+
+    _WIDTH, _HEIGHT = 68.0, 25.0
+
+    def __init__(self, axes: Axes, n_bars: int) -> None:
+        self._axes = axes
+        low, high = axes.get_ylim()
+        self._points_per_bar = 650.0 / (1.14 * n_bars)
+        self._points_per_price = 270.0 / (high - low)
+        self._taken: list[tuple[float, float]] = []
+
+    def put(self, x: int, edge: float, text: str, *, above: bool) -> None:
+        way = 1 if above else -1
+        offset = 7.0
+        while self._covers(x, edge, way * offset):
+            offset += 6.0
+        self._taken.append((x * self._points_per_bar, edge * self._points_per_price + way * offset))
+        self._axes.annotate(
+            text,
+            (x, edge),
+            xytext=(0, way * offset),
             textcoords="offset points",
             ha="center",
             va="bottom" if above else "top",
@@ -161,6 +180,10 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
             zorder=7,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )
+
+    def _covers(self, x: int, edge: float, offset: float) -> bool:
+        left, base = x * self._points_per_bar, edge * self._points_per_price + offset
+        return any(abs(left - u) < self._WIDTH and abs(base - v) < self._HEIGHT for u, v in self._taken)
 
 
 def _margin_label(axes: Axes, x: float, y: float, text: str, colour: str) -> None:

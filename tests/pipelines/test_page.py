@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -162,6 +163,13 @@ def test_a_page_is_whole_safe_and_complete(content: PageContent) -> None:
 
 def test_a_number_that_rounds_to_nothing_has_no_sign(content: PageContent) -> None:
     assert "−0.000" not in check(page_html(content)).text
+
+
+def test_the_same_words_stand_under_the_first_picture_only(picture: Picture) -> None:
+    group = PictureGroup("Trades", [picture, replace(picture, title="second"), replace(picture, caption="other")])
+    text = check(page_html(PageContent(title="t", groups=[group]))).text
+    assert text.count("Caption") == 1
+    assert "other" in text
 
 
 def test_a_page_of_nothing_is_still_a_page() -> None:

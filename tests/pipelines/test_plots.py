@@ -102,6 +102,20 @@ def test_a_short_trade_and_one_without_a_stop_path_draw(
     assert any(np.allclose(np.asarray(y, dtype=float), initial) for y in lines)
 
 
+def test_fills_of_one_bar_do_not_write_over_each_other(bars: pd.DataFrame, trade: pd.Series) -> None:
+    price = float(trade["entry_price"])
+    rows = [
+        ("T-1", bars["timestamp"].iloc[k], "rung", n, 25.0, price + n, float(n)) for n, k in ((1, 60), (2, 60), (3, 62))
+    ]
+    rows.append(("T-1", bars["timestamp"].iloc[63], "time", 0, 25.0, price + 3.0, 1.5))
+    fills = pd.DataFrame(rows, columns=["trade_id", "bar_time", "order", "rung", "quantity", "price", "r"])
+    figure = plots.trade_picture(bars, trade, fills)
+    plots.to_png(figure)
+    boxes = [label.get_window_extent() for label in figure.axes[0].texts if "25 ·" in label.get_text()]
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
 def test_the_ladder_says_what_is_sold_where() -> None:
     shown = texts(plots.ladder_picture(LADDER, ladder_steps(LADDER)))
     for part in (

@@ -52,7 +52,9 @@ def bars() -> BarSet:
 
 def test_a_run_holds_what_it_rests_on_and_what_it_found(store: Path, bars: BarSet) -> None:
     tracker = Tracker(store, "first")
-    with tracker.run("tune", "whole", {"who": "test"}, settings=load_settings(None), ladder=LADDER, bars=bars) as run:
+    with tracker.run(
+        "tune", "whole", {"who": "test"}, settings=load_settings(None, ["tuning.n_trials=7"]), ladder=LADDER, bars=bars
+    ) as run:
         run.log_params({"search": {"n": 3}})
         run.log_metrics({"expectancy_r": np.float64(0.25), "oof": {"auc": 0.6}})
         run.log_artifact("a,b\n1,2\n", "trades.csv")
@@ -63,7 +65,7 @@ def test_a_run_holds_what_it_rests_on_and_what_it_found(store: Path, bars: BarSe
     assert (found.status, found.kind, found.name) == ("FINISHED", "tune", "whole")
     assert found.metrics == {"expectancy_r": 0.25, "oof.auc": 0.6}
     assert found.params["search.n"] == "3"
-    assert found.params["tuning.n_trials"] == "200"
+    assert found.params["tuning.n_trials"] == "7"
     assert found.params["ladder.rungs"] == "25% at 1R; 25% at 2R; runner 50%"
     assert found.params["data.bars_fingerprint"] == bars.fingerprint()[:16]
     assert found.params["data.first_bar"] == "1970-01-01T00:00:00+00:00"
