@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError
-from exitladder.execution.comparison import compare_r, holm
+from exitladder.execution.comparison import Comparison, compare_r, holm
 from exitladder.execution.verdict import verdict
 from exitladder.pipelines.tracking import Tracker, run_artifact
 from exitladder.settings import Settings
@@ -43,7 +43,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     first, *others = tables
     pairs: list[dict[str, Any]] = []
     for other in others:
-        both = tables[other].join(tables[first], rsuffix="_first", how="inner")
+        both = tables[other].join(tables[first], suffixes=("", "_first"), how="inner")
         if both.empty:
             raise TradesError(
                 f"Runs are compared on the trades they share, but '{first}' and '{other}' share no trade_id. "
@@ -58,22 +58,27 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
             n_bootstrap=settings.validation.n_bootstrap,
             seed=settings.project.seed,
         )
-        judged = verdict(found, other, first)
-        pairs.append(
-            {
-                "source": other,
-                "against": first,
-                "n_trades": found.n,
-                "difference_r": found.difference_r,
-                "interval": [found.low, found.high],
-                "p_value": found.p_value,
-                "verdict": judged.kind,
-                "verdict_text": judged.text,
-            }
-        )
-    for pair, adjusted in zip(pairs, holm([p["p_value"] for p in pairs]), strict=True):
-        pair["p_adjusted"] = float(adjusted)
-    return {"baseline": first, "sources": {name: _metrics(table) for name, table in tables.items()}, "pairs": pairs}
+        pairs.append({"source": other, "against": first, "n_trades": found.n, "found": found})
+    adjusted = holm([pair["found"].p_value for pair in pairs])
+    return {
+        "baseline": first,
+        "sources": {name: _metrics(table) for name, table in tables.items()},
+        "pairs": [_told(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
+    }
+
+
+def _told(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
+    found: Comparison = pair.pop("found")
+    judged = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
+    return {
+        **pair,
+        "difference_r": found.difference_r,
+        "interval": [found.low, found.high],
+        "p_value": found.p_value,
+        "p_adjusted": p_adjusted,
+        "verdict": judged.kind,
+        "verdict_text": judged.text,
+    }
 
 
 def _nanoseconds(stamps: pd.Series) -> Any:

@@ -13,7 +13,7 @@ from exitladder.bars_report import BarsReport
 from exitladder.entries import make_trades
 from exitladder.execution import STATUS, Simulation, simulate
 from exitladder.ladder_file import ladder_to_toml
-from exitladder.output_files import write_folder
+from exitladder.output_files import Content, write_folder
 from exitladder.pipelines.demo_page import demo_content
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
 from exitladder.pipelines.model_training import Trained, train_model
@@ -131,7 +131,7 @@ def demo(out: Path, settings: Settings, *, progress: Progress = SILENT) -> DemoR
         run_id = run.run_id
         log_tuned(run, work.tuned)
         with progress.stage("page", 1) as advance:
-            files = {
+            files: dict[str, Content] = {
                 "index.html": page_html(work.page(settings, run_id)),
                 "ladder.toml": ladder_to_toml(work.tuned.ladder),
                 "fills.csv": work.simulation.fills_frame(),

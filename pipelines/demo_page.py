@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ def key_numbers(tuned: Tuned) -> list[KeyNumber]:
     """Return the few numbers at the top of the page."""
     board = tuned.scoreboard.table.set_index("policy")
     against = tuned.scoreboard.comparisons[tuned.baseline]
-    row = {str(name): float(value) for name, value in board.loc[TUNED].items()}
+    row: dict[Any, Any] = board.loc[TUNED].to_dict()
     tone: Tone = "good" if against.low > 0 else "bad" if against.high < 0 else ""
     return [
         KeyNumber(

@@ -32,10 +32,11 @@ from exitladder.pipelines.scoreboard import Scoreboard, score_policies
 from exitladder.pipelines.split import LEAST_TRADES, Holdout, hold_out
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
+from exitladder.signals import Signals
 from exitladder.trades import Trades
 
 _PBO_BLOCKS = 10
-_PBO_TRIALS = 200
+_MOST_TRIALS = 1000
 _HOLD_VALUE_QUANTILES = (0.005, 0.5)
 
 
@@ -160,7 +161,10 @@ def tune_ladder(
         TUNED,
         settings,
     )
-    deflated, overfit = _overfitting(prepared, holdout, found, every, net_r[baseline].to_numpy(), settings)
+    against = board.comparisons[baseline]
+    gains = _trial_gains(
+        prepared, holdout, found, every, net_r[baseline].to_numpy(np.float64), settings.project.threads
+    )
     return Tuned(
         ladder=ladder,
         policies=policies,
@@ -170,9 +174,9 @@ def tune_ladder(
         net_r=net_r,
         scoreboard=board,
         search=found,
-        dsr=deflated,
-        pbo=overfit,
-        verdict=verdict(board.comparisons[baseline], TUNED, baseline),
+        dsr=_deflated(gains, found.n_trials, against.n_effective),
+        pbo=pbo_cscv(gains, n_blocks=_PBO_BLOCKS).pbo,
+        verdict=verdict(against, TUNED, baseline),
         predictions=predictions,
     )
 
@@ -241,20 +245,23 @@ def _baseline(net_r: pd.DataFrame, baselines: list[Policy], own_ladder: Ladder |
     return baselines[int(np.argmax(values))].name
 
 
-def _overfitting(
-    prepared: Prepared, holdout: Holdout, found: SearchResult, signals: Any, baseline: FloatArray, settings: Settings
-) -> tuple[float, float]:
-    """Deflated Sharpe of the improvement and PBO, both from the test part of all trials."""
+def _trial_gains(
+    prepared: Prepared, holdout: Holdout, found: SearchResult, signals: Signals, baseline: FloatArray, threads: int
+) -> FloatArray:
+    """What every distinct trial gains on the baseline, trade by trade of the test part; the best trial first."""
     test = np.flatnonzero(holdout.test)
-    placed = prepared.placed.take(test)
-    ladders = list(dict.fromkeys((found.best, *found.ladders)))[:_PBO_TRIALS]
-    net_r = simulate_many(placed, ladders, signals.take(test), threads=settings.project.threads)
-    gain = net_r - baseline[test][:, None]
-    gain = gain[np.isfinite(gain).all(axis=1)]
-    if len(gain) < 2 * _PBO_BLOCKS or gain.shape[1] < 2:
-        return float("nan"), float("nan")
-    spread = gain.std(axis=0, ddof=1)
-    sharpe = np.divide(gain.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
-    # Trials beyond those measured here count as tried, but say nothing on the variance.
-    tried = np.concatenate([sharpe, np.full(max(0, found.n_trials - len(sharpe)), np.nan)])
-    return dsr_of(gain[:, 0], tried), pbo_cscv(gain, n_blocks=_PBO_BLOCKS).pbo
+    ladders = list(dict.fromkeys((found.best, *found.ladders)))[:_MOST_TRIALS]
+    net_r = simulate_many(prepared.placed.take(test), ladders, signals.take(test), threads=threads)
+    gains = net_r - baseline[test][:, None]
+    return np.asarray(gains[np.isfinite(gains).all(axis=1)])
+
+
+def _deflated(gains: FloatArray, n_trials: int, n_effective: float) -> float:
+    """Deflated Sharpe ratio of the best trial's gain."""
+    if len(gains) < 2 or gains.shape[1] < 2:
+        return float("nan")
+    spread = gains.std(axis=0, ddof=1)
+    sharpe = np.divide(gains.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
+    # Trials that were not distinct count as tried, but say nothing on the variance.
+    tried = np.concatenate([sharpe, np.full(max(0, n_trials - len(sharpe)), np.nan)])
+    return dsr_of(gains[:, 0], tried, n_effective=n_effective)

@@ -31,7 +31,7 @@ def plain_reasons(
     [['rsi_14 is 81 (momentum strength index of 14 bars ...): speaks for exhaustion']]
     """
     about = _abouts(names)
-    said = []
+    said: list[list[str]] = []
     for value, weight in zip(values, contributions, strict=True):
         if not np.isfinite(weight).all():
             said.append([])

@@ -150,11 +150,16 @@ def model_reasons(prepared: Prepared, model: ExhaustionModel, last: npt.NDArray[
 def standing_by_trade(done: Simulation) -> dict[str, list[Order]]:
     """Return the ladder's orders for the next bar, by trade_id."""
     orders: dict[str, list[Order]] = {}
-    for o in done.standing_orders().itertuples(index=False):
-        rung = None if pd.isna(o.rung) or int(o.rung) < 1 else int(o.rung)
-        price = None if pd.isna(o.price) else float(o.price)
-        order = Order(o.type, o.side, float(o.quantity), price, rung, str(o.kind))
-        orders.setdefault(str(o.trade_id), []).append(order)
+    for row in done.standing_orders().to_dict("records"):
+        order = Order(
+            type=str(row["type"]),
+            side=str(row["side"]),
+            quantity=float(row["quantity"]),
+            price=None if pd.isna(row["price"]) else float(row["price"]),
+            rung=None if pd.isna(row["rung"]) else int(row["rung"]),
+            kind=str(row["kind"]),
+        )
+        orders.setdefault(str(row["trade_id"]), []).append(order)
     return orders
 
 

@@ -75,9 +75,8 @@ def _rung(table: object, place: str) -> Rung:
 
 def _stop(table: object) -> Stop:
     table = only_keys(table, [f.name for f in fields(Stop)], "stop", LadderError)
-    values = {
-        key: Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value
-        for key, value in table.items()
+    values: dict[str, Any] = {
+        key: Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value for key, value in table.items()
     }
     return Stop(**values)
 

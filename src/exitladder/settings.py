@@ -152,7 +152,7 @@ class Settings:
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
         """Return these settings with the values of nested tables put in; unknown keys are refused."""
-        changed = {}
+        changed: dict[str, Any] = {}
         for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
             part = getattr(self, name)
             only_keys(values, [f.name for f in fields(part)], name, SettingsError)
@@ -231,10 +231,10 @@ def _checked(value: Any, key: Any, place: str) -> Any:
     return result
 
 
-def _one(value: Any, kind: type, place: str) -> Any:
+def _one(value: Any, kind: type[Any], place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+    if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise SettingsError(f"{place} must be {names[kind]}, but is {value!r}.")
     return value

@@ -73,7 +73,7 @@ class Trades(Sequence[Trade]):
     def __len__(self) -> int:
         return len(self.trade_id)
 
-    def __getitem__(self, i):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
         if isinstance(i, slice):
             return self.take(np.arange(len(self))[i])
         return Trade(
@@ -92,7 +92,7 @@ class Trades(Sequence[Trade]):
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:
         """Whether each trade is still open in the user's book, shape (n,)."""
-        return self.exit_time == NO_TIME
+        return np.asarray(self.exit_time == NO_TIME)
 
     def take(self, rows: npt.ArrayLike) -> Trades:
         """Return the trades at these positions (integers) or where this mask is true."""

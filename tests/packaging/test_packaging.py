@@ -26,7 +26,9 @@ def test_package_list_matches_the_folders(root: Path) -> None:
     config = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
     core = {p.parent.relative_to(root / "src") for p in (root / "src").glob("**/__init__.py")}
     listed = {Path(name.replace(".", "/")) for name in config["packages"]}
-    rooms = {Path("exitladder") / p.parent.relative_to(root) for room in ROOMS for p in (root / room).glob("**/__init__.py")}
+    rooms = {
+        Path("exitladder") / p.parent.relative_to(root) for room in ROOMS for p in (root / room).glob("**/__init__.py")
+    }
     assert listed == core | rooms
     assert {name.rpartition(".")[2] for name in config["package-dir"] if name} == set(ROOMS)
 
@@ -37,7 +39,10 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A copy, so that no build folder is left in the tree; links are kept as links, as git does.
     source = tmp_path_factory.mktemp("source")
     names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        check=True,
+        capture_output=True,
     ).stdout.decode()
     for name in filter(None, names.split("\0")):
         target = source / name
@@ -78,7 +83,18 @@ def test_wheel_holds_every_module_and_no_test(root: Path, wheel: Path) -> None:
 def test_installed_wheel_works_beside_a_folder_named_features(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            str(site),
+            str(wheel),
+        ],
         check=True,
         capture_output=True,
     )

@@ -1,0 +1,140 @@
+"""`backtest`, `compare` and `report`: files, columns, and numbers that agree with each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from exitladder.bars import BarSet
+from exitladder.errors import InputFileError, LadderError, TradesError
+from exitladder.ladder import Ladder, Stop
+from exitladder.pipelines.backtest import ALL_OUT, BacktestResult, all_out, backtest
+from exitladder.pipelines.compare import compare
+from exitladder.pipelines.policies import OWN_EXITS
+from exitladder.pipelines.report import report
+from exitladder.pipelines.train import TrainResult
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+FILLS = ["trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r"]
+TRADES = [
+    "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
+    "exit_price", "pnl", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills", "ambiguous_bars",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def price_rungs() -> Ladder:
+    return Ladder.from_mapping(
+        {
+            "rungs": [{"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "target": "2R"}],
+            "stop": {"breakeven_after": 1, "trail": "3ATR", "trail_after": 1, "time": 40},
+            "costs": {"commission_bps": 2.0, "slippage_bps": 1.0, "tick": 0.01, "lot": 1, "min_quantity": 1},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def result(bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder) -> BacktestResult:
+    return backtest(bars, some_open, price_rungs, small)
+
+
+def test_files_have_the_promised_columns(result: BacktestResult, tmp_path: Path) -> None:
+    result.write(tmp_path / "out")
+    assert list(pd.read_csv(tmp_path / "out" / "fills.csv", nrows=1)) == FILLS
+    assert list(pd.read_csv(tmp_path / "out" / "trades.csv", nrows=1)) == TRADES
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["expectancy_r"]["low"] <= summary["expectancy_r"]["value"] <= summary["expectancy_r"]["high"]
+    assert set(summary["beside"]) == {ALL_OUT, OWN_EXITS}
+
+
+def test_what_is_sold_is_what_was_bought(result: BacktestResult) -> None:
+    fills, trades = result.fills, result.trades.set_index("trade_id")
+    sold = fills[fills["order"] != "entry"].groupby("trade_id")["quantity"].sum()
+    assert (sold.reindex(trades.index) == trades["quantity"]).all()
+
+
+def test_pnl_is_the_cash_of_the_fills(result: BacktestResult) -> None:
+    fills, trades = result.fills, result.trades.set_index("trade_id")
+    sign = fills["side"].map({"buy": -1.0, "sell": 1.0})
+    cash = (sign * fills["quantity"] * fills["price"] - fills["commission"]).where(fills["order"] != "mark")
+    marked = fills["order"] == "mark"
+    cash = cash.fillna((sign * fills["quantity"] * fills["price"])[marked])
+    total = cash.groupby(fills["trade_id"]).sum().reindex(trades.index)
+    pd.testing.assert_series_equal(total, trades["pnl"], check_names=False, rtol=1e-9, atol=1e-6)
+
+
+def test_a_model_rung_needs_a_model_and_says_so(bars: BarSet, trades: Trades, small: Settings, classic: Ladder) -> None:
+    with pytest.raises(LadderError, match="--model"):
+        backtest(bars, trades, classic, small)
+
+
+def test_a_model_rung_fires_on_predictions_that_are_never_in_sample(
+    bars: BarSet, trades: Trades, small: Settings, classic: Ladder, trained: TrainResult
+) -> None:
+    found = backtest(bars, trades, classic, small, model=trained.model)
+    said = found.summary["predictions"]
+    assert said["n_rows_in_sample"] == 0
+    assert said["n_rows_out_of_fold"] > 0
+    assert (found.fills["rung"] == 3).any()
+
+
+def test_an_unknown_series_is_refused_with_the_nearest_name(bars: BarSet, trades: Trades, small: Settings) -> None:
+    ladder = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["exhaustio >= 1"]}]})
+    with pytest.raises(LadderError, match="Did you mean 'exhaustion'"):
+        backtest(bars, trades, ladder, small)
+
+
+def test_a_feature_reads_mirrored_for_a_short(bars: BarSet, trades: Trades, small: Settings) -> None:
+    ladder = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["rsi_14 >= 80"]}], "stop": {"time": 60}})
+    found = backtest(bars, trades, ladder, small)
+    by_side = found.fills[found.fills["rung"] == 1].merge(found.trades[["trade_id", "side"]], on="trade_id")
+    assert set(by_side["side_y"]) == {"long", "short"}
+
+
+def test_compare_pairs_by_trade_and_adjusts(
+    result: BacktestResult, bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder, tmp_path: Path
+) -> None:
+    free = replace(price_rungs, costs=type(price_rungs.costs)())
+    hold = replace(price_rungs, rungs=(), stop=Stop(time=40))
+    result.write(tmp_path / "first")
+    other = backtest(bars, some_open, free, small)
+    third = backtest(bars, some_open, hold, small)
+    told = compare([str(tmp_path / "first"), other.run_id, third.run_id], small)
+    assert [pair["source"] for pair in told["pairs"]] == [other.run_id, third.run_id]
+    free_pair = told["pairs"][0]
+    assert free_pair["difference_r"] == pytest.approx((other.trades["r"] - result.trades["r"]).mean())
+    assert free_pair["verdict"] == "better"
+    assert all(pair["p_adjusted"] >= pair["p_value"] for pair in told["pairs"])
+
+
+def test_compare_refuses_what_shares_no_trade(result: BacktestResult, small: Settings, tmp_path: Path) -> None:
+    result.write(tmp_path / "a")
+    result.write(tmp_path / "b")
+    renamed = result.trades.assign(trade_id="x" + result.trades["trade_id"])
+    renamed.to_csv(tmp_path / "b" / "trades.csv", index=False)
+    with pytest.raises(TradesError, match="share no trade_id"):
+        compare([str(tmp_path / "a"), str(tmp_path / "b")], small)
+
+
+def test_report_is_made_of_a_folder_or_a_run(result: BacktestResult, small: Settings, tmp_path: Path) -> None:
+    result.write(tmp_path / "out")
+    by_folder = report(str(tmp_path / "out"), tmp_path / "folder.html", small)
+    by_run = report(result.run_id, tmp_path / "run.html", small)
+    assert by_folder.read_text() == by_run.read_text()
+    assert "<svg" in by_folder.read_text() or "data:image/svg+xml" in by_folder.read_text()
+    with pytest.raises(InputFileError, match="neither"):
+        (tmp_path / "empty").mkdir()
+        report(str(tmp_path / "empty"), tmp_path / "no.html", small)
+    assert not (tmp_path / "no.html").exists()
+
+
+def test_all_out_sells_everything_at_the_first_target(price_rungs: Ladder) -> None:
+    plain = all_out(price_rungs)
+    assert [rung.fraction for rung in plain.rungs] == [1.0]
+    assert plain.runner == 0
+    assert plain.stop.breakeven_after is None and plain.stop.trail is None

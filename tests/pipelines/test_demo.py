@@ -1,0 +1,46 @@
+"""The demo: everything in one go, the same on a second run, and a page that needs no network."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from exitladder.pipelines.demo import DemoResult, demo, demo_settings, demo_work
+from exitladder.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def shown(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
+    return demo(tmp_path_factory.mktemp("demo"), small)
+
+
+def test_writes_the_page_and_its_tables(shown: DemoResult) -> None:
+    folder = shown.page.parent
+    names = {p.name for p in folder.iterdir()}
+    assert names == {
+        "index.html", "ladder.toml", "fills.csv", "trades.csv", "policies.csv", "scores.csv", "entries.csv",
+    }  # fmt: skip
+    page = shown.page.read_text()
+    assert shown.verdict.split(".")[0].replace("'", "&#39;") in page
+    assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page)
+
+
+def test_compares_with_every_baseline_on_the_untouched_part(shown: DemoResult) -> None:
+    table = shown.summary_frame().set_index("policy")
+    assert {"best single target", "best trailing stop", "classic 25/25/50", "hold to the time stop"} < set(table.index)
+    assert (table["n_trades"] == shown.work.tuned.holdout.test.sum()).all()
+
+
+def test_scores_what_is_open_at_the_last_bar(shown: DemoResult) -> None:
+    trades = pd.read_csv(shown.page.parent / "trades.csv")
+    assert set(shown.work.scores["trade_id"]) == set(trades.loc[trades["status"] == "open", "trade_id"])
+
+
+def test_is_the_same_on_a_second_run(shown: DemoResult, small: Settings) -> None:
+    again = demo_work(demo_settings(small))
+    pd.testing.assert_frame_equal(again.tuned.net_r, shown.work.tuned.net_r, check_exact=True)
+    pd.testing.assert_frame_equal(again.tuned.scoreboard.table, shown.summary_frame(), check_exact=True)
+    pd.testing.assert_frame_equal(again.scores, shown.work.scores, check_exact=True)
+    assert again.tuned.verdict == shown.work.tuned.verdict

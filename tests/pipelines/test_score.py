@@ -1,0 +1,130 @@
+"""`score`: advice rests on closed bars alone and on what the user really holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exitladder.bars import BarSet
+from exitladder.errors import OutputFileError, TradesError
+from exitladder.ladder import Ladder
+from exitladder.pipelines.advice import EXIT, HOLD, REDUCE, Order, advise_closed, advise_open
+from exitladder.pipelines.score import COLUMNS, score, write_scores
+from exitladder.pipelines.train import TrainResult
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+
+def test_a_row_for_each_open_trade(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    frame = score(bars, some_open, classic, trained.model, small).frame
+    assert list(frame) == list(COLUMNS)
+    assert set(frame["trade_id"]) == set(some_open.trade_id[some_open.is_open])
+    assert frame["action"].isin([HOLD, REDUCE, EXIT]).all()
+    held = frame[frame["action"] == HOLD]
+    assert (held["action_quantity"] == 0).all()
+    for row in held.itertuples():
+        stops = [o for o in row.orders if o["type"] == "stop" and o["rung"] is None]
+        assert len(stops) == 1
+        assert stops[0]["quantity"] == row.quantity_open
+        assert stops[0]["price"] == row.stop_price
+        better = row.price - row.stop_price if row.side == "long" else row.stop_price - row.price
+        assert better > 0
+    assert frame["exhaustion"].between(0, 1).all()
+
+
+def test_advice_does_not_change_when_later_bars_do(
+    bars: BarSet,
+    trades: Trades,
+    classic: Ladder,
+    trained: TrainResult,
+    small: Settings,
+    scrambled_after: Callable[[BarSet, int], BarSet],
+) -> None:
+    moment = pd.Timestamp("2012-06-15", tz="UTC").value
+    recent = trades.take((trades.entry_time < moment) & (trades.entry_time > moment - 60 * 86_400 * 10**9))
+    now = score(bars, recent, classic, trained.model, small, asof=moment).frame
+    then = score(scrambled_after(bars, moment), recent, classic, trained.model, small, asof=moment).frame
+    cut = score(bars.until(moment), recent, classic, trained.model, small).frame
+    assert len(now) > 3
+    pd.testing.assert_frame_equal(now, then)
+    pd.testing.assert_frame_equal(now, cut)
+    assert (now["asof"] <= pd.Timestamp(moment, tz="UTC")).all()
+
+
+def test_no_open_trade_is_said(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    with pytest.raises(TradesError, match="exit_time is blank"):
+        score(bars, some_open.take(~some_open.is_open), classic, trained.model, small)
+
+
+def test_what_the_user_holds_bounds_every_order(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    few = replace(some_open, quantity_open=np.full(len(some_open), 7.0))
+    frame = score(bars, few, classic, trained.model, small).frame
+    assert (frame["quantity_open"] == 7).all()
+    assert (frame["action_quantity"] <= 7).all()
+    for orders in frame["orders"]:
+        assert all(o["quantity"] <= 7 for o in orders)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "html"])
+def test_writes_every_form(
+    suffix: str, bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings, tmp_path: Path
+) -> None:
+    frame = score(bars, some_open, classic, trained.model, small).frame
+    path = tmp_path / f"scores.{suffix}"
+    write_scores(frame, path)
+    if suffix == "csv":
+        back = pd.read_csv(path)
+        assert list(back) == list(COLUMNS)
+        assert json.loads(back["orders"][0]) == frame["orders"][0]
+    elif suffix == "json":
+        assert [row["trade_id"] for row in json.loads(path.read_text())] == list(frame["trade_id"])
+    else:
+        assert all(trade_id in path.read_text() for trade_id in frame["trade_id"])
+
+
+def test_another_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputFileError, match=r"\.csv, \.json or \.html"):
+        write_scores(pd.DataFrame(columns=list(COLUMNS)), tmp_path / "scores.txt")
+
+
+LIMIT = Order("limit", "sell", 25, 52.0, 1, "rung")
+STOP = Order("stop", "sell", 100, 48.0, None, "stop")
+
+
+def test_book_and_ladder_agree() -> None:
+    advice = advise_open(100, 100, 1, [LIMIT, STOP], 48.0)
+    assert (advice.action, advice.quantity) == (HOLD, 0)
+    assert advice.orders == (LIMIT, STOP)
+
+
+def test_a_rung_that_the_user_missed_is_caught_up() -> None:
+    advice = advise_open(100, 75, 1, [STOP], 48.0)
+    assert (advice.action, advice.quantity) == (REDUCE, 25)
+    assert advice.orders[0].type == "market"
+    assert advice.orders[-1].quantity == 75
+    assert advice.warnings
+
+
+def test_a_time_stop_closes_and_leaves_no_order_behind() -> None:
+    due = Order("market", "sell", 100, None, None, "time")
+    advice = advise_open(100, 100, 1, [due], 48.0)
+    assert (advice.action, advice.quantity) == (EXIT, 100)
+    assert len(advice.orders) == 1
+    assert np.isnan(advice.stop_price)
+
+
+def test_a_trade_that_the_ladder_has_left_is_closed() -> None:
+    advice = advise_closed(40, -1, "order stop", "2013-01-02")
+    assert (advice.action, advice.quantity, advice.orders[0].side) == (EXIT, 40, "buy")

@@ -1,0 +1,88 @@
+"""`train`: what it prints, what it keeps, and that it never answers from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from exitladder.bars import BarSet
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.output_files import json_text
+from exitladder.pipelines.model_training import train_model
+from exitladder.pipelines.predictions import predict_rows
+from exitladder.pipelines.prepare import prepare
+from exitladder.pipelines.tracking import resolve_model
+from exitladder.pipelines.train import TrainResult
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+PROMISED = {
+    "run_id", "model", "n_trades", "n_rows", "log_loss", "brier", "base_rate", "auc", "calibration_error", "value_r",
+    "value_interval", "baselines", "leak_check", "leak_reasons",
+}  # fmt: skip
+
+
+def test_prints_what_is_promised(trained: TrainResult) -> None:
+    told = trained.to_mapping()
+    assert set(told) >= PROMISED
+    json_text(told)
+    assert told["leak_check"] == "passed"
+    assert told["n_trades"] == 762
+    assert 0 < told["base_rate"] < 1
+    assert told["value_interval"][0] <= told["value_r"] <= told["value_interval"][1]
+    assert {"constant", "best trailing stop"} <= set(told["baselines"])
+
+
+def test_every_reference_names_the_same_model(trained: TrainResult, store: Path) -> None:
+    by_run = resolve_model(trained.run_id, store)
+    by_version = resolve_model(trained.model, store)
+    by_alias = resolve_model("models:/small-exhaustion@newest", store)
+    texts = [(folder / "model.json").read_text() for folder in (by_run, by_version, by_alias)]
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_store_holds_no_pickle_and_the_pictures(trained: TrainResult, store: Path) -> None:
+    names = [p.name for p in store.rglob("*") if p.is_file()]
+    assert not [n for n in names if n.endswith((".pkl", ".pickle", ".joblib", ".cloudpickle"))]
+    assert {"calibration.svg", "importance.svg", "model.json", "settings.json"} <= set(names)
+
+
+def test_no_row_is_answered_by_a_stage_that_knew_its_label(
+    trained: TrainResult, bars: BarSet, trades: Trades, small: Settings
+) -> None:
+    prepared = prepare(bars, trades, small)
+    said = trained.trained.predictions
+    when = bars.close_time[prepared.rows.bar]
+    last_label = np.array([s.last_label_ns for s in trained.trained.model.stages])
+    answered = said.stage >= 0
+    assert answered.any() and not answered.all()
+    assert (last_label[said.stage[answered]] < when[answered]).all()
+    assert said.counts()["n_rows_in_sample"] == 0
+
+
+def test_what_was_said_then_does_not_depend_on_what_came_after(
+    bars: BarSet, trades: Trades, small: Settings, scrambled_after: Callable[[BarSet, int], BarSet]
+) -> None:
+    prepared = prepare(bars, trades, small)
+    model = train_model(prepared, small).model
+    moment = model.stages[1].valid_from_ns
+    other = prepare(scrambled_after(bars, moment), trades, small)
+    again = train_model(other, small).model
+    # Where folds are cut depends on how many later rows have labels; what the first of them says must not.
+    assert again.stages[0].valid_from_ns == model.stages[0].valid_from_ns
+    until = min(moment, again.stages[1].valid_from_ns)
+    before = bars.close_time[prepared.rows.bar] < until
+    first, second = predict_rows(prepared, model), predict_rows(other, again)
+    np.testing.assert_array_equal(first.exhaustion[before], second.exhaustion[before])
+    np.testing.assert_array_equal(first.hold_value_r[before], second.hold_value_r[before])
+    assert np.isfinite(first.exhaustion[before]).any()
+
+
+def test_loading_gives_the_same_predictions(
+    trained: TrainResult, bars: BarSet, trades: Trades, small: Settings, store: Path
+) -> None:
+    model = ExhaustionModel.load(resolve_model(trained.model, store))
+    again = predict_rows(prepare(bars, trades, small), model)
+    np.testing.assert_array_equal(again.exhaustion, trained.trained.predictions.exhaustion)

@@ -1,0 +1,110 @@
+"""`tune`: the cut in time holds, the same seed gives the same ladder, the user's exits are what is beaten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exitladder.bars import BarSet
+from exitladder.errors import TradesError
+from exitladder.ladder import Ladder
+from exitladder.ladder_file import ladder_from_mapping, read_ladder
+from exitladder.output_files import json_text
+from exitladder.pipelines.ladder_tuning import tune_ladder
+from exitladder.pipelines.policies import OWN_EXITS, OWN_LADDER, TUNED
+from exitladder.pipelines.prepare import prepare
+from exitladder.pipelines.split import hold_out
+from exitladder.pipelines.train import TrainResult
+from exitladder.pipelines.tune import tune
+from exitladder.settings import Settings
+from exitladder.trades import Trades
+
+PROMISED = {
+    "run_id", "ladder", "baseline", "difference_r", "interval", "dsr", "pbo", "p_value", "n_trials", "verdict",
+    "verdict_text",
+}  # fmt: skip
+
+
+def test_prints_and_writes_what_is_promised(
+    bars: BarSet, trades: Trades, small: Settings, trained: TrainResult, tmp_path: Path
+) -> None:
+    result = tune(bars, trades, small, model=trained.model, out=tmp_path / "tuned")
+    told = result.to_mapping()
+    assert set(told) >= PROMISED
+    json_text(told)
+    assert told["verdict"] in ("better", "worse", "no_difference")
+    assert told["n_trials"] >= 24
+    ladder = read_ladder(tmp_path / "tuned" / "ladder.toml")
+    assert ladder == result.tuned.ladder == ladder_from_mapping(told["ladder"])
+    results = pd.read_csv(tmp_path / "tuned" / "net_r.csv")
+    test = results[results["part"] == "test"]
+    assert told["difference_r"] == pytest.approx((test[TUNED] - test[told["baseline"]]).mean())
+    assert told["predictions"]["n_rows_in_sample"] == 0
+
+
+def test_no_training_exit_can_reach_into_the_test_part(bars: BarSet, trades: Trades, small: Settings) -> None:
+    prepared = prepare(bars, trades, small)
+    split = hold_out(prepared, small, longest_bars=60)
+    assert not (split.training & split.test).any()
+    assert split.n_purged > 0
+    last = np.minimum(prepared.placed.first_bar + 60, prepared.placed.end_bar - 1)
+    assert (bars.close_time[last[split.training]] <= split.cut).all()
+    assert (prepared.entry_time[split.test] >= split.cut).all()
+
+
+def test_the_ladder_does_not_change_when_the_test_part_does(
+    bars: BarSet, trades: Trades, small: Settings, scrambled_after: Callable[[BarSet, int], BarSet]
+) -> None:
+    prepared = prepare(bars, trades, small)
+    tuned = tune_ladder(prepared, small)
+    other = prepare(scrambled_after(bars, tuned.holdout.cut), trades, small)
+    again = tune_ladder(other, small)
+    assert again.ladder == tuned.ladder
+    assert [p.ladder for p in again.policies] == [p.ladder for p in tuned.policies]
+    test = tuned.holdout.test
+    np.testing.assert_array_equal(
+        again.net_r[TUNED][tuned.holdout.training], tuned.net_r[TUNED][tuned.holdout.training]
+    )
+    assert (again.net_r[TUNED][test] != tuned.net_r[TUNED][test]).any()
+
+
+def test_the_same_seed_gives_the_same_numbers(bars: BarSet, trades: Trades, small: Settings) -> None:
+    prepared = prepare(bars, trades, small)
+    first, second = tune_ladder(prepared, small), tune_ladder(prepared, small)
+    assert json_text(first.to_mapping()) == json_text(second.to_mapping())
+
+
+def test_the_users_own_exits_are_the_baseline_where_known(
+    bars: BarSet, some_open: Trades, small: Settings, classic: Ladder
+) -> None:
+    prepared = prepare(bars, some_open, small)
+    tuned = tune_ladder(prepared, small)
+    assert tuned.baseline == OWN_EXITS
+    # sold 1 % above the entry: a gain for longs, a loss for shorts, before costs
+    own, side = tuned.net_r[OWN_EXITS].to_numpy(), prepared.placed.trades.side
+    closed = ~prepared.placed.trades.is_open
+    assert (own[closed & (side < 0)] < 0).all()
+    assert (own[closed & (side > 0)] > 0).mean() > 0.9
+
+
+def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades, small: Settings) -> None:
+    own = Ladder.from_mapping(
+        {
+            "rungs": [{"fraction": 0.5, "target": "1R"}],
+            "stop": {"time": 40},
+            "costs": {"commission_bps": 50.0},
+        }
+    )
+    tuned = tune_ladder(prepare(bars, trades, small), small, own_ladder=own)
+    assert tuned.baseline == OWN_LADDER
+    assert tuned.ladder.costs == own.costs
+    assert OWN_LADDER in set(tuned.scoreboard.table["policy"])
+
+
+def test_too_few_trades_are_refused_with_the_cure(bars: BarSet, trades: Trades, small: Settings) -> None:
+    with pytest.raises(TradesError, match="at least 20 trades"):
+        tune_ladder(prepare(bars, trades.take(np.arange(25)), small), small)
