@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +112,7 @@ class BarSet(Mapping[str, Bars]):
         if not parts or not any(len(p) for p in parts):
             raise BarsError("There must be at least one bar, but there is none.")
         names = [p.symbol for p in parts]
-        for first, second in zip(names, names[1:], strict=False):
+        for first, second in pairwise(names):
             if first == second:
                 raise BarsError(f"Each symbol must come once, but the bars of '{first}' come twice.")
         self.symbols = tuple(names)
@@ -192,9 +193,8 @@ class BarSet(Mapping[str, Bars]):
             if n:
                 parts.append(bars.head(n))
         if not parts:
-            raise BarsError(
-                f"No bar has closed by {pd.Timestamp(moment, tz='UTC')}; the first starts at {pd.Timestamp(int(self.time.min()), tz='UTC')}."
-            )
+            asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
+            raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
         return BarSet(parts)
 
     def fingerprint(self) -> str:

@@ -36,6 +36,7 @@ class Trade:
 
     @property
     def risk(self) -> float:
+        """The distance in price between entry and initial stop: 1R."""
         return abs(self.entry_price - self.stop_price)
 
 
@@ -196,8 +197,8 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
         rows = np.flatnonzero(trades.symbol == symbol)
         if symbol not in known:
             raise TradesError(
-                f"Every trade needs bars of its symbol, but trade '{trades.trade_id[rows[0]]}' is in '{symbol}' and the "
-                f"bars hold {_some(bars.symbols)}. Add bars of '{symbol}' or take its trades out."
+                f"Every trade needs bars of its symbol, but trade '{trades.trade_id[rows[0]]}' is in '{symbol}' and "
+                f"the bars hold {_some(bars.symbols)}. Add bars of '{symbol}' or take its trades out."
             )
         k = known[symbol]
         low, high = int(bars.start[k]), int(bars.start[k + 1])
@@ -211,8 +212,8 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
             first, last = (pd.Timestamp(int(t), tz="UTC") for t in (time[0], time[-1]))
             raise TradesError(
                 f"entry_time must lie within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
-                f"{pd.Timestamp(int(trades.entry_time[i]), tz='UTC')} and the bars of '{symbol}' run from {first} to {last}, "
-                f"with no bar at that time. {int(outside.sum())} trades of '{symbol}' are concerned. "
+                f"{pd.Timestamp(int(trades.entry_time[i]), tz='UTC')} and the bars of '{symbol}' run from {first} to "
+                f"{last}, with no bar at that time. {int(outside.sum())} trades of '{symbol}' are concerned. "
                 "Load bars that cover them, check --tz, or take these trades out."
             )
         symbol_index[rows] = k
