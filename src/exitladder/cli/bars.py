@@ -59,7 +59,8 @@ def check(session: Session, source: Path | None, bars: Path | None, repair: bool
         session.stdout.write("\n")
         session.emit(report.to_frame())
     if report.errors:
-        raise BarsError(f"{len(report.errors)} rules are broken in the bars of '{path}'. The first: {report.errors[0]}")
+        count = f"{len(report.errors)} rules are" if len(report.errors) > 1 else "One rule is"
+        raise BarsError(f"{count} broken in the bars of '{path}'. The first: {report.errors[0]}")
 
 
 @command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))

@@ -30,12 +30,13 @@ def path_option(name: str, what: str, *, required: bool = True) -> Callable[...,
 
 def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--bars`` and how they are read."""
-    return path_option("--bars", "Bars: a file, or a folder of files.")(reading_options(function))
+    function = path_option("--bars", "Bars: a file, or a folder of files.")(reading_options(function))
+    return function
 
 
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how bars are read."""
-    options = (
+    options: tuple[Callable[..., Any], ...] = (
         click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
         click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so."),
         click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),

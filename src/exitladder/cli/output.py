@@ -54,7 +54,7 @@ def flat(mapping: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, (list, tuple)):
             rows.append((name, ", ".join(_cell(item) for item in value)))
         else:
-            rows.append((name, value))
+            rows.append((name, iso_stamp(value) if isinstance(value, pd.Timestamp) else value))
     return rows
 
 

@@ -17,7 +17,7 @@ import click
 
 from exitladder import __version__
 from exitladder.cli.session import HELP, example
-from exitladder.errors import ExitladderError
+from exitladder.errors import ExitladderError, did_you_mean
 
 COMMANDS = (
     "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "ui",
@@ -38,6 +38,14 @@ class Program(click.Group):
             return None
         command: click.Command = importlib.import_module(f"exitladder.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named, or say which one may have been meant."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def main(
         self,

@@ -9,7 +9,6 @@ import click
 from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
 from exitladder.cli.session import Session, example, session_command
 
-
 _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/ladder.toml \\",
     "  --model models:/exitladder-exhaustion@newest --out advice.html",

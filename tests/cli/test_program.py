@@ -1,0 +1,205 @@
+"""How the program starts and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import exitladder
+from exitladder.cli import main
+from exitladder.cli.program import COMMANDS, Program
+from exitladder.errors import BarsError
+
+Run = Callable[..., Result]
+Process = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        yield (name,)
+        if isinstance(command, click.Group):
+            yield from ((name, below) for below in command.commands)
+
+
+def test_commands_are_those_promised() -> None:
+    assert set(every_command()) >= {
+        ("demo",), ("init",), ("bars", "check"), ("bars", "adjust"), ("bars", "resample"), ("trades", "make"),
+        ("trades", "check"), ("trades", "import"), ("features",), ("train",), ("tune",), ("backtest",), ("score",),
+        ("compare",), ("report",), ("ui",),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [(), *every_command()], ids=" ".join)
+def test_every_help_has_an_example(run: Run, path: tuple[str, ...]) -> None:
+    result = run(*path, "--help")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert "  Example:" in lines
+    example = lines[lines.index("  Example:") + 1]
+    assert example.strip().startswith(" ".join(["exitladder", *path]))
+    if path and path not in (("bars",), ("trades",)):
+        for option in ("--format", "--seed", "--settings", "--set", "--quiet", "--debug"):
+            assert option in result.stdout
+
+
+def test_promised_options(run: Run) -> None:
+    promised = {
+        "backtest": ("--bars", "--trades", "--ladder", "--finer-bars", "--model", "--out"),
+        "score": ("--bars", "--trades", "--ladder", "--model", "--asof", "--out"),
+        "features": ("--bars", "--set", "--out"),
+        "train": ("--bars", "--trades", "--settings"),
+        "tune": ("--bars", "--trades", "--model", "--settings", "--trials", "--out"),
+    }
+    for name, options in promised.items():
+        text = run(name, "--help").stdout
+        assert [o for o in options if o not in text] == []
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"exitladder, version {exitladder.__version__}\n"
+
+
+def test_help_loads_nothing_heavy(environment: dict[str, str]) -> None:
+    code = (
+        "import sys; from exitladder.cli import main; main(['--help'], standalone_mode=False);"
+        "print(sorted({'numpy', 'pandas', 'rich', 'numba', 'mlflow', 'sklearn', 'optuna'} & set(sys.modules)))"
+    )
+    begin = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    # 0.08 s on a quiet machine; what is tested is that nothing of seconds creeps in
+    assert time.perf_counter() - begin < 2
+
+
+def test_wrong_usage_ends_with_2(process: Process) -> None:
+    for args, part in (
+        (["bakctest"], "Did you mean 'backtest'?"),
+        (["backtest"], "Missing option"),
+        (["bars", "check", "--nonsense"], "No such option"),
+        (["bars", "check"], "Name the bars once"),
+        (["compare", "one"], "at least two runs"),
+        (["tune", "--trials", "0"], "is not in the range"),
+        (["bars", "check", "x", "--format", "xml"], "is not one of"),
+        ([], "Usage: exitladder"),
+    ):
+        done = process(*args)
+        assert (done.returncode, done.stdout) == (2, ""), args
+        assert part in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_told_error_ends_with_1_in_one_message(process: Process) -> None:
+    done = process("bars", "check", "nowhere.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: The file 'nowhere.csv' does not exist. Check the path.\n"
+    traced = process("bars", "check", "nowhere.csv", "--debug")
+    assert traced.returncode == 1
+    assert traced.stderr.startswith("Traceback") and traced.stderr.endswith("Check the path.\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        (["--set", "tuning.trials=3"], "Unknown key 'trials' in tuning. Did you mean 'n_trials'?"),
+        (["--set", "nonsense"], "An override must read table.key=value"),
+        (["--settings", "absent.toml"], "The settings file 'absent.toml' cannot be read"),
+        (["--tz", "Mars/Base"], "Unknown time zone 'Mars/Base'"),
+    ],
+)
+def test_settings_are_checked_first(run: Run, sample: Path, args: list[str], part: str) -> None:
+    result = run("bars", "check", sample, *args)
+    assert result.exit_code == 1
+    assert part in result.stderr
+
+
+def ending_with(error: BaseException) -> Program:
+    class Ending(Program):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            def fail(debug: bool) -> None:
+                raise error
+
+            # whatever is named
+            return click.Command("fail", callback=fail, params=[click.Option(["--debug"], is_flag=True)])
+
+        def resolve_command(
+            self, ctx: click.Context, args: list[str]
+        ) -> tuple[str | None, click.Command | None, list[str]]:
+            return args[0], self.get_command(ctx, args[0]), args[1:]
+
+    return Ending("exitladder")
+
+
+def test_how_each_kind_of_trouble_ends() -> None:
+    invoke = CliRunner().invoke
+    bug = invoke(ending_with(ZeroDivisionError("division by zero")), ["fail"])
+    assert bug.exit_code == 1
+    assert bug.stderr == (
+        "error: this is a bug in exitladder (ZeroDivisionError: division by zero). "
+        "Run it again with --debug and report what it shows.\n"
+    )
+    traced = invoke(ending_with(ZeroDivisionError("division by zero")), ["fail", "--debug"])
+    assert traced.exit_code == 1 and traced.stderr.startswith("Traceback")
+    told = invoke(ending_with(BarsError("The rule.")), ["fail"])
+    assert (told.exit_code, told.stderr) == (1, "error: The rule.\n")
+    stopped = invoke(ending_with(KeyboardInterrupt()), ["fail"])
+    assert stopped.exit_code == 130 and "nothing was left half-written" in stopped.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_work_leaves_nothing(
+    tmp_path: Path, environment: dict[str, str], sample: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "exitladder"]
+    subprocess.run(
+        [*command, "trades", "make", "--bars", sample / "IBM-1d.parquet", "--out", "t.csv"],
+        cwd=tmp_path, env=environment, check=True, capture_output=True,
+    )  # fmt: skip
+    args = ["tune", "--bars", sample / "IBM-1d.parquet", "--trades", "t.csv", "--trials", "500000", "--out", "out"]
+    args += ["--set", "tracking.enabled=false"]
+    working = subprocess.Popen(
+        [*command, *map(str, args)],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert working.stderr is not None
+    for line in working.stderr:
+        if line.startswith("baselines"):
+            break
+    time.sleep(0.3)
+    working.send_signal(number)
+    stdout, stderr = working.communicate(timeout=60)
+    assert (working.returncode, stdout) == (130, "")
+    assert "interrupted" in stderr and "Traceback" not in stderr
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: Path, environment: dict[str, str], sample: Path) -> None:
+    command = f"'{sys.executable}' -m exitladder trades make --bars '{sample}' --format csv | head -n 1"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("trade_id,symbol,side")
+    assert "Traceback" not in done.stderr and "error" not in done.stderr
+
+
+def test_data_alone_is_on_stdout(process: Process, sample: Path) -> None:
+    told = process("trades", "make", "--bars", sample, "--format", "json")
+    assert told.returncode == 0
+    assert len(json.loads(told.stdout)) > 500
+    assert "adjusted by adj_close" in told.stderr
+    silent = process("trades", "make", "--bars", sample, "--format", "json", "--quiet")
+    assert silent.stdout == told.stdout and silent.stderr == ""
