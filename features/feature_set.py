@@ -10,7 +10,8 @@ from typing import Any
 
 from exitladder.errors import FeatureError
 from exitladder.features.catalogue import expand_name, find_column
-from exitladder.features.feature import Column
+from exitladder.features.feature import Column, wilder_memory
+from exitladder.features.market import ATR_WINDOW
 from exitladder.features.trade_state import STATE_FEATURES, STATE_NAMES
 
 
@@ -67,7 +68,7 @@ class FeatureSet:
     @property
     def warm_up(self) -> int:
         """Bars to load before the first bar whose values are wanted."""
-        state = 263 if self.state_names else 0
+        state = ATR_WINDOW + wilder_memory(ATR_WINDOW) if self.state_names else 0
         return max([state, *(c.warm_up for c in self.columns)], default=0)
 
     def fingerprint(self) -> str:
@@ -88,11 +89,13 @@ class FeatureSet:
         FeatureError
             If a column is unknown, or is computed differently now.
         """
-        features = cls.from_names(table["names"])
-        if (
-            features.names != tuple(table["names"])
-            or table.get("fingerprint", features.fingerprint()) != features.fingerprint()
-        ):
+        names = table.get("names")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FeatureError(
+                f"A stored feature set must have a list of names, but has {names!r}. Train the model anew."
+            )
+        features = cls.from_names(names)
+        if features.names != tuple(names) or table.get("fingerprint", features.fingerprint()) != features.fingerprint():
             raise FeatureError(
                 "The features of a stored model must be computed as they were when it was trained, but this version of "
                 "exitladder computes some of them differently. Train it anew, or use the version that trained it."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,13 +12,14 @@ from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, FloatArray, IntArray
 from exitladder.errors import FeatureError
 from exitladder.features.higher_frame import higher_bars
-from exitladder.features.windows import divide, moving_extremes, moving_moments
+from exitladder.features.windows import all_finite, divide, moving_extremes, moving_moments
 
 T = TypeVar("T")
 
 ATR_WINDOW = 14
 # An ATR or a deviation below this share of the price is rounding, not movement.
 NO_MOVE = 1e-10
+_MIRRORED = {"open": "open", "high": "low", "low": "high", "close": "close"}
 
 
 class Market:
@@ -37,10 +37,6 @@ class Market:
 
     Attributes
     ----------
-    open, high, low, close : float64 array, shape (n,)
-        Mirrored for a short.
-    level : float64 array, shape (n,)
-        Absolute close; the same for both sides.
     volume : float64 array, shape (n,), or None
         As it is; None without any traded volume.
     time : int64 array, shape (n,)
@@ -49,21 +45,55 @@ class Market:
     def __init__(self, bars: Bars, side: int) -> None:
         if side not in (1, -1):
             raise FeatureError(f"side must be 1 (long) or -1 (short), but is {side!r}.")
-        _check_finite(bars)
         self.bars = bars
         self.side = side
         self.time: IntArray = bars.time
-        high, low = (bars.high, bars.low) if side > 0 else (bars.low, bars.high)
-        self.open: FloatArray = bars.open * side
-        self.high: FloatArray = high * side
-        self.low: FloatArray = low * side
-        self.close: FloatArray = bars.close * side
-        self.level: FloatArray = np.abs(self.close)
         self.volume = bars.volume if bars.volume is not None and bool(np.any(bars.volume > 0)) else None
         self._kept: dict[object, Any] = {}
 
+    @property
+    def open(self) -> FloatArray:
+        """Open, mirrored for a short, shape (n_bars,)."""
+        return self.keep("open", lambda: self._price("open"))
+
+    @property
+    def high(self) -> FloatArray:
+        """High, mirrored for a short, shape (n_bars,)."""
+        return self.keep("high", lambda: self._price("high"))
+
+    @property
+    def low(self) -> FloatArray:
+        """Low, mirrored for a short, shape (n_bars,)."""
+        return self.keep("low", lambda: self._price("low"))
+
+    @property
+    def close(self) -> FloatArray:
+        """Close, mirrored for a short, shape (n_bars,)."""
+        return self.keep("close", lambda: self._price("close"))
+
+    @property
+    def level(self) -> FloatArray:
+        """Absolute close, the same for both sides, shape (n_bars,)."""
+        return self.keep("level", lambda: np.abs(self.close))
+
+    def _price(self, name: str) -> FloatArray:
+        """Return a column of prices; for a long trade that of the bars themselves, which nobody writes to."""
+        prices = self._finite(_MIRRORED[name] if self.side < 0 else name)
+        return prices if self.side > 0 else -prices
+
+    def _finite(self, name: str) -> FloatArray:
+        prices: FloatArray = getattr(self.bars, name)
+        if not all_finite(prices):
+            at = int(np.flatnonzero(~np.isfinite(prices))[0])
+            stamp = np.datetime64(int(self.bars.time[at]), "ns")
+            raise FeatureError(
+                f"Prices must be finite, but {name} is {prices[at]} in the bar of '{self.bars.symbol}' at {stamp} UTC. "
+                "One such price would spoil every later value of a recursive indicator. Repair or drop that bar."
+            )
+        return prices
+
     def __len__(self) -> int:
-        return len(self.close)
+        return len(self.bars)
 
     def keep(self, key: object, make: Callable[[], T]) -> T:
         """Return what `make` gives, made once a market; not to be written to."""
@@ -99,20 +129,20 @@ class Market:
 
     def moments(self, n: int) -> tuple[FloatArray, FloatArray]:
         """Return mean less close, and population standard deviation, of n closes, each of shape (n_bars,)."""
-        both = self.keep(("moments", n), lambda: _offset_and_deviation(self.close, n))
-        return both[0], both[1]
+        return self.keep(("moments", n), lambda: _offset_and_deviation(self.close, n))
 
     def extremes(self, n: int) -> tuple[FloatArray, FloatArray]:
         """Return the highest high and the lowest low of n bars, each of shape (n_bars,)."""
-        both = self.keep(("extremes", n), lambda: np.stack(moving_extremes(self.high, self.low, n)))
-        return both[0], both[1]
+        both: tuple[FloatArray, FloatArray] = self.keep(
+            ("extremes", n), lambda: moving_extremes(self.high, self.low, n)
+        )
+        return both
 
     def log(self, name: str) -> FloatArray:
         """Return the mirrored logarithm of open, high, low or close, shape (n_bars,); NaN at or below zero."""
 
         def make() -> FloatArray:
-            source = {"high": "low", "low": "high"}.get(name, name) if self.side < 0 else name
-            price = getattr(self.bars, source)
+            price = self._finite(_MIRRORED[name] if self.side < 0 else name)
             safe = np.where(price > 0, price, np.nan)
             return np.asarray(self.side * np.log(safe))
 
@@ -129,18 +159,19 @@ class Market:
 
         return self.keep("log_return", make)
 
-    @property
-    def rounding(self) -> FloatArray:
-        """What is too small a move to be measured, shape (n_bars,)."""
-        return self.keep("rounding", lambda: self.level * NO_MOVE)
-
     def per_atr(self, x: FloatArray, n: int = ATR_WINDOW, neutral: float = 0.0) -> FloatArray:
         """Return x in ATR, `neutral` where nothing moves, shape (n_bars,)."""
-        return divide(x, self.atr(n), self.rounding, neutral)
+        return self.per_move(x, self.atr(n), neutral)
+
+    def per_move(self, x: FloatArray, move: FloatArray, neutral: float = 0.0, power: int = 1) -> FloatArray:
+        """Return x / move, `neutral` where move is mere rounding of the price (to that power), shape (n_bars,)."""
+        ratio: FloatArray = divide(x, move, self.level**power if power > 1 else self.level, NO_MOVE**power, neutral)
+        return ratio
 
     def ratio(self, above: FloatArray, below: FloatArray, neutral: float = 0.0) -> FloatArray:
         """Return above / below (not negative), `neutral` where below is zero, shape (n_bars,)."""
-        return divide(above, below, self.zeros, neutral)
+        ratio: FloatArray = divide(above, below, self.level, 0.0, neutral)
+        return ratio
 
     @property
     def zeros(self) -> FloatArray:
@@ -157,19 +188,7 @@ def _rsi(close: FloatArray, n: int) -> FloatArray:
     return values
 
 
-def _offset_and_deviation(close: FloatArray, n: int) -> FloatArray:
+def _offset_and_deviation(close: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     offset, squares = moving_moments(close, n)
-    return np.stack([offset, np.sqrt(squares / n)])
-
-
-def _check_finite(bars: Bars) -> None:
-    for name in ("open", "high", "low", "close"):
-        prices = getattr(bars, name)
-        # A sum is not finite if any price is not: one pass without a mask.
-        if not math.isfinite(float(np.sum(prices))) and not np.isfinite(prices).all():
-            at = int(np.flatnonzero(~np.isfinite(prices))[0])
-            stamp = np.datetime64(int(bars.time[at]), "ns")
-            raise FeatureError(
-                f"Prices must be finite, but {name} is {prices[at]} in the bar of '{bars.symbol}' at {stamp} UTC. "
-                "One such price would spoil every later value of a recursive indicator. Repair or drop that bar."
-            )
+    squares /= n
+    return offset, np.sqrt(squares, out=squares)

@@ -9,7 +9,7 @@ from numba import njit
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, ema_memory, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
-from exitladder.features.windows import change, divide, moving_sum
+from exitladder.features.windows import change, moving_sum
 
 OSCILLATORS = Family("oscillators", "bounded measures of who has been winning lately")
 
@@ -47,7 +47,7 @@ def rsi_divergence(market: Market, n: int, m: int) -> FloatArray:
 def stoch_k(market: Market, n: int) -> FloatArray:
     """100 · (close − lowest low of n bars) / (highest high − lowest low); 50 where they are equal."""
     top, bottom = market.extremes(n)
-    return divide(100.0 * (market.close - bottom), top - bottom, market.zeros, 50.0)
+    return market.ratio(100.0 * (market.close - bottom), top - bottom, 50.0)
 
 
 @OSCILLATORS.feature(
@@ -97,7 +97,7 @@ def cci(market: Market, n: int) -> FloatArray:
     """(typical price − its mean over n bars) / (0.015 · its mean absolute deviation); 0 where flat."""
     typical = market.high / 3.0 + market.low / 3.0 + market.close / 3.0
     distance, spread = _mean_deviation(typical, n)
-    return divide(distance, 0.015 * spread, market.rounding, 0.0)
+    return market.per_move(distance, 0.015 * spread, 0.0)
 
 
 _TOP_AGE = 5

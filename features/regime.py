@@ -8,7 +8,7 @@ import talib
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import Market
-from exitladder.features.windows import change, divide, lagged, moving_moments, moving_sum
+from exitladder.features.windows import change, lagged, moving_moments, moving_sum
 
 REGIME = Family("regime", "whether the market trends or goes back and forth")
 
@@ -39,7 +39,7 @@ def variance_ratio(market: Market, q: int, n: int) -> FloatArray:
     shift, about = moving_moments(long, count)
     long_squares = about + count * (long + shift - q * mean) ** 2
     unbiased = q * (n - q + 1) * (1.0 - q / n)
-    return divide(long_squares / unbiased, squares / (n - 1), market.rounding**2, 1.0)
+    return market.per_move(long_squares / unbiased, squares / (n - 1), 1.0, power=2)
 
 
 @REGIME.feature(

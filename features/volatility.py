@@ -7,7 +7,7 @@ import numpy as np
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import Market
-from exitladder.features.windows import divide, lagged, moving_moments, moving_rank, moving_sum
+from exitladder.features.windows import lagged, moving_moments, moving_rank, moving_sum
 
 VOLATILITY = Family("volatility", "how much price moves, and whether that is much for this market")
 
@@ -41,7 +41,7 @@ def range_atr(market: Market, n: int) -> FloatArray:
 def range_expansion(market: Market, n: int) -> FloatArray:
     """Ratio of the true range to ATR(n) of the bar before; 1 where nothing has moved, 20 at most."""
     before = lagged(market.atr(n), 1)
-    return np.minimum(divide(market.true_range(), before, market.rounding, 1.0), 20.0)
+    return np.minimum(market.per_move(market.true_range(), before, 1.0), 20.0)
 
 
 @VOLATILITY.feature(
@@ -50,7 +50,7 @@ def range_expansion(market: Market, n: int) -> FloatArray:
 def range_ratio(market: Market, n: int, m: int) -> FloatArray:
     """Mean true range of n bars / mean true range of m bars; 1 where nothing has moved."""
     ranges = market.true_range()
-    return divide(moving_sum(ranges, n) / n, moving_sum(ranges, m) / m, market.rounding, 1.0)
+    return market.per_move(moving_sum(ranges, n) / n, moving_sum(ranges, m) / m, 1.0)
 
 
 @VOLATILITY.feature(
@@ -114,7 +114,7 @@ def vol_of_vol(market: Market, n: int) -> FloatArray:
     """Population deviation of n true ranges / their mean; 0 where nothing has moved."""
     ranges = market.true_range()
     offset, squares = moving_moments(ranges, n)
-    return divide(np.sqrt(squares / n), ranges + offset, market.rounding, 0.0)
+    return market.per_move(np.sqrt(squares / n), ranges + offset, 0.0)
 
 
 @VOLATILITY.feature(

@@ -52,6 +52,7 @@ def test_mapping_survives_json_and_notices_changed_formulas() -> None:
     features = FeatureSet.from_names(["default"])
     table = json.loads(json.dumps(features.to_mapping()))
     assert FeatureSet.from_mapping(table) == features
+    assert FeatureSet.from_mapping({"names": list(features.names)}) == features
     table["fingerprint"] = "0" * 64
     with pytest.raises(FeatureError, match="Train it anew"):
         FeatureSet.from_mapping(table)
@@ -77,3 +78,9 @@ def test_import_is_lean() -> None:
         "bad = {'sklearn', 'matplotlib', 'mlflow', 'lightgbm', 'optuna'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("table", [{}, {"names": "rsi_14"}, {"names": [14]}, {"names": None}])
+def test_a_broken_mapping_is_refused(table: dict[str, object]) -> None:
+    with pytest.raises(FeatureError, match="must have a list of names"):
+        FeatureSet.from_mapping(table)

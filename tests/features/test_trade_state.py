@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.atr import atr_of_set
+from exitladder.bars import BarSet
 from exitladder.errors import FeatureError
 from exitladder.features.trade_state import DEFAULT_RISK_ATR, STATE_NAMES, trade_risk, trade_state_rows
 from exitladder.trade_rows import trade_rows
@@ -86,9 +89,45 @@ def test_without_stop_and_atr_risk_is_unknown_but_the_rest_is_not(placed: Placed
 
 
 def test_a_stop_on_the_wrong_side_gives_no_risk(placed: PlacedTrades) -> None:
-    from dataclasses import replace
-
     wrong = replace(
         placed, trades=replace(placed.trades, stop_price=placed.trades.entry_price * (1 + placed.trades.side * 0.01))
     )
     assert np.isnan(trade_risk(wrong, atr_of_set(placed.bars))).all()
+
+
+def test_a_short_is_a_long_of_the_negated_market_to_the_bit(placed: PlacedTrades) -> None:
+    trades, bars = placed.trades, placed.bars
+    mirrored = BarSet(
+        replace(b, open=-b.open, high=-b.low, low=-b.high, close=-b.close) for b in (bars[s] for s in bars.symbols)
+    )
+    other = replace(
+        placed,
+        bars=mirrored,
+        trades=replace(
+            trades,
+            side=-trades.side,
+            entry_price=-trades.entry_price,
+            stop_price=-trades.stop_price,
+        ),
+    )
+    rows = trade_rows(placed, 30)
+    one = trade_state_rows(placed, rows, atr_of_set(bars), STATE_NAMES)
+    two = trade_state_rows(other, rows, atr_of_set(mirrored), STATE_NAMES)
+    assert np.array_equal(one, two, equal_nan=True)
+
+
+def test_state_does_not_depend_on_the_unit_of_price(placed: PlacedTrades) -> None:
+    trades, bars, k = placed.trades, placed.bars, 2.0**-20
+    small = BarSet(
+        replace(b, open=b.open * k, high=b.high * k, low=b.low * k, close=b.close * k)
+        for b in (bars[s] for s in bars.symbols)
+    )
+    other = replace(
+        placed,
+        bars=small,
+        trades=replace(trades, entry_price=trades.entry_price * k, stop_price=trades.stop_price * k),
+    )
+    rows = trade_rows(placed, 30)
+    one = trade_state_rows(placed, rows, atr_of_set(bars), STATE_NAMES)
+    two = trade_state_rows(other, rows, atr_of_set(small), STATE_NAMES)
+    assert np.array_equal(one, two, equal_nan=True)
