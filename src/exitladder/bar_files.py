@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from exitladder.bar_columns import HEADERLESS, bar_columns
 from exitladder.bar_tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
 from exitladder.bars import Bars, BarSet, interval_from_name, interval_name
@@ -19,22 +21,25 @@ _NAMED = re.compile(r"(.+)-(\d+[smhdw])")
 
 
 def read_bars(
-    path: str | Path,
+    source: str | Path | pd.DataFrame,
     *,
+    symbol: str = "",
     tz: str = "UTC",
     adjust: str = "auto",
     repair: bool = False,
     interval: str | None = None,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars in a file or folder, checked, and what was found in them.
+    """Return the bars in a file, a folder or a table, checked, and what was found in them.
 
     Parameters
     ----------
-    path : path
+    source : path or DataFrame
         Parquet, CSV (maybe gzipped) or Feather: one file a symbol, named ``SYMBOL-INTERVAL.parquet`` or just
         ``SYMBOL.csv``; one file with a ``symbol`` column; or a folder of files. Of a folder, the files directly in
         it are read that end like a table and have at least two of the columns open, high, low and close; others
-        are named in the report.
+        are named in the report. Of a table, the stamps may be the index.
+    symbol : str
+        The symbol of a table that has no ``symbol`` column.
     tz : str
         Time zone of stamps that carry none.
     adjust : {"auto", "none"}
@@ -51,7 +56,9 @@ def read_bars(
     BarsError
         If bars break a rule, told with its value, place and cure.
     """
-    good, report = _read(Path(path), tz, adjust, repair, interval)
+    if isinstance(source, pd.DataFrame):
+        return bars_from_frame(source, symbol, tz=tz, adjust=adjust, repair=repair)
+    good, report = _read(Path(source), tz, adjust, repair, interval)
     errors = report.of_severity("error")
     if errors:
         others = len(errors) - 1
@@ -65,13 +72,13 @@ def read_bars(
 
 
 def check_bar_files(
-    path: str | Path, *, tz: str = "UTC", adjust: str = "auto", repair: bool = False, interval: str | None = None
+    source: str | Path, *, tz: str = "UTC", adjust: str = "auto", repair: bool = False, interval: str | None = None
 ) -> BarsReport:
     """Return what is found in bars, errors included, where `read_bars` would stop at the first.
 
     Parameters are those of `read_bars`.
     """
-    return _read(Path(path), tz, adjust, repair, interval)[1]
+    return _read(Path(source), tz, adjust, repair, interval)[1]
 
 
 def name_parts(path: Path) -> tuple[str, int]:

@@ -23,12 +23,12 @@ OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open"
 BoolArray = npt.NDArray[np.bool_]
 
 
-def read_trades(path: str | Path, *, tz: str = "UTC") -> Trades:
-    """Return the trades in a CSV, Parquet or Feather file.
+def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades:
+    """Return the trades in a CSV, Parquet or Feather file, or in a table.
 
     Parameters
     ----------
-    path : path
+    source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
         exit_time, exit_price, quantity_open, tag``, in any order.
     tz : str
@@ -41,7 +41,9 @@ def read_trades(path: str | Path, *, tz: str = "UTC") -> Trades:
     TradesError
         If a trade breaks a rule, told with its value, place and cure.
     """
-    return trades_of_table(read_table(path), tz)
+    if isinstance(source, pd.DataFrame):
+        return trades_from_frame(source, tz=tz)
+    return trades_of_table(read_table(source), tz)
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:

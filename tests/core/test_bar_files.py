@@ -298,6 +298,14 @@ def test_possible_split_is_told_by_date_and_ratio() -> None:
     assert "2024-01-31 (4:1)" in warning and "adj_close" in warning
 
 
+def test_a_table_reads_as_its_file_does(tmp_path: Path) -> None:
+    expected, _ = read_bars(write(tmp_path, GOOD))
+    table = pd.read_csv(tmp_path / "ACME.csv", index_col="timestamp", parse_dates=True)
+    assert read_bars(table, symbol="ACME")[0].fingerprint() == expected.fingerprint()
+    with pytest.raises(BarsError, match=r"high is 8 and low is 9 \(the table of 'ACME', row 2, 2024-01-02\)"):
+        read_bars(table.assign(high=[12.0, 8, 12, 12, 12]), symbol="ACME")
+
+
 def test_gaps_are_noted() -> None:
     time = pd.date_range("2024-01-01", periods=100, freq="h").delete([50, 51, 52])
     table = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 1.0), index=time)

@@ -15,23 +15,20 @@ if TYPE_CHECKING:
     from exitladder.bars_report import BarsReport
     from exitladder.trades import Trades
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # how many warnings of one kind are shown before the rest is counted
 _SHOWN = 5
 
 
-def path_option(name: str, what: str, *, required: bool = True) -> Callable[..., Any]:
+def path_option(name: str, what: str, *, required: bool = True) -> Decorator:
     """Return an option that names a file or folder."""
     metavar = "PATH" if "bars" in name else "DIR" if name == "--out" and "older" in what else "FILE"
-    option: Callable[..., Any] = click.option(
-        name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=what
-    )
-    return option
+    return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=what)
 
 
 def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--bars`` and how they are read."""
-    function = path_option("--bars", "Bars: a file, or a folder of files.")(reading_options(function))
-    return function
+    return path_option("--bars", "Bars: a file, or a folder of files.")(reading_options(function))
 
 
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:

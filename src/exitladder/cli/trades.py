@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option, reading_options
 from exitladder.cli.session import Session, example, session_command
+
+if TYPE_CHECKING:
+    from exitladder.trades import Trades
 
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
@@ -121,7 +124,7 @@ def _pairs(name: str, texts: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _described(trades: Any) -> dict[str, Any]:
+def _described(trades: Trades) -> dict[str, Any]:
     import numpy as np
 
     return {

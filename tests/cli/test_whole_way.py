@@ -1,0 +1,182 @@
+"""From bars to advice by commands alone, small: every command prints and writes what is promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from exitladder.bar_files import read_bars
+from exitladder.bar_output import write_bars
+from exitladder.bars import BarSet
+from exitladder.cli import main
+from exitladder.ladder_file import read_ladder
+from exitladder.trade_files import read_trades
+
+SMALL = [
+    "model.n_estimators=10", "labels.max_bars=40", "validation.n_bootstrap=100", "validation.n_folds=2",
+    "search.time_bars=[5,30]", "tuning.n_trials=5",
+]  # fmt: skip
+LADDER = """
+name = "halves"
+[[rungs]]
+fraction = 0.5
+target = "1R"
+[stop]
+breakeven_after = 1
+trail = "3ATR"
+time = 40
+[costs]
+commission_bps = 2.0
+"""
+
+
+class Project:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *args: object) -> Any:
+        """Run a command with small settings; return what it prints as JSON."""
+        common = [part for change in SMALL for part in ("--set", change)]
+        store = ["--set", f"tracking.store={(self.folder / 'mlruns').as_posix()}"]
+        result = CliRunner().invoke(main, [str(a) for a in args] + ["--format", "json", *common, *store])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Project:
+    folder = tmp_path_factory.mktemp("project")
+    bars = read_bars(sample)[0]
+    write_bars(BarSet([bars["IBM"], bars["MSFT"]]), folder / "bars")
+    (folder / "ladder.toml").write_text(LADDER)
+    return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def trades(project: Project) -> Path:
+    path = project.folder / "trades.csv"
+    project("trades", "make", "--bars", project.folder / "bars", "--out", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(project: Project, trades: Path) -> Any:
+    return project("train", "--bars", project.folder / "bars", "--trades", trades)
+
+
+@pytest.fixture(scope="module")
+def tuned(project: Project, trades: Path, trained: Any) -> Any:
+    args = ("--bars", project.folder / "bars", "--trades", trades, "--model", trained["model"])
+    return project("tune", *args, "--ladder", project.folder / "ladder.toml", "--out", project.folder / "tuned")
+
+
+@pytest.fixture(scope="module")
+def tested(project: Project, trades: Path) -> Any:
+    args = ("--bars", project.folder / "bars", "--trades", trades, "--ladder", project.folder / "ladder.toml")
+    return project("backtest", *args, "--out", project.folder / "plain")
+
+
+def test_train_prints_what_is_promised(trained: Any, trades: Path) -> None:
+    assert set(trained) >= {
+        "run_id", "model", "n_trades", "n_rows", "log_loss", "brier", "base_rate", "auc", "calibration_error",
+        "value_r", "value_interval", "baselines", "leak_check", "leak_reasons",
+    }  # fmt: skip
+    assert trained["n_trades"] == len(read_trades(trades))
+    assert trained["model"].startswith("models:/")
+
+
+def test_tune_prints_and_writes(project: Project, tuned: Any) -> None:
+    assert set(tuned) >= {
+        "run_id", "ladder", "baseline", "difference_r", "interval", "dsr", "pbo", "p_value", "n_trials", "verdict",
+        "verdict_text",
+    }  # fmt: skip
+    assert tuned["verdict"] in ("better", "worse", "no_difference")
+    assert tuned["n_trials"] >= 5
+    assert read_ladder(project.folder / "tuned" / "ladder.toml").rungs
+
+
+def test_backtest_writes_its_files(project: Project, tested: Any, trades: Path) -> None:
+    fills, done = (pd.read_csv(project.folder / "plain" / f"{name}.csv") for name in ("fills", "trades"))
+    assert list(fills) == [
+        "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r",
+    ]  # fmt: skip
+    assert list(done) == [
+        "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
+        "exit_price", "pnl", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills", "ambiguous_bars",
+    ]  # fmt: skip
+    assert len(done) == len(read_trades(trades))
+    summary = json.loads((project.folder / "plain" / "summary.json").read_text())
+    assert tested["expectancy_r"] == summary["expectancy_r"]
+    assert summary["expectancy_r"]["value"] == pytest.approx(done["r"].mean())
+
+
+def test_score_advises_on_what_was_open_then(
+    project: Project, tuned: Any, trained: Any, trades: Path, tested: Any
+) -> None:
+    table = pd.read_csv(trades)
+    done = pd.read_csv(project.folder / "plain" / "trades.csv").set_index("trade_id")
+    ended = done.loc[done["status"] == "closed"]
+    table["exit_time"] = table["trade_id"].map(ended["exit_time"])
+    table["exit_price"] = table["trade_id"].map(ended["exit_price"])
+    table.to_csv(project.folder / "book.csv", index=False)
+    asof = "2008-06-02"
+    book = table.assign(**{c: pd.to_datetime(table[c], utc=True) for c in ("entry_time", "exit_time")})
+    moment = pd.Timestamp(asof, tz="UTC")
+    expected = book[(book["entry_time"] < moment) & ~(book["exit_time"] < moment)]
+    advice = project(
+        "score", "--bars", project.folder / "bars", "--trades", project.folder / "book.csv", "--asof", asof,
+        "--ladder", project.folder / "ladder.toml", "--model", trained["model"], "--out", project.folder / "advice.csv",
+    )  # fmt: skip
+    assert sorted(row["trade_id"] for row in advice) == sorted(expected["trade_id"])
+    for row in advice:
+        assert row["action"] in ("hold", "reduce", "exit")
+        assert row["asof"] <= "2008-06-02T00:00:00Z"
+        assert all({"type", "side", "quantity", "price", "rung"} <= set(order) for order in row["orders"])
+    written = pd.read_csv(project.folder / "advice.csv")
+    assert written["trade_id"].tolist() == [row["trade_id"] for row in advice]
+
+
+def test_compare_and_report(project: Project, tuned: Any, tested: Any, trades: Path, trained: Any) -> None:
+    project(
+        "backtest", "--bars", project.folder / "bars", "--trades", trades, "--model", trained["model"],
+        "--ladder", project.folder / "tuned" / "ladder.toml", "--out", project.folder / "other",
+    )  # fmt: skip
+    found = project("compare", project.folder / "plain", project.folder / "other")
+    (pair,) = found["pairs"]
+    assert set(pair) >= {"difference_r", "interval", "p_value", "p_adjusted", "verdict"}
+    assert len(found["sources"]) == 2
+    page = project.folder / "page.html"
+    for source in (project.folder / "plain", project.folder / "tuned", tuned["run_id"]):
+        assert project("report", source, "--out", page)["page"] == str(page)
+        text = page.read_text()
+        assert text.lstrip().lower().startswith("<!doctype html>") and 'http-equiv="refresh"' not in text
+
+
+@pytest.fixture
+def failing(project: Project) -> Callable[..., str]:
+    def fail(*args: object) -> str:
+        result = CliRunner().invoke(
+            main, [str(a) for a in args] + ["--set", f"tracking.store={project.folder / 'mlruns'}"]
+        )
+        assert result.exit_code == 1
+        return result.stderr
+
+    return fail
+
+
+def test_unknown_key_in_a_ladder_and_unknown_model(project: Project, trades: Path, failing: Callable[..., str]) -> None:
+    wrong = project.folder / "wrong.toml"
+    wrong.write_text(LADDER.replace("trail =", "trial ="))
+    args = ("--bars", project.folder / "bars", "--trades", trades)
+    told = failing("backtest", *args, "--ladder", wrong, "--out", project.folder / "never")
+    assert "Unknown key 'trial' in stop. Did you mean 'trail'?" in told and "wrong.toml" in told
+    ladder = ("--ladder", project.folder / "ladder.toml")
+    told = failing("backtest", *args, *ladder, "--model", "models:/nothing/1", "--out", project.folder / "never")
+    assert "nothing" in told
+    assert not (project.folder / "never").exists()
