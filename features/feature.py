@@ -164,8 +164,8 @@ class Column:
         return values
 
     def definition(self) -> str:
-        """Return what the column's numbers depend on; it changes whenever they do."""
-        return f"{self.name}|{self.formula}|{self.feature.version}"
+        """Return name and version: the version changes whenever the numbers do, a better wording changes nothing."""
+        return f"{self.name}|{self.feature.version}"
 
 
 def _none(*values: int) -> int:

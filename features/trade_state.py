@@ -29,8 +29,8 @@ class StateFeature:
     version: int = 1
 
     def definition(self) -> str:
-        """Return what the column's numbers depend on; it changes whenever they do."""
-        return f"{self.name}|{self.formula}|{self.version}"
+        """Return name and version: the version changes whenever the numbers do, a better wording changes nothing."""
+        return f"{self.name}|{self.version}"
 
 
 # The order is that of the kernel's slots.

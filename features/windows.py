@@ -234,14 +234,14 @@ def moving_rank(x: FloatArray, n: int) -> FloatArray:
     size = len(x)
     out = np.full(size, np.nan)
     for t in range(n - 1, size):
-        below = 0.0
-        missing = np.isnan(x[t])
-        for lag in range(1, n):
-            old = x[t - lag]
-            missing |= np.isnan(old)
-            below += 1.0 if old < x[t] else 0.5 if old == x[t] else 0.0
-        if not missing:
-            out[t] = below / (n - 1)
+        now = x[t]
+        below, equal, above = 0, 0, 0
+        for old in x[t - n + 1 : t]:
+            below += old < now
+            equal += old == now
+            above += old > now
+        if below + equal + above == n - 1:
+            out[t] = (below + 0.5 * equal) / (n - 1)
     return out
 
 
