@@ -17,7 +17,7 @@ from exitladder.table_files import Table, read_table, table_suffix
 
 __all__ = ["bars_from_frame", "check_bar_files", "name_parts", "read_bars"]
 
-_NAMED = re.compile(r"(.+)-(\d+[smhdw])")
+_NAMED = re.compile(r"(.+)-(\d+[smhdwDHW])")
 
 
 def read_bars(

@@ -19,10 +19,15 @@ _USUAL_STEP = 0.005
 
 
 def commonest_step(time: np.ndarray) -> int:
-    """Return the commonest step between stamps in nanoseconds, the shorter on a tie; 0 for fewer than two."""
+    """Return the commonest step between stamps in nanoseconds, the shorter on a tie; 0 for fewer than two.
+
+    A few days apart once, as over a weekend, are days.
+    """
     if len(time) < 2:
         return 0
     steps, counts = np.unique(np.diff(time), return_counts=True)
+    if counts.max() == 1 and steps.max() <= 4 * _DAY and not (steps % _DAY).any():
+        return _DAY
     return int(steps[np.argmax(counts)])
 
 

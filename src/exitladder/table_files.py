@@ -114,15 +114,26 @@ def read_table(path: str | Path, headerless: Mapping[int, Sequence[str]] | None 
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    index = frame.index
     if isinstance(frame.columns, pd.MultiIndex):
-        # yfinance writes (Price, Ticker); with one ticker the first level says it all
-        frame = frame.set_axis(frame.columns.get_level_values(0), axis=1)
+        frame = _one_level(frame)
+    index = frame.index
     if isinstance(index, pd.DatetimeIndex) and index.name is None:
         frame = frame.rename_axis(index="timestamp")
     if isinstance(index, (pd.DatetimeIndex, pd.MultiIndex)) or (index.name is not None and index.name not in frame):
         frame = frame.reset_index()
     return frame.reset_index(drop=True)
+
+
+def _one_level(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return yfinance's table of columns (Price, Ticker), either way round, as rows with a symbol."""
+    levels = [{str(name).lower() for name in frame.columns.get_level_values(k)} for k in (0, 1)]
+    tickers = 1 if "close" in levels[0] else 0
+    parts = [
+        frame.xs(name, axis=1, level=tickers).assign(symbol=str(name)).rename_axis(columns=None)
+        for name in dict.fromkeys(frame.columns.get_level_values(tickers))
+    ]
+    rows: pd.DataFrame = pd.concat(parts)
+    return rows
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

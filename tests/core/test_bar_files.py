@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import gzip
 from pathlib import Path
 
@@ -304,6 +306,25 @@ def test_a_table_reads_as_its_file_does(tmp_path: Path) -> None:
     assert read_bars(table, symbol="ACME")[0].fingerprint() == expected.fingerprint()
     with pytest.raises(BarsError, match=r"high is 8 and low is 9 \(the table of 'ACME', row 2, 2024-01-02\)"):
         read_bars(table.assign(high=[12.0, 8, 12, 12, 12]), symbol="ACME")
+
+
+def test_tables_of_yfinance(tmp_path: Path) -> None:
+    days = pd.DatetimeIndex(pd.to_datetime(["2024-01-05", "2024-01-08"]), name="Date")
+    one = pd.DataFrame({"Close": 11.0, "High": 12.0, "Low": 9.0, "Open": 10.0, "Volume": 5}, index=days)
+    both = pd.concat({"AAA": one, "BBB": 2 * one}, axis=1)
+    for table in (both, both.swaplevel(axis=1)):
+        table.to_parquet(tmp_path / "all.parquet")
+        bars, _ = read_bars(tmp_path / "all.parquet")
+        assert bars.symbols == ("AAA", "BBB")
+        assert bars["BBB"].close.tolist() == [22, 22] and bars["BBB"].interval == "1d"
+
+
+def test_dates_and_decimals_of_a_database(tmp_path: Path) -> None:
+    row = dict.fromkeys(("open", "high", "low", "close"), decimal.Decimal("10.5"))
+    table = pd.DataFrame([{"date": datetime.date(2024, 1, d), **row} for d in (1, 2)])
+    table.to_parquet(tmp_path / "ACME-1D.parquet")
+    own = read_bars(tmp_path)[0]["ACME"]
+    assert own.close.tolist() == [10.5, 10.5] and own.interval == "1d"
 
 
 def test_gaps_are_noted() -> None:
