@@ -1,41 +1,39 @@
 """Where every run is kept: an MLflow store in a folder of the project.
 
-This is the only file that knows MLflow. It talks to the store through a client of its own, so that
-nothing global is set, a notebook's own runs are left alone, and nothing is sent anywhere.
+It talks to the store through a client of its own, so that nothing global is set, a notebook's own runs
+are left alone, and nothing is sent anywhere.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import re
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from exitladder.bars import BarSet
 from exitladder.errors import TrackingError, did_you_mean
 from exitladder.ladder import Ladder
-from exitladder.pipelines.provenance import describe_bars
-from exitladder.pipelines.store_database import alone, settle
+from exitladder.pipelines.mlflow_store import (
+    DATABASE,
+    local_folder,
+    mlflow_client,
+    not_found,
+    quoted,
+    write_dataset,
+    write_run,
+)
 from exitladder.pipelines.tracked_run import TrackedRun, told
 from exitladder.settings import Settings
 from exitladder.trades import Trades
 
 RunKind = Literal["train", "tune", "backtest", "score", "demo"]
 NEWEST = "newest"
-DATABASE = "mlflow.db"
 
 _MODEL_FOLDER = "model"
-_PARAMS_IN_A_BATCH = 100
-_METRICS_IN_A_BATCH = 800
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_REF = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))")
 
@@ -124,8 +122,8 @@ class Tracker:
         if not name.strip() or set("/:@") & set(name):
             raise TrackingError(f"The name of a model must not be empty nor hold '/', ':' or '@', but is {name!r}.")
         run.log_folder(folder, _MODEL_FOLDER)
-        with _mlflow(self.store) as client, told(f"The model '{name}' cannot be registered"):
-            if not any(model.name == name for model in client.search_registered_models(f"name = {_quoted(name)}")):
+        with mlflow_client(self.store) as client, told(f"The model '{name}' cannot be registered"):
+            if not any(model.name == name for model in client.search_registered_models(f"name = {quoted(name)}")):
                 client.create_registered_model(name)
             version = client.create_model_version(
                 name,
@@ -139,14 +137,17 @@ class Tracker:
         return f"models:/{name}/{version.version}"
 
     def _start(self, kind: str, name: str) -> tuple[str, Path]:
-        with _mlflow(self.store, create=True) as client, told(f"A run cannot be started in the store '{self.store}'"):
+        with (
+            mlflow_client(self.store, create=True) as client,
+            told(f"A run cannot be started in the store '{self.store}'"),
+        ):
             command = f"exitladder {kind}"
             run = client.create_run(
                 self._experiment_id(client),
                 run_name=name or f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}",
                 tags={"kind": kind, "mlflow.source.name": command, "mlflow.source.type": "LOCAL"},
             )
-            folder = _local_folder(run.info.artifact_uri)
+            folder = local_folder(run.info.artifact_uri)
             folder.mkdir(parents=True, exist_ok=True)
         return run.info.run_id, folder
 
@@ -168,35 +169,11 @@ class Tracker:
         return str(found.experiment_id)
 
     def _end(self, run: TrackedRun, status: str, bars: BarSet | None) -> None:
-        with _mlflow(self.store) as client, told(f"The run '{run.run_id}' cannot be written"):
-            from mlflow.entities import Metric, Param, RunTag
-
-            now = int(time.time() * 1000)
-            params = [Param(key, value) for key, value in run.params.items()]
-            metrics = [Metric(key, value, now, 0) for key, value in run.metrics.items()]
-            tags = [RunTag(key, value) for key, value in run.tags.items()]
-            while params or metrics or tags:
-                client.log_batch(
-                    run.run_id, metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH]
-                )
-                del metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH]
+        with mlflow_client(self.store) as client, told(f"The run '{run.run_id}' cannot be written"):
+            write_run(client, run)
             if bars is not None:
-                _log_dataset(client, run.run_id, bars)
+                write_dataset(client, run.run_id, bars)
             client.set_terminated(run.run_id, status)
-
-
-def _log_dataset(client: Any, run_id: str, bars: BarSet) -> None:
-    from mlflow.entities import Dataset, DatasetInput
-
-    described = describe_bars(bars)
-    dataset = Dataset(
-        name=f"{described['n_symbols']} symbols, {described['interval']}",
-        digest=str(described["bars_fingerprint"]),
-        source_type="bars",
-        source=json.dumps({"first_bar": described["first_bar"], "last_bar": described["last_bar"]}),
-        profile=json.dumps({"n_bars": described["n_bars"], "n_symbols": described["n_symbols"]}),
-    )
-    client.log_inputs(run_id, [DatasetInput(dataset, tags=[])])
 
 
 def find_run(ref: str, store: str | Path) -> RunRecord:
@@ -207,9 +184,9 @@ def find_run(ref: str, store: str | Path) -> RunRecord:
     TrackingError
         If the store or the run does not exist.
     """
-    with _mlflow(Path(store)) as client, told(f"The run '{ref}' cannot be read"):
+    with mlflow_client(Path(store)) as client, told(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-        condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = {_quoted(ref)}"
+        condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = {quoted(ref)}"
         found = client.search_runs(everywhere, condition, max_results=1, order_by=["attributes.start_time DESC"])
         if not found:
             recent = client.search_runs(everywhere, max_results=50, order_by=["attributes.start_time DESC"])
@@ -237,7 +214,7 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
 
 def newest_experiment(store: str | Path) -> str | None:
     """Return the id of the experiment that was worked on last, or None where there is none yet."""
-    with _mlflow(Path(store)) as client, told(f"The store '{store}' cannot be read"):
+    with mlflow_client(Path(store)) as client, told(f"The store '{store}' cannot be read"):
         found = client.search_experiments(order_by=["last_update_time DESC"])
     return next((str(experiment.experiment_id) for experiment in found if experiment.name != "Default"), None)
 
@@ -284,19 +261,17 @@ def _registered_model(ref: str, store: Path) -> Path:
             f"{_known_models(store)}"
         )
     name = match["name"]
-    with _mlflow(store) as client, told(f"The model '{ref}' cannot be read"):
-        from mlflow.exceptions import MlflowException
-
+    with mlflow_client(store) as client, told(f"The model '{ref}' cannot be read"):
         try:
             if match["alias"]:
                 version = client.get_model_version_by_alias(name, match["alias"])
             elif match["version"] == "latest":
-                found = client.search_model_versions(f"name = {_quoted(name)}", order_by=["version_number DESC"])
+                found = client.search_model_versions(f"name = {quoted(name)}", order_by=["version_number DESC"])
                 version = found[0]
             else:
                 version = client.get_model_version(name, match["version"])
-            source = _local_folder(version.source)
-        except (MlflowException, IndexError):
+            source = local_folder(version.source)
+        except (not_found(), IndexError):
             raise TrackingError(f"There is no model '{ref}' in the store '{store}'. {_known_models(store)}") from None
     if not source.is_dir() and version.run_id:
         # The store may have been moved since; the run's folder is where it always was inside of it.
@@ -312,7 +287,7 @@ def _registered_model(ref: str, store: Path) -> Path:
 def _known_models(store: Path) -> str:
     if not (store / DATABASE).is_file():
         return f"The store '{store}' holds no model yet; train one with: exitladder train."
-    with _mlflow(store) as client:
+    with mlflow_client(store) as client:
         names = []
         for model in client.search_registered_models(max_results=20):
             names += [f"models:/{model.name}@{alias}" for alias in model.aliases]
@@ -332,55 +307,8 @@ def _record(run: Any) -> RunRecord:
         kind=run.data.tags.get("kind", ""),
         status=run.info.status,
         started=run.info.start_time / 1000,
-        folder=_local_folder(run.info.artifact_uri),
+        folder=local_folder(run.info.artifact_uri),
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),
     )
-
-
-@contextmanager
-def _mlflow(store: Path, *, create: bool = False) -> Iterator[Any]:
-    """Give MLflow's client of a store: loaded at use, quiet, and without telemetry."""
-    store = store.resolve()
-    if create:
-        with told(f"The store '{store}' cannot be made"):
-            (store / "artifacts").mkdir(parents=True, exist_ok=True)
-    elif not (store / DATABASE).is_file():
-        raise TrackingError(
-            f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
-            "Run a command that tracks (such as exitladder train), or name the store: --set tracking.store=FOLDER."
-        )
-    # Both are read when MLflow is imported and again at every event.
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
-    with warnings.catch_warnings():
-        # MLflow's own use of deprecated calls is nothing a user of ours could act on.
-        warnings.simplefilter("ignore")
-        from mlflow.tracking import MlflowClient
-
-        for chatty in ("mlflow", "alembic", "sqlalchemy"):
-            logging.getLogger(chatty).setLevel(logging.ERROR)
-        address = database_uri(store)
-        with told(f"The store '{store}' cannot be opened"), alone(store):
-            if create:
-                settle(store / DATABASE, store / "artifacts")
-            client = MlflowClient(tracking_uri=address, registry_uri=address)
-        yield client
-
-
-def database_uri(store: Path) -> str:
-    """Return the address of a store's database, as MLflow wants it."""
-    return f"sqlite:///{(store.resolve() / DATABASE).as_posix()}"
-
-
-def _local_folder(uri: str) -> Path:
-    parts = urlparse(uri)
-    if parts.scheme not in ("file", ""):
-        raise TrackingError(f"Artifacts must lie in a local folder, but this run keeps them at '{uri}'.")
-    return Path(url2pathname(parts.path)) if parts.scheme else Path(uri)
-
-
-def _quoted(text: str) -> str:
-    """Return a text as MLflow's filters want it; they know no escape."""
-    mark = '"' if "'" in text else "'"
-    return f"{mark}{text}{mark}"

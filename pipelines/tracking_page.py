@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
+from exitladder.pipelines.mlflow_store import DATABASE, database_uri
 from exitladder.pipelines.store_database import settle
-from exitladder.pipelines.tracking import DATABASE, database_uri, newest_experiment
+from exitladder.pipelines.tracking import newest_experiment
 
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 10.0
