@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,7 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
         market = Market(bars[symbol], side)
         for j, column in enumerate(features.columns):
             values[bars.start[k] : bars.start[k + 1], j] = column.compute(market)
-    return FeatureMatrix(features.bar_names, values, side, _dropped(bars, features, warn=True))
+    return FeatureMatrix(features.bar_names, values, side, _dropped(bars, features, range(len(bars))))
 
 
 def features_frame(bars: BarSet, features: FeatureSet, side: int = 1) -> pd.DataFrame:
@@ -125,14 +126,20 @@ def row_matrix(
     ------
     FeatureError
         If `select` names a row that is not there, or a price is not finite.
+
+    Warns
+    -----
+    ExitladderWarning
+        As for `feature_matrix`, of the symbols that have trades.
     """
     chosen, order = _strictly_increasing(select, rows.n_rows)
     n_out = rows.n_rows if chosen is None else len(chosen)
     out = np.empty((n_out, len(features.names)), dtype=np.float32)
     n_bar = len(features.columns)
     atr = np.full(placed.bars.n_bars, np.nan) if features.state_names else np.empty(0)
-    for k in np.unique(placed.symbol_index):
-        bars = placed.bars[placed.bars.symbols[int(k)]]
+    symbols = [int(k) for k in np.unique(placed.symbol_index)]
+    for k in symbols:
+        bars = placed.bars[placed.bars.symbols[k]]
         begin = int(placed.bars.start[k])
         if features.state_names:
             atr[begin : begin + len(bars)] = wilder_atr(bars.high, bars.low, bars.close, ATR_WINDOW)
@@ -150,7 +157,7 @@ def row_matrix(
     if features.state_names:
         fill_state(placed, rows, atr, state_slots(features.state_names), chosen, out, n_bar)
     values = out if order is None else out[order]
-    return RowMatrix(features.names, values, _dropped(placed.bars, features, warn=True))
+    return RowMatrix(features.names, values, _dropped(placed.bars, features, symbols))
 
 
 def _strictly_increasing(select: IntArray | None, n_rows: int) -> tuple[IntArray | None, IntArray | None]:
@@ -194,12 +201,12 @@ def _gather(block, begin, start, first_bar, trades, chosen, every, out):  # type
                 out[k, j] = block[bar, j]
 
 
-def _dropped(bars: BarSet, features: FeatureSet, *, warn: bool) -> tuple[str, ...]:
+def _dropped(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) -> tuple[str, ...]:
     """Return the columns that are NaN throughout for some symbol, each with the reason; warn once of all."""
     lacks: dict[str, list[str]] = {"volume": [], "log": []}
     wanted = {c.feature.needs for c in features.columns}
-    for k, symbol in enumerate(bars.symbols):
-        part = slice(int(bars.start[k]), int(bars.start[k + 1]))
+    for k in symbols:
+        symbol, part = bars.symbols[k], slice(int(bars.start[k]), int(bars.start[k + 1]))
         if "volume" in wanted and not np.any(bars.volume[part] > 0):
             lacks["volume"].append(symbol)
         if "log" in wanted and np.any(bars.low[part] <= 0):
@@ -209,13 +216,13 @@ def _dropped(bars: BarSet, features: FeatureSet, *, warn: bool) -> tuple[str, ..
         "log": "logarithms need prices above zero, which the bars of {} do not keep to",
     }
     dropped, messages = [], []
-    for need, symbols in lacks.items():
-        if symbols:
-            reason = said[need].format(_some(symbols))
+    for need, lacking in lacks.items():
+        if lacking:
+            reason = said[need].format(_some(lacking))
             names = [c.name for c in features.columns if c.feature.needs == need]
             dropped += [f"{name}: {reason}" for name in names]
             messages.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing there: {reason}.")
-    if warn and messages:
+    if messages:
         warnings.warn(" ".join(messages), ExitladderWarning, stacklevel=3)
     return tuple(dropped)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,3 +80,13 @@ def test_a_price_that_is_not_finite_is_refused_with_its_place(walk: Callable[...
 def test_side_must_be_one_or_minus_one(two_symbols: BarSet) -> None:
     with pytest.raises(FeatureError, match="side must be 1"):
         feature_matrix(two_symbols, FeatureSet.from_names(["clv"]), 0)
+
+
+def test_a_symbol_without_trades_is_not_warned_of(placed: PlacedTrades, walk: Callable[..., Bars]) -> None:
+    """Warnings are errors here: the silent symbol has no trade and must not be told."""
+    first = np.flatnonzero(placed.symbol_index == 0)
+    silent = BarSet([placed.bars["A"], walk(50, symbol="B", volume=False)])
+    some = replace(placed.take(first), bars=silent)
+    matrix = row_matrix(some, trade_rows(some, 5), FeatureSet.from_names(["volume_z_20"]))
+    assert matrix.dropped == ()
+    assert np.isfinite(matrix.values).all()
