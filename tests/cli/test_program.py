@@ -151,6 +151,8 @@ def test_how_each_kind_of_trouble_ends() -> None:
     )
     traced = invoke(ending_with(ZeroDivisionError("division by zero")), ["fail", "--debug"])
     assert traced.exit_code == 1 and traced.stderr.startswith("Traceback")
+    refused = invoke(ending_with(OSError(28, "No space left on device")), ["fail"])
+    assert refused.exit_code == 1 and "the system refused: [Errno 28] No space left on device." in refused.stderr
     told = invoke(ending_with(BarsError("The rule.")), ["fail"])
     assert (told.exit_code, told.stderr) == (1, "error: The rule.\n")
     stopped = invoke(ending_with(KeyboardInterrupt()), ["fail"])

@@ -87,6 +87,13 @@ class Program(click.Group):
             # the reader of a pipe, such as head, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return DONE
+        except (OSError, MemoryError) as error:
+            reason = " ".join(str(error).split()) or "out of memory"
+            _say(
+                f"error: the system refused: {reason}. Make room or choose another place.",
+                error if is_debugging else None,
+            )
+            return FAILED
         except Exception as error:
             hint = "" if is_debugging else " Run it again with --debug and report what it shows."
             text = " ".join(str(error).split()) or "no message"
