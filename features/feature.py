@@ -48,7 +48,8 @@ class Feature:
     unit : str
         Free of price.
     compute : callable
-        Gets a `Market` and the parameters, gives float64 of shape (n_bars,), an array of its own.
+        Gets a `Market` and the parameters, gives float64 of shape (n_bars,): an array of its
+        own, or one that the market keeps and that is missing for as many bars.
     first : callable
         Parameters to the number of leading bars without a value.
     memory : callable
@@ -150,9 +151,9 @@ class Column:
         return text if self.frame == 1 else f"{text}; of the last closed bar of {self.frame} times the interval"
 
     def compute(self, market: Market) -> FloatArray:
-        """Return the column on one market, shape (n_bars,); NaN while warming up."""
-        n_bars = len(market)
-        if n_bars <= self.first or (self.feature.needs == "volume" and market.volume is None):
+        """Return the column on one market, shape (n_bars,); NaN while warming up. Not to be written to."""
+        n_bars, first = len(market), self.first
+        if n_bars <= first or (self.feature.needs == "volume" and market.volume is None):
             return np.full(n_bars, np.nan)
         if self.frame > 1:
             higher, closed = market.higher(self.frame)
@@ -160,7 +161,8 @@ class Column:
             values = np.where(closed >= 0, inner[np.maximum(closed, 0)], np.nan)
         else:
             values = self.feature.compute(market, *self.values)
-        values[: self.first] = np.nan
+        # Either the feature's own array, or one the market keeps, which is missing there anyway.
+        values[:first] = np.nan
         return values
 
     def definition(self) -> str:

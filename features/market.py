@@ -12,7 +12,7 @@ from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, FloatArray, IntArray
 from exitladder.errors import FeatureError
 from exitladder.features.higher_frame import higher_bars
-from exitladder.features.windows import all_finite, divide, moving_extremes, moving_moments
+from exitladder.features.windows import all_finite, bollinger, divide, moving_extremes, moving_moments
 
 T = TypeVar("T")
 
@@ -131,6 +131,11 @@ class Market:
         """Return mean less close, and population standard deviation, of n closes, each of shape (n_bars,)."""
         return self.keep(("moments", n), lambda: _offset_and_deviation(self.close, n))
 
+    def bollinger(self, n: int) -> tuple[FloatArray, FloatArray]:
+        """Return the close's place between the Bollinger bands of n bars and their width, each of shape (n_bars,)."""
+        both: tuple[FloatArray, FloatArray] = self.keep(("bollinger", n), lambda: bollinger(self.close, n))
+        return both
+
     def extremes(self, n: int) -> tuple[FloatArray, FloatArray]:
         """Return the highest high and the lowest low of n bars, each of shape (n_bars,)."""
         both: tuple[FloatArray, FloatArray] = self.keep(
@@ -181,8 +186,8 @@ class Market:
 
 def _rsi(close: FloatArray, n: int) -> FloatArray:
     values = np.asarray(talib.RSI(close, n))
-    zero = values == 0.0
-    if zero.any():
+    if np.count_nonzero(values) < len(values):
+        zero = values == 0.0
         # TA-Lib gives 0 both for nothing but losses and for no change at all; only the latter mirrors to 0 too.
         values[zero & (np.asarray(talib.RSI(-close, n)) == 0.0)] = 50.0
     return values

@@ -20,7 +20,7 @@ OSCILLATORS = Family("oscillators", "bounded measures of who has been winning la
 )  # fmt: skip
 def rsi(market: Market, n: int) -> FloatArray:
     """Wilder's RSI(n) of the close; 50 where nothing has moved at all."""
-    return market.rsi(n).copy()
+    return market.rsi(n)
 
 
 @OSCILLATORS.feature(

@@ -16,8 +16,7 @@ STRETCH = Family("stretch", "how far price stands from where it usually is")
 )  # fmt: skip
 def bb_pctb(market: Market, n: int) -> FloatArray:
     """(close − lower band) / (upper − lower), bands 2 population deviations about the mean of n; 0.5 where flat."""
-    offset, deviation = market.moments(n)
-    return 0.5 + market.ratio(-offset, deviation) / 4.0
+    return market.bollinger(n)[0]
 
 
 @STRETCH.feature(
@@ -26,8 +25,7 @@ def bb_pctb(market: Market, n: int) -> FloatArray:
 )  # fmt: skip
 def bb_width(market: Market, n: int) -> FloatArray:
     """100 · (upper − lower band) / mean of n closes."""
-    offset, deviation = market.moments(n)
-    return 100.0 * market.ratio(4.0 * deviation, abs(market.close + offset))
+    return market.bollinger(n)[1]
 
 
 @STRETCH.feature(

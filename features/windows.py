@@ -20,6 +20,34 @@ _BLOCK = 1024
 
 
 @njit(cache=True, error_model="numpy")
+def _add_up(x: FloatArray, n: int, begin: int, end: int, total: FloatArray, square: FloatArray) -> None:
+    """Write the sums of each window's values less its last one, and of their squares, for the bars of a block."""
+    count = end - begin
+    last = x[begin:end]
+    total[:] = 0.0
+    square[:] = 0.0
+    lag = 1
+    while lag + 3 < n:
+        # Four lags at a time: the sums are read and written a quarter as often.
+        a = x[begin - lag : end - lag]
+        b = x[begin - lag - 1 : end - lag - 1]
+        c = x[begin - lag - 2 : end - lag - 2]
+        d = x[begin - lag - 3 : end - lag - 3]
+        for i in range(count):
+            p, q, r, s = a[i] - last[i], b[i] - last[i], c[i] - last[i], d[i] - last[i]
+            total[i] += (p + q) + (r + s)
+            square[i] += (p * p + q * q) + (r * r + s * s)
+        lag += 4
+    while lag < n:
+        a = x[begin - lag : end - lag]
+        for i in range(count):
+            p = a[i] - last[i]
+            total[i] += p
+            square[i] += p * p
+        lag += 1
+
+
+@njit(cache=True, error_model="numpy")
 def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Return the mean of each window less its last value, and the sum of squares about that mean.
 
@@ -46,35 +74,46 @@ def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     squares[: n - 1] = np.nan
     for begin in range(n - 1, size, _BLOCK):
         end = min(begin + _BLOCK, size)
-        count = end - begin
-        last = x[begin:end]
         total = offset[begin:end]
         square = squares[begin:end]
-        total[:] = 0.0
-        square[:] = 0.0
-        lag = 1
-        while lag + 3 < n:
-            # Four lags at a time: the sums are read and written a quarter as often.
-            a = x[begin - lag : end - lag]
-            b = x[begin - lag - 1 : end - lag - 1]
-            c = x[begin - lag - 2 : end - lag - 2]
-            d = x[begin - lag - 3 : end - lag - 3]
-            for i in range(count):
-                p, q, r, s = a[i] - last[i], b[i] - last[i], c[i] - last[i], d[i] - last[i]
-                total[i] += (p + q) + (r + s)
-                square[i] += (p * p + q * q) + (r * r + s * s)
-            lag += 4
-        while lag < n:
-            a = x[begin - lag : end - lag]
-            for i in range(count):
-                p = a[i] - last[i]
-                total[i] += p
-                square[i] += p * p
-            lag += 1
-        for i in range(count):
+        _add_up(x, n, begin, end, total, square)
+        for i in range(end - begin):
             square[i] = max(square[i] - total[i] * total[i] / n, 0.0)
             total[i] /= n
     return offset, squares
+
+
+@njit(cache=True, error_model="numpy")
+def bollinger(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Return where x lies between bands of two deviations about the mean of each window, and how wide they are.
+
+    Returns
+    -------
+    place : float64 array, shape (n_bars,)
+        0 at the lower band, 1 at the upper, 0.5 where the window is flat.
+    width : float64 array, shape (n_bars,)
+        In % of the mean, 0 where the mean is.
+    """
+    size = len(x)
+    place = np.empty(size)
+    width = np.empty(size)
+    place[: n - 1] = np.nan
+    width[: n - 1] = np.nan
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        total = place[begin:end]
+        square = width[begin:end]
+        _add_up(x, n, begin, end, total, square)
+        last = x[begin:end]
+        for i in range(end - begin):
+            offset = total[i] / n
+            deviation = np.sqrt(max(square[i] - total[i] * total[i] / n, 0.0) / n)
+            mean = abs(last[i] + offset)
+            stretch = offset / (4.0 * deviation)
+            share = 400.0 * deviation / mean
+            total[i] = 0.5 - stretch if deviation > 0.0 else 0.5
+            square[i] = share if mean > 0.0 else 0.0
+    return place, width
 
 
 @njit(cache=True, error_model="numpy")
