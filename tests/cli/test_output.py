@@ -15,6 +15,8 @@ MAPPING = {
     "run_id": "a1",
     "value": float("nan"),
     "interval": [0.1, 0.25],
+    "expectancy_r": {"value": 0.1, "low": -0.25, "high": 0.5},
+    "win_rate": {"value": 0.5, "low": None, "high": None},
     "model": {"auc": 0.61234567, "at": pd.Timestamp("2024-01-31", tz="UTC")},
     "rows": [{"policy": "all out", "r": 0.1}, {"policy": "ladder", "r": None}],
 }
@@ -28,7 +30,9 @@ def test_mapping_in_every_form() -> None:
     assert pairs["model.auc"] == "0.61234567" and pairs["model.at"] == "2024-01-31T00:00:00Z"
     assert pairs["interval"] == "0.1, 0.25" and pairs["rows.1.policy"] == "ladder"
     table = rendered(MAPPING, "table", stream)
-    assert "model.auc   0.612346" in table and "\nrows\npolicy" in table and "all out" in table
+    assert "expectancy_r   0.1 (-0.25 to 0.5)\nwin_rate       0.5\n" in table
+    assert pairs["expectancy_r.low"] == "-0.25"
+    assert "model.auc      0.612346" in table and "\nrows\npolicy" in table and "all out" in table
 
 
 def test_json_is_ascii_and_csv_keeps_all_digits() -> None:

@@ -63,6 +63,7 @@ def _is_rows(value: object) -> bool:
 
 
 def _mapping_as_tables(value: dict[str, Any], stream: IO[str]) -> str:
+    value = _with_intervals(value)
     rows = {key: item for key, item in value.items() if _is_rows(item)}
     text = _as_table(
         pd.DataFrame(flat({k: v for k, v in value.items() if k not in rows}), columns=["name", "value"], dtype=object),
@@ -71,6 +72,22 @@ def _mapping_as_tables(value: dict[str, Any], stream: IO[str]) -> str:
     for key, item in rows.items():
         text += f"\n{key}\n{_as_table(pd.DataFrame([dict(flat(row)) for row in item]), stream)}"
     return text
+
+
+def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a mapping in which a value with its interval is one text."""
+    out: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict) and set(item) == {"value", "low", "high"}:
+            value_, low, high = (_cell(item[name]) for name in ("value", "low", "high"))
+            out[key] = f"{value_} ({low} to {high})" if low and high else value_
+        elif isinstance(item, dict):
+            out[key] = _with_intervals(item)
+        elif _is_rows(item):
+            out[key] = [_with_intervals(row) for row in item]
+        else:
+            out[key] = item
+    return out
 
 
 def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:
