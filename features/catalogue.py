@@ -7,7 +7,6 @@ import re
 import pandas as pd
 
 from exitladder.errors import FeatureError, did_you_mean
-from exitladder.features.calendar import CALENDAR
 from exitladder.features.feature import HIGHER_FRAME, LEAST_WINDOW, MOST_WINDOW, Column, Family
 from exitladder.features.levels import LEVELS
 from exitladder.features.liquidity import LIQUIDITY
@@ -17,6 +16,7 @@ from exitladder.features.regime import REGIME
 from exitladder.features.shape import SHAPE
 from exitladder.features.stretch import STRETCH
 from exitladder.features.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_NAMES
+from exitladder.features.trading_calendar import CALENDAR
 from exitladder.features.volatility import VOLATILITY
 from exitladder.features.volume import VOLUME
 
