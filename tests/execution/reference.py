@@ -174,7 +174,10 @@ class Reference:
             e = self.trade.entry_bar
             pieces = list(self.finer[e])[self.trade.finer_from :]
             self.atr_before = self.entry_atr
-            if self.walk_finer(e, pieces, first_is_entry=True):
+            over = self.walk_finer(e, pieces, first_is_entry=True)
+            self.out.ambiguous += self.ambiguous_here
+            self.ambiguous_here = False
+            if over:
                 return self.finish()
             self.close_bar(e, partial=True)
         self.atr_before = self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
@@ -517,8 +520,6 @@ class Reference:
         self.line_inside = None
         self.atr_before = atr
         if partial:
-            self.out.ambiguous += self.ambiguous_here
-            self.ambiguous_here = False
             return
         close = self.bars[t].close
         self.out.held += 1

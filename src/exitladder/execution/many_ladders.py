@@ -10,8 +10,9 @@ import numpy as np
 from exitladder.bars import BarSet
 from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import run_many_ladders
-from exitladder.execution.plan import FillBook, FloatTable, Readings, make_plan
 from exitladder.execution.one_ladder import checked_signals
+from exitladder.execution.plan import FloatTable, Readings, make_plan
+from exitladder.execution.state import BOOK_COLUMNS
 from exitladder.ladder import Ladder
 from exitladder.progress import SILENT, Progress
 from exitladder.signals import Signals
@@ -58,7 +59,7 @@ def simulate_many(
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS) if threads > 0 else before)
     try:
         with progress.stage("simulations", len(placed) * len(ladders)) as advance:
-            run_many_ladders(plan, entries, market, readings, FillBook.empty(0), out)
+            run_many_ladders(plan, entries, market, readings, np.zeros((0, BOOK_COLUMNS)), out)
             advance(out.size)
     finally:
         numba.set_num_threads(before)

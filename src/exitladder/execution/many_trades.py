@@ -2,91 +2,125 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit, prange
 
+from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
 from exitladder.execution import state as s
-from exitladder.execution.kernel import live, on_grid, record
-from exitladder.execution.setup import new_rungs, set_up
+from exitladder.execution.life import live
+from exitladder.execution.orders import record
+from exitladder.execution.plan import Entries, FloatTable, Market, Plan, Readings
+from exitladder.execution.rounding import on_grid
+from exitladder.execution.setup import enter, place_rungs, set_up, size_rungs
 from exitladder.execution.sources import SOURCES
 
 
-@njit(error_model="numpy")
-def run_trade(state, plan, m, entries, i, market, readings, rungs, book, row):
+@njit(error_model="numpy", forceinline=True)
+def run_trade(
+    state: FloatArray,
+    rungs: FloatTable,
+    book: FloatTable,
+    row: int,
+    m: int,
+    i: int,
+    plan: Plan,
+    entries: Entries,
+    market: Market,
+    readings: Readings,
+) -> bool:
     """Simulate trade i under ladder m from the entry to the end; return whether it counts."""
-    lives = entries.first_bar[i] < entries.end_bar[i]
-    why = set_up(state, plan, m, entries, i, market, rungs, book, row if lives else -1)
-    if why == o.NOT_SKIPPED and not lives:
-        # Kept set up, so that its orders for the first bar can be told.
-        state[s.SKIPPED_WHY] = o.NO_BAR
-        state[s.FILLS] = 0.0
-        return False
+    number, code = plan.number[m], plan.code[m]
+    known, end_bar = entries.known_bar[i], entries.end_bar[i]
+    atr = market.atr[code[n.C_ATR], known] if known >= 0 else np.nan
+    why = set_up(
+        state, number, code, i, float(entries.side[i]), entries.price[i], entries.stop[i], entries.quantity[i], atr
+    )
     if why != o.NOT_SKIPPED:
         return False
-    live(state, plan, m, entries, i, market, readings, rungs, book)
+    place_rungs(
+        state, number, code, plan.unit[m], plan.value[m], atr, entries.anchor[i], entries.swing[i], entries.levels[i],
+        rungs,
+    )  # fmt: skip
+    size_rungs(state, number, code, plan.fraction[m], rungs)
+    if entries.first_bar[i] >= end_bar:
+        # Kept set up, so that its orders for the first bar can be told.
+        state[s.SKIPPED_WHY] = o.NO_BAR
+        return False
+    enter(state, number, book, entries.entry_bar[i], row)
+    live(
+        state, number, code, rungs, book, i,
+        entries.entry_bar[i], entries.first_bar[i], end_bar, entries.finer_entry[i],
+        market.open, market.high, market.low, market.close, market.volume, market.atr[code[n.C_ATR]],
+        market.finer_open, market.finer_high, market.finer_low, market.finer_close, market.finer_volume,
+        market.finer_first, market.finer_end,
+        plan.condition_first[m], plan.condition_end[m], plan.series, plan.comparison, plan.threshold,
+        readings.values, readings.base, readings.first, readings.end,
+    )  # fmt: skip
     if state[s.LEFT] > 0.0:
-        mark(state, plan.number[m], book, entries.end_bar[i] - 1, state[s.SIDE] * market.close[entries.end_bar[i] - 1])
+        mark(state, number, book, end_bar - 1, state[s.SIDE] * market.close[end_bar - 1])
     return True
 
 
-@njit(error_model="numpy")
-def mark(state, number, book, bar, price):
+@njit(error_model="numpy", forceinline=True)
+def mark(state: FloatArray, number: FloatArray, book: FloatTable, bar: int, price: float) -> None:
     """X8: value what is left at the last close. Not a sale: it costs nothing and leaves the quantity."""
     quantity = on_grid(state[s.LEFT], number[n.N_LOT])
     start = on_grid(state[s.START], number[n.N_LOT])
     gain = (price - state[s.ENTRY]) * quantity
     state[s.GROSS] += gain
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
-    r = (gain - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
-    record(state, book, bar, o.MARK, -1, quantity, price, 0.0, 0.0, r)
+    net_r = (gain - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
+    record(state, book, bar, o.MARK, -1, quantity, price, 0.0, 0.0, net_r)
 
 
-@njit(error_model="numpy")
-def net_pnl(state):
-    """Return profit after costs, what is left marked, in account currency."""
-    return state[s.GROSS] - state[s.COMMISSION] - state[s.FINANCING]
+@njit(error_model="numpy", forceinline=True)
+def net_r_of(state: FloatArray, number: FloatArray) -> float:
+    """Return profit after costs, what is left marked, in R of the entered quantity."""
+    net = state[s.GROSS] - state[s.COMMISSION] - state[s.FINANCING]
+    return net / (state[s.RISK] * on_grid(state[s.START], number[n.N_LOT]))
 
 
-@njit(error_model="numpy")
-def net_r(state, number):
-    """Return profit after costs in R of the entered quantity."""
-    return net_pnl(state) / (state[s.RISK] * on_grid(state[s.START], number[n.N_LOT]))
-
-
-def _compile_one_ladder(sources):
+def _compile_one_ladder(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy")
-    def run_one_ladder(plan, entries, market, readings, book, rows, states, left, status, kind, level):
-        """Simulate every trade under ladder 0 and write out how each ended; fills go to `book` from row ``rows[i]``.
+    def run_one_ladder(
+        plan: Plan,
+        entries: Entries,
+        market: Market,
+        readings: Readings,
+        book: FloatTable,
+        rows: IntArray,
+        states: FloatTable,
+        rungs: FloatTable,
+    ) -> None:
+        """Simulate every trade under ladder 0 and write out how each ended; its fills go to `book` from ``rows[i]``.
 
-        With a book without room the fills are only counted.
+        With a book without rows the fills are only counted.
         """
         _ = sources
-        rungs = new_rungs(plan.fraction.shape[1])
-        recording = len(book.trade) > 0
         for i in range(len(entries.side)):
-            run_trade(states[i], plan, 0, entries, i, market, readings, rungs, book, rows[i] if recording else -1)
-            for j in range(plan.code[0, n.C_RUNGS]):
-                left[i, j] = rungs.left[j]
-                status[i, j] = rungs.status[j]
-                kind[i, j] = rungs.kind[j]
-                level[i, j] = rungs.level[j]
+            row = rows[i] if len(book) > 0 else -1
+            run_trade(states[i], rungs[i], book, row, 0, i, plan, entries, market, readings)
 
     return run_one_ladder
 
 
-def _compile_many_ladders(sources):
+def _compile_many_ladders(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy", parallel=True)
-    def run_many_ladders(plan, entries, market, readings, book, out):
+    def run_many_ladders(
+        plan: Plan, entries: Entries, market: Market, readings: Readings, book: FloatTable, out: FloatTable
+    ) -> None:
         """Write net r of every trade under every ladder to `out`, shape (n_trades, n_ladders); NaN where skipped."""
         _ = sources
         for i in prange(len(entries.side)):
             state = np.zeros(s.SIZE)
-            rungs = new_rungs(plan.fraction.shape[1])
+            rungs = np.zeros((s.RUNG_ROWS, plan.fraction.shape[1]))
             for m in range(len(plan.code)):
-                counts = run_trade(state, plan, m, entries, i, market, readings, rungs, book, -1)
-                out[i, m] = net_r(state, plan.number[m]) if counts else np.nan
+                counts = run_trade(state, rungs, book, -1, m, i, plan, entries, market, readings)
+                out[i, m] = net_r_of(state, plan.number[m]) if counts else np.nan
 
     return run_many_ladders
 

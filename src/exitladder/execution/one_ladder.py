@@ -8,9 +8,9 @@ from exitladder.bars import BarSet
 from exitladder.errors import LadderError
 from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import run_one_ladder
-from exitladder.execution.plan import FillBook, Readings, make_plan
-from exitladder.execution.simulation import RungStates, Simulation
-from exitladder.execution.state import FILLS, SIZE
+from exitladder.execution.plan import Readings, make_plan
+from exitladder.execution.simulation import Simulation
+from exitladder.execution.state import BOOK_COLUMNS, FILLS, RUNG_ROWS, SIZE
 from exitladder.ladder import Ladder
 from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
@@ -47,22 +47,16 @@ def simulate(
     market = make_market(placed.bars, windows, finer)
     entries = make_entries(placed, [ladder], market, finer)
     readings = Readings(signals.values, signals.base, signals.first, signals.end)
-    n, rungs = len(placed), len(ladder.rungs)
-    states = np.zeros((n, SIZE))
-    ends = RungStates(
-        np.zeros((n, rungs)),
-        np.zeros((n, rungs), dtype=np.int64),
-        np.zeros((n, rungs), dtype=np.int64),
-        np.zeros((n, rungs)),
-    )
-    rows = np.zeros(n, dtype=np.int64)
+    states = np.zeros((len(placed), SIZE))
+    rungs = np.zeros((len(placed), RUNG_ROWS, len(ladder.rungs)))
+    rows = np.zeros(len(placed), dtype=np.int64)
     # Once to count the fills (a fill capped by volume may come in any number of parts), once to write them.
-    run_one_ladder(plan, entries, market, readings, FillBook.empty(0), rows, states, *ends)
+    run_one_ladder(plan, entries, market, readings, np.zeros((0, BOOK_COLUMNS)), rows, states, rungs)
     counts = states[:, FILLS].astype(np.int64)
     np.cumsum(counts[:-1], out=rows[1:])
-    book = FillBook.empty(int(counts.sum()))
-    run_one_ladder(plan, entries, market, readings, book, rows, states, *ends)
-    return Simulation(placed=placed, ladder=ladder, states=states, rungs=ends, book=book)
+    book = np.zeros((int(counts.sum()), BOOK_COLUMNS))
+    run_one_ladder(plan, entries, market, readings, book, rows, states, rungs)
+    return Simulation(placed=placed, ladder=ladder, states=states, rungs=rungs, book=book)
 
 
 def checked_signals(placed: PlacedTrades, signals: Signals | None) -> Signals:

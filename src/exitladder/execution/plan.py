@@ -54,7 +54,8 @@ IntTable = npt.NDArray[np.int64]
     C_POLICY,
     C_THROUGH,
     C_ATR,
-) = range(10)
+    C_SIGNALS,
+) = range(11)
 
 
 class Plan(NamedTuple):
@@ -63,7 +64,7 @@ class Plan(NamedTuple):
     Parameters
     ----------
     number : float64 array, shape (n_ladders, 19)
-    code : int64 array, shape (n_ladders, 10)
+    code : int64 array, shape (n_ladders, 11)
         Rung numbers count from 0 here, -1 means none; `C_ATR` is a row of `Market.atr`.
     fraction, value : float64 array, shape (n_ladders, max_rungs)
     unit : int64 array, shape (n_ladders, max_rungs)
@@ -136,26 +137,6 @@ class Readings(NamedTuple):
     end: IntTable
 
 
-class FillBook(NamedTuple):
-    """Fills in rows, in the order in which they happened; prices as paid, not signed."""
-
-    trade: IntArray
-    bar: IntArray
-    order: IntArray
-    rung: IntArray
-    quantity: FloatArray
-    price: FloatArray
-    commission: FloatArray
-    slippage: FloatArray
-    net_r: FloatArray
-
-    @classmethod
-    def empty(cls, n: int) -> FillBook:
-        """Return room for `n` fills."""
-        whole, real = (lambda: np.zeros(n, dtype=np.int64)), (lambda: np.zeros(n))
-        return cls(whole(), whole(), whole(), whole(), real(), real(), real(), real(), real())
-
-
 def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str]) -> tuple[Plan, list[int]]:
     """Return the ladders as arrays, and the ATR windows they use in the order of ``C_ATR``.
 
@@ -188,7 +169,7 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str]) -> tuple[P
     return (
         Plan(
             number=np.array([_numbers(ladder) for ladder in ladders]).reshape(n, 19),
-            code=np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, 10),
+            code=np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, 11),
             fraction=fraction,
             value=value,
             unit=unit,
@@ -248,4 +229,5 @@ def _codes(ladder: Ladder, windows: list[int]) -> list[int]:
         POLICIES.index(execution.intrabar),
         int(execution.limit_fill == "through"),
         windows.index(ladder.atr_window),
+        sum(rung.is_signal for rung in ladder.rungs),
     ]

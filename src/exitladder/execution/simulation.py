@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +12,12 @@ import pandas as pd
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import state as s
-from exitladder.execution.plan import FillBook, FloatTable, IntTable
+from exitladder.execution.plan import FloatTable
 from exitladder.ladder import Ladder
 from exitladder.trades import PlacedTrades
 
 ORDERS = o.ORDERS
 STATUS = o.STATUS
-
-
-class RungStates(NamedTuple):
-    """How the rungs of every trade ended, shape (n_trades, n_rungs) each; quantities in lots, prices signed."""
-
-    left: FloatTable
-    status: IntTable
-    kind: IntTable
-    level: FloatTable
 
 
 @dataclass(frozen=True)
@@ -82,16 +72,16 @@ class Simulation:
     placed : PlacedTrades
     ladder : Ladder
     states : float64 array, shape (n_trades, n_places)
-        See `exitladder.execution.state`.
-    rungs : RungStates
-    book : FillBook
+        How each trade ended; this and the two that follow are laid out in `exitladder.execution.state`.
+    rungs : float64 array, shape (n_trades, n_rows, n_rungs)
+    book : float64 array, shape (n_fills, n_columns)
     """
 
     placed: PlacedTrades
     ladder: Ladder
     states: FloatTable
-    rungs: RungStates
-    book: FillBook
+    rungs: FloatTable
+    book: FloatTable
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -218,26 +208,29 @@ class Simulation:
     @cached_property
     def fills(self) -> Fills:
         """Every fill of every trade that was simulated."""
-        bought = self.book.order == o.ENTRY
-        trade_side = self.placed.trades.side[self.book.trade]
+        def whole(column: int) -> IntArray:
+            return self.book[:, column].astype(np.int64)
+
+        trade = whole(s.B_TRADE)
+        bought = self.book[:, s.B_ORDER] == o.ENTRY
+        trade_side = self.placed.trades.side[trade]
         return Fills(
-            trade=self.book.trade,
-            bar=self.book.bar,
-            order=self.book.order,
-            rung=self.book.rung + 1,
+            trade=trade,
+            bar=whole(s.B_BAR),
+            order=whole(s.B_ORDER),
+            rung=whole(s.B_RUNG) + 1,
             side=np.where(bought, trade_side, -trade_side).astype(np.int8),
-            quantity=self.book.quantity,
-            price=self.book.price,
-            commission=self.book.commission,
-            slippage=self.book.slippage,
-            r=self._fill_r(trade_side),
-            net_r=self.book.net_r,
+            quantity=self.book[:, s.B_QUANTITY],
+            price=self.book[:, s.B_PRICE],
+            commission=self.book[:, s.B_COMMISSION],
+            slippage=self.book[:, s.B_SLIPPAGE],
+            r=self._fill_r(trade, trade_side),
+            net_r=self.book[:, s.B_NET_R],
         )
 
-    def _fill_r(self, trade_side: npt.NDArray[np.int8]) -> FloatArray:
+    def _fill_r(self, rows: IntArray, trade_side: npt.NDArray[np.int8]) -> FloatArray:
         """R-multiple of each fill's price (the r(p) of the rules), slippage included, before commission."""
-        rows = self.book.trade
-        return np.asarray((trade_side * self.book.price - self.states[rows, s.ENTRY]) / self.risk[rows])
+        return np.asarray((trade_side * self.book[:, s.B_PRICE] - self.states[rows, s.ENTRY]) / self.risk[rows])
 
     @property
     def _close(self) -> FloatArray:
@@ -270,7 +263,7 @@ class Simulation:
                 "fill": np.arange(len(fills)) - first[fills.trade] + 1,
                 "bar_time": stamps(placed.bars.time[fills.bar]),
                 "order": np.array(ORDERS, dtype=object)[fills.order],
-                "rung": pd.array(np.where(fills.rung > 0, fills.rung, None), dtype="Int64"),
+                "rung": pd.Series(fills.rung, dtype="Int64").where(fills.rung > 0),
                 "side": np.where(fills.side > 0, "buy", "sell"),
                 "quantity": fills.quantity,
                 "price": fills.price,

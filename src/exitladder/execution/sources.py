@@ -10,7 +10,19 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-COMPILED_FILES = ("kernel.py", "many_trades.py", "order_codes.py", "own_exits.py", "plan.py", "setup.py", "state.py")
+COMPILED_FILES = (
+    "closing.py",
+    "life.py",
+    "many_trades.py",
+    "one_bar.py",
+    "order_codes.py",
+    "orders.py",
+    "own_exits.py",
+    "plan.py",
+    "rounding.py",
+    "setup.py",
+    "state.py",
+)
 
 
 def source_number() -> int:

@@ -14,7 +14,7 @@ import pandas as pd
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import state as s
-from exitladder.execution.kernel import stop_in_force
+from exitladder.execution.orders import stop_in_force
 
 if TYPE_CHECKING:
     from exitladder.execution.simulation import Simulation
@@ -47,7 +47,7 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
 
 
 def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
-    state, rungs = simulation.states[i], simulation.rungs
+    state, rungs = simulation.states[i], simulation.rungs[i]
     side = state[s.SIDE]
     left = float(state[s.LEFT])
     out: list[dict[str, Any]] = []
@@ -66,8 +66,8 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
         )
 
     stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
-    for j in np.flatnonzero(rungs.status[i] == o.PENDING):
-        lots = min(left, float(rungs.left[i, j]))
+    for j in np.flatnonzero(rungs[s.STATUS] == o.PENDING):
+        lots = min(left, float(rungs[s.LOTS, j]))
         if lots > 0 and not stopping:
             add("market", lots, rung=int(j) + 1)
             left -= lots
@@ -77,11 +77,11 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
         return out
     if left <= 0:
         return out
-    for j in np.flatnonzero(rungs.status[i] == o.RESTING):
-        if rungs.kind[i, j] == o.SIGNAL:
+    for j in np.flatnonzero(rungs[s.STATUS] == o.RESTING):
+        if rungs[s.KIND, j] == o.SIGNAL:
             continue
-        kind = "limit" if rungs.kind[i, j] == o.LIMIT else "stop"
-        add(kind, min(left, float(rungs.left[i, j])), float(rungs.level[i, j]), int(j) + 1)
+        kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
+        add(kind, min(left, float(rungs[s.LOTS, j])), float(rungs[s.LEVEL, j]), int(j) + 1)
     level, order = stop_in_force.py_func(state)
     add("stop", left, float(level), order=o.ORDERS[int(order)])
     return out

@@ -1,0 +1,109 @@
+"""What is decided at the close of a bar, for the next one (X4, X5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.execution import order_codes as o
+from exitladder.execution import plan as n
+from exitladder.execution import state as s
+from exitladder.execution.one_bar import trail_of
+from exitladder.execution.orders import stop_in_force
+from exitladder.execution.plan import FloatTable, IntTable
+from exitladder.execution.rounding import on_grid
+
+
+@njit(error_model="numpy", forceinline=True)
+def ratchet(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -> None:
+    """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing."""
+    line = trail_of(state, number, code, state[s.BEST], atr)
+    if line > state[s.LINE]:
+        state[s.LINE] = line
+    state[s.WALK_LINE] = -np.inf
+    state[s.ATR_BEFORE] = atr
+
+
+@njit(error_model="numpy", forceinline=True)
+def count_bar(state: FloatArray, number: FloatArray, close: float) -> None:
+    """X4: count a closed bar and pay financing on what is held at its close (S5)."""
+    state[s.HELD] += 1.0
+    rate = number[n.N_FUNDING] if state[s.SIDE] > 0.0 else number[n.N_BORROW] - number[n.N_FUNDING]
+    if rate != 0.0:
+        cost = rate * abs(close) * on_grid(state[s.LEFT], number[n.N_LOT])
+        state[s.FINANCING] += cost
+        state[s.FINANCING_DUE] += cost
+
+
+@njit(error_model="numpy")
+def state_value(state: FloatArray, series: int, close: float) -> float:
+    """Return a trade-state series at a bar's close, by its negative code."""
+    open_r = (close - state[s.ENTRY]) / state[s.RISK]
+    if series == -1:
+        return open_r
+    if series == -2:
+        return (state[s.BEST] - state[s.ENTRY]) / state[s.RISK]
+    if series == -3:
+        return (state[s.WORST] - state[s.ENTRY]) / state[s.RISK]
+    if series == -4:
+        return (state[s.BEST] - state[s.ENTRY]) / state[s.RISK] - open_r
+    if series == -5:
+        return state[s.HELD]
+    level, order = stop_in_force(state)
+    return (close - level) / state[s.RISK]
+
+
+@njit(error_model="numpy", forceinline=True)
+def is_true(value: float, comparison: int, threshold: float) -> bool:
+    """Whether a condition holds; a NaN makes it false (X4)."""
+    if comparison == 0:
+        return value >= threshold
+    if comparison == 1:
+        return value <= threshold
+    if comparison == 2:
+        return value > threshold
+    return value < threshold
+
+
+@njit(error_model="numpy")
+def decide_signals(
+    state: FloatArray,
+    rungs: FloatTable,
+    n_rungs: int,
+    first: IntArray,
+    end: IntArray,
+    series: IntArray,
+    comparison: IntArray,
+    threshold: FloatArray,
+    values: FloatArray,
+    base: IntTable,
+    known_from: IntTable,
+    known_to: IntTable,
+    i: int,
+    bar: int,
+    close: float,
+) -> None:
+    """X4: at a bar's close, turn each signal rung whose conditions all hold into a market order for the next open.
+
+    `first` and `end` say where each rung's conditions lie; the four arrays from `values` on are those of
+    `exitladder.signals.Signals`.
+    """
+    for j in range(n_rungs):
+        if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
+            continue
+        holds = True
+        for c in range(first[j], end[j]):
+            k = series[c]
+            if k < 0:
+                value = state_value(state, k, close)
+            elif known_from[k, i] <= bar < known_to[k, i]:
+                value = values[base[k, i] + bar]
+            else:
+                value = np.nan
+            if not is_true(value, comparison[c], threshold[c]):
+                holds = False
+                break
+        if holds:
+            rungs[s.STATUS, j] = o.PENDING
+            state[s.WAITING] = 1.0
