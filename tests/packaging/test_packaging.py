@@ -73,7 +73,7 @@ def test_wheel_holds_every_module_and_no_test(root: Path, wheel: Path) -> None:
     modules = {m for m in modules if "__pycache__" not in m}
     assert {name for name in inside if name.endswith(".py")} == modules
     assert all(name.startswith("exitladder/") for name in inside), "the wheel litters site-packages"
-    assert not [name for name in inside if "test" in Path(name).name.lower()]
+    assert not [name for name in inside if Path(name).name.lower().startswith(("test", "conftest"))]
     assert {f"exitladder/sample/{s}-1d.parquet" for s in ("AAPL", "IBM", "MSFT", "GOOG", "FB")} <= inside
     assert "exitladder/py.typed" in inside
     templates = {str(Path("exitladder") / p.relative_to(root)) for p in (root / "pipelines").glob("*.jinja")}
