@@ -43,7 +43,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     first, *others = tables
     pairs: list[dict[str, Any]] = []
     for other in others:
-        both = tables[other].join(tables[first], suffixes=("", "_first"), how="inner")
+        both = tables[other].merge(tables[first], left_index=True, right_index=True, suffixes=("", "_first"))
         if both.empty:
             raise TradesError(
                 f"Runs are compared on the trades they share, but '{first}' and '{other}' share no trade_id. "

@@ -55,7 +55,14 @@ class RowPredictions:
 
 
 def with_features_of(model: ExhaustionModel, settings: Settings) -> Settings:
-    """Return the settings with the features that the model was trained on."""
+    """Return the settings with the features that the model was trained on.
+
+    Raises
+    ------
+    FeatureError
+        If a feature is computed otherwise now than when the model was trained.
+    """
+    FeatureSet.from_mapping(model.context["features"])
     return replace(settings, features=replace(settings.features, names=model.names))
 
 

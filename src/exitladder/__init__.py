@@ -44,7 +44,7 @@ _HOMES = {
     "HoldValueRegressor": "exitladder.models.estimators",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

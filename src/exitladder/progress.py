@@ -21,6 +21,7 @@ class Silent:
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
+        """Give a function that does nothing."""
         yield lambda steps: None
 
 

@@ -30,13 +30,12 @@ def test_a_row_for_each_open_trade(
     assert frame["action"].isin([HOLD, REDUCE, EXIT]).all()
     held = frame[frame["action"] == HOLD]
     assert (held["action_quantity"] == 0).all()
-    for row in held.itertuples():
-        stops = [o for o in row.orders if o["type"] == "stop" and o["rung"] is None]
+    for row in held.to_dict("records"):
+        stops = [o for o in row["orders"] if o["type"] == "stop" and o["rung"] is None]
         assert len(stops) == 1
-        assert stops[0]["quantity"] == row.quantity_open
-        assert stops[0]["price"] == row.stop_price
-        better = row.price - row.stop_price if row.side == "long" else row.stop_price - row.price
-        assert better > 0
+        assert stops[0]["quantity"] == row["quantity_open"]
+        assert stops[0]["price"] == row["stop_price"]
+        assert (row["price"] - row["stop_price"]) * (1 if row["side"] == "long" else -1) > 0
     assert frame["exhaustion"].between(0, 1).all()
 
 
