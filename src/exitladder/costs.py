@@ -71,9 +71,7 @@ class Costs:
                 )
             object.__setattr__(self, field.name, float(value))
         if self.slippage_ticks > 0 and self.tick == 0:
-            raise LadderError(
-                f"costs.slippage_ticks={self.slippage_ticks:g} needs the size of a tick; set costs.tick."
-            )
+            raise LadderError(f"costs.slippage_ticks={self.slippage_ticks:g} needs the size of a tick; set costs.tick.")
 
     def times(self, factor: float) -> Costs:
         """Return the same market with every cost multiplied by `factor`; steps stay as they are.
@@ -84,9 +82,4 @@ class Costs:
         4.0
         """
         steps = {"tick", "lot", "min_quantity"}
-        return Costs(
-            **{
-                f.name: getattr(self, f.name) * (1.0 if f.name in steps else factor)
-                for f in fields(self)
-            }
-        )
+        return Costs(**{f.name: getattr(self, f.name) * (1.0 if f.name in steps else factor) for f in fields(self)})

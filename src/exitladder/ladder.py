@@ -82,7 +82,7 @@ class Target:
     def parse(cls, text: object, place: str) -> Target:
         """Return the target that `text` states, such as ``"1R"``, ``"fib 1.618"`` or a price."""
         if isinstance(text, bool):
-            raise LadderError(f"{place} must be a target such as \"1R\", but is {text!r}.")
+            raise LadderError(f'{place} must be a target such as "1R", but is {text!r}.')
         if isinstance(text, (int, float)):
             return cls._checked(float(text), "price", text, place)
         if isinstance(text, str):
@@ -138,9 +138,7 @@ class Condition:
         """Return the condition that `text` states, such as ``"exhaustion >= 0.70"``."""
         match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise LadderError(
-                f"{place} must read 'series >= number' (also <=, > or <), but is {text!r}."
-            )
+            raise LadderError(f"{place} must read 'series >= number' (also <=, > or <), but is {text!r}.")
         return cls(match[1], match[2], float(match[3]))
 
     def __str__(self) -> str:
@@ -337,6 +335,4 @@ def _check_execution(execution: Execution) -> None:
     if execution.leverage != 0 and not 1 <= execution.leverage < math.inf:
         raise LadderError(f"execution.leverage must be 0 (none) or at least 1, but is {execution.leverage!r}.")
     if not 0 <= execution.maintenance_margin < 1:
-        raise LadderError(
-            f"execution.maintenance_margin must lie in 0 to 1, but is {execution.maintenance_margin!r}."
-        )
+        raise LadderError(f"execution.maintenance_margin must lie in 0 to 1, but is {execution.maintenance_margin!r}.")

@@ -32,9 +32,7 @@ def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict
         raise error(f"The {what} file '{path}' is not valid TOML: {cause}.") from cause
 
 
-def only_keys(
-    table: object, known: Iterable[str], place: str, error: type[ExitladderError]
-) -> Mapping[str, Any]:
+def only_keys(table: object, known: Iterable[str], place: str, error: type[ExitladderError]) -> Mapping[str, Any]:
     """Return `table` if it is a table and holds known keys only.
 
     Examples
