@@ -41,17 +41,17 @@ def state_value(state: FloatArray, series: int, close: float) -> float:
     """Return a trade-state series at a bar's close, by its negative code."""
     open_r = (close - state[s.ENTRY]) / state[s.RISK]
     if series == -1:
-        return open_r
+        return float(open_r)
     if series == -2:
-        return (state[s.BEST] - state[s.ENTRY]) / state[s.RISK]
+        return float((state[s.BEST] - state[s.ENTRY]) / state[s.RISK])
     if series == -3:
-        return (state[s.WORST] - state[s.ENTRY]) / state[s.RISK]
+        return float((state[s.WORST] - state[s.ENTRY]) / state[s.RISK])
     if series == -4:
-        return (state[s.BEST] - state[s.ENTRY]) / state[s.RISK] - open_r
+        return float((state[s.BEST] - state[s.ENTRY]) / state[s.RISK] - open_r)
     if series == -5:
-        return state[s.HELD]
+        return float(state[s.HELD])
     level, order = stop_in_force(state)
-    return (close - level) / state[s.RISK]
+    return float((close - level) / state[s.RISK])
 
 
 @njit(error_model="numpy", forceinline=True)

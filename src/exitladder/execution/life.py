@@ -96,7 +96,7 @@ def pass_quiet_bars(
 @njit(error_model="numpy", forceinline=True)
 def pays_financing(number: FloatArray) -> bool:
     """Whether holding costs or earns anything (S5)."""
-    return number[n.N_FUNDING] != 0.0 or number[n.N_BORROW] != 0.0
+    return bool(number[n.N_FUNDING] != 0.0 or number[n.N_BORROW] != 0.0)
 
 
 @njit(error_model="numpy", forceinline=True)

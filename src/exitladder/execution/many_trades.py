@@ -81,7 +81,7 @@ def mark(state: FloatArray, number: FloatArray, book: FloatTable, bar: int, pric
 def net_r_of(state: FloatArray, number: FloatArray) -> float:
     """Return profit after costs, what is left marked, in R of the entered quantity."""
     net = state[s.GROSS] - state[s.COMMISSION] - state[s.FINANCING]
-    return net / (state[s.RISK] * on_grid(state[s.START], number[n.N_LOT]))
+    return float(net / (state[s.RISK] * on_grid(state[s.START], number[n.N_LOT])))
 
 
 def _compile_one_ladder(sources: int) -> Callable[..., None]:
@@ -111,16 +111,18 @@ def _compile_one_ladder(sources: int) -> Callable[..., None]:
 def _compile_many_ladders(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy", parallel=True)
     def run_many_ladders(
-        plan: Plan, entries: Entries, market: Market, readings: Readings, book: FloatTable, out: FloatTable
+        plan: Plan, entries: Entries, market: Market, readings: Readings, trades: IntArray, out: FloatTable
     ) -> None:
-        """Write net r of every trade under every ladder to `out`, shape (n_trades, n_ladders); NaN where skipped."""
+        """Write net r of the trades at `trades` under every ladder, shape (len(trades), n_ladders); NaN where skipped."""
         _ = sources
-        for i in prange(len(entries.side)):
+        for row in prange(len(trades)):
+            i = trades[row]
+            book = np.zeros((0, s.BOOK_COLUMNS))
             state = np.zeros(s.SIZE)
             rungs = np.zeros((s.RUNG_ROWS, plan.fraction.shape[1]))
             for m in range(len(plan.code)):
                 counts = run_trade(state, rungs, book, -1, m, i, plan, entries, market, readings)
-                out[i, m] = net_r_of(state, plan.number[m]) if counts else np.nan
+                out[row, m] = net_r_of(state, plan.number[m]) if counts else np.nan
 
     return run_many_ladders
 

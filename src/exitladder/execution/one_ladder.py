@@ -8,7 +8,7 @@ from exitladder.bars import BarSet
 from exitladder.errors import LadderError
 from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import run_one_ladder
-from exitladder.execution.plan import Readings, make_plan
+from exitladder.execution.plan import Readings, atr_windows, make_plan
 from exitladder.execution.simulation import Simulation
 from exitladder.execution.state import BOOK_COLUMNS, FILLS, RUNG_ROWS, SIZE
 from exitladder.ladder import Ladder
@@ -43,7 +43,8 @@ def simulate(
     mirrored market does not give the mirrored result.
     """
     signals = checked_signals(placed, signals)
-    plan, windows = make_plan([ladder], signals.names)
+    windows = atr_windows([ladder])
+    plan = make_plan([ladder], signals.names, windows)
     market = make_market(placed.bars, windows, finer)
     entries = make_entries(placed, [ladder], market, finer)
     readings = Readings(signals.values, signals.base, signals.first, signals.end)

@@ -94,7 +94,7 @@ def sell(
     net_r = (gain - commission - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
     state[s.FINANCING_DUE] = 0.0
     record(state, book, bar, order, rung, quantity, price, commission, (base - price) * quantity, net_r)
-    return lots
+    return float(lots)
 
 
 @njit(error_model="numpy", forceinline=True)

@@ -15,7 +15,7 @@ from exitladder.execution.closing import count_bar
 from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import mark
 from exitladder.execution.orders import sell
-from exitladder.execution.plan import Entries, FloatTable, Market, Plan, make_plan
+from exitladder.execution.plan import Entries, FloatTable, Market, Plan, atr_windows, make_plan
 from exitladder.execution.setup import enter, set_up
 from exitladder.execution.simulation import Simulation
 from exitladder.execution.sources import SOURCES
@@ -100,7 +100,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         costs=ladder.costs,
         execution=Execution(),
     )
-    plan, windows = make_plan([bare], ())
+    windows = atr_windows([bare])
+    plan = make_plan([bare], (), windows)
     market = make_market(placed.bars, windows, None)
     entries = make_entries(placed, [bare], market, None)
     exit_bar = _exit_bars(placed)

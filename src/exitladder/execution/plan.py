@@ -137,15 +137,19 @@ class Readings(NamedTuple):
     end: IntTable
 
 
-def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str]) -> tuple[Plan, list[int]]:
-    """Return the ladders as arrays, and the ATR windows they use in the order of ``C_ATR``.
+def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
+    """Return the ATR windows that the ladders use, in the order of the rows of `Market.atr`."""
+    return sorted({ladder.atr_window for ladder in ladders})
+
+
+def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int]) -> Plan:
+    """Return the ladders as arrays; `windows` are the ATR windows of the market they will be run on.
 
     Raises
     ------
     LadderError
         If a condition reads a series that the signals do not hold.
     """
-    windows = sorted({ladder.atr_window for ladder in ladders})
     n, most = len(ladders), max((len(ladder.rungs) for ladder in ladders), default=0)
     fraction, value = np.zeros((n, most)), np.zeros((n, most))
     unit, first, end = (np.zeros((n, most), dtype=np.int64) for _ in range(3))
@@ -166,20 +170,17 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str]) -> tuple[P
                     )
                 conditions.append((known[c.series], COMPARISONS.index(c.operator), c.threshold))
             end[m, j] = len(conditions)
-    return (
-        Plan(
-            number=np.array([_numbers(ladder) for ladder in ladders]).reshape(n, 19),
-            code=np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, 11),
-            fraction=fraction,
-            value=value,
-            unit=unit,
-            condition_first=first,
-            condition_end=end,
-            series=np.array([c[0] for c in conditions], dtype=np.int64),
-            comparison=np.array([c[1] for c in conditions], dtype=np.int64),
-            threshold=np.array([c[2] for c in conditions], dtype=np.float64),
-        ),
-        windows,
+    return Plan(
+        number=np.array([_numbers(ladder) for ladder in ladders]).reshape(n, 19),
+        code=np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, 11),
+        fraction=fraction,
+        value=value,
+        unit=unit,
+        condition_first=first,
+        condition_end=end,
+        series=np.array([c[0] for c in conditions], dtype=np.int64),
+        comparison=np.array([c[1] for c in conditions], dtype=np.int64),
+        threshold=np.array([c[2] for c in conditions], dtype=np.float64),
     )
 
 
@@ -216,7 +217,7 @@ def _numbers(ladder: Ladder) -> list[float]:
     ]
 
 
-def _codes(ladder: Ladder, windows: list[int]) -> list[int]:
+def _codes(ladder: Ladder, windows: Sequence[int]) -> list[int]:
     stop, execution = ladder.stop, ladder.execution
     return [
         len(ladder.rungs),

@@ -31,8 +31,8 @@ def whole_steps(amount: float, step: float) -> float:
     count = amount / step
     nearest = np.floor(count + 0.5)
     if abs(count - nearest) <= SNAP * max(1.0, abs(count)):
-        return nearest
-    return np.floor(count)
+        return float(nearest)
+    return float(np.floor(count))
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -53,7 +53,7 @@ def down_to(low: float, level: float) -> bool:
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     """Return the commission of one fill (S2)."""
     cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
-    return max(cost, number[n.N_LEAST])
+    return float(max(cost, number[n.N_LEAST]))
 
 
 @njit(error_model="numpy", forceinline=True)

@@ -40,12 +40,12 @@ def target_price(
     """Return the signed price of a target, NaN where it cannot be resolved at the entry."""
     entry = state[s.ENTRY]
     if unit == o.IN_PRICE:
-        return state[s.SIDE] * value
+        return float(state[s.SIDE] * value)
     if unit == o.IN_FIB or unit == o.IN_RESISTANCE:
         price = anchor + value * swing if unit == o.IN_FIB else levels[int(value) - 1]
         # An extension that the entry has already passed is no target any more; it must not turn into a stop.
         return price if price > entry else np.nan
-    return entry + distance(unit, value, state[s.RISK], atr, entry)
+    return float(entry + distance(unit, value, state[s.RISK], atr, entry))
 
 
 @njit(error_model="numpy", forceinline=True)

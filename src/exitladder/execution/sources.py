@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 COMPILED_FILES = (
+    "batch_kernel.py",
     "closing.py",
     "life.py",
     "many_trades.py",
