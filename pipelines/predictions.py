@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.bars import BarSet, FloatArray
+from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.errors import FeatureError, LadderError, did_you_mean
 from exitladder.features import FeatureSet, feature_matrix, row_matrix, trade_state_rows
 from exitladder.features.trade_state import STATE_NAMES
@@ -62,29 +62,43 @@ def with_features_of(model: ExhaustionModel, settings: Settings) -> Settings:
     FeatureError
         If a feature is computed otherwise now than when the model was trained.
     """
-    FeatureSet.from_mapping(model.context["features"])
-    return replace(settings, features=replace(settings.features, names=model.names))
+    features = FeatureSet.from_mapping(model.context["features"])
+    return replace(settings, features=replace(settings.features, names=features.names))
 
 
 def predict_rows(
-    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, *, embargo: bool = True
+    prepared: Prepared,
+    model: ExhaustionModel,
+    progress: Progress = SILENT,
+    *,
+    embargo: bool = True,
+    select: IntArray | None = None,
 ) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
+    Parameters
+    ----------
+    embargo : bool
+        False lets the last stage speak from its last label on; for advice on what is open now.
+    select : int64 array, optional
+        Row numbers to predict; the others stay NaN. All by default.
+
+    Notes
+    -----
     Never in-sample: a stage speaks only for bars after every label that it was trained on had ended.
     """
     n_rows = prepared.rows.n_rows
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
     stage = np.full(n_rows, -1, dtype=np.int16)
     time = prepared.placed.bars.close_time[prepared.rows.bar]
-    with progress.stage("predictions", n_rows) as advance:
-        for first in range(0, n_rows, _ROWS_AT_ONCE):
-            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            select = np.arange(part.start, part.stop)
-            matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
+    wanted = np.arange(n_rows) if select is None else select
+    with progress.stage("predictions", len(wanted)) as advance:
+        for first in range(0, len(wanted), _ROWS_AT_ONCE):
+            part = wanted[first : first + _ROWS_AT_ONCE]
+            matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=part)
             said = model.predict(matrix.values, time[part], embargo=embargo)
             exhaustion[part], hold_value[part], stage[part] = said.exhaustion, said.hold_value_r, said.stage
-            advance(len(select))
+            advance(len(part))
     return RowPredictions(exhaustion, hold_value, stage, len(model.stages))
 
 

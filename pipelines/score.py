@@ -19,7 +19,7 @@ from exitladder.ladder import Ladder
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
 from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
-from exitladder.pipelines.predictions import RowPredictions, predict_rows, signals_for, with_features_of
+from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, predict_rows, signals_for, with_features_of
 from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.pipelines.reasons import plain_reasons
 from exitladder.pipelines.tracking import Tracker, resolve_model
@@ -116,14 +116,17 @@ def score_open(
     """
     longest = int(np.diff(bars.start).max())
     prepared = prepare(bars, trades, settings, max_bars=longest)
-    predictions = predict_rows(prepared, model, progress, embargo=False)
-    done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
     last = last_rows(prepared)
+    # Only a rung on the model's word needs to know what the model said on the way here.
+    needed = None if set(ladder.series) & set(MODEL_SERIES) else last[last >= 0]
+    predictions = predict_rows(prepared, model, progress, embargo=False, select=needed)
+    done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
     reasons = model_reasons(prepared, model, last)
+    longest_learnt = int(model.context["labels"]["max_bars"])
     state = done.state_frame().set_index("trade_id")
     standing = standing_by_trade(done)
     rows = [
-        _row(done, i, state, standing, predictions, int(last[i]), reasons[i], ladder, settings)
+        _row(done, i, state, standing, predictions, int(last[i]), reasons[i], longest_learnt)
         for i in range(len(prepared.placed))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -171,8 +174,7 @@ def _row(
     predictions: RowPredictions,
     last: int,
     model_says: list[str],
-    ladder: Ladder,
-    settings: Settings,
+    longest_learnt: int,
 ) -> dict[str, Any]:
     placed = done.placed
     trades, bars = placed.trades, placed.bars
@@ -201,8 +203,8 @@ def _row(
     warnings = list(advice.warnings)
     if np.isnan(exhaustion):
         warnings.append("The model says nothing here: the bar lies before its first fold, or none has closed yet.")
-    elif since["bars_held"] > settings.labels.max_bars:
-        warnings.append(f"Held longer than the {settings.labels.max_bars} bars that the model has learnt from.")
+    elif since["bars_held"] > longest_learnt:
+        warnings.append(f"Held longer than the {longest_learnt} bars that the model has learnt from.")
     return {
         "trade_id": trade_id,
         "symbol": str(trades.symbol[i]),
