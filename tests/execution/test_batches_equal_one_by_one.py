@@ -1,0 +1,146 @@
+"""Batches of ladders give what the bar-by-bar kernel gives, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exitladder.bars import BarSet, Bars
+from exitladder.execution import batch, simulate, simulate_many
+from exitladder.execution.sources import COMPILED_FILES, source_number
+from exitladder.ladder import Distance, Ladder, Rung, Stop, Target
+from exitladder.trades import PlacedTrades
+
+Place = Callable[..., PlacedTrades]
+
+
+@st.composite
+def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]]) -> Ladder:
+    """A ladder that fits a batch; costs and steps are drawn from a few, so that several share a batch."""
+    units = st.sampled_from(["R", "ATR", "%"])
+    amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
+    split = draw(st.sampled_from([(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]))
+    rungs = tuple(Rung(f, Target(draw(amounts), draw(units))) for f in split)
+    stop: dict[str, Any] = {"initial": draw(st.sampled_from([Distance(2.0, "ATR"), Distance(2.0, "%")]))}
+    if split and draw(st.booleans()):
+        stop["breakeven_after"] = draw(st.integers(1, len(split)))
+        stop["breakeven_offset"] = Distance(draw(st.sampled_from([0.0, 0.25, -0.5])), draw(units))
+    if draw(st.booleans()):
+        stop["trail"] = Distance(draw(amounts), draw(units))
+        armed = draw(st.sampled_from(["entry", "rung", "r"]))
+        if armed == "rung" and split:
+            stop["trail_after"] = draw(st.integers(1, len(split)))
+        elif armed == "r":
+            stop["trail_from"] = Distance(draw(amounts), "R")
+    if draw(st.booleans()):
+        stop["time"] = draw(st.integers(1, 8))
+    table = draw(st.sampled_from(tables))
+    return replace(Ladder.from_mapping(table), rungs=rungs, stop=Stop(**stop))
+
+
+@given(data=st.data())
+def test_batches_equal_the_general_kernel(data: st.DataObject, worlds: ModuleType, placed_on: Place) -> None:
+    world = data.draw(worlds.worlds(("stop_first",)))
+    costs = {k: v for k, v in world.ladder["costs"].items() if k not in ("funding_bps_per_bar", "borrow_bps_per_bar")}
+    tables: list[dict[str, Any]] = [
+        {"atr_window": 1, "costs": costs, "execution": {"limit_fill": fill}} for fill in ("touch", "through")
+    ]
+    ladders = data.draw(st.lists(plain_ladders(tables), min_size=6, max_size=16))
+    placed = placed_on(world.rows, world.trades)
+    assert all(batch.fits_batch(ladder) for ladder in ladders)
+    fast = simulate_many(placed, ladders)
+    slow = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
+    np.testing.assert_array_equal(fast, slow)
+
+
+@pytest.mark.parametrize("step", [0.25, 0.0])
+def test_batches_on_long_markets(step: float, bars_from: Callable[..., Bars], placed_on: Place) -> None:
+    """Long lives, many ladders; parameters on steps (prepared tables) and of any value (followed trails)."""
+    rng = np.random.default_rng(3)
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.01, 600))), 2)
+    opened = np.round(np.concatenate([[100], close[:-1]]) * np.exp(rng.normal(0, 0.003, 600)), 2)
+    high = np.round(np.maximum(opened, close) * (1 + rng.exponential(0.004, 600)), 2)
+    low = np.round(np.minimum(opened, close) * (1 - rng.exponential(0.004, 600)), 2)
+    bars = BarSet([bars_from(np.stack([opened, high, low, close], axis=1).tolist())])
+    trades = [
+        {"bar": int(t), "side": int(side), "entry": float(opened[t]), "quantity": 12.0}
+        for t, side in zip(rng.integers(20, 500, 40), rng.choice([1, -1], 40), strict=True)
+    ]
+    placed = placed_on(bars, trades)
+    base = Ladder.from_mapping({"costs": {"commission_bps": 2, "slippage_bps": 1, "tick": 0.01, "lot": 1}})
+    draw: Callable[[float, float], float] = (
+        (lambda a, b: float(rng.integers(round(a / 0.25), round(b / 0.25)) * 0.25))
+        if step
+        else (lambda a, b: float(rng.uniform(a, b)))
+    )
+    ladders = [
+        replace(
+            base,
+            rungs=tuple(Rung(0.25, Target(v, "R")) for v in np.cumsum([draw(0.5, 2), draw(0.25, 2), draw(0.25, 2)])),
+            stop=Stop(
+                initial=Distance(2.0, "ATR"), breakeven_after=1, trail=Distance(draw(2, 6), "ATR"), trail_after=1, time=90
+            ),
+        )
+        for _ in range(120)
+    ]
+    made = batch.make_batch(ladders)
+    assert made.tabled_trails == (step > 0)
+    fast = simulate_many(placed, ladders)
+    for m in (0, 17, 63, 119):
+        np.testing.assert_array_equal(fast[:, m], simulate(placed, ladders[m]).r)
+    np.testing.assert_array_equal(simulate_many(placed, ladders, threads=1), fast)
+    assert np.unique(fast).size > 1000
+
+
+def test_what_does_not_fit_a_batch_runs_one_by_one(placed_on: Place) -> None:
+    rows = [[100.0, 103.0, 99.0, 101.0]] * 6
+    placed = placed_on(rows, {"entry": 100.0, "stop": 98.0})
+    plain = [Ladder(rungs=(Rung(1.0, Target(v, "R")),)) for v in (0.5, 1.0, 1.4, 3.0)]
+    others = [
+        Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2"]}]}),
+        Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": "-0.4R"}]}),
+        Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": 102.0}], "execution": {"intrabar": "ohlc"}}),
+        Ladder.from_mapping({"costs": {"funding_bps_per_bar": 1.0}}),
+    ]
+    mixed = [plain[0], others[0], plain[1], others[1], plain[2], others[2], plain[3], others[3]]
+    groups, alone = batch.batches(mixed)
+    assert [g.tolist() for g in groups] == [[0, 2, 4, 6]]
+    assert alone.tolist() == [1, 3, 5, 7]
+    want = np.stack([simulate(placed, ladder).r for ladder in mixed], axis=1)
+    np.testing.assert_array_equal(simulate_many(placed, mixed), want)
+
+
+def test_an_atr_that_is_not_known_is_left_to_the_general_kernel(placed_on: Place) -> None:
+    rows = [[100.0, 103.0, 99.0, 101.0]] * 20
+    placed = placed_on(rows, [{"entry": 100.0, "stop": 98.0}, {"entry": 100.0, "stop": 98.0, "bar": 16}])
+    ladders = [Ladder(rungs=(Rung(1.0, Target(v, "ATR")),)) for v in (0.25, 0.5, 0.75, 1.0, 2.0)]
+    want = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
+    np.testing.assert_array_equal(simulate_many(placed, ladders), want)
+
+
+def test_nothing_to_simulate(placed_on: Place) -> None:
+    placed = placed_on([[100.0] * 4], {"entry": 100.0, "stop": 98.0})
+    assert simulate_many(placed, []).shape == (1, 0)
+    assert simulate_many(placed.take(np.empty(0, dtype=np.int64)), [Ladder()]).shape == (0, 1)
+
+
+def test_every_compiled_file_is_in_the_key_of_the_cache() -> None:
+    """Machine code of an old rule must not outlive the rule (see `exitladder.execution.sources`)."""
+    from pathlib import Path
+
+    import exitladder.execution.sources as sources
+
+    folder = Path(sources.__file__).parent
+    compiled = {path.name for path in folder.glob("*.py") if "@njit" in path.read_text()}
+    assert compiled <= set(COMPILED_FILES)
+    for name in COMPILED_FILES:
+        text = (folder / name).read_text()
+        assert text.count("cache=True") == text.count("_ = sources")
+    assert source_number() == sources.SOURCES
