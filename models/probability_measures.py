@@ -52,6 +52,9 @@ def auc(score: FloatArray, y: FloatArray) -> float:
 def reliability(p: FloatArray, y: FloatArray, n_bins: int = 10) -> pd.DataFrame:
     """Return, for bins of equal count in order of prediction, n, the mean prediction and the share of ones.
 
+    Equal predictions stay in one bin: cut apart, they would differ in their share of ones by chance
+    alone and make a calibrated constant look wrong. So there may be fewer bins.
+
     Parameters
     ----------
     p, y : float64 array, shape (n,)
@@ -62,12 +65,11 @@ def reliability(p: FloatArray, y: FloatArray, n_bins: int = 10) -> pd.DataFrame:
     DataFrame
         Columns n, predicted, observed.
     """
-    order = np.argsort(p, kind="stable")
-    parts = [part for part in np.array_split(order, n_bins) if len(part)]
-    return pd.DataFrame(
-        {
-            "n": [len(part) for part in parts],
-            "predicted": [float(p[part].mean()) for part in parts],
-            "observed": [float(y[part].mean()) for part in parts],
-        }
+    if not len(p):
+        return pd.DataFrame({"n": [], "predicted": [], "observed": []})
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1]))
+    bins = pd.DataFrame({"bin": np.searchsorted(edges, p, side="right"), "predicted": p, "observed": y})
+    table = bins.groupby("bin").agg(
+        n=("observed", "size"), predicted=("predicted", "mean"), observed=("observed", "mean")
     )
+    return table.reset_index(drop=True)

@@ -11,6 +11,8 @@ import pandas as pd
 
 from exitladder.errors import ModelError
 from exitladder.ladder import Distance, Ladder, Target
+from exitladder.models.probability_measures import probability_measures
+from exitladder.models.probability_measures import reliability as bins_of
 
 
 def cumulative_r(net_r: pd.DataFrame) -> pd.DataFrame:
@@ -94,24 +96,17 @@ def reliability(outcome: npt.ArrayLike, predicted: npt.ArrayLike, n_bins: int = 
     y, p = y[known], p[known]
     if not len(y):
         raise ModelError("A calibration needs at least one row with a label and a prediction, but there is none.")
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1]))
-    bins = pd.DataFrame({"bin": np.searchsorted(edges, p, side="right"), "predicted": p, "observed": y})
-    table = bins.groupby("bin").agg(
-        predicted=("predicted", "mean"), observed=("observed", "mean"), n=("observed", "size")
-    )
+    table = bins_of(p, y, n_bins)
     low, high = _wilson(table["observed"].to_numpy(), table["n"].to_numpy())
-    table = table.assign(low=low, high=high).reset_index(drop=True)
-    safe = np.clip(p, 1e-15, 1 - 1e-15)
+    measures = probability_measures(p, y)
     steps = np.linspace(0, 1, 21)
-    histogram = pd.DataFrame({"left": steps[:-1], "right": steps[1:], "n": np.histogram(p, steps)[0]})
-    distance = (table["observed"] - table["predicted"]).abs()
     return Reliability(
-        bins=table[["predicted", "observed", "low", "high", "n"]],
-        histogram=histogram,
-        brier=float(np.mean((p - y) ** 2)),
-        log_loss=float(-np.mean(y * np.log(safe) + (1 - y) * np.log1p(-safe))),
-        base_rate=float(y.mean()),
-        calibration_error=float(np.average(distance, weights=table["n"])),
+        bins=table.assign(low=low, high=high)[["predicted", "observed", "low", "high", "n"]],
+        histogram=pd.DataFrame({"left": steps[:-1], "right": steps[1:], "n": np.histogram(p, steps)[0]}),
+        brier=measures["brier"],
+        log_loss=measures["log_loss"],
+        base_rate=measures["base_rate"],
+        calibration_error=measures["calibration_error"],
     )
 
 
