@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitladder.bars import BarSet, Bars
-from exitladder.execution import batch, simulate, simulate_many
+from exitladder.execution import batch, many_ladders, simulate, simulate_many, simulate_moments
 from exitladder.execution.sources import COMPILED_FILES, source_number
 from exitladder.ladder import Distance, Ladder, Rung, Stop, Target
 from exitladder.trades import PlacedTrades
@@ -123,6 +123,32 @@ def test_an_atr_that_is_not_known_is_left_to_the_general_kernel(placed_on: Place
     ladders = [Ladder(rungs=(Rung(1.0, Target(v, "ATR")),)) for v in (0.25, 0.5, 0.75, 1.0, 2.0)]
     want = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
     np.testing.assert_array_equal(simulate_many(placed, ladders), want)
+
+
+@pytest.mark.parametrize("pairs", [1, 25, 10**6])
+def test_moments_are_those_of_the_columns(placed_on: Place, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [[100.0, 103.0, 99.0, 101.0], [101.0, 104.0, 97.0, 98.0], [98.0, 99.0, 95.0, 96.0]] * 7
+    trades = [{"entry": 100.0, "stop": 98.0, "bar": k, "side": 1} for k in range(15)]
+    trades += [{"entry": 100.0, "stop": 102.5, "bar": k, "side": -1} for k in range(9)]
+    placed = placed_on(rows, [*trades, {"entry": 100.0, "stop": 101.0}])
+    ladders = [Ladder(rungs=(Rung(0.5, Target(v, "R")),)) for v in (0.25, 0.5, 0.75, 1.0, 1.5)]
+    ladders.append(Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2"]}]}))
+    monkeypatch.setattr(many_ladders, "PAIRS_AT_ONCE", pairs)
+    r = simulate_many(placed, ladders)
+    moments = simulate_moments(placed, ladders)
+    assert moments.n.tolist() == [24] * 6
+    np.testing.assert_allclose(moments.mean_r, np.nanmean(r, axis=0), atol=1e-12)
+    np.testing.assert_allclose(moments.std_r, np.nanstd(r, axis=0, ddof=1), atol=1e-9)
+    np.testing.assert_allclose(moments.downside_r, np.sqrt(np.nanmean(np.minimum(r[:-1], 0) ** 2, axis=0)), atol=1e-12)
+    np.testing.assert_allclose(moments.win_rate, (r[:-1] > 0).mean(axis=0))
+    np.testing.assert_array_equal([moments.worst_r, moments.best_r], [np.nanmin(r, axis=0), np.nanmax(r, axis=0)])
+
+
+def test_moments_of_nothing(placed_on: Place) -> None:
+    placed = placed_on([[100.0] * 4], {"entry": 100.0, "stop": 101.0})
+    moments = simulate_moments(placed, [Ladder()])
+    assert moments.n.tolist() == [0]
+    assert np.isnan([moments.mean_r, moments.std_r, moments.worst_r, moments.best_r]).all()
 
 
 def test_nothing_to_simulate(placed_on: Place) -> None:

@@ -6,17 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exitladder.execution.many_ladders import simulate_many
+    from exitladder.execution.many_ladders import LadderMoments, simulate_many, simulate_moments
     from exitladder.execution.one_ladder import simulate
     from exitladder.execution.own_exits import simulate_own_exits
     from exitladder.execution.simulation import ORDERS, STATUS, Fills, Simulation
 
-__all__ = ["ORDERS", "STATUS", "Fills", "Simulation", "simulate", "simulate_many", "simulate_own_exits"]
+__all__ = [
+    "ORDERS",
+    "STATUS",
+    "Fills",
+    "LadderMoments",
+    "Simulation",
+    "simulate",
+    "simulate_many",
+    "simulate_moments",
+    "simulate_own_exits",
+]
 
 # The compiler loads at first use: the statistics of this room do without it.
 _HOMES = {
     "simulate": "one_ladder",
     "simulate_many": "many_ladders",
+    "simulate_moments": "many_ladders",
+    "LadderMoments": "many_ladders",
     "simulate_own_exits": "own_exits",
     "Simulation": "simulation",
     "Fills": "simulation",

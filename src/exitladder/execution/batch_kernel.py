@@ -161,7 +161,7 @@ def table_trail(
         following[h] = code
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", forceinline=True)
 def follow_trail(
     unit: int, width: float, risk: float, tick: float, best: FloatArray, atr: FloatArray, opens: FloatArray,
     lows: FloatArray, start: int, last: int,
@@ -204,8 +204,12 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         rate, slip_atr = number[n.N_SLIP_RATE], number[n.N_SLIP_ATR]
         slip_ticks = number[n.N_SLIP_TICKS] * tick
         least = number[n.N_MINIMUM] / lot if lot > 0.0 else number[n.N_MINIMUM]
-        n_ladders, n_targets = len(batch.ladder), len(batch.target_unit)
-        n_breakevens, n_trails, n_splits = len(batch.breakeven_unit), len(batch.trail_unit), len(batch.fraction)
+        # Plain names for the arrays: reaching into the batch for every pair of trade and ladder costs more than the pair.
+        table, arm_from, fraction = batch.ladder, batch.arm_from, batch.fraction
+        trail_unit, trail_value = batch.trail_unit, batch.trail_value
+        tabled_breakevens, tabled_trails = batch.tabled_breakevens, batch.tabled_trails
+        n_ladders, n_targets = len(table), len(batch.target_unit)
+        n_breakevens, n_trails, n_splits = len(batch.breakeven_unit), len(trail_unit), len(fraction)
         for row in prange(len(trades)):
             i = trades[row]
             side = float(entries.side[i])
@@ -262,23 +266,23 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 if batch.breakeven_value[k] != 0.0:
                     away = distance(batch.breakeven_unit[k], batch.breakeven_value[k], risk, entry_atr, entry)
                 breakeven[k] = to_tick(entry + away, tick)
-            breakeven_next = np.empty((n_breakevens if batch.tabled_breakevens else 0, count), np.int64)
-            if batch.tabled_breakevens:
+            breakeven_next = np.empty((n_breakevens if tabled_breakevens else 0, count), np.int64)
+            if tabled_breakevens:
                 for k in range(n_breakevens):
                     table_stop(breakeven[k], opens, lows, count, breakeven_next[k])
-            tabled = n_trails if batch.tabled_trails else 0
+            tabled = n_trails if tabled_trails else 0
             trail_next, trail_line = np.empty((tabled, count), np.int64), np.empty((tabled, count))
             for k in range(tabled):
                 table_trail(
-                    batch.trail_unit[k], batch.trail_value[k], risk, tick, best, atr, opens, lows, count,
+                    trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, count,
                     trail_line[k], trail_next[k],
                 )  # fmt: skip
             start_quantity = on_grid(lots, lot)
-            sizes = np.empty((n_splits, batch.fraction.shape[1]))
+            sizes = np.empty((n_splits, fraction.shape[1]))
             for k in range(n_splits):
                 passed_on = 0.0
-                for j in range(batch.fraction.shape[1]):
-                    wanted = batch.fraction[k, j] * start_quantity + passed_on
+                for j in range(fraction.shape[1]):
+                    wanted = fraction[k, j] * start_quantity + passed_on
                     size = whole_steps(wanted, lot)
                     if size <= 0.0 or size < least * (1.0 - SNAP):
                         passed_on = wanted
@@ -291,22 +295,21 @@ def _compile_batch(sources: int) -> Callable[..., None]:
             order = np.empty(MOST_RUNGS, np.int64)
 
             for m in range(n_ladders):
-                ladder = batch.ladder[m]
-                rungs, split = ladder[L_RUNGS], ladder[L_SPLIT]
+                rungs, split = table[m, L_RUNGS], table[m, L_SPLIT]
                 leave = exit_by_stop
                 kept = stop
-                time = ladder[L_TIME]
+                time = table[m, L_TIME]
                 if 0 < time < end - first:
                     leave = min(leave, 4 * time)
-                if ladder[L_BREAKEVEN] >= 0:
-                    j = ladder[L_BREAKEVEN_RUNG]
-                    met = code[ladder[L_TARGETS + j]]
+                if table[m, L_BREAKEVEN] >= 0:
+                    j = table[m, L_BREAKEVEN_RUNG]
+                    met = code[table[m, L_TARGETS + j]]
                     if met < leave and sizes[split, j] > 0.0:
-                        then, at = NEVER, breakeven[ladder[L_BREAKEVEN]]
+                        then, at = NEVER, breakeven[table[m, L_BREAKEVEN]]
                         h = (met >> 2) + 1
-                        if batch.tabled_breakevens:
+                        if tabled_breakevens:
                             if h < count:
-                                then = breakeven_next[ladder[L_BREAKEVEN], h]
+                                then = breakeven_next[table[m, L_BREAKEVEN], h]
                         else:
                             while h < count and 4 * h < leave:
                                 then = stop_code(h, opens[h], lows[h], at)
@@ -317,23 +320,23 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                             leave, kept = then, at
                         elif then == leave:
                             kept = max(kept, at)
-                if ladder[L_TRAIL] >= 0:
+                if table[m, L_TRAIL] >= 0:
                     armed = 0
-                    j = ladder[L_TRAIL_RUNG]
+                    j = table[m, L_TRAIL_RUNG]
                     if j == FROM_R:
-                        from_price = entry + batch.arm_from[m] * risk
+                        from_price = entry + arm_from[m] * risk
                         armed = first_at_least(best, from_price - abs(from_price) * SLACK, count) + 1
                     elif j >= 0:
-                        met = code[ladder[L_TARGETS + j]]
+                        met = code[table[m, L_TARGETS + j]]
                         armed = (met >> 2) + 1 if met < leave and sizes[split, j] > 0.0 else count
                     if armed < count and 4 * armed < leave:
-                        k = ladder[L_TRAIL]
-                        if batch.tabled_trails:
+                        k = table[m, L_TRAIL]
+                        if tabled_trails:
                             then = trail_next[k, armed]
                             at = trail_line[k, then >> 2] if then < NEVER else -np.inf
                         else:
                             then, at = follow_trail(
-                                batch.trail_unit[k], batch.trail_value[k], risk, tick, best, atr, opens, lows, armed,
+                                trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, armed,
                                 min(count - 1, leave >> 2),
                             )  # fmt: skip
                         if then < leave:
@@ -345,12 +348,12 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 # The nearest rung first; of equal prices the first rung.
                 for j in range(rungs):
                     k = j
-                    while k > 0 and level[ladder[L_TARGETS + order[k - 1]]] > level[ladder[L_TARGETS + j]]:
+                    while k > 0 and level[table[m, L_TARGETS + order[k - 1]]] > level[table[m, L_TARGETS + j]]:
                         order[k] = order[k - 1]
                         k -= 1
                     order[k] = j
                 for k in range(rungs):
-                    target = ladder[L_TARGETS + order[k]]
+                    target = table[m, L_TARGETS + order[k]]
                     if code[target] >= leave or left <= 0.0:
                         break
                     part = min(sizes[split, order[k]], left)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numba
 import numpy as np
 
-from exitladder.bars import BarSet, IntArray
+from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.execution.batch import batches, make_batch, needs_atr
 from exitladder.execution.batch_kernel import run_batch
 from exitladder.execution.entry_facts import make_entries, make_market
@@ -19,6 +20,9 @@ from exitladder.ladder import Ladder
 from exitladder.progress import SILENT, Progress
 from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
+
+# Pairs of trade and ladder that are held at once where only their moments are asked for: 64 MB.
+PAIRS_AT_ONCE = 8_000_000
 
 
 def simulate_many(
@@ -42,50 +46,156 @@ def simulate_many(
         Bars of a shorter interval, which the policy ``finer_bars`` walks.
     progress : Progress
     threads : int
-        0 means all cores.
+        0 means all cores. The result does not depend on it.
 
     Returns
     -------
     float64 array, shape (n_trades, n_ladders)
         NaN where a trade was skipped.
     """
-    signals = checked_signals(placed, signals)
     out = np.empty((len(placed), len(ladders)))
-    if not out.size:
-        return out
+    if out.size:
+        run = _prepare(placed, ladders, signals, finer)
+        with use_threads(threads), progress.stage("simulations", out.size) as advance:
+            run(np.arange(len(placed)), out, advance)
+    return out
+
+
+@dataclass(frozen=True)
+class LadderMoments:
+    """What is known of each ladder's net r when single trades are not kept; arrays of shape (n_ladders,).
+
+    Parameters
+    ----------
+    n : int64 array
+        Trades that count; skipped ones do not.
+    mean_r, std_r : float64 array
+        Mean and standard deviation (n - 1), NaN without trades.
+    downside_r : float64 array
+        Root of the mean square of what was lost, gains counting as 0.
+    win_rate : float64 array
+        Share of trades with a net r above 0.
+    worst_r, best_r : float64 array
+    """
+
+    n: IntArray
+    mean_r: FloatArray
+    std_r: FloatArray
+    downside_r: FloatArray
+    win_rate: FloatArray
+    worst_r: FloatArray
+    best_r: FloatArray
+
+
+def simulate_moments(
+    placed: PlacedTrades,
+    ladders: Sequence[Ladder],
+    signals: Signals | None = None,
+    *,
+    finer: BarSet | None = None,
+    progress: Progress = SILENT,
+    threads: int = 0,
+) -> LadderMoments:
+    """Return mean, spread and extremes of every ladder's net r, in memory that does not grow with the trades.
+
+    Parameters are those of `simulate_many`, whose columns these are the moments of.
+    """
+    n_ladders = len(ladders)
+    sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
+    worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)
+    if len(placed) and n_ladders:
+        run = _prepare(placed, ladders, signals, finer)
+        rows = max(1, PAIRS_AT_ONCE // n_ladders)
+        with use_threads(threads), progress.stage("simulations", len(placed) * n_ladders) as advance:
+            for start in range(0, len(placed), rows):
+                trades = np.arange(start, min(start + rows, len(placed)))
+                part = np.empty((len(trades), n_ladders))
+                run(trades, part, advance)
+                _add_moments(part, sums, worst, best)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = sums[0]
+        mean = sums[1] / n
+        spread = np.sqrt(np.maximum(sums[2] - n * mean**2, 0.0) / (n - 1))
+        none = n == 0
+        return LadderMoments(
+            n=n.astype(np.int64),
+            mean_r=mean,
+            std_r=np.where(n > 1, spread, np.nan),
+            downside_r=np.sqrt(sums[3] / n),
+            win_rate=sums[4] / n,
+            worst_r=np.where(none, np.nan, worst),
+            best_r=np.where(none, np.nan, best),
+        )
+
+
+def _add_moments(part: FloatTable, sums: FloatTable, worst: FloatArray, best: FloatArray) -> None:
+    counts = np.isfinite(part)
+    worst[:] = np.minimum(worst, np.where(counts, part, np.inf).min(axis=0))
+    best[:] = np.maximum(best, np.where(counts, part, -np.inf).max(axis=0))
+    np.copyto(part, 0.0, where=~counts)
+    sums[0] += counts.sum(axis=0)
+    sums[1] += part.sum(axis=0)
+    sums[2] += np.einsum("ij,ij->j", part, part)
+    sums[4] += (part > 0).sum(axis=0)
+    np.minimum(part, 0.0, out=part)
+    sums[3] += np.einsum("ij,ij->j", part, part)
+
+
+def _prepare(
+    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, finer: BarSet | None
+) -> Callable[[IntArray, FloatTable, Callable[[int], None]], None]:
+    """Return a function that writes net r of some trades under all ladders into a table."""
+    signals = checked_signals(placed, signals)
     windows = atr_windows(ladders)
     market = make_market(placed.bars, windows, finer)
     entries = make_entries(placed, ladders, market, finer)
     readings = Readings(signals.values, signals.base, signals.first, signals.end)
-    every = np.arange(len(placed))
-    with use_threads(threads), progress.stage("simulations", out.size) as advance:
+    groups, alone = batches(ladders)
 
-        def one_by_one(trades: IntArray, which: IntArray) -> None:
-            some = [ladders[m] for m in which]
-            plan = make_plan(some, signals.names, windows)
-            part = np.empty((len(trades), len(which)))
-            run_many_ladders(plan, entries, market, readings, trades, part)
-            out[np.ix_(trades, which)] = part
-            advance(part.size)
+    def general(which: IntArray) -> Callable[[IntArray, FloatTable], None]:
+        plan = make_plan([ladders[m] for m in which], signals.names, windows)
 
-        groups, rest = batches(ladders)
-        if len(rest):
-            one_by_one(every, rest)
-        for which in groups:
-            some = [ladders[m] for m in which]
-            row = windows.index(some[0].atr_window)
-            ready = np.ones(len(placed), dtype=np.bool_)
-            if any(needs_atr(ladder) for ladder in some):
-                ready = np.isfinite(market.atr[row, entries.known_bar]) & (entries.known_bar >= 0)
-            if not ready.all():
-                one_by_one(every[~ready], which)
-            whole = bool(ready.all()) and len(which) == len(ladders)
-            part = out if whole else np.empty((int(ready.sum()), len(which)))
-            run_batch(make_batch(some), entries, market, row, every[ready], part)
-            if not whole:
-                out[np.ix_(every[ready], which)] = part
-            advance(part.size)
-    return out
+        def run(trades: IntArray, out: FloatTable) -> None:
+            run_many_ladders(plan, entries, market, readings, trades, out)
+
+        return run
+
+    def batched(which: IntArray) -> Callable[[IntArray, FloatTable], None]:
+        members = [ladders[m] for m in which]
+        row = windows.index(members[0].atr_window)
+        batch = make_batch(members)
+        ready = np.ones(len(placed), dtype=np.bool_)
+        if any(needs_atr(ladder) for ladder in members):
+            ready = (entries.known_bar >= 0) & np.isfinite(market.atr[row, entries.known_bar])
+        rest = None if ready.all() else general(which)
+
+        def run(trades: IntArray, out: FloatTable) -> None:
+            if rest is None:
+                run_batch(batch, entries, market, row, trades, out)
+                return
+            for kernel, mask in ((rest, ~ready[trades]), (None, ready[trades])):
+                part = np.empty((int(mask.sum()), len(which)))
+                if kernel is None:
+                    run_batch(batch, entries, market, row, trades[mask], part)
+                else:
+                    kernel(trades[mask], part)
+                out[mask] = part
+
+        return run
+
+    parts = [(which, batched(which)) for which in groups] + ([(alone, general(alone))] if len(alone) else [])
+
+    def run_all(trades: IntArray, out: FloatTable, advance: Callable[[int], None]) -> None:
+        for which, run in parts:
+            if len(which) == len(ladders):
+                run(trades, out)
+            else:
+                part = np.empty((len(trades), len(which)))
+                run(trades, part)
+                out[:, which] = part
+            advance(len(trades) * len(which))
+
+    return run_all
 
 
 @contextmanager
