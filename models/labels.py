@@ -41,14 +41,6 @@ class Labels:
         return np.isfinite(self.value)
 
 
-def close_ns(bars: BarSet) -> IntArray:
-    """Return the time at which each bar has closed, nanoseconds since 1970 UTC, shape (n_bars,).
-
-    A bar is stamped with its start; what it tells is known at its end.
-    """
-    return np.asarray(bars.time + np.repeat(bars.interval_ns, np.diff(bars.start)), dtype=np.int64)
-
-
 def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: float, extend_atr: float) -> Labels:
     """Return whether price gives back before it extends, seen from each row's close: 1 yes, 0 no.
 

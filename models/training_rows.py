@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.labels import Labels, close_ns
+from exitladder.models.labels import Labels
 from exitladder.trade_rows import TradeRows
 from exitladder.trades import PlacedTrades
 
@@ -74,7 +74,7 @@ class TrainingRows:
         reachable: npt.NDArray[np.bool_],
     ) -> TrainingRows:
         """Return training rows of placed trades; every array has one value for each of `rows`."""
-        known_at = close_ns(placed.bars)
+        known_at = placed.bars.close_time
         return cls(
             X=X,
             names=tuple(names),

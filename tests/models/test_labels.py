@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exitladder.bars import Bars, BarSet, FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.labels import close_ns, continuation_advantage, race, reachable_rows
+from exitladder.models.labels import continuation_advantage, race, reachable_rows
 from exitladder.trade_rows import trade_rows
 from exitladder.trades import AT_CLOSE, PlacedTrades
 
@@ -162,11 +162,6 @@ def test_entry_at_the_close_is_first_exposed_to_the_bar_after(make: Any) -> None
     rows = trade_rows(placed, 9)
     np.testing.assert_array_equal(rows.bar, [2, 3])
     np.testing.assert_array_equal(reachable_rows(placed, rows, np.ones(4), 2.0), [True, False])
-
-
-def test_a_bar_is_known_at_its_end(make: Any) -> None:
-    bars = BarSet([make.bars_of([[1, 1, 1, 1]] * 3)])
-    np.testing.assert_array_equal(close_ns(bars), np.array([1, 2, 3]) * make.hour)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from exitladder.costs import Costs
 from exitladder.errors import ModelError, SettingsError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.ladder_file import ladder_from_mapping, ladder_to_mapping
-from exitladder.models.baseline_ladders import baseline_families
 from exitladder.models.ladder_search import search
 from exitladder.models.search_space import SearchSpace
 from exitladder.settings import SearchSettings
@@ -190,20 +189,3 @@ def test_a_fixed_range_fixes_its_parameter() -> None:
 def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         SearchSpace(SearchSettings(**wrong), BASE)
-
-
-def test_baselines_are_what_their_names_say() -> None:
-    families = baseline_families(BASE, SearchSettings(), n=6)
-    assert list(families) == ["single_target", "trail", "classic", "hold"]
-    for ladders in families.values():
-        assert 3 <= len(ladders) <= 6
-        assert len({ladder.name for ladder in ladders}) == len(ladders)
-        for ladder in ladders:
-            assert (ladder.costs, ladder.stop.initial) == (BASE.costs, BASE.stop.initial)
-    assert all(ladder.runner == 0 and ladder.stop.trail is None for ladder in families["single_target"])
-    assert all(not ladder.rungs and ladder.stop.trail is not None for ladder in families["trail"])
-    classic = families["classic"][0]
-    assert [(rung.fraction, str(rung.target)) for rung in classic.rungs] == [(0.25, "1R"), (0.25, "2R")]
-    assert classic.runner == 0.5
-    assert classic.stop.trail_after == 1
-    assert [ladder.stop.time for ladder in families["hold"]] == [10, 16, 25, 40, 63, 100]
