@@ -196,7 +196,9 @@ def first_at_least(best: FloatArray, price: float, count: int) -> int:
 
 def _compile_batch(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy", parallel=True)
-    def run_batch(batch: Batch, entries: Entries, market: Market, atr_row: int, trades: IntArray, out: FloatTable) -> None:
+    def run_batch(
+        batch: Batch, entries: Entries, market: Market, atr_row: int, trades: IntArray, out: FloatTable
+    ) -> None:
         """Write net r of the trades at `trades` under every ladder of a batch, shape (len(trades), n_ladders)."""
         _ = sources
         number = batch.number

@@ -26,32 +26,39 @@ def ratchet(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -
 
 
 @njit(error_model="numpy", forceinline=True)
+def financing_rate(side: float, funding: float, borrow: float) -> float:
+    """Return what holding costs a bar as a share of the notional; a short receives funding and pays borrow (S5)."""
+    return funding if side > 0.0 else borrow - funding
+
+
+@njit(error_model="numpy", forceinline=True)
 def count_bar(state: FloatArray, number: FloatArray, close: float) -> None:
     """X4: count a closed bar and pay financing on what is held at its close (S5)."""
     state[s.HELD] += 1.0
-    rate = number[n.N_FUNDING] if state[s.SIDE] > 0.0 else number[n.N_BORROW] - number[n.N_FUNDING]
+    rate = financing_rate(state[s.SIDE], number[n.N_FUNDING], number[n.N_BORROW])
     if rate != 0.0:
         cost = rate * abs(close) * on_grid(state[s.LEFT], number[n.N_LOT])
         state[s.FINANCING] += cost
         state[s.FINANCING_DUE] += cost
 
 
-@njit(error_model="numpy")
-def state_value(state: FloatArray, series: int, close: float) -> float:
-    """Return a trade-state series at a bar's close, by its negative code."""
-    open_r = (close - state[s.ENTRY]) / state[s.RISK]
+@njit(error_model="numpy", forceinline=True)
+def state_value(
+    series: int, close: float, entry: float, risk: float, best: float, worst: float, held: float, stop: float
+) -> float:
+    """Return a trade-state series at a bar's close, by its negative code; `stop` is the one for the next bar."""
+    open_r = (close - entry) / risk
     if series == -1:
-        return float(open_r)
+        return open_r
     if series == -2:
-        return float((state[s.BEST] - state[s.ENTRY]) / state[s.RISK])
+        return (best - entry) / risk
     if series == -3:
-        return float((state[s.WORST] - state[s.ENTRY]) / state[s.RISK])
+        return (worst - entry) / risk
     if series == -4:
-        return float((state[s.BEST] - state[s.ENTRY]) / state[s.RISK] - open_r)
+        return (best - entry) / risk - open_r
     if series == -5:
-        return float(state[s.HELD])
-    level, order = stop_in_force(state)
-    return float((close - level) / state[s.RISK])
+        return held
+    return (close - stop) / risk
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -89,6 +96,7 @@ def decide_signals(
     `first` and `end` say where each rung's conditions lie; the four arrays from `values` on are those of
     `exitladder.signals.Signals`.
     """
+    stop, order = stop_in_force(state)
     for j in range(n_rungs):
         if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
             continue
@@ -96,7 +104,9 @@ def decide_signals(
         for c in range(first[j], end[j]):
             k = series[c]
             if k < 0:
-                value = state_value(state, k, close)
+                value = state_value(
+                    k, close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop
+                )
             elif known_from[k, i] <= bar < known_to[k, i]:
                 value = values[base[k, i] + bar]
             else:

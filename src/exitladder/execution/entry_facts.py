@@ -157,5 +157,3 @@ def _pivots(bars: BarSet, k: int, side: int) -> tuple[Pivots, Pivots, int]:
     high, low = (bars.high[part], bars.low[part]) if side > 0 else (-bars.low[part], -bars.high[part])
     lows = pivot_highs(-low)
     return pivot_highs(high), Pivots(lows.bar, lows.known_at, -lows.price), part.start
-
-

@@ -9,19 +9,18 @@ from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
 from exitladder.execution import state as s
-from exitladder.execution.closing import count_bar, decide_signals, ratchet
+from exitladder.execution.closing import count_bar, decide_signals, financing_rate, is_true, ratchet, state_value
 from exitladder.execution.one_bar import meet_bar, meet_finer
 from exitladder.execution.orders import stop_in_force
 from exitladder.execution.plan import FloatTable, IntTable
-from exitladder.execution.rounding import distance, down_to, to_tick
+from exitladder.execution.rounding import distance, down_to, on_grid, to_tick
 
 SLACK = o.SLACK
 
 
 @njit(error_model="numpy", forceinline=True)
-def quiet_range(state: FloatArray, rungs: FloatTable) -> tuple[float, float]:
-    """Return the highest price that something resting below can meet, and the lowest for what rests above."""
-    floor, order = stop_in_force(state)
+def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[float, float]:
+    """Return the highest price that meets something below (the stop is at `floor`), and the lowest for what is above."""
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING:
@@ -42,30 +41,46 @@ def pass_quiet_bars(
     rungs: FloatTable,
     bar: int,
     end_bar: int,
+    i: int,
     highs: FloatArray,
     lows: FloatArray,
+    closes: FloatArray,
     atr: FloatArray,
+    conditions_first: IntArray,
+    conditions_end: IntArray,
+    series: IntArray,
+    comparison: IntArray,
+    threshold: FloatArray,
+    values: FloatArray,
+    base: IntTable,
+    known_from: IntTable,
+    known_to: IntTable,
 ) -> int:
     """Pass the bars within which nothing that rests in the market can be met; return the first one that is left.
 
     A short cut that changes no result: on such a bar X2 and X3 do nothing, and X4 and X5 are done here on plain
-    numbers. It stops before a bar whose close has more to decide.
+    numbers. It stops after a bar at whose close a signal rung fires, and before one at whose close time is up.
     """
     if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return bar
-    side, risk, tick = state[s.SIDE], state[s.RISK], number[n.N_TICK]
+    side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]
     atr_before, armed = state[s.ATR_BEFORE], state[s.ARMED]
+    financing, due = state[s.FINANCING], state[s.FINANCING_DUE]
     unit, width = code[n.C_TRAIL_UNIT], number[n.N_TRAIL]
+    rate = financing_rate(side, number[n.N_FUNDING], number[n.N_BORROW])
+    quantity = on_grid(state[s.LEFT], number[n.N_LOT])
     from_price = np.inf
     if number[n.N_TRAIL_FROM] > 0.0:
-        from_price = state[s.ENTRY] + number[n.N_TRAIL_FROM] * risk
+        from_price = entry + number[n.N_TRAIL_FROM] * risk
         from_price -= abs(from_price) * SLACK
-    floor, ceiling = quiet_range(state, rungs)
+    stop, order = stop_in_force(state)
+    floor, ceiling = quiet_range(state, rungs, stop)
     last = end_bar
     if code[n.C_TIME] > 0:
         last = min(end_bar, bar + code[n.C_TIME] - 1 - int(held))
-    while bar < last:
+    fired = False
+    while bar < last and not fired:
         high, low = side * highs[bar], side * lows[bar]
         if low > high:
             high, low = low, high
@@ -82,21 +97,43 @@ def pass_quiet_bars(
                 line = drawn
             if best_then >= from_price:
                 armed = 1.0
-            if armed > 0.0 and line > floor:
-                floor = line
+            if armed > 0.0 and line > stop:
+                stop = line
+                floor = max(floor, line)
         best, worst = best_then, min(worst, low)
         held += 1.0
+        if rate != 0.0:
+            cost = rate * abs(closes[bar]) * quantity
+            financing += cost
+            due += cost
+        if code[n.C_SIGNALS] > 0:
+            close = side * closes[bar]
+            for j in range(code[n.C_RUNGS]):
+                if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
+                    continue
+                holds = True
+                for c in range(conditions_first[j], conditions_end[j]):
+                    k = series[c]
+                    if k < 0:
+                        value = state_value(k, close, entry, risk, best, worst, held, stop)
+                    elif known_from[k, i] <= bar < known_to[k, i]:
+                        value = values[base[k, i] + bar]
+                    else:
+                        value = np.nan
+                    if not is_true(value, comparison[c], threshold[c]):
+                        holds = False
+                        break
+                if holds:
+                    rungs[s.STATUS, j] = o.PENDING
+                    fired = True
         bar += 1
     if held > state[s.HELD]:
         state[s.ATR_BEFORE] = atr[bar - 1]
+    if fired:
+        state[s.WAITING] = 1.0
     state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD], state[s.ARMED] = best, worst, line, held, armed
+    state[s.FINANCING], state[s.FINANCING_DUE] = financing, due
     return bar
-
-
-@njit(error_model="numpy", forceinline=True)
-def pays_financing(number: FloatArray) -> bool:
-    """Whether holding costs or earns anything (S5)."""
-    return bool(number[n.N_FUNDING] != 0.0 or number[n.N_BORROW] != 0.0)
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -151,13 +188,14 @@ def live(
         ratchet(state, number, code, atr[entry_bar])
     if first_bar > entry_bar:
         state[s.ATR_BEFORE] = atr[entry_bar]
-    # What only bars tell, one by one: finer bars, financing and signals.
-    plain = policy != o.FINER_BARS and code[n.C_SIGNALS] == 0 and not pays_financing(number)
     bar = first_bar - 1
     while bar < end_bar - 1:
         bar += 1
-        if plain:
-            bar = pass_quiet_bars(state, number, code, rungs, bar, end_bar, highs, lows, atr)
+        if policy != o.FINER_BARS:
+            bar = pass_quiet_bars(
+                state, number, code, rungs, bar, end_bar, i, highs, lows, closes, atr, conditions_first, conditions_end,
+                series, comparison, threshold, values, base, known_from, known_to,
+            )  # fmt: skip
             if bar >= end_bar:
                 return
         high, low = side * highs[bar], side * lows[bar]

@@ -102,9 +102,7 @@ def place_rungs(
 
 
 @njit(error_model="numpy", forceinline=True)
-def size_rungs(
-    state: FloatArray, number: FloatArray, code: IntArray, fraction: FloatArray, rungs: FloatTable
-) -> None:
+def size_rungs(state: FloatArray, number: FloatArray, code: IntArray, fraction: FloatArray, rungs: FloatTable) -> None:
     """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
     start = on_grid(state[s.START], number[n.N_LOT])
     passed_on = 0.0

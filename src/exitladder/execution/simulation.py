@@ -208,6 +208,7 @@ class Simulation:
     @cached_property
     def fills(self) -> Fills:
         """Every fill of every trade that was simulated."""
+
         def whole(column: int) -> IntArray:
             return self.book[:, column].astype(np.int64)
 
