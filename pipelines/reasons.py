@@ -27,8 +27,9 @@ def plain_reasons(
 
     Examples
     --------
-    >>> plain_reasons(("rsi_14", "clv"), np.array([[81.0, 0.1]]), np.array([[0.7, -0.0001]]))
-    [['rsi_14 is 81 (momentum strength index of 14 bars ...): speaks for exhaustion']]
+    >>> (said,) = plain_reasons(("rsi_14", "clv"), np.array([[81.0, 0.1]]), np.array([[0.7, -0.0001]]))
+    >>> said[0].startswith("rsi_14 is 81 ("), said[0].endswith("): speaks for exhaustion"), len(said)
+    (True, True, 1)
     """
     about = _abouts(names)
     said: list[list[str]] = []
