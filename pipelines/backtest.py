@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import BarSet, FloatArray
+from exitladder.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.after_exit import after_exit
+from exitladder.execution.after_exit_measures import summarise_after_exit
+from exitladder.execution.comparison import compare_r
+from exitladder.execution.mean import mean_interval
 from exitladder.execution.measures import summarise
+from exitladder.execution.ratios import with_interval
+from exitladder.execution.shortfalls import coarse_bars, inactive_rungs
 from exitladder.ladder import Ladder, Rung, Target
 from exitladder.ladder_file import ladder_to_toml
 from exitladder.models.exhaustion import ExhaustionModel
@@ -37,6 +43,8 @@ class BacktestResult:
     ----------
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
+    after_exit : DataFrame
+        What the price did after each closed trade; the one table that looks ahead.
     summary : dict
         The content of ``summary.json``.
     """
@@ -46,6 +54,7 @@ class BacktestResult:
     simulation: Simulation
     fills: pd.DataFrame
     trades: pd.DataFrame
+    after_exit: pd.DataFrame
     summary: dict[str, Any]
 
     def files(self) -> dict[str, Content]:
@@ -53,12 +62,13 @@ class BacktestResult:
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
+            "after_exit.csv": self.after_exit,
             "summary.json": self.summary,
             "ladder.toml": ladder_to_toml(self.ladder),
         }
 
     def write(self, out: Path) -> None:
-        """Write ``fills.csv``, ``trades.csv``, ``summary.json`` and the ladder into a folder, all or none."""
+        """Write the tables, ``summary.json`` and the ladder into a folder, all or none."""
         write_folder(out, self.files())
 
 
@@ -93,13 +103,15 @@ def backtest(
             predictions = predict_rows(prepared, learnt, progress)
         signals = signals_for(prepared.placed, ladder.series, prepared, predictions)
         simulation = simulate(prepared.placed, ladder, signals, finer=finer)
-        summary = _summary(prepared, simulation, signals, finer, predictions, settings, progress)
+        after = after_exit(simulation)
+        summary = _summary(prepared, simulation, after, signals, finer, predictions, settings, progress)
         result = BacktestResult(
             run_id=run.run_id,
             ladder=ladder,
             simulation=simulation,
             fills=simulation.fills_frame(),
             trades=simulation.trades_frame(),
+            after_exit=after,
             summary=summary,
         )
         run.log_metrics(headline(summary))
@@ -124,43 +136,80 @@ def _life(ladder: Ladder, settings: Settings) -> int:
 def _summary(
     prepared: Prepared,
     simulation: Simulation,
+    after: pd.DataFrame,
     signals: Signals,
     finer: BarSet | None,
     predictions: RowPredictions | None,
     settings: Settings,
     progress: Progress,
 ) -> dict[str, Any]:
-    placed, ladder = prepared.placed, simulation.ladder
-    by_policy: dict[str, FloatArray] = {}
+    trades = simulation.trades_frame()
+    resample = _resample(settings)
+    by_policy = _under_each_policy(simulation, signals, finer, progress)
+    summary = summarise(
+        trades,
+        simulation.fills_frame(),
+        simulation.ladder,
+        policies={name: found.r for name, found in by_policy.items()},
+        **resample,
+    )
+    if "finer_bars" in by_policy:
+        summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
+    summary["inactive_rungs"] = inactive_rungs(simulation)
+    summary["beside"] = _beside(simulation, signals, finer, resample)
+    summary |= summarise_after_exit(after, trades, **resample)
+    if predictions is not None:
+        summary["predictions"] = predictions.counts()
+    return summary
+
+
+def _resample(settings: Settings) -> dict[str, Any]:
+    return {
+        "confidence": settings.validation.confidence,
+        "n_bootstrap": settings.validation.n_bootstrap,
+        "seed": settings.project.seed,
+    }
+
+
+def _under_each_policy(
+    simulation: Simulation, signals: Signals, finer: BarSet | None, progress: Progress
+) -> dict[str, Simulation]:
+    """Return what the ladder does under each intrabar policy that these bars allow."""
+    ladder = simulation.ladder
+    found: dict[str, Simulation] = {}
     names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
     with progress.stage("intrabar policies", len(names)) as advance:
         for name in names:
             other = replace(ladder, execution=replace(ladder.execution, intrabar=name))
-            by_policy[name] = (
-                simulation.r if name == ladder.execution.intrabar else simulate(placed, other, signals, finer=finer).r
-            )
+            is_own = name == ladder.execution.intrabar
+            found[name] = simulation if is_own else simulate(simulation.placed, other, signals, finer=finer)
             advance(1)
-    summary = summarise(
-        simulation.trades_frame(),
-        simulation.fills_frame(),
-        ladder,
-        confidence=settings.validation.confidence,
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
-        policies=by_policy,
-    )
-    beside = {ALL_OUT: simulate(placed, all_out(ladder), signals, finer=finer).r}
+    return found
+
+
+def _beside(
+    simulation: Simulation, signals: Signals, finer: BarSet | None, resample: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the same trades left all at once, and left as the user did, with the ladder's advantage over each."""
+    placed, ladder = simulation.placed, simulation.ladder
+    others = {ALL_OUT: simulate(placed, all_out(ladder), signals, finer=finer).r}
     if (~placed.trades.is_open).any():
         own = simulate_own_exits(placed, ladder).r
-        beside[OWN_EXITS] = np.where(placed.trades.is_open, np.nan, own)
-    summary["beside"] = {
-        name: {"expectancy_r": float(np.nanmean(r)), "n_trades": int(np.isfinite(r).sum())}
-        for name, r in beside.items()
-        if np.isfinite(r).any()
-    }
-    if predictions is not None:
-        summary["predictions"] = predictions.counts()
-    return summary
+        others[OWN_EXITS] = np.where(placed.trades.is_open, np.nan, own)
+    time = placed.trades.entry_time
+    found = {}
+    for name, r in others.items():
+        if not np.isfinite(r).any():
+            continue
+        mean = mean_interval(r, time=time, **resample)
+        against = compare_r(simulation.r, r, time=time, **resample)
+        found[name] = {
+            "n_trades": mean.n,
+            "expectancy_r": with_interval(mean.value, mean.low, mean.high),
+            "difference_r": with_interval(against.difference_r, against.low, against.high),
+            "n_pairs": against.n,
+        }
+    return found
 
 
 def all_out(ladder: Ladder) -> Ladder:

@@ -6,13 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from exitladder.bars import BarSet
 from exitladder.errors import InputFileError, LadderError, TradesError
+from exitladder.execution import STATUS, simulate_own_exits
+from exitladder.execution.after_exit import COLUMNS
 from exitladder.ladder import Ladder, Stop
-from exitladder.pipelines.backtest import ALL_OUT, BacktestResult, all_out, backtest
+from exitladder.pipelines.backtest import ALL_OUT, SPREAD_POLICIES, BacktestResult, all_out, backtest
 from exitladder.pipelines.compare import compare
 from exitladder.pipelines.policies import OWN_EXITS
 from exitladder.pipelines.report import report
@@ -50,6 +53,48 @@ def test_files_have_the_promised_columns(result: BacktestResult, tmp_path: Path)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["expectancy_r"]["low"] <= summary["expectancy_r"]["value"] <= summary["expectancy_r"]["high"]
     assert set(summary["beside"]) == {ALL_OUT, OWN_EXITS}
+    after = pd.read_csv(tmp_path / "out" / "after_exit.csv", dtype={"trade_id": str})
+    assert list(after) == list(COLUMNS)
+    assert len(after) == summary["n_closed"] == summary["after_exit"]["n_trades"]
+    assert summary["breakeven_scratches"]["n"] == summary["n_breakeven_scratches"] > 0
+
+
+def test_the_summary_tells_all_that_the_page_on_statistics_names(result: BacktestResult, root: Path) -> None:
+    page = (root / "docs" / "statistics.md").read_text()
+    missing = [
+        name for name in result.summary if f"`{name}`" not in page and not name.startswith(("n_", "max_drawdown"))
+    ]
+    assert not missing
+    assert result.summary["inactive_rungs"]["by_rung"] == [0, 0]
+    assert {"hit_rate", "hit_rate_given_previous", "mean_r"} <= set(result.summary["rungs"][1])
+    assert set(result.summary["intrabar"]["expectancy_r"]) == set(SPREAD_POLICIES)
+
+
+def test_what_stands_beside_is_paired_with_the_ladder(result: BacktestResult) -> None:
+    beside = result.summary["beside"][OWN_EXITS]
+    own = simulate_own_exits(result.simulation.placed, result.ladder)
+    left = own.status == STATUS.index("closed")
+    assert beside["n_trades"] == left.sum()
+    assert beside["expectancy_r"]["value"] == pytest.approx(own.r[left].mean())
+    difference = beside["difference_r"]
+    assert difference["value"] == pytest.approx((result.simulation.r - own.r)[left].mean())
+    assert difference["low"] < difference["value"] < difference["high"]
+
+
+def test_bars_that_no_finer_ones_make_up_are_counted(
+    bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder
+) -> None:
+    member = bars[bars.symbols[0]]
+    half = member.interval_ns // 2
+    # One finer bar in each day: the whole of it in the first 500 days, too narrow afterwards.
+    narrow = np.arange(len(member)) >= 500
+    high = np.where(narrow, np.maximum(member.open, member.close), member.high)
+    finer = BarSet([replace(member, interval_ns=half, high=high)])
+    found = backtest(bars, some_open, price_rungs, small, finer=finer).summary["intrabar"]
+    coarse = found["coarse_bars"]
+    assert 0 < coarse["n_bars"] < coarse["n_bars_lived"]
+    # A day walked as one bar gives what the day itself gives.
+    assert found["expectancy_r"]["finer_bars"] == found["expectancy_r"]["stop_first"]
 
 
 def test_what_is_sold_is_what_was_bought(result: BacktestResult) -> None:
