@@ -348,14 +348,17 @@ def measure(
     settings: ModelSettings | None = None,
     shift: int = 0,
     memory: bool = False,
+    threads: int = 0,
 ) -> Result:
     """Train on some trades, tune trail and threshold on out-of-fold predictions, score once on fresh trades."""
     spec = WORLDS[world]
     train, fresh = draw(spec, n_train, seed), draw(spec, n_test, seed + 1_000)
     seen = Part.of(train, shift=shift, memory=memory)
     rows = seen.training_rows()
-    model = ExhaustionModel.fit(rows, settings or ModelSettings(), n_folds=5, embargo_ns=10 * HOUR)
-    leaks = check_leaks(rows, model, next_bar_return(seen.placed, seen.rows, seen.atr), embargo_ns=10 * HOUR)
+    model = ExhaustionModel.fit(rows, settings or ModelSettings(), n_folds=5, embargo_ns=10 * HOUR, threads=threads)
+    leaks = check_leaks(
+        rows, model, next_bar_return(seen.placed, seen.rows, seen.atr), embargo_ns=10 * HOUR, threads=threads
+    )
     said = model.predict(seen.X, rows.time_ns)
     spoken = said.is_known[seen.rows.start[:-1]]
     tuning = seen.placed.take(spoken)
