@@ -154,6 +154,8 @@ class ExhaustionModel:
             )
         folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[used], rows.end_ns[used], rows.trade[used])
         with progress.stage("training stages", len(folds) + 1) as advance:
+            if folds:
+                training.rehearse(used[folds[0].train])
             for fold in folds:
                 training.add_stage(used[fold.train], fold.test_start_ns)
                 advance(1)
@@ -265,7 +267,30 @@ class _Training:
         self.raw = np.full(len(rows), np.nan)
         self.hold = np.full(len(rows), np.nan)
         self.stage = np.full(len(rows), -1, dtype=np.int16)
+        self.rehearsed = np.full(len(rows), np.nan)
         self._answered_to = np.iinfo(np.int64).min
+
+    def rehearse(self, train: IntArray) -> None:
+        """Let a booster of the earlier half of the first stage's trades answer the later half.
+
+        The first stage would otherwise speak uncalibrated. These answers are for its calibrator alone: the
+        booster is thrown away, and no row is answered by it.
+        """
+        rows, train = self.rows, train[self.sampled[train]]
+        train = train[np.isfinite(rows.race[train])]
+        trades = rows.trade[train]
+        if len(np.unique(rows.time_ns[train])) < 2 or len(np.unique(trades)) < 2 * LEAST_TRADES:
+            return
+        halves = PurgedWalkForward(1, self.embargo_ns).folds(rows.time_ns[train], rows.race_end_ns[train], trades)
+        for half in halves:
+            earlier, later = train[half.train], train[half.test]
+            ones = int(rows.race[earlier].sum())
+            if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
+                continue
+            binned = BinnedRows(rows.X[earlier], rows.names, self.parameters)
+            n_trees = self.settings.n_estimators
+            booster = binned.train(np.arange(len(earlier)), rows.race[earlier], n_trees, "binary")
+            self.rehearsed[later] = booster.predict(rows.X[later], self.threads)
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
         """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
@@ -310,14 +335,15 @@ class _Training:
     def _calibrator(self, valid_from_ns: int) -> Calibrator:
         """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
         rows = self.rows
+        said = np.where(self.stage >= 0, self.raw, self.rehearsed)
         usable = np.flatnonzero(
-            (self.stage >= 0) & np.isfinite(rows.race) & (rows.race_end_ns <= valid_from_ns - self.embargo_ns)
+            np.isfinite(said) & np.isfinite(rows.race) & (rows.race_end_ns <= valid_from_ns - self.embargo_ns)
         )
         y = rows.race[usable]
         few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
         if few or len(usable) < CALIBRATION_ROWS or len(np.unique(rows.trade[usable])) < CALIBRATION_TRADES:
             return Identity()
-        return fit_calibrator(self.settings.calibration, self.raw[usable], y)
+        return fit_calibrator(self.settings.calibration, said[usable], y)
 
     def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
         """Return the metrics and the reliability of what was said out of fold."""

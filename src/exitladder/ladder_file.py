@@ -121,15 +121,19 @@ def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
 def _exact(value: Distance | Target) -> str | float:
     if value.unit == "price":
         return value.value
-    if value.unit in ("fib", "resistance"):
-        number = int(value.value) if value.unit == "resistance" else value.value
-        return f"{value.unit} {number!r}"
-    return f"{value.value!r}{value.unit}"
+    number = int(value.value) if value.value == int(value.value) else value.value
+    return f"{value.unit} {number!r}" if value.unit in ("fib", "resistance") else f"{number!r}{value.unit}"
 
 
 def ladder_to_toml(ladder: Ladder) -> str:
-    """Return the ladder as TOML text that reads back to an equal ladder."""
-    return tomli_w.dumps(ladder_to_mapping(ladder))
+    """Return the ladder as TOML text that reads back to an equal ladder; a table for each rung, as users write it."""
+    table = ladder_to_mapping(ladder)
+    rungs = table.pop("rungs", [])
+    parts = {name: table.pop(name) for name in ("stop", "costs", "execution") if name in table}
+    blocks = [tomli_w.dumps(table)]
+    blocks += [f"[[rungs]]\n{tomli_w.dumps(rung)}" for rung in rungs]
+    blocks += [f"[{name}]\n{tomli_w.dumps(part)}" for name, part in parts.items()]
+    return "\n".join(blocks)
 
 
 def ladder_fingerprint(ladder: Ladder) -> str:

@@ -80,6 +80,10 @@ def test_what_was_said_then_does_not_depend_on_what_came_after(
     assert np.isfinite(first.exhaustion[before]).any()
 
 
+def test_even_the_first_stage_is_calibrated_by_rehearsal(trained: TrainResult) -> None:
+    assert set(trained.trained.model.spans()["calibration"]) == {"platt"}
+
+
 def test_loading_gives_the_same_predictions(
     trained: TrainResult, bars: BarSet, trades: Trades, small: Settings, store: Path
 ) -> None:
