@@ -23,7 +23,7 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model whose series the ladder reads: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--out", "Folder for fills.csv, trades.csv and summary.json.")
+@path_option("--out", "Folder for fills.csv, trades.csv, summary.json and after_exit.csv.")
 @session_command
 def command(
     session: Session,
