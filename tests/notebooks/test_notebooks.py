@@ -18,7 +18,7 @@ BASELINES = ("best single target", "best trailing stop", "classic 25/25/50", "ho
 
 
 def read(path: Path) -> Any:
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return nbformat.read(path, as_version=4)
 
 
 @pytest.fixture(scope="module")
