@@ -32,14 +32,13 @@ settings.register_profile(
 settings.load_profile("exitladder")
 
 
-def bars_of(
-    rows: Sequence[Sequence[float]], *, symbol: str = "X", interval: int = HOUR, first: int = 0
-) -> Bars:
+def bars_of(rows: Sequence[Sequence[float]], *, symbol: str = "X", interval: int = HOUR, first: int = 0) -> Bars:
     """Bars from rows of open, high, low, close and, if there is a fifth number, volume."""
     table = np.array([row[:4] for row in rows], dtype=np.float64)
     volume = np.array([row[4] for row in rows], dtype=np.float64) if len(rows[0]) > 4 else None
-    columns = [np.ascontiguousarray(table[:, k]) for k in range(4)]
-    return Bars(symbol, interval, first + np.arange(len(rows), dtype=np.int64) * interval, *columns, volume)
+    opened, high, low, close = (np.ascontiguousarray(table[:, k]) for k in range(4))
+    time = first + np.arange(len(rows), dtype=np.int64) * interval
+    return Bars(symbol, interval, time, opened, high, low, close, volume)
 
 
 def trades_of(rows: Sequence[Mapping[str, Any]]) -> Trades:
@@ -98,7 +97,8 @@ def exits_of(simulation: Simulation, trade: int = 0) -> list[tuple[int, str, flo
     rows = np.flatnonzero((fills.trade == trade) & (frame["order"] != "entry").to_numpy())
     first = simulation.placed.bars.start[simulation.placed.symbol_index[trade]]
     return [
-        (int(fills.bar[k] - first), str(frame["order"][k]), float(fills.quantity[k]), float(fills.price[k])) for k in rows
+        (int(fills.bar[k] - first), str(frame["order"][k]), float(fills.quantity[k]), float(fills.price[k]))
+        for k in rows
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from exitladder.ladder import Condition, Distance, Ladder
@@ -118,6 +119,7 @@ class Reference:
         self.up = trade.side  # +1: up is good
         self.entry = exact(trade.entry)
         self.out = Outcome()
+        self.ambiguous_here = False
 
     # -- small arithmetic -------------------------------------------------------------------------------
 
@@ -180,7 +182,9 @@ class Reference:
             if over:
                 return self.finish()
             self.close_bar(e, partial=True)
-        self.atr_before = self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
+        self.atr_before = (
+            self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
+        )
         for t in range(self.trade.first_bar, len(self.bars)):
             bar = self.bars[t]
             is_entry = t == self.trade.entry_bar
@@ -477,7 +481,7 @@ class Reference:
             points = [bar.open, good, bad, bar.close] if good_first else [bar.open, bad, good, bar.close]
         best = self.best_of(self.best, bar.open)
         self.ratchet_inside(best)
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in pairwise(points):
             if self.at_least(end, start):
                 self.go_good(t, end, bar)
                 best = self.best_of(best, end)
@@ -524,7 +528,9 @@ class Reference:
         close = self.bars[t].close
         self.out.held += 1
         c = self.costs
-        rate = exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
+        rate = (
+            exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
+        )
         self.financing += rate / 10000 * close * self.left
         if self.leaving is not None:
             return
@@ -551,12 +557,13 @@ class Reference:
                 return False
             value = exact(reading)
         threshold = exact(condition.threshold)
-        return {
+        answers: dict[str, bool] = {
             ">=": value >= threshold,
             "<=": value <= threshold,
             ">": value > threshold,
             "<": value < threshold,
-        }[condition.operator]
+        }
+        return answers[condition.operator]
 
     # -- the end ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitladder.bars import BarSet, Bars
+from exitladder.bars import Bars, BarSet
 from exitladder.execution import batch, many_ladders, simulate, simulate_many, simulate_moments
 from exitladder.execution.sources import COMPILED_FILES, source_number
 from exitladder.ladder import Distance, Ladder, Rung, Stop, Target
@@ -26,10 +26,11 @@ def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]]) -> Ladder:
     """A ladder that fits a batch; costs and steps are drawn from a few, so that several share a batch."""
     units = st.sampled_from(["R", "ATR", "%"])
     amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
-    split = draw(st.sampled_from([(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]))
+    splits: list[tuple[float, ...]] = [(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]
+    split = draw(st.sampled_from(splits))
     rungs = tuple(Rung(f, Target(draw(amounts), draw(units))) for f in split)
     stop: dict[str, Any] = {"initial": draw(st.sampled_from([Distance(2.0, "ATR"), Distance(2.0, "%")]))}
-    if split and draw(st.booleans()):
+    if len(split) > 0 and draw(st.booleans()):
         stop["breakeven_after"] = draw(st.integers(1, len(split)))
         stop["breakeven_offset"] = Distance(draw(st.sampled_from([0.0, 0.25, -0.5])), draw(units))
     if draw(st.booleans()):
@@ -85,7 +86,11 @@ def test_batches_on_long_markets(step: float, bars_from: Callable[..., Bars], pl
             base,
             rungs=tuple(Rung(0.25, Target(v, "R")) for v in np.cumsum([draw(0.5, 2), draw(0.25, 2), draw(0.25, 2)])),
             stop=Stop(
-                initial=Distance(2.0, "ATR"), breakeven_after=1, trail=Distance(draw(2, 6), "ATR"), trail_after=1, time=90
+                initial=Distance(2.0, "ATR"),
+                breakeven_after=1,
+                trail=Distance(draw(2, 6), "ATR"),
+                trail_after=1,
+                time=90,
             ),
         )
         for _ in range(120)

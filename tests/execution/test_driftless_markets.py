@@ -40,8 +40,8 @@ def market(columns: tuple[np.ndarray, ...], side: np.ndarray) -> PlacedTrades:
     """One trade a market, entered at the first open; all markets are laid on one long row of bars."""
     bars = []
     for i in range(N_TRADES):
-        part = [np.ascontiguousarray(c[i]) for c in columns]
-        bars.append(Bars(f"S{i:05d}", HOUR, np.arange(N_BARS, dtype=np.int64) * HOUR, *part))
+        opened, high, low, close = (np.ascontiguousarray(c[i]) for c in columns)
+        bars.append(Bars(f"S{i:05d}", HOUR, np.arange(N_BARS, dtype=np.int64) * HOUR, opened, high, low, close))
     entry = columns[0][:, 0]
     none = np.full(N_TRADES, np.nan)
     trades = Trades(

@@ -47,7 +47,9 @@ def test_1_quantities_add_up(data: st.DataObject, worlds: ModuleType, placed_on:
         sold = fills.quantity[mine & (fills.order != ORDERS.index("entry")) & (fills.order != ORDERS.index("mark"))]
         np.testing.assert_allclose(sold.sum() + simulation.quantity_left[i], bought, rtol=1e-12)
         if lot > 0:
-            np.testing.assert_allclose(np.append(sold, bought) / lot, np.round(np.append(sold, bought) / lot), atol=1e-9)
+            np.testing.assert_allclose(
+                np.append(sold, bought) / lot, np.round(np.append(sold, bought) / lot), atol=1e-9
+            )
 
 
 @given(data=st.data())
@@ -92,9 +94,9 @@ def test_4_the_future_changes_nothing(data: st.DataObject, cut: int, worlds: Mod
                 assert without_mark == [f for f in want if f[1] != "mark"]
 
 
-def _fill(simulation: Simulation, k: int) -> tuple[int, str, float, float]:
+def _fill(simulation: Simulation, k: np.integer[Any] | int) -> tuple[int, str, float, float]:
     fills = simulation.fills
-    return int(fills.bar[k]), ORDERS[fills.order[k]], float(fills.quantity[k]), float(fills.price[k])
+    return int(fills.bar[k]), ORDERS[int(fills.order[k])], float(fills.quantity[k]), float(fills.price[k])
 
 
 @given(data=st.data(), t=st.integers(0, 15))
@@ -122,7 +124,9 @@ def test_5_a_mirrored_market_gives_the_mirrored_result(
 ) -> None:
     world = data.draw(worlds.worlds(("stop_first", "target_first", "nearer_extreme")))
     table = {**world.ladder, "costs": {}}
-    table["rungs"] = [r for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r.get("target"))]
+    table["rungs"] = [
+        r for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r.get("target"))
+    ]
     table["stop"] = {k: v for k, v in table["stop"].items() if k in ("time",)} | {"initial": "2ATR", "trail": "1ATR"}
     table["execution"] = {k: v for k, v in table["execution"].items() if "margin" not in k and "leverage" not in k}
     prices = np.array([row[:4] for row in world.rows])
@@ -154,8 +158,12 @@ def test_6_scaling_by_a_power_of_two_changes_no_bit(
     world = data.draw(worlds.worlds(COARSE))
     table = dict(world.ladder)
     table["rungs"] = [r for r in table["rungs"] if not isinstance(r.get("target"), float)]
-    table["stop"] = {k: v for k, v in table["stop"].items() if k not in ("breakeven_after", "breakeven_offset", "trail_after")}
-    table["costs"] = {k: v for k, v in table["costs"].items() if k in ("commission_bps", "slippage_bps", "half_spread_bps")}
+    table["stop"] = {
+        k: v for k, v in table["stop"].items() if k not in ("breakeven_after", "breakeven_offset", "trail_after")
+    }
+    table["costs"] = {
+        k: v for k, v in table["costs"].items() if k in ("commission_bps", "slippage_bps", "half_spread_bps")
+    }
     table["execution"] = {k: v for k, v in table["execution"].items() if k != "participation"}
     scale = 2.0**power
     rows = [[v * scale for v in row[:4]] + [row[4]] for row in world.rows]
@@ -215,7 +223,9 @@ def test_8_one_rung_of_everything_is_a_plain_bracket(
     for i in np.flatnonzero(simulation.status != 2):
         side, entry = int(simulation.placed.trades.side[i]), float(simulation.placed.trades.entry_price[i])
         risk = simulation.risk[i]
-        got, at = _plain_bracket(simulation.placed, int(i), side, entry, entry - side * risk, entry + side * target * risk)
+        got, at = _plain_bracket(
+            simulation.placed, int(i), side, entry, entry - side * risk, entry + side * target * risk
+        )
         want = bars.close[-1] if got is None else got
         np.testing.assert_allclose(simulation.r[i], side * (want - entry) / risk, atol=1e-9)
         assert simulation.exit_bar[i] == at
@@ -245,7 +255,11 @@ def _plain_bracket(
 @given(data=st.data())
 def test_costs_never_help(data: st.DataObject, worlds: ModuleType, placed_on: Place) -> None:
     world = data.draw(worlds.worlds(COARSE))
-    dear = {k: v for k, v in world.ladder["costs"].items() if k.startswith(("commission", "slippage_bps", "half", "slippage_atr"))}
+    dear = {
+        k: v
+        for k, v in world.ladder["costs"].items()
+        if k.startswith(("commission", "slippage_bps", "half", "slippage_atr"))
+    }
     world = replace(world, ladder={**world.ladder, "costs": {}})
     free, paid = played(world, placed_on), played(world, placed_on, costs=dear or {"commission_bps": 1.0})
     both = np.isfinite(free.r) & np.isfinite(paid.r)

@@ -21,6 +21,7 @@ from exitladder.trades import PlacedTrades
 
 HOUR = 3_600 * 10**9
 PIECE = HOUR // 4
+near: Any = pytest.approx
 
 
 def finer_set(world: Any, bars_from: Callable[..., Bars]) -> BarSet | None:
@@ -42,7 +43,10 @@ def on_bars(world: Any, placed_on: Callable[..., PlacedTrades]) -> PlacedTrades:
 def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: Ladder, i: int) -> Any:
     rows = world.rows
     exact = reference.exact
-    make = lambda row: reference.Bar(*(exact(v) for v in row))  # noqa: E731
+
+    def make(row: list[float]) -> Any:
+        return reference.Bar(*(exact(v) for v in row))
+
     bars = placed.bars
     atr = [None if np.isnan(v) else float(v) for v in wilder_atr(bars.high, bars.low, bars.close, ladder.atr_window)]
     trade = world.trades[i]
@@ -55,9 +59,11 @@ def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: La
     side = trade["side"]
     up, down = (bars.high, bars.low) if side > 0 else (-bars.low, -bars.high)
     lows = pivot_highs(-down)
-    swing = last_swing(pivot_highs(up), Pivots(lows.bar, lows.known_at, -lows.price), known) if known >= 0 else (np.nan, 0)
+    swing = (
+        last_swing(pivot_highs(up), Pivots(lows.bar, lows.known_at, -lows.price), known) if known >= 0 else (np.nan, 0)
+    )
     levels = levels_beyond(pivot_highs(up), side * trade["entry"], known, 2) if known >= 0 else np.array([])
-    given_trade = reference.TradeInput(
+    given_trade: Any = reference.TradeInput(
         side=side,
         entry=trade["entry"],
         quantity=trade["quantity"],
@@ -84,20 +90,20 @@ def assert_equal(simulation: Simulation, i: int, want: Any) -> None:
     got = [(int(fills.bar[k]), ORDERS[fills.order[k]], int(fills.rung[k])) for k in rows]
     assert got == [(e.bar, e.order, e.rung) for e in want.events]
     for k, event in zip(rows, want.events, strict=True):
-        assert fills.quantity[k] == pytest.approx(float(event.quantity), rel=1e-12)
-        assert fills.price[k] == pytest.approx(float(event.price), rel=1e-12)
-        assert fills.commission[k] == pytest.approx(float(event.commission), rel=1e-12)
-    near = {"rel": 1e-12, "abs": 1e-11}
-    assert simulation.r[i] == pytest.approx(float(want.r), **near)
-    assert simulation.pnl[i] == pytest.approx(float(want.pnl), rel=1e-12, abs=1e-9)
-    assert fills.net_r[rows].sum() == pytest.approx(float(want.r), **near)
-    assert simulation.mfe_r[i] == pytest.approx(float(want.mfe_r), **near)
-    assert simulation.mae_r[i] == pytest.approx(float(want.mae_r), **near)
+        assert fills.quantity[k] == near(float(event.quantity), rel=1e-12)
+        assert fills.price[k] == near(float(event.price), rel=1e-12)
+        assert fills.commission[k] == near(float(event.commission), rel=1e-12)
+    close = {"rel": 1e-12, "abs": 1e-11}
+    assert simulation.r[i] == near(float(want.r), **close)
+    assert simulation.pnl[i] == near(float(want.pnl), rel=1e-12, abs=1e-9)
+    assert fills.net_r[rows].sum() == near(float(want.r), **close)
+    assert simulation.mfe_r[i] == near(float(want.mfe_r), **close)
+    assert simulation.mae_r[i] == near(float(want.mae_r), **close)
     assert simulation.bars_held[i] == want.held
     assert simulation.ambiguous_bars[i] == want.ambiguous
     assert simulation.coarse_bars[i] == want.coarse
     assert simulation.inactive_rungs[i] == want.inactive
-    assert simulation.quantity_left[i] == pytest.approx(float(want.left), **near)
+    assert simulation.quantity_left[i] == near(float(want.left), **close)
 
 
 @given(data=st.data())

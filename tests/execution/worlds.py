@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -34,7 +35,9 @@ def bar_rows(draw: st.DrawFn, step: float, n_least: int = 3, n_most: int = 16) -
         close = max(price + unit * draw(st.integers(-6, 6)), 10 * per)
         high = max(price, close) + unit * draw(st.integers(0, 5))
         low = min(price, close) - unit * draw(st.integers(0, 5))
-        rows.append([price / per, high / per, low / per, close / per, float(draw(st.sampled_from([0, 1, 3, 10, 1000])))])
+        rows.append(
+            [price / per, high / per, low / per, close / per, float(draw(st.sampled_from([0, 1, 3, 10, 1000])))]
+        )
         price = close
     return rows
 
@@ -46,7 +49,7 @@ def split_bar(draw: st.DrawFn, row: list[float]) -> list[list[float]]:
     turns = draw(st.sampled_from([[high, low], [low, high], [high, low, high], [low, high, low]]))
     points = [opened, *turns, close]
     rows = []
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in pairwise(points):
         rows.append([start, max(start, end), min(start, end), end, volume / 4])
     return rows
 

@@ -40,7 +40,7 @@ from exitladder.execution.sources import SOURCES
 SLACK = o.SLACK
 SNAP = o.SNAP
 DUST = o.DUST
-NEVER = np.int64(2**62)
+NEVER = 2**62
 MOST_RUNGS = 8
 
 
@@ -206,7 +206,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         rate, slip_atr = number[n.N_SLIP_RATE], number[n.N_SLIP_ATR]
         slip_ticks = number[n.N_SLIP_TICKS] * tick
         least = number[n.N_MINIMUM] / lot if lot > 0.0 else number[n.N_MINIMUM]
-        # Plain names for the arrays: reaching into the batch for every pair of trade and ladder costs more than the pair.
+        # Plain names for the arrays: reaching into the batch for every pair costs more than the pair.
         table, arm_from, fraction = batch.ladder, batch.arm_from, batch.fraction
         trail_unit, trail_value = batch.trail_unit, batch.trail_value
         tabled_breakevens, tabled_trails = batch.tabled_breakevens, batch.tabled_trails

@@ -96,7 +96,7 @@ def decide_signals(
     `first` and `end` say where each rung's conditions lie; the four arrays from `values` on are those of
     `exitladder.signals.Signals`.
     """
-    stop, order = stop_in_force(state)
+    stop, _ = stop_in_force(state)
     for j in range(n_rungs):
         if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
             continue

@@ -20,7 +20,7 @@ SLACK = o.SLACK
 
 @njit(error_model="numpy", forceinline=True)
 def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[float, float]:
-    """Return the highest price that meets something below (the stop is at `floor`), and the lowest for what is above."""
+    """Return the highest price that meets something below (the stop: `floor`), and the lowest for what is above."""
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING:
@@ -74,7 +74,7 @@ def pass_quiet_bars(
     if number[n.N_TRAIL_FROM] > 0.0:
         from_price = entry + number[n.N_TRAIL_FROM] * risk
         from_price -= abs(from_price) * SLACK
-    stop, order = stop_in_force(state)
+    stop, _ = stop_in_force(state)
     floor, ceiling = quiet_range(state, rungs, stop)
     last = end_bar
     if code[n.C_TIME] > 0:

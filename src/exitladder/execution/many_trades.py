@@ -113,7 +113,7 @@ def _compile_many_ladders(sources: int) -> Callable[..., None]:
     def run_many_ladders(
         plan: Plan, entries: Entries, market: Market, readings: Readings, trades: IntArray, out: FloatTable
     ) -> None:
-        """Write net r of the trades at `trades` under every ladder, shape (len(trades), n_ladders); NaN where skipped."""
+        """Write net r of the trades at `trades` under every ladder, shape (len(trades), n_ladders); NaN: skipped."""
         _ = sources
         for row in prange(len(trades)):
             i = trades[row]

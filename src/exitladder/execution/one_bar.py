@@ -94,7 +94,7 @@ def note_ambiguity(
     Besides a stop and a limit rung both in reach, this is a bar whose own high lifts an armed trail into the
     reach of its low: there the walking policies differ from those that know completed bars only.
     """
-    level, order = stop_in_force(state)
+    level, _ = stop_in_force(state)
     adverse = down_to(low, level)
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])

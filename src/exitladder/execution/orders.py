@@ -99,7 +99,7 @@ def sell(
 
 @njit(error_model="numpy", forceinline=True)
 def stop_in_force(state: FloatArray) -> tuple[float, int]:
-    """Return the tightest of the stops, and which one it is; of equal ones the earlier in life, but liquidation first."""
+    """Return the tightest stop, and which it is; of equal ones the earlier in life, but liquidation first."""
     level, order = state[s.STOP], o.STOP
     if state[s.BREAKEVEN_ON] > 0.0 and state[s.BREAKEVEN] > level:
         level, order = state[s.BREAKEVEN], o.BREAKEVEN

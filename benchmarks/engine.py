@@ -1,0 +1,174 @@
+"""How fast the execution engine is, and that its fast ways find what its slow ones find.
+
+    python benchmarks/engine.py [--trades 10000] [--ladders 500] [--rounds 7]
+
+Prints a table of medians. Ways are run in turns inside one process, so that ratios mean something on a busy machine;
+times are processor seconds on one thread but where threads are named. Ends with code 1 if any result differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from exitladder.bars import Bars, BarSet
+from exitladder.costs import Costs
+from exitladder.execution import batch, simulate, simulate_many, simulate_moments
+from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
+from exitladder.signals import Signals
+from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
+
+HOUR = 3_600 * 10**9
+
+
+def market(n_trades: int, n_symbols: int = 100, n_bars: int = 5_000, seed: int = 0) -> PlacedTrades:
+    """Random walks with gaps, and trades at random opens on both sides."""
+    rng = np.random.default_rng(seed)
+    bars = []
+    for k in range(n_symbols):
+        gap = rng.normal(0, 0.003, n_bars)
+        moves = np.cumsum(rng.normal(0, 0.005, (n_bars, 4)), axis=1)
+        opened = 100 * np.exp(np.cumsum(gap) + np.concatenate([[0], np.cumsum(moves[:-1, -1])]))
+        path = opened[:, None] * np.exp(moves)
+        high, low = np.maximum(opened, path.max(axis=1)), np.minimum(opened, path.min(axis=1))
+        time_of = np.arange(n_bars, dtype=np.int64) * HOUR
+        bars.append(Bars(f"S{k:03d}", HOUR, time_of, opened, high, low, np.ascontiguousarray(path[:, -1])))
+    symbol, entry = rng.integers(0, n_symbols, n_trades), rng.integers(30, n_bars - 300, n_trades)
+    none = np.full(n_trades, np.nan)
+    trades = Trades(
+        trade_id=np.array([f"T{i}" for i in range(n_trades)], dtype=object),
+        symbol=np.array([f"S{k:03d}" for k in symbol], dtype=object),
+        side=rng.choice([1, -1], n_trades).astype(np.int8),
+        entry_time=entry * HOUR,
+        entry_price=np.array([bars[k].open[t] for k, t in zip(symbol, entry, strict=True)]),
+        quantity=np.full(n_trades, 100.0),
+        stop_price=none,
+        entry_at=np.full(n_trades, -1, dtype=np.int8),
+        exit_time=np.full(n_trades, NO_TIME),
+        exit_price=none,
+        quantity_open=none,
+        tag=np.array([""] * n_trades, dtype=object),
+    )
+    return place_trades(trades, BarSet(bars))
+
+
+def candidates(n_ladders: int, step: float, seed: int = 1) -> list[Ladder]:
+    """Three rungs, breakeven and trail; parameters on multiples of `step`, any value where it is 0."""
+    rng = np.random.default_rng(seed)
+
+    def draw(low: float, high: float) -> float:
+        value = rng.uniform(low, high)
+        return float(round(value / step) * step) if step else float(value)
+
+    ladders = []
+    for _ in range(n_ladders):
+        levels = np.cumsum([draw(0.5, 3), max(draw(0.25, 3), 0.25), max(draw(0.25, 3), 0.25)])
+        ladders.append(
+            Ladder(
+                rungs=tuple(Rung(0.25, Target(float(level), "R")) for level in levels),
+                stop=Stop(
+                    initial=Distance(2.0, "ATR"),
+                    breakeven_after=1,
+                    trail=Distance(draw(2, 6), "ATR"),
+                    trail_after=1,
+                    time=100,
+                ),
+                costs=Costs(commission_bps=2, slippage_bps=1),
+            )
+        )
+    return ladders
+
+
+def one_by_one(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> np.ndarray:
+    """The general kernel on every pair, without batches."""
+    least, batch.LEAST_LADDERS = batch.LEAST_LADDERS, sys.maxsize
+    try:
+        return simulate_many(placed, ladders, signals, threads=1)
+    finally:
+        batch.LEAST_LADDERS = least
+
+
+def medians(ways: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Run all ways in turns; return the seconds of every round."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        way()  # compiled or loaded now
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = clock()
+            way()
+            taken[name].append(clock() - start)
+    return taken
+
+
+def check_equal(placed: PlacedTrades, ladders: list[Ladder]) -> int:
+    """Compare batches with the general kernel on a part of the pairs; return how many differ by a bit."""
+    part, some = placed.take(np.arange(min(len(placed), 1_000))), ladders[:100]
+    fast, slow = simulate_many(part, some), one_by_one(part, some)
+    single = simulate(part, some[0]).r
+    different = ~((fast == slow) | (np.isnan(fast) & np.isnan(slow)))
+    return int(different.sum()) + int((~((single == slow[:, 0]) | np.isnan(single))).sum())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trades", type=int, default=10_000)
+    parser.add_argument("--ladders", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    placed = market(options.trades)
+    steps, any_value = candidates(options.ladders, 0.25), candidates(options.ladders, 0.0)
+    few = steps[:20]
+    chance = np.random.default_rng(2).uniform(size=placed.bars.n_bars)
+    signals = Signals.from_bars(placed, {"exhaustion": chance}, {"exhaustion": chance})
+    word = Rung(0.25, None, (Condition("exhaustion", ">=", 0.97), Condition("open_r", ">=", 0.5)))
+    worded = [replace(ladder, rungs=(*ladder.rungs[:2], word)) for ladder in few]
+    held = simulate(placed, steps[0])
+    print(f"{options.trades} trades x {options.ladders} ladders, {held.bars_held.mean():.1f} bars a trade")
+
+    different = check_equal(placed, steps) + check_equal(placed, any_value)
+    print(f"pairs that differ between batches and one by one: {different} of 200,000")
+
+    ways: dict[str, tuple[int, Callable[[], object]]] = {
+        "batch, parameters on steps": (options.ladders, lambda: simulate_many(placed, steps, threads=1)),
+        "batch, parameters of any value": (options.ladders, lambda: simulate_many(placed, any_value, threads=1)),
+        "one by one, 20 ladders": (20, lambda: one_by_one(placed, few)),
+        "one by one with a signal rung": (20, lambda: simulate_many(placed, worded, signals, threads=1)),
+        "one ladder with fills written down": (1, lambda: simulate(placed, steps[0])),
+    }
+    taken = medians({name: way for name, (_, way) in ways.items()}, options.rounds, time.process_time)
+    per_pair = {name: [t / (ways[name][0] * options.trades) * 1e9 for t in times] for name, times in taken.items()}
+    print(f"{'':38} {'ms':>8} {'ns/pair':>8} {'one by one is':>14}")
+    for name, times in taken.items():
+        ratios = [slow / fast for slow, fast in zip(per_pair["one by one, 20 ladders"], per_pair[name], strict=True)]
+        print(
+            f"{name:38} {statistics.median(times) * 1e3:8.1f} {statistics.median(per_pair[name]):8.1f} "
+            f"{statistics.median(ratios):12.1f} x"
+        )
+    wall = medians(
+        {str(k): (lambda k=k: simulate_many(placed, steps, threads=k)) for k in (1, 0)},  # type: ignore[misc]
+        options.rounds,
+        time.perf_counter,
+    )
+    gain = statistics.median(one / every for one, every in zip(wall["1"], wall["0"], strict=True))
+    print(f"all threads against one, wall time: {gain:.2f} x")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    moments = simulate_moments(placed, steps)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"moments of all ladders: {time.perf_counter() - start:.2f} s, {(after - before) / 1024:.0f} MB more memory, "
+        f"best mean {np.nanmax(moments.mean_r):+.4f} R"
+    )
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
