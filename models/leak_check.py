@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.models.boosting import BinnedRows, booster_parameters
@@ -217,7 +217,7 @@ def _rank_correlation(x: FloatArray, y: FloatArray) -> float:
     known = np.isfinite(x)
     if known.sum() < 3:
         return 0.0
-    a, b = rankdata(x[known]), rankdata(y[known])
+    a, b = pd.Series(x[known]).rank().to_numpy(), pd.Series(y[known]).rank().to_numpy()
     if a.std() == 0 or b.std() == 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])

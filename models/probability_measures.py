@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from exitladder.bars import FloatArray
 from exitladder.models.calibration import logit
@@ -45,7 +44,7 @@ def auc(score: FloatArray, y: FloatArray) -> float:
     zeros = len(y) - ones
     if ones == 0 or zeros == 0:
         return float("nan")
-    ranks = rankdata(score)
+    ranks = pd.Series(score).rank().to_numpy()
     return float((ranks[np.asarray(y) > 0].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
