@@ -127,7 +127,7 @@ def test_score_advises_on_what_was_open_then(
     table.to_csv(project.folder / "book.csv", index=False)
     asof = "2008-06-02"
     book = table.assign(**{c: pd.to_datetime(table[c], utc=True) for c in ("entry_time", "exit_time")})
-    moment = pd.Timestamp(asof, tz="UTC")
+    moment = pd.Timestamp(asof, tz="UTC") + pd.Timedelta(days=1)  # a date alone means its end
     expected = book[(book["entry_time"] < moment) & ~(book["exit_time"] < moment)]
     advice = project(
         "score", "--bars", project.folder / "bars", "--trades", project.folder / "book.csv", "--asof", asof,
@@ -136,7 +136,7 @@ def test_score_advises_on_what_was_open_then(
     assert sorted(row["trade_id"] for row in advice) == sorted(expected["trade_id"])
     for row in advice:
         assert row["action"] in ("hold", "reduce", "exit")
-        assert row["asof"] <= "2008-06-02T00:00:00Z"
+        assert row["asof"] <= "2008-06-03T00:00:00Z"
         assert all({"type", "side", "quantity", "price", "rung"} <= set(order) for order in row["orders"])
     written = pd.read_csv(project.folder / "advice.csv")
     assert written["trade_id"].tolist() == [row["trade_id"] for row in advice]

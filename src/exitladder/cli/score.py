@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -15,12 +16,15 @@ _EXAMPLE = (
 )
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
 @click.command("score", epilog=example(*_EXAMPLE))
 @bars_options
 @path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
 @path_option("--ladder", "The ladder (.toml).")
 @click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
-@click.option("--asof", metavar="TIME", help="See only bars that had closed by then; all by default.")
+@click.option("--asof", metavar="TIME", help="See only bars closed by then; a date means its end. Default: all bars.")
 @path_option("--out", "File for the advice (.csv, .json or .html).", required=False)
 @session_command
 def command(
@@ -63,7 +67,10 @@ def _moment(asof: str | None, tz: str) -> int | None:
     from exitladder.stamps import stamps_to_ns
     from exitladder.trades import NO_TIME
 
-    moment = int(stamps_to_ns(pd.Series([asof]), tz)[0])
+    # Nobody who asks as of a day means its first moment, when not even that day's bar has begun.
+    day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
+    until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
+    moment = int(stamps_to_ns(pd.Series([until]), tz)[0])
     if moment == NO_TIME:
         raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'")
     return moment
