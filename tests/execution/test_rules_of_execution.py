@@ -458,6 +458,17 @@ def test_s4_what_is_left_of_a_limit_stays_resting(run: Run, exits: Exits) -> Non
     assert sales[2] == (3, "breakeven", 50, 100.0)
 
 
+def test_s4_rounding_of_the_cap_makes_no_dust(run: Run, exits: Exits) -> None:
+    # 0.1 of 3 is 0.30000000000000004: rung 1 takes it all, and the 5e-17 beyond is nobody's fill.
+    rows = with_volume([[100.0, 101.5, 99.5, 100.0], FLAT], 3, 0)
+    plan = ladder((0.3, "0.5R"), (0.1, "0.5R")) | {"execution": {"participation": 0.1}}
+    assert [e[1] for e in exits(run(rows, plan, {**LONG, "quantity": 1.0}))] == ["rung", "mark"]
+    rows = with_volume([FLAT, FLAT, *[FLAT] * 6], 0, 3, 3, 3, 10, 10, 1, 1)
+    plan = ladder(time=1) | {"execution": {"participation": 0.1}}
+    simulation = run(rows, plan, {**LONG, "quantity": 2.9})
+    assert (STATUS[simulation.status[0]], simulation.quantity_left[0]) == ("closed", 0.0)
+
+
 def test_s4_needs_volume(run: Run) -> None:
     from exitladder.errors import LadderError
 

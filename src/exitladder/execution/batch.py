@@ -18,6 +18,7 @@ LEAST_LADDERS = 4
 # Next meetings are prepared for all bars where this many ladders share a breakeven or trail on average.
 LADDERS_PER_TABLE = 4
 _TARGET_UNITS = ("R", "ATR", "%")
+_LEAST_VALUE = 1e-6
 
 
 def fits_batch(ladder: Ladder) -> bool:
@@ -31,7 +32,11 @@ def fits_batch(ladder: Ladder) -> bool:
         and costs.borrow_bps_per_bar == 0
         and len(ladder.rungs) <= MOST_RUNGS
         and all(
-            rung.target is not None and rung.target.unit in _TARGET_UNITS and rung.target.value > 0
+            rung.target is not None
+            and rung.target.unit in _TARGET_UNITS
+            # Smaller ones may vanish in rounding, which the general kernel looks after.
+            and rung.target.value > _LEAST_VALUE
+            and rung.fraction > _LEAST_VALUE
             for rung in ladder.rungs
         )
     )

@@ -64,8 +64,10 @@ def sell(
         lots = state[s.LEFT]  # S1: a remainder below the minimum goes with this fill
     if lots > state[s.BUDGET]:
         lots = state[s.BUDGET]
-    if lots <= 0.0:
-        return 0.0
+        if state[s.LEFT] - lots <= DUST * state[s.START] and lots > 0.0:
+            lots = state[s.LEFT]  # what the cap seems to leave is an error of rounding
+    if lots <= 0.0 or (lots <= DUST * state[s.START] and lots < state[s.LEFT]):
+        return 0.0  # nor is what the cap seems to give
     price = base
     if slips:
         price -= (
