@@ -1,0 +1,137 @@
+"""How long a backtest of 1,000 trades takes from the start of the process, and that a second start compiles nothing.
+
+    python benchmarks/start.py [--trades 1000] [--rounds 7]
+
+Bars (10 symbols of 5,000, Parquet), trades (CSV) and a ladder (TOML) are written to a temporary folder, with an empty
+compiler cache beside them. Every way is started twice to fill the cache and count what was compiled, then in turns, as
+processes of their own: told are medians of the wall time and of the processor time. Ends with code 1 if a second
+start compiled anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from engine import market
+
+from exitladder.ladder_file import read_ladder
+
+LADDER = """\
+name = "three rungs"
+rungs = [
+    {fraction = 0.25, target = "1R"},
+    {fraction = 0.25, target = "2R"},
+    {fraction = 0.25, target = "3R"},
+]
+stop = {initial = "2ATR", breakeven_after = 1, trail = "3ATR", trail_after = 1, time = 100}
+costs = {commission_bps = 2, slippage_bps = 1}
+"""
+
+# What a user writes: read, simulate, and both tables.
+SCRIPT = """\
+import exitladder
+bars, _ = exitladder.read_bars("bars")
+trades = exitladder.read_trades("trades.csv")
+ladder = exitladder.read_ladder("ladder.toml")
+found = exitladder.simulate(exitladder.place_trades(trades, bars), ladder)
+found.fills_frame(), found.trades_frame()
+"""
+BACKTEST = [
+    "backtest",
+    "--bars",
+    "bars",
+    "--trades",
+    "trades.csv",
+    "--ladder",
+    "ladder.toml",
+    "--out",
+    "out",
+    "--quiet",
+]
+NOT_TRACKED = [*BACKTEST, "--set", "tracking.enabled=false"]
+COMMAND = "from exitladder.cli import main\nmain({arguments!r}, standalone_mode=False)\n"
+
+WAYS = {
+    "python alone": "",
+    "imports alone: numpy, pandas, numba": "import numpy, pandas, numba",
+    "read, simulate, both tables (Python)": SCRIPT,
+    "exitladder backtest, not tracked": COMMAND.format(arguments=NOT_TRACKED),
+    "exitladder backtest, tracked": COMMAND.format(arguments=BACKTEST),
+}
+
+# Looks at every compiled function that the process came to hold.
+COUNT = """
+import gc, sys
+from numba.core.dispatcher import Dispatcher
+held = [thing.stats for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
+print(sum(sum(s.cache_hits.values()) for s in held), sum(sum(s.cache_misses.values()) for s in held), file=sys.stderr)
+"""
+
+
+def write_inputs(folder: Path, n_trades: int) -> None:
+    placed = market(n_trades, n_symbols=10)
+    (folder / "bars").mkdir()
+    for symbol, bars in placed.bars.items():
+        bars.to_frame().to_parquet(folder / "bars" / f"{symbol}.parquet")
+    placed.trades.to_frame().to_csv(folder / "trades.csv", index=False)
+    (folder / "ladder.toml").write_text(LADDER)
+    read_ladder(folder / "ladder.toml")
+
+
+def run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, float, str]:
+    """Run Python code in a process of its own; return its wall seconds, processor seconds and last line of stderr."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"A process failed:\n{done.stderr}")
+    lines = done.stderr.splitlines() or [""]
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lines[-1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trades", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    compiled_again = 0
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_inputs(folder, options.trades)
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
+        print(f"{'compiled functions':38} {'first start':>24} {'second start':>24}")
+        for name, code in WAYS.items():
+            if "exitladder" not in code:
+                continue
+            told = []
+            for _ in range(2):
+                wall, _, line = run(code + COUNT, folder, environment)
+                loaded, compiled = map(int, line.split())
+                told.append(f"{compiled} new, {loaded} kept, {wall:.1f} s")
+            compiled_again += compiled
+            print(f"{name:38} {told[0]:>24} {told[1]:>24}")
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+        for _ in range(options.rounds):
+            for name, code in WAYS.items():
+                taken[name].append(run(code, folder, environment)[:2])
+    print(f"\n{f'{options.trades:,} trades, from process start':38} {'wall s':>8} {'processor s':>12}")
+    for name, seconds in taken.items():
+        wall, cpu = (statistics.median(column) for column in zip(*seconds, strict=True))
+        print(f"{name:38} {wall:8.2f} {cpu:12.2f}")
+    return 1 if compiled_again else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
