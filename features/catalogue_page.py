@@ -38,7 +38,8 @@ logarithms where a price is not above zero; both are told once. A price that is 
 **State of a trade** is known from its entry, the bars since, and R: the distance to the stop that the trade brought,
 else two ATR(14) known at the entry. No ladder changes it.
 
-**Tables.** Columns of the default set are bold. Indicators are TA-Lib's where it has them; windows are summed anew
+**Tables.** Columns of the default set are bold. Indicators are TA-Lib's where it has them (RSI in one pass of our own,
+equal to TA-Lib's to 1e-14, because it is faster and because nothing moving is 50 and not 0); windows are summed anew
 for each bar, in a fixed order.
 """
 

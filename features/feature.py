@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -131,7 +132,7 @@ class Column:
         """Return the same column of the bars of k times the interval."""
         return replace(self, name=f"{self.name}_x{k}", frame=k)
 
-    @property
+    @cached_property
     def first(self) -> int:
         """Leading bars without a value."""
         first = self.feature.first(*self.values)
@@ -152,7 +153,7 @@ class Column:
 
     def compute(self, market: Market) -> FloatArray:
         """Return the column on one market, shape (n_bars,); NaN while warming up. Not to be written to."""
-        n_bars, first = len(market), self.first
+        n_bars, first = len(market.time), self.first
         if n_bars <= first or (self.feature.needs == "volume" and market.volume is None):
             return np.full(n_bars, np.nan)
         if self.frame > 1:

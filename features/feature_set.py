@@ -54,6 +54,10 @@ class FeatureSet:
             state_names=tuple(n for n in wanted if n in STATE_NAMES),
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes by names: the columns' formulas are looked up again there."""
+        return FeatureSet, (self.bar_names, self.state_names)
+
     @property
     def names(self) -> tuple[str, ...]:
         """All columns in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,15 @@ from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, FloatArray, IntArray
 from exitladder.errors import FeatureError
 from exitladder.features.higher_frame import higher_bars
-from exitladder.features.windows import all_finite, bollinger, divide, moving_extremes, moving_moments
+from exitladder.features.windows import (
+    all_finite,
+    bollinger,
+    divide,
+    divided_change,
+    moving_extremes,
+    moving_moments,
+    wilder_rsi,
+)
 
 T = TypeVar("T")
 
@@ -37,9 +46,14 @@ class Market:
 
     Attributes
     ----------
-    volume : float64 array, shape (n,), or None
-        As it is; None without any traded volume.
+    open, high, low, close : float64 array, shape (n,)
+        Mirrored for a short; not to be written to.
     time : int64 array, shape (n,)
+
+    Raises
+    ------
+    FeatureError
+        If a price is not finite.
     """
 
     def __init__(self, bars: Bars, side: int) -> None:
@@ -48,58 +62,47 @@ class Market:
         self.bars = bars
         self.side = side
         self.time: IntArray = bars.time
-        self.volume = bars.volume if bars.volume is not None and bool(np.any(bars.volume > 0)) else None
         self._kept: dict[object, Any] = {}
+        self._refuse_broken_prices()
+        # A long trade sees the arrays of the bars themselves, which nobody writes to.
+        self.open, self.high, self.low, self.close = (
+            (bars.open, bars.high, bars.low, bars.close)
+            if side > 0
+            else (-bars.open, -bars.low, -bars.high, -bars.close)
+        )
 
-    @property
-    def open(self) -> FloatArray:
-        """Open, mirrored for a short, shape (n_bars,)."""
-        return self.keep("open", lambda: self._price("open"))
-
-    @property
-    def high(self) -> FloatArray:
-        """High, mirrored for a short, shape (n_bars,)."""
-        return self.keep("high", lambda: self._price("high"))
-
-    @property
-    def low(self) -> FloatArray:
-        """Low, mirrored for a short, shape (n_bars,)."""
-        return self.keep("low", lambda: self._price("low"))
-
-    @property
-    def close(self) -> FloatArray:
-        """Close, mirrored for a short, shape (n_bars,)."""
-        return self.keep("close", lambda: self._price("close"))
+    @cached_property
+    def volume(self) -> FloatArray | None:
+        """Volume as it is, shape (n_bars,); None without any traded volume."""
+        volume = self.bars.volume
+        return volume if volume is not None and bool(np.any(volume > 0)) else None
 
     @property
     def level(self) -> FloatArray:
         """Absolute close, the same for both sides, shape (n_bars,)."""
         return self.keep("level", lambda: np.abs(self.close))
 
-    def _price(self, name: str) -> FloatArray:
-        """Return a column of prices; for a long trade that of the bars themselves, which nobody writes to."""
-        prices = self._finite(_MIRRORED[name] if self.side < 0 else name)
-        return prices if self.side > 0 else -prices
-
-    def _finite(self, name: str) -> FloatArray:
-        prices: FloatArray = getattr(self.bars, name)
-        if not all_finite(prices):
-            at = int(np.flatnonzero(~np.isfinite(prices))[0])
-            stamp = np.datetime64(int(self.bars.time[at]), "ns")
-            raise FeatureError(
-                f"Prices must be finite, but {name} is {prices[at]} in the bar of '{self.bars.symbol}' at {stamp} UTC. "
-                "One such price would spoil every later value of a recursive indicator. Repair or drop that bar."
-            )
-        return prices
+    def _refuse_broken_prices(self) -> None:
+        if all_finite(self.bars.open, self.bars.high, self.bars.low, self.bars.close):
+            return
+        for name in _MIRRORED:
+            prices = getattr(self.bars, name)
+            for at in np.flatnonzero(~np.isfinite(prices))[:1]:
+                stamp = np.datetime64(int(self.bars.time[at]), "ns")
+                raise FeatureError(
+                    f"Prices must be finite, but {name} is {prices[at]} in the bar of '{self.bars.symbol}' at {stamp} "
+                    "UTC. One such price would spoil every later value of a recursive indicator. "
+                    "Repair or drop that bar."
+                )
 
     def __len__(self) -> int:
-        return len(self.bars)
+        return len(self.time)
 
     def keep(self, key: object, make: Callable[[], T]) -> T:
         """Return what `make` gives, made once a market; not to be written to."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        kept: T = self._kept[key]
+        kept: T | None = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = make()
         return kept
 
     def higher(self, k: int) -> tuple[Market, IntArray]:
@@ -125,7 +128,7 @@ class Market:
 
     def rsi(self, n: int) -> FloatArray:
         """Return Wilder's RSI of the close, 50 where nothing has moved, shape (n_bars,)."""
-        return self.keep(("rsi", n), lambda: _rsi(self.close, n))
+        return self.keep(("rsi", n), lambda: wilder_rsi(self.close, n))
 
     def moments(self, n: int) -> tuple[FloatArray, FloatArray]:
         """Return mean less close, and population standard deviation, of n closes, each of shape (n_bars,)."""
@@ -147,7 +150,7 @@ class Market:
         """Return the mirrored logarithm of open, high, low or close, shape (n_bars,); NaN at or below zero."""
 
         def make() -> FloatArray:
-            price = self._finite(_MIRRORED[name] if self.side < 0 else name)
+            price: FloatArray = getattr(self.bars, _MIRRORED[name] if self.side < 0 else name)
             safe = np.where(price > 0, price, np.nan)
             return np.asarray(self.side * np.log(safe))
 
@@ -173,24 +176,20 @@ class Market:
         ratio: FloatArray = divide(x, move, self.level**power if power > 1 else self.level, NO_MOVE**power, neutral)
         return ratio
 
-    def ratio(self, above: FloatArray, below: FloatArray, neutral: float = 0.0) -> FloatArray:
-        """Return above / below (not negative), `neutral` where below is zero, shape (n_bars,)."""
-        ratio: FloatArray = divide(above, below, self.level, 0.0, neutral)
+    def change_per_atr(self, n: int) -> FloatArray:
+        """Return (close - close n bars ago) in ATR, 0 where nothing moves, shape (n_bars,); n_bars above n."""
+        change: FloatArray = divided_change(self.close, n, self.atr(), self.level, NO_MOVE)
+        return change
+
+    def ratio(self, above: FloatArray, below: FloatArray, neutral: float = 0.0, times: float = 1.0) -> FloatArray:
+        """Return times · above / below (not negative), `neutral` where below is zero, shape (n_bars,)."""
+        ratio: FloatArray = divide(above, below, self.level, 0.0, neutral, times)
         return ratio
 
     @property
     def zeros(self) -> FloatArray:
         """Zeros of shape (n_bars,)."""
         return self.keep("zeros", lambda: np.zeros(len(self)))
-
-
-def _rsi(close: FloatArray, n: int) -> FloatArray:
-    values = np.asarray(talib.RSI(close, n))
-    if np.count_nonzero(values) < len(values):
-        zero = values == 0.0
-        # TA-Lib gives 0 both for nothing but losses and for no change at all; only the latter mirrors to 0 too.
-        values[zero & (np.asarray(talib.RSI(-close, n)) == 0.0)] = 50.0
-    return values
 
 
 def _offset_and_deviation(close: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

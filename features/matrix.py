@@ -205,7 +205,7 @@ def _dropped(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) -> tupl
     """Return the columns that are NaN throughout for some symbol, each with the reason; warn once of all."""
     lacks: dict[str, list[str]] = {"volume": [], "log": []}
     wanted = {c.feature.needs for c in features.columns}
-    for k in symbols:
+    for k in symbols if wanted & lacks.keys() else ():
         symbol, part = bars.symbols[k], slice(int(bars.start[k]), int(bars.start[k + 1]))
         if "volume" in wanted and not np.any(bars.volume[part] > 0):
             lacks["volume"].append(symbol)

@@ -27,7 +27,7 @@ def _window_with_atr(n: int) -> int:
 @MOMENTUM.feature("roc_{n}", (5,), (10,), (20,), unit="%", first=lambda n: n, mirror="odd", source="TA-Lib ROC")
 def roc(market: Market, n: int) -> FloatArray:
     """100 · (close − close n bars ago) / price n bars ago."""
-    return 100.0 * market.ratio(change(market.close, n), lagged(market.level, n))
+    return market.ratio(change(market.close, n), lagged(market.level, n), times=100.0)
 
 
 @MOMENTUM.feature(
@@ -35,7 +35,7 @@ def roc(market: Market, n: int) -> FloatArray:
 )
 def mom_atr(market: Market, n: int) -> FloatArray:
     """(close − close n bars ago) / ATR(14)."""
-    return market.per_atr(change(market.close, n))
+    return market.change_per_atr(n)
 
 
 @MOMENTUM.feature(
@@ -68,7 +68,7 @@ def r2(market: Market, n: int) -> FloatArray:
 )
 def velocity(market: Market, n: int) -> FloatArray:
     """(close − close n bars ago) / (n · ATR(14))."""
-    return market.per_atr(change(market.close, n)) / n
+    return market.change_per_atr(n) / n
 
 
 @MOMENTUM.feature(

@@ -17,7 +17,7 @@ VOLATILITY = Family("volatility", "how much price moves, and whether that is muc
 )
 def atr_pct(market: Market, n: int) -> FloatArray:
     """100 · ATR(n) / price."""
-    return 100.0 * market.ratio(market.atr(n), market.level)
+    return market.ratio(market.atr(n), market.level, times=100.0)
 
 
 @VOLATILITY.feature(

@@ -137,7 +137,20 @@ def test_long_side_is_talibs(walk: Callable[..., Bars]) -> None:
         both = np.isfinite(got) & np.isfinite(want)
         assert both.sum() > 400, name
         np.testing.assert_allclose(got[both], want[both], rtol=1e-9, atol=1e-9, err_msg=name)
-    assert get("rsi_14", b)[14:].tobytes() == wanted["rsi_14"][14:].tobytes()
+
+
+def test_rsi_is_talibs_to_the_last_digits(real_bars: Bars) -> None:
+    for n in (2, 7, 14, 50):
+        want = talib.RSI(real_bars.close, n)[n:]
+        if want.any():
+            np.testing.assert_allclose(get(f"rsi_{n}", real_bars)[n:], want, rtol=1e-14, atol=1e-12)
+
+
+def test_rsi_of_a_market_that_stands_still_after_moving_keeps_its_value_then_forgets() -> None:
+    close = np.concatenate([100.0 + np.cumsum(np.tile([1.0, 1.0, -1.0], 20)), np.full(2000, 120.0)])
+    values = get("rsi_14", closes(close))
+    assert values[200] == pytest.approx(values[62], abs=1e-9)
+    assert values[-1] == 50.0
 
 
 def test_macd_histogram_after_its_start(walk: Callable[..., Bars]) -> None:
