@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,6 @@ from exitladder.execution.ratios import with_interval
 from exitladder.execution.shortfalls import coarse_bars, inactive_rungs
 from exitladder.ladder import Ladder, Rung, Target
 from exitladder.ladder_file import ladder_to_toml
-from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import Content, write_folder
 from exitladder.pipelines.policies import OWN_EXITS
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, predict_rows, signals_for, with_features_of
@@ -30,6 +29,9 @@ from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 from exitladder.signals import Signals
 from exitladder.trades import Trades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion import ExhaustionModel
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
@@ -93,7 +95,7 @@ def backtest(
         by the stage of the model that was trained before it, never by one that has seen it.
     """
     tracker = Tracker.from_settings(settings)
-    learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
+    learnt = _load_model(model, tracker) if model else None
     if learnt is not None:
         settings = with_features_of(learnt, settings)
     prepared = prepare(bars, trades, settings, max_bars=_life(ladder, settings))
@@ -117,6 +119,13 @@ def backtest(
         run.log_metrics(headline(summary))
         run.log_files(result.files())
     return result
+
+
+def _load_model(ref: str, tracker: Tracker) -> ExhaustionModel:
+    # Most backtests read no model, and answer sooner without what it loads.
+    from exitladder.models.exhaustion import ExhaustionModel
+
+    return ExhaustionModel.load(resolve_model(ref, tracker.store))
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,14 @@ from exitladder.errors import FeatureError, LadderError, did_you_mean
 from exitladder.features import FeatureSet, feature_matrix, row_matrix, trade_state_rows
 from exitladder.features.trade_state import STATE_NAMES
 from exitladder.ladder import STATE_SERIES
-from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.pipelines.prepare import Prepared
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion import ExhaustionModel
 
 MODEL_SERIES = ("exhaustion", "hold_value_r")
 _ROWS_AT_ONCE = 500_000
