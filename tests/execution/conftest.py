@@ -126,6 +126,12 @@ def worlds() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def paths() -> ModuleType:
+    """Simulated prices as trades on bars."""
+    return _load("paths")
+
+
+@pytest.fixture(scope="session")
 def run() -> Callable[..., Simulation]:
     """Simulate trades on bars, all written as rows: ``run(rows, ladder, trades, series, finer)``."""
     return play
