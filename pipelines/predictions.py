@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.errors import FeatureError, LadderError, did_you_mean
-from exitladder.features import FeatureSet, feature_matrix, row_matrix, trade_state_rows
+from exitladder.features import FeatureSet, feature_matrix, refuse_other_sources, row_matrix, trade_state_rows
 from exitladder.features.trade_state import STATE_NAMES
 from exitladder.ladder import STATE_SERIES
 from exitladder.pipelines.prepare import Prepared
@@ -21,7 +21,7 @@ from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
 
 if TYPE_CHECKING:
-    from exitladder.models.exhaustion import ExhaustionModel
+    from exitladder.models.exhaustion import ExhaustionModel, Predictions
 
 MODEL_SERIES = ("exhaustion", "hold_value_r")
 _ROWS_AT_ONCE = 500_000
@@ -63,19 +63,16 @@ def with_features_of(model: ExhaustionModel, settings: Settings) -> Settings:
     Raises
     ------
     FeatureError
-        If a feature is computed otherwise now than when the model was trained.
+        If a feature is computed otherwise now than when the model was trained, or from another benchmark or
+        series.
     """
     features = FeatureSet.from_mapping(model.context["features"])
+    refuse_other_sources(model.context["features"], settings.features)
     return replace(settings, features=replace(settings.features, names=features.names))
 
 
 def predict_rows(
-    prepared: Prepared,
-    model: ExhaustionModel,
-    progress: Progress = SILENT,
-    *,
-    embargo: bool = True,
-    select: IntArray | None = None,
+    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, *, embargo: bool = True
 ) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
@@ -83,8 +80,6 @@ def predict_rows(
     ----------
     embargo : bool
         False lets the last stage speak from its last label on; for advice on what is open now.
-    select : int64 array, optional
-        Row numbers to predict; the others stay NaN. All by default.
 
     Notes
     -----
@@ -93,16 +88,20 @@ def predict_rows(
     n_rows = prepared.rows.n_rows
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
     stage = np.full(n_rows, -1, dtype=np.int16)
-    time = prepared.placed.bars.close_time[prepared.rows.bar]
-    wanted = np.arange(n_rows) if select is None else select
-    with progress.stage("predictions", len(wanted)) as advance:
-        for first in range(0, len(wanted), _ROWS_AT_ONCE):
-            part = wanted[first : first + _ROWS_AT_ONCE]
-            matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=part)
-            said = model.predict(matrix.values, time[part], embargo=embargo)
+    with progress.stage("predictions", n_rows) as advance:
+        for first in range(0, n_rows, _ROWS_AT_ONCE):
+            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
+            said = predict_some(prepared, model, np.arange(part.start, part.stop), embargo=embargo)
             exhaustion[part], hold_value[part], stage[part] = said.exhaustion, said.hold_value_r, said.stage
-            advance(len(part))
+            advance(part.stop - part.start)
     return RowPredictions(exhaustion, hold_value, stage, len(model.stages))
+
+
+def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:
+    """Return the model's predictions for these rows (row numbers); see `predict_rows`."""
+    matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
+    when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
+    return model.predict(matrix.values, when, embargo=embargo)
 
 
 def signals_for(

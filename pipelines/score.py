@@ -19,7 +19,7 @@ from exitladder.ladder import Ladder
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
 from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
-from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, predict_rows, signals_for, with_features_of
+from exitladder.pipelines.predictions import MODEL_SERIES, predict_rows, predict_some, signals_for, with_features_of
 from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.pipelines.reasons import plain_reasons
 from exitladder.pipelines.tracking import Tracker, resolve_model
@@ -117,16 +117,20 @@ def score_open(
     longest = int(np.diff(bars.start).max())
     prepared = prepare(bars, trades, settings, max_bars=longest)
     last = last_rows(prepared)
+    alive = np.flatnonzero(last >= 0)
     # Only a rung on the model's word needs to know what the model said on the way here.
-    needed = None if set(ladder.series) & set(MODEL_SERIES) else last[last >= 0]
-    predictions = predict_rows(prepared, model, progress, embargo=False, select=needed)
+    needs_past = bool(set(ladder.series) & set(MODEL_SERIES))
+    predictions = predict_rows(prepared, model, progress, embargo=False) if needs_past else None
+    now = predict_some(prepared, model, last[alive], embargo=False)
+    exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
+    exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
     done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
     reasons = model_reasons(prepared, model, last)
     longest_learnt = int(model.context["labels"]["max_bars"])
     state = done.state_frame().set_index("trade_id")
     standing = standing_by_trade(done)
     rows = [
-        _row(done, i, state, standing, predictions, int(last[i]), reasons[i], longest_learnt)
+        _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_learnt)
         for i in range(len(prepared.placed))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -143,7 +147,7 @@ def model_reasons(prepared: Prepared, model: ExhaustionModel, last: npt.NDArray[
     alive = np.flatnonzero(last >= 0)
     if len(alive):
         matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive])
-        when = prepared.placed.bars.close_time[prepared.rows.bar[last[alive]]]
+        when = prepared.placed.bars.close_time[prepared.rows.bar_of(last[alive])]
         said = plain_reasons(matrix.names, matrix.values, model.explain(matrix.values, when, embargo=False))
         for i, words in zip(alive, said, strict=True):
             reasons[i] = words
@@ -171,8 +175,7 @@ def _row(
     i: int,
     state: pd.DataFrame,
     standing: dict[str, list[Order]],
-    predictions: RowPredictions,
-    last: int,
+    said: tuple[float, float],
     model_says: list[str],
     longest_learnt: int,
 ) -> dict[str, Any]:
@@ -183,8 +186,7 @@ def _row(
     own = float(trades.quantity_open[i])
     held = own if np.isfinite(own) else float(trades.quantity[i])
     price = float(bars.close[final])
-    exhaustion = float(predictions.exhaustion[last]) if last >= 0 else np.nan
-    hold_value = float(predictions.hold_value_r[last]) if last >= 0 else np.nan
+    exhaustion, hold_value = said
     now = dict(state.loc[trade_id]) if trade_id in state.index else {}
     status = STATUS[int(done.status[i])]
     if status == "closed":

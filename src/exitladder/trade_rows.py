@@ -44,8 +44,12 @@ class TradeRows:
     @property
     def bar(self) -> IntArray:
         """Bar number of each row, shape (n_rows,)."""
-        within = np.arange(self.n_rows) - np.repeat(self.start[:-1], self.lengths)
-        return np.repeat(self.first_bar, self.lengths) + within
+        return self.bar_of(np.arange(self.n_rows))
+
+    def bar_of(self, rows: IntArray) -> IntArray:
+        """Return the bar numbers of these rows (row numbers), same shape."""
+        trade = np.searchsorted(self.start, rows, side="right") - 1
+        return np.asarray(self.first_bar[trade] + rows - self.start[trade])
 
 
 def trade_rows(placed: PlacedTrades, max_bars: int) -> TradeRows:
