@@ -3,6 +3,7 @@
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, features_frame, row_matrix
+from exitladder.features.sources import feature_set_of, refuse_other_sources
 from exitladder.features.trade_state import trade_risk, trade_state_rows
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "RowMatrix",
     "describe_catalogue",
     "feature_matrix",
+    "feature_set_of",
     "features_frame",
+    "refuse_other_sources",
     "row_matrix",
     "trade_risk",
     "trade_state_rows",

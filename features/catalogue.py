@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
 from exitladder.errors import FeatureError, did_you_mean
+from exitladder.features.cross_asset import CROSS_ASSET
 from exitladder.features.feature import HIGHER_FRAME, LEAST_WINDOW, MOST_WINDOW, Column, Family
 from exitladder.features.levels import LEVELS
 from exitladder.features.liquidity import LIQUIDITY
 from exitladder.features.momentum import MOMENTUM
 from exitladder.features.oscillators import OSCILLATORS
 from exitladder.features.regime import REGIME
+from exitladder.features.series import LISTED, SERIES_FAMILY, series_column
 from exitladder.features.shape import SHAPE
 from exitladder.features.stretch import STRETCH
 from exitladder.features.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_NAMES
@@ -21,11 +24,12 @@ from exitladder.features.volatility import VOLATILITY
 from exitladder.features.volume import VOLUME
 
 FAMILIES: tuple[Family, ...] = (
-    MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR,
+    MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR, CROSS_ASSET,
 )  # fmt: skip
 # Any column may be read from the bars of k times the interval, as NAME_xk; these are listed.
 HIGHER_FRAME_COLUMNS = ("rsi_14_x4", "bb_pctb_20_x4", "ema_distance_20_x4", "slope_20_x4", "efficiency_10_x4")
-FAMILY_NAMES = (*(f.name for f in FAMILIES), HIGHER_FRAME)
+EXAMPLE_SERIES = "vix"
+FAMILY_NAMES = (*(f.name for f in FAMILIES), HIGHER_FRAME, SERIES_FAMILY)
 MOST_FRAME = 100
 
 DEFAULT_SET = (
@@ -43,8 +47,12 @@ DEFAULT_SET = (
 def default_columns() -> tuple[Column, ...]:
     """Return the bar columns that the catalogue lists, family by family."""
     own = tuple(c for family in FAMILIES for f in family.features for c in f.default_columns())
-    higher = tuple(find_column(name) for name in HIGHER_FRAME_COLUMNS)
-    return own + tuple(c for c in higher if c is not None)
+    further = (find_column(name) for name in (*HIGHER_FRAME_COLUMNS, *_of_series([EXAMPLE_SERIES])))
+    return own + tuple(c for c in further if c is not None)
+
+
+def _of_series(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text.format(name) for name in names for text in LISTED)
 
 
 def find_column(name: str) -> Column | None:
@@ -65,23 +73,28 @@ def find_column(name: str) -> Column | None:
                 f"The frame of a feature must be 2 to {MOST_FRAME} times the interval, but is {k} in '{name}'."
             )
         return inner.in_frame(k)
-    for family in FAMILIES:
-        for feature in family.features:
-            column = feature.match(name)
-            if column is None:
-                continue
-            for parameter, value in zip(feature.parameters, column.values, strict=True):
-                if not LEAST_WINDOW <= value <= MOST_WINDOW:
-                    raise FeatureError(
-                        f"{parameter} of {feature.template} must lie between {LEAST_WINDOW} and {MOST_WINDOW}, "
-                        f"but is {value} in '{name}'."
-                    )
-            return column
-    return None
+    found = (feature.match(name) for family in FAMILIES for feature in family.features)
+    column = next((c for c in found if c is not None), None) or series_column(name)
+    if column is None:
+        return None
+    for parameter, value in zip(column.feature.parameters, column.values, strict=True):
+        if not LEAST_WINDOW <= value <= MOST_WINDOW:
+            raise FeatureError(
+                f"{parameter} of {column.feature.template} must lie between {LEAST_WINDOW} and {MOST_WINDOW}, "
+                f"but is {value} in '{name}'."
+            )
+    return column
 
 
-def expand_name(name: str) -> tuple[str, ...]:
+def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the columns that a set, a family or a single name stands for.
+
+    Parameters
+    ----------
+    has_benchmark : bool
+        Whether ``all`` is to hold the columns that need a benchmark.
+    series : sequence of str
+        The declared series, which ``all`` and the family ``series`` stand for.
 
     Raises
     ------
@@ -91,9 +104,13 @@ def expand_name(name: str) -> tuple[str, ...]:
     if name == "default":
         return DEFAULT_SET
     if name == "all":
-        return (*(c.name for c in default_columns()), *STATE_NAMES)
+        left_out = ("series",) if has_benchmark else ("series", "benchmark")
+        own = (c.name for c in default_columns() if c.feature.needs not in left_out)
+        return (*own, *_of_series(series), *STATE_NAMES)
     if name == STATE_FAMILY:
         return STATE_NAMES
+    if name == SERIES_FAMILY:
+        return _of_series(series)
     if name in FAMILY_NAMES:
         return tuple(c.name for c in default_columns() if c.family == name)
     if name in STATE_NAMES or find_column(name) is not None:

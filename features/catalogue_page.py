@@ -10,6 +10,7 @@ import sys
 from exitladder.features.catalogue import DEFAULT_SET, FAMILIES, describe_catalogue
 from exitladder.features.feature import HIGHER_FRAME
 from exitladder.features.feature_set import FeatureSet
+from exitladder.features.series import SERIES_ABOUT, SERIES_FAMILY
 from exitladder.features.trade_state import STATE_FAMILY
 
 _HEAD = """# Features
@@ -18,8 +19,9 @@ What the model sees of a market at a bar's close. This page is written by
 `python -m exitladder.features.catalogue_page > docs/features.md`.
 
 **Names.** A feature is asked for by its name, by its family, or by a set: `default` ({n_default} columns) or `all`
-({n_all}). Numbers in a name are its parameters and may be others: `rsi_21`, `roc_3`. Any column of bars may be read
-from bars of k times the interval by adding `_xk`: `rsi_14_x4`; only longer bars that are closed by then count.
+(everything the settings allow; this page lists {n_all}). Numbers in a name are its parameters and may be others:
+`rsi_21`, `roc_3`. Any column of bars may be read from bars of k times the interval by adding `_xk`: `rsi_14_x4`; only
+longer bars that are closed by then count.
 
 **Direction.** Up is always the trade's way. For a short the market is mirrored (open, high, low, close become
 −open, −low, −high, −close; volume and the price that percentages refer to stay), so the long side's `rsi_14` is
@@ -35,6 +37,25 @@ starts (fixed windows: to the bit; recursive averages: their start weighs less t
 %b 0.5, distances 0. Nothing is ever infinite. Columns that need volume are missing where there is none, those of
 logarithms where a price is not above zero; both are told once. A price that is not finite is refused.
 
+**A benchmark** is named by `features.benchmark`: a symbol of the bars, or a file of bars. **Series of your own**
+(index volatility, order flow, funding, sentiment, depth) are declared, one table each:
+
+```toml
+[features]
+names = ["default", "cross_asset", "series"]
+benchmark = "SPY"
+
+[[features.series]]
+name = "vix"                # its columns: series_vix, series_vix_z_60, series_vix_change_5 (any window)
+path = "data/VIX-1d.parquet"
+column = "close"
+delay = "1d"                # from a value's stamp until it is known: here the stamp is the day's midnight
+directed = false            # true: a short sees it negated (order flow, sentiment)
+```
+
+A bar sees the last value whose stamp plus delay lies at or before the bar's close, never a later one. With a column
+`symbol` in the file each symbol has its own values. A model keeps these declarations and refuses others.
+
 **State of a trade** is known from its entry, the bars since, and R: the distance to the stop that the trade brought,
 else two ATR(14) known at the entry. No ladder changes it.
 
@@ -42,6 +63,14 @@ else two ATR(14) known at the entry. No ladder changes it.
 equal to TA-Lib's to 1e-14, because it is faster and because nothing moving is 50 and not 0); windows are summed anew
 for each bar, in a fixed order.
 """
+
+
+_NEEDS = {
+    "volume": "needs volume",
+    "log": "needs prices above zero",
+    "benchmark": "needs `features.benchmark`",
+    "series": "needs a series of that name",
+}
 
 
 def catalogue_page() -> str:
@@ -52,6 +81,7 @@ def catalogue_page() -> str:
     )
     about = {family.name: family.about for family in FAMILIES}
     about[HIGHER_FRAME] = "the same of longer bars"
+    about[SERIES_FAMILY] = SERIES_ABOUT
     about[STATE_FAMILY] = "what an open trade looks like"
     parts = [head]
     for family, rows in table.groupby("family", sort=False):
@@ -65,7 +95,7 @@ def catalogue_page() -> str:
         ]
         for row in rows.itertuples():
             name = f"**`{row.name}`**" if row.in_default else f"`{row.name}`"
-            needs = {"volume": "needs volume", "log": "needs prices above zero"}.get(str(row.needs), "")
+            needs = _NEEDS.get(str(row.needs), "")
             notes = "; ".join(filter(None, [str(row.source), needs, str(row.may_miss)]))
             lines.append(f"| {name} | {row.formula} | {row.unit} | {row.first} | {row.warm_up} | {notes} |")
         parts.append("\n".join(lines) + "\n")

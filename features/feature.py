@@ -61,8 +61,8 @@ class Feature:
     source : str
     defaults : tuple of tuple of int
         Parameters of the columns that `family` stands for.
-    needs : {"", "volume", "log"}
-        What bars must have: volume, or prices above zero.
+    needs : {"", "volume", "log", "benchmark", "series"}
+        What there must be: volume, prices above zero, a benchmark, or a series of the user's own.
     may_miss : str
         Why a value may be missing after the warm-up; empty where it never is.
     version : int
@@ -154,7 +154,7 @@ class Column:
     def compute(self, market: Market) -> FloatArray:
         """Return the column on one market, shape (n_bars,); NaN while warming up. Not to be written to."""
         n_bars, first = len(market.time), self.first
-        if n_bars <= first or (self.feature.needs == "volume" and market.volume is None):
+        if n_bars <= first or market.lacks(self.feature.needs):
             return np.full(n_bars, np.nan)
         if self.frame > 1:
             higher, closed = market.higher(self.frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,8 @@ from exitladder.errors import FeatureError
 from exitladder.features.catalogue import expand_name, find_column
 from exitladder.features.feature import Column, wilder_memory
 from exitladder.features.market import ATR_WINDOW
+from exitladder.features.outside import NOTHING, Outside
+from exitladder.features.series import series_name
 from exitladder.features.trade_state import STATE_FEATURES, STATE_NAMES
 
 
@@ -22,6 +24,9 @@ class FeatureSet:
     Parameters
     ----------
     bar_names, state_names : tuple of str
+    outside : Outside
+        The benchmark and the series that columns may refer to; `exitladder.features.feature_set_of`
+        reads them as the settings say.
 
     Examples
     --------
@@ -34,9 +39,10 @@ class FeatureSet:
 
     bar_names: tuple[str, ...]
     state_names: tuple[str, ...]
+    outside: Outside = field(default=NOTHING, compare=False, repr=False)
 
     @classmethod
-    def from_names(cls, names: Sequence[str] = ("default",)) -> FeatureSet:
+    def from_names(cls, names: Sequence[str] = ("default",), outside: Outside = NOTHING) -> FeatureSet:
         """Return the set that these sets (``default``, ``all``), families and single names make up.
 
         Raises
@@ -46,17 +52,21 @@ class FeatureSet:
         """
         if isinstance(names, str):
             names = (names,)
-        wanted = tuple(dict.fromkeys(column for name in names for column in expand_name(name)))
+        has_benchmark, series = bool(outside.benchmark), tuple(outside.series)
+        wanted = tuple(
+            dict.fromkeys(c for name in names for c in expand_name(name, has_benchmark=has_benchmark, series=series))
+        )
         if not wanted:
             raise FeatureError("A feature set needs at least one feature, but names none. 'default' is a good start.")
         return cls(
             bar_names=tuple(n for n in wanted if n not in STATE_NAMES),
             state_names=tuple(n for n in wanted if n in STATE_NAMES),
+            outside=outside,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to other processes by names: the columns' formulas are looked up again there."""
-        return FeatureSet, (self.bar_names, self.state_names)
+        return FeatureSet, (self.bar_names, self.state_names, self.outside)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +78,16 @@ class FeatureSet:
         """The columns of bars."""
         found = tuple(find_column(name) for name in self.bar_names)
         return tuple(c for c in found if c is not None)
+
+    @property
+    def needs_benchmark(self) -> bool:
+        """Whether a column refers to a benchmark."""
+        return any(c.feature.needs == "benchmark" for c in self.columns)
+
+    @property
+    def series_names(self) -> tuple[str, ...]:
+        """The series that columns refer to, once each."""
+        return tuple(dict.fromkeys(filter(None, (series_name(_inner(c)) for c in self.columns))))
 
     @property
     def warm_up(self) -> int:
@@ -82,7 +102,13 @@ class FeatureSet:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
-        return {"names": list(self.names), "fingerprint": self.fingerprint()}
+        table: dict[str, Any] = {"names": list(self.names), "fingerprint": self.fingerprint()}
+        if self.needs_benchmark:
+            table["benchmark"] = self.outside.benchmark
+        if self.series_names:
+            series = self.outside.series
+            table["series"] = {name: series[name].declaration() for name in self.series_names if name in series}
+        return table
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> FeatureSet:
@@ -105,3 +131,8 @@ class FeatureSet:
                 "exitladder computes some of them differently. Train it anew, or use the version that trained it."
             )
         return features
+
+
+def _inner(column: Column) -> str:
+    """Return the column's name without its higher frame."""
+    return column.name.removesuffix(f"_x{column.frame}")

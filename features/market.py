@@ -13,6 +13,7 @@ from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, FloatArray, IntArray
 from exitladder.errors import FeatureError
 from exitladder.features.higher_frame import higher_bars
+from exitladder.features.outside import NOTHING, Outside
 from exitladder.features.windows import (
     all_finite,
     bollinger,
@@ -43,6 +44,8 @@ class Market:
     bars : Bars
     side : int
         +1 long, -1 short.
+    outside : Outside
+        A benchmark and further series, where features refer to them.
 
     Attributes
     ----------
@@ -56,11 +59,12 @@ class Market:
         If a price is not finite.
     """
 
-    def __init__(self, bars: Bars, side: int) -> None:
+    def __init__(self, bars: Bars, side: int, outside: Outside = NOTHING) -> None:
         if side not in (1, -1):
             raise FeatureError(f"side must be 1 (long) or -1 (short), but is {side!r}.")
         self.bars = bars
         self.side = side
+        self.outside = outside
         self.time: IntArray = bars.time
         self._kept: dict[object, Any] = {}
         self._refuse_broken_prices()
@@ -110,7 +114,7 @@ class Market:
 
         def make() -> tuple[Market, IntArray]:
             bars, closed = higher_bars(self.bars, k)
-            return Market(bars, self.side), closed
+            return Market(bars, self.side, self.outside), closed
 
         return self.keep(("higher", k), make)
 
@@ -166,6 +170,42 @@ class Market:
             return out
 
         return self.keep("log_return", make)
+
+    def lacks(self, needs: str) -> bool:
+        """Return whether there is no volume, benchmark or series here that a feature needs."""
+        if needs == "volume":
+            return self.volume is None
+        return needs == "benchmark" and self.outside.closes is None
+
+    def benchmark(self) -> FloatArray:
+        """Return the benchmark's last close known at each bar's close, mirrored for a short, shape (n_bars,).
+
+        NaN before its first one.
+        """
+
+        def make() -> FloatArray:
+            closes = self.outside.closes
+            return np.full(len(self), np.nan) if closes is None else self.side * closes.at(self._close_time())
+
+        return self.keep("benchmark", make)
+
+    def series(self, name: str) -> FloatArray:
+        """Return the last value of a series known at each bar's close, shape (n_bars,); NaN where there is none.
+
+        A directed series is negated for a short.
+        """
+
+        def make() -> FloatArray:
+            series = self.outside.series.get(name)
+            steps = series.of(self.bars.symbol) if series is not None else None
+            if series is None or steps is None:
+                return np.full(len(self), np.nan)
+            return (self.side if series.is_directed else 1) * steps.at(self._close_time())
+
+        return self.keep(("series", name), make)
+
+    def _close_time(self) -> IntArray:
+        return self.keep("close time", lambda: np.asarray(self.time + self.bars.interval_ns))
 
     def per_atr(self, x: FloatArray, n: int = ATR_WINDOW, neutral: float = 0.0) -> FloatArray:
         """Return x in ATR, `neutral` where nothing moves, shape (n_bars,)."""

@@ -77,16 +77,17 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
     Raises
     ------
     FeatureError
-        If a price is not finite.
+        If a price is not finite, or a benchmark or series is asked for that is not there.
 
     Warns
     -----
     ExitladderWarning
         If columns are NaN throughout because bars lack volume, or prices are not above zero.
     """
+    refuse_without_sources(features)
     values = np.empty((bars.n_bars, len(features.columns)), order="F")
     for k, symbol in enumerate(bars.symbols):
-        market = Market(bars[symbol], side)
+        market = Market(bars[symbol], side, features.outside)
         for j, column in enumerate(features.columns):
             values[bars.start[k] : bars.start[k + 1], j] = column.compute(market)
     return FeatureMatrix(features.bar_names, values, side, _dropped(bars, features, range(len(bars))))
@@ -132,6 +133,7 @@ def row_matrix(
     ExitladderWarning
         As for `feature_matrix`, of the symbols that have trades.
     """
+    refuse_without_sources(features)
     chosen, order = _strictly_increasing(select, rows.n_rows)
     n_out = rows.n_rows if chosen is None else len(chosen)
     out = np.empty((n_out, len(features.names)), dtype=np.float32)
@@ -150,7 +152,7 @@ def row_matrix(
             trades = np.flatnonzero((placed.symbol_index == k) & (placed.trades.side == side))
             if not len(trades) or not _any_row(rows, trades, chosen):
                 continue
-            market = Market(bars, side)
+            market = Market(bars, side, features.outside)
             for j, column in enumerate(features.columns):
                 block[:, j] = column.compute(market)
             _gather(block, begin, rows.start, rows.first_bar, trades, _or_empty(chosen), chosen is None, out)
@@ -158,6 +160,28 @@ def row_matrix(
         fill_state(placed, rows, atr, state_slots(features.state_names), chosen, out, n_bar)
     values = out if order is None else out[order]
     return RowMatrix(features.names, values, _dropped(placed.bars, features, symbols))
+
+
+def refuse_without_sources(features: FeatureSet) -> None:
+    """Refuse columns whose benchmark or series nobody gave.
+
+    Raises
+    ------
+    FeatureError
+        Naming them, and where they are declared.
+    """
+    if features.needs_benchmark and features.outside.closes is None:
+        names = [c.name for c in features.columns if c.feature.needs == "benchmark"]
+        raise FeatureError(
+            f"{_some(names)} must have a benchmark, but none is given. Name a symbol of the bars or a file of bars as "
+            "features.benchmark in the settings."
+        )
+    missing = [name for name in features.series_names if name not in features.outside.series]
+    if missing:
+        raise FeatureError(
+            f"A feature's series must be declared, but {_some(missing)} {'is' if len(missing) == 1 else 'are'} not. "
+            "Add a table [[features.series]] with name, path, column and delay to the settings."
+        )
 
 
 def _strictly_increasing(select: IntArray | None, n_rows: int) -> tuple[IntArray | None, IntArray | None]:

@@ -123,6 +123,37 @@ def bollinger(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 
 @njit(cache=True, error_model="numpy")
+def moving_cross(x: FloatArray, y: FloatArray, n: int) -> FloatArray:
+    """Return the sum of products of x and y about their means over each window, shape (n_bars,).
+
+    NaN for the first n - 1 bars.
+    """
+    size = len(x)
+    out = np.empty(size)
+    out[: n - 1] = np.nan
+    for begin in range(n - 1, size, _BLOCK):
+        end = min(begin + _BLOCK, size)
+        total_x = np.zeros(end - begin)
+        total_y = np.zeros(end - begin)
+        cross = out[begin:end]
+        cross[:] = 0.0
+        last_x = x[begin:end]
+        last_y = y[begin:end]
+        for lag in range(1, n):
+            old_x = x[begin - lag : end - lag]
+            old_y = y[begin - lag : end - lag]
+            for i in range(end - begin):
+                p, q = old_x[i] - last_x[i], old_y[i] - last_y[i]
+                total_x[i] += p
+                total_y[i] += q
+                cross[i] += p * q
+        for i in range(end - begin):
+            # Of a window of one bar nothing is summed: what is missing must still show.
+            cross[i] += (last_x[i] + last_y[i]) * 0.0 - total_x[i] * total_y[i] / n
+    return out
+
+
+@njit(cache=True, error_model="numpy")
 def moving_weighted(x: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the sum of weights[lag] * (x[t - lag] - x[t]) over each window, shape (n_bars,).
 

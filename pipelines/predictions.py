@@ -147,6 +147,8 @@ def signals_for(
     features = [n for n in names if n not in (*own, *from_model, *state)]
     if features:
         wanted = _known_features(features, placed.bars)
+        if prepared is not None:
+            wanted = replace(wanted, outside=prepared.features.outside)
         sides = [_columns(placed.bars, wanted, side) for side in (1, -1)]
         signals = signals.join(Signals.from_bars(placed, sides[0], sides[1]))
     if own:

@@ -11,7 +11,7 @@ from exitladder.atr import atr_of_set
 from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.errors import TradesError
 from exitladder.execution import simulate
-from exitladder.features import FeatureSet
+from exitladder.features import FeatureSet, feature_set_of
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.settings import Settings
 from exitladder.trade_rows import TradeRows, trade_rows
@@ -94,5 +94,5 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
         atr=atr_of_set(bars, base.atr_window),
         risk=simulate(placed, base).risk,
         rows=trade_rows(placed, max_bars or settings.labels.max_bars),
-        features=FeatureSet.from_names(settings.features.names),
+        features=feature_set_of(settings, bars),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from dataclasses import Field, fields
+from dataclasses import Field, asdict, fields, is_dataclass
 from typing import Any
 
 import tomli_w
@@ -82,6 +82,10 @@ def settings_toml(settings: Settings) -> str:
         beside = max(len(entry) for entry, _ in entries)
         before = ""
         for entry, comment in entries:
+            if part.name == "features" and entry.startswith("series = [{"):
+                lines.append(f"# {comment}")
+                lines += [line for item in table.series for line in _series_table(item)]
+                continue
             if comment == before:
                 lines.append(entry)
             elif len(comment) <= _BESIDE or beside + len(comment) + 5 <= _WIDTH:
@@ -94,7 +98,7 @@ def settings_toml(settings: Settings) -> str:
 
 
 def _entry(name: str, value: Any) -> str:
-    value = list(value) if isinstance(value, tuple) else value
+    value = [asdict(v) if is_dataclass(v) else v for v in value] if isinstance(value, tuple) else value  # type: ignore[arg-type]
     return (
         f"{name} = {tomli_w.dumps({'v': value}, multiline_strings=False).strip().removeprefix('v = ')}".replace(
             "[\n    ", "["
@@ -102,6 +106,10 @@ def _entry(name: str, value: Any) -> str:
         .replace(",\n    ", ", ")
         .replace(",\n]", "]")
     )
+
+
+def _series_table(item: Any) -> list[str]:
+    return ["[[features.series]]", *tomli_w.dumps(asdict(item)).strip().splitlines()]
 
 
 def _comment(key: Field[Any], texts: dict[str, str]) -> str:

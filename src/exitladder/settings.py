@@ -7,14 +7,16 @@ comments, and ``--set table.key=value`` overrides one on the command line.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from exitladder.bars import interval_from_name
 from exitladder.costs import Costs
-from exitladder.errors import LadderError, SettingsError, did_you_mean
+from exitladder.errors import BarsError, LadderError, SettingsError, did_you_mean
 from exitladder.strict_tables import only_keys, read_toml
 
 
@@ -46,10 +48,67 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
+class SeriesSettings:
+    """A series of the user's own that features may refer to; one table ``[[features.series]]`` each.
+
+    Parameters
+    ----------
+    name : str
+        Small letters, digits and underscores; its columns are series_NAME, series_NAME_z_60, ...
+    path : str
+        CSV, Parquet or Feather with stamps and, for values by symbol, a column ``symbol``.
+    column : str
+        The column of its values.
+    delay : str
+        From a value's stamp until it is known, such as ``1d`` or ``15m``; ``0`` if at once.
+    directed : bool
+        True where a short should see it negated.
+
+    Raises
+    ------
+    SettingsError
+        If a value is not of its kind.
+    """
+
+    name: str
+    path: str
+    column: str
+    delay: str
+    directed: bool = False
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            _one(getattr(self, f.name), bool if f.name == "directed" else str, f"features.series.{f.name}")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name) or re.search(r"_(z|change)_[0-9]+$|_x[0-9]+$", self.name):
+            raise SettingsError(
+                "The name of a series must be small letters, digits and underscores, and not end like one of its "
+                f"columns (_z_60, _change_5, _x4), but is {self.name!r}."
+            )
+        _ = self.delay_ns
+
+    @property
+    def delay_ns(self) -> int:
+        """The delay in nanoseconds."""
+        if self.delay.strip() == "0":
+            return 0
+        try:
+            return interval_from_name(self.delay)
+        except BarsError:
+            raise SettingsError(
+                f"The delay of the series '{self.name}' must be a whole number with s, m, h, d or w, such as '1d', "
+                f"or '0', but is {self.delay!r}."
+            ) from None
+
+
+@dataclass(frozen=True)
 class FeatureSettings:
     """What the model sees of a bar."""
 
     names: tuple[str, ...] = _key(["default"], "features by name, family or set")
+    benchmark: str = _key("", "symbol of the bars, or a file of bars, that cross-asset features refer to")
+    series: tuple[SeriesSettings, ...] = _key(
+        [], "own series; in place of this line a table [[features.series]] each: name, path, column, delay, directed"
+    )
 
 
 @dataclass(frozen=True)
@@ -163,6 +222,8 @@ class Settings:
                     raise SettingsError(str(error)) from None
             else:
                 known = {f.name: f for f in fields(part)}
+                if name == "features" and "series" in values:
+                    values = {**values, "series": _own_series(values["series"])}
                 changed[name] = replace(
                     part, **{key: _checked(value, known[key], f"{name}.{key}") for key, value in values.items()}
                 )
@@ -172,8 +233,7 @@ class Settings:
         """Return the settings as nested tables of plain values."""
         return {
             part.name: {
-                f.name: list(value) if isinstance(value := getattr(getattr(self, part.name), f.name), tuple) else value
-                for f in fields(getattr(self, part.name))
+                f.name: _plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
             }
             for part in fields(self)
         }
@@ -209,7 +269,40 @@ def _parse_override(text: str) -> dict[str, dict[str, Any]]:
     return {table: {key: parsed}}
 
 
+def _own_series(tables: Any) -> tuple[SeriesSettings, ...]:
+    """Return the declared series, each from its table; names must differ."""
+    if isinstance(tables, (str, Mapping)) or not isinstance(tables, Iterable):
+        raise SettingsError(f"features.series must be tables [[features.series]], but is {tables!r}.")
+    found = []
+    known = [f.name for f in fields(SeriesSettings)]
+    for table in tables:
+        if isinstance(table, SeriesSettings):
+            found.append(table)
+            continue
+        given = only_keys(table, known, "features.series", SettingsError)
+        for key in known[:-1]:
+            if key not in given:
+                raise SettingsError(f"A series must have {', '.join(known[:-1])}, but one lacks {key} ({dict(given)}).")
+        found.append(SeriesSettings(**given))
+    names = [s.name for s in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(
+                f"Each series must have a name of its own, but '{name}' comes {names.count(name)} times."
+            )
+    return tuple(found)
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists and series as tables."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return asdict(value) if isinstance(value, SeriesSettings) else value
+
+
 def _checked(value: Any, key: Any, place: str) -> Any:
+    if place == "features.series":
+        return value
     default = key.default if key.default_factory is MISSING_TYPE else key.default_factory()
     least, most, among = key.metadata["least"], key.metadata["most"], key.metadata["among"]
     if isinstance(default, tuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exitladder.errors import SettingsError
+from exitladder.project_files import settings_toml
 from exitladder.settings import Settings, load_settings
 
 
@@ -61,3 +62,38 @@ def test_every_key_has_its_comment() -> None:
 def test_the_mapping_reads_back() -> None:
     settings = load_settings(None, ["tuning.n_trials=9", "search.n_rungs=[0, 2]", "costs.lot=1"])
     assert Settings().with_values(settings.to_mapping()) == settings
+
+
+SERIES = '[[features.series]]\nname = "vix"\npath = "vix.csv"\ncolumn = "close"\ndelay = "1d"\n'
+
+
+def test_series_of_the_users_own_are_tables_and_are_written_back(tmp_path: Path) -> None:
+    path = tmp_path / "exitladder.toml"
+    path.write_text(f'[features]\nbenchmark = "SPY"\n{SERIES}\n{SERIES.replace("vix", "flow")}directed = true\n')
+    settings = load_settings(path)
+    assert [(s.name, s.delay_ns, s.directed) for s in settings.features.series] == [
+        ("vix", 86_400 * 10**9, False),
+        ("flow", 86_400 * 10**9, True),
+    ]
+    path.write_text(settings_toml(settings))
+    assert load_settings(path) == settings
+    assert Settings().with_values(settings.to_mapping()) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SERIES.replace('delay = "1d"\n', ""), "one lacks delay"),
+        (SERIES.replace('"1d"', '"soon"'), "delay of the series 'vix' must be"),
+        (SERIES.replace('name = "vix"', 'name = "vix_z_5"'), "name of a series must be"),
+        (SERIES.replace("column", "colum"), "Did you mean 'column'"),
+        (SERIES + SERIES, "comes 2 times"),
+        ('[features]\nseries = "vix"', "must be tables"),
+        (SERIES + "directed = 1", "must be true or false"),
+    ],
+)
+def test_a_series_declared_wrongly_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "exitladder.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        load_settings(path)

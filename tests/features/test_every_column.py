@@ -14,6 +14,7 @@ from exitladder.bars import Bars, FloatArray
 from exitladder.features.catalogue import default_columns
 from exitladder.features.feature import Column
 from exitladder.features.market import Market
+from exitladder.features.outside import ExtraSeries, Outside, Steps
 
 COLUMNS = default_columns()
 NAMES = [c.name for c in COLUMNS]
@@ -34,8 +35,23 @@ def part(bars: Bars, begin: int, end: int) -> Bars:
     )
 
 
-def every(bars: Bars, side: int) -> dict[str, FloatArray]:
-    market = Market(bars, side)
+def outside(bars: Bars, changed_after: int | None = None) -> Outside:
+    """A benchmark and a series that go by the time alone; what is known after `changed_after` is another."""
+    step = max(HOUR, bars.interval_ns * 2 // 3 // HOUR * HOUR)
+    known = np.arange(bars.time[0] // step - 400, bars.time[-1] // step + 3, dtype=np.int64) * step
+    hours = known / HOUR
+    value = 50.0 + 10.0 * np.sin(hours * 0.7311) + 5.0 * np.cos(hours * 12.9898)
+    if changed_after is not None:
+        value = np.where(known > changed_after, 77.0 + 40.0 * np.sin(hours * 5.3), value)
+    return Outside("SPY", Steps(known, value), {"vix": ExtraSeries("close", 0, True, {"": Steps(known, value**2)})})
+
+
+def see(bars: Bars, side: int, changed_after: int | None = None) -> Market:
+    return Market(bars, side, outside(bars, changed_after))
+
+
+def every(bars: Bars, side: int, changed_after: int | None = None) -> dict[str, FloatArray]:
+    market = see(bars, side, changed_after)
     return {c.name: c.compute(market) for c in COLUMNS}
 
 
@@ -63,7 +79,7 @@ def spoiled(bars: Bars, after: int) -> Bars:
 def check_never_ahead(bars: Bars, t: int, side: int) -> None:
     whole = every(bars, side)
     cut = every(part(bars, 0, t + 1), side)
-    other = every(spoiled(bars, t), side)
+    other = every(spoiled(bars, t), side, int(bars.time[t] + bars.interval_ns))
     for name in NAMES:
         assert same(whole[name][: t + 1], cut[name]), (
             f"{name} at or before bar {t} changed when later bars were cut off"
@@ -113,7 +129,7 @@ def test_never_infinite_and_missing_only_where_said(bars: Bars, side: int) -> No
     positive = bool((bars.low > 0).all())
     traded = bars.volume is not None and bool(np.any(bars.volume > 0))
     for column in COLUMNS:
-        values = column.compute(Market(bars, side))
+        values = column.compute(see(bars, side))
         assert values.shape == (len(bars),)
         assert values.dtype == np.float64
         assert not np.isinf(values).any(), column.name
@@ -126,7 +142,7 @@ def test_never_infinite_and_missing_only_where_said(bars: Bars, side: int) -> No
 
 def test_missing_exactly_while_warming_up_on_real_bars(real_bars: Bars) -> None:
     for column in COLUMNS:
-        values = column.compute(Market(real_bars, 1))
+        values = column.compute(see(real_bars, 1))
         if column.feature.needs == "volume" and real_bars.volume is None:
             assert np.isnan(values).all()
         elif not column.feature.may_miss:
@@ -138,12 +154,12 @@ def test_missing_exactly_while_warming_up_on_real_bars(real_bars: Bars) -> None:
 def test_a_series_shorter_than_the_warm_up_is_all_missing(column: Column, walk: Callable[..., Bars]) -> None:
     for n in {1, max(column.first, 1)}:
         if column.first:
-            assert np.isnan(column.compute(Market(walk(n), 1))).all()
+            assert np.isnan(column.compute(see(walk(n), 1))).all()
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=NAMES)
 def test_a_series_one_longer_has_one_value(column: Column, walk: Callable[..., Bars]) -> None:
-    values = column.compute(Market(walk(column.first + 1), 1))
+    values = column.compute(see(walk(column.first + 1), 1))
     assert np.isnan(values[:-1]).all()
     if not column.feature.may_miss:
         assert np.isfinite(values[-1])
@@ -155,7 +171,7 @@ def test_a_chunk_with_its_warm_up_gives_what_the_whole_history_gives(real_bars: 
         if column.name in SLOTS or column.warm_up > 650:
             continue
         for t in (660, 699):
-            chunk = column.compute(Market(part(real_bars, t - column.warm_up, t + 1), 1))[-1]
+            chunk = column.compute(see(part(real_bars, t - column.warm_up, t + 1), 1))[-1]
             want = whole[column.name][t]
             if column.feature.memory(*column.values) == 0:
                 assert np.array_equal(chunk, want, equal_nan=True), f"{column.name}: {chunk!r} and {want!r}"
@@ -167,9 +183,9 @@ def test_a_chunk_with_its_warm_up_gives_what_the_whole_history_gives(real_bars: 
 def test_a_chunk_serves_higher_frames_too(walk: Callable[..., Bars]) -> None:
     bars = walk(1500, 5)
     for column in (c for c in COLUMNS if c.frame > 1):
-        whole = column.compute(Market(bars, -1))
+        whole = column.compute(see(bars, -1))
         for t in (1496, 1497, 1498, 1499):
-            chunk = column.compute(Market(part(bars, t - column.warm_up, t + 1), -1))[-1]
+            chunk = column.compute(see(part(bars, t - column.warm_up, t + 1), -1))[-1]
             np.testing.assert_allclose(chunk, whole[t], rtol=0, atol=1e-7, err_msg=column.name)
 
 
@@ -179,8 +195,8 @@ def test_volume_of_a_slot_needs_its_days_only() -> None:
     close = 100 + np.cumsum(rng.normal(size=n))
     bars = Bars("A", HOUR, np.arange(n) * HOUR, close, close + 1, close - 1, close, rng.lognormal(size=n))
     (column,) = [c for c in COLUMNS if c.name == "volume_slot_z_10"]
-    whole = column.compute(Market(bars, 1))
-    chunk = column.compute(Market(part(bars, n - 1 - 10 * per_day, n), 1))
+    whole = column.compute(see(bars, 1))
+    chunk = column.compute(see(part(bars, n - 1 - 10 * per_day, n), 1))
     assert whole[-1] == chunk[-1]
     past = np.log(bars.volume[n - 1 - 10 * per_day : n - 1 : per_day])  # type: ignore[index]
     assert whole[-1] == pytest.approx((np.log(bars.volume[-1]) - past.mean()) / past.std(), rel=1e-12)  # type: ignore[index]
@@ -223,7 +239,11 @@ def negated(bars: Bars) -> Bars:
 @given(bars=rough_bars())
 def test_a_short_is_a_long_of_the_negated_market_to_the_bit(bars: Bars) -> None:
     """The market itself is mirrored here; logarithms do not exist there and are left to the laws."""
-    short, long = every(bars, -1), every(negated(bars), 1)
+    seen = outside(bars)
+    assert seen.closes is not None
+    vix = {"vix": replace(seen.series["vix"], steps={"": Steps(seen.closes.known, -(seen.closes.value**2))})}
+    mirrored = Market(negated(bars), 1, Outside("SPY", Steps(seen.closes.known, -seen.closes.value), vix))
+    short, long = every(bars, -1), {c.name: c.compute(mirrored) for c in COLUMNS}
     for column in COLUMNS:
         if column.feature.needs != "log":
             assert same(short[column.name], long[column.name]), column.name
@@ -268,7 +288,7 @@ def test_prices_and_volumes_times_a_power_of_two_change_nothing(walk: Callable[.
 def test_computing_one_column_does_not_change_another(walk: Callable[..., Bars]) -> None:
     """Shared intermediates are never written to: any order gives the same bits."""
     bars = walk(400, 8)
-    alone = {c.name: c.compute(Market(bars, 1)) for c in COLUMNS}
-    market = Market(bars, 1)
+    alone = {c.name: c.compute(see(bars, 1)) for c in COLUMNS}
+    market = see(bars, 1)
     for column in reversed(COLUMNS):
         assert same(column.compute(market), alone[column.name]), column.name

@@ -14,6 +14,7 @@ import numpy as np
 from exitladder.bars import Bars
 from exitladder.features.catalogue import default_columns
 from exitladder.features.market import Market
+from exitladder.features.outside import ExtraSeries, Outside, Steps
 
 VALUES = Path(__file__).with_name("feature_values.json")
 BARS = (300, 451, 599)
@@ -21,7 +22,9 @@ BARS = (300, 451, 599)
 
 def values_now(bars: Bars) -> dict[str, list[float | int | None]]:
     """Version and three values of every column of bars."""
-    market = Market(bars, 1)
+    known = bars.time + bars.interval_ns
+    steps = Steps(known, 50.0 + 10.0 * np.sin(known / 10**14))
+    market = Market(bars, 1, Outside("SPY", steps, {"vix": ExtraSeries("close", 0, False, {"": steps})}))
     out: dict[str, list[float | int | None]] = {}
     for column in default_columns():
         values = column.compute(market)[list(BARS)]

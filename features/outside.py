@@ -1,0 +1,96 @@
+"""What is known besides the symbol's own bars: a benchmark's closes and series of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exitladder.bars import Bars, FloatArray, IntArray
+
+EVERY_SYMBOL = ""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A value that stands from the moment it is known until the next one is.
+
+    Parameters
+    ----------
+    known : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC, strictly increasing.
+    value : float64 array, shape (n,)
+        Finite.
+
+    Examples
+    --------
+    >>> Steps(np.array([10, 20]), np.array([1.5, 2.5])).at(np.array([9, 10, 19, 20]))
+    array([nan, 1.5, 1.5, 2.5])
+    """
+
+    known: IntArray
+    value: FloatArray
+
+    @classmethod
+    def of_closes(cls, bars: Bars) -> Steps:
+        """Return the closes of bars, each known from its bar's end on."""
+        return cls(bars.time + bars.interval_ns, bars.close)
+
+    def at(self, moments: IntArray) -> FloatArray:
+        """Return the last value known at each moment, NaN where there is none yet."""
+        last = np.searchsorted(self.known, moments, side="right") - 1
+        out = np.full(len(moments), np.nan)
+        out[last >= 0] = self.value[last[last >= 0]]
+        return out
+
+
+@dataclass(frozen=True)
+class ExtraSeries:
+    """A series of the user's own.
+
+    Parameters
+    ----------
+    column : str
+        The column it was read from.
+    delay_ns : int
+        Nanoseconds from a value's stamp until it is known.
+    is_directed : bool
+        A short trade sees it negated: more of it speaks for a rise (order flow, sentiment).
+    steps : mapping of str to Steps
+        By symbol; under ``""`` for every symbol alike.
+    """
+
+    column: str
+    delay_ns: int
+    is_directed: bool
+    steps: Mapping[str, Steps]
+
+    def of(self, symbol: str) -> Steps | None:
+        """Return the values that belong to a symbol."""
+        return self.steps.get(symbol, self.steps.get(EVERY_SYMBOL))
+
+    def declaration(self) -> dict[str, object]:
+        """Return what a model keeps of it."""
+        return {"column": self.column, "delay_ns": self.delay_ns, "is_directed": self.is_directed}
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The benchmark and the series that features may refer to.
+
+    Parameters
+    ----------
+    benchmark : str
+        Its symbol; empty without one.
+    closes : Steps or None
+        The benchmark's closes.
+    series : mapping of str to ExtraSeries
+    """
+
+    benchmark: str = ""
+    closes: Steps | None = None
+    series: Mapping[str, ExtraSeries] = field(default_factory=dict)
+
+
+NOTHING = Outside()

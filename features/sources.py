@@ -1,0 +1,151 @@
+"""The features that the settings ask for, with the benchmark and the series they refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.bars import BarSet, IntArray
+from exitladder.errors import BarsError, FeatureError, did_you_mean
+from exitladder.features.feature_set import FeatureSet
+from exitladder.features.outside import EVERY_SYMBOL, ExtraSeries, Outside, Steps
+from exitladder.settings import DataSettings, FeatureSettings, SeriesSettings, Settings
+from exitladder.trades import NO_TIME
+
+_STAMPS = ("timestamp", "date", "datetime", "time")
+
+
+def feature_set_of(settings: Settings, bars: BarSet, names: Sequence[str] | None = None) -> FeatureSet:
+    """Return the features of the settings, with the benchmark and the series that these declare.
+
+    Parameters
+    ----------
+    settings : Settings
+    bars : BarSet
+        The benchmark is looked for among its symbols first.
+    names : sequence of str, optional
+        Instead of ``features.names``.
+
+    Raises
+    ------
+    FeatureError
+        If a name is unknown, or the benchmark or a series cannot be had.
+    """
+    asked = settings.features
+    outside = Outside(series={s.name: _read_series(s, settings.data) for s in asked.series})
+    if asked.benchmark:
+        outside = Outside(*_benchmark(asked.benchmark, bars, settings.data), outside.series)
+    return FeatureSet.from_names(asked.names if names is None else names, outside)
+
+
+def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -> None:
+    """Refuse settings whose benchmark or series are not those that a model was trained with.
+
+    Parameters
+    ----------
+    stored : mapping
+        What `FeatureSet.to_mapping` gave when it was trained.
+
+    Raises
+    ------
+    FeatureError
+        Naming the difference.
+    """
+    trained, now = stored.get("benchmark", ""), _symbol_of(settings.benchmark)
+    if trained and trained != now:
+        raise FeatureError(
+            f"The model was trained with the benchmark '{trained}', but features.benchmark is "
+            f"{repr(settings.benchmark) if now else 'not set'}. Set it to '{trained}' or a file of its bars."
+        )
+    given = {s.name: s for s in settings.series}
+    for name, wanted in stored.get("series", {}).items():
+        if name not in given:
+            raise FeatureError(
+                f"The model was trained with the series '{name}' (column '{wanted['column']}', "
+                f"delay {pd.Timedelta(wanted['delay_ns'])}), but the settings declare none of that name. "
+                "Add it as a table [[features.series]]."
+            )
+        own: dict[str, Any] = ExtraSeries(
+            given[name].column, given[name].delay_ns, given[name].directed, {}
+        ).declaration()
+        for key, value in wanted.items():
+            if own[key] != value:
+                shown = [str(pd.Timedelta(int(v))) if key == "delay_ns" else repr(v) for v in (value, own[key])]
+                key = {"delay_ns": "delay", "is_directed": "directed"}.get(key, key)
+                raise FeatureError(
+                    f"The model was trained with {key} {shown[0]} of the series '{name}', but the settings declare "
+                    f"{shown[1]}. Use what it was trained with, or train anew."
+                )
+
+
+def _symbol_of(benchmark: str) -> str:
+    """Return the symbol that the settings' benchmark is about: itself, or the one in a file's name."""
+    from exitladder.bar_files import name_parts
+    from exitladder.table_files import table_suffix
+
+    return name_parts(Path(benchmark))[0] if benchmark and table_suffix(Path(benchmark)) else benchmark
+
+
+def _benchmark(text: str, bars: BarSet, data: DataSettings) -> tuple[str, Steps]:
+    """Return the benchmark's symbol and its closes: of the bars at hand, else of a file."""
+    if text in bars.symbols:
+        return text, Steps.of_closes(bars[text])
+    if not Path(text).is_file():
+        raise FeatureError(
+            f"features.benchmark must be a symbol of the bars or a file of bars, but {text!r} is neither. "
+            f"{did_you_mean(text, bars.symbols)}"
+        )
+    from exitladder.bar_files import read_bars
+
+    try:
+        found, _ = read_bars(text, tz=data.tz, adjust=data.adjust)
+    except BarsError as error:
+        raise FeatureError(f"The benchmark must be usable bars: {error}") from error
+    if len(found) != 1:
+        raise FeatureError(f"A benchmark's file must hold one symbol, but '{text}' holds {', '.join(found.symbols)}.")
+    return _symbol_of(text), Steps.of_closes(found[found.symbols[0]])
+
+
+def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:
+    """Return the values of one declared series, each known from its stamp plus the delay on."""
+    from exitladder.stamps import stamps_to_ns
+    from exitladder.table_files import read_table
+
+    frame = read_table(series.path).frame
+    labels = {str(c).strip().lower(): c for c in frame.columns}
+    stamp = next((labels[name] for name in _STAMPS if name in labels), None)
+    if stamp is None or series.column.lower() not in labels:
+        wanted = f"a column '{series.column}'" if stamp is not None else f"stamps (one of {', '.join(_STAMPS)})"
+        raise FeatureError(
+            f"The file of the series '{series.name}' must have {wanted}, but '{series.path}' has "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+    known = stamps_to_ns(frame[stamp], data.tz)
+    value = pd.to_numeric(frame[labels[series.column.lower()]], errors="coerce").to_numpy(np.float64)
+    if np.isinf(value).any():
+        raise FeatureError(
+            f"Values of a series must be finite, but '{series.name}' has an infinite one ({series.path})."
+        )
+    usable = (known != NO_TIME) & ~np.isnan(value)
+    if not usable.any():
+        raise FeatureError(
+            f"A series must have values, but no row of '{series.path}' has a stamp and a number in '{series.column}'."
+        )
+    symbol = frame[labels["symbol"]].astype(str).to_numpy() if "symbol" in labels else np.full(len(frame), EVERY_SYMBOL)
+    steps = {}
+    for name in np.unique(symbol[usable]):
+        rows = np.flatnonzero(usable & (symbol == name))
+        steps[str(name)] = _steps(known[rows] + series.delay_ns, value[rows])
+    return ExtraSeries(series.column, series.delay_ns, series.directed, steps)
+
+
+def _steps(known: IntArray, value: np.ndarray) -> Steps:
+    """Return the values in order of time; of several with one stamp the last row counts."""
+    order = np.argsort(known, kind="stable")
+    known, value = known[order], value[order]
+    last = np.append(np.diff(known) > 0, True)
+    return Steps(known[last], value[last])
