@@ -104,3 +104,35 @@ def test_independent_returns_pay_for_no_stop(paths: ModuleType) -> None:
     for total, error, share in totals:
         assert total < 0
         assert abs(total + share * (MEAN - SAFE)) < 4 * error
+
+
+def six_bars(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return of the last six bars at most since each stay began, and the bars at whose open stays begin."""
+    window, entries = np.zeros(len(change)), [0]
+    inside, total = True, np.concatenate([[0.0], np.cumsum(change)]).tolist()
+    for t in range(len(change) - 1):
+        if inside:
+            window[t] = total[t + 1] - total[max(entries[-1], t - 5)]
+            inside = window[t] >= -0.06
+        elif change[t] >= 0:
+            inside = True
+            entries.append(t + 1)
+    return window, np.array(entries)
+
+
+@pytest.mark.parametrize(("rho", "known"), [(0.0, -0.000469), (0.25, 0.000441)])
+def test_a_stop_on_six_bars(paths: ModuleType, rho: float, known: float) -> None:
+    """Out after six bars that lost .06 together, back after a bar that did not lose; figures were simulated too."""
+    change = returns(rho, seed=21)
+    window, entry = six_bars(change)
+    columns = paths.step_bars(np.concatenate([[0.0], np.cumsum(change)])[None, :])
+    placed = paths.place_at(columns, entry, N_BARS)
+    leave = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["window < -0.06"]}]})
+    simulation = simulate(placed, leave, Signals.from_bars(placed, {"window": window}, {"window": window}))
+    left = np.where(simulation.exit_bar >= 0, simulation.exit_bar, N_BARS)
+    assert (left[:-1] < entry[1:]).all()
+    inside = int((left - entry).sum())
+    total = (simulation.pnl.sum() + SAFE * (N_BARS - inside) - change.sum()) / N_BARS
+    assert total == pytest.approx(known, abs=1.5e-4)
+    if rho == 0:
+        assert total == pytest.approx(-(1 - inside / N_BARS) * (MEAN - SAFE), abs=1.5e-4)
