@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from exitladder.bars import interval_from_name
 from exitladder.costs import Costs
 from exitladder.errors import BarsError, LadderError, SettingsError, did_you_mean
 from exitladder.strict_tables import only_keys, read_toml
@@ -91,6 +90,8 @@ class SeriesSettings:
         """The delay in nanoseconds."""
         if self.delay.strip() == "0":
             return 0
+        from exitladder.bars import interval_from_name
+
         try:
             return interval_from_name(self.delay)
         except BarsError:
