@@ -108,11 +108,43 @@ def medians(ways: dict[str, Callable[[], object]], rounds: int, clock: Callable[
     return taken
 
 
-def check_equal(placed: PlacedTrades, ladders: list[Ladder]) -> int:
+def signals_of(placed: PlacedTrades, seed: int = 2) -> Signals:
+    """A series without meaning, as a model's predictions would be: one value a bar and side."""
+    long, short = np.random.default_rng(seed).uniform(size=(2, placed.bars.n_bars))
+    return Signals.from_bars(placed, {"exhaustion": long}, {"exhaustion": short})
+
+
+def with_signals(ladders: list[Ladder], step: float, seed: int = 4) -> list[Ladder]:
+    """The same ladders with signal rungs second and third; thresholds on multiples of `step`, any value where 0."""
+    rng = np.random.default_rng(seed)
+
+    def draw(low: float, high: float) -> float:
+        value = rng.uniform(low, high)
+        return float(round(value / step) * step) if step else float(value)
+
+    return [
+        replace(
+            ladder,
+            rungs=(
+                ladder.rungs[0],
+                Rung(
+                    0.25, None, (Condition("exhaustion", ">=", draw(0.7, 0.95)), Condition("open_r", ">=", draw(0, 1)))
+                ),
+                Rung(
+                    0.25, None, (Condition("give_back_r", ">=", draw(0.5, 2)), Condition("mfe_r", ">=", draw(0.5, 2)))
+                ),
+            ),
+        )
+        for ladder in ladders
+    ]
+
+
+def check_equal(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> int:
     """Compare batches with the general kernel on a part of the pairs; return how many differ by a bit."""
     part, some = placed.take(np.arange(min(len(placed), 1_000))), ladders[:100]
-    fast, slow = simulate_many(part, some), one_by_one(part, some)
-    single = simulate(part, some[0]).r
+    given = None if signals is None else signals.take(np.arange(len(part)))
+    fast, slow = simulate_many(part, some, given), one_by_one(part, some, given)
+    single = simulate(part, some[0], given).r
     different = ~((fast == slow) | (np.isnan(fast) & np.isnan(slow)))
     return int(different.sum()) + int((~((single == slow[:, 0]) | np.isnan(single))).sum())
 
@@ -126,21 +158,28 @@ def main() -> int:
     placed = market(options.trades)
     steps, any_value = candidates(options.ladders, 0.25), candidates(options.ladders, 0.0)
     few = steps[:20]
-    chance = np.random.default_rng(2).uniform(size=placed.bars.n_bars)
-    signals = Signals.from_bars(placed, {"exhaustion": chance}, {"exhaustion": chance})
-    word = Rung(0.25, None, (Condition("exhaustion", ">=", 0.97), Condition("open_r", ">=", 0.5)))
-    worded = [replace(ladder, rungs=(*ladder.rungs[:2], word)) for ladder in few]
+    read = signals_of(placed)
+    worded = {"on steps": with_signals(steps, 0.05), "of any value": with_signals(any_value, 0.0)}
     held = simulate(placed, steps[0])
     print(f"{options.trades} trades x {options.ladders} ladders, {held.bars_held.mean():.1f} bars a trade")
 
-    different = check_equal(placed, steps) + check_equal(placed, any_value)
-    print(f"pairs that differ between batches and one by one: {different} of 200,000")
+    different = sum(check_equal(placed, some) for some in (steps, any_value))
+    different += sum(check_equal(placed, some, read) for some in worded.values())
+    print(f"pairs that differ between batches and one by one: {different} of 400,000")
 
     ways: dict[str, tuple[int, Callable[[], object]]] = {
         "batch, parameters on steps": (options.ladders, lambda: simulate_many(placed, steps, threads=1)),
         "batch, parameters of any value": (options.ladders, lambda: simulate_many(placed, any_value, threads=1)),
+        "batch, 2 signal rungs on steps": (
+            options.ladders,
+            lambda: simulate_many(placed, worded["on steps"], read, threads=1),
+        ),
+        "batch, 2 signal rungs of any value": (
+            options.ladders,
+            lambda: simulate_many(placed, worded["of any value"], read, threads=1),
+        ),
         "one by one, 20 ladders": (20, lambda: one_by_one(placed, few)),
-        "one by one with a signal rung": (20, lambda: simulate_many(placed, worded, signals, threads=1)),
+        "one by one with 2 signal rungs": (20, lambda: one_by_one(placed, worded["on steps"][:20], read)),
         "one ladder with fills written down": (1, lambda: simulate(placed, steps[0])),
     }
     taken = medians({name: way for name, (_, way) in ways.items()}, options.rounds, time.process_time)
@@ -152,6 +191,13 @@ def main() -> int:
             f"{name:38} {statistics.median(times) * 1e3:8.1f} {statistics.median(per_pair[name]):8.1f} "
             f"{statistics.median(ratios):12.1f} x"
         )
+    signal_ratio = statistics.median(
+        two / none
+        for two, none in zip(
+            per_pair["batch, 2 signal rungs of any value"], per_pair["batch, parameters of any value"], strict=True
+        )
+    )
+    print(f"2 signal rungs against none, parameters of any value: {signal_ratio:.2f} x")
     wall = medians(
         {str(k): (lambda k=k: simulate_many(placed, steps, threads=k)) for k in (1, 0)},  # type: ignore[misc]
         options.rounds,

@@ -13,22 +13,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitladder.bars import Bars, BarSet
+from exitladder.errors import LadderError
 from exitladder.execution import batch, many_ladders, simulate, simulate_many, simulate_moments
 from exitladder.execution.sources import COMPILED_FILES, source_number
-from exitladder.ladder import Distance, Ladder, Rung, Stop, Target
+from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
+from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
 
 
+conditions = st.one_of(
+    st.builds(
+        Condition,
+        st.sampled_from(["signal", "late"]),
+        st.sampled_from([">=", "<=", ">", "<"]),
+        st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0, float("inf")]),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(["open_r", "mfe_r", "mae_r", "give_back_r"]),
+        st.sampled_from([">=", "<=", ">", "<"]),
+        st.sampled_from([-0.5, -0.25, -0.0, 0.0, 0.25, 0.5, 0.75]),
+    ),
+    st.builds(
+        Condition, st.just("bars_held"), st.sampled_from([">=", "<=", ">", "<"]), st.sampled_from([1.0, 2.0, 3.0])
+    ),
+)
+
+
 @st.composite
-def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]]) -> Ladder:
+def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: bool = False) -> Ladder:
     """A ladder that fits a batch; costs and steps are drawn from a few, so that several share a batch."""
     units = st.sampled_from(["R", "ATR", "%"])
     amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
     splits: list[tuple[float, ...]] = [(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]
     split = draw(st.sampled_from(splits))
-    rungs = tuple(Rung(f, Target(draw(amounts), draw(units))) for f in split)
+
+    def rung(fraction: float) -> Rung:
+        if with_signals and draw(st.booleans()):
+            return Rung(fraction, None, tuple(draw(st.lists(conditions, min_size=1, max_size=3))))
+        return Rung(fraction, Target(draw(amounts), draw(units)))
+
+    rungs = tuple(rung(f) for f in split)
     stop: dict[str, Any] = {"initial": draw(st.sampled_from([Distance(2.0, "ATR"), Distance(2.0, "%")]))}
     if len(split) > 0 and draw(st.booleans()):
         stop["breakeven_after"] = draw(st.integers(1, len(split)))
@@ -59,6 +86,54 @@ def test_batches_equal_the_general_kernel(data: st.DataObject, worlds: ModuleTyp
     fast = simulate_many(placed, ladders)
     slow = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
     np.testing.assert_array_equal(fast, slow)
+
+
+@given(data=st.data())
+def test_batches_with_signal_rungs_equal_the_general_kernel(
+    data: st.DataObject, worlds: ModuleType, placed_on: Place
+) -> None:
+    world = data.draw(worlds.worlds(("stop_first",)))
+    costs = {k: v for k, v in world.ladder["costs"].items() if k not in ("funding_bps_per_bar", "borrow_bps_per_bar")}
+    tables: list[dict[str, Any]] = [{"atr_window": 1, "costs": costs}]
+    ladders = data.draw(st.lists(plain_ladders(tables, True), min_size=6, max_size=12))
+    placed = placed_on(world.rows, world.trades)
+    values = st.lists(
+        st.sampled_from([-1.0, 0.0, -0.0, 0.25, 0.5, 1.0, np.nan, np.inf]),
+        min_size=placed.bars.n_bars,
+        max_size=placed.bars.n_bars,
+    )
+    sides = [{name: np.array(data.draw(values)) for name in ("signal", "late")} for _ in range(2)]
+    signals = Signals.from_bars(placed, sides[0], sides[1])
+    # One series begins a bar late and ends a bar early, as predictions may.
+    signals.first[1] += 1
+    signals.end[1] -= 1
+    assert all(batch.fits_batch(ladder) for ladder in ladders)
+    fast = simulate_many(placed, ladders, signals)
+    slow = np.stack([simulate(placed, ladder, signals).r for ladder in ladders], axis=1)
+    np.testing.assert_array_equal(fast, slow)
+
+
+def test_signal_rungs_due_with_one_another_and_with_the_time_stop(placed_on: Place) -> None:
+    """At the open of bar 2: rungs 1 and 3 by their signals, the rest by time; the stop is below that open."""
+    rows = [[100.0, 101.0, 99.5, 100.0], [100.0, 101.0, 99.5, 100.5], [97.0, 99.0, 96.0, 98.0], [98.0] * 4]
+    placed = placed_on(rows, {"entry": 100.0, "stop": 98.0, "quantity": 10.0})
+    when = (Condition("bars_held", ">=", 2.0),)
+    costs = {"costs": {"commission_fixed": 1.0}}  # counts the fills
+    base = Ladder.from_mapping(costs)
+    rungs = (Rung(0.25, None, when), Rung(0.25, Target(3.0, "R")), Rung(0.25, None, (*when, *when)))
+    stops = [Stop(time=2), Stop(time=1), Stop(), Stop(time=2, breakeven_after=1), Stop(trail=Distance(1.0, "R"))]
+    ladders = [replace(base, rungs=rungs, stop=stop) for stop in stops]
+    r = simulate_many(placed, ladders)
+    np.testing.assert_array_equal(r, np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1))
+    assert r[0].tolist() == [-1.5 - 0.2, -0.1, -1.5 - 0.2, -1.5 - 0.2, r[0, 4]]
+
+
+def test_a_series_that_is_not_given_is_named(placed_on: Place) -> None:
+    placed = placed_on([[100.0, 103.0, 99.0, 101.0]] * 3, {"entry": 100.0, "stop": 98.0})
+    rung = Rung(1.0, None, (Condition("exhaustion", ">=", 0.5),))
+    ladders = [Ladder(rungs=(rung,), stop=Stop(time=time)) for time in range(1, 7)]
+    with pytest.raises(LadderError, match="reads the series 'exhaustion'"):
+        simulate_many(placed, ladders)
 
 
 @pytest.mark.parametrize("step", [0.25, 0.0])
@@ -109,7 +184,7 @@ def test_what_does_not_fit_a_batch_runs_one_by_one(placed_on: Place) -> None:
     placed = placed_on(rows, {"entry": 100.0, "stop": 98.0})
     plain = [Ladder(rungs=(Rung(1.0, Target(v, "R")),)) for v in (0.5, 1.0, 1.4, 3.0)]
     others = [
-        Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2"]}]}),
+        Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2", "stop_distance_r < 2"]}]}),
         Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": "-0.4R"}]}),
         Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": 102.0}], "execution": {"intrabar": "ohlc"}}),
         Ladder.from_mapping({"costs": {"funding_bps_per_bar": 1.0}}),

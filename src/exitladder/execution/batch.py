@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from exitladder.bars import IntArray
 from exitladder.execution.batch_kernel import FROM_ENTRY, FROM_R, L_TARGETS, MOST_RUNGS, Batch
 from exitladder.execution.order_codes import UNITS
 from exitladder.execution.plan import C_INITIAL_UNIT, make_plan
-from exitladder.ladder import Ladder, Stop, Target
+from exitladder.execution.signal_meetings import condition_sets
+from exitladder.ladder import Ladder, Rung, Stop, Target
 
 # Fewer ladders do not repay what a batch prepares for each trade.
 LEAST_LADDERS = 4
@@ -19,10 +21,12 @@ LEAST_LADDERS = 4
 LADDERS_PER_TABLE = 4
 _TARGET_UNITS = ("R", "ATR", "%")
 _LEAST_VALUE = 1e-6
+# The one trade state that depends on the ladder.
+_SERIES_OF_THE_STOP = "stop_distance_r"
 
 
 def fits_batch(ladder: Ladder) -> bool:
-    """Return whether a ladder has nothing but targets beyond the entry, a stop, breakeven, trail and time stop."""
+    """Return whether a ladder has targets beyond the entry or signals, stop, breakeven, trail and time stop only."""
     execution, costs = ladder.execution, ladder.costs
     return (
         execution.intrabar == "stop_first"
@@ -31,15 +35,17 @@ def fits_batch(ladder: Ladder) -> bool:
         and costs.funding_bps_per_bar == 0
         and costs.borrow_bps_per_bar == 0
         and len(ladder.rungs) <= MOST_RUNGS
-        and all(
-            rung.target is not None
-            and rung.target.unit in _TARGET_UNITS
-            # Smaller ones may vanish in rounding, which the general kernel looks after.
-            and rung.target.value > _LEAST_VALUE
-            and rung.fraction > _LEAST_VALUE
-            for rung in ladder.rungs
-        )
+        and all(_rung_fits(rung) for rung in ladder.rungs)
     )
+
+
+def _rung_fits(rung: Rung) -> bool:
+    # Smaller ones may vanish in rounding, which the general kernel looks after.
+    if rung.fraction <= _LEAST_VALUE:
+        return False
+    if rung.target is None:
+        return all(condition.series != _SERIES_OF_THE_STOP for condition in rung.when)
+    return rung.target.unit in _TARGET_UNITS and rung.target.value > _LEAST_VALUE
 
 
 def needs_atr(ladder: Ladder) -> bool:
@@ -87,6 +93,7 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
     for k, split in enumerate(splits):
         fraction[k, : len(split)] = split
     where = {t: k for k, t in enumerate(targets)}
+    set_at = condition_sets(ladders)
     split_at = {split: k for k, split in enumerate(splits)}
     trail_at = {trail: k for k, trail in enumerate(trails)}
     table = np.full((len(ladders), L_TARGETS + max(most, 1)), -1, dtype=np.int64)
@@ -100,10 +107,10 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
             -1 if stop.breakeven_after is None else stop.breakeven_after - 1,
             -1 if stop.trail is None else trail_at[stop.trail],
             _armed_by(ladder),
+            int(_met_in_order(ladder)),
         )
         for j, rung in enumerate(ladder.rungs):
-            assert rung.target is not None
-            table[m, L_TARGETS + j] = where[rung.target]
+            table[m, L_TARGETS + j] = len(targets) + set_at[rung.when] if rung.target is None else where[rung.target]
     times = [ladder.stop.time for ladder in ladders]
     return Batch(
         number=plan.number[0],
@@ -129,6 +136,14 @@ def _armed_by(ladder: Ladder) -> int:
     if ladder.stop.trail_after is not None:
         return ladder.stop.trail_after - 1
     return FROM_ENTRY if ladder.stop.trail_from is None else FROM_R
+
+
+def _met_in_order(ladder: Ladder) -> bool:
+    """Return whether no rung can be met before one of a lower number: targets of one unit that do not descend."""
+    targets = [rung.target for rung in ladder.rungs]
+    return all(
+        a is not None and b is not None and a.unit == b.unit and a.value <= b.value for a, b in pairwise(targets)
+    )
 
 
 def _unit_ends(targets: Sequence[Target]) -> IntArray:

@@ -1,21 +1,22 @@
 """Many ladders on one trade at once, by event codes instead of bar by bar.
 
-For ladders of resting targets, a stop, breakeven and trail under ``stop_first`` (`exitladder.execution.batch` says
-which), the rules come down to comparing when each order would be met. Every event gets a number that grows with
-time and, within a bar, in the order of X2 and X3:
+For ladders of resting targets, signal rungs, a stop, breakeven and trail under ``stop_first``
+(`exitladder.execution.batch` says which), the rules come down to comparing when each order would be met. Every
+event gets a number that grows with time and, within a bar, in the order of X2 and X3:
 
-    4 * bar      the time stop's market order (X2a)
-    4 * bar + 1  the open at or beyond a stop (X2b)
+    4 * bar      a signal rung's market order (X2a)
+    4 * bar + 1  the time stop's market order (X2a), or the open at or beyond a stop (X2b): one price for all
     4 * bar + 2  the open at or beyond a limit rung (X2c)
     4 * bar + 3  inside the bar; of a stop and a limit rung the stop counts (X3, stop_first)
 
-A limit rung fills if its number is below that of the exit. The exit is the smallest number of the initial stop, the
+A rung fills if its number is below that of the exit. The exit is the smallest number of the initial stop, the
 time stop, the breakeven stop from the bar after its rung, and the trail from the bar after it is armed. When a rung
 does not fill before the exit, what it would have caused comes later than the exit and changes nothing; so no
 case has to be told from another.
 
-What a trade needs is prepared once: first meetings of all targets by one pass over the bars, next meetings of every
-breakeven and trail by one pass backwards. Where there are nearly as many different trails as ladders, that is more
+What a trade needs is prepared once: first meetings of all targets by one pass over the bars, first closes at which
+conditions hold (`exitladder.execution.signal_meetings`), next meetings of every breakeven and trail by one pass
+backwards (`exitladder.execution.meetings`). Where there are nearly as many different trails as ladders, that is more
 than following the one trail of each ladder, which is then done instead.
 
 Prices and money are computed by the same functions, in the same order, as bar by bar, so that results are equal
@@ -33,14 +34,24 @@ from numba import njit, prange
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
-from exitladder.execution.plan import Entries, FloatTable, IntTable, Market
-from exitladder.execution.rounding import commission_of, distance, down_to, on_grid, to_tick, whole_steps
+from exitladder.execution.meetings import (
+    NEVER,
+    clamp,
+    first_at_least,
+    follow_trail,
+    meet_targets,
+    stop_code,
+    table_stop,
+    table_trail,
+)
+from exitladder.execution.plan import Entries, FloatTable, IntTable, Market, Readings
+from exitladder.execution.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+from exitladder.execution.signal_meetings import Conditions, meet_conditions, read_series
 from exitladder.execution.sources import SOURCES
 
 SLACK = o.SLACK
 SNAP = o.SNAP
 DUST = o.DUST
-NEVER = 2**62
 MOST_RUNGS = 8
 
 
@@ -60,7 +71,8 @@ class Batch(NamedTuple):
         Different splits of the quantity.
     ladder : int64 array, shape (n_ladders, 8 + max_rungs)
         By ladder: rungs, split, time stop, breakeven, its rung, trail, its rung (-1: from the entry, -2: from
-        `arm_from`), and the target of every rung.
+        `arm_from`), whether rungs can only be met in their order, and the target of every rung. Targets from
+        n_targets on are sets of conditions.
     arm_from : float64 array, shape (n_ladders,)
         MFE in R that arms the trail.
     tabled_breakevens, tabled_trails : bool
@@ -87,117 +99,21 @@ class Batch(NamedTuple):
     longest: int
 
 
-L_RUNGS, L_SPLIT, L_TIME, L_BREAKEVEN, L_BREAKEVEN_RUNG, L_TRAIL, L_TRAIL_RUNG, L_TARGETS = range(8)
+L_RUNGS, L_SPLIT, L_TIME, L_BREAKEVEN, L_BREAKEVEN_RUNG, L_TRAIL, L_TRAIL_RUNG, L_IN_ORDER, L_TARGETS = range(9)
 FROM_ENTRY, FROM_R = -1, -2
-
-
-@njit(error_model="numpy", forceinline=True)
-def stop_code(h: int, opened: float, low: float, level: float) -> int:
-    """Return the number of the event that a stop at `level` meets in bar h, `NEVER` if it does not."""
-    if not down_to(low, level):
-        return NEVER
-    return 4 * h + 1 if down_to(opened, level) else 4 * h + 3
-
-
-@njit(error_model="numpy", forceinline=True)
-def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside."""
-    return min(max(level, low), high)
-
-
-@njit(error_model="numpy")
-def meet_targets(
-    unit: IntArray, value: FloatArray, unit_end: IntArray, through: int, tick: float, entry: float, risk: float,
-    entry_atr: float, at_open: bool, opens: FloatArray, highs: FloatArray, lows: FloatArray, count: int,
-    code: IntArray, level: FloatArray, price: FloatArray,
-) -> None:  # fmt: skip
-    """For every target write its order's price, when it is first met, and what it then receives."""
-    start = 0
-    for u in range(len(unit_end)):
-        k, end = start, unit_end[u]
-        for j in range(start, end):
-            level[j] = to_tick(entry + distance(unit[j], value[j], risk, entry_atr, entry), tick)
-            code[j] = NEVER
-        h = 0
-        while k < end and h < count:
-            slack = abs(level[k]) * SLACK
-            beyond = 0.0 if through == 0 else (tick if tick > 0.0 else 2.0 * slack)
-            reach = level[k] + beyond - slack
-            if highs[h] >= reach:
-                # X2c does not apply on the bar of an entry at the open.
-                gapped = opens[h] >= reach and not (h == 0 and at_open)
-                code[k] = 4 * h + (2 if gapped else 3)
-                price[k] = to_tick(opens[h] if gapped else clamp(level[k], lows[h], highs[h]), tick)
-                k += 1
-            else:
-                h += 1
-        start = end
-
-
-@njit(error_model="numpy")
-def table_stop(level: float, opens: FloatArray, lows: FloatArray, count: int, following: IntArray) -> None:
-    """For every bar write the first event from it on that a stop at `level` meets."""
-    code = NEVER
-    for h in range(count - 1, -1, -1):
-        code = min(code, stop_code(h, opens[h], lows[h], level))
-        following[h] = code
-
-
-@njit(error_model="numpy")
-def table_trail(
-    unit: int, width: float, risk: float, tick: float, best: FloatArray, atr: FloatArray, opens: FloatArray,
-    lows: FloatArray, count: int, line: FloatArray, following: IntArray,
-) -> None:  # fmt: skip
-    """For every bar write where the trail stands in it, and the first event from it on that the trail meets."""
-    drawn = -np.inf
-    for h in range(count):
-        line[h] = drawn
-        now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
-        if now > drawn:
-            drawn = now
-    code = NEVER
-    for h in range(count - 1, -1, -1):
-        code = min(code, stop_code(h, opens[h], lows[h], line[h]))
-        following[h] = code
-
-
-@njit(error_model="numpy", forceinline=True)
-def follow_trail(
-    unit: int, width: float, risk: float, tick: float, best: FloatArray, atr: FloatArray, opens: FloatArray,
-    lows: FloatArray, start: int, last: int,
-) -> tuple[int, float]:  # fmt: skip
-    """Return the first event from bar `start` to `last` that one trail meets, and where the trail then stands."""
-    line = -np.inf
-    for h in range(min(start, last + 1)):
-        now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
-        if now > line:
-            line = now
-    for h in range(start, last + 1):
-        if down_to(lows[h], line):
-            return stop_code(h, opens[h], lows[h], line), line
-        now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
-        if now > line:
-            line = now
-    return NEVER, line
-
-
-@njit(error_model="numpy", forceinline=True)
-def first_at_least(best: FloatArray, price: float, count: int) -> int:
-    """Return the first bar whose best price so far reaches `price`, `count` if none does."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if best[middle] >= price:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def _compile_batch(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy", parallel=True)
     def run_batch(
-        batch: Batch, entries: Entries, market: Market, atr_row: int, trades: IntArray, out: FloatTable
+        batch: Batch,
+        conditions: Conditions,
+        readings: Readings,
+        entries: Entries,
+        market: Market,
+        atr_row: int,
+        trades: IntArray,
+        out: FloatTable,
     ) -> None:
         """Write net r of the trades at `trades` under every ladder of a batch, shape (len(trades), n_ladders)."""
         _ = sources
@@ -211,6 +127,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         trail_unit, trail_value = batch.trail_unit, batch.trail_value
         tabled_breakevens, tabled_trails = batch.tabled_breakevens, batch.tabled_trails
         n_ladders, n_targets = len(table), len(batch.target_unit)
+        n_sets = len(conditions.set_end)
         n_breakevens, n_trails, n_splits = len(batch.breakeven_unit), len(trail_unit), len(fraction)
         for row in prange(len(trades)):
             i = trades[row]
@@ -257,11 +174,23 @@ def _compile_batch(sources: int) -> Callable[..., None]:
             # ATR known before bar h, for slippage: of bar h - 1.
             atr_before_first = market.atr[atr_row, first - 1] if first > entries.entry_bar[i] else entry_atr
 
-            code, level, received = np.empty(n_targets, np.int64), np.empty(n_targets), np.empty(n_targets)
+            code = np.empty(n_targets + n_sets, np.int64)
+            level, received = np.empty(n_targets + n_sets), np.empty(n_targets + n_sets)
             meet_targets(
                 batch.target_unit, batch.target_value, batch.unit_end, batch.through, tick, entry, risk, entry_atr,
                 at_open, opens, highs, lows, count, code, level, received,
             )  # fmt: skip
+            if n_sets > 0:
+                # What is decided at the last of these bars' closes would fill after the exit.
+                read = read_series(
+                    conditions, readings, i, first, side, entry, risk, best, lows, market.close, count - 1
+                )
+                meet_conditions(conditions, read, code[n_targets:])
+            for k in range(n_targets, n_targets + n_sets):
+                level[k] = -np.inf
+                if code[k] < NEVER:
+                    h = code[k] >> 2
+                    received[k] = _at_market(opens[h], rate, slip_ticks, slip_atr, atr[h - 1], tick)
             breakeven = np.empty(n_breakevens)
             for k in range(n_breakevens):
                 away = 0.0
@@ -302,7 +231,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 kept = stop
                 time = table[m, L_TIME]
                 if 0 < time < end - first:
-                    leave = min(leave, 4 * time)
+                    leave = min(leave, 4 * time + 1)
                 if table[m, L_BREAKEVEN] >= 0:
                     j = table[m, L_BREAKEVEN_RUNG]
                     met = code[table[m, L_TARGETS + j]]
@@ -347,18 +276,21 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                             kept = max(kept, at)
 
                 left, gross, cost = lots, 0.0, entry_cost
-                # The nearest rung first; of equal prices the first rung.
-                for j in range(rungs):
-                    k = j
-                    while k > 0 and level[table[m, L_TARGETS + order[k - 1]]] > level[table[m, L_TARGETS + j]]:
-                        order[k] = order[k - 1]
-                        k -= 1
-                    order[k] = j
+                in_order = table[m, L_IN_ORDER] > 0
+                if not in_order:
+                    # As they are met, the nearest first; of equal prices the first rung.
+                    for j in range(rungs):
+                        at_j, k = table[m, L_TARGETS + j], j
+                        while k > 0 and _later(code, level, table[m, L_TARGETS + order[k - 1]], at_j):
+                            order[k] = order[k - 1]
+                            k -= 1
+                        order[k] = j
                 for k in range(rungs):
-                    target = table[m, L_TARGETS + order[k]]
+                    j = k if in_order else order[k]
+                    target = table[m, L_TARGETS + j]
                     if code[target] >= leave or left <= 0.0:
                         break
-                    part = min(sizes[split, order[k]], left)
+                    part = min(sizes[split, j], left)
                     if part <= 0.0:
                         continue
                     if left - part < least * (1.0 - SNAP) or left - part <= DUST * lots:
@@ -374,8 +306,8 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                     else:
                         h = leave >> 2
                         base = clamp(kept, lows[h], highs[h]) if leave & 3 == 3 else opens[h]
-                        paid = base - (abs(base) * rate + slip_ticks + _atr_part(slip_atr, atr, h, atr_before_first))
-                        paid = to_tick(paid, tick)
+                        atr_before = atr[h - 1] if h > 0 else atr_before_first
+                        paid = _at_market(base, rate, slip_ticks, slip_atr, atr_before, tick)
                         gross += (paid - entry) * quantity
                         cost += commission_of(paid, quantity, number)
                 out[row, m] = (gross - cost - 0.0) / (risk * start_quantity)
@@ -384,10 +316,15 @@ def _compile_batch(sources: int) -> Callable[..., None]:
 
 
 @njit(error_model="numpy", forceinline=True)
-def _atr_part(share: float, atr: FloatArray, h: int, before_first: float) -> float:
-    if share <= 0.0:
-        return 0.0
-    return share * (atr[h - 1] if h > 0 else before_first)
+def _later(code: IntArray, level: FloatArray, a: int, b: int) -> bool:
+    """Whether target a is met after target b."""
+    return bool(code[a] > code[b] or (code[a] == code[b] and level[a] > level[b]))
+
+
+@njit(error_model="numpy", forceinline=True)
+def _at_market(base: float, rate: float, slip_ticks: float, slip_atr: float, atr_before: float, tick: float) -> float:
+    """Return what a market or stop order receives (S3)."""
+    return to_tick(base - (abs(base) * rate + slip_ticks + (slip_atr * atr_before if slip_atr > 0.0 else 0.0)), tick)
 
 
 run_batch = _compile_batch(SOURCES)

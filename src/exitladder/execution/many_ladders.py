@@ -16,6 +16,7 @@ from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import run_many_ladders
 from exitladder.execution.one_ladder import checked_signals
 from exitladder.execution.plan import FloatTable, Readings, atr_windows, make_plan
+from exitladder.execution.signal_meetings import make_conditions
 from exitladder.ladder import Ladder
 from exitladder.progress import SILENT, Progress
 from exitladder.signals import Signals
@@ -163,7 +164,7 @@ def _prepare(
     def batched(which: IntArray) -> Callable[[IntArray, FloatTable], None]:
         members = [ladders[m] for m in which]
         row = windows.index(members[0].atr_window)
-        batch = make_batch(members)
+        batch, conditions = make_batch(members), make_conditions(members, signals.names)
         ready = np.ones(len(placed), dtype=np.bool_)
         if any(needs_atr(ladder) for ladder in members):
             ready = (entries.known_bar >= 0) & np.isfinite(market.atr[row, entries.known_bar])
@@ -171,12 +172,12 @@ def _prepare(
 
         def run(trades: IntArray, out: FloatTable) -> None:
             if rest is None:
-                run_batch(batch, entries, market, row, trades, out)
+                run_batch(batch, conditions, readings, entries, market, row, trades, out)
                 return
             for kernel, mask in ((rest, ~ready[trades]), (None, ready[trades])):
                 part = np.empty((int(mask.sum()), len(which)))
                 if kernel is None:
-                    run_batch(batch, entries, market, row, trades[mask], part)
+                    run_batch(batch, conditions, readings, entries, market, row, trades[mask], part)
                 else:
                     kernel(trades[mask], part)
                 out[mask] = part

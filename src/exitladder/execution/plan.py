@@ -6,7 +6,7 @@ by the kernel, once per trade, from what is known at the entry (`exitladder.exec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.execution.order_codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
-from exitladder.ladder import STATE_SERIES, Distance, Ladder
+from exitladder.ladder import STATE_SERIES, Condition, Distance, Ladder
 
 FloatTable = npt.NDArray[np.float64]
 IntTable = npt.NDArray[np.int64]
@@ -153,7 +153,7 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
     n, most = len(ladders), max((len(ladder.rungs) for ladder in ladders), default=0)
     fraction, value = np.zeros((n, most)), np.zeros((n, most))
     unit, first, end = (np.zeros((n, most), dtype=np.int64) for _ in range(3))
-    known = {name: k for k, name in enumerate(series_names)} | STATE_CODES
+    known = series_codes(series_names)
     conditions: list[tuple[int, int, float]] = []
     for m, ladder in enumerate(ladders):
         for j, rung in enumerate(ladder.rungs):
@@ -162,13 +162,8 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
                 unit[m, j], value[m, j] = UNITS.index(rung.target.unit), rung.target.value
             first[m, j] = len(conditions)
             for c in rung.when:
-                if c.series not in known:
-                    raise LadderError(
-                        f"rungs[{j + 1}] of ladder '{ladder.name}' reads the series '{c.series}', which is neither "
-                        f"trade state ({', '.join(STATE_SERIES)}) nor among the given signals. "
-                        f"{did_you_mean(c.series, known)}"
-                    )
-                conditions.append((known[c.series], COMPARISONS.index(c.operator), c.threshold))
+                series = series_code(c, known, j, ladder)
+                conditions.append((series, COMPARISONS.index(c.operator), c.threshold))
             end[m, j] = len(conditions)
     return Plan(
         number=np.array([_numbers(ladder) for ladder in ladders]).reshape(n, 19),
@@ -182,6 +177,28 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
         comparison=np.array([c[1] for c in conditions], dtype=np.int64),
         threshold=np.array([c[2] for c in conditions], dtype=np.float64),
     )
+
+
+def series_codes(series_names: Sequence[str]) -> dict[str, int]:
+    """Return the codes of all series that conditions may read: rows of the signals, and negative trade state."""
+    return {name: k for k, name in enumerate(series_names)} | STATE_CODES
+
+
+def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: Ladder) -> int:
+    """Return the code of the series that a condition of rung j reads.
+
+    Raises
+    ------
+    LadderError
+        If it is not among the known ones.
+    """
+    if condition.series not in known:
+        raise LadderError(
+            f"rungs[{j + 1}] of ladder '{ladder.name}' reads the series '{condition.series}', which is neither "
+            f"trade state ({', '.join(STATE_SERIES)}) nor among the given signals. "
+            f"{did_you_mean(condition.series, known)}"
+        )
+    return known[condition.series]
 
 
 def _value(distance: Distance | None) -> float:

@@ -15,6 +15,7 @@ COMPILED_FILES = (
     "closing.py",
     "life.py",
     "many_trades.py",
+    "meetings.py",
     "one_bar.py",
     "order_codes.py",
     "orders.py",
@@ -22,6 +23,7 @@ COMPILED_FILES = (
     "plan.py",
     "rounding.py",
     "setup.py",
+    "signal_meetings.py",
     "state.py",
 )
 
