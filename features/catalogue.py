@@ -120,8 +120,13 @@ def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str]
     raise FeatureError(f"Unknown feature '{name}'. {did_you_mean(name, known)}")
 
 
-def describe_catalogue() -> pd.DataFrame:
+def describe_catalogue(names: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row a column: what it is, what it needs and where it comes from.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Sets, families or single columns, with any parameters; the whole catalogue by default.
 
     Returns
     -------
@@ -129,6 +134,9 @@ def describe_catalogue() -> pd.DataFrame:
         name, family, formula, unit, first (leading bars without a value), warm_up (bars to load before
         the first bar that is wanted), needs, may_miss, looks_ahead (always "no"), in_default, source.
     """
+    wanted = [w for name in names for w in expand_name(name, has_benchmark=True, series=[EXAMPLE_SERIES])]
+    found = (find_column(name) for name in dict.fromkeys(wanted))
+    columns = tuple(c for c in found if c is not None) if names else default_columns()
     bar: list[dict[str, object]] = [
         {
             "name": column.name,
@@ -141,7 +149,7 @@ def describe_catalogue() -> pd.DataFrame:
             "may_miss": column.feature.may_miss,
             "source": column.feature.source,
         }
-        for column in default_columns()
+        for column in columns
     ]
     state: list[dict[str, object]] = [
         {
@@ -156,6 +164,7 @@ def describe_catalogue() -> pd.DataFrame:
             "source": "execution rules",
         }
         for f in STATE_FEATURES
+        if not names or f.name in wanted
     ]
     table = pd.DataFrame(bar + state)
     table.insert(8, "looks_ahead", "no")

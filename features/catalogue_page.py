@@ -56,6 +56,9 @@ directed = false            # true: a short sees it negated (order flow, sentime
 A bar sees the last value whose stamp plus delay lies at or before the bar's close, never a later one. With a column
 `symbol` in the file each symbol has its own values. A model keeps these declarations and refuses others.
 
+**Many symbols** are shared out over processes by `exitladder features --workers N`, or over a Dask cluster by
+`--scheduler ADDRESS` (`pip install 'exitladder[cluster]'`; every worker with the same version), with the same bits.
+
 **State of a trade** is known from its entry, the bars since, and R: the distance to the stop that the trade brought,
 else two ATR(14) known at the entry. No ladder changes it.
 

@@ -85,20 +85,40 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
         If columns are NaN throughout because bars lack volume, or prices are not above zero.
     """
     refuse_without_sources(features)
+    values = matrix_values(bars, features, side)
+    return FeatureMatrix(features.bar_names, values, side, dropped_columns(bars, features, range(len(bars))))
+
+
+def matrix_values(bars: BarSet, features: FeatureSet, side: int) -> FloatArray:
+    """Return the bar features of every symbol, shape (n_bars, n_features), Fortran order; warns of nothing."""
     values = np.empty((bars.n_bars, len(features.columns)), order="F")
     for k, symbol in enumerate(bars.symbols):
         market = Market(bars[symbol], side, features.outside)
         for j, column in enumerate(features.columns):
             values[bars.start[k] : bars.start[k + 1], j] = column.compute(market)
-    return FeatureMatrix(features.bar_names, values, side, _dropped(bars, features, range(len(bars))))
+    return values
 
 
-def features_frame(bars: BarSet, features: FeatureSet, side: int = 1) -> pd.DataFrame:
+def features_frame(
+    bars: BarSet, features: FeatureSet, side: int = 1, *, workers: int = 1, scheduler: str = ""
+) -> pd.DataFrame:
     """Return the bar features as a table: symbol, timestamp (UTC, bar start), one column a feature.
 
     A value is known at the close of the bar whose start is its stamp.
+
+    Parameters
+    ----------
+    workers : int
+        Processes that share the symbols; 1 computes here.
+    scheduler : str
+        Address of a Dask scheduler whose workers share the symbols instead.
     """
-    matrix = feature_matrix(bars, features, side)
+    if workers != 1 or scheduler:
+        from exitladder.features.parallel import shared_feature_matrix
+
+        matrix = shared_feature_matrix(bars, features, side, workers=workers, scheduler=scheduler)
+    else:
+        matrix = feature_matrix(bars, features, side)
     symbol = np.repeat(np.array(bars.symbols, dtype=object), np.diff(bars.start))
     head = pd.DataFrame({"symbol": symbol, "timestamp": pd.to_datetime(bars.time, utc=True, unit="ns")})
     return pd.concat([head, pd.DataFrame(matrix.values, columns=list(matrix.names))], axis=1)
@@ -159,7 +179,7 @@ def row_matrix(
     if features.state_names:
         fill_state(placed, rows, atr, state_slots(features.state_names), chosen, out, n_bar)
     values = out if order is None else out[order]
-    return RowMatrix(features.names, values, _dropped(placed.bars, features, symbols))
+    return RowMatrix(features.names, values, dropped_columns(placed.bars, features, symbols))
 
 
 def refuse_without_sources(features: FeatureSet) -> None:
@@ -225,7 +245,7 @@ def _gather(block, begin, start, first_bar, trades, chosen, every, out):  # type
                 out[k, j] = block[bar, j]
 
 
-def _dropped(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) -> tuple[str, ...]:
+def dropped_columns(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) -> tuple[str, ...]:
     """Return the columns that are NaN throughout for some symbol, each with the reason; warn once of all."""
     lacks: dict[str, list[str]] = {"volume": [], "log": []}
     wanted = {c.feature.needs for c in features.columns}

@@ -138,7 +138,7 @@ def test_import_says_what_is_wrong(run: Run, tmp_path: Path, args: list[str], co
 
 def test_features_by_name_and_set(run: Run, tmp_path: Path, sample: Path) -> None:
     bars = sample / "IBM-1d.parquet"
-    catalogue = json.loads(run("features", "--list", "--format", "json").stdout)
+    catalogue = json.loads(run("features", "--describe", "--format", "json").stdout)
     name = next(row["name"] for row in catalogue if row["name"].startswith("rsi"))
     one = run("features", "--bars", bars, "--set", name, "--out", "one.csv")
     assert one.exit_code == 0, one.stderr
@@ -149,3 +149,26 @@ def test_features_by_name_and_set(run: Run, tmp_path: Path, sample: Path) -> Non
     wrong = run("features", "--bars", bars, "--set", "rsi_nonsense", "--out", "x.csv")
     assert wrong.exit_code == 1 and "nonsense" in wrong.stderr
     assert run("features").exit_code == 2
+
+
+def test_features_are_described(run: Run) -> None:
+    every = json.loads(run("features", "--describe", "--format", "json").stdout)
+    assert len(every) > 110
+    for row in every:
+        assert row["looks_ahead"] == "no"
+        assert row["formula"] and row["unit"] and row["source"] and row["warm_up"] >= row["first"]
+    some = json.loads(
+        run("features", "--describe", "--set", "rsi_21", "--set", "trade_state", "--format", "json").stdout
+    )
+    assert [row["name"] for row in some][:2] == ["rsi_21", "held"] and len(some) == 15
+    shown = run("features", "--describe", "--set", "rsi_21").stdout
+    assert "Wilder's RSI(21) of the close" in shown
+
+
+def test_features_by_two_processes_are_the_same_file(run: Run, tmp_path: Path, sample: Path) -> None:
+    for name, more in (("one.csv", ()), ("two.csv", ("--workers", "2"))):
+        given = ("--set", "features.benchmark=IBM", "--set", "rsi_14", "--set", "beta_60", "--out", name)
+        assert run("features", "--bars", sample, *given, *more).exit_code == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    both = run("features", "--bars", sample, "--workers", "2", "--scheduler", "tcp://localhost:1")
+    assert both.exit_code == 2 and "not both" in both.stderr
