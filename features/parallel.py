@@ -98,10 +98,8 @@ def _over_cluster(shares: list[tuple[BarSet, FeatureSet, int, str]], address: st
         ) from cause
     with client:
         # Sent before they are used: large arguments inside of a task slow the scheduler down.
-        futures = [client.submit(_compute_sent, client.scatter(share), pure=False) for share in shares]
+        sent = client.scatter([part for part, *_ in shares], hash=False)
+        rest = [share[1:] for share in shares]
+        futures = [client.submit(compute_share, part, *more, pure=False) for part, more in zip(sent, rest, strict=True)]
         found: list[FloatArray] = client.gather(futures)
     return found
-
-
-def _compute_sent(share: tuple[BarSet, FeatureSet, int, str]) -> FloatArray:
-    return compute_share(*share)
