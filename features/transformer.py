@@ -8,17 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin  # type: ignore[import-untyped]
-from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+from sklearn.utils.validation import (  # type: ignore[import-untyped]
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
 
 from exitladder.bar_tables import bars_from_frame
-from exitladder.bars import FloatArray
+from exitladder.bars import Bars, BarSet, FloatArray
 from exitladder.errors import BarsError, FeatureError
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import feature_matrix
 
+_PRICES = {"open", "high", "low", "close"}
+_DAY_NS = 86_400 * 10**9
+
 
 class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turns a table of bars into a table of features, row by row; never looks ahead.
+    """Turns a table of bars, or a panel of closes, into features row by row; never looks ahead.
 
     Parameters
     ----------
@@ -30,13 +37,18 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     features_ : FeatureSet
+    is_panel_ : bool
+        Whether it was fitted to an array or a table without open, high, low or close. Each column is
+        then the closes of one market, a row a day, and gives its own features: ``x0_rsi_14``.
     n_features_in_ : int
     feature_names_in_ : object array of str
 
     Notes
     -----
     Nothing is learnt from the data. Because rows need the bars before them, transform a whole history
-    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part.
+    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part. By
+    the same nature two of scikit-learn's estimator checks cannot hold: rows in another order, or a few
+    of them alone, are another history. It passes all others.
 
     Examples
     --------
@@ -51,24 +63,29 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.names = names
         self.side = side
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> FeatureTransformer:
+    def fit(self, X: pd.DataFrame | npt.ArrayLike, y: object = None) -> FeatureTransformer:
         """Look up the features; learns nothing."""
         features = FeatureSet.from_names(self.names)
         if not features.bar_names:
             raise FeatureError("The transformer needs at least one feature of bars, but names only trade state.")
+        table = _bar_table(X)
+        if table is None:
+            validate_data(self, X, dtype=np.float64)
+        else:
+            self.feature_names_in_ = np.asarray(table.columns, dtype=object)
+            self.n_features_in_ = len(self.feature_names_in_)
+        self.is_panel_ = table is None
         self.features_ = features
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = len(self.feature_names_in_)
         return self
 
-    def transform(self, X: pd.DataFrame) -> FloatArray:
+    def transform(self, X: pd.DataFrame | npt.ArrayLike) -> FloatArray:
         """Return one row of features for each row of bars, in the order of the table.
 
         Parameters
         ----------
-        X : DataFrame
+        X : DataFrame or array
             timestamp, open, high, low, close, volume (optional), symbol (optional, for several); stamps
-            may be the index. Bars of a symbol in order of time.
+            may be the index. Bars of a symbol in order of time. Or a panel of closes, if fitted to one.
 
         Raises
         ------
@@ -76,19 +93,49 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             If these are no usable bars, or are not in order.
         """
         check_is_fitted(self, "features_")
-        bars, _ = bars_from_frame(X, "" if _has_symbol(X) else "bars")
-        matrix = feature_matrix(bars, self.features_, self.side)
-        if bars.n_bars != len(X):
+        if self.is_panel_:
+            return self._panel(validate_data(self, X, dtype=np.float64, reset=False))
+        table = _bar_table(X)
+        if table is None:
             raise BarsError(
-                f"Each row must be a usable bar, but of {len(X)} rows {bars.n_bars} are. "
+                "The transformer was fitted to a table of bars and must be given one, with columns open, high, low and "
+                f"close, but was given {type(X).__name__}. Name the columns, or fit it to a panel of closes."
+            )
+        bars, _ = bars_from_frame(table, "" if _has_symbol(table) else "bars")
+        matrix = feature_matrix(bars, self.features_, self.side)
+        if bars.n_bars != len(table):
+            raise BarsError(
+                f"Each row must be a usable bar, but of {len(table)} rows {bars.n_bars} are. "
                 "Check the table with `exitladder bars` first."
             )
-        return matrix.values[_rows_of(X, bars.symbols, bars.start)]
+        return matrix.values[_rows_of(table, bars.symbols, bars.start)]
+
+    def _panel(self, closes: FloatArray) -> FloatArray:
+        """Return the features of each column's closes, side by side."""
+        n_bars = len(closes)
+        time = np.arange(n_bars, dtype=np.int64) * _DAY_NS
+        markets = []
+        for k, column in enumerate(closes.T):
+            close = np.ascontiguousarray(column)
+            markets.append(Bars(f"{k:09d}", _DAY_NS, time, close, close, close, close))
+        values = feature_matrix(BarSet(markets), self.features_, self.side).values
+        return np.hstack([values[k * n_bars : (k + 1) * n_bars] for k in range(closes.shape[1])])
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
         """Return the names of the columns that `transform` gives."""
         check_is_fitted(self, "features_")
-        return np.asarray(self.features_.bar_names, dtype=object)
+        own = self.features_.bar_names
+        if not self.is_panel_:
+            return np.asarray(own, dtype=object)
+        columns = _check_feature_names_in(self, input_features)
+        return np.asarray([f"{column}_{name}" for column in columns for name in own], dtype=object)
+
+
+def _bar_table(X: object) -> pd.DataFrame | None:
+    """Return X if it is a table of bars, rather than an array or a panel of closes."""
+    if not isinstance(X, pd.DataFrame):
+        return None
+    return X if _PRICES & {str(label).lower() for label in X.columns} else None
 
 
 def _has_symbol(X: pd.DataFrame) -> bool:

@@ -2,17 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone  # type: ignore[import-untyped]
 from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+from sklearn.utils.estimator_checks import (  # type: ignore[import-untyped]
+    check_dataframe_column_names_consistency,
+    check_get_feature_names_out_error,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+    parametrize_with_checks,
+)
 
 from exitladder.bars import BarSet
 from exitladder.errors import BarsError, FeatureError
 from exitladder.features import FeatureSet, feature_matrix
 from exitladder.features.transformer import FeatureTransformer
+
+_HISTORY = "rows need the bars before them: others before them are another history"
+ANOTHER_HISTORY = {
+    "check_methods_sample_order_invariance": _HISTORY,
+    "check_methods_subset_invariance": _HISTORY,
+}
+
+
+@parametrize_with_checks(  # type: ignore[untyped-decorator]
+    [FeatureTransformer(["rsi_3", "bb_pctb_5", "atr_pct_3"])],
+    expected_failed_checks=lambda _: ANOTHER_HISTORY,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_dataframe_column_names_consistency,
+        check_get_feature_names_out_error,
+        check_set_output_transform,
+        check_set_output_transform_pandas,
+        check_transformer_get_feature_names_out,
+        check_transformer_get_feature_names_out_pandas,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the check itself mixes both
+def test_scikit_learns_checks_of_names_and_output(check: Any) -> None:
+    check("FeatureTransformer", FeatureTransformer(["rsi_3", "bb_pctb_5"]))
+
+
+def test_a_panel_of_closes_gives_each_columns_features(two_symbols: BarSet) -> None:
+    closes = pd.DataFrame({s: two_symbols[s].close[:300] for s in two_symbols.symbols})
+    out = FeatureTransformer(["rsi_14", "slope_20"]).set_output(transform="pandas").fit_transform(closes)
+    assert list(out) == ["A_rsi_14", "A_slope_20", "B_rsi_14", "B_slope_20"]
+    matrix = feature_matrix(two_symbols, FeatureSet.from_names(["rsi_14"]), 1).column("rsi_14")
+    assert np.array_equal(out["B_rsi_14"], matrix[two_symbols.start[1] :][:300], equal_nan=True)
+
+
+def test_bars_and_panels_are_not_mixed_up(two_symbols: BarSet) -> None:
+    table = two_symbols["A"].to_frame()
+    with pytest.raises(BarsError, match="fitted to a table of bars"):
+        FeatureTransformer(["rsi_14"]).fit(table).transform(table.to_numpy())
 
 
 def table_of(bars: BarSet) -> pd.DataFrame:
