@@ -43,7 +43,7 @@ def correlation(market: Market, n: int) -> FloatArray:
     may_miss=_NOT_YET, source="Blitz, Huij and Martens 2011, one factor",
 )  # fmt: skip
 def residual_momentum(market: Market, m: int, n: int) -> FloatArray:
-    """Sum over m bars of (change − beta_n · benchmark's change) / (deviation of n such residuals · √m)."""
+    """Sum over m bars of (change − beta over n bars · the benchmark's) / (deviation of n such residuals · √m)."""
     own, other = _squares(market, n)
     slope = _beta(market, n)
     left = own - slope * slope * other
