@@ -26,6 +26,8 @@ import talib
 from exitladder.atr import atr_of_set
 from exitladder.bars import Bars, BarSet, FloatArray
 from exitladder.features import FeatureSet, describe_catalogue, feature_matrix, trade_state_rows
+from exitladder.features.catalogue import EXAMPLE_SERIES
+from exitladder.features.outside import ExtraSeries, Outside, Steps
 from exitladder.trade_rows import trade_rows
 from exitladder.trades import NO_TIME, Trades, place_trades
 
@@ -154,20 +156,21 @@ def compare(bars: BarSet, rounds: int) -> None:
 
 def families(bars: BarSet) -> None:
     """Time of each family, and what a process grows by for it."""
+    first = Steps.of_closes(bars[bars.symbols[0]])
+    outside = Outside(bars.symbols[0], first, {EXAMPLE_SERIES: ExtraSeries("close", 0, False, {"": first})})
     table = describe_catalogue()
     names = {str(f): list(rows["name"]) for f, rows in table.groupby("family", sort=False) if f != "trade_state"}
     names["all of them"] = [name for group in names.values() for name in group]
     print(f"\n{'family':14}{'columns':>8}{'CPU ms':>10}{'ns a value':>12}{'result MB':>11}{'grows by MB':>13}")
     for family, columns in names.items():
-        features = FeatureSet.from_names(columns)
-        feature_matrix(BarSet([bars[bars.symbols[0]]]), features, 1)
-        used, grown = in_process(grow, bars, features)
+        used, grown = in_process(grow, bars, FeatureSet.from_names(columns, outside))
         values = bars.n_bars * len(columns)
         size = f"{8e-6 * values:11.0f}{grown:13.0f}"
         print(f"{family:14}{len(columns):8}{1e3 * used:10.0f}{1e9 * used / values:12.1f}{size}")
 
 
 def grow(bars: BarSet, features: FeatureSet) -> tuple[float, float]:
+    feature_matrix(BarSet([bars[bars.symbols[0]]]), features, 1)  # loads what is compiled
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = peak_mb()
     begin = time.process_time()
@@ -183,8 +186,8 @@ def peak_mb() -> float:
 
 
 def in_process(function: Callable[..., Any], *values: Any) -> Any:
-    """Call in a forked process, whose memory nobody else has used."""
-    with multiprocessing.get_context("fork").Pool(1) as pool:
+    """Call in a fresh process, whose memory nobody else has used."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, values)
 
 
