@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,9 @@ import pandas as pd
 from exitladder.bars import FloatArray
 from exitladder.errors import ModelError
 from exitladder.ladder import Ladder
+from exitladder.models.judged import Evaluate, Judged
 from exitladder.models.search_space import SearchSpace
 from exitladder.progress import SILENT, Progress
-
-Evaluate = Callable[[list[Ladder]], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,7 @@ def search(
     ----------
     space : SearchSpace
     evaluate : callable
-        Takes a list of ladders and returns a float64 array with a value each, greater is better; NaN
-        means that a ladder has none and is never best.
+        Takes a list of ladders and returns what they are worth; one whose value is NaN is never best.
     n_trials : int
         Ladders that the search suggests, besides the warm starts.
     seed : int
@@ -129,12 +127,12 @@ class _Tried:
 
 
 def _values(evaluate: Evaluate, ladders: list[Ladder]) -> FloatArray:
-    values = np.asarray(evaluate(ladders), dtype=np.float64)
-    if values.shape != (len(ladders),):
+    judged: Judged = evaluate(ladders)
+    if judged.values.shape != (len(ladders), 1):
         raise ModelError(
-            f"evaluate must return one value a ladder ({len(ladders)}), but returned shape {values.shape}."
+            f"evaluate must return one value a ladder ({len(ladders)}), but returned shape {judged.values.shape}."
         )
-    return values
+    return judged.values[:, 0]
 
 
 def _teach(study: Any, space: SearchSpace, parameters: dict[str, Any], value: float) -> None:

@@ -16,6 +16,7 @@ from exitladder.execution.sharpe import dsr_of
 from exitladder.execution.verdict import Verdict, verdict
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_mapping
+from exitladder.models.judged import Evaluate, Judged
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.search_space import SearchSpace
 from exitladder.pipelines.policies import (
@@ -132,9 +133,9 @@ def tune_ladder(
     baselines = tune_baselines(placed, base, settings, signals, progress)
     own = [Policy(OWN_LADDER, own_ladder)] if own_ladder is not None else []
 
-    def evaluate(ladders: list[Ladder]) -> FloatArray:
+    def evaluate(ladders: list[Ladder]) -> Judged:
         net_r = simulate_many(placed, ladders, signals, threads=settings.project.threads)
-        return objective_values(net_r, settings)
+        return Judged.of_values(objective_values(net_r, settings), settings.tuning.objective)
 
     found = search(
         space,
@@ -236,12 +237,12 @@ def _knows_own_exits(test: Trades) -> bool:
     return bool((~test.is_open).mean() >= 0.5)
 
 
-def _baseline(net_r: pd.DataFrame, baselines: list[Policy], own_ladder: Ladder | None, evaluate: Any) -> str:
+def _baseline(net_r: pd.DataFrame, baselines: list[Policy], own_ladder: Ladder | None, evaluate: Evaluate) -> str:
     if OWN_EXITS in net_r:
         return OWN_EXITS
     if own_ladder is not None:
         return OWN_LADDER
-    values = evaluate([p.ladder for p in baselines])
+    values = evaluate([p.ladder for p in baselines]).values[:, 0]
     return baselines[int(np.argmax(values))].name
 
 

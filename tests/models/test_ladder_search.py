@@ -14,6 +14,7 @@ from exitladder.costs import Costs
 from exitladder.errors import ModelError, SettingsError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.ladder_file import ladder_from_mapping, ladder_to_mapping
+from exitladder.models.judged import Judged
 from exitladder.models.ladder_search import search
 from exitladder.models.search_space import SearchSpace
 from exitladder.settings import SearchSettings
@@ -106,9 +107,9 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         assert space.parameters_of(replace(classic, **change)) is None
 
 
-def nearness(ladders: list[Ladder]) -> np.ndarray:
+def nearness(ladders: list[Ladder]) -> Judged:
     """Greatest for a first target of 2R, a trail of 3 ATR and half of the position at the first target."""
-    return np.array(
+    return Judged.of_values(
         [
             -abs(ladder.rungs[0].target.value - 2.0)  # type: ignore[union-attr]
             - abs((ladder.stop.trail.value if ladder.stop.trail else 9.0) - 3.0)
@@ -124,11 +125,11 @@ def test_the_search_beats_chance_and_repeats_itself() -> None:
     again = search(space, nearness, 120, seed=3, batch_size=8)
     assert found.table.equals(again.table)
     assert found.best == again.best
-    assert found.best_value == nearness([found.best])[0] == found.table["value"].max()
+    assert found.best_value == nearness([found.best]).values[0, 0] == found.table["value"].max()
     late, early = found.table["value"][60:].median(), found.table["value"][:30].median()
     assert late > early + 0.5
     assert found.n_trials == len(found.table) == len(found.ladders) == 120
-    np.testing.assert_array_equal(nearness(list(found.ladders)), found.table["value"])
+    np.testing.assert_array_equal(nearness(list(found.ladders)).values[:, 0], found.table["value"])
     assert not search(space, nearness, 20, seed=4).table.equals(search(space, nearness, 20, seed=5).table)
 
 
@@ -138,9 +139,9 @@ def test_warm_starts_are_tried_first_and_win_where_they_are_best() -> None:
     outside = replace(classic, stop=replace(classic.stop, time=None))
     sizes: list[int] = []
 
-    def prefers_the_classic(ladders: list[Ladder]) -> np.ndarray:
+    def prefers_the_classic(ladders: list[Ladder]) -> Judged:
         sizes.append(len(ladders))
-        return np.array([1.0 if ladder in (classic, outside) else 0.0 for ladder in ladders])
+        return Judged.of_values([1.0 if ladder in (classic, outside) else 0.0 for ladder in ladders])
 
     found = search(space, prefers_the_classic, 10, batch_size=4, warm_starts=[outside, classic])
     assert sizes == [2, 4, 4, 2]
@@ -155,14 +156,14 @@ def test_ladders_without_a_value_are_never_best() -> None:
     space = SearchSpace(SearchSettings(), BASE)
     odd = iter(range(1_000))
 
-    def half(ladders: list[Ladder]) -> np.ndarray:
-        return np.array([np.nan if next(odd) % 2 else -5.0 for _ in ladders])
+    def half(ladders: list[Ladder]) -> Judged:
+        return Judged.of_values([np.nan if next(odd) % 2 else -5.0 for _ in ladders])
 
     assert search(space, half, 12).best_value == -5.0
     with pytest.raises(ModelError, match="all 5 tried have none"):
-        search(space, lambda ladders: np.full(len(ladders), np.nan), 5)
-    with pytest.raises(ModelError, match=r"one value a ladder \(5\), but returned shape \(2,\)"):
-        search(space, lambda ladders: np.zeros(2), 5)
+        search(space, lambda ladders: Judged.of_values(np.full(len(ladders), np.nan)), 5)
+    with pytest.raises(ModelError, match=r"one value a ladder \(5\), but returned shape \(2, 1\)"):
+        search(space, lambda ladders: Judged.of_values(np.zeros(2)), 5)
     with pytest.raises(ModelError, match="n_trials must be a whole number from 1"):
         search(space, nearness, 0)
 
@@ -171,7 +172,9 @@ def test_a_fixed_range_fixes_its_parameter() -> None:
     fixed = SearchSettings(
         n_rungs=(2, 2), first_target_r=(1.0, 1.0), target_gap_r=(1.0, 1.0), trail_atr=(3.0, 3.0), time_bars=(40, 40)
     )
-    for ladder in search(SearchSpace(fixed, BASE), lambda ladders: np.zeros(len(ladders)), 20).ladders:
+    for ladder in search(
+        SearchSpace(fixed, BASE), lambda ladders: Judged.of_values(np.zeros(len(ladders))), 20
+    ).ladders:
         assert [str(rung.target) for rung in ladder.rungs] == ["1R", "2R"]
         assert ladder.stop.trail in (None, Distance(3.0, "ATR"))
         assert ladder.stop.time == 40

@@ -1,0 +1,119 @@
+"""What ladders are worth: objectives and constraints of a batch, and which of them no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.ladder import Ladder
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a batch of ladders is worth.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_ladders, n_objectives)
+        Greater is better; NaN where a ladder has none.
+    violations : float64 array, shape (n_ladders, n_constraints)
+        By how much each constraint is broken; a ladder is feasible where all are at most 0.
+    objectives, constraints : tuple of str
+        Names of the columns; there may be no constraint.
+
+    Raises
+    ------
+    ModelError
+        If names and columns do not agree.
+
+    Examples
+    --------
+    >>> judged = Judged.of_values([0.1, float("nan"), 0.3], "expectancy_r")
+    >>> judged.front()
+    array([2])
+    """
+
+    values: FloatArray
+    violations: FloatArray
+    objectives: tuple[str, ...]
+    constraints: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        for table, names, what in (
+            (self.values, self.objectives, "values"),
+            (self.violations, self.constraints, "violations"),
+        ):
+            if table.shape != (n, len(names)):
+                raise ModelError(
+                    f"{what} of {n} ladders must have a column for each of {list(names)}, but have shape {table.shape}."
+                )
+        if not self.objectives:
+            raise ModelError("Ladders must be judged by at least one objective, but there is none.")
+
+    @classmethod
+    def of_values(cls, values: npt.ArrayLike, objective: str = "value") -> Judged:
+        """Return ladders judged by one objective without constraints; `values` has shape (n_ladders,)."""
+        column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+        return cls(column, np.empty((len(column), 0)), (objective,), ())
+
+    @classmethod
+    def joined(cls, parts: Sequence[Judged]) -> Judged:
+        """Return batches of the same objectives and constraints as one."""
+        first = parts[0]
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.violations for part in parts]),
+            first.objectives,
+            first.constraints,
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, positions: npt.ArrayLike) -> Judged:
+        """Return the ladders at `positions`."""
+        rows = np.asarray(positions)
+        return Judged(self.values[rows], self.violations[rows], self.objectives, self.constraints)
+
+    @property
+    def has_values(self) -> npt.NDArray[np.bool_]:
+        """Whether every objective of a ladder is a number, shape (n_ladders,)."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    @property
+    def feasible(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder has values and breaks no constraint, shape (n_ladders,); a violation of NaN breaks it."""
+        return np.asarray(self.has_values & (self.violations <= 0).all(axis=1))
+
+    @property
+    def broken(self) -> FloatArray:
+        """By how much a ladder breaks its constraints in sum, shape (n_ladders,); infinite for a violation of NaN."""
+        return np.asarray(np.nan_to_num(np.maximum(self.violations, 0.0), nan=np.inf).sum(axis=1))
+
+    def front(self) -> IntArray:
+        """Return positions of the feasible ladders that no feasible one beats, in order; of equals the first.
+
+        One beats another if it is at least as good in every objective and better in one. Where no
+        ladder is feasible, those of the least broken constraints stand in for them.
+        """
+        usable = self.feasible
+        if not usable.any():
+            broken = np.where(self.has_values, self.broken, np.inf)
+            usable = self.has_values & (broken == broken.min(initial=np.inf))
+        rows = np.flatnonzero(usable)
+        _, first = np.unique(self.values[rows], axis=0, return_index=True)
+        rows = rows[np.sort(first)]
+        worth = self.values[rows]
+        kept = [
+            k for k in range(len(rows)) if not ((worth >= worth[k]).all(axis=1) & (worth > worth[k]).any(axis=1)).any()
+        ]
+        return np.asarray(rows[kept], dtype=np.int64)
+
+
+Evaluate = Callable[[list[Ladder]], Judged]
