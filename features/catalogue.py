@@ -38,7 +38,7 @@ DEFAULT_SET = (
     "bb_pctb_20", "bb_width_20", "ema_distance_20", "zscore_50",
     "atr_pct_14", "range_expansion_14", "range_ratio_5_50",
     "clv", "gap_atr",
-    "volume_z_20", "signed_volume_10",
+    "volume_z_20", "signed_volume_10", "volume_surge_20", "bars_since_surge_50",
     "efficiency_10", "efficiency_30",
     "held", "open_r", "mfe_r", "mae_r", "give_back_r", "give_back_share", "bars_since_mfe", "open_atr", "risk_atr",
 )  # fmt: skip

@@ -6,8 +6,8 @@ import numpy as np
 
 from exitladder.bars import FloatArray
 from exitladder.features.feature import Family, wilder_memory
-from exitladder.features.market import Market
-from exitladder.features.windows import lagged, moving_moments, moving_rank, moving_sum
+from exitladder.features.market import ATR_WINDOW, Market
+from exitladder.features.windows import bars_since, lagged, moving_moments, moving_rank, moving_sum
 
 VOLATILITY = Family("volatility", "how much price moves, and whether that is much for this market")
 
@@ -42,6 +42,15 @@ def range_expansion(market: Market, n: int) -> FloatArray:
     """Ratio of the true range to ATR(n) of the bar before; 1 where nothing has moved, 20 at most."""
     before = lagged(market.atr(n), 1)
     return np.minimum(market.per_move(market.true_range(), before, 1.0), 20.0)
+
+
+@VOLATILITY.feature(
+    "bars_since_expansion_{n}", (50,), unit="bars", first=lambda n: n + ATR_WINDOW,
+    memory=lambda n: wilder_memory(ATR_WINDOW), mirror="even", source="TA-Lib TRANGE, ATR",
+)  # fmt: skip
+def bars_since_expansion(market: Market, n: int) -> FloatArray:
+    """Bars since range_expansion_14 last exceeded 2.5, n at most."""
+    return np.asarray(bars_since(range_expansion(market, ATR_WINDOW) > 2.5, n))
 
 
 @VOLATILITY.feature(

@@ -11,11 +11,12 @@ from exitladder.bars import FloatArray, IntArray
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.shape import clv
-from exitladder.features.windows import bars_since, change, log_above_zero, moving_moments, moving_sum
+from exitladder.features.windows import bars_since, change, log_above_zero, log_over_median, moving_moments, moving_sum
 
 VOLUME = Family("volume", "whether many took part, and on which side")
 
 _CLIMAX_WINDOW = 20
+_SURGE_WINDOW, _SURGE = 20, 2.5
 _NO_EFFORT = "no traded bar with a range in the window"
 _SILENT = "no volume in the whole window"
 
@@ -72,14 +73,33 @@ def volume_climax(market: Market, n: int) -> FloatArray:
 
 
 @VOLUME.feature(
-    "bars_since_climax_{n}", (50,), unit="bars", first=_CLIMAX_WINDOW - 1, memory=lambda n: n + _CLIMAX_WINDOW,
-    mirror="even", needs="volume", source="volume times range",
-    may_miss=_NO_EFFORT,
+    "bars_since_climax_{n}", (50,), unit="bars", first=lambda n: n + _CLIMAX_WINDOW - 2, mirror="even",
+    needs="volume", source="volume times range", may_miss=_NO_EFFORT, version=2,
 )  # fmt: skip
 def bars_since_climax(market: Market, n: int) -> FloatArray:
     """Bars since volume_climax_20 last exceeded 3, n at most."""
     climax = volume_climax(market, _CLIMAX_WINDOW)
     return np.where(np.isnan(climax), np.nan, bars_since(climax > 3.0, n))
+
+
+@VOLUME.feature(
+    "volume_surge_{n}", (20,), unit="log", first=lambda n: n, mirror="even", needs="volume",
+    source="the bar is not in its own median; without volume it counts as the smallest volume of the window",
+    may_miss=_SILENT,
+)  # fmt: skip
+def volume_surge(market: Market, n: int) -> FloatArray:
+    """Log of volume / median volume of the traded ones among the n bars before."""
+    return np.asarray(log_over_median(traded(market), n))
+
+
+@VOLUME.feature(
+    "bars_since_surge_{n}", (50,), unit="bars", first=lambda n: n - 1 + _SURGE_WINDOW, mirror="even", needs="volume",
+    source=f"{_SURGE} times the median volume of the {_SURGE_WINDOW} bars before", may_miss=_SILENT,
+)  # fmt: skip
+def bars_since_surge(market: Market, n: int) -> FloatArray:
+    """Bars since volume_surge_20 last exceeded ln 2.5, n at most."""
+    surge = volume_surge(market, _SURGE_WINDOW)
+    return np.where(np.isnan(surge), np.nan, bars_since(surge > math.log(_SURGE), n))
 
 
 @VOLUME.feature(

@@ -230,6 +230,36 @@ def log_above_zero(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 
 @njit(cache=True, error_model="numpy")
+def log_over_median(x: FloatArray, n: int) -> FloatArray:
+    """Return the log of x over the median of those above zero among the n values before, shape (n_bars,).
+
+    A value that is not above zero counts as the smallest of those; NaN where there is none of them.
+    """
+    size = len(x)
+    out = np.full(size, np.nan)
+    # The window's values above zero in order of size: what came in when does not matter to the median.
+    ranked = np.empty(n + 1)
+    count = 0
+    for t in range(size):
+        if t >= n and count:
+            middle = 0.5 * (ranked[(count - 1) // 2] + ranked[count // 2])
+            out[t] = np.log((x[t] if x[t] > 0.0 else ranked[0]) / middle)
+        if t >= n and x[t - n] > 0.0:
+            at = np.searchsorted(ranked[:count], x[t - n])
+            count -= 1
+            for k in range(at, count):
+                ranked[k] = ranked[k + 1]
+        if x[t] > 0.0:
+            at = count
+            while at > 0 and ranked[at - 1] > x[t]:
+                ranked[at] = ranked[at - 1]
+                at -= 1
+            ranked[at] = x[t]
+            count += 1
+    return out
+
+
+@njit(cache=True, error_model="numpy")
 def divide(
     above: FloatArray, below: FloatArray, level: FloatArray, least: float, neutral: float, times: float = 1.0
 ) -> FloatArray:

@@ -97,7 +97,51 @@ def test_climax_and_the_bars_since() -> None:
     volume[40] = 50.0
     b = replace(closes(np.full(n, 10.0), volume), high=np.full(n, 11.0))
     assert get("volume_climax_20", b)[40] == pytest.approx(50 / (69 / 20))
-    assert get("bars_since_climax_50", b)[[39, 40, 45]].tolist() == [50, 0, 5]
+    n = 160
+    volume = np.ones(n)
+    volume[90] = 50.0
+    b = replace(closes(np.full(n, 10.0), volume), high=np.full(n, 11.0))
+    assert get("bars_since_climax_50", b)[[89, 90, 95, 140, 150]].tolist() == [50, 0, 5, 50, 50]
+
+
+def test_surge_is_over_the_median_of_the_bars_before(walk: Callable[..., Bars]) -> None:
+    b = walk(200)
+    assert b.volume is not None
+    before = np.lib.stride_tricks.sliding_window_view(b.volume, 20)[:-1]
+    want = np.log(b.volume[20:] / np.median(before, axis=1))
+    np.testing.assert_allclose(get("volume_surge_20", b)[20:], want, rtol=0, atol=1e-12)
+    want = np.log(b.volume[7:] / np.median(np.lib.stride_tricks.sliding_window_view(b.volume, 7)[:-1], axis=1))
+    np.testing.assert_allclose(get("volume_surge_7", b)[7:], want, rtol=0, atol=1e-12)
+
+
+def test_a_surge_of_volume_is_remembered_to_the_cap() -> None:
+    volume = np.full(200, 8.0)
+    volume[[100, 110]] = 20.0, 20.1  # 2.5 times is none, more is one
+    since = get("bars_since_surge_50", closes(np.full(200, 10.0), volume))
+    assert np.isnan(since[:69]).all()
+    assert since[[69, 100, 109, 110, 111, 159, 160, 199]].tolist() == [50, 50, 50, 0, 1, 49, 50, 50]
+
+
+def test_silent_bars_are_no_part_of_the_median() -> None:
+    volume = np.where(np.arange(120) % 2 == 0, 8.0, 0.0)
+    surge = get("volume_surge_20", closes(np.full(120, 10.0), volume))
+    assert set(surge[20:]) == {0.0}  # a silent bar counts as the smallest, which is the median
+    volume[-1] = np.nan
+    assert get("volume_surge_20", closes(np.full(120, 10.0), volume))[-1] == 0.0
+    volume[60:] = 0.0
+    halted = closes(np.full(120, 10.0), volume)
+    assert np.isnan(get("volume_surge_20", halted)[80:]).all()
+    assert np.isnan(get("bars_since_surge_50", halted)[80:]).all()
+
+
+def test_a_wide_bar_is_remembered_to_the_cap() -> None:
+    high = np.full(200, 11.0)
+    high[100] = 12.6  # the true range is 2.6 times the ATR before
+    high[101] = 12.4
+    b = replace(closes(np.full(200, 10.0)), high=high)
+    since = get("bars_since_expansion_50", b)
+    assert np.isnan(since[:64]).all()
+    assert since[[64, 99, 100, 101, 149, 150, 199]].tolist() == [50, 50, 0, 1, 49, 50, 50]
 
 
 # Spreads
