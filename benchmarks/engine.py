@@ -20,7 +20,7 @@ import numpy as np
 
 from exitladder.bars import Bars, BarSet
 from exitladder.costs import Costs
-from exitladder.execution import batch, simulate, simulate_many, simulate_moments
+from exitladder.execution import STATUS, batch, simulate, simulate_many, simulate_moments
 from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
 from exitladder.signals import Signals
 from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
@@ -60,7 +60,7 @@ def market(n_trades: int, n_symbols: int = 100, n_bars: int = 5_000, seed: int =
 
 
 def candidates(n_ladders: int, step: float, seed: int = 1) -> list[Ladder]:
-    """Three rungs, breakeven and trail; parameters on multiples of `step`, any value where it is 0."""
+    """Three rungs, breakeven, trail and time stop; parameters on multiples of `step`, any value where it is 0."""
     rng = np.random.default_rng(seed)
 
     def draw(low: float, high: float) -> float:
@@ -74,11 +74,11 @@ def candidates(n_ladders: int, step: float, seed: int = 1) -> list[Ladder]:
             Ladder(
                 rungs=tuple(Rung(0.25, Target(float(level), "R")) for level in levels),
                 stop=Stop(
-                    initial=Distance(2.0, "ATR"),
+                    initial=Distance(3.0, "ATR"),
                     breakeven_after=1,
-                    trail=Distance(draw(2, 6), "ATR"),
+                    trail=Distance(draw(4, 10), "ATR"),
                     trail_after=1,
-                    time=100,
+                    time=200,
                 ),
                 costs=Costs(commission_bps=2, slippage_bps=1),
             )
@@ -139,6 +139,17 @@ def with_signals(ladders: list[Ladder], step: float, seed: int = 4) -> list[Ladd
     ]
 
 
+def bars_walked(placed: PlacedTrades, ladders: list[Ladder]) -> float:
+    """Mean number of bars from the first to that of the last fill, both counted, under every 25th ladder."""
+    walked, pairs = 0, 0
+    for ladder in ladders[::25]:
+        found = simulate(placed, ladder)
+        closed = found.status == STATUS.index("closed")
+        walked += int(found.bars_held.sum() + closed.sum())  # the bar of the last fill is not counted as held
+        pairs += int((found.status != STATUS.index("skipped")).sum())
+    return walked / pairs
+
+
 def check_equal(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> int:
     """Compare batches with the general kernel on a part of the pairs; return how many differ by a bit."""
     part, some = placed.take(np.arange(min(len(placed), 1_000))), ladders[:100]
@@ -160,8 +171,10 @@ def main() -> int:
     few = steps[:20]
     read = signals_of(placed)
     worded = {"on steps": with_signals(steps, 0.05), "of any value": with_signals(any_value, 0.0)}
-    held = simulate(placed, steps[0])
-    print(f"{options.trades} trades x {options.ladders} ladders, {held.bars_held.mean():.1f} bars a trade")
+    print(
+        f"{options.trades} trades x {options.ladders} ladders, at most 200 bars; walked a pair on average: "
+        f"{bars_walked(placed, steps):.1f} on steps, {bars_walked(placed, any_value):.1f} any value"
+    )
 
     different = sum(check_equal(placed, some) for some in (steps, any_value))
     different += sum(check_equal(placed, some, read) for some in worded.values())
