@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from exitladder.bars import BarSet
+from exitladder.pipelines.model_flavour import write_flavour
 from exitladder.pipelines.model_training import Trained, train_model
 from exitladder.pipelines.pictures import model_pictures
 from exitladder.pipelines.prepare import prepare
@@ -58,5 +59,7 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
     for picture in model_pictures(trained):
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
     with TemporaryDirectory() as folder:
-        trained.model.save(Path(folder) / "model")
+        saved = trained.model.save(Path(folder) / "model")
+        if tracker.enabled:
+            write_flavour(saved, trained.model.names)
         return tracker.log_model(run, Path(folder) / "model", f"{settings.project.name}-exhaustion")
