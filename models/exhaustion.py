@@ -18,45 +18,13 @@ import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.boosting import BinnedRows, Forest, booster_parameters
-from exitladder.models.calibration import Calibrator, Identity, fit_calibrator
-from exitladder.models.probability_measures import probability_measures, reliability
+from exitladder.models.exhaustion_training import Training
+from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES
 from exitladder.models.splits import PurgedWalkForward
+from exitladder.models.stage import Stage
 from exitladder.models.training_rows import TrainingRows, check_matrix
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import ModelSettings
-
-# A stage is not trained on less than this; below it trees say nothing but the base rate.
-LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
-# A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
-CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Boosters that were trained on labels known up to one time, and serve from a later one.
-
-    Parameters
-    ----------
-    valid_from_ns : int
-        Rows decided at or after this time may be answered.
-    last_label_ns : int
-        When the last training label was known; at least the embargo before `valid_from_ns`.
-    n_rows, n_trades : int
-        What it was trained on.
-    race, hold : Forest
-        Raw probability of exhaustion, and advantage of holding in R.
-    calibrator : Calibrator
-        Fitted on out-of-fold predictions of earlier stages.
-    """
-
-    valid_from_ns: int
-    last_label_ns: int
-    n_rows: int
-    n_trades: int
-    race: Forest
-    hold: Forest
-    calibrator: Calibrator
 
 
 @dataclass(frozen=True)
@@ -145,7 +113,7 @@ class ExhaustionModel:
         ModelError
             If there is too little to train even one stage.
         """
-        training = _Training(rows, settings, embargo_ns, seed, threads)
+        training = Training(rows, settings, embargo_ns, seed, threads)
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(
@@ -253,111 +221,3 @@ class ExhaustionModel:
                 "calibration": [s.calibrator.to_mapping()["kind"] for s in self.stages],
             }
         )
-
-
-class _Training:
-    """Stages trained so far, and what they said out of fold."""
-
-    def __init__(self, rows: TrainingRows, settings: ModelSettings, embargo_ns: int, seed: int, threads: int) -> None:
-        self.rows, self.settings, self.embargo_ns = rows, settings, embargo_ns
-        self.parameters = booster_parameters(settings, "binary", seed, threads)
-        self.threads = threads
-        self.sampled = rows.every(settings.row_step)
-        self.stages: list[Stage] = []
-        self.raw = np.full(len(rows), np.nan)
-        self.hold = np.full(len(rows), np.nan)
-        self.stage = np.full(len(rows), -1, dtype=np.int16)
-        self.rehearsed = np.full(len(rows), np.nan)
-        self._answered_to = np.iinfo(np.int64).min
-
-    def rehearse(self, train: IntArray) -> None:
-        """Let a booster of the earlier half of the first stage's trades answer the later half.
-
-        The first stage would otherwise speak uncalibrated. These answers are for its calibrator alone: the
-        booster is thrown away, and no row is answered by it.
-        """
-        rows, train = self.rows, train[self.sampled[train]]
-        train = train[np.isfinite(rows.race[train])]
-        trades = rows.trade[train]
-        if len(np.unique(rows.time_ns[train])) < 2 or len(np.unique(trades)) < 2 * LEAST_TRADES:
-            return
-        halves = PurgedWalkForward(1, self.embargo_ns).folds(rows.time_ns[train], rows.race_end_ns[train], trades)
-        for half in halves:
-            earlier, later = train[half.train], train[half.test]
-            ones = int(rows.race[earlier].sum())
-            if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
-                continue
-            binned = BinnedRows(rows.X[earlier], rows.names, self.parameters)
-            n_trees = self.settings.n_estimators
-            booster = binned.train(np.arange(len(earlier)), rows.race[earlier], n_trees, "binary")
-            self.rehearsed[later] = booster.predict(rows.X[later], self.threads)
-
-    def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
-        """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
-        self._answer(valid_from_ns)
-        rows = self.rows
-        train = train[self.sampled[train]]
-        race = train[np.isfinite(rows.race[train])]
-        hold = train[np.isfinite(rows.hold[train])]
-        ones = int(rows.race[race].sum())
-        n_trades = len(np.unique(rows.trade[train]))
-        if (
-            min(len(race), len(hold)) < LEAST_ROWS
-            or n_trades < LEAST_TRADES
-            or min(ones, len(race) - ones) < LEAST_OF_A_CLASS
-        ):
-            return
-        binned = BinnedRows(rows.X[train], rows.names, self.parameters)
-        n_trees = self.settings.n_estimators
-        self.stages.append(
-            Stage(
-                valid_from_ns=valid_from_ns,
-                last_label_ns=int(rows.end_ns[train].max()),
-                n_rows=len(train),
-                n_trades=n_trades,
-                race=binned.train(np.searchsorted(train, race), rows.race[race], n_trees, "binary"),
-                hold=binned.train(np.searchsorted(train, hold), rows.hold[hold], n_trees, "regression"),
-                calibrator=self._calibrator(valid_from_ns),
-            )
-        )
-
-    def _answer(self, until_ns: int) -> None:
-        """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
-        rows = self.rows
-        due = np.flatnonzero(rows.is_used & (rows.time_ns >= self._answered_to) & (rows.time_ns < until_ns))
-        self._answered_to = until_ns
-        if not self.stages or not len(due):
-            return
-        self.raw[due] = self.stages[-1].race.predict(rows.X[due], self.threads)
-        self.hold[due] = self.stages[-1].hold.predict(rows.X[due], self.threads)
-        self.stage[due] = len(self.stages) - 1
-
-    def _calibrator(self, valid_from_ns: int) -> Calibrator:
-        """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
-        rows = self.rows
-        said = np.where(self.stage >= 0, self.raw, self.rehearsed)
-        usable = np.flatnonzero(
-            np.isfinite(said) & np.isfinite(rows.race) & (rows.race_end_ns <= valid_from_ns - self.embargo_ns)
-        )
-        y = rows.race[usable]
-        few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
-        if few or len(usable) < CALIBRATION_ROWS or len(np.unique(rows.trade[usable])) < CALIBRATION_TRADES:
-            return Identity()
-        return fit_calibrator(self.settings.calibration, said[usable], y)
-
-    def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
-        """Return the metrics and the reliability of what was said out of fold."""
-        rows = self.rows
-        p = np.full(len(rows), np.nan)
-        for k, stage in enumerate(self.stages):
-            chosen = self.stage == k
-            p[chosen] = stage.calibrator.apply(self.raw[chosen])
-        judged = (self.stage >= 0) & np.isfinite(rows.race)
-        held = (self.stage >= 0) & np.isfinite(rows.hold)
-        spread = held.sum() > 1 and self.hold[held].std() > 0 and rows.hold[held].std() > 0
-        metrics: dict[str, float] = probability_measures(p[judged], rows.race[judged])
-        metrics["hold_correlation"] = float(np.corrcoef(self.hold[held], rows.hold[held])[0, 1]) if spread else np.nan
-        metrics["n_rows"] = int(judged.sum())
-        metrics["n_trades"] = len(np.unique(rows.trade[judged]))
-        metrics["n_stages"] = len(self.stages)
-        return metrics, reliability(p[judged], rows.race[judged])

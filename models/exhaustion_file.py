@@ -15,7 +15,8 @@ import pandas as pd
 from exitladder.errors import ModelError
 from exitladder.models.boosting import Forest
 from exitladder.models.calibration import calibrator_from_mapping
-from exitladder.models.exhaustion import ExhaustionModel, Stage
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.models.stage import Stage
 from exitladder.settings import ModelSettings
 
 SCHEMA_VERSION = 1

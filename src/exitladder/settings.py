@@ -128,7 +128,11 @@ class LabelSettings:
 class ModelSettings:
     """LightGBM's parameters."""
 
-    n_estimators: int = _key(150, "trees", least=1)
+    n_estimators: int = _key(150, "trees of a forest at most", least=1)
+    patience: int = _key(30, "trees without a smaller held-out loss that end a forest; 0 grows all trees", least=0)
+    ensemble: int = _key(
+        3, "forests a stage, each holding out its share of the trades, averaged; 1 is one forest on all", least=1
+    )
     learning_rate: float = _key(0.05, "shrinkage of each tree", least=1e-4, most=1)
     num_leaves: int = _key(15, "leaves of a tree", least=2)
     min_child_samples: int = _key(200, "rows in a leaf at least", least=1)

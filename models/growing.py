@@ -1,0 +1,116 @@
+"""How the forests of one stage are grown: on folds of its own training rows, purged and grouped by trade.
+
+Nothing outside the stage's training rows is looked at, so whatever is chosen here (the number of trees)
+is as old as the stage itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exitladder.bars import IntArray
+from exitladder.errors import ModelError
+from exitladder.models.boosting import BinnedRows, Forest
+from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
+from exitladder.models.training_rows import TrainingRows
+from exitladder.settings import ModelSettings
+
+# A forest is not grown on less than this; below it trees say nothing but the base rate.
+LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
+
+InnerFold = tuple[IntArray, IntArray]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What forests are grown from: rows cut into bins once, and the folds to hold out.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    train : int64 array, shape (n,)
+        The stage's training rows, increasing.
+    binned : BinnedRows
+        Of those rows.
+    folds : tuple of (int64 array, int64 array)
+        Positions in `train` to grow on and to hold out, increasing; none where there is too little.
+    settings : ModelSettings
+    parameters : dict
+        LightGBM's.
+    """
+
+    rows: TrainingRows
+    train: IntArray
+    binned: BinnedRows
+    folds: tuple[InnerFold, ...]
+    settings: ModelSettings
+    parameters: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        rows: TrainingRows,
+        train: IntArray,
+        settings: ModelSettings,
+        parameters: dict[str, Any],
+        embargo_ns: int,
+    ) -> Growth:
+        """Return what a stage with these training rows grows its forests from."""
+        needed = settings.ensemble > 1 or settings.patience > 0
+        folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
+        return cls(rows, train, BinnedRows(rows.X[train], rows.names, parameters), folds, settings, parameters)
+
+    def forest(self, objective: str) -> Forest:
+        """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
+        label = self.rows.race if objective == "binary" else self.rows.hold
+        known = np.flatnonzero(np.isfinite(label[self.train]))
+        y = label[self.train[known]]
+        n_trees = self.settings.n_estimators
+        if self.folds:
+            folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
+            grown = self.binned.train_held_out(
+                known, y, folds, objective, n_trees=n_trees, patience=self.settings.patience
+            )
+            if self.settings.ensemble > 1:
+                return grown.forest
+            n_trees = grown.n_rounds
+        return self.binned.train(known, y, n_trees, objective)
+
+
+def enough(rows: TrainingRows, train: IntArray) -> bool:
+    """Return whether these rows suffice to grow both forests on."""
+    race, hold = rows.race[train], rows.hold[train]
+    known = np.isfinite(race)
+    ones = int(race[known].sum())
+    return bool(
+        min(known.sum(), np.isfinite(hold).sum()) >= LEAST_ROWS
+        and min(ones, int(known.sum()) - ones) >= LEAST_OF_A_CLASS
+        and len(np.unique(rows.trade[train])) >= LEAST_TRADES
+    )
+
+
+def _inner_folds(rows: TrainingRows, train: IntArray, ensemble: int, embargo_ns: int) -> tuple[InnerFold, ...]:
+    """Return positions in `train` to grow on and to hold out, purged; none where some part has too little.
+
+    For an ensemble each of its forests holds out one block of trades in time; a single forest finds its
+    number of trees on the latest quarter of the trades.
+    """
+    spans = rows.time_ns[train], rows.end_ns[train], rows.trade[train]
+    try:
+        if ensemble > 1:
+            found = CombinatorialPurged(ensemble, 1, embargo_ns).folds(*spans)
+        else:
+            found = PurgedWalkForward(3, embargo_ns).folds(*spans)[-1:]
+    except ModelError:
+        return ()
+    if not all(enough(rows, train[fold.train]) and enough(rows, train[fold.test]) for fold in found):
+        return ()
+    return tuple((fold.train, fold.test) for fold in found)
+
+
+def _within(known: IntArray, chosen: IntArray) -> IntArray:
+    """Return the positions in `known` of those chosen that are known; both increasing."""
+    return np.flatnonzero(np.isin(known, chosen, assume_unique=True)).astype(np.int64)
