@@ -20,10 +20,15 @@ from exitladder.strict_tables import only_keys, read_toml
 
 
 def _key(
-    default: Any, text: str, least: float | None = None, most: float | None = None, among: tuple[str, ...] = ()
+    default: Any,
+    text: str,
+    least: float | None = None,
+    most: float | None = None,
+    among: tuple[str, ...] = (),
+    kind: type[Any] | None = None,
 ) -> Any:
-    """A key with its default, its comment and what it may be."""
-    meta = {"text": text, "least": least, "most": most, "among": among}
+    """A key with its default, its comment and what it may be; `kind` is of a list's items where it may be empty."""
+    meta = {"text": text, "least": least, "most": most, "among": among, "kind": kind}
     if isinstance(default, list):
         return field(default_factory=lambda: tuple(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -172,17 +177,66 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The search space of the ladder; a range of one value fixes it."""
+    """The search space of the ladder; a range of one value fixes it, an empty one leaves its part out."""
 
-    n_rungs: tuple[int, ...] = _key([1, 3], "fewest and most price rungs")
-    first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R")
-    target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R")
+    n_rungs: tuple[int, ...] = _key([1, 3], "fewest and most price rungs", least=0)
+    least_fraction: float = _key(0.1, "no rung sells less of the position than this share", least=0.01, most=1)
+    fraction_step: float = _key(0.05, "shares are multiples of this", least=0.01, most=0.5)
+    target_units: tuple[str, ...] = _key(
+        ["R"], "units of the targets, R, ATR or %; of several one is chosen a ladder", among=("R", "ATR", "%")
+    )
+    first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R", least=0.01)
+    target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R", least=0.01)
     target_step_r: float = _key(0.25, "targets lie on multiples of this, R", least=0.01)
-    trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR")
+    first_target_atr: tuple[float, ...] = _key([1.0, 8.0], "first target, ATR", least=0.01)
+    target_gap_atr: tuple[float, ...] = _key([0.5, 8.0], "distance from a target to the next, ATR", least=0.01)
+    target_step_atr: float = _key(0.5, "targets lie on multiples of this, ATR", least=0.01)
+    first_target_percent: tuple[float, ...] = _key([1.0, 20.0], "first target, %", least=0.01)
+    target_gap_percent: tuple[float, ...] = _key([0.5, 20.0], "distance from a target to the next, %", least=0.01)
+    target_step_percent: float = _key(0.5, "targets lie on multiples of this, %", least=0.01)
+    stop: tuple[float, ...] = _key(
+        [],
+        "initial stop of trades that bring none, in the unit of labels.initial_stop (results stay in R of that one); "
+        "empty: labels.initial_stop itself",
+        least=0.01,
+        kind=float,
+    )
+    stop_step: float = _key(0.5, "initial stops lie on multiples of this", least=0.01)
+    breakeven_after: tuple[int, ...] = _key(
+        [0, 3], "number of the rung whose fill moves the stop to the entry; 0: never", least=0
+    )
+    breakeven_offset_r: tuple[float, ...] = _key([0.0, 0.0], "added to the entry in the trade's favour, R", least=0)
+    breakeven_offset_step_r: float = _key(0.05, "offsets lie on multiples of this, R", least=0.01)
+    trail: tuple[str, ...] = _key(
+        ["off", "entry", "rung", "from_r"],
+        "what may arm the trail: off (there is none), entry, rung (its fill) or from_r (an MFE)",
+        among=("off", "entry", "rung", "from_r"),
+    )
+    trail_after: tuple[int, ...] = _key([1, 1], "number of the rung that arms the trail", least=1)
+    trail_from_r: tuple[float, ...] = _key([0.5, 4.0], "MFE that arms the trail, R", least=0.01)
+    trail_units: tuple[str, ...] = _key(
+        ["ATR"], "units of the trail, ATR, R or %; of several one is chosen a ladder", among=("ATR", "R", "%")
+    )
+    trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR", least=0.01)
     trail_step_atr: float = _key(0.25, "trails lie on multiples of this, ATR", least=0.01)
-    time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars")
+    trail_r: tuple[float, ...] = _key([0.5, 4.0], "width of the trail, R", least=0.01)
+    trail_step_r: float = _key(0.25, "trails and what arms them lie on multiples of this, R", least=0.01)
+    trail_percent: tuple[float, ...] = _key([1.0, 20.0], "width of the trail, %", least=0.01)
+    trail_step_percent: float = _key(0.5, "trails lie on multiples of this, %", least=0.01)
+    time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
     exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the model's rung")
-    exhaustion_min_r: tuple[float, ...] = _key([0.0, 2.0], "open R that the model's rung needs at least")
+    exhaustion_min_r: tuple[float, ...] = _key(
+        [0.0, 2.0], "open R that the model's rung needs at least; empty: it needs none", kind=float
+    )
+    hold_value_r: tuple[float, ...] = _key(
+        [], "threshold of the hold value's rung, R; empty: between low quantiles of what the model says", kind=float
+    )
+    hold_value_min_r: tuple[float, ...] = _key(
+        [], "open R that the hold value's rung needs at least; empty: it needs none", kind=float
+    )
+    indicator_rungs: tuple[str, ...] = _key(
+        [], 'further rungs the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
+    )
 
 
 @dataclass(frozen=True)
@@ -312,20 +366,27 @@ def _checked(value: Any, key: Any, place: str) -> Any:
     least, most, among = key.metadata["least"], key.metadata["most"], key.metadata["among"]
     if isinstance(default, tuple):
         items = (value,) if not isinstance(value, (list, tuple)) else tuple(value)
-        kind = type(default[0])
-        checked = tuple(_one(item, kind, place) for item in items)
-        if kind is not str and (len(checked) not in (1, 2) or checked[0] > checked[-1]):
+        kind = key.metadata["kind"] or type(default[0])
+        checked = tuple(_within(_one(item, kind, place), least, most, among, place) for item in items)
+        if not checked and key.metadata["kind"] is None:
+            raise SettingsError(f"{place} must have at least one value, but is empty.")
+        if kind is str:
+            return checked
+        if len(checked) > 2 or (checked and checked[0] > checked[-1]):
             raise SettingsError(f"{place} must be one value or [least, most], but is {value!r}.")
-        return checked if kind is str else (checked[0], checked[-1])
-    result = _one(value, type(default), place)
+        return (checked[0], checked[-1]) if checked else ()
+    return _within(_one(value, type(default), place), least, most, among, place)
+
+
+def _within(result: Any, least: float | None, most: float | None, among: tuple[str, ...], place: str) -> Any:
     if among and result not in among:
         raise SettingsError(
-            f"{place} must be one of {', '.join(among)}, but is {value!r}. {did_you_mean(str(value), among)}"
+            f"{place} must be one of {', '.join(among)}, but is {result!r}. {did_you_mean(str(result), among)}"
         )
     if least is not None and result < least:
-        raise SettingsError(f"{place} must be at least {least:g}, but is {value!r}.")
+        raise SettingsError(f"{place} must be at least {least:g}, but is {result!r}.")
     if most is not None and result > most:
-        raise SettingsError(f"{place} must be at most {most:g}, but is {value!r}.")
+        raise SettingsError(f"{place} must be at most {most:g}, but is {result!r}.")
     return result
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from exitladder.costs import Costs
-from exitladder.errors import ModelError, SettingsError
+from exitladder.errors import ModelError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
-from exitladder.ladder_file import ladder_from_mapping, ladder_to_mapping
+from exitladder.ladder_file import ladder_from_mapping
 from exitladder.models.judged import Judged
 from exitladder.models.ladder_search import search
 from exitladder.models.search_space import SearchSpace
@@ -35,76 +32,6 @@ CLASSIC = {
     "costs": {"commission_bps": 2.0},
     "execution": {"intrabar": "ohlc"},
 }
-
-
-class Drawn:
-    """A trial whose parameters hypothesis draws."""
-
-    def __init__(self, data: st.DataObject) -> None:
-        self.data = data
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        return self.data.draw(st.integers(low, high), label=name)
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return self.data.draw(st.floats(low, high), label=name)
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        return self.data.draw(st.sampled_from(list(choices)), label=name)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    data=st.data(),
-    rungs=st.sampled_from([(0, 3), (1, 1), (2, 6), (0, 0), (18, 18)]),
-    signals=st.sampled_from([(), ("exhaustion",), BOTH]),
-)
-def test_every_suggestion_is_a_valid_ladder_on_its_steps(
-    data: st.DataObject, rungs: tuple[int, int], signals: tuple[str, ...]
-) -> None:
-    space = SearchSpace(SearchSettings(n_rungs=rungs), BASE, signals)
-    ladder = space.suggest(Drawn(data))
-    prices = [rung.target.value for rung in ladder.rungs if rung.target is not None]
-    assert rungs[0] <= len(prices) <= rungs[1]
-    assert prices == sorted(set(prices))
-    assert all(value / 0.25 == round(value / 0.25) for value in prices)
-    parts = [rung.fraction * 20 for rung in ladder.rungs]
-    assert all(abs(part - round(part)) < 1e-9 and part > 0.99 for part in parts)
-    assert sum(parts) < 20 + 1e-9
-    assert set(ladder.series) <= set(signals)
-    assert (ladder.costs, ladder.execution, ladder.atr_window) == (BASE.costs, BASE.execution, 10)
-    assert ladder.stop.initial == BASE.stop.initial
-    assert ladder_from_mapping(ladder_to_mapping(ladder)) == ladder
-
-
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_a_price_ladder_of_the_space_is_found_in_it(data: st.DataObject) -> None:
-    """So that a warm start teaches the search."""
-    space = SearchSpace(SearchSettings(), BASE)
-    ladder = space.suggest(Drawn(data))
-    parameters = space.parameters_of(ladder)
-    # The last steps of a range are rounded to from outside of it: those ladders are only evaluated.
-    inside = all(
-        rung.target is not None and rung.target.value <= 4.0 * number for number, rung in enumerate(ladder.rungs, 1)
-    )
-    if inside and ladder.stop.time is not None:
-        assert parameters is not None
-        assert parameters["n_rungs"] == len(ladder.rungs)
-
-
-def test_ladders_outside_the_space_are_not_found_in_it() -> None:
-    space = SearchSpace(SearchSettings(), BASE, BOTH)
-    classic = ladder_from_mapping(CLASSIC)
-    assert space.parameters_of(classic) is not None
-    for change in (
-        {"costs": Costs()},
-        {"stop": replace(classic.stop, trail=Distance(9.0, "ATR"))},
-        {"stop": replace(classic.stop, trail=Distance(2.0, "R"))},
-        {"stop": replace(classic.stop, time=None)},
-        {"stop": replace(classic.stop, time=500)},
-    ):
-        assert space.parameters_of(replace(classic, **change)) is None
 
 
 def nearness(ladders: list[Ladder]) -> Judged:
@@ -178,17 +105,3 @@ def test_a_fixed_range_fixes_its_parameter() -> None:
         assert [str(rung.target) for rung in ladder.rungs] == ["1R", "2R"]
         assert ladder.stop.trail in (None, Distance(3.0, "ATR"))
         assert ladder.stop.time == 40
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"n_rungs": (1, 19)}, "search.n_rungs must lie in 0 to 18"),
-        ({"n_rungs": (-1, 2)}, "search.n_rungs must lie in 0 to 18"),
-        ({"first_target_r": (0.0, 2.0)}, "search.first_target_r must be above 0"),
-        ({"time_bars": (0, 2)}, "search.time_bars must be above 0"),
-    ],
-)
-def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        SearchSpace(SearchSettings(**wrong), BASE)

@@ -1,0 +1,228 @@
+"""The questions that make a ladder, answered by a trial, by given parameters, or by a ladder that is there.
+
+One function of the search space asks them all, so that suggesting a ladder and finding the parameters of
+one cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from exitladder.ladder import Ladder
+from exitladder.models.search_grid import Grid
+
+
+class Trial(Protocol):
+    """What a suggestion needs of Optuna's trials."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number from low to high."""
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of the choices."""
+
+
+class NotHeldError(Exception):
+    """A ladder or a parameter lies outside the space."""
+
+
+class Questions(Protocol):
+    """Who answers; `of` reads the answer from a ladder that is there."""
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid; its parameter is the position, so that no two stand for one number."""
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell from 0 to n - 1; the greater the power, the likelier the lower ones."""
+
+
+@dataclass(frozen=True)
+class FromTrial:
+    """Answers suggested by a trial; nothing is asked of it where there is one answer only."""
+
+    trial: Trial
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+        return low if low == high else int(self.trial.suggest_int(name, low, high, log=log))
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid."""
+        return grid.number(self.whole(_position_name(name, grid), grid.low, grid.high, _nothing, log=grid.is_log))
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+        return choices[0] if len(choices) == 1 else self.trial.suggest_categorical(name, choices)
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell; with power m, as the first of m + 1 parts falls where all splits are equally likely."""
+        if n == 1:
+            return 0
+        share = float(self.trial.suggest_float(name, 0.0, 1.0))
+        return min(int((1.0 - (1.0 - share) ** (1.0 / power)) * n), n - 1)
+
+
+class FromLadder:
+    """Answers read from a ladder, kept as the parameters that would suggest it."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self.ladder = ladder
+        self.parameters: dict[str, Any] = {}
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+        value = of(self.ladder)
+        if value is None or not low <= value <= high:
+            raise NotHeldError(name)
+        if low < high:
+            self.parameters[name] = value
+        return value
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid."""
+
+        def position(ladder: Ladder) -> int | None:
+            number = of(ladder)
+            return None if number is None else grid.position(number)
+
+        return grid.number(self.whole(_position_name(name, grid), grid.low, grid.high, position, log=grid.is_log))
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+        value = of(self.ladder)
+        if value not in choices:
+            raise NotHeldError(name)
+        if len(choices) > 1:
+            self.parameters[name] = value
+        return value
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell; the parameter kept is its middle."""
+        value = of(self.ladder)
+        if value is None or not 0 <= value < n:
+            raise NotHeldError(name)
+        if n > 1:
+            self.parameters[name] = 1.0 - (1.0 - (value + 0.5) / n) ** power
+        return value
+
+
+def _nothing(ladder: Ladder) -> int | None:
+    """Answer for a trial, which is not asked about a ladder that is there."""
+    _ = ladder
+    return None
+
+
+def _position_name(name: str, grid: Grid) -> str:
+    return f"{name}_steps" if grid.start == 0.0 else f"{name}_level"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A trial whose parameters are given.
+
+    Parameters
+    ----------
+    parameters : mapping
+    fills : bool
+        Whether what is not given takes the middle of its range (or the first choice), and what lies
+        outside its range the nearest end; else both are refused.
+    """
+
+    parameters: Mapping[str, Any]
+    fills: bool = False
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return the given whole number."""
+        middle = round((low * high) ** 0.5) if log else (low + high) // 2
+        return int(self._number(name, low, high, middle))
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return the given number."""
+        return self._number(name, low, high, (low + high) / 2)
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return the given choice."""
+        value = self.parameters.get(name)
+        if value not in choices:
+            if not self.fills:
+                raise NotHeldError(name)
+            return choices[0]
+        return value
+
+    def _number(self, name: str, low: float, high: float, middle: float) -> float:
+        value = self.parameters.get(name)
+        if value is None:
+            if not self.fills:
+                raise NotHeldError(name)
+            return middle
+        number = float(value)
+        if not low <= number <= high:
+            if not self.fills:
+                raise NotHeldError(name)
+            return min(max(number, low), high)
+        return number
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number or choice that a ladder rests on.
+
+    Parameters
+    ----------
+    name : str
+    value : int, float, str or bool
+    low, high : float
+        Ends of a number's range; 0 for a choice.
+    choices : tuple
+        Empty for a number.
+    is_log : bool
+    """
+
+    name: str
+    value: Any
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[Any, ...] = ()
+    is_log: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number."""
+        return not self.choices and isinstance(self.value, int)
+
+
+class Recorder:
+    """A trial that passes questions on and keeps what was asked and answered."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.asked: list[Parameter] = []
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return the answer of the trial behind."""
+        value = self.trial.suggest_int(name, low, high, log=log)
+        self.asked.append(Parameter(name, int(value), low, high, is_log=log))
+        return value
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return the answer of the trial behind."""
+        value = self.trial.suggest_float(name, low, high, log=log)
+        self.asked.append(Parameter(name, float(value), low, high, is_log=log))
+        return value
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return the answer of the trial behind."""
+        value = self.trial.suggest_categorical(name, choices)
+        self.asked.append(Parameter(name, value, choices=tuple(choices)))
+        return value
