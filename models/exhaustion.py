@@ -101,7 +101,8 @@ class ExhaustionModel:
         n_folds : int
             Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
         embargo_ns : int
-            Gap between the last training label and the first row a stage answers, nanoseconds.
+            Gap between the last training label, with the rows' own embargo, and the first row a stage
+            answers; nanoseconds.
         seed, threads : int
             0 threads means all cores.
         progress : Progress
@@ -120,15 +121,14 @@ class ExhaustionModel:
                 "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
                 "Give bars that go on after the trades, or smaller label distances (labels.*)."
             )
-        folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[used], rows.end_ns[used], rows.trade[used])
+        folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[used], rows.over_ns[used], rows.trade[used])
         with progress.stage("training stages", len(folds) + 1) as advance:
             if folds:
                 training.rehearse(used[folds[0].train])
             for fold in folds:
                 training.add_stage(used[fold.train], fold.test_start_ns)
                 advance(1)
-            last_label = int(rows.end_ns[used].max())
-            training.add_stage(used, last_label + embargo_ns)
+            training.add_stage(used, int(rows.over_ns[used].max()) + embargo_ns)
             advance(1)
         if not training.stages:
             known = rows.race[used][np.isfinite(rows.race[used])]

@@ -45,7 +45,7 @@ class Training:
         trades = rows.trade[train]
         if len(np.unique(rows.time_ns[train])) < 2 or len(np.unique(trades)) < 2 * LEAST_TRADES:
             return
-        halves = PurgedWalkForward(1, self.embargo_ns).folds(rows.time_ns[train], rows.race_end_ns[train], trades)
+        halves = PurgedWalkForward(1, self.embargo_ns).folds(rows.time_ns[train], rows.over_ns[train], trades)
         for half in halves:
             earlier, later = train[half.train], train[half.test]
             ones = int(rows.race[earlier].sum())
@@ -90,7 +90,7 @@ class Training:
         rows = self.rows
         said = np.where(self.stage >= 0, self.raw, self.rehearsed)
         usable = np.flatnonzero(
-            np.isfinite(said) & np.isfinite(rows.race) & (rows.race_end_ns <= valid_from_ns - self.embargo_ns)
+            np.isfinite(said) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
         )
         y = rows.race[usable]
         few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS

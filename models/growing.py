@@ -98,7 +98,7 @@ def _inner_folds(rows: TrainingRows, train: IntArray, ensemble: int, embargo_ns:
     For an ensemble each of its forests holds out one block of trades in time; a single forest finds its
     number of trees on the latest quarter of the trades.
     """
-    spans = rows.time_ns[train], rows.end_ns[train], rows.trade[train]
+    spans = rows.time_ns[train], rows.over_ns[train], rows.trade[train]
     try:
         if ensemble > 1:
             found = CombinatorialPurged(ensemble, 1, embargo_ns).folds(*spans)

@@ -175,9 +175,7 @@ def _shuffled_auc(
     y = shuffled_by_trade(rows.trade[judged], rows.time_ns[judged], rows.race[judged], seed)
     quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(judged) // 50)))
     parameters = booster_parameters(quick, "binary", seed, threads)
-    folds = PurgedWalkForward(n_folds, embargo_ns).folds(
-        rows.time_ns[judged], rows.race_end_ns[judged], rows.trade[judged]
-    )
+    folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[judged], rows.over_ns[judged], rows.trade[judged])
     scores, weights = [], []
     for fold in folds:
         if len(np.unique(y[fold.train])) < 2 or len(np.unique(y[fold.test])) < 2:

@@ -36,6 +36,9 @@ class TrainingRows:
         When each label is known; read only where there is one.
     reachable : bool array, shape (n_rows,)
         Rows to learn from.
+    embargo_end_ns : int64 array, shape (n_rows,), optional
+        Until when a row is kept apart from what is tested: so many bars of its own symbol after its last
+        label is known. By default until that is known.
     """
 
     X: npt.NDArray[np.float32]
@@ -47,13 +50,14 @@ class TrainingRows:
     hold: FloatArray
     hold_end_ns: IntArray
     reachable: npt.NDArray[np.bool_]
+    embargo_end_ns: IntArray | None = None
 
     def __post_init__(self) -> None:
         check_matrix(self.X, self.names)
         n = len(self.X)
-        for name in ("trade", "time_ns", "race", "race_end_ns", "hold", "hold_end_ns", "reachable"):
+        for name in ("trade", "time_ns", "race", "race_end_ns", "hold", "hold_end_ns", "reachable", "embargo_end_ns"):
             column = getattr(self, name)
-            if column.shape != (n,):
+            if column is not None and column.shape != (n,):
                 raise ModelError(f"{name} must have one value a row ({n}), but has shape {column.shape}.")
         known = np.isfinite(self.race)
         if not np.isin(self.race[known], (0.0, 1.0)).all():
@@ -72,9 +76,15 @@ class TrainingRows:
         race: Labels,
         hold: Labels,
         reachable: npt.NDArray[np.bool_],
+        embargo_bars: int = 0,
     ) -> TrainingRows:
-        """Return training rows of placed trades; every array has one value for each of `rows`."""
+        """Return training rows of placed trades; every array has one value for each of `rows`.
+
+        The embargo counts bars of a row's own symbol: nights and holidays, in which nothing is forgotten,
+        do not shorten it.
+        """
         known_at = placed.bars.close_time
+        last = np.maximum(np.where(race.is_known, race.end_bar, -1), np.where(hold.is_known, hold.end_bar, -1))
         return cls(
             X=X,
             names=tuple(names),
@@ -85,6 +95,7 @@ class TrainingRows:
             hold=hold.value,
             hold_end_ns=known_at[hold.end_bar],
             reachable=reachable,
+            embargo_end_ns=np.where(last >= 0, _bars_later(placed, rows, last, embargo_bars), NEVER),
         )
 
     def __len__(self) -> int:
@@ -103,6 +114,11 @@ class TrainingRows:
             np.where(np.isfinite(self.hold), self.hold_end_ns, NEVER),
         )
 
+    @property
+    def over_ns(self) -> IntArray:
+        """When a row's last label is known and its embargo is over, shape (n_rows,)."""
+        return self.end_ns if self.embargo_end_ns is None else np.maximum(self.end_ns, self.embargo_end_ns)
+
     def every(self, step: int) -> npt.NDArray[np.bool_]:
         """Return which rows are every `step`-th of their trade in time, counted from the first, shape (n_rows,)."""
         if step == 1:
@@ -115,6 +131,15 @@ class TrainingRows:
         chosen = np.empty(len(trade), dtype=bool)
         chosen[order] = within % step == 0
         return chosen
+
+
+def _bars_later(placed: PlacedTrades, rows: TradeRows, bar: IntArray, n_bars: int) -> IntArray:
+    """Return when the `n_bars`-th bar after each row's `bar` closes; past the data at the symbol's interval."""
+    bars = placed.bars
+    final = np.repeat(placed.end_bar - 1, rows.lengths)
+    missing = np.maximum(bar + n_bars - final, 0)
+    interval = np.repeat(bars.interval_ns[placed.symbol_index], rows.lengths)
+    return np.asarray(bars.close_time[np.minimum(bar + n_bars, final)] + missing * interval)
 
 
 def check_matrix(X: np.ndarray, names: tuple[str, ...]) -> None:

@@ -93,12 +93,10 @@ class Trained:
 def train_model(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> Trained:
     """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
     rows = training_rows(prepared, settings)
-    embargo_ns = settings.validation.embargo_bars * int(np.median(prepared.placed.bars.interval_ns))
     model = ExhaustionModel.fit(
         rows,
         settings.model,
         n_folds=settings.validation.n_folds,
-        embargo_ns=embargo_ns,
         seed=settings.project.seed,
         threads=settings.project.threads,
         progress=progress,
@@ -117,7 +115,6 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
             model,
             next_bar_return(prepared.placed, prepared.rows, prepared.atr),
             n_folds=settings.validation.n_folds,
-            embargo_ns=embargo_ns,
             seed=settings.project.seed,
             threads=settings.project.threads,
         ),
@@ -128,6 +125,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     )
 
 
+        embargo_bars=settings.validation.embargo_bars,
 def training_rows(prepared: Prepared, settings: Settings) -> TrainingRows:
     """Return the rows that the model learns from: features, labels, and which rows are reachable."""
     placed, rows, labels = prepared.placed, prepared.rows, settings.labels

@@ -99,7 +99,7 @@ def test_a_split_that_shares_trades_shows_as_skill_on_shuffled_labels(
         def folds(self, *spans: Any) -> list[Fold]:
             return [replace(fold, train=fold.test) for fold in super().folds(*spans)]
 
-    model = ExhaustionModel.fit(market.rows, QUICK, n_folds=3, threads=1)
+    model = ExhaustionModel.fit(market.rows, replace(QUICK, num_leaves=12), n_folds=3, threads=1)
     monkeypatch.setattr(leak_check, "PurgedWalkForward", InSample)
     report = check_leaks(market.rows, model, market.next_return, n_folds=3, threads=1)
     assert report.verdict == "flagged"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LinearRegression  # type: ignore[import-untyped]
-from sklearn.model_selection import cross_val_score  # type: ignore[import-untyped]
+from sklearn.linear_model import LinearRegression, Ridge  # type: ignore[import-untyped]
+from sklearn.model_selection import GridSearchCV, cross_val_score  # type: ignore[import-untyped]
 
 from exitladder.errors import ModelError
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
@@ -91,6 +91,9 @@ def test_splitters_serve_scikit_learn() -> None:
         scores = cross_val_score(LinearRegression(), X, X @ [1.0, 2.0], cv=splitter, groups=spans)
         assert len(scores) == n
         assert scores.min() > 0.999
+        search = GridSearchCV(Ridge(), {"alpha": [0.0, 1e6]}, cv=splitter).fit(X, X @ [1.0, 2.0], groups=spans)
+        assert search.best_params_ == {"alpha": 0.0}
+        assert search.n_splits_ == splitter.get_n_splits(X, None, spans) == n
     with pytest.raises(ModelError, match="columns start, end"):
         next(PurgedWalkForward(2).split(X))
 
