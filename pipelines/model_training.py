@@ -125,7 +125,6 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     )
 
 
-        embargo_bars=settings.validation.embargo_bars,
 def training_rows(prepared: Prepared, settings: Settings) -> TrainingRows:
     """Return the rows that the model learns from: features, labels, and which rows are reachable."""
     placed, rows, labels = prepared.placed, prepared.rows, settings.labels
@@ -138,6 +137,7 @@ def training_rows(prepared: Prepared, settings: Settings) -> TrainingRows:
         race=race(placed, rows, prepared.atr, labels.race_give_back_atr, labels.race_extend_atr),
         hold=continuation_advantage(placed, rows, prepared.atr, labels.baseline_trail_atr, prepared.risk),
         reachable=reachable_rows(placed, rows, prepared.atr, labels.reachable_trail_atr),
+        embargo_bars=settings.validation.embargo_bars,
     )
 
 
