@@ -54,13 +54,24 @@ directed = false            # true: a short sees it negated (order flow, sentime
 ```
 
 A bar sees the last value whose stamp plus delay lies at or before the bar's close, never a later one. With a column
-`symbol` in the file each symbol has its own values. A model keeps these declarations and refuses others.
+`symbol` in the file each symbol has its own values.
+
+**The clock.** Stamps are UTC. Time of day, weekday and volume by time of day go by the exchange's clock, daylight
+saving included, which is UTC unless `features.exchange_tz` declares another, such as `America/New_York`; it is never
+guessed. A bar of a day or more that is stamped with midnight UTC is a date, on any clock. The named sessions have
+clocks of their own.
+
+**A model** keeps its columns with their definitions and warm-up, what each gives on 600 made-up bars, the declared
+benchmark, series and clock, the intervals of its bars, and the versions of TA-Lib, numpy and numba. Whoever applies it
+computes the same, or is refused with the difference: a column, its order, its formula or warm-up, a library that
+computes it otherwise, an outside series that is missing or declared otherwise, bars of another interval.
 
 **Many symbols** are shared out over processes by `exitladder features --workers N`, or over a Dask cluster by
 `--scheduler ADDRESS` (`pip install 'exitladder[cluster]'`; every worker with the same version), with the same bits.
 
 **State of a trade** is known from its entry, the bars since, and R: the distance to the stop that the trade brought,
-else two ATR(14) known at the entry. No ladder changes it.
+else two ATR(14) known at the entry. No ladder changes it. What is left of a position is a ladder's doing, so it is no
+column here (a model's rows go on after any exit); `exitladder score` tells it for each open trade.
 
 **Tables.** Columns of the default set are bold. Indicators are TA-Lib's where it has them (RSI in one pass of our own,
 equal to TA-Lib's to 1e-14, because it is faster and because nothing moving is 50 and not 0); windows are summed anew

@@ -65,6 +65,8 @@ class Feature:
         What there must be: volume, prices above zero, a benchmark, or a series of the user's own.
     may_miss : str
         Why a value may be missing after the warm-up; empty where it never is.
+    reads_clock : bool
+        Whether it goes by the exchange's clock, so that the declared time zone is part of it.
     version : int
         Goes up whenever the numbers change: models trained on others are then refused.
     """
@@ -81,6 +83,7 @@ class Feature:
     defaults: tuple[tuple[int, ...], ...]
     needs: str = ""
     may_miss: str = ""
+    reads_clock: bool = False
     version: int = 1
 
     @property
@@ -194,6 +197,7 @@ class Family:
         memory: Callable[..., int] = _none,
         needs: str = "",
         may_miss: str = "",
+        reads_clock: bool = False,
         version: int = 1,
     ) -> Callable[[Callable[..., FloatArray]], Callable[..., FloatArray]]:
         """Declare the decorated function as a feature; the first line of its docstring is the formula."""
@@ -215,6 +219,7 @@ class Family:
                     defaults=defaults or ((),),
                     needs=needs,
                     may_miss=may_miss,
+                    reads_clock=reads_clock,
                     version=version,
                 )
             )

@@ -85,6 +85,11 @@ class FeatureSet:
         return any(c.feature.needs == "benchmark" for c in self.columns)
 
     @property
+    def reads_clock(self) -> bool:
+        """Whether a column goes by the exchange's clock."""
+        return any(c.feature.reads_clock for c in self.columns)
+
+    @property
     def series_names(self) -> tuple[str, ...]:
         """The series that columns refer to, once each."""
         return tuple(dict.fromkeys(filter(None, (series_name(_inner(c)) for c in self.columns))))
@@ -101,8 +106,13 @@ class FeatureSet:
         return hashlib.sha256("\n".join([*(c.definition() for c in self.columns), *state]).encode()).hexdigest()
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return plain values for a JSON file."""
+        """Return plain values for a JSON file: what `from_mapping` needs to compute the same, and to notice if not."""
+        from exitladder.features.stored_set import libraries, stored_columns
+
         table: dict[str, Any] = {"names": list(self.names), "fingerprint": self.fingerprint()}
+        table |= {"columns": stored_columns(self), "libraries": libraries()}
+        if self.reads_clock:
+            table["exchange_tz"] = self.outside.exchange_tz
         if self.needs_benchmark:
             table["benchmark"] = self.outside.benchmark
         if self.series_names:
@@ -112,24 +122,23 @@ class FeatureSet:
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> FeatureSet:
-        """Return the set that `to_mapping` wrote.
+        """Return the set that `to_mapping` wrote; its benchmark and series are left to the settings.
 
         Raises
         ------
         FeatureError
-            If a column is unknown, or is computed differently now.
+            If a column is unknown, or is computed differently now; the difference is named.
         """
+        from exitladder.features.stored_set import refuse_other_columns, refuse_other_names
+
         names = table.get("names")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise FeatureError(
                 f"A stored feature set must have a list of names, but has {names!r}. Train the model anew."
             )
-        features = cls.from_names(names)
-        if features.names != tuple(names) or table.get("fingerprint", features.fingerprint()) != features.fingerprint():
-            raise FeatureError(
-                "The features of a stored model must be computed as they were when it was trained, but this version of "
-                "exitladder computes some of them differently. Train it anew, or use the version that trained it."
-            )
+        refuse_other_names(names)
+        features = cls.from_names(names, Outside(exchange_tz=table.get("exchange_tz", NOTHING.exchange_tz)))
+        refuse_other_columns(table, features)
         return features
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import talib
 
 from exitladder.atr import wilder_atr
@@ -29,6 +30,7 @@ T = TypeVar("T")
 ATR_WINDOW = 14
 # An ATR or a deviation below this share of the price is rounding, not movement.
 NO_MOVE = 1e-10
+DAY_NS = 86_400 * 10**9
 _MIRRORED = {"open": "open", "high": "low", "low": "high", "close": "close"}
 
 
@@ -203,6 +205,30 @@ class Market:
             return (self.side if series.is_directed else 1) * steps.at(self._close_time())
 
         return self.keep(("series", name), make)
+
+    def clock(self, tz: str = "") -> IntArray:
+        """Return when each bar starts by a clock, nanoseconds since 1970 there, shape (n_bars,).
+
+        Parameters
+        ----------
+        tz : str
+            A time zone, whose daylight saving counts; the exchange's by default.
+
+        Notes
+        -----
+        A bar of a day or more that is stamped with midnight UTC is a date, and the same date on every clock.
+        """
+        tz = tz or self.outside.exchange_tz
+
+        def make() -> IntArray:
+            if tz == "UTC":
+                return self.time
+            stamps = pd.DatetimeIndex(self.time.view("M8[ns]")).tz_localize("UTC").tz_convert(tz)
+            local = stamps.tz_localize(None).as_unit("ns").asi8
+            is_date = (self.bars.interval_ns >= DAY_NS) & (self.time % DAY_NS == 0)
+            return np.where(is_date, self.time, local)
+
+        return self.keep(("clock", tz), make)
 
     def _close_time(self) -> IntArray:
         return self.keep("close time", lambda: np.asarray(self.time + self.bars.interval_ns))

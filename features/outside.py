@@ -1,4 +1,4 @@
-"""What is known besides the symbol's own bars: a benchmark's closes and series of the user's own."""
+"""What is known besides the symbol's own bars: a benchmark, series of the user's own, the exchange's clock."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class ExtraSeries:
 
 @dataclass(frozen=True)
 class Outside:
-    """The benchmark and the series that features may refer to.
+    """The benchmark, the series and the clock that features may refer to.
 
     Parameters
     ----------
@@ -86,11 +86,14 @@ class Outside:
     closes : Steps or None
         The benchmark's closes.
     series : mapping of str to ExtraSeries
+    exchange_tz : str
+        Time zone of the exchange.
     """
 
     benchmark: str = ""
     closes: Steps | None = None
     series: Mapping[str, ExtraSeries] = field(default_factory=dict)
+    exchange_tz: str = "UTC"
 
 
 NOTHING = Outside()

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import BarSet, IntArray
+from exitladder.bars import BarSet, IntArray, interval_name
 from exitladder.errors import BarsError, FeatureError, did_you_mean
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.outside import EVERY_SYMBOL, ExtraSeries, Outside, Steps
 from exitladder.settings import DataSettings, FeatureSettings, SeriesSettings, Settings
+from exitladder.stamps import check_tz, stamps_to_ns
 from exitladder.trades import NO_TIME
 
 _STAMPS = ("timestamp", "date", "datetime", "time")
@@ -36,14 +37,18 @@ def feature_set_of(settings: Settings, bars: BarSet, names: Sequence[str] | None
         If a name is unknown, or the benchmark or a series cannot be had.
     """
     asked = settings.features
-    outside = Outside(series={s.name: _read_series(s, settings.data) for s in asked.series})
-    if asked.benchmark:
-        outside = Outside(*_benchmark(asked.benchmark, bars, settings.data), outside.series)
+    benchmark, closes = _benchmark(asked.benchmark, bars, settings.data) if asked.benchmark else ("", None)
+    outside = Outside(
+        benchmark,
+        closes,
+        series={s.name: _read_series(s, settings.data) for s in asked.series},
+        exchange_tz=check_tz(asked.exchange_tz, FeatureError),
+    )
     return FeatureSet.from_names(asked.names if names is None else names, outside)
 
 
 def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -> None:
-    """Refuse settings whose benchmark or series are not those that a model was trained with.
+    """Refuse settings whose benchmark, series or clock are not those that a model was trained with.
 
     Parameters
     ----------
@@ -61,12 +66,18 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
             f"The model was trained with the benchmark '{trained}', but features.benchmark is "
             f"{repr(settings.benchmark) if now else 'not set'}. Set it to '{trained}' or a file of its bars."
         )
+    clock = stored.get("exchange_tz", settings.exchange_tz)
+    if clock != settings.exchange_tz:
+        raise FeatureError(
+            f"The model was trained by the clock of '{clock}', but features.exchange_tz is '{settings.exchange_tz}'. "
+            f"Set it to '{clock}', or train anew."
+        )
     given = {s.name: s for s in settings.series}
     for name, wanted in stored.get("series", {}).items():
         if name not in given:
             raise FeatureError(
                 f"The model was trained with the series '{name}' (column '{wanted['column']}', "
-                f"delay {pd.Timedelta(wanted['delay_ns'])}), but the settings declare none of that name. "
+                f"delay {interval_name(wanted['delay_ns'])}), but the settings declare none of that name. "
                 "Add it as a table [[features.series]]."
             )
         own: dict[str, Any] = ExtraSeries(
@@ -74,7 +85,7 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
         ).declaration()
         for key, value in wanted.items():
             if own[key] != value:
-                shown = [str(pd.Timedelta(int(v))) if key == "delay_ns" else repr(v) for v in (value, own[key])]
+                shown = [interval_name(int(v)) if key == "delay_ns" else repr(v) for v in (value, own[key])]
                 key = {"delay_ns": "delay", "is_directed": "directed"}.get(key, key)
                 raise FeatureError(
                     f"The model was trained with {key} {shown[0]} of the series '{name}', but the settings declare "
@@ -112,7 +123,6 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> tuple[str, Steps]
 
 def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:
     """Return the values of one declared series, each known from its stamp plus the delay on."""
-    from exitladder.stamps import stamps_to_ns
     from exitladder.table_files import read_table
 
     frame = read_table(series.path).frame

@@ -49,6 +49,9 @@ STATE_FEATURES = (
     StateFeature("mfe_atr", "(best price since the entry − entry price) / ATR(14)", "ATR"),
     StateFeature("give_back_atr", "(best price since the entry − close) / ATR(14)", "ATR"),
     StateFeature("risk_atr", "R / ATR(14)", "ATR"),
+    StateFeature(
+        "stop_distance_atr", "(close − the stop the trade began with, R from its entry price) / ATR(14)", "ATR"
+    ),
     StateFeature("drift_atr", "open_atr / square root of held", "ATR a root bar"),
     StateFeature("atr_since_entry", "ATR(14) / ATR(14) known at the entry", "ratio"),
 )
@@ -56,7 +59,7 @@ STATE_NAMES = tuple(f.name for f in STATE_FEATURES)
 N_STATE = len(STATE_FEATURES)
 (
     _HELD, _OPEN_R, _MFE_R, _MAE_R, _GIVE_BACK_R, _GIVE_BACK_SHARE, _SINCE_MFE, _RANGE_POSITION, _OPEN_ATR, _MFE_ATR,
-    _GIVE_BACK_ATR, _RISK_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY,
+    _GIVE_BACK_ATR, _RISK_ATR, _STOP_DISTANCE_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY,
 ) = range(N_STATE)  # fmt: skip
 
 
@@ -208,6 +211,7 @@ def _state_kernel(  # type: ignore[no-untyped-def]
             state[_MFE_ATR] = best / a
             state[_GIVE_BACK_ATR] = (best - now) / a
             state[_RISK_ATR] = r / a
+            state[_STOP_DISTANCE_ATR] = (now + r) / a
             state[_DRIFT_ATR] = now / a / np.sqrt(held)
             state[_ATR_SINCE_ENTRY] = a / atr_entry[i] if atr_entry[i] > 0.0 else np.nan
             target = row if every else k

@@ -1,31 +1,63 @@
-"""Calendar: time of day, day of the week, and breaks in trading. Stamps are UTC."""
+"""Calendar: time of day, day of the week, sessions, and breaks in trading."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from exitladder.bars import FloatArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.features.feature import Family, wilder_memory
-from exitladder.features.market import ATR_WINDOW, Market
+from exitladder.features.market import ATR_WINDOW, DAY_NS, Market
 from exitladder.features.shape import gap_atr
 from exitladder.features.windows import bars_since
 
-CALENDAR = Family("calendar", "time of day, day of the week, and breaks in trading")
+CALENDAR = Family("calendar", "time of day, day of the week, sessions, and breaks in trading")
 
-_DAY_NS = 86_400 * 10**9
+_CLOCK = "bar stamp by the exchange's clock (features.exchange_tz)"
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
+_MINUTE_NS = 60 * 10**9
+# Regular hours of the three large sessions by their own clocks: time zone, first and last minute of the day.
+SESSIONS = {
+    "tokyo": ("Asia/Tokyo", 9 * 60, 15 * 60 + 30),
+    "london": ("Europe/London", 8 * 60, 16 * 60 + 30),
+    "new_york": ("America/New_York", 9 * 60 + 30, 16 * 60),
+}
 
 
-@CALENDAR.feature("time_of_day", unit="days, 0 to 1", first=0, mirror="even", source="bar stamp, UTC")
+@CALENDAR.feature("time_of_day", unit="days, 0 to 1", first=0, mirror="even", source=_CLOCK, reads_clock=True)
 def time_of_day(market: Market) -> FloatArray:
-    """Time of the bar's start since midnight UTC, as a share of the day."""
-    return (market.time % _DAY_NS) / _DAY_NS
+    """Time of the bar's start since midnight, as a share of the day."""
+    return (market.clock() % DAY_NS) / DAY_NS
 
 
-@CALENDAR.feature("day_of_week", unit="0 Monday to 6 Sunday", first=0, mirror="even", source="bar stamp, UTC")
+@CALENDAR.feature("day_of_week", unit="0 Monday to 6 Sunday", first=0, mirror="even", source=_CLOCK, reads_clock=True)
 def day_of_week(market: Market) -> FloatArray:
     """Weekday of the bar's start."""
-    return ((market.time // _DAY_NS + _EPOCH_WEEKDAY) % 7).astype(np.float64)
+    return _weekday(market.clock()).astype(np.float64)
+
+
+def _declare_session(name: str) -> None:
+    tz, begin, end = SESSIONS[name]
+    hours = f"{begin // 60:02d}:{begin % 60:02d} to {end // 60:02d}:{end % 60:02d}"
+
+    @CALENDAR.feature(
+        f"session_{name}", unit="0 or 1", first=0, mirror="even", source=f"{hours} {tz}, daylight saving included",
+        may_miss="bars of a day or longer",
+    )  # fmt: skip
+    def session(market: Market) -> FloatArray:
+        """1 where the bar starts in these hours of a day from Monday to Friday, else 0; knows no holidays."""
+        if market.bars.interval_ns >= DAY_NS:
+            return np.full(len(market), np.nan)
+        local = market.clock(tz)
+        minute = local % DAY_NS // _MINUTE_NS
+        return ((minute >= begin) & (minute < end) & (_weekday(local) < 5)).astype(np.float64)
+
+
+for _name in SESSIONS:
+    _declare_session(_name)
+
+
+def _weekday(local: IntArray) -> IntArray:
+    return np.asarray((local // DAY_NS + _EPOCH_WEEKDAY) % 7)
 
 
 @CALENDAR.feature("break_bars", unit="ln(1 + bars)", first=1, mirror="even", source="bar stamps")

@@ -19,6 +19,8 @@ from exitladder.bars import Bars, BarSet, FloatArray
 from exitladder.errors import BarsError, FeatureError
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import feature_matrix
+from exitladder.features.outside import Outside
+from exitladder.stamps import check_tz
 
 _PRICES = {"open", "high", "low", "close"}
 _DAY_NS = 86_400 * 10**9
@@ -33,6 +35,8 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Sets, families or single columns. Trade-state columns are left out: bars do not have them.
     side : int
         +1 for the view of a long trade, -1 for that of a short one.
+    exchange_tz : str
+        Time zone of the exchange, whose clock calendar columns go by.
 
     Attributes
     ----------
@@ -59,13 +63,14 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     (['rsi_14', 'bb_pctb_20'], 300)
     """
 
-    def __init__(self, names: Sequence[str] = ("default",), side: int = 1) -> None:
+    def __init__(self, names: Sequence[str] = ("default",), side: int = 1, exchange_tz: str = "UTC") -> None:
         self.names = names
         self.side = side
+        self.exchange_tz = exchange_tz
 
     def fit(self, X: pd.DataFrame | npt.ArrayLike, y: object = None) -> FeatureTransformer:
         """Look up the features; learns nothing."""
-        features = FeatureSet.from_names(self.names)
+        features = FeatureSet.from_names(self.names, Outside(exchange_tz=check_tz(self.exchange_tz, FeatureError)))
         if not features.bar_names:
             raise FeatureError("The transformer needs at least one feature of bars, but names only trade state.")
         table = _bar_table(X)

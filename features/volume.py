@@ -9,7 +9,7 @@ from numba import njit
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.features.feature import Family, wilder_memory
-from exitladder.features.market import ATR_WINDOW, Market
+from exitladder.features.market import ATR_WINDOW, DAY_NS, Market
 from exitladder.features.shape import clv
 from exitladder.features.windows import bars_since, change, log_above_zero, log_over_median, moving_moments, moving_sum
 
@@ -44,11 +44,11 @@ def signed_volume(market: Market, n: int) -> FloatArray:
 @VOLUME.feature(
     "volume_slot_z_{n}", (10,), unit="standard deviations", first=lambda n: n, memory=lambda n: 1440 * n, mirror="even",
     needs="volume", source="population deviation; warm-up is that of one-minute bars around the clock",
-    may_miss="fewer than n traded bars of the same time of day so far",
+    may_miss="fewer than n traded bars of the same time of day so far", reads_clock=True,
 )  # fmt: skip
 def volume_slot_z(market: Market, n: int) -> FloatArray:
     """(log volume − mean log volume of the last n traded bars of the same time of day) / their deviation."""
-    _, slot = np.unique(market.time % (86_400 * 10**9), return_inverse=True)
+    _, slot = np.unique(market.clock() % DAY_NS, return_inverse=True)
     return _slot_z(traded(market), slot.astype(np.int64), n)
 
 

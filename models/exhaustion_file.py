@@ -114,9 +114,12 @@ def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> Non
     missing = [name for name in trained if name not in given]
     extra = [name for name in given if name not in trained]
     parts = [f"{word}: {', '.join(n)}" for word, n in (("missing", missing), ("not trained on", extra)) if n]
+    moved = [
+        f"place {k + 1} holds {a}, not {b}" for k, (a, b) in enumerate(zip(given, trained, strict=False)) if a != b
+    ]
     raise ModelError(
         "The features must be those that the model was trained on, in their order, but differ from "
-        f"{place}: {'; '.join(parts) or 'the same ones in another order'}. "
+        f"{place}: {'; '.join(parts) or 'the same ones in another order (' + moved[0] + ')'}. "
         "Compute the model's own feature set, or train again."
     )
 

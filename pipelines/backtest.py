@@ -97,7 +97,7 @@ def backtest(
     tracker = Tracker.from_settings(settings)
     learnt = _load_model(model, tracker) if model else None
     if learnt is not None:
-        settings = with_features_of(learnt, settings)
+        settings = with_features_of(learnt, settings, bars)
     prepared = prepare(bars, trades, settings, max_bars=_life(ladder, settings))
     with tracker.run("backtest", bars=bars, trades=trades, settings=settings, ladder=ladder) as run:
         predictions = None

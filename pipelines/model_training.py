@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars import FloatArray
+from exitladder.bars import FloatArray, interval_name
 from exitladder.execution import simulate_many
 from exitladder.execution.comparison import Comparison, compare_r
 from exitladder.features import row_matrix
@@ -100,7 +100,11 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
         seed=settings.project.seed,
         threads=settings.project.threads,
         progress=progress,
-        context={"features": prepared.features.to_mapping(), "labels": settings.to_mapping()["labels"]},
+        context={
+            "features": prepared.features.to_mapping(),
+            "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
+            "labels": settings.to_mapping()["labels"],
+        },
     )
     predictions = predict_rows(prepared, model, progress)
     value = model_value(prepared, predictions, settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.bars import BarSet, FloatArray, IntArray
+from exitladder.bars import BarSet, FloatArray, IntArray, interval_name
 from exitladder.errors import FeatureError, LadderError, did_you_mean
 from exitladder.features import FeatureSet, feature_matrix, refuse_other_sources, row_matrix, trade_state_rows
 from exitladder.features.trade_state import STATE_NAMES
@@ -57,17 +57,28 @@ class RowPredictions:
         }
 
 
-def with_features_of(model: ExhaustionModel, settings: Settings) -> Settings:
+def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
     """Return the settings with the features that the model was trained on.
 
     Raises
     ------
     FeatureError
-        If a feature is computed otherwise now than when the model was trained, or from another benchmark or
-        series.
+        If a feature is computed otherwise now than when the model was trained, from another benchmark, series or
+        clock, or of bars of another interval; the difference is named.
     """
-    features = FeatureSet.from_mapping(model.context["features"])
-    refuse_other_sources(model.context["features"], settings.features)
+    from exitladder.models.exhaustion_file import check_names
+
+    stored = model.context["features"]
+    features = FeatureSet.from_mapping(stored)
+    check_names(features.names, model.names, "the model")
+    refuse_other_sources(stored, settings.features)
+    trained = model.context.get("intervals", [])
+    others = sorted({interval_name(int(ns)) for ns in bars.interval_ns} - set(trained))
+    if trained and others:
+        raise FeatureError(
+            f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}: the "
+            "same columns mean something else there. Read bars of its interval, or train on these."
+        )
     return replace(settings, features=replace(settings.features, names=features.names))
 
 

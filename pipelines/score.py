@@ -70,7 +70,7 @@ def score(
     """
     tracker = Tracker.from_settings(settings)
     learnt = ExhaustionModel.load(resolve_model(model, tracker.store))
-    settings = with_features_of(learnt, settings)
+    settings = with_features_of(learnt, settings, bars)
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
     with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:

@@ -58,7 +58,7 @@ def tune(
     tracker = Tracker.from_settings(settings)
     learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
     if learnt is not None:
-        settings = with_features_of(learnt, settings)
+        settings = with_features_of(learnt, settings, bars)
     prepared = prepare(bars, trades, settings)
     with tracker.run("tune", bars=bars, trades=trades, settings=settings) as run:
         predictions = predict_rows(prepared, learnt, progress) if learnt else None

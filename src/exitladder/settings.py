@@ -112,6 +112,7 @@ class FeatureSettings:
 
     names: tuple[str, ...] = _key(["default"], "features by name, family or set")
     benchmark: str = _key("", "symbol of the bars, or a file of bars, that cross-asset features refer to")
+    exchange_tz: str = _key("UTC", "the exchange's time zone: time of day, weekday and volume by time of day go by it")
     series: tuple[SeriesSettings, ...] = _key(
         [], "own series; in place of this line a table [[features.series]] each: name, path, column, delay, directed"
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import talib
 
@@ -14,6 +15,7 @@ from exitladder.bars import Bars, FloatArray
 from exitladder.features.catalogue import find_column
 from exitladder.features.higher_frame import higher_bars
 from exitladder.features.market import Market
+from exitladder.features.outside import Outside
 from exitladder.features.volume import normal_cdf
 
 DAY = 86_400 * 10**9
@@ -273,6 +275,58 @@ def test_calendar_of_a_week_of_days() -> None:
 def test_time_of_day_is_that_of_the_start() -> None:
     b = replace(closes(np.arange(100.0, 148.0)), time=np.arange(48) * DAY // 24, interval_ns=DAY // 24)
     assert get("time_of_day", b)[6] == 0.25
+
+
+def hourly(first: str, n: int, volume: FloatArray | None = None) -> Bars:
+    start = pd.Timestamp(first).value
+    return replace(closes(np.full(n, 10.0), volume), time=start + np.arange(n) * DAY // 24, interval_ns=DAY // 24)
+
+
+def on_clock(name: str, bars: Bars, tz: str) -> FloatArray:
+    column = find_column(name)
+    assert column is not None
+    return column.compute(Market(bars, 1, Outside(exchange_tz=tz)))
+
+
+@pytest.mark.parametrize(
+    ("day", "utc_hour"), [("2024-03-08", 14), ("2024-03-11", 13), ("2024-11-01", 13), ("2024-11-04", 14)]
+)
+def test_the_exchanges_clock_keeps_daylight_saving(day: str, utc_hour: int) -> None:
+    """Nine o'clock in New York is 14:00 UTC in winter and 13:00 UTC in summer."""
+    bars = hourly(f"{day}T00:00Z", 24)
+    assert on_clock("time_of_day", bars, "America/New_York")[utc_hour] * 24 == 9.0
+    assert on_clock("time_of_day", bars, "UTC")[utc_hour] * 24 == utc_hour
+    # Half past nine begins between the bars of nine and ten.
+    assert np.flatnonzero(get("session_new_york", bars)).tolist() == list(range(utc_hour + 1, utc_hour + 7))
+
+
+def test_weekday_is_that_of_the_place() -> None:
+    """Sunday evening in New York is Monday in UTC and in Tokyo, whose session has begun."""
+    bars = hourly("2024-01-08T00:00Z", 3)
+    assert on_clock("day_of_week", bars, "America/New_York").tolist() == [6, 6, 6]
+    assert on_clock("day_of_week", bars, "Asia/Tokyo").tolist() == [0, 0, 0]
+    assert get("session_tokyo", bars).tolist() == [1, 1, 1]
+    assert get("session_london", hourly("2024-07-08T06:00Z", 12)).tolist() == [0] + [1] * 9 + [0] * 2
+    assert not get("session_london", hourly("2024-07-06T00:00Z", 48)).any()
+
+
+def test_a_days_stamp_at_midnight_utc_is_its_date_on_every_clock() -> None:
+    days = closes(np.arange(100.0, 105.0))
+    assert on_clock("day_of_week", days, "America/New_York").tolist() == get("day_of_week", days).tolist()
+    local = replace(days, time=days.time + DAY * 5 // 24)  # midnight in New York
+    assert on_clock("day_of_week", local, "America/New_York").tolist() == get("day_of_week", days).tolist()
+    assert np.isnan(get("session_new_york", days)).all()
+
+
+def test_volume_of_a_slot_goes_by_the_exchanges_clock() -> None:
+    """Volume that peaks at the local opening is usual at the local opening, also after the clocks change."""
+    bars = hourly("2024-02-20T00:00Z", 24 * 30)
+    local = pd.DatetimeIndex(bars.time.view("M8[ns]")).tz_localize("UTC").tz_convert("America/New_York")
+    rng = np.random.default_rng(0)
+    bars = replace(bars, volume=np.where(local.hour == 9, 50.0, 1.0) * rng.uniform(0.9, 1.1, len(bars)))
+    after = np.asarray(local.strftime("%m-%d %H") >= "03-10 03") & np.asarray(local.strftime("%m-%d") < "03-11")
+    assert np.abs(on_clock("volume_slot_z_10", bars, "America/New_York")[after]).max() < 5
+    assert np.abs(on_clock("volume_slot_z_10", bars, "UTC")[after]).max() > 20
 
 
 def test_higher_frame_is_the_feature_of_closed_longer_bars(walk: Callable[..., Bars]) -> None:

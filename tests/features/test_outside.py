@@ -187,13 +187,26 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
     for changed, message in (
         (replace(own.features, benchmark=""), "trained with the benchmark 'INDEX', but features.benchmark is not set"),
         (replace(own.features, benchmark="OTHER"), "but features.benchmark is 'OTHER'"),
-        (replace(own.features, series=()), "series 'vix' .column 'close', delay 1 days.*declare none"),
-        (replace(own.features, series=later), "delay 1 days.* of the series 'vix', but the settings declare 2 days"),
+        (replace(own.features, series=()), "series 'vix' .column 'close', delay 1d.*declare none"),
+        (replace(own.features, series=later), "delay 1d of the series 'vix', but the settings declare 2d"),
     ):
         with pytest.raises(FeatureError, match=message):
             refuse_other_sources(stored, changed)
     plain = feature_set_of(settings_with(names=("rsi_14",)), pair).to_mapping()
     refuse_other_sources(plain, own.features)
+
+
+def test_a_model_refuses_another_clock_where_it_read_one(pair: BarSet) -> None:
+    there = settings_with(names=("time_of_day",), exchange_tz="America/New_York")
+    stored = feature_set_of(there, pair).to_mapping()
+    assert FeatureSet.from_mapping(stored).outside.exchange_tz == "America/New_York"
+    refuse_other_sources(stored, there.features)
+    with pytest.raises(FeatureError, match=r"trained by the clock of 'America/New_York', but .*exchange_tz is 'UTC'"):
+        refuse_other_sources(stored, replace(there.features, exchange_tz="UTC"))
+    blind = feature_set_of(settings_with(names=("rsi_14",), exchange_tz="Asia/Tokyo"), pair).to_mapping()
+    refuse_other_sources(blind, there.features)
+    with pytest.raises(FeatureError, match="Did you mean 'America/New_York'"):
+        feature_set_of(settings_with(exchange_tz="America/NewYork"), pair)
 
 
 def test_real_shares_against_the_index_and_its_volatility(shared_data: Path) -> None:

@@ -41,6 +41,7 @@ def reference(placed: PlacedTrades, atr: np.ndarray, i: int, bar: int) -> dict[s
         "mfe_atr": best / atr[bar],
         "give_back_atr": (best - now) / atr[bar],
         "risk_atr": risk / atr[bar],
+        "stop_distance_atr": side * (b.close[bar] - (entry - side * risk)) / atr[bar],
         "drift_atr": now / atr[bar] / np.sqrt(held),
         "atr_since_entry": atr[bar] / atr[known],
     }

@@ -98,7 +98,7 @@ def test_works_in_a_pipeline_with_named_output(two_symbols: BarSet) -> None:
 
 def test_can_be_cloned_and_asked_for_its_parameters() -> None:
     one = FeatureTransformer(("rsi_14",), side=-1)
-    assert clone(one).get_params() == {"names": ("rsi_14",), "side": -1}
+    assert clone(one).get_params() == {"names": ("rsi_14",), "side": -1, "exchange_tz": "UTC"}
     assert clone(one).set_params(side=1).side == 1
 
 
@@ -110,3 +110,13 @@ def test_refusals(two_symbols: BarSet) -> None:
         FeatureTransformer(["rsi14"]).fit(table)
     with pytest.raises(BarsError):
         FeatureTransformer(["rsi_14"]).fit(table).transform(table.drop(columns="close"))
+
+
+def test_goes_by_the_exchanges_clock() -> None:
+    table = pd.DataFrame({"timestamp": pd.date_range("2024-01-02T14:30Z", periods=3, freq="h")})
+    table[["open", "high", "low", "close"]] = 5.0
+    names = ["time_of_day"]
+    there = FeatureTransformer(names, exchange_tz="America/New_York").fit_transform(table)
+    assert (24 * there[:, 0]).tolist() == [9.5, 10.5, 11.5]
+    with pytest.raises(FeatureError, match="Did you mean 'America/New_York'"):
+        FeatureTransformer(names, exchange_tz="America/NewYork").fit(table)
