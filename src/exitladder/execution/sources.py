@@ -12,6 +12,7 @@ from pathlib import Path
 
 COMPILED_FILES = (
     "batch_kernel.py",
+    "batch_pairs.py",
     "closing.py",
     "life.py",
     "many_trades.py",
@@ -19,6 +20,7 @@ COMPILED_FILES = (
     "one_bar.py",
     "order_codes.py",
     "orders.py",
+    "outcomes.py",
     "own_exits.py",
     "plan.py",
     "rounding.py",
