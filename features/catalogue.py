@@ -160,7 +160,7 @@ def describe_catalogue(names: Sequence[str] = ()) -> pd.DataFrame:
             "first": 0,
             "warm_up": 0,
             "needs": "trade",
-            "may_miss": "R or ATR not known" if "R" in f.unit else "",
+            "may_miss": f.may_miss,
             "source": "execution rules",
         }
         for f in STATE_FEATURES

@@ -82,3 +82,12 @@ def di_spread(market: Market, n: int) -> FloatArray:
     """Wilder's +DI(n) − −DI(n)."""
     prices = (market.high, market.low, market.close)
     return np.asarray(talib.PLUS_DI(*prices, n) - talib.MINUS_DI(*prices, n))
+
+
+@REGIME.feature(
+    "trend_state_{n}", (14,), unit="-1, 0 or 1", first=lambda n: 2 * n - 1, memory=_twice_smoothed, mirror="odd",
+    source="Wilder 1978; TA-Lib ADX, PLUS_DI, MINUS_DI",
+)  # fmt: skip
+def trend_state(market: Market, n: int) -> FloatArray:
+    """1 in an upward trend, −1 in a downward one: sign of di_spread(n) where ADX(n) exceeds 25; else 0, a range."""
+    return np.asarray(np.where(adx(market, n) > 25.0, np.sign(di_spread(market, n)), 0.0))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from exitladder.bars import FloatArray, IntArray
+from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.errors import FeatureError, did_you_mean
+from exitladder.features.windows import moving_sum
 from exitladder.trade_rows import TradeRows
 from exitladder.trades import AT_CLOSE, PlacedTrades
 
 STATE_FAMILY = "trade_state"
 # The risk of a trade that brings no stop, in ATR known at its entry.
 DEFAULT_RISK_ATR = 2.0
+# Bars whose mean volume is the usual one.
+USUAL_BARS = 20
+_NO_R, _NO_ATR = "R not known", "ATR not known"
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class StateFeature:
     name: str
     formula: str
     unit: str
+    may_miss: str = ""
     version: int = 1
 
     def definition(self) -> str:
@@ -36,30 +42,39 @@ class StateFeature:
 # The order is that of the kernel's slots.
 STATE_FEATURES = (
     StateFeature("held", "closed bars since the entry", "bars"),
-    StateFeature("open_r", "(close − entry price) / R", "R"),
-    StateFeature("mfe_r", "best price since the entry − entry price, / R; at least 0", "R"),
-    StateFeature("mae_r", "worst price since the entry − entry price, / R; at most 0", "R"),
-    StateFeature("give_back_r", "mfe_r − open_r", "R"),
+    StateFeature("open_r", "(close − entry price) / R", "R", _NO_R),
+    StateFeature("mfe_r", "best price since the entry − entry price, / R; at least 0", "R", _NO_R),
+    StateFeature("mae_r", "worst price since the entry − entry price, / R; at most 0", "R", _NO_R),
+    StateFeature("give_back_r", "mfe_r − open_r", "R", _NO_R),
     StateFeature("give_back_share", "give_back_r / mfe_r, at most 1; 1 where mfe_r is 0", "0 to 1"),
     StateFeature("bars_since_mfe", "closed bars since the bar of the best price; held where it is the entry's", "bars"),
     StateFeature(
         "range_position", "(close − worst) / (best − worst) since the entry; 0.5 where they are equal", "0 to 1"
     ),
-    StateFeature("open_atr", "(close − entry price) / ATR(14)", "ATR"),
-    StateFeature("mfe_atr", "(best price since the entry − entry price) / ATR(14)", "ATR"),
-    StateFeature("give_back_atr", "(best price since the entry − close) / ATR(14)", "ATR"),
-    StateFeature("risk_atr", "R / ATR(14)", "ATR"),
+    StateFeature("open_atr", "(close − entry price) / ATR(14)", "ATR", _NO_ATR),
+    StateFeature("mfe_atr", "(best price since the entry − entry price) / ATR(14)", "ATR", _NO_ATR),
+    StateFeature("give_back_atr", "(best price since the entry − close) / ATR(14)", "ATR", _NO_ATR),
+    StateFeature("risk_atr", "R / ATR(14)", "ATR", "R or ATR not known"),
     StateFeature(
-        "stop_distance_atr", "(close − the stop the trade began with, R from its entry price) / ATR(14)", "ATR"
+        "stop_distance_atr",
+        "(close − the stop the trade began with, R from its entry price) / ATR(14)",
+        "ATR",
+        "R or ATR not known",
     ),
-    StateFeature("drift_atr", "open_atr / square root of held", "ATR a root bar"),
-    StateFeature("atr_since_entry", "ATR(14) / ATR(14) known at the entry", "ratio"),
+    StateFeature("drift_atr", "open_atr / square root of held", "ATR a root bar", _NO_ATR),
+    StateFeature("atr_since_entry", "ATR(14) / ATR(14) known at the entry", "ratio", _NO_ATR),
+    StateFeature(
+        "participation",
+        f"log of the trade's quantity / mean volume of the last {USUAL_BARS} bars",
+        "log",
+        f"no volume in the last {USUAL_BARS} bars, or fewer bars",
+    ),
 )
 STATE_NAMES = tuple(f.name for f in STATE_FEATURES)
 N_STATE = len(STATE_FEATURES)
 (
     _HELD, _OPEN_R, _MFE_R, _MAE_R, _GIVE_BACK_R, _GIVE_BACK_SHARE, _SINCE_MFE, _RANGE_POSITION, _OPEN_ATR, _MFE_ATR,
-    _GIVE_BACK_ATR, _RISK_ATR, _STOP_DISTANCE_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY,
+    _GIVE_BACK_ATR, _RISK_ATR, _STOP_DISTANCE_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY, _PARTICIPATION,
 ) = range(N_STATE)  # fmt: skip
 
 
@@ -99,7 +114,8 @@ def trade_state_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, nam
     Returns
     -------
     float64 array
-        NaN in columns of R where R is not known, in columns of ATR where the ATR is not; nowhere else.
+        NaN in columns of R where R is not known, in columns of ATR where the ATR is not, in participation
+        where the usual volume is not; nowhere else.
 
     Raises
     ------
@@ -148,6 +164,8 @@ def fill_state(
         bars.low,
         bars.close,
         atr,
+        placed.trades.quantity,
+        _usual_volume(placed.bars) if _PARTICIPATION in slots else np.empty(0),
         slots,
         np.empty(0, dtype=np.int64) if select is None else select,
         select is None,
@@ -156,9 +174,35 @@ def fill_state(
     )
 
 
+def _usual_volume(bars: BarSet) -> FloatArray:
+    """Return the mean volume of the last bars of the same symbol, shape (n_bars,); missing volume counts as none."""
+    out = np.full(bars.n_bars, np.nan)
+    for begin, end in pairwise(bars.start):
+        if end - begin >= USUAL_BARS:
+            volume = bars.volume[begin:end]
+            out[begin:end] = moving_sum(np.where(volume > 0.0, volume, 0.0), USUAL_BARS) / USUAL_BARS
+    return out
+
+
 @njit(cache=True, error_model="numpy")
 def _state_kernel(  # type: ignore[no-untyped-def]
-    start, first_bar, side, entry_price, risk, atr_entry, high, low, close, atr, slots, select, every, out, column
+    start,
+    first_bar,
+    side,
+    entry_price,
+    risk,
+    atr_entry,
+    high,
+    low,
+    close,
+    atr,
+    quantity,
+    usual,
+    slots,
+    select,
+    every,
+    out,
+    column,
 ):
     """Walk each trade once, and write the rows that are wanted."""
     state = np.empty(N_STATE)
@@ -214,6 +258,8 @@ def _state_kernel(  # type: ignore[no-untyped-def]
             state[_STOP_DISTANCE_ATR] = (now + r) / a
             state[_DRIFT_ATR] = now / a / np.sqrt(held)
             state[_ATR_SINCE_ENTRY] = a / atr_entry[i] if atr_entry[i] > 0.0 else np.nan
+            if len(usual):
+                state[_PARTICIPATION] = np.log(quantity[i] / usual[bar]) if usual[bar] > 0.0 else np.nan
             target = row if every else k
             for c in range(n_slots):
                 out[target, column + c] = state[slots[c]]

@@ -233,6 +233,8 @@ def test_straight_line_and_parabola() -> None:
     assert get("curvature_20", line)[-1] == pytest.approx(0, abs=1e-12)
     assert get("efficiency_10", line)[-1] == 1.0
     assert get("streak_10", line)[-1] == 10
+    assert get("trend_state_14", line)[-1] == 1
+    assert get("trend_state_14", line, -1)[-1] == -1
     curve = closes(50 + 0.5 * t * t)
     atr = talib.ATR(curve.high, curve.low, curve.close, 14)[-1]
     assert get("curvature_20", curve)[-1] == pytest.approx(0.5 / atr)
@@ -243,6 +245,8 @@ def test_efficiency_of_a_random_walk() -> None:
     rng = np.random.default_rng(0)
     b = closes(1000 + np.cumsum(rng.normal(size=200_000)))
     assert np.abs(get("efficiency_10", b)[10:]).mean() == pytest.approx(0.3166, abs=0.003)
+    there_and_back = closes(100 + np.arange(300) % 2.0)
+    assert get("trend_state_14", there_and_back)[-1] == 0
 
 
 @pytest.mark.parametrize(("q", "want"), [(2, 1.2), (5, 1.375)])

@@ -44,6 +44,7 @@ def reference(placed: PlacedTrades, atr: np.ndarray, i: int, bar: int) -> dict[s
         "stop_distance_atr": side * (b.close[bar] - (entry - side * risk)) / atr[bar],
         "drift_atr": now / atr[bar] / np.sqrt(held),
         "atr_since_entry": atr[bar] / atr[known],
+        "participation": np.log(placed.trades.quantity[i] / b.volume[bar - 19 : bar + 1].mean()),
     }
 
 
@@ -132,3 +133,15 @@ def test_state_does_not_depend_on_the_unit_of_price(placed: PlacedTrades) -> Non
     one = trade_state_rows(placed, rows, atr_of_set(bars), STATE_NAMES)
     two = trade_state_rows(other, rows, atr_of_set(small), STATE_NAMES)
     assert np.array_equal(one, two, equal_nan=True)
+
+
+def test_participation_of_silent_bars_is_missing(placed: PlacedTrades) -> None:
+    rows, atr = trade_rows(placed, 40), atr_of_set(placed.bars)
+    quiet = BarSet([replace(placed.bars[s], volume=np.zeros(len(placed.bars[s]))) for s in placed.bars.symbols])
+    none = BarSet([replace(placed.bars[s], volume=None) for s in placed.bars.symbols])
+    for bars in (quiet, none):
+        silent = trade_state_rows(replace(placed, bars=bars), rows, atr, STATE_NAMES)
+        heard = trade_state_rows(placed, rows, atr, STATE_NAMES)
+        k = STATE_NAMES.index("participation")
+        assert np.isnan(silent[:, k]).all() and np.isfinite(heard[:, k]).all()
+        assert np.array_equal(np.delete(silent, k, axis=1), np.delete(heard, k, axis=1), equal_nan=True)
