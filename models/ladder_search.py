@@ -1,19 +1,25 @@
-"""The search for a ladder: the only file that loads Optuna, at first use."""
+"""The search for a ladder: candidates asked for and looked at in batches, by one or by many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import FloatArray
+from exitladder.bars import IntArray
 from exitladder.errors import ModelError
 from exitladder.ladder import Ladder
+from exitladder.models.candidates import Candidate, Cube
 from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.program import digest_of, program_fingerprint
+from exitladder.models.samplers import SearchPlan, sampler_of
+from exitladder.models.search_loop import Participant
 from exitladder.models.search_space import SearchSpace
+from exitladder.models.search_team import Alone, Team
+from exitladder.models.studies import Study, StudyInMemory, StudyPlan
+from exitladder.models.study_store import StudyStore
 from exitladder.progress import SILENT, Progress
 
 
@@ -23,22 +29,41 @@ class SearchResult:
 
     Parameters
     ----------
-    best : Ladder
-        Of the greatest value; the earliest of equals.
-    best_value : float
     ladders : tuple of Ladder
-        All that were evaluated, in order: warm starts first.
+        All that were looked at, in order: warm starts first.
+    judged : Judged
+        What they are worth, in the same order.
     table : DataFrame
-        One row a ladder: trial, source (warm_start or search), value, and the space's parameters.
+        One row a ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
+        and the space's parameters.
     n_trials : int
         How many ladders were looked at, warm starts counted: what a deflated Sharpe ratio has to know.
     """
 
-    best: Ladder
-    best_value: float
     ladders: tuple[Ladder, ...]
+    judged: Judged
     table: pd.DataFrame
     n_trials: int
+
+    @property
+    def front(self) -> IntArray:
+        """Positions of the ladders that no other beats."""
+        return self.judged.front()
+
+    @property
+    def best(self) -> Ladder:
+        """The ladder of the front that is greatest in the first objective; the earliest of equals."""
+        return self.ladders[self._best_at]
+
+    @property
+    def best_value(self) -> float:
+        """The first objective of `best`."""
+        return float(self.judged.values[self._best_at, 0])
+
+    @property
+    def _best_at(self) -> int:
+        front = self.front
+        return int(front[np.argmax(self.judged.values[front, 0])])
 
 
 def search(
@@ -47,117 +72,86 @@ def search(
     n_trials: int,
     *,
     seed: int = 0,
+    sampler: str = "tpe",
     batch_size: int = 16,
     warm_starts: Sequence[Ladder] = (),
+    store: StudyStore | None = None,
+    name: str = "search",
+    identity: Mapping[str, str] | None = None,
+    team: Team | None = None,
     progress: Progress = SILENT,
 ) -> SearchResult:
-    """Return the ladder of the greatest value among those tried; the same seed tries the same ones.
+    """Return what a search finds; the same seed tries the same ladders, interrupted or not.
 
     Parameters
     ----------
     space : SearchSpace
     evaluate : callable
-        Takes a list of ladders and returns what they are worth; one whose value is NaN is never best.
+        Takes a list of ladders and returns what they are worth; of an empty list, only by which objectives
+        and constraints. A ladder with a value of NaN is never best.
     n_trials : int
         Ladders that the search suggests, besides the warm starts.
     seed : int
+    sampler : str
+        One of `exitladder.models.samplers.SAMPLERS`.
     batch_size : int
-        Ladders asked for before any of them is evaluated. The first batches are drawn at random.
+        Ladders asked for before any of them is evaluated.
     warm_starts : sequence of Ladder
         Evaluated first. Those that the space holds teach the search as well.
+    store : StudyStore, optional
+        Keeps what is known; a search that is in there already goes on where it was.
+    name : str
+        The study's name in the store.
+    identity : mapping of str to str, optional
+        Fingerprints of what `evaluate` depends on; a study of others is not gone on with.
+    team : Team, optional
+        Who evaluates; by default this process alone.
     progress : Progress
 
     Raises
     ------
     ModelError
-        If no ladder has a value.
+        If no ladder has a value, or the study in the store is of another search.
     """
-    _at_least_one(n_trials=n_trials, batch_size=batch_size)
-    optuna = _optuna()
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=_startup(n_trials)),
+    named = evaluate([])
+    plan = SearchPlan(sampler, seed, n_trials, batch_size, len(named.objectives))
+    cube = Cube(space)
+    team = team or Alone()
+    asked = StudyPlan(
+        search=plan,
+        n_warm=len(warm_starts),
+        learns=sampler_of(plan, cube).learns,
+        ahead=team.size,
+        objectives=named.objectives,
+        constraints=named.constraints,
+        identity={
+            "program": program_fingerprint(),
+            "space": digest_of(space),
+            "warm starts": digest_of(tuple(warm_starts)),
+            **(identity or {}),
+        },
     )
-    tried = _Tried()
+    study: Study = StudyInMemory(asked) if store is None else store.open(name, asked)
+    taker = Participant(study, cube, tuple(warm_starts))
     with progress.stage("searching ladders", len(warm_starts) + n_trials) as advance:
-        if warm_starts:
-            values = _values(evaluate, list(warm_starts))
-            for ladder, value in zip(warm_starts, values, strict=True):
-                parameters = space.parameters_of(ladder)
-                tried.add("warm_start", ladder, value, parameters or {})
-                if parameters is not None:
-                    _teach(study, space, parameters, value)
-            advance(len(warm_starts))
-        done = 0
-        while done < n_trials:
-            trials = [study.ask() for _ in range(min(batch_size, n_trials - done))]
-            ladders = [space.suggest(trial) for trial in trials]
-            for trial, ladder, value in zip(trials, ladders, _values(evaluate, ladders), strict=True):
-                tried.add("search", ladder, value, trial.params)
-                if np.isfinite(value):
-                    study.tell(trial, float(value))
-                else:
-                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            done += len(trials)
-            advance(len(trials))
-    return tried.result()
+        team.search(taker, evaluate, advance)
+    return _result(taker.candidates(), taker.judged(), len(warm_starts))
 
 
-class _Tried:
-    """Ladders tried so far with their values."""
-
-    def __init__(self) -> None:
-        self.ladders: list[Ladder] = []
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, source: str, ladder: Ladder, value: float, parameters: dict[str, Any]) -> None:
-        self.rows.append({"trial": len(self.rows), "source": source, "value": float(value), **parameters})
-        self.ladders.append(ladder)
-
-    def result(self) -> SearchResult:
-        table = pd.DataFrame(self.rows)
-        values = table["value"].to_numpy(dtype=np.float64)
-        if not np.isfinite(values).any():
-            raise ModelError(
-                f"At least one ladder must have a value, but all {len(values)} tried have none: no trade could be "
-                "simulated. Check that trades have a stop_price, or give the ladder an initial stop."
-            )
-        at = int(np.nanargmax(np.where(np.isfinite(values), values, np.nan)))
-        return SearchResult(self.ladders[at], float(values[at]), tuple(self.ladders), table, len(values))
-
-
-def _values(evaluate: Evaluate, ladders: list[Ladder]) -> FloatArray:
-    judged: Judged = evaluate(ladders)
-    if judged.values.shape != (len(ladders), 1):
+def _result(candidates: list[Candidate], judged: Judged, n_warm: int) -> SearchResult:
+    n = len(candidates)
+    if not judged.has_values.any():
         raise ModelError(
-            f"evaluate must return one value a ladder ({len(ladders)}), but returned shape {judged.values.shape}."
+            f"At least one ladder must have a value, but all {n} tried have none: no trade could be "
+            "simulated. Check that trades have a stop_price, or give the ladder an initial stop."
         )
-    return judged.values[:, 0]
-
-
-def _teach(study: Any, space: SearchSpace, parameters: dict[str, Any], value: float) -> None:
-    """Put a finished trial into the study, with the distributions a suggestion would have used."""
-    if not np.isfinite(value):
-        return
-    study.enqueue_trial(parameters)
-    trial = study.ask()
-    space.suggest(trial)
-    study.tell(trial, float(value))
-
-
-def _startup(n_trials: int) -> int:
-    """Return how many trials are drawn at random before the search learns: enough to fill a space of ten."""
-    return int(np.clip(n_trials // 4, 10, 40))
-
-
-def _optuna() -> Any:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _at_least_one(**counts: int) -> None:
-    for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise ModelError(f"{name} must be a whole number from 1, but is {count!r}.")
+    table = pd.DataFrame(
+        {
+            "trial": np.arange(n),
+            "source": np.where(np.arange(n) < n_warm, "warm_start", "search"),
+            **dict(zip(judged.objectives, judged.values.T, strict=True)),
+            **dict(zip(judged.constraints, judged.violations.T, strict=True)),
+        }
+    )
+    parameters = pd.DataFrame([dict(c.parameters) for c in candidates], index=table.index)
+    return SearchResult(tuple(c.ladder for c in candidates), judged, pd.concat([table, parameters], axis=1), n)

@@ -1,0 +1,70 @@
+"""Trials as rows of Optuna's tables, many in one transaction; `optuna.Study.add_trials` takes one for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from exitladder.models.candidates import Candidate, Range
+from exitladder.models.judged import Judged
+from exitladder.models.optuna_samplers import distribution_json
+
+
+class TrialRows:
+    """Adds the trials of a study.
+
+    Parameters
+    ----------
+    tables : mapping of str to sqlalchemy.Table
+    study_id : int
+    """
+
+    def __init__(self, tables: Mapping[str, Any], study_id: int) -> None:
+        self.tables, self.study_id = tables, study_id
+        self._distributions: dict[tuple[str, Range], str] = {}
+
+    def add(self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], judged: Judged) -> None:
+        """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna calls it."""
+        trials = self.tables["trials"]
+        moment = datetime.now(UTC).replace(tzinfo=None)
+        common = {"study_id": self.study_id, "datetime_start": moment, "datetime_complete": moment}
+        ids = connection.execute(
+            trials.insert().returning(trials.c.trial_id, sort_by_parameter_order=True),
+            [
+                {**common, "number": first + k, "state": "COMPLETE" if has_values else "FAIL"}
+                for k, has_values in enumerate(judged.has_values)
+            ],
+        )
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for k, (trial_id, candidate) in enumerate(zip(ids.scalars().all(), candidates, strict=True)):
+            for table, row in self._of_trial(batch, candidate, judged, k):
+                rows.setdefault(table, []).append({"trial_id": trial_id, **row})
+        for table, some in rows.items():
+            connection.execute(self.tables[table].insert(), some)
+
+    def _of_trial(self, batch: int, candidate: Candidate, judged: Judged, k: int) -> list[tuple[str, dict[str, Any]]]:
+        source = "search" if batch else "warm_start"
+        rows: list[tuple[str, dict[str, Any]]] = [
+            ("trial_user_attributes", {"key": name, "value_json": json.dumps(told)})
+            for name, told in (("batch", batch), ("source", source))
+        ]
+        for name, value in candidate.parameters.items():
+            within = candidate.ranges[name]
+            at = within.choices.index(value) if within.choices else value
+            distribution = self._distribution(name, within)
+            rows.append(("trial_params", {"param_name": name, "param_value": at, "distribution_json": distribution}))
+        if judged.has_values[k]:
+            for number, value in enumerate(judged.values[k].tolist()):
+                rows.append(("trial_values", {"objective": number, "value": value, "value_type": "FINITE"}))
+        for name, violation in zip(judged.constraints, judged.violations[k].tolist(), strict=True):
+            rows.append(
+                ("trial_system_attributes", {"key": f"constraints:{name}", "value_json": json.dumps(violation)})
+            )
+        return rows
+
+    def _distribution(self, name: str, within: Range) -> str:
+        if (name, within) not in self._distributions:
+            self._distributions[name, within] = distribution_json(within)
+        return self._distributions[name, within]

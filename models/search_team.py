@@ -1,0 +1,186 @@
+"""Who evaluates the batches of a search: this process, more processes that share its study, or a Dask cluster."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from exitladder.errors import ModelError
+from exitladder.execution.many_ladders import use_threads
+from exitladder.ladder import Ladder
+from exitladder.models.candidates import Cube
+from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.program import program_fingerprint
+from exitladder.models.search_loop import Inline, Participant
+from exitladder.models.search_space import SearchSpace
+from exitladder.models.study_store import StoredStudy, StudyStore
+
+Advance = Callable[[int], None]
+
+
+class Team(Protocol):
+    """Those who take part in a search.
+
+    Attributes
+    ----------
+    size : int
+        Batches that are looked at at once.
+    """
+
+    size: int
+
+    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+        """Return when all batches are known."""
+
+
+class Alone:
+    """Nobody but this process."""
+
+    size = 1
+
+    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+        """Return when all batches are known."""
+        taker.take_part(Inline(evaluate), advance)
+
+
+class Processes:
+    """Several processes on this machine, this one among them, which ask, evaluate and share a study in a store.
+
+    Parameters
+    ----------
+    n : int
+        Processes in all.
+    """
+
+    def __init__(self, n: int) -> None:
+        if n < 1:
+            raise ModelError(f"workers must be at least 1, but is {n}.")
+        self.size = n
+
+    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+        """Return when all batches are known; `evaluate` must be such that processes can be sent it."""
+        study = taker.study
+        if not isinstance(study, StoredStudy):
+            raise ModelError(
+                "Several workers must share a storage, but this search has none. Give one with --storage, "
+                "such as sqlite:///mlruns/studies.db or postgresql://USER@HOST/DATABASE."
+            )
+        job = _Job(
+            study.store.url, study.store.lease_seconds, study.name, taker.cube.space, evaluate, taker.warm_starts,
+            _threads(self.size),
+        )  # fmt: skip
+        # Fresh processes: a forked one would inherit locks of the threads here.
+        context = multiprocessing.get_context("spawn")
+        helpers = [context.Process(target=join_search, args=(job,), daemon=True) for _ in range(self.size - 1)]
+        for helper in helpers:
+            helper.start()
+        try:
+            with use_threads(_threads(self.size)):
+                taker.take_part(Inline(evaluate), advance)
+            for helper in helpers:
+                helper.join()
+        finally:
+            for helper in helpers:
+                helper.terminate()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a process has to know to take part."""
+
+    url: str
+    lease_seconds: float
+    name: str
+    space: SearchSpace
+    evaluate: Evaluate
+    warm_starts: tuple[Ladder, ...]
+    threads: int
+
+
+def join_search(job: _Job) -> None:
+    """Take part in a search until all is known, or the process that began it is gone."""
+    store = StudyStore(job.url, job.lease_seconds)
+    parent = multiprocessing.parent_process()
+    with use_threads(job.threads):
+        taker = Participant(store.join(job.name), Cube(job.space), job.warm_starts)
+        taker.take_part(Inline(job.evaluate), is_wanted=lambda: parent is None or parent.is_alive())
+    store.close()
+
+
+def _threads(n: int) -> int:
+    return max(1, (os.cpu_count() or 1) // n)
+
+
+class DaskTeam:
+    """The workers of a Dask cluster, which evaluate what this process asks for.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address such as ``tcp://10.0.0.1:8786``; its workers must have the same version of exitladder.
+
+    Raises
+    ------
+    ModelError
+        If Dask is not installed or the scheduler does not answer.
+    """
+
+    def __init__(self, scheduler: str) -> None:
+        try:
+            self.distributed = importlib.import_module("distributed")
+        except ImportError:
+            raise ModelError(
+                "Searching on a cluster needs Dask, which is not installed. Install it with: "
+                "pip install 'exitladder[cluster]'"
+            ) from None
+        try:
+            self.client = self.distributed.Client(scheduler, timeout="10s", set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as cause:
+            raise ModelError(
+                f"The scheduler must be the address of a running Dask scheduler, but '{scheduler}' does not "
+                f"answer: {cause}."
+            ) from cause
+        self.size = len(self.client.scheduler_info(n_workers=-1)["workers"])
+        if not self.size:
+            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+
+    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+        """Return when all batches are known; what `evaluate` holds is sent to every worker once."""
+        for told in self.client.run(program_fingerprint).values():
+            if told != program_fingerprint():
+                raise ModelError(
+                    "Every worker must value ladders alike, but one has another version of exitladder. "
+                    "Install the same version on all."
+                )
+        taker.take_part(_Cluster(self.client, self.distributed, evaluate, 2 * self.size), advance)
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self.client.close()
+
+
+class _Cluster:
+    """Sends batches to a cluster; a worker that dies has its batch done by another, which Dask sees to."""
+
+    def __init__(self, client: Any, distributed: Any, evaluate: Evaluate, capacity: int) -> None:
+        self.client, self.distributed, self.capacity = client, distributed, capacity
+        # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
+        self.evaluate = client.scatter(evaluate, broadcast=True, hash=False)
+
+    def submit(self, ladders: list[Ladder]) -> Any:
+        """Send a batch."""
+        return self.client.submit(_evaluated, self.evaluate, ladders, pure=False)
+
+    def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Judged]]:
+        """Return batches that are done."""
+        done = self.distributed.wait(list(flying), return_when="FIRST_COMPLETED").done
+        return [(future, future.result()) for future in done]
+
+
+def _evaluated(evaluate: Evaluate, ladders: list[Ladder]) -> Judged:
+    """Evaluate a batch; runs on a worker."""
+    return evaluate(ladders)

@@ -1,0 +1,185 @@
+"""The database of studies: its connection, its locks, and Optuna's tables in it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from exitladder.errors import ModelError
+
+# The revision of Optuna's tables that is written to: since Optuna 3.2.
+_REVISION = "v3.2.0.a"
+_LOCK = 7_203_311_958_224_417
+_BATCHES = """create table if not exists exitladder_batches (
+    study varchar(32) not null, batch integer not null, worker varchar(200), claimed_at double precision,
+    payload text, primary key (study, batch))"""
+_TABLES = (
+    "studies",
+    "study_directions",
+    "trials",
+    "trial_params",
+    "trial_values",
+    "trial_user_attributes",
+    "trial_system_attributes",
+)
+
+
+class Database:
+    """A database of SQLite or PostgreSQL with Optuna's tables and one of batches, made where they are not there.
+
+    Parameters
+    ----------
+    url : str
+        Such as ``sqlite:///mlruns/studies.db`` or ``postgresql://user@host/database``.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sqlalchemy = importlib.import_module("sqlalchemy")
+        parsed = _parsed(self.sqlalchemy, url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        with self.told_plainly():
+            if self.is_sqlite:
+                _make_sqlite(Path(parsed.database))
+                self.engine = self.sqlalchemy.create_engine(
+                    parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": 60}
+                )
+            else:
+                self.engine = self.sqlalchemy.create_engine(parsed, pool_pre_ping=True)
+                self._make_postgresql(parsed)
+            with self.locked() as connection:
+                self.run(connection, _BATCHES)
+                revision = self.run(connection, "select version_num from alembic_version")[0][0]
+            if revision != _REVISION:
+                raise ModelError(
+                    f"Optuna's tables must be of revision {_REVISION}, but those in {url} are of {revision}. "
+                    "Take another database, or a version of exitladder that knows them."
+                )
+            reflected = self.sqlalchemy.MetaData()
+            reflected.reflect(self.engine, only=_TABLES)
+            self.tables = reflected.tables
+
+    @contextmanager
+    def locked(self) -> Iterator[Any]:
+        """Give a connection inside a transaction that no other writer of studies is in."""
+        with self.told_plainly(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                with connection.begin():
+                    self.run(connection, f"select pg_advisory_xact_lock({_LOCK})")
+                    yield connection
+                return
+            connection.exec_driver_sql("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("rollback")
+                raise
+            connection.exec_driver_sql("commit")
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Give a connection to read by."""
+        with self.told_plainly(), self.engine.connect() as connection:
+            yield connection
+
+    def run(self, connection: Any, statement: str, **values: Any) -> list[Any]:
+        """Return the rows that a statement gives, if it gives any."""
+        done = connection.execute(self.sqlalchemy.text(statement), values)
+        return list(done.fetchall()) if done.returns_rows else []
+
+    @property
+    def now(self) -> str:
+        """SQL of the database's own clock, in seconds: those of machines differ."""
+        if self.is_sqlite:
+            return "((julianday('now') - 2440587.5) * 86400.0)"
+        return "extract(epoch from clock_timestamp())"
+
+    @contextmanager
+    def told_plainly(self) -> Iterator[None]:
+        """Raise what the database refuses as an error of ours."""
+        try:
+            yield
+        except self.sqlalchemy.exc.DBAPIError as cause:
+            first = (str(cause.orig).strip() or str(cause)).splitlines()[0]
+            raise ModelError(
+                f"The storage {self.url} must be a database that can be written to, but: {first}"
+            ) from cause
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+    def _make_postgresql(self, parsed: Any) -> None:
+        from optuna import storages
+
+        # Of many that come at once, one makes the tables.
+        with self.engine.connect() as connection:
+            self.run(connection, f"select pg_advisory_lock({_LOCK})")
+            try:
+                storages.RDBStorage(parsed.render_as_string()).engine.dispose()
+            finally:
+                self.run(connection, f"select pg_advisory_unlock({_LOCK})")
+
+
+def _parsed(sqlalchemy: Any, url: str) -> Any:
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        raise ModelError(
+            "The storage of studies must be sqlite:///PATH or postgresql://USER@HOST/DATABASE, "
+            f"but is {url if parsed is None else parsed.render_as_string()!r}."
+        )
+    if parsed.password:
+        raise ModelError(
+            f"The storage must come without its password, as settings are kept with each run, but is "
+            f"{parsed.render_as_string()!r}. Give the password by PGPASSWORD or ~/.pgpass."
+        )
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ModelError("A SQLite storage must have a path (sqlite:///mlruns/studies.db), but has none.")
+        return parsed
+    try:
+        importlib.import_module("psycopg")
+    except ImportError:
+        raise ModelError(
+            "A PostgreSQL storage needs the package psycopg, which is not installed. Install it with: "
+            "pip install 'exitladder[postgresql]'"
+        ) from None
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _make_sqlite(path: Path) -> None:
+    """Make a file with Optuna's tables, whole or not at all; in memory first, which spares the disk."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    from optuna import storages
+
+    pool = importlib.import_module("sqlalchemy.pool").StaticPool
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    try:
+        storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: memory, "poolclass": pool})
+        target = sqlite3.connect(draft)
+        memory.backup(target)
+        target.close()
+        # Of several that come at once, one puts its file there.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        memory.close()
+        draft.unlink(missing_ok=True)
