@@ -121,7 +121,9 @@ class ExhaustionModel:
                 "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
                 "Give bars that go on after the trades, or smaller label distances (labels.*)."
             )
-        folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[used], rows.over_ns[used], rows.trade[used])
+        folds = PurgedWalkForward(n_folds, embargo_ns).folds(
+            rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts
+        )
         with progress.stage("training stages", len(folds) + 1) as advance:
             if folds:
                 training.rehearse(used[folds[0].train])

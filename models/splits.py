@@ -80,7 +80,14 @@ class PurgedWalkForward:
         _whole(self.n_splits, "n_splits", 1)
         _whole(self.embargo_ns, "embargo_ns", 0)
 
-    def folds(self, start_ns: npt.ArrayLike, end_ns: npt.ArrayLike, group: npt.ArrayLike | None = None) -> list[Fold]:
+    def folds(
+        self,
+        start_ns: npt.ArrayLike,
+        end_ns: npt.ArrayLike,
+        group: npt.ArrayLike | None = None,
+        *,
+        block_starts: npt.ArrayLike | None = None,
+    ) -> list[Fold]:
         """Return the folds; one that has nothing to train on or to test is left out.
 
         Parameters
@@ -89,6 +96,9 @@ class PurgedWalkForward:
             When each sample is decided and when its label is known.
         group : int array, shape (n_samples,), optional
             The trade of each sample; each sample is its own group where it is left out.
+        block_starts : int64 array, shape (n,), optional
+            Starts that the blocks are cut by in place of the groups' own. Which samples have a label is known
+            only later; cutting by all trades' starts keeps that out of the earlier cuts.
 
         Raises
         ------
@@ -96,7 +106,8 @@ class PurgedWalkForward:
             If there are fewer groups than blocks.
         """
         samples = _Samples.of(start_ns, end_ns, group)
-        edges = samples.block_edges(self.n_splits + 1)
+        starts = samples.group_start if block_starts is None else np.asarray(block_starts, dtype=np.int64)
+        edges = _block_edges(starts, self.n_splits + 1)
         folds = []
         for number, (edge, following) in enumerate(pairwise(edges[1:])):
             in_test = (samples.group_start >= edge) & (samples.group_start < following)
@@ -163,7 +174,7 @@ class CombinatorialPurged:
     def folds(self, start_ns: npt.ArrayLike, end_ns: npt.ArrayLike, group: npt.ArrayLike | None = None) -> list[Fold]:
         """Return the folds; parameters as in `PurgedWalkForward.folds`."""
         samples = _Samples.of(start_ns, end_ns, group)
-        edges = samples.block_edges(self.n_blocks)
+        edges = _block_edges(samples.group_start, self.n_blocks)
         blocks = [(samples.group_start >= a) & (samples.group_start < b) for a, b in pairwise(edges)]
         if not all(block.any() for block in blocks):
             raise ModelError(
@@ -231,20 +242,21 @@ class _Samples:
         np.maximum.at(last, numbered, end)
         return cls(start, numbered.astype(np.int64), first, last)
 
-    def block_edges(self, n_blocks: int) -> IntArray:
-        """Return the starts of blocks with like numbers of groups, and one time after all starts."""
-        n = len(self.group_start)
-        if n < n_blocks:
-            raise ModelError(
-                f"There must be at least {n_blocks} trades to be cut into {n_blocks} blocks in time, but there are "
-                f"{n}. Give more trades or take fewer folds (validation.n_folds)."
-            )
-        ordered = np.sort(self.group_start)
-        cuts = ordered[[k * n // n_blocks for k in range(n_blocks)]]
-        return np.concatenate([cuts, [ordered[-1] + 1]]).astype(np.int64)
-
     def rows_of(self, groups: npt.NDArray[np.bool_]) -> IntArray:
         return np.flatnonzero(groups[self.group]).astype(np.int64)
+
+
+def _block_edges(starts: IntArray, n_blocks: int) -> IntArray:
+    """Return the starts of blocks with like numbers of groups, and one time after all starts."""
+    n = len(starts)
+    if n < n_blocks:
+        raise ModelError(
+            f"There must be at least {n_blocks} trades to be cut into {n_blocks} blocks in time, but there are "
+            f"{n}. Give more trades or take fewer folds (validation.n_folds)."
+        )
+    ordered = np.sort(starts)
+    cuts = ordered[[k * n // n_blocks for k in range(n_blocks)]]
+    return np.concatenate([cuts, [ordered[-1] + 1]]).astype(np.int64)
 
 
 def _columns(groups: npt.ArrayLike | None) -> list[IntArray]:

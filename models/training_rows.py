@@ -102,6 +102,14 @@ class TrainingRows:
         return len(self.X)
 
     @property
+    def trade_starts(self) -> IntArray:
+        """When the first row of each trade is decided, shape (n_trades,), whether it is used or not."""
+        _, numbered = np.unique(self.trade, return_inverse=True)
+        first = np.full(int(numbered.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, numbered, self.time_ns)
+        return first
+
+    @property
     def is_used(self) -> npt.NDArray[np.bool_]:
         """Rows that are reachable and have a label at least, shape (n_rows,)."""
         return self.reachable & (np.isfinite(self.race) | np.isfinite(self.hold))

@@ -68,6 +68,19 @@ def test_combinatorial_purges_on_both_sides_of_every_test_block(drawn: Samples, 
                 assert end[i] < first or start[i] > last + embargo
 
 
+def test_a_label_that_is_missing_later_moves_no_earlier_cut() -> None:
+    """Whether late trades have labels is known only later, so the cuts go by all trades where they are given."""
+    start = np.arange(12)
+    full = PurgedWalkForward(3).folds(start, start + 1)
+    for missing in ([11], [9, 10, 11]):
+        kept = np.delete(start, missing)
+        found = PurgedWalkForward(3).folds(kept, kept + 1, block_starts=start)
+        assert [fold.test_start_ns for fold in found] == [3, 6, 9][: len(found)]
+        for before, after in zip(full[:2], found[:2], strict=True):
+            np.testing.assert_array_equal(after.train, before.train)
+    assert PurgedWalkForward(3).folds(start[:-3], start[:-3] + 1)[1].test_start_ns == 4
+
+
 def test_combinatorial_counts_and_paths() -> None:
     """Six blocks, two tested at a time: 15 splits that make up 5 whole histories."""
     splitter = CombinatorialPurged(6, 2)
