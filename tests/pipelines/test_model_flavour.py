@@ -120,4 +120,4 @@ def test_other_columns_and_blank_times_are_refused(
     with pytest.raises(ModelError, match="not trained on: luck"):
         model.predict(X.assign(luck=0.0))
     with pytest.raises(ModelError, match="some are blank"):
-        model.predict(X.assign(time=pd.NaT))
+        model.predict(X.assign(time=pd.Series(pd.NaT, index=X.index)))

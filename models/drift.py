@@ -1,0 +1,334 @@
+"""Whether what a model sees now still looks like what it was trained on.
+
+Bars that follow one another are alike, and so are symbols on one day: 120 bars of eight symbols are far fewer
+than 960 independent draws, and a test that takes them for such cries wolf every week. So the training span is cut
+into windows as long as the one that is judged, and how far windows of training lie from the whole of it is the
+yardstick: a quantity has moved when it lies farther than training's own windows would by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars import FloatArray, IntArray
+
+# Bars a window has: long enough for volatility to vary in it, short enough to notice within half a year of days.
+WINDOW = 120
+# From here on the population stability index is said to be some, or much (Lewis 1994; Siddiqi 2006).
+SOME, MUCH = 0.1, 0.25
+# Chance that anything at all is said to have moved when nothing has: shared out over quantities and tests.
+LEVEL = 0.01
+# A yardstick of fewer windows of training says nothing; a judgement of fewer values neither.
+LEAST_WINDOWS, LEAST_VALUES = 8, 30
+
+_CUTS = (0.01, *(k / 10 for k in range(1, 10)), 0.99)
+# Shares below it count as this much: an empty bin must not make the index infinite.
+_LEAST_SHARE = 1e-4
+_LEAST_EXPECTED = 1e-3
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One quantity as it was in training.
+
+    Parameters
+    ----------
+    name : str
+    edges : tuple of float
+        Inner edges of the bins: deciles of training, equal ones once.
+    shares : tuple of float
+        Share of training in each bin; the last is of values that are not known.
+    rank_common, rank_own : float
+        Variance of a window's mean rank: the part that all symbols share in a window, and a symbol's own.
+    bins_common, bins_own : float
+        The same of the chi-square distance of a window's shares from `shares`.
+    freedom : float
+        Degrees of freedom of that distance.
+    n_windows : int
+        Windows that the variances were estimated on.
+    values_a_window : float
+        Mean number of values of a symbol in a window.
+    """
+
+    name: str
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    rank_common: float
+    rank_own: float
+    bins_common: float
+    bins_own: float
+    freedom: float
+    n_windows: int
+    values_a_window: float
+
+
+@dataclass(frozen=True)
+class DriftReference:
+    """The distributions of training and how far its own windows lay from them; made by `of`."""
+
+    watched: tuple[Watched, ...]
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        values: npt.NDArray[np.floating],
+        window: IntArray,
+        symbol: IntArray,
+        *,
+        counted: npt.NDArray[np.bool_] | None = None,
+    ) -> DriftReference:
+        """Return the reference of some quantities.
+
+        Parameters
+        ----------
+        names : sequence of str
+        values : float array, shape (n, n_names)
+            NaN where not known.
+        window : int64 array, shape (n,)
+            The window of time that each row lies in; see `windows`.
+        symbol : int64 array, shape (n,)
+        counted : bool array, shape (n, n_names), optional
+            Rows that count, such as those after the warm-up; all by default.
+        """
+        cells, cell = np.unique(window * (int(symbol.max(initial=0)) + 1) + symbol, return_inverse=True)
+        of_cell = cells // (int(symbol.max(initial=0)) + 1)
+        found = []
+        for k, name in enumerate(names):
+            use = slice(None) if counted is None else counted[:, k]
+            watched = _watch(name, values[use, k], cell[use], of_cell)
+            if watched is not None:
+                found.append(watched)
+        return cls(tuple(found))
+
+    def compare(
+        self,
+        names: Sequence[str],
+        values: npt.NDArray[np.floating],
+        symbol: IntArray,
+        *,
+        counted: npt.NDArray[np.bool_] | None = None,
+    ) -> pd.DataFrame:
+        """Return how far each quantity lies from training in one window of time, the farthest first.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The columns of `values`; those that are not watched are left out.
+        values : float array, shape (n, n_names)
+            What was seen in one window, such as the last `WINDOW` bars of some symbols.
+        symbol : int64 array, shape (n,)
+        counted : bool array, shape (n, n_names), optional
+
+        Returns
+        -------
+        DataFrame
+            name, n_values, n_symbols, psi (population stability index), percentile (mean percentile of training, 50
+            where nothing has moved), not_known (share), not_known_in_training, p_rank (rank-sum test), p_shares
+            (chi-square test); both p for this quantity alone. See `moved`.
+        """
+        places = {name: k for k, name in enumerate(names)}
+        rows = []
+        for watched in self.watched:
+            if watched.name not in places:
+                continue
+            use = slice(None) if counted is None else counted[:, places[watched.name]]
+            row = _compare(watched, values[use, places[watched.name]], symbol[use])
+            if row is not None:
+                rows.append(row)
+        table = pd.DataFrame(rows, columns=list(_COLUMNS))
+        return table.sort_values("psi", ascending=False, kind="stable", ignore_index=True)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values for a JSON file."""
+        return {"window": WINDOW, "watched": [asdict(w) for w in self.watched]}
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> DriftReference:
+        """Return the reference that `to_mapping` wrote."""
+        return cls(
+            tuple(Watched(**{**w, "edges": tuple(w["edges"]), "shares": tuple(w["shares"])}) for w in table["watched"])
+        )
+
+
+_COLUMNS = (
+    "name", "n_values", "n_symbols", "psi", "percentile", "not_known", "not_known_in_training", "p_rank", "p_shares",
+)  # fmt: skip
+
+
+def moved(table: pd.DataFrame, level: float = LEVEL) -> npt.NDArray[np.bool_]:
+    """Return which rows of a comparison have moved, shape (n_rows,).
+
+    Two things must hold: the index is at least `SOME`, and one of the two tests says that training's own windows
+    would hardly ever lie so far off, at `level` for all quantities and tests together (Bonferroni).
+    """
+    if table.empty:
+        return np.zeros(0, dtype=bool)
+    least = np.fmin(table["p_rank"].to_numpy(dtype=float), table["p_shares"].to_numpy(dtype=float))
+    return np.asarray((table["psi"].to_numpy(dtype=float) >= SOME) & (least <= level / (2 * len(table))))
+
+
+def windows(time_ns: IntArray, n_bars: int = WINDOW) -> IntArray:
+    """Return the window that each time lies in: one after the other, of so many different times each.
+
+    The first window may be shorter: windows are counted back from the last time.
+
+    Examples
+    --------
+    >>> windows(np.array([10, 10, 20, 30, 40, 50]), 2)
+    array([0, 0, 1, 1, 2, 2])
+    """
+    different, place = np.unique(time_ns, return_inverse=True)
+    short = -len(different) % n_bars
+    return np.asarray((place + short) // n_bars, dtype=np.int64)
+
+
+def population_stability(was: FloatArray, now: FloatArray) -> float:
+    """Return the population stability index of shares in the same bins: Σ (now − was) · ln(now / was).
+
+    Parameters
+    ----------
+    was, now : float64 array, shape (n_bins,)
+        Shares that add up to one.
+
+    Notes
+    -----
+    The sum of both Kullback-Leibler divergences; Lewis, *An Introduction to Credit Scoring* (1994).
+
+    Examples
+    --------
+    >>> round(population_stability(np.array([0.5, 0.5]), np.array([0.6, 0.4])), 4)
+    0.0405
+    """
+    was, now = np.maximum(was, _LEAST_SHARE), np.maximum(now, _LEAST_SHARE)
+    return float(np.sum((now - was) * np.log(now / was)))
+
+
+def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_of: IntArray) -> Watched | None:
+    known = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    edges = np.unique(np.quantile(known, _CUTS)) if len(known) else np.empty(0)
+    counts = _counts(values, edges, cell, len(window_of))
+    shares = counts.sum(axis=0) / len(values)
+    filled = counts.sum(axis=1)
+    # A window of a few values is none: its shares are chance.
+    whole = filled >= max(np.median(filled[filled > 0]) / 4, 1)
+    of_cell = counts[whole] / filled[whole, None]
+    window = window_of[whole]
+    n_windows = len(np.unique(window))
+    if n_windows < LEAST_WINDOWS:
+        return None
+    scaled = of_cell / np.sqrt(np.maximum(shares, _LEAST_EXPECTED))
+    common, own = _variance_parts(np.column_stack([of_cell @ _mid_ranks(shares), scaled]), window)
+    return Watched(
+        name=name,
+        edges=tuple(map(float, edges)),
+        shares=tuple(map(float, shares)),
+        rank_common=float(common[0]),
+        rank_own=float(own[0]),
+        bins_common=float(common[1:].sum()),
+        bins_own=float(own[1:].sum()),
+        freedom=_freedom(scaled, window),
+        n_windows=n_windows,
+        values_a_window=float(filled[whole].mean()),
+    )
+
+
+def _compare(watched: Watched, values: npt.NDArray[np.floating], symbol: IntArray) -> dict[str, Any] | None:
+    from scipy.special import fdtrc, stdtr
+
+    if len(values) < LEAST_VALUES:
+        return None
+    shares = np.array(watched.shares)
+    now = _counts(values, np.array(watched.edges), np.zeros(len(values), dtype=np.int64), 1)[0] / len(values)
+    a_symbol = np.bincount(symbol).astype(float)
+    n_symbols = a_symbol.sum() ** 2 / (a_symbol**2).sum()
+    # Symbols with fewer values than a window of training vary more, at most by as much as they are fewer.
+    thinner = max(1.0, watched.values_a_window / (len(values) / n_symbols))
+    # The centre was estimated on so many windows itself.
+    centre = 1 + 1 / watched.n_windows
+    rank_variance = (watched.rank_common + watched.rank_own * thinner / n_symbols) * centre
+    expected = (watched.bins_common + watched.bins_own * thinner / n_symbols) * centre
+    ranks = _mid_ranks(shares)
+    off = float((now - shares) @ ranks)
+    distance = float((((now - shares) ** 2) / np.maximum(shares, _LEAST_EXPECTED)).sum())
+    df = watched.n_windows - 1
+    p_rank = 2 * float(stdtr(df, -abs(off) / np.sqrt(rank_variance))) if rank_variance > 0 else _certain(off)
+    p_shares = float(fdtrc(watched.freedom, df, distance / expected)) if expected > 0 else _certain(distance)
+    known = 1 - now[-1]
+    return {
+        "name": watched.name,
+        "n_values": len(values),
+        "n_symbols": len(np.unique(symbol)),
+        "psi": population_stability(shares, now),
+        "percentile": 100 * float(now[:-1] @ _percentiles(shares)) / known if known > 0 else np.nan,
+        "not_known": float(now[-1]),
+        "not_known_in_training": float(shares[-1]),
+        "p_rank": p_rank,
+        "p_shares": p_shares,
+    }
+
+
+def _certain(difference: float) -> float:
+    """What never varied in training: any difference is none of chance."""
+    return 1.0 if abs(difference) < 1e-9 else 0.0
+
+
+def _counts(
+    values: npt.NDArray[np.floating], edges: FloatArray, cell: IntArray, n_cells: int
+) -> npt.NDArray[np.float64]:
+    """Count values by cell and bin, shape (n_cells, n_bins + 1); the last bin is of what is not known."""
+    n = len(edges) + 2
+    place = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), n - 1)
+    return np.bincount(cell * n + place, minlength=n_cells * n).reshape(n_cells, n).astype(np.float64)
+
+
+def _mid_ranks(shares: FloatArray) -> FloatArray:
+    """Ranks from 0 to 1 of the bins, in the middle of each; what is not known ranks in the middle of all."""
+    return np.append(_percentiles(shares), 0.5)
+
+
+def _percentiles(shares: FloatArray) -> FloatArray:
+    known = shares[:-1] / max(shares[:-1].sum(), _LEAST_SHARE)
+    return np.asarray(np.cumsum(known) - known / 2)
+
+
+def _variance_parts(cells: FloatArray, window: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the variance of each column that symbols share in a window, and a symbol's own.
+
+    Analysis of variance with windows as the random effect; where a window has one symbol only, the parts cannot be
+    told apart and all of it is taken for shared, which is the cautious way.
+    """
+    _, place = np.unique(window, return_inverse=True)
+    n = np.bincount(place).astype(float)
+    means = np.column_stack([np.bincount(place, column) for column in cells.T]) / n[:, None]
+    within = ((cells - means[place]) ** 2).sum(axis=0)
+    between = means.var(axis=0, ddof=1)
+    if n.max() < 2:
+        return between, np.zeros_like(between)
+    own = within / max((n - 1).sum(), 1.0)
+    return np.maximum(between - own * (1 / n).mean(), 0.0), own
+
+
+def _freedom(scaled: FloatArray, window: IntArray) -> float:
+    """Return Satterthwaite's degrees of freedom of the squared length of these vectors.
+
+    Bins of slow quantities move together, so there are fewer than bins; Rao and Scott (1981), second order. What
+    symbols share moves in fewer directions still: the lesser of a cell's and a window's mean is taken.
+    """
+    _, place = np.unique(window, return_inverse=True)
+    means = np.column_stack([np.bincount(place, column) for column in scaled.T]) / np.bincount(place)[:, None]
+    return min(_directions(scaled), _directions(means))
+
+
+def _directions(vectors: FloatArray) -> float:
+    covariance = np.cov(vectors, rowvar=False)
+    squared = float((covariance**2).sum())
+    return max(1.0, float(np.trace(covariance)) ** 2 / squared) if squared > 0 else 1.0
