@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars import FloatArray, interval_name
-from exitladder.execution import simulate_many
-from exitladder.execution.comparison import Comparison, compare_r
+from exitladder.bars import interval_name
 from exitladder.features import row_matrix
-from exitladder.ladder import Condition, Distance, Ladder, Rung
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.labels import continuation_advantage, race, reachable_rows
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
-from exitladder.pipelines.policies import objective_values, steps
-from exitladder.pipelines.predictions import RowPredictions, predict_rows, signals_for
-from exitladder.pipelines.prepare import Prepared, base_ladder
+from exitladder.pipelines.model_policy import ModelPolicy, spoken_trades, tune_model_policy
+from exitladder.pipelines.model_value import ModelValue, model_value
+from exitladder.pipelines.predictions import RowPredictions, predict_rows
+from exitladder.pipelines.prepare import Prepared
 from exitladder.pipelines.split import LEAST_TRADES
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
-
-TRAIL, MODEL_OR_TRAIL, INDICATOR_OR_TRAIL = "best trailing stop", "model or trail", "RSI and Bollinger or trail"
-_HOLD_VALUES = tuple(round(-1.5 + 0.1 * k, 10) for k in range(21))
-
-
-@dataclass(frozen=True)
-class ModelValue:
-    """What exiting on the model's word adds to the best trailing stop, on trades it never saw.
-
-    Parameters
-    ----------
-    comparison : Comparison or None
-        Model and trail against the trail alone, on the later half of the out-of-fold trades; both
-        tuned on the earlier half. None where there are too few trades.
-    expectancy_r : dict of str to float
-        Mean net R a trade of each policy on the same later half.
-    """
-
-    comparison: Comparison | None
-    expectancy_r: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,6 +32,8 @@ class Trained:
     ----------
     outcomes : DataFrame
         predicted and outcome of exhaustion for the reachable rows that a fold model spoke about.
+    policy : ModelPolicy or None
+        Threshold and trail tuned on all out-of-fold trades; None where there are too few.
     """
 
     model: ExhaustionModel
@@ -65,6 +44,7 @@ class Trained:
     outcomes: pd.DataFrame
     n_trades: int
     n_rows: int
+    policy: ModelPolicy | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what ``exitladder train`` prints, without the run."""
@@ -83,6 +63,8 @@ class Trained:
             "n_stages": metrics["n_stages"],
             "value_r": against.difference_r if against else None,
             "value_interval": [against.low, against.high] if against else None,
+            "value_finding": self.value.finding,
+            "policy": self.policy.to_mapping() if self.policy else None,
             "baselines": self.baselines,
             "leak_check": self.leaks.verdict,
             "leak_reasons": list(self.leaks.reasons),
@@ -108,6 +90,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     )
     predictions = predict_rows(prepared, model, progress)
     value = model_value(prepared, predictions, settings)
+    enough = len(spoken_trades(prepared, predictions)) >= LEAST_TRADES
     judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[judged], "outcome": rows.race[judged]})
     return Trained(
@@ -126,6 +109,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
         outcomes=outcomes,
         n_trades=len(prepared.placed),
         n_rows=int(rows.is_used.sum()),
+        policy=tune_model_policy(prepared, predictions, settings) if enough else None,
     )
 
 
@@ -143,70 +127,6 @@ def training_rows(prepared: Prepared, settings: Settings) -> TrainingRows:
         reachable=reachable_rows(placed, rows, prepared.atr, labels.reachable_trail_atr),
         embargo_bars=settings.validation.embargo_bars,
     )
-
-
-def model_value(prepared: Prepared, predictions: RowPredictions, settings: Settings) -> ModelValue:
-    """Return what exiting on the model's word adds to the best trailing stop.
-
-    The trades that the model speaks about are halved in time. Trail width and threshold are tuned
-    on the earlier half; the later one, which neither the boosters nor the thresholds have seen, is
-    scored once.
-    """
-    spoken = _spoken(prepared, predictions)
-    if len(spoken) < 2 * LEAST_TRADES:
-        return ModelValue(None, {})
-    earlier, later = spoken[: len(spoken) // 2], spoken[len(spoken) // 2 :]
-    names = {"hold_value_r", "rsi_14", "bb_pctb_20"}
-    signals = signals_for(prepared.placed, names, prepared, predictions)
-    base = replace(base_ladder(settings), stop=replace(base_ladder(settings).stop, time=max(settings.search.time_bars)))
-    trails = [Distance(v, "ATR") for v in steps(settings.search.trail_atr, settings.search.trail_step_atr)]
-
-    def net_r(trades: npt.NDArray[np.int64], ladders: list[Ladder]) -> FloatArray:
-        return simulate_many(
-            prepared.placed.take(trades), ladders, signals.take(trades), threads=settings.project.threads
-        )
-
-    def best(ladders: list[Ladder]) -> Ladder:
-        return ladders[int(np.argmax(objective_values(net_r(earlier, ladders), settings)))]
-
-    trail = best([replace(base, name=TRAIL, stop=replace(base.stop, trail=d)) for d in trails])
-    indicator = replace(
-        trail,
-        name=INDICATOR_OR_TRAIL,
-        rungs=(Rung(1.0, when=(Condition("rsi_14", ">=", 70.0), Condition("bb_pctb_20", ">=", 1.0))),),
-    )
-    by_model = best(
-        [
-            replace(
-                trail,
-                name=MODEL_OR_TRAIL,
-                rungs=(Rung(1.0, when=(Condition("hold_value_r", "<=", limit),)),),
-                stop=replace(trail.stop, trail=d),
-            )
-            for limit in _HOLD_VALUES
-            for d in trails[::4]
-        ]
-    )
-    policies = {p.name: p for p in (trail, indicator, by_model)}
-    result = dict(zip(policies, net_r(later, list(policies.values())).T, strict=True))
-    found = compare_r(
-        result[MODEL_OR_TRAIL],
-        result[TRAIL],
-        time=prepared.entry_time[later],
-        confidence=settings.validation.confidence,
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
-    )
-    means = {name: float(np.nanmean(r)) if np.isfinite(r).any() else float("nan") for name, r in result.items()}
-    return ModelValue(found, means)
-
-
-def _spoken(prepared: Prepared, predictions: RowPredictions) -> npt.NDArray[np.int64]:
-    """Positions of the trades about whose every bar a fold model speaks, in order of entry."""
-    starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
-    spoken = np.zeros(len(prepared.placed), dtype=bool)
-    spoken[has_rows] = predictions.stage[starts[has_rows]] >= 0
-    return np.flatnonzero(spoken)
 
 
 def _baselines(outcomes: pd.DataFrame, value: ModelValue) -> dict[str, dict[str, float]]:

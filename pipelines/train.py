@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from exitladder.bars import BarSet
+from exitladder.ladder_file import ladder_to_toml
 from exitladder.pipelines.model_flavour import write_flavour
 from exitladder.pipelines.model_training import Trained, train_model
 from exitladder.pipelines.pictures import model_pictures
@@ -56,6 +57,8 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
     run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
     run.log_metrics({"baselines": told["baselines"], "predictions": told["predictions"]})
     run.log_tags({"leak_check": told["leak_check"]})
+    if trained.policy:
+        run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
     for picture in model_pictures(trained):
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
     with TemporaryDirectory() as folder:
