@@ -14,6 +14,7 @@ import numpy as np
 
 from exitladder.bars import FloatArray
 from exitladder.errors import ModelError, did_you_mean
+from exitladder.models.venn_abers import VennAbers
 
 _LEAST = 1e-12
 
@@ -118,7 +119,7 @@ class Isotonic:
         return {"kind": "isotonic", "x": list(self.x), "y": list(self.y)}
 
 
-KINDS = ("platt", "isotonic", "none")
+KINDS = ("platt", "isotonic", "venn_abers", "none")
 
 
 def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
@@ -135,6 +136,8 @@ def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
         return Platt.fit(p, y)
     if kind == "isotonic":
         return Isotonic.fit(p, y)
+    if kind == "venn_abers":
+        return VennAbers.fit(*_checked(p, y))
     if kind == "none":
         return Identity()
     raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(kind, KINDS)}")
@@ -147,6 +150,8 @@ def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
         return Platt(float(table["slope"]), float(table["intercept"]))
     if kind == "isotonic":
         return Isotonic(tuple(map(float, table["x"])), tuple(map(float, table["y"])))
+    if kind == "venn_abers":
+        return VennAbers.from_mapping(table)
     if kind == "none":
         return Identity()
     raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(str(kind), KINDS)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import IntArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.models.boosting import booster_parameters
 from exitladder.models.calibration import Calibrator, Identity, fit_calibrator
 from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Growth, enough
@@ -15,6 +15,8 @@ from exitladder.models.stage import Stage
 from exitladder.models.training_rows import TrainingRows
 from exitladder.settings import ModelSettings
 
+# What automatic calibration chooses among, the simplest first.
+CHOICES = ("platt", "isotonic", "venn_abers")
 # A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
 CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
 
@@ -92,11 +94,35 @@ class Training:
         usable = np.flatnonzero(
             np.isfinite(said) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
         )
-        y = rows.race[usable]
-        few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
-        if few or len(usable) < CALIBRATION_ROWS or len(np.unique(rows.trade[usable])) < CALIBRATION_TRADES:
+        if len(usable) < CALIBRATION_ROWS or not self._calibrates(usable):
             return Identity()
-        return fit_calibrator(self.settings.calibration, said[usable], y)
+        kind = self.settings.calibration
+        if kind == "auto":
+            kind = self._best_kind(said, usable)
+        return fit_calibrator(kind, said[usable], rows.race[usable])
+
+    def _best_kind(self, said: FloatArray, usable: IntArray) -> str:
+        """Return the calibration of the least log loss on the latest quarter, fitted on what was known before it."""
+        rows = self.rows
+        spans = rows.time_ns[usable], rows.over_ns[usable], rows.trade[usable]
+        folds = PurgedWalkForward(3, self.embargo_ns).folds(*spans)
+        if not folds:
+            return CHOICES[0]
+        earlier, later = usable[folds[-1].train], usable[folds[-1].test]
+        if not (self._calibrates(earlier) and self._calibrates(later)):
+            return CHOICES[0]
+
+        def loss(kind: str) -> float:
+            p = fit_calibrator(kind, said[earlier], rows.race[earlier]).apply(said[later])
+            return probability_measures(p, rows.race[later])["log_loss"]
+
+        return min(CHOICES, key=loss)
+
+    def _calibrates(self, chosen: IntArray) -> bool:
+        """Return whether rows with a race label are enough of both outcomes and of enough trades."""
+        y = self.rows.race[chosen]
+        few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
+        return not few and len(np.unique(self.rows.trade[chosen])) >= CALIBRATION_TRADES
 
     def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
         """Return the metrics and the reliability of what was said out of fold."""

@@ -146,7 +146,9 @@ class ModelSettings:
     colsample: float = _key(0.7, "share of features each tree sees", least=0.05, most=1)
     row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
-        "platt", "platt, isotonic or none, fitted on out-of-fold predictions", among=("platt", "isotonic", "none")
+        "auto",
+        "platt, isotonic, venn_abers or none, fitted on out-of-fold predictions; auto takes the best of three",
+        among=("auto", "platt", "isotonic", "venn_abers", "none"),
     )
 
 

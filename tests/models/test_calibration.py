@@ -7,7 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics  # type: ignore[import-untyped]
+from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 
 from exitladder.errors import ModelError
 from exitladder.models.calibration import (
@@ -19,6 +22,7 @@ from exitladder.models.calibration import (
     logit,
 )
 from exitladder.models.probability_measures import probability_measures, reliability
+from exitladder.models.venn_abers import VennAbers
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -39,7 +43,7 @@ def test_platt_finds_the_line_that_made_the_outcomes(slope: float, intercept: fl
     assert fitted.intercept == pytest.approx(intercept, abs=0.05)
 
 
-@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+@pytest.mark.parametrize("kind", ["platt", "isotonic", "venn_abers"])
 def test_calibration_repairs_probabilities_that_are_too_sure(kind: str) -> None:
     """Raw predictions twice as sure as they may be; judged on outcomes that the fit has not seen."""
     p, y = drawn(20_000, 0.5, 0.3, seed=1)
@@ -57,7 +61,7 @@ def test_predictions_that_rank_the_wrong_way_round_become_the_base_rate() -> Non
 
 
 @pytest.mark.parametrize("y", [np.zeros(50), np.ones(50)])
-@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+@pytest.mark.parametrize("kind", ["platt", "isotonic", "venn_abers"])
 def test_one_outcome_only_gives_finite_probabilities(kind: str, y: np.ndarray) -> None:
     p = np.linspace(0.0, 1.0, 50)
     out = fit_calibrator(kind, p, y).apply(p)
@@ -72,7 +76,7 @@ def test_isotonic_rises_and_stays_off_certainty() -> None:
     assert 0 < out.min() < out.max() < 1
 
 
-@pytest.mark.parametrize("kind", ["platt", "isotonic", "none"])
+@pytest.mark.parametrize("kind", ["platt", "isotonic", "venn_abers", "none"])
 def test_calibrators_survive_json_to_the_bit(kind: str) -> None:
     fitted = fit_calibrator(kind, *drawn(800, 0.7, 0.2))
     again = calibrator_from_mapping(json.loads(json.dumps(fitted.to_mapping())))
@@ -80,6 +84,38 @@ def test_calibrators_survive_json_to_the_bit(kind: str) -> None:
     assert again == fitted
     np.testing.assert_array_equal(again.apply(p), fitted.apply(p))
     assert math.isnan(again.apply(p)[-1])
+
+
+# Multiples, because scikit-learn takes numbers that hardly differ for equal; the coarse ones make ties.
+score = st.one_of(st.integers(0, 6).map(lambda k: k / 6), st.integers(0, 1000).map(lambda k: k / 1000))
+scores = st.lists(st.tuples(score, st.booleans()), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn_scores=scores, asked=st.lists(score, min_size=1, max_size=10))
+def test_venn_abers_equals_refitting_isotonic_regression_with_the_row_added(
+    drawn_scores: list[tuple[float, bool]], asked: list[float]
+) -> None:
+    p, y = (np.array(column, dtype=float) for column in zip(*drawn_scores, strict=True))
+    fitted = VennAbers.fit(p, y)
+    questions = np.array([*asked, *p, 0.0, 1.0])
+    low, high = fitted.bounds(questions)
+    for outcome, found in ((0.0, low), (1.0, high)):
+        expected = [IsotonicRegression().fit(np.append(p, s), np.append(y, outcome)).predict([s])[0] for s in questions]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    merged = fitted.apply(questions)
+    np.testing.assert_allclose(merged, high / (1 - low + high), rtol=0, atol=1e-15)
+    assert ((low <= merged + 1e-12) & (merged <= high + 1e-12)).all()
+
+
+def test_venn_abers_is_less_sure_with_fewer_rows() -> None:
+    asked = np.linspace(0.05, 0.95, 50)
+
+    def mean_width(n: int) -> float:
+        low, high = VennAbers.fit(*drawn(n, 1.0, 0.0)).bounds(asked)
+        return float((high - low).mean())
+
+    assert mean_width(5_000) < 0.02 < 0.1 < mean_width(100)
 
 
 def test_what_cannot_be_calibrated_is_refused() -> None:

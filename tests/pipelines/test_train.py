@@ -81,7 +81,7 @@ def test_what_was_said_then_does_not_depend_on_what_came_after(
 
 
 def test_even_the_first_stage_is_calibrated_by_rehearsal(trained: TrainResult) -> None:
-    assert set(trained.trained.model.spans()["calibration"]) == {"platt"}
+    assert set(trained.trained.model.spans()["calibration"]) <= {"platt", "isotonic", "venn_abers"}
 
 
 def test_loading_gives_the_same_predictions(
