@@ -36,14 +36,15 @@ def part(bars: Bars, begin: int, end: int) -> Bars:
 
 
 def outside(bars: Bars, changed_after: int | None = None) -> Outside:
-    """A benchmark and a series that go by the time alone; what is known after `changed_after` is another."""
+    """A clock, and a benchmark and a series that go by the time alone: others for what is known after a moment."""
     step = max(HOUR, bars.interval_ns * 2 // 3 // HOUR * HOUR)
     known = np.arange(bars.time[0] // step - 400, bars.time[-1] // step + 3, dtype=np.int64) * step
     hours = known / HOUR
     value = 50.0 + 10.0 * np.sin(hours * 0.7311) + 5.0 * np.cos(hours * 12.9898)
     if changed_after is not None:
         value = np.where(known > changed_after, 77.0 + 40.0 * np.sin(hours * 5.3), value)
-    return Outside("SPY", Steps(known, value), {"vix": ExtraSeries("close", 0, True, {"": Steps(known, value**2)})})
+    vix = ExtraSeries("close", 0, True, {"": Steps(known, value**2)})
+    return Outside("SPY", Steps(known, value), {"vix": vix}, "America/New_York")
 
 
 def see(bars: Bars, side: int, changed_after: int | None = None) -> Market:
@@ -242,7 +243,9 @@ def test_a_short_is_a_long_of_the_negated_market_to_the_bit(bars: Bars) -> None:
     seen = outside(bars)
     assert seen.closes is not None
     vix = {"vix": replace(seen.series["vix"], steps={"": Steps(seen.closes.known, -(seen.closes.value**2))})}
-    mirrored = Market(negated(bars), 1, Outside("SPY", Steps(seen.closes.known, -seen.closes.value), vix))
+    mirrored = Market(
+        negated(bars), 1, Outside("SPY", Steps(seen.closes.known, -seen.closes.value), vix, seen.exchange_tz)
+    )
     short, long = every(bars, -1), {c.name: c.compute(mirrored) for c in COLUMNS}
     for column in COLUMNS:
         if column.feature.needs != "log":
