@@ -3,7 +3,7 @@
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, features_frame, row_matrix
-from exitladder.features.sources import feature_set_of, refuse_other_sources
+from exitladder.features.sources import feature_set_of, refuse_other_sources, warn_of_stale_sources
 from exitladder.features.trade_state import trade_risk, trade_state_rows
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "row_matrix",
     "trade_risk",
     "trade_state_rows",
+    "warn_of_stale_sources",
 ]

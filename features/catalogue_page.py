@@ -54,7 +54,8 @@ directed = false            # true: a short sees it negated (order flow, sentime
 ```
 
 A bar sees the last value whose stamp plus delay lies at or before the bar's close, never a later one. With a column
-`symbol` in the file each symbol has its own values.
+`symbol` in the file each symbol has its own values. The last value stands until a next one is known; `score` warns
+where values ended long before the bars do.
 
 **The clock.** Stamps are UTC. Time of day, weekday and volume by time of day go by the exchange's clock, daylight
 saving included, which is UTC unless `features.exchange_tz` declares another, such as `America/New_York`; it is never

@@ -44,6 +44,18 @@ class Steps:
         out[last >= 0] = self.value[last[last >= 0]]
         return out
 
+    def is_stale(self, moment: int) -> bool:
+        """Return whether the last value known at a moment is older than twice the longest gap between values so far.
+
+        Examples
+        --------
+        >>> days = Steps(np.array([10, 11, 14]), np.zeros(3))
+        >>> days.is_stale(20), days.is_stale(21)
+        (False, True)
+        """
+        known = self.known[self.known <= moment]
+        return len(known) > 1 and moment - int(known[-1]) > 2 * int(np.diff(known).max())
+
 
 @dataclass(frozen=True)
 class ExtraSeries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.bars import BarSet, IntArray, interval_name
-from exitladder.errors import BarsError, FeatureError, did_you_mean
+from exitladder.errors import BarsError, ExitladderWarning, FeatureError, did_you_mean
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.outside import EVERY_SYMBOL, ExtraSeries, Outside, Steps
 from exitladder.settings import DataSettings, FeatureSettings, SeriesSettings, Settings
@@ -90,6 +91,33 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
                 raise FeatureError(
                     f"The model was trained with {key} {shown[0]} of the series '{name}', but the settings declare "
                     f"{shown[1]}. Use what it was trained with, or train anew."
+                )
+
+
+def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[str]) -> None:
+    """Warn of a benchmark or series whose values ended long before these symbols' last bars.
+
+    Warns
+    -----
+    ExitladderWarning
+        Naming each once, and its last value's time. The last value stands until a next one is known, so nothing else tells.
+    """
+    outside, told = features.outside, set()
+    for symbol in symbols:
+        moment = int(bars.close_time[bars.start[bars.index(symbol) + 1] - 1])
+        found = {f"series '{name}'": outside.series[name].of(symbol) for name in features.series_names}
+        if features.needs_benchmark:
+            found[f"benchmark '{outside.benchmark}'"] = outside.closes
+        for what, steps in found.items():
+            if what not in told and steps is not None and steps.is_stale(moment):
+                told.add(what)
+                last = pd.Timestamp(int(steps.known[steps.known <= moment][-1]), tz="UTC")
+                warnings.warn(
+                    f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' go on to "
+                    f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is taken. Bring its file up "
+                    "to date.",
+                    ExitladderWarning,
+                    stacklevel=3,
                 )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from exitladder.bars import BarSet
 from exitladder.errors import OutputFileError, TradesError
 from exitladder.execution import STATUS, Simulation, simulate
-from exitladder.features import row_matrix
+from exitladder.features import row_matrix, warn_of_stale_sources
 from exitladder.ladder import Ladder
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
@@ -116,6 +116,7 @@ def score_open(
     """
     longest = int(np.diff(bars.start).max())
     prepared = prepare(bars, trades, settings, max_bars=longest)
+    warn_of_stale_sources(prepared.features, bars, sorted(set(trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)
     # Only a rung on the model's word needs to know what the model said on the way here.

@@ -181,6 +181,16 @@ def test_later_rows_of_a_series_change_no_advice(project: Project) -> None:
     assert project.advice(project.text.replace("vix.csv", "known.csv")) != before
 
 
+def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
+    table = pd.read_csv(project.folder / "vix.csv")
+    ended = table[pd.to_datetime(table["timestamp"], utc=True) < pd.Timestamp("2008-05-02", tz="UTC")]
+    ended.to_csv(project.folder / "ended.csv", index=False)
+    told = project.score(project.text.replace("vix.csv", "ended.csv"))
+    assert told.exit_code == 0, told.stderr
+    assert "warning: The series 'vix' is known up to 2008-05-0" in told.stderr and "Bring its file" in told.stderr
+    assert "warning" not in project.score(project.text).stderr
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
