@@ -75,9 +75,11 @@ class Participant:
         flying: dict[int, tuple[Any, list[Candidate]]] = {}
         with _kept(self.study, flying):
             while is_wanted():
-                for batch in self.study.news():
-                    advance(self._know(batch.number, self._given(batch), batch.judged))
+                self._read_news(advance)
                 while len(flying) < executor.capacity and (claimed := self.study.claim()) is not None:
+                    if self.plan.known_before(claimed) >= self.next_told:
+                        # What it has to know may have become known since.
+                        self._read_news(advance)
                     candidates = self._ask(claimed)
                     flying[claimed] = (executor.submit([c.ladder for c in candidates]), candidates)
                 if flying:
@@ -99,6 +101,10 @@ class Participant:
     def judged(self) -> Judged:
         """Return what all candidates are worth, in order."""
         return Judged.joined([self._judged[batch] for batch in self.plan.batches])
+
+    def _read_news(self, advance: Callable[[int], None]) -> None:
+        for batch in self.study.news():
+            advance(self._know(batch.number, self._given(batch), batch.judged))
 
     def _know(self, number: int, candidates: list[Candidate], judged: Judged) -> int:
         self._candidates[number], self._judged[number] = candidates, judged
