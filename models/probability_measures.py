@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import FloatArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.models.calibration import logit
 
 
@@ -66,9 +66,14 @@ def reliability(p: FloatArray, y: FloatArray, n_bins: int = 10) -> pd.DataFrame:
     """
     if not len(p):
         return pd.DataFrame({"n": [], "predicted": [], "observed": []})
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1]))
-    bins = pd.DataFrame({"bin": np.searchsorted(edges, p, side="right"), "predicted": p, "observed": y})
+    bins = pd.DataFrame({"bin": reliability_bins(p, n_bins), "predicted": p, "observed": y})
     table = bins.groupby("bin").agg(
         n=("observed", "size"), predicted=("predicted", "mean"), observed=("observed", "mean")
     )
     return table.reset_index(drop=True)
+
+
+def reliability_bins(p: FloatArray, n_bins: int = 10) -> IntArray:
+    """Return each prediction's bin of `reliability`, from 0, shape (n,)."""
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1]))
+    return np.searchsorted(edges, p, side="right").astype(np.int64)

@@ -53,7 +53,7 @@ class VennAbers:
         """
         x, place = np.unique(p, return_inverse=True)
         n = np.bincount(place).astype(np.float64)
-        ones = np.bincount(place, y)
+        ones = np.bincount(place, y).astype(np.float64)
         p1 = _with_a_one(n, ones)
         # A 0 from the left is a 1 from the right.
         p0 = 1.0 - _with_a_one(n[::-1], (n - ones)[::-1])[::-1]

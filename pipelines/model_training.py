@@ -15,6 +15,7 @@ from exitladder.models.labels import continuation_advantage, race, reachable_row
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
+from exitladder.pipelines.model_calibration import calibration_by_group, calibration_mapping
 from exitladder.pipelines.model_policy import ModelPolicy, spoken_trades, tune_model_policy
 from exitladder.pipelines.model_value import ModelValue, model_value
 from exitladder.pipelines.predictions import RowPredictions, predict_rows
@@ -32,6 +33,8 @@ class Trained:
     ----------
     outcomes : DataFrame
         predicted and outcome of exhaustion for the reachable rows that a fold model spoke about.
+    calibration : DataFrame
+        How well the probability holds, over all and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
         Threshold and trail tuned on all out-of-fold trades; None where there are too few.
     """
@@ -44,6 +47,7 @@ class Trained:
     outcomes: pd.DataFrame
     n_trades: int
     n_rows: int
+    calibration: pd.DataFrame
     policy: ModelPolicy | None = None
 
     def to_mapping(self) -> dict[str, Any]:
@@ -69,6 +73,7 @@ class Trained:
             "leak_check": self.leaks.verdict,
             "leak_reasons": list(self.leaks.reasons),
             "predictions": self.predictions.counts(),
+            **calibration_mapping(self.calibration),
         }
 
 
@@ -109,6 +114,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
         outcomes=outcomes,
         n_trades=len(prepared.placed),
         n_rows=int(rows.is_used.sum()),
+        calibration=calibration_by_group(prepared, rows, predictions, settings),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
     )
 

@@ -57,6 +57,7 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
     run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
     run.log_metrics({"baselines": told["baselines"], "predictions": told["predictions"]})
     run.log_tags({"leak_check": told["leak_check"]})
+    run.log_artifact(trained.calibration.to_csv(index=False), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
     for picture in model_pictures(trained):

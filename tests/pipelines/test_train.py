@@ -35,6 +35,18 @@ def test_prints_what_is_promised(trained: TrainResult) -> None:
     assert {"constant", "best trailing stop"} <= set(told["baselines"])
 
 
+def test_calibration_is_told_with_intervals_over_all_and_by_group(trained: TrainResult) -> None:
+    told = trained.to_mapping()
+    for name in ("log_loss", "brier", "calibration_error"):
+        low, high = told[f"{name}_interval"]
+        assert low <= told[name] <= high
+    groups = told["calibration_by_group"]
+    for kind in ("all", "side", "symbol", "year"):
+        assert sum(row["n_rows"] for row in groups if row["by"] == kind) == told["n_rows_out_of_fold"]
+    assert {row["group"] for row in groups if row["by"] == "side"} == {"long", "short"}
+    assert groups[0]["brier"]["value"] == told["brier"]
+
+
 def test_every_reference_names_the_same_model(trained: TrainResult, store: Path) -> None:
     by_run = resolve_model(trained.run_id, store)
     by_version = resolve_model(trained.model, store)
@@ -46,7 +58,9 @@ def test_every_reference_names_the_same_model(trained: TrainResult, store: Path)
 def test_store_holds_no_pickle_and_the_pictures(trained: TrainResult, store: Path) -> None:
     names = [p.name for p in store.rglob("*") if p.is_file()]
     assert not [n for n in names if n.endswith((".pkl", ".pickle", ".joblib", ".cloudpickle"))]
-    assert {"calibration.svg", "importance.svg", "model.json", "settings.json"} <= set(names)
+    assert {"calibration_by_group.csv", "calibration.svg", "importance.svg", "model.json", "settings.json"} <= set(
+        names
+    )
 
 
 def test_no_row_is_answered_by_a_stage_that_knew_its_label(
