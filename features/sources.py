@@ -100,7 +100,8 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
     Warns
     -----
     ExitladderWarning
-        Naming each once, and its last value's time. The last value stands until a next one is known, so nothing else tells.
+        Naming each once, and its last value's time. That value stands until a next one is known, so nothing else
+        tells.
     """
     outside, told = features.outside, set()
     for symbol in symbols:

@@ -58,7 +58,7 @@ def placed(two_symbols: BarSet) -> PlacedTrades:
         side=side,
         entry_time=bars.time[bar],
         entry_price=price,
-        quantity=1.0 + np.arange(n),
+        quantity=np.arange(1.0, n + 1.0),
         stop_price=stop,
         entry_at=rng.choice([-1, 0, 1, 2], n).astype(np.int8),
         exit_time=np.full(n, NO_TIME),
