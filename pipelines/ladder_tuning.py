@@ -16,15 +16,15 @@ from exitladder.execution.sharpe import dsr_of
 from exitladder.execution.verdict import Verdict, verdict
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_mapping
-from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.judged import Evaluate
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.search_space import SearchSpace
+from exitladder.pipelines.objectives import Objectives
 from exitladder.pipelines.policies import (
     OWN_EXITS,
     OWN_LADDER,
     TUNED,
     Policy,
-    objective_values,
     tune_baselines,
 )
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
@@ -133,9 +133,8 @@ def tune_ladder(
     baselines = tune_baselines(placed, base, settings, signals, progress)
     own = [Policy(OWN_LADDER, own_ladder)] if own_ladder is not None else []
 
-    def evaluate(ladders: list[Ladder]) -> Judged:
-        net_r = simulate_many(placed, ladders, signals, threads=settings.project.threads)
-        return Judged.of_values(objective_values(net_r, settings), settings.tuning.objective)
+    objectives = Objectives.of(settings, placed, signals, base, space)
+    evaluate = objectives.judge
 
     found = search(
         space,
@@ -147,7 +146,7 @@ def tune_ladder(
         + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
         progress=progress,
     )
-    ladder = replace(found.best, name=TUNED)
+    ladder = replace(found.ladders[objectives.choose(found.judged, list(found.ladders))], name=TUNED)
     policies = (Policy(TUNED, ladder), *baselines, *own)
     net_r = pd.DataFrame(
         {p.name: simulate(prepared.placed, p.ladder, every).r for p in policies},

@@ -46,11 +46,11 @@ class Drawn:
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
         assert low < high and (low > 0 or not log)
-        return self.kept(name, self.data.draw(st.integers(low, high), label=name))
+        return int(self.kept(name, self.data.draw(st.integers(low, high), label=name)))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
         assert low < high
-        return self.kept(name, self.data.draw(st.floats(low, high), label=name))
+        return float(self.kept(name, self.data.draw(st.floats(low, high), label=name)))
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         assert len(choices) > 1

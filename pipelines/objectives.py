@@ -1,0 +1,193 @@
+"""What a ladder is worth: the objectives and constraints that the settings name, on given trades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exitladder.bars import FloatArray
+from exitladder.errors import ModelError, SettingsError
+from exitladder.execution import simulate_own_exits
+from exitladder.ladder import Ladder
+from exitladder.models.judged import Judged
+from exitladder.models.ladder_neighbours import neighbours
+from exitladder.models.search_space import SearchSpace
+from exitladder.pipelines.ladder_measures import CONSTRAINTS, OBJECTIVES, Z_LOWER, Measure, standard_error
+from exitladder.pipelines.ladder_results import Results, results_of, results_of_simulation
+from exitladder.settings import Settings, TuningSettings
+from exitladder.signals import Signals
+from exitladder.trades import PlacedTrades
+
+_NEIGHBOURS = 8
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Judges ladders on these trades; made by `of`.
+
+    Parameters
+    ----------
+    settings : TuningSettings
+    placed : PlacedTrades
+        The trades that are tuned on and no other.
+    signals : Signals or None
+        Of these trades.
+    base : Ladder
+        Its initial stop is the R that results are told in.
+    space : SearchSpace or None
+        Where neighbours are looked for; needed for ``robust = "neighbours"``.
+    threads, seed : int
+    """
+
+    settings: TuningSettings
+    placed: PlacedTrades
+    signals: Signals | None
+    base: Ladder
+    space: SearchSpace | None = None
+    threads: int = 0
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        placed: PlacedTrades,
+        signals: Signals | None,
+        base: Ladder,
+        space: SearchSpace | None = None,
+    ) -> Objectives:
+        """Return what the settings name, on these trades.
+
+        Raises
+        ------
+        SettingsError
+            If costs are to be doubled and there are none.
+        """
+        tuning = settings.tuning
+        if tuning.robust == "double_costs" and base.costs.times(2.0) == base.costs:
+            raise SettingsError(
+                "tuning.robust = 'double_costs' needs costs to double, but all costs are 0; state them in [costs]."
+            )
+        return cls(tuning, placed, signals, base, space, settings.project.threads, settings.project.seed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the objectives, the most important first."""
+        return tuple(dict.fromkeys(self.settings.objectives))
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """Names of the constraints in force."""
+        return tuple(name for name in CONSTRAINTS if getattr(self.settings, name) > 0)
+
+    def judge(self, ladders: list[Ladder]) -> Judged:
+        """Return what ladders are worth; the same ladder is worth the same in any batch."""
+        robust = self.settings.robust
+        if robust == "double_costs":
+            ladders = [replace(ladder, costs=ladder.costs.times(2.0)) for ladder in ladders]
+        near: list[list[Ladder]] = []
+        if robust == "neighbours" and self.space is not None:
+            near = [neighbours(self.space, ladder, _NEIGHBOURS, self.seed) for ladder in ladders]
+        # Neighbours of one ladder are often those of another.
+        every = list(dict.fromkeys([*ladders, *(other for others in near for other in others)]))
+        results = self.results(every)
+        worth = self._values(results)
+        at = {ladder: k for k, ladder in enumerate(every)}
+        rows = [at[ladder] for ladder in ladders]
+        values = worth[rows]
+        if near:
+            around = [
+                worth[[at[ladder], *(at[other] for other in others)]]
+                for ladder, others in zip(ladders, near, strict=True)
+            ]
+            values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
+        return Judged(values, self._violations(results)[rows], self.names, self.constraints)
+
+    def judge_own_exits(self) -> Judged:
+        """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
+
+        It has no neighbours; its costs are doubled where those of ladders are.
+        """
+        factor = 2.0 if self.settings.robust == "double_costs" else 1.0
+        base = replace(self.base, costs=self.base.costs.times(factor))
+        free = replace(self.base, costs=self.base.costs.times(0.0))
+        results = results_of_simulation(
+            simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
+        )
+        return Judged(self._values(results), self._violations(results), self.names, self.constraints)
+
+    def choose(self, judged: Judged, ladders: list[Ladder]) -> int:
+        """Return the position of the ladder to use.
+
+        With one objective it is the feasible ladder of the greatest value, of equals the earliest. With
+        several it is a point of the front: of those whose first objective is within one standard error of
+        the greatest, the one that is best in the others (by its mean rank among them). The standard error
+        is that of the difference from the best, by leaving out one stretch of time after another, so that
+        what is given up of the first objective is no more than chance alone gives and takes.
+
+        Raises
+        ------
+        ModelError
+            If no ladder has values.
+        """
+        front = judged.front()
+        if not len(front):
+            raise ModelError(
+                f"At least one ladder must have a value, but all {len(judged)} have none in {', '.join(self.names)}. "
+                "Check that trades have a stop_price, or give the ladder an initial stop."
+            )
+        values = judged.values[front]
+        best = int(np.argmax(values[:, 0]))
+        if len(self.names) == 1 or len(front) == 1:
+            return int(front[best])
+        allowed = self.standard_errors([ladders[k] for k in front], best)
+        near = np.flatnonzero(values[best, 0] - values[:, 0] <= allowed)
+        others = values[near, 1:]
+        rank = (others[None, :, :] > others[:, None, :]).sum(axis=1).mean(axis=1)
+        order = np.lexsort((near, -values[near, 0], rank))
+        return int(front[near[order[0]]])
+
+    def standard_errors(self, ladders: list[Ladder], best: int) -> FloatArray:
+        """Return the standard error of each ladder's first objective less that of `best`, shape (n_ladders,)."""
+        results = self.results(ladders)
+        first = self._measure(self.names[0])
+
+        def behind(part: Results) -> FloatArray:
+            worth = first(part)
+            return np.asarray(worth[best] - worth)
+
+        return np.nan_to_num(standard_error(behind, results))
+
+    def results(self, ladders: list[Ladder]) -> Results:
+        """Return what the trades brought under each ladder, as far as it is needed."""
+        return results_of(
+            self.placed,
+            ladders,
+            self.signals,
+            self.base,
+            with_fills=any(OBJECTIVES[n].needs_fills for n in self.names)
+            or any(CONSTRAINTS[n].needs_fills for n in self.constraints),
+            with_gross=self._needs_gross,
+            threads=self.threads,
+        )
+
+    @property
+    def _needs_gross(self) -> bool:
+        return any(CONSTRAINTS[n].needs_gross for n in self.constraints)
+
+    def _values(self, results: Results) -> FloatArray:
+        columns = []
+        for measure in map(self._measure, self.names):
+            value = measure(results)
+            if self.settings.robust == "lower_bound":
+                value = np.asarray(value - Z_LOWER * standard_error(measure, results))
+            columns.append(value)
+        return np.stack(columns, axis=1)
+
+    def _measure(self, name: str) -> Measure:
+        return lambda results: OBJECTIVES[name].measure(results, self.settings)
+
+    def _violations(self, results: Results) -> FloatArray:
+        columns = [CONSTRAINTS[n].violation(results, getattr(self.settings, n)) for n in self.constraints]
+        return np.stack(columns, axis=1) if columns else np.empty((results.net_r.shape[1], 0))
