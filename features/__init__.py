@@ -3,7 +3,12 @@
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, features_frame, row_matrix
-from exitladder.features.sources import feature_set_of, refuse_other_sources, warn_of_stale_sources
+from exitladder.features.sources import (
+    feature_set_of,
+    refuse_other_benchmark,
+    refuse_other_sources,
+    warn_of_stale_sources,
+)
 from exitladder.features.trade_state import trade_risk, trade_state_rows
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "feature_matrix",
     "feature_set_of",
     "features_frame",
+    "refuse_other_benchmark",
     "refuse_other_sources",
     "row_matrix",
     "trade_risk",

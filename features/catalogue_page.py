@@ -71,8 +71,9 @@ computes it otherwise, an outside series that is missing or declared otherwise, 
 `--scheduler ADDRESS` (`pip install 'exitladder[cluster]'`; every worker with the same version), with the same bits.
 
 **State of a trade** is known from its entry, the bars since, and R: the distance to the stop that the trade brought,
-else two ATR(14) known at the entry. No ladder changes it. What is left of a position is a ladder's doing, so it is no
-column here (a model's rows go on after any exit); `exitladder score` tells it for each open trade.
+else two ATR(14) known at the entry. No ladder changes it. What is left of a position is no column: it is a ladder's
+doing, and what holding one unit on is worth does not depend on how many are left. `exitladder score` tells it for each
+open trade.
 
 **Tables.** Columns of the default set are bold. Indicators are TA-Lib's where it has them (RSI in one pass of our own,
 equal to TA-Lib's to 1e-14, because it is faster and because nothing moving is 50 and not 0); windows are summed anew

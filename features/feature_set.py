@@ -115,6 +115,7 @@ class FeatureSet:
             table["exchange_tz"] = self.outside.exchange_tz
         if self.needs_benchmark:
             table["benchmark"] = self.outside.benchmark
+            table["benchmark_interval"] = self.outside.benchmark_interval
         if self.series_names:
             series = self.outside.series
             table["series"] = {name: series[name].declaration() for name in self.series_names if name in series}

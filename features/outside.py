@@ -100,12 +100,15 @@ class Outside:
     series : mapping of str to ExtraSeries
     exchange_tz : str
         Time zone of the exchange.
+    benchmark_interval : str
+        Length of the benchmark's bars, such as ``1d``.
     """
 
     benchmark: str = ""
     closes: Steps | None = None
     series: Mapping[str, ExtraSeries] = field(default_factory=dict)
     exchange_tz: str = "UTC"
+    benchmark_interval: str = ""
 
 
 NOTHING = Outside()

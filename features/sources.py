@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import BarSet, IntArray, interval_name
+from exitladder.bars import Bars, BarSet, IntArray, interval_name
 from exitladder.errors import BarsError, ExitladderWarning, FeatureError, did_you_mean
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.outside import EVERY_SYMBOL, ExtraSeries, Outside, Steps
@@ -38,12 +38,13 @@ def feature_set_of(settings: Settings, bars: BarSet, names: Sequence[str] | None
         If a name is unknown, or the benchmark or a series cannot be had.
     """
     asked = settings.features
-    benchmark, closes = _benchmark(asked.benchmark, bars, settings.data) if asked.benchmark else ("", None)
+    benchmark = _benchmark(asked.benchmark, bars, settings.data) if asked.benchmark else None
     outside = Outside(
-        benchmark,
-        closes,
+        _symbol_of(asked.benchmark),
+        Steps.of_closes(benchmark) if benchmark else None,
         series={s.name: _read_series(s, settings.data) for s in asked.series},
         exchange_tz=check_tz(asked.exchange_tz, FeatureError),
+        benchmark_interval=benchmark.interval if benchmark else "",
     )
     return FeatureSet.from_names(asked.names if names is None else names, outside)
 
@@ -94,6 +95,27 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
                 )
 
 
+def refuse_other_benchmark(stored: Mapping[str, Any], outside: Outside) -> None:
+    """Refuse a benchmark of bars of another interval than a model was trained with.
+
+    Parameters
+    ----------
+    stored : mapping
+        What `FeatureSet.to_mapping` gave when it was trained.
+
+    Raises
+    ------
+    FeatureError
+        Naming both.
+    """
+    trained = stored.get("benchmark_interval", outside.benchmark_interval)
+    if trained != outside.benchmark_interval:
+        raise FeatureError(
+            f"The model was trained with bars of {trained} of the benchmark '{outside.benchmark}', but these are of "
+            f"{outside.benchmark_interval}, whose closes are known at other times. Name a file of {trained} bars."
+        )
+
+
 def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[str]) -> None:
     """Warn of a benchmark or series whose values ended long before these symbols' last bars.
 
@@ -130,10 +152,10 @@ def _symbol_of(benchmark: str) -> str:
     return name_parts(Path(benchmark))[0] if benchmark and table_suffix(Path(benchmark)) else benchmark
 
 
-def _benchmark(text: str, bars: BarSet, data: DataSettings) -> tuple[str, Steps]:
-    """Return the benchmark's symbol and its closes: of the bars at hand, else of a file."""
+def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
+    """Return the benchmark's bars: of the bars at hand, else of a file."""
     if text in bars.symbols:
-        return text, Steps.of_closes(bars[text])
+        return bars[text]
     if not Path(text).is_file():
         raise FeatureError(
             f"features.benchmark must be a symbol of the bars or a file of bars, but {text!r} is neither. "
@@ -147,7 +169,7 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> tuple[str, Steps]
         raise FeatureError(f"The benchmark must be usable bars: {error}") from error
     if len(found) != 1:
         raise FeatureError(f"A benchmark's file must hold one symbol, but '{text}' holds {', '.join(found.symbols)}.")
-    return _symbol_of(text), Steps.of_closes(found[found.symbols[0]])
+    return found[found.symbols[0]]
 
 
 def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from exitladder.bars import BarSet, FloatArray, IntArray, interval_name
 from exitladder.errors import FeatureError, LadderError, did_you_mean
-from exitladder.features import FeatureSet, feature_matrix, refuse_other_sources, row_matrix, trade_state_rows
+from exitladder.features import (
+    FeatureSet,
+    feature_matrix,
+    refuse_other_benchmark,
+    refuse_other_sources,
+    row_matrix,
+    trade_state_rows,
+)
 from exitladder.features.trade_state import STATE_NAMES
 from exitladder.ladder import STATE_SERIES
 from exitladder.pipelines.prepare import Prepared
@@ -110,6 +117,7 @@ def predict_rows(
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:
     """Return the model's predictions for these rows (row numbers); see `predict_rows`."""
+    refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
     return model.predict(matrix.values, when, embargo=embargo)

@@ -222,6 +222,10 @@ def test_score_without_settings_says_what_the_model_needs(project: Project) -> N
 def test_bars_of_another_interval_are_refused(project: Project) -> None:
     told = invoke(project.folder, "bars", "resample", "--bars", "bars", "--to", "1w", "--out", "weeks")
     assert told.exit_code == 0, told.stderr
+    (weeks,) = (project.folder / "weeks").glob("IBM*")
+    other = project.score(project.text.replace('benchmark = "IBM"', f'benchmark = "{weeks.as_posix()}"'))
+    assert other.exit_code == 1
+    assert "trained with bars of 1d of the benchmark 'IBM', but these are of 1w" in " ".join(other.stderr.split())
     args = ["score", "--bars", "weeks", "--trades", "trades.csv", "--ladder", "ladder.toml", "--model", project.model]
     told = invoke(project.folder, *args, "--asof", ASOF, "--settings", "exitladder.toml")
     assert told.exit_code == 1 and "trained on bars of 1d, but these are of 1w" in " ".join(told.stderr.split())

@@ -13,7 +13,14 @@ import pytest
 from exitladder.bar_files import read_bars
 from exitladder.bars import Bars, BarSet, FloatArray
 from exitladder.errors import FeatureError
-from exitladder.features import FeatureSet, feature_matrix, feature_set_of, refuse_other_sources
+from exitladder.features import (
+    FeatureSet,
+    feature_matrix,
+    feature_set_of,
+    refuse_other_benchmark,
+    refuse_other_sources,
+)
+from exitladder.features.outside import Outside
 from exitladder.settings import FeatureSettings, SeriesSettings, Settings
 
 DAY = 86_400 * 10**9
@@ -194,6 +201,13 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
             refuse_other_sources(stored, changed)
     plain = feature_set_of(settings_with(names=("rsi_14",)), pair).to_mapping()
     refuse_other_sources(plain, own.features)
+
+
+def test_a_model_refuses_longer_bars_of_its_benchmark(pair: BarSet) -> None:
+    stored = feature_set_of(settings_with(names=("beta_60",), benchmark="INDEX"), pair).to_mapping()
+    refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1d"))
+    with pytest.raises(FeatureError, match="bars of 1d of the benchmark 'INDEX', but these are of 1w"):
+        refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1w"))
 
 
 def test_a_model_refuses_another_clock_where_it_read_one(pair: BarSet) -> None:
