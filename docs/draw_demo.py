@@ -20,7 +20,7 @@ def main() -> None:
     """Run the demo's work with its default settings and draw what its page shows as equity."""
     tuned = demo_work(demo_settings(load_settings(None))).tuned
     net_r = tuned.net_r.set_axis(pd.to_datetime(tuned.entry_time, utc=True, unit="ns"))
-    figure = equity_picture(cumulative_r(net_r), emphasised=TUNED, untouched_from=tuned.holdout.cut_time)
+    figure = equity_picture(cumulative_r(net_r), emphasised=TUNED, untouched_from=tuned.walk.cut_time)
     PATH.write_bytes(to_png(figure, dots_per_inch=130))
     sys.stdout.write(f"{PATH} {PATH.stat().st_size / 1000:.0f} kB\n{tuned.verdict.text}\n")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from exitladder.bars import BarSet
@@ -18,10 +20,9 @@ from exitladder.pipelines.demo_page import demo_content
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
 from exitladder.pipelines.model_training import Trained, train_model
 from exitladder.pipelines.page import PageContent, page_html
-from exitladder.pipelines.predictions import predict_rows, signals_for
+from exitladder.pipelines.predictions import RowPredictions, predict_rows, signals_for
 from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.pipelines.score import flat_scores, score_open
-from exitladder.pipelines.split import hold_out
 from exitladder.pipelines.tracking import Tracker
 from exitladder.pipelines.train import log_trained
 from exitladder.pipelines.tune import log_tuned
@@ -47,10 +48,12 @@ class DemoWork:
     prepared : Prepared
         All trades.
     trained : Trained
-        On the training part only.
+        On all trades, in stages: what is tested was predicted by a stage trained before it.
     tuned : Tuned
-    simulation : Simulation
-        The tuned ladder on all trades.
+    executed : tuple of Simulation
+        One a test part: its trades, executed by the ladder that was tuned before it.
+    signals : Signals
+        What these ladders read, for the trades of the last part.
     scores : DataFrame
         Advice on the trades open at the last bar.
     """
@@ -61,17 +64,28 @@ class DemoWork:
     prepared: Prepared
     trained: Trained
     tuned: Tuned
-    simulation: Simulation
+    executed: tuple[Simulation, ...]
     signals: Signals
     scores: pd.DataFrame
+
+    def trades_frame(self) -> pd.DataFrame:
+        """Return the trades of all test parts as ``trades.csv`` has them."""
+        return pd.concat([part.trades_frame() for part in self.executed], ignore_index=True)
+
+    def fills_frame(self) -> pd.DataFrame:
+        """Return the fills of all test parts as ``fills.csv`` has them."""
+        return pd.concat([part.fills_frame() for part in self.executed], ignore_index=True)
 
     def page(self, settings: Settings, run_id: str) -> PageContent:
         """Return what the demo's page shows."""
         return demo_content(
             trained=self.trained,
             tuned=self.tuned,
-            simulation=self.simulation,
+            trades=self.trades_frame(),
+            fills=self.fills_frame(),
+            last=self.executed[-1],
             signals=self.signals,
+            entries=self.trades,
             scores=self.scores,
             data_notes=data_notes(self.report),
             settings=settings,
@@ -134,8 +148,8 @@ def demo(out: Path, settings: Settings, *, progress: Progress = SILENT) -> DemoR
             files: dict[str, Content] = {
                 "index.html": page_html(work.page(settings, run_id)),
                 "ladder.toml": ladder_to_toml(work.tuned.ladder),
-                "fills.csv": work.simulation.fills_frame(),
-                "trades.csv": work.simulation.trades_frame(),
+                "fills.csv": work.fills_frame(),
+                "trades.csv": work.trades_frame(),
                 "policies.csv": work.tuned.scoreboard.table,
                 "scores.csv": flat_scores(work.scores),
                 "entries.csv": trades.to_frame(),
@@ -157,21 +171,33 @@ def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
         trades = make_trades(bars, ENTRY_RULE)
         prepared = prepare(bars, trades, settings)
         advance(1)
-    holdout = hold_out(prepared, settings, max(settings.search.time_bars))
-    trained = train_model(prepared.take(holdout.training), settings, progress)
+    trained = train_model(prepared, settings, progress)
     predictions = predict_rows(prepared, trained.model, progress)
     tuned = tune_ladder(prepared, settings, predictions=predictions, progress=progress)
-    signals = signals_for(prepared.placed, tuned.ladder.series, prepared, predictions)
-    simulation = simulate(prepared.placed, tuned.ladder, signals)
+    executed, signals = _executed(prepared, tuned, predictions)
     with progress.stage("open trades", 1) as advance:
-        scores = score_open(bars, _open_at_the_end(simulation), tuned.ladder, trained.model, settings)
+        scores = score_open(bars, _open_at_the_end(prepared, tuned, executed), tuned.ladder, trained.model, settings)
         advance(1)
-    return DemoWork(bars, report, prepared.placed.trades, prepared, trained, tuned, simulation, signals, scores)
+    return DemoWork(bars, report, prepared.placed.trades, prepared, trained, tuned, executed, signals, scores)
 
 
-def _open_at_the_end(simulation: Simulation) -> Trades:
-    """The trades that the tuned ladder still holds at the last bar."""
-    return simulation.placed.trades.take(simulation.status == STATUS.index("open"))
+def _executed(prepared: Prepared, tuned: Tuned, predictions: RowPredictions) -> tuple[tuple[Simulation, ...], Signals]:
+    """Every fill of the test parts, each part's by the ladder tuned before it, and the last part's signals."""
+    names = {name for choice in tuned.folds for name in choice.ladder.series}
+    every = signals_for(prepared.placed, names, prepared, predictions)
+    executed = []
+    for cut, choice in zip(tuned.walk.folds, tuned.folds, strict=True):
+        trades = np.flatnonzero(cut.test)
+        signals = every.take(trades)
+        executed.append(simulate(prepared.placed.take(trades), choice.ladder, signals))
+    return tuple(executed), signals
+
+
+def _open_at_the_end(prepared: Prepared, tuned: Tuned, executed: Sequence[Simulation]) -> Trades:
+    """The trades that are still held at the last bar."""
+    test = [np.flatnonzero(cut.test) for cut in tuned.walk.folds]
+    held = [at[part.status == STATUS.index("open")] for at, part in zip(test, executed, strict=True)]
+    return prepared.placed.trades.take(np.concatenate(held))
 
 
 def data_notes(report: BarsReport) -> list[tuple[str, str]]:

@@ -16,14 +16,16 @@ from exitladder.pipelines.page import KeyNumber, PageContent, PictureGroup, Repr
 from exitladder.pipelines.pictures import example_pictures, model_pictures, trades_pictures, tuned_pictures
 from exitladder.pipelines.policies import TUNED
 from exitladder.pipelines.provenance import describe_bars, describe_trades, versions
+from exitladder.pipelines.tuning_tables import account_table, fold_table
 from exitladder.settings import Settings
 from exitladder.signals import Signals
+from exitladder.trades import Trades
 
 
 def key_numbers(tuned: Tuned) -> list[KeyNumber]:
     """Return the few numbers at the top of the page."""
     board = tuned.scoreboard.table.set_index("policy")
-    against = tuned.scoreboard.comparisons[tuned.baseline]
+    against = tuned.against
     row: dict[Any, Any] = board.loc[TUNED].to_dict()
     tone: Tone = "good" if against.low > 0 else "bad" if against.high < 0 else ""
     return [
@@ -39,9 +41,11 @@ def key_numbers(tuned: Tuned) -> list[KeyNumber]:
         KeyNumber("win rate", f"{row['win_rate']:.0%}", "trades that ended above 0, after costs"),
         KeyNumber("worst 5 % of trades", f"{row['cvar_r']:+.2f} R", "their mean (CVaR)"),
         KeyNumber(
-            "deflated Sharpe", _share(tuned.dsr), f"of the difference, for {tuned.search.n_trials} candidates tried"
+            "deflated Sharpe", _share(tuned.luck.dsr), f"of the difference, for {tuned.luck.n_trials} candidates tried"
         ),
-        KeyNumber("overfitting (PBO)", _share(tuned.pbo), "chance that the best of the past is below the median after"),
+        KeyNumber(
+            "overfitting (PBO)", _share(tuned.luck.pbo), "how often the best of half the past is below the median after"
+        ),
     ]
 
 
@@ -70,19 +74,28 @@ def demo_content(
     *,
     trained: Trained,
     tuned: Tuned,
-    simulation: Simulation,
+    trades: pd.DataFrame,
+    fills: pd.DataFrame,
+    last: Simulation,
     signals: Signals,
+    entries: Trades,
     scores: pd.DataFrame,
     data_notes: list[tuple[str, str]],
     settings: Settings,
     run_id: str,
 ) -> PageContent:
-    """Return what the demo's page shows."""
-    test = tuned.holdout.test
-    trades, fills = simulation.trades_frame(), simulation.fills_frame()
-    tested = trades[test]
-    filled = fills[fills["trade_id"].isin(tested["trade_id"])]
-    bars = simulation.placed.bars
+    """Return what the demo's page shows.
+
+    Parameters
+    ----------
+    trades, fills : DataFrame
+        Of all test parts, each executed by the ladder tuned before it.
+    last : Simulation
+        The last test part; examples are taken from it.
+    signals : Signals
+        Of its trades.
+    """
+    bars = last.placed.bars
     plans = tuned_pictures(tuned)
     return PageContent(
         title="exitladder: where to get out",
@@ -92,20 +105,22 @@ def demo_content(
         key_numbers=key_numbers(tuned),
         policies=tuned.scoreboard.table,
         candidate=TUNED,
+        tables=[fold_table(tuned.folds_frame()), account_table(tuned.accounts)],
         groups=[
             PictureGroup("The plan and what it is worth", plans),
-            PictureGroup("What it kept", trades_pictures(tested, filled, len(tuned.ladder.rungs))),
-            PictureGroup("Some trades, bar by bar", example_pictures(simulation, signals, np.asarray(test))),
+            PictureGroup("What it kept", trades_pictures(trades, fills, max(len(c.ladder.rungs) for c in tuned.folds))),
+            PictureGroup("Some trades, bar by bar", example_pictures(last, signals, np.ones(len(last), dtype=bool))),
             PictureGroup("The model", model_pictures(trained), model_note(trained)),
         ],
-        data_notes=[*data_notes, *_counts(tuned, tested)],
+        data_notes=[*data_notes, *_counts(tuned, trades)],
         open_trades=scores,
         ladder_toml=ladder_to_toml(tuned.ladder),
         method=[
-            f"Trades entered before {tuned.holdout.cut_time:%Y-%m-%d} were learnt from and tuned on; "
-            f"{tuned.holdout.n_purged} whose exits could still have been open then belong to neither part. "
-            "The rest was scored once.",
-            "Every policy in the table that has parameters was tuned on the same past trades, by the same objective.",
+            f"Trades entered from {tuned.walk.cut_time:%Y-%m-%d} on were scored in {len(tuned.walk.folds)} parts, each "
+            "once, by what had been tuned on earlier trades. A trade whose exit could still have been open when a part "
+            "begins was not tuned on for it. The model speaks in stages, each trained on labels known before.",
+            "Every policy in the table that has parameters was tuned on the same past trades, by the same objective; "
+            "the ladder drawn and written is tuned on all trades that had ended by the last bar.",
             "Inside a bar that reaches both stop and target the stop is taken to come first; gaps fill at the open.",
         ],
         reproduction=Reproduction(
@@ -114,7 +129,7 @@ def demo_content(
             versions=versions(),
             fingerprints={
                 "bars": str(describe_bars(bars)["bars_fingerprint"]),
-                "trades": str(describe_trades(simulation.placed.trades)["trades_fingerprint"]),
+                "trades": str(describe_trades(entries)["trades_fingerprint"]),
             },
             run_id=run_id,
         ),
@@ -129,9 +144,9 @@ def _span(time: np.ndarray) -> str:
 def _counts(tuned: Tuned, tested: pd.DataFrame) -> list[tuple[str, str]]:
     status = tested["status"].value_counts()
     return [
-        ("trades tuned on", f"{int(tuned.holdout.training.sum())}"),
-        ("trades purged between the parts", f"{tuned.holdout.n_purged}"),
-        ("trades scored once", f"{int(tuned.holdout.test.sum())}"),
+        ("trades before the first part scored", f"{int((~tuned.walk.test).sum())}"),
+        ("of these purged", f"{tuned.walk.folds[0].n_purged}"),
+        ("trades scored once", f"{int(tuned.walk.test.sum())}"),
         ("of these still open at the last bar (marked)", f"{int(status.get('open', 0))}"),
         ("of these skipped", f"{int(status.get('skipped', 0))}"),
         ("with a bar that reached both stop and target", f"{int((tested['ambiguous_bars'] > 0).sum())}"),

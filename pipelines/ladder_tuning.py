@@ -1,102 +1,159 @@
-"""A ladder tuned on the past, and what that was worth on trades never touched."""
+"""A ladder tuned on the past again and again, and what that was worth on the trades that followed each time."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars import FloatArray, IntArray
-from exitladder.execution import simulate, simulate_many, simulate_own_exits
-from exitladder.execution.overfitting import pbo_cscv
-from exitladder.execution.sharpe import dsr_of
+from exitladder.bars import IntArray
+from exitladder.execution.comparison import Comparison
+from exitladder.execution.spa import SuperiorAbility
 from exitladder.execution.verdict import Verdict, verdict
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_mapping
-from exitladder.models.judged import Evaluate
-from exitladder.models.ladder_search import SearchResult, search
-from exitladder.models.search_space import SearchSpace
-from exitladder.pipelines.objectives import Objectives
-from exitladder.pipelines.policies import (
-    OWN_EXITS,
-    OWN_LADDER,
-    TUNED,
-    Policy,
-    tune_baselines,
-)
-from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
-from exitladder.pipelines.prepare import Prepared, base_ladder
+from exitladder.ladder_words import in_words
+from exitladder.models.ladder_search import SearchResult
+from exitladder.pipelines.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
+from exitladder.pipelines.predictions import RowPredictions
+from exitladder.pipelines.prepare import Prepared
 from exitladder.pipelines.scoreboard import Scoreboard, score_policies
-from exitladder.pipelines.split import LEAST_TRADES, Holdout, hold_out
+from exitladder.pipelines.split import WalkForward, walk_forward
+from exitladder.pipelines.tuning_evidence import SearchLuck, account, all_at_once, risk_of, search_luck
+from exitladder.pipelines.walk_forward import Choice, Tuning, stitched, with_own_exits
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
-from exitladder.signals import Signals
-from exitladder.trades import Trades
-
-_PBO_BLOCKS = 10
-_MOST_TRIALS = 1000
-_HOLD_VALUE_QUANTILES = (0.005, 0.5)
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A ladder tuned on the training part and scored once on the test part.
+    """A ladder tuned on all the past, and what tuning in this way was worth walking forward.
 
     Parameters
     ----------
-    ladder : Ladder
-    policies : tuple of Policy
-        The tuned ladder first, then the baselines and the user's own ladder.
+    choice : Choice
+        The ladder to use from now on, and the baselines, chosen on all trades that had ended.
+    walk : WalkForward
+    folds : tuple of Choice
+        What was chosen before each test part; the numbers are theirs.
     baseline : str
         What the verdict is about: the user's own exits where known, else the user's ladder, else
-        the baseline that was best on the training part.
+        the baseline that was best on each training part.
     entry_time : int64 array, shape (n_trades,)
     net_r : DataFrame, shape (n_trades, n_policies)
-        Net R of every trade (training and test) under every policy, by trade_id.
+        Net R of every trade under every policy as its fold chose it, by trade_id; see `results_frame`.
     scoreboard : Scoreboard
-        On the test part.
+        On the trades of all test parts.
+    luck : SearchLuck
+    superior : dict of str to SuperiorAbility
+        For each benchmark, whether any other exit beats it.
+    accounts : DataFrame
+        The continuous run over all test parts; see `tuning_evidence.account`.
     """
 
-    ladder: Ladder
-    policies: tuple[Policy, ...]
+    choice: Choice
+    walk: WalkForward
+    folds: tuple[Choice, ...]
     baseline: str
-    holdout: Holdout
     entry_time: IntArray
     net_r: pd.DataFrame
     scoreboard: Scoreboard
-    search: SearchResult
-    dsr: float
-    pbo: float
+    luck: SearchLuck
+    superior: dict[str, SuperiorAbility]
+    accounts: pd.DataFrame
     verdict: Verdict
     predictions: RowPredictions | None
 
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder to use from now on."""
+        return self.choice.ladder
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The tuned ladder first, then the baselines and the user's own ladder, for use from now on."""
+        return self.choice.policies
+
+    @property
+    def search(self) -> SearchResult:
+        """The search on all trades that had ended."""
+        return self.choice.search
+
+    @property
+    def against(self) -> Comparison:
+        """The comparison that the verdict is about."""
+        return self.scoreboard.comparisons[self.baseline]
+
     def results_frame(self) -> pd.DataFrame:
-        """Return net R of every trade under every policy: trade_id, entry_time, part, then a column a policy."""
+        """Return net R of every trade under every policy: trade_id, entry_time, part, fold, then a column a policy.
+
+        `fold` is the test part's number from 1 in rows of the part "test". Rows before the first cut are
+        executed as the first fold chose on them: in-sample, and in no statistic.
+        """
         table = self.net_r.reset_index()
         table.insert(1, "entry_time", pd.to_datetime(self.entry_time, utc=True, unit="ns"))
-        part = np.where(self.holdout.test, "test", np.where(self.holdout.training, "training", "purged"))
-        table.insert(2, "part", part)
+        table.insert(2, "part", self.walk.part_of())
+        table.insert(3, "fold", np.where(self.walk.test, self.walk.fold_of(self.entry_time) + 1, 0))
         return table
+
+    def folds_frame(self) -> pd.DataFrame:
+        """Return one row a test part.
+
+        Columns: fold, test_from, n_training, n_purged, n_test, ladder_text, baseline (what the best simple
+        exit was), tuned_r and baseline_r (mean net R a trade), difference_r.
+        """
+        rows = []
+        fold = self.walk.fold_of(self.entry_time)
+        for k, (cut, choice) in enumerate(zip(self.walk.folds, self.folds, strict=True)):
+            part = self.net_r[cut.test & (fold == k)]
+            both = part[[TUNED, self.baseline]].dropna()
+            rows.append(
+                {
+                    "fold": k + 1,
+                    "test_from": cut.cut_time.isoformat(),
+                    "n_training": int(choice.training.sum()),
+                    "n_purged": cut.n_purged,
+                    "n_test": len(part),
+                    "ladder_text": in_words(choice.ladder),
+                    "baseline": choice.simplest if self.baseline == SIMPLEST else self.baseline,
+                    "tuned_r": float(both[TUNED].mean()) if len(both) else math.nan,
+                    "baseline_r": float(both[self.baseline].mean()) if len(both) else math.nan,
+                    "difference_r": float((both[TUNED] - both[self.baseline]).mean()) if len(both) else math.nan,
+                }
+            )
+        return pd.DataFrame(rows)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what ``exitladder tune`` prints, without the run."""
-        against = self.scoreboard.comparisons[self.baseline]
+        folds = self.folds_frame().to_dict("records")
+        for row, choice in zip(folds, self.folds, strict=True):
+            row["ladder"] = ladder_to_mapping(choice.ladder)
+            row["n_trials"] = choice.search.n_trials
+        first = self.walk.folds[0]
         return {
             "ladder": ladder_to_mapping(self.ladder),
             "baseline": self.baseline,
-            "difference_r": against.difference_r,
-            "interval": [against.low, against.high],
-            "p_value": against.p_value,
-            "dsr": self.dsr,
-            "pbo": self.pbo,
-            "n_trials": self.search.n_trials,
-            "n_training": int(self.holdout.training.sum()),
-            "n_test": int(self.holdout.test.sum()),
-            "n_purged": self.holdout.n_purged,
-            "test_from": self.holdout.cut_time.isoformat(),
+            "difference_r": self.against.difference_r,
+            "interval": [self.against.low, self.against.high],
+            "p_value": self.against.p_value,
+            "dsr": self.luck.dsr,
+            "psr": self.luck.psr,
+            "min_track_record": self.luck.min_track_record if math.isfinite(self.luck.min_track_record) else None,
+            "pbo": self.luck.pbo,
+            "spa_p": self.superior[self.baseline].p_value,
+            "superior": {name: list(found.superior) for name, found in self.superior.items()},
+            "n_trials": self.luck.n_trials,
+            "n_trials_final": self.search.n_trials,
+            "n_training": int(first.training.sum()),
+            "n_training_final": int(self.choice.training.sum()),
+            "n_test": int(self.walk.test.sum()),
+            "n_purged": first.n_purged,
+            "test_from": self.walk.cut_time.isoformat(),
+            "folds": folds,
+            "continuous": self.accounts.to_dict("records"),
             "policies": self.scoreboard.table.to_dict("records"),
             "predictions": self.predictions.counts() if self.predictions else None,
             "verdict": self.verdict.kind,
@@ -112,7 +169,10 @@ def tune_ladder(
     own_ladder: Ladder | None = None,
     progress: Progress = SILENT,
 ) -> Tuned:
-    """Return the ladder that was best on the training part, judged on the test part.
+    """Return the ladder that is best on all the past, judged by how its predecessors did on what was then the future.
+
+    Before each test part a ladder and the baselines' parameters are tuned on the trades that had ended by
+    then; each test part is scored once, by the choice made before it.
 
     Parameters
     ----------
@@ -121,147 +181,49 @@ def tune_ladder(
     own_ladder : Ladder, optional
         The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
     """
-    base = _base(settings, own_ladder)
-    holdout = hold_out(prepared, settings, max(settings.search.time_bars))
-    training = _tuning_trades(prepared, holdout, predictions)
-    space = _space(prepared, settings, base, training, predictions)
-    placed = prepared.placed.take(training)
-    names = {*(MODEL_SERIES if predictions is not None else ()), *(own_ladder.series if own_ladder else ())}
-    every = signals_for(prepared.placed, names, prepared, predictions)
-    signals = every.take(np.flatnonzero(training))
+    walk = walk_forward(prepared, settings, max(settings.search.time_bars))
+    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress)
+    folds = tuple(tuning.choose(cut.training, f"{TUNED}-fold-{k}") for k, cut in enumerate(walk.folds, start=1))
+    final = tuning.choose(walk.final, TUNED)
 
-    baselines = tune_baselines(placed, base, settings, signals, progress)
-    own = [Policy(OWN_LADDER, own_ladder)] if own_ladder is not None else []
-
-    objectives = Objectives.of(settings, placed, signals, base, space)
-    evaluate = objectives.judge
-
-    found = search(
-        space,
-        evaluate,
-        settings.tuning.n_trials,
-        seed=settings.project.seed,
-        # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
-        warm_starts=[p.ladder for p in own]
-        + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
-        progress=progress,
-    )
-    ladder = replace(found.ladders[objectives.choose(found.judged, list(found.ladders))], name=TUNED)
-    policies = (Policy(TUNED, ladder), *baselines, *own)
-    net_r = pd.DataFrame(
-        {p.name: simulate(prepared.placed, p.ladder, every).r for p in policies},
-        index=pd.Index(prepared.placed.trades.trade_id, name="trade_id"),
-    )
-    if _knows_own_exits(prepared.placed.trades.take(holdout.test)):
-        net_r[OWN_EXITS] = simulate_own_exits(prepared.placed, base).r
-    baseline = _baseline(net_r, baselines, own_ladder, evaluate)
-    board = score_policies(
-        {str(name): column[holdout.test] for name, column in _columns(net_r).items()},
-        prepared.entry_time[holdout.test],
-        TUNED,
-        settings,
-    )
+    time, test = prepared.entry_time, walk.test
+    fold_of = walk.fold_of(time)
+    net_r = with_own_exits(stitched(tuning, folds, fold_of), tuning, walk)
+    baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
+    tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
+    board = score_policies(tested, time[test], TUNED, settings)
+    accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
     against = board.comparisons[baseline]
-    gains = _trial_gains(
-        prepared, holdout, found, every, net_r[baseline].to_numpy(np.float64), settings.project.threads
-    )
     return Tuned(
-        ladder=ladder,
-        policies=policies,
+        choice=final,
+        walk=walk,
+        folds=folds,
         baseline=baseline,
-        holdout=holdout,
-        entry_time=prepared.entry_time,
+        entry_time=time,
         net_r=net_r,
         scoreboard=board,
-        search=found,
-        dsr=_deflated(gains, found.n_trials, against.n_effective),
-        pbo=pbo_cscv(gains, n_blocks=_PBO_BLOCKS).pbo,
-        verdict=verdict(against, TUNED, baseline),
+        luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, test),
+        superior=all_at_once(
+            tested,
+            time[test],
+            [baseline, SIMPLEST],
+            confidence=settings.validation.confidence,
+            seed=settings.project.seed,
+        ),
+        accounts=accounts,
+        verdict=_verdict(against, baseline, walk, risk_of(board.table, accounts, baseline)),
         predictions=predictions,
     )
 
 
-def _base(settings: Settings, own_ladder: Ladder | None) -> Ladder:
-    base = base_ladder(settings)
-    if own_ladder is None:
-        return base
-    return replace(
-        base,
-        atr_window=own_ladder.atr_window,
-        stop=replace(base.stop, initial=own_ladder.stop.initial or base.stop.initial),
-        costs=own_ladder.costs,
-        execution=own_ladder.execution,
+def _verdict(against: Comparison, baseline: str, walk: WalkForward, risk: dict[str, tuple[float, float]]) -> Verdict:
+    """The verdict on tuning in this way, and what it says of the ladder that is written."""
+    found = verdict(against, TUNED, baseline, risk=risk)
+    how = (
+        f"It was tuned {len(walk.folds)} times, each time on trades that had ended before those it was scored on; "
+        "the ladder given now is tuned in the same way on all of them, so this is what to expect of it."
+        if len(walk.folds) > 1
+        else "It was tuned once, on trades that had ended before those it was scored on; the ladder given now is "
+        "tuned in the same way on all of them, so this is what to expect of it."
     )
-
-
-def _space(
-    prepared: Prepared,
-    settings: Settings,
-    base: Ladder,
-    training: npt.NDArray[np.bool_],
-    predictions: RowPredictions | None,
-) -> SearchSpace:
-    """The settings' space; thresholds on the hold value lie where training predictions do."""
-    if predictions is None:
-        return SearchSpace(settings.search, base)
-    said = predictions.hold_value_r[np.repeat(training, prepared.rows.lengths)]
-    said = said[np.isfinite(said)]
-    if not len(said):
-        return SearchSpace(settings.search, base)
-    low, high = (round(float(q), 4) for q in np.quantile(said, _HOLD_VALUE_QUANTILES))
-    return SearchSpace(settings.search, base, MODEL_SERIES, (low, high))
-
-
-def _tuning_trades(prepared: Prepared, holdout: Holdout, predictions: RowPredictions | None) -> npt.NDArray[np.bool_]:
-    """Training trades that every candidate can be judged on: with a model, those it speaks about.
-
-    Before its first fold the model is silent. Trades from then would be executed without the
-    model's rungs and would make every threshold look the same.
-    """
-    if predictions is None:
-        return holdout.training
-    spoken = np.zeros(len(prepared.placed), dtype=bool)
-    has_rows = prepared.rows.lengths > 0
-    spoken[has_rows] = predictions.stage[prepared.rows.start[:-1][has_rows]] >= 0
-    both = holdout.training & spoken
-    return both if both.sum() >= LEAST_TRADES else holdout.training
-
-
-def _columns(net_r: pd.DataFrame) -> dict[str, FloatArray]:
-    return {str(name): net_r[name].to_numpy(dtype=np.float64) for name in net_r}
-
-
-def _knows_own_exits(test: Trades) -> bool:
-    """Whether the user's book tells how most of these trades ended."""
-    return bool((~test.is_open).mean() >= 0.5)
-
-
-def _baseline(net_r: pd.DataFrame, baselines: list[Policy], own_ladder: Ladder | None, evaluate: Evaluate) -> str:
-    if OWN_EXITS in net_r:
-        return OWN_EXITS
-    if own_ladder is not None:
-        return OWN_LADDER
-    values = evaluate([p.ladder for p in baselines]).values[:, 0]
-    return baselines[int(np.argmax(values))].name
-
-
-def _trial_gains(
-    prepared: Prepared, holdout: Holdout, found: SearchResult, signals: Signals, baseline: FloatArray, threads: int
-) -> FloatArray:
-    """What every distinct trial gains on the baseline, trade by trade of the test part; the best trial first."""
-    test = np.flatnonzero(holdout.test)
-    ladders = list(dict.fromkeys((found.best, *found.ladders)))[:_MOST_TRIALS]
-    net_r = simulate_many(prepared.placed.take(test), ladders, signals.take(test), threads=threads)
-    gains = net_r - baseline[test][:, None]
-    return np.asarray(gains[np.isfinite(gains).all(axis=1)])
-
-
-def _deflated(gains: FloatArray, n_trials: int, n_effective: float) -> float:
-    """Deflated Sharpe ratio of the best trial's gain."""
-    if len(gains) < 2 or gains.shape[1] < 2:
-        return float("nan")
-    spread = gains.std(axis=0, ddof=1)
-    sharpe = np.divide(gains.mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0)
-    # Trials that were not distinct count as tried, but say nothing on the variance.
-    tried = np.concatenate([sharpe, np.full(max(0, n_trials - len(sharpe)), np.nan)])
-    return dsr_of(gains[:, 0], tried, n_effective=n_effective)
+    return replace(found, text=" ".join(s for s in (found.text, how, walk.note()) if s))

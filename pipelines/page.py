@@ -66,6 +66,40 @@ class PictureGroup:
 
 
 @dataclass(frozen=True)
+class PageTable:
+    """A titled table of texts and numbers.
+
+    Parameters
+    ----------
+    title, caption : str
+    rows : DataFrame
+        Its columns are the heads.
+    forms : mapping of str to str
+        Number format by column; a column without one is shown as text.
+    """
+
+    title: str
+    caption: str
+    rows: pd.DataFrame
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> list[str]:
+        """The columns, the first of which names the rows."""
+        return [str(name) for name in self.rows]
+
+    def texts(self) -> list[list[str]]:
+        """Return what each row shows, in the order of the heads."""
+        return [
+            [
+                _number(value, self.forms[name]) if name in self.forms else str(value)
+                for name, value in zip(self.heads, row, strict=True)
+            ]
+            for row in self.rows.itertuples(index=False)
+        ]
+
+
+@dataclass(frozen=True)
 class Reproduction:
     """What somebody needs to get the same numbers again."""
 
@@ -95,6 +129,8 @@ class PageContent:
         p_adjusted.
     candidate : str
         The policy that is emphasised.
+    tables : sequence of PageTable
+        Shown after the policies.
     groups : sequence of PictureGroup
     data_notes : sequence of (str, str)
         What and how much: span, symbols, adjusted, defects mended, counts skipped, open and ambiguous.
@@ -117,6 +153,7 @@ class PageContent:
     key_numbers: Sequence[KeyNumber] = ()
     policies: pd.DataFrame = field(default_factory=pd.DataFrame)
     candidate: str = ""
+    tables: Sequence[PageTable] = ()
     groups: Sequence[PictureGroup] = ()
     data_notes: Sequence[tuple[str, str]] = ()
     warnings: Sequence[str] = ()

@@ -64,7 +64,7 @@ def reliability_of(trained: Trained) -> Reliability | None:
 def tuned_pictures(tuned: Tuned) -> list[Picture]:
     """Return the ladder, equity, differences and distribution of a tuning."""
     net_r = tuned.net_r.set_axis(pd.to_datetime(tuned.entry_time, utc=True, unit="ns"))
-    board, cut = tuned.scoreboard.table, tuned.holdout.cut_time
+    board, cut = tuned.scoreboard.table, tuned.walk.cut_time
     return [ladder_picture_of(tuned.ladder), *policy_pictures(net_r, TUNED, board=board, untouched_from=cut)]
 
 

@@ -16,6 +16,7 @@ from exitladder.pipelines.page import KeyNumber, PageContent, Picture, PictureGr
 from exitladder.pipelines.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.policies import TUNED
 from exitladder.pipelines.tracking import Tracker, find_run
+from exitladder.pipelines.tuning_tables import account_table, fold_table
 from exitladder.settings import Settings
 
 THIS_LADDER = "this ladder"
@@ -126,13 +127,16 @@ def _tuned_page(folder: Path, source: str) -> PageContent:
     policies = pd.DataFrame(told["policies"])
     ladder = _ladder(folder)
     test_from = pd.Timestamp(told["test_from"])
-    net_r = results.set_index("entry_time").drop(columns=["trade_id", "part"])
+    net_r = results.set_index("entry_time").drop(columns=["trade_id", "part", "fold"])
     low, high = told["interval"]
     pictures: list[Picture] = [ladder_picture_of(ladder)]
     pictures += policy_pictures(net_r, TUNED, board=policies, untouched_from=test_from)
     return PageContent(
         title="Tuned ladder",
-        subtitle=f"{told['n_training']:,} trades tuned on; {told['n_test']:,} scored once, from {test_from:%Y-%m-%d}",
+        subtitle=(
+            f"{told['n_training_final']:,} trades tuned on; {told['n_test']:,} scored in {len(told['folds'])} parts, "
+            f"each once, from {test_from:%Y-%m-%d}"
+        ),
         verdict=told["verdict"],
         verdict_text=told["verdict_text"],
         key_numbers=[
@@ -144,6 +148,7 @@ def _tuned_page(folder: Path, source: str) -> PageContent:
         ],
         policies=policies,
         candidate=TUNED,
+        tables=[fold_table(pd.DataFrame(told["folds"])), account_table(pd.DataFrame(told["continuous"]))],
         groups=[PictureGroup("The plan and what it is worth", pictures)],
         ladder_toml=(folder / "ladder.toml").read_text(encoding="utf-8"),
     )

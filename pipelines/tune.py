@@ -53,7 +53,7 @@ def tune(
     ladder : Ladder, optional
         The user's own, to start from and to be judged against.
     out : Path
-        Folder for ``ladder.toml``, ``trials.csv`` and ``net_r.csv``.
+        Folder for ``ladder.toml``, ``trials.csv``, ``folds.csv``, ``net_r.csv`` and ``tune.json``.
     """
     tracker = Tracker.from_settings(settings)
     learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
@@ -73,6 +73,7 @@ def tuned_files(tuned: Tuned) -> dict[str, Content]:
     return {
         "ladder.toml": ladder_to_toml(tuned.ladder),
         "trials.csv": tuned.search.table,
+        "folds.csv": tuned.folds_frame(),
         "net_r.csv": tuned.results_frame(),
         "tune.json": tuned.to_mapping(),
     }
@@ -86,6 +87,11 @@ def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
     run.log_metrics({"low": told["interval"][0], "high": told["interval"][1]})
     for row in told["policies"]:
         run.log_metrics({f"{row['policy']}.{name}": row[name] for name in ("expectancy_r", "win_rate", "cvar_r")})
+    for row in told["folds"]:
+        kept = ("n_test", "tuned_r", "baseline_r", "difference_r")
+        run.log_metrics({f"fold {row['fold']}.{name}": row[name] for name in kept})
+    for row in told["continuous"]:
+        run.log_metrics({f"{row['policy']}.account.{k}": v for k, v in row.items() if k not in ("policy", "n_days")})
     run.log_tags({"verdict": told["verdict"], "baseline": told["baseline"]})
     run.log_files(tuned_files(tuned))
     for picture in tuned_pictures(tuned):

@@ -156,10 +156,19 @@ class ModelSettings:
 class ValidationSettings:
     """How honest the numbers are."""
 
-    n_folds: int = _key(5, "walk-forward folds inside the training part", least=2)
+    n_folds: int = _key(5, "walk-forward stages of the model", least=2)
     embargo_bars: int = _key(10, "bars left out between training and test", least=0)
     test_fraction: float = _key(
-        0.35, "share of the trades, the latest ones, that is never tuned on", least=0.05, most=0.9
+        0.5,
+        "share of the trades, the latest ones, that are scored before anything is tuned on them",
+        least=0.05,
+        most=0.9,
+    )
+    n_test_parts: int = _key(4, "parts that these are cut into; the ladder is tuned anew before each", least=1)
+    window: str = _key(
+        "expanding",
+        "what is tuned on: expanding (all trades before the part) or rolling (as many as before the first)",
+        among=("expanding", "rolling"),
     )
     n_bootstrap: int = _key(2000, "resamples behind every interval", least=100)
     confidence: float = _key(0.95, "coverage of every interval", least=0.5, most=0.999)
@@ -170,29 +179,12 @@ class TuningSettings:
     """How the ladder is searched."""
 
     n_trials: int = _key(300, "candidate ladders", least=1)
-    objectives: tuple[str, ...] = _key(
-        ["mean_minus_downside"],
-        "what is best, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
-        "worst_block_r, profit_per_fill, capture, or of the account's daily results sharpe, sortino, calmar, ulcer",
-        among=(
-            "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
-            "capture", "sharpe", "sortino", "calmar", "ulcer",
-        ),
-    )  # fmt: skip
+    objective: str = _key(
+        "mean_minus_downside",
+        "expectancy_r, mean_minus_downside or lower_bound, of net R a trade",
+        among=("expectancy_r", "mean_minus_downside", "lower_bound"),
+    )
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
-    risk_per_trade: float = _key(
-        0.01, "share of the account that 1R is, for calmar and ulcer, which compound", least=0.0001, most=1
-    )
-    robust: str = _key(
-        "none",
-        "each objective as it is (none), its lower confidence bound (lower_bound), its median over neighbours of the "
-        "parameters (neighbours), or at costs times two (double_costs)",
-        among=("none", "lower_bound", "neighbours", "double_costs"),
-    )
-    max_fills: float = _key(0.0, "a ladder may have no more fills a trade, the entry's counted; 0: any", least=0)
-    max_cost_share: float = _key(0.0, "nor pay more of its result before costs; 0: any", least=0, most=1)
-    max_drawdown_r: float = _key(0.0, "nor fall further from its best, R; 0: any", least=0)
-    min_trades: int = _key(0, "nor have fewer trades that count; 0: any", least=0)
 
 
 @dataclass(frozen=True)

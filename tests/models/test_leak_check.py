@@ -96,8 +96,8 @@ def test_a_split_that_shares_trades_shows_as_skill_on_shuffled_labels(
     """The split itself is broken here: it tests on what it trained on."""
 
     class InSample(PurgedWalkForward):
-        def folds(self, *spans: Any) -> list[Fold]:
-            return [replace(fold, train=fold.test) for fold in super().folds(*spans)]
+        def folds(self, *spans: Any, **options: Any) -> list[Fold]:
+            return [replace(fold, train=fold.test) for fold in super().folds(*spans, **options)]
 
     model = ExhaustionModel.fit(market.rows, replace(QUICK, num_leaves=12), n_folds=3, threads=1)
     monkeypatch.setattr(leak_check, "PurgedWalkForward", InSample)

@@ -33,6 +33,7 @@ def small(store: Path) -> Settings:
             "project.name=small",
             "model.n_estimators=15",
             "validation.n_folds=3",
+            "validation.n_test_parts=3",
             "validation.n_bootstrap=200",
             "tuning.n_trials=24",
             "labels.max_bars=60",

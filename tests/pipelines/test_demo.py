@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pandas as pd
@@ -23,14 +24,33 @@ def test_writes_the_page_and_its_tables(shown: DemoResult) -> None:
         "index.html", "ladder.toml", "fills.csv", "trades.csv", "policies.csv", "scores.csv", "entries.csv",
     }  # fmt: skip
     page = shown.page.read_text()
-    assert shown.verdict.split(".")[0].replace("'", "&#39;") in page
+    assert shown.verdict.split(":")[0].replace("'", "&#39;") in page
     assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page)
 
 
 def test_compares_with_every_baseline_on_the_untouched_part(shown: DemoResult) -> None:
     table = shown.summary_frame().set_index("policy")
     assert {"best single target", "best trailing stop", "classic 25/25/50", "hold to the time stop"} < set(table.index)
-    assert (table["n_trades"] == shown.work.tuned.holdout.test.sum()).all()
+    assert (table["n_trades"] == shown.work.tuned.walk.test.sum()).all()
+
+
+def test_shows_each_test_part_and_the_account_over_all(shown: DemoResult) -> None:
+    page = shown.page.read_text()
+    tuned = shown.work.tuned
+    assert len(tuned.folds) == 3
+    for row in tuned.folds_frame().to_dict("records"):
+        assert row["test_from"][:10] in page
+        assert html.escape(row["ladder_text"]) in page
+    assert "As one account" in page
+
+
+def test_trades_written_are_those_scored_once(shown: DemoResult) -> None:
+    trades = pd.read_csv(shown.page.parent / "trades.csv").set_index("trade_id")
+    told = shown.work.tuned.net_r.loc[trades.index, "tuned ladder"]
+    assert len(trades) == shown.work.tuned.walk.test.sum()
+    assert trades["r"].to_numpy() == pytest.approx(told.to_numpy(), abs=1e-9, nan_ok=True)
+    fills = pd.read_csv(shown.page.parent / "fills.csv")
+    assert set(fills["trade_id"]) <= set(trades.index)
 
 
 def test_scores_what_is_open_at_the_last_bar(shown: DemoResult) -> None:

@@ -1,0 +1,228 @@
+"""What is chosen on each training part, and what the choices amount to one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.execution import Simulation, simulate, simulate_many, simulate_own_exits
+from exitladder.ladder import Ladder
+from exitladder.models.judged import Judged
+from exitladder.models.ladder_search import SearchResult, search
+from exitladder.models.search_space import SearchSpace
+from exitladder.pipelines.policies import (
+    OWN_EXITS,
+    OWN_LADDER,
+    SIMPLEST,
+    TUNED,
+    Policy,
+    objective_values,
+    tune_baselines,
+)
+from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
+from exitladder.pipelines.prepare import Prepared, base_ladder
+from exitladder.pipelines.split import LEAST_TRADES, WalkForward
+from exitladder.progress import SILENT, Progress
+from exitladder.settings import Settings
+from exitladder.signals import Signals
+
+_HOLD_VALUE_QUANTILES = (0.005, 0.5)
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on one training part.
+
+    Parameters
+    ----------
+    policies : tuple of Policy
+        The tuned ladder first, then the baselines at their best parameters, then the user's own ladder.
+    simplest : str
+        The baseline that was best on the training part.
+    search : SearchResult
+    training : bool array, shape (n_trades,)
+        The trades it was chosen on.
+    """
+
+    policies: tuple[Policy, ...]
+    simplest: str
+    search: SearchResult
+    training: Mask
+
+    @property
+    def ladder(self) -> Ladder:
+        """The tuned ladder."""
+        return self.policies[0].ladder
+
+    def ladder_of(self, policy: str) -> Ladder:
+        """Return the ladder that executes a policy; `SIMPLEST` is the best baseline's."""
+        name = self.simplest if policy == SIMPLEST else policy
+        return next(p.ladder for p in self.policies if p.name == name)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What every choice is made with; nothing in it depends on a cut.
+
+    Parameters
+    ----------
+    base : Ladder
+        Costs, execution and initial stop of every candidate.
+    own_ladder : Ladder, optional
+    predictions : RowPredictions, optional
+        Each by a stage of the model that was trained before it.
+    signals : Signals
+        The series that candidates read, for all trades.
+    """
+
+    prepared: Prepared
+    settings: Settings
+    base: Ladder
+    own_ladder: Ladder | None
+    predictions: RowPredictions | None
+    signals: Signals
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        settings: Settings,
+        predictions: RowPredictions | None,
+        own_ladder: Ladder | None,
+        progress: Progress = SILENT,
+    ) -> Tuning:
+        """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop."""
+        base = _base(settings, own_ladder)
+        space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
+        names = {*space.series, *(own_ladder.series if own_ladder else ())}
+        signals = signals_for(prepared.placed, names, prepared, predictions)
+        return cls(prepared, settings, base, own_ladder, predictions, signals, progress)
+
+    def choose(self, training: Mask, name: str) -> Choice:
+        """Return what is best on a training part; no other trade is looked at.
+
+        Parameters
+        ----------
+        training : bool array, shape (n_trades,)
+        name : str
+            Of the search's study.
+        """
+        settings = self.settings
+        training = self._tuned_on(training)
+        placed, signals = self.prepared.placed.take(training), self.signals.take(np.flatnonzero(training))
+
+        def evaluate(ladders: list[Ladder]) -> Judged:
+            net_r = simulate_many(placed, ladders, signals, threads=settings.project.threads)
+            return Judged.of_values(objective_values(net_r, settings), settings.tuning.objective)
+
+        baselines = tune_baselines(placed, self.base, settings, signals, self.progress)
+        values = evaluate([p.ladder for p in baselines]).values[:, 0]
+        own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
+        space = self._space(training)
+        found = search(
+            space,
+            evaluate,
+            settings.tuning.n_trials,
+            seed=settings.project.seed,
+            # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
+            warm_starts=[p.ladder for p in own]
+            + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            name=name,
+            progress=self.progress,
+        )
+        tuned = Policy(TUNED, replace(found.best, name=TUNED))
+        return Choice((tuned, *baselines, *own), baselines[int(np.argmax(values))].name, found, training)
+
+    def _tuned_on(self, training: Mask) -> Mask:
+        """Training trades that every candidate can be judged on: with a model, those it speaks about.
+
+        Before its first stage the model is silent. Trades from then would be executed without the
+        model's rungs and would make every threshold look the same.
+        """
+        if self.predictions is None:
+            return training
+        rows = self.prepared.rows
+        spoken = np.zeros(len(training), dtype=bool)
+        has_rows = rows.lengths > 0
+        spoken[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
+        both = training & spoken
+        return both if both.sum() >= LEAST_TRADES else training
+
+    def _space(self, training: Mask) -> SearchSpace:
+        """The settings' space; thresholds on the hold value lie where the training part's predictions do."""
+        space = SearchSpace(self.settings.search, self.base)
+        if self.predictions is None:
+            return space
+        said = self.predictions.hold_value_r[np.repeat(training, self.prepared.rows.lengths)]
+        said = said[np.isfinite(said)]
+        if not len(said):
+            return space
+        low, high = (round(float(q), 4) for q in np.quantile(said, _HOLD_VALUE_QUANTILES))
+        return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
+
+    def net_r(self, ladders: Sequence[Ladder], trades: Mask) -> FloatArray:
+        """Return net R of these trades under each ladder, shape (n_chosen, n_ladders)."""
+        at = np.flatnonzero(trades)
+        return simulate_many(
+            self.prepared.placed.take(at), ladders, self.signals.take(at), threads=self.settings.project.threads
+        )
+
+    def simulate(self, ladder: Ladder, trades: IntArray) -> Simulation:
+        """Return every fill of these trades under a ladder."""
+        return simulate(self.prepared.placed.take(trades), ladder, self.signals.take(trades))
+
+
+def stitched(tuning: Tuning, choices: Sequence[Choice], fold: IntArray) -> pd.DataFrame:
+    """Return net R of every trade under every policy, by trade_id: each as its fold chose it.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+        Whose choice executes each trade, from its entry to its end.
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        A column a policy, `SIMPLEST` among them, and the user's own exits where the book tells most.
+    """
+    names = [p.name for p in choices[0].policies]
+    table = pd.DataFrame(
+        np.nan,
+        index=pd.Index(tuning.prepared.placed.trades.trade_id, name="trade_id"),
+        columns=[names[0], SIMPLEST, *names[1:]],
+    )
+    for k, choice in enumerate(choices):
+        part = fold == k
+        table.loc[part, names] = tuning.net_r([choice.ladder_of(name) for name in names], part)
+        table.loc[part, SIMPLEST] = table.loc[part, choice.simplest]
+    return table
+
+
+def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd.DataFrame:
+    """Return the table with the user's own exits where the book tells how most test trades ended."""
+    trades = tuning.prepared.placed.trades
+    if (~trades.is_open[walk.test]).mean() < 0.5:
+        return table
+    return table.assign(**{OWN_EXITS: simulate_own_exits(tuning.prepared.placed, tuning.base).r})
+
+
+def _base(settings: Settings, own_ladder: Ladder | None) -> Ladder:
+    base = base_ladder(settings)
+    if own_ladder is None:
+        return base
+    return replace(
+        base,
+        atr_window=own_ladder.atr_window,
+        stop=replace(base.stop, initial=own_ladder.stop.initial or base.stop.initial),
+        costs=own_ladder.costs,
+        execution=own_ladder.execution,
+    )
