@@ -1,8 +1,9 @@
 """Checks for knowledge of the future, run in every training.
 
-Two look at what is known (does a feature follow the bar after it, or tell the label by itself) and two at
-what was learnt (is skill left where the labels are shuffled, is it too good to be true). They are cheap and
-find gross leaks; that they pass is no proof.
+Future shift: no feature and no prediction may follow the bar after it; the same features taken one bar later
+must, or the check could not have seen a leak. Shuffled time: where each trade carries the labels of another at
+other times, no skill may be left. Too good to be true: neither a feature by itself nor the model may tell the
+label apart better than a market lets them. They are cheap and find gross leaks; that they pass is no proof.
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ class LeakReport:
     reasons : tuple of str
         One sentence a finding; empty where all passed.
     measures : mapping of str to float
-        next_bar_correlation, feature_auc (the greatest of all features), auc (out of fold) and
-        shuffled_auc.
+        next_bar_correlation (the greatest of all features), predicted_correlation (of the predictions),
+        shifted_correlation (of the features taken one bar later), feature_auc (the greatest of all
+        features), auc (out of fold) and shuffled_auc.
+    notes : tuple of str
+        What a check could not have seen; it flags nothing.
     """
 
     reasons: tuple[str, ...]
     measures: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Literal["passed", "flagged"]:
@@ -95,7 +100,8 @@ def check_leaks(
     if len(judged) > _ROWS:
         judged = np.sort(np.random.default_rng(seed).choice(judged, _ROWS, replace=False))
     reasons: list[str] = []
-    following = _following(rows, judged, next_return, reasons)
+    notes: list[str] = []
+    following = _following(rows, judged, next_return, model, threads, reasons, notes)
     feature_auc = _feature_auc(rows, judged, reasons)
     measured = float(model.metrics["auc"])
     if measured > MOST_AUC:
@@ -113,30 +119,70 @@ def check_leaks(
             "trade has its own number and that its rows are stamped with the closes of their bars."
         )
     measures = {
-        "next_bar_correlation": following,
+        **following,
         "feature_auc": feature_auc,
         "auc": measured,
         "shuffled_auc": shuffled,
     }
-    return LeakReport(tuple(reasons), measures)
+    return LeakReport(tuple(reasons), measures, tuple(notes))
 
 
-def _following(rows: TrainingRows, judged: IntArray, next_return: FloatArray, reasons: list[str]) -> float:
-    """Return the greatest rank correlation of a feature, or of a prediction, with the next bar's return."""
+def _following(
+    rows: TrainingRows,
+    judged: IntArray,
+    next_return: FloatArray,
+    model: ExhaustionModel,
+    threads: int,
+    reasons: list[str],
+    notes: list[str],
+) -> dict[str, float]:
+    """Return the greatest rank correlations with the next bar's return: of features, predictions, later features."""
     chosen = judged[np.isfinite(next_return[judged])]
+    following = next_return[chosen]
     # Bars at one time move together, so times are counted and not rows.
     n_times = len(np.unique(rows.time_ns[chosen]))
     most = max(MOST_FOLLOWING, 6 / np.sqrt(max(n_times, 1)))
     greatest = 0.0
     for k, name in enumerate(rows.names):
-        rho = _rank_correlation(rows.X[chosen, k], next_return[chosen])
+        rho = _rank_correlation(rows.X[chosen, k], following)
         greatest = max(greatest, abs(rho))
         if abs(rho) > most:
             reasons.append(
                 f"No feature may follow the bar after it, but '{name}' has a rank correlation of {rho:.3f} with the "
                 f"next bar's return (at most {most:.2f} is believable). Check that it reads completed bars only."
             )
-    return greatest
+    said = model.predict(rows.X[chosen], rows.time_ns[chosen], threads=threads)
+    predicted = max(abs(_rank_correlation(values, following)) for values in (said.exhaustion, said.hold_value_r))
+    if predicted > most:
+        reasons.append(
+            f"No prediction may follow the bar after it, but the model's have a rank correlation of {predicted:.3f} "
+            f"with the next bar's return (at most {most:.2f} is believable). Some features together know that bar."
+        )
+    later = rows_after(rows)[chosen]
+    has_later = later >= 0
+    shifted = max(
+        abs(_rank_correlation(rows.X[later[has_later], k], following[has_later])) for k in range(len(rows.names))
+    )
+    if shifted <= most:
+        notes.append(
+            f"The look for features that follow the bar after them saw nothing here: even taken one bar later, none "
+            f"has a rank correlation above {most:.2f} with that bar's return (the greatest is {shifted:.3f}). A "
+            "feature that reads one bar too many would have passed."
+        )
+    return {
+        "next_bar_correlation": greatest,
+        "predicted_correlation": predicted,
+        "shifted_correlation": shifted,
+    }
+
+
+def rows_after(rows: TrainingRows) -> IntArray:
+    """Return the row of the same trade that follows each row in time, -1 after the last, shape (n_rows,)."""
+    order = np.lexsort((rows.time_ns, rows.trade))
+    after = np.full(len(rows), -1, dtype=np.int64)
+    same = rows.trade[order[1:]] == rows.trade[order[:-1]]
+    after[order[:-1][same]] = order[1:][same]
+    return after
 
 
 def _feature_auc(rows: TrainingRows, judged: IntArray, reasons: list[str]) -> float:

@@ -12,7 +12,7 @@ from exitladder.bars import FloatArray
 from exitladder.models import leak_check
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.labels import continuation_advantage, race
-from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return, shuffled_by_trade
+from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return, rows_after, shuffled_by_trade
 from exitladder.models.splits import Fold, PurgedWalkForward
 from exitladder.models.training_rows import TrainingRows
 from exitladder.settings import ModelSettings
@@ -35,8 +35,12 @@ class Market:
 
 @pytest.fixture(scope="module")
 def market(make: Any) -> Market:
-    bars = make.driftless_bars(16_000, seed=2)
-    entries = np.arange(30, 15_900, 40)
+    return market_of(make, 16_000, seed=2)
+
+
+def market_of(make: Any, n_bars: int, seed: int) -> Market:
+    bars = make.driftless_bars(n_bars, seed=seed)
+    entries = np.arange(30, n_bars - 100, 40)
     placed = make.placed_on(bars, entries, np.where(np.arange(len(entries)) % 2, 1, -1))
     rows = trade_rows(placed, 40)
     atr = np.ones(len(bars))
@@ -66,8 +70,48 @@ def test_honest_rows_pass(market: Market) -> None:
     report = checked(market.rows, market.next_return)
     assert report.reasons == ()
     assert report.verdict == "passed"
+    assert report.notes == ()
     assert report.measures["next_bar_correlation"] < 0.05
+    assert report.measures["predicted_correlation"] < 0.05
+    # A bar later, momentum over one bar is that bar's return.
+    assert report.measures["shifted_correlation"] > 0.99
     assert abs(report.measures["shuffled_auc"] - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_honest_rows_of_other_markets_pass(make: Any, seed: int) -> None:
+    other = market_of(make, 4_000, seed=10 + seed)
+    report = checked(other.rows, other.next_return)
+    assert report.reasons == ()
+
+
+def test_features_that_do_not_see_the_price_leave_the_check_blind_and_it_says_so(market: Market) -> None:
+    noise = np.random.default_rng(1).normal(size=market.rows.X.shape).astype(np.float32)
+    report = checked(replace(market.rows, X=noise), market.next_return)
+    assert report.verdict == "passed"
+    assert "would have passed" in report.notes[0]
+
+
+def test_features_that_know_the_next_bar_only_together_are_found_in_the_predictions(market: Market) -> None:
+    """Each hides its share of the next bar's return in noise of another."""
+    rng = np.random.default_rng(3)
+    n, parts = len(market.rows), 40
+    known = np.nan_to_num(market.next_return)
+    X = (0.18 * known[:, None] + rng.normal(size=(n, parts))).astype(np.float32)
+    names = tuple(f"part_{k}" for k in range(parts))
+    report = checked(replace(market.rows, X=X, names=names), market.next_return)
+    assert report.measures["next_bar_correlation"] < leak_check.MOST_FOLLOWING
+    assert report.verdict == "flagged"
+    assert any("No prediction may follow" in reason for reason in report.reasons)
+
+
+def test_the_row_after_is_the_next_of_the_same_trade(market: Market) -> None:
+    after = rows_after(market.rows)
+    last = np.flatnonzero(after < 0)
+    assert len(last) == len(np.unique(market.rows.trade))
+    known = after >= 0
+    np.testing.assert_array_equal(market.rows.trade[after[known]], market.rows.trade[known])
+    assert (np.diff(np.unique(market.rows.time_ns[after[known]] - market.rows.time_ns[known])) == 0).all()
 
 
 @pytest.mark.parametrize(("lag", "at_least"), [(1, 0.99), (3, 0.5), (10, 0.25)])
