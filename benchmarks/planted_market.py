@@ -1,404 +1,216 @@
-"""A market with a planted exhaustion, its exact oracle, and what the product makes of it.
+"""What the product makes of markets whose best exit is known.
 
-A trend ends at a moment nobody sees, sooner after a climax of volume and far from the average price. The
-best exit is known from dynamic programming, so a learnt exit can be measured as the share of the way from
-the best trailing stop to the oracle. On worlds without anything to find it must find nothing.
+The product trains on some trades with its default features and its default model, tunes trail and threshold on
+what the model said out of fold, and is scored once on fresh trades by its simulator. The share is how much of
+the way from the best trailing stop to the oracle of dynamic programming it goes; worlds without anything to
+find must show nothing. See ``planted_world.py`` for the worlds.
 
-Run ``python benchmarks/planted_market.py --help``.
+Run ``python benchmarks/planted_market.py [WORLD ...] [--train 2000] [--seeds 5]``; ``--curve`` for the share by
+number of training trades, ``--leak`` for features that know the next bar.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy.sparse import csr_matrix
-from scipy.stats import norm
+from planted_world import BARS, STOP, WORLDS, as_bars, as_trades, draw, solve
 
-from exitladder.atr import atr_of_set
-from exitladder.bars import Bars, BarSet, FloatArray
-from exitladder.execution import simulate_many
-from exitladder.features import FeatureSet, row_matrix
-from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop
-from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.models.labels import continuation_advantage, race, reachable_rows
-from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
-from exitladder.models.training_rows import TrainingRows
-from exitladder.settings import ModelSettings
-from exitladder.signals import Signals
-from exitladder.trade_rows import TradeRows, trade_rows
-from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.bars import FloatArray
+from exitladder.features import RowMatrix, row_matrix
+from exitladder.pipelines import model_training, predictions
+from exitladder.pipelines.model_policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy
+from exitladder.pipelines.model_training import Trained, train_model
+from exitladder.pipelines.model_value import net_r_of
+from exitladder.pipelines.predictions import predict_rows
+from exitladder.pipelines.prepare import Prepared, prepare
+from exitladder.settings import Settings, load_settings
 
-WARM_UP, BARS = 80, 150
-SIGMA = 0.004
-HOUR = 3_600 * 10**9
-SMOOTH = 0.9
-STOP = 25.0
-
-
-@dataclass(frozen=True)
-class World:
-    """Drifts a bar in sigma, chance of a volume climax, and the log-odds of ending: b0 + b1 stretch + b2 climax."""
-
-    trend: float
-    exhausted: float
-    climax: float
-    b0: float
-    b1: float
-    b2: float
-    begins_exhausted: float = 0.10
-
-    def hazard(self, stretch: FloatArray, climax: np.ndarray) -> FloatArray:
-        """Return the chance that a trend ends after a bar."""
-        return np.asarray(1 / (1 + np.exp(-(self.b0 + self.b1 * stretch + self.b2 * climax))))
-
-
-WORLDS = {
-    "strong": World(0.15, -0.15, 0.035, -7.0, 0.35, 8.0),
-    "moderate": World(0.25, -0.25, 0.08, -6.2, 0.6, 2.8),
-    "null_const": World(0.15, -0.15, 0.035, -3.6, 0.0, 0.0),
-    "null_rw": World(0.0, 0.0, 0.035, -3.6, 0.0, 0.0),
-}
+CURVE = (250, 500, 1_000, 2_000, 5_000, 20_000)
+SETTINGS = (
+    # As long as the worlds last.
+    f"labels.max_bars={BARS}",
+    f"search.time_bars=[10, {BARS}]",
+    "search.trail_atr=[1.5, 12]",
+    # Oracle and learner are after the same: the mean.
+    "tuning.objectives=expectancy_r",
+    # Only the intervals of what is reported elsewhere follow from it.
+    "validation.n_bootstrap=100",
+)
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Many trades' markets, one a row; the trade begins at the open of bar `WARM_UP`.
+class Found:
+    """What exits earn on fresh trades, in sigma a trade, arrays of shape (n_test,).
 
     Parameters
     ----------
-    move, stretch : float64 array, shape (n, WARM_UP + BARS)
-        Each bar's move and the distance from the average after it, in sigma.
-    climax : bool array, same shape
+    oracle, trail : float64 array
+        The exact best exit, and the best trailing stop of the training trades.
+    forced, chosen : float64 array
+        The model or its trail, both tuned; and what the product advises: that, or the trail alone where the
+        model showed no gain out of fold.
     """
 
-    move: FloatArray
-    stretch: FloatArray
-    climax: np.ndarray
-    high: FloatArray
-    low: FloatArray
-    volume: FloatArray
-
-    @property
-    def level(self) -> FloatArray:
-        """Closes in sigma, the open of the first bar being 0."""
-        return np.cumsum(self.move, axis=1)
-
-
-def draw(world: World, n: int, seed: int) -> Paths:
-    """Return n independent markets."""
-    rng = np.random.default_rng(seed)
-    length = WARM_UP + BARS
-    move, stretch = np.empty((n, length)), np.empty((n, length))
-    climax = rng.random((n, length)) < world.climax
-    trending = rng.random(n) >= world.begins_exhausted
-    distance = np.zeros(n)
-    for t in range(length):
-        drift = np.where(trending, world.trend, world.exhausted) if t >= WARM_UP else 0.0
-        move[:, t] = drift + rng.standard_normal(n)
-        distance = SMOOTH * (distance + move[:, t])
-        stretch[:, t] = distance
-        if t >= WARM_UP:
-            trending &= rng.random(n) >= world.hazard(distance, climax[:, t])
-    reach = np.sqrt(move**2 - 2 * np.log(rng.random((2, n, length))))
-    volume = np.exp(rng.normal(0, 0.3, (n, length))) * np.where(climax, 4.0, 1.0)
-    before = np.cumsum(move, axis=1) - move
-    return Paths(move, stretch, climax, before + (move + reach[0]) / 2, before + (move - reach[1]) / 2, volume)
-
-
-# The oracle: value iteration over (stretch, chance of being exhausted)
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """Value of holding on, by stretch and by the filtered chance of being exhausted."""
-
-    world: World
-    stretch: FloatArray
-    chance: FloatArray
-    hold: FloatArray
-
-    def policy(self, paths: Paths) -> FloatArray:
-        """Return what the rule 'leave where holding is worth nothing' earns on each path, shape (n,), in sigma."""
-        world, n = self.world, len(paths.move)
-        chance = np.full(n, world.begins_exhausted)
-        inside, earned = np.ones(n, dtype=bool), np.zeros(n)
-        for t in range(WARM_UP - 1, WARM_UP + BARS):
-            if t >= WARM_UP:
-                earned += np.where(inside, paths.move[:, t], 0.0)
-                chance = _filter(world, chance, paths.move[:, t], paths.stretch[:, t], paths.climax[:, t])
-            cells, weights = _around(self.stretch, self.chance, paths.stretch[:, t], chance)
-            inside &= (self.hold.ravel()[cells] * weights).sum(axis=0) > 0
-        return earned
-
-
-def solve(world: World, tolerance: float = 1e-5) -> Oracle:
-    """Return the oracle, which knows the world and sees stretch and climax."""
-    stretch, chance = np.arange(-16, 22.01, 0.5), np.linspace(0, 1, 101)
-    d, pi = (grid.ravel() for grid in np.meshgrid(stretch, chance, indexing="ij"))
-    nodes, mass = np.polynomial.hermite_e.hermegauss(13)
-    rows, columns, values = [], [], []
-    for drift, share in ((world.trend, 1 - pi), (world.exhausted, pi)):
-        for node, weight in zip(nodes, mass / mass.sum(), strict=True):
-            for climax, odds in ((False, 1 - world.climax), (True, world.climax)):
-                move = drift + node
-                after = SMOOTH * (d + move)
-                cells, part = _around(stretch, chance, after, _filter(world, pi, move, after, np.full(len(d), climax)))
-                rows.append(np.tile(np.arange(len(d)), 4))
-                columns.append(cells.ravel())
-                values.append((part * share * weight * odds).ravel())
-    step = csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(len(d), len(d)))
-    now = world.trend * (1 - pi) + world.exhausted * pi
-    hold = np.zeros(len(d))
-    for _ in range(5_000):
-        following = now + step @ np.maximum(hold, 0.0)
-        change = np.abs(following - hold).max()
-        hold = following
-        if change < tolerance:
-            break
-    return Oracle(world, stretch, chance, hold.reshape(len(stretch), len(chance)))
-
-
-def _filter(
-    world: World, chance: FloatArray, move: FloatArray | float, stretch: FloatArray, climax: np.ndarray
-) -> FloatArray:
-    exhausted, trending = chance * norm.pdf(move - world.exhausted), (1 - chance) * norm.pdf(move - world.trend)
-    after = exhausted / (exhausted + trending)
-    return np.asarray(after + (1 - after) * world.hazard(stretch, climax))
-
-
-def _around(x: FloatArray, y: FloatArray, at_x: FloatArray, at_y: FloatArray) -> tuple[np.ndarray, FloatArray]:
-    """Return the four grid cells around each point and their bilinear weights, shapes (4, n)."""
-    i, a = _between(x, at_x)
-    j, b = _between(y, at_y)
-    cells = np.stack([i * len(y) + j, i * len(y) + j + 1, (i + 1) * len(y) + j, (i + 1) * len(y) + j + 1])
-    return cells, np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b])
-
-
-def _between(grid: FloatArray, at: FloatArray) -> tuple[np.ndarray, FloatArray]:
-    place = np.clip((at - grid[0]) / (grid[1] - grid[0]), 0, len(grid) - 1 - 1e-9)
-    return place.astype(np.int64), place - place.astype(np.int64)
-
-
-# The same markets as bars and trades
-
-
-def as_bars(paths: Paths, first: int = 0) -> BarSet:
-    """Return a symbol a path, one after another in time; path i is the (first + i)-th."""
-    close = 100 * np.exp(SIGMA * paths.level)
-    open_ = np.concatenate([np.full((len(close), 1), 100.0), close[:, :-1]], axis=1)
-    high = np.maximum(100 * np.exp(SIGMA * paths.high), np.maximum(open_, close))
-    low = np.minimum(100 * np.exp(SIGMA * paths.low), np.minimum(open_, close))
-    n, length = close.shape
-    stamps = (np.arange(first, first + n)[:, None] * (length + 50) + np.arange(length)) * HOUR
-    return BarSet(
-        Bars(f"P{first + i:06d}", HOUR, stamps[i], open_[i], high[i], low[i], close[i], paths.volume[i])
-        for i in range(n)
-    )
-
-
-def as_trades(bars: BarSet) -> PlacedTrades:
-    """Return a long trade a path, entered at the open of its bar `WARM_UP`; 1R is `STOP` sigma."""
-    n = len(bars)
-    entry = bars.start[:-1] + WARM_UP
-    price = bars.open[entry]
-    unknown = np.full(n, np.nan)
-    trades = Trades(
-        trade_id=np.array(bars.symbols, dtype=object),
-        symbol=np.array(bars.symbols, dtype=object),
-        side=np.ones(n, dtype=np.int8),
-        entry_time=bars.time[entry],
-        entry_price=price,
-        quantity=np.ones(n),
-        # So far away that it hardly ever fills: it says what 1R is.
-        stop_price=price * (1 - SIGMA * STOP),
-        entry_at=np.full(n, -1, dtype=np.int8),
-        exit_time=np.full(n, NO_TIME),
-        exit_price=unknown,
-        quantity_open=unknown,
-        tag=np.full(n, "", dtype=object),
-    )
-    return place_trades(trades, bars)
-
-
-# What the product makes of it
-
-
-@dataclass(frozen=True)
-class Part:
-    """Trades with their rows and features, as the product sees them."""
-
-    placed: PlacedTrades
-    rows: TradeRows
-    atr: FloatArray
-    X: np.ndarray
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, paths: Paths, first: int = 0, *, shift: int = 0, memory: bool = False) -> Part:
-        """Return the trades of these paths.
-
-        Parameters
-        ----------
-        shift : int
-            Makes features read so many bars of the future.
-        memory : bool
-            Adds to the product's features how long ago volume surged, and by how much it does now.
-        """
-        bars = as_bars(paths, first)
-        placed = as_trades(bars)
-        rows = trade_rows(placed, BARS)
-        matrix = row_matrix(placed, rows, FeatureSet.from_names(["default"]))
-        X, names = matrix.values, matrix.names
-        if memory:
-            X = np.column_stack([X, *climax_memory(paths)]).astype(np.float32)
-            names = (*names, "volume_surge", "bars_since_surge")
-        if shift:
-            X = np.roll(X.reshape(len(placed), BARS, -1), -shift, axis=1)
-            X[:, -shift:] = np.nan
-            X = np.ascontiguousarray(X.reshape(rows.n_rows, -1))
-        return cls(placed, rows, atr_of_set(bars), X, names)
-
-    def training_rows(self) -> TrainingRows:
-        """Return the rows with labels of the product's default widths."""
-        risk = np.abs(self.placed.trades.entry_price - self.placed.trades.stop_price)
-        return TrainingRows.of(
-            self.placed,
-            self.rows,
-            self.X,
-            self.names,
-            race=race(self.placed, self.rows, self.atr, 1.9, 1.9),
-            hold=continuation_advantage(self.placed, self.rows, self.atr, 3.0, risk),
-            reachable=reachable_rows(self.placed, self.rows, self.atr, 6.0),
-        )
-
-    def signals(self, model: ExhaustionModel) -> Signals:
-        """Return what the model says at each row."""
-        said = model.predict(self.X, self.placed.bars.close_time[self.rows.bar])
-        return Signals.from_rows(self.rows, {"exhaustion": said.exhaustion, "hold_value_r": said.hold_value_r})
-
-    def sigma(self, ladders: list[Ladder], signals: Signals | None = None) -> FloatArray:
-        """Return what each ladder earns on each trade, in sigma of one bar, shape (n_trades, n_ladders)."""
-        return simulate_many(self.placed, ladders, signals) * STOP
-
-
-def climax_memory(paths: Paths) -> tuple[FloatArray, FloatArray]:
-    """Return, for every row, volume over its median of 20 bars, and the bars since that exceeded 2.5 (at most 50)."""
-    median = np.full(paths.volume.shape, np.nan)
-    median[:, 19:] = np.median(sliding_window_view(paths.volume, 20, axis=1), axis=2)
-    surge = paths.volume / median
-    bar = np.arange(surge.shape[1])
-    last = np.maximum.accumulate(np.where(surge > 2.5, bar, -50), axis=1)
-    since = np.minimum(bar - last, 50)
-    return surge[:, WARM_UP:].ravel(), since[:, WARM_UP:].ravel()
-
-
-WIDTHS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0)
-
-
-def trail_ladder(width: float, condition: Condition | None = None) -> Ladder:
-    """Return the ladder that leaves all on a trail of so many ATR, or on the model's word."""
-    rungs = (Rung(1.0, when=(condition,)),) if condition else ()
-    return Ladder(name="trail", rungs=rungs, stop=Stop(trail=Distance(width, "ATR")))
-
-
-def conditions(series: str, said: FloatArray) -> list[Condition]:
-    """Return thresholds at quantiles of what was said out of fold."""
-    if series == "exhaustion":
-        return [Condition(series, ">=", float(q)) for q in np.quantile(said, np.linspace(0.5, 0.99, 15))]
-    return [Condition(series, "<=", float(q)) for q in np.quantile(said, np.linspace(0.005, 0.5, 15))]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What policies earn on fresh trades, in sigma a trade, shape (n_test,) each."""
-
     world: str
+    seed: int
     oracle: FloatArray
     trail: FloatArray
-    learnt: dict[str, FloatArray]
-    model: ExhaustionModel
-    leaks: LeakReport
+    forced: FloatArray
+    chosen: FloatArray
+    trained: Trained
+    seconds: float
 
-    def gap_share(self, name: str) -> float:
-        """Return how much of the way from trail to oracle a learnt policy goes; NaN where there is none."""
-        gap = self.oracle.mean() - self.trail.mean()
-        return float((self.learnt[name].mean() - self.trail.mean()) / gap) if gap > 0.02 else float("nan")
+    @property
+    def policy(self) -> ModelPolicy:
+        """The tuned policy."""
+        assert self.trained.policy is not None
+        return self.trained.policy
 
-    def t_over_trail(self, name: str) -> float:
-        """Return the t statistic of the paired difference to the trail."""
-        difference = self.learnt[name] - self.trail
-        return float(difference.mean() / (difference.std() / np.sqrt(len(difference)))) if difference.any() else 0.0
+    @property
+    def gap(self) -> float:
+        """What the oracle earns over the trail."""
+        return float(self.oracle.mean() - self.trail.mean())
 
-    def t_over_nothing(self, name: str) -> float:
-        """Return the t statistic of what a learnt policy earns."""
-        earned = self.learnt[name]
-        return float(earned.mean() / (earned.std() / np.sqrt(len(earned))))
+    def share(self, earned: FloatArray) -> float:
+        """Return how much of the way from trail to oracle a policy goes."""
+        return float((earned.mean() - self.trail.mean()) / self.gap)
+
+    def t_over_trail(self, earned: FloatArray) -> float:
+        """Return the t statistic of the paired difference to the trail; 0 where there is none."""
+        return t_of(earned - self.trail)
 
 
-def measure(
-    world: str,
-    n_train: int,
-    n_test: int,
-    seed: int = 0,
-    *,
-    settings: ModelSettings | None = None,
-    shift: int = 0,
-    memory: bool = False,
-    threads: int = 0,
-) -> Result:
-    """Train on some trades, tune trail and threshold on out-of-fold predictions, score once on fresh trades."""
+def t_of(values: FloatArray) -> float:
+    """Return mean over standard error; 0 where all are zero."""
+    return float(values.mean() / (values.std(ddof=1) / np.sqrt(len(values)))) if values.any() else 0.0
+
+
+def settings_of(overrides: Sequence[str] = (), *, seed: int = 0, threads: int = 0) -> Settings:
+    """Return the product's default settings but for what the worlds demand."""
+    return load_settings(None, [*SETTINGS, f"project.seed={seed}", f"project.threads={threads}", *overrides])
+
+
+def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings) -> Found:
+    """Train on some trades, tune on out-of-fold predictions, score once on fresh trades."""
+    began = time.perf_counter()
     spec = WORLDS[world]
-    train, fresh = draw(spec, n_train, seed), draw(spec, n_test, seed + 1_000)
-    seen = Part.of(train, shift=shift, memory=memory)
-    rows = seen.training_rows()
-    model = ExhaustionModel.fit(rows, settings or ModelSettings(), n_folds=5, embargo_ns=10 * HOUR, threads=threads)
-    leaks = check_leaks(
-        rows, model, next_bar_return(seen.placed, seen.rows, seen.atr), embargo_ns=10 * HOUR, threads=threads
+    trained = train_model(_prepared(world, n_train, seed, 0, settings), settings)
+    fresh = _prepared(world, n_test, seed + 1_000, n_train, settings)
+    said = predict_rows(fresh, trained.model)
+    policy = trained.policy
+    if policy is None:
+        raise ValueError(f"{n_train} trades are too few for a policy.")
+    net_r = net_r_of(fresh, said, settings, np.arange(n_test), [policy.trail, policy.by_model])
+    trail, forced = net_r[TRAIL] * STOP, net_r[MODEL_OR_TRAIL] * STOP
+    return Found(
+        world=world,
+        seed=seed,
+        oracle=solve(spec).policy(draw(spec, n_test, seed + 1_000)),
+        trail=trail,
+        forced=forced,
+        chosen=forced if policy.uses_model else trail,
+        trained=trained,
+        seconds=time.perf_counter() - began,
     )
-    said = model.predict(seen.X, rows.time_ns)
-    spoken = said.is_known[seen.rows.start[:-1]]
-    tuning = seen.placed.take(spoken)
-    spoken_signals = seen.signals(model).take(np.flatnonzero(spoken))
-    trails = [trail_ladder(width) for width in WIDTHS]
-    best_trail = trails[int(np.argmax(seen.sigma(trails).mean(axis=0)))]
-    test = Part.of(fresh, n_train, shift=shift, memory=memory)
-    test_signals = test.signals(model)
-    learnt = {}
-    for series, values in (("hold_value_r", said.hold_value_r), ("exhaustion", said.exhaustion)):
-        judged = values[said.is_known & rows.is_used]
-        tried = [trail_ladder(width, c) for width in WIDTHS for c in conditions(series, judged)]
-        value = simulate_many(tuning, tried, spoken_signals).mean(axis=0)
-        learnt[series] = test.sigma([tried[int(np.argmax(value))]], test_signals)[:, 0]
-    return Result(world, solve(spec).policy(fresh), test.sigma([best_trail])[:, 0], learnt, model, leaks)
+
+
+def _prepared(world: str, n: int, seed: int, first: int, settings: Settings) -> Prepared:
+    bars = as_bars(draw(WORLDS[world], n, seed), first)
+    return prepare(bars, as_trades(bars), settings)
+
+
+@contextmanager
+def features_of_the_next_bar() -> Iterator[None]:
+    """Let the product compute every feature a bar late, as a shift by one would: the planted leak."""
+
+    def leaking(placed: Any, rows: Any, features: Any, *, select: Any = None) -> RowMatrix:
+        chosen = np.arange(rows.n_rows) if select is None else np.asarray(select)
+        matrix = row_matrix(placed, rows, features, select=np.minimum(chosen + 1, rows.n_rows - 1))
+        values = matrix.values.copy()
+        values[np.isin(chosen, rows.start[1:] - 1)] = np.nan
+        return replace(matrix, values=values)
+
+    with (
+        mock.patch.object(model_training, "row_matrix", leaking),
+        mock.patch.object(predictions, "row_matrix", leaking),
+    ):
+        yield
 
 
 def main() -> None:
-    """Measure the worlds and print a line for each learnt exit."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("worlds", nargs="*", default=list(WORLDS), choices=[*WORLDS, []], help="default: all")
+    """Print a line for each draw, then the means over draws with their standard errors."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("worlds", nargs="*", help=f"of {', '.join(WORLDS)}; default: all")
     parser.add_argument("--train", type=int, default=2_000, help="training trades")
     parser.add_argument("--test", type=int, default=4_000, help="fresh trades")
-    parser.add_argument("--seeds", type=int, default=1, help="draws of each world")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of each world")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first draw's seed")
+    parser.add_argument("--curve", action="store_true", help=f"with {', '.join(map(str, CURVE))} training trades")
     parser.add_argument("--leak", action="store_true", help="let features read one bar of the future")
-    parser.add_argument("--memory", action="store_true", help="add features that remember surges of volume")
+    parser.add_argument("--threads", type=int, default=0, help="0 means all cores")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     args = parser.parse_args()
-    print("world       draw exit          oracle  trail   exit  share  t(trail)  t(0)    auc  leaks    seconds")
+    if unknown := sorted(set(args.worlds) - set(WORLDS)):
+        parser.error(f"unknown world {unknown[0]}; known are {', '.join(WORLDS)}")
+    print(
+        "world       train draw  oracle  trail  model  share  t(trail) advised  t(0)  "
+        "OOF t  AUC    ECE    leaks    seconds  rule"
+    )
+    summaries = []
     for world in args.worlds or WORLDS:
-        for seed in range(args.seeds):
-            began = time.perf_counter()
-            found = measure(world, args.train, args.test, seed, shift=int(args.leak), memory=args.memory)
-            seconds = time.perf_counter() - began
-            for name, earned in found.learnt.items():
-                print(
-                    f"{world:<11} {seed:>4} {name:<13} {found.oracle.mean():6.2f} {found.trail.mean():6.2f} "
-                    f"{earned.mean():6.2f} {found.gap_share(name):6.2f} {found.t_over_trail(name):9.1f} "
-                    f"{found.t_over_nothing(name):5.1f} {found.model.metrics['auc']:6.3f}  {found.leaks.verdict:<8} "
-                    f"{seconds:5.1f}"
-                )
+        for n_train in CURVE if args.curve else (args.train,):
+            found = []
+            for seed in range(args.first_seed, args.first_seed + args.seeds):
+                settings = settings_of(args.set, threads=args.threads)
+                if args.leak:
+                    with features_of_the_next_bar():
+                        found.append(measure(world, n_train, args.test, seed, settings))
+                else:
+                    found.append(measure(world, n_train, args.test, seed, settings))
+                print(line_of(found[-1], n_train), flush=True)
+            summaries.append(summary_of(found, n_train))
+    print()
+    print("\n".join(summaries))
+
+
+def line_of(found: Found, n_train: int) -> str:
+    """Return a draw's line."""
+    metrics, policy = found.trained.model.metrics, found.policy
+    rule = policy.by_model.rungs[0].when[0]
+    return (
+        f"{found.world:<11} {n_train:>5} {found.seed:>4} {found.oracle.mean():7.2f} {found.trail.mean():6.2f} "
+        f"{found.forced.mean():6.2f} {found.share(found.forced):6.2f} {found.t_over_trail(found.forced):9.1f} "
+        f"{'model' if policy.uses_model else 'trail':>7} {t_of(found.forced):5.1f} {policy.errors:6.1f} "
+        f"{metrics['auc']:.3f}  {metrics['calibration_error']:.3f}  {found.trained.leaks.verdict:<8} "
+        f"{found.seconds:7.1f}  {rule}, trail {policy.by_model.stop.trail}"
+    )
+
+
+def summary_of(found: list[Found], n_train: int) -> str:
+    """Return the means over draws, each with its standard error over draws."""
+    forced = [f.share(f.forced) for f in found]
+    chosen = [f.share(f.chosen) for f in found]
+    gained = [float((f.chosen - f.trail).mean()) for f in found]
+    most = max(abs(t_of(v)) for f in found for v in (f.trail, f.forced, f.chosen))
+    flagged = sum(f.trained.leaks.verdict == "flagged" for f in found)
+    return (
+        f"{found[0].world:<11} {n_train:>5} trades, {len(found)} draws: gap {_with_error([f.gap for f in found])}, "
+        f"share of the model {_with_error(forced)}, of the advised exit {_with_error(chosen)} "
+        f"(the model in {sum(f.policy.uses_model for f in found)}), "
+        f"advised over trail {_with_error(gained, 3)} sigma, most |t(0)| {most:.1f}, flagged {flagged}"
+    )
+
+
+def _with_error(values: list[float], digits: int = 2) -> str:
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return f"{np.mean(values):.{digits}f} ± {error:.{digits}f}"
 
 
 if __name__ == "__main__":

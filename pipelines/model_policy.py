@@ -22,8 +22,9 @@ TRAIL, MODEL_OR_TRAIL = "best trailing stop", "model or trail"
 
 # Shares of rows at which the model would speak up: from once in 200 bars to every other bar.
 SHARES = np.linspace(0.005, 0.5, 25)
-# Fewer standard errors of gain over the trail, on the very trades that were tuned on, are no evidence.
-LEAST_ERRORS = 2.0
+# The one-standard-error rule: the simpler exit, a trail alone, stands unless the model gained more than its error
+# on the trades that were tuned on.
+LEAST_ERRORS = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def tune_model_policy(
 
     Thresholds are tried at quantiles of what the model said of reachable bars, since the first crossing of a
     natural one (a probability of one half, an advantage of zero) in some fifty bars picks the worst noise. The
-    model is only used where it gained `LEAST_ERRORS` standard errors over the best trail alone.
+    model is only advised where it gained `LEAST_ERRORS` standard errors over the best trail alone.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def tune_model_policy(
     predictions : RowPredictions
         As `predict_rows` makes them: no stage speaks of what it was trained on.
     settings : Settings
-        ``tuning.objective`` says what is best; ``search.trail_atr`` and its step which trails there are.
+        ``tuning.objectives`` says what is best; ``search.trail_atr`` and its step which trails there are.
     trades : int64 array, optional
         Positions of the trades to tune on; by default all of which a stage speaks.
     series : sequence of str
