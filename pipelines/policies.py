@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exitladder.bars import FloatArray
-from exitladder.execution import simulate_many
 from exitladder.ladder import Distance, Ladder, Rung, Stop, Target
+from exitladder.pipelines.ladder_measures import OBJECTIVES
+from exitladder.pipelines.ladder_results import Results
+from exitladder.pipelines.objectives import Objectives
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 from exitladder.signals import Signals
@@ -78,31 +80,22 @@ def baseline_candidates(base: Ladder, settings: Settings) -> dict[str, list[Ladd
 
 
 def objective_values(net_r: FloatArray, settings: Settings) -> FloatArray:
-    """Return the objective of each ladder from net R by trade.
+    """Return the first objective of each ladder from net R by trade, or its expectancy where that needs more.
 
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        NaN where a trade was skipped.
+        In order of entries; NaN where a trade was skipped.
 
     Returns
     -------
     float64 array, shape (n_ladders,)
         Higher is better; minus infinity where no trade counts.
     """
-    counts = np.sum(np.isfinite(net_r), axis=0)
-    safe = np.maximum(counts, 1)
-    mean = np.nansum(net_r, axis=0) / safe
-    name = settings.tuning.objective
-    if name == "mean_minus_downside":
-        downside = np.sqrt(np.nansum(np.minimum(net_r, 0.0) ** 2, axis=0) / safe)
-        value = mean - settings.tuning.downside_weight * downside
-    elif name == "lower_bound":
-        spread = np.sqrt(np.nansum((net_r - mean) ** 2, axis=0) / np.maximum(counts - 1, 1))
-        value = mean - 1.645 * spread / np.sqrt(safe)
-    else:
-        value = mean
-    return np.where(counts > 0, value, -np.inf)
+    first = OBJECTIVES[settings.tuning.objectives[0]]
+    measure = (OBJECTIVES["expectancy_r"] if first.needs_fills else first).measure
+    values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), settings.tuning)
+    return np.where(np.isfinite(values), values, -np.inf)
 
 
 def tune_baselines(
@@ -112,14 +105,12 @@ def tune_baselines(
     signals: Signals | None = None,
     progress: Progress = SILENT,
 ) -> list[Policy]:
-    """Return each baseline at its best parameter on these trades, by the tuning objective."""
+    """Return each baseline at its best parameter on these trades, by the objectives that the ladder is tuned by."""
     found = []
     candidates = baseline_candidates(base, settings)
+    objectives = Objectives.of(settings, placed, signals, base)
     with progress.stage("baselines", len(candidates)) as advance:
         for name, ladders in candidates.items():
-            values = objective_values(
-                simulate_many(placed, ladders, signals, threads=settings.project.threads), settings
-            )
-            found.append(Policy(name, ladders[int(np.argmax(values))]))
+            found.append(Policy(name, ladders[objectives.choose(objectives.judge(ladders), ladders)]))
             advance(1)
     return found

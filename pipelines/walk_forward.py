@@ -10,18 +10,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
-from exitladder.execution import Simulation, simulate, simulate_many, simulate_own_exits
+from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.ladder import Ladder
-from exitladder.models.judged import Judged
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.search_space import SearchSpace
+from exitladder.pipelines.ladder_results import net_r_of
+from exitladder.pipelines.objectives import Objectives
 from exitladder.pipelines.policies import (
     OWN_EXITS,
     OWN_LADDER,
     SIMPLEST,
     TUNED,
     Policy,
-    objective_values,
     tune_baselines,
 )
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
@@ -118,17 +118,15 @@ class Tuning:
         training = self._tuned_on(training)
         placed, signals = self.prepared.placed.take(training), self.signals.take(np.flatnonzero(training))
 
-        def evaluate(ladders: list[Ladder]) -> Judged:
-            net_r = simulate_many(placed, ladders, signals, threads=settings.project.threads)
-            return Judged.of_values(objective_values(net_r, settings), settings.tuning.objective)
-
-        baselines = tune_baselines(placed, self.base, settings, signals, self.progress)
-        values = evaluate([p.ladder for p in baselines]).values[:, 0]
-        own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
         space = self._space(training)
+        objectives = Objectives.of(settings, placed, signals, self.base, space)
+        baselines = tune_baselines(placed, self.base, settings, signals, self.progress)
+        simple = [p.ladder for p in baselines]
+        simplest = objectives.choose(objectives.judge(simple), simple)
+        own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
         found = search(
             space,
-            evaluate,
+            objectives.judge,
             settings.tuning.n_trials,
             seed=settings.project.seed,
             # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
@@ -137,8 +135,9 @@ class Tuning:
             name=name,
             progress=self.progress,
         )
-        tuned = Policy(TUNED, replace(found.best, name=TUNED))
-        return Choice((tuned, *baselines, *own), baselines[int(np.argmax(values))].name, found, training)
+        best = found.ladders[objectives.choose(found.judged, list(found.ladders))]
+        tuned = Policy(TUNED, replace(best, name=TUNED))
+        return Choice((tuned, *baselines, *own), baselines[simplest].name, found, training)
 
     def _tuned_on(self, training: Mask) -> Mask:
         """Training trades that every candidate can be judged on: with a model, those it speaks about.
@@ -168,10 +167,14 @@ class Tuning:
         return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
 
     def net_r(self, ladders: Sequence[Ladder], trades: Mask) -> FloatArray:
-        """Return net R of these trades under each ladder, shape (n_chosen, n_ladders)."""
+        """Return net R of these trades under each ladder in the base's R, shape (n_chosen, n_ladders)."""
         at = np.flatnonzero(trades)
-        return simulate_many(
-            self.prepared.placed.take(at), ladders, self.signals.take(at), threads=self.settings.project.threads
+        return net_r_of(
+            self.prepared.placed.take(at),
+            ladders,
+            self.signals.take(at),
+            self.base,
+            threads=self.settings.project.threads,
         )
 
     def simulate(self, ladder: Ladder, trades: IntArray) -> Simulation:

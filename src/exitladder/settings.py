@@ -179,12 +179,29 @@ class TuningSettings:
     """How the ladder is searched."""
 
     n_trials: int = _key(300, "candidate ladders", least=1)
-    objective: str = _key(
-        "mean_minus_downside",
-        "expectancy_r, mean_minus_downside or lower_bound, of net R a trade",
-        among=("expectancy_r", "mean_minus_downside", "lower_bound"),
-    )
+    objectives: tuple[str, ...] = _key(
+        ["mean_minus_downside"],
+        "what is best, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
+        "worst_block_r, profit_per_fill, capture, or of the account's daily results sharpe, sortino, calmar, ulcer",
+        among=(
+            "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
+            "capture", "sharpe", "sortino", "calmar", "ulcer",
+        ),
+    )  # fmt: skip
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
+    risk_per_trade: float = _key(
+        0.01, "share of the account that 1R is, for calmar and ulcer, which compound", least=0.0001, most=1
+    )
+    robust: str = _key(
+        "none",
+        "each objective as it is (none), its lower confidence bound (lower_bound), its median over neighbours of the "
+        "parameters (neighbours), or at costs times two (double_costs)",
+        among=("none", "lower_bound", "neighbours", "double_costs"),
+    )
+    max_fills: float = _key(0.0, "a ladder may have no more fills a trade, the entry's counted; 0: any", least=0)
+    max_cost_share: float = _key(0.0, "nor pay more of its result before costs; 0: any", least=0, most=1)
+    max_drawdown_r: float = _key(0.0, "nor fall further from its best, R; 0: any", least=0)
+    min_trades: int = _key(0, "nor have fewer trades that count; 0: any", least=0)
 
 
 @dataclass(frozen=True)
