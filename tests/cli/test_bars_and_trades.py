@@ -13,6 +13,7 @@ from click.testing import Result
 
 from exitladder.bar_files import read_bars
 from exitladder.entries import RULES, make_trades
+from exitladder.features.trade_state import STATE_NAMES
 from exitladder.resample import resample_bars
 from exitladder.sample import load_sample_bars
 from exitladder.trade_files import read_trades
@@ -160,7 +161,7 @@ def test_features_are_described(run: Run) -> None:
     some = json.loads(
         run("features", "--describe", "--set", "rsi_21", "--set", "trade_state", "--format", "json").stdout
     )
-    assert [row["name"] for row in some][:2] == ["rsi_21", "held"] and len(some) == 15
+    assert [row["name"] for row in some][:2] == ["rsi_21", "held"] and len(some) == 1 + len(STATE_NAMES)
     shown = run("features", "--describe", "--set", "rsi_21").stdout
     assert "Wilder's RSI(21) of the close" in shown
 
