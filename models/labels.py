@@ -58,12 +58,12 @@ def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: 
     Looks ahead from bar t+1 on, at highs and lows. A bar that reaches both distances counts as
     giving back. On a driftless market the share of ones is m / (m + k).
     """
-    _above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
-    value, end_bar = _empty(rows)
+    above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
+    value, end_bar = empty_labels(rows)
     bars = placed.bars
     race_rows(
         rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
-        bars.high, bars.low, bars.close, _per_bar(atr, bars), float(give_back_atr), float(extend_atr), value, end_bar,
+        bars.high, bars.low, bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), value, end_bar,
     )  # fmt: skip
     return Labels(value, end_bar)
 
@@ -103,12 +103,12 @@ def continuation_advantage(
     Looks ahead from bar t+1 on. Positive: holding paid. This is one step of policy improvement over the
     baseline (Longstaff and Schwartz 2001 use the same realised cash flows).
     """
-    _above_zero(trail_atr=trail_atr)
-    value, end_bar = _empty(rows)
+    above_zero(trail_atr=trail_atr)
+    value, end_bar = empty_labels(rows)
     bars = placed.bars
     continuation_rows(
         rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
-        bars.open, bars.high, bars.low, bars.close, _per_bar(atr, bars), float(trail_atr), value, end_bar,
+        bars.open, bars.high, bars.low, bars.close, per_bar(atr, bars), float(trail_atr), value, end_bar,
     )  # fmt: skip
     unit = per_trade(risk, rows, "risk")
     unit = np.where(unit > 0, unit, np.nan)
@@ -132,12 +132,12 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
     trail_atr : float
         Width of the trail, in ATR; about twice the width one would trade.
     """
-    _above_zero(trail_atr=trail_atr)
+    above_zero(trail_atr=trail_atr)
     reached = np.empty(rows.n_rows)
     bars = placed.bars
     reached_rows(
         rows.start, rows.first_bar, placed.trades.side.astype(np.int64), placed.trades.entry_price,
-        bars.high, bars.low, _per_bar(atr, bars), float(trail_atr), reached,
+        bars.high, bars.low, per_bar(atr, bars), float(trail_atr), reached,
     )  # fmt: skip
     return reached > 0
 
@@ -151,17 +151,20 @@ def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatAr
     return np.broadcast_to(out, (n_trades,))
 
 
-def _empty(rows: TradeRows) -> tuple[FloatArray, IntArray]:
+def empty_labels(rows: TradeRows) -> tuple[FloatArray, IntArray]:
+    """Return arrays for the values and the end bars of a kernel to fill."""
     return np.empty(rows.n_rows), np.empty(rows.n_rows, dtype=np.int64)
 
 
-def _per_bar(atr: FloatArray, bars: BarSet) -> FloatArray:
+def per_bar(atr: FloatArray, bars: BarSet) -> FloatArray:
+    """Return an array with one value a bar as kernels read it."""
     if atr.shape != (bars.n_bars,):
         raise ModelError(f"atr must have one value a bar ({bars.n_bars}), but has shape {atr.shape}.")
     return np.ascontiguousarray(atr, dtype=np.float64)
 
 
-def _above_zero(**distances: float) -> None:
+def above_zero(**distances: float) -> None:
+    """Refuse distances that are not above 0, by their names in the settings."""
     for name, value in distances.items():
         if not value > 0:
             raise ModelError(f"labels.{name} must be above 0, but is {value!r}.")

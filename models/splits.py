@@ -121,8 +121,8 @@ class PurgedWalkForward:
         yield from ((fold.train, fold.test) for fold in self.folds(*_columns(groups)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds."""
-        return self.n_splits
+        """Return the number of folds; with `groups` less those that purging leaves without training samples."""
+        return self.n_splits if groups is None else len(self.folds(*_columns(groups)))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import pandas as pd
 from exitladder.bars import interval_name
 from exitladder.features import row_matrix
 from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.models.labels import continuation_advantage, race, reachable_rows
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
 from exitladder.pipelines.model_calibration import calibration_by_group, calibration_mapping
+from exitladder.pipelines.model_labels import RowLabels, n_effective, row_labels
 from exitladder.pipelines.model_policy import ModelPolicy, spoken_trades, tune_model_policy
 from exitladder.pipelines.model_value import ModelValue, model_value
 from exitladder.pipelines.predictions import RowPredictions, predict_rows
@@ -33,6 +33,8 @@ class Trained:
     ----------
     outcomes : DataFrame
         predicted and outcome of exhaustion for the reachable rows that a fold model spoke about.
+    n_effective : dict of str to float
+        How many independent labels the rows' are worth, by the model's series.
     calibration : DataFrame
         How well the probability holds, over all and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
@@ -47,6 +49,7 @@ class Trained:
     outcomes: pd.DataFrame
     n_trades: int
     n_rows: int
+    n_effective: dict[str, float]
     calibration: pd.DataFrame
     policy: ModelPolicy | None = None
 
@@ -56,6 +59,7 @@ class Trained:
         return {
             "n_trades": self.n_trades,
             "n_rows": self.n_rows,
+            "n_effective": self.n_effective,
             "log_loss": metrics["log_loss"],
             "brier": metrics["brier"],
             "base_rate": metrics["base_rate"],
@@ -79,20 +83,9 @@ class Trained:
 
 def train_model(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> Trained:
     """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
-    rows = training_rows(prepared, settings)
-    model = ExhaustionModel.fit(
-        rows,
-        settings.model,
-        n_folds=settings.validation.n_folds,
-        seed=settings.project.seed,
-        threads=settings.project.threads,
-        progress=progress,
-        context={
-            "features": prepared.features.to_mapping(),
-            "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
-            "labels": settings.to_mapping()["labels"],
-        },
-    )
+    labels = row_labels(prepared, settings)
+    rows = training_rows(prepared, settings, labels)
+    model = fit_model(rows, prepared, settings, progress)
     predictions = predict_rows(prepared, model, progress)
     value = model_value(prepared, predictions, settings)
     enough = len(spoken_trades(prepared, predictions)) >= LEAST_TRADES
@@ -114,23 +107,45 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
         outcomes=outcomes,
         n_trades=len(prepared.placed),
         n_rows=int(rows.is_used.sum()),
+        n_effective={
+            "exhaustion": n_effective(prepared, labels.exhaustion, labels.reachable),
+            "hold_value_r": n_effective(prepared, labels.decision, labels.reachable),
+        },
         calibration=calibration_by_group(prepared, rows, predictions, settings),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
     )
 
 
-def training_rows(prepared: Prepared, settings: Settings) -> TrainingRows:
+def fit_model(rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress) -> ExhaustionModel:
+    """Return the model of these rows, with what its user has to do alike in its context."""
+    return ExhaustionModel.fit(
+        rows,
+        settings.model,
+        n_folds=settings.validation.n_folds,
+        seed=settings.project.seed,
+        threads=settings.project.threads,
+        progress=progress,
+        context={
+            "features": prepared.features.to_mapping(),
+            "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
+            "labels": settings.to_mapping()["labels"],
+        },
+    )
+
+
+def training_rows(prepared: Prepared, settings: Settings, labels: RowLabels | None = None) -> TrainingRows:
     """Return the rows that the model learns from: features, labels, and which rows are reachable."""
-    placed, rows, labels = prepared.placed, prepared.rows, settings.labels
+    placed, rows = prepared.placed, prepared.rows
+    labels = labels or row_labels(prepared, settings)
     matrix = row_matrix(placed, rows, prepared.features)
     return TrainingRows.of(
         placed,
         rows,
         matrix.values,
         matrix.names,
-        race=race(placed, rows, prepared.atr, labels.race_give_back_atr, labels.race_extend_atr),
-        hold=continuation_advantage(placed, rows, prepared.atr, labels.baseline_trail_atr, prepared.risk),
-        reachable=reachable_rows(placed, rows, prepared.atr, labels.reachable_trail_atr),
+        race=labels.exhaustion,
+        hold=labels.decision,
+        reachable=labels.reachable,
         embargo_bars=settings.validation.embargo_bars,
     )
 

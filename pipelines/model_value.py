@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,18 +53,25 @@ class ModelValue:
         return "harm" if self.comparison.high < 0 else "no edge"
 
 
-def model_value(prepared: Prepared, predictions: RowPredictions, settings: Settings) -> ModelValue:
+def model_value(
+    prepared: Prepared, predictions: RowPredictions, settings: Settings, *, series: Sequence[str] = MODEL_SERIES
+) -> ModelValue:
     """Return what exiting on the model's word adds to the best trailing stop.
 
     The trades that the model speaks about are halved in time. Trail width and threshold are tuned
     on the earlier half; the later one, which neither the boosters nor the thresholds have seen, is
     scored once.
+
+    Parameters
+    ----------
+    series : sequence of str
+        The model's series that an exit may be on.
     """
     spoken = spoken_trades(prepared, predictions)
     if len(spoken) < 2 * LEAST_TRADES:
         return ModelValue(None, {})
     earlier, later = spoken[: len(spoken) // 2], spoken[len(spoken) // 2 :]
-    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier)
+    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
     result = net_r_of(prepared, predictions, settings, later, _policies(tuned))
     found = compare_r(
         result[MODEL_OR_TRAIL],

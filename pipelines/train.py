@@ -7,8 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
 from exitladder.bars import BarSet
 from exitladder.ladder_file import ladder_to_toml
+from exitladder.pipelines.label_comparison import compare_labels
 from exitladder.pipelines.model_flavour import write_flavour
 from exitladder.pipelines.model_training import Trained, train_model
 from exitladder.pipelines.pictures import model_pictures
@@ -27,13 +30,17 @@ class TrainResult:
     run_id: str
     model: str
     trained: Trained
+    labels: pd.DataFrame | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what the command prints."""
-        return {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
+        told = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
+        return told if self.labels is None else {**told, "labels": self.labels.to_dict("records")}
 
 
-def train(bars: BarSet, trades: Trades, settings: Settings, *, progress: Progress = SILENT) -> TrainResult:
+def train(
+    bars: BarSet, trades: Trades, settings: Settings, *, with_labels: bool = False, progress: Progress = SILENT
+) -> TrainResult:
     """Train the exhaustion model on the user's trades, track the run and register the model.
 
     Parameters
@@ -42,13 +49,18 @@ def train(bars: BarSet, trades: Trades, settings: Settings, *, progress: Progres
     trades : Trades
         Open ones count as well: labels follow the market, not the trade's own exit.
     settings : Settings
+    with_labels : bool
+        Also learn every other label and compare what each is worth, which takes four times as long again.
     """
     tracker = Tracker.from_settings(settings)
     prepared = prepare(bars, trades, settings)
     with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
         trained = train_model(prepared, settings, progress)
         reference = log_trained(tracker, run, trained, settings)
-    return TrainResult(run_id=run.run_id, model=reference or run.run_id, trained=trained)
+        labels = compare_labels(prepared, settings, progress) if with_labels else None
+        if labels is not None:
+            run.log_artifact(labels.to_csv(index=False), "labels.csv")
+    return TrainResult(run_id=run.run_id, model=reference or run.run_id, trained=trained, labels=labels)
 
 
 def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: Settings) -> str:

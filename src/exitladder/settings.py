@@ -124,6 +124,15 @@ class LabelSettings:
 
     initial_stop: str = _key("2ATR", "defines R for trades that bring no stop_price")
     max_bars: int = _key(120, "bars after the entry that the model looks at", least=2)
+    exhaustion: str = _key(
+        "race", "what `exhaustion` is the probability of: race or pivot_hazard", among=("race", "pivot_hazard")
+    )
+    decision: str = _key(
+        "continuation_advantage",
+        "what `hold_value_r` is: continuation_advantage, forward_return, remaining_mfe or triple_barrier",
+        among=("continuation_advantage", "forward_return", "remaining_mfe", "triple_barrier"),
+    )
+    horizon_bars: int = _key(20, "bars that forward_return and triple_barrier look ahead", least=1)
     race_give_back_atr: float = _key(1.9, "exhaustion: price gives back this many ATR ...", least=0.01)
     race_extend_atr: float = _key(1.9, "... before it extends this many ATR", least=0.01)
     baseline_trail_atr: float = _key(3.0, "hold value: advantage of holding under a trail of this many ATR", least=0.01)

@@ -16,8 +16,14 @@ from exitladder.cli.session import Session, example, session_command
 )
 @bars_options
 @path_option("--trades", "Trades (.csv or .parquet).")
+@click.option(
+    "--compare-labels",
+    "with_labels",
+    is_flag=True,
+    help="Also learn every other label and print what each is worth out of fold.",
+)
 @session_command
-def command(session: Session, bars: Path, repair: bool, interval: str | None, trades: Path) -> None:
+def command(session: Session, bars: Path, repair: bool, interval: str | None, trades: Path, with_labels: bool) -> None:
     """Train the model of where moves exhaust.
 
     Tracks the run and registers the model. Prints the model's REF, how well it predicts beside plain baselines,
@@ -26,5 +32,6 @@ def command(session: Session, bars: Path, repair: bool, interval: str | None, tr
     from exitladder.pipelines.train import train
 
     market = load_bars(session, bars, repair, interval)
-    result = train(market, load_trades(session, trades, market), session.settings, progress=session.progress)
+    book = load_trades(session, trades, market)
+    result = train(market, book, session.settings, with_labels=with_labels, progress=session.progress)
     session.emit(result.to_mapping())
