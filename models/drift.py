@@ -162,31 +162,40 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def moved(table: pd.DataFrame, level: float = LEVEL) -> npt.NDArray[np.bool_]:
+def adjusted_p(table: pd.DataFrame) -> FloatArray:
+    """Return the lesser p of each row of a comparison, for all its quantities and both tests together (Bonferroni)."""
+    least = np.fmin(table["p_rank"].to_numpy(dtype=float), table["p_shares"].to_numpy(dtype=float))
+    return np.asarray(np.minimum(1.0, 2 * len(table) * least))
+
+
+def moved(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which rows of a comparison have moved, shape (n_rows,).
 
-    Two things must hold: the index is at least `SOME`, and one of the two tests says that training's own windows
-    would hardly ever lie so far off, at `level` for all quantities and tests together (Bonferroni).
+    Two things must hold: the index is at least `SOME`, and by one of the tests training's own windows would hardly
+    ever lie so far off: `adjusted_p` is at most `LEVEL`.
     """
-    if table.empty:
-        return np.zeros(0, dtype=bool)
-    least = np.fmin(table["p_rank"].to_numpy(dtype=float), table["p_shares"].to_numpy(dtype=float))
-    return np.asarray((table["psi"].to_numpy(dtype=float) >= SOME) & (least <= level / (2 * len(table))))
+    return np.asarray((table["psi"].to_numpy(dtype=float) >= SOME) & (adjusted_p(table) <= LEVEL))
 
 
-def windows(time_ns: IntArray, n_bars: int = WINDOW) -> IntArray:
+def windows(time_ns: IntArray, n_bars: int = WINDOW, *, clock: IntArray | None = None) -> IntArray:
     """Return the window that each time lies in: one after the other, of so many different times each.
 
-    The first window may be shorter: windows are counted back from the last time.
+    Parameters
+    ----------
+    time_ns : int64 array, shape (n,)
+    n_bars : int
+        Times a window has. The first may have fewer: windows are counted back from the last time.
+    clock : int64 array, optional
+        The times that are counted, among them all of `time_ns`; these by default.
 
     Examples
     --------
     >>> windows(np.array([10, 10, 20, 30, 40, 50]), 2)
     array([0, 0, 1, 1, 2, 2])
     """
-    different, place = np.unique(time_ns, return_inverse=True)
+    different = np.unique(time_ns if clock is None else clock)
     short = -len(different) % n_bars
-    return np.asarray((place + short) // n_bars, dtype=np.int64)
+    return np.asarray((np.searchsorted(different, time_ns) + short) // n_bars, dtype=np.int64)
 
 
 def population_stability(was: FloatArray, now: FloatArray) -> float:

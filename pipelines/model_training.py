@@ -15,6 +15,7 @@ from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_retur
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
 from exitladder.pipelines.model_calibration import calibration_by_group, calibration_mapping
+from exitladder.pipelines.model_knowledge import with_knowledge
 from exitladder.pipelines.model_labels import RowLabels, n_effective, row_labels
 from exitladder.pipelines.model_policy import ModelPolicy, spoken_trades, tune_model_policy
 from exitladder.pipelines.model_value import ModelValue, model_value
@@ -87,6 +88,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     rows = training_rows(prepared, settings, labels)
     model = fit_model(rows, prepared, settings, progress)
     predictions = predict_rows(prepared, model, progress)
+    model = with_knowledge(model, prepared, rows, predictions)
     value = model_value(prepared, predictions, settings)
     enough = len(spoken_trades(prepared, predictions)) >= LEAST_TRADES
     judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)

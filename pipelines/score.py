@@ -19,6 +19,7 @@ from exitladder.ladder import Ladder
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
 from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
+from exitladder.pipelines.drift_watch import drift_notice, drift_now
 from exitladder.pipelines.predictions import MODEL_SERIES, predict_rows, predict_some, signals_for, with_features_of
 from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.pipelines.reasons import plain_reasons
@@ -42,10 +43,17 @@ class ScoreResult:
     frame : DataFrame
         The columns of `COLUMNS`, one row an open trade; ``orders`` holds lists of dict, ``reasons``
         and ``warnings`` lists of str.
+    drift : DataFrame
+        How far the last bars of the symbols scored lie from what the model was trained on; see
+        `exitladder.pipelines.drift_watch.drift_now`. What has moved is named in every row's warnings.
+    notice : str
+        That warning; empty where nothing has moved.
     """
 
     run_id: str
     frame: pd.DataFrame
+    drift: pd.DataFrame
+    notice: str
 
 
 def score(
@@ -75,9 +83,17 @@ def score(
     still_open = open_trades(trades, asof)
     with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:
         frame = score_open(seen, still_open, ladder, learnt, settings, progress)
+        with progress.stage("drift", 1) as advance:
+            drift = drift_now(seen, trades, still_open.symbol, learnt, settings)
+            advance(1)
+        notice = drift_notice(drift, len(set(still_open.symbol)))
+        if notice:
+            frame["warnings"] = [[*said, notice] for said in frame["warnings"]]
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
+        run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
-    return ScoreResult(run.run_id, frame)
+        run.log_artifact(drift.to_csv(index=False), "drift.csv")
+    return ScoreResult(run.run_id, frame, drift, notice)
 
 
 def open_trades(trades: Trades, asof: int | None = None) -> Trades:

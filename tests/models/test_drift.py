@@ -122,6 +122,7 @@ def test_too_little_is_not_judged() -> None:
 def test_windows_are_counted_back_from_the_last_time() -> None:
     time = np.repeat(np.arange(10), 3)
     np.testing.assert_array_equal(windows(time, 4)[::3], [0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+    np.testing.assert_array_equal(windows(time[::9], 4, clock=time), windows(time, 4)[::9])
 
 
 def test_a_reference_goes_through_json() -> None:

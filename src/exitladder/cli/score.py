@@ -40,7 +40,8 @@ def command(
 ) -> None:
     """Say what to do about each open trade.
 
-    Hold, reduce or exit, and why; and which orders to have in the market for the next bar.
+    Hold, reduce or exit, and why; and which orders to have in the market for the next bar. Warns, in every row, where
+    the market has moved away from what the model learnt on.
     """
     from exitladder.ladder_file import read_ladder
     from exitladder.pipelines.score import flat_scores, open_trades, score, write_scores
@@ -53,6 +54,8 @@ def command(
     known = load_trades(session, trades)
     check_trades_on_bars(place_trades(open_trades(known, moment), market))
     result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
+    if result.notice:
+        session.warn(result.notice)
     if out is not None:
         write_scores(result.frame, out)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
