@@ -69,7 +69,7 @@ class Processes:
                 "Several workers must share a storage, but this search has none. Give one with --storage, "
                 "such as sqlite:///mlruns/studies.db or postgresql://USER@HOST/DATABASE."
             )
-        job = _Job(
+        job = SearchJob(
             study.store.url, study.store.lease_seconds, study.name, taker.cube.space, evaluate, taker.warm_starts,
             _threads(self.size),
         )  # fmt: skip
@@ -89,7 +89,7 @@ class Processes:
 
 
 @dataclass(frozen=True)
-class _Job:
+class SearchJob:
     """What a process has to know to take part."""
 
     url: str
@@ -101,7 +101,7 @@ class _Job:
     threads: int
 
 
-def join_search(job: _Job) -> None:
+def join_search(job: SearchJob) -> None:
     """Take part in a search until all is known, or the process that began it is gone."""
     store = StudyStore(job.url, job.lease_seconds)
     parent = multiprocessing.parent_process()
@@ -177,7 +177,8 @@ class _Cluster:
 
     def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Judged]]:
         """Return batches that are done."""
-        done = self.distributed.wait(list(flying), return_when="FIRST_COMPLETED").done
+        with self.client.as_current():
+            done = self.distributed.wait(list(flying), return_when="FIRST_COMPLETED").done
         return [(future, future.result()) for future in done]
 
 

@@ -23,7 +23,7 @@ from exitladder.costs import Costs
 from exitladder.errors import ModelError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.models import ladder_search
-from exitladder.models.candidates import Cube
+from exitladder.models.candidates import Candidate, Cube
 from exitladder.models.judged import Judged
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.optuna_samplers import distribution_of
@@ -241,7 +241,7 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
         time.sleep(0.005 * (len(str(ladders[0])) % 5))
         return worth(ladders)
 
-    tables: dict[int, object] = {}
+    tables: dict[int, tuple[list[Candidate], Judged]] = {}
     threads = [threading.Thread(target=take_part, args=(k,)) for k in range(3)]
     for thread in threads:
         thread.start()
@@ -251,7 +251,8 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
     taker = Participant(alone.open("alone", plan), Cube(SPACE), WARM)
     taker.take_part(Inline(worth))
     alone.close()
-    for candidates, judged in tables.values():  # type: ignore[misc]
+    assert len(tables) == 3
+    for candidates, judged in tables.values():
         assert candidates == taker.candidates()
         np.testing.assert_array_equal(judged.values, taker.judged().values)
     assert len(optuna.load_study(study_name="shared", storage=url).trials) == 98
