@@ -188,6 +188,22 @@ class TuningSettings:
     """How the ladder is searched."""
 
     n_trials: int = _key(300, "candidate ladders", least=1)
+    sampler: str = _key(
+        "mixture",
+        "how candidates are found: mixture (Sobol' points, then crossings of the best), tpe, nsga2, cmaes, qmc or random",
+        among=("mixture", "tpe", "nsga2", "cmaes", "qmc", "random"),
+    )
+    batch_size: int = _key(64, "candidates looked at together", least=1)
+    storage: str = _key(
+        "",
+        "where studies are kept: sqlite:///PATH, postgresql://USER@HOST/DATABASE or memory; "
+        "empty: studies.db in tracking.store",
+    )
+    study: str = _key(
+        "", "name of the study; empty: by its content, so that the same search goes on and another one begins anew"
+    )
+    workers: int = _key(1, "processes on this machine that share the search", least=1)
+    scheduler: str = _key("", "address of a Dask scheduler whose workers look at the candidates")
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "what is best, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
