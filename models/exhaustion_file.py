@@ -19,7 +19,8 @@ from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.stage import Stage
 from exitladder.settings import ModelSettings
 
-SCHEMA_VERSION = 1
+# 2: model.json vouches for itself as well.
+SCHEMA_VERSION = 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
 
@@ -27,8 +28,9 @@ _KIND = "exitladder exhaustion model"
 def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
     """Write a model to a folder and return the folder.
 
-    Two text files a stage, and `model.json` with the schema version, the features, the stages' spans and
-    calibration, the settings, the metrics and the SHA-256 of each text file. Nothing is pickled.
+    Two text files a stage, and `model.json` with the schema version, the features with their parameters and warm-up,
+    the span trained on, the stages' spans and calibration, the settings, the metrics, the SHA-256 of each text file
+    and that of all this itself. Nothing is pickled.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             (target / name).write_bytes(content)
             entry[part] = {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
         stages.append(entry)
-    table = {
+    table: dict[str, Any] = {
         "kind": _KIND,
         "schema_version": SCHEMA_VERSION,
         "names": list(model.names),
@@ -57,6 +59,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
         "reliability": {key: [_plain(v) for v in column] for key, column in model.reliability.items()},
         "stages": stages,
     }
+    table["sha256"] = table_digest(table)
     # Written last: a folder whose writing broke off has no model in it.
     (target / MODEL_FILE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return target
@@ -141,7 +144,19 @@ def _read_table(source: Path) -> Mapping[str, Any]:
             f"The model's schema must be version {SCHEMA_VERSION}, but '{path}' has version "
             f"{table.get('schema_version')!r}. Train the model again, or use the exitladder version that wrote it."
         )
+    found, said = table_digest(table), str(table.get("sha256"))
+    if found != said:
+        raise ModelError(
+            f"{MODEL_FILE} must be as it was written, but '{path}' has SHA-256 {found[:12]}… and says {said[:12]}…. "
+            "It was changed; take the model from its run again."
+        )
     return table
+
+
+def table_digest(table: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what `model.json` holds, however it is laid out and without the digest itself."""
+    rest = {key: value for key, value in table.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _stage(entry: Mapping[str, Any], source: Path) -> Stage:

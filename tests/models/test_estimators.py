@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone  # type: ignore[import-untyped]
 from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
 from sklearn.utils.estimator_checks import parametrize_with_checks  # type: ignore[import-untyped]
 
@@ -42,6 +44,26 @@ def test_probabilities_name_their_features_and_take_what_is_not_known() -> None:
     p = model.predict_proba(X)
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert p[y, 1].mean() > p[~y, 1].mean() + 0.2
+
+
+def test_features_by_other_names_or_in_another_order_are_refused() -> None:
+    X, y = table(300)
+    for model in (ExhaustionClassifier(**SMALL).fit(X, y), HoldValueRegressor(**SMALL).fit(X, y)):
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(X.rename(columns={"stretch": "squeeze"}))
+        with pytest.raises(ValueError, match="must be in the same order"):
+            model.predict(X[["stretch", "rsi_14", "volume_z"]])
+        with pytest.raises(ValueError, match="seen at fit time, yet now missing"):
+            model.predict(X[["rsi_14", "stretch"]])
+
+
+def test_parameters_are_read_set_and_copied() -> None:
+    for kind in (ExhaustionClassifier, HoldValueRegressor):
+        model = kind(num_leaves=7, random_state=3)
+        given = model.get_params()
+        assert set(given) == set(inspect.signature(kind).parameters)
+        assert clone(model).get_params() == given
+        assert model.set_params(num_leaves=9).get_params() == {**given, "num_leaves": 9}
 
 
 def test_a_row_without_weight_is_no_row_and_weight_pulls() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from exitladder.errors import ModelError
 from exitladder.models.calibration import logit
 from exitladder.models.exhaustion import ExhaustionModel, Predictions
+from exitladder.models.exhaustion_file import table_digest
 from exitladder.models.training_rows import TrainingRows
 from exitladder.settings import ModelSettings
 
@@ -180,11 +181,13 @@ def test_a_saved_model_is_the_same_model(model: ExhaustionModel, rows: TrainingR
     assert sorted(p.suffix for p in (tmp_path / "model").iterdir()) == [".json"] + [".txt"] * 10
 
 
-def edit(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+def edit(change: Callable[[dict[str, Any]], object], *, is_signed: bool = True) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         path = folder / "model.json"
         table = json.loads(path.read_text())
         change(table)
+        if is_signed:
+            table["sha256"] = table_digest(table)
         path.write_text(json.dumps(table))
 
     return apply
@@ -195,6 +198,27 @@ def spoil_booster(folder: Path) -> None:
     path.write_text(path.read_text().replace("leaf_value=", "leaf_value=1", 1))
 
 
+def flip(name: str) -> Callable[[Path], None]:
+    """Another digit in the middle of a file."""
+
+    def apply(folder: Path) -> None:
+        content = bytearray((folder / name).read_bytes())
+        place = next(k for k in range(len(content) // 2, len(content)) if chr(content[k]).isdigit())
+        content[place] = ord("1") if content[place] != ord("1") else ord("2")
+        (folder / name).write_bytes(bytes(content))
+
+    return apply
+
+
+def exchange(one: str, other: str) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        first = (folder / one).read_bytes()
+        (folder / one).write_bytes((folder / other).read_bytes())
+        (folder / other).write_bytes(first)
+
+    return apply
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -202,7 +226,15 @@ def spoil_booster(folder: Path) -> None:
         (lambda folder: (folder / "stage_00_race.txt").unlink(), "needs .*stage_00_race.txt"),
         (lambda folder: (folder / "model.json").unlink(), "A model is a folder with model.json"),
         (lambda folder: (folder / "model.json").write_text("{"), "must be JSON"),
-        (edit(lambda t: t.update(schema_version=2)), "must be version 1, but .* has version 2"),
+        (flip("stage_00_race.txt"), "stage_00_race.txt' has SHA-256 .* take it from its run again"),
+        (exchange("stage_00_race.txt", "stage_01_race.txt"), "stage_00_race.txt' has SHA-256"),
+        (lambda folder: (folder / "stage_02_hold.txt").write_bytes(b""), "stage_02_hold.txt' has SHA-256"),
+        (flip("model.json"), "model.json' has SHA-256 .* It was changed; take the model from its run again"),
+        (edit(lambda t: t["metrics"].update(auc=0.9), is_signed=False), "model.json must be as it was written"),
+        (edit(lambda t: t["context"].update(labels={"max_bars": 1}), is_signed=False), "must be as it was written"),
+        (edit(lambda t: t.pop("sha256"), is_signed=False), "must be as it was written"),
+        (edit(lambda t: t.update(schema_version=1)), "must be version 2, but .* has version 1. Train the model again"),
+        (edit(lambda t: t["names"].append("extra")), "differ from stage 0 .* missing: extra"),
         (edit(lambda t: t.update(kind="other")), "something else"),
         (edit(lambda t: t["names"].reverse()), "differ from stage 0 .* in another order"),
         (edit(lambda t: t.pop("settings")), "must hold every part of a model"),

@@ -34,3 +34,14 @@ def test_models_load_without_them(root: Path) -> None:
     lines += ["import sys", "print([n for n in ('lightgbm', 'optuna', 'sklearn', 'mlflow') if n in sys.modules])"]
     told = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_nothing_is_pickled(root: Path) -> None:
+    """Loading a pickle runs whatever is in it: no file of ours reads or writes one."""
+    pickles = re.compile(
+        r"^\s*(import|from) (pickle|joblib|cloudpickle|dill|shelve|marshal)\b|allow_pickle|(read|to)_pickle|\.pkl\b",
+        flags=re.MULTILINE,
+    )
+    folders = [root / "models", root / "features", root / "pipelines", root / "src" / "exitladder"]
+    guilty = [path for folder in folders for path in folder.rglob("*.py") if pickles.search(path.read_text())]
+    assert guilty == []
