@@ -79,6 +79,7 @@ def search(
     name: str = "search",
     identity: Mapping[str, str] | None = None,
     team: Team | None = None,
+    ahead: int = 0,
     progress: Progress = SILENT,
 ) -> SearchResult:
     """Return what a search finds; the same seed tries the same ladders, interrupted or not.
@@ -106,6 +107,9 @@ def search(
         Fingerprints of what `evaluate` depends on; a study of others is not gone on with.
     team : Team, optional
         Who evaluates; by default this process alone.
+    ahead : int
+        Batches that are looked at at once by all who share the study, which a learning sampler's result
+        depends on; 0 for as many as the team looks at. A study that is there has its own.
     progress : Progress
 
     Raises
@@ -121,7 +125,7 @@ def search(
         search=plan,
         n_warm=len(warm_starts),
         learns=sampler_of(plan, cube).learns,
-        ahead=team.size,
+        ahead=ahead or team.size,
         objectives=named.objectives,
         constraints=named.constraints,
         identity={

@@ -17,13 +17,15 @@ from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_mapping
 from exitladder.ladder_words import in_words
 from exitladder.models.ladder_search import SearchResult
+from exitladder.pipelines.ladder_portrait import LadderPortrait, portrait
 from exitladder.pipelines.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
 from exitladder.pipelines.predictions import RowPredictions
 from exitladder.pipelines.prepare import Prepared
 from exitladder.pipelines.scoreboard import Scoreboard, score_policies
+from exitladder.pipelines.search_means import ALONE, SearchMeans
 from exitladder.pipelines.split import WalkForward, walk_forward
 from exitladder.pipelines.tuning_evidence import SearchLuck, account, all_at_once, risk_of, search_luck
-from exitladder.pipelines.walk_forward import Choice, Tuning, stitched, with_own_exits
+from exitladder.pipelines.walk_forward import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 
@@ -66,6 +68,7 @@ class Tuned:
     accounts: pd.DataFrame
     verdict: Verdict
     predictions: RowPredictions | None
+    portrait: LadderPortrait
 
     @property
     def ladder(self) -> Ladder:
@@ -86,6 +89,14 @@ class Tuned:
     def against(self) -> Comparison:
         """The comparison that the verdict is about."""
         return self.scoreboard.comparisons[self.baseline]
+
+    @property
+    def no_change(self) -> str:
+        """What the user does already and should keep, as it was worth the most of all candidates; "" for a change."""
+        if self.choice.keeps_own_exits:
+            return OWN_EXITS
+        own = [p.ladder for p in self.policies if p.name == OWN_LADDER]
+        return OWN_LADDER if own and replace(own[0], name=TUNED) == self.ladder else ""
 
     def results_frame(self) -> pd.DataFrame:
         """Return net R of every trade under every policy: trade_id, entry_time, part, fold, then a column a policy.
@@ -117,7 +128,7 @@ class Tuned:
                     "n_training": int(choice.training.sum()),
                     "n_purged": cut.n_purged,
                     "n_test": len(part),
-                    "ladder_text": in_words(choice.ladder),
+                    "ladder_text": f"no change: {OWN_EXITS}" if choice.keeps_own_exits else in_words(choice.ladder),
                     "baseline": choice.simplest if self.baseline == SIMPLEST else self.baseline,
                     "tuned_r": float(both[TUNED].mean()) if len(both) else math.nan,
                     "baseline_r": float(both[self.baseline].mean()) if len(both) else math.nan,
@@ -158,6 +169,9 @@ class Tuned:
             "predictions": self.predictions.counts() if self.predictions else None,
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
+            "no_change": self.no_change,
+            "portrait": self.portrait.to_mapping(),
+            "portrait_text": self.portrait.text,
         }
 
 
@@ -167,6 +181,7 @@ def tune_ladder(
     *,
     predictions: RowPredictions | None = None,
     own_ladder: Ladder | None = None,
+    means: SearchMeans = ALONE,
     progress: Progress = SILENT,
 ) -> Tuned:
     """Return the ladder that is best on all the past, judged by how its predecessors did on what was then the future.
@@ -180,15 +195,17 @@ def tune_ladder(
         Makes rungs on the model's word part of the search.
     own_ladder : Ladder, optional
         The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
+    means : SearchMeans
+        Where the studies are kept, and who looks at the candidates; by default nowhere, and this process.
     """
     walk = walk_forward(prepared, settings, max(settings.search.time_bars))
-    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress)
-    folds = tuple(tuning.choose(cut.training, f"{TUNED}-fold-{k}") for k, cut in enumerate(walk.folds, start=1))
-    final = tuning.choose(walk.final, TUNED)
+    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, means)
+    folds = tuple(tuning.choose(cut.training, f"{means.name}-fold-{k}") for k, cut in enumerate(walk.folds, start=1))
+    final = tuning.choose(walk.final, means.name)
 
     time, test = prepared.entry_time, walk.test
     fold_of = walk.fold_of(time)
-    net_r = with_own_exits(stitched(tuning, folds, fold_of), tuning, walk)
+    net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings)
@@ -211,12 +228,23 @@ def tune_ladder(
             seed=settings.project.seed,
         ),
         accounts=accounts,
-        verdict=_verdict(against, baseline, walk, risk_of(board.table, accounts, baseline)),
+        verdict=_verdict(
+            against, baseline, walk, risk_of(board.table, accounts, baseline), keeps=final.keeps_own_exits
+        ),
         predictions=predictions,
+        portrait=portrait(
+            tuning.objectives(final.training),
+            final.search.judged,
+            final.search.ladders,
+            final.ladder,
+            {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
+        ),
     )
 
 
-def _verdict(against: Comparison, baseline: str, walk: WalkForward, risk: dict[str, tuple[float, float]]) -> Verdict:
+def _verdict(
+    against: Comparison, baseline: str, walk: WalkForward, risk: dict[str, tuple[float, float]], *, keeps: bool
+) -> Verdict:
     """The verdict on tuning in this way, and what it says of the ladder that is written."""
     found = verdict(against, TUNED, baseline, risk=risk)
     how = (
@@ -226,4 +254,10 @@ def _verdict(against: Comparison, baseline: str, walk: WalkForward, risk: dict[s
         else "It was tuned once, on trades that had ended before those it was scored on; the ladder given now is "
         "tuned in the same way on all of them, so this is what to expect of it."
     )
-    return replace(found, text=" ".join(s for s in (found.text, how, walk.note()) if s))
+    keep = (
+        f"On all the past no ladder tried was worth more than {OWN_EXITS}: keep what you do. The ladder given is the "
+        "best of those tried."
+        if keeps
+        else ""
+    )
+    return replace(found, text=" ".join(s for s in (found.text, how, keep, walk.note()) if s))

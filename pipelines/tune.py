@@ -15,6 +15,7 @@ from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
 from exitladder.pipelines.pictures import tuned_pictures
 from exitladder.pipelines.predictions import predict_rows, with_features_of
 from exitladder.pipelines.prepare import prepare
+from exitladder.pipelines.search_means import search_means
 from exitladder.pipelines.tracked_run import TrackedRun
 from exitladder.pipelines.tracking import Tracker, resolve_model
 from exitladder.progress import SILENT, Progress
@@ -41,10 +42,14 @@ def tune(
     *,
     model: str | None = None,
     ladder: Ladder | None = None,
+    fresh: bool = False,
     out: Path,
     progress: Progress = SILENT,
 ) -> TuneResult:
     """Tune a ladder on the user's trades, write ``ladder.toml`` and track the run.
+
+    Studies are kept (``tuning.storage``): the same tuning, interrupted, goes on where it was; finished, its
+    candidates are read and not looked at again.
 
     Parameters
     ----------
@@ -52,6 +57,8 @@ def tune(
         A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
     ladder : Ladder, optional
         The user's own, to start from and to be judged against.
+    fresh : bool
+        Delete what is kept of these studies, and begin anew.
     out : Path
         Folder for ``ladder.toml``, ``trials.csv``, ``folds.csv``, ``net_r.csv`` and ``tune.json``.
     """
@@ -62,7 +69,10 @@ def tune(
     prepared = prepare(bars, trades, settings)
     with tracker.run("tune", bars=bars, trades=trades, settings=settings) as run:
         predictions = predict_rows(prepared, learnt, progress) if learnt else None
-        tuned = tune_ladder(prepared, settings, predictions=predictions, own_ladder=ladder, progress=progress)
+        with search_means(settings, fresh=fresh) as means:
+            tuned = tune_ladder(
+                prepared, settings, predictions=predictions, own_ladder=ladder, means=means, progress=progress
+            )
         log_tuned(run, tuned)
         write_folder(out, tuned_files(tuned))
     return TuneResult(run_id=run.run_id, tuned=tuned)

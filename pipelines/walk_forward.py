@@ -26,6 +26,7 @@ from exitladder.pipelines.policies import (
 )
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
 from exitladder.pipelines.prepare import Prepared, base_ladder
+from exitladder.pipelines.search_means import ALONE, SearchMeans, identity_of
 from exitladder.pipelines.split import LEAST_TRADES, WalkForward
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
@@ -48,12 +49,16 @@ class Choice:
     search : SearchResult
     training : bool array, shape (n_trades,)
         The trades it was chosen on.
+    keeps_own_exits : bool
+        Whether no change was best: the user's own exits were worth as much on the training part as the tuned
+        ladder. Then the choice is to keep them, and the tuned policy is executed by them.
     """
 
     policies: tuple[Policy, ...]
     simplest: str
     search: SearchResult
     training: Mask
+    keeps_own_exits: bool = False
 
     @property
     def ladder(self) -> Ladder:
@@ -79,6 +84,8 @@ class Tuning:
         Each by a stage of the model that was trained before it.
     signals : Signals
         The series that candidates read, for all trades.
+    means : SearchMeans
+        Where the studies are kept, and who looks at the candidates.
     """
 
     prepared: Prepared
@@ -88,6 +95,7 @@ class Tuning:
     predictions: RowPredictions | None
     signals: Signals
     progress: Progress
+    means: SearchMeans
 
     @classmethod
     def of(
@@ -97,13 +105,14 @@ class Tuning:
         predictions: RowPredictions | None,
         own_ladder: Ladder | None,
         progress: Progress = SILENT,
+        means: SearchMeans = ALONE,
     ) -> Tuning:
         """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop."""
         base = _base(settings, own_ladder)
         space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
         names = {*space.series, *(own_ladder.series if own_ladder else ())}
         signals = signals_for(prepared.placed, names, prepared, predictions)
-        return cls(prepared, settings, base, own_ladder, predictions, signals, progress)
+        return cls(prepared, settings, base, own_ladder, predictions, signals, progress, means)
 
     def choose(self, training: Mask, name: str) -> Choice:
         """Return what is best on a training part; no other trade is looked at.
@@ -116,11 +125,9 @@ class Tuning:
         """
         settings = self.settings
         training = self._tuned_on(training)
-        placed, signals = self.prepared.placed.take(training), self.signals.take(np.flatnonzero(training))
-
+        objectives = self.objectives(training)
         space = self._space(training)
-        objectives = Objectives.of(settings, placed, signals, self.base, space)
-        baselines = tune_baselines(placed, self.base, settings, signals, self.progress)
+        baselines = tune_baselines(objectives.placed, self.base, settings, objectives.signals, self.progress)
         simple = [p.ladder for p in baselines]
         simplest = objectives.choose(objectives.judge(simple), simple)
         own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
@@ -129,15 +136,32 @@ class Tuning:
             objectives.judge,
             settings.tuning.n_trials,
             seed=settings.project.seed,
+            sampler=settings.tuning.sampler,
+            batch_size=settings.tuning.batch_size,
             # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
             warm_starts=[p.ladder for p in own]
             + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            store=self.means.store,
             name=name,
+            identity=identity_of(objectives) if self.means.store is not None else None,
+            team=self.means.team,
+            ahead=self.means.ahead,
             progress=self.progress,
         )
-        best = found.ladders[objectives.choose(found.judged, list(found.ladders))]
-        tuned = Policy(TUNED, replace(best, name=TUNED))
-        return Choice((tuned, *baselines, *own), baselines[simplest].name, found, training)
+        best = objectives.choose(found.judged, list(found.ladders))
+        tuned = Policy(TUNED, replace(found.ladders[best], name=TUNED))
+        keeps = objectives.keeps_own_exits(found.judged.take([best]))
+        return Choice((tuned, *baselines, *own), baselines[simplest].name, found, training, keeps)
+
+    def objectives(self, training: Mask) -> Objectives:
+        """Return what judges ladders on these trades."""
+        return Objectives.of(
+            self.settings,
+            self.prepared.placed.take(training),
+            self.signals.take(np.flatnonzero(training)),
+            self.base,
+            self._space(training),
+        )
 
     def _tuned_on(self, training: Mask) -> Mask:
         """Training trades that every candidate can be judged on: with a model, those it speaks about.
@@ -216,6 +240,14 @@ def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd
     if (~trades.is_open[walk.test]).mean() < 0.5:
         return table
     return table.assign(**{OWN_EXITS: simulate_own_exits(tuning.prepared.placed, tuning.base).r})
+
+
+def with_no_change(table: pd.DataFrame, choices: Sequence[Choice], fold: IntArray) -> pd.DataFrame:
+    """Return the table in which the tuned policy is the user's own exits where a fold chose to keep them."""
+    if OWN_EXITS not in table:
+        return table
+    kept = np.array([choice.keeps_own_exits for choice in choices])[fold]
+    return table.assign(**{TUNED: np.where(kept, table[OWN_EXITS], table[TUNED])})
 
 
 def _base(settings: Settings, own_ladder: Ladder | None) -> Ladder:

@@ -190,7 +190,7 @@ class TuningSettings:
     n_trials: int = _key(300, "candidate ladders", least=1)
     sampler: str = _key(
         "mixture",
-        "how candidates are found: mixture (Sobol' points, then crossings of the best), tpe, nsga2, cmaes, qmc or random",
+        "how candidates are found: mixture (Sobol' points, then crossings), tpe, nsga2, cmaes, qmc or random",
         among=("mixture", "tpe", "nsga2", "cmaes", "qmc", "random"),
     )
     batch_size: int = _key(64, "candidates looked at together", least=1)
@@ -204,6 +204,9 @@ class TuningSettings:
     )
     workers: int = _key(1, "processes on this machine that share the search", least=1)
     scheduler: str = _key("", "address of a Dask scheduler whose workers look at the candidates")
+    ahead: int = _key(
+        0, "batches that all who share the search look at at once; 0: as many as this command has workers", least=0
+    )
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "what is best, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "

@@ -20,6 +20,28 @@ from exitladder.cli.session import Session, example, session_command
 )
 @path_option("--ladder", "Your own ladder (.toml), to be judged against.", required=False)
 @click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Candidate ladders (tuning.n_trials).")
+@click.option(
+    "--sampler",
+    "tuning_sampler",
+    metavar="NAME",
+    help="How candidates are found: mixture, tpe, nsga2, cmaes, qmc or random.",
+)
+@click.option(
+    "--storage",
+    "tuning_storage",
+    metavar="URL",
+    help="Where studies are kept: sqlite:///PATH or postgresql://USER@HOST/DATABASE.",
+)
+@click.option(
+    "--study", "tuning_study", metavar="NAME", help="Name of the study (tuning.study); without, one by its content."
+)
+@click.option("--fresh", is_flag=True, help="Begin anew: delete what is kept of these studies.")
+@click.option(
+    "--workers", "tuning_workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the search."
+)
+@click.option(
+    "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers look at candidates."
+)
 @path_option("--out", "Folder for ladder.toml, trials.csv and net_r.csv.")
 @session_command
 def command(
@@ -30,6 +52,7 @@ def command(
     trades: Path,
     model: str | None,
     ladder: Path | None,
+    fresh: bool,
     out: Path,
 ) -> None:
     """Tune a ladder and judge it honestly.
@@ -46,6 +69,7 @@ def command(
         session.settings,
         model=model,
         ladder=read_ladder(ladder) if ladder else None,
+        fresh=fresh,
         out=out,
         progress=session.progress,
     )
