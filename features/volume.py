@@ -99,7 +99,8 @@ def volume_surge(market: Market, n: int) -> FloatArray:
 def bars_since_surge(market: Market, n: int) -> FloatArray:
     """Bars since volume_surge_20 last exceeded ln 2.5, n at most."""
     surge = volume_surge(market, _SURGE_WINDOW)
-    return np.where(np.isnan(surge), np.nan, bars_since(surge > math.log(_SURGE), n))
+    # Volumes are whole numbers, so exactly 2.5 times is common: the last digit of a logarithm must not decide.
+    return np.where(np.isnan(surge), np.nan, bars_since(surge > math.log(_SURGE) + 1e-12, n))
 
 
 @VOLUME.feature(

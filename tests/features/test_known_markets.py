@@ -122,6 +122,9 @@ def test_a_surge_of_volume_is_remembered_to_the_cap() -> None:
     since = get("bars_since_surge_50", closes(np.full(200, 10.0), volume))
     assert np.isnan(since[:69]).all()
     assert since[[69, 100, 109, 110, 111, 159, 160, 199]].tolist() == [50, 50, 50, 0, 1, 49, 50, 50]
+    for usual in (2.0, 6.0, 14.0, 400.0, 1e6):
+        volume = np.where(np.arange(200) == 100, 2.5 * usual, usual)
+        assert set(get("bars_since_surge_50", closes(np.full(200, 10.0), volume))[69:]) == {50.0}
 
 
 def test_silent_bars_are_no_part_of_the_median() -> None:
