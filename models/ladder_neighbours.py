@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from exitladder.ladder import Ladder
 from exitladder.models.search_questions import Given, Parameter, Recorder
-from exitladder.models.search_space import SearchSpace
+from exitladder.models.search_space import SUGGESTED, SearchSpace
 
 # A neighbour differs in each number by at most this part of its range.
 _STRIDE = 0.1
@@ -43,6 +43,7 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
     list of Ladder
         Empty where the space does not hold the ladder, or nothing in it can be moved.
     """
+    ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)
     if not any(_moves(p) for p in asked):
         return []
@@ -99,6 +100,7 @@ def slices(space: SearchSpace, ladder: Ladder, most: int = 15) -> tuple[Slice, .
 
     A value that asks for more parameters (another rung, say) takes the middle of their ranges.
     """
+    ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)
     given = {p.name: p.value for p in asked}
     found = []

@@ -32,6 +32,7 @@ from exitladder.models.search_questions import FromLadder, FromTrial, NotHeldErr
 from exitladder.settings import SearchSettings
 
 NAMES_OF_UNITS = {"R": "r", "ATR": "atr", "%": "percent"}
+SUGGESTED = "tuned"
 _MIN_R_STEP = 0.25
 
 
@@ -163,7 +164,7 @@ class SearchSpace:
         rungs += [Rung(f, when=when) for f, when in zip(fractions[n:], conditions, strict=True)]
         # After the fill of a last rung that sells all that is left nothing can be moved any more.
         live = n if sum(parts[:n]) < self._units else n - 1
-        return replace(self.base, name="tuned", rungs=tuple(rungs), stop=self._stop(ask, live))
+        return replace(self.base, name=SUGGESTED, rungs=tuple(rungs), stop=self._stop(ask, live))
 
     def _targets(self, ask: Questions, n: int) -> list[Target]:
         if n == 0:

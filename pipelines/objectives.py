@@ -117,6 +117,21 @@ class Objectives:
         )
         return Judged(self._values(results), self._violations(results), self.names, self.constraints)
 
+    def keeps_own_exits(self, best: Judged) -> bool:
+        """Return whether no change is best: the user's own exits are feasible and worth as much as the best ladder.
+
+        Where the book does not tell how most of the trades ended, this cannot be said and is False.
+
+        Parameters
+        ----------
+        best : Judged
+            The ladder that was chosen, alone.
+        """
+        if self.placed.trades.is_open.mean() > 0.5:
+            return False
+        own = self.judge_own_exits()
+        return bool(own.feasible[0] and (not best.feasible[0] or own.values[0, 0] >= best.values[0, 0]))
+
     def choose(self, judged: Judged, ladders: list[Ladder]) -> int:
         """Return the position of the ladder to use.
 
@@ -158,6 +173,10 @@ class Objectives:
             return np.asarray(worth[best] - worth)
 
         return np.nan_to_num(standard_error(behind, results))
+
+    def standard_error(self, ladder: Ladder) -> float:
+        """Return the standard error of a ladder's first objective."""
+        return float(standard_error(self._measure(self.names[0]), self.results([ladder]))[0])
 
     def results(self, ladders: list[Ladder]) -> Results:
         """Return what the trades brought under each ladder, as far as it is needed."""

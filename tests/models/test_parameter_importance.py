@@ -1,0 +1,85 @@
+"""Importance and columns: what was made to matter is found, and what was not is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exitladder.ladder import Distance, Ladder, Stop
+from exitladder.models.ladder_columns import column_of, ladder_columns
+from exitladder.models.parameter_importance import parameter_importance
+from exitladder.models.search_questions import Given, Recorder
+from exitladder.models.search_space import SearchSpace
+from exitladder.settings import SearchSettings
+
+BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
+SPACE = SearchSpace(SearchSettings(n_rungs=(2, 2)), BASE)
+
+
+class Random:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return float(self.rng.uniform(low, high))
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        return choices[int(self.rng.integers(len(choices)))]
+
+
+def drawn(n: int, seed: int = 0) -> list[Ladder]:
+    rng = np.random.default_rng(seed)
+    return [SPACE.suggest(Random(rng)) for _ in range(n)]
+
+
+def test_what_matters_is_found() -> None:
+    ladders = drawn(300)
+    columns = [ladder_columns(ladder) for ladder in ladders]
+    values = np.array([-abs(float(c["target 1"]) - 2.0) + 0.01 * float(c["time stop (bars)"]) for c in columns])
+    table, fit = parameter_importance(ladders, values)
+    assert fit > 0.8
+    assert table["parameter"].tolist()[:2] == ["target 1", "time stop (bars)"]
+    assert table["importance"].sum() == pytest.approx(1.0)
+    assert table["importance"][:2].sum() > 0.95
+    again, same = parameter_importance(ladders, values)
+    assert again.equals(table) and same == fit
+
+
+def test_noise_explains_nothing() -> None:
+    ladders = drawn(200)
+    _, fit = parameter_importance(ladders, np.random.default_rng(1).normal(size=200))
+    assert fit < 0.1
+
+
+def test_too_few_or_equal_trials_say_nothing() -> None:
+    ladders = drawn(60)
+    for values in (np.ones(60), np.where(np.arange(60) < 39, np.arange(60.0), np.nan)):
+        table, fit = parameter_importance(ladders, values)
+        assert table.empty and np.isnan(fit)
+    table, fit = parameter_importance([ladders[0]] * 60, np.arange(60.0))
+    assert table.empty
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
+    rung = "rsi_14 >= 60..85 and open_r >= 0..2"
+    wide = SearchSettings(
+        n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5), trail_units=("ATR", "R", "%"),
+        target_units=("R", "%"), trail_after=(1, 2), indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
+    )  # fmt: skip
+    space = SearchSpace(wide, BASE, ("exhaustion", "hold_value_r"))
+    recorder = Recorder(Random(np.random.default_rng(seed)))
+    ladder = space.suggest(recorder)
+    columns = ladder_columns(ladder)
+    for p in recorder.asked:
+        is_absent = p.value is False or p.value == "off" or (p.name == "n_rungs" and p.value == 0)
+        assert column_of(p.name) in columns or is_absent, p.name
+    assert space.suggest(Given({p.name: p.value for p in recorder.asked})) == ladder
