@@ -18,6 +18,7 @@ from exitladder.execution.overfitting import pbo_cscv
 from exitladder.execution.sharpe import SharpeMoments, dsr_of, min_trl, psr
 from exitladder.execution.spa import SuperiorAbility, superior_ability
 from exitladder.ladder import Ladder
+from exitladder.pipelines.ladder_results import base_risk
 from exitladder.pipelines.policies import OWN_EXITS, SIMPLEST, TUNED
 from exitladder.pipelines.walk_forward import Choice, Mask, Tuning
 
@@ -177,15 +178,16 @@ def _booked(
 ) -> tuple[IntArray, FloatArray]:
     """Return the day and net R of every fill of a policy in the test parts."""
     parts: list[Simulation] = []
-    if policy == OWN_EXITS:
-        parts = [simulate_own_exits(tuning.prepared.placed.take(np.flatnonzero(test)), tuning.base)]
-    else:
-        for k, choice in enumerate(choices):
-            trades = np.flatnonzero(test & (fold == k))
+    for k, choice in enumerate(choices):
+        trades = np.flatnonzero(test & (fold == k))
+        if policy == OWN_EXITS or (policy == TUNED and choice.keeps_own_exits):
+            parts.append(simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base))
+        else:
             parts.append(tuning.simulate(choice.ladder_of(policy), trades))
     time = tuning.prepared.placed.bars.time
     day = np.concatenate([time[part.fills.bar] // DAY_NS for part in parts])
-    return day.astype(np.int64), np.concatenate([part.fills.net_r for part in parts])
+    scaled = [part.fills.net_r * base_risk(part.placed, part.ladder, tuning.base)[part.fills.trade] for part in parts]
+    return day.astype(np.int64), np.concatenate(scaled)
 
 
 def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[str, tuple[float, float]]:
