@@ -7,7 +7,7 @@ import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.models.boosting import booster_parameters
-from exitladder.models.calibration import Calibrator, Identity, fit_calibrator
+from exitladder.models.calibration import Calibrator, Identity, fit_calibrator, logit
 from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Growth, enough
 from exitladder.models.probability_measures import probability_measures, reliability
 from exitladder.models.splits import PurgedWalkForward
@@ -17,6 +17,9 @@ from exitladder.settings import ModelSettings
 
 # What automatic calibration chooses among, the simplest first.
 CHOICES = ("platt", "isotonic", "venn_abers")
+CHOICE_STRETCHES = 4
+# Freer curves than Platt's need about a thousand independent answers; bars of a trade count as one.
+FREER_TRADES = 1_000
 # A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
 CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
 
@@ -102,21 +105,34 @@ class Training:
         return fit_calibrator(kind, said[usable], rows.race[usable])
 
     def _best_kind(self, said: FloatArray, usable: IntArray) -> str:
-        """Return the calibration of the least log loss on the latest quarter, fitted on what was known before it."""
+        """Return the calibration of the least log loss on later quarters, each fitted on what was known before it.
+
+        What moves together (bars of a trade, trades of a day) makes freer curves win by chance, so the
+        simplest one stands unless another gains two standard errors over it, counted between stretches of time.
+        """
         rows = self.rows
+        if len(np.unique(rows.trade[usable])) < FREER_TRADES:
+            return CHOICES[0]
         spans = rows.time_ns[usable], rows.over_ns[usable], rows.trade[usable]
-        folds = PurgedWalkForward(3, self.embargo_ns).folds(*spans)
-        if not folds:
-            return CHOICES[0]
-        earlier, later = usable[folds[-1].train], usable[folds[-1].test]
-        if not (self._calibrates(earlier) and self._calibrates(later)):
-            return CHOICES[0]
+        parts = [(usable[f.train], usable[f.test]) for f in PurgedWalkForward(3, self.embargo_ns).folds(*spans)]
+        parts = [part for part in parts if self._calibrates(part[0]) and self._calibrates(part[1])]
+        simplest = self._stretches(CHOICES[0], said, parts)
+        best, most = CHOICES[0], 0.0
+        for kind in CHOICES[1:] if parts else ():
+            gain = simplest - self._stretches(kind, said, parts)
+            if gain.mean() > max(most, 2 * gain.std(ddof=1) / np.sqrt(len(gain))):
+                best, most = kind, float(gain.mean())
+        return best
 
-        def loss(kind: str) -> float:
-            p = fit_calibrator(kind, said[earlier], rows.race[earlier]).apply(said[later])
-            return probability_measures(p, rows.race[later])["log_loss"]
-
-        return min(CHOICES, key=loss)
+    def _stretches(self, kind: str, said: FloatArray, parts: list[tuple[IntArray, IntArray]]) -> FloatArray:
+        """Return the mean log loss of a calibration in each stretch of the later parts, fitted on the earlier."""
+        rows, found = self.rows, []
+        for earlier, later in parts:
+            x = logit(fit_calibrator(kind, said[earlier], rows.race[earlier]).apply(said[later]))
+            loss = np.logaddexp(0.0, x) - rows.race[later] * x
+            in_time = np.argsort(rows.time_ns[later], kind="stable")
+            found += [loss[stretch].mean() for stretch in np.array_split(in_time, CHOICE_STRETCHES)]
+        return np.array(found)
 
     def _calibrates(self, chosen: IntArray) -> bool:
         """Return whether rows with a race label are enough of both outcomes and of enough trades."""

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.errors import ModelError
+from exitladder.models import exhaustion_training
 from exitladder.models.calibration import logit
 from exitladder.models.exhaustion import ExhaustionModel, Predictions
 from exitladder.models.exhaustion_file import table_digest
@@ -300,12 +301,15 @@ def test_rows_that_contradict_themselves_are_refused(rows: TrainingRows, change:
 # Calibration
 
 
-def test_calibration_is_chosen_by_later_log_loss(make: Any) -> None:
+def test_calibration_is_chosen_by_later_log_loss(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hardly trained boosters tell the order of the truth on a scale of their own, which no line on log-odds mends."""
     rows = make.training_rows(n_trades=400, skill=0.0)
     truth = np.select([rows.X[:, 0] > 0.7, rows.X[:, 0] > -0.7], [0.995, 0.7], 0.5)
     rows = replace(rows, race=(np.random.default_rng(3).random(len(rows)) < truth).astype(float))
     hardly = replace(QUICK, learning_rate=0.01, n_estimators=5, patience=0, ensemble=1)
+    few = fitted(rows, replace(hardly, calibration="auto"))
+    assert set(few.spans()["calibration"]) == {"platt"}
+    monkeypatch.setattr(exhaustion_training, "FREER_TRADES", 100)
     by_kind = {kind: fitted(rows, replace(hardly, calibration=kind)) for kind in ("auto", "platt", "isotonic")}
     assert by_kind["isotonic"].metrics["log_loss"] < by_kind["platt"].metrics["log_loss"] - 0.01
     assert by_kind["auto"].metrics["log_loss"] < by_kind["platt"].metrics["log_loss"] - 0.004
