@@ -157,6 +157,18 @@ def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
     raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(str(kind), KINDS)}")
 
 
+def tells_apart(calibrator: Calibrator) -> bool:
+    """Return whether raw probabilities that differ may get different ones; a calibrator that learnt no rise may not.
+
+    Examples
+    --------
+    >>> tells_apart(Platt(0.8, 0.1)), tells_apart(Platt(0.0, 0.1))
+    (True, False)
+    """
+    said = calibrator.apply(np.linspace(0.005, 0.995, 199))
+    return bool(np.ptp(said) > 1e-9)
+
+
 def logit(p: FloatArray) -> FloatArray:
     """Return the log-odds of probabilities, kept finite."""
     inside = np.clip(p, _LEAST, 1 - _LEAST)

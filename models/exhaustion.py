@@ -18,6 +18,7 @@ import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
+from exitladder.models.calibration import tells_apart
 from exitladder.models.exhaustion_training import Training
 from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES
 from exitladder.models.splits import PurgedWalkForward
@@ -176,21 +177,36 @@ class ExhaustionModel:
         return Predictions(exhaustion, hold, stage)
 
     def explain(
-        self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
+        self,
+        X: npt.NDArray[np.float32],
+        time_ns: IntArray,
+        *,
+        embargo: bool = True,
+        threads: int = 0,
+        of: str = "exhaustion",
     ) -> FloatArray:
-        """Return what each feature adds to the log-odds of exhaustion, before calibration.
+        """Return what each feature adds to an answer: exact Shapley values of the stage that answers the row.
+
+        Parameters
+        ----------
+        of : {"exhaustion", "hold_value_r"}
+            To the log-odds of exhaustion before calibration, or to the value of holding in R.
 
         Returns
         -------
         float64 array, shape (n_rows, n_features)
-            Shapley values of the stage that answers the row; NaN where none is valid yet.
+            NaN where no stage is valid yet; 0 for exhaustion where the calibration gives all the same probability.
         """
         check_matrix(X, self.names)
         stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
         out = np.full(X.shape, np.nan)
         for k in np.unique(stage[stage >= 0]):
-            chosen = np.flatnonzero(stage == k)
-            out[chosen] = self.stages[k].race.contributions(X[chosen], threads)
+            part, chosen = self.stages[k], np.flatnonzero(stage == k)
+            if of == "exhaustion":
+                is_told = tells_apart(part.calibrator)
+                out[chosen] = part.race.contributions(X[chosen], threads) if is_told else 0.0
+            else:
+                out[chosen] = part.hold.contributions(X[chosen], threads)
         return out
 
     def save(self, folder: str | Path) -> Path:

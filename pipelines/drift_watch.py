@@ -141,7 +141,7 @@ def drift_notice(table: pd.DataFrame, n_symbols: int) -> str:
     what = "symbol" if n_symbols == 1 else f"{n_symbols} symbols"
     return (
         f"Over the last {WINDOW} bars of the {what} scored, what the model sees has moved away from its training: "
-        f"{'; '.join(told)}{more}. Its answers may be off; train it again with these bars."
+        f"{', '.join(told)}{more}. Its answers may be off; train it again with these bars."
     )
 
 
@@ -151,7 +151,7 @@ def _told(row: dict[Any, Any]) -> str:
         where = f"is not known in {row['not_known']:.0%} (training: {row['not_known_in_training']:.0%})"
     else:
         where = f"lies at percentile {row['percentile']:.0f} of training on average"
-    return f"{row['name']} {where} (PSI {row['psi']:.2f}, {size}; p {max(row['p_adjusted'], 1e-6):.1g})"
+    return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, p {max(row['p_adjusted'], 1e-6):.1g})"
 
 
 def _judged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

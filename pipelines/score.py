@@ -14,15 +14,16 @@ import pandas as pd
 from exitladder.bars import BarSet
 from exitladder.errors import OutputFileError, TradesError
 from exitladder.execution import STATUS, Simulation, simulate
-from exitladder.features import row_matrix, warn_of_stale_sources
+from exitladder.features import warn_of_stale_sources
 from exitladder.ladder import Ladder
+from exitladder.models.calibration import tells_apart
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
 from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
 from exitladder.pipelines.drift_watch import drift_notice, drift_now
 from exitladder.pipelines.predictions import MODEL_SERIES, predict_rows, predict_some, signals_for, with_features_of
 from exitladder.pipelines.prepare import Prepared, prepare
-from exitladder.pipelines.reasons import plain_reasons
+from exitladder.pipelines.reasons import model_reasons
 from exitladder.pipelines.tracking import Tracker, resolve_model
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
@@ -142,33 +143,33 @@ def score_open(
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
     exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
     done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
-    reasons = model_reasons(prepared, model, last)
     longest_learnt = int(model.context["labels"]["max_bars"])
     state = done.state_frame().set_index("trade_id")
     standing = standing_by_trade(done)
+    by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in prepared.placed.trades.trade_id]
+    reasons = model_reasons(prepared, model, last, by_value)
     rows = [
         _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_learnt)
         for i in range(len(prepared.placed))
     ]
+    tells = [tells_apart(stage.calibrator) for stage in model.stages]
+    for i, k in zip(alive, now.stage, strict=True):
+        if k >= 0 and not tells[k]:
+            rows[i]["warnings"].append(
+                "Exhaustion is the base rate here: what the model told trades apart by did not hold out of fold."
+            )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _acts_on(series: str, ladder: Ladder, orders: list[Order]) -> bool:
+    """Whether an order is to be sent now because of a condition on this series."""
+    fired = [ladder.rungs[o.rung - 1] for o in orders if o.type == "market" and o.rung is not None]
+    return any(condition.series == series for rung in fired for condition in rung.when)
 
 
 def last_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
     """Return each trade's last row, -1 where it has lived through no bar yet, shape (n_trades,)."""
     return np.where(prepared.rows.lengths > 0, prepared.rows.start[1:] - 1, -1)
-
-
-def model_reasons(prepared: Prepared, model: ExhaustionModel, last: npt.NDArray[np.int64]) -> list[list[str]]:
-    """Return the model's plainest reasons at each trade's last row; none where it has none."""
-    reasons: list[list[str]] = [[] for _ in last]
-    alive = np.flatnonzero(last >= 0)
-    if len(alive):
-        matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive])
-        when = prepared.placed.bars.close_time[prepared.rows.bar_of(last[alive])]
-        said = plain_reasons(matrix.names, matrix.values, model.explain(matrix.values, when, embargo=False))
-        for i, words in zip(alive, said, strict=True):
-            reasons[i] = words
-    return reasons
 
 
 def standing_by_trade(done: Simulation) -> dict[str, list[Order]]:
