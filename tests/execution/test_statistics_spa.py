@@ -37,6 +37,28 @@ def test_the_best_of_worthless_candidates_is_not_taken_for_better() -> None:
     assert rejected <= binom.ppf(0.999, 60, 0.05)
 
 
+def test_all_may_be_superior_one_after_another() -> None:
+    """The stepwise test of `arch` fails here: its last candidates leave in a second step."""
+    rng = np.random.default_rng(0)
+    baseline = rng.standard_normal(400)
+    candidates = {"great": baseline + rng.normal(1.0, 3.0, 400), "small": baseline + rng.normal(0.15, 0.9, 400)}
+    found = superior_ability(candidates, baseline, time=np.arange(400))
+    assert found.superior == ("great", "small")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_steps_are_those_of_arch(seed: int) -> None:
+    from arch.bootstrap import StepM
+
+    candidates, baseline = worthless(seed)
+    candidates = {name: baseline + values + 0.04 * k for k, (name, values) in enumerate(candidates.items())}
+    found = superior_ability(candidates, baseline, time=np.arange(300))
+    gain = np.column_stack(list(candidates.values())) - baseline[:, None]
+    steps = StepM(np.zeros(300), -gain, size=0.05, block_size=found.block, reps=1000, seed=0)
+    steps.compute()
+    assert found.superior == tuple(f"c{i}" for i in steps.superior_models)
+
+
 def test_a_worse_candidate_is_never_superior() -> None:
     candidates, baseline = worthless(1)
     candidates = {name: values - 1.0 for name, values in candidates.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,24 +81,40 @@ def superior_ability(
     trades_per_row = n / len(gain)
     block = max(1, math.ceil(max(block_length(column) for column in gain.T)))
 
-    from arch.bootstrap import SPA, StepM
+    from arch.bootstrap import SPA
 
     # The tests take losses; a gain over the baseline is a loss below zero.
-    zero = np.zeros(len(gain))
-    test = SPA(zero, -gain, block_size=block, reps=n_bootstrap, seed=seed)
+    test = SPA(np.zeros(len(gain)), -gain, block_size=block, reps=n_bootstrap, seed=seed)
     test.compute()
-    steps = StepM(zero, -gain, size=1 - confidence, block_size=block, reps=n_bootstrap, seed=seed)
-    steps.compute()
+    p_values = {name: float(value) for name, value in test.pvalues.items()}
     least = 1 / (n_bootstrap + 1)
     tested = [name for name, keep in zip(names, varies, strict=True) if keep]
     return SuperiorAbility(
-        p_value=max(float(test.pvalues["consistent"]), least),
-        p_lower=max(float(test.pvalues["lower"]), least),
-        p_upper=max(float(test.pvalues["upper"]), least),
-        superior=tuple(tested[i] for i in np.asarray(steps.superior_models, dtype=np.int64)),
+        p_value=max(p_values["consistent"], least),
+        p_lower=max(p_values["lower"], least),
+        p_upper=max(p_values["upper"], least),
+        superior=tuple(tested[i] for i in _stepwise(test, len(tested), 1 - confidence)),
         n=n,
         block=math.ceil(block * trades_per_row),
     )
+
+
+def _stepwise(test: Any, n: int, size: float) -> list[int]:
+    """Return the positions that the stepwise test finds superior: those found leave, and the rest is tested again.
+
+    The steps of ``arch.bootstrap.StepM`` on the resamples that are there already; that one stops with an
+    error where the last candidates leave in a later step.
+    """
+    found: list[int] = []
+    while len(found) < n:
+        if found:
+            test.subset(~np.isin(np.arange(n), found))
+            test.compute()
+        better = [int(i) for i in test.better_models(size)]
+        if not better:
+            break
+        found += better
+    return sorted(found)
 
 
 def _in_units(gain: FloatArray) -> FloatArray:
