@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 import exitladder
 
 _ROOMS = ("execution", "features", "models", "pipelines")
@@ -20,6 +23,15 @@ def program_fingerprint() -> str:
     for folder in (root, *(root / room for room in _ROOMS)):
         for path in sorted(folder.glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def digest_of_arrays(*arrays: npt.NDArray[Any]) -> str:
+    """Return the fingerprint of arrays, to the bit."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 
 

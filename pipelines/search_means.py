@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from exitladder.errors import SettingsError
-from exitladder.models.program import digest_of
+from exitladder.models.program import digest_of, digest_of_arrays
 from exitladder.models.search_team import Alone, DaskTeam, Processes, Team
 from exitladder.models.study_store import StudyStore
 from exitladder.pipelines.objectives import Objectives
 from exitladder.settings import Settings
+from exitladder.signals import Signals
 
 DATABASE = "studies.db"
 IN_MEMORY = "memory"
@@ -86,15 +87,18 @@ def search_means(settings: Settings, *, fresh: bool = False) -> Iterator[SearchM
 def identity_of(objectives: Objectives) -> dict[str, str]:
     """Return fingerprints of what a ladder's worth follows from, besides the ladder."""
     placed, signals = objectives.placed, objectives.signals
-    series = () if signals is None else (signals.names, signals.values.tobytes(), signals.first.tobytes())
     return {
         "bars": placed.bars.fingerprint(),
         "trades": placed.trades.fingerprint(),
-        "entries": digest_of((placed.entry_bar.tobytes(), placed.entry_at.tobytes())),
-        "signals": digest_of(series),
+        "entries": digest_of_arrays(placed.entry_bar, placed.first_bar, placed.end_bar, placed.entry_at),
+        "signals": "none" if signals is None else _digest_of_signals(signals),
         "objectives": digest_of((objectives.names, objectives.constraints, _judging(objectives))),
         "base ladder": digest_of(objectives.base),
     }
+
+
+def _digest_of_signals(signals: Signals) -> str:
+    return digest_of((signals.names, digest_of_arrays(signals.values, signals.base, signals.first, signals.end)))
 
 
 def _judging(objectives: Objectives) -> tuple[object, ...]:
