@@ -13,7 +13,13 @@ from exitladder.ladder_file import ladder_to_toml
 from exitladder.pipelines.ladder_tuning import Tuned
 from exitladder.pipelines.model_training import Trained
 from exitladder.pipelines.page import KeyNumber, PageContent, PictureGroup, Reproduction, Tone
-from exitladder.pipelines.pictures import example_pictures, model_pictures, trades_pictures, tuned_pictures
+from exitladder.pipelines.pictures import (
+    example_pictures,
+    model_pictures,
+    portrait_pictures,
+    trades_pictures,
+    tuned_pictures,
+)
 from exitladder.pipelines.policies import TUNED
 from exitladder.pipelines.provenance import describe_bars, describe_trades, versions
 from exitladder.pipelines.tuning_tables import account_table, fold_table
@@ -108,6 +114,7 @@ def demo_content(
         tables=[fold_table(tuned.folds_frame()), account_table(tuned.accounts)],
         groups=[
             PictureGroup("The plan and what it is worth", plans),
+            PictureGroup("What the ladder is like", portrait_pictures(tuned.portrait), tuned.portrait.text),
             PictureGroup("What it kept", trades_pictures(trades, fills, max(len(c.ladder.rungs) for c in tuned.folds))),
             PictureGroup("Some trades, bar by bar", example_pictures(last, signals, np.ones(len(last), dtype=bool))),
             PictureGroup("The model", model_pictures(trained), model_note(trained)),

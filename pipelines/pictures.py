@@ -10,6 +10,7 @@ import pandas as pd
 from exitladder.execution import Simulation, simulate
 from exitladder.features import describe_catalogue
 from exitladder.ladder import Ladder, Rung
+from exitladder.pipelines.ladder_portrait import LadderPortrait
 from exitladder.pipelines.ladder_tuning import Tuned
 from exitladder.pipelines.model_training import Trained
 from exitladder.pipelines.page import Picture
@@ -24,13 +25,18 @@ from exitladder.pipelines.plot_data import (
 )
 from exitladder.pipelines.plots import (
     calibration_picture,
+    dependence_picture,
     distribution_picture,
     equity_picture,
     forest_picture,
+    front_picture,
     importance_picture,
     ladder_picture,
     mfe_picture,
+    plateau_picture,
     rung_picture,
+    slices_picture,
+    stability_picture,
     to_page,
     trade_picture,
 )
@@ -66,6 +72,27 @@ def tuned_pictures(tuned: Tuned) -> list[Picture]:
     net_r = tuned.net_r.set_axis(pd.to_datetime(tuned.entry_time, utc=True, unit="ns"))
     board, cut = tuned.scoreboard.table, tuned.walk.cut_time
     return [ladder_picture_of(tuned.ladder), *policy_pictures(net_r, TUNED, board=board, untouched_from=cut)]
+
+
+def portrait_pictures(found: LadderPortrait) -> list[Picture]:
+    """Return what a tuned ladder is like: its neighbours, what it depends on, slices, its folds, and the front."""
+    leading = ", ".join(f"{row.parameter} {row.importance:.0%}" for row in found.importance.head(3).itertuples())
+    pictures = [
+        to_page(plateau_picture(found.plateau, found.objective), "plateau", found.text),
+        to_page(
+            dependence_picture(found.importance, found.fit), "dependence", f"It depends most on {leading or 'nothing'}."
+        ),
+    ]
+    if len(found.front):
+        chosen = found.front[found.front["is_chosen"].to_numpy(bool)].iloc[0]
+        said = ", ".join(f"{name} {chosen[name]:+.3f}" for name in found.front if name not in ("trial", "is_chosen"))
+        alt = f"{len(found.front)} ladders that no other beats; chosen: {said}."
+        pictures.append(to_page(front_picture(found.tried, found.front), "front", alt))
+    alt = f"{found.objective} over each of {found.slices['parameter'].nunique()} parts of the ladder."
+    pictures.append(to_page(slices_picture(found.slices, found.objective), "slices", alt))
+    alt = f"The parts of the ladder as tuned on {len(found.stability.columns) - 2} stretches of the past."
+    pictures.append(to_page(stability_picture(found.stability), "stability", alt))
+    return pictures
 
 
 def ladder_picture_of(ladder: Ladder) -> Picture:

@@ -12,18 +12,30 @@ from exitladder.pipelines.model_plots import calibration_picture, importance_pic
 from exitladder.pipelines.page import Picture
 from exitladder.pipelines.plot_style import to_png, to_svg
 from exitladder.pipelines.policy_plots import distribution_picture, equity_picture, forest_picture
+from exitladder.pipelines.portrait_plots import (
+    dependence_picture,
+    front_picture,
+    plateau_picture,
+    slices_picture,
+    stability_picture,
+)
 from exitladder.pipelines.trade_plots import mfe_picture, trade_picture
 
 __all__ = [
     "HOW_TO_READ",
     "calibration_picture",
+    "dependence_picture",
     "distribution_picture",
     "equity_picture",
     "forest_picture",
+    "front_picture",
     "importance_picture",
     "ladder_picture",
     "mfe_picture",
+    "plateau_picture",
     "rung_picture",
+    "slices_picture",
+    "stability_picture",
     "to_page",
     "to_png",
     "to_svg",
@@ -71,6 +83,31 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
         "What the model looks at",
         "Share of the trees' gain. It says what the model uses, not what causes a move to end.",
     ),
+    "front": (
+        "What more of one costs in the other",
+        "Each dot is a ladder that was tried. On the line lie those that no other beats in both. The marked one was "
+        "chosen: of those whose first objective is within one standard error of the best, it is the best in the other.",
+    ),
+    "plateau": (
+        "Plateau or peak",
+        "Ladders close by, each number moved by up to a tenth of its range, against the tuned one on the trades tuned "
+        "on. Grey is within one standard error. A ladder that its neighbours do not share in was found by luck.",
+    ),
+    "dependence": (
+        "What its worth depends on",
+        "How much worse a model of the trials does on trials it has not seen when a part of the ladders is shuffled. "
+        "It speaks of the ladders that were tried, on the trades tuned on.",
+    ),
+    "slices": (
+        "One part varied, the others as tuned",
+        "Each ladder was executed again on the trades tuned on. The band is one standard error of the difference from "
+        "the tuned ladder (dot). A flat line means that this part hardly matters.",
+    ),
+    "stability": (
+        "Tuned again and again",
+        "What was chosen before each test part, from the stretch of the past known then, and at last. The bar is how "
+        "far they agree: none where they lie as far apart as the ladders tried.",
+    ),
     "trade": (
         "A trade, bar by bar",
         "Candles with the entry (triangle), the rungs waiting above it (dashed), the stop as it moved (red line), and "
@@ -79,7 +116,7 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
 }
 
 
-HALVES = frozenset({"distribution", "mfe", "calibration", "importance"})
+HALVES = frozenset({"distribution", "mfe", "calibration", "importance", "front", "plateau", "dependence"})
 
 
 def to_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from exitladder.bars import BarSet
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_toml
+from exitladder.ladder_words import in_words
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import Content, write_folder
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
-from exitladder.pipelines.pictures import tuned_pictures
+from exitladder.pipelines.pictures import portrait_pictures, tuned_pictures
 from exitladder.pipelines.predictions import predict_rows, with_features_of
 from exitladder.pipelines.prepare import prepare
 from exitladder.pipelines.search_means import search_means
@@ -60,7 +62,8 @@ def tune(
     fresh : bool
         Delete what is kept of these studies, and begin anew.
     out : Path
-        Folder for ``ladder.toml``, ``trials.csv``, ``folds.csv``, ``net_r.csv`` and ``tune.json``.
+        Folder for ``ladder.toml``, ``trials.csv``, ``folds.csv``, ``net_r.csv`` and ``tune.json``, and what the ladder
+        is like: ``importance.csv``, ``slices.csv``, ``stability.csv`` and ``front.csv``.
     """
     tracker = Tracker.from_settings(settings)
     learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
@@ -82,9 +85,13 @@ def tuned_files(tuned: Tuned) -> dict[str, Content]:
     """Return what is written of a tuned ladder, by file name."""
     return {
         "ladder.toml": ladder_to_toml(tuned.ladder),
-        "trials.csv": tuned.search.table,
+        "trials.csv": tuned.search.table.assign(ladder=[in_words(ladder) for ladder in tuned.search.ladders]),
         "folds.csv": tuned.folds_frame(),
         "net_r.csv": tuned.results_frame(),
+        "importance.csv": tuned.portrait.importance,
+        "slices.csv": tuned.portrait.slices,
+        "stability.csv": tuned.portrait.stability,
+        "front.csv": tuned.portrait.front,
         "tune.json": tuned.to_mapping(),
     }
 
@@ -102,7 +109,9 @@ def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
         run.log_metrics({f"fold {row['fold']}.{name}": row[name] for name in kept})
     for row in told["continuous"]:
         run.log_metrics({f"{row['policy']}.account.{k}": v for k, v in row.items() if k not in ("policy", "n_days")})
+    of_ladder = {f"ladder.{k}": v for k, v in told["portrait"].items() if isinstance(v, (int, float))}
+    run.log_metrics({k: v for k, v in of_ladder.items() if math.isfinite(v)})
     run.log_tags({"verdict": told["verdict"], "baseline": told["baseline"]})
     run.log_files(tuned_files(tuned))
-    for picture in tuned_pictures(tuned):
+    for picture in (*tuned_pictures(tuned), *portrait_pictures(tuned.portrait)):
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,28 @@ def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades
 def test_too_few_trades_are_refused_with_the_cure(bars: BarSet, trades: Trades, small: Settings) -> None:
     with pytest.raises(TradesError, match="at least 20 trades"):
         tune_ladder(prepare(bars, trades.take(np.arange(25)), small), small)
+
+
+def test_exits_that_no_ladder_beats_are_kept(bars: BarSet, some_open: Trades, small: Settings) -> None:
+    """Sold 30 % beyond the entry: no ladder does better, so the tuning says no change, in every fold and at last."""
+    closed = ~some_open.is_open
+    price = np.where(closed, some_open.entry_price * (1 + 0.3 * some_open.side), some_open.exit_price)
+    tuned = tune_ladder(prepare(bars, replace(some_open, exit_price=price), small), small)
+    assert tuned.no_change == OWN_EXITS
+    assert all(choice.keeps_own_exits for choice in tuned.folds)
+    test = tuned.walk.test
+    np.testing.assert_array_equal(tuned.net_r[TUNED][test], tuned.net_r[OWN_EXITS][test])
+    assert tuned.verdict.kind == "no_difference"
+    told = tuned.to_mapping()
+    assert "keep what you do" in told["verdict_text"]
+    assert {row["ladder_text"] for row in told["folds"]} == {f"no change: {OWN_EXITS}"}
+    rows = {row["policy"]: row for row in told["continuous"]}
+    assert rows[TUNED]["total_r"] == rows[OWN_EXITS]["total_r"]
+    json_text(told)
+
+
+def test_a_change_is_told_where_a_ladder_is_better(bars: BarSet, some_open: Trades, small: Settings) -> None:
+    tuned = tune_ladder(prepare(bars, some_open, small), small)
+    assert tuned.no_change == ""
+    assert not tuned.choice.keeps_own_exits
+    assert tuned.portrait.text in tuned.to_mapping()["portrait_text"]
