@@ -62,9 +62,14 @@ class Objectives:
         Raises
         ------
         SettingsError
-            If costs are to be doubled and there are none.
+            If costs are to be doubled and there are none, or the stop is to be searched and every trade brings its own.
         """
         tuning = settings.tuning
+        if settings.search.stop and len(placed) and np.isfinite(placed.trades.stop_price).all():
+            raise SettingsError(
+                "search.stop would change nothing, as every trade brings its own stop_price; leave it empty, or take "
+                "the column stop_price out of the trades."
+            )
         if tuning.robust == "double_costs" and base.costs.times(2.0) == base.costs:
             raise SettingsError(
                 "tuning.robust = 'double_costs' needs costs to double, but all costs are 0; state them in [costs]."

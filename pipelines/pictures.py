@@ -85,7 +85,8 @@ def portrait_pictures(found: LadderPortrait) -> list[Picture]:
     ]
     if len(found.front):
         chosen = found.front[found.front["is_chosen"].to_numpy(bool)].iloc[0]
-        said = ", ".join(f"{name} {chosen[name]:+.3f}" for name in found.front if name not in ("trial", "is_chosen"))
+        names = [str(name) for name in found.front if name not in ("trial", "is_chosen")]
+        said = ", ".join(f"{name} {chosen[name]:+.3f}" for name in names)
         alt = f"{len(found.front)} ladders that no other beats; chosen: {said}."
         pictures.append(to_page(front_picture(found.tried, found.front), "front", alt))
     alt = f"{found.objective} over each of {found.slices['parameter'].nunique()} parts of the ladder."

@@ -185,6 +185,13 @@ def test_a_wider_stop_loses_more_of_the_first_risk(prepared: Prepared) -> None:
         base_risk(free, replace(wide, stop=replace(wide.stop, initial=Distance(3.0, "%"))), BASE)
 
 
+def test_a_stop_that_every_trade_brings_is_not_searched(prepared: Prepared) -> None:
+    settings = load_settings(None, ["search.stop=[1, 3]"])
+    assert np.isfinite(prepared.placed.trades.stop_price).all()
+    with pytest.raises(SettingsError, match=r"search\.stop would change nothing"):
+        Objectives.of(settings, prepared.placed, None, BASE)
+
+
 def test_robust_forms_are_what_they_say(prepared: Prepared) -> None:
     plain = objectives(prepared, "objectives=expectancy_r").judge(LADDERS).values
     lower = objectives(prepared, "objectives=expectancy_r", "robust=lower_bound").judge(LADDERS).values
