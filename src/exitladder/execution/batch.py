@@ -9,9 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from exitladder.bars import IntArray
-from exitladder.execution.batch_kernel import FROM_ENTRY, FROM_R, L_TARGETS, MOST_RUNGS, Batch
-from exitladder.execution.order_codes import UNITS
-from exitladder.execution.plan import C_INITIAL_UNIT, make_plan
+from exitladder.execution.batch_kernel import MOST_RUNGS, Batch
+from exitladder.execution.batch_pairs import P_CELLS, P_TRAIL
+from exitladder.execution.meetings import NEVER
+from exitladder.execution.order_codes import IN_ATR, IN_PERCENT, IN_R, UNITS
+from exitladder.execution.plan import C_INITIAL_UNIT, CountTable, make_plan
 from exitladder.execution.signal_meetings import condition_sets
 from exitladder.ladder import Ladder, Rung, Stop, Target
 
@@ -86,31 +88,54 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
     breakevens = list(
         dict.fromkeys(ladder.stop.breakeven_offset for ladder in ladders if ladder.stop.breakeven_after is not None)
     )
-    trails = list(dict.fromkeys(ladder.stop.trail for ladder in ladders if ladder.stop.trail is not None))
-    splits = list(dict.fromkeys(tuple(r.fraction for r in ladder.rungs) for ladder in ladders))
-    most = max(len(split) for split in splits)
-    fraction = np.zeros((len(splits), max(most, 1)))
+    trails = sorted(
+        {ladder.stop.trail for ladder in ladders if ladder.stop.trail is not None},
+        key=lambda d: (UNITS.index(d.unit), d.value),
+    )
+    splits = list(dict.fromkeys(_split(ladder) for ladder in ladders))
+    most = max(1, *(len(split) for split in splits))
+    fraction = np.zeros((len(splits), most))
     for k, split in enumerate(splits):
         fraction[k, : len(split)] = split
-    where = {t: k for k, t in enumerate(targets)}
-    set_at = condition_sets(ladders)
+    froms = sorted({ladder.stop.trail_from.value for ladder in ladders if ladder.stop.trail_from is not None})
+    where: dict[object, int] = {target: k for k, target in enumerate(targets)}
+    where |= {when: len(targets) + k for when, k in condition_sets(ladders).items()}
     split_at = {split: k for k, split in enumerate(splits)}
+    breakeven_at = {offset: k for k, offset in enumerate(breakevens)}
     trail_at = {trail: k for k, trail in enumerate(trails)}
-    table = np.full((len(ladders), L_TARGETS + max(most, 1)), -1, dtype=np.int64)
+    sold = [
+        [
+            (where[rung.when if rung.target is None else rung.target], split_at[_split(ladder)] * most + j)
+            for j, rung in enumerate(ladder.rungs)
+        ]
+        for ladder in ladders
+    ]
+    cell_of = {cell: c for c, cell in enumerate(sorted({cell for row in sold for cell in row}))}
+    never, from_entry, from_r = len(cell_of), len(cell_of) + 1, len(cell_of) + 2
+    table = np.full((len(ladders), P_CELLS + most), never, dtype=np.uint32)
+    arming = set()
     for m, ladder in enumerate(ladders):
-        stop = ladder.stop
-        table[m, :L_TARGETS] = (
-            len(ladder.rungs),
-            split_at[tuple(r.fraction for r in ladder.rungs)],
-            stop.time or 0,
-            -1 if stop.breakeven_after is None else breakevens.index(stop.breakeven_offset),
-            -1 if stop.breakeven_after is None else stop.breakeven_after - 1,
-            -1 if stop.trail is None else trail_at[stop.trail],
-            _armed_by(ladder),
-            int(_met_in_order(ladder)),
+        stop, cells = ladder.stop, [cell_of[cell] for cell in sold[m]]
+        table[m, P_CELLS : P_CELLS + len(cells)] = cells
+        armed_by = never
+        if stop.trail is not None:
+            armed_by = from_entry
+            if stop.trail_after is not None:
+                armed_by = cells[stop.trail_after - 1]
+            elif stop.trail_from is not None:
+                armed_by = from_r + froms.index(stop.trail_from.value)
+            arming.add(armed_by)
+        table[m, :P_CELLS] = (
+            m,
+            split_at[_split(ladder)] * (most + 1),
+            NEVER if stop.time is None else min(4 * stop.time + 1, NEVER),
+            0 if stop.breakeven_after is None else breakeven_at[stop.breakeven_offset],
+            never if stop.breakeven_after is None else cells[stop.breakeven_after - 1],
+            0 if stop.trail is None else trail_at[stop.trail],
+            armed_by,
+            _met_in_order(ladder),
         )
-        for j, rung in enumerate(ladder.rungs):
-            table[m, L_TARGETS + j] = len(targets) + set_at[rung.when] if rung.target is None else where[rung.target]
+    tabled_trails = len(trails) * LADDERS_PER_TABLE <= len(ladders)
     times = [ladder.stop.time for ladder in ladders]
     return Batch(
         number=plan.number[0],
@@ -123,19 +148,30 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
         breakeven_value=np.array([d.value for d in breakevens], dtype=np.float64),
         trail_unit=np.array([UNITS.index(d.unit) for d in trails], dtype=np.int64),
         trail_value=np.array([d.value for d in trails], dtype=np.float64),
+        trail_end=np.searchsorted([UNITS.index(d.unit) for d in trails], [IN_R, IN_ATR, IN_PERCENT], side="right"),
         fraction=fraction,
-        ladder=table,
-        arm_from=np.array([0.0 if d is None else d.value for d in (ladder.stop.trail_from for ladder in ladders)]),
+        cell_target=np.array([target for target, _ in cell_of], dtype=np.int64),
+        cell_slot=np.array([slot for _, slot in cell_of], dtype=np.int64),
+        arm_from=np.array(froms, dtype=np.float64),
+        arming=np.array(sorted(arming), dtype=np.int64),
+        table=table[_alike(table, tabled_trails)],
         tabled_breakevens=len(breakevens) * LADDERS_PER_TABLE <= len(ladders),
-        tabled_trails=len(trails) * LADDERS_PER_TABLE <= len(ladders),
+        tabled_trails=tabled_trails,
+        tabled_cells=len(cell_of) * LADDERS_PER_TABLE <= len(ladders) * most,
         longest=0 if any(t is None for t in times) else max(t for t in times if t is not None),
     )
 
 
-def _armed_by(ladder: Ladder) -> int:
-    if ladder.stop.trail_after is not None:
-        return ladder.stop.trail_after - 1
-    return FROM_ENTRY if ladder.stop.trail_from is None else FROM_R
+def _split(ladder: Ladder) -> tuple[float, ...]:
+    return tuple(rung.fraction for rung in ladder.rungs)
+
+
+def _alike(table: CountTable, tabled_trails: bool) -> IntArray:
+    """Return an order of ladders in which those that behave alike follow one another: by trail, then by targets."""
+    columns = [table[:, c] for c in range(P_CELLS, table.shape[1])]
+    if tabled_trails:
+        columns.insert(0, table[:, P_TRAIL])
+    return np.lexsort(columns[::-1])
 
 
 def _met_in_order(ladder: Ladder) -> bool:

@@ -34,25 +34,24 @@ from numba import njit, prange
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
+from exitladder.execution.batch_pairs import at_market, meet_cells, settle
 from exitladder.execution.meetings import (
     NEVER,
-    clamp,
-    first_at_least,
-    follow_trail,
+    first_stop,
     meet_targets,
-    stop_code,
-    table_stop,
-    table_trail,
+    size_splits,
+    table_stops,
+    table_trails,
 )
-from exitladder.execution.plan import Entries, FloatTable, IntTable, Market, Readings
-from exitladder.execution.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+from exitladder.execution.plan import CountTable, Entries, FloatTable, Market, Readings
+from exitladder.execution.rounding import distance, on_grid, to_tick, whole_steps
 from exitladder.execution.signal_meetings import Conditions, meet_conditions, read_series
 from exitladder.execution.sources import SOURCES
 
-SLACK = o.SLACK
 SNAP = o.SNAP
-DUST = o.DUST
 MOST_RUNGS = 8
+# Trades that share what is written down for one trade at a time.
+BLOCK = 32
 
 
 class Batch(NamedTuple):
@@ -67,16 +66,23 @@ class Batch(NamedTuple):
         Different targets, by unit and within a unit ascending; `unit_end` says where each unit ends.
     breakeven_unit, breakeven_value : arrays, shape (n_breakevens,)
     trail_unit, trail_value : arrays, shape (n_trails,)
-    fraction : float64 array, shape (n_sizes, max_rungs)
+        By unit; `trail_end` says where each of R, ATR and per cent ends.
+    fraction : float64 array, shape (n_splits, max_rungs)
         Different splits of the quantity.
-    ladder : int64 array, shape (n_ladders, 8 + max_rungs)
-        By ladder: rungs, split, time stop, breakeven, its rung, trail, its rung (-1: from the entry, -2: from
-        `arm_from`), whether rungs can only be met in their order, and the target of every rung. Targets from
-        n_targets on are sets of conditions.
-    arm_from : float64 array, shape (n_ladders,)
-        MFE in R that arms the trail.
-    tabled_breakevens, tabled_trails : bool
-        Whether next meetings are prepared for all bars.
+    cell_target, cell_slot : int64 arrays, shape (n_cells,)
+        Different pairs of a target and a place in `fraction`: what a rung sells and where. Targets from n_targets
+        on are sets of conditions. Three kinds of cells follow without a target: one that is never met, one that
+        is met from the entry on, and one for each of `arm_from`.
+    arm_from : float64 array, shape (n_froms,)
+        MFE in R that arms a trail.
+    arming : int64 array
+        Cells by which trails are armed.
+    table : uint32 array, shape (n_ladders, 8 + max_rungs)
+        By ladder: its place among the results, where `stays` of its split begin, the time stop's number, breakeven
+        and the cell it waits for, trail and the cell it waits for, whether rungs can only be met in their order, and
+        the cell of every rung. Ladders that behave alike follow one another: the processor then guesses branches.
+    tabled_breakevens, tabled_trails, tabled_cells : bool
+        Whether next meetings are prepared for all bars, and money for all cells.
     longest : int
         Longest time stop, 0 where some ladder has none.
     """
@@ -91,16 +97,17 @@ class Batch(NamedTuple):
     breakeven_value: FloatArray
     trail_unit: IntArray
     trail_value: FloatArray
+    trail_end: IntArray
     fraction: FloatTable
-    ladder: IntTable
+    cell_target: IntArray
+    cell_slot: IntArray
     arm_from: FloatArray
+    arming: IntArray
+    table: CountTable
     tabled_breakevens: bool
     tabled_trails: bool
+    tabled_cells: bool
     longest: int
-
-
-L_RUNGS, L_SPLIT, L_TIME, L_BREAKEVEN, L_BREAKEVEN_RUNG, L_TRAIL, L_TRAIL_RUNG, L_IN_ORDER, L_TARGETS = range(9)
-FROM_ENTRY, FROM_R = -1, -2
 
 
 def _compile_batch(sources: int) -> Callable[..., None]:
@@ -122,209 +129,124 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         rate, slip_atr = number[n.N_SLIP_RATE], number[n.N_SLIP_ATR]
         slip_ticks = number[n.N_SLIP_TICKS] * tick
         least = number[n.N_MINIMUM] / lot if lot > 0.0 else number[n.N_MINIMUM]
-        # Plain names for the arrays: reaching into the batch for every pair costs more than the pair.
-        table, arm_from, fraction = batch.ladder, batch.arm_from, batch.fraction
-        trail_unit, trail_value = batch.trail_unit, batch.trail_value
-        tabled_breakevens, tabled_trails = batch.tabled_breakevens, batch.tabled_trails
-        n_ladders, n_targets = len(table), len(batch.target_unit)
-        n_sets = len(conditions.set_end)
-        n_breakevens, n_trails, n_splits = len(batch.breakeven_unit), len(trail_unit), len(fraction)
-        for row in prange(len(trades)):
-            i = trades[row]
-            side = float(entries.side[i])
-            entry = side * entries.price[i]
-            entry_atr = market.atr[atr_row, entries.known_bar[i]] if entries.known_bar[i] >= 0 else np.nan
-            stop = side * entries.stop[i]
-            if np.isnan(stop):
-                stop = entry - distance(batch.initial_unit, number[n.N_INITIAL], np.nan, entry_atr, entry)
-            risk = entry - stop
-            lots = whole_steps(entries.quantity[i], lot)
-            first, end = entries.first_bar[i], entries.end_bar[i]
-            skipped = not risk > 0.0 or not lots > 0.0 or lots < least * (1.0 - SNAP) or first >= end
-            if skipped:
-                for m in range(n_ladders):
-                    out[row, m] = np.nan
-                continue
-            stop = to_tick(stop, tick)
-            at_open = first == entries.entry_bar[i]
-
-            # The bars that any ladder may live through: to the initial stop or the longest time stop.
-            most = end - first
-            if batch.longest > 0:
-                most = min(most, batch.longest + 1)
-            exit_by_stop, count = NEVER, most
-            for h in range(most):
-                opened, low = side * market.open[first + h], side * market.low[first + h]
-                if side < 0.0:
-                    low = side * market.high[first + h]
-                exit_by_stop = stop_code(h, opened, low, stop)
-                if exit_by_stop < NEVER:
-                    count = h + 1
-                    break
-            opens, highs, lows = np.empty(count), np.empty(count), np.empty(count)
-            best, atr = np.empty(count), np.empty(count)
-            top = entry
-            for h in range(count):
-                bar = first + h
-                opens[h] = side * market.open[bar]
-                highs[h] = side * market.high[bar] if side > 0.0 else side * market.low[bar]
-                lows[h] = side * market.low[bar] if side > 0.0 else side * market.high[bar]
-                top = max(top, highs[h])
-                best[h], atr[h] = top, market.atr[atr_row, bar]
-            # ATR known before bar h, for slippage: of bar h - 1.
-            atr_before_first = market.atr[atr_row, first - 1] if first > entries.entry_bar[i] else entry_atr
-
+        fraction, trail_value, cell_target, cell_slot = (
+            batch.fraction,
+            batch.trail_value,
+            batch.cell_target,
+            batch.cell_slot,
+        )
+        tabled_breakevens, tabled_trails, tabled_cells = (
+            batch.tabled_breakevens,
+            batch.tabled_trails,
+            batch.tabled_cells,
+        )
+        n_targets, n_sets, n_breakevens = len(batch.target_unit), len(conditions.set_end), len(batch.breakeven_unit)
+        n_ladders, n_slots, n_cells = len(batch.table), fraction.size, len(cell_target) + 2 + len(batch.arm_from)
+        n_prices = n_cells if tabled_cells else 0
+        # Trades in blocks, so that what is written down for a trade is made once a block and not once a trade.
+        for block in prange((len(trades) + BLOCK - 1) // BLOCK):
+            room = 0
+            opens, highs, lows = np.empty(room), np.empty(room), np.empty(room)
+            best, atr, atr_before = np.empty(room), np.empty(room), np.empty(room)
+            breakeven_next = np.empty((room, 0), np.uint32)
+            trail_next, trail_at = np.empty((room, 0), np.uint32), np.empty((room, 0))
             code = np.empty(n_targets + n_sets, np.int64)
-            level, received = np.empty(n_targets + n_sets), np.empty(n_targets + n_sets)
-            meet_targets(
-                batch.target_unit, batch.target_value, batch.unit_end, batch.through, tick, entry, risk, entry_atr,
-                at_open, opens, highs, lows, count, code, level, received,
-            )  # fmt: skip
-            if n_sets > 0:
-                # What is decided at the last of these bars' closes would fill after the exit.
-                read = read_series(
-                    conditions, readings, i, first, side, entry, risk, best, lows, market.close, count - 1
-                )
-                meet_conditions(conditions, read, code[n_targets:])
-            for k in range(n_targets, n_targets + n_sets):
-                level[k] = -np.inf
-                if code[k] < NEVER:
-                    h = code[k] >> 2
-                    received[k] = _at_market(opens[h], rate, slip_ticks, slip_atr, atr[h - 1], tick)
-            breakeven = np.empty(n_breakevens)
-            for k in range(n_breakevens):
-                away = 0.0
-                if batch.breakeven_value[k] != 0.0:
-                    away = distance(batch.breakeven_unit[k], batch.breakeven_value[k], risk, entry_atr, entry)
-                breakeven[k] = to_tick(entry + away, tick)
-            breakeven_next = np.empty((n_breakevens if tabled_breakevens else 0, count), np.int64)
-            if tabled_breakevens:
-                for k in range(n_breakevens):
-                    table_stop(breakeven[k], opens, lows, count, breakeven_next[k])
-            tabled = n_trails if tabled_trails else 0
-            trail_next, trail_line = np.empty((tabled, count), np.int64), np.empty((tabled, count))
-            for k in range(tabled):
-                table_trail(
-                    trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, count,
-                    trail_line[k], trail_next[k],
+            level, received = np.empty(len(code)), np.empty(len(code))
+            cell_code, cell_after = np.empty(n_cells, np.uint32), np.empty(n_cells, np.uint32)
+            cell_gain, cell_fee = np.empty(n_prices), np.empty(n_prices)
+            size, sells, stays = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots + len(fraction))
+            breakeven, order = np.empty(n_breakevens), np.empty(MOST_RUNGS, np.int64)
+            for row in range(block * BLOCK, min((block + 1) * BLOCK, len(trades))):
+                i = trades[row]
+                side = float(entries.side[i])
+                entry = side * entries.price[i]
+                entry_atr = market.atr[atr_row, entries.known_bar[i]] if entries.known_bar[i] >= 0 else np.nan
+                stop = side * entries.stop[i]
+                if np.isnan(stop):
+                    stop = entry - distance(batch.initial_unit, number[n.N_INITIAL], np.nan, entry_atr, entry)
+                risk = entry - stop
+                lots = whole_steps(entries.quantity[i], lot)
+                first, end = entries.first_bar[i], entries.end_bar[i]
+                skipped = not risk > 0.0 or not lots > 0.0 or lots < least * (1.0 - SNAP) or first >= end
+                if skipped:
+                    for m in range(n_ladders):
+                        out[row, m] = np.nan
+                    continue
+                stop = to_tick(stop, tick)
+                at_open = first == entries.entry_bar[i]
+
+                # The bars that any ladder may live through: to the initial stop or the longest time stop.
+                most = end - first
+                if batch.longest > 0:
+                    most = min(most, batch.longest + 1)
+                exit_by_stop, count = first_stop(side, stop, market.open, market.high, market.low, first, most)
+                if count > room:
+                    room = 2 * count
+                    opens, highs, lows = np.empty(room), np.empty(room), np.empty(room)
+                    best, atr, atr_before = np.empty(room), np.empty(room), np.empty(room)
+                    breakeven_next = np.empty((room, n_breakevens if tabled_breakevens else 0), np.uint32)
+                    tabled = len(trail_value) if tabled_trails else 0
+                    trail_next, trail_at = np.empty((room, tabled), np.uint32), np.empty((room, tabled))
+                top = entry
+                for h in range(count):
+                    bar = first + h
+                    opens[h] = side * market.open[bar]
+                    highs[h] = side * market.high[bar] if side > 0.0 else side * market.low[bar]
+                    lows[h] = side * market.low[bar] if side > 0.0 else side * market.high[bar]
+                    top = max(top, highs[h])
+                    best[h], atr[h] = top, market.atr[atr_row, bar]
+                # ATR known before each bar, for slippage.
+                atr_before[0] = market.atr[atr_row, first - 1] if first > entries.entry_bar[i] else entry_atr
+                # A loop: written as slices, the parallel compiler moved it in front of what fills `atr`.
+                for h in range(1, count):
+                    atr_before[h] = atr[h - 1]
+
+                meet_targets(
+                    batch.target_unit, batch.target_value, batch.unit_end, batch.through, tick, entry, risk, entry_atr,
+                    at_open, opens, highs, lows, count, code, level, received,
                 )  # fmt: skip
-            start_quantity = on_grid(lots, lot)
-            sizes = np.empty((n_splits, fraction.shape[1]))
-            for k in range(n_splits):
-                passed_on = 0.0
-                for j in range(fraction.shape[1]):
-                    wanted = fraction[k, j] * start_quantity + passed_on
-                    size = whole_steps(wanted, lot)
-                    if size <= 0.0 or size < least * (1.0 - SNAP):
-                        passed_on = wanted
-                        size = 0.0
-                    else:
-                        passed_on = 0.0
-                    sizes[k, j] = size
-            entry_cost = commission_of(entry, start_quantity, number)
-            last_close = side * market.close[end - 1]
-            order = np.empty(MOST_RUNGS, np.int64)
-
-            for m in range(n_ladders):
-                rungs, split = table[m, L_RUNGS], table[m, L_SPLIT]
-                leave = exit_by_stop
-                kept = stop
-                time = table[m, L_TIME]
-                if 0 < time < end - first:
-                    leave = min(leave, 4 * time + 1)
-                if table[m, L_BREAKEVEN] >= 0:
-                    j = table[m, L_BREAKEVEN_RUNG]
-                    met = code[table[m, L_TARGETS + j]]
-                    if met < leave and sizes[split, j] > 0.0:
-                        then, at = NEVER, breakeven[table[m, L_BREAKEVEN]]
-                        h = (met >> 2) + 1
-                        if tabled_breakevens:
-                            if h < count:
-                                then = breakeven_next[table[m, L_BREAKEVEN], h]
-                        else:
-                            while h < count and 4 * h < leave:
-                                then = stop_code(h, opens[h], lows[h], at)
-                                if then < NEVER:
-                                    break
-                                h += 1
-                        if then < leave:
-                            leave, kept = then, at
-                        elif then == leave:
-                            kept = max(kept, at)
-                if table[m, L_TRAIL] >= 0:
-                    armed = 0
-                    j = table[m, L_TRAIL_RUNG]
-                    if j == FROM_R:
-                        from_price = entry + arm_from[m] * risk
-                        armed = first_at_least(best, from_price - abs(from_price) * SLACK, count) + 1
-                    elif j >= 0:
-                        met = code[table[m, L_TARGETS + j]]
-                        armed = (met >> 2) + 1 if met < leave and sizes[split, j] > 0.0 else count
-                    if armed < count and 4 * armed < leave:
-                        k = table[m, L_TRAIL]
-                        if tabled_trails:
-                            then = trail_next[k, armed]
-                            at = trail_line[k, then >> 2] if then < NEVER else -np.inf
-                        else:
-                            then, at = follow_trail(
-                                trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, armed,
-                                min(count - 1, leave >> 2),
-                            )  # fmt: skip
-                        if then < leave:
-                            leave, kept = then, at
-                        elif then == leave:
-                            kept = max(kept, at)
-
-                left, gross, cost = lots, 0.0, entry_cost
-                in_order = table[m, L_IN_ORDER] > 0
-                if not in_order:
-                    # As they are met, the nearest first; of equal prices the first rung.
-                    for j in range(rungs):
-                        at_j, k = table[m, L_TARGETS + j], j
-                        while k > 0 and _later(code, level, table[m, L_TARGETS + order[k - 1]], at_j):
-                            order[k] = order[k - 1]
-                            k -= 1
-                        order[k] = j
-                for k in range(rungs):
-                    j = k if in_order else order[k]
-                    target = table[m, L_TARGETS + j]
-                    if code[target] >= leave or left <= 0.0:
-                        break
-                    part = min(sizes[split, j], left)
-                    if part <= 0.0:
-                        continue
-                    if left - part < least * (1.0 - SNAP) or left - part <= DUST * lots:
-                        part = left
-                    quantity = on_grid(part, lot)
-                    left -= part
-                    gross += (received[target] - entry) * quantity
-                    cost += commission_of(received[target], quantity, number)
-                if left > 0.0:
-                    quantity = on_grid(left, lot)
-                    if leave == NEVER:
-                        gross += (last_close - entry) * quantity
-                    else:
-                        h = leave >> 2
-                        base = clamp(kept, lows[h], highs[h]) if leave & 3 == 3 else opens[h]
-                        atr_before = atr[h - 1] if h > 0 else atr_before_first
-                        paid = _at_market(base, rate, slip_ticks, slip_atr, atr_before, tick)
-                        gross += (paid - entry) * quantity
-                        cost += commission_of(paid, quantity, number)
-                out[row, m] = (gross - cost - 0.0) / (risk * start_quantity)
+                if n_sets > 0:
+                    # What is decided at the last of these bars' closes would fill after the exit.
+                    read = read_series(
+                        conditions, readings, i, first, side, entry, risk, best, lows, market.close, count - 1
+                    )
+                    meet_conditions(conditions, read, code[n_targets:])
+                for k in range(n_targets, n_targets + n_sets):
+                    level[k] = -np.inf
+                    if code[k] < NEVER:
+                        h = code[k] >> 2
+                        received[k] = at_market(opens[h], rate, slip_ticks, slip_atr, atr_before[h], tick)
+                for k in range(n_breakevens):
+                    away = 0.0
+                    if batch.breakeven_value[k] != 0.0:
+                        away = distance(batch.breakeven_unit[k], batch.breakeven_value[k], risk, entry_atr, entry)
+                    breakeven[k] = to_tick(entry + away, tick)
+                if tabled_breakevens:
+                    table_stops(breakeven, opens, lows, count, breakeven_next)
+                size_splits(fraction, on_grid(lots, lot), lots, lot, least, size, sells, stays)
+                # When each target is met by each rung that it is a target of, and the bar from which that matters.
+                meet_cells(
+                    cell_target, cell_slot, code, received, size, sells, entry, risk, batch.arm_from, best, count,
+                    number, cell_code, cell_after, cell_gain, cell_fee,
+                )  # fmt: skip
+                if tabled_trails:
+                    earliest = count
+                    for c in batch.arming:
+                        earliest = min(earliest, np.int64(cell_after[c]))
+                    if earliest < count:
+                        table_trails(
+                            batch.trail_end, trail_value, risk, tick, best, atr, opens, lows, earliest, count,
+                            trail_at, trail_next,
+                        )  # fmt: skip
+                settle(
+                    batch.table, cell_target, cell_slot, batch.trail_unit, trail_value, tabled_breakevens,
+                    tabled_trails, tabled_cells, number, side * market.close[end - 1], entry, risk, lots, least,
+                    count, end - first, stop, exit_by_stop, opens, highs, lows, best, atr, atr_before, code, level,
+                    received, cell_code, cell_after, cell_gain, cell_fee, size, sells, stays, breakeven,
+                    breakeven_next, trail_next, trail_at, order, out[row],
+                )  # fmt: skip
 
     return run_batch
-
-
-@njit(error_model="numpy", forceinline=True)
-def _later(code: IntArray, level: FloatArray, a: int, b: int) -> bool:
-    """Whether target a is met after target b."""
-    return bool(code[a] > code[b] or (code[a] == code[b] and level[a] > level[b]))
-
-
-@njit(error_model="numpy", forceinline=True)
-def _at_market(base: float, rate: float, slip_ticks: float, slip_atr: float, atr_before: float, tick: float) -> float:
-    """Return what a market or stop order receives (S3)."""
-    return to_tick(base - (abs(base) * rate + slip_ticks + (slip_atr * atr_before if slip_atr > 0.0 else 0.0)), tick)
 
 
 run_batch = _compile_batch(SOURCES)

@@ -7,10 +7,14 @@ from numba import njit
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
-from exitladder.execution.rounding import distance, down_to, to_tick
+from exitladder.execution.plan import CountTable, FloatTable
+from exitladder.execution.rounding import distance, down_to, on_grid, to_tick, whole_steps
 
 SLACK = o.SLACK
-NEVER = 2**62
+SNAP = o.SNAP
+DUST = o.DUST
+# Above every number of an event; fits into 32 bits, so that tables of them are small.
+NEVER = 2**30
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -56,31 +60,98 @@ def meet_targets(
         start = end
 
 
-@njit(error_model="numpy")
-def table_stop(level: float, opens: FloatArray, lows: FloatArray, count: int, following: IntArray) -> None:
-    """For every bar write the first event from it on that a stop at `level` meets."""
-    code = NEVER
-    for h in range(count - 1, -1, -1):
-        code = min(code, stop_code(h, opens[h], lows[h], level))
-        following[h] = code
+@njit(error_model="numpy", forceinline=True)
+def first_stop(
+    side: float, stop: float, opens: FloatArray, highs: FloatArray, lows: FloatArray, first: int, most: int
+) -> tuple[int, int]:
+    """Return the event that the initial stop meets, and how many bars of `most` there are up to it."""
+    for h in range(most):
+        low = side * lows[first + h] if side > 0.0 else side * highs[first + h]
+        if down_to(low, stop):
+            return stop_code(h, side * opens[first + h], low, stop), h + 1
+    return NEVER, most
 
 
 @njit(error_model="numpy")
-def table_trail(
-    unit: int, width: float, risk: float, tick: float, best: FloatArray, atr: FloatArray, opens: FloatArray,
-    lows: FloatArray, count: int, line: FloatArray, following: IntArray,
+def table_stops(level: FloatArray, opens: FloatArray, lows: FloatArray, count: int, following: CountTable) -> None:
+    """For every bar write the first event from it on that each stop meets."""
+    for k in range(len(level)):
+        code = NEVER
+        for h in range(count - 1, -1, -1):
+            code = min(code, stop_code(h, opens[h], lows[h], level[k]))
+            following[h, k] = code
+
+
+@njit(error_model="numpy")
+def table_trails(
+    unit_end: IntArray, width: FloatArray, risk: float, tick: float, best: FloatArray, atr: FloatArray,
+    opens: FloatArray, lows: FloatArray, first: int, count: int, line: FloatTable, following: CountTable,
 ) -> None:  # fmt: skip
-    """For every bar write where the trail stands in it, and the first event from it on that the trail meets."""
-    drawn = -np.inf
-    for h in range(count):
-        line[h] = drawn
-        now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
-        if now > drawn:
-            drawn = now
-    code = NEVER
-    for h in range(count - 1, -1, -1):
-        code = min(code, stop_code(h, opens[h], lows[h], line[h]))
-        following[h] = code
+    """For every bar from `first` on write the first event from it on that each trail meets, and where it then stands.
+
+    `line` comes out as the trail's price at that event.
+    """
+    n = len(width)
+    for k in range(n):
+        line[0, k] = -np.inf
+    for h in range(count - 1):
+        # The widths of one unit in a loop of their own, which the compiler turns into vector instructions.
+        for k in range(unit_end[0]):
+            now = to_tick(best[h] - distance(o.IN_R, width[k], risk, atr[h], best[h]), tick)
+            line[h + 1, k] = now if now > line[h, k] else line[h, k]
+        for k in range(unit_end[0], unit_end[1]):
+            now = to_tick(best[h] - distance(o.IN_ATR, width[k], risk, atr[h], best[h]), tick)
+            line[h + 1, k] = now if now > line[h, k] else line[h, k]
+        for k in range(unit_end[1], unit_end[2]):
+            now = to_tick(best[h] - distance(o.IN_PERCENT, width[k], risk, atr[h], best[h]), tick)
+            line[h + 1, k] = now if now > line[h, k] else line[h, k]
+    for k in range(n):
+        following[count - 1, k] = stop_code(count - 1, opens[count - 1], lows[count - 1], line[count - 1, k])
+    for h in range(count - 2, first - 1, -1):
+        opened, low = opens[h], lows[h]
+        at_open, inside = np.uint32(4 * h + 1), np.uint32(4 * h + 3)
+        for k in range(n):
+            at = line[h, k]
+            here = at_open if down_to(opened, at) else inside
+            is_met = down_to(low, at)
+            following[h, k] = here if is_met else following[h + 1, k]
+            line[h, k] = at if is_met else line[h + 1, k]
+
+
+@njit(error_model="numpy", forceinline=True)
+def sell_of(size: float, left: float, lots: float, least: float) -> float:
+    """Return what a rung of this size sells of what is left: a rest that may not stay behind goes with it (S1)."""
+    part = min(size, left)
+    if part > 0.0 and (left - part < least * (1.0 - SNAP) or left - part <= DUST * lots):
+        part = left
+    return part
+
+
+@njit(error_model="numpy")
+def size_splits(
+    fraction: FloatTable, start: float, lots: float, lot: float, least: float, size: FloatArray, sells: FloatArray,
+    stays: FloatArray,
+) -> None:  # fmt: skip
+    """Write the lots of every split's rungs, what each sells if met in order, and the lots left before and after each.
+
+    S1 and X9: rounded down to the lot; a rung without size passes its quantity on. Splits follow one another.
+    """
+    most = fraction.shape[1]
+    for k in range(len(fraction)):
+        passed_on, left = 0.0, lots
+        stays[k * (most + 1)] = lots
+        for j in range(most):
+            wanted = fraction[k, j] * start + passed_on
+            lots_here = whole_steps(wanted, lot)
+            if lots_here <= 0.0 or lots_here < least * (1.0 - SNAP):
+                passed_on = wanted
+                lots_here = 0.0
+            else:
+                passed_on = 0.0
+            part = sell_of(lots_here, left, lots, least)
+            left -= part
+            size[k * most + j], sells[k * most + j] = lots_here, on_grid(part, lot)
+            stays[k * (most + 1) + j + 1] = left
 
 
 @njit(error_model="numpy", forceinline=True)

@@ -19,6 +19,8 @@ from exitladder.ladder import STATE_SERIES, Condition, Distance, Ladder
 
 FloatTable = npt.NDArray[np.float64]
 IntTable = npt.NDArray[np.int64]
+CountArray = npt.NDArray[np.uint32]
+CountTable = npt.NDArray[np.uint32]
 
 # Columns of Plan.number.
 (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 COMPILED_FILES = (
     "batch_kernel.py",
+    "batch_pairs.py",
     "closing.py",
     "life.py",
     "many_trades.py",

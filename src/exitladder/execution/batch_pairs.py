@@ -1,0 +1,175 @@
+"""Net r of one trade under every ladder of a batch, once `exitladder.execution.batch_kernel` has prepared the trade."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from exitladder.bars import FloatArray, IntArray
+from exitladder.execution import order_codes as o
+from exitladder.execution import plan as n
+from exitladder.execution.meetings import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
+from exitladder.execution.plan import CountArray, CountTable, FloatTable
+from exitladder.execution.rounding import commission_of, on_grid, to_tick
+
+SLACK = o.SLACK
+
+# Columns of a batch's table of ladders.
+P_PLACE, P_STAYS, P_TIME, P_BREAKEVEN, P_BREAKEVEN_CELL, P_TRAIL, P_TRAIL_CELL, P_IN_ORDER, P_CELLS = range(9)
+
+
+@njit(error_model="numpy", forceinline=True)
+def at_market(base: float, rate: float, slip_ticks: float, slip_atr: float, atr_before: float, tick: float) -> float:
+    """Return what a market or stop order receives (S3)."""
+    return to_tick(base - (abs(base) * rate + slip_ticks + (slip_atr * atr_before if slip_atr > 0.0 else 0.0)), tick)
+
+
+@njit(error_model="numpy")
+def meet_cells(
+    cell_target: IntArray, cell_slot: IntArray, code: IntArray, received: FloatArray, size: FloatArray,
+    sells: FloatArray, entry: float, risk: float, arm_from: FloatArray, best: FloatArray, count: int,
+    number: FloatArray, cell_code: CountArray, cell_after: CountArray, cell_gain: FloatArray, cell_fee: FloatArray,
+) -> None:  # fmt: skip
+    """For every cell write when it is met, from which bar on that matters, and the money where there is room for it."""
+    n_met = len(cell_target)
+    for c in range(n_met):
+        met = code[cell_target[c]]
+        cell_code[c] = met
+        cell_after[c] = (met >> 2) + 1 if met < NEVER and size[cell_slot[c]] > 0.0 else count
+    for c in range(n_met, len(cell_code)):
+        cell_code[c] = NEVER
+    cell_after[n_met] = count
+    cell_after[n_met + 1] = 0
+    for k in range(len(arm_from)):
+        from_price = entry + arm_from[k] * risk
+        from_price -= abs(from_price) * SLACK
+        cell_after[n_met + 2 + k] = min(first_at_least(best, from_price, count) + 1, count)
+    for c in range(min(n_met, len(cell_gain))):
+        cell_gain[c] = cell_fee[c] = 0.0
+        quantity, price = sells[cell_slot[c]], received[cell_target[c]]
+        if code[cell_target[c]] < NEVER and quantity > 0.0:
+            cell_gain[c] = (price - entry) * quantity
+            cell_fee[c] = commission_of(price, quantity, number)
+
+
+@njit(error_model="numpy")
+def sell_as_met(
+    row: CountArray, cell_target: IntArray, cell_slot: IntArray, cell_code: CountArray, size: FloatArray,
+    code: IntArray, level: FloatArray, received: FloatArray, leave: int, entry: float, lots: float, lot: float,
+    least: float, number: FloatArray, cost: float, order: IntArray,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Sell rungs as they are met, the nearest first, of equal prices the first; return gain, cost and lots left."""
+    count = 0
+    for j in range(P_CELLS, len(row)):
+        cell = np.int64(row[j])
+        if np.int64(cell_code[cell]) >= leave:
+            continue
+        target = cell_target[cell]
+        k = count
+        while k > 0:
+            before = cell_target[order[k - 1]]
+            if code[before] < code[target] or (code[before] == code[target] and level[before] <= level[target]):
+                break
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = cell
+        count += 1
+    left, gross = lots, 0.0
+    for k in range(count):
+        part = sell_of(size[cell_slot[order[k]]], left, lots, least)
+        if part > 0.0:
+            price, quantity = received[cell_target[order[k]]], on_grid(part, lot)
+            left -= part
+            gross += (price - entry) * quantity
+            cost += commission_of(price, quantity, number)
+    return gross, cost, left
+
+
+@njit(error_model="numpy")
+def settle(
+    table: CountTable, cell_target: IntArray, cell_slot: IntArray, trail_unit: IntArray, trail_value: FloatArray,
+    tabled_breakevens: bool, tabled_trails: bool, tabled_cells: bool, number: FloatArray, side_close: float,
+    entry: float, risk: float, lots: float, least: float, count: int, bars_left: int, stop: float, exit_by_stop: int,
+    opens: FloatArray, highs: FloatArray, lows: FloatArray, best: FloatArray, atr: FloatArray, atr_before: FloatArray,
+    code: IntArray, level: FloatArray, received: FloatArray, cell_code: CountArray, cell_after: CountArray,
+    cell_gain: FloatArray, cell_fee: FloatArray, size: FloatArray, sells: FloatArray, stays: FloatArray,
+    breakeven: FloatArray, breakeven_next: CountTable, trail_next: CountTable, trail_at: FloatTable, order: IntArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Write net r of one trade under every ladder of the batch; `side_close` is the signed last close."""
+    tick, lot = number[n.N_TICK], number[n.N_LOT]
+    rate, slip_atr = number[n.N_SLIP_RATE], number[n.N_SLIP_ATR]
+    slip_ticks = number[n.N_SLIP_TICKS] * tick
+    start = on_grid(lots, lot)
+    entry_cost = commission_of(entry, start, number)
+    whole = risk * start
+    latest = min(exit_by_stop, 4 * bars_left)
+    # Without a sign the compiler need not look for places counted from the end; as int64 they can be reckoned with.
+    for m in range(len(table)):
+        leave, kept = exit_by_stop, stop
+        time = np.int64(table[m, P_TIME])
+        if time < latest:
+            leave = time
+        h = np.int64(cell_after[np.int64(table[m, P_BREAKEVEN_CELL])])
+        if h < count:
+            k = np.int64(table[m, P_BREAKEVEN])
+            then = NEVER
+            if tabled_breakevens:
+                then = np.int64(breakeven_next[h, k])
+            else:
+                while h < count and 4 * h < leave:
+                    then = stop_code(h, opens[h], lows[h], breakeven[k])
+                    if then < NEVER:
+                        break
+                    h += 1
+            if then < leave:
+                leave, kept = then, breakeven[k]
+            elif then == leave:
+                kept = max(kept, breakeven[k])
+        h = np.int64(cell_after[np.int64(table[m, P_TRAIL_CELL])])
+        if h < count and 4 * h < leave:
+            k = np.int64(table[m, P_TRAIL])
+            if tabled_trails:
+                then, at = np.int64(trail_next[h, k]), trail_at[h, k]
+            else:
+                then, at = follow_trail(
+                    trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, h, min(count - 1, leave >> 2)
+                )
+            if then < leave:
+                leave, kept = then, at
+            elif then == leave:
+                kept = max(kept, at)
+
+        left, gross, cost = lots, 0.0, entry_cost
+        if table[m, P_IN_ORDER] > 0:
+            stay = np.int64(table[m, P_STAYS])
+            for j in range(P_CELLS, table.shape[1]):
+                cell = np.int64(table[m, j])
+                if np.int64(cell_code[cell]) >= leave:
+                    break
+                if tabled_cells:
+                    gross += cell_gain[cell]
+                    cost += cell_fee[cell]
+                else:
+                    quantity, price = sells[cell_slot[cell]], received[cell_target[cell]]
+                    if quantity > 0.0:
+                        gross += (price - entry) * quantity
+                        cost += commission_of(price, quantity, number)
+                stay += 1
+            left = stays[stay]
+        else:
+            gross, cost, left = sell_as_met(
+                table[m], cell_target, cell_slot, cell_code, size, code, level, received, leave, entry, lots, lot,
+                least, number, cost, order,
+            )  # fmt: skip
+        if left > 0.0:
+            quantity = on_grid(left, lot)
+            if leave == NEVER:
+                gross += (side_close - entry) * quantity
+            else:
+                h = leave >> 2
+                base = clamp(kept, lows[h], highs[h]) if leave & 3 == 3 else opens[h]
+                paid = at_market(base, rate, slip_ticks, slip_atr, atr_before[h], tick)
+                gross += (paid - entry) * quantity
+                cost += commission_of(paid, quantity, number)
+        out[np.int64(table[m, P_PLACE])] = (gross - cost - 0.0) / whole
