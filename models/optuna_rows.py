@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ class TrialRows:
             for table, row in self._of_trial(batch, candidate, judged, k):
                 rows.setdefault(table, []).append({"trial_id": trial_id, **row})
         for table, some in rows.items():
-            connection.execute(self.tables[table].insert(), some)
+            _insert(connection, self.tables[table], some)
 
     def _of_trial(self, batch: int, candidate: Candidate, judged: Judged, k: int) -> list[tuple[str, dict[str, Any]]]:
         source = "search" if batch else "warm_start"
@@ -52,7 +53,7 @@ class TrialRows:
         ]
         for name, value in candidate.parameters.items():
             within = candidate.ranges[name]
-            at = within.choices.index(value) if within.choices else value
+            at = float(within.choices.index(value) if within.choices else value)
             distribution = self._distribution(name, within)
             rows.append(("trial_params", {"param_name": name, "param_value": at, "distribution_json": distribution}))
         if judged.has_values[k]:
@@ -68,3 +69,16 @@ class TrialRows:
         if (name, within) not in self._distributions:
             self._distributions[name, within] = distribution_json(within)
         return self._distributions[name, within]
+
+
+def _insert(connection: Any, table: Any, rows: list[dict[str, Any]]) -> None:
+    """Insert rows of the same columns; into PostgreSQL as one array a column, which is one statement for all."""
+    if connection.dialect.name != "postgresql":
+        connection.execute(table.insert(), rows)
+        return
+    names = list(rows[0])
+    arrays = ", ".join(f"cast(:{n} as {table.c[n].type.compile(connection.dialect)}[])" for n in names)
+    statement = f"insert into {table.name} ({', '.join(names)}) select * from unnest({arrays})"
+    connection.execute(
+        importlib.import_module("sqlalchemy").text(statement), {n: [row[n] for row in rows] for n in names}
+    )

@@ -17,6 +17,8 @@ from exitladder.bar_output import write_bars
 from exitladder.bars import BarSet
 from exitladder.cli import main
 from exitladder.errors import ModelError, SettingsError
+from exitladder.ladder import Ladder
+from exitladder.models.judged import Judged
 from exitladder.pipelines.objectives import Objectives
 from exitladder.pipelines.prepare import base_ladder, prepare
 from exitladder.pipelines.search_means import identity_of, search_means
@@ -53,7 +55,12 @@ def test_the_same_tune_reads_what_it_kept(
     assert [name.rsplit("-", 1)[0] for name in sorted(kept)] == ["tune", *(f"tune-fold-{k}" for k in (1, 2, 3))]
     assert all(24 <= n <= 30 for n in kept.values())  # warm starts are counted
     judge, judged = Objectives.judge, []
-    monkeypatch.setattr(Objectives, "judge", lambda self, ladders: judged.append(len(ladders)) or judge(self, ladders))
+
+    def counting(self: Objectives, ladders: list[Ladder]) -> Judged:
+        judged.append(len(ladders))
+        return judge(self, ladders)
+
+    monkeypatch.setattr(Objectives, "judge", counting)
     second = tuned(bars, trades, own)
     pd.testing.assert_frame_equal(first.tuned.search.table, second.tuned.search.table)
     assert json.dumps(first.tuned.to_mapping()) == json.dumps(second.tuned.to_mapping())
