@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,7 +12,19 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from exitladder.pipelines.plot_data import Reliability
-from exitladder.pipelines.plot_style import BLUE, EMPHASIS, FAINT, HALF, MUTED, OTHERS, new_figure, no_data, styled
+from exitladder.pipelines.plot_style import (
+    BLUE,
+    EMPHASIS,
+    FAINT,
+    HALF,
+    MUTED,
+    ORANGE,
+    OTHERS,
+    WIDE,
+    new_figure,
+    no_data,
+    styled,
+)
 
 
 @styled
@@ -85,4 +100,61 @@ def importance_picture(leading: pd.DataFrame) -> Figure:
         loc="lower right",
         fontsize=8,
     )
+    return figure
+
+
+@styled
+def family_picture(families: pd.DataFrame) -> Figure:
+    """Draw the share of all gain that each family of features brings to either answer.
+
+    Parameters
+    ----------
+    families : DataFrame
+        Columns family, exhaustion and hold_value, as `exitladder.pipelines.model_knowledge.family_importance` gives.
+    """
+    figure = new_figure(HALF, 1.0 + 0.36 * max(len(families), 4))
+    axes = figure.add_subplot()
+    y = np.arange(len(families))[::-1]
+    axes.barh(y + 0.19, families["exhaustion"], color=BLUE, height=0.34, label="exhaustion")
+    axes.barh(y - 0.19, families["hold_value"], color=ORANGE, height=0.34, label="hold value")
+    axes.set_yticks(y, [str(name).replace("_", " ") for name in families["family"]], fontsize=8)
+    axes.set_ylim(-0.6, len(families) - 0.4)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("share of all gain")
+    axes.legend(loc="lower right", fontsize=8)
+    return figure
+
+
+@styled
+def dependence_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the mean answers of a model along each of some features: exhaustion above, hold value below.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        feature, values, exhaustion, hold_value_r, as `exitladder.pipelines.model_knowledge.partial_dependence` gives.
+    """
+    if not lines:
+        return no_data(new_figure(WIDE, 2.0), "The model has no feature that gains.")
+    figure = new_figure(WIDE, 3.9)
+    grid = figure.subplots(2, len(lines), sharex="col", sharey="row", squeeze=False)
+    rows = (("exhaustion", BLUE, "exhaustion"), ("hold_value_r", ORANGE, "hold value (R)"))
+    for axes, (name, colour, label) in zip(grid, rows, strict=True):
+        for one, line in zip(axes, lines, strict=True):
+            one.plot(line["values"], line[name], color=colour, marker="o", markersize=2.5)
+            one.tick_params(labelsize=7.5)
+            one.locator_params(axis="x", nbins=4)
+        axes[0].set_ylabel(label)
+        every = np.concatenate([line[name] for line in lines])
+        # A flat line must look flat: less than a point of probability, or a hundredth of an R, is none.
+        least, middle = 0.02, (every.max() + every.min()) / 2
+        half = max(every.max() - every.min(), least) * 0.55
+        axes[0].set_ylim(middle - half, middle + half)
+    grid[0][0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    for one in grid[1]:
+        if one.get_ylim()[0] < 0 < one.get_ylim()[1]:
+            one.axhline(0.0, color=MUTED, linewidth=0.8)
+    for one, line in zip(grid[1], lines, strict=True):
+        one.set_xlabel(str(line["feature"]), fontsize=8)
     return figure

@@ -255,6 +255,11 @@ def score_html(page: ScorePage) -> str:
     return _environment().get_template("score.html.jinja").render(page=page, advices=advices, counts=counts)
 
 
+def render(template: str, **values: object) -> str:
+    """Return a template of this room filled with values."""
+    return _environment().get_template(template).render(**values)
+
+
 @dataclass(frozen=True)
 class _Column:
     """A column of the policies' table: its head, the field it shows, its form and what it means."""
@@ -353,6 +358,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = _number
     environment.filters["minus"] = _with_minus
+    environment.filters["laid_out"] = _laid_out
     return environment
 
 

@@ -12,6 +12,7 @@ from exitladder.features import describe_catalogue
 from exitladder.ladder import Ladder, Rung
 from exitladder.pipelines.ladder_portrait import LadderPortrait
 from exitladder.pipelines.ladder_tuning import Tuned
+from exitladder.pipelines.model_knowledge import family_importance
 from exitladder.pipelines.model_training import Trained
 from exitladder.pipelines.page import Picture
 from exitladder.pipelines.plot_data import (
@@ -28,6 +29,7 @@ from exitladder.pipelines.plots import (
     dependence_picture,
     distribution_picture,
     equity_picture,
+    family_picture,
     forest_picture,
     front_picture,
     importance_picture,
@@ -45,11 +47,12 @@ from exitladder.signals import Signals
 
 
 def model_pictures(trained: Trained) -> list[Picture]:
-    """Return calibration and importance of a trained model."""
+    """Return calibration, importance of features and families, and partial dependence of a trained model."""
     found = reliability_of(trained)
     families = dict(describe_catalogue().set_index("name")["family"])
     table = trained.model.importance()
     leading = leading_features(dict(zip(table["feature"], table["exhaustion"], strict=True)), families)
+    leading = leading[leading["share"] > 0]
     top = ", ".join(leading["feature"].head(3))
     pictures = [to_page(importance_picture(leading), "importance", f"The model uses most: {top}.", half=True)]
     if found is not None:
@@ -58,6 +61,15 @@ def model_pictures(trained: Trained) -> list[Picture]:
             f"calibration error {found.calibration_error:.3f}."
         )
         pictures.insert(0, to_page(calibration_picture(found), "calibration", alt, half=True))
+    by_family = family_importance(trained.model)
+    shares = ", ".join(f"{r.family} {r.exhaustion:.0%}" for r in by_family.head(3).itertuples())
+    pictures.append(
+        to_page(family_picture(by_family), "families", f"Gain of exhaustion by family: {shares}.", half=True)
+    )
+    lines = trained.model.context.get("dependence", [])
+    if lines:
+        alt = f"Mean answers along {', '.join(line['feature'] for line in lines)}."
+        pictures.append(to_page(dependence_picture(lines), "dependence", alt))
     return pictures
 
 

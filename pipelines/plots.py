@@ -8,7 +8,12 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from exitladder.pipelines.ladder_plots import ladder_picture, rung_picture
-from exitladder.pipelines.model_plots import calibration_picture, importance_picture
+from exitladder.pipelines.model_plots import (
+    calibration_picture,
+    dependence_picture,
+    family_picture,
+    importance_picture,
+)
 from exitladder.pipelines.page import Picture
 from exitladder.pipelines.plot_style import to_png, to_svg
 from exitladder.pipelines.policy_plots import distribution_picture, equity_picture, forest_picture
@@ -27,6 +32,7 @@ __all__ = [
     "dependence_picture",
     "distribution_picture",
     "equity_picture",
+    "family_picture",
     "forest_picture",
     "front_picture",
     "importance_picture",
@@ -78,6 +84,17 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
         "Can the probability be believed?",
         "On predictions for trades the model had not seen. Points on the dashed line mean that what it calls 70 % "
         "likely comes 70 % of the time. A flat row of points at the base rate means that the model knows nothing.",
+    ),
+    "families": (
+        "What kind of knowledge it uses",
+        "The same gain, summed over the families of features, for either answer: how much of what the model learnt to "
+        "tell apart rests on each. It says what the model uses, not that it is right.",
+    ),
+    "dependence": (
+        "What it would say if one thing were different",
+        "For each of the features used most: the mean answer of the last stage over a sample of training rows, with "
+        "this one feature set to each value in turn (Friedman 2001). A flat line means that the feature alone moves "
+        "nothing. Where features move together, it asks about rows that do not occur.",
     ),
     "importance": (
         "What the model looks at",

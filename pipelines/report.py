@@ -1,4 +1,4 @@
-"""``exitladder report``: the page of a backtest or a tuning that was kept."""
+"""``exitladder report``: the page of a backtest, a tuning or a training that was kept."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from exitladder.errors import InputFileError
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import read_ladder
 from exitladder.output_files import write_text
+from exitladder.pipelines.model_card import MODEL_CARD
 from exitladder.pipelines.page import KeyNumber, PageContent, Picture, PictureGroup, page_html
 from exitladder.pipelines.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.policies import TUNED
@@ -28,24 +29,28 @@ def report(source: str, out: Path, settings: Settings) -> Path:
     Parameters
     ----------
     source : str
-        A run id, or a folder that ``exitladder backtest`` or ``exitladder tune`` has written.
+        A run id, or a folder that ``exitladder backtest`` or ``exitladder tune`` has written. Of a training run
+        the page is the model's card.
     out : Path
         The page.
 
     Raises
     ------
     InputFileError
-        If the source holds neither a backtest nor a tuning.
+        If the source holds neither a backtest nor a tuning nor a model's card.
     """
     folder = _folder(source, settings)
+    if (folder / MODEL_CARD).is_file():
+        write_text((folder / MODEL_CARD).read_text(encoding="utf-8"), out)
+        return out
     if (folder / "tune.json").is_file():
         page = _tuned_page(folder, source)
     elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
         page = _backtest_page(folder, source)
     else:
         raise InputFileError(
-            "A report is made of a backtest (trades.csv, fills.csv, summary.json) or a tuning (tune.json), "
-            f"but '{source}' holds neither. Give the run id or the --out folder of one."
+            "A report is made of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a training "
+            f"({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
         )
     write_text(page_html(page), out)
     return out

@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.bars import BarSet
 from exitladder.ladder_file import ladder_to_toml
 from exitladder.pipelines.label_comparison import compare_labels
+from exitladder.pipelines.model_card import MODEL_CARD, model_card, verdict_of
 from exitladder.pipelines.model_flavour import write_flavour
 from exitladder.pipelines.model_training import Trained, train_model
 from exitladder.pipelines.pictures import model_pictures
@@ -74,8 +75,11 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
     for picture in model_pictures(trained):
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
+    name = f"{settings.project.name}-exhaustion"
+    run.describe(f"{verdict_of(trained)} The card of the model is in `{MODEL_CARD}`.")
+    run.log_artifact(model_card(trained, settings, name=name, run_id=run.run_id).html(), MODEL_CARD)
     with TemporaryDirectory() as folder:
         saved = trained.model.save(Path(folder) / "model")
         if tracker.enabled:
             write_flavour(saved, trained.model.names)
-        return tracker.log_model(run, Path(folder) / "model", f"{settings.project.name}-exhaustion")
+        return tracker.log_model(run, Path(folder) / "model", name)

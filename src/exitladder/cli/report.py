@@ -18,6 +18,7 @@ def command(session: Session, source: str, out: Path) -> None:
     """Write the page of a run.
 
     It is one HTML file that opens without a network. SOURCE is a run id, or a folder that backtest or tune has written.
+    Of a training run the page is the model's card.
     """
     from exitladder.pipelines.report import report
 

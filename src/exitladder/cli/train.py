@@ -26,8 +26,8 @@ from exitladder.cli.session import Session, example, session_command
 def command(session: Session, bars: Path, repair: bool, interval: str | None, trades: Path, with_labels: bool) -> None:
     """Train the model of where moves exhaust.
 
-    Tracks the run and registers the model. Prints the model's REF, how well it predicts beside plain baselines,
-    and whether a leak is suspected.
+    Tracks the run, registers the model and keeps its card (model_card.html). Prints the model's REF, how well it
+    predicts beside plain baselines, and whether a leak is suspected.
     """
     from exitladder.pipelines.train import train
 
