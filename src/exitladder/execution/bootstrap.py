@@ -116,19 +116,24 @@ class Resampling:
 
     def draws(self) -> Iterator[IntArray]:
         """Yield the units of resamples in order, shape (some, n_units), `n_bootstrap` rows in all."""
-        rng = np.random.default_rng(self.seed)
         n = self.n_units
         place = np.arange(n)
-        for begin in range(0, self.n_bootstrap, _CHUNK):
-            shape = (min(_CHUNK, self.n_bootstrap - begin), n)
-            start = rng.integers(n, size=shape)
+        for start, chance in self._chances():
             if self.block <= 1.0:
                 yield start
                 continue
-            restart = rng.random(shape) < 1.0 / self.block
+            restart = chance < 1.0 / self.block
             restart[:, 0] = True
             last = np.maximum.accumulate(np.where(restart, place, 0), axis=1)
             yield (np.take_along_axis(start, last, axis=1) + place - last) % n
+
+    def _chances(self) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
+        rng = np.random.default_rng(self.seed)
+        for begin in range(0, self.n_bootstrap, _CHUNK):
+            shape = (min(_CHUNK, self.n_bootstrap - begin), self.n_units)
+            start = rng.integers(self.n_units, size=shape)
+            yield start, rng.random(shape) if self.block > 1.0 else np.empty((shape[0], 0))
 
     def counts(self, draw: IntArray) -> FloatArray:
         """Return how often each unit was drawn, shape (rows of draw, n_units)."""
@@ -142,9 +147,15 @@ class Resampling:
         Parameters
         ----------
         columns : float64 array, shape (n, n_columns)
+
+        Notes
+        -----
+        Added one after another as they are drawn, which rounds otherwise than ``counts(draw) @ per_unit(columns)``.
         """
+        from exitladder.execution.block_sums import block_sums  # the compiler loads at first use
+
         per_unit = self.per_unit(columns)
-        return np.concatenate([self.counts(draw) @ per_unit for draw in self.draws()])
+        return np.concatenate([block_sums(*chances, 1.0 / self.block, per_unit) for chances in self._chances()])
 
     def per_unit(self, columns: FloatArray) -> FloatArray:
         """Return the sums of every column over every unit, shape (n_units, n_columns)."""
