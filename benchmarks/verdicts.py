@@ -5,7 +5,7 @@ the same with a drift after the entry that the trader's own exits leave too earl
 power. Every run is the whole of ``tune``: walk-forward, searches, baselines, statistics, verdict.
 
     python benchmarks/verdicts.py --false-positives --runs 200
-    python benchmarks/verdicts.py --power --runs 25
+    python benchmarks/verdicts.py --power --runs 25 --picture docs/pictures/verdict_power.png
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.stats import beta
 
 from exitladder.bars import Bars, BarSet
 from exitladder.execution.verdict import DSR_NEEDED, PBO_ALLOWED, verdict
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
+from exitladder.pipelines.plot_style import EMPHASIS, HALF, LOSS, MUTED, new_figure, styled, to_png
 from exitladder.pipelines.policies import OWN_EXITS, SIMPLEST, TUNED
 from exitladder.pipelines.prepare import prepare
 from exitladder.settings import Settings, load_settings
@@ -135,12 +138,17 @@ def settings_of(extra: Sequence[str] = ()) -> Settings:
     return load_settings(None, [*SETTINGS, *extra])
 
 
-def share(hits: pd.Series) -> str:
-    """Return a share with its exact binomial interval (Clopper and Pearson)."""
+def interval_of(hits: pd.Series) -> tuple[float, float]:
+    """Return the exact binomial interval of a share (Clopper and Pearson)."""
     n, k = len(hits), int(hits.sum())
-    low = beta.ppf(0.025, k, n - k + 1) if k else 0.0
-    high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
-    return f"{k / n:.1%} ({low:.1%} to {high:.1%})"
+    low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
+    return low, float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
+
+
+def share(hits: pd.Series) -> str:
+    """Return a share with its interval."""
+    low, high = interval_of(hits)
+    return f"{hits.mean():.1%} ({low:.1%} to {high:.1%})"
 
 
 def false_positives(table: pd.DataFrame) -> str:
@@ -175,6 +183,30 @@ def power(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+@styled
+def power_picture(table: pd.DataFrame) -> Figure:
+    """Return the curve of what was said as the planted drift grows."""
+    figure = new_figure(HALF, 3.4)
+    axes = figure.add_subplot()
+    groups = table.groupby("drift")
+    drifts = list(groups.groups)
+    curves = {
+        "better than the own exits": (f"{OWN_EXITS}: says", "better", EMPHASIS),
+        "worse than the own exits": (f"{OWN_EXITS}: says", "worse", LOSS),
+        "better than the best simple exit": (f"{SIMPLEST}: says", "better", MUTED),
+    }
+    for label, (column, kind, colour) in curves.items():
+        said = [part[column] == kind for _, part in groups]
+        ends = np.array([interval_of(hits) for hits in said])
+        axes.plot(drifts, [hits.mean() for hits in said], color=colour, marker="o", markersize=4, label=label)
+        axes.fill_between(drifts, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
+    axes.axhline(0.05, color=MUTED, linewidth=0.8, linestyle=":")
+    axes.set(ylim=(0, 1.02), xlabel="drift after the entry, standard deviations a bar", ylabel="share of data sets")
+    axes.set_title("What the verdict says as the truth grows")
+    axes.legend(loc="upper left")
+    return figure
+
+
 def collect(drifts: Sequence[float], args: argparse.Namespace) -> pd.DataFrame:
     """Run every drift with every seed and return one row a run."""
     rows = []
@@ -193,6 +225,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="data sets (of each drift)")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     parser.add_argument("--trades", type=int, default=240, help="trades of a data set")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the power as a curve (.png)")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE")
     args = parser.parse_args()
     if args.false_positives:
@@ -203,6 +236,8 @@ def main() -> None:
         table = collect(DRIFTS, args)
         print(f"{args.runs} data sets of {args.trades} trades for each drift\n")
         print(power(table))
+        if args.picture:
+            args.picture.write_bytes(to_png(power_picture(table), dots_per_inch=130))
 
 
 if __name__ == "__main__":

@@ -211,6 +211,14 @@ def tune_ladder(
     board = score_policies(tested, time[test], TUNED, settings)
     accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
     against = board.comparisons[baseline]
+    superior = all_at_once(
+        tested,
+        time[test],
+        [baseline, SIMPLEST],
+        confidence=settings.validation.confidence,
+        seed=settings.project.seed,
+    )
+    risk = risk_of(board.table, accounts, baseline)
     return Tuned(
         choice=final,
         walk=walk,
@@ -220,17 +228,9 @@ def tune_ladder(
         net_r=net_r,
         scoreboard=board,
         luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, test),
-        superior=all_at_once(
-            tested,
-            time[test],
-            [baseline, SIMPLEST],
-            confidence=settings.validation.confidence,
-            seed=settings.project.seed,
-        ),
+        superior=superior,
         accounts=accounts,
-        verdict=_verdict(
-            against, baseline, walk, risk_of(board.table, accounts, baseline), keeps=final.keeps_own_exits
-        ),
+        verdict=_verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits),
         predictions=predictions,
         portrait=portrait(
             tuning.objectives(final.training),
@@ -243,16 +243,26 @@ def tune_ladder(
 
 
 def _verdict(
-    against: Comparison, baseline: str, walk: WalkForward, risk: dict[str, tuple[float, float]], *, keeps: bool
+    against: Comparison,
+    baseline: str,
+    walk: WalkForward,
+    risk: dict[str, tuple[float, float]],
+    superior: SuperiorAbility,
+    *,
+    keeps: bool,
 ) -> Verdict:
     """The verdict on tuning in this way, and what it says of the ladder that is written."""
     found = verdict(against, TUNED, baseline, risk=risk)
+    often = "once," if len(walk.folds) == 1 else f"{len(walk.folds)} times, each time"
     how = (
-        f"It was tuned {len(walk.folds)} times, each time on trades that had ended before those it was scored on; "
-        "the ladder given now is tuned in the same way on all of them, so this is what to expect of it."
-        if len(walk.folds) > 1
-        else "It was tuned once, on trades that had ended before those it was scored on; the ladder given now is "
-        "tuned in the same way on all of them, so this is what to expect of it."
+        f"It was tuned {often} on trades that had ended before those it was scored on; the ladder given now is tuned "
+        "in the same way on all of them, so this is the best guide to what it is worth."
+    )
+    others = [f"'{name}'" for name in superior.superior if name != TUNED]
+    also = (
+        f"Of the other exits, {' and '.join(others)} earned more than '{baseline}', their number considered."
+        if others and baseline != SIMPLEST
+        else ""
     )
     keep = (
         f"On all the past no ladder tried was worth more than {OWN_EXITS}: keep what you do. The ladder given is the "
@@ -260,4 +270,4 @@ def _verdict(
         if keeps
         else ""
     )
-    return replace(found, text=" ".join(s for s in (found.text, how, keep, walk.note()) if s))
+    return replace(found, text=" ".join(s for s in (found.text, also, how, keep, walk.note()) if s))

@@ -86,6 +86,25 @@ def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades
     assert OWN_LADDER in set(tuned.scoreboard.table["policy"])
 
 
+def test_exits_that_beat_the_users_own_are_named(bars: BarSet, trades: Trades, small: Settings) -> None:
+    """Leaving at the close of the first bar gives every trend away: what holds on is better, and it is said."""
+    placed = prepare(bars, trades, small).placed
+    first = placed.first_bar
+    own = replace(
+        placed.trades,
+        exit_time=bars.close_time[first] - 1,
+        exit_price=bars.close[first] - 2.0 * placed.trades.side * np.abs(bars.high[first] - bars.low[first]),
+    )
+    tuned = tune_ladder(prepare(bars, own, small), small)
+    found = tuned.superior[OWN_EXITS]
+    assert tuned.verdict.kind == "better"
+    assert set(found.superior) > {TUNED}
+    assert "Of the other exits, " in tuned.verdict.text
+    for name in set(found.superior) - {TUNED}:
+        assert f"'{name}'" in tuned.verdict.text
+    assert found.p_value <= 0.05
+
+
 def test_too_few_trades_are_refused_with_the_cure(bars: BarSet, trades: Trades, small: Settings) -> None:
     with pytest.raises(TradesError, match="at least 20 trades"):
         tune_ladder(prepare(bars, trades.take(np.arange(25)), small), small)
