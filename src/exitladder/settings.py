@@ -226,10 +226,10 @@ class TuningSettings:
         "parameters (neighbours), or at costs times two (double_costs)",
         among=("none", "lower_bound", "neighbours", "double_costs"),
     )
-    max_fills: float = _key(0.0, "a ladder may have no more fills a trade, the entry's counted; 0: any", least=0)
-    max_cost_share: float = _key(0.0, "nor pay more of its result before costs; 0: any", least=0, most=1)
-    max_drawdown_r: float = _key(0.0, "nor fall further from its best, R; 0: any", least=0)
-    min_trades: int = _key(0, "nor have fewer trades that count; 0: any", least=0)
+    max_fills: float = _key(0.0, "constraint: fills a trade at most, the entry's counted; 0: any", least=0)
+    max_cost_share: float = _key(0.0, "constraint: costs over the result before costs at most; 0: any", least=0, most=1)
+    max_drawdown_r: float = _key(0.0, "constraint: deepest fall of the daily account at most, R; 0: any", least=0)
+    min_trades: int = _key(0, "constraint: trades that count at least; 0: any", least=0)
 
 
 @dataclass(frozen=True)

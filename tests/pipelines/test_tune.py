@@ -11,10 +11,11 @@ import pytest
 
 from exitladder.bars import BarSet
 from exitladder.errors import TradesError
-from exitladder.ladder import Ladder
+from exitladder.ladder import Distance, Ladder
 from exitladder.ladder_file import ladder_from_mapping, read_ladder
 from exitladder.output_files import json_text
 from exitladder.pipelines.ladder_tuning import tune_ladder
+from exitladder.pipelines.pictures import portrait_pictures
 from exitladder.pipelines.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED
 from exitladder.pipelines.prepare import prepare
 from exitladder.pipelines.train import TrainResult
@@ -133,3 +134,34 @@ def test_a_change_is_told_where_a_ladder_is_better(bars: BarSet, some_open: Trad
     assert tuned.no_change == ""
     assert not tuned.choice.keeps_own_exits
     assert tuned.portrait.text in tuned.to_mapping()["portrait_text"]
+
+
+def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trades, small: Settings) -> None:
+    """Several objectives, constraints, a stop that is searched, other units and indicator rungs, by neighbours."""
+    wide = small.with_values(
+        {
+            "tuning": {
+                "objectives": ["sharpe", "cvar_r"],
+                "robust": "neighbours",
+                "max_fills": 3.5,
+                "max_cost_share": 0.9,
+                "n_trials": 20,
+            },
+            "search": {
+                "stop": [1.5, 3.0],
+                "target_units": ["ATR", "%"],
+                "trail_units": ["ATR", "R", "%"],
+                "breakeven_offset_r": [0.0, 0.2],
+                "indicator_rungs": ["rsi_14 >= 60..85 and open_r >= 0..1", "bb_pctb_20 >= 0.8..1.2"],
+            },
+        }
+    )
+    free = replace(trades, stop_price=np.full(len(trades), np.nan)).take(np.arange(300))
+    tuned = tune_ladder(prepare(bars, free, wide), wide)
+    assert {ladder.stop.initial for ladder in tuned.search.ladders} > {Distance(1.5, "ATR"), Distance(3.0, "ATR")}
+    assert any("rsi_14" in ladder.series for ladder in tuned.search.ladders)
+    assert tuned.search.judged.constraints == ("max_fills", "max_cost_share")
+    assert tuned.net_r.notna().all().all()
+    json_text(tuned.to_mapping())
+    for picture in portrait_pictures(tuned.portrait):
+        assert picture.image.startswith(b"<?xml")
