@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from exitladder.errors import ModelError
@@ -147,7 +147,7 @@ class Participant:
 
 @contextmanager
 def _kept(study: Study, flying: Mapping[int, object]) -> Iterator[None]:
-    """Renew the claims on batches while they are evaluated."""
+    """Renew the claims on batches while they are evaluated, and give up those that are left."""
     ended = threading.Event()
 
     def renew() -> None:
@@ -162,3 +162,7 @@ def _kept(study: Study, flying: Mapping[int, object]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        # Left in the middle: others need not wait until the claims have run out.
+        with suppress(ModelError):
+            for batch in flying:
+                study.release(batch)

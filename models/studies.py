@@ -87,6 +87,9 @@ class Study(Protocol):
     def keep(self, batch: int) -> None:
         """Renew the claim on a batch."""
 
+    def release(self, batch: int) -> None:
+        """Give up the claim on a batch."""
+
 
 class StudyInMemory:
     """A study of one process, which nothing survives.
@@ -120,6 +123,10 @@ class StudyInMemory:
 
     def keep(self, batch: int) -> None:
         """Do nothing: nobody else claims."""
+
+    def release(self, batch: int) -> None:
+        """Give up the claim on a batch."""
+        self._claimed.discard(batch)
 
 
 def judged_of(plan: StudyPlan, values: Sequence[Sequence[float]], violations: Sequence[Sequence[float]]) -> Judged:

@@ -182,12 +182,12 @@ class StoredStudy:
         with self.store.database.locked() as connection:
             rows = self._execute(
                 connection,
-                f"select batch, payload is not null, claimed_at > {self.store.database.now} - :lease "
+                f"select batch, payload is not null, claimed_at > {self.store.database.now} - :lease, worker "
                 "from exitladder_batches where study = :t",
                 lease=self.store.lease_seconds,
             )
-            finished = {batch for batch, is_known, _ in rows if is_known}
-            taken = finished | {batch for batch, _, is_held in rows if is_held}
+            finished = {batch for batch, is_known, _, _ in rows if is_known}
+            taken = finished | {batch for batch, _, is_held, worker in rows if is_held and not _is_gone(worker)}
             for batch in self.plan.batches:
                 if batch not in taken and self.plan.may_begin(batch, finished):
                     self._execute(connection, "delete from exitladder_batches where study = :t and batch = :b", b=batch)
@@ -208,6 +208,16 @@ class StoredStudy:
                 connection,
                 f"update exitladder_batches set claimed_at = {self.store.database.now} "
                 "where study = :t and batch = :b and worker = :w and payload is null",
+                b=batch,
+                w=self.worker,
+            )
+
+    def release(self, batch: int) -> None:
+        """Give up a claim of one's own."""
+        with self.store.database.locked() as connection:
+            self._execute(
+                connection,
+                "delete from exitladder_batches where study = :t and batch = :b and worker = :w and payload is null",
                 b=batch,
                 w=self.worker,
             )
@@ -267,6 +277,20 @@ class StoredStudy:
 
     def _execute(self, connection: Any, statement: str, **values: Any) -> list[Any]:
         return self.store.database.run(connection, statement, t=self.token, **values)
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether a worker was a process of this machine that is no longer there: nobody has to wait for its claim."""
+    node, pid, _ = worker.rsplit(":", 2)
+    if node != platform.node() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
