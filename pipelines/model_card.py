@@ -17,7 +17,6 @@ from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW
 from exitladder.pipelines.card_limits import known_limits, label_words
 from exitladder.pipelines.model_training import Trained
 from exitladder.pipelines.page import KeyNumber, PageTable, Picture, Reproduction, Tone, Verdict, render
-from exitladder.pipelines.pictures import model_pictures
 from exitladder.pipelines.provenance import versions
 from exitladder.settings import Settings
 
@@ -64,7 +63,9 @@ class ModelCard:
         return render("card.html.jinja", page=self)
 
 
-def model_card(trained: Trained, settings: Settings, *, name: str = "", run_id: str = "") -> ModelCard:
+def model_card(
+    trained: Trained, settings: Settings, pictures: Sequence[Picture], *, name: str = "", run_id: str = ""
+) -> ModelCard:
     """Return the card of a trained model.
 
     Parameters
@@ -72,11 +73,13 @@ def model_card(trained: Trained, settings: Settings, *, name: str = "", run_id: 
     trained : Trained
     settings : Settings
         Those it was trained with.
+    pictures : sequence of Picture
+        What `exitladder.pipelines.pictures.model_pictures` gives of it.
     name : str
         What the model is registered as.
     run_id : str
     """
-    span, pictures = trained.model.context["training"], model_pictures(trained)
+    span = trained.model.context["training"]
     judged = [picture for picture in pictures if picture.kind == "calibration"]
     return ModelCard(
         title=f"Model card: {name or 'exhaustion model'}",

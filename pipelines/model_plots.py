@@ -127,7 +127,7 @@ def family_picture(families: pd.DataFrame) -> Figure:
 
 
 @styled
-def dependence_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
+def answers_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the mean answers of a model along each of some features: exhaustion above, hold value below.
 
     Parameters

@@ -25,6 +25,7 @@ from exitladder.pipelines.plot_data import (
     rung_hits,
 )
 from exitladder.pipelines.plots import (
+    answers_picture,
     calibration_picture,
     dependence_picture,
     distribution_picture,
@@ -69,7 +70,7 @@ def model_pictures(trained: Trained) -> list[Picture]:
     lines = trained.model.context.get("dependence", [])
     if lines:
         alt = f"Mean answers along {', '.join(line['feature'] for line in lines)}."
-        pictures.append(to_page(dependence_picture(lines), "dependence", alt))
+        pictures.append(to_page(answers_picture(lines), "answers", alt))
     return pictures
 
 

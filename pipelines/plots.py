@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from exitladder.pipelines.ladder_plots import ladder_picture, rung_picture
 from exitladder.pipelines.model_plots import (
+    answers_picture,
     calibration_picture,
-    dependence_picture,
     family_picture,
     importance_picture,
 )
@@ -28,6 +28,7 @@ from exitladder.pipelines.trade_plots import mfe_picture, trade_picture
 
 __all__ = [
     "HOW_TO_READ",
+    "answers_picture",
     "calibration_picture",
     "dependence_picture",
     "distribution_picture",
@@ -90,7 +91,7 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
         "The same gain, summed over the families of features, for either answer: how much of what the model learnt to "
         "tell apart rests on each. It says what the model uses, not that it is right.",
     ),
-    "dependence": (
+    "answers": (
         "What it would say if one thing were different",
         "For each of the features used most: the mean answer of the last stage over a sample of training rows, with "
         "this one feature set to each value in turn (Friedman 2001). A flat line means that the feature alone moves "

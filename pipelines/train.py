@@ -73,13 +73,14 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
     run.log_artifact(trained.calibration.to_csv(index=False), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
-    for picture in model_pictures(trained):
+    pictures = model_pictures(trained)
+    for picture in pictures:
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
-    name = f"{settings.project.name}-exhaustion"
-    run.describe(f"{verdict_of(trained)} The card of the model is in `{MODEL_CARD}`.")
-    run.log_artifact(model_card(trained, settings, name=name, run_id=run.run_id).html(), MODEL_CARD)
+    name, verdict = f"{settings.project.name}-exhaustion", verdict_of(trained)
+    run.describe(f"{verdict} The card of the model is in `{MODEL_CARD}`.")
+    run.log_artifact(model_card(trained, settings, pictures, name=name, run_id=run.run_id).html(), MODEL_CARD)
     with TemporaryDirectory() as folder:
         saved = trained.model.save(Path(folder) / "model")
         if tracker.enabled:
             write_flavour(saved, trained.model.names)
-        return tracker.log_model(run, Path(folder) / "model", name)
+        return tracker.log_model(run, Path(folder) / "model", name, description=verdict)

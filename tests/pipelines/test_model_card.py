@@ -16,6 +16,7 @@ from exitladder.pipelines.card_limits import known_limits, label_words
 from exitladder.pipelines.model_card import model_card, verdict_of
 from exitladder.pipelines.model_training import Trained
 from exitladder.pipelines.model_value import ModelValue
+from exitladder.pipelines.pictures import model_pictures
 from exitladder.pipelines.report import report
 from exitladder.pipelines.tracking import find_run, run_artifact
 from exitladder.pipelines.train import TrainResult
@@ -24,7 +25,9 @@ from exitladder.settings import Settings, load_settings
 
 def test_the_card_tells_what_the_run_found(trained: TrainResult, small: Settings) -> None:
     told = trained.to_mapping()
-    html = model_card(trained.trained, small, name="small-exhaustion", run_id=trained.run_id).html()
+    html = model_card(
+        trained.trained, small, model_pictures(trained.trained), name="small-exhaustion", run_id=trained.run_id
+    ).html()
     for text in (
         "Model card: small-exhaustion",
         f"{told['log_loss']:.4f}",
@@ -70,7 +73,7 @@ def test_the_verdict_goes_by_the_interval(
 ) -> None:
     other = found(trained.trained, low, high)
     assert words in verdict_of(other)
-    assert model_card(other, small).verdict == verdict
+    assert model_card(other, small, []).verdict == verdict
     shows_none = any("No gain over the best trailing stop is shown" in text for text in known_limits(other, small))
     assert shows_none == (verdict != "better")
 
@@ -88,7 +91,7 @@ def test_too_little_to_judge_is_told(trained: TrainResult, small: Settings) -> N
             context={**trained.trained.model.context, "drift": {}, "dependence": []},
         ),
     )
-    html = model_card(nothing, small).html()
+    html = model_card(nothing, small, model_pictures(nothing)).html()
     assert "No trade was predicted out of fold" in html
     assert "Too few trades were predicted" in html
     assert "too few to measure drift by" in html
