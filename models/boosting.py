@@ -17,6 +17,7 @@ from exitladder.settings import ModelSettings
 
 # A quarter less time than with 255, and the same skill.
 MAX_BIN = 63
+ROWS_OF_THREADS = 100_000
 
 Matrix = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -30,10 +31,20 @@ def _lightgbm() -> Any:
     return lightgbm
 
 
-def n_threads(threads: int) -> int:
-    """Return a fixed number of threads; 0 means all cores that this process may use."""
+def n_threads(threads: int, n_rows: int) -> int:
+    """Return a fixed number of threads for so many rows; the trees are the same to the bit with any.
+
+    Parameters
+    ----------
+    threads : int
+        0 chooses: all cores that this process may use where there are `ROWS_OF_THREADS` rows, else one. On
+        fewer, threads wait for each other longer than they work, and much longer where cores are shared.
+    n_rows : int
+    """
     if threads > 0:
         return threads
+    if n_rows < ROWS_OF_THREADS:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
@@ -46,7 +57,7 @@ def booster_parameters(settings: ModelSettings, objective: str, seed: int, threa
     objective : {"binary", "regression"}
     seed : int
     threads : int
-        0 means all cores.
+        0 chooses by the number of rows; see `n_threads`.
     """
     return {
         "objective": objective,
@@ -57,7 +68,7 @@ def booster_parameters(settings: ModelSettings, objective: str, seed: int, threa
         "bagging_freq": 1 if settings.subsample < 1 else 0,
         "feature_fraction": settings.colsample,
         "seed": seed,
-        "num_threads": n_threads(threads),
+        "num_threads": threads,
         "deterministic": True,
         "force_row_wise": True,
         "max_bin": MAX_BIN,
@@ -91,13 +102,13 @@ class Forest:
         """Return a probability (binary) or a value (regression) for each row of X, shape (n_rows,)."""
         if not len(X):
             return np.empty(0)
-        return np.asarray(self._booster.predict(X, num_threads=n_threads(threads)), dtype=np.float64)
+        return np.asarray(self._booster.predict(X, num_threads=n_threads(threads, len(X))), dtype=np.float64)
 
     def contributions(self, X: Matrix, threads: int = 0) -> FloatArray:
         """Return what each feature adds to the raw prediction (Shapley values), shape (n_rows, n_features)."""
         if not len(X):
             return np.empty((0, self._booster.num_feature()))
-        parts = self._booster.predict(X, pred_contrib=True, num_threads=n_threads(threads))
+        parts = self._booster.predict(X, pred_contrib=True, num_threads=n_threads(threads, len(X)))
         return np.asarray(parts, dtype=np.float64)[:, :-1]
 
     def gain(self) -> FloatArray:
@@ -116,7 +127,7 @@ class Grown:
     n_rounds : int
         Trees of each of its boosters.
     held_out_loss : float
-        Log loss or squared error on held-out rows; NaN where none were.
+        Log loss or squared error on held-out rows.
     """
 
     forest: Forest
@@ -132,6 +143,7 @@ class BinnedRows:
     """
 
     def __init__(self, X: Matrix, names: tuple[str, ...], parameters: dict[str, Any]) -> None:
+        parameters = {**parameters, "num_threads": n_threads(parameters["num_threads"], len(X))}
         self._parameters = parameters
         self._data = (
             _lightgbm()
@@ -159,9 +171,9 @@ class BinnedRows:
         objective : {"binary", "regression"}
         weight : float64 array, shape (n,), optional
         parameters : dict, optional
-            In place of those the rows were cut with.
+            Of LightGBM, in place of those of the same name that the rows were cut with.
         """
-        chosen = {**(parameters or self._parameters), "objective": objective}
+        chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         booster = _lightgbm().train(chosen, self._subset(rows, y, chosen, weight), num_boost_round=n_trees)
         return Forest(booster.model_to_string(num_iteration=-1))
 
@@ -193,7 +205,7 @@ class BinnedRows:
             Trees without a smaller loss after which growing ends; the trees after the smallest are taken off.
             0 grows all and keeps them.
         """
-        chosen = {**(parameters or self._parameters), "objective": objective}
+        chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         boosters = []
         for train, test in folds:
             booster = _lightgbm().Booster(chosen, self._subset(rows[train], y[train], chosen))

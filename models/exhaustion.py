@@ -19,9 +19,8 @@ import pandas as pd
 from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
 from exitladder.models.calibration import tells_apart
-from exitladder.models.exhaustion_training import Training
+from exitladder.models.exhaustion_training import Training, stage_spans
 from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES
-from exitladder.models.splits import PurgedWalkForward
 from exitladder.models.stage import Stage
 from exitladder.models.training_rows import TrainingRows, check_matrix
 from exitladder.progress import SILENT, Progress
@@ -122,17 +121,12 @@ class ExhaustionModel:
                 "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
                 "Give bars that go on after the trades, or smaller label distances (labels.*)."
             )
-        folds = PurgedWalkForward(n_folds, embargo_ns).folds(
-            rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts
-        )
-        with progress.stage("training stages", len(folds) + 1) as advance:
-            if folds:
-                training.rehearse(used[folds[0].train])
-            for fold in folds:
-                training.add_stage(used[fold.train], fold.test_start_ns)
+        spans = stage_spans(rows, n_folds, embargo_ns)
+        with progress.stage("training stages", len(spans)) as advance:
+            training.rehearse(spans[0].train)
+            for span in spans:
+                training.add_stage(span.train, span.valid_from_ns)
                 advance(1)
-            training.add_stage(used, int(rows.over_ns[used].max()) + embargo_ns)
-            advance(1)
         if not training.stages:
             known = rows.race[used][np.isfinite(rows.race[used])]
             raise ModelError(

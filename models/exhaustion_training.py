@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -22,6 +24,31 @@ CHOICE_STRETCHES = 4
 FREER_TRADES = 1_000
 # A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
 CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
+
+
+@dataclass(frozen=True)
+class StageSpan:
+    """What a stage is trained on, and from when on it may speak.
+
+    Parameters
+    ----------
+    train : int64 array
+        Positions of rows, increasing.
+    valid_from_ns : int
+    """
+
+    train: IntArray
+    valid_from_ns: int
+
+
+def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[StageSpan]:
+    """Return a span for each walk-forward fold, and a last one of all rows with labels, of which there must be one."""
+    used = np.flatnonzero(rows.is_used)
+    folds = PurgedWalkForward(n_folds, embargo_ns).folds(
+        rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts
+    )
+    spans = [StageSpan(used[fold.train], fold.test_start_ns) for fold in folds]
+    return [*spans, StageSpan(used, int(rows.over_ns[used].max()) + embargo_ns)]
 
 
 class Training:

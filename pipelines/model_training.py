@@ -12,8 +12,8 @@ from exitladder.bars import interval_name
 from exitladder.features import row_matrix
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
-from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
+from exitladder.pipelines.model_baselines import model_baselines
 from exitladder.pipelines.model_calibration import calibration_by_group, calibration_mapping
 from exitladder.pipelines.model_knowledge import with_knowledge
 from exitladder.pipelines.model_labels import RowLabels, n_effective, row_labels
@@ -77,6 +77,8 @@ class Trained:
             "baselines": self.baselines,
             "leak_check": self.leaks.verdict,
             "leak_reasons": list(self.leaks.reasons),
+            "leak_notes": list(self.leaks.notes),
+            "leak_measures": {k: None if np.isnan(v) else v for k, v in self.leaks.measures.items()},
             "predictions": self.predictions.counts(),
             **calibration_mapping(self.calibration),
         }
@@ -95,7 +97,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[judged], "outcome": rows.race[judged]})
     return Trained(
         model=model,
-        baselines=_baselines(outcomes, value),
+        baselines=model_baselines(prepared, rows, model, predictions, value, settings),
         value=value,
         leaks=check_leaks(
             rows,
@@ -150,15 +152,3 @@ def training_rows(prepared: Prepared, settings: Settings, labels: RowLabels | No
         reachable=labels.reachable,
         embargo_bars=settings.validation.embargo_bars,
     )
-
-
-def _baselines(outcomes: pd.DataFrame, value: ModelValue) -> dict[str, dict[str, float]]:
-    """What the model is held against: a constant by log loss, exits by expectancy."""
-    truth = outcomes["outcome"].to_numpy()
-    found: dict[str, dict[str, float]] = {}
-    if len(truth):
-        constant = probability_measures(np.full(len(truth), truth.mean()), truth)
-        found["constant"] = {"log_loss": constant["log_loss"], "brier": constant["brier"]}
-    for name, mean in value.expectancy_r.items():
-        found[name] = {"expectancy_r": mean}
-    return found

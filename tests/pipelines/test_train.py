@@ -29,10 +29,17 @@ def test_prints_what_is_promised(trained: TrainResult) -> None:
     assert set(told) >= PROMISED
     json_text(told)
     assert told["leak_check"] == "passed"
+    # Nothing follows the next bar, and the same features a bar later do: the check could have seen a leak.
+    assert told["leak_notes"] == []
+    assert told["leak_measures"]["next_bar_correlation"] < 0.2 < told["leak_measures"]["shifted_correlation"]
     assert told["n_trades"] == 762
     assert 0 < told["base_rate"] < 1
     assert told["value_interval"][0] <= told["value_r"] <= told["value_interval"][1]
-    assert {"constant", "best trailing stop"} <= set(told["baselines"])
+    baselines = told["baselines"]
+    for name in ("constant", "logistic regression", "LightGBM on shuffled labels"):
+        assert 0.6 < baselines[name]["log_loss"] < 0.8
+    policies = ("logistic regression", "best trailing stop", "RSI and Bollinger or trail", "model or trail")
+    assert all(np.isfinite(baselines[name]["expectancy_r"]) for name in policies)
 
 
 def test_calibration_is_told_with_intervals_over_all_and_by_group(trained: TrainResult) -> None:

@@ -1,0 +1,51 @@
+"""What the model is held against out of fold: plain probabilities by their losses, plain exits by what they earn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from exitladder.models.baselines import CONSTANT, baseline_probabilities
+from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.models.probability_measures import probability_measures
+from exitladder.models.training_rows import TrainingRows
+from exitladder.pipelines.model_policy import MODEL_OR_TRAIL
+from exitladder.pipelines.model_value import ModelValue, model_value
+from exitladder.pipelines.predictions import RowPredictions
+from exitladder.pipelines.prepare import Prepared
+from exitladder.settings import Settings
+
+
+def model_baselines(
+    prepared: Prepared,
+    rows: TrainingRows,
+    model: ExhaustionModel,
+    predictions: RowPredictions,
+    value: ModelValue,
+    settings: Settings,
+) -> dict[str, dict[str, float]]:
+    """Return log_loss, brier and auc of each plain probability, and expectancy_r of each exit.
+
+    Probabilities come from the model's own stages and are judged on the rows that the model is judged on. Exits
+    are tuned and scored on the halves that the model's exit is; where one is on a probability, it is that or a
+    trail, as with the model.
+    """
+    judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    found: dict[str, dict[str, float]] = {}
+    if judged.any():
+        said = baseline_probabilities(
+            rows,
+            model,
+            n_folds=settings.validation.n_folds,
+            seed=settings.project.seed,
+            threads=settings.project.threads,
+        )
+        for name, p in said.items():
+            measured = probability_measures(p[judged], rows.race[judged])
+            found[name] = {key: measured[key] for key in ("log_loss", "brier", "auc")}
+            if name != CONSTANT:
+                others = replace(predictions, exhaustion=p)
+                earned = model_value(prepared, others, settings, series=("exhaustion",)).expectancy_r
+                found[name] |= {"expectancy_r": earned[MODEL_OR_TRAIL]} if earned else {}
+    return found | {name: {"expectancy_r": mean} for name, mean in value.expectancy_r.items()}
