@@ -1,0 +1,277 @@
+"""What a search costs and finds, by sampler.
+
+    python benchmarks/samplers.py speed [--trades 10000] [--rounds 1]
+    python benchmarks/samplers.py table [--trials 500]
+    python benchmarks/samplers.py pruning [--trades 10000]
+    python benchmarks/samplers.py value [--seeds 3] [--data FOLDER] [--csv FILE]
+    python benchmarks/samplers.py draw --csv FILE --picture FILE
+
+``speed`` takes 2,000 trials of TPE over 10,000 trades with price rungs, kept in a database, against Optuna's own
+TPE in memory over the same space with an empty objective; and 20,000 candidates of each faster sampler, kept too.
+``table`` takes samplers alone, by objectives and parameters. ``pruning`` takes one look of Optuna's Wilcoxon pruner
+against simulating a candidate on all trades. ``value`` tunes on the earlier 60 % of the trades of
+four markets and scores the best ladder on the later 35 %. ``draw`` shows what it found.
+Times are processor seconds on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from engine import candidates, market
+from planted_world import WORLDS, as_bars, as_trades, draw
+from real_markets import DATA, MARKETS
+
+from exitladder.bars import BarSet
+from exitladder.entries import make_trades
+from exitladder.execution import simulate_many
+from exitladder.ladder import Distance, Ladder, Stop
+from exitladder.models.candidates import Cube
+from exitladder.models.judged import Judged
+from exitladder.models.ladder_search import search
+from exitladder.models.optuna_samplers import n_startup
+from exitladder.models.samplers import SAMPLERS, SearchPlan, sampler_of
+from exitladder.models.search_space import SearchSpace
+from exitladder.models.study_store import StudyStore
+from exitladder.pipelines.objectives import Objectives
+from exitladder.pipelines.prepare import base_ladder
+from exitladder.settings import SearchSettings, Settings, load_settings
+from exitladder.trades import PlacedTrades, Trades, place_trades
+
+BASE = Ladder(atr_window=14, stop=Stop(initial=Distance(3.0, "ATR")))
+BATCH = 64
+# Those that take long are asked for less.
+SIZES = {"tpe": (64, 256, 512), "nsga2": (64, 256, 1024)}
+COSTS = ["costs.commission_bps=2", "costs.slippage_bps=2", "project.threads=1"]
+
+
+def cpu(run: Callable[[], Any]) -> tuple[float, float]:
+    """Return processor and wall seconds of a call."""
+    wall, began = time.perf_counter(), time.process_time()
+    run()
+    return time.process_time() - began, time.perf_counter() - wall
+
+
+def speed(n_trades: int, rounds: int) -> None:
+    placed = market(n_trades)
+    space = SearchSpace(SearchSettings(), BASE)
+
+    def evaluate(ladders: list[Ladder]) -> Judged:
+        return Judged.of_values(simulate_many(placed, ladders, threads=1).mean(axis=0))
+
+    def bare(n: int) -> None:
+        """Optuna's own loop: the study in memory, the objective empty."""
+        sampler = optuna.samplers.TPESampler(seed=0, n_startup_trials=n_startup(n))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.optimize(lambda trial: float(len(space.suggest(trial).rungs)), n_trials=n)
+
+    def kept(sampler: str, n: int, batch: int) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            store = StudyStore(f"sqlite:///{folder}/studies.db")
+            search(space, evaluate, n, sampler=sampler, batch_size=batch, store=store)
+            store.close()
+
+    evaluate([Cube(space).at(np.full(Cube(space).n, 0.5)).ladder] * 2)
+    kept("tpe", 20, 10)
+    ways: dict[str, Callable[[], None]] = {
+        "Optuna alone: TPE, in memory, empty objective, 2,000 trials": lambda: bare(2000),
+        f"tpe, {n_trades:,} trades, kept, 2,000 trials": lambda: kept("tpe", 2000, BATCH),
+    }
+    for name in ("random", "qmc", "mixture", "cmaes", "nsga2"):
+        ways[f"{name}, {n_trades:,} trades, kept, 20,000 trials"] = lambda name=name: kept(name, 20_000, 256)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, run in ways.items():
+            times[name].append(cpu(run))
+    first = np.median([t for t, _ in times[next(iter(ways))]])
+    print(f"{'':62} processor s  wall s  to Optuna alone")
+    for name, taken in times.items():
+        processor, wall = np.median(taken, axis=0)
+        print(f"{name:62} {processor:11.1f} {wall:7.1f} {processor / first:9.2f}")
+
+
+class Floats:
+    """A space of k numbers, which no ladder stands behind."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+
+    def suggest(self, trial: Any) -> tuple[float, ...]:
+        """Return the numbers."""
+        return tuple(trial.suggest_float(f"x{i}", 0.0, 1.0) for i in range(self.k))
+
+
+def table(n: int) -> None:
+    print(f"milliseconds a trial, {n} trials ({n // 2} of TPE with two objectives), batches of {BATCH}")
+    print(f"{'':10} {'':>12}" + "".join(f"{k:>6} parameters" for k in (4, 8, 16)))
+    for name in SAMPLERS:
+        for n_objectives in (1, 2):
+            if name == "cmaes" and n_objectives > 1:
+                continue
+            told = []
+            for k in (4, 8, 16):
+                m = n // 2 if name == "tpe" and n_objectives > 1 else n
+                told.append(cpu(lambda k=k, m=m, o=n_objectives, s=name: ask_only(s, k, m, o))[0] / m * 1e3)
+            print(
+                f"{name:10} {n_objectives} objective{'s' if n_objectives > 1 else ' '}"
+                + "".join(f"{t:17.2f}" for t in told)
+            )
+
+
+def ask_only(sampler: str, k: int, n: int, n_objectives: int) -> None:
+    """Ask and tell without a study kept; the worth is a smooth function."""
+    plan = SearchPlan(sampler, 0, n, BATCH, n_objectives)
+    cube = Cube(Floats(k))  # type: ignore[arg-type]
+    asks = sampler_of(plan, cube)
+    names = ("a", "b")[:n_objectives]
+    for batch in range(1, plan.n_batches + 1):
+        found = asks.ask(batch, plan.size_of(batch))
+        x = np.array([c.ladder for c in found], dtype=float)
+        values = np.column_stack([-((x - t) ** 2).sum(axis=1) for t in (0.3, 0.7)[:n_objectives]])
+        asks.tell(batch, found, Judged(values, np.empty((len(x), 0)), names, ()))
+
+
+def pruning(n_trades: int) -> None:
+    """What one look costs after 8 of 16 blocks of trades, and what not simulating the other 8 would save."""
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.1)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    best = study.ask()
+    for block in range(16):
+        best.report(float(rng.normal(0.1, 1)), block)
+    study.tell(best, 0.1)
+    trial = study.ask()
+    for block in range(8):
+        trial.report(float(rng.normal(0, 1)), block)
+    looks = cpu(lambda: [trial.should_prune() for _ in range(50)])[0] / 50
+    placed, ladders = market(n_trades), candidates(256, 0.25)
+    simulate_many(placed, ladders[:2], threads=1)
+    whole = cpu(lambda: simulate_many(placed, ladders, threads=1))[0] / len(ladders)
+    print(f"one look of the pruner                        {looks * 1e3:7.2f} ms")
+    print(f"a candidate on {n_trades:,} trades, 256 at once    {whole * 1e3:7.2f} ms")
+    print(f"half of that is worth one look from           {n_trades * looks / (whole / 2):,.0f} trades on")
+
+
+def markets(data: Path) -> dict[str, tuple[BarSet, Trades]]:
+    found: dict[str, tuple[BarSet, Trades]] = {}
+    for name in ("sample", "planted", "nse", "binance-1h"):
+        if name == "planted":
+            bars = as_bars(draw(WORLDS["strong"], 2_000, 0))
+            found[name] = bars, as_trades(bars)
+        elif name == "sample" or data.is_dir():
+            bars = MARKETS[name](data)
+            found[name] = bars, make_trades(bars, "donchian", lot=0.0)
+    return found
+
+
+def value(seeds: int, data: Path, csv: Path | None) -> None:
+    rows = []
+    for name, (bars, trades) in markets(data).items():
+        settings = load_settings(None, COSTS if name != "planted" else ["project.threads=1"])
+        order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
+        placed = place_trades(trades.take(order), bars)
+        n = len(placed)
+        train, test = placed.take(np.arange(int(0.6 * n))), placed.take(np.arange(int(0.65 * n), n))
+        for sampler in SAMPLERS:
+            for n_trials in SIZES.get(sampler, (64, 256, 1024, 4096)):
+                rows += [
+                    {"market": name, "sampler": sampler, **tuned(train, test, settings, sampler, n_trials, seed)}
+                    for seed in range(seeds)
+                ]
+        shown = pd.DataFrame([r for r in rows if r["market"] == name])
+        means = shown.groupby(["sampler", "n_trials"], sort=False)[["seconds", "in_sample", "out_of_sample"]].mean()
+        print(
+            f"\n{name}: {len(train)} trades to tune on, {len(test)} to score on\n{means.round(4).to_string()}",
+            flush=True,
+        )
+    if csv is not None:
+        pd.DataFrame(rows).to_csv(csv, index=False)
+
+
+def tuned(
+    train: PlacedTrades, test: PlacedTrades, settings: Settings, sampler: str, n_trials: int, seed: int
+) -> dict[str, Any]:
+    """Return what the best ladder is worth on both parts, and what finding it took."""
+    base = base_ladder(settings)
+    space = SearchSpace(settings.search, base)
+    taken: list[Any] = []
+
+    def run() -> None:
+        judge = Objectives.of(settings, train, None, base, space).judge
+        batch = BATCH if n_trials > 64 else 16
+        taken.append(search(space, judge, n_trials, seed=seed, sampler=sampler, batch_size=batch))
+
+    seconds = cpu(run)[0]
+    found = taken[0]
+    later = Objectives.of(settings, test, None, base, space).judge([found.best]).values[0, 0]
+    return {
+        "n_trials": n_trials, "seed": seed, "seconds": seconds,
+        "in_sample": found.best_value, "out_of_sample": float(later),
+    }  # fmt: skip
+
+
+def drawn(csv: Path, picture: Path) -> None:
+    """Values against processor seconds, a column a market: on the trades tuned on, and on those that follow."""
+    import matplotlib.pyplot as plt
+
+    found = pd.read_csv(csv).groupby(["market", "sampler", "n_trials"], sort=False).mean().reset_index()
+    names = list(found["market"].unique())
+    figure, axes = plt.subplots(2, len(names), figsize=(3.2 * len(names), 5.6), sharex=True, squeeze=False)
+    for column, name in enumerate(names):
+        for row, kind in enumerate(("in_sample", "out_of_sample")):
+            axis = axes[row, column]
+            for sampler in SAMPLERS:
+                part = found[(found["market"] == name) & (found["sampler"] == sampler)]
+                strong = {"linewidth": 2.2, "zorder": 3} if sampler == "mixture" else {"linewidth": 1.1}
+                axis.plot(part["seconds"], part[kind], marker="o", markersize=3, label=sampler, **strong)
+            axis.set_xscale("log")
+            axis.grid(alpha=0.25)
+            axis.set_title(f"{name}: {'tuned on' if row == 0 else 'scored on'}", fontsize=9)
+            axis.tick_params(labelsize=7)
+    for axis in axes[1]:
+        axis.set_xlabel("processor seconds", fontsize=8)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("R a trade", fontsize=8)
+    axes[0, 0].legend(fontsize=7, frameon=False)
+    figure.tight_layout()
+    plt.rcParams["svg.hashsalt"] = "exitladder"
+    figure.savefig(picture, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "table", "pruning", "value", "draw"])
+    parser.add_argument("--trades", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--trials", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the real market data")
+    parser.add_argument("--csv", type=Path, help="every search of `value`, written or read")
+    parser.add_argument("--picture", type=Path, help="an SVG file")
+    args = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if args.what == "speed":
+        speed(args.trades, args.rounds)
+    elif args.what == "table":
+        table(args.trials)
+    elif args.what == "pruning":
+        pruning(args.trades)
+    elif args.what == "draw":
+        drawn(args.csv, args.picture)
+    else:
+        value(args.seeds, args.data, args.csv)
+
+
+if __name__ == "__main__":
+    main()
