@@ -204,8 +204,8 @@ def stability(folds: Mapping[str, Ladder], tried: tuple[Ladder, ...]) -> pd.Data
     rows = []
     for parameter, values in table.iterrows():
         column = among[parameter] if parameter in among else pd.Series(dtype=object)
-        if column.nunique(dropna=False) < 2 and values.nunique(dropna=False) < 2:
-            continue  # nothing to choose
+        if column.nunique() < 2 and values.nunique() < 2:
+            continue  # nothing to choose; whether a ladder has it at all is told by another part
         expected = _apart(column.tolist()[:200], column)
         agreement = 1.0 if expected == 0 else max(0.0, 1.0 - _apart(values.tolist(), column) / expected)
         rows.append({"parameter": str(parameter), **values.to_dict(), "agreement": agreement})
