@@ -108,7 +108,7 @@ class DemoResult:
         return self.work.tuned.verdict.text
 
     def summary_frame(self) -> pd.DataFrame:
-        """Return the policies on the untouched part, one row each."""
+        """Return the policies on the trades scored, one row each."""
         return self.work.tuned.scoreboard.table
 
     def to_mapping(self) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def demo_settings(settings: Settings) -> Settings:
 def demo(out: Path, settings: Settings, *, progress: Progress = SILENT) -> DemoResult:
     """Run the main job on the sample data, write page and files into `out`, and track the runs.
 
-    Bars, checks, entries by a named rule, features, labels, training, tuning on the past, judging on
-    the part never touched, and advice on what is open at the last bar.
+    Bars, checks, entries by a named rule, features, labels, training, tuning anew before each part of the later
+    trades, judging on all parts, and advice on what is open at the last bar.
     """
     settings = demo_settings(settings)
     tracker = Tracker.from_settings(settings)

@@ -42,7 +42,7 @@ def key_numbers(tuned: Tuned) -> list[KeyNumber]:
             tone,
         ),
         KeyNumber(
-            "expectancy, untouched part", f"{row['expectancy_r']:+.3f} R", f"{row['n_trades']:.0f} trades, after costs"
+            "expectancy, trades scored", f"{row['expectancy_r']:+.3f} R", f"{row['n_trades']:.0f} trades, after costs"
         ),
         KeyNumber("win rate", f"{row['win_rate']:.0%}", "trades that ended above 0, after costs"),
         KeyNumber("worst 5 % of trades", f"{row['cvar_r']:+.2f} R", "their mean (CVaR)"),

@@ -1,4 +1,4 @@
-"""``exitladder tune``: a ladder tuned on the past, its worth on trades never touched, written and tracked."""
+"""``exitladder tune``: a ladder tuned walk-forward, its worth on trades it had not seen, written and tracked."""
 
 from __future__ import annotations
 

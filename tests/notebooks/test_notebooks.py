@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 
 import exitladder
 
-BASELINES = ("best single target", "best trailing stop", "classic 25/25/50", "hold to the time stop")
+BASELINES = ("best simple exit", "best single target", "best trailing stop", "classic 25/25/50", "hold to the time stop")
 
 
 def read(path: Path) -> Any:
@@ -111,4 +111,4 @@ def test_gives_advice_on_what_is_open(cells: dict[str, Any], folder: Path) -> No
 
 def test_shows_its_pictures(cells: dict[str, Any]) -> None:
     counts = {name: n_pictures(cell) for name, cell in cells.items() if n_pictures(cell)}
-    assert counts == {"ladder": 1, "one-trade": 1, "model-pictures": 2, "tuned-pictures": 4}
+    assert counts == {"ladder": 1, "one-trade": 1, "model-pictures": 4, "tuned-pictures": 4}

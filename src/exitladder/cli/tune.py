@@ -42,7 +42,7 @@ from exitladder.cli.session import Session, example, session_command
 @click.option(
     "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers look at candidates."
 )
-@path_option("--out", "Folder for ladder.toml, trials.csv and net_r.csv.")
+@path_option("--out", "Folder for ladder.toml, trials.csv, folds.csv, net_r.csv and more.")
 @session_command
 def command(
     session: Session,
@@ -57,7 +57,8 @@ def command(
 ) -> None:
     """Tune a ladder and judge it honestly.
 
-    Tuned on the past, judged once on the trades held back, written as ladder.toml with every trial beside it.
+    Walk-forward: tuned anew before each part of the later trades, each part scored once. The ladder tuned on all
+    of them is written as ladder.toml, with every trial beside it.
     """
     from exitladder.ladder_file import read_ladder
     from exitladder.pipelines.tune import tune
