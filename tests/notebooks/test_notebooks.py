@@ -14,7 +14,13 @@ from nbclient import NotebookClient
 
 import exitladder
 
-BASELINES = ("best simple exit", "best single target", "best trailing stop", "classic 25/25/50", "hold to the time stop")
+BASELINES = (
+    "best simple exit",
+    "best single target",
+    "best trailing stop",
+    "classic 25/25/50",
+    "hold to the time stop",
+)
 
 
 def read(path: Path) -> Any:
