@@ -232,7 +232,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 if tabled_trails:
                     earliest = count
                     for c in batch.arming:
-                        earliest = min(earliest, np.int64(cell_after[c]))
+                        earliest = min(earliest, int(cell_after[c]))
                     if earliest < count:
                         table_trails(
                             batch.trail_end, trail_value, risk, tick, best, atr, opens, lows, earliest, count,

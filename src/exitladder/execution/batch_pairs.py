@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from exitladder.bars import FloatArray, IntArray
@@ -61,8 +60,8 @@ def sell_as_met(
     """Sell rungs as they are met, the nearest first, of equal prices the first; return gain, cost and lots left."""
     count = 0
     for j in range(P_CELLS, len(row)):
-        cell = np.int64(row[j])
-        if np.int64(cell_code[cell]) >= leave:
+        cell = int(row[j])
+        if int(cell_code[cell]) >= leave:
             continue
         target = cell_target[cell]
         k = count
@@ -104,18 +103,18 @@ def settle(
     entry_cost = commission_of(entry, start, number)
     whole = risk * start
     latest = min(exit_by_stop, 4 * bars_left)
-    # Without a sign the compiler need not look for places counted from the end; as int64 they can be reckoned with.
+    # The tables are unsigned, so that the compiler need not look for places counted from the end.
     for m in range(len(table)):
         leave, kept = exit_by_stop, stop
-        time = np.int64(table[m, P_TIME])
+        time = int(table[m, P_TIME])
         if time < latest:
             leave = time
-        h = np.int64(cell_after[np.int64(table[m, P_BREAKEVEN_CELL])])
+        h = int(cell_after[int(table[m, P_BREAKEVEN_CELL])])
         if h < count:
-            k = np.int64(table[m, P_BREAKEVEN])
+            k = int(table[m, P_BREAKEVEN])
             then = NEVER
             if tabled_breakevens:
-                then = np.int64(breakeven_next[h, k])
+                then = int(breakeven_next[h, k])
             else:
                 while h < count and 4 * h < leave:
                     then = stop_code(h, opens[h], lows[h], breakeven[k])
@@ -126,11 +125,11 @@ def settle(
                 leave, kept = then, breakeven[k]
             elif then == leave:
                 kept = max(kept, breakeven[k])
-        h = np.int64(cell_after[np.int64(table[m, P_TRAIL_CELL])])
+        h = int(cell_after[int(table[m, P_TRAIL_CELL])])
         if h < count and 4 * h < leave:
-            k = np.int64(table[m, P_TRAIL])
+            k = int(table[m, P_TRAIL])
             if tabled_trails:
-                then, at = np.int64(trail_next[h, k]), trail_at[h, k]
+                then, at = int(trail_next[h, k]), trail_at[h, k]
             else:
                 then, at = follow_trail(
                     trail_unit[k], trail_value[k], risk, tick, best, atr, opens, lows, h, min(count - 1, leave >> 2)
@@ -142,10 +141,10 @@ def settle(
 
         left, gross, cost = lots, 0.0, entry_cost
         if table[m, P_IN_ORDER] > 0:
-            stay = np.int64(table[m, P_STAYS])
+            stay = int(table[m, P_STAYS])
             for j in range(P_CELLS, table.shape[1]):
-                cell = np.int64(table[m, j])
-                if np.int64(cell_code[cell]) >= leave:
+                cell = int(table[m, j])
+                if int(cell_code[cell]) >= leave:
                     break
                 if tabled_cells:
                     gross += cell_gain[cell]
@@ -172,4 +171,4 @@ def settle(
                 paid = at_market(base, rate, slip_ticks, slip_atr, atr_before[h], tick)
                 gross += (paid - entry) * quantity
                 cost += commission_of(paid, quantity, number)
-        out[np.int64(table[m, P_PLACE])] = (gross - cost - 0.0) / whole
+        out[int(table[m, P_PLACE])] = (gross - cost - 0.0) / whole
