@@ -51,7 +51,7 @@ def baseline_probabilities(
     spans = {span.valid_from_ns: span.train for span in stage_spans(rows, n_folds, embargo_ns)}
     sampled = rows.every(model.settings.row_step)
     answers = model.stage_of(rows.time_ns)
-    settings = replace(model.settings, ensemble=1)
+    settings = replace(model.settings, ensemble=1, tune_trials=0)
     parameters = booster_parameters(settings, "binary", seed, threads)
 
     def constant(train: IntArray, asked: IntArray) -> FloatArray:

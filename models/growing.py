@@ -1,19 +1,21 @@
 """How the forests of one stage are grown: on folds of its own training rows, purged and grouped by trade.
 
-Nothing outside the stage's training rows is looked at, so whatever is chosen here (the number of trees)
-is as old as the stage itself.
+Nothing outside the stage's training rows is looked at, so whatever is chosen here (the number of trees,
+LightGBM's parameters) is as old as the stage itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from exitladder.bars import IntArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.boosting import BinnedRows, Forest
+from exitladder.models.boosting import BinnedRows, Forest, Grown
+from exitladder.models.optuna_minimum import Span, minimum
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
 from exitladder.models.training_rows import TrainingRows
 from exitladder.settings import ModelSettings
@@ -59,25 +61,65 @@ class Growth:
         embargo_ns: int,
     ) -> Growth:
         """Return what a stage with these training rows grows its forests from."""
-        needed = settings.ensemble > 1 or settings.patience > 0
+        needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
-        return cls(rows, train, BinnedRows(rows.X[train], rows.names, parameters), folds, settings, parameters)
+        growth = cls(rows, train, BinnedRows(rows.X[train], rows.names, parameters), folds, settings, parameters)
+        return growth._tuned() if folds and settings.tune_trials > 0 else growth
 
     def forest(self, objective: str) -> Forest:
         """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
-        label = self.rows.race if objective == "binary" else self.rows.hold
-        known = np.flatnonzero(np.isfinite(label[self.train]))
-        y = label[self.train[known]]
+        known, y = self._labelled(objective)
         n_trees = self.settings.n_estimators
-        if self.folds:
-            folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
-            grown = self.binned.train_held_out(
-                known, y, folds, objective, n_trees=n_trees, patience=self.settings.patience
-            )
+        if self.folds and (self.settings.ensemble > 1 or self.settings.patience > 0):
+            grown = self._held_out(objective, self.parameters)
             if self.settings.ensemble > 1:
                 return grown.forest
             n_trees = grown.n_rounds
-        return self.binned.train(known, y, n_trees, objective)
+        return self.binned.train(known, y, n_trees, objective, parameters=self.parameters)
+
+    def loss(self, changes: Mapping[str, float]) -> float:
+        """Return the held-out loss with some of LightGBM's parameters changed.
+
+        The log loss of the race and the squared error of the advantage, each in parts of what a constant
+        loses, added up.
+        """
+        total = 0.0
+        for objective in ("binary", "regression"):
+            _, y = self._labelled(objective)
+            share = y.mean()
+            constant = -share * np.log(share) - (1 - share) * np.log(1 - share) if objective == "binary" else y.var()
+            grown = self._held_out(objective, {**self.parameters, **changes})
+            total += grown.held_out_loss / max(float(constant), 1e-12)
+        return total
+
+    def _labelled(self, objective: str) -> tuple[IntArray, FloatArray]:
+        """Return positions in `train` of rows with that label, and the labels."""
+        label = self.rows.race if objective == "binary" else self.rows.hold
+        known = np.flatnonzero(np.isfinite(label[self.train]))
+        return known, label[self.train[known]]
+
+    def _held_out(self, objective: str, parameters: dict[str, Any]) -> Grown:
+        known, y = self._labelled(objective)
+        folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
+        n_trees, patience = self.settings.n_estimators, self.settings.patience
+        return self.binned.train_held_out(
+            known, y, folds, objective, n_trees=n_trees, patience=patience, parameters=parameters
+        )
+
+    def _tuned(self) -> Growth:
+        """Return the same with the parameters of the least held-out loss among those tried, its own tried first."""
+        most_in_leaf = max(len(self.train) // 10, 40)
+        spans = {
+            "num_leaves": Span(4, 63, log=True, is_whole=True),
+            "min_data_in_leaf": Span(20, most_in_leaf, log=True, is_whole=True),
+            "feature_fraction": Span(0.2, 1.0),
+            "bagging_fraction": Span(0.3, 1.0),
+            "lambda_l2": Span(0.0, 100.0),
+        }
+        own = {"lambda_l2": 0.0, **self.parameters}
+        first = {name: min(max(own[name], span.low), span.high) for name, span in spans.items()}
+        tuned = minimum(self.loss, spans, first, self.settings.tune_trials, self.parameters["seed"])
+        return replace(self, parameters={**self.parameters, **tuned, "bagging_freq": 1})
 
 
 def enough(rows: TrainingRows, train: IntArray) -> bool:

@@ -148,6 +148,9 @@ class ModelSettings:
     ensemble: int = _key(
         3, "forests a stage, each holding out its share of the trades, averaged; 1 is one forest on all", least=1
     )
+    tune_trials: int = _key(
+        0, "parameters that Optuna tries in each stage's own folds in place of those below; 0 keeps those", least=0
+    )
     learning_rate: float = _key(0.05, "shrinkage of each tree", least=1e-4, most=1)
     num_leaves: int = _key(15, "leaves of a tree", least=2)
     min_child_samples: int = _key(200, "rows in a leaf at least", least=1)

@@ -122,3 +122,29 @@ def test_rows_without_one_of_the_labels_are_left_out_of_that_forest_only(rows: T
     assert one.forest("regression").text == other.forest("regression").text
     poisoned = growth(replace(holed, race=np.where(unknown, 1.0, rows.race)))
     assert one.forest("binary").text != poisoned.forest("binary").text
+
+
+# Tuning of the parameters
+
+
+def test_tuning_finds_parameters_of_a_smaller_held_out_loss_and_grows_with_them(make: Any) -> None:
+    """Parameters that are wrong on purpose: one leaf of half the rows cannot learn, smaller ones can."""
+    rows = make.training_rows(n_trades=120, skill=1.5)
+    wrong = {"min_child_samples": 1_400, "colsample": 0.3, "n_estimators": 20}
+    plain, tuned = growth(rows, **wrong), growth(rows, tune_trials=12, **wrong)
+    assert tuned.loss({}) < plain.loss({}) - 0.05
+    assert tuned.parameters["min_data_in_leaf"] < 1_400
+    expected = plain.binned.train_held_out(
+        np.arange(len(rows)), rows.race, plain.folds, "binary", n_trees=20, patience=10, parameters=tuned.parameters
+    )
+    assert tuned.forest("binary").text == expected.forest.text
+    assert f"[num_leaves: {tuned.parameters['num_leaves']}]" in tuned.forest("binary").text
+
+
+def test_tuning_is_the_same_again_and_looks_at_nothing_outside_the_training_rows(rows: TrainingRows) -> None:
+    settings = replace(SETTINGS, tune_trials=4, n_estimators=5)
+    parameters = booster_parameters(settings, "binary", 0, 1)
+    train = np.arange(0, 2_400)
+    poisoned = replace(rows, X=np.where(np.arange(len(rows))[:, None] < 2_400, rows.X, np.float32(7)))
+    found = [Growth.of(data, train, settings, parameters, 5 * HOUR).parameters for data in (rows, rows, poisoned)]
+    assert found[0] == found[1] == found[2]

@@ -14,7 +14,7 @@ import pytest
     ("library", "files"),
     [
         ("lightgbm", {"boosting.py"}),
-        ("optuna", {"optuna_samplers.py", "study_database.py"}),
+        ("optuna", {"optuna_minimum.py", "optuna_samplers.py", "study_database.py"}),
     ],
 )
 def test_few_files_know_it(root: Path, library: str, files: set[str]) -> None:
