@@ -67,7 +67,7 @@ class ExhaustionPyfunc:
             stamps = pd.to_datetime(model_input[TIME], utc=True)
             if stamps.isna().any():
                 raise ModelError(f"'{TIME}' must say when each row's bar closed, but some are blank. Leave them out.")
-            when = stamps.dt.as_unit("ns").to_numpy().astype(np.int64)
+            when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
         else:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
         said = self.model.predict(X, when)
