@@ -1,7 +1,7 @@
 """MLflow itself: its client on a store, loaded at use, quiet, and without telemetry.
 
-The only file that imports MLflow, beside `exitladder.pipelines.model_flavour`. `exitladder.pipelines.tracking` says what
-is kept.
+Beside `exitladder.pipelines.model_flavour` this is the only file that imports MLflow;
+`exitladder.pipelines.tracking` says what is kept.
 """
 
 from __future__ import annotations
