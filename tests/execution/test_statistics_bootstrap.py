@@ -75,6 +75,14 @@ def test_counts_and_sums_are_those_of_the_draws() -> None:
         assert sums[row] == pytest.approx([taken.sum(), len(taken)])
 
 
+@pytest.mark.parametrize("block", [1.0, 1.5, 7.0, 300.0])
+def test_sums_are_those_of_the_counts_whatever_the_blocks(block: float) -> None:
+    x = np.random.default_rng(4).standard_normal((120, 3))
+    plan = Resampling(np.arange(120) // 2, 60, block, 300, 9)
+    counted = np.concatenate([plan.counts(draw) for draw in plan.draws()]) @ plan.per_unit(x)
+    np.testing.assert_allclose(plan.sums(x), counted, rtol=0, atol=1e-12)
+
+
 def test_long_series_are_resampled_in_units_of_neighbours() -> None:
     plan = Resampling.plan(np.arange(10_000), np.ones(10_000), n_bootstrap=1, seed=0)
     assert plan.n_units == bootstrap.MAX_UNITS
