@@ -31,15 +31,14 @@ class TrialRows:
         trials = self.tables["trials"]
         moment = datetime.now(UTC).replace(tzinfo=None)
         common = {"study_id": self.study_id, "datetime_start": moment, "datetime_complete": moment}
-        ids = connection.execute(
-            trials.insert().returning(trials.c.trial_id, sort_by_parameter_order=True),
-            [
-                {**common, "number": first + k, "state": "COMPLETE" if has_values else "FAIL"}
-                for k, has_values in enumerate(judged.has_values)
-            ],
-        )
+        added = [
+            {**common, "number": first + k, "state": "COMPLETE" if has_values else "FAIL"}
+            for k, has_values in enumerate(judged.has_values)
+        ]
+        number_to_id = dict(_insert(connection, trials, added, ("number", "trial_id")))
+        ids = [number_to_id[row["number"]] for row in added]
         rows: dict[str, list[dict[str, Any]]] = {}
-        for k, (trial_id, candidate) in enumerate(zip(ids.scalars().all(), candidates, strict=True)):
+        for k, (trial_id, candidate) in enumerate(zip(ids, candidates, strict=True)):
             for table, row in self._of_trial(batch, candidate, judged, k):
                 rows.setdefault(table, []).append({"trial_id": trial_id, **row})
         for table, some in rows.items():
@@ -71,14 +70,18 @@ class TrialRows:
         return self._distributions[name, within]
 
 
-def _insert(connection: Any, table: Any, rows: list[dict[str, Any]]) -> None:
-    """Insert rows of the same columns; into PostgreSQL as one array a column, which is one statement for all."""
+def _insert(connection: Any, table: Any, rows: list[dict[str, Any]], wanted: tuple[str, ...] = ()) -> list[Any]:
+    """Insert rows of the same columns and return columns of theirs; into PostgreSQL as one text, which is quickest."""
+    returned = [table.c[name] for name in wanted]
     if connection.dialect.name != "postgresql":
-        connection.execute(table.insert(), rows)
-        return
-    names = list(rows[0])
-    arrays = ", ".join(f"cast(:{n} as {table.c[n].type.compile(connection.dialect)}[])" for n in names)
-    statement = f"insert into {table.name} ({', '.join(names)}) select * from unnest({arrays})"
-    connection.execute(
-        importlib.import_module("sqlalchemy").text(statement), {n: [row[n] for row in rows] for n in names}
-    )
+        done = connection.execute(table.insert().returning(*returned) if wanted else table.insert(), rows)
+    else:
+        sqlalchemy = importlib.import_module("sqlalchemy")
+        names = ", ".join(rows[0])
+        kinds = ", ".join(f"{name} {table.c[name].type.compile(connection.dialect)}" for name in rows[0])
+        given = f"json_to_recordset(cast(:rows as json)) as r({kinds})"
+        statement = f"insert into {table.name} ({names}) select {names} from {given}"
+        if wanted:
+            statement += f" returning {', '.join(wanted)}"
+        done = connection.execute(sqlalchemy.text(statement), {"rows": json.dumps(rows, default=str)})
+    return list(done.fetchall()) if wanted else []
