@@ -65,6 +65,7 @@ def test_2_profit_is_the_cash_of_the_fills(data: st.DataObject, worlds: ModuleTy
 
 @given(data=st.data())
 def test_3_fills_lie_within_their_bar(data: st.DataObject, worlds: ModuleType, placed_on: Place) -> None:
+    """T8."""
     world = data.draw(worlds.worlds(COARSE))
     simulation = played(world, placed_on, costs={})
     fills, bars = simulation.fills, simulation.placed.bars
@@ -75,6 +76,7 @@ def test_3_fills_lie_within_their_bar(data: st.DataObject, worlds: ModuleType, p
 
 @given(data=st.data(), cut=st.integers(1, 15))
 def test_4_the_future_changes_nothing(data: st.DataObject, cut: int, worlds: ModuleType, placed_on: Place) -> None:
+    """T1."""
     world = data.draw(worlds.worlds(COARSE))
     cut = min(cut, len(world.rows) - 1)
     whole = played(world, placed_on)

@@ -53,7 +53,7 @@ def test_what_is_not_defined_is_nan_and_never_infinite() -> None:
 
 
 def test_a_lost_account_stays_lost() -> None:
-    """Two losses beyond the whole account must not multiply to a gain."""
+    """T29: Two losses beyond the whole account must not multiply to a gain."""
     assert equity([-1.5, -1.5, 0.5]).tolist() == [1.0, 0.0, 0.0, 0.0]
     assert max_drawdown([0.1, -1.5, -1.5, 5.0]) == -1.0
     assert cagr([-2.0, -2.0], 252) == -1.0

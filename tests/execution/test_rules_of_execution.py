@@ -167,6 +167,7 @@ def test_x3_a_partial_stop_out_does_not_hinder_a_limit_rung(run: Run, exits: Exi
 
 
 def test_x3_through_asks_for_one_tick_beyond(run: Run, exits: Exits) -> None:
+    """T40: touched or traded through is a policy."""
     plan = ladder((1.0, "1R")) | {"costs": {"tick": 0.01}, "execution": {"limit_fill": "through"}}
     touched = [FLAT, [100.0, 102.0, 99.0, 101.0], [101.0, 102.01, 100.0, 101.0]]
     assert exits(run(touched, plan, LONG)) == [(2, "rung", 100, 102.0)]
@@ -262,6 +263,7 @@ def test_x5_breakeven_offset(run: Run, exits: Exits) -> None:
 
 
 def test_x5_the_trail_stands_at_the_best_of_completed_bars(run: Run, exits: Exits) -> None:
+    """T5: by the high, not by the close alone."""
     # Bar 1 makes the best price 105; its own low of 102 may not be stopped by the line of 103 it draws.
     rows = [FLAT, [100.0, 105.0, 99.9, 104.5], [104.5, 104.8, 102.5, 103.0]]
     assert exits(run(rows, ladder(trail="1R"), LONG)) == [(2, "trail", 100, 103.0)]
@@ -288,6 +290,7 @@ def test_x5_a_trail_armed_by_r_binds_from_the_next_bar(run: Run, exits: Exits) -
 
 
 def test_x5_a_stop_never_loosens(run: Run, exits: Exits) -> None:
+    """T32."""
     # The range explodes in bar 3: the line of 2 ATR drawn after bar 2 stays.
     rows = [[100, 101, 99, 100]] * 3 + [[100, 101, 99, 100.5], [100.5, 109, 100.4, 108], [108, 108, 98.9, 99]]
     plan = ladder(trail="0.5ATR") | {"atr_window": 1}
@@ -337,6 +340,7 @@ def test_x7_a_time_stop_is_decided_at_the_close_and_fills_at_the_next_open(run: 
 def test_x7_time_counts_bars_and_not_hours(
     placed_on: Callable[..., PlacedTrades], bars_from: Callable[..., Bars]
 ) -> None:
+    """T36."""
     from exitladder.execution import simulate
     from exitladder.ladder import Ladder
 
@@ -380,6 +384,7 @@ def test_x9_what_is_asked_for_is_clamped_to_what_is_left(run: Run, exits: Exits)
 
 
 def test_s1_float_multiples_are_snapped_before_rounding_down(run: Run) -> None:
+    """T23."""
     plan = ladder() | {"costs": {"lot": 0.0001}}
     trades = [{**LONG, "quantity": 173.432}, {**LONG, "quantity": 50.00055}]
     assert run([FLAT], plan, trades).quantity.tolist() == [173.432, 50.0005]
@@ -487,6 +492,7 @@ def test_s5_financing_is_signed_by_side(run: Run) -> None:
 
 
 def test_s6_liquidation_comes_before_a_wider_stop(run: Run, exits: Exits) -> None:
+    """T24: nothing can veto it."""
     rows = [FLAT, [99.0, 99.5, 94.0, 95.0]]
     plan = ladder((0.5, "1R"), breakeven_after=1) | {"execution": {"leverage": 20, "maintenance_margin": 0.01}}
     wide = {**LONG, "stop": 90.0}
@@ -551,6 +557,7 @@ def test_a_trade_without_any_stop_is_skipped_with_its_reason(run: Run) -> None:
 
 
 def test_the_initial_stop_of_the_ladder_uses_the_atr_closed_before_the_entry(run: Run) -> None:
+    """T30."""
     rows = [[100, 101, 99, 100], [100, 101, 99, 100], [100, 110, 90, 100], [100, 101, 99, 100]]
     plan = ladder(initial="2ATR") | {"atr_window": 1}
     trades = [{"bar": 2, "entry": 100.0}, {"bar": 2, "entry": 100.0, "at": "close"}]
