@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,7 @@ from exitladder.models.labels import race, reachable_rows
 from exitladder.models.probability_measures import reliability
 from exitladder.pipelines.model_policy import MODEL_OR_TRAIL, TRAIL
 from exitladder.pipelines.model_training import Trained, train_model
-from exitladder.pipelines.model_value import INDICATOR_OR_TRAIL, ModelValue, model_value
-from exitladder.pipelines.predictions import RowPredictions
+from exitladder.pipelines.model_value import INDICATOR_OR_TRAIL
 from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.sample import load_sample_bars
 from exitladder.settings import Settings, load_settings
@@ -120,7 +119,6 @@ class Row:
     market: str
     n_symbols: int
     trained: Trained
-    shuffled: ModelValue
     log_loss_gain: MeanInterval
     calibration_error: float
     seconds: float
@@ -132,22 +130,7 @@ def measure(market: str, bars: BarSet, rule: str, settings: Settings) -> Row:
     prepared = prepare(bars, make_trades(bars, rule, lot=0.0), settings)
     trained = train_model(prepared, settings)
     gain, error = _calibration(prepared, trained, settings)
-    shuffled = model_value(prepared, said_of_others(prepared, trained.predictions, settings.project.seed), settings)
-    return Row(market, len(bars), trained, shuffled, gain, error, time.perf_counter() - began)
-
-
-def said_of_others(prepared: Prepared, said: RowPredictions, seed: int) -> RowPredictions:
-    """Return predictions in which each trade hears, bar by bar, what the model said of another of its stage."""
-    rng = np.random.default_rng(seed)
-    start, length = prepared.rows.start[:-1], prepared.rows.lengths
-    first_stage = np.where(length > 0, said.stage[np.minimum(start, len(said.stage) - 1)], -1)
-    source = np.arange(len(said.stage))
-    for stage in np.unique(first_stage[first_stage >= 0]):
-        trades = np.flatnonzero((first_stage == stage) & (length > 0))
-        for own, other in zip(trades, rng.permutation(trades), strict=True):
-            bars = np.arange(length[own])
-            source[start[own] + bars] = start[other] + bars % length[other]
-    return replace(said, exhaustion=said.exhaustion[source], hold_value_r=said.hold_value_r[source])
+    return Row(market, len(bars), trained, gain, error, time.perf_counter() - began)
 
 
 def _calibration(prepared: Prepared, trained: Trained, settings: Settings) -> tuple[MeanInterval, float]:
@@ -185,7 +168,7 @@ def main() -> None:
     settings = load_settings(None, [f"project.threads={args.threads}", *args.set])
     print(
         "market      symbols trades scored    AUC  log loss: base, less by (95 %), 1/1000      ECE    "
-        "trail  RSI+BB   model  model - trail, R (95 %)  shuffled  finding  leaks   seconds"
+        "trail  RSI+BB   model  model - trail, R (95 %)  misheard  finding  leaks   seconds"
     )
     for market in MARKETS if args.market == "all" else [args.market]:
         row = measure(market, MARKETS[market](args.data), args.rule, settings)
@@ -195,10 +178,7 @@ def main() -> None:
 def line_of(row: Row) -> str:
     """Return a market's line."""
     metrics, value, gain = row.trained.model.metrics, row.trained.value, row.log_loss_gain
-    against, blind = value.comparison, row.shuffled.comparison
-    finding = value.finding
-    if finding == "edge" and blind and against and against.low <= blind.difference_r:
-        finding = "no edge"
+    against = value.comparison
     base = metrics["base_rate"]
     constant = -(base * np.log(base) + (1 - base) * np.log(1 - base))
     r = value.expectancy_r
@@ -208,7 +188,7 @@ def line_of(row: Row) -> str:
         f"{metrics['auc']:.3f}  {constant:.4f}  {1e3 * gain.value:+6.2f} {_ends(1e3 * gain.low, 1e3 * gain.high, 2)}   "
         f"{row.calibration_error:.3f}  {r.get(TRAIL, np.nan):+.3f}  {r.get(INDICATOR_OR_TRAIL, np.nan):+.3f}  "
         f"{r.get(MODEL_OR_TRAIL, np.nan):+.3f}  {difference:<24}  "
-        f"{blind.difference_r if blind else np.nan:+8.3f}  {finding:<8} {row.trained.leaks.verdict:<7} "
+        f"{value.misheard_r:+8.3f}  {value.finding:<8} {row.trained.leaks.verdict:<7} "
         f"{row.seconds:.0f}"
     )
 

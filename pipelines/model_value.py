@@ -38,17 +38,24 @@ class ModelValue:
         tuned on the earlier half. None where there are too few trades.
     expectancy_r : dict of str to float
         Mean net R a trade of each policy on the same later half.
+    misheard_r : float
+        What the same tuning gains over the trail where each trade hears, bar by bar, what the model said of
+        another one: the worth of leaving now and then, without knowing when. NaN where it is not known.
     """
 
     comparison: Comparison | None
     expectancy_r: dict[str, float]
+    misheard_r: float = float("nan")
 
     @property
     def finding(self) -> str:
-        """``edge`` or ``harm`` where the interval leaves zero out, else ``no edge``; empty where it is not known."""
+        """``edge``, ``harm`` or ``no edge``; empty where it is not known.
+
+        An edge is an interval above zero and above what is gained by mishearing; harm is one below zero.
+        """
         if self.comparison is None or not self.comparison.is_known:
             return ""
-        if self.comparison.low > 0:
+        if self.comparison.low > max(0.0, np.nan_to_num(self.misheard_r)):
             return "edge"
         return "harm" if self.comparison.high < 0 else "no edge"
 
@@ -71,8 +78,7 @@ def model_value(
     if len(spoken) < 2 * LEAST_TRADES:
         return ModelValue(None, {})
     earlier, later = spoken[: len(spoken) // 2], spoken[len(spoken) // 2 :]
-    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
-    result = net_r_of(prepared, predictions, settings, later, _policies(tuned))
+    result = _scored(prepared, predictions, settings, earlier, later, series)
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAIL],
@@ -81,8 +87,48 @@ def model_value(
         n_bootstrap=settings.validation.n_bootstrap,
         seed=settings.project.seed,
     )
-    means = {name: float(np.nanmean(r)) if np.isfinite(r).any() else float("nan") for name, r in result.items()}
-    return ModelValue(found, means)
+    others = said_of_others(prepared, predictions, settings.project.seed)
+    misheard = _scored(prepared, others, settings, earlier, later, series)
+    return ModelValue(
+        comparison=found,
+        expectancy_r={name: _mean(r) for name, r in result.items()},
+        misheard_r=_mean(misheard[MODEL_OR_TRAIL] - misheard[TRAIL]),
+    )
+
+
+def said_of_others(prepared: Prepared, said: RowPredictions, seed: int) -> RowPredictions:
+    """Return predictions in which each trade hears, bar by bar, what the model said of another of its stage.
+
+    How often and how late in a trade the model speaks up stays what it was; what it knows of the trade is gone.
+    """
+    rng = np.random.default_rng(seed)
+    start, length = prepared.rows.start[:-1], prepared.rows.lengths
+    trades = np.flatnonzero(length > 0)
+    stage = said.stage[start[trades]]
+    source = np.arange(len(said.stage))
+    for one in np.unique(stage[stage >= 0]):
+        alike = trades[stage == one]
+        for own, other in zip(alike, rng.permutation(alike), strict=True):
+            bars = np.arange(length[own])
+            source[start[own] + bars] = start[other] + bars % length[other]
+    return replace(said, exhaustion=said.exhaustion[source], hold_value_r=said.hold_value_r[source])
+
+
+def _scored(
+    prepared: Prepared,
+    predictions: RowPredictions,
+    settings: Settings,
+    earlier: IntArray,
+    later: IntArray,
+    series: Sequence[str],
+) -> dict[str, FloatArray]:
+    """Return the later trades' net R under each policy, tuned on the earlier ones."""
+    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
+    return net_r_of(prepared, predictions, settings, later, _policies(tuned))
+
+
+def _mean(r: FloatArray) -> float:
+    return float(np.nanmean(r)) if np.isfinite(r).any() else float("nan")
 
 
 def net_r_of(

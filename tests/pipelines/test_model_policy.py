@@ -14,7 +14,7 @@ from exitladder.ladder import Ladder
 from exitladder.ladder_file import read_ladder
 from exitladder.pipelines import model_policy
 from exitladder.pipelines.model_policy import spoken_trades, trail_ladders, tune_model_policy
-from exitladder.pipelines.model_value import model_value
+from exitladder.pipelines.model_value import model_value, said_of_others
 from exitladder.pipelines.policies import objective_values
 from exitladder.pipelines.predictions import RowPredictions, signals_for
 from exitladder.pipelines.prepare import Prepared, prepare
@@ -116,6 +116,29 @@ def test_the_value_of_a_word_that_knows_is_an_edge(
     assert value.finding == "edge"
     assert value.comparison is not None
     assert value.comparison.n == len(spoken_trades(prepared, foreknown)) - len(spoken_trades(prepared, foreknown)) // 2
+
+
+def test_what_the_model_said_of_others_is_no_edge(
+    prepared: Prepared, foreknown: RowPredictions, small: Settings
+) -> None:
+    others = said_of_others(prepared, foreknown, seed=0)
+    assert model_value(prepared, others, small).finding != "edge"
+    # Within a stage the same things are said, at the same bars of a trade, and none of them of itself.
+    starts = prepared.rows.start[:-1][spoken_trades(prepared, foreknown)]
+    first, heard = foreknown.hold_value_r[starts], others.hold_value_r[starts]
+    np.testing.assert_array_equal(np.sort(first), np.sort(heard))
+    assert (first == heard).mean() < 0.05
+    unspoken = foreknown.stage[prepared.rows.start[prepared.rows.trade]] < 0
+    np.testing.assert_array_equal(others.hold_value_r[unspoken], foreknown.hold_value_r[unspoken])
+
+
+def test_a_gain_that_mishearing_has_too_is_no_edge(
+    prepared: Prepared, foreknown: RowPredictions, small: Settings
+) -> None:
+    value = model_value(prepared, foreknown, small)
+    assert value.comparison is not None
+    assert value.misheard_r < value.comparison.low
+    assert replace(value, misheard_r=value.comparison.difference_r).finding == "no edge"
 
 
 def test_train_keeps_the_tuned_exit_as_a_ladder_that_can_be_read(trained: TrainResult, store: Path) -> None:
