@@ -200,7 +200,9 @@ def tune_ladder(
     """
     walk = walk_forward(prepared, settings, max(settings.search.time_bars))
     tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, means)
-    folds = tuple(tuning.choose(cut.training, f"{means.name}-fold-{k}") for k, cut in enumerate(walk.folds, start=1))
+    folds = tuple(
+        tuning.choose(cut.training, f"{means.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
+    )
     final = tuning.choose(walk.final, means.name)
 
     time, test = prepared.entry_time, walk.test

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from exitladder.bars import IntArray
 from exitladder.errors import TradesError
 from exitladder.pipelines.prepare import Prepared
 from exitladder.settings import Settings
+from exitladder.trades import NO_TIME, PlacedTrades
 
 LEAST_TRADES = 20
 Mask = npt.NDArray[np.bool_]
@@ -162,3 +164,27 @@ class _Reach:
     def ended_by(self, moment: int) -> Mask:
         """Whether the longest life ended by a moment; where a symbol's bars ended before it, the trade did too."""
         return np.asarray((self.end <= moment) & ~(self.is_cut_short & (self.end >= self.last_close)))
+
+
+def known_by(placed: PlacedTrades, moment: int) -> PlacedTrades:
+    """Return the trades as they stood at a moment: bars that closed later, and exits in the book, are not there.
+
+    What was still open then is open at the last bar that had closed. Candidates hold no longer than a purged trade
+    may; the user's own ladder and exits can.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        Entered before the moment.
+    moment : int
+        Nanoseconds since 1970 UTC.
+    """
+    close, start = placed.bars.close_time, placed.bars.start
+    end = np.array([low + np.searchsorted(close[low:high], moment, side="right") for low, high in pairwise(start)])
+    later = placed.trades.exit_time > moment
+    trades = replace(
+        placed.trades,
+        exit_time=np.where(later, NO_TIME, placed.trades.exit_time),
+        exit_price=np.where(later, np.nan, placed.trades.exit_price),
+    )
+    return replace(placed, trades=trades, end_bar=np.minimum(placed.end_bar, end[placed.symbol_index]))

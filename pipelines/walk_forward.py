@@ -27,7 +27,7 @@ from exitladder.pipelines.policies import (
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
 from exitladder.pipelines.prepare import Prepared, base_ladder
 from exitladder.pipelines.search_means import ALONE, SearchMeans, identity_of
-from exitladder.pipelines.split import LEAST_TRADES, WalkForward
+from exitladder.pipelines.split import LEAST_TRADES, WalkForward, known_by
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 from exitladder.signals import Signals
@@ -114,7 +114,7 @@ class Tuning:
         signals = signals_for(prepared.placed, names, prepared, predictions)
         return cls(prepared, settings, base, own_ladder, predictions, signals, progress, means)
 
-    def choose(self, training: Mask, name: str) -> Choice:
+    def choose(self, training: Mask, name: str, until: int | None = None) -> Choice:
         """Return what is best on a training part; no other trade is looked at.
 
         Parameters
@@ -122,10 +122,12 @@ class Tuning:
         training : bool array, shape (n_trades,)
         name : str
             Of the search's study.
+        until : int, optional
+            The cut, nanoseconds since 1970 UTC: nothing after it is known.
         """
         settings = self.settings
         training = self._tuned_on(training)
-        objectives = self.objectives(training)
+        objectives = self.objectives(training, until)
         space = self._space(training)
         baselines = tune_baselines(objectives.placed, self.base, settings, objectives.signals, self.progress)
         simple = [p.ladder for p in baselines]
@@ -153,11 +155,12 @@ class Tuning:
         keeps = objectives.keeps_own_exits(found.judged.take([best]))
         return Choice((tuned, *baselines, *own), baselines[simplest].name, found, training, keeps)
 
-    def objectives(self, training: Mask) -> Objectives:
-        """Return what judges ladders on these trades."""
+    def objectives(self, training: Mask, until: int | None = None) -> Objectives:
+        """Return what judges ladders on these trades, as far as they were known by the cut."""
+        placed = self.prepared.placed.take(training)
         return Objectives.of(
             self.settings,
-            self.prepared.placed.take(training),
+            placed if until is None else known_by(placed, until),
             self.signals.take(np.flatnonzero(training)),
             self.base,
             self._space(training),

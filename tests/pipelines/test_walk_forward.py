@@ -12,12 +12,13 @@ import pytest
 from exitladder.bars import BarSet
 from exitladder.errors import TradesError
 from exitladder.execution import simulate
+from exitladder.ladder import Ladder
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
 from exitladder.pipelines.model_training import train_model
 from exitladder.pipelines.policies import SIMPLEST, TUNED
 from exitladder.pipelines.predictions import predict_rows, signals_for
 from exitladder.pipelines.prepare import Prepared, prepare
-from exitladder.pipelines.split import LEAST_TRADES, walk_forward
+from exitladder.pipelines.split import LEAST_TRADES, known_by, walk_forward
 from exitladder.settings import Settings
 from exitladder.trades import Trades
 
@@ -167,3 +168,40 @@ def test_trials_of_all_folds_count_against_the_deflated_sharpe_ratio(tuned: Tune
     assert tuned.luck.n_trials == sum(choice.search.n_trials for choice in tuned.folds)
     assert tuned.luck.dsr <= tuned.luck.psr
     assert 0 <= tuned.luck.pbo <= 1
+
+
+def test_the_users_own_ladder_and_exits_are_not_known_beyond_a_cut(
+    bars: BarSet, some_open: Trades, small: Settings, scrambled_after: Callable[[BarSet, int], BarSet]
+) -> None:
+    """Both may hold longer than any candidate: what they do after a cut is changed, and no choice before it."""
+    quick = small.with_values({"tuning": {"n_trials": 6}})
+    forever = Ladder.from_mapping({"rungs": [{"fraction": 0.1, "target": "9R"}], "stop": {"initial": "9ATR"}})
+    day = 86_400 * 10**9
+    long = replace(
+        some_open, exit_time=np.where(some_open.is_open, some_open.exit_time, some_open.entry_time + 400 * day)
+    )
+    first = tune_ladder(prepare(bars, long, quick), quick, own_ladder=forever)
+    cut = first.walk.folds[0].cut
+    held = first.walk.folds[0].training
+    assert (prepare(bars, long, quick).placed.trades.exit_time[held] > cut).sum() > 20
+    changed = replace(long, exit_price=np.where(long.exit_time > cut, long.exit_price * 3, long.exit_price))
+    again = tune_ladder(prepare(scrambled_after(bars, cut), changed, quick), quick, own_ladder=forever)
+    before, after = first.folds[0], again.folds[0]
+    assert after.policies == before.policies
+    assert after.keeps_own_exits == before.keeps_own_exits
+    pd.testing.assert_frame_equal(after.search.table, before.search.table, check_exact=True)
+
+
+def test_what_is_known_by_a_moment(prepared: Prepared, some_open: Trades, bars: BarSet, small: Settings) -> None:
+    placed = prepare(bars, some_open, small).placed
+    moment = int(np.median(placed.trades.entry_time))
+    before = placed.take(placed.trades.entry_time < moment)
+    known = known_by(before, moment)
+    last = np.maximum(known.end_bar - 1, 0)
+    assert (known.bars.close_time[last] <= moment).all()
+    assert (
+        known.bars.close_time[np.minimum(known.end_bar, before.end_bar - 1)][known.end_bar < before.end_bar] > moment
+    ).all()
+    late = before.trades.exit_time > moment
+    assert late.any() and known.trades.is_open[late].all()
+    np.testing.assert_array_equal(known.trades.exit_price[~late], before.trades.exit_price[~late])
