@@ -145,13 +145,14 @@ def test_what_was_chosen_before_a_cut_does_not_depend_on_anything_after_it(
 
 
 def test_each_trade_is_executed_to_its_end_by_the_ladder_it_was_entered_under(prepared: Prepared, tuned: Tuned) -> None:
-    assert len({choice.ladder for choice in tuned.folds}) > 1
+    assert len({choice.policies for choice in tuned.folds}) > 1
     assert tuned.predictions is not None
     for cut, choice in zip(tuned.walk.folds, tuned.folds, strict=True):
-        signals = signals_for(prepared.placed, choice.ladder.series, prepared, tuned.predictions)
         at = np.flatnonzero(cut.test)
-        alone = simulate(prepared.placed.take(at), choice.ladder, signals.take(at))
-        np.testing.assert_array_equal(alone.r, tuned.net_r[TUNED][cut.test])
+        for policy in choice.policies:
+            signals = signals_for(prepared.placed, policy.ladder.series, prepared, tuned.predictions)
+            alone = simulate(prepared.placed.take(at), policy.ladder, signals.take(at))
+            np.testing.assert_array_equal(alone.r, tuned.net_r[policy.name][cut.test])
         np.testing.assert_array_equal(tuned.net_r[SIMPLEST][cut.test], tuned.net_r[choice.simplest][cut.test])
 
 
