@@ -8,8 +8,9 @@ Patton, Politis and White (2009). Trades or days are resampled, never bars.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ IntArray = npt.NDArray[np.int64]
 MAX_UNITS = 4000
 """Longer series are resampled in units of several neighbouring values; blocks only get longer by it."""
 _CHUNK = 250
+# Draws of at most this many numbers are kept for the next statistic (16 bytes each, twice).
+_KEPT = 2_500_000
 
 
 def block_length(values: npt.ArrayLike) -> float:
@@ -120,20 +123,17 @@ class Resampling:
         place = np.arange(n)
         for start, chance in self._chances():
             if self.block <= 1.0:
-                yield start
+                yield start.copy()
                 continue
             restart = chance < 1.0 / self.block
             restart[:, 0] = True
             last = np.maximum.accumulate(np.where(restart, place, 0), axis=1)
             yield (np.take_along_axis(start, last, axis=1) + place - last) % n
 
-    def _chances(self) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
-        rng = np.random.default_rng(self.seed)
-        for begin in range(0, self.n_bootstrap, _CHUNK):
-            shape = (min(_CHUNK, self.n_bootstrap - begin), self.n_units)
-            start = rng.integers(self.n_units, size=shape)
-            yield start, rng.random(shape) if self.block > 1.0 else np.empty((shape[0], 0))
+    def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
+        """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
+        plan = (self.seed, self.n_units, self.n_bootstrap, self.block > 1.0)
+        return _kept_chances(*plan) if self.n_units * self.n_bootstrap <= _KEPT else _chances(*plan)
 
     def counts(self, draw: IntArray) -> FloatArray:
         """Return how often each unit was drawn, shape (rows of draw, n_units)."""
@@ -217,3 +217,20 @@ def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:
 def _expanded_z(confidence: float, n_blocks: float) -> float:
     t = float(stdtrit(n_blocks - 1, 0.5 + confidence / 2))
     return t * math.sqrt(n_blocks / (n_blocks - 1))
+
+
+def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield what `Resampling._chances` returns, some resamples at a time."""
+    rng = np.random.default_rng(seed)
+    for begin in range(0, n_bootstrap, _CHUNK):
+        shape = (min(_CHUNK, n_bootstrap - begin), n_units)
+        start = rng.integers(n_units, size=shape)
+        yield start, rng.random(shape) if has_blocks else np.empty((shape[0], 0))
+
+
+@lru_cache(maxsize=2)
+def _kept_chances(
+    seed: int, n_units: int, n_bootstrap: int, has_blocks: bool
+) -> tuple[tuple[IntArray, FloatArray], ...]:
+    """Return the same all at once: the measures of one backtest draw alike, and drawing costs more than adding up."""
+    return tuple(_chances(seed, n_units, n_bootstrap, has_blocks))
