@@ -15,7 +15,7 @@ from exitladder.bars import FloatArray, IntArray
 from exitladder.models.forest_text import mean_text, n_trees
 from exitladder.settings import ModelSettings
 
-# A quarter less time than with 255, and the same skill.
+# A quarter less time than with 255 on a million rows, and an AUC that differs in the third decimal.
 MAX_BIN = 63
 ROWS_OF_THREADS = 100_000
 

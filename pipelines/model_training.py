@@ -12,6 +12,7 @@ from exitladder.bars import interval_name
 from exitladder.features import row_matrix
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
+from exitladder.models.path_measures import path_measures
 from exitladder.models.training_rows import TrainingRows
 from exitladder.pipelines.model_baselines import model_baselines
 from exitladder.pipelines.model_calibration import calibration_by_group, calibration_mapping
@@ -134,6 +135,17 @@ def fit_model(rows: TrainingRows, prepared: Prepared, settings: Settings, progre
             "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
             "labels": settings.to_mapping()["labels"],
         },
+    )
+
+
+def model_paths(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> pd.DataFrame:
+    """Return the model's measures over several histories of the same trades; see `path_measures`."""
+    return path_measures(
+        training_rows(prepared, settings),
+        settings.model,
+        seed=settings.project.seed,
+        threads=settings.project.threads,
+        progress=progress,
     )
 
 

@@ -14,7 +14,7 @@ from exitladder.ladder_file import ladder_to_toml
 from exitladder.pipelines.label_comparison import compare_labels
 from exitladder.pipelines.model_card import MODEL_CARD, model_card, verdict_of
 from exitladder.pipelines.model_flavour import write_flavour
-from exitladder.pipelines.model_training import Trained, train_model
+from exitladder.pipelines.model_training import Trained, model_paths, train_model
 from exitladder.pipelines.pictures import model_pictures
 from exitladder.pipelines.prepare import prepare
 from exitladder.pipelines.tracked_run import TrackedRun
@@ -32,15 +32,23 @@ class TrainResult:
     model: str
     trained: Trained
     labels: pd.DataFrame | None = None
+    paths: pd.DataFrame | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what the command prints."""
         told = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
-        return told if self.labels is None else {**told, "labels": self.labels.to_dict("records")}
+        further = {"labels": self.labels, "paths": self.paths}
+        return told | {name: table.to_dict("records") for name, table in further.items() if table is not None}
 
 
 def train(
-    bars: BarSet, trades: Trades, settings: Settings, *, with_labels: bool = False, progress: Progress = SILENT
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    *,
+    with_labels: bool = False,
+    with_paths: bool = False,
+    progress: Progress = SILENT,
 ) -> TrainResult:
     """Train the exhaustion model on the user's trades, track the run and register the model.
 
@@ -52,6 +60,8 @@ def train(
     settings : Settings
     with_labels : bool
         Also learn every other label and compare what each is worth, which takes four times as long again.
+    with_paths : bool
+        Also measure over the histories of combinatorial purged cross-validation, which trains fifteen times.
     """
     tracker = Tracker.from_settings(settings)
     prepared = prepare(bars, trades, settings)
@@ -59,9 +69,11 @@ def train(
         trained = train_model(prepared, settings, progress)
         reference = log_trained(tracker, run, trained, settings)
         labels = compare_labels(prepared, settings, progress) if with_labels else None
-        if labels is not None:
-            run.log_artifact(labels.to_csv(index=False), "labels.csv")
-    return TrainResult(run_id=run.run_id, model=reference or run.run_id, trained=trained, labels=labels)
+        paths = model_paths(prepared, settings, progress) if with_paths else None
+        for name, table in (("labels", labels), ("paths", paths)):
+            if table is not None:
+                run.log_artifact(table.to_csv(index=False), f"{name}.csv")
+    return TrainResult(run.run_id, reference or run.run_id, trained, labels, paths)
 
 
 def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: Settings) -> str:

@@ -130,7 +130,7 @@ def test_rows_without_one_of_the_labels_are_left_out_of_that_forest_only(rows: T
 def test_tuning_finds_parameters_of_a_smaller_held_out_loss_and_grows_with_them(make: Any) -> None:
     """Parameters that are wrong on purpose: one leaf of half the rows cannot learn, smaller ones can."""
     rows = make.training_rows(n_trades=120, skill=1.5)
-    wrong = {"min_child_samples": 1_400, "colsample": 0.3, "n_estimators": 20}
+    wrong: dict[str, Any] = {"min_child_samples": 1_400, "colsample": 0.3, "n_estimators": 20}
     plain, tuned = growth(rows, **wrong), growth(rows, tune_trials=12, **wrong)
     assert tuned.loss({}) < plain.loss({}) - 0.05
     assert tuned.parameters["min_data_in_leaf"] < 1_400

@@ -59,7 +59,8 @@ def test_the_number_of_independent_labels_is_the_sum_of_their_average_uniqueness
 
 def test_labels_are_compared_by_what_they_earn(bars: BarSet, trades: Trades, small: Settings) -> None:
     quick = small.with_values({"model": {"n_estimators": 5, "ensemble": 1}, "validation": {"n_folds": 2}})
-    told = train(bars, trades, quick, with_labels=True).to_mapping()
+    half = trades.take(np.arange(0, len(trades), 2))
+    told = train(bars, half, quick, with_labels=True, with_paths=True).to_mapping()
     rows = {row["label"]: row for row in told["labels"]}
     assert list(rows) == [
         "continuation_advantage", "race", "forward_return", "pivot_hazard", "remaining_mfe", "triple_barrier",
@@ -75,3 +76,6 @@ def test_labels_are_compared_by_what_they_earn(bars: BarSet, trades: Trades, sma
     assert rows["race"]["auc"] == told["auc"]
     assert rows["continuation_advantage"]["correlation"] == told["hold_correlation"]
     assert told["n_effective"]["exhaustion"] == rows["race"]["n_effective"]
+    # All of the reachable rows, told in five ways.
+    assert [path["n_rows"] for path in told["paths"]] == [rows["race"]["n_rows"]] * 5
+    assert len({path["auc"] for path in told["paths"]}) == 5

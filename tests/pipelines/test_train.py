@@ -54,6 +54,15 @@ def test_calibration_is_told_with_intervals_over_all_and_by_group(trained: Train
     assert groups[0]["brier"]["value"] == told["brier"]
 
 
+def test_training_again_says_the_same_to_the_bit(
+    trained: TrainResult, bars: BarSet, trades: Trades, small: Settings
+) -> None:
+    again = train_model(prepare(bars, trades, small), small)
+    assert json_text(again.to_mapping()) == json_text(trained.trained.to_mapping())
+    for one, other in zip(again.model.stages, trained.trained.model.stages, strict=True):
+        assert (one.race.text, one.hold.text) == (other.race.text, other.hold.text)
+
+
 def test_every_reference_names_the_same_model(trained: TrainResult, store: Path) -> None:
     by_run = resolve_model(trained.run_id, store)
     by_version = resolve_model(trained.model, store)

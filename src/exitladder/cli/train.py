@@ -22,8 +22,22 @@ from exitladder.cli.session import Session, example, session_command
     is_flag=True,
     help="Also learn every other label and print what each is worth out of fold.",
 )
+@click.option(
+    "--paths",
+    "with_paths",
+    is_flag=True,
+    help="Also measure the model over the five histories of combinatorial purged cross-validation.",
+)
 @session_command
-def command(session: Session, bars: Path, repair: bool, interval: str | None, trades: Path, with_labels: bool) -> None:
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: Path,
+    with_labels: bool,
+    with_paths: bool,
+) -> None:
     """Train the model of where moves exhaust.
 
     Tracks the run, registers the model and keeps its card (model_card.html). Prints the model's REF, how well it
@@ -33,5 +47,7 @@ def command(session: Session, bars: Path, repair: bool, interval: str | None, tr
 
     market = load_bars(session, bars, repair, interval)
     book = load_trades(session, trades, market)
-    result = train(market, book, session.settings, with_labels=with_labels, progress=session.progress)
+    result = train(
+        market, book, session.settings, with_labels=with_labels, with_paths=with_paths, progress=session.progress
+    )
     session.emit(result.to_mapping())
