@@ -68,7 +68,7 @@ class Platt:
         beta = np.array([1.0, 0.0])
         design = np.column_stack([x, np.ones_like(x)])
         for _ in range(100):
-            fitted = _sigmoid(design @ beta)
+            fitted = sigmoid(design @ beta)
             weight = np.maximum(fitted * (1 - fitted), 1e-10)
             # A trace of ridge keeps the step finite where all predictions are equal or separate perfectly.
             hessian = design.T @ (design * weight[:, None]) + 1e-6 * np.eye(2)
@@ -84,7 +84,7 @@ class Platt:
 
     def apply(self, p: FloatArray) -> FloatArray:
         """Return calibrated probabilities."""
-        return _sigmoid(self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept)
+        return sigmoid(self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the kind, the slope and the intercept."""
@@ -175,7 +175,8 @@ def logit(p: FloatArray) -> FloatArray:
     return np.asarray(np.log(inside / (1 - inside)))
 
 
-def _sigmoid(x: FloatArray) -> FloatArray:
+def sigmoid(x: FloatArray) -> FloatArray:
+    """Return the probabilities of log-odds."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -700, 700))))
 
 

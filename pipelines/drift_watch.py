@@ -29,6 +29,8 @@ from exitladder.trades import Trades
 MOST_VALUES = 500_000
 _MOST_STEP = 24
 _NAMED = 3
+# A p below it is no more certain for being smaller.
+_LEAST_P = 1e-6
 
 
 def drift_reference(prepared: Prepared, predictions: RowPredictions) -> dict[str, Any]:
@@ -151,7 +153,8 @@ def _told(row: dict[Any, Any]) -> str:
         where = f"is not known in {row['not_known']:.0%} (training: {row['not_known_in_training']:.0%})"
     else:
         where = f"lies at percentile {row['percentile']:.0f} of training on average"
-    return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, p {max(row['p_adjusted'], 1e-6):.1g})"
+    p = f"p {row['p_adjusted']:.1g}" if row["p_adjusted"] >= _LEAST_P else f"p < {_LEAST_P:g}"
+    return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, {p})"
 
 
 def _judged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.bars import FloatArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.features import FeatureSet, describe_catalogue, row_matrix
+from exitladder.models.calibration import logit, sigmoid
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.pipelines.prepare import Prepared
 
 _N_REASONS = 3
-# Log-odds or R: a weight below it is no reason.
-_LEAST_WEIGHT = 1e-3
+# Probability or R: what moves an answer by less is no reason.
+LEAST_MOVE = 0.005
+NO_REASON = {
+    "exhaustion": "Nothing that the model looks at moves the probability of exhaustion by half a point here.",
+    "hold_value_r": f"Nothing that the model looks at moves the value of holding by {LEAST_MOVE:g} R here.",
+}
 # Units that follow a number; the others are scales and are told with the formula.
 _UNITS = frozenset({"%", "R", "ATR", "ATR a bar", "ATR a root bar", "bars", "standard deviations"})
 
@@ -46,7 +51,7 @@ class _Words:
 def plain_reasons(
     names: tuple[str, ...],
     values: npt.NDArray[np.floating],
-    contributions: FloatArray,
+    moves: FloatArray,
     sides: npt.NDArray[np.integer] | None = None,
     *,
     of: str = "exhaustion",
@@ -58,18 +63,18 @@ def plain_reasons(
     names : tuple of str
         Features in the order of the columns.
     values : float array, shape (n_rows, n_features)
-    contributions : float array, shape (n_rows, n_features)
-        What each feature adds to the log-odds of exhaustion, or to the value of holding in R; NaN rows have no
+    moves : float array, shape (n_rows, n_features)
+        How far each feature moves the probability of exhaustion, or the value of holding in R; NaN rows have no
         reasons.
     sides : int array, shape (n_rows,), optional
         +1 long, -1 short; long by default. Features are in the trade's direction: for a short most are mirrored.
     of : {"exhaustion", "hold_value_r"}
-        What the contributions add up to.
+        What is moved.
 
     Examples
     --------
-    >>> plain_reasons(("rsi_14", "clv"), np.array([[81.0, 0.1]]), np.array([[0.7, -0.0001]]))
-    [["rsi_14 is 81 (Wilder's RSI(14) of the close, 0 to 100): speaks for exhaustion"]]
+    >>> plain_reasons(("rsi_14", "clv"), np.array([[81.0, 0.1]]), np.array([[0.07, -0.001]]))
+    [["rsi_14 is 81 (Wilder's RSI(14) of the close, 0 to 100): speaks for exhaustion, by 7.0 points"]]
     >>> short = np.array([-1])
     >>> ((said,),) = plain_reasons(("open_r",), np.array([[4.2]]), np.array([[-0.12]]), short, of="hold_value_r")
     >>> said
@@ -79,17 +84,17 @@ def plain_reasons(
     sides = np.ones(len(values), dtype=np.int64) if sides is None else sides
     told = _exhaustion if of == "exhaustion" else _hold_value
     said: list[list[str]] = []
-    for value, weight, side in zip(values, contributions, sides, strict=True):
-        if not np.isfinite(weight).all():
+    for value, move, side in zip(values, moves, sides, strict=True):
+        if not np.isfinite(move).all():
             said.append([])
             continue
-        strongest = np.argsort(-np.abs(weight), kind="stable")[:_N_REASONS]
+        strongest = np.argsort(-np.abs(move), kind="stable")[:_N_REASONS]
         said.append(
             [
                 f"{names[k]} {words[names[k]].value(float(value[k]))} ({words[names[k]].about(int(side))}): "
-                f"{told(float(weight[k]))}"
+                f"{told(float(move[k]))}"
                 for k in strongest
-                if abs(weight[k]) > _LEAST_WEIGHT
+                if abs(move[k]) >= LEAST_MOVE
             ]
         )
     return said
@@ -120,20 +125,42 @@ def model_reasons(
         asked = np.array([of == "exhaustion" or acts_on_hold_value[int(i)] for i in alive])
         if asked.any():
             X = matrix.values[asked]
-            weights = model.explain(X, when[asked], embargo=False, of=of)
-            said = plain_reasons(matrix.names, X, weights, sides[asked], of=of)
-            for i, sentences in zip(alive[asked], said, strict=True):
-                reasons[i] += sentences
+            moves = moves_of(model, X, when[asked], of)
+            said = plain_reasons(matrix.names, X, moves, sides[asked], of=of)
+            for i, move, sentences in zip(alive[asked], moves, said, strict=True):
+                is_silent = not sentences and bool(np.isfinite(move).all())
+                reasons[i] += [NO_REASON[of]] if is_silent else sentences
     return reasons
 
 
-def _exhaustion(weight: float) -> str:
-    return f"speaks {'for' if weight > 0 else 'against'} exhaustion"
+def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray, of: str = "exhaustion") -> FloatArray:
+    """Return how far each feature moves an answer, shape (n_rows, n_features); NaN where no stage answers.
+
+    For the value of holding these are its Shapley values, in R. Shapley values of exhaustion are in log-odds before
+    calibration; here they are told as what matters: the calibrated probability less what it would be with the
+    feature's own share of the log-odds taken out. That is 0 where the calibration lets nothing through.
+    """
+    parts = model.explain(X, when, embargo=False, of=of)
+    if of != "exhaustion":
+        return parts
+    stage = model.stage_of(when, embargo=False)
+    moves = np.full(parts.shape, np.nan)
+    for k in np.unique(stage[stage >= 0]):
+        chosen, calibrator = np.flatnonzero(stage == k), model.stages[k].calibrator
+        raw = model.stages[k].race.predict(X[chosen])
+        without = sigmoid(logit(raw)[:, None] - parts[chosen])
+        told = calibrator.apply(without.ravel()).reshape(without.shape)
+        moves[chosen] = calibrator.apply(raw)[:, None] - told
+    return moves
 
 
-def _hold_value(weight: float) -> str:
-    size = f"{abs(weight):.2g} R"
-    return f"adds {size} to the value of holding" if weight > 0 else f"takes {size} off the value of holding"
+def _exhaustion(move: float) -> str:
+    return f"speaks {'for' if move > 0 else 'against'} exhaustion, by {100 * abs(move):.1f} points"
+
+
+def _hold_value(move: float) -> str:
+    size = f"{abs(move):.2g} R"
+    return f"adds {size} to the value of holding" if move > 0 else f"takes {size} off the value of holding"
 
 
 def _words(names: tuple[str, ...]) -> dict[str, _Words]:

@@ -16,7 +16,6 @@ from exitladder.errors import OutputFileError, TradesError
 from exitladder.execution import STATUS, Simulation, simulate
 from exitladder.features import warn_of_stale_sources
 from exitladder.ladder import Ladder
-from exitladder.models.calibration import tells_apart
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import write_json, write_table, write_text
 from exitladder.pipelines.advice import ACTIONS, HOLD, Advice, Order, advise_closed, advise_open
@@ -152,12 +151,6 @@ def score_open(
         _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_learnt)
         for i in range(len(prepared.placed))
     ]
-    tells = [tells_apart(stage.calibrator) for stage in model.stages]
-    for i, k in zip(alive, now.stage, strict=True):
-        if k >= 0 and not tells[k]:
-            rows[i]["warnings"].append(
-                "Exhaustion is the base rate here: what the model told trades apart by did not hold out of fold."
-            )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -10,10 +10,10 @@ import pytest
 from exitladder.bars import BarSet
 from exitladder.features import FeatureSet, row_matrix
 from exitladder.ladder import Ladder
-from exitladder.models.calibration import Isotonic, Platt
+from exitladder.models.calibration import Isotonic, Platt, logit
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.pipelines.prepare import prepare
-from exitladder.pipelines.reasons import plain_reasons
+from exitladder.pipelines.reasons import LEAST_MOVE, NO_REASON, plain_reasons
 from exitladder.pipelines.score import last_rows, open_trades, score_open
 from exitladder.pipelines.train import TrainResult
 from exitladder.settings import Settings
@@ -26,8 +26,14 @@ def reason(name: str, value: float, weight: float, side: int = 1, of: str = "exh
 
 
 def test_values_come_with_their_unit_or_scale() -> None:
-    assert reason("atr_pct_14", 2.345, 0.2) == "atr_pct_14 is 2.35 % (100 · ATR(14) / price): speaks for exhaustion"
-    assert reason("held", 1, -0.2) == "held is 1 bar (closed bars since the entry): speaks against exhaustion"
+    assert (
+        reason("atr_pct_14", 2.345, 0.2)
+        == "atr_pct_14 is 2.35 % (100 · ATR(14) / price): speaks for exhaustion, by 20.0 points"
+    )
+    assert (
+        reason("held", 1, -0.2)
+        == "held is 1 bar (closed bars since the entry): speaks against exhaustion, by 20.0 points"
+    )
     assert reason("held", 12, -0.2).startswith("held is 12 bars (")
     assert "is 0.92 (" in reason("bb_pctb_20", 0.92, 0.2)
     assert ", 0 at the lower band, 1 at the upper)" in reason("bb_pctb_20", 0.92, 0.2)
@@ -59,7 +65,7 @@ def test_every_feature_there_is_has_words_without_a_semicolon() -> None:
 
 def test_the_strongest_three_come_first_and_the_weightless_not_at_all() -> None:
     names = ("roc_10", "rsi_14", "clv", "open_r", "held")
-    said = plain_reasons(names, np.ones((2, 5)), np.array([[0.1, -0.5, 0.0, 0.3, 0.2], [0, 0, 1e-4, 0, 0]]))
+    said = plain_reasons(names, np.ones((2, 5)), np.array([[0.1, -0.5, 0.0, 0.3, 0.2], [0, 0, 4e-3, 0, 0]]))
     assert [text.split()[0] for text in said[0]] == ["rsi_14", "open_r", "held"]
     assert said[1] == []
 
@@ -80,22 +86,31 @@ def with_calibrator(model: ExhaustionModel, calibrator: Platt | Isotonic) -> Exh
     return replace(model, stages=tuple(replace(stage, calibrator=calibrator) for stage in model.stages))
 
 
-def test_reasons_are_the_stage_s_own_contributions(
+def test_reasons_tell_how_far_each_feature_moves_the_calibrated_probability(
     trained: TrainResult, bars: BarSet, some_open: Trades, classic: Ladder, small: Settings
 ) -> None:
-    model = with_calibrator(trained.trained.model, Platt(1.0, 0.0))
+    model = with_calibrator(trained.trained.model, Platt(4.0, 0.1))
     trades = open_trades(some_open)
     frame = score_open(bars, trades, classic, model, small)
     prepared = prepare(bars, trades, small, max_bars=int(np.diff(bars.start).max()))
-    last = last_rows(prepared)
-    X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last).values
-    parts = model.stages[-1].race.contributions(X)
+    X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
+    race = model.stages[-1].race
+    moves = []
     for i, row in enumerate(frame.to_dict("records")):
-        strongest = np.argsort(-np.abs(parts[i]), kind="stable")[:3]
-        for k, text in zip(strongest, row["reasons"][-3:], strict=True):
+        # By hand: log-odds without the feature's Shapley value, through the same line.
+        x = logit(race.predict(X[i : i + 1]))[0]
+        parts = race.contributions(X[i : i + 1])[0]
+        here, without = (1 / (1 + np.exp(-(4.0 * z + 0.1))) for z in (x, x - parts))
+        moves.append(np.abs(here - without).max())
+        assert row["exhaustion"] == pytest.approx(here)
+        strongest = [k for k in np.argsort(-np.abs(here - without), kind="stable")[:3]
+                     if abs((here - without)[k]) >= LEAST_MOVE]  # fmt: skip
+        for k, text in zip(strongest, row["reasons"][-len(strongest) :] if strongest else [], strict=True):
+            size = f"by {100 * abs(here - without[k]):.1f} points"
             assert text.startswith(f"{model.names[k]} is ")
-            assert text.endswith("for exhaustion" if parts[i, k] > 0 else "against exhaustion")
+            assert text.endswith(f"{'for' if parts[k] > 0 else 'against'} exhaustion, {size}")
         assert not any("value of holding" in text for text in row["reasons"])
+    assert max(moves) > 2 * LEAST_MOVE
 
 
 def test_an_exit_by_hold_value_says_what_its_value_rests_on(
@@ -108,7 +123,16 @@ def test_an_exit_by_hold_value_says_what_its_value_rests_on(
     (row,) = score_open(seen, one, by_value, trained.trained.model, small).to_dict("records")
     assert [(o["type"], o["rung"]) for o in row["orders"]] == [("market", 1)]
     assert row["reasons"][0] == "The conditions of rung 1 held at the close."
-    assert all("value of holding" in text for text in row["reasons"][1:4])
+    prepared = prepare(seen, one, small)
+    X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
+    model = trained.trained.model
+    (stage,) = model.stage_of(np.array([seen.close_time[first + 1]]), embargo=False)
+    (parts,) = model.stages[stage].hold.contributions(X)
+    n = min(3, int((np.abs(parts) >= LEAST_MOVE).sum()))
+    about_holding = [text for text in row["reasons"] if "value of holding" in text]
+    assert row["reasons"][1 : 1 + len(about_holding)] == about_holding
+    assert len(about_holding) == max(n, 1)
+    assert (about_holding[0] == NO_REASON["hold_value_r"]) == (n == 0)
 
 
 @pytest.mark.parametrize("flat", [Platt(0.0, -0.2), Isotonic((0.2, 0.8), (0.5, 0.5))])
@@ -118,5 +142,5 @@ def test_a_probability_that_is_the_same_for_all_has_no_reasons(
     model = with_calibrator(trained.trained.model, flat)
     frame = score_open(bars, open_trades(some_open), classic, model, small)
     assert frame["exhaustion"].nunique() == 1
-    assert not any("exhaustion" in text for said in frame["reasons"] for text in said)
-    assert all("Exhaustion is the base rate here" in " ".join(said) for said in frame["warnings"])
+    assert not any("speaks" in text for said in frame["reasons"] for text in said)
+    assert all(said[-1] == NO_REASON["exhaustion"] for said in frame["reasons"])
