@@ -110,10 +110,14 @@ class Judged:
         _, first = np.unique(self.values[rows], axis=0, return_index=True)
         rows = rows[np.sort(first)]
         worth = self.values[rows]
-        kept = [
-            k for k in range(len(rows)) if not ((worth >= worth[k]).all(axis=1) & (worth > worth[k]).any(axis=1)).any()
-        ]
-        return np.asarray(rows[kept], dtype=np.int64)
+        # From the greatest first objective on, what beats a ladder comes before it: only the front needs be asked.
+        front = np.empty((0, worth.shape[1]))
+        kept = []
+        for k in np.lexsort(-worth.T[::-1]):
+            if not (front >= worth[k]).all(axis=1).any():
+                front = np.concatenate([front, worth[k : k + 1]])
+                kept.append(k)
+        return np.asarray(rows[sorted(kept)], dtype=np.int64)
 
 
 Evaluate = Callable[[list[Ladder]], Judged]
