@@ -7,6 +7,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.optimize import brentq
 
 from exitladder.execution import simulate, simulate_many
 from exitladder.ladder import Ladder
@@ -149,3 +151,98 @@ def test_a_cycle_takes_as_long_as_bertram_says(paths: ModuleType) -> None:
     gain = earned[0].mean()
     assert gain == pytest.approx(2 * level - cost, rel=0.02)
     assert abs(gain / time.value - 0.492358) < (4 * time.error / time.value + 0.02) * 0.492358
+
+
+class LeungLi:
+    """When to sell what reverts, at a discount: Leung and Li (2015), in integrals of their own.
+
+    dX = mu (theta - X) dt + sigma dB, discounted at rate r, and selling costs c. F rises and G falls; both solve the
+    equation of a price whose discounted value is a martingale.
+    """
+
+    def __init__(self, theta: float, mu: float, variance: float, rate: float, cost: float) -> None:
+        self.theta, self.mu, self.rate, self.cost = theta, mu, rate, cost
+        self.scale = math.sqrt(2 * mu / variance)  # per standard deviation in the long run
+
+    def _integral(self, z: float, power: float) -> float:
+        """The integral of u ** power * exp(z u - u u / 2), the pole at 0 taken out by u = v ** (1 / (power + 1))."""
+        p = 1 / (power + 1)
+        near = quad(lambda v: p * math.exp(z * v**p - v ** (2 * p) / 2), 0, 1)[0]
+        return float(near + quad(lambda u: u**power * math.exp(z * u - u * u / 2), 1, 40)[0])
+
+    def rising(self, x: float, order: int = 0) -> float:
+        """F, or its derivative."""
+        return self.scale**order * self._integral(self.scale * (x - self.theta), self.rate / self.mu - 1 + order)
+
+    def falling(self, x: float, order: int = 0) -> float:
+        """G, or its derivative."""
+        power = self.rate / self.mu - 1 + order
+        return (-self.scale) ** order * self._integral(self.scale * (self.theta - x), power)
+
+    def worth(self, x: float, take: float, stop: float | None = None) -> float:
+        """Discounted proceeds from x, sold at `take` or at `stop`."""
+        if stop is None:
+            return (take - self.cost) * self.rising(x) / self.rising(take)
+        return float(np.dot(self._shares(take, stop), [self.rising(x), self.falling(x)]))
+
+    def _shares(self, take: float, stop: float) -> np.ndarray:
+        ends = [[self.rising(take), self.falling(take)], [self.rising(stop), self.falling(stop)]]
+        return np.linalg.solve(np.array(ends), [take - self.cost, stop - self.cost])
+
+    def best_take(self, stop: float | None = None) -> float:
+        """Where the worth of holding leaves the proceeds with their slope, 1."""
+        if stop is None:
+            return float(
+                brentq(lambda b: self.rising(b) - (b - self.cost) * self.rising(b, 1), self.theta, 1.3 * self.theta)
+            )
+
+        def slope(b: float) -> float:
+            return float(np.dot(self._shares(b, stop), [self.rising(b, 1), self.falling(b, 1)])) - 1
+
+        return float(brentq(slope, stop + 0.02, 1.3 * self.theta))
+
+    def best_entry(self) -> float:
+        """Below it, buying at a cost c to sell at the best level is worth more than waiting."""
+        b = self.best_take()
+        slope = (b - self.cost) / self.rising(b)
+
+        def gap(x: float) -> float:
+            worth, rise = slope * self.rising(x), slope * self.rising(x, 1)
+            return self.falling(x) * (rise - 1) - self.falling(x, 1) * (worth - x - self.cost)
+
+        return float(brentq(gap, 0.5 * self.theta, self.theta))
+
+
+LEUNG_LI = LeungLi(theta=0.71758, mu=6.306, variance=0.00698, rate=0.05, cost=0.02)
+
+
+def test_leung_and_li_sell_where_they_say() -> None:
+    assert LEUNG_LI.best_take() == pytest.approx(0.7444, abs=5e-5)
+    assert LEUNG_LI.best_entry() == pytest.approx(0.6510, abs=1e-4)
+    # A higher stop asks for a lower target.
+    for stop, take in [(0.5, 0.7444), (0.6, 0.7444), (0.65, 0.7410), (0.68, 0.7280)]:
+        assert LEUNG_LI.best_take(stop) == pytest.approx(take, abs=5e-5), stop
+
+
+@pytest.mark.parametrize(
+    ("take", "stop"), [(0.72, None), (0.735, None), (0.7444, None), (0.7410, 0.65), (0.7280, 0.68), (0.7444, 0.68)]
+)
+def test_the_engine_earns_what_leung_and_li_say(paths: ModuleType, take: float, stop: float | None) -> None:
+    """A limit at the target and a stop at the loss, on bars of .05 / mu, from a price below the mean."""
+    n, length, dt, begin = 3_000, 600, 0.05, 0.69
+    rng = np.random.default_rng(5)
+    decay, sigma = math.exp(-dt), math.sqrt(-math.expm1(-2 * dt))
+    points = np.empty((length + 1, n))
+    points[0] = LEUNG_LI.scale * (begin - LEUNG_LI.theta)
+    for t in range(length):
+        points[t + 1] = decay * points[t] + rng.normal(0.0, sigma, n)
+    points -= points[0]
+    risk = LEUNG_LI.scale * (begin - stop) if stop else paths.FAR
+    placed = paths.place(paths.bridge_bars(points.T, math.sqrt(2 * dt), rng), risk=risk)
+    target = f"{LEUNG_LI.scale * (take - begin) / risk!r}R"
+    simulation = simulate(placed, Ladder.from_mapping({"rungs": [{"fraction": 1.0, "target": target}]}))
+    assert np.isin(simulation.reason, ["rung", "stop"]).mean() > 0.99
+    held = (simulation.bars_held + 0.5) * dt / LEUNG_LI.mu
+    price = begin + simulation.pnl / LEUNG_LI.scale - LEUNG_LI.cost
+    earned = paths.mean_of(np.exp(-LEUNG_LI.rate * held) * price)
+    assert earned.is_near(LEUNG_LI.worth(begin, take, stop), slack=0.0005), earned
