@@ -31,6 +31,7 @@ def by_hand(bars: Bars, n: int) -> FloatArray:
 
 @pytest.mark.parametrize("n", [2, 14, 50])
 def test_begins_with_the_mean_of_the_first_true_ranges(n: int) -> None:
+    """Trap T33: Wilder's average, seeded with a plain mean and carried on from itself, not from single ranges."""
     bars = random_bars(300, n)
     atr = wilder_atr(bars.high, bars.low, bars.close, n)
     assert np.isnan(atr[:n]).all() and np.isfinite(atr[n:]).all()

@@ -35,6 +35,7 @@ def samples(draw: st.DrawFn) -> Samples:
 @settings(max_examples=200, deadline=None)
 @given(drawn=samples(), n_splits=st.integers(1, 6), embargo=st.integers(0, 10))
 def test_walk_forward_trains_only_on_labels_known_before_the_test(drawn: Samples, n_splits: int, embargo: int) -> None:
+    """Trap T42: later trades never teach earlier ones, as they would in a random split."""
     start, end, group = drawn
     tested: list[int] = []
     for fold in PurgedWalkForward(n_splits, embargo).folds(start, end, group):
