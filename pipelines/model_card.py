@@ -128,7 +128,9 @@ def verdict_of(trained: Trained) -> str:
         f"on {found.n} trades that neither had seen"
     )
     said = {"edge": "an edge", "harm": "a harm", "no edge": "no edge that this data can show"}[trained.value.finding]
-    return f"{told} {worth}: {said}."
+    misheard = trained.value.misheard_r
+    heard = f" Hearing what it said of other trades, the same tuning came to {misheard:+.3f} R."
+    return f"{told} {worth}: {said}.{heard if math.isfinite(misheard) else ''}"
 
 
 def _key_numbers(trained: Trained) -> list[KeyNumber]:
@@ -145,9 +147,13 @@ def _key_numbers(trained: Trained) -> list[KeyNumber]:
         KeyNumber("base rate", _number(told["base_rate"], ".1%"), "how often exhaustion came"),
     ]
     if found is not None and found.is_known:
-        tone: Tone = "good" if found.low > 0 else "bad" if found.high < 0 else ""
+        tones: dict[str, Tone] = {"edge": "good", "harm": "bad"}
         note = f"a trade; {found.low:+.3f} to {found.high:+.3f}"
-        shown.append(KeyNumber("against the best trail", f"{found.difference_r:+.3f} R", note, tone))
+        shown.append(
+            KeyNumber(
+                "against the best trail", f"{found.difference_r:+.3f} R", note, tones.get(trained.value.finding, "")
+            )
+        )
     return shown
 
 
@@ -197,7 +203,8 @@ def _quality(trained: Trained, settings: Settings) -> CardSection:
     against = PageTable(
         "Beside plain baselines",
         "On the same rows and trades, all out of fold. Lower is better for log loss and Brier, higher for the rest. "
-        "Expectancy is the mean net R a trade of leaving that way, on the later half of the trades predicted.",
+        "Expectancy is the mean net R a trade of leaving that way (on a probability or at a trail), on the later half "
+        "of the trades predicted.",
         table[["", *shown]].rename(columns=heads),
         {heads[name]: _MEASURES[name][1] for name in shown},
     )

@@ -78,6 +78,16 @@ def test_the_verdict_goes_by_the_interval(
     assert shows_none == (verdict != "better")
 
 
+def test_a_gain_that_mishearing_gains_as_well_is_no_edge(trained: TrainResult, small: Settings) -> None:
+    other = found(trained.trained, 0.1, 0.3)
+    other = replace(other, value=replace(other.value, misheard_r=0.2))
+    assert (
+        "no edge that this data can show. Hearing what it said of other trades, the same tuning came to +0.200 R."
+        in (verdict_of(other))
+    )
+    assert model_card(other, small, []).verdict == "no_difference"
+
+
 def test_too_little_to_judge_is_told(trained: TrainResult, small: Settings) -> None:
     nothing = replace(
         trained.trained,
