@@ -115,10 +115,12 @@ def verdict_of(trained: Trained) -> str:
     better = constant - metrics["log_loss"]
     if not math.isfinite(better):
         told = "No trade was predicted out of fold, so nothing is known of how well the model predicts."
-    elif better > 0:
-        told = f"Out of fold its probabilities lose {better:.4f} less a row than the base rate alone (log loss)."
     else:
-        told = f"Out of fold its probabilities are no better than the base rate alone (log loss {-better:.4f} higher)."
+        size = f"{abs(better):.4f} {'less' if better > 0 else 'more'}"
+        told = (
+            f"Out of fold its probabilities lose {size} a row than the base rate of the time (log loss), and tell "
+            f"rows apart with an AUC of {metrics['auc']:.3f}, where 0.5 is a coin."
+        )
     found = trained.value.comparison
     if found is None or not found.is_known:
         return f"{told} There are too few trades to say what its word is worth."
@@ -137,7 +139,7 @@ def _key_numbers(trained: Trained) -> list[KeyNumber]:
     told, found = trained.to_mapping(), trained.value.comparison
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     shown = [
-        KeyNumber("log loss", _number(told["log_loss"], ".4f"), f"base rate alone: {_number(constant, '.4f')}"),
+        KeyNumber("log loss", _number(told["log_loss"], ".4f"), f"base rate of the time: {_number(constant, '.4f')}"),
         KeyNumber("AUC", _number(told["auc"], ".3f"), "0.5 is a coin"),
         KeyNumber(
             "calibration error",
