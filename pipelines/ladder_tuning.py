@@ -229,7 +229,7 @@ def tune_ladder(
         entry_time=time,
         net_r=net_r,
         scoreboard=board,
-        luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, test),
+        luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk),
         superior=superior,
         accounts=accounts,
         verdict=_verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits),

@@ -20,6 +20,7 @@ from exitladder.execution.spa import SuperiorAbility, superior_ability
 from exitladder.ladder import Ladder
 from exitladder.pipelines.ladder_results import base_risk
 from exitladder.pipelines.policies import OWN_EXITS, SIMPLEST, TUNED
+from exitladder.pipelines.split import WalkForward
 from exitladder.pipelines.walk_forward import Choice, Mask, Tuning
 
 _PBO_BLOCKS = 10
@@ -54,7 +55,12 @@ class SearchLuck:
 
 
 def search_luck(
-    tuning: Tuning, choices: Sequence[Choice], gain: FloatArray, baseline: FloatArray, against: Comparison, test: Mask
+    tuning: Tuning,
+    choices: Sequence[Choice],
+    gain: FloatArray,
+    baseline: FloatArray,
+    against: Comparison,
+    walk: WalkForward,
 ) -> SearchLuck:
     """Return how much luck explains.
 
@@ -66,8 +72,9 @@ def search_luck(
         Net R of the stitched tuned ladders less that of the baseline, and of the baseline.
     against : Comparison
         Of the two.
-    test : bool array, shape (n_trades,)
+    walk : WalkForward
     """
+    test = walk.test
     n_trials = sum(choice.search.n_trials for choice in choices)
     ladders = _some([ladder for choice in choices for ladder in choice.search.ladders], int(test.sum()))
     trials = tuning.net_r(ladders, test) - baseline[:, None]
@@ -87,19 +94,19 @@ def search_luck(
         dsr=dsr_of(gain, sharpes, n_effective=n_effective),
         psr=psr(moments.sharpe, n_effective, **shape),
         min_track_record=needed * moments.n / n_effective if n_effective else math.nan,
-        pbo=_pbo(tuning, choices[-1]),
+        pbo=_pbo(tuning, choices[-1], walk.folds[-1].cut),
         n_trials=n_trials,
     )
 
 
-def _pbo(tuning: Tuning, choice: Choice) -> float:
+def _pbo(tuning: Tuning, choice: Choice, cut: int) -> float:
     """Probability of overfitting of a search, on the very trades it saw.
 
     The test part stays out of it: it is scored once, and what is asked here is whether being best on a half
     of the past says anything on the other half.
     """
     ladders = _some(choice.search.ladders, int(choice.training.sum()))
-    return pbo_cscv(tuning.net_r(ladders, choice.training), n_blocks=_PBO_BLOCKS).pbo
+    return pbo_cscv(tuning.net_r(ladders, choice.training, cut), n_blocks=_PBO_BLOCKS).pbo
 
 
 def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:

@@ -193,11 +193,18 @@ class Tuning:
         low, high = (round(float(q), 4) for q in np.quantile(said, _HOLD_VALUE_QUANTILES))
         return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
 
-    def net_r(self, ladders: Sequence[Ladder], trades: Mask) -> FloatArray:
-        """Return net R of these trades under each ladder in the base's R, shape (n_chosen, n_ladders)."""
+    def net_r(self, ladders: Sequence[Ladder], trades: Mask, until: int | None = None) -> FloatArray:
+        """Return net R of these trades under each ladder in the base's R, shape (n_chosen, n_ladders).
+
+        Parameters
+        ----------
+        until : int, optional
+            As in `choose`.
+        """
         at = np.flatnonzero(trades)
+        placed = self.prepared.placed.take(at)
         return net_r_of(
-            self.prepared.placed.take(at),
+            placed if until is None else known_by(placed, until),
             ladders,
             self.signals.take(at),
             self.base,

@@ -190,6 +190,9 @@ def test_the_users_own_ladder_and_exits_are_not_known_beyond_a_cut(
     before, after = first.folds[0], again.folds[0]
     assert after.policies == before.policies
     assert after.keeps_own_exits == before.keeps_own_exits
+    last = first.walk.folds[-1].cut
+    beyond = tune_ladder(prepare(scrambled_after(bars, last), long, quick), quick, own_ladder=forever)
+    assert beyond.luck.pbo == first.luck.pbo
     pd.testing.assert_frame_equal(after.search.table, before.search.table, check_exact=True)
 
 
