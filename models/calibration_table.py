@@ -47,7 +47,8 @@ def calibration_table(
     -------
     DataFrame
         Columns by, group, n_trades, n_rows, base_rate, predicted (mean), auc, and for each of log_loss, brier and
-        calibration_error the value and its ends ``_low`` and ``_high``; NaN where there are too few trades.
+        calibration_error the value and its ends ``_low`` and ``_high``; NaN where there are too few trades. Empty
+        without predictions.
 
     Notes
     -----
@@ -55,6 +56,8 @@ def calibration_table(
     their fate. The calibration error of resamples is taken over the bins of the sample; it is above zero by
     chance alone even where probabilities are right.
     """
+    if not len(p):
+        return pd.DataFrame()
     order = np.argsort(trade, kind="stable")
     p, y, trade = p[order], y[order], trade[order]
     parts: list[tuple[str, str, npt.NDArray[np.bool_]]] = [("all", "all", np.ones(len(p), dtype=bool))]
@@ -63,8 +66,6 @@ def calibration_table(
         parts += [(kind, name, pooled == name) for name in sorted(set(pooled), key=lambda n: (n == OTHERS, n))]
     rows = []
     for kind, name, part in parts:
-        if not part.any():
-            continue
         measured = measured_probabilities(
             p[part], y[part], trade[part], confidence=confidence, n_bootstrap=n_bootstrap, seed=seed
         )

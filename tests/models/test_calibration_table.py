@@ -73,6 +73,11 @@ def test_every_row_of_the_table_says_what_its_part_alone_would() -> None:
     assert again.equals(table)
 
 
+def test_without_predictions_there_is_no_row() -> None:
+    nothing = np.empty(0)
+    assert calibration_table(nothing, nothing, nothing.astype(np.int64), {"side": nothing.astype(object)}).empty
+
+
 def test_too_few_trades_have_values_but_no_interval() -> None:
     table = calibration_table(*outcomes(12, 5), {"year": np.full(60, "2024")}, n_bootstrap=200)
     assert table["group"].tolist() == ["all", OTHERS]
