@@ -172,7 +172,7 @@ def test_report_is_made_of_a_folder_or_a_run(result: BacktestResult, small: Sett
     by_run = report(result.run_id, tmp_path / "run.html", small)
     assert by_folder.read_text() == by_run.read_text()
     assert "<svg" in by_folder.read_text() or "data:image/svg+xml" in by_folder.read_text()
-    with pytest.raises(InputFileError, match="neither"):
+    with pytest.raises(InputFileError, match="holds none of them"):
         (tmp_path / "empty").mkdir()
         report(str(tmp_path / "empty"), tmp_path / "no.html", small)
     assert not (tmp_path / "no.html").exists()
