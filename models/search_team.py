@@ -6,6 +6,8 @@ import importlib
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -163,23 +165,48 @@ class DaskTeam:
         self.client.close()
 
 
+class _Sent:
+    """A batch on its way; `future` changes where it has to be sent again."""
+
+    def __init__(self, ladders: list[Ladder], future: Any) -> None:
+        self.ladders, self.future = ladders, future
+
+
 class _Cluster:
-    """Sends batches to a cluster; a worker that dies has its batch done by another, which Dask sees to."""
+    """Sends batches to a cluster; a worker that dies has its batch done by another, which Dask sees to.
+
+    Should all workers die that hold what `evaluate` holds, it is sent anew to those that have come since.
+    """
 
     def __init__(self, client: Any, distributed: Any, evaluate: Evaluate, capacity: int) -> None:
         self.client, self.distributed, self.capacity = client, distributed, capacity
-        # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
-        self.evaluate = client.scatter(evaluate, broadcast=True, hash=False)
+        self.evaluate, self.held = evaluate, self._scattered(evaluate)
 
-    def submit(self, ladders: list[Ladder]) -> Any:
+    def submit(self, ladders: list[Ladder]) -> _Sent:
         """Send a batch."""
-        return self.client.submit(_evaluated, self.evaluate, ladders, pure=False)
+        return _Sent(ladders, self._sent(ladders))
 
-    def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Judged]]:
+    def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Judged]]:
         """Return batches that are done."""
-        with self.client.as_current():
-            done = self.distributed.wait(list(flying), return_when="FIRST_COMPLETED").done
-        return [(future, future.result()) for future in done]
+        while True:
+            # Told below, by status: one that is lost counts as cancelled.
+            with self.client.as_current(), suppress(CancelledError):
+                self.distributed.wait([sent.future for sent in flying], return_when="FIRST_COMPLETED")
+            lost = [sent for sent in flying if sent.future.status in ("cancelled", "lost")]
+            if lost:
+                self.held = self._scattered(self.evaluate)
+                for sent in lost:
+                    sent.future = self._sent(sent.ladders)
+            done = [(sent, sent.future.result()) for sent in flying if sent.future.status in ("finished", "error")]
+            if done:
+                return done
+
+    def _scattered(self, evaluate: Evaluate) -> Any:
+        # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
+        return self.client.scatter(evaluate, broadcast=True, hash=False)
+
+    def _sent(self, ladders: list[Ladder]) -> Any:
+        return self.client.submit(_evaluated, self.held, ladders, pure=False)
 
 
 def _evaluated(evaluate: Evaluate, ladders: list[Ladder]) -> Judged:

@@ -235,12 +235,13 @@ def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
     url = f"sqlite:///{tmp_path}/studies.db"
     store, team = StudyStore(url), DaskTeam(cluster.scheduler_address)
     assert team.size == 2
-    killed = []
+    killed: list[int] = []
 
     def kill() -> None:
-        pid = team.client.run(os.getpid)
-        killed.append(next(iter(pid.values())))
-        os.kill(killed[0], signal.SIGKILL)
+        # Both in one of the two cases: then what they hold has to be sent again.
+        for pid in list(team.client.run(os.getpid).values())[: 2 if sampler == "mixture" else 1]:
+            killed.append(pid)
+            os.kill(pid, signal.SIGKILL)
 
     shared = found_by(objectives, sampler, store=store, name="shared", team=team, progress=KillsAfter(2 * BATCH, kill))
     assert killed
