@@ -190,7 +190,7 @@ class ValidationSettings:
 class TuningSettings:
     """How the ladder is searched."""
 
-    n_trials: int = _key(300, "candidate ladders", least=1)
+    n_trials: int = _key(1000, "candidate ladders of each search", least=1)
     sampler: str = _key(
         "mixture",
         "how candidates are found: mixture (Sobol' points, then crossings), tpe, nsga2, cmaes, qmc or random",

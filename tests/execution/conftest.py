@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 
 from exitladder.bars import Bars, BarSet
 from exitladder.execution import Simulation, simulate
@@ -21,16 +19,6 @@ from exitladder.signals import Signals
 from exitladder.trades import ENTRY_AT, NO_TIME, PlacedTrades, Trades, place_trades
 
 HOUR = 3_600 * 10**9
-
-settings.register_profile(
-    "exitladder",
-    max_examples=int(os.environ.get("EXITLADDER_EXAMPLES", "60")),
-    deadline=None,
-    # The same examples at every run, so that a red run can be repeated; EXITLADDER_RANDOM=1 looks for new ones.
-    derandomize="EXITLADDER_RANDOM" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
-settings.load_profile("exitladder")
 
 
 def bars_of(rows: Sequence[Sequence[float]], *, symbol: str = "X", interval: int = HOUR, first: int = 0) -> Bars:
