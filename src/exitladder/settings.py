@@ -239,7 +239,9 @@ class TuningSettings:
 class SearchSettings:
     """The search space of the ladder; a range of one value fixes it, an empty one leaves its part out."""
 
-    n_rungs: tuple[int, ...] = _key([1, 3], "fewest and most price rungs", least=0)
+    n_rungs: tuple[int, ...] = _key(
+        [0, 3], "fewest and most price rungs; with none the stop, the trail or the model ends it", least=0
+    )
     least_fraction: float = _key(0.1, "no rung sells less of the position than this share", least=0.01, most=1)
     fraction_step: float = _key(0.05, "shares are multiples of this", least=0.01, most=0.5)
     target_units: tuple[str, ...] = _key(

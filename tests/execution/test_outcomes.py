@@ -14,6 +14,7 @@ from exitladder.execution import simulate, simulate_many
 from exitladder.execution.outcomes import simulate_outcomes
 from exitladder.execution.simulation import STATUS
 from exitladder.ladder import Ladder
+from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
@@ -25,10 +26,12 @@ def test_outcomes_are_those_of_single_simulations(data: st.DataObject, worlds: M
     placed = placed_on(world.rows, world.trades)
     table: dict[str, Any] = world.ladder
     ladders = [Ladder.from_mapping(table), Ladder.from_mapping({**table, "rungs": [], "stop": {"initial": "2%"}})]
-    found = simulate_outcomes(placed, ladders)
-    np.testing.assert_array_equal(found.net_r, simulate_many(placed, ladders))
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    signals = Signals.from_bars(placed, arrays, arrays)
+    found = simulate_outcomes(placed, ladders, signals)
+    np.testing.assert_array_equal(found.net_r, simulate_many(placed, ladders, signals))
     for m, ladder in enumerate(ladders):
-        one = simulate(placed, ladder)
+        one = simulate(placed, ladder, signals)
         counts = one.status != STATUS.index("skipped")
         is_open = one.status == STATUS.index("open")
         np.testing.assert_array_equal(found.net_r[:, m], one.r)

@@ -10,7 +10,7 @@ from exitladder.models.search_space import SearchSpace
 from exitladder.settings import SearchSettings
 
 BASE = Ladder(name="base", stop=Stop(initial=Distance(2.0, "ATR")))
-SPACE = SearchSpace(SearchSettings(), BASE)
+SPACE = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
 LADDER = Ladder(
     name="tuned",
     rungs=(Rung(0.25, Target(1.0, "R")), Rung(0.25, Target(2.0, "R"))),

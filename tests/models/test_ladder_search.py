@@ -53,7 +53,7 @@ def nearness(ladders: list[Ladder]) -> Judged:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_search_repeats_itself_and_those_that_learn_beat_chance(sampler: str) -> None:
-    space = SearchSpace(SearchSettings(), BASE, BOTH)
+    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE, BOTH)
     n = 300 if sampler == "nsga2" else 120  # six generations of it
     found = search(space, nearness, n, seed=3, sampler=sampler, batch_size=8)
     again = search(space, nearness, n, seed=3, sampler=sampler, batch_size=8)
@@ -71,7 +71,7 @@ def test_the_search_repeats_itself_and_those_that_learn_beat_chance(sampler: str
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "mixture", "random"])
 def test_two_objectives_and_a_constraint_give_a_feasible_front(sampler: str) -> None:
-    space = SearchSpace(SearchSettings(), BASE)
+    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
 
     def near_1_and_near_3(ladders: list[Ladder]) -> Judged:
         """First targets from 1R to 3R are the front; no time stop below 30 bars."""
@@ -94,7 +94,7 @@ def test_two_objectives_and_a_constraint_give_a_feasible_front(sampler: str) -> 
 
 
 def test_samplers_refuse_what_they_cannot_search() -> None:
-    space = SearchSpace(SearchSettings(), BASE)
+    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
     with pytest.raises(ModelError, match=r"sampler must be one of random, .*, but is 'tp'. Did you mean 'tpe'?"):
         search(space, nearness, 5, sampler="tp")
     with pytest.raises(ModelError, match="batches of at least 4"):
@@ -105,7 +105,7 @@ def test_samplers_refuse_what_they_cannot_search() -> None:
 
 
 def test_warm_starts_are_tried_first_and_win_where_they_are_best() -> None:
-    space = SearchSpace(SearchSettings(), BASE)
+    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
     classic = ladder_from_mapping(CLASSIC)
     outside = replace(classic, stop=replace(classic.stop, time=None))
     sizes: list[int] = []
@@ -124,7 +124,7 @@ def test_warm_starts_are_tried_first_and_win_where_they_are_best() -> None:
 
 
 def test_ladders_without_a_value_are_never_best() -> None:
-    space = SearchSpace(SearchSettings(), BASE)
+    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
     odd = iter(range(1_000))
 
     def half(ladders: list[Ladder]) -> Judged:

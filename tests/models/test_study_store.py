@@ -41,7 +41,7 @@ BASE = Ladder(
     costs=Costs(commission_bps=2.0),
     execution=Execution(intrabar="ohlc"),
 )
-SPACE = SearchSpace(SearchSettings(), BASE)
+SPACE = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
 WARM = (SPACE.base, Cube(SPACE).at(np.full(Cube(SPACE).n, 0.4)).ladder)
 
 
