@@ -91,7 +91,7 @@ def _execution(table: object) -> Execution:
 
 
 def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
-    """Return nested tables from which `ladder_from_mapping` makes an equal ladder; defaults left out."""
+    """Return nested tables from which `ladder_from_mapping` makes an equal ladder; defaults left out but for rungs."""
     rungs: list[dict[str, Any]] = []
     for rung in ladder.rungs:
         entry: dict[str, Any] = {"fraction": rung.fraction}
@@ -100,9 +100,7 @@ def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
         else:
             entry["when"] = [f"{c.series} {c.operator} {c.threshold!r}" for c in rung.when]
         rungs.append(entry)
-    table: dict[str, Any] = {"name": ladder.name, "atr_window": ladder.atr_window}
-    if rungs:
-        table["rungs"] = rungs
+    table: dict[str, Any] = {"name": ladder.name, "atr_window": ladder.atr_window, "rungs": rungs}
     for name, part, default in (
         ("stop", ladder.stop, Stop()),
         ("costs", ladder.costs, Costs()),
@@ -128,7 +126,9 @@ def _exact(value: Distance | Target) -> str | float:
 def ladder_to_toml(ladder: Ladder) -> str:
     """Return the ladder as TOML text that reads back to an equal ladder; a table for each rung, as users write it."""
     table = ladder_to_mapping(ladder)
-    rungs = table.pop("rungs", [])
+    rungs = table.pop("rungs")
+    if not rungs:
+        table["rungs"] = []
     parts = {name: table.pop(name) for name in ("stop", "costs", "execution") if name in table}
     blocks = [tomli_w.dumps(table)]
     blocks += [f"[[rungs]]\n{tomli_w.dumps(rung)}" for rung in rungs]

@@ -98,7 +98,9 @@ def test_tune_prints_and_writes(project: Project, tuned: Any) -> None:
     }  # fmt: skip
     assert tuned["verdict"] in ("better", "worse", "no_difference")
     assert tuned["n_trials"] >= 5
-    assert read_ladder(project.folder / "tuned" / "ladder.toml").rungs
+    ladder = read_ladder(project.folder / "tuned" / "ladder.toml")
+    assert ladder.rungs or ladder.stop.trail or ladder.stop.time
+    assert tuned["ladder"]["rungs"] is not None
 
 
 def test_backtest_writes_its_files(project: Project, tested: Any, trades: Path) -> None:

@@ -27,8 +27,8 @@ class SharpeMoments:
     Parameters
     ----------
     sharpe : float
-        Mean over standard deviation per observation (population form, ddof 0); NaN where the series
-        does not vary or has fewer than two values.
+        Mean over standard deviation per observation (population form, ddof 0); 0 where nothing but zeros
+        was earned; else NaN where the series does not vary or has fewer than two values.
     n : int
         Observations.
     skew, kurtosis : float
@@ -52,6 +52,8 @@ class SharpeMoments:
         x = np.asarray(returns, dtype=np.float64)
         x = x[~np.isnan(x)]
         n = len(x)
+        if n > 1 and not x.any():
+            return cls(0.0, n, 0.0, 3.0)
         if not varies(x):
             return cls(math.nan, n, math.nan, math.nan)
         x = x / np.abs(x).max()
