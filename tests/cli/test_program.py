@@ -17,8 +17,10 @@ from click.testing import CliRunner, Result
 
 import exitladder
 from exitladder.cli import main
+from exitladder.cli.interruption import Interruptible, interruptible
 from exitladder.cli.program import COMMANDS, Program
 from exitladder.errors import BarsError
+from exitladder.progress import SILENT
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -189,6 +191,20 @@ def test_interrupted_work_leaves_nothing(
     assert (working.returncode, stdout) == (130, "")
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_interruption_that_got_lost_is_heard_at_the_next_step() -> None:
+    """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
+        advance(1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            advance(1)
+    assert signal.getsignal(signal.SIGINT) is before
+    with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
+        advance(1)
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: Path, environment: dict[str, str], sample: Path) -> None:

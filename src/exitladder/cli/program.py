@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from exitladder import __version__
+from exitladder.cli.interruption import interruptible
 from exitladder.cli.session import HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
 
@@ -57,7 +54,7 @@ class Program(click.Group):
     ) -> Any:
         """Run the program and end with 0 (done), 1 (a told error), 2 (wrong usage) or 130 (interrupted)."""
         is_debugging = "--debug" in (sys.argv[1:] if args is None else args)
-        with _stopped_by_terminate():
+        with interruptible():
             code = self._run(is_debugging, args, prog_name, complete_var, extra)
         if standalone_mode:
             sys.exit(code)
@@ -109,23 +106,6 @@ def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None:
         traceback.print_exception(error, file=sys.stderr)
     click.echo(message, err=True)
-
-
-@contextlib.contextmanager
-def _stopped_by_terminate() -> Iterator[None]:
-    """Let a polite kill end the program as Ctrl-C does, so that what is half-written is cleared away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(

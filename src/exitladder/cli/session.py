@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
 
+from exitladder.cli.interruption import Interruptible
 from exitladder.errors import ExitladderWarning
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings, load_settings
@@ -48,10 +49,10 @@ class Session:
     def progress(self) -> Progress:
         """Shows stages on stderr, unless it is to be quiet."""
         if self.is_quiet:
-            return SILENT
+            return Interruptible(SILENT)
         from exitladder.cli.stages import stages_on
 
-        return stages_on(sys.stderr)
+        return Interruptible(stages_on(sys.stderr))
 
     def emit(self, value: pd.DataFrame | dict[str, Any]) -> None:
         """Write a table or a mapping to stdout in the form asked for."""
