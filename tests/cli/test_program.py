@@ -180,6 +180,8 @@ def test_interrupted_work_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a script starts in the background does not hear Ctrl-C, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert working.stderr is not None
     for line in working.stderr:
@@ -195,14 +197,15 @@ def test_interrupted_work_leaves_nothing(
 
 def test_an_interruption_that_got_lost_is_heard_at_the_next_step() -> None:
     """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
-    before = signal.getsignal(signal.SIGINT)
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
     with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
         advance(1)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             advance(1)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, outside)
     with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
         advance(1)
 
