@@ -13,50 +13,6 @@ from exitladder.bars import FloatArray, IntArray
 
 
 @njit(cache=True, error_model="numpy")
-def triple_barrier_rows(
-    start: IntArray,
-    first_bar: IntArray,
-    end_bar: IntArray,
-    side: IntArray,
-    high: FloatArray,
-    low: FloatArray,
-    close: FloatArray,
-    atr: FloatArray,
-    give_back_atr: float,
-    extend_atr: float,
-    horizon: int,
-    value: FloatArray,
-    resolved: IntArray,
-) -> None:
-    """Fill `value` with -1 (gives back first), 1 (extends first), 0 (neither in `horizon` bars) or NaN."""
-    for i in range(len(first_bar)):
-        s = float(side[i])
-        for row in range(start[i], start[i + 1]):
-            t = first_bar[i] + row - start[i]
-            value[row] = math.nan
-            resolved[row] = end_bar[i] - 1
-            a = atr[t]
-            if not a > 0.0:
-                continue
-            back = s * close[t] - give_back_atr * a
-            beyond = s * close[t] + extend_atr * a
-            for u in range(t + 1, min(t + horizon + 1, end_bar[i])):
-                worst = low[u] if s > 0 else -high[u]
-                best = high[u] if s > 0 else -low[u]
-                # A bar that reaches both is counted as giving back: the order inside it is not known.
-                if worst <= back:
-                    value[row] = -1.0
-                elif best >= beyond:
-                    value[row] = 1.0
-                elif u == t + horizon:
-                    value[row] = 0.0
-                else:
-                    continue
-                resolved[row] = u
-                break
-
-
-@njit(cache=True, error_model="numpy")
 def remaining_rows(
     start: IntArray,
     first_bar: IntArray,

@@ -10,8 +10,9 @@ import numpy as np
 
 from exitladder.bars import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.comparison_label_kernels import pivot_rows, remaining_rows, triple_barrier_rows
-from exitladder.models.labels import Labels, above_zero, empty_labels, per_bar, per_trade
+from exitladder.models.comparison_label_kernels import pivot_rows, remaining_rows
+from exitladder.models.label_kernels import barrier_rows
+from exitladder.models.labels import Labels, above_zero, empty_labels, per_bar, risk_of_rows
 from exitladder.trade_rows import TradeRows
 from exitladder.trades import PlacedTrades
 
@@ -32,7 +33,7 @@ def triple_barrier(
     _whole(horizon)
     value, end_bar = empty_labels(rows)
     bars = placed.bars
-    triple_barrier_rows(
+    barrier_rows(
         rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
         bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), int(horizon), value, end_bar,
     )  # fmt: skip
@@ -57,7 +58,7 @@ def forward_return(placed: PlacedTrades, rows: TradeRows, horizon: int, risk: Fl
     later = np.minimum(bar + horizon, final)
     gain = placed.trades.side[trade] * (placed.bars.close[later] - placed.bars.close[bar])
     known = bar + horizon <= final
-    return Labels(np.where(known, gain, np.nan) / _unit(risk, rows), later.astype(np.int64))
+    return Labels(np.where(known, gain, np.nan) / risk_of_rows(risk, rows), later.astype(np.int64))
 
 
 def remaining_mfe(
@@ -86,7 +87,7 @@ def remaining_mfe(
         rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
         bars.close, per_bar(atr, bars), float(give_back_atr), value, end_bar,
     )  # fmt: skip
-    return Labels(value / _unit(risk, rows), end_bar)
+    return Labels(value / risk_of_rows(risk, rows), end_bar)
 
 
 def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: float) -> Labels:
@@ -113,12 +114,6 @@ def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_ba
         per_bar(atr, bars), float(give_back_atr), value, end_bar,
     )  # fmt: skip
     return Labels(value, end_bar)
-
-
-def _unit(risk: FloatArray, rows: TradeRows) -> FloatArray:
-    """Return 1R of each row's trade, NaN where it has none."""
-    unit = per_trade(risk, rows, "risk")
-    return np.repeat(np.where(unit > 0, unit, np.nan), rows.lengths)
 
 
 def _whole(horizon: int) -> None:

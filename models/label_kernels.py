@@ -14,7 +14,7 @@ from exitladder.bars import FloatArray, IntArray
 
 
 @njit(cache=True, error_model="numpy")
-def race_rows(
+def barrier_rows(
     start: IntArray,
     first_bar: IntArray,
     end_bar: IntArray,
@@ -25,10 +25,11 @@ def race_rows(
     atr: FloatArray,
     give_back_atr: float,
     extend_atr: float,
+    horizon: int,
     value: FloatArray,
     resolved: IntArray,
 ) -> None:
-    """Fill `value` with 1 (gives back first), 0 (extends first) or NaN, and `resolved` with the bar."""
+    """Fill `value` with -1 (gives back first), 1 (extends first), 0 (neither in time) or NaN, `resolved` with bars."""
     for i in range(len(first_bar)):
         s = float(side[i])
         for row in range(start[i], start[i + 1]):
@@ -40,18 +41,20 @@ def race_rows(
                 continue
             back = s * close[t] - give_back_atr * a
             beyond = s * close[t] + extend_atr * a
-            for u in range(t + 1, end_bar[i]):
+            for u in range(t + 1, min(t + horizon + 1, end_bar[i])):
                 worst = low[u] if s > 0 else -high[u]
                 best = high[u] if s > 0 else -low[u]
                 # A bar that reaches both is counted as giving back: the order inside it is not known.
                 if worst <= back:
+                    value[row] = -1.0
+                elif best >= beyond:
                     value[row] = 1.0
-                    resolved[row] = u
-                    break
-                if best >= beyond:
+                elif u == t + horizon:
                     value[row] = 0.0
-                    resolved[row] = u
-                    break
+                else:
+                    continue
+                resolved[row] = u
+                break
 
 
 @njit(cache=True, error_model="numpy")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from exitladder.bars import BarSet, FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.label_kernels import continuation_rows, race_rows, reached_rows
+from exitladder.models.label_kernels import barrier_rows, continuation_rows, reached_rows
 from exitladder.trade_rows import TradeRows
 from exitladder.trades import PlacedTrades
 
@@ -61,11 +61,11 @@ def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: 
     above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
     value, end_bar = empty_labels(rows)
     bars = placed.bars
-    race_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
-        bars.high, bars.low, bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), value, end_bar,
+    barrier_rows(
+        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
+        bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), bars.n_bars, value, end_bar,
     )  # fmt: skip
-    return Labels(value, end_bar)
+    return Labels((1.0 - value) / 2.0, end_bar)
 
 
 def continuation_advantage(
@@ -110,10 +110,8 @@ def continuation_advantage(
         rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
         bars.open, bars.high, bars.low, bars.close, per_bar(atr, bars), float(trail_atr), value, end_bar,
     )  # fmt: skip
-    unit = per_trade(risk, rows, "risk")
-    unit = np.where(unit > 0, unit, np.nan)
     cost = per_trade(cost_r, rows, "cost_r")
-    return Labels(value / np.repeat(unit, rows.lengths) - np.repeat(cost, rows.lengths), end_bar)
+    return Labels(value / risk_of_rows(risk, rows) - np.repeat(cost, rows.lengths), end_bar)
 
 
 def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail_atr: float) -> npt.NDArray[np.bool_]:
@@ -149,6 +147,12 @@ def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatAr
     if out.ndim and out.shape != (n_trades,):
         raise ModelError(f"{name} must be one number or one a trade ({n_trades}), but has shape {out.shape}.")
     return np.broadcast_to(out, (n_trades,))
+
+
+def risk_of_rows(risk: FloatArray, rows: TradeRows) -> FloatArray:
+    """Return 1R of each row's trade, NaN where it has none."""
+    unit = per_trade(risk, rows, "risk")
+    return np.repeat(np.where(unit > 0, unit, np.nan), rows.lengths)
 
 
 def empty_labels(rows: TradeRows) -> tuple[FloatArray, IntArray]:
