@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ class Cube:
         rng = np.random.default_rng(0)
         ranges: dict[str, Range] = {}
         for _ in range(_LOOKS):
-            trial = _Drawn(rng)
+            trial = _Trial(lambda name, within: within.value_at(float(rng.random())))
             space.suggest(trial)
             ranges.update(trial.ranges)
         self.names = tuple(ranges)
@@ -108,15 +108,13 @@ class Cube:
 
     def at(self, point: FloatArray) -> Candidate:
         """Return the candidate at a point, shape (n,); coordinates it does not need are ignored."""
-        trial = _AtPoint(dict(zip(self.names, point.tolist(), strict=True)))
-        ladder = self.space.suggest(trial)
-        return Candidate(ladder, trial.parameters, trial.ranges)
+        shares = dict(zip(self.names, point.tolist(), strict=True))
+        # A name so rare that no look met it stays in the middle.
+        return self._candidate(lambda name, within: within.value_at(shares.get(name, 0.5)))
 
     def given(self, parameters: Mapping[str, Any]) -> Candidate:
         """Return the candidate of parameters that the space has suggested."""
-        trial = _Given(parameters)
-        ladder = self.space.suggest(trial)
-        return Candidate(ladder, trial.parameters, trial.ranges)
+        return self._candidate(lambda name, within: parameters[name])
 
     def warm(self, ladder: Ladder) -> Candidate:
         """Return a ladder as a candidate, with parameters where the space holds it."""
@@ -131,16 +129,19 @@ class Cube:
         ]
         return np.asarray(rows, dtype=np.float64).reshape(-1, self.n)
 
+    def _candidate(self, value: Callable[[str, Range], Any]) -> Candidate:
+        trial = _Trial(value)
+        ladder = self.space.suggest(trial)
+        return Candidate(ladder, trial.parameters, trial.ranges)
 
-class _Suggests:
-    """A trial whose values come from `_value`."""
 
-    def __init__(self) -> None:
+class _Trial:
+    """A trial whose values come from a function of the parameter's name and range; it keeps both."""
+
+    def __init__(self, value: Callable[[str, Range], Any]) -> None:
+        self._value = value
         self.parameters: dict[str, Any] = {}
         self.ranges: dict[str, Range] = {}
-
-    def _value(self, name: str, within: Range) -> Any:
-        raise NotImplementedError
 
     def _suggest(self, name: str, within: Range) -> Any:
         if name not in self.parameters:
@@ -156,34 +157,6 @@ class _Suggests:
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         return self._suggest(name, Range("categorical", 0, len(choices) - 1, False, tuple(choices)))
-
-
-class _Drawn(_Suggests):
-    def __init__(self, rng: np.random.Generator) -> None:
-        super().__init__()
-        self.rng = rng
-
-    def _value(self, name: str, within: Range) -> Any:
-        return within.value_at(float(self.rng.random()))
-
-
-class _AtPoint(_Suggests):
-    def __init__(self, point: Mapping[str, float]) -> None:
-        super().__init__()
-        self.point = point
-
-    def _value(self, name: str, within: Range) -> Any:
-        # A name so rare that no look met it stays in the middle.
-        return within.value_at(self.point.get(name, 0.5))
-
-
-class _Given(_Suggests):
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.given = given
-
-    def _value(self, name: str, within: Range) -> Any:
-        return self.given[name]
 
 
 def _between(low: float, high: float, share: float, log: bool) -> float:
