@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from exitladder.bars import BarSet, FloatArray
+from exitladder.cluster import join_cluster
 from exitladder.errors import FeatureError
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import FeatureMatrix, dropped_columns, matrix_values, refuse_without_sources
@@ -83,20 +83,7 @@ def _shares(bars: BarSet, workers: int, scheduler: str) -> Iterator[BarSet]:
 
 
 def _over_cluster(shares: list[tuple[BarSet, FeatureSet, int, str]], address: str) -> list[FloatArray]:
-    try:
-        distributed = importlib.import_module("distributed")
-    except ImportError:
-        raise FeatureError(
-            "Computing over a cluster needs Dask, which is not installed. Install it with: pip install "
-            "'exitladder[cluster]'"
-        ) from None
-    try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as cause:
-        raise FeatureError(
-            f"The scheduler must be the address of a running Dask scheduler, but '{address}' does not answer: {cause}."
-        ) from cause
-    with client:
+    with join_cluster(address, "Computing", FeatureError) as client:
         # Sent before they are used: large arguments inside of a task slow the scheduler down.
         sent = client.scatter([part for part, *_ in shares], hash=False)
         rest = [share[1:] for share in shares]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import exitladder
+from exitladder.errors import ModelError
 
 _ROOMS = ("execution", "features", "models", "pipelines")
 
@@ -24,6 +25,21 @@ def program_fingerprint() -> str:
         for path in sorted(folder.glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def refuse_other_programs(client: Any) -> None:
+    """Refuse a Dask cluster that has another version of this program on some worker.
+
+    Raises
+    ------
+    ModelError
+    """
+    for told in client.run(program_fingerprint).values():
+        if told != program_fingerprint():
+            raise ModelError(
+                "Every worker must compute alike, but one has another version of exitladder. "
+                "Install the same version on all."
+            )
 
 
 def digest_of_arrays(*arrays: npt.NDArray[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -11,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from exitladder.cluster import distributed, join_cluster, workers_of
 from exitladder.errors import ModelError
 from exitladder.execution.many_ladders import use_threads
 from exitladder.ladder import Ladder
 from exitladder.models.candidates import Cube
 from exitladder.models.judged import Evaluate, Judged
-from exitladder.models.program import program_fingerprint
+from exitladder.models.program import refuse_other_programs
 from exitladder.models.search_loop import Inline, Participant
 from exitladder.models.search_space import SearchSpace
 from exitladder.models.study_store import StoredStudy, StudyStore
@@ -132,32 +132,15 @@ class DaskTeam:
     """
 
     def __init__(self, scheduler: str) -> None:
-        try:
-            self.distributed = importlib.import_module("distributed")
-        except ImportError:
-            raise ModelError(
-                "Searching on a cluster needs Dask, which is not installed. Install it with: "
-                "pip install 'exitladder[cluster]'"
-            ) from None
-        try:
-            self.client = self.distributed.Client(scheduler, timeout="10s", set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as cause:
-            raise ModelError(
-                f"The scheduler must be the address of a running Dask scheduler, but '{scheduler}' does not "
-                f"answer: {cause}."
-            ) from cause
-        self.size = len(self.client.scheduler_info(n_workers=-1)["workers"])
+        self.distributed = distributed("Searching", ModelError)
+        self.client = join_cluster(scheduler, "Searching", ModelError)
+        self.size = len(workers_of(self.client))
         if not self.size:
             raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
 
     def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
         """Return when all batches are known; what `evaluate` holds is sent to every worker once."""
-        for told in self.client.run(program_fingerprint).values():
-            if told != program_fingerprint():
-                raise ModelError(
-                    "Every worker must value ladders alike, but one has another version of exitladder. "
-                    "Install the same version on all."
-                )
+        refuse_other_programs(self.client)
         taker.take_part(_Cluster(self.client, self.distributed, evaluate, 2 * self.size), advance)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ import pytest
 from exitladder.bars import Bars, BarSet
 from exitladder.entries import make_trades
 from exitladder.errors import ModelError
-from exitladder.models import ladder_search, search_team
+from exitladder.models import ladder_search, program
 from exitladder.models.candidates import Cube
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.program import digest_of
@@ -231,7 +231,7 @@ class KillsAfter:
 def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
     objectives: Objectives, cluster: Any, sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_team, "program_fingerprint", _the_same)
+    monkeypatch.setattr(program, "program_fingerprint", _the_same)
     url = f"sqlite:///{tmp_path}/studies.db"
     store, team = StudyStore(url), DaskTeam(cluster.scheduler_address)
     assert team.size == 2
