@@ -83,19 +83,24 @@ def order_of(judged: Judged) -> IntArray:
 
     Feasible ladders come before others, those by how little they break. Among the feasible, one objective
     decides by its value; several by front, and within a front by how far apart its members lie (NSGA-II,
-    Deb et al. 2002). Ladders without values are last; of equals the earlier one is first.
+    Deb et al. 2002). Those that were pruned come after all with values, by how long they lasted and then by
+    their mean until then; those without anything are last. Of equals the earlier one is first.
     """
+    lasted, until = np.zeros(len(judged)), np.zeros(len(judged))
+    if judged.looks is not None:
+        pruned = judged.is_pruned
+        lasted, until = np.where(pruned, judged.looks.n_looked, 0), np.where(pruned, judged.looks.mean, 0.0)
     values = np.where(judged.has_values[:, None], judged.values, -math.inf)
     broken = np.where(judged.has_values, judged.broken, math.inf)
     if values.shape[1] == 1:
-        return np.asarray(np.lexsort((-values[:, 0], broken)), dtype=np.int64)
+        return np.asarray(np.lexsort((-until, -lasted, -values[:, 0], broken)), dtype=np.int64)
     front, apart = np.zeros(len(values)), np.zeros(len(values))
     feasible = np.flatnonzero(judged.feasible)
     front[feasible] = fronts(values[feasible])
     for level in np.unique(front[feasible]):
         members = feasible[front[feasible] == level]
         apart[members] = apartness(values[members])
-    return np.asarray(np.lexsort((-apart, front, broken)), dtype=np.int64)
+    return np.asarray(np.lexsort((-until, -lasted, -apart, front, broken)), dtype=np.int64)
 
 
 def fronts(values: FloatArray) -> IntArray:

@@ -14,6 +14,45 @@ from exitladder.ladder import Ladder
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What ladders were worth on one block of trades after another; those that were pruned lack the later blocks.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_ladders, n_blocks)
+        The objective on each block, blocks in the order in which they are looked at; NaN where a block was not
+        looked at or has no value.
+    n_looked : int64 array, shape (n_ladders,)
+        Blocks that were looked at.
+    """
+
+    values: FloatArray
+    n_looked: IntArray
+
+    @property
+    def is_pruned(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder was given up before its last block, shape (n_ladders,)."""
+        return np.asarray(self.n_looked < self.values.shape[1])
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of the blocks that were looked at, shape (n_ladders,); NaN where none has a value."""
+        known = np.isfinite(self.values)
+        total, count = np.where(known, self.values, 0.0).sum(axis=1), known.sum(axis=1)
+        return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+    def take(self, positions: npt.ArrayLike) -> Looks:
+        """Return the ladders at `positions`."""
+        rows = np.asarray(positions)
+        return Looks(self.values[rows], self.n_looked[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Looks]) -> Looks:
+        """Return batches as one."""
+        return cls(np.concatenate([p.values for p in parts]), np.concatenate([p.n_looked for p in parts]))
+
+
+@dataclass(frozen=True)
 class Judged:
     """What a batch of ladders is worth.
 
@@ -25,6 +64,8 @@ class Judged:
         By how much each constraint is broken; a ladder is feasible where all are at most 0.
     objectives, constraints : tuple of str
         Names of the columns; there may be no constraint.
+    looks : Looks or None
+        Where ladders are looked at by blocks of trades, so that bad ones can be pruned. Those have no values.
 
     Raises
     ------
@@ -42,6 +83,7 @@ class Judged:
     violations: FloatArray
     objectives: tuple[str, ...]
     constraints: tuple[str, ...]
+    looks: Looks | None = None
 
     def __post_init__(self) -> None:
         n = len(self.values)
@@ -66,11 +108,13 @@ class Judged:
     def joined(cls, parts: Sequence[Judged]) -> Judged:
         """Return batches of the same objectives and constraints as one."""
         first = parts[0]
+        looks = [part.looks for part in parts if part.looks is not None]
         return cls(
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.violations for part in parts]),
             first.objectives,
             first.constraints,
+            Looks.joined(looks) if looks else None,
         )
 
     def __len__(self) -> int:
@@ -79,7 +123,8 @@ class Judged:
     def take(self, positions: npt.ArrayLike) -> Judged:
         """Return the ladders at `positions`."""
         rows = np.asarray(positions)
-        return Judged(self.values[rows], self.violations[rows], self.objectives, self.constraints)
+        looks = None if self.looks is None else self.looks.take(rows)
+        return Judged(self.values[rows], self.violations[rows], self.objectives, self.constraints, looks)
 
     @property
     def has_values(self) -> npt.NDArray[np.bool_]:
@@ -90,6 +135,11 @@ class Judged:
     def feasible(self) -> npt.NDArray[np.bool_]:
         """Whether a ladder has values and breaks no constraint, shape (n_ladders,); a violation of NaN breaks it."""
         return np.asarray(self.has_values & (self.violations <= 0).all(axis=1))
+
+    @property
+    def is_pruned(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder was given up before it was looked at on all trades, shape (n_ladders,)."""
+        return np.zeros(len(self), dtype=np.bool_) if self.looks is None else self.looks.is_pruned
 
     @property
     def broken(self) -> FloatArray:
@@ -121,3 +171,26 @@ class Judged:
 
 
 Evaluate = Callable[[list[Ladder]], Judged]
+Prune = Callable[[list[Ladder], FloatArray], Judged]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How ladders are judged in a search.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Takes ladders and returns what they are worth.
+    prune : callable, optional
+        The same, held against a rival's worth on every block of trades: ladders that are worse may be given up.
+    """
+
+    evaluate: Evaluate
+    prune: Prune | None = None
+
+    def __call__(self, ladders: list[Ladder], rival: FloatArray | None = None) -> Judged:
+        """Return what ladders are worth."""
+        if self.prune is None or rival is None:
+            return self.evaluate(ladders)
+        return self.prune(ladders, rival)

@@ -12,7 +12,7 @@ from exitladder.bars import IntArray
 from exitladder.errors import ModelError
 from exitladder.ladder import Ladder
 from exitladder.models.candidates import Candidate, Cube
-from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.judged import Evaluate, Judged, Judging, Prune
 from exitladder.models.program import digest_of, program_fingerprint
 from exitladder.models.samplers import SearchPlan, sampler_of
 from exitladder.models.search_loop import Participant
@@ -35,7 +35,8 @@ class SearchResult:
         What they are worth, in the same order.
     table : DataFrame
         One row a ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
-        and the space's parameters.
+        pruned_after (blocks of trades, 0 for a ladder that was looked at on all; only where ladders may be
+        pruned), and the space's parameters.
     n_trials : int
         How many ladders were looked at, warm starts counted: what a deflated Sharpe ratio has to know.
     """
@@ -75,6 +76,7 @@ def search(
     sampler: str = "tpe",
     batch_size: int = 16,
     warm_starts: Sequence[Ladder] = (),
+    prune: Prune | None = None,
     store: StudyStore | None = None,
     name: str = "search",
     identity: Mapping[str, str] | None = None,
@@ -99,6 +101,9 @@ def search(
         Ladders asked for before any of them is evaluated.
     warm_starts : sequence of Ladder
         Evaluated first. Those that the space holds teach the search as well.
+    prune : callable, optional
+        Takes ladders and what the best ladder so far is worth on every block of trades, and may give up those
+        that are worse. `evaluate` then has to say what ladders are worth on every block, too.
     store : StudyStore, optional
         Keeps what is known; a search that is in there already goes on where it was.
     name : str
@@ -118,13 +123,16 @@ def search(
         If no ladder has a value, or the study in the store is of another search.
     """
     named = evaluate([])
+    if prune is not None and named.looks is None:
+        raise ModelError("Where ladders may be pruned, evaluate must say what they are worth on every block of trades.")
     plan = SearchPlan(sampler, seed, n_trials, batch_size, len(named.objectives))
     cube = Cube(space)
     team = team or Alone()
     asked = StudyPlan(
         search=plan,
         n_warm=len(warm_starts),
-        learns=sampler_of(plan, cube).learns,
+        # Pruning holds a batch against what is known before it, also where the sampler does not learn.
+        learns=sampler_of(plan, cube).learns or prune is not None,
         ahead=ahead or team.size,
         objectives=named.objectives,
         constraints=named.constraints,
@@ -138,7 +146,7 @@ def search(
     study: Study = StudyInMemory(asked) if store is None else store.open(name, asked)
     taker = Participant(study, cube, tuple(warm_starts))
     with progress.stage("searching ladders", len(warm_starts) + n_trials) as advance:
-        team.search(taker, evaluate, advance)
+        team.search(taker, Judging(evaluate, prune), advance)
     return _result(taker.candidates(), taker.judged(), len(warm_starts))
 
 
@@ -155,6 +163,7 @@ def _result(candidates: list[Candidate], judged: Judged, n_warm: int) -> SearchR
             "source": np.where(np.arange(n) < n_warm, "warm_start", "search"),
             **dict(zip(judged.objectives, judged.values.T, strict=True)),
             **dict(zip(judged.constraints, judged.violations.T, strict=True)),
+            **({} if judged.looks is None else {"pruned_after": np.where(judged.is_pruned, judged.looks.n_looked, 0)}),
         }
     )
     parameters = pd.DataFrame([dict(c.parameters) for c in candidates], index=table.index)

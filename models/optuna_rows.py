@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from exitladder.models.candidates import Candidate, Range
 from exitladder.models.judged import Judged
@@ -27,13 +30,15 @@ class TrialRows:
         self._distributions: dict[tuple[str, Range], str] = {}
 
     def add(self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], judged: Judged) -> None:
-        """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna calls it."""
+        """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna says, or was pruned."""
         trials = self.tables["trials"]
         moment = datetime.now(UTC).replace(tzinfo=None)
         common = {"study_id": self.study_id, "datetime_start": moment, "datetime_complete": moment}
         added = [
-            {**common, "number": first + k, "state": "COMPLETE" if has_values else "FAIL"}
-            for k, has_values in enumerate(judged.has_values)
+            {**common, "number": first + k, "state": state}
+            for k, state in enumerate(
+                np.select([judged.is_pruned, judged.has_values], ["PRUNED", "COMPLETE"], "FAIL").tolist()
+            )
         ]
         number_to_id = dict(_insert(connection, trials, added, ("number", "trial_id")))
         ids = [number_to_id[row["number"]] for row in added]
@@ -58,6 +63,16 @@ class TrialRows:
         if judged.has_values[k]:
             for number, value in enumerate(judged.values[k].tolist()):
                 rows.append(("trial_values", {"objective": number, "value": value, "value_type": "FINITE"}))
+        if judged.looks is not None:
+            for step, value in enumerate(judged.looks.values[k, : judged.looks.n_looked[k]].tolist()):
+                kind = "FINITE" if math.isfinite(value) else "NAN"
+                told = value if math.isfinite(value) else None
+                rows.append(
+                    (
+                        "trial_intermediate_values",
+                        {"step": step, "intermediate_value": told, "intermediate_value_type": kind},
+                    )
+                )
         for name, violation in zip(judged.constraints, judged.violations[k].tolist(), strict=True):
             rows.append(
                 ("trial_system_attributes", {"key": f"constraints:{name}", "value_json": json.dumps(violation)})

@@ -40,19 +40,28 @@ class TpeSampler:
         return candidates
 
     def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
-        """Put candidates with values into the study."""
+        """Put candidates with values into the study, and pruned ones, which it ranks by how long they lasted."""
         trials = []
         for k, candidate in enumerate(candidates):
-            if judged.has_values[k] and candidate.parameters:
+            outcome = self._outcome(judged, k)
+            if outcome and candidate.parameters:
                 trials.append(
                     self.optuna.trial.create_trial(
-                        values=judged.values[k].tolist(),
+                        **outcome,
                         params=dict(candidate.parameters),
                         distributions={name: self._distribution(name, r) for name, r in candidate.ranges.items()},
                         constraints=_constraints(judged, k),
                     )
                 )
         self.study.add_trials(trials)
+
+    def _outcome(self, judged: Judged, k: int) -> dict[str, Any]:
+        """Return how a candidate ended as Optuna's trials tell it; nothing for one that has failed."""
+        if judged.looks is not None and judged.is_pruned[k]:
+            # The mean of all blocks so far says more than the last one alone.
+            until = {int(judged.looks.n_looked[k]) - 1: float(judged.looks.mean[k])}
+            return {"state": self.optuna.trial.TrialState.PRUNED, "intermediate_values": until}
+        return {"values": judged.values[k].tolist()} if judged.has_values[k] else {}
 
     def _distribution(self, name: str, within: Range) -> Any:
         if (name, within) not in self.distributions:
@@ -96,7 +105,8 @@ class NsgaSampler:
                     trial.set_constraint(name, violation)
                 self.study.tell(trial, judged.values[k].tolist())
             else:
-                self.study.tell(trial, state=self.optuna.trial.TrialState.FAIL)
+                state = self.optuna.trial.TrialState
+                self.study.tell(trial, state=state.PRUNED if judged.is_pruned[k] else state.FAIL)
 
 
 def n_startup(n_trials: int) -> int:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+import numpy as np
+
+from exitladder.bars import FloatArray
 from exitladder.errors import ModelError
 from exitladder.ladder import Ladder
 from exitladder.models.candidates import Candidate, Cube
-from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.judged import Judged, Judging
 from exitladder.models.samplers import Sampler, sampler_of
 from exitladder.models.studies import KnownBatch, Study
 
@@ -24,11 +27,14 @@ class Executor(Protocol):
 
     capacity: int
 
-    def submit(self, ladders: list[Ladder]) -> Any:
-        """Begin to evaluate; returns what `first_done` knows it by."""
+    def submit(self, ladders: list[Ladder], rival: FloatArray | None) -> Any:
+        """Begin to evaluate, held against a rival where there is one; returns what `first_done` knows it by."""
 
     def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Judged]]:
         """Return those that are done, at least one."""
+
+
+Asked = tuple[list[Ladder], FloatArray | None]
 
 
 class Inline:
@@ -36,16 +42,16 @@ class Inline:
 
     capacity = 1
 
-    def __init__(self, evaluate: Evaluate) -> None:
-        self.evaluate = evaluate
+    def __init__(self, judging: Judging) -> None:
+        self.judging = judging
 
-    def submit(self, ladders: list[Ladder]) -> tuple[Ladder, ...]:
-        """Return the ladders."""
-        return tuple(ladders)
+    def submit(self, ladders: list[Ladder], rival: FloatArray | None) -> Asked:
+        """Return what is to be evaluated."""
+        return ladders, rival
 
-    def first_done(self, flying: Sequence[tuple[Ladder, ...]]) -> list[tuple[tuple[Ladder, ...], Judged]]:
+    def first_done(self, flying: Sequence[Asked]) -> list[tuple[Asked, Judged]]:
         """Evaluate the first batch."""
-        return [(flying[0], self.evaluate(list(flying[0])))]
+        return [(flying[0], self.judging(*flying[0]))]
 
 
 class Participant:
@@ -81,7 +87,8 @@ class Participant:
                         # What it has to know may have become known since.
                         self._read_news(advance)
                     candidates = self._ask(claimed)
-                    flying[claimed] = (executor.submit([c.ladder for c in candidates]), candidates)
+                    work = executor.submit([c.ladder for c in candidates], self._rival(claimed))
+                    flying[claimed] = (work, candidates)
                 if flying:
                     for done, judged in executor.first_done([work for work, _ in flying.values()]):
                         number = next(k for k, (work, _) in flying.items() if work is done)
@@ -134,6 +141,21 @@ class Participant:
             candidates = self.sampler.ask(number, self.plan.size_of(number))
             self.n_asked = number
         return candidates
+
+    def _rival(self, batch: int) -> FloatArray | None:
+        """Return what the best ladder known before a batch is worth on every block of trades, where that is told."""
+        best, rival = -np.inf, None
+        for number in self.plan.batches:
+            if number > self.plan.known_before(batch):
+                break
+            judged = self._judged[number]
+            if judged.looks is None or not judged.feasible.any():
+                continue
+            first = np.where(judged.feasible, judged.values[:, 0], -np.inf)
+            k = int(np.argmax(first))
+            if first[k] > best:
+                best, rival = float(first[k]), judged.looks.values[k]
+        return rival
 
     def _check(self, judged: Judged, n: int) -> None:
         if len(judged) != n:

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from exitladder.bars import FloatArray
 from exitladder.cluster import distributed, join_cluster, workers_of
 from exitladder.errors import ModelError
 from exitladder.execution.many_ladders import use_threads
 from exitladder.ladder import Ladder
 from exitladder.models.candidates import Cube
-from exitladder.models.judged import Evaluate, Judged
+from exitladder.models.judged import Judged, Judging
 from exitladder.models.program import refuse_other_programs
 from exitladder.models.search_loop import Inline, Participant
 from exitladder.models.search_space import SearchSpace
@@ -35,7 +36,7 @@ class Team(Protocol):
 
     size: int
 
-    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
         """Return when all batches are known."""
 
 
@@ -44,9 +45,9 @@ class Alone:
 
     size = 1
 
-    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
+    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
         """Return when all batches are known."""
-        taker.take_part(Inline(evaluate), advance)
+        taker.take_part(Inline(judging), advance)
 
 
 class Processes:
@@ -63,8 +64,8 @@ class Processes:
             raise ModelError(f"workers must be at least 1, but is {n}.")
         self.size = n
 
-    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
-        """Return when all batches are known; `evaluate` must be such that processes can be sent it."""
+    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+        """Return when all batches are known; `judging` must be such that processes can be sent it."""
         study = taker.study
         if not isinstance(study, StoredStudy):
             raise ModelError(
@@ -72,7 +73,7 @@ class Processes:
                 "such as sqlite:///mlruns/studies.db or postgresql://USER@HOST/DATABASE."
             )
         job = SearchJob(
-            study.store.url, study.store.lease_seconds, study.name, taker.cube.space, evaluate, taker.warm_starts,
+            study.store.url, study.store.lease_seconds, study.name, taker.cube.space, judging, taker.warm_starts,
             _threads(self.size),
         )  # fmt: skip
         # Fresh processes: a forked one would inherit locks of the threads here.
@@ -82,7 +83,7 @@ class Processes:
             helper.start()
         try:
             with use_threads(_threads(self.size)):
-                taker.take_part(Inline(evaluate), advance)
+                taker.take_part(Inline(judging), advance)
             for helper in helpers:
                 helper.join()
         finally:
@@ -98,7 +99,7 @@ class SearchJob:
     lease_seconds: float
     name: str
     space: SearchSpace
-    evaluate: Evaluate
+    judging: Judging
     warm_starts: tuple[Ladder, ...]
     threads: int
 
@@ -109,7 +110,7 @@ def join_search(job: SearchJob) -> None:
     parent = multiprocessing.parent_process()
     with use_threads(job.threads):
         taker = Participant(store.join(job.name), Cube(job.space), job.warm_starts)
-        taker.take_part(Inline(job.evaluate), is_wanted=lambda: parent is None or parent.is_alive())
+        taker.take_part(Inline(job.judging), is_wanted=lambda: parent is None or parent.is_alive())
     store.close()
 
 
@@ -138,10 +139,10 @@ class DaskTeam:
         if not self.size:
             raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
 
-    def search(self, taker: Participant, evaluate: Evaluate, advance: Advance) -> None:
-        """Return when all batches are known; what `evaluate` holds is sent to every worker once."""
+    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+        """Return when all batches are known; what `judging` holds is sent to every worker once."""
         refuse_other_programs(self.client)
-        taker.take_part(_Cluster(self.client, self.distributed, evaluate, 2 * self.size), advance)
+        taker.take_part(_Cluster(self.client, self.distributed, judging, 2 * self.size), advance)
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -151,23 +152,23 @@ class DaskTeam:
 class _Sent:
     """A batch on its way; `future` changes where it has to be sent again."""
 
-    def __init__(self, ladders: list[Ladder], future: Any) -> None:
-        self.ladders, self.future = ladders, future
+    def __init__(self, ladders: list[Ladder], rival: FloatArray | None, future: Any) -> None:
+        self.ladders, self.rival, self.future = ladders, rival, future
 
 
 class _Cluster:
     """Sends batches to a cluster; a worker that dies has its batch done by another, which Dask sees to.
 
-    Should all workers die that hold what `evaluate` holds, it is sent anew to those that have come since.
+    Should all workers die that hold what `judging` holds, it is sent anew to those that have come since.
     """
 
-    def __init__(self, client: Any, distributed: Any, evaluate: Evaluate, capacity: int) -> None:
+    def __init__(self, client: Any, distributed: Any, judging: Judging, capacity: int) -> None:
         self.client, self.distributed, self.capacity = client, distributed, capacity
-        self.evaluate, self.held = evaluate, self._scattered(evaluate)
+        self.judging, self.held = judging, self._scattered(judging)
 
-    def submit(self, ladders: list[Ladder]) -> _Sent:
+    def submit(self, ladders: list[Ladder], rival: FloatArray | None) -> _Sent:
         """Send a batch."""
-        return _Sent(ladders, self._sent(ladders))
+        return _Sent(ladders, rival, self._sent(ladders, rival))
 
     def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Judged]]:
         """Return batches that are done."""
@@ -177,21 +178,21 @@ class _Cluster:
                 self.distributed.wait([sent.future for sent in flying], return_when="FIRST_COMPLETED")
             lost = [sent for sent in flying if sent.future.status in ("cancelled", "lost")]
             if lost:
-                self.held = self._scattered(self.evaluate)
+                self.held = self._scattered(self.judging)
                 for sent in lost:
-                    sent.future = self._sent(sent.ladders)
+                    sent.future = self._sent(sent.ladders, sent.rival)
             done = [(sent, sent.future.result()) for sent in flying if sent.future.status in ("finished", "error")]
             if done:
                 return done
 
-    def _scattered(self, evaluate: Evaluate) -> Any:
+    def _scattered(self, judging: Judging) -> Any:
         # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
-        return self.client.scatter(evaluate, broadcast=True, hash=False)
+        return self.client.scatter(judging, broadcast=True, hash=False)
 
-    def _sent(self, ladders: list[Ladder]) -> Any:
-        return self.client.submit(_evaluated, self.held, ladders, pure=False)
+    def _sent(self, ladders: list[Ladder], rival: FloatArray | None) -> Any:
+        return self.client.submit(_judged, self.held, ladders, rival, pure=False)
 
 
-def _evaluated(evaluate: Evaluate, ladders: list[Ladder]) -> Judged:
-    """Evaluate a batch; runs on a worker."""
-    return evaluate(ladders)
+def _judged(judging: Judging, ladders: list[Ladder], rival: FloatArray | None) -> Judged:
+    """Judge a batch; runs on a worker."""
+    return judging(ladders, rival)

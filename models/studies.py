@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from exitladder.models.candidates import Candidate
-from exitladder.models.judged import Judged
+from exitladder.models.judged import Judged, Looks
 from exitladder.models.samplers import SearchPlan
 
 
@@ -23,7 +23,7 @@ class StudyPlan:
     n_warm : int
         Warm starts, which make up batch 0.
     learns : bool
-        Whether the sampler's batches depend on others.
+        Whether a batch depends on others: what the sampler asks for, or what its ladders are held against.
     ahead : int
         A batch is asked for knowing all up to `ahead` before it, so `ahead` of them can be looked at at once.
     objectives, constraints : tuple of str
@@ -129,12 +129,25 @@ class StudyInMemory:
         self._claimed.discard(batch)
 
 
-def judged_of(plan: StudyPlan, values: Sequence[Sequence[float]], violations: Sequence[Sequence[float]]) -> Judged:
-    """Return what was kept of a batch."""
-    n = len(values)
+def kept_of(judged: Judged) -> dict[str, Any]:
+    """Return what a batch was worth as plain values to keep."""
+    kept: dict[str, Any] = {"values": judged.values.tolist(), "violations": judged.violations.tolist()}
+    if judged.looks is not None:
+        kept |= {"blocks": judged.looks.values.tolist(), "n_looked": judged.looks.n_looked.tolist()}
+    return kept
+
+
+def judged_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Judged:
+    """Return what was kept of a batch; see `kept_of`."""
+    n = len(kept["values"])
+    looks = None
+    if "blocks" in kept:
+        blocks = np.asarray(kept["blocks"], dtype=np.float64).reshape(n, -1)
+        looks = Looks(blocks, np.asarray(kept["n_looked"], dtype=np.int64))
     return Judged(
-        np.asarray(values, dtype=np.float64).reshape(n, len(plan.objectives)),
-        np.asarray(violations, dtype=np.float64).reshape(n, len(plan.constraints)),
+        np.asarray(kept["values"], dtype=np.float64).reshape(n, len(plan.objectives)),
+        np.asarray(kept["violations"], dtype=np.float64).reshape(n, len(plan.constraints)),
         plan.objectives,
         plan.constraints,
+        looks,
     )

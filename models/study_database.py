@@ -28,6 +28,7 @@ _TABLES = (
     "trial_values",
     "trial_user_attributes",
     "trial_system_attributes",
+    "trial_intermediate_values",
 )
 
 

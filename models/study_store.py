@@ -21,7 +21,7 @@ from exitladder.models.judged import Judged
 from exitladder.models.optuna_rows import TrialRows
 from exitladder.models.program import digest_of
 from exitladder.models.samplers import SearchPlan
-from exitladder.models.studies import KnownBatch, StudyPlan, judged_of
+from exitladder.models.studies import KnownBatch, StudyPlan, judged_of, kept_of
 from exitladder.models.study_database import Database
 
 _PLAN_KEY = "exitladder"
@@ -224,13 +224,7 @@ class StoredStudy:
 
     def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
         """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
-        payload = json.dumps(
-            {
-                "parameters": [dict(c.parameters) for c in candidates],
-                "values": judged.values.tolist(),
-                "violations": judged.violations.tolist(),
-            }
-        )
+        payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(judged)})
         with self.store.database.locked() as connection:
             if self._execute(
                 connection,
@@ -270,8 +264,7 @@ class StoredStudy:
         for batch, payload in rows:
             if batch not in self._known:
                 kept = json.loads(payload)
-                judged = judged_of(self.plan, kept["values"], kept["violations"])
-                found.append(KnownBatch(batch, kept["parameters"], judged))
+                found.append(KnownBatch(batch, kept["parameters"], judged_of(self.plan, kept)))
         self._known.update(fresh)
         return found
 

@@ -38,10 +38,14 @@ N = TypeVar("N", bound=np.generic)
 
 @dataclass(frozen=True)
 class Objective:
-    """How an objective is found, and whether it needs more of the trades than their net r."""
+    """How an objective is found, and whether it needs more of the trades than their net r.
+
+    `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks needs.
+    """
 
     measure: Callable[[Results, TuningSettings], FloatArray]
     needs_fills: bool = False
+    is_mean: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,15 +129,19 @@ def _of_days(ratio: Callable[[FloatArray], float], results: Results, settings: T
 
 
 OBJECTIVES: Mapping[str, Objective] = {
-    "expectancy_r": Objective(expectancy),
-    "mean_minus_downside": Objective(mean_minus_downside),
+    "expectancy_r": Objective(expectancy, is_mean=True),
+    "mean_minus_downside": Objective(mean_minus_downside, is_mean=True),
     "lower_bound": Objective(lower_bound),
     "cvar_r": Objective(tail),
     "worst_block_r": Objective(worst_block),
-    "profit_per_fill": Objective(profit_per_fill, needs_fills=True),
-    "capture": Objective(capture, needs_fills=True),
-    "sharpe": Objective(partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True),
-    "sortino": Objective(partial(_of_days, partial(sortino_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True),
+    "profit_per_fill": Objective(profit_per_fill, needs_fills=True, is_mean=True),
+    "capture": Objective(capture, needs_fills=True, is_mean=True),
+    "sharpe": Objective(
+        partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+    ),
+    "sortino": Objective(
+        partial(_of_days, partial(sortino_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+    ),
     "calmar": Objective(partial(_of_days, partial(calmar_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True),
     "ulcer": Objective(partial(_of_days, lambda days: -ulcer_index(days)), needs_fills=True),
 }

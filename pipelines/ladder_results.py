@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from exitladder.execution.simulation import STATUS
 from exitladder.ladder import Ladder
 from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
+
+N = TypeVar("N", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,47 @@ class Results:
 
     def take(self, trades: npt.NDArray[np.bool_] | IntArray) -> Results:
         """Return the results of these trades (positions or mask)."""
-
-        def part(table: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
-            return None if table is None else table[trades]
-
         return Results(
             self.net_r[trades],
             self.entry_day[trades],
-            part(self.last_day),  # type: ignore[arg-type]
-            part(self.n_fills),  # type: ignore[arg-type]
-            part(self.mfe_r),  # type: ignore[arg-type]
-            part(self.gross_r),  # type: ignore[arg-type]
+            _part(self.last_day, trades),
+            _part(self.n_fills, trades),
+            _part(self.mfe_r, trades),
+            _part(self.gross_r, trades),
         )
+
+    def of_ladders(self, ladders: npt.NDArray[np.bool_] | IntArray) -> Results:
+        """Return the results under these ladders (positions or mask)."""
+        columns = (slice(None), ladders)
+        return Results(
+            self.net_r[columns],
+            self.entry_day,
+            _part(self.last_day, columns),
+            _part(self.n_fills, columns),
+            _part(self.mfe_r, columns),
+            _part(self.gross_r, columns),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Results]) -> Results:
+        """Return results of other trades under the same ladders as one."""
+        return cls(
+            np.concatenate([part.net_r for part in parts]),
+            np.concatenate([part.entry_day for part in parts]),
+            _joined([part.last_day for part in parts]),
+            _joined([part.n_fills for part in parts]),
+            _joined([part.mfe_r for part in parts]),
+            _joined([part.gross_r for part in parts]),
+        )
+
+
+def _part(table: npt.NDArray[N] | None, where: Any) -> npt.NDArray[N] | None:
+    return None if table is None else table[where]
+
+
+def _joined(tables: Sequence[npt.NDArray[N] | None]) -> npt.NDArray[N] | None:
+    known = [table for table in tables if table is not None]
+    return np.concatenate(known) if known else None
 
 
 def base_risk(placed: PlacedTrades, ladder: Ladder, base: Ladder) -> FloatArray:

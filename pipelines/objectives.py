@@ -74,6 +74,8 @@ class Objectives:
             raise SettingsError(
                 "tuning.robust = 'double_costs' needs costs to double, but all costs are 0; state them in [costs]."
             )
+        if tuning.pruner != "none":
+            _refuse_to_prune(tuning)
         return cls(tuning, placed, signals, base, space, settings.project.threads, settings.project.seed)
 
     @property
@@ -88,16 +90,14 @@ class Objectives:
 
     def judge(self, ladders: list[Ladder]) -> Judged:
         """Return what ladders are worth; the same ladder is worth the same in any batch."""
-        robust = self.settings.robust
-        if robust == "double_costs":
-            ladders = [replace(ladder, costs=ladder.costs.times(2.0)) for ladder in ladders]
+        ladders = self.at_costs(ladders)
         near: list[list[Ladder]] = []
-        if robust == "neighbours" and self.space is not None:
+        if self.settings.robust == "neighbours" and self.space is not None:
             near = [neighbours(self.space, ladder, _NEIGHBOURS, self.seed) for ladder in ladders]
         # Neighbours of one ladder are often those of another.
         every = list(dict.fromkeys([*ladders, *(other for others in near for other in others)]))
         results = self.results(every)
-        worth = self._values(results)
+        worth = self.values(results)
         at = {ladder: k for k, ladder in enumerate(every)}
         rows = [at[ladder] for ladder in ladders]
         values = worth[rows]
@@ -107,7 +107,7 @@ class Objectives:
                 for ladder, others in zip(ladders, near, strict=True)
             ]
             values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
-        return Judged(values, self._violations(results)[rows], self.names, self.constraints)
+        return Judged(values, self.violations(results)[rows], self.names, self.constraints)
 
     def judge_own_exits(self) -> Judged:
         """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
@@ -120,7 +120,7 @@ class Objectives:
         results = results_of_simulation(
             simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
         )
-        return Judged(self._values(results), self._violations(results), self.names, self.constraints)
+        return Judged(self.values(results), self.violations(results), self.names, self.constraints)
 
     def keeps_own_exits(self, best: Judged) -> bool:
         """Return whether no change is best: the user's own exits are feasible and worth as much as the best ladder.
@@ -171,7 +171,7 @@ class Objectives:
     def standard_errors(self, ladders: list[Ladder], best: int) -> FloatArray:
         """Return the standard error of each ladder's first objective less that of `best`, shape (n_ladders,)."""
         results = self.results(ladders)
-        first = self._measure(self.names[0])
+        first = self.measure(self.names[0])
 
         def behind(part: Results) -> FloatArray:
             worth = first(part)
@@ -181,7 +181,7 @@ class Objectives:
 
     def standard_error(self, ladder: Ladder) -> float:
         """Return the standard error of a ladder's first objective."""
-        return float(standard_error(self._measure(self.names[0]), self.results([ladder]))[0])
+        return float(standard_error(self.measure(self.names[0]), self.results([ladder]))[0])
 
     def results(self, ladders: list[Ladder]) -> Results:
         """Return what the trades brought under each ladder, as far as it is needed."""
@@ -196,22 +196,47 @@ class Objectives:
             threads=self.threads,
         )
 
+    def at_costs(self, ladders: list[Ladder]) -> list[Ladder]:
+        """Return ladders with the costs that they are judged at."""
+        if self.settings.robust != "double_costs":
+            return ladders
+        return [replace(ladder, costs=ladder.costs.times(2.0)) for ladder in ladders]
+
     @property
     def _needs_gross(self) -> bool:
         return any(CONSTRAINTS[n].needs_gross for n in self.constraints)
 
-    def _values(self, results: Results) -> FloatArray:
+    def values(self, results: Results) -> FloatArray:
+        """Return what ladders are worth by each objective, shape (n_ladders, n_objectives)."""
         columns = []
-        for measure in map(self._measure, self.names):
+        for measure in map(self.measure, self.names):
             value = measure(results)
             if self.settings.robust == "lower_bound":
                 value = np.asarray(value - Z_LOWER * standard_error(measure, results))
             columns.append(value)
         return np.stack(columns, axis=1)
 
-    def _measure(self, name: str) -> Measure:
+    def measure(self, name: str) -> Measure:
+        """Return the function that finds an objective, as the settings weigh it."""
         return lambda results: OBJECTIVES[name].measure(results, self.settings)
 
-    def _violations(self, results: Results) -> FloatArray:
+    def violations(self, results: Results) -> FloatArray:
+        """Return by how much each constraint is broken, shape (n_ladders, n_constraints)."""
         columns = [CONSTRAINTS[n].violation(results, getattr(self.settings, n)) for n in self.constraints]
         return np.stack(columns, axis=1) if columns else np.empty((results.net_r.shape[1], 0))
+
+
+def _refuse_to_prune(tuning: TuningSettings) -> None:
+    names = tuple(dict.fromkeys(tuning.objectives))
+    able = [name for name, objective in OBJECTIVES.items() if objective.is_mean]
+    if len(names) > 1 or names[0] not in able:
+        raise SettingsError(
+            f"tuning.pruner = 'wilcoxon' holds ladders against each other block by block of trades, in one objective "
+            f"of {', '.join(able)}, but tuning.objectives = {list(names)}. Take one of these, or "
+            "tuning.pruner = 'none'."
+        )
+    if tuning.robust not in ("none", "double_costs"):
+        raise SettingsError(
+            f"tuning.pruner = 'wilcoxon' cannot judge by tuning.robust = '{tuning.robust}', which no block of trades "
+            "tells by itself. Take 'none' or 'double_costs', or tuning.pruner = 'none'."
+        )

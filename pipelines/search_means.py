@@ -106,4 +106,5 @@ def _judging(objectives: Objectives) -> tuple[object, ...]:
     tuning, space = objectives.settings, objectives.space
     near = (space, objectives.seed) if tuning.robust == "neighbours" else ()
     limits = tuple(getattr(tuning, name) for name in objectives.constraints)
-    return (tuning.downside_weight, tuning.risk_per_trade, tuning.robust, limits, near)
+    pruning = (tuning.pruner, tuning.prune_p) if tuning.pruner != "none" else ()
+    return (tuning.downside_weight, tuning.risk_per_trade, tuning.robust, limits, near, pruning)

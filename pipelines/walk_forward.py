@@ -26,6 +26,7 @@ from exitladder.pipelines.policies import (
 )
 from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, signals_for
 from exitladder.pipelines.prepare import Prepared, base_ladder
+from exitladder.pipelines.pruned_objectives import PrunedObjectives
 from exitladder.pipelines.search_means import ALONE, SearchMeans, identity_of
 from exitladder.pipelines.split import LEAST_TRADES, WalkForward, known_by
 from exitladder.progress import SILENT, Progress
@@ -133,9 +134,10 @@ class Tuning:
         simple = [p.ladder for p in baselines]
         simplest = objectives.choose(objectives.judge(simple), simple)
         own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
+        pruned = PrunedObjectives(objectives) if settings.tuning.pruner != "none" else None
         found = search(
             space,
-            objectives.judge,
+            objectives.judge if pruned is None else pruned.judge,
             settings.tuning.n_trials,
             seed=settings.project.seed,
             sampler=settings.tuning.sampler,
@@ -143,6 +145,7 @@ class Tuning:
             # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
             warm_starts=[p.ladder for p in own]
             + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            prune=None if pruned is None else pruned.judge_against,
             store=self.means.store,
             name=name,
             identity=identity_of(objectives) if self.means.store is not None else None,

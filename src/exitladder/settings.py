@@ -229,6 +229,13 @@ class TuningSettings:
         "parameters (neighbours), or at costs times two (double_costs)",
         among=("none", "lower_bound", "neighbours", "double_costs"),
     )
+    pruner: str = _key(
+        "none",
+        "wilcoxon: with one objective, give up a candidate that is worse than the best so far on the blocks of trades "
+        "seen; none: look at every candidate on all trades",
+        among=("none", "wilcoxon"),
+    )
+    prune_p: float = _key(0.1, "p value of the signed-rank test below which the pruner gives up", least=0, most=0.5)
     max_fills: float = _key(0.0, "constraint: fills a trade at most, the entry's counted; 0: any", least=0)
     max_cost_share: float = _key(0.0, "constraint: costs over the result before costs at most; 0: any", least=0, most=1)
     max_drawdown_r: float = _key(0.0, "constraint: deepest fall of the daily account at most, R; 0: any", least=0)

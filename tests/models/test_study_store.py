@@ -24,7 +24,7 @@ from exitladder.errors import ModelError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.models import ladder_search
 from exitladder.models.candidates import Candidate, Cube
-from exitladder.models.judged import Judged
+from exitladder.models.judged import Judged, Judging
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.optuna_samplers import distribution_of
 from exitladder.models.samplers import SAMPLERS, SearchPlan
@@ -233,7 +233,7 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
     def take_part(number: int) -> None:
         store = StudyStore(url)
         taker = Participant(store.open("shared", plan), Cube(SPACE), WARM)
-        taker.take_part(Inline(slowly))
+        taker.take_part(Inline(Judging(slowly)))
         tables[number] = (taker.candidates(), taker.judged())
         store.close()
 
@@ -249,7 +249,7 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
         thread.join()
     alone = StudyStore(url)
     taker = Participant(alone.open("alone", plan), Cube(SPACE), WARM)
-    taker.take_part(Inline(worth))
+    taker.take_part(Inline(Judging(worth)))
     alone.close()
     assert len(tables) == 3
     for candidates, judged in tables.values():

@@ -24,6 +24,7 @@ from exitladder.entries import make_trades
 from exitladder.errors import ModelError
 from exitladder.models import ladder_search, program
 from exitladder.models.candidates import Cube
+from exitladder.models.judged import Judging
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.program import digest_of
 from exitladder.models.samplers import SearchPlan
@@ -157,7 +158,7 @@ def test_a_killed_process_loses_no_trial_and_doubles_none(
         identity={"program": "the same", "space": digest_of(objectives.space)} | {"warm starts": digest_of(())},
     )
     study = store.open(f"killed {sampler}", plan)
-    job = SearchJob(server, 2.0, study.name, objectives.space, objectives.judge, (), 1)
+    job = SearchJob(server, 2.0, study.name, objectives.space, Judging(objectives.judge), (), 1)
 
     def held(pids: list[int]) -> list[int]:
         with store.database.reading() as connection:
@@ -185,7 +186,7 @@ def test_a_killed_process_loses_no_trial_and_doubles_none(
     else:
         alone = store.open(f"alone {sampler}", plan)
         taker = Participant(alone, Cube(objectives.space), ())
-        taker.take_part(Inline(objectives.judge))
+        taker.take_part(Inline(Judging(objectives.judge)))
         assert [c.ladder for c in taker.candidates()] == list(shared.ladders)
         np.testing.assert_array_equal(taker.judged().values, shared.judged.values)
     store.close()
