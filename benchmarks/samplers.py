@@ -2,15 +2,15 @@
 
     python benchmarks/samplers.py speed [--trades 10000] [--rounds 1]
     python benchmarks/samplers.py table [--trials 500]
-    python benchmarks/samplers.py pruning [--trades 10000]
+    python benchmarks/samplers.py pruning [--trades 10000] [--rounds 3]
     python benchmarks/samplers.py value [--seeds 3] [--data FOLDER] [--csv FILE]
     python benchmarks/samplers.py draw --csv FILE --picture FILE
 
 ``speed`` takes 2,000 trials of TPE over 10,000 trades with price rungs, kept in a database, against Optuna's own
 TPE in memory over the same space with an empty objective; and 20,000 candidates of each faster sampler, kept too.
-``table`` takes samplers alone, by objectives and parameters. ``pruning`` takes one look of Optuna's Wilcoxon pruner
-against simulating a candidate on all trades. ``value`` tunes on the earlier 60 % of the trades of
-four markets and scores the best ladder on the later 35 %. ``draw`` shows what it found.
+``table`` takes samplers alone, by objectives and parameters. ``pruning`` searches with and without Wilcoxon's
+pruner. ``value`` tunes on the earlier 60 % of the trades of four markets and scores the best ladder on the later
+35 %. ``draw`` shows what it found.
 Times are processor seconds on one thread.
 """
 
@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from engine import candidates, market
+from engine import market
 from planted_world import WORLDS, as_bars, as_trades, draw
 from real_markets import DATA, MARKETS
 
@@ -37,19 +36,22 @@ from exitladder.execution import simulate_many
 from exitladder.ladder import Distance, Ladder, Stop
 from exitladder.models.candidates import Cube
 from exitladder.models.judged import Judged
-from exitladder.models.ladder_search import search
+from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.optuna_samplers import n_startup
+from exitladder.models.pruning import N_BLOCKS
 from exitladder.models.samplers import SAMPLERS, SearchPlan, sampler_of
 from exitladder.models.search_space import SearchSpace
 from exitladder.models.study_store import StudyStore
 from exitladder.pipelines.objectives import Objectives
 from exitladder.pipelines.prepare import base_ladder
+from exitladder.pipelines.pruned_objectives import PrunedObjectives
 from exitladder.settings import SearchSettings, Settings, load_settings
 from exitladder.trades import PlacedTrades, Trades, place_trades
 
 BASE = Ladder(atr_window=14, stop=Stop(initial=Distance(3.0, "ATR")))
 BATCH = 64
 # Those that take long are asked for less.
+PRUNED_TRIALS = 512
 SIZES = {"tpe": (64, 256, 512), "nsga2": (64, 256, 1024)}
 COSTS = ["costs.commission_bps=2", "costs.slippage_bps=2", "project.threads=1"]
 
@@ -86,7 +88,7 @@ def speed(n_trades: int, rounds: int) -> None:
         "Optuna alone: TPE, in memory, empty objective, 2,000 trials": lambda: bare(2000),
         f"tpe, {n_trades:,} trades, kept, 2,000 trials": lambda: kept("tpe", 2000, BATCH),
     }
-    for name in ("mixture", "qmc", "cmaes", "random"):
+    for name in ("mixture", "qmc", "cmaes", "nsga2", "random"):
         ways[f"{name}, {n_trades:,} trades, kept, 20,000 trials"] = lambda name=name: kept(name, 20_000, 256)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     print(f"{'':62} processor s  wall s  to Optuna alone")
@@ -139,27 +141,49 @@ def ask_only(sampler: str, k: int, n: int, n_objectives: int) -> None:
         asks.tell(batch, found, Judged(values, np.empty((len(x), 0)), names, ()))
 
 
-def pruning(n_trades: int) -> None:
-    """What one look costs after 8 of 16 blocks of trades, and what not simulating the other 8 would save."""
-    rng = np.random.default_rng(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.1)
-    study = optuna.create_study(direction="maximize", pruner=pruner)
-    best = study.ask()
-    for block in range(16):
-        best.report(float(rng.normal(0.1, 1)), block)
-    study.tell(best, 0.1)
-    trial = study.ask()
-    for block in range(8):
-        trial.report(float(rng.normal(0, 1)), block)
-    looks = cpu(lambda: [trial.should_prune() for _ in range(50)])[0] / 50
-    placed, ladders = market(n_trades), candidates(256, 0.25)
-    simulate_many(placed, ladders[:2], threads=1)
-    whole = cpu(lambda: simulate_many(placed, ladders, threads=1))[0] / len(ladders)
-    print(f"one look of the pruner                        {looks * 1e3:7.2f} ms")
-    print(f"a candidate on {n_trades:,} trades, 256 at once    {whole * 1e3:7.2f} ms")
-    print(f"half of that is worth one look from           {n_trades * looks / (whole / 2):,.0f} trades on")
+def pruning(n_trades: int, rounds: int) -> None:
+    """Search with and without Wilcoxon's pruner, in turn, and print what it saves and what it finds."""
+    placed = market(n_trades)
+    print(f"{n_trades:,} trades, {PRUNED_TRIALS} candidates, medians of {rounds} rounds")
+    print(f"{'':24s} {'s':>7s} {'pruned, s':>10s} {'ratio':>6s} {'blocks seen':>12s} {'best found, pruned':>24s}")
+    for objective in ("expectancy_r", "sharpe"):
+        settings = load_settings(None, [*COSTS, f"tuning.objectives=['{objective}']", "tuning.pruner='wilcoxon'"])
+        base = base_ladder(settings)
+        plain = Objectives.of(settings, placed, None, base, SearchSpace(settings.search, base))
+        for sampler in ("qmc", "mixture"):
+            searched(plain, sampler, 80, pruned=True)
+            pairs = [
+                (searched(plain, sampler, PRUNED_TRIALS), searched(plain, sampler, PRUNED_TRIALS, pruned=True))
+                for _ in range(rounds)
+            ]
+            (_, whole), (_, some) = pairs[0]
+            one, two, ratio = np.median([(a, b, a / b) for (a, _), (b, _) in pairs], axis=0)
+            seen = some.judged.looks.n_looked.mean() / N_BLOCKS
+            print(
+                f"{objective:14s} {sampler:9s} {one:7.2f} {two:10.2f} {ratio:6.2f} {seen:12.0%} "
+                f"{whole.best_value:12.4f} {some.best_value:11.4f}"
+            )
+
+
+def searched(plain: Objectives, sampler: str, n: int, *, pruned: bool = False) -> tuple[float, SearchResult]:
+    """Return the processor seconds of a search, and what it found."""
+    found = []
+    judge = PrunedObjectives(plain)
+
+    def run() -> None:
+        found.append(
+            search(
+                plain.space,
+                judge.judge if pruned else plain.judge,
+                n,
+                sampler=sampler,
+                batch_size=BATCH,
+                warm_starts=[Cube(plain.space).at(np.full(Cube(plain.space).n, 0.4)).ladder],
+                prune=judge.judge_against if pruned else None,
+            )
+        )
+
+    return cpu(run)[0], found[0]
 
 
 def markets(data: Path) -> dict[str, tuple[BarSet, Trades]]:
@@ -265,7 +289,7 @@ def main() -> None:
     elif args.what == "table":
         table(args.trials)
     elif args.what == "pruning":
-        pruning(args.trades)
+        pruning(args.trades, args.rounds)
     elif args.what == "draw":
         drawn(args.csv, args.picture)
     else:
