@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from exitladder.ladder import Ladder
-from exitladder.models.search_questions import Given, Parameter, Recorder
 from exitladder.models.search_space import SUGGESTED, SearchSpace
+from exitladder.models.trials import Answers, Range, exact_answers, nearest_answers
 
 # A neighbour differs in each number by at most this part of its range.
 _STRIDE = 0.1
@@ -19,14 +19,13 @@ _TRIES = 20
 _STRUCTURE = ("n_rungs", "breakeven_after", "trail_after")
 
 
-def parameters_in(space: SearchSpace, ladder: Ladder) -> tuple[Parameter, ...]:
-    """Return what a ladder of the space rests on, in the order in which it is asked; empty if it is not in it."""
-    given = space.parameters_of(ladder)
-    if given is None:
-        return ()
-    recorder = Recorder(Given(given))
-    space.suggest(recorder)
-    return tuple(recorder.asked)
+def parameters_in(space: SearchSpace, ladder: Ladder) -> Answers:
+    """Return what a ladder of the space rests on, in the order in which it is asked; nothing if it is not in it."""
+    parameters = space.parameters_of(ladder)
+    trial = exact_answers(parameters or {})
+    if parameters is not None:
+        space.suggest(trial)
+    return trial
 
 
 def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[Ladder]:
@@ -45,13 +44,16 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
     """
     ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)
-    if not any(_moves(p) for p in asked):
+    if not any(_moves(name, within) for name, within in asked.ranges.items()):
         return []
     rng = np.random.default_rng(seed)
     found: dict[Ladder, None] = {}
     for _ in range(_TRIES * n):
-        moved = {p.name: _moved(p, rng) if _moves(p) else p.value for p in asked}
-        other = space.suggest(Given(moved, fills=True))
+        moved = {
+            name: _moved(value, asked.ranges[name], rng) if _moves(name, asked.ranges[name]) else value
+            for name, value in asked.parameters.items()
+        }
+        other = space.suggest(nearest_answers(moved))
         if other != ladder:
             found[other] = None
         if len(found) == n:
@@ -59,18 +61,18 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
     return list(found)
 
 
-def _moves(parameter: Parameter) -> bool:
-    return not parameter.choices and not parameter.name.startswith(_STRUCTURE)
+def _moves(name: str, within: Range) -> bool:
+    return not within.choices and not name.startswith(_STRUCTURE)
 
 
-def _moved(p: Parameter, rng: np.random.Generator) -> Any:
+def _moved(value: Any, within: Range, rng: np.random.Generator) -> Any:
     share = float(rng.uniform(-_STRIDE, _STRIDE))
-    if not p.is_whole:
-        return min(max(p.value + share * (p.high - p.low), p.low), p.high)
-    wide = p.value * (p.high / p.low) ** share if p.is_log else p.value + share * (p.high - p.low)
+    if within.kind == "float":
+        return within.nearest(value + share * (within.high - within.low))
+    wide = value * (within.high / within.low) ** share if within.log else value + share * (within.high - within.low)
     # At least a step, or a coarse grid would have no neighbours.
-    step = round(wide) - p.value or int(rng.integers(-1, 2))
-    return int(min(max(p.value + step, p.low), p.high))
+    step = round(wide) - value or int(rng.integers(-1, 2))
+    return int(within.nearest(value + step))
 
 
 @dataclass(frozen=True)
@@ -102,24 +104,23 @@ def slices(space: SearchSpace, ladder: Ladder, most: int = 15) -> tuple[Slice, .
     """
     ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)
-    given = {p.name: p.value for p in asked}
     found = []
-    for p in asked:
+    for name, own in asked.parameters.items():
         by_ladder: dict[Ladder, Any] = {}
-        for value in _values(p, most):
-            made = ladder if value == p.value else space.suggest(Given({**given, p.name: value}, fills=True))
-            if made != ladder or value == p.value:
+        for value in _values(own, asked.ranges[name], most):
+            made = ladder if value == own else space.suggest(nearest_answers({**asked.parameters, name: value}))
+            if made != ladder or value == own:
                 by_ladder.setdefault(made if made != ladder else ladder, value)
         ladders, values = tuple(by_ladder), tuple(by_ladder.values())
         if len(ladders) > 1:
-            found.append(Slice(p.name, values, ladders, ladders.index(ladder)))
+            found.append(Slice(name, values, ladders, ladders.index(ladder)))
     return tuple(found)
 
 
-def _values(p: Parameter, most: int) -> Sequence[Any]:
-    if p.choices:
-        return p.choices
-    if p.is_whole:
-        spread = np.geomspace(p.low, p.high, most) if p.is_log else np.linspace(p.low, p.high, most)
-        return sorted({*(round(v) for v in spread.tolist()), p.value})
-    return sorted({*np.linspace(p.low, p.high, most).tolist(), p.value})
+def _values(own: Any, within: Range, most: int) -> Sequence[Any]:
+    if within.choices:
+        return within.choices
+    if within.kind == "float":
+        return sorted({*np.linspace(within.low, within.high, most).tolist(), own})
+    spread = np.geomspace if within.log else np.linspace
+    return sorted({*(round(v) for v in spread(within.low, within.high, most).tolist()), own})

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.models.candidates import Candidate, Range
+from exitladder.models.candidates import Candidate
 from exitladder.models.judged import Judged
 from exitladder.models.optuna_samplers import distribution_json
+from exitladder.models.trials import Range
 
 
 class TrialRows:

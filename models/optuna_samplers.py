@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from exitladder.models.candidates import Candidate, Cube, Range
+from exitladder.models.candidates import Candidate, Cube
 from exitladder.models.judged import Judged
 from exitladder.models.samplers import SearchPlan
+from exitladder.models.trials import Range
 
 _MOST_AT_RANDOM, _LEAST_AT_RANDOM = 40, 10
 

@@ -6,29 +6,13 @@ one cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exitladder.ladder import Ladder
 from exitladder.models.search_grid import Grid
-
-
-class Trial(Protocol):
-    """What a suggestion needs of Optuna's trials."""
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number from low to high."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number from low to high."""
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return one of the choices."""
-
-
-class NotHeldError(Exception):
-    """A ladder or a parameter lies outside the space."""
+from exitladder.models.trials import NotHeldError, Trial
 
 
 class Questions(Protocol):
@@ -125,104 +109,3 @@ def _nothing(ladder: Ladder) -> int | None:
 
 def _position_name(name: str, grid: Grid) -> str:
     return f"{name}_steps" if grid.start == 0.0 else f"{name}_level"
-
-
-@dataclass(frozen=True)
-class Given:
-    """A trial whose parameters are given.
-
-    Parameters
-    ----------
-    parameters : mapping
-    fills : bool
-        Whether what is not given takes the middle of its range (or the first choice), and what lies
-        outside its range the nearest end; else both are refused.
-    """
-
-    parameters: Mapping[str, Any]
-    fills: bool = False
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return the given whole number."""
-        middle = round((low * high) ** 0.5) if log else (low + high) // 2
-        return int(self._number(name, low, high, middle))
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return the given number."""
-        return self._number(name, low, high, (low + high) / 2)
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return the given choice."""
-        value = self.parameters.get(name)
-        if value not in choices:
-            if not self.fills:
-                raise NotHeldError(name)
-            return choices[0]
-        return value
-
-    def _number(self, name: str, low: float, high: float, middle: float) -> float:
-        value = self.parameters.get(name)
-        if value is None:
-            if not self.fills:
-                raise NotHeldError(name)
-            return middle
-        number = float(value)
-        if not low <= number <= high:
-            if not self.fills:
-                raise NotHeldError(name)
-            return min(max(number, low), high)
-        return number
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number or choice that a ladder rests on.
-
-    Parameters
-    ----------
-    name : str
-    value : int, float, str or bool
-    low, high : float
-        Ends of a number's range; 0 for a choice.
-    choices : tuple
-        Empty for a number.
-    is_log : bool
-    """
-
-    name: str
-    value: Any
-    low: float = 0.0
-    high: float = 0.0
-    choices: tuple[Any, ...] = ()
-    is_log: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is a whole number."""
-        return not self.choices and isinstance(self.value, int)
-
-
-class Recorder:
-    """A trial that passes questions on and keeps what was asked and answered."""
-
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-        self.asked: list[Parameter] = []
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return the answer of the trial behind."""
-        value = self.trial.suggest_int(name, low, high, log=log)
-        self.asked.append(Parameter(name, int(value), low, high, is_log=log))
-        return value
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return the answer of the trial behind."""
-        value = self.trial.suggest_float(name, low, high, log=log)
-        self.asked.append(Parameter(name, float(value), low, high, is_log=log))
-        return value
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return the answer of the trial behind."""
-        value = self.trial.suggest_categorical(name, choices)
-        self.asked.append(Parameter(name, value, choices=tuple(choices)))
-        return value

@@ -28,7 +28,8 @@ from exitladder.models.ladder_answers import (
     trail_unit,
 )
 from exitladder.models.search_grid import Grid, levels, multiples
-from exitladder.models.search_questions import FromLadder, FromTrial, NotHeldError, Questions, Trial
+from exitladder.models.search_questions import FromLadder, FromTrial, Questions
+from exitladder.models.trials import NotHeldError, Trial
 from exitladder.settings import SearchSettings
 
 NAMES_OF_UNITS = {"R": "r", "ATR": "atr", "%": "percent"}

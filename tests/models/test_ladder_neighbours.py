@@ -36,7 +36,7 @@ def test_neighbours_are_close_and_in_the_space() -> None:
 
 def test_a_slice_varies_one_parameter_over_its_range() -> None:
     found = {s.name: s for s in slices(SPACE, LADDER)}
-    assert set(found) == {p.name for p in parameters_in(SPACE, LADDER)}
+    assert set(found) == set(parameters_in(SPACE, LADDER).parameters)
     trail = found["trail_atr_steps"]
     widths = [ladder.stop.trail.value for ladder in trail.ladders if ladder.stop.trail is not None]
     assert widths == sorted(widths) and (widths[0], widths[-1]) == (1.5, 8.0)

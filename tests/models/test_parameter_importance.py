@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,31 +10,21 @@ from hypothesis import strategies as st
 from exitladder.ladder import Distance, Ladder, Stop
 from exitladder.models.ladder_columns import column_of, ladder_columns
 from exitladder.models.parameter_importance import parameter_importance
-from exitladder.models.search_questions import Given, Recorder
 from exitladder.models.search_space import SearchSpace
+from exitladder.models.trials import Answers, exact_answers
 from exitladder.settings import SearchSettings
 
 BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
 SPACE = SearchSpace(SearchSettings(n_rungs=(2, 2)), BASE)
 
 
-class Random:
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return float(self.rng.uniform(low, high))
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        return choices[int(self.rng.integers(len(choices)))]
+def at_random(rng: np.random.Generator) -> Answers:
+    return Answers(lambda name, within: within.value_at(float(rng.random())))
 
 
 def drawn(n: int, seed: int = 0) -> list[Ladder]:
     rng = np.random.default_rng(seed)
-    return [SPACE.suggest(Random(rng)) for _ in range(n)]
+    return [SPACE.suggest(at_random(rng)) for _ in range(n)]
 
 
 def test_what_matters_is_found() -> None:
@@ -76,10 +64,10 @@ def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
         target_units=("R", "%"), trail_after=(1, 2), indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
     )  # fmt: skip
     space = SearchSpace(wide, BASE, ("exhaustion", "hold_value_r"))
-    recorder = Recorder(Random(np.random.default_rng(seed)))
-    ladder = space.suggest(recorder)
+    trial = at_random(np.random.default_rng(seed))
+    ladder = space.suggest(trial)
     columns = ladder_columns(ladder)
-    for p in recorder.asked:
-        is_absent = p.value is False or p.value == "off" or (p.name == "n_rungs" and p.value == 0)
-        assert column_of(p.name) in columns or is_absent, p.name
-    assert space.suggest(Given({p.name: p.value for p in recorder.asked})) == ladder
+    for name, value in trial.parameters.items():
+        is_absent = value is False or value == "off" or (name == "n_rungs" and value == 0)
+        assert column_of(name) in columns or is_absent, name
+    assert space.suggest(exact_answers(trial.parameters)) == ladder

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from exitladder.ladder import Distance, Ladder, Stop
-from exitladder.models.candidates import Candidate, Cube, Range
+from exitladder.models.candidates import Candidate, Cube
 from exitladder.models.evolution import N_KEPT, Evolution, apartness, fronts, order_of
 from exitladder.models.judged import Judged
 from exitladder.models.samplers import SAMPLERS, SearchPlan, sampler_of
 from exitladder.models.search_space import SearchSpace
+from exitladder.models.trials import Range
 from exitladder.settings import SearchSettings
 
 CUBE = Cube(SearchSpace(SearchSettings(), Ladder(atr_window=10, stop=Stop(initial=Distance(2.0, "ATR")))))

@@ -14,8 +14,8 @@ from exitladder.costs import Costs
 from exitladder.errors import SettingsError
 from exitladder.ladder import Distance, Execution, Ladder, Stop
 from exitladder.ladder_file import ladder_from_mapping, ladder_to_mapping
-from exitladder.models.search_questions import Given, Recorder
 from exitladder.models.search_space import SearchSpace
+from exitladder.models.trials import Answers, Range, exact_answers, nearest_answers
 from exitladder.settings import SearchSettings, Settings, load_settings
 
 BASE = Ladder(
@@ -37,29 +37,24 @@ CLASSIC = {
 }
 
 
-class Drawn:
+class Drawn(Answers):
     """A trial whose parameters hypothesis draws; nothing may be asked twice, nor where there is no choice."""
 
     def __init__(self, data: st.DataObject) -> None:
-        self.data = data
-        self.parameters: dict[str, Any] = {}
+        super().__init__(lambda name, within: data.draw(drawn_from(within), label=name))
 
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        assert low < high and (low > 0 or not log)
-        return int(self.kept(name, self.data.draw(st.integers(low, high), label=name)))
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        assert low < high
-        return float(self.kept(name, self.data.draw(st.floats(low, high), label=name)))
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        assert len(choices) > 1
-        return self.kept(name, self.data.draw(st.sampled_from(list(choices)), label=name))
-
-    def kept(self, name: str, value: Any) -> Any:
+    def _suggest(self, name: str, within: Range) -> Any:
         assert name not in self.parameters
-        self.parameters[name] = value
-        return value
+        assert within.low < within.high
+        assert within.low > 0 or not within.log
+        return super()._suggest(name, within)
+
+
+def drawn_from(within: Range) -> st.SearchStrategy[Any]:
+    if within.choices:
+        return st.sampled_from(within.choices)
+    low, high = within.low, within.high
+    return st.floats(low, high) if within.kind == "float" else st.integers(int(low), int(high))
 
 
 def numbers(least: float, most: float, least_width: float = 0.0) -> st.SearchStrategy[tuple[float, float]]:
@@ -151,48 +146,36 @@ def test_every_suggestion_is_found_again_with_the_same_parameters(data: st.DataO
     ladder = space.suggest(trial)
     parameters = space.parameters_of(ladder)
     assert parameters is not None
-    assert space.suggest(Given(parameters)) == ladder
+    assert space.suggest(exact_answers(parameters)) == ladder
     ambiguous = len(space.settings.indicator_rungs) > 1  # two rungs on one series meet in one number
     if not ambiguous:
         assert parameters.keys() == trial.parameters.keys()
         for name, value in trial.parameters.items():
             assert parameters[name] == value or ("stick" in name and isinstance(value, float))
-    assert space.parameters_of(space.suggest(Given(parameters))) == parameters
+    assert space.parameters_of(space.suggest(exact_answers(parameters))) == parameters
 
 
 @settings(max_examples=120, deadline=None)
 @given(data=st.data(), space=spaces())
 def test_no_parameter_is_without_effect(data: st.DataObject, space: SearchSpace) -> None:
     """Another value of any parameter that was asked for gives another ladder: no trial repeats one."""
-    recorder = Recorder(Drawn(data))
-    ladder = space.suggest(recorder)
-    parameters = {p.name: p.value for p in recorder.asked}
-    for p in recorder.asked:
-        others: list[Any] = [c for c in p.choices if c != p.value]
-        if not p.choices:
-            # The ends: a stick's neighbouring values may fall into one cell.
-            others = [end for end in (p.low, p.high) if end != p.value]
-        changed = [space.suggest(Given({**parameters, p.name: other}, fills=True)) for other in others]
-        assert any(other != ladder for other in changed), p.name
-        assert not p.is_whole or all(other != ladder for other in changed), p.name
+    trial = Drawn(data)
+    ladder = space.suggest(trial)
+    for name, value in trial.parameters.items():
+        within = trial.ranges[name]
+        # The ends of numbers: a stick's neighbouring values may fall into one cell.
+        others = [other for other in within.choices or (within.low, within.high) if other != value]
+        changed = [space.suggest(nearest_answers({**trial.parameters, name: other})) for other in others]
+        assert any(other != ladder for other in changed), name
+        assert within.kind != "int" or all(other != ladder for other in changed), name
 
 
 def test_the_splits_of_random_parameters_favour_no_rung() -> None:
     """Uniform on the simplex: every rung and the runner have the same mean share beyond the least."""
     space = SearchSpace(SearchSettings(n_rungs=(3, 3), least_fraction=0.01, fraction_step=0.01), BASE)
     rng = np.random.default_rng(0)
-
-    class Random:
-        def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-            return int(rng.integers(low, high + 1))
-
-        def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-            return float(rng.uniform(low, high))
-
-        def suggest_categorical(self, name: str, choices: Any) -> Any:
-            return choices[int(rng.integers(len(choices)))]
-
-    ladders = [space.suggest(Random()) for _ in range(4000)]
+    trials = [Answers(lambda name, within: within.value_at(float(rng.random()))) for _ in range(4000)]
+    ladders = [space.suggest(trial) for trial in trials]
     shares = np.array([[*(rung.fraction for rung in ladder.rungs), ladder.runner] for ladder in ladders])
     np.testing.assert_allclose(shares.mean(axis=0), 0.25, atol=0.015)
 

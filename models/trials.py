@@ -1,0 +1,156 @@
+"""Trials, which answer when a search space asks for a ladder's parameters, and what a parameter may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Trial(Protocol):
+    """What a suggestion needs of Optuna's trials."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number from low to high."""
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of the choices."""
+
+
+class NotHeldError(Exception):
+    """A ladder or a parameter lies outside the space."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a parameter may be; of the three kinds of Optuna's distributions.
+
+    Parameters
+    ----------
+    kind : {"float", "int", "categorical"}
+    low, high : float
+        Bounds, both within; 0 and the last position for choices.
+    log : bool
+    choices : tuple
+        Empty for numbers.
+
+    Examples
+    --------
+    >>> Range("int", 1, 4).value_at(0.999), Range("float", 1, 100, log=True).value_at(0.5)
+    (4, 10.0)
+    >>> Range("int", 1, 100, log=True).nearest(None), Range("float", 0.0, 1.0).nearest(3.0)
+    (10, 1.0)
+    """
+
+    kind: str
+    low: float
+    high: float
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def value_at(self, share: float) -> Any:
+        """Return the value at a coordinate from 0 to 1."""
+        if self.kind == "float":
+            return min(max(_between(self.low, self.high, share, self.log), self.low), self.high)
+        if self.log:
+            position = round(_between(self.low - 0.5, self.high + 0.5, share, True))
+        else:
+            position = int(self.low) + int(share * (self.high - self.low + 1))
+        position = min(max(position, int(self.low)), int(self.high))
+        return self.choices[position] if self.choices else position
+
+    def share_of(self, value: Any) -> float:
+        """Return a coordinate that gives the value; whole numbers and choices lie in the middle of their share."""
+        if self.kind == "float":
+            low, high, at = self.low, self.high, float(value)
+        else:
+            at = float(self.choices.index(value) if self.choices else value)
+            low, high = self.low - 0.5, self.high + 0.5
+        if high <= low:
+            return 0.5
+        share = math.log(at / low) / math.log(high / low) if self.log else (at - low) / (high - low)
+        return min(max(share, 0.0), 1.0)
+
+    def holds(self, value: Any) -> bool:
+        """Return whether the parameter may have a value; None it may not."""
+        if self.choices:
+            return value in self.choices
+        return value is not None and self.low <= float(value) <= self.high
+
+    def nearest(self, value: Any) -> Any:
+        """Return the value, else the nearest end; the middle of numbers or the first choice for what is no value."""
+        if self.choices:
+            return value if value in self.choices else self.choices[0]
+        if value is None:
+            value = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
+            value = value if self.kind == "float" else round(value) if self.log else math.floor(value)
+        return min(max(value, self.low), self.high)
+
+
+def _between(low: float, high: float, share: float, log: bool) -> float:
+    return low * (high / low) ** share if log else low + (high - low) * share
+
+
+class Answers:
+    """A trial whose values come from a function of the parameter's name and range; it keeps both.
+
+    Parameters
+    ----------
+    answer : callable
+
+    Attributes
+    ----------
+    parameters : dict
+        Values by name, in the order in which they were asked for.
+    ranges : dict of str to Range
+    """
+
+    def __init__(self, answer: Callable[[str, Range], Any]) -> None:
+        self._answer = answer
+        self.parameters: dict[str, Any] = {}
+        self.ranges: dict[str, Range] = {}
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+        return int(self._suggest(name, Range("int", low, high, log)))
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number from low to high."""
+        return float(self._suggest(name, Range("float", low, high, log)))
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of the choices."""
+        return self._suggest(name, Range("categorical", 0, len(choices) - 1, False, tuple(choices)))
+
+    def _suggest(self, name: str, within: Range) -> Any:
+        if name not in self.parameters:
+            self.parameters[name] = self._answer(name, within)
+            self.ranges[name] = within
+        return self.parameters[name]
+
+
+def exact_answers(parameters: Mapping[str, Any]) -> Answers:
+    """Return a trial of these parameters; what is missing or lies outside of its range is refused.
+
+    Raises
+    ------
+    NotHeldError
+        When it is asked for.
+    """
+
+    def answer(name: str, within: Range) -> Any:
+        value = parameters.get(name)
+        if not within.holds(value):
+            raise NotHeldError(name)
+        return value
+
+    return Answers(answer)
+
+
+def nearest_answers(parameters: Mapping[str, Any]) -> Answers:
+    """Return a trial of these parameters; what is missing or lies outside of its range takes the nearest there is."""
+    return Answers(lambda name, within: within.nearest(parameters.get(name)))
