@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,70 +16,15 @@ from exitladder.errors import LadderError
 from exitladder.execution import batch, many_ladders, simulate, simulate_many, simulate_moments
 from exitladder.execution.sources import COMPILED_FILES, source_number
 from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
-from exitladder.signals import Signals
 from exitladder.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
 
 
-conditions = st.one_of(
-    st.builds(
-        Condition,
-        st.sampled_from(["signal", "late"]),
-        st.sampled_from([">=", "<=", ">", "<"]),
-        st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0, float("inf")]),
-    ),
-    st.builds(
-        Condition,
-        st.sampled_from(["open_r", "mfe_r", "mae_r", "give_back_r"]),
-        st.sampled_from([">=", "<=", ">", "<"]),
-        st.sampled_from([-0.5, -0.25, -0.0, 0.0, 0.25, 0.5, 0.75]),
-    ),
-    st.builds(
-        Condition, st.just("bars_held"), st.sampled_from([">=", "<=", ">", "<"]), st.sampled_from([1.0, 2.0, 3.0])
-    ),
-)
-
-
-@st.composite
-def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: bool = False) -> Ladder:
-    """A ladder that fits a batch; costs and steps are drawn from a few, so that several share a batch."""
-    units = st.sampled_from(["R", "ATR", "%"])
-    amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
-    splits: list[tuple[float, ...]] = [(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]
-    split = draw(st.sampled_from(splits))
-
-    def rung(fraction: float) -> Rung:
-        if with_signals and draw(st.booleans()):
-            return Rung(fraction, None, tuple(draw(st.lists(conditions, min_size=1, max_size=3))))
-        return Rung(fraction, Target(draw(amounts), draw(units)))
-
-    rungs = tuple(rung(f) for f in split)
-    stop: dict[str, Any] = {"initial": draw(st.sampled_from([Distance(2.0, "ATR"), Distance(2.0, "%")]))}
-    if len(split) > 0 and draw(st.booleans()):
-        stop["breakeven_after"] = draw(st.integers(1, len(split)))
-        stop["breakeven_offset"] = Distance(draw(st.sampled_from([0.0, 0.25, -0.5])), draw(units))
-    if draw(st.booleans()):
-        stop["trail"] = Distance(draw(amounts), draw(units))
-        armed = draw(st.sampled_from(["entry", "rung", "r"]))
-        if armed == "rung" and split:
-            stop["trail_after"] = draw(st.integers(1, len(split)))
-        elif armed == "r":
-            stop["trail_from"] = Distance(draw(amounts), "R")
-    if draw(st.booleans()):
-        stop["time"] = draw(st.integers(1, 8))
-    table = draw(st.sampled_from(tables))
-    return replace(Ladder.from_mapping(table), rungs=rungs, stop=Stop(**stop))
-
-
 @given(data=st.data())
 def test_batches_equal_the_general_kernel(data: st.DataObject, worlds: ModuleType, placed_on: Place) -> None:
     world = data.draw(worlds.worlds(("stop_first",)))
-    costs = {k: v for k, v in world.ladder["costs"].items() if k not in ("funding_bps_per_bar", "borrow_bps_per_bar")}
-    tables: list[dict[str, Any]] = [
-        {"atr_window": 1, "costs": costs, "execution": {"limit_fill": fill}} for fill in ("touch", "through")
-    ]
-    ladders = data.draw(st.lists(plain_ladders(tables), min_size=6, max_size=16))
+    ladders = data.draw(st.lists(worlds.plain_ladders(worlds.plain_tables(world)), min_size=6, max_size=16))
     placed = placed_on(world.rows, world.trades)
     assert all(batch.fits_batch(ladder) for ladder in ladders)
     fast = simulate_many(placed, ladders)
@@ -93,20 +37,9 @@ def test_batches_with_signal_rungs_equal_the_general_kernel(
     data: st.DataObject, worlds: ModuleType, placed_on: Place
 ) -> None:
     world = data.draw(worlds.worlds(("stop_first",)))
-    costs = {k: v for k, v in world.ladder["costs"].items() if k not in ("funding_bps_per_bar", "borrow_bps_per_bar")}
-    tables: list[dict[str, Any]] = [{"atr_window": 1, "costs": costs}]
-    ladders = data.draw(st.lists(plain_ladders(tables, True), min_size=6, max_size=12))
+    ladders = data.draw(st.lists(worlds.plain_ladders(worlds.plain_tables(world)[:1], True), min_size=6, max_size=12))
     placed = placed_on(world.rows, world.trades)
-    values = st.lists(
-        st.sampled_from([-1.0, 0.0, -0.0, 0.25, 0.5, 1.0, np.nan, np.inf]),
-        min_size=placed.bars.n_bars,
-        max_size=placed.bars.n_bars,
-    )
-    sides = [{name: np.array(data.draw(values)) for name in ("signal", "late")} for _ in range(2)]
-    signals = Signals.from_bars(placed, sides[0], sides[1])
-    # One series begins a bar late and ends a bar early, as predictions may.
-    signals.first[1] += 1
-    signals.end[1] -= 1
+    signals = data.draw(worlds.signals_of(placed))
     assert all(batch.fits_batch(ladder) for ladder in ladders)
     fast = simulate_many(placed, ladders, signals)
     slow = np.stack([simulate(placed, ladder, signals).r for ladder in ladders], axis=1)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from exitladder.atr import wilder_atr
 from exitladder.bars import Bars, BarSet
-from exitladder.execution import ORDERS, STATUS, Simulation, simulate, simulate_many
+from exitladder.execution import ORDERS, STATUS, Simulation, batch, simulate, simulate_many
+from exitladder.execution.outcomes import simulate_outcomes
 from exitladder.ladder import Ladder
 from exitladder.signals import Signals
 from exitladder.swings import Pivots, last_swing, levels_beyond, pivot_highs
@@ -125,3 +126,38 @@ def test_kernel_equals_reference(
         assert_equal(simulation, i, expected(reference, world, placed, ladder, i))
     many = simulate_many(placed, [ladder, ladder], signals, finer=finer)
     np.testing.assert_array_equal(many, np.stack([simulation.r, simulation.r], axis=1))
+
+
+@given(data=st.data())
+def test_outcomes_of_batches_equal_reference(
+    data: st.DataObject, reference: ModuleType, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
+) -> None:
+    world = data.draw(worlds.worlds(("stop_first",)))
+    placed = on_bars(world, placed_on)
+    ladders = []
+    for _ in range(batch.LEAST_LADDERS):
+        rungs = [rung for rung in data.draw(worlds.rungs()) if fits(rung)]
+        stop = {**data.draw(worlds.stops(len(rungs))), "initial": world.ladder["stop"]["initial"]}
+        table = {**worlds.plain_tables(world)[0], "rungs": rungs, "stop": stop}
+        ladders.append(Ladder.from_mapping(table))
+    assert not len(batch.batches(ladders)[1])
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    found = simulate_outcomes(placed, ladders, Signals.from_bars(placed, arrays, arrays))
+    for m, ladder in enumerate(ladders):
+        for i in range(len(placed)):
+            want = expected(reference, world, placed, ladder, i)
+            if want.skipped:
+                assert np.isnan([found.net_r[i, m], found.mfe_r[i, m]]).all()
+                assert (found.last_bar[i, m], found.n_fills[i, m]) == (-1, 0)
+                continue
+            paid = [event for event in want.events if event.order != "mark"]
+            assert (found.last_bar[i, m], found.n_fills[i, m]) == (want.events[-1].bar, len(paid))
+            assert found.net_r[i, m] == near(float(want.r), rel=1e-12, abs=1e-11)
+            assert found.mfe_r[i, m] == near(float(want.mfe_r), rel=1e-12, abs=1e-11)
+
+
+def fits(rung: dict[str, Any]) -> bool:
+    """Return whether a rung of `worlds.rungs` fits a batch."""
+    if "when" in rung:
+        return not any("stop_distance_r" in condition for condition in rung["when"])
+    return isinstance(rung["target"], str) and rung["target"][0] != "-" and rung["target"].endswith(("R", "ATR", "%"))

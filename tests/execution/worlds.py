@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
+
+from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
+from exitladder.signals import Signals
+from exitladder.trades import PlacedTrades
 
 POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
 
@@ -204,3 +209,74 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
         )
     series = {"signal": [draw(st.sampled_from([0.2, 0.7, float("nan")])) for _ in rows]}
     return World(rows, finer, trades, ladder, series)
+
+
+conditions = st.one_of(
+    st.builds(
+        Condition,
+        st.sampled_from(["signal", "late"]),
+        st.sampled_from([">=", "<=", ">", "<"]),
+        st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0, float("inf")]),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(["open_r", "mfe_r", "mae_r", "give_back_r"]),
+        st.sampled_from([">=", "<=", ">", "<"]),
+        st.sampled_from([-0.5, -0.25, -0.0, 0.0, 0.25, 0.5, 0.75]),
+    ),
+    st.builds(
+        Condition, st.just("bars_held"), st.sampled_from([">=", "<=", ">", "<"]), st.sampled_from([1.0, 2.0, 3.0])
+    ),
+)
+
+
+def plain_tables(world: World) -> list[dict[str, Any]]:
+    """Settings of ladders that fit a batch, with the costs of a world but for financing."""
+    costs = {k: v for k, v in world.ladder["costs"].items() if k not in ("funding_bps_per_bar", "borrow_bps_per_bar")}
+    return [{"atr_window": 1, "costs": costs, "execution": {"limit_fill": fill}} for fill in ("touch", "through")]
+
+
+@st.composite
+def signals_of(draw: st.DrawFn, placed: PlacedTrades) -> Signals:
+    """What `plain_ladders` with signals read; one series begins a bar late and ends a bar early, as predictions may."""
+    values = st.lists(
+        st.sampled_from([-1.0, 0.0, -0.0, 0.25, 0.5, 1.0, np.nan, np.inf]),
+        min_size=placed.bars.n_bars,
+        max_size=placed.bars.n_bars,
+    )
+    sides = [{name: np.array(draw(values)) for name in ("signal", "late")} for _ in range(2)]
+    signals = Signals.from_bars(placed, sides[0], sides[1])
+    signals.first[1] += 1
+    signals.end[1] -= 1
+    return signals
+
+
+@st.composite
+def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: bool = False) -> Ladder:
+    """A ladder that fits a batch; costs and steps are drawn from a few, so that several share a batch."""
+    units = st.sampled_from(["R", "ATR", "%"])
+    amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
+    splits: list[tuple[float, ...]] = [(), (1.0,), (0.5,), (0.25, 0.25), (0.3, 0.3, 0.4), (0.1, 0.2, 0.1, 0.6)]
+    split = draw(st.sampled_from(splits))
+
+    def rung(fraction: float) -> Rung:
+        if with_signals and draw(st.booleans()):
+            return Rung(fraction, None, tuple(draw(st.lists(conditions, min_size=1, max_size=3))))
+        return Rung(fraction, Target(draw(amounts), draw(units)))
+
+    rungs = tuple(rung(f) for f in split)
+    stop: dict[str, Any] = {"initial": draw(st.sampled_from([Distance(2.0, "ATR"), Distance(2.0, "%")]))}
+    if len(split) > 0 and draw(st.booleans()):
+        stop["breakeven_after"] = draw(st.integers(1, len(split)))
+        stop["breakeven_offset"] = Distance(draw(st.sampled_from([0.0, 0.25, -0.5])), draw(units))
+    if draw(st.booleans()):
+        stop["trail"] = Distance(draw(amounts), draw(units))
+        armed = draw(st.sampled_from(["entry", "rung", "r"]))
+        if armed == "rung" and split:
+            stop["trail_after"] = draw(st.integers(1, len(split)))
+        elif armed == "r":
+            stop["trail_from"] = Distance(draw(amounts), "R")
+    if draw(st.booleans()):
+        stop["time"] = draw(st.integers(1, 8))
+    table = draw(st.sampled_from(tables))
+    return replace(Ladder.from_mapping(table), rungs=rungs, stop=Stop(**stop))

@@ -34,7 +34,7 @@ from numba import njit, prange
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
-from exitladder.execution.batch_pairs import at_market, meet_cells, settle
+from exitladder.execution.batch_pairs import at_market, meet_cells, settle, write_skipped
 from exitladder.execution.meetings import (
     NEVER,
     first_stop,
@@ -43,7 +43,7 @@ from exitladder.execution.meetings import (
     table_stops,
     table_trails,
 )
-from exitladder.execution.plan import CountTable, Entries, FloatTable, Market, Readings
+from exitladder.execution.plan import CountTable, Ends, Entries, FloatTable, Market, Readings
 from exitladder.execution.rounding import distance, on_grid, to_tick, whole_steps
 from exitladder.execution.signal_meetings import Conditions, meet_conditions, read_series
 from exitladder.execution.sources import SOURCES
@@ -121,8 +121,12 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         atr_row: int,
         trades: IntArray,
         out: FloatTable,
+        ends: Ends | None,
     ) -> None:
-        """Write net r of the trades at `trades` under every ladder of a batch, shape (len(trades), n_ladders)."""
+        """Write net r of the trades at `trades` under every ladder of a batch, shape (len(trades), n_ladders).
+
+        How they ended is written where `ends` is not None.
+        """
         _ = sources
         number = batch.number
         tick, lot = number[n.N_TICK], number[n.N_LOT]
@@ -141,7 +145,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
             batch.tabled_cells,
         )
         n_targets, n_sets, n_breakevens = len(batch.target_unit), len(conditions.set_end), len(batch.breakeven_unit)
-        n_ladders, n_slots, n_cells = len(batch.table), fraction.size, len(cell_target) + 2 + len(batch.arm_from)
+        n_slots, n_cells = fraction.size, len(cell_target) + 2 + len(batch.arm_from)
         n_prices = n_cells if tabled_cells else 0
         # Trades in blocks, so that what is written down for a trade is made once a block and not once a trade.
         for block in prange((len(trades) + BLOCK - 1) // BLOCK):
@@ -169,8 +173,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 first, end = entries.first_bar[i], entries.end_bar[i]
                 skipped = not risk > 0.0 or not lots > 0.0 or lots < least * (1.0 - SNAP) or first >= end
                 if skipped:
-                    for m in range(n_ladders):
-                        out[row, m] = np.nan
+                    write_skipped(row, out, ends)
                     continue
                 stop = to_tick(stop, tick)
                 at_open = first == entries.entry_bar[i]
@@ -243,7 +246,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                     tabled_trails, tabled_cells, number, side * market.close[end - 1], entry, risk, lots, least,
                     count, end - first, stop, exit_by_stop, opens, highs, lows, best, atr, atr_before, code, level,
                     received, cell_code, cell_after, cell_gain, cell_fee, size, sells, stays, breakeven,
-                    breakeven_next, trail_next, trail_at, order, out[row],
+                    breakeven_next, trail_next, trail_at, order, out[row], first, row, ends,
                 )  # fmt: skip
 
     return run_batch

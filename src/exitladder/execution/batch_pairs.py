@@ -1,14 +1,18 @@
-"""Net r of one trade under every ladder of a batch, once `exitladder.execution.batch_kernel` has prepared the trade."""
+"""One trade under every ladder of a batch, once `exitladder.execution.batch_kernel` has prepared the trade.
+
+Where only net r is asked for, `ends` is None, and the compiler leaves out all that writes them.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import order_codes as o
 from exitladder.execution import plan as n
 from exitladder.execution.meetings import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
-from exitladder.execution.plan import CountArray, CountTable, FloatTable
+from exitladder.execution.plan import CountArray, CountTable, Ends, FloatTable
 from exitladder.execution.rounding import commission_of, on_grid, to_tick
 
 SLACK = o.SLACK
@@ -21,6 +25,15 @@ P_PLACE, P_STAYS, P_TIME, P_BREAKEVEN, P_BREAKEVEN_CELL, P_TRAIL, P_TRAIL_CELL, 
 def at_market(base: float, rate: float, slip_ticks: float, slip_atr: float, atr_before: float, tick: float) -> float:
     """Return what a market or stop order receives (S3)."""
     return to_tick(base - (abs(base) * rate + slip_ticks + (slip_atr * atr_before if slip_atr > 0.0 else 0.0)), tick)
+
+
+@njit(error_model="numpy")
+def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
+    """Write that a trade was skipped under every ladder."""
+    for m in range(out.shape[1]):
+        out[row, m] = np.nan
+        if ends is not None:
+            ends.last_bar[row, m], ends.n_fills[row, m], ends.mfe_r[row, m] = -1, 0, np.nan
 
 
 @njit(error_model="numpy")
@@ -56,8 +69,11 @@ def sell_as_met(
     row: CountArray, cell_target: IntArray, cell_slot: IntArray, cell_code: CountArray, size: FloatArray,
     code: IntArray, level: FloatArray, received: FloatArray, leave: int, entry: float, lots: float, lot: float,
     least: float, number: FloatArray, cost: float, order: IntArray,
-) -> tuple[float, float, float]:  # fmt: skip
-    """Sell rungs as they are met, the nearest first, of equal prices the first; return gain, cost and lots left."""
+) -> tuple[float, float, float, int, int]:  # fmt: skip
+    """Sell rungs as they are met, the nearest first, of equal prices the first.
+
+    Returns gain, cost and lots left, the number of sales and the target of the last.
+    """
     count = 0
     for j in range(P_CELLS, len(row)):
         cell = int(row[j])
@@ -74,6 +90,7 @@ def sell_as_met(
         order[k] = cell
         count += 1
     left, gross = lots, 0.0
+    sales, last = 0, -1
     for k in range(count):
         part = sell_of(size[cell_slot[order[k]]], left, lots, least)
         if part > 0.0:
@@ -81,7 +98,25 @@ def sell_as_met(
             left -= part
             gross += (price - entry) * quantity
             cost += commission_of(price, quantity, number)
-    return gross, cost, left
+            sales += 1
+            last = cell_target[order[k]]
+    return gross, cost, left, sales, last
+
+
+@njit(error_model="numpy", forceinline=True)
+def sold_at(met: int, level: float, opens: FloatArray, highs: FloatArray, lows: FloatArray) -> float:
+    """Return the market's price, before slippage and tick, at which an order with this number and level fills."""
+    h = met >> 2
+    return clamp(level, lows[h], highs[h]) if met & 3 == 3 else float(opens[h])
+
+
+@njit(error_model="numpy", forceinline=True)
+def peak_of(entry: float, h: int, base: float, opens: FloatArray, best: FloatArray) -> float:
+    """Return the best price of a trade whose last fill is in bar h at `base`.
+
+    X4: of that bar its open and its fills count. Other fills in it were at its open or, met on the way, not beyond.
+    """
+    return float(max(best[h - 1] if h > 0 else entry, opens[h], base))
 
 
 @njit(error_model="numpy")
@@ -93,9 +128,12 @@ def settle(
     code: IntArray, level: FloatArray, received: FloatArray, cell_code: CountArray, cell_after: CountArray,
     cell_gain: FloatArray, cell_fee: FloatArray, size: FloatArray, sells: FloatArray, stays: FloatArray,
     breakeven: FloatArray, breakeven_next: CountTable, trail_next: CountTable, trail_at: FloatTable, order: IntArray,
-    out: FloatArray,
+    out: FloatArray, first: int, row: int, ends: Ends | None,
 ) -> None:  # fmt: skip
-    """Write net r of one trade under every ladder of the batch; `side_close` is the signed last close."""
+    """Write net r of one trade under every ladder of the batch, and how it ended where that is asked for.
+
+    `side_close` is the signed last close, `first` the bar that counts as 0 here.
+    """
     tick, lot = number[n.N_TICK], number[n.N_LOT]
     rate, slip_atr = number[n.N_SLIP_RATE], number[n.N_SLIP_ATR]
     slip_ticks = number[n.N_SLIP_TICKS] * tick
@@ -140,6 +178,7 @@ def settle(
                 kept = max(kept, at)
 
         left, gross, cost = lots, 0.0, entry_cost
+        sales, last_target = 0, -1
         if table[m, P_IN_ORDER] > 0:
             stay = int(table[m, P_STAYS])
             for j in range(P_CELLS, table.shape[1]):
@@ -154,10 +193,13 @@ def settle(
                     if quantity > 0.0:
                         gross += (price - entry) * quantity
                         cost += commission_of(price, quantity, number)
+                if ends is not None and sells[cell_slot[cell]] > 0.0:
+                    sales += 1
+                    last_target = cell_target[cell]
                 stay += 1
             left = stays[stay]
         else:
-            gross, cost, left = sell_as_met(
+            gross, cost, left, sales, last_target = sell_as_met(
                 table[m], cell_target, cell_slot, cell_code, size, code, level, received, leave, entry, lots, lot,
                 least, number, cost, order,
             )  # fmt: skip
@@ -166,9 +208,22 @@ def settle(
             if leave == NEVER:
                 gross += (side_close - entry) * quantity
             else:
-                h = leave >> 2
-                base = clamp(kept, lows[h], highs[h]) if leave & 3 == 3 else opens[h]
-                paid = at_market(base, rate, slip_ticks, slip_atr, atr_before[h], tick)
+                base = sold_at(leave, kept, opens, highs, lows)
+                paid = at_market(base, rate, slip_ticks, slip_atr, atr_before[leave >> 2], tick)
                 gross += (paid - entry) * quantity
                 cost += commission_of(paid, quantity, number)
-        out[int(table[m, P_PLACE])] = (gross - cost - 0.0) / whole
+        place = int(table[m, P_PLACE])
+        out[place] = (gross - cost - 0.0) / whole
+        if ends is not None:
+            if left > 0.0 and leave == NEVER:
+                h, peak = count - 1, best[count - 1]
+            elif left > 0.0:
+                h, sales = leave >> 2, sales + 1
+                peak = peak_of(entry, h, sold_at(leave, kept, opens, highs, lows), opens, best)
+            else:
+                met = code[last_target]
+                h = met >> 2
+                peak = peak_of(entry, h, sold_at(met, level[last_target], opens, highs, lows), opens, best)
+            ends.last_bar[row, place] = first + h
+            ends.n_fills[row, place] = 1 + sales
+            ends.mfe_r[row, place] = (peak - entry) / risk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,13 +10,8 @@ import numba
 import numpy as np
 
 from exitladder.bars import BarSet, FloatArray, IntArray
-from exitladder.execution.batch import batches, make_batch, needs_atr
-from exitladder.execution.batch_kernel import run_batch
-from exitladder.execution.entry_facts import make_entries, make_market
-from exitladder.execution.many_trades import run_many_ladders
-from exitladder.execution.one_ladder import checked_signals
-from exitladder.execution.plan import FloatTable, Readings, atr_windows, make_plan
-from exitladder.execution.signal_meetings import make_conditions
+from exitladder.execution.ladder_runs import Written, prepare_run
+from exitladder.execution.plan import FloatTable
 from exitladder.ladder import Ladder
 from exitladder.progress import SILENT, Progress
 from exitladder.signals import Signals
@@ -56,9 +51,9 @@ def simulate_many(
     """
     out = np.empty((len(placed), len(ladders)))
     if out.size:
-        run = _prepare(placed, ladders, signals, finer)
+        run = prepare_run(placed, ladders, signals, finer)
         with use_threads(threads), progress.stage("simulations", out.size) as advance:
-            run(np.arange(len(placed)), out, advance)
+            run(np.arange(len(placed)), Written(out), advance)
     return out
 
 
@@ -105,13 +100,13 @@ def simulate_moments(
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
     worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)
     if len(placed) and n_ladders:
-        run = _prepare(placed, ladders, signals, finer)
+        run = prepare_run(placed, ladders, signals, finer)
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
         with use_threads(threads), progress.stage("simulations", len(placed) * n_ladders) as advance:
             for start in range(0, len(placed), rows):
                 trades = np.arange(start, min(start + rows, len(placed)))
                 part = np.empty((len(trades), n_ladders))
-                run(trades, part, advance)
+                run(trades, Written(part), advance)
                 _add_moments(part, sums, worst, best)
     with np.errstate(divide="ignore", invalid="ignore"):
         n = sums[0]
@@ -140,63 +135,6 @@ def _add_moments(part: FloatTable, sums: FloatTable, worst: FloatArray, best: Fl
     sums[4] += (part > 0).sum(axis=0)
     np.minimum(part, 0.0, out=part)
     sums[3] += np.einsum("ij,ij->j", part, part)
-
-
-def _prepare(
-    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, finer: BarSet | None
-) -> Callable[[IntArray, FloatTable, Callable[[int], None]], None]:
-    """Return a function that writes net r of some trades under all ladders into a table."""
-    signals = checked_signals(placed, signals)
-    windows = atr_windows(ladders)
-    market = make_market(placed.bars, windows, finer)
-    entries = make_entries(placed, ladders, market, finer)
-    readings = Readings(signals.values, signals.base, signals.first, signals.end)
-    groups, alone = batches(ladders)
-
-    def general(which: IntArray) -> Callable[[IntArray, FloatTable], None]:
-        plan = make_plan([ladders[m] for m in which], signals.names, windows)
-
-        def run(trades: IntArray, out: FloatTable) -> None:
-            run_many_ladders(plan, entries, market, readings, trades, out)
-
-        return run
-
-    def batched(which: IntArray) -> Callable[[IntArray, FloatTable], None]:
-        members = [ladders[m] for m in which]
-        row = windows.index(members[0].atr_window)
-        batch, conditions = make_batch(members), make_conditions(members, signals.names)
-        ready = np.ones(len(placed), dtype=np.bool_)
-        if any(needs_atr(ladder) for ladder in members):
-            ready = (entries.known_bar >= 0) & np.isfinite(market.atr[row, entries.known_bar])
-        rest = None if ready.all() else general(which)
-
-        def run(trades: IntArray, out: FloatTable) -> None:
-            if rest is None:
-                run_batch(batch, conditions, readings, entries, market, row, trades, out)
-                return
-            for kernel, mask in ((rest, ~ready[trades]), (None, ready[trades])):
-                part = np.empty((int(mask.sum()), len(which)))
-                if kernel is None:
-                    run_batch(batch, conditions, readings, entries, market, row, trades[mask], part)
-                else:
-                    kernel(trades[mask], part)
-                out[mask] = part
-
-        return run
-
-    parts = [(which, batched(which)) for which in groups] + ([(alone, general(alone))] if len(alone) else [])
-
-    def run_all(trades: IntArray, out: FloatTable, advance: Callable[[int], None]) -> None:
-        for which, run in parts:
-            if len(which) == len(ladders):
-                run(trades, out)
-            else:
-                part = np.empty((len(trades), len(which)))
-                run(trades, part)
-                out[:, which] = part
-            advance(len(trades) * len(which))
-
-    return run_all
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The compiled loops over trades: one ladder with fills written down, or many ladders with net r only."""
+"""The compiled loops over trades: one ladder with fills written down, or many ladders without fills."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitladder.execution import plan as n
 from exitladder.execution import state as s
 from exitladder.execution.life import live
 from exitladder.execution.orders import record
-from exitladder.execution.plan import Entries, FloatTable, Market, Plan, Readings
+from exitladder.execution.plan import Ends, Entries, FloatTable, Market, Plan, Readings
 from exitladder.execution.rounding import on_grid
 from exitladder.execution.setup import enter, place_rungs, set_up, size_rungs
 from exitladder.execution.sources import SOURCES
@@ -84,6 +84,17 @@ def net_r_of(state: FloatArray, number: FloatArray) -> float:
     return float(net / (state[s.RISK] * on_grid(state[s.START], number[n.N_LOT])))
 
 
+@njit(error_model="numpy")
+def write_end(state: FloatArray, counts: bool, end_bar: int, row: int, m: int, ends: Ends) -> None:
+    """Write how a trade ended. In a function, because the parallel compiler drops writes to arrays of a tuple."""
+    is_open = state[s.LEFT] > 0.0
+    last = end_bar - 1 if is_open else int(state[s.LAST_BAR])
+    ends.last_bar[row, m] = last if counts else -1
+    # The mark of what is still open is counted as a fill, but is no sale.
+    ends.n_fills[row, m] = int(state[s.FILLS]) - int(is_open) if counts else 0
+    ends.mfe_r[row, m] = (state[s.BEST] - state[s.ENTRY]) / state[s.RISK] if counts else np.nan
+
+
 def _compile_one_ladder(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy")
     def run_one_ladder(
@@ -111,9 +122,18 @@ def _compile_one_ladder(sources: int) -> Callable[..., None]:
 def _compile_many_ladders(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy", parallel=True)
     def run_many_ladders(
-        plan: Plan, entries: Entries, market: Market, readings: Readings, trades: IntArray, out: FloatTable
+        plan: Plan,
+        entries: Entries,
+        market: Market,
+        readings: Readings,
+        trades: IntArray,
+        out: FloatTable,
+        ends: Ends | None,
     ) -> None:
-        """Write net r of the trades at `trades` under every ladder, shape (len(trades), n_ladders); NaN: skipped."""
+        """Write net r of the trades at `trades` under every ladder, shape (len(trades), n_ladders); NaN: skipped.
+
+        How they ended is written where `ends` is not None.
+        """
         _ = sources
         for row in prange(len(trades)):
             i = trades[row]
@@ -123,6 +143,8 @@ def _compile_many_ladders(sources: int) -> Callable[..., None]:
             for m in range(len(plan.code)):
                 counts = run_trade(state, rungs, book, -1, m, i, plan, entries, market, readings)
                 out[row, m] = net_r_of(state, plan.number[m]) if counts else np.nan
+                if ends is not None:
+                    write_end(state, counts, entries.end_bar[i], row, m, ends)
 
     return run_many_ladders
 

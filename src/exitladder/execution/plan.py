@@ -139,6 +139,24 @@ class Readings(NamedTuple):
     end: IntTable
 
 
+class Ends(NamedTuple):
+    """How trades ended, to be written by the kernels; of shape (n_trades, n_ladders).
+
+    Parameters
+    ----------
+    last_bar : int64 array
+        Bar of the last sale, or of the mark where a trade is still open; -1 where it was skipped.
+    n_fills : int64 array
+        The entry and every sale; 0 where it was skipped.
+    mfe_r : float64 array
+        NaN where it was skipped.
+    """
+
+    last_bar: IntTable
+    n_fills: IntTable
+    mfe_r: FloatTable
+
+
 def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
     """Return the ATR windows that the ladders use, in the order of the rows of `Market.atr`."""
     return sorted({ladder.atr_window for ladder in ladders})

@@ -20,7 +20,6 @@ COMPILED_FILES = (
     "one_bar.py",
     "order_codes.py",
     "orders.py",
-    "outcomes.py",
     "own_exits.py",
     "plan.py",
     "rounding.py",
