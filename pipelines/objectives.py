@@ -109,11 +109,14 @@ class Objectives:
             values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
         return Judged(values, self.violations(results)[rows], self.names, self.constraints)
 
-    def judge_own_exits(self) -> Judged:
+    def judge_own_exits(self) -> Judged | None:
         """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
 
-        It has no neighbours; its costs are doubled where those of ladders are.
+        It has no neighbours; its costs are doubled where those of ladders are. Where the book does not tell how
+        most of the trades ended, this cannot be said and is None.
         """
+        if self.placed.trades.is_open.mean() > 0.5:
+            return None
         factor = 2.0 if self.settings.robust == "double_costs" else 1.0
         base = replace(self.base, costs=self.base.costs.times(factor))
         free = replace(self.base, costs=self.base.costs.times(0.0))
@@ -121,21 +124,6 @@ class Objectives:
             simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
         )
         return Judged(self.values(results), self.violations(results), self.names, self.constraints)
-
-    def keeps_own_exits(self, best: Judged) -> bool:
-        """Return whether no change is best: the user's own exits are feasible and worth as much as the best ladder.
-
-        Where the book does not tell how most of the trades ended, this cannot be said and is False.
-
-        Parameters
-        ----------
-        best : Judged
-            The ladder that was chosen, alone.
-        """
-        if self.placed.trades.is_open.mean() > 0.5:
-            return False
-        own = self.judge_own_exits()
-        return bool(own.feasible[0] and (not best.feasible[0] or own.values[0, 0] >= best.values[0, 0]))
 
     def choose(self, judged: Judged, ladders: list[Ladder]) -> int:
         """Return the position of the ladder to use.

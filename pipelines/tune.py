@@ -10,7 +10,6 @@ from typing import Any
 from exitladder.bars import BarSet
 from exitladder.ladder import Ladder
 from exitladder.ladder_file import ladder_to_toml
-from exitladder.ladder_words import in_words
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.output_files import Content, write_folder
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
@@ -85,7 +84,7 @@ def tuned_files(tuned: Tuned) -> dict[str, Content]:
     """Return what is written of a tuned ladder, by file name."""
     return {
         "ladder.toml": ladder_to_toml(tuned.ladder),
-        "trials.csv": tuned.search.table.assign(ladder=[in_words(ladder) for ladder in tuned.search.ladders]),
+        "trials.csv": tuned.choice.trials_frame(),
         "folds.csv": tuned.folds_frame(),
         "net_r.csv": tuned.results_frame(),
         "importance.csv": tuned.portrait.importance,

@@ -12,6 +12,8 @@ import pandas as pd
 from exitladder.bars import FloatArray, IntArray
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.ladder import Ladder
+from exitladder.ladder_words import in_words
+from exitladder.models.judged import Judged
 from exitladder.models.ladder_search import SearchResult, search
 from exitladder.models.search_space import SearchSpace
 from exitladder.pipelines.ladder_results import net_r_of
@@ -50,16 +52,43 @@ class Choice:
     search : SearchResult
     training : bool array, shape (n_trades,)
         The trades it was chosen on.
-    keeps_own_exits : bool
-        Whether no change was best: the user's own exits were worth as much on the training part as the tuned
-        ladder. Then the choice is to keep them, and the tuned policy is executed by them.
+    best : int
+        Position of the tuned ladder among those of the search.
+    own_exits : Judged, optional
+        What the user's own exits were worth on the training part, where the book tells them.
     """
 
     policies: tuple[Policy, ...]
     simplest: str
     search: SearchResult
     training: Mask
-    keeps_own_exits: bool = False
+    best: int
+    own_exits: Judged | None = None
+
+    @property
+    def keeps_own_exits(self) -> bool:
+        """Whether no change was best: the user's own exits are feasible and were worth as much as the tuned ladder.
+
+        Then the choice is to keep them, and the tuned policy is executed by them.
+        """
+        own, best = self.own_exits, self.search.judged.take([self.best])
+        if own is None or not own.feasible[0]:
+            return False
+        return bool(not best.feasible[0] or own.values[0, 0] >= best.values[0, 0])
+
+    def trials_frame(self) -> pd.DataFrame:
+        """Return the search's table with each ladder in words, and the user's own exits as a last row where told."""
+        table = self.search.table.assign(ladder=[in_words(ladder) for ladder in self.search.ladders])
+        if self.own_exits is None:
+            return table
+        own = self.own_exits
+        row = {
+            "source": "own_exits",
+            **dict(zip(own.objectives, own.values[0], strict=True)),
+            **dict(zip(own.constraints, own.violations[0], strict=True)),
+            "ladder": f"no change: {OWN_EXITS}",
+        }
+        return pd.concat([table, pd.DataFrame([row], index=[len(table)])]).astype({"trial": "Int64"})
 
     @property
     def ladder(self) -> Ladder:
@@ -155,8 +184,9 @@ class Tuning:
         )
         best = objectives.choose(found.judged, list(found.ladders))
         tuned = Policy(TUNED, replace(found.ladders[best], name=TUNED))
-        keeps = objectives.keeps_own_exits(found.judged.take([best]))
-        return Choice((tuned, *baselines, *own), baselines[simplest].name, found, training, keeps)
+        return Choice(
+            (tuned, *baselines, *own), baselines[simplest].name, found, training, best, objectives.judge_own_exits()
+        )
 
     def objectives(self, training: Mask, until: int | None = None) -> Objectives:
         """Return what judges ladders on these trades, as far as they were known by the cut."""

@@ -164,6 +164,7 @@ def test_own_exits_are_judged_as_a_ladder_is(bars: BarSet, some_open: Trades) ->
     prepared = prepare(bars, some_open, Settings())
     judge = objectives(prepared, "objectives=['expectancy_r', 'sharpe', 'profit_per_fill']", "max_cost_share=0.5")
     own = judge.judge_own_exits()
+    assert own is not None
     simulated = simulate_own_exits(prepared.placed, BASE)
     assert own.values[0, 0] == pytest.approx(np.nanmean(simulated.r))
     assert np.isfinite(own.values).all() and own.violations.shape == (1, 1)

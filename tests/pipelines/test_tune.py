@@ -124,6 +124,12 @@ def test_exits_that_no_ladder_beats_are_kept(bars: BarSet, some_open: Trades, sm
     told = tuned.to_mapping()
     assert "keep what you do" in told["verdict_text"]
     assert {row["ladder_text"] for row in told["folds"]} == {f"no change: {OWN_EXITS}"}
+    trials = tuned.choice.trials_frame()
+    own = trials.iloc[-1]
+    assert (own["source"], own["ladder"]) == ("own_exits", f"no change: {OWN_EXITS}")
+    worth = trials["mean_minus_downside"]
+    assert own["mean_minus_downside"] == worth.max()
+    assert (trials["source"] == "own_exits").sum() == 1 and len(trials) == tuned.search.n_trials + 1
     rows = {row["policy"]: row for row in told["continuous"]}
     assert rows[TUNED]["total_r"] == rows[OWN_EXITS]["total_r"]
     json_text(told)
