@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from exitladder.bars import FloatArray
 from exitladder.execution.cash import DAYS_PER_YEAR
+from exitladder.execution.daily_sums import sums_by_day
 from exitladder.execution.metrics import (
     calmar_ratio,
     cvar,
@@ -112,16 +113,7 @@ def daily_r(results: Results) -> list[FloatArray]:
 
     From the first entry's day to the last booking's; days without a booking have 0.
     """
-    found = []
-    last_day = _asked(results.last_day)
-    for net_r, day in zip(results.net_r.T, last_day.T, strict=True):
-        counts = np.isfinite(net_r)
-        if not counts.any():
-            found.append(np.empty(0))
-            continue
-        first = int(results.entry_day[counts].min())
-        found.append(np.bincount(day[counts] - first, net_r[counts]).astype(np.float64))
-    return found
+    return sums_by_day(results.net_r, _asked(results.last_day), results.entry_day)
 
 
 def _of_days(ratio: Callable[[FloatArray], float], results: Results, settings: TuningSettings) -> FloatArray:

@@ -134,8 +134,7 @@ def results_of(
     Parameters
     ----------
     with_fills : bool
-        Whether the end of each trade, its fills and its MFE are asked for; then ladders are executed bar
-        by bar and not as batches.
+        Whether the end of each trade, its fills and its MFE are asked for.
     with_gross : bool
         Whether the results without costs are asked for, which executes everything once more.
     """
@@ -154,12 +153,15 @@ def results_of(
         net_r = simulate_many(placed, ladders, signals, threads=threads)
         return Results(np.asarray(net_r * scale), entry_day, gross_r=gross)
     found = simulate_outcomes(placed, ladders, signals, threads=threads)
+    # In place, and days looked up by bar: these tables can be large.
+    found.net_r[:] *= scale
+    found.mfe_r[:] *= scale
     return Results(
-        np.asarray(found.net_r * scale),
+        found.net_r,
         entry_day,
-        last_day=placed.bars.time[found.last_bar] // DAY_NS,
+        last_day=(placed.bars.time // DAY_NS)[found.last_bar],
         n_fills=found.n_fills,
-        mfe_r=np.asarray(found.mfe_r * scale),
+        mfe_r=found.mfe_r,
         gross_r=gross,
     )
 
