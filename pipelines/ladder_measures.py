@@ -97,7 +97,7 @@ def worst_block(results: Results, settings: TuningSettings | None = None) -> Flo
 def profit_per_fill(results: Results, settings: TuningSettings | None = None) -> FloatArray:
     """Return net R over fills, entries and sales counted."""
     _ = settings
-    return _over(_total(results.net_r), _total(_fills(results)))
+    return _over(_total(results.net_r), _fills(results))
 
 
 def capture(results: Results, settings: TuningSettings | None = None) -> FloatArray:
@@ -141,7 +141,7 @@ OBJECTIVES: Mapping[str, Objective] = {
 
 def _too_many_fills(results: Results, most: float) -> FloatArray:
     counts = np.isfinite(results.net_r).sum(axis=0)
-    return np.asarray(_over(_total(_fills(results)), counts) - most)
+    return np.asarray(_over(_fills(results), counts) - most)
 
 
 def _too_dear(results: Results, share: float) -> FloatArray:
@@ -194,7 +194,8 @@ def standard_error(measure: Measure, results: Results, blocks: int = 20) -> Floa
 
 
 def _fills(results: Results) -> FloatArray:
-    return np.where(np.isfinite(results.net_r), _asked(results.n_fills), 0).astype(np.float64)
+    """Return the fills of each ladder; whole numbers add up to the same in any order."""
+    return np.where(np.isfinite(results.net_r), _asked(results.n_fills), 0).sum(axis=0).astype(np.float64)
 
 
 def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:
