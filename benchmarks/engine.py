@@ -15,7 +15,8 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import numpy as np
 from exitladder.bars import Bars, BarSet
 from exitladder.costs import Costs
 from exitladder.execution import STATUS, batch, simulate, simulate_many, simulate_moments
+from exitladder.execution.outcomes import Outcomes, simulate_outcomes
 from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
 from exitladder.signals import Signals
 from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
@@ -89,13 +91,24 @@ def candidates(n_ladders: int, step: float, seed: int = 1) -> list[Ladder]:
     return ladders
 
 
-def one_by_one(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> np.ndarray:
-    """The general kernel on every pair, without batches."""
+@contextmanager
+def without_batches() -> Iterator[None]:
+    """Run the general kernel on every pair."""
     least, batch.LEAST_LADDERS = batch.LEAST_LADDERS, sys.maxsize
     try:
-        return simulate_many(placed, ladders, signals, threads=1)
+        yield
     finally:
         batch.LEAST_LADDERS = least
+
+
+def one_by_one(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> np.ndarray:
+    with without_batches():
+        return simulate_many(placed, ladders, signals, threads=1)
+
+
+def outcomes_one_by_one(placed: PlacedTrades, ladders: list[Ladder]) -> Outcomes:
+    with without_batches():
+        return simulate_outcomes(placed, ladders, threads=1)
 
 
 def medians(ways: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
@@ -163,6 +176,20 @@ def check_equal(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | 
     return int(different.sum()) + int((~((single == slow[:, 0]) | np.isnan(single))).sum())
 
 
+def check_outcomes(placed: PlacedTrades, ladders: list[Ladder], signals: Signals | None = None) -> int:
+    """Return how many pairs differ by a bit in net r, last bar, fills or MFE, batches against the general kernel."""
+    part, some = placed.take(np.arange(min(len(placed), 1_000))), ladders[:100]
+    given = None if signals is None else signals.take(np.arange(len(part)))
+    fast = simulate_outcomes(part, some, given)
+    with without_batches():
+        slow = simulate_outcomes(part, some, given)
+    different = np.zeros(fast.net_r.shape, dtype=bool)
+    for name in ("net_r", "last_bar", "n_fills", "mfe_r"):
+        one, other = getattr(fast, name), getattr(slow, name)
+        different |= ~((one == other) | (np.isnan(one) & np.isnan(other)))
+    return int(different.sum())
+
+
 def busy_seconds() -> float:
     """Processor seconds that all cores have spent on anything since the machine started; NaN where it does not tell."""
     try:
@@ -220,6 +247,12 @@ def main() -> int:
     different += sum(check_equal(placed, some, read) for some in worded.values())
     print(f"pairs that differ between batches and one by one: {different} of 400,000")
 
+    different += (
+        found := sum(check_outcomes(placed, some) for some in (steps, any_value))
+        + sum(check_outcomes(placed, some, read) for some in worded.values())
+    )
+    print(f"the same with ends, fills and MFE: {found} of 400,000")
+
     ways: dict[str, tuple[int, Callable[[], object]]] = {
         "batch, parameters on steps": (options.ladders, lambda: simulate_many(placed, steps, threads=1)),
         "batch, parameters of any value": (options.ladders, lambda: simulate_many(placed, any_value, threads=1)),
@@ -231,8 +264,21 @@ def main() -> int:
             options.ladders,
             lambda: simulate_many(placed, worded["of any value"], read, threads=1),
         ),
+        "on steps, with ends, fills and MFE": (
+            options.ladders,
+            lambda: simulate_outcomes(placed, steps, threads=1),
+        ),
+        "any value, with ends, fills and MFE": (
+            options.ladders,
+            lambda: simulate_outcomes(placed, any_value, threads=1),
+        ),
+        "signal rungs on steps, with all that": (
+            options.ladders,
+            lambda: simulate_outcomes(placed, worded["on steps"], read, threads=1),
+        ),
         "one by one, 20 ladders": (20, lambda: one_by_one(placed, few)),
         "one by one with 2 signal rungs": (20, lambda: one_by_one(placed, worded["on steps"][:20], read)),
+        "one by one with ends, fills and MFE": (20, lambda: outcomes_one_by_one(placed, few)),
         "one ladder with fills written down": (1, lambda: simulate(placed, steps[0])),
     }
     taken = medians({name: way for name, (_, way) in ways.items()}, options.rounds, time.process_time)

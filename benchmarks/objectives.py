@@ -3,19 +3,24 @@
     python benchmarks/objectives.py cost
     python benchmarks/objectives.py front [--windows 8] [--trials 200]
 
-On the sample data. `front` tunes on the first k of so many stretches of the trades of four entry rules by expectancy
-and CVaR, picks one ladder of the front by each of four rules, and scores them on the stretch that follows.
+On the sample data. `cost` tells medians of rounds in which all ways run in turns, and ends with code 1 where batches
+and bar by bar do not give the same values. `front` tunes on the first k of so many stretches of the trades of four
+entry rules by expectancy and CVaR, picks one ladder of the front by each of four rules, and scores them on the
+stretch that follows.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import time
 
 import numpy as np
+from engine import without_batches
 
 from exitladder.entries import RULES, make_trades
+from exitladder.ladder import Ladder
 from exitladder.models.ladder_search import search
 from exitladder.models.search_space import SearchSpace
 from exitladder.pipelines.objectives import Objectives
@@ -25,6 +30,8 @@ from exitladder.settings import Settings, load_settings
 
 COSTS = ["costs.commission_bps=2", "costs.slippage_bps=3", "search.time_bars=[10, 60]"]
 PURGED = 30
+FORMS = ("none", "lower_bound", "neighbours", "double_costs")
+OBJECTIVES = ("expectancy_r", "cvar_r", "sharpe", "calmar", "profit_per_fill", "capture")
 
 
 def main() -> int:
@@ -34,29 +41,45 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=200)
     options = parser.parse_args()
     if options.what == "cost":
-        cost()
-    else:
-        front(options.windows, options.trials)
+        return cost()
+    front(options.windows, options.trials)
     return 0
 
 
-def cost() -> None:
+def cost(rounds: int = 5) -> int:
     """Tell processor milliseconds a ladder by objective and robust form, in batches of 50 on one thread."""
-    forms = ("none", "lower_bound", "neighbours", "double_costs")
-    print(f"{'objective':<14}" + "".join(f"{form:>14}" for form in forms))
-    for name in ("expectancy_r", "cvar_r", "sharpe", "capture"):
-        taken = []
-        for form in forms:
-            judge, space = judged_by(
-                load_settings(None, [*COSTS, f"tuning.objectives={name}", f"tuning.robust={form}"])
-            )
-            ladders = list(search(space, judge.judge, 100, seed=1, batch_size=50, sampler="random").ladders)
-            start = time.process_time()
-            for first in (0, 50):
-                judge.judge(ladders[first : first + 50])
-            taken.append((time.process_time() - start) / 100 * 1e3)
-        print(f"{name:<14}" + "".join(f"{ms:14.2f}" for ms in taken))
-    print(f"on {len(judge.placed)} trades")
+    print(f"{'objective':<16}" + "".join(f"{form:>14}" for form in FORMS) + f"{'bar by bar':>14}{'times none':>12}")
+    different = 0
+    for name in OBJECTIVES:
+        judges = {}
+        for form in FORMS:
+            settings = load_settings(None, [*COSTS, f"tuning.objectives={name}", f"tuning.robust={form}"])
+            judges[form], space = judged_by(settings)
+        ladders = list(search(space, judges["none"].judge, 100, seed=1, batch_size=50, sampler="random").ladders)
+        taken: dict[str, list[float]] = {way: [] for way in (*FORMS, "bar by bar")}
+        for turn in range(rounds + 1):  # the first only compiles or loads
+            found = {}
+            for form in FORMS:
+                spent, found[form] = judging(judges[form], ladders)
+                taken[form].append(spent)
+            with without_batches():
+                spent, slow = judging(judges["none"], ladders)
+            taken["bar by bar"].append(spent)
+            if turn == 0:
+                taken = {way: [] for way in taken}
+                different += int((~((found["none"] == slow) | (np.isnan(found["none"]) & np.isnan(slow)))).sum())
+        ratios = [one / batch for one, batch in zip(taken["bar by bar"], taken["none"], strict=True)]
+        told = "".join(f"{statistics.median(spent):14.2f}" for spent in taken.values())
+        print(f"{name:<16}{told}{statistics.median(ratios):10.1f} x")
+    print(f"on {len(judges['none'].placed)} trades; values that differ between batches and bar by bar: {different}")
+    return 1 if different else 0
+
+
+def judging(judge: Objectives, ladders: list[Ladder]) -> tuple[float, np.ndarray]:
+    """Return processor milliseconds a ladder, and the values."""
+    start = time.process_time()
+    values = [judge.judge(ladders[first : first + 50]).values for first in range(0, len(ladders), 50)]
+    return (time.process_time() - start) / len(ladders) * 1e3, np.concatenate(values)
 
 
 def judged_by(settings: Settings) -> tuple[Objectives, SearchSpace]:

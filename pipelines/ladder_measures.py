@@ -195,7 +195,8 @@ def standard_error(measure: Measure, results: Results, blocks: int = 20) -> Floa
 
 def _fills(results: Results) -> FloatArray:
     """Return the fills of each ladder; whole numbers add up to the same in any order."""
-    return np.where(np.isfinite(results.net_r), _asked(results.n_fills), 0).sum(axis=0).astype(np.float64)
+    counted = np.where(np.isfinite(results.net_r), _asked(results.n_fills), 0)
+    return np.asarray(counted.sum(axis=0), dtype=np.float64)
 
 
 def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:

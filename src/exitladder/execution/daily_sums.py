@@ -30,23 +30,23 @@ def sums_by_day(net_r: FloatArray, day: IntArray, entry_day: IntArray) -> list[F
     low = int(min(entry_day.min(), day.min()))
     net_r, day = np.ascontiguousarray(net_r), np.ascontiguousarray(day)  # one layout, so that it is compiled once
     sums, first, last = _add_up(net_r, day, entry_day, low, int(day.max()) - low + 1)
-    return [column[a : b + 1] for column, a, b in zip(np.ascontiguousarray(sums.T), first, last, strict=True)]
+    return [column[a : b + 1] for column, a, b in zip(sums, first, last, strict=True)]
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _add_up(
     net_r: FloatArray, day: IntArray, entry_day: IntArray, low: int, n_days: int
 ) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return the sums, shape (n_days, n_ladders), and the first and last day of every ladder, counted from `low`."""
+    """Return the sums, shape (n_ladders, n_days), and the first and last day of every ladder, counted from `low`."""
     n_ladders = net_r.shape[1]
-    sums = np.zeros((n_days, n_ladders))
+    sums = np.zeros((n_ladders, n_days))
     first, last = np.full(n_ladders, n_days), np.full(n_ladders, -1)
     for i in range(len(net_r)):
         entered = entry_day[i] - low
         for k in range(n_ladders):
             if np.isfinite(net_r[i, k]):
                 booked = day[i, k] - low
-                sums[booked, k] += net_r[i, k]
+                sums[k, booked] += net_r[i, k]
                 first[k] = min(first[k], entered)
                 last[k] = max(last[k], booked)
     return sums, first, last
