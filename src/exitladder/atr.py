@@ -34,9 +34,12 @@ def wilder_atr(high: FloatArray, low: FloatArray, close: FloatArray, window: int
 
 
 def atr_of_set(bars: BarSet, window: int = 14) -> FloatArray:
-    """Return Wilder's ATR of every symbol, laid end to end as the bars are, shape (n_bars,)."""
+    """Return Wilder's ATR of every symbol, laid end to end as the bars are, shape (n_bars,); found once and kept."""
+    if window in bars.atr:
+        return bars.atr[window]
     out = np.empty(bars.n_bars)
     for k in range(len(bars)):
         part = slice(int(bars.start[k]), int(bars.start[k + 1]))
         out[part] = wilder_atr(bars.high[part], bars.low[part], bars.close[part], window)
+    bars.atr[window] = out
     return out

@@ -100,6 +100,8 @@ class BarSet(Mapping[str, Bars]):
         Bars of symbol k are ``start[k]`` to ``start[k + 1]``.
     time, open, high, low, close, volume : array, shape (n_bars,)
         Volume is NaN for symbols without it.
+    atr : dict of int to array
+        What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
 
     Raises
     ------
@@ -131,8 +133,12 @@ class BarSet(Mapping[str, Bars]):
             name: np.concatenate([p.extra.get(name, np.full(len(p), np.nan)) for p in parts])
             for name in sorted({n for p in parts for n in p.extra})
         }
+        self.atr: dict[int, FloatArray] = {}
         self._index = {name: k for k, name in enumerate(names)}
         self._extra_of = tuple(frozenset(p.extra) for p in parts)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "atr": {}}
 
     def __len__(self) -> int:
         return len(self.symbols)

@@ -193,8 +193,10 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
     symbol_index = np.empty(n, dtype=np.int64)
     entry_bar = np.empty(n, dtype=np.int64)
     known = {name: k for k, name in enumerate(bars.symbols)}
-    for symbol in dict.fromkeys(trades.symbol):
-        rows = np.flatnonzero(trades.symbol == symbol)
+    numbered, symbols = pd.factorize(trades.symbol)
+    by_symbol = np.split(np.argsort(numbered, kind="stable"), np.cumsum(np.bincount(numbered))[:-1])
+    for number, symbol in enumerate(symbols):
+        rows = by_symbol[number]
         if symbol not in known:
             raise TradesError(
                 f"Every trade needs bars of its symbol, but trade '{trades.trade_id[rows[0]]}' is in '{symbol}' and "

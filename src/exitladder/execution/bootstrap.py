@@ -45,20 +45,26 @@ def block_length(values: npt.ArrayLike) -> float:
     k_n = max(5, int(math.log10(n)))
     m_max = min(math.ceil(math.sqrt(n)) + k_n, n - 2)
     squares = np.concatenate([[0.0], np.cumsum(eps**2)])
-    lags = np.arange(m_max + 1)
-    cross = np.array([eps[k:] @ eps[: n - k] for k in lags])
-    # Both ends lose one value more than the lag, as in the reference implementation.
-    scale = np.sqrt((squares[n] - squares[lags + 1]) * squares[n - lags - 1])
-    correlation = np.abs(np.divide(cross, scale, out=np.ones_like(cross), where=scale > 0))
-    small = correlation < 2 * math.sqrt(math.log10(n) / n)
-    m = m_max
-    for lag in range(k_n, m_max + 1):
-        if small[lag - k_n : lag].all():
+    cross: list[float] = []
+
+    def find_cross(until: int) -> None:
+        """Products of values and those some lags later; mostly a few lags are asked for, all would cost n ** 1.5."""
+        cross.extend(float(eps[k:] @ eps[: n - k]) for k in range(len(cross), until + 1))
+
+    low = 2 * math.sqrt(math.log10(n) / n)
+    n_small, m = 0, m_max
+    for lag in range(m_max + 1):
+        if lag >= k_n and n_small >= k_n:
             m = min(2 * max(lag - k_n, 1), m_max)
             break
+        find_cross(lag)
+        # Both ends lose one value more than the lag, as in the reference implementation.
+        scale = math.sqrt((squares[n] - squares[lag + 1]) * squares[n - lag - 1])
+        n_small = n_small + 1 if (abs(cross[lag] / scale) if scale > 0 else 1.0) < low else 0
+    find_cross(m)
     k = np.arange(1, m + 1)
     taper = np.minimum(1.0, 2 * (1 - k / m))
-    covariance = cross[1 : m + 1] / n
+    covariance = np.array(cross[1 : m + 1]) / n
     g = float(2 * np.sum(taper * k * covariance))
     long_run = float(cross[0] / n + 2 * np.sum(taper * covariance))
     longest = math.ceil(min(3 * math.sqrt(n), n / 3))
