@@ -1,4 +1,4 @@
-"""``exitladder bars``: check, adjust and resample bars."""
+"""``exitladder bars``: check, adjust, resample and fetch bars."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import load_bars, path_option, reading_options
+from exitladder.cli.inputs import load_bars, path_option, reading_options, tell
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.group("bars", epilog=example("exitladder bars check data/"))
 def command() -> None:
-    """Check, adjust and resample bars."""
+    """Check, adjust, resample and fetch bars."""
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,3 +105,50 @@ def resample(
 
     shorter = load_bars(session, _one(source, bars), repair, interval)
     session.emit(write_bars(resample_bars(shorter, target, tz=day_tz), out))
+
+
+@command.command(
+    "fetch",
+    epilog=example(
+        "exitladder bars fetch BTCUSDT --interval 1h --from 2023-01 --to 2024-12 --out BTCUSDT-1h.parquet",
+        "exitladder bars fetch BTCUSDT ETHUSDT --interval 1d --from 2020-01 --out data/ --cache months/",
+    ),
+)
+@click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
+@click.option("--source", default="binance", show_default=True, metavar="NAME", help="Whose archive is asked.")
+@click.option("--interval", required=True, metavar="LENGTH", help="Length of the bars, such as 1h.")
+@click.option("--from", "first", required=True, metavar="MONTH", help="First month, such as 2023-01.")
+@click.option("--to", "last", metavar="MONTH", help="Last month; without it the one that ended last.")
+@click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so.")
+@click.option(
+    "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="Of a mirror of the archive."
+)
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Folder that keeps the months fetched.")
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def fetch(
+    session: Session,
+    symbols: tuple[str, ...],
+    source: str,
+    interval: str,
+    first: str,
+    last: str | None,
+    repair: bool,
+    base_url: str | None,
+    cache: Path | None,
+    out: Path,
+) -> None:
+    """Download bars from an exchange's public archive.
+
+    Each month is held to the SHA-256 that the archive tells, and the bars to every rule. Nothing is written unless
+    every month passes; months that the archive has not are warned of.
+    """
+    from exitladder.bar_archives import fetch_bars, months_from, open_archive
+    from exitladder.bar_output import write_bars
+
+    archive = open_archive(source, base_url, cache)
+    bars, report = fetch_bars(
+        archive, symbols, interval, months_from(first, last), repair=repair, progress=session.progress
+    )
+    tell(session, report)
+    session.emit(write_bars(bars, out))
