@@ -1,12 +1,13 @@
 """What objectives cost, and what the rule that picks a point of a front gives up and gains on the trades that follow.
 
     python benchmarks/objectives.py cost
+    python benchmarks/objectives.py size [--trades 10000] [--ladders 256]
     python benchmarks/objectives.py front [--windows 8] [--trials 200]
 
-On the sample data. `cost` tells medians of rounds in which all ways run in turns, and ends with code 1 where batches
-and bar by bar do not give the same values. `front` tunes on the first k of so many stretches of the trades of four
-entry rules by expectancy and CVaR, picks one ladder of the front by each of four rules, and scores them on the
-stretch that follows.
+`cost` (on the sample data) and `size` (on random walks) tell medians of rounds in which all ways run in turns, and end
+with code 1 where batches and bar by bar do not give the same values. `front` tunes on the first k of so many stretches
+of the sample's trades of four entry rules by expectancy and CVaR, picks one ladder of the front by each of four rules,
+and scores them on the stretch that follows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import time
 
 import numpy as np
-from engine import without_batches
+from engine import candidates, market, without_batches
 
 from exitladder.entries import RULES, make_trades
 from exitladder.ladder import Ladder
@@ -36,12 +37,16 @@ OBJECTIVES = ("expectancy_r", "cvar_r", "sharpe", "calmar", "profit_per_fill", "
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["cost", "front"])
+    parser.add_argument("what", choices=["cost", "size", "front"])
+    parser.add_argument("--trades", type=int, default=10_000)
+    parser.add_argument("--ladders", type=int, default=256)
     parser.add_argument("--windows", type=int, default=8)
     parser.add_argument("--trials", type=int, default=200)
     options = parser.parse_args()
     if options.what == "cost":
         return cost()
+    if options.what == "size":
+        return size(options.trades, options.ladders)
     front(options.windows, options.trials)
     return 0
 
@@ -67,7 +72,7 @@ def cost(rounds: int = 5) -> int:
             taken["bar by bar"].append(spent)
             if turn == 0:
                 taken = {way: [] for way in taken}
-                different += int((~((found["none"] == slow) | (np.isnan(found["none"]) & np.isnan(slow)))).sum())
+                different += n_different(found["none"], slow)
         ratios = [one / batch for one, batch in zip(taken["bar by bar"], taken["none"], strict=True)]
         told = "".join(f"{statistics.median(spent):14.2f}" for spent in taken.values())
         print(f"{name:<16}{told}{statistics.median(ratios):10.1f} x")
@@ -75,11 +80,36 @@ def cost(rounds: int = 5) -> int:
     return 1 if different else 0
 
 
-def judging(judge: Objectives, ladders: list[Ladder]) -> tuple[float, np.ndarray]:
+def judging(judge: Objectives, ladders: list[Ladder], at_once: int = 50) -> tuple[float, np.ndarray]:
     """Return processor milliseconds a ladder, and the values."""
     start = time.process_time()
-    values = [judge.judge(ladders[first : first + 50]).values for first in range(0, len(ladders), 50)]
+    values = [judge.judge(ladders[first : first + at_once]).values for first in range(0, len(ladders), at_once)]
     return (time.process_time() - start) / len(ladders) * 1e3, np.concatenate(values)
+
+
+def n_different(one: np.ndarray, other: np.ndarray) -> int:
+    return int((~((one == other) | (np.isnan(one) & np.isnan(other)))).sum())
+
+
+def size(n_trades: int, n_ladders: int, rounds: int = 3) -> int:
+    """Tell processor nanoseconds a pair of trade and ladder by objective, all ladders at once on one thread."""
+    placed, ladders = market(n_trades), candidates(n_ladders, 0.25)
+    print(f"{'objective':<16}{'batches':>10}{'bar by bar':>12}{'is':>8}")
+    different = 0
+    for name in OBJECTIVES:
+        settings = load_settings(None, [f"tuning.objectives={name}", "project.threads=1"])
+        judge = Objectives.of(settings, placed, None, ladders[0], None)
+        taken = []
+        for _ in range(rounds + 1):  # the first only compiles or loads
+            fast, values = judging(judge, ladders, n_ladders)
+            with without_batches():
+                slow, same = judging(judge, ladders, n_ladders)
+            different += n_different(values, same)
+            taken.append((fast, slow))
+        batches, alone = (statistics.median(ms) / n_trades * 1e6 for ms in zip(*taken[1:], strict=True))
+        print(f"{name:<16}{batches:10.0f}{alone:12.0f}{statistics.median(b / a for a, b in taken[1:]):6.1f} x")
+    print(f"{n_trades} trades x {n_ladders} ladders; values that differ between the two: {different}")
+    return 1 if different else 0
 
 
 def judged_by(settings: Settings) -> tuple[Objectives, SearchSpace]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.atr import wilder_atr
@@ -128,6 +128,7 @@ def test_kernel_equals_reference(
     np.testing.assert_array_equal(many, np.stack([simulation.r, simulation.r], axis=1))
 
 
+@settings(max_examples=settings().max_examples // 2)  # of four ladders each
 @given(data=st.data())
 def test_outcomes_of_batches_equal_reference(
     data: st.DataObject, reference: ModuleType, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
