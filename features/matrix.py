@@ -125,7 +125,12 @@ def features_frame(
 
 
 def row_matrix(
-    placed: PlacedTrades, rows: TradeRows, features: FeatureSet, *, select: IntArray | None = None
+    placed: PlacedTrades,
+    rows: TradeRows,
+    features: FeatureSet,
+    *,
+    select: IntArray | None = None,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> RowMatrix:
     """Return the features of (trade, bar) rows, each in its trade's direction.
 
@@ -136,6 +141,8 @@ def row_matrix(
     features : FeatureSet
     select : int64 array, shape (n_selected,), optional
         Row numbers, in any order; all rows by default.
+    out : float32 array, shape (n_rows, n_features), C order, optional
+        Where to write all rows, such as a memory map; then nothing is selected.
 
     Returns
     -------
@@ -156,7 +163,14 @@ def row_matrix(
     refuse_without_sources(features)
     chosen, order = _strictly_increasing(select, rows.n_rows)
     n_out = rows.n_rows if chosen is None else len(chosen)
-    out = np.empty((n_out, len(features.names)), dtype=np.float32)
+    if out is None:
+        out = np.empty((n_out, len(features.names)), dtype=np.float32)
+    elif select is not None or out.shape != (n_out, len(features.names)):
+        raise FeatureError(
+            f"out must be for all rows and have shape {(rows.n_rows, len(features.names))}, but has {out.shape}. "
+            "Leave out select, and give a matrix of that shape."
+        )
+    values, out = out, np.asarray(out)
     n_bar = len(features.columns)
     atr = np.full(placed.bars.n_bars, np.nan) if features.state_names else np.empty(0)
     symbols = [int(k) for k in np.unique(placed.symbol_index)]
@@ -178,8 +192,9 @@ def row_matrix(
             _gather(block, begin, rows.start, rows.first_bar, trades, _or_empty(chosen), chosen is None, out)
     if features.state_names:
         fill_state(placed, rows, atr, state_slots(features.state_names), chosen, out, n_bar)
-    values = out if order is None else out[order]
-    return RowMatrix(features.names, values, dropped_columns(placed.bars, features, symbols))
+    return RowMatrix(
+        features.names, values if order is None else out[order], dropped_columns(placed.bars, features, symbols)
+    )
 
 
 def refuse_without_sources(features: FeatureSet) -> None:

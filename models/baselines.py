@@ -15,7 +15,7 @@ from exitladder.bars import FloatArray, IntArray
 from exitladder.models.boosting import booster_parameters
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.exhaustion_training import stage_spans
-from exitladder.models.growing import Growth
+from exitladder.models.growing import Grower, Growth, answers, grow_here
 from exitladder.models.leak_check import shuffled_by_trade
 from exitladder.models.training_rows import TrainingRows
 
@@ -24,13 +24,19 @@ CONSTANT, LOGISTIC, SHUFFLED = "constant", "logistic regression", "LightGBM on s
 _LOGISTIC_ROWS = 25_000
 # Standardised features are cut off here, or a single wild value would bend the line.
 _FARTHEST = 5.0
-_AT_ONCE = 100_000
 
 Learner = Callable[[IntArray, IntArray], FloatArray]
 
 
 def baseline_probabilities(
-    rows: TrainingRows, model: ExhaustionModel, *, n_folds: int, embargo_ns: int = 0, seed: int = 0, threads: int = 0
+    rows: TrainingRows,
+    model: ExhaustionModel,
+    *,
+    n_folds: int,
+    embargo_ns: int = 0,
+    seed: int = 0,
+    threads: int = 0,
+    grower: Grower = grow_here,
 ) -> dict[str, FloatArray]:
     """Return what each baseline says of every row, NaN where no stage of the model speaks, shape (n_rows,) each.
 
@@ -39,7 +45,7 @@ def baseline_probabilities(
     rows : TrainingRows
         Those the model was trained on.
     model : ExhaustionModel
-    n_folds, embargo_ns, seed, threads
+    n_folds, embargo_ns, seed, threads, grower
         As in `ExhaustionModel.fit`.
 
     Notes
@@ -50,7 +56,7 @@ def baseline_probabilities(
     """
     spans = {span.valid_from_ns: span.train for span in stage_spans(rows, n_folds, embargo_ns)}
     sampled = rows.every(model.settings.row_step)
-    answers = model.stage_of(rows.time_ns)
+    answered_by = model.stage_of(rows.time_ns)
     settings = replace(model.settings, ensemble=1, tune_trials=0)
     parameters = booster_parameters(settings, "binary", seed, threads)
 
@@ -63,15 +69,15 @@ def baseline_probabilities(
     def shuffled(train: IntArray, asked: IntArray) -> FloatArray:
         race = rows.race.copy()
         race[train] = shuffled_by_trade(rows.trade[train], rows.time_ns[train], rows.race[train], seed)
-        growth = Growth.of(replace(rows, race=race), train, settings, parameters, embargo_ns)
-        return growth.forest("binary").predict(rows.X[asked], threads)
+        growth = Growth.of(replace(rows, race=race), train, settings, parameters, embargo_ns, grower)
+        return answers(growth.forest("binary"), rows, asked, threads)
 
     learners: dict[str, Learner] = {CONSTANT: constant, LOGISTIC: logistic, SHUFFLED: shuffled}
     said = {name: np.full(len(rows), np.nan) for name in learners}
     for k, stage in enumerate(model.stages):
         train = spans[stage.valid_from_ns]
         train = train[sampled[train] & np.isfinite(rows.race[train])]
-        asked = np.flatnonzero(answers == k)
+        asked = np.flatnonzero(answered_by == k)
         if len(asked):
             for name, learner in learners.items():
                 said[name][asked] = learner(train, asked)
@@ -96,5 +102,5 @@ def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArra
 
     # Many more rows than features: a few exact steps instead of many cheap ones.
     line = LogisticRegression(solver="newton-cholesky").fit(standardised(chosen), rows.race[chosen])
-    parts = [line.predict_proba(standardised(asked[at : at + _AT_ONCE])) for at in range(0, len(asked), _AT_ONCE)]
+    parts = [line.predict_proba(standardised(part)) for part in rows.pieces(asked)]
     return np.asarray(np.concatenate(parts)[:, 1], dtype=np.float64)

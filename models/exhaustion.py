@@ -20,7 +20,7 @@ from exitladder.bars import FloatArray, IntArray
 from exitladder.errors import ModelError
 from exitladder.models.calibration import tells_apart
 from exitladder.models.exhaustion_training import Training, stage_spans
-from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES
+from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Grower, grow_here
 from exitladder.models.stage import Stage
 from exitladder.models.training_rows import TrainingRows, check_matrix
 from exitladder.progress import SILENT, Progress
@@ -89,6 +89,7 @@ class ExhaustionModel:
         threads: int = 0,
         progress: Progress = SILENT,
         context: Mapping[str, Any] | None = None,
+        grower: Grower = grow_here,
     ) -> ExhaustionModel:
         """Return a model with a stage for each walk-forward fold and a last one trained on everything.
 
@@ -108,13 +109,15 @@ class ExhaustionModel:
         progress : Progress
         context : mapping, optional
             Plain values to keep with the model.
+        grower : callable
+            Where forests are grown: in this process, or on a cluster (`ClusterGrower`).
 
         Raises
         ------
         ModelError
             If there is too little to train even one stage.
         """
-        training = Training(rows, settings, embargo_ns, seed, threads)
+        training = Training(rows, settings, embargo_ns, seed, threads, grower)
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(

@@ -10,7 +10,16 @@ import pandas as pd
 from exitladder.bars import FloatArray, IntArray
 from exitladder.models.boosting import booster_parameters
 from exitladder.models.calibration import Calibrator, Identity, fit_calibrator, logit
-from exitladder.models.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Growth, enough
+from exitladder.models.growing import (
+    LEAST_OF_A_CLASS,
+    LEAST_ROWS,
+    LEAST_TRADES,
+    Grower,
+    Growth,
+    answers,
+    enough,
+    grow_here,
+)
 from exitladder.models.probability_measures import probability_measures, reliability
 from exitladder.models.splits import PurgedWalkForward
 from exitladder.models.stage import Stage
@@ -54,8 +63,16 @@ def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[S
 class Training:
     """Stages trained so far, and what they said out of fold."""
 
-    def __init__(self, rows: TrainingRows, settings: ModelSettings, embargo_ns: int, seed: int, threads: int) -> None:
-        self.rows, self.settings, self.embargo_ns = rows, settings, embargo_ns
+    def __init__(
+        self,
+        rows: TrainingRows,
+        settings: ModelSettings,
+        embargo_ns: int,
+        seed: int,
+        threads: int,
+        grower: Grower = grow_here,
+    ) -> None:
+        self.rows, self.settings, self.embargo_ns, self.grower = rows, settings, embargo_ns, grower
         self.parameters = booster_parameters(settings, "binary", seed, threads)
         self.threads = threads
         self.sampled = rows.every(settings.row_step)
@@ -83,8 +100,8 @@ class Training:
             ones = int(rows.race[earlier].sum())
             if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
                 continue
-            growth = Growth.of(rows, earlier, self.settings, self.parameters, self.embargo_ns)
-            self.rehearsed[later] = growth.forest("binary").predict(rows.X[later], self.threads)
+            growth = self._growth(earlier)
+            self.rehearsed[later] = answers(growth.forest("binary"), rows, later, self.threads)
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
         """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
@@ -93,7 +110,7 @@ class Training:
         train = train[self.sampled[train]]
         if not enough(rows, train):
             return
-        growth = Growth.of(rows, train, self.settings, self.parameters, self.embargo_ns)
+        growth = self._growth(train)
         self.stages.append(
             Stage(
                 valid_from_ns=valid_from_ns,
@@ -106,6 +123,9 @@ class Training:
             )
         )
 
+    def _growth(self, train: IntArray) -> Growth:
+        return Growth.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.grower)
+
     def _answer(self, until_ns: int) -> None:
         """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
         rows = self.rows
@@ -113,8 +133,8 @@ class Training:
         self._answered_to = until_ns
         if not self.stages or not len(due):
             return
-        self.raw[due] = self.stages[-1].race.predict(rows.X[due], self.threads)
-        self.hold[due] = self.stages[-1].hold.predict(rows.X[due], self.threads)
+        self.raw[due] = answers(self.stages[-1].race, rows, due, self.threads)
+        self.hold[due] = answers(self.stages[-1].hold, rows, due, self.threads)
         self.stage[due] = len(self.stages) - 1
 
     def _calibrator(self, valid_from_ns: int) -> Calibrator:

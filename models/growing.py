@@ -6,9 +6,9 @@ LightGBM's parameters) is as old as the stage itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,37 @@ LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
 InnerFold = tuple[IntArray, IntArray]
 
 
+class Ground(Protocol):
+    """A stage's training rows, made ready to grow forests from."""
+
+    def train(
+        self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
+    ) -> Forest:
+        """Return a forest of some of the rows; see `BinnedRows.train`."""
+
+    def train_held_out(
+        self,
+        rows: IntArray,
+        y: FloatArray,
+        folds: Sequence[InnerFold],
+        objective: str,
+        *,
+        n_trees: int,
+        patience: int,
+        parameters: dict[str, Any] | None = None,
+    ) -> Grown:
+        """Return the mean of a forest a fold; see `BinnedRows.train_held_out`."""
+
+
+# Makes rows ready: all of them, the positions of the stage's among them, LightGBM's parameters.
+Grower = Callable[[TrainingRows, IntArray, dict[str, Any]], Ground]
+
+
+def grow_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> Ground:
+    """Make rows ready in this process: cut into bins, from memory or from disk, with the same trees."""
+    return BinnedRows(rows.X, rows.names, parameters, train)
+
+
 @dataclass(frozen=True)
 class Growth:
     """What forests are grown from: rows cut into bins once, and the folds to hold out.
@@ -35,7 +66,7 @@ class Growth:
     rows : TrainingRows
     train : int64 array, shape (n,)
         The stage's training rows, increasing.
-    binned : BinnedRows
+    binned : Ground
         Of those rows.
     folds : tuple of (int64 array, int64 array)
         Positions in `train` to grow on and to hold out, increasing; none where there is too little.
@@ -46,7 +77,7 @@ class Growth:
 
     rows: TrainingRows
     train: IntArray
-    binned: BinnedRows
+    binned: Ground
     folds: tuple[InnerFold, ...]
     settings: ModelSettings
     parameters: dict[str, Any]
@@ -59,11 +90,12 @@ class Growth:
         settings: ModelSettings,
         parameters: dict[str, Any],
         embargo_ns: int,
+        grower: Grower = grow_here,
     ) -> Growth:
-        """Return what a stage with these training rows grows its forests from."""
+        """Return what a stage with these training rows grows its forests from, where `grower` says."""
         needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
-        growth = cls(rows, train, BinnedRows(rows.X[train], rows.names, parameters), folds, settings, parameters)
+        growth = cls(rows, train, grower(rows, train, parameters), folds, settings, parameters)
         return growth._tuned() if folds and settings.tune_trials > 0 else growth
 
     def forest(self, objective: str) -> Forest:
@@ -120,6 +152,11 @@ class Growth:
         first = {name: min(max(own[name], span.low), span.high) for name, span in spans.items()}
         tuned = minimum(self.loss, spans, first, self.settings.tune_trials, self.parameters["seed"])
         return replace(self, parameters={**self.parameters, **tuned, "bagging_freq": 1})
+
+
+def answers(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
+    """Return what a forest says of some rows, shape (n_chosen,); read in pieces."""
+    return np.concatenate([np.empty(0), *(forest.predict(rows.X[part], threads) for part in rows.pieces(chosen))])
 
 
 def enough(rows: TrainingRows, train: IntArray) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from exitladder.bars import FloatArray, IntArray
@@ -142,16 +143,16 @@ def _following(
     # Bars at one time move together, so times are counted and not rows.
     n_times = len(np.unique(rows.time_ns[chosen]))
     most = max(MOST_FOLLOWING, 6 / np.sqrt(max(n_times, 1)))
-    greatest = 0.0
+    greatest, X = 0.0, rows.X[chosen]
     for k, name in enumerate(rows.names):
-        rho = _rank_correlation(rows.X[chosen, k], following)
+        rho = _rank_correlation(X[:, k], following)
         greatest = max(greatest, abs(rho))
         if abs(rho) > most:
             reasons.append(
                 f"No feature may follow the bar after it, but '{name}' has a rank correlation of {rho:.3f} with the "
                 f"next bar's return (at most {most:.2f} is believable). Check that it reads completed bars only."
             )
-    said = model.predict(rows.X[chosen], rows.time_ns[chosen], threads=threads)
+    said = model.predict(X, rows.time_ns[chosen], threads=threads)
     predicted = max(abs(_rank_correlation(values, following)) for values in (said.exhaustion, said.hold_value_r))
     if predicted > most:
         reasons.append(
@@ -160,9 +161,8 @@ def _following(
         )
     later = rows_after(rows)[chosen]
     has_later = later >= 0
-    shifted = max(
-        abs(_rank_correlation(rows.X[later[has_later], k], following[has_later])) for k in range(len(rows.names))
-    )
+    X = rows.X[later[has_later]]
+    shifted = max(abs(_rank_correlation(column, following[has_later])) for column in X.T)
     if shifted <= most:
         notes.append(
             f"The look for features that follow the bar after them saw nothing here: even taken one bar later, none "
@@ -189,9 +189,9 @@ def _feature_auc(rows: TrainingRows, judged: IntArray, reasons: list[str]) -> fl
     """Return how far the best single feature tells the race label apart, as an AUC of at least one half."""
     greatest = 0.5
     enough = len(np.unique(rows.trade[judged])) >= 30
-    for k, name in enumerate(rows.names):
-        known = judged[np.isfinite(rows.X[judged, k])]
-        found = auc(rows.X[known, k], rows.race[known])
+    for name, column in zip(rows.names, rows.X[judged].T, strict=True):
+        known = np.isfinite(column)
+        found = auc(column[known], rows.race[judged[known]])
         if np.isnan(found):
             continue
         apart = max(found, 1 - found)
@@ -227,7 +227,7 @@ def _shuffled_auc(
         if len(np.unique(y[fold.train])) < 2 or len(np.unique(y[fold.test])) < 2:
             continue
         train = judged[fold.train]
-        forest = BinnedRows(rows.X[train], rows.names, parameters).train(
+        forest = BinnedRows(rows.X, rows.names, parameters, train).train(
             np.arange(len(train)), y[fold.train], _TREES, "binary"
         )
         scores.append(auc(forest.predict(rows.X[judged[fold.test]], threads), y[fold.test]))
@@ -257,7 +257,7 @@ def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: i
     return out
 
 
-def _rank_correlation(x: FloatArray, y: FloatArray) -> float:
+def _rank_correlation(x: npt.NDArray[np.floating], y: FloatArray) -> float:
     known = np.isfinite(x)
     if known.sum() < 3:
         return 0.0

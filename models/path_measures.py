@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.models.boosting import booster_parameters
-from exitladder.models.growing import Growth, enough
+from exitladder.models.growing import Grower, Growth, answers, enough, grow_here
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.splits import CombinatorialPurged
 from exitladder.models.training_rows import TrainingRows
@@ -30,6 +30,7 @@ def path_measures(
     seed: int = 0,
     threads: int = 0,
     progress: Progress = SILENT,
+    grower: Grower = grow_here,
 ) -> pd.DataFrame:
     """Return the measures of each history, one row a path.
 
@@ -39,7 +40,7 @@ def path_measures(
     settings : ModelSettings
     n_blocks, n_test_blocks : int
         As in `CombinatorialPurged`: 6 and 2 train 15 times and make up 5 paths.
-    embargo_ns, seed, threads
+    embargo_ns, seed, threads, grower
         As in `ExhaustionModel.fit`.
 
     Returns
@@ -64,9 +65,9 @@ def path_measures(
             train, test = used[fold.train], used[fold.test]
             train = train[sampled[train]]
             if enough(rows, train):
-                growth = Growth.of(rows, train, settings, parameters, embargo_ns)
+                growth = Growth.of(rows, train, settings, parameters, embargo_ns, grower)
                 for k, objective in enumerate(("binary", "regression")):
-                    said[k, fold.number, test] = growth.forest(objective).predict(rows.X[test], threads)
+                    said[k, fold.number, test] = answers(growth.forest(objective), rows, test, threads)
             advance(1)
     block = _blocks(splitter, [used[fold.test] for fold in folds], len(rows))
     found = []

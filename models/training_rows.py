@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from exitladder.trade_rows import TradeRows
 from exitladder.trades import PlacedTrades
 
 NEVER = np.iinfo(np.int64).min
+# Of a matrix that may be larger than the memory no more is read at once.
+ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class TrainingRows:
     Parameters
     ----------
     X : float32 array, shape (n_rows, n_features), C order
-        NaN where a feature is not known.
+        NaN where a feature is not known. May be a memory map; then it is only ever read in pieces.
     names : tuple of str
         The features, in the order of the columns.
     trade : int64 array, shape (n_rows,)
@@ -102,6 +105,16 @@ class TrainingRows:
         return len(self.X)
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether `X` is a memory map."""
+        return isinstance(self.X, np.memmap)
+
+    def pieces(self, chosen: IntArray) -> Iterator[IntArray]:
+        """Yield positions of rows in order, no more at once than should be copied out of `X` together."""
+        for at in range(0, len(chosen), ROWS_AT_ONCE):
+            yield chosen[at : at + ROWS_AT_ONCE]
+
+    @property
     def trade_starts(self) -> IntArray:
         """When the first row of each trade is decided, shape (n_trades,), whether it is used or not."""
         _, numbered = np.unique(self.trade, return_inverse=True)
@@ -162,6 +175,8 @@ def check_matrix(X: np.ndarray, names: tuple[str, ...]) -> None:
         raise ModelError(f"X must have one column for each of the {len(names)} features, but has shape {X.shape}.")
     if not names or len(set(names)) != len(names):
         raise ModelError("Feature names must be given and differ from each other.")
-    if np.isinf(X).any():
-        column = names[int(np.flatnonzero(np.isinf(X).any(axis=0))[0])]
-        raise ModelError(f"Features must be finite or NaN (not known), but '{column}' holds an infinite value.")
+    for at in range(0, len(X), ROWS_AT_ONCE):
+        infinite = np.isinf(X[at : at + ROWS_AT_ONCE])
+        if infinite.any():
+            column = names[int(np.flatnonzero(infinite.any(axis=0))[0])]
+            raise ModelError(f"Features must be finite or NaN (not known), but '{column}' holds an infinite value.")

@@ -25,6 +25,7 @@ from exitladder.pipelines.prepare import Prepared, prepare
 from exitladder.pipelines.score import flat_scores, score_open
 from exitladder.pipelines.tracking import Tracker
 from exitladder.pipelines.train import log_trained
+from exitladder.pipelines.training_means import training_means
 from exitladder.pipelines.tune import log_tuned
 from exitladder.progress import SILENT, Progress
 from exitladder.sample import load_sample_bars
@@ -171,7 +172,8 @@ def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
         trades = make_trades(bars, ENTRY_RULE)
         prepared = prepare(bars, trades, settings)
         advance(1)
-    trained = train_model(prepared, settings, progress)
+    with training_means(settings) as means:
+        trained = train_model(prepared, settings, progress, means)
     predictions = predict_rows(prepared, trained.model, progress)
     tuned = tune_ladder(prepared, settings, predictions=predictions, progress=progress)
     executed, signals = _executed(prepared, tuned, predictions)

@@ -13,6 +13,7 @@ from exitladder.pipelines.model_training import fit_model, training_rows
 from exitladder.pipelines.model_value import model_value
 from exitladder.pipelines.predictions import predict_rows
 from exitladder.pipelines.prepare import Prepared
+from exitladder.pipelines.training_means import HERE, TrainingMeans
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 
@@ -22,7 +23,9 @@ EXHAUSTIONS = ("race", "pivot_hazard")
 PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 
 
-def compare_labels(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> pd.DataFrame:
+def compare_labels(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> pd.DataFrame:
     """Return what the model earns with each label, everything else the same.
 
     Every label is learnt in the same stages; threshold and trail are tuned on the earlier half of the trades
@@ -39,8 +42,8 @@ def compare_labels(prepared: Prepared, settings: Settings, progress: Progress = 
     for decision, exhaustion in PAIRS:
         chosen = replace(settings, labels=replace(settings.labels, decision=decision, exhaustion=exhaustion))
         labels = row_labels(prepared, chosen)
-        rows = training_rows(prepared, chosen, labels)
-        model = fit_model(rows, prepared, chosen, progress)
+        rows = training_rows(prepared, chosen, labels, means)
+        model = fit_model(rows, prepared, chosen, progress, means)
         predictions = predict_rows(prepared, model, progress)
         taught = [(decision, "hold_value_r", labels.decision)]
         if exhaustion not in {row["label"] for row in found}:

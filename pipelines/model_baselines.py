@@ -8,6 +8,7 @@ import numpy as np
 
 from exitladder.models.baselines import CONSTANT, baseline_probabilities
 from exitladder.models.exhaustion import ExhaustionModel
+from exitladder.models.growing import Grower, grow_here
 from exitladder.models.probability_measures import probability_measures
 from exitladder.models.training_rows import TrainingRows
 from exitladder.pipelines.model_policy import MODEL_OR_TRAIL
@@ -24,6 +25,7 @@ def model_baselines(
     predictions: RowPredictions,
     value: ModelValue,
     settings: Settings,
+    grower: Grower = grow_here,
 ) -> dict[str, dict[str, float]]:
     """Return log_loss, brier and auc of each plain probability, and expectancy_r of each exit.
 
@@ -40,6 +42,7 @@ def model_baselines(
             n_folds=settings.validation.n_folds,
             seed=settings.project.seed,
             threads=settings.project.threads,
+            grower=grower,
         )
         for name, p in said.items():
             measured = probability_measures(p[judged], rows.race[judged])

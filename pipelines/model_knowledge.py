@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.bars import IntArray
 from exitladder.features import describe_catalogue
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.training_rows import TrainingRows
@@ -26,7 +27,7 @@ def with_knowledge(
     """Return the model with its training span, partial dependence and drift reference in its context."""
     known = {
         "training": training_span(prepared, rows),
-        "dependence": partial_dependence(model, rows.X[rows.is_used]),
+        "dependence": partial_dependence(model, rows.X, np.flatnonzero(rows.is_used)),
         "drift": drift_reference(prepared, predictions),
     }
     return replace(model, context={**model.context, **known})
@@ -49,7 +50,9 @@ def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
     }
 
 
-def partial_dependence(model: ExhaustionModel, X: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
+def partial_dependence(
+    model: ExhaustionModel, X: npt.NDArray[np.float32], chosen: IntArray | None = None
+) -> list[dict[str, Any]]:
     """Return what the last stage would say on average if one feature had another value, as plain values.
 
     Friedman (2001): for each of some values of the feature, all else is left as it is in a sample of training rows,
@@ -61,6 +64,8 @@ def partial_dependence(model: ExhaustionModel, X: npt.NDArray[np.float32]) -> li
     model : ExhaustionModel
     X : float32 array, shape (n_rows, n_features)
         Rows of training.
+    chosen : int64 array, optional
+        Positions of those to look at, increasing; all by default.
 
     Returns
     -------
@@ -68,14 +73,15 @@ def partial_dependence(model: ExhaustionModel, X: npt.NDArray[np.float32]) -> li
         Of the features that gain most: feature, values (quantiles of training from 2.5 to 97.5 %), exhaustion and
         hold_value_r at each of them.
     """
-    sample = X[:: max(1, len(X) // _ROWS)][:_ROWS]
+    chosen = np.arange(len(X)) if chosen is None else chosen
+    sample = X[chosen[:: max(1, len(chosen) // _ROWS)][:_ROWS]]
     when = np.full(len(sample), model.stages[-1].valid_from_ns, dtype=np.int64)
     shares = model.importance().set_index("feature")
     leading = shares.mean(axis=1).sort_values(ascending=False, kind="stable")
     found = []
     for feature in leading.index[leading > 0][:_TOP]:
         k = model.names.index(feature)
-        column = X[:, k]
+        column = X[chosen, k]
         column = column[np.isfinite(column)]
         values = np.unique(np.quantile(column, np.linspace(0.025, 0.975, _POINTS)).astype(np.float32))
         changed = np.tile(sample, (len(values), 1))

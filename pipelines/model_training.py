@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from exitladder.bars import interval_name
 from exitladder.features import row_matrix
+from exitladder.memory import matrix_on_disk
 from exitladder.models.exhaustion import ExhaustionModel
 from exitladder.models.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.path_measures import path_measures
@@ -23,6 +24,7 @@ from exitladder.pipelines.model_value import ModelValue, model_value
 from exitladder.pipelines.predictions import RowPredictions, predict_rows
 from exitladder.pipelines.prepare import Prepared
 from exitladder.pipelines.split import LEAST_TRADES
+from exitladder.pipelines.training_means import HERE, TrainingMeans
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 
@@ -41,6 +43,8 @@ class Trained:
         How well the probability holds, over all and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
         Threshold and trail tuned on all out-of-fold trades; None where there are too few.
+    learnt : str
+        Where the rows were learnt from: in memory, from disk, or on workers of a cluster.
     """
 
     model: ExhaustionModel
@@ -54,6 +58,7 @@ class Trained:
     n_effective: dict[str, float]
     calibration: pd.DataFrame
     policy: ModelPolicy | None = None
+    learnt: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what ``exitladder train`` prints, without the run."""
@@ -61,6 +66,7 @@ class Trained:
         return {
             "n_trades": self.n_trades,
             "n_rows": self.n_rows,
+            "learnt": self.learnt,
             "n_effective": self.n_effective,
             "log_loss": metrics["log_loss"],
             "brier": metrics["brier"],
@@ -85,11 +91,13 @@ class Trained:
         }
 
 
-def train_model(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> Trained:
+def train_model(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> Trained:
     """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
     labels = row_labels(prepared, settings)
-    rows = training_rows(prepared, settings, labels)
-    model = fit_model(rows, prepared, settings, progress)
+    rows = training_rows(prepared, settings, labels, means)
+    model = fit_model(rows, prepared, settings, progress, means)
     predictions = predict_rows(prepared, model, progress)
     model = with_knowledge(model, prepared, rows, predictions)
     value = model_value(prepared, predictions, settings)
@@ -98,7 +106,7 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[judged], "outcome": rows.race[judged]})
     return Trained(
         model=model,
-        baselines=model_baselines(prepared, rows, model, predictions, value, settings),
+        baselines=model_baselines(prepared, rows, model, predictions, value, settings, means.grower(rows)),
         value=value,
         leaks=check_leaks(
             rows,
@@ -118,14 +126,18 @@ def train_model(prepared: Prepared, settings: Settings, progress: Progress = SIL
         },
         calibration=calibration_by_group(prepared, rows, predictions, settings),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
+        learnt=means.told(rows),
     )
 
 
-def fit_model(rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress) -> ExhaustionModel:
+def fit_model(
+    rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress, means: TrainingMeans = HERE
+) -> ExhaustionModel:
     """Return the model of these rows, with what its user has to do alike in its context."""
     return ExhaustionModel.fit(
         rows,
-        settings.model,
+        # By what means it was trained is not part of a model, and an address of a network is not for whoever reads it.
+        replace(settings.model, memory_gb=0.0, scheduler=""),
         n_folds=settings.validation.n_folds,
         seed=settings.project.seed,
         threads=settings.project.threads,
@@ -135,25 +147,40 @@ def fit_model(rows: TrainingRows, prepared: Prepared, settings: Settings, progre
             "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
             "labels": settings.to_mapping()["labels"],
         },
+        grower=means.grower(rows),
     )
 
 
-def model_paths(prepared: Prepared, settings: Settings, progress: Progress = SILENT) -> pd.DataFrame:
+def model_paths(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> pd.DataFrame:
     """Return the model's measures over several histories of the same trades; see `path_measures`."""
+    rows = training_rows(prepared, settings, means=means)
     return path_measures(
-        training_rows(prepared, settings),
+        rows,
         settings.model,
         seed=settings.project.seed,
         threads=settings.project.threads,
         progress=progress,
+        grower=means.grower(rows),
     )
 
 
-def training_rows(prepared: Prepared, settings: Settings, labels: RowLabels | None = None) -> TrainingRows:
-    """Return the rows that the model learns from: features, labels, and which rows are reachable."""
+def training_rows(
+    prepared: Prepared, settings: Settings, labels: RowLabels | None = None, means: TrainingMeans = HERE
+) -> TrainingRows:
+    """Return the rows that the model learns from: features, labels, and which rows are reachable.
+
+    Raises
+    ------
+    ModelError
+        If there is no room for them; see `exitladder.models.training_room`.
+    """
     placed, rows = prepared.placed, prepared.rows
+    shape = rows.n_rows, len(prepared.features.names)
+    place = means.place(*shape, settings.model)
     labels = labels or row_labels(prepared, settings)
-    matrix = row_matrix(placed, rows, prepared.features)
+    matrix = row_matrix(placed, rows, prepared.features, out=None if place == "memory" else matrix_on_disk(*shape))
     return TrainingRows.of(
         placed,
         rows,

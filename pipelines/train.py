@@ -19,6 +19,7 @@ from exitladder.pipelines.pictures import model_pictures
 from exitladder.pipelines.prepare import prepare
 from exitladder.pipelines.tracked_run import TrackedRun
 from exitladder.pipelines.tracking import Tracker
+from exitladder.pipelines.training_means import training_means
 from exitladder.progress import SILENT, Progress
 from exitladder.settings import Settings
 from exitladder.trades import Trades
@@ -64,15 +65,16 @@ def train(
         Also measure over the histories of combinatorial purged cross-validation, which trains fifteen times.
     """
     tracker = Tracker.from_settings(settings)
-    prepared = prepare(bars, trades, settings)
-    with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
-        trained = train_model(prepared, settings, progress)
-        reference = log_trained(tracker, run, trained, settings)
-        labels = compare_labels(prepared, settings, progress) if with_labels else None
-        paths = model_paths(prepared, settings, progress) if with_paths else None
-        for name, table in (("labels", labels), ("paths", paths)):
-            if table is not None:
-                run.log_artifact(table.to_csv(index=False), f"{name}.csv")
+    with training_means(settings) as means:
+        prepared = prepare(bars, trades, settings)
+        with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
+            trained = train_model(prepared, settings, progress, means)
+            reference = log_trained(tracker, run, trained, settings)
+            labels = compare_labels(prepared, settings, progress, means) if with_labels else None
+            paths = model_paths(prepared, settings, progress, means) if with_paths else None
+            for name, table in (("labels", labels), ("paths", paths)):
+                if table is not None:
+                    run.log_artifact(table.to_csv(index=False), f"{name}.csv")
     return TrainResult(run.run_id, reference or run.run_id, trained, labels, paths)
 
 

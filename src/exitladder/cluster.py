@@ -49,7 +49,8 @@ def join_cluster(scheduler: str, doing: str, error: type[ExitladderError], kind:
         return client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as cause:
         raise error(
-            f"The scheduler must be the address of a running Dask scheduler, but '{scheduler}' does not answer: {cause}."
+            f"The scheduler must be the address of a running Dask scheduler, but '{scheduler}' does not "
+            f"answer: {cause}."
         ) from cause
 
 

@@ -162,6 +162,10 @@ class ModelSettings:
         "platt, isotonic, venn_abers or none, fitted on out-of-fold predictions; auto takes the best of three",
         among=("auto", "platt", "isotonic", "venn_abers", "none"),
     )
+    memory_gb: float = _key(
+        0.0, "GB that training may take; more rows are kept on disk; 0: three quarters of what is available", least=0
+    )
+    scheduler: str = _key("", "address of a Dask scheduler whose workers train on rows that exceed memory_gb")
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
     """Take the options that are settings by another name out of `options`."""
     names = {"tz": "data.tz", "trials": "tuning.n_trials"}
     names |= {f"tuning_{name}": f"tuning.{name}" for name in ("sampler", "storage", "study", "workers", "scheduler")}
+    names["model_scheduler"] = "model.scheduler"
     found = {names[name]: options.pop(name) for name in list(options) if name in names}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -28,6 +28,12 @@ from exitladder.cli.session import Session, example, session_command
     is_flag=True,
     help="Also measure the model over the five histories of combinatorial purged cross-validation.",
 )
+@click.option(
+    "--scheduler",
+    "model_scheduler",
+    metavar="ADDRESS",
+    help="Dask scheduler whose workers train on what exceeds memory.",
+)
 @session_command
 def command(
     session: Session,
