@@ -151,7 +151,8 @@ def results_of(
         gross = np.asarray(simulate_many(placed, free, signals, threads=threads) * scale)
     if not with_fills:
         net_r = simulate_many(placed, ladders, signals, threads=threads)
-        return Results(np.asarray(net_r * scale), entry_day, gross_r=gross)
+        # A ladder's column in one piece: measures sum columns, and would else copy the table time and again.
+        return Results(np.asfortranarray(net_r * scale), entry_day, gross_r=gross)
     found = simulate_outcomes(placed, ladders, signals, threads=threads)
     # In place, and days looked up by bar: these tables can be large.
     found.net_r[:] *= scale
