@@ -138,6 +138,21 @@ def test_an_atr_that_is_not_known_is_left_to_the_general_kernel(placed_on: Place
     np.testing.assert_array_equal(simulate_many(placed, ladders), want)
 
 
+@pytest.mark.parametrize("unit", ["ATR", "R"])
+def test_a_target_that_vanishes_beside_the_price_is_left_to_the_general_kernel(placed_on: Place, unit: str) -> None:
+    """On bars that never moved, a target in ATR is at the entry: a stop order, which pays slippage."""
+    trades = [{"entry": 100.0, "stop": 99.0}, {"entry": 100.0, "stop": 100.0 - 1e-12}]
+    trades += [{"entry": 100.0, "stop": 101.0, "side": -1, "bar": 3}, {"entry": 100.0, "bar": 3}]
+    placed = placed_on([[100.0] * 4] * 9, trades)
+    base = Ladder.from_mapping({"atr_window": 1, "costs": {"slippage_bps": 1}, "stop": {"initial": "2%"}})
+    ladders = [replace(base, rungs=(Rung(0.5, Target(v, unit)),)) for v in (0.001, 0.002, 0.003, 0.004, 1.0)]
+    assert len(batch.batches(ladders)[0]) == 1
+    want = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
+    np.testing.assert_array_equal(simulate_many(placed, ladders), want)
+    assert want[2, 0] == pytest.approx(-0.005 if unit == "ATR" else 0.0)
+    assert (want[1, 0] < 0.0) == (unit == "R")
+
+
 @pytest.mark.parametrize("pairs", [1, 25, 10**6])
 def test_moments_are_those_of_the_columns(placed_on: Place, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [[100.0, 103.0, 99.0, 101.0], [101.0, 104.0, 97.0, 98.0], [98.0, 99.0, 95.0, 96.0]] * 7

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
-from exitladder.bars import IntArray
+from exitladder.bars import FloatArray, IntArray
 from exitladder.execution.batch_kernel import MOST_RUNGS, Batch
 from exitladder.execution.batch_pairs import P_CELLS, P_TRAIL
 from exitladder.execution.meetings import NEVER
 from exitladder.execution.order_codes import IN_ATR, IN_PERCENT, IN_R, UNITS
-from exitladder.execution.plan import C_INITIAL_UNIT, CountTable, make_plan
+from exitladder.execution.plan import C_INITIAL_UNIT, CountTable, Entries, make_plan
 from exitladder.execution.signal_meetings import condition_sets
 from exitladder.ladder import Ladder, Rung, Stop, Target
 
@@ -56,6 +57,31 @@ def needs_atr(ladder: Ladder) -> bool:
     stop = ladder.stop
     units += [d.unit for d in (stop.initial, stop.trail, stop.breakeven_offset) if d is not None]
     return "ATR" in units or ladder.costs.slippage_atr > 0
+
+
+def served(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which trades a batch of these ladders serves, shape (n_trades,); `atr` is that of every bar.
+
+    Those whose ATR is known, where it is needed, and whose targets lie beyond the entry: where R or ATR vanish beside
+    the price, as on bars that do not move, a target is at the entry and thereby a stop order.
+    """
+    price = entries.side * entries.price
+    entry_atr = np.where(entries.known_bar >= 0, atr[entries.known_bar], np.nan)
+    found = np.full(len(price), True)
+    if any(needs_atr(ladder) for ladder in ladders):
+        found = np.isfinite(entry_atr)
+    units = {rung.target.unit for ladder in ladders for rung in ladder.rungs if rung.target is not None}
+    if "ATR" in units:
+        found &= price + _LEAST_VALUE * entry_atr > price
+    if "R" in units:
+        initial = ladders[0].stop.initial
+        away = np.full(len(price), np.nan)
+        if initial is not None:
+            away = initial.value * (entry_atr if initial.unit == "ATR" else np.abs(price) / 100.0)
+        risk = price - np.where(np.isnan(entries.stop), price - away, entries.side * entries.stop)
+        # Without a risk the trade is skipped, which batches know.
+        found &= ~(risk > 0) | (price + _LEAST_VALUE * risk > price)
+    return found
 
 
 def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:

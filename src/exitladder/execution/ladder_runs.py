@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.bars import BarSet, IntArray
-from exitladder.execution.batch import batches, make_batch, needs_atr
+from exitladder.execution.batch import batches, make_batch, served
 from exitladder.execution.batch_kernel import run_batch
 from exitladder.execution.entry_facts import make_entries, make_market
 from exitladder.execution.many_trades import run_many_ladders
@@ -83,9 +83,7 @@ def prepare_run(
         def as_batch(trades: IntArray, out: Written) -> None:
             run_batch(batch, conditions, readings, entries, market, row, trades, out.net_r, out.ends)
 
-        if not any(needs_atr(ladder) for ladder in members):
-            return as_batch
-        ready = (entries.known_bar >= 0) & np.isfinite(market.atr[row, entries.known_bar])
+        ready = served(members, entries, market.atr[row])
         if ready.all():
             return as_batch
         rest = general(which)
