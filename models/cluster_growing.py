@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from exitladder.bars import FloatArray, IntArray
 from exitladder.cluster import distributed, join_cluster, workers_of
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.boosting import Forest, Grown, Patience, first_trees, load_lightgbm, losses_by_tree
 from exitladder.models.forest_text import mean_text
 from exitladder.models.growing import InnerFold
@@ -109,14 +109,18 @@ class ClusterGrower:
             load_lightgbm().basic.LightGBMError,
         )  # fmt: skip
         for left in reversed(range(_TRIES)):
+            is_lost = threading.Event()
             try:
                 if self._share is None or self._share.X is not X:
                     self._share, self._workers = None, _processes(self._client, self._present())
-                with _watched(self._client, self._workers):
+                with _watched(self._client, self._workers, is_lost):
                     if self._share is None:
                         self._share = _Share(self._client, list(self._workers), X)
                     return work(self._share)
-            except failures as cause:
+            except Exception as cause:
+                # With its client closed under it, Dask fails in many ways.
+                if not isinstance(cause, failures) and not is_lost.is_set():
+                    raise
                 if not left:
                     raise ModelError(
                         f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, at last with: "
@@ -154,13 +158,20 @@ class ClusterGrower:
         until = time.monotonic() + _PATIENCE_WITH_WORKERS
         while len(self._present()) < self.size and time.monotonic() < until:
             time.sleep(0.1)
-        self.size = len(self._present())
+        size, self.size = self.size, len(self._present())
         if not self.size:
             raise ModelError(
                 f"The cluster at '{self._scheduler}' has lost all its workers while training. Start them again, with "
                 "nannies ('dask worker' does so by default), and with more memory if that is what killed them."
             )
         refuse_other_programs(self._client)
+        if self.size < size:
+            warnings.warn(
+                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees that are "
+                "grown from now on differ a little from those that all of them would have grown.",
+                ExitladderWarning,
+                stacklevel=2,
+            )
 
 
 def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
@@ -173,8 +184,8 @@ def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _watched(client: Any, workers: dict[str, str]) -> Iterator[None]:
-    """Close the client as soon as one of the workers is gone, which ends whatever waits for it.
+def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> Iterator[None]:
+    """Close the client and set `is_lost` as soon as a worker is gone, which ends whatever waits for it.
 
     Dask itself goes on waiting for the worker that a task was meant for.
     """
@@ -185,6 +196,7 @@ def _watched(client: Any, workers: dict[str, str]) -> Iterator[None]:
             while _processes(client, list(workers)) == workers:
                 if is_done.wait(_LOOKS_EVERY):
                     return
+        is_lost.set()
         with contextlib.suppress(OSError, TimeoutError, RuntimeError):
             client.close(timeout=5)
 

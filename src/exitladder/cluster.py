@@ -44,8 +44,11 @@ def join_cluster(scheduler: str, doing: str, error: type[ExitladderError], kind:
     ExitladderError
         Of type `error`, if Dask is not installed or the scheduler does not answer.
     """
-    client = kind or distributed(doing, error).Client
+    dask = distributed(doing, error)
+    client = kind or dask.Client
     try:
+        # A client of an address without a port could not be made, and would not end with the process for 20 s.
+        dask.comm.get_address_host_port(scheduler)
         return client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as cause:
         raise error(

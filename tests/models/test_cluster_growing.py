@@ -5,17 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.memory import matrix_on_disk
 from exitladder.models import cluster_growing, program
 from exitladder.models.boosting import booster_parameters
@@ -37,7 +39,7 @@ def cluster() -> Iterator[Any]:
         # A local cluster gives up a worker that is away a while after it was away before; others do not.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
         ) as local,
     ):
         yield local
@@ -187,6 +189,49 @@ def test_a_worker_with_labels_of_one_kind_is_not_taken_for_one_of_the_other(
     p = grower(rows, train, parameters).train(train, y, 40, "binary").predict(rows.X, 1)
     assert p.mean() == pytest.approx(y.mean(), abs=0.05)
     assert p[rows.X[:, 0] > 1].mean() > 0.85
+
+
+def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose process nobody starts again, and one whose LightGBM may wait for it for ever."""
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
+    monkeypatch.setattr(cluster_growing, "_PATIENCE_WITH_WORKERS", 1.0)
+    parameters, train = booster_parameters(QUICK, "binary", 0, 1), np.arange(len(rows))
+    train_here, failed = cluster_growing._Share.grown, []
+
+    def grown(share: Any, *args: Any) -> str:
+        if len(share.workers) == 2:
+            failed.append(share.workers[0])
+            share.client.submit(os._exit, 1, workers=[share.workers[0]], pure=False).result()
+        return train_here(share, *args)
+
+    monkeypatch.setattr(cluster_growing._Share, "grown", grown)
+    with unguarded_workers(distributed, 3) as address:
+        grower = ClusterGrower(address)
+        grower.size = 2
+        with pytest.warns(ExitladderWarning, match="1 of 2 go on"):
+            text = grower(rows, train, parameters).train(train, rows.race, 20, "binary").text
+        alone = grow_here(rows, train, parameters).train(train, rows.race, 20, "binary").text
+        assert trees(text) == trees(alone)
+        assert len(failed) == 1
+        grower.close()
+
+
+@contextmanager
+def unguarded_workers(distributed: Any, n: int) -> Iterator[str]:
+    """Yield the address of a scheduler with workers that nobody starts again."""
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as local:
+        line = [sys.executable, "-m", "distributed.cli.dask_worker", local.scheduler_address, "--no-nanny"]
+        line += ["--nthreads", "1", "--no-dashboard"]
+        quiet = subprocess.DEVNULL
+        started = [subprocess.Popen(line, stdout=quiet, stderr=quiet) for _ in range(n)]
+        try:
+            with distributed.Client(local.scheduler_address, set_as_default=False) as client:
+                client.wait_for_workers(n, timeout=60)
+            yield local.scheduler_address
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
 
 
 def test_what_fails_again_and_again_is_told(
