@@ -1,86 +1,150 @@
-"""What tuning a ladder is worth on real bars, market by market: the verdicts of ``tune`` with a model of ``train``.
+"""What ``exitladder tune`` says on real bars and on planted ones, through the command line as a trader would.
 
-Trades of a named rule; the model is trained in stages and the ladder walk-forward, both with the default settings,
-after costs that such a market asks for. Nothing is chosen by looking at these results.
+Each market's bars are written to a temporary folder. There the commands are given: ``trades make`` by a named rule,
+``train``, and ``tune`` with the model's REF; each is a process of its own, with an MLflow store in that folder. Rows
+are made of the JSON that the commands print. Settings are the defaults, with the costs that such a market asks
+for. Nothing is chosen by looking at these results.
 
-Run ``python benchmarks/tuned_markets.py [--market all] [--data FOLDER]``. The market ``sample`` comes with the
-package; the others need the real market data beside the project.
+    python benchmarks/tuned_markets.py [--market NAME ...] [--data FOLDER] [--jsons FOLDER] [--commands]
+
+The market ``sample`` comes with the package; the other real ones need the market data beside the project.
+``planted`` has an exhaustion that a model can learn (the world "strong" of ``planted_world.py``), ``planted-none``
+is the same without anything to learn: a random walk. Their trades come with them, and their settings fit how long
+they last. With ``--jsons`` what ``tune`` printed is kept there, and a market that is there is not tuned again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
+import shlex
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from planted_world import BARS, WORLDS, as_bars, as_trades, draw
 from real_markets import DATA, MARKETS
 
-from exitladder.entries import RULES, make_trades
-from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
-from exitladder.pipelines.model_training import train_model
+from exitladder.bar_output import write_bars
+from exitladder.entries import RULES
 from exitladder.pipelines.policies import SIMPLEST, TUNED
-from exitladder.pipelines.predictions import predict_rows
-from exitladder.pipelines.prepare import prepare
-from exitladder.settings import Settings, load_settings
+from exitladder.trade_files import write_trades
 
 # Commission and slippage of a small account, basis points a fill.
 COSTS = {
     "sample": (2.0, 3.0), "lean-1d": (2.0, 3.0), "lean-1h": (2.0, 3.0), "nse": (3.0, 5.0), "binance-1h": (7.5, 1.0),
     "fx-1h": (0.3, 0.7),
 }  # fmt: skip
+PLANTED = {"planted": "strong", "planted-none": "null_rw"}
+# As long as the worlds last.
+PLANTED_SETTINGS = (f"labels.max_bars={BARS}", f"search.time_bars=[10, {BARS}]")
 HEADS = (
     "market", "trades", "scored", "parts", "tuned (R)", "best simple exit (R)", "difference (R), 95 %", "p",
     "worst 5 %: tuned, simple (R)", "drawdown: tuned, simple (R)", "DSR", "PBO", "more trades needed", "verdict",
 )  # fmt: skip
+_NEEDED = re.compile(r"some ([\d,]+) more trades")
 
 
-def settings_of(market: str, extra: list[str]) -> Settings:
-    """Return the default settings with the market's costs."""
+def settings_of(market: str) -> list[str]:
+    """Return what differs from the default settings."""
+    if market in PLANTED:
+        return list(PLANTED_SETTINGS)
     commission, slippage = COSTS[market]
-    costs = [f"costs.commission_bps={commission}", f"costs.slippage_bps={slippage}"]
-    return load_settings(None, ["tracking.enabled=false", "tuning.storage='memory'", *costs, *extra])
+    return [f"costs.commission_bps={commission}", f"costs.slippage_bps={slippage}"]
 
 
-def tuned_on(market: str, data: Path, rule: str, settings: Settings) -> tuple[int, Tuned]:
-    """Return how many trades the rule enters, and the ladder tuned on them."""
-    bars = MARKETS[market](data)
-    prepared = prepare(bars, make_trades(bars, rule, lot=0.0), settings)
-    predictions = predict_rows(prepared, train_model(prepared, settings).model)
-    return len(prepared.placed), tune_ladder(prepared, settings, predictions=predictions)
+def exitladder(folder: Path, *words: str) -> dict[str, Any]:
+    """Return what a command prints as JSON, given in a folder.
+
+    Raises
+    ------
+    SystemExit
+        If the command fails; its last words are shown.
+    """
+    command = [sys.executable, "-m", "exitladder", *words, "--format", "json", "--quiet"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"`exitladder {shlex.join(words)}` failed:\n{done.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-def line_of(market: str, n_trades: int, tuned: Tuned) -> str:
+def tuned_on(market: str, data: Path, rule: str, extra: list[str], n_planted: int) -> dict[str, Any]:
+    """Return what ``exitladder tune`` prints, and under ``commands`` what was given, and ``n_trades``."""
+    changes = [word for change in (*settings_of(market), *extra) for word in ("--set", change)]
+    given = []
+
+    def give(*words: str) -> dict[str, Any]:
+        given.append(f"exitladder {shlex.join(words)}")
+        return exitladder(folder, *words)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        book = ("--bars", "bars.parquet", "--trades", "trades.csv")
+        if market in PLANTED:
+            bars = as_bars(draw(WORLDS[PLANTED[market]], n_planted, 0))
+            write_bars(bars, folder / "bars.parquet")
+            write_trades(as_trades(bars), folder / "trades.csv")
+            n_trades = n_planted
+        else:
+            write_bars(MARKETS[market](data), folder / "bars.parquet")
+            made = give("trades", "make", "--bars", "bars.parquet", "--rule", rule, "--lot", "0", "--out", "trades.csv")
+            n_trades = made["n_trades"]
+        trained = give("train", *book, *changes)
+        told = give("tune", *book, "--model", trained["model"], *changes, "--out", "tuned")
+    return told | {"market": market, "n_trades": n_trades, "commands": given}
+
+
+def line_of(told: dict[str, Any]) -> str:
     """Return a market's row."""
-    board = tuned.scoreboard.table.set_index("policy")
-    fall = tuned.accounts.set_index("policy")["max_drawdown_r"]
-    found = tuned.against
-    needed = "–" if not found.trades_needed else f"{found.trades_needed:,}"
+    board = {row["policy"]: row for row in told["policies"]}
+    fall = {row["policy"]: row["max_drawdown_r"] for row in told["continuous"]}
+    if told["baseline"] != SIMPLEST:
+        raise ValueError(f"The verdict must be about the {SIMPLEST}, but is about '{told['baseline']}'.")
+    needed = _NEEDED.search(told["verdict_text"])
+    low, high = told["interval"]
     cells = (
-        market, f"{n_trades:,}", f"{found.n:,}", str(len(tuned.folds)), f"{board['expectancy_r'][TUNED]:+.3f}",
-        f"{board['expectancy_r'][SIMPLEST]:+.3f}",
-        f"{found.difference_r:+.3f} ({found.low:+.3f} to {found.high:+.3f})", f"{found.p_value:.2f}",
-        f"{board['cvar_r'][TUNED]:.2f}, {board['cvar_r'][SIMPLEST]:.2f}", f"{fall[TUNED]:.0f}, {fall[SIMPLEST]:.0f}",
-        f"{tuned.luck.dsr:.2f}", f"{tuned.luck.pbo:.2f}", needed, tuned.verdict.kind.replace("_", " "),
+        told["market"], f"{told['n_trades']:,}", f"{told['n_test']:,}", str(len(told["folds"])),
+        f"{board[TUNED]['expectancy_r']:+.3f}", f"{board[SIMPLEST]['expectancy_r']:+.3f}",
+        f"{told['difference_r']:+.3f} ({low:+.3f} to {high:+.3f})", f"{told['p_value']:.2g}",
+        f"{board[TUNED]['cvar_r']:.2f}, {board[SIMPLEST]['cvar_r']:.2f}", f"{fall[TUNED]:.3g}, {fall[SIMPLEST]:.3g}",
+        f"{told['dsr']:.2f}", f"{told['pbo']:.2f}", needed[1] if needed else "–", told["verdict"].replace("_", " "),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
-    """Print a row for each market, and the words of each verdict."""
+    """Print a row for each market, then the words of each verdict and, if asked, the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--market", default="all", choices=["all", *MARKETS])
+    known = [*MARKETS, *PLANTED]
+    parser.add_argument("--market", nargs="+", default=[*MARKETS], choices=known, metavar="NAME", help=", ".join(known))
     parser.add_argument("--rule", default="donchian", choices=list(RULES), help="what enters the trades")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real market data")
+    parser.add_argument("--planted-trades", type=int, default=2_000, help="trades of a planted market")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="change a setting")
+    parser.add_argument("--jsons", type=Path, metavar="FOLDER", help="where what was printed is kept, and read again")
+    parser.add_argument("--commands", action="store_true", help="show the commands that were given")
     args = parser.parse_args()
     print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
     said = []
-    for market in MARKETS if args.market == "all" else [args.market]:
+    for market in args.market:
         began = time.perf_counter()
-        n_trades, tuned = tuned_on(market, args.data, args.rule, settings_of(market, args.set))
-        print(line_of(market, n_trades, tuned), flush=True)
-        said.append(f"**{market}**: {tuned.verdict.text}")
+        kept = args.jsons / f"{market}.json" if args.jsons else None
+        if kept is not None and kept.exists():
+            told = json.loads(kept.read_text())
+        else:
+            told = tuned_on(market, args.data.resolve(), args.rule, args.set, args.planted_trades)
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(told))
+        print(line_of(told), flush=True)
+        said.append(f"**{market}**: {told['verdict_text']}")
+        if args.commands:
+            said.append("\n".join(f"    {command}" for command in told["commands"]))
         sys.stderr.write(f"{market}: {time.perf_counter() - began:.0f} s\n")
     print("\n" + "\n\n".join(said))
 

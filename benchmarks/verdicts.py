@@ -2,10 +2,13 @@
 
 Random walks with entries at random: no exit is worth more than another, so every "better" is a false one. Then
 the same with a drift after the entry that the trader's own exits leave too early: the share of "better" is the
-power. Every run is the whole of ``tune``: walk-forward, searches, baselines, statistics, verdict.
+power. Every run is the whole of ``tune`` with its default settings: walk-forward, searches, baselines, statistics,
+verdict. Each is written down as it ends, and a command that is given again goes on after the last one.
 
-    python benchmarks/verdicts.py --false-positives --runs 200
-    python benchmarks/verdicts.py --power --runs 25 --picture docs/pictures/verdict_power.png
+    python benchmarks/verdicts.py walks crowded --runs 200 --csv runs.csv
+    python benchmarks/verdicts.py model costs --runs 80 --csv runs.csv
+    python benchmarks/verdicts.py power --runs 50 --csv runs.csv --picture docs/pictures/verdict_power.png
+    python benchmarks/verdicts.py --csv runs.csv        # the tables of what is there
 """
 
 from __future__ import annotations
@@ -25,28 +28,60 @@ from scipy.stats import beta
 from exitladder.bars import Bars, BarSet
 from exitladder.execution.verdict import DSR_NEEDED, PBO_ALLOWED, verdict
 from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
+from exitladder.pipelines.model_training import train_model
 from exitladder.pipelines.plot_style import EMPHASIS, HALF, LOSS, MUTED, new_figure, styled, to_png
 from exitladder.pipelines.policies import OWN_EXITS, SIMPLEST, TUNED
+from exitladder.pipelines.predictions import predict_rows
 from exitladder.pipelines.prepare import prepare
 from exitladder.settings import Settings, load_settings
 from exitladder.trades import Trades
 
 HOUR = 3_600 * 10**9
-N_SYMBOLS, SPACING, WARM_UP = 6, 40, 60
+N_SYMBOLS, WARM_UP = 6, 60
+# Between the entries of a symbol: further than the longest time stop of the default space, or well within it.
+SPACING, CROWDED_SPACING = 110, 40
 PRICE, SIGMA = 10_000.0, 10.0
 DRIFT_BARS, OWN_BARS = 20, 5
 DRIFTS = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2)
-SETTINGS = (
-    "tuning.n_trials=128",
-    "validation.n_test_parts=3",
-    "validation.n_bootstrap=1000",
-    "search.time_bars=[5, 35]",
-    "project.threads=1",
-    "tuning.storage='memory'",
-)
+# Where nothing is kept and how many cores there are changes no result; everything else is the product's own.
+SETTINGS = ("project.threads=1", "tuning.storage='memory'")
 
 
-def market(drift: float, n_trades: int, seed: int) -> tuple[BarSet, Trades]:
+@dataclass(frozen=True)
+class Condition:
+    """How the data sets of a condition differ from plain ones, and what `tune` is given.
+
+    Parameters
+    ----------
+    name, words : str
+    crowded : bool
+        All trades are long, several of a symbol are open at once, and the symbols share half of their variance.
+    with_model : bool
+        A model is trained in stages on the same trades and takes part, as in ``tune --model``.
+    settings : tuple of str
+    """
+
+    name: str
+    words: str
+    crowded: bool = False
+    with_model: bool = False
+    settings: tuple[str, ...] = ()
+
+
+PLAIN = Condition("walks", "no costs, no model")
+CONDITIONS = {
+    condition.name: condition
+    for condition in (
+        PLAIN,
+        # Some 0.03 R a fill that pays both, as on hourly American stocks at 2 and 3 basis points.
+        Condition("costs", "with costs", settings=("costs.commission_bps=0.4", "costs.slippage_bps=0.6")),
+        Condition("model", "with a model", with_model=True),
+        Condition("crowded", "crowded: all long, overlapping, symbols moving together", crowded=True),
+    )
+}
+
+
+def market(drift: float, n_trades: int, seed: int, *, crowded: bool = False) -> tuple[BarSet, Trades]:
     """Return random walks and trades entered in them by the toss of a coin.
 
     Parameters
@@ -55,15 +90,21 @@ def market(drift: float, n_trades: int, seed: int) -> tuple[BarSet, Trades]:
         In the direction of each trade, standard deviations a bar, over its first `DRIFT_BARS` bars.
     n_trades : int
         Over all symbols; each was left by its owner at the close of its `OWN_BARS`-th bar.
+    crowded : bool
+        See `Condition`.
     """
     rng = np.random.default_rng(seed)
     per_symbol = n_trades // N_SYMBOLS
-    length = WARM_UP + (per_symbol + 1) * SPACING
+    spacing = CROWDED_SPACING if crowded else SPACING
+    length = WARM_UP + per_symbol * spacing + SPACING
+    common = rng.standard_normal(length)
     bars, tables = [], []
     for k in range(N_SYMBOLS):
-        entry = WARM_UP + np.arange(per_symbol) * SPACING + rng.integers(0, 5, per_symbol)
-        side = rng.choice((-1, 1), per_symbol)
+        entry = WARM_UP + np.arange(per_symbol) * spacing + rng.integers(0, 5, per_symbol)
+        side = np.ones(per_symbol, dtype=int) if crowded else rng.choice((-1, 1), per_symbol)
         step = rng.standard_normal(length)
+        if crowded:
+            step = (step + common) / np.sqrt(2)
         for at, sign in zip(entry, side, strict=True):
             step[at : at + DRIFT_BARS] += sign * drift
         close = PRICE + SIGMA * np.cumsum(step)
@@ -71,8 +112,9 @@ def market(drift: float, n_trades: int, seed: int) -> tuple[BarSet, Trades]:
         # Extremes of a Brownian bridge between the closes, each by its exact law.
         turns = [np.sqrt((close - opened) ** 2 + 2 * SIGMA**2 * rng.standard_exponential(length)) for _ in "hl"]
         high, low = (opened + close + turns[0]) / 2, (opened + close - turns[1]) / 2
+        volume = np.exp(rng.normal(0.0, 0.3, length))
         stamps = np.arange(length, dtype=np.int64) * HOUR + k * 60 * 10**9
-        bars.append(Bars(f"W{k}", HOUR, stamps, opened, high, low, close))
+        bars.append(Bars(f"W{k}", HOUR, stamps, opened, high, low, close, volume))
         left = entry + OWN_BARS - 1
         tables.append(
             {
@@ -98,6 +140,7 @@ def market(drift: float, n_trades: int, seed: int) -> tuple[BarSet, Trades]:
 class Run:
     """What one data set led to: the verdicts against the trader's own exits and against the best simple exit."""
 
+    condition: Condition
     seed: int
     drift: float
     tuned: Tuned
@@ -111,31 +154,37 @@ class Run:
 
     def row(self) -> dict[str, object]:
         """Return what the tables are made of."""
-        row: dict[str, object] = {"seed": self.seed, "drift": self.drift, "seconds": self.seconds}
+        row: dict[str, object] = {"condition": self.condition.name, "drift": self.drift, "seed": self.seed}
         for baseline in (OWN_EXITS, SIMPLEST):
             found = self.tuned.scoreboard.comparisons[baseline]
             row[f"{baseline}: difference_r"] = found.difference_r
-            row[f"{baseline}: sd"] = found.sd_difference
+            row[f"{baseline}: low"], row[f"{baseline}: high"] = found.low, found.high
             row[f"{baseline}: says"] = self.says(baseline)
         row["with dsr"] = self.says(OWN_EXITS, dsr=True)
         row["with pbo"] = self.says(OWN_EXITS, pbo=True)
         row["spa says better"] = self.tuned.superior[OWN_EXITS].p_value <= 0.05
         row["dsr"], row["pbo"] = self.tuned.luck.dsr, self.tuned.luck.pbo
+        row["n_test"], row["n_effective"] = self.tuned.against.n, self.tuned.against.n_effective
+        row["seconds"] = self.seconds
         return row
 
 
-def runs(drift: float, seeds: Sequence[int], n_trades: int, settings: Settings) -> Iterator[Run]:
+def runs(
+    drift: float, seeds: Sequence[int], n_trades: int, settings: Settings, condition: Condition = PLAIN
+) -> Iterator[Run]:
     """Yield the runs of these seeds."""
     for seed in seeds:
         start = time.perf_counter()
-        bars, trades = market(drift, n_trades, seed)
-        tuned = tune_ladder(prepare(bars, trades, settings), settings)
-        yield Run(seed, drift, tuned, time.perf_counter() - start)
+        bars, trades = market(drift, n_trades, seed, crowded=condition.crowded)
+        prepared = prepare(bars, trades, settings)
+        predictions = predict_rows(prepared, train_model(prepared, settings).model) if condition.with_model else None
+        tuned = tune_ladder(prepared, settings, predictions=predictions)
+        yield Run(condition, seed, drift, tuned, time.perf_counter() - start)
 
 
-def settings_of(extra: Sequence[str] = ()) -> Settings:
-    """Return the settings of the runs: fewer trials and parts than the product's own, so that many can be made."""
-    return load_settings(None, [*SETTINGS, *extra])
+def settings_of(extra: Sequence[str] = (), condition: Condition = PLAIN) -> Settings:
+    """Return the product's default settings with the condition's costs."""
+    return load_settings(None, [*SETTINGS, *condition.settings, *extra])
 
 
 def interval_of(hits: pd.Series) -> tuple[float, float]:
@@ -151,8 +200,14 @@ def share(hits: pd.Series) -> str:
     return f"{hits.mean():.1%} ({low:.1%} to {high:.1%})"
 
 
-def false_positives(table: pd.DataFrame) -> str:
-    """Return the table of what was said where there is nothing to say."""
+def mean(values: pd.Series) -> str:
+    """Return a mean over data sets with its standard error."""
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{values.mean():+.3f} ± {error:.3f}"
+
+
+def gates(table: pd.DataFrame) -> str:
+    """Return the table of what was said where there is nothing to say, and would be under further gates."""
     lines = ["| verdict by | better | worse | no difference |", "| --- | --- | --- | --- |"]
     columns = {
         "against your own exits, as `tune` says it": f"{OWN_EXITS}: says",
@@ -168,18 +223,37 @@ def false_positives(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def conditions(table: pd.DataFrame) -> str:
+    """Return the table of what was said where there is nothing to say, a row a condition."""
+    heads = (
+        "condition", "data sets", "better than your own exits", "worse", "better than the best simple exit", "worse",
+        "difference to your own exits, to the best simple exit (R)", "scored trades worth",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for name, part in table.groupby("condition", sort=False):
+        said = [part[f"{baseline}: says"] == kind for baseline in (OWN_EXITS, SIMPLEST) for kind in ("better", "worse")]
+        differences = ", ".join(mean(part[f"{baseline}: difference_r"]) for baseline in (OWN_EXITS, SIMPLEST))
+        worth = f"{part['n_effective'].median():.0f} of {part['n_test'].median():.0f}"
+        cells = [CONDITIONS[str(name)].words, str(len(part)), *map(share, said), differences, worth]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def power(table: pd.DataFrame) -> str:
     """Return the table of what was said as the planted drift grows."""
     heads = (
-        "drift (sd a bar)", "difference (R)", "better", "worse", "better with DSR", "better with PBO",
-        "better than the best simple exit",
+        "drift (sd a bar)", "data sets", "difference (R)", "better", "worse", "interval above zero", "better with DSR",
+        "better with PBO", "better than the best simple exit", "worse than it",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for drift, part in table.groupby("drift"):
         own, simple = part[f"{OWN_EXITS}: says"], part[f"{SIMPLEST}: says"]
-        said = (own == "better", own == "worse", part["with dsr"] == "better", part["with pbo"] == "better")
-        cells = [f"{drift:g}", f"{part[f'{OWN_EXITS}: difference_r'].mean():+.2f}"]
-        lines.append(f"| {' | '.join([*cells, *map(share, said), share(simple == 'better')])} |")
+        said = (
+            own == "better", own == "worse", part[f"{OWN_EXITS}: low"] > 0, part["with dsr"] == "better",
+            part["with pbo"] == "better", simple == "better", simple == "worse",
+        )  # fmt: skip
+        cells = [f"{drift:g}", str(len(part)), f"{part[f'{OWN_EXITS}: difference_r'].mean():+.2f}"]
+        lines.append(f"| {' | '.join([*cells, *map(share, said)])} |")
     return "\n".join(lines)
 
 
@@ -207,37 +281,74 @@ def power_picture(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def collect(drifts: Sequence[float], args: argparse.Namespace) -> pd.DataFrame:
-    """Run every drift with every seed and return one row a run."""
-    rows = []
+def collect(
+    condition: Condition, drifts: Sequence[float], seeds: Sequence[int], n_trades: int, extra: Sequence[str], csv: Path
+) -> None:
+    """Write a row a run at the end of a file; runs that are in it are not made again."""
+    settings = settings_of(extra, condition)
+    made = {"n_trades": n_trades, "set": " ".join(extra)}
+    there = read(csv)
+    if (other := there[list(made)].drop_duplicates().to_dict("records")) not in ([], [made]):
+        raise SystemExit(f"{csv} holds runs made with {other}, not {made}; take another file.")
+    known = set(zip(there["condition"], there["drift"], there["seed"], strict=True))
     for drift in drifts:
-        for run in runs(drift, range(args.first, args.first + args.runs), args.trades, settings_of(args.set)):
-            rows.append(run.row())
-            sys.stderr.write(f"drift {drift:g} seed {run.seed}: {run.row()}\n")
-    return pd.DataFrame(rows)
+        for seed in seeds:
+            if (condition.name, drift, seed) in known:
+                continue
+            (run,) = runs(drift, [seed], n_trades, settings, condition)
+            row = pd.DataFrame([run.row() | made])
+            row.to_csv(csv, mode="a", header=not csv.exists(), index=False)
+            sys.stderr.write(f"{condition.name} drift {drift:g} seed {seed}: {run.says(OWN_EXITS)}\n")
+
+
+def read(csv: Path) -> pd.DataFrame:
+    """Return the runs of a file; none where there is no file."""
+    columns = ["condition", "drift", "seed", "n_trades", "set"]
+    return pd.read_csv(csv, keep_default_na=False, na_values=["nan"]) if csv.exists() else pd.DataFrame(columns=columns)
+
+
+def tables(table: pd.DataFrame) -> str:
+    """Return every table that the runs allow for."""
+    driftless = table[table["drift"] == 0]
+    plain = driftless[driftless["condition"] == PLAIN.name]
+    curve = table[table["condition"] == PLAIN.name]
+    seconds = table.groupby("condition", sort=False)["seconds"].median()
+    texts = [
+        f"{', '.join(f'{name} {s:.1f}' for name, s in seconds.items())} seconds a run (median), "
+        f"{table['n_trades'].iloc[0]} trades a data set"
+    ]
+    if len(plain):
+        texts += [f"{len(plain)} driftless data sets, no costs, no model", gates(plain)]
+    if len(driftless):
+        texts.append(conditions(driftless))
+    if len(set(curve["drift"])) > 1:
+        texts.append(power(curve))
+    return "\n\n".join(texts)
 
 
 def main() -> None:
-    """Print the table that was asked for, or draw one from a file of runs."""
+    """Make the runs that were asked for, and print the tables of all that are in the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--false-positives", action="store_true")
-    parser.add_argument("--power", action="store_true")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"of {', '.join(CONDITIONS)} (driftless), power")
     parser.add_argument("--runs", type=int, default=20, help="data sets (of each drift)")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     parser.add_argument("--trades", type=int, default=240, help="trades of a data set")
+    parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="where the runs are kept")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the power as a curve (.png)")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE")
     args = parser.parse_args()
-    if args.false_positives:
-        table = collect([0.0], args)
-        print(f"{len(table)} driftless data sets of {args.trades} trades, {table['seconds'].median():.1f} s each\n")
-        print(false_positives(table))
-    if args.power:
-        table = collect(DRIFTS, args)
-        print(f"{args.runs} data sets of {args.trades} trades for each drift\n")
-        print(power(table))
-        if args.picture:
-            args.picture.write_bytes(to_png(power_picture(table), dots_per_inch=130))
+    if unknown := sorted(set(args.what) - {*CONDITIONS, "power"}):
+        parser.error(f"unknown {unknown[0]!r}; known are {', '.join([*CONDITIONS, 'power'])}")
+    seeds = range(args.first, args.first + args.runs)
+    for what in args.what:
+        condition, drifts = (PLAIN, DRIFTS) if what == "power" else (CONDITIONS[what], DRIFTS[:1])
+        collect(condition, drifts, seeds, args.trades, args.set, args.csv)
+    table = read(args.csv)
+    if len(table):
+        print(tables(table))
+    if args.picture:
+        plain = table[table["condition"] == PLAIN.name]
+        args.picture.write_bytes(to_png(power_picture(plain), dots_per_inch=130))
 
 
 if __name__ == "__main__":
