@@ -46,7 +46,7 @@ HEADS = (
     "market", "trades", "scored", "parts", "tuned (R)", "best simple exit (R)", "difference (R), 95 %", "p",
     "worst 5 %: tuned, simple (R)", "drawdown: tuned, simple (R)", "DSR", "PBO", "more trades needed", "verdict",
 )  # fmt: skip
-_NEEDED = re.compile(r"some ([\d,]+) more trades")
+_NEEDED = re.compile(r"(?:some|(more than)) ([\d,]+) more trades")
 
 
 def settings_of(market: str) -> list[str]:
@@ -105,14 +105,15 @@ def line_of(told: dict[str, Any]) -> str:
     fall = {row["policy"]: row["max_drawdown_r"] for row in told["continuous"]}
     if told["baseline"] != SIMPLEST:
         raise ValueError(f"The verdict must be about the {SIMPLEST}, but is about '{told['baseline']}'.")
-    needed = _NEEDED.search(told["verdict_text"])
+    named = _NEEDED.search(told["verdict_text"])
+    needed = ("> " if named[1] else "") + named[2] if named else "–"
     low, high = told["interval"]
     cells = (
         told["market"], f"{told['n_trades']:,}", f"{told['n_test']:,}", str(len(told["folds"])),
         f"{board[TUNED]['expectancy_r']:+.3f}", f"{board[SIMPLEST]['expectancy_r']:+.3f}",
         f"{told['difference_r']:+.3f} ({low:+.3f} to {high:+.3f})", f"{told['p_value']:.2g}",
         f"{board[TUNED]['cvar_r']:.2f}, {board[SIMPLEST]['cvar_r']:.2f}", f"{fall[TUNED]:.3g}, {fall[SIMPLEST]:.3g}",
-        f"{told['dsr']:.2f}", f"{told['pbo']:.2f}", needed[1] if needed else "–", told["verdict"].replace("_", " "),
+        f"{told['dsr']:.2f}", f"{told['pbo']:.2f}", needed, told["verdict"].replace("_", " "),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

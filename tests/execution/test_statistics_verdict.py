@@ -91,6 +91,10 @@ def test_undecided_says_how_many_more_trades_would_tell() -> None:
     assert found.kind == "no_difference"
     assert "cannot be told apart" in found.text
     assert "some 1,900 more trades" in found.text
+    assert "some 1,000,000 more trades" in verdict(replace(UNDECIDED, trades_needed=1_000_000), "a", "b").text
+    far = verdict(replace(UNDECIDED, trades_needed=4_100_000_000), "a", "b").text
+    assert "more than 1,000,000 more trades" in far
+    assert "out of reach" in far
     assert "too small" in verdict(replace(UNDECIDED, trades_needed=None), "a", "b").text
 
 

@@ -12,7 +12,8 @@ from exitladder.execution.mean import MIN_TRADES
 
 DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
-
+# Nobody makes so many trades; beyond it a number would only look like knowledge.
+OUT_OF_REACH = 1_000_000
 
 Kind = Literal["better", "worse", "no_difference"]
 
@@ -113,7 +114,12 @@ def _doubtful(c: Comparison, us: str, them: str, where: str, doubts: list[str]) 
 
 def _undecided(c: Comparison, us: str, them: str) -> str:
     text = f"{us} and {them} cannot be told apart: the difference is {_measured(c)}, and the interval contains zero."
-    if c.trades_needed:
+    if c.trades_needed and c.trades_needed > OUT_OF_REACH:
+        text += (
+            f" Were the true difference as large as the measured one, more than {OUT_OF_REACH:,} more trades like these "
+            "would be needed to tell it, which is out of reach."
+        )
+    elif c.trades_needed:
         text += (
             f" Were the true difference as large as the measured one, some {_round_up(c.trades_needed):,} more trades "
             "like these would be needed to tell it with a chance of 80 %."
