@@ -116,8 +116,8 @@ def _undecided(c: Comparison, us: str, them: str) -> str:
     text = f"{us} and {them} cannot be told apart: the difference is {_measured(c)}, and the interval contains zero."
     if c.trades_needed and c.trades_needed > OUT_OF_REACH:
         text += (
-            f" Were the true difference as large as the measured one, more than {OUT_OF_REACH:,} more trades like these "
-            "would be needed to tell it, which is out of reach."
+            f" Were the true difference as large as the measured one, more than {OUT_OF_REACH:,} more trades like "
+            "these would be needed to tell it, which is out of reach."
         )
     elif c.trades_needed:
         text += (
