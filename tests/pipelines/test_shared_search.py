@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from exitladder.models.studies import StudyPlan
 from exitladder.models.study_store import StudyStore
 from exitladder.pipelines.objectives import Objectives
 from exitladder.pipelines.prepare import base_ladder
+from exitladder.pipelines.pruned_objectives import PrunedObjectives
 from exitladder.settings import load_settings
 from exitladder.trades import place_trades
 
@@ -254,6 +256,32 @@ def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
         waited(lambda: len(team.client.scheduler_info(n_workers=-1)["workers"]) == 2)
         check_same(found_by(objectives, sampler, team=team), shared)
     team.close()
+    store.close()
+
+
+def test_a_shared_search_gives_up_the_same_candidates(
+    objectives: Objectives, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a batch is held against follows from how many are ahead, and not from who looks at them."""
+    monkeypatch.setattr(program, "program_fingerprint", _the_same)
+    judge = PrunedObjectives(
+        replace(objectives, settings=replace(objectives.settings, robust="none", pruner="wilcoxon"))
+    )
+
+    def pruned(**how: Any) -> SearchResult:
+        assert objectives.space is not None
+        warm = [Cube(objectives.space).at(np.full(Cube(objectives.space).n, 0.4)).ladder]
+        return search(
+            objectives.space, judge.judge, N_TRIALS, sampler="qmc", batch_size=BATCH, ahead=2, warm_starts=warm,
+            prune=judge.judge_against, **how,
+        )  # fmt: skip
+
+    alone = pruned()
+    assert 20 < alone.judged.is_pruned.sum() < N_TRIALS - 5
+    team, store = DaskTeam(cluster.scheduler_address), StudyStore(f"sqlite:///{tmp_path}/studies.db")
+    check_same(pruned(team=team), alone)
+    team.close()
+    check_same(pruned(team=Processes(2), store=store), alone)
     store.close()
 
 
