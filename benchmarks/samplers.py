@@ -243,9 +243,7 @@ def against_default(found: pd.DataFrame) -> None:
         gain = table.sub(table["mixture"], axis=0)
         for sampler in SAMPLERS:
             mean, error = gain[sampler].mean(), gain[sampler].std() / np.sqrt(len(gain))
-            print(
-                f"{column:14} {sampler:8} {most[sampler]:5,} {gain[sampler].mean():+8.4f} ({error:.4f}, {len(gain)} pairs)"
-            )
+            print(f"{column:14} {sampler:8} {most[sampler]:5,} {mean:+8.4f} ({error:.4f}, {len(gain)} pairs)")
 
 
 def tuned(
