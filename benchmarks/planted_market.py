@@ -130,7 +130,8 @@ def _prepared(world: str, n: int, seed: int, first: int, settings: Settings) -> 
 def features_of_the_next_bar() -> Iterator[None]:
     """Let the product compute every feature a bar late, as a shift by one would: the planted leak."""
 
-    def leaking(placed: Any, rows: Any, features: Any, *, select: Any = None) -> RowMatrix:
+    def leaking(placed: Any, rows: Any, features: Any, *, select: Any = None, out: Any = None) -> RowMatrix:
+        _ = out
         chosen = np.arange(rows.n_rows) if select is None else np.asarray(select)
         matrix = row_matrix(placed, rows, features, select=np.minimum(chosen + 1, rows.n_rows - 1))
         values = matrix.values.copy()

@@ -195,6 +195,22 @@ def test_interrupted_work_leaves_nothing(
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
+def test_an_interruption_out_of_code_run_as_text_ends_with_130(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Compilers and dataclasses run texts; by itself Python would then end the module by SIGINT."""
+    (tmp_path / "interrupted.py").write_text(
+        "from exitladder.cli.program import Program\n"
+        "import click\n"
+        "@click.group(cls=Program, invoke_without_command=True)\n"
+        "def work(): exec('raise KeyboardInterrupt')\n"
+        "work([])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "nothing was left half-written" in done.stderr
+
+
 def test_an_interruption_that_got_lost_is_heard_at_the_next_step() -> None:
     """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
     outside = signal.signal(signal.SIGINT, signal.default_int_handler)

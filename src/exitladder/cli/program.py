@@ -72,6 +72,9 @@ class Program(click.Group):
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except click.Abort:
+            # Where it came through code that a library had written as text and run, Python remembers it, and would end
+            # `python -m` by a signal in place of the code below. Running another text makes it forget.
+            exec("")
             _say("interrupted: nothing was left half-written")
             return INTERRUPTED
         except click.ClickException as error:
