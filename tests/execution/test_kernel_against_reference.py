@@ -128,7 +128,7 @@ def test_kernel_equals_reference(
     np.testing.assert_array_equal(many, np.stack([simulation.r, simulation.r], axis=1))
 
 
-@settings(max_examples=settings().max_examples // 2)  # of four ladders each
+@settings(max_examples=settings().max_examples // 4)  # of four ladders each, so as many pairs as above
 @given(data=st.data())
 def test_outcomes_of_batches_equal_reference(
     data: st.DataObject, reference: ModuleType, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
