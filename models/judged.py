@@ -13,6 +13,13 @@ from exitladder.errors import ModelError
 from exitladder.ladder import Ladder
 
 
+def mean_of_blocks(values: FloatArray) -> FloatArray:
+    """Return the mean of each row's blocks that have a value, shape (n_ladders,); NaN where none has."""
+    known = np.isfinite(values)
+    total, count = np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
 @dataclass(frozen=True)
 class Looks:
     """What ladders were worth on one block of trades after another; those that were pruned lack the later blocks.
@@ -37,9 +44,7 @@ class Looks:
     @property
     def mean(self) -> FloatArray:
         """Mean of the blocks that were looked at, shape (n_ladders,); NaN where none has a value."""
-        known = np.isfinite(self.values)
-        total, count = np.where(known, self.values, 0.0).sum(axis=1), known.sum(axis=1)
-        return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+        return mean_of_blocks(self.values)
 
     def take(self, positions: npt.ArrayLike) -> Looks:
         """Return the ladders at `positions`."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.bars import FloatArray, IntArray
+from exitladder.models.judged import mean_of_blocks
 
 N_BLOCKS = 16
 # After how many blocks ladders are looked over; fewer would say nothing, each look costs a call of the engine.
@@ -54,9 +55,9 @@ def is_worse(seen: FloatArray, rival: FloatArray, p_threshold: float) -> npt.NDA
     least the rival's over all blocks, so that whatever is best at last was looked at to the end.
     """
     difference = np.nan_to_num(seen - rival[: seen.shape[1]])
-    known = np.isfinite(seen)
-    mean = np.where(known, seen, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return np.asarray((signed_rank_p(difference) < p_threshold) & (mean < np.nanmean(rival)))
+    # Without any value the test finds nothing either, so a mean of NaN never decides.
+    below = mean_of_blocks(seen) < np.nanmean(rival)
+    return np.asarray((signed_rank_p(difference) < p_threshold) & below)
 
 
 def signed_rank_p(differences: FloatArray) -> FloatArray:

@@ -117,8 +117,7 @@ class Objectives:
         """
         if self.placed.trades.is_open.mean() > 0.5:
             return None
-        factor = 2.0 if self.settings.robust == "double_costs" else 1.0
-        base = replace(self.base, costs=self.base.costs.times(factor))
+        (base,) = self.at_costs([self.base])
         free = replace(self.base, costs=self.base.costs.times(0.0))
         results = results_of_simulation(
             simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
