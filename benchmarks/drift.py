@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.signal import lfilter
 
-from exitladder.bars import Bars, BarSet, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.features import FeatureSet
 from exitladder.features.matrix import matrix_values
 from exitladder.models.drift import LEVEL, WINDOW, DriftReference, moved, windows

@@ -23,13 +23,16 @@ from pathlib import Path
 
 import numpy as np
 
-from exitladder.bars import Bars, BarSet
-from exitladder.costs import Costs
-from exitladder.execution import STATUS, batch, simulate, simulate_many, simulate_moments
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
+from exitladder.execution import STATUS, simulate, simulate_many, simulate_moments
+from exitladder.execution.batch import grouping as batch
 from exitladder.execution.outcomes import Outcomes, simulate_outcomes
-from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
-from exitladder.signals import Signals
-from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.execution.signals import Signals
+from exitladder.plans.costs import Costs
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.units import Condition, Distance, Target
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 HOUR = 3_600 * 10**9
 

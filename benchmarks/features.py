@@ -23,13 +23,15 @@ import numpy as np
 import pandas as pd
 import talib
 
-from exitladder.atr import atr_of_set
-from exitladder.bars import Bars, BarSet, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.atr import atr_of_set
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
 from exitladder.features import FeatureSet, describe_catalogue, feature_matrix, trade_state_rows
 from exitladder.features.catalogue import EXAMPLE_SERIES
 from exitladder.features.outside import ExtraSeries, Outside, Steps
-from exitladder.trade_rows import trade_rows
-from exitladder.trades import NO_TIME, Trades, place_trades
+from exitladder.trades.rows import trade_rows
+from exitladder.trades.trades import Trades, place_trades
 
 try:
     import polars

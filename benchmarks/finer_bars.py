@@ -16,30 +16,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bar_files import read_bars
-from exitladder.bars import Bars, BarSet, FloatArray, IntArray
-from exitladder.entries import make_trades
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.bars.resample import resample_bars
 from exitladder.execution import STATUS, Simulation, simulate
-from exitladder.execution.mean import MeanInterval, mean_interval
-from exitladder.execution.shortfalls import coarse_bars
-from exitladder.ladder import Ladder
-from exitladder.resample import resample_bars
-from exitladder.trades import place_trades
+from exitladder.measures.data_gaps import coarse_bars
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.statistics.mean import MeanInterval, mean_interval
+from exitladder.trades.entries import make_trades
+from exitladder.trades.trades import place_trades
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FINER = "finer_bars"
 POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ENTRIES: dict[str, Any] = {"rule": "donchian", "window": 5, "cooldown_bars": 0, "stop_atr": 1.0, "lot": 0.0}
 LADDERS = (
-    Ladder.from_mapping({"name": "all out at 1R", "rungs": [{"fraction": 1.0, "target": "1R"}]}),
-    Ladder.from_mapping(
+    ladder_from_mapping({"name": "all out at 1R", "rungs": [{"fraction": 1.0, "target": "1R"}]}),
+    ladder_from_mapping(
         {
             "name": "classic 25/25/50",
             "rungs": [{"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "target": "2R"}],
             "stop": {"breakeven_after": 1, "trail": "3ATR", "trail_after": 1, "time": 40},
         }
     ),
-    Ladder.from_mapping(
+    ladder_from_mapping(
         {
             "name": "tight trail",
             "rungs": [{"fraction": 0.5, "target": "1R"}],

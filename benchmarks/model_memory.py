@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.memory import matrix_on_disk
-from exitladder.models.boosting import n_threads
-from exitladder.models.cluster_growing import ClusterGrower
-from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.models.growing import grow_here
-from exitladder.models.training_room import Room
-from exitladder.models.training_rows import TrainingRows
-from exitladder.settings import ModelSettings
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.forests.boosting import n_threads
+from exitladder.models.forests.cluster import ClusterGrower
+from exitladder.models.forests.growing import grow_here
+from exitladder.models.forests.memory_budget import Room
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.runtime.memory import matrix_on_disk
+from exitladder.settings.tables import ModelSettings
 
 HOUR = 3_600 * 10**9
 BARS_A_TRADE = 100

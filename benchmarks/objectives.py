@@ -20,14 +20,15 @@ import time
 import numpy as np
 from engine import candidates, market, without_batches
 
-from exitladder.entries import RULES, make_trades
-from exitladder.ladder import Ladder
-from exitladder.models.ladder_search import search
-from exitladder.models.search_space import SearchSpace
-from exitladder.pipelines.objectives import Objectives
-from exitladder.pipelines.prepare import Prepared, base_ladder, prepare
+from exitladder.models.search.search import search
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
+from exitladder.pipelines.tuning.objectives import Objectives
+from exitladder.plans.ladder import Ladder
 from exitladder.sample import load_sample_bars
-from exitladder.settings import Settings, load_settings
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+from exitladder.trades.entries import RULES, make_trades
 
 COSTS = ["costs.commission_bps=2", "costs.slippage_bps=3", "search.time_bars=[10, 60]"]
 PURGED = 30

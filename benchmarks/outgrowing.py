@@ -20,14 +20,16 @@ import numpy as np
 from engine import candidates, market
 
 from exitladder.execution import simulate_many
-from exitladder.ladder import Distance, Ladder, Stop
-from exitladder.models.candidates import Candidate, Cube
-from exitladder.models.judged import Judged
-from exitladder.models.samplers import SearchPlan, sampler_of
-from exitladder.models.search_space import SearchSpace
-from exitladder.models.studies import StudyPlan
-from exitladder.models.study_store import StudyStore
-from exitladder.settings import SearchSettings
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.samplers.choice import sampler_of
+from exitladder.models.search.samplers.sampler import SearchPlan
+from exitladder.models.search.space.candidates import Candidate, Cube
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.models.search.studies.store import StudyStore
+from exitladder.models.search.studies.studies import StudyPlan
+from exitladder.plans.ladder import Ladder, Stop
+from exitladder.plans.units import Distance
+from exitladder.settings.tables import SearchSettings
 
 SYMBOLS, YEARS, MINUTES_A_YEAR, TRIALS = 10_000, 10, 252 * 390, 10_000
 CORES, GIGABITS, BATCH = 32, 10.0, 256

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
 
-from exitladder.bars import FloatArray
+from exitladder.arrays import FloatArray
 
 if TYPE_CHECKING:
     from peers import Sample

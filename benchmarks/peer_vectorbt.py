@@ -10,7 +10,7 @@ from numba import njit
 from vectorbt.portfolio import nb
 from vectorbt.portfolio.enums import NoOrder, SizeType, StopEntryPrice, StopExitPrice
 
-from exitladder.bars import FloatArray
+from exitladder.arrays import FloatArray
 
 if TYPE_CHECKING:
     from peers import Sample

@@ -22,15 +22,17 @@ from unittest import mock
 import numpy as np
 from planted_world import BARS, STOP, WORLDS, as_bars, as_trades, draw, solve
 
-from exitladder.bars import FloatArray
+from exitladder.arrays import FloatArray
 from exitladder.features import RowMatrix, row_matrix
-from exitladder.pipelines import model_training, predictions
-from exitladder.pipelines.model_policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy
-from exitladder.pipelines.model_training import Trained, train_model
-from exitladder.pipelines.model_value import net_r_of
-from exitladder.pipelines.predictions import predict_rows
-from exitladder.pipelines.prepare import Prepared, prepare
-from exitladder.settings import Settings, load_settings
+from exitladder.pipelines.inputs import predictions
+from exitladder.pipelines.inputs.predictions import predict_rows
+from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.training import model as model_training
+from exitladder.pipelines.training.model import Trained, train_model
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy
+from exitladder.pipelines.training.value import net_r_of
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
 
 CURVE = (250, 500, 1_000, 2_000, 5_000, 20_000)
 SETTINGS = (

@@ -13,8 +13,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.stats import norm
 
-from exitladder.bars import Bars, BarSet, FloatArray
-from exitladder.trades import NO_TIME, Trades
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
+from exitladder.trades.trades import Trades
 
 WARM_UP, BARS = 80, 150
 SIGMA = 0.004

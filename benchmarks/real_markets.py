@@ -21,18 +21,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exitladder.bar_files import read_bars
-from exitladder.bars import Bars, BarSet
-from exitladder.entries import RULES, make_trades
-from exitladder.execution.mean import MeanInterval, mean_interval
-from exitladder.models.labels import race, reachable_rows
-from exitladder.models.probability_measures import reliability
-from exitladder.pipelines.model_policy import MODEL_OR_TRAIL, TRAIL
-from exitladder.pipelines.model_training import Trained, train_model
-from exitladder.pipelines.model_value import INDICATOR_OR_TRAIL
-from exitladder.pipelines.prepare import Prepared, prepare
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.models.calibration.measures import reliability
+from exitladder.models.labels.labels import race, reachable_rows
+from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.training.model import Trained, train_model
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
+from exitladder.pipelines.training.value import INDICATOR_OR_TRAIL
 from exitladder.sample import load_sample_bars
-from exitladder.settings import Settings, load_settings
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+from exitladder.statistics.mean import MeanInterval, mean_interval
+from exitladder.trades.entries import RULES, make_trades
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Where another company had the ticker before, or the file has a hole of years.

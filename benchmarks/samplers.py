@@ -30,23 +30,26 @@ from engine import market
 from planted_world import WORLDS, as_bars, as_trades, draw
 from real_markets import DATA, MARKETS
 
-from exitladder.bars import BarSet
-from exitladder.entries import make_trades
+from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
-from exitladder.ladder import Distance, Ladder, Stop
-from exitladder.models.candidates import Cube
-from exitladder.models.judged import Judged
-from exitladder.models.ladder_search import SearchResult, search
-from exitladder.models.optuna_samplers import n_startup
-from exitladder.models.pruning import N_BLOCKS
-from exitladder.models.samplers import SAMPLERS, SearchPlan, sampler_of
-from exitladder.models.search_space import SearchSpace
-from exitladder.models.study_store import StudyStore
-from exitladder.pipelines.objectives import Objectives
-from exitladder.pipelines.prepare import base_ladder
-from exitladder.pipelines.pruned_objectives import PrunedObjectives
-from exitladder.settings import SearchSettings, Settings, load_settings
-from exitladder.trades import PlacedTrades, Trades, place_trades
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.pruning import N_BLOCKS
+from exitladder.models.search.samplers.choice import sampler_of
+from exitladder.models.search.samplers.optuna import n_startup
+from exitladder.models.search.samplers.sampler import SAMPLERS, SearchPlan
+from exitladder.models.search.search import SearchResult, search
+from exitladder.models.search.space.candidates import Cube
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.models.search.studies.store import StudyStore
+from exitladder.pipelines.inputs.prepare import base_ladder
+from exitladder.pipelines.tuning.objectives import Objectives
+from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
+from exitladder.plans.ladder import Ladder, Stop
+from exitladder.plans.units import Distance
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import SearchSettings, Settings
+from exitladder.trades.entries import make_trades
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 BASE = Ladder(atr_window=14, stop=Stop(initial=Distance(3.0, "ATR")))
 BATCH = 64

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from engine import market
 
-from exitladder.ladder_file import read_ladder
+from exitladder.plans.file import read_ladder
 
 LADDER = """\
 name = "three rungs"

@@ -29,10 +29,10 @@ from typing import Any
 from planted_world import BARS, WORLDS, as_bars, as_trades, draw
 from real_markets import DATA, MARKETS
 
-from exitladder.bar_output import write_bars
-from exitladder.entries import RULES
-from exitladder.pipelines.policies import SIMPLEST, TUNED
-from exitladder.trade_files import write_trades
+from exitladder.bars.writing import write_bars
+from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
+from exitladder.trades.entries import RULES
+from exitladder.trades.files import write_trades
 
 # Commission and slippage of a small account, basis points a fill.
 COSTS = {

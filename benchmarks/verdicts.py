@@ -25,16 +25,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
-from exitladder.bars import Bars, BarSet
-from exitladder.execution.verdict import DSR_NEEDED, PBO_ALLOWED, verdict
-from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
-from exitladder.pipelines.model_training import train_model
-from exitladder.pipelines.plot_style import EMPHASIS, HALF, LOSS, MUTED, new_figure, styled, to_png
-from exitladder.pipelines.policies import OWN_EXITS, SIMPLEST, TUNED
-from exitladder.pipelines.predictions import predict_rows
-from exitladder.pipelines.prepare import prepare
-from exitladder.settings import Settings, load_settings
-from exitladder.trades import Trades
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.pipelines.inputs.predictions import predict_rows
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.plots.style import EMPHASIS, HALF, LOSS, MUTED, new_figure, styled, to_png
+from exitladder.pipelines.training.model import train_model
+from exitladder.pipelines.tuning.policies import OWN_EXITS, SIMPLEST, TUNED
+from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+from exitladder.statistics.verdict import DSR_NEEDED, PBO_ALLOWED, verdict
+from exitladder.trades.trades import Trades
 
 HOUR = 3_600 * 10**9
 N_SYMBOLS, WARM_UP = 6, 60

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.pipelines.demo import demo_settings, demo_work
-from exitladder.pipelines.plot_data import cumulative_r
-from exitladder.pipelines.plots import equity_picture, to_png
-from exitladder.pipelines.policies import TUNED
-from exitladder.settings import load_settings
+from exitladder.pipelines.plots.captions import equity_picture, to_png
+from exitladder.pipelines.plots.data import cumulative_r
+from exitladder.pipelines.tuning.policies import TUNED
+from exitladder.settings.loading import load_settings
 
 PATH = Path(__file__).resolve().parent / "pictures" / "equity.png"
 

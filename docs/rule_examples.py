@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
 from exitladder.execution import Simulation, simulate
-from exitladder.ladder import Ladder
-from exitladder.pipelines.plot_style import signed
-from exitladder.trades import ENTRY_AT, NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.execution.standing import standing_orders
+from exitladder.pipelines.plots.style import signed
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.trades.trades import ENTRY_AT, PlacedTrades, Trades, place_trades
 
 DAY = 86_400 * 10**9
 Row = Sequence[float]
@@ -104,7 +106,7 @@ def finer_bars(case: Case) -> BarSet | None:
 
 def run(case: Case) -> Simulation:
     """Return what the engine makes of a case."""
-    return simulate(placed(case), Ladder.from_mapping(case.ladder), finer=finer_bars(case))
+    return simulate(placed(case), ladder_from_mapping(case.ladder), finer=finer_bars(case))
 
 
 def told(case: Case) -> str:
@@ -128,7 +130,7 @@ def order_name(row: Mapping[Any, Any]) -> str:
 
 
 def _resting(done: Simulation) -> str:
-    orders = done.standing_orders()
+    orders = standing_orders(done)
     return " · ".join(
         f"rung {row['rung']} rests at {row['price']:.2f}" for row in orders[orders["kind"] == "rung"].to_dict("records")
     )

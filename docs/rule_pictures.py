@@ -13,9 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from rule_examples import DAY, Case, Example, Row, order_name, run
 
 from exitladder.execution import Simulation, simulate
-from exitladder.ladder import Ladder
-from exitladder.pipelines.pictures import stop_path
-from exitladder.pipelines.plot_style import (
+from exitladder.execution.signals import Signals
+from exitladder.execution.standing import standing_orders
+from exitladder.pipelines.plots.pictures import stop_path
+from exitladder.pipelines.plots.style import (
     BLUE,
     FAINT,
     FILL_COLOURS,
@@ -29,7 +30,7 @@ from exitladder.pipelines.plot_style import (
     styled,
     to_svg,
 )
-from exitladder.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
 
 _TICK = 0.17  # half the width of a bar: where its open and its close are marked
 _BAR = "#4A5A69"
@@ -62,7 +63,7 @@ def _draw_case(axes: Axes, case: Case, *, wide: bool) -> None:
         steps = [last + _TICK * (2 * k / (len(case.path) - 1) - 1) for k in range(len(case.path))]
         axes.plot(steps, [price[name] for name in case.path], color=_BAR, linewidth=1.5, zorder=4)
     fresh = replace(done.placed, end_bar=done.placed.first_bar)
-    orders = simulate(fresh, Ladder.from_mapping(case.ladder)).standing_orders()
+    orders = standing_orders(simulate(fresh, ladder_from_mapping(case.ladder)))
     _levels(axes, case, done, orders, right)
     _stop(axes, case, done, orders)
     start = case.entry_bar + {"open": -_TICK, "intrabar": 0.0, "close": _TICK}[case.entry_at]

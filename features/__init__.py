@@ -1,15 +1,16 @@
 """What is known at a bar's close: one named matrix, in the trade's direction and free of price."""
 
 from exitladder.features.catalogue import describe_catalogue
+from exitladder.features.compute import features_frame
+from exitladder.features.families.trade_state import trade_risk, trade_state_rows
 from exitladder.features.feature_set import FeatureSet
-from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, features_frame, row_matrix
-from exitladder.features.sources import (
+from exitladder.features.from_settings import (
     feature_set_of,
     refuse_other_benchmark,
     refuse_other_sources,
     warn_of_stale_sources,
 )
-from exitladder.features.trade_state import trade_risk, trade_state_rows
+from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, row_matrix
 
 __all__ = [
     "FeatureMatrix",

@@ -8,20 +8,20 @@ from collections.abc import Sequence
 import pandas as pd
 
 from exitladder.errors import FeatureError, did_you_mean
-from exitladder.features.cross_asset import CROSS_ASSET
+from exitladder.features.families.calendar import CALENDAR
+from exitladder.features.families.cross_asset import CROSS_ASSET
+from exitladder.features.families.levels import LEVELS
+from exitladder.features.families.liquidity import LIQUIDITY
+from exitladder.features.families.momentum import MOMENTUM
+from exitladder.features.families.oscillators import OSCILLATORS
+from exitladder.features.families.regime import REGIME
+from exitladder.features.families.series import LISTED, SERIES_FAMILY, series_column
+from exitladder.features.families.shape import SHAPE
+from exitladder.features.families.stretch import STRETCH
+from exitladder.features.families.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_NAMES
+from exitladder.features.families.volatility import VOLATILITY
+from exitladder.features.families.volume import VOLUME
 from exitladder.features.feature import HIGHER_FRAME, LEAST_WINDOW, MOST_WINDOW, Column, Family
-from exitladder.features.levels import LEVELS
-from exitladder.features.liquidity import LIQUIDITY
-from exitladder.features.momentum import MOMENTUM
-from exitladder.features.oscillators import OSCILLATORS
-from exitladder.features.regime import REGIME
-from exitladder.features.series import LISTED, SERIES_FAMILY, series_column
-from exitladder.features.shape import SHAPE
-from exitladder.features.stretch import STRETCH
-from exitladder.features.trade_state import STATE_FAMILY, STATE_FEATURES, STATE_NAMES
-from exitladder.features.trading_calendar import CALENDAR
-from exitladder.features.volatility import VOLATILITY
-from exitladder.features.volume import VOLUME
 
 FAMILIES: tuple[Family, ...] = (
     MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR, CROSS_ASSET,

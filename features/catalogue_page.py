@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 
 from exitladder.features.catalogue import DEFAULT_SET, FAMILIES, describe_catalogue
+from exitladder.features.families.series import SERIES_ABOUT, SERIES_FAMILY
+from exitladder.features.families.trade_state import STATE_FAMILY
 from exitladder.features.feature import HIGHER_FRAME
 from exitladder.features.feature_set import FeatureSet
-from exitladder.features.series import SERIES_ABOUT, SERIES_FAMILY
-from exitladder.features.trade_state import STATE_FAMILY
 
 _HEAD = """# Features
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from exitladder.bars import FloatArray
+from exitladder.arrays import FloatArray
 from exitladder.features.market import Market
 
 # A recursive average is called settled once its start weighs less than this.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from exitladder.errors import FeatureError
 from exitladder.features.catalogue import expand_name, find_column
+from exitladder.features.families.series import series_name
+from exitladder.features.families.trade_state import STATE_FEATURES, STATE_NAMES
 from exitladder.features.feature import Column, wilder_memory
 from exitladder.features.market import ATR_WINDOW
 from exitladder.features.outside import NOTHING, Outside
-from exitladder.features.series import series_name
-from exitladder.features.trade_state import STATE_FEATURES, STATE_NAMES
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class FeatureSet:
     @property
     def series_names(self) -> tuple[str, ...]:
         """The series that columns refer to, once each."""
-        return tuple(dict.fromkeys(filter(None, (series_name(_inner(c)) for c in self.columns))))
+        return tuple(dict.fromkeys(filter(None, (series_name(unframed_name(c)) for c in self.columns))))
 
     @property
     def warm_up(self) -> int:
@@ -105,44 +105,7 @@ class FeatureSet:
         state = [f.definition() for name in self.state_names for f in STATE_FEATURES if f.name == name]
         return hashlib.sha256("\n".join([*(c.definition() for c in self.columns), *state]).encode()).hexdigest()
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return plain values for a JSON file: what `from_mapping` needs to compute the same, and to notice if not."""
-        from exitladder.features.stored_set import libraries, stored_columns
 
-        table: dict[str, Any] = {"names": list(self.names), "fingerprint": self.fingerprint()}
-        table |= {"columns": stored_columns(self), "libraries": libraries()}
-        if self.reads_clock:
-            table["exchange_tz"] = self.outside.exchange_tz
-        if self.needs_benchmark:
-            table["benchmark"] = self.outside.benchmark
-            table["benchmark_interval"] = self.outside.benchmark_interval
-        if self.series_names:
-            series = self.outside.series
-            table["series"] = {name: series[name].declaration() for name in self.series_names if name in series}
-        return table
-
-    @classmethod
-    def from_mapping(cls, table: Mapping[str, Any]) -> FeatureSet:
-        """Return the set that `to_mapping` wrote; its benchmark and series are left to the settings.
-
-        Raises
-        ------
-        FeatureError
-            If a column is unknown, or is computed differently now; the difference is named.
-        """
-        from exitladder.features.stored_set import refuse_other_columns, refuse_other_names
-
-        names = table.get("names")
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise FeatureError(
-                f"A stored feature set must have a list of names, but has {names!r}. Train the model anew."
-            )
-        refuse_other_names(names)
-        features = cls.from_names(names, Outside(exchange_tz=table.get("exchange_tz", NOTHING.exchange_tz)))
-        refuse_other_columns(table, features)
-        return features
-
-
-def _inner(column: Column) -> str:
+def unframed_name(column: Column) -> str:
     """Return the column's name without its higher frame."""
     return column.name.removesuffix(f"_x{column.frame}")

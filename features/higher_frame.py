@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitladder.bars import Bars, IntArray
+from exitladder.arrays import IntArray
+from exitladder.bars.bars import Bars
 
 # Monday 1970-01-05: so that seven daily bars make the week from Monday to Sunday.
 _MONDAY_NS = 4 * 86_400 * 10**9

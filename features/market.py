@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import talib
 
-from exitladder.atr import wilder_atr
-from exitladder.bars import Bars, FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.atr import wilder_atr
+from exitladder.bars.bars import Bars
 from exitladder.errors import FeatureError
 from exitladder.features.higher_frame import higher_bars
 from exitladder.features.outside import NOTHING, Outside

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from numba import njit
 
-from exitladder.atr import wilder_atr
-from exitladder.bars import BarSet, FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.atr import wilder_atr
+from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning, FeatureError
+from exitladder.features.families.trade_state import fill_state, state_slots
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.market import ATR_WINDOW, Market
-from exitladder.features.trade_state import fill_state, state_slots
-from exitladder.trade_rows import TradeRows
-from exitladder.trades import PlacedTrades
+from exitladder.trades.rows import TradeRows
+from exitladder.trades.trades import PlacedTrades
 
 
 @dataclass(frozen=True)
@@ -97,31 +97,6 @@ def matrix_values(bars: BarSet, features: FeatureSet, side: int) -> FloatArray:
         for j, column in enumerate(features.columns):
             values[bars.start[k] : bars.start[k + 1], j] = column.compute(market)
     return values
-
-
-def features_frame(
-    bars: BarSet, features: FeatureSet, side: int = 1, *, workers: int = 1, scheduler: str = ""
-) -> pd.DataFrame:
-    """Return the bar features as a table: symbol, timestamp (UTC, bar start), one column a feature.
-
-    A value is known at the close of the bar whose start is its stamp.
-
-    Parameters
-    ----------
-    workers : int
-        Processes that share the symbols; 1 computes here.
-    scheduler : str
-        Address of a Dask scheduler whose workers share the symbols instead.
-    """
-    if workers != 1 or scheduler:
-        from exitladder.features.parallel import shared_feature_matrix
-
-        matrix = shared_feature_matrix(bars, features, side, workers=workers, scheduler=scheduler)
-    else:
-        matrix = feature_matrix(bars, features, side)
-    symbol = np.repeat(np.array(bars.symbols, dtype=object), np.diff(bars.start))
-    head = pd.DataFrame({"symbol": symbol, "timestamp": pd.to_datetime(bars.time, utc=True, unit="ns")})
-    return pd.concat([head, pd.DataFrame(matrix.values, columns=list(matrix.names))], axis=1)
 
 
 def row_matrix(

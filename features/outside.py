@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exitladder.bars import Bars, FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.bars import Bars
 
 EVERY_SYMBOL = ""
 

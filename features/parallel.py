@@ -8,11 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from exitladder.bars import BarSet, FloatArray
-from exitladder.cluster import join_cluster
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import BarSet
 from exitladder.errors import FeatureError
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import FeatureMatrix, dropped_columns, matrix_values, refuse_without_sources
+from exitladder.runtime.cluster import join_cluster
 
 # Shares a worker gets at least: the last ones to finish are then small.
 _SHARES_A_WORKER = 4

@@ -7,21 +7,19 @@ found wherever it comes from: another formula, another warm-up, or a library tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
 import talib
 
-from exitladder.bars import Bars
+from exitladder.bars.bars import Bars
 from exitladder.errors import FeatureError
 from exitladder.features.catalogue import find_column
+from exitladder.features.families.trade_state import STATE_FEATURES, STATE_NAMES
+from exitladder.features.feature_set import FeatureSet
 from exitladder.features.market import Market
-from exitladder.features.outside import ExtraSeries, Outside, Steps
-from exitladder.features.trade_state import STATE_FEATURES, STATE_NAMES
-
-if TYPE_CHECKING:
-    from exitladder.features.feature_set import FeatureSet
+from exitladder.features.outside import NOTHING, ExtraSeries, Outside, Steps
 
 # Rounding differs between machines; a value that was computed otherwise does not agree to this.
 _AGREES = 1e-6
@@ -30,6 +28,38 @@ _HOUR = 3600 * 10**9
 _WEEK_BARS = 120
 _FIRST_BAR = 20_000 * 24 * _HOUR
 _SHOWN = 3
+
+
+def feature_set_to_mapping(features: FeatureSet) -> dict[str, Any]:
+    """Return plain values for a JSON file: enough to compute the same features again, and to notice if they differ."""
+    table: dict[str, Any] = {"names": list(features.names), "fingerprint": features.fingerprint()}
+    table |= {"columns": stored_columns(features), "libraries": libraries()}
+    if features.reads_clock:
+        table["exchange_tz"] = features.outside.exchange_tz
+    if features.needs_benchmark:
+        table["benchmark"] = features.outside.benchmark
+        table["benchmark_interval"] = features.outside.benchmark_interval
+    if features.series_names:
+        series = features.outside.series
+        table["series"] = {name: series[name].declaration() for name in features.series_names if name in series}
+    return table
+
+
+def feature_set_from_mapping(table: Mapping[str, Any]) -> FeatureSet:
+    """Return the set that `feature_set_to_mapping` wrote; its benchmark and series are left to the settings.
+
+    Raises
+    ------
+    FeatureError
+        If a column is unknown, or is computed differently now; the difference is named.
+    """
+    names = table.get("names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FeatureError(f"A stored feature set must have a list of names, but has {names!r}. Train the model anew.")
+    refuse_other_names(names)
+    features = FeatureSet.from_names(names, Outside(exchange_tz=table.get("exchange_tz", NOTHING.exchange_tz)))
+    refuse_other_columns(table, features)
+    return features
 
 
 def stored_columns(features: FeatureSet) -> dict[str, dict[str, Any]]:
@@ -80,7 +110,7 @@ def refuse_other_columns(stored: Mapping[str, Any], features: FeatureSet) -> Non
     Parameters
     ----------
     stored : mapping
-        What `FeatureSet.to_mapping` gave then.
+        What `feature_set_to_mapping` gave then.
     features : FeatureSet
         The same columns, as they are computed here.
 

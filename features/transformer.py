@@ -14,13 +14,14 @@ from sklearn.utils.validation import (  # type: ignore[import-untyped]
     validate_data,
 )
 
-from exitladder.bar_tables import bars_from_frame
-from exitladder.bars import Bars, BarSet, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.tables import bars_from_frame
 from exitladder.errors import BarsError, FeatureError
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.matrix import feature_matrix
 from exitladder.features.outside import Outside
-from exitladder.stamps import check_tz
+from exitladder.files.stamps import check_tz
 
 _PRICES = {"open", "high", "low", "close"}
 _DAY_NS = 86_400 * 10**9

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from exitladder.bars import FloatArray
+from exitladder.arrays import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars import FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
 
 # Bars a window has: long enough for volatility to vary in it, short enough to notice within half a year of days.
 WINDOW = 120

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.bars import IntArray
+from exitladder.arrays import IntArray
 from exitladder.errors import ModelError
 
 

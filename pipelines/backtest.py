@@ -9,29 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
-from exitladder.execution.after_exit import after_exit
-from exitladder.execution.after_exit_measures import summarise_after_exit
-from exitladder.execution.comparison import compare_r
-from exitladder.execution.mean import mean_interval
-from exitladder.execution.measures import summarise
-from exitladder.execution.ratios import with_interval
-from exitladder.execution.shortfalls import coarse_bars, inactive_rungs
-from exitladder.ladder import Ladder, Rung, Target
-from exitladder.ladder_file import ladder_to_toml
-from exitladder.output_files import Content, write_folder
-from exitladder.pipelines.policies import OWN_EXITS
-from exitladder.pipelines.predictions import MODEL_SERIES, RowPredictions, predict_rows, signals_for, with_features_of
-from exitladder.pipelines.prepare import Prepared, prepare
-from exitladder.pipelines.tracking import Tracker, resolve_model
-from exitladder.progress import SILENT, Progress
-from exitladder.settings import Settings
-from exitladder.signals import Signals
-from exitladder.trades import Trades
+from exitladder.execution.signals import Signals
+from exitladder.files.output import Content, write_folder
+from exitladder.measures.after_exit import after_exit
+from exitladder.measures.after_exit_summary import summarise_after_exit
+from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
+from exitladder.measures.summary import summarise
+from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predict_rows, with_features_of
+from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.tracking.models import resolve_model
+from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.tuning.policies import OWN_EXITS
+from exitladder.plans.file import ladder_to_toml
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.units import Target
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import compare_r
+from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.ratios import with_interval
+from exitladder.trades.trades import Trades
 
 if TYPE_CHECKING:
-    from exitladder.models.exhaustion import ExhaustionModel
+    from exitladder.models.exhaustion.model import ExhaustionModel
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
@@ -123,9 +127,8 @@ def backtest(
 
 def _load_model(ref: str, tracker: Tracker) -> ExhaustionModel:
     # Most backtests read no model, and answer sooner without what it loads.
-    from exitladder.models.exhaustion import ExhaustionModel
 
-    return ExhaustionModel.load(resolve_model(ref, tracker.store))
+    return load_model(resolve_model(ref, tracker.store))
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

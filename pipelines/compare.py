@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError
-from exitladder.execution.comparison import Comparison, compare_r, holm
-from exitladder.execution.verdict import verdict
-from exitladder.pipelines.tracking import Tracker, run_artifact
-from exitladder.settings import Settings
+from exitladder.pipelines.tracking.runs import run_artifact
+from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.verdict import verdict
 
 
 def compare(sources: list[str], settings: Settings) -> dict[str, Any]:

@@ -10,28 +10,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import BarSet
-from exitladder.bars_report import BarsReport
-from exitladder.entries import make_trades
+from exitladder.bars.bars import BarSet
+from exitladder.bars.report import BarsReport
 from exitladder.execution import STATUS, Simulation, simulate
-from exitladder.ladder_file import ladder_to_toml
-from exitladder.output_files import Content, write_folder
-from exitladder.pipelines.demo_page import demo_content
-from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
-from exitladder.pipelines.model_training import Trained, train_model
-from exitladder.pipelines.page import PageContent, page_html
-from exitladder.pipelines.predictions import RowPredictions, predict_rows, signals_for
-from exitladder.pipelines.prepare import Prepared, prepare
-from exitladder.pipelines.score import flat_scores, score_open
-from exitladder.pipelines.tracking import Tracker
+from exitladder.execution.signals import Signals
+from exitladder.files.output import Content, write_folder
+from exitladder.pipelines.advice.open_trades import flat_scores, score_open
+from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
+from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.pages.demo import demo_content
+from exitladder.pipelines.pages.page import PageContent, page_html
+from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.train import log_trained
-from exitladder.pipelines.training_means import training_means
+from exitladder.pipelines.training.backend import training_means
+from exitladder.pipelines.training.model import Trained, train_model
 from exitladder.pipelines.tune import log_tuned
-from exitladder.progress import SILENT, Progress
+from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
+from exitladder.plans.file import ladder_to_toml
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.sample import load_sample_bars
-from exitladder.settings import Settings
-from exitladder.signals import Signals
-from exitladder.trades import Trades
+from exitladder.settings.tables import Settings
+from exitladder.trades.entries import make_trades
+from exitladder.trades.trades import Trades
 
 ENTRY_RULE = "donchian"
 # What a retail account in US shares pays today; the demo shows results after these.

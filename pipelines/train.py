@@ -9,20 +9,21 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.bars import BarSet
-from exitladder.ladder_file import ladder_to_toml
-from exitladder.pipelines.label_comparison import compare_labels
-from exitladder.pipelines.model_card import MODEL_CARD, model_card, verdict_of
-from exitladder.pipelines.model_flavour import write_flavour
-from exitladder.pipelines.model_training import Trained, model_paths, train_model
-from exitladder.pipelines.pictures import model_pictures
-from exitladder.pipelines.prepare import prepare
-from exitladder.pipelines.tracked_run import TrackedRun
-from exitladder.pipelines.tracking import Tracker
-from exitladder.pipelines.training_means import training_means
-from exitladder.progress import SILENT, Progress
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.bars.bars import BarSet
+from exitladder.models.exhaustion.file import save_model
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.pages.model_card import MODEL_CARD, model_card, verdict_of
+from exitladder.pipelines.plots.pictures import model_pictures
+from exitladder.pipelines.tracking.flavour import write_flavour
+from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.training.backend import training_means
+from exitladder.pipelines.training.label_comparison import compare_labels
+from exitladder.pipelines.training.model import Trained, model_paths, train_model
+from exitladder.plans.file import ladder_to_toml
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: S
     run.describe(f"{verdict} The card of the model is in `{MODEL_CARD}`.")
     run.log_artifact(model_card(trained, settings, pictures, name=name, run_id=run.run_id).html(), MODEL_CARD)
     with TemporaryDirectory() as folder:
-        saved = trained.model.save(Path(folder) / "model")
+        saved = save_model(trained.model, Path(folder) / "model")
         if tracker.enabled:
             write_flavour(saved, trained.model.names)
         return tracker.log_model(run, Path(folder) / "model", name, description=verdict)

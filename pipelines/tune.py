@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exitladder.bars import BarSet
-from exitladder.ladder import Ladder
-from exitladder.ladder_file import ladder_to_toml
-from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.output_files import Content, write_folder
-from exitladder.pipelines.ladder_tuning import Tuned, tune_ladder
-from exitladder.pipelines.pictures import portrait_pictures, tuned_pictures
-from exitladder.pipelines.predictions import predict_rows, with_features_of
-from exitladder.pipelines.prepare import prepare
-from exitladder.pipelines.search_means import search_means
-from exitladder.pipelines.tracked_run import TrackedRun
-from exitladder.pipelines.tracking import Tracker, resolve_model
-from exitladder.progress import SILENT, Progress
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.bars.bars import BarSet
+from exitladder.files.output import Content, write_folder
+from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.inputs.predictions import predict_rows, with_features_of
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.plots.pictures import portrait_pictures, tuned_pictures
+from exitladder.pipelines.tracking.models import resolve_model
+from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.tuning.backend import search_means
+from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
+from exitladder.plans.file import ladder_to_toml
+from exitladder.plans.ladder import Ladder
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def tune(
         is like: ``importance.csv``, ``slices.csv``, ``stability.csv`` and ``front.csv``.
     """
     tracker = Tracker.from_settings(settings)
-    learnt = ExhaustionModel.load(resolve_model(model, tracker.store)) if model else None
+    learnt = load_model(resolve_model(model, tracker.store)) if model else None
     if learnt is not None:
         settings = with_features_of(learnt, settings, bars)
     prepared = prepare(bars, trades, settings)

@@ -7,7 +7,7 @@ Examples
 >>> import exitladder
 >>> bars, report = exitladder.load_sample_bars()
 >>> trades = exitladder.make_trades(bars, "donchian", window=55)
->>> ladder = exitladder.Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": "1R"}], "stop": {"time": 40}})
+>>> ladder = exitladder.ladder_from_mapping({"rungs": [{"fraction": 0.5, "target": "1R"}], "stop": {"time": 40}})
 >>> result = exitladder.simulate(exitladder.place_trades(trades, bars), ladder)
 >>> result.trades_frame()["status"].isin(["closed", "open", "skipped"]).all()
 np.True_
@@ -21,16 +21,17 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Ladder": "exitladder.ladder",
-    "Costs": "exitladder.costs",
+    "Ladder": "exitladder.plans",
+    "Costs": "exitladder.plans",
     "Settings": "exitladder.settings",
     "ExitladderError": "exitladder.errors",
     "load_settings": "exitladder.settings",
     "load_sample_bars": "exitladder.sample",
-    "read_bars": "exitladder.bar_files",
-    "read_trades": "exitladder.trade_files",
-    "read_ladder": "exitladder.ladder_file",
-    "make_trades": "exitladder.entries",
+    "read_bars": "exitladder.bars.reading",
+    "read_trades": "exitladder.trades.files",
+    "read_ladder": "exitladder.plans.file",
+    "ladder_from_mapping": "exitladder.plans.file",
+    "make_trades": "exitladder.trades.entries",
     "place_trades": "exitladder.trades",
     "simulate": "exitladder.execution",
     "features_frame": "exitladder.features",
@@ -40,8 +41,8 @@ _HOMES = {
     "score": "exitladder.pipelines.score",
     "compare": "exitladder.pipelines.compare",
     "report": "exitladder.pipelines.report",
-    "ExhaustionClassifier": "exitladder.models.estimators",
-    "HoldValueRegressor": "exitladder.models.estimators",
+    "ExhaustionClassifier": "exitladder.models.exhaustion.estimators",
+    "HoldValueRegressor": "exitladder.models.exhaustion.estimators",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from exitladder.bar_files import read_bars
-from exitladder.bar_output import write_bars
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.bars.writing import write_bars
 
 SMALL = [
     "model.n_estimators=12", "model.ensemble=2", "labels.max_bars=40", "validation.n_bootstrap=100",

@@ -12,16 +12,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from exitladder.bar_files import read_bars
-from exitladder.bar_output import write_bars
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.bars.writing import write_bars
 from exitladder.cli import main
-from exitladder.features import FeatureSet, feature_set_of, row_matrix
-from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.pipelines.prepare import prepare
-from exitladder.pipelines.tracking import resolve_model
-from exitladder.settings import load_settings
-from exitladder.trade_files import read_trades
+from exitladder.features import feature_set_of, row_matrix
+from exitladder.features.stored_set import feature_set_from_mapping
+from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.tracking.models import resolve_model
+from exitladder.settings.loading import load_settings
+from exitladder.trades.files import read_trades
 
 SETTINGS = """
 [project]
@@ -133,7 +134,7 @@ def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str
     moment = (pd.Timestamp(ASOF, tz="UTC") + pd.Timedelta(days=1)).value
     bars = read_bars(project.folder / "bars")[0].until(moment)
     trades = read_trades(project.folder / "trades.csv")
-    model = ExhaustionModel.load(resolve_model(project.model, Path(settings.tracking.store)))
+    model = load_model(resolve_model(project.model, Path(settings.tracking.store)))
     prepared = prepare(bars, trades.take(trades.entry_time < moment), settings, max_bars=10_000)
     last = prepared.rows.start[1:] - 1
     matrix = row_matrix(prepared.placed, prepared.rows, feature_set_of(settings, bars), select=last)
@@ -161,7 +162,7 @@ def test_the_model_keeps_what_it_needs_from_outside(project: Project) -> None:
     assert kept["features"]["series"]["flow"] == {
         "column": "net", "delay_ns": 2 * 86_400 * 10**9, "is_directed": True,
     }  # fmt: skip
-    assert FeatureSet.from_mapping(kept["features"]).names == tuple(kept["features"]["names"])
+    assert feature_set_from_mapping(kept["features"]).names == tuple(kept["features"]["names"])
 
 
 def test_names_in_the_settings_do_not_matter_to_score(project: Project) -> None:

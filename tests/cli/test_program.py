@@ -20,7 +20,7 @@ from exitladder.cli import main
 from exitladder.cli.interruption import Interruptible, interruptible
 from exitladder.cli.program import COMMANDS, Program
 from exitladder.errors import BarsError
-from exitladder.progress import SILENT
+from exitladder.runtime.progress import SILENT
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from exitladder.bar_files import read_bars
-from exitladder.bar_output import write_bars
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.bars.writing import write_bars
 from exitladder.cli import main
-from exitladder.ladder_file import read_ladder
-from exitladder.trade_files import read_trades
+from exitladder.plans.file import read_ladder
+from exitladder.trades.files import read_trades
 
 SMALL = [
     "model.n_estimators=10", "labels.max_bars=40", "validation.n_bootstrap=100", "validation.n_folds=2",

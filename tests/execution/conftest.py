@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
 from exitladder.execution import Simulation, simulate
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
-from exitladder.trades import ENTRY_AT, NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import ENTRY_AT, PlacedTrades, Trades, place_trades
 
 HOUR = 3_600 * 10**9
 
@@ -75,7 +77,7 @@ def play(
     if series is not None:
         arrays = {name: np.array(values, dtype=np.float64) for name, values in series.items()}
         signals = Signals.from_bars(placed, arrays, arrays)
-    ladder = ladder if isinstance(ladder, Ladder) else Ladder.from_mapping(ladder)
+    ladder = ladder if isinstance(ladder, Ladder) else ladder_from_mapping(ladder)
     return simulate(placed, ladder, signals, finer=finer)
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.bars import Bars, BarSet
-from exitladder.trades import AT_OPEN, NO_TIME, PlacedTrades, Trades
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
+from exitladder.trades.trades import AT_OPEN, PlacedTrades, Trades
 
 HOUR = 3_600 * 10**9
 PRICE = 16_384.0  # a power of two: whole steps stay whole

@@ -13,7 +13,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from exitladder.ladder import Condition, Distance, Ladder
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.units import Condition, Distance
 
 Number = Fraction
 ZERO = Fraction(0)

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import LadderError
-from exitladder.execution import batch, many_ladders, simulate, simulate_many, simulate_moments
-from exitladder.execution.sources import COMPILED_FILES, source_number
-from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
-from exitladder.trades import PlacedTrades
+from exitladder.execution import many_ladders, simulate, simulate_many, simulate_moments
+from exitladder.execution.batch import grouping as batch
+from exitladder.execution.kernel.compiled import source_files, source_number
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.units import Condition, Distance, Target
+from exitladder.trades.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
 
@@ -52,7 +55,7 @@ def test_signal_rungs_due_with_one_another_and_with_the_time_stop(placed_on: Pla
     placed = placed_on(rows, {"entry": 100.0, "stop": 98.0, "quantity": 10.0})
     when = (Condition("bars_held", ">=", 2.0),)
     costs = {"costs": {"commission_fixed": 1.0}}  # counts the fills
-    base = Ladder.from_mapping(costs)
+    base = ladder_from_mapping(costs)
     rungs = (Rung(0.25, None, when), Rung(0.25, Target(3.0, "R")), Rung(0.25, None, (*when, *when)))
     stops = [Stop(time=2), Stop(time=1), Stop(), Stop(time=2, breakeven_after=1), Stop(trail=Distance(1.0, "R"))]
     ladders = [replace(base, rungs=rungs, stop=stop) for stop in stops]
@@ -83,7 +86,7 @@ def test_batches_on_long_markets(step: float, bars_from: Callable[..., Bars], pl
         for t, side in zip(rng.integers(20, 500, 40), rng.choice([1, -1], 40), strict=True)
     ]
     placed = placed_on(bars, trades)
-    base = Ladder.from_mapping({"costs": {"commission_bps": 2, "slippage_bps": 1, "tick": 0.01, "lot": 1}})
+    base = ladder_from_mapping({"costs": {"commission_bps": 2, "slippage_bps": 1, "tick": 0.01, "lot": 1}})
     draw: Callable[[float, float], float] = (
         (lambda a, b: float(rng.integers(round(a / 0.25), round(b / 0.25)) * 0.25))
         if step
@@ -117,10 +120,10 @@ def test_what_does_not_fit_a_batch_runs_one_by_one(placed_on: Place) -> None:
     placed = placed_on(rows, {"entry": 100.0, "stop": 98.0})
     plain = [Ladder(rungs=(Rung(1.0, Target(v, "R")),)) for v in (0.5, 1.0, 1.4, 3.0)]
     others = [
-        Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2", "stop_distance_r < 2"]}]}),
-        Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": "-0.4R"}]}),
-        Ladder.from_mapping({"rungs": [{"fraction": 0.5, "target": 102.0}], "execution": {"intrabar": "ohlc"}}),
-        Ladder.from_mapping({"costs": {"funding_bps_per_bar": 1.0}}),
+        ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2", "stop_distance_r < 2"]}]}),
+        ladder_from_mapping({"rungs": [{"fraction": 0.5, "target": "-0.4R"}]}),
+        ladder_from_mapping({"rungs": [{"fraction": 0.5, "target": 102.0}], "execution": {"intrabar": "ohlc"}}),
+        ladder_from_mapping({"costs": {"funding_bps_per_bar": 1.0}}),
     ]
     mixed = [plain[0], others[0], plain[1], others[1], plain[2], others[2], plain[3], others[3]]
     groups, alone = batch.batches(mixed)
@@ -144,7 +147,7 @@ def test_a_target_that_vanishes_beside_the_price_is_left_to_the_general_kernel(p
     trades = [{"entry": 100.0, "stop": 99.0}, {"entry": 100.0, "stop": 100.0 - 1e-12}]
     trades += [{"entry": 100.0, "stop": 101.0, "side": -1, "bar": 3}, {"entry": 100.0, "bar": 3}]
     placed = placed_on([[100.0] * 4] * 9, trades)
-    base = Ladder.from_mapping({"atr_window": 1, "costs": {"slippage_bps": 1}, "stop": {"initial": "2%"}})
+    base = ladder_from_mapping({"atr_window": 1, "costs": {"slippage_bps": 1}, "stop": {"initial": "2%"}})
     ladders = [replace(base, rungs=(Rung(0.5, Target(v, unit)),)) for v in (0.001, 0.002, 0.003, 0.004, 1.0)]
     assert len(batch.batches(ladders)[0]) == 1
     want = np.stack([simulate(placed, ladder).r for ladder in ladders], axis=1)
@@ -160,7 +163,7 @@ def test_moments_are_those_of_the_columns(placed_on: Place, pairs: int, monkeypa
     trades += [{"entry": 100.0, "stop": 102.5, "bar": k, "side": -1} for k in range(9)]
     placed = placed_on(rows, [*trades, {"entry": 100.0, "stop": 101.0}])
     ladders = [Ladder(rungs=(Rung(0.5, Target(v, "R")),)) for v in (0.25, 0.5, 0.75, 1.0, 1.5)]
-    ladders.append(Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2"]}]}))
+    ladders.append(ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["bars_held >= 2"]}]}))
     monkeypatch.setattr(many_ladders, "PAIRS_AT_ONCE", pairs)
     r = simulate_many(placed, ladders)
     moments = simulate_moments(placed, ladders)
@@ -186,15 +189,15 @@ def test_nothing_to_simulate(placed_on: Place) -> None:
 
 
 def test_every_compiled_file_is_in_the_key_of_the_cache() -> None:
-    """Machine code of an old rule must not outlive the rule (see `exitladder.execution.sources`)."""
+    """Machine code of an old rule must not outlive the rule (see `exitladder.execution.kernel.compiled`)."""
     from pathlib import Path
 
-    import exitladder.execution.sources as sources
+    import exitladder.execution.kernel.compiled as sources
 
-    folder = Path(sources.__file__).parent
-    compiled = {path.name for path in folder.glob("*.py") if "@njit" in path.read_text()}
-    assert compiled <= set(COMPILED_FILES)
-    for name in COMPILED_FILES:
-        text = (folder / name).read_text()
+    room = Path(sources.__file__).parents[1]
+    compiled = {path for path in room.rglob("*.py") if "@njit" in path.read_text()}
+    assert len(compiled) > 10 and compiled <= set(source_files())
+    for path in compiled:
+        text = path.read_text()
         assert text.count("cache=True") == text.count("_ = sources")
     assert source_number() == sources.SOURCES

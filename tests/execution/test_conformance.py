@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import LadderError
 from exitladder.execution import STATUS, Simulation
-from exitladder.ladder import Ladder
+from exitladder.execution.standing import state_frame
+from exitladder.plans.file import ladder_from_mapping
 
 Run = Callable[..., Simulation]
 Exits = Callable[..., list[tuple[int, str, float, float]]]
@@ -321,7 +322,7 @@ def test_c47_a_trail_only_tightens(run: Run, trail: str, filled: float) -> None:
     rows = [[p] * 4 for p in (100.0, 95.0, 97.5, 105.0)] + [[105.0, 105.0, 94.0, 94.0]]
     trade = {"entry": 100.0, "stop": 90.0}
     for seen, stop in ((1, 90.0), (3, 90.0), (4, filled)):
-        assert run(rows[:seen], plan(trail=trail), trade).state_frame()["stop_price"][0] == stop
+        assert state_frame(run(rows[:seen], plan(trail=trail), trade))["stop_price"][0] == stop
     assert run(rows, plan(trail=trail), trade).exit_price[0] == filled
 
 
@@ -420,7 +421,7 @@ def test_c61_three_rungs_on_one_bar_leave_it_flat(run: Run, exits: Exits, policy
 def test_c61_c68_divergence_a_ladder_that_sells_more_than_all_is_refused() -> None:
     # T19: peers clamp 70 % + 70 % to 7 and 3; a plan that contradicts itself is refused where it is made.
     with pytest.raises(LadderError, match=r"The rungs sell 1.4 of the position"):
-        Ladder.from_mapping(plan((0.7, "1R"), (0.7, "2R")))
+        ladder_from_mapping(plan((0.7, "1R"), (0.7, "2R")))
 
 
 @pytest.mark.parametrize(
@@ -474,7 +475,7 @@ def test_t14_trigger_and_profit_use_one_price(run: Run) -> None:
 def test_t27_a_stop_is_a_price_and_no_fill_moves_it(run: Run) -> None:
     rows = steps(100, 103, 101)
     simulation = run(rows, plan((0.5, "1R")), {"entry": 100.0, "stop": 98.0})
-    assert simulation.state_frame()["stop_price"][0] == 98.0
+    assert state_frame(simulation)["stop_price"][0] == 98.0
 
 
 def test_t28_what_a_stop_could_not_sell_is_sold_later_and_not_forgotten(run: Run) -> None:

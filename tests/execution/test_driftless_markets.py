@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
 from exitladder.execution import simulate, simulate_many
-from exitladder.ladder import Ladder
-from exitladder.trades import AT_OPEN, NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import AT_OPEN, PlacedTrades, Trades, place_trades
 
 N_TRADES = 4_000
 N_BARS = 240
@@ -90,7 +92,7 @@ LADDERS: dict[str, dict[str, Any]] = {
 def test_no_ladder_has_an_edge(driftless: PlacedTrades, policy: str) -> None:
     """The mean lies within its standard error; where the path inside bars matters, no policy flatters."""
     for name, table in LADDERS.items():
-        simulation = simulate(driftless, Ladder.from_mapping({**table, "execution": {"intrabar": policy}}))
+        simulation = simulate(driftless, ladder_from_mapping({**table, "execution": {"intrabar": policy}}))
         r = simulation.r
         error = r.std() / math.sqrt(len(r))
         assert r.mean() < 3.5 * error, (name, r.mean(), error)
@@ -104,8 +106,8 @@ def test_costs_make_more_fills_strictly_worse(driftless: PlacedTrades) -> None:
     means = []
     for count in (1, 2, 3):
         rungs = [{"fraction": 1 / count, "target": f"{k + 1}R"} for k in range(count)]
-        free = simulate(driftless, Ladder.from_mapping({"rungs": rungs}))
-        paid = simulate(driftless, Ladder.from_mapping({"rungs": rungs, **fee}))
+        free = simulate(driftless, ladder_from_mapping({"rungs": rungs}))
+        paid = simulate(driftless, ladder_from_mapping({"rungs": rungs, **fee}))
         sold = free.n_fills - (free.quantity_left > 0)
         np.testing.assert_allclose(free.r - paid.r, 0.05 * sold, atol=1e-9)
         means.append((paid.r - free.r).mean())
@@ -117,7 +119,7 @@ def test_a_bracket_is_won_as_often_as_its_distances_say(driftless: PlacedTrades,
     """P(+a before -b) = b / (a + b); the bars that reach both give the band."""
     for policy in ("stop_first", "target_first"):
         ladder = {"rungs": [{"fraction": 1.0, "target": f"{target}R"}], "execution": {"intrabar": policy}}
-        simulation = simulate(driftless, Ladder.from_mapping(ladder))
+        simulation = simulate(driftless, ladder_from_mapping(ladder))
         done = simulation.status == 0
         won = (simulation.reason[done] == "rung").mean()
         doubt = simulation.ambiguous_bars[done].mean()
@@ -136,11 +138,11 @@ def test_best_price_before_the_stop_follows_its_law(driftless: PlacedTrades) -> 
 
 def test_a_trailing_stop_gives_back_its_distance(driftless: PlacedTrades) -> None:
     """Driftless, MFE under a trail of d is exponential with mean d; the trail that knows completed bars is wider."""
-    simulation = simulate(driftless, Ladder.from_mapping({"stop": {"trail": "1R"}, "execution": {"intrabar": "ohlc"}}))
+    simulation = simulate(driftless, ladder_from_mapping({"stop": {"trail": "1R"}, "execution": {"intrabar": "ohlc"}}))
     done = simulation.status == 0
     assert simulation.mfe_r[done].mean() == pytest.approx(1.0, abs=0.15)
     assert simulation.r[done].mean() == pytest.approx(0.0, abs=0.08)
-    loose = simulate(driftless, Ladder.from_mapping({"stop": {"trail": "1R"}}))
+    loose = simulate(driftless, ladder_from_mapping({"stop": {"trail": "1R"}}))
     assert loose.give_back_r[loose.status == 0].mean() == pytest.approx(1.0, abs=0.1)
 
 
@@ -149,7 +151,7 @@ def test_drift_is_found_and_no_more() -> None:
     rng = np.random.default_rng(5)
     placed = market(brownian(rng, drift=0.1), np.ones(N_TRADES, dtype=np.int64))
     for table in ({"stop": {"trail": "1R"}}, {"rungs": [{"fraction": 1.0, "target": "2R"}]}):
-        simulation = simulate(placed, Ladder.from_mapping(table))
+        simulation = simulate(placed, ladder_from_mapping(table))
         profit = simulation.r * R
         bars = simulation.bars_held + 0.5  # somewhere inside the last bar
         error = (profit - 0.1 * bars).std() / math.sqrt(N_TRADES)
@@ -159,10 +161,10 @@ def test_drift_is_found_and_no_more() -> None:
 def test_a_ladder_is_the_mean_of_its_single_exits(driftless: PlacedTrades) -> None:
     """Without stop moves a ladder's r is the weighted mean of what each target alone would make: linearity."""
     singles = simulate_many(
-        driftless, [Ladder.from_mapping({"rungs": [{"fraction": 1.0, "target": f"{k}R"}]}) for k in (1, 2, 3)]
+        driftless, [ladder_from_mapping({"rungs": [{"fraction": 1.0, "target": f"{k}R"}]}) for k in (1, 2, 3)]
     )
     ladder = {"rungs": [{"fraction": f, "target": f"{k}R"} for k, f in ((1, 0.5), (2, 0.25), (3, 0.25))]}
-    mixed = simulate(driftless, Ladder.from_mapping(ladder))
+    mixed = simulate(driftless, ladder_from_mapping(ladder))
     np.testing.assert_allclose(mixed.r, singles @ np.array([0.5, 0.25, 0.25]), atol=1e-12)
     assert mixed.r.std() < singles[:, 2].std()
 
@@ -174,5 +176,5 @@ def test_the_bed_finds_a_known_bug(driftless: PlacedTrades) -> None:
         for s, b in driftless.bars.items()
     ]
     blind = place_trades(driftless.trades, BarSet(closes))
-    r = simulate(blind, Ladder.from_mapping({"stop": {"trail": "0.5R"}})).r
+    r = simulate(blind, ladder_from_mapping({"stop": {"trail": "0.5R"}})).r
     assert r.mean() > 4 * r.std() / math.sqrt(N_TRADES)

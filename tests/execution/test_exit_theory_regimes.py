@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from exitladder.execution import Simulation, simulate
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.trades.trades import PlacedTrades
 
 UP, DOWN, HAZARD = 0.1, -0.1, 0.01
 THRESHOLD = 0.6752
@@ -93,10 +93,10 @@ def earned(paths: ModuleType) -> dict[str, np.ndarray]:
         ]
         for name, risk, table in plans:
             placed = paths.with_risk(market.placed, risk)
-            simulation = simulate(placed, Ladder.from_mapping(table), market.signals)
+            simulation = simulate(placed, ladder_from_mapping(table), market.signals)
             out.setdefault(name, []).append(without_noise(simulation, market.noise[:, 1:]))
         for d in TRAILS:
-            simulation = simulate(paths.with_risk(market.closes, d), Ladder.from_mapping(TRAIL))
+            simulation = simulate(paths.with_risk(market.closes, d), ladder_from_mapping(TRAIL))
             out.setdefault(f"trail {d} on closes", []).append(without_noise(simulation, market.noise))
     return {name: np.concatenate(parts) for name, parts in out.items()}
 

@@ -11,8 +11,9 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from exitladder.execution import simulate, simulate_many
-from exitladder.ladder import Ladder
-from exitladder.trades import PlacedTrades
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import PlacedTrades
 
 N_PATHS = 16_000
 N_TABLE = 40_000  # paths behind the published figures
@@ -31,7 +32,7 @@ def rule_paths(mean: float, half_life: float, seed: int) -> np.ndarray:
 
 def rule(take: float, stop: float) -> Ladder:
     """Profit taken at `take`, by a limit; the trades' own stop at `stop`; out after the last bar."""
-    return Ladder.from_mapping(
+    return ladder_from_mapping(
         {"rungs": [{"fraction": 1.0, "target": f"{take / stop!r}R"}], "stop": {"time": MOST_BARS}}
     )
 
@@ -141,7 +142,7 @@ def test_a_cycle_takes_as_long_as_bertram_says(paths: ModuleType) -> None:
         placed = paths.place(columns, risk=8.0, side=side)
         target = {"rungs": [{"fraction": 1.0, "target": f"{2 * x / 8!r}R"}]}
         per_fill = cost / 2 * math.sqrt(alpha) / eta
-        simulation = simulate(placed, Ladder.from_mapping({**target, "costs": {"commission_per_unit": per_fill}}))
+        simulation = simulate(placed, ladder_from_mapping({**target, "costs": {"commission_per_unit": per_fill}}))
         assert (simulation.reason == "rung").mean() > 0.998
         taken.append((simulation.bars_held + 0.5) * dt / alpha)
         earned.append(simulation.pnl * eta / math.sqrt(alpha))
@@ -240,7 +241,7 @@ def test_the_engine_earns_what_leung_and_li_say(paths: ModuleType, take: float, 
     risk = LEUNG_LI.scale * (begin - stop) if stop else paths.FAR
     placed = paths.place(paths.bridge_bars(points.T, math.sqrt(2 * dt), rng), risk=risk)
     target = f"{LEUNG_LI.scale * (take - begin) / risk!r}R"
-    simulation = simulate(placed, Ladder.from_mapping({"rungs": [{"fraction": 1.0, "target": target}]}))
+    simulation = simulate(placed, ladder_from_mapping({"rungs": [{"fraction": 1.0, "target": target}]}))
     assert np.isin(simulation.reason, ["rung", "stop"]).mean() > 0.99
     held = (simulation.bars_held + 0.5) * dt / LEUNG_LI.mu
     price = begin + simulation.pnl / LEUNG_LI.scale - LEUNG_LI.cost

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from exitladder.execution import simulate
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
 
 MEAN, DEVIATION, SAFE = 0.01, 0.04, 0.003
 N_BARS = 150_000
-LEAVE = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["change < 0"]}]})
+LEAVE = ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["change < 0"]}]})
 
 
 def chance_out() -> float:
@@ -127,7 +127,7 @@ def test_a_stop_on_six_bars(paths: ModuleType, rho: float, known: float) -> None
     window, entry = six_bars(change)
     columns = paths.step_bars(np.concatenate([[0.0], np.cumsum(change)])[None, :])
     placed = paths.place_at(columns, entry, N_BARS)
-    leave = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["window < -0.06"]}]})
+    leave = ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["window < -0.06"]}]})
     simulation = simulate(placed, leave, Signals.from_bars(placed, {"window": window}, {"window": window}))
     left = np.where(simulation.exit_bar >= 0, simulation.exit_bar, N_BARS)
     assert (left[:-1] < entry[1:]).all()

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from exitladder.execution import simulate, simulate_many
-from exitladder.ladder import Ladder
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
 
 
 def walk(n: int, length: int, up: float, seed: int) -> np.ndarray:
@@ -58,7 +59,7 @@ def test_a_bracket_on_a_walk_is_exact(
     assert chance_of_walk(a, b, up) == pytest.approx(chance, abs=6e-6)
     assert steps_of_walk(a, b, up) == pytest.approx(steps, abs=6e-5)
     placed = paths.place(paths.step_bars(walk(10_000, 240, up, seed=a)), risk=b)
-    simulation = simulate(placed, Ladder.from_mapping(bracket(a / b)))
+    simulation = simulate(placed, ladder_from_mapping(bracket(a / b)))
     assert (simulation.status == 0).mean() > 0.9995
     np.testing.assert_array_equal(np.unique(simulation.r[simulation.status == 0] * b), [-b, a])
     won = paths.mean_of(simulation.reason == "rung")
@@ -75,7 +76,7 @@ def test_a_trail_on_a_walk_is_exact(paths: ModuleType, policy: str, trail: int, 
     best = chance / (1 - chance)
     placed = paths.place(paths.step_bars(walk(6_000, 600, up, seed=trail)), risk=trail)
     table = {"stop": {"trail": "1R"}, "execution": {"intrabar": policy}}
-    simulation = simulate(placed, Ladder.from_mapping(table))
+    simulation = simulate(placed, ladder_from_mapping(table))
     assert (simulation.status == 0).all()
     np.testing.assert_allclose(simulation.give_back_r, 1.0, atol=1e-12)
     mfe = paths.mean_of(simulation.mfe_r * trail)
@@ -92,7 +93,7 @@ def test_a_trail_on_a_diffusion_follows_its_law(paths: ModuleType) -> None:
     drift, step = 0.5, 0.1
     points = gaussian(4_000, 1_200, drift * step**2, step, seed=11)
     placed = paths.place(paths.bridge_bars(points, step, np.random.default_rng(12)), risk=1.0)
-    simulation = simulate(placed, Ladder.from_mapping({"stop": {"trail": "1R"}, "execution": {"intrabar": "ohlc"}}))
+    simulation = simulate(placed, ladder_from_mapping({"stop": {"trail": "1R"}, "execution": {"intrabar": "ohlc"}}))
     best = math.expm1(2 * drift) / (2 * drift)
     assert best == pytest.approx(1.71828, abs=1e-5)
     slack = step / 2
@@ -109,7 +110,7 @@ def test_a_bracket_on_a_diffusion_with_drift(paths: ModuleType) -> None:
     drift, dt = 0.1, 1 / 20
     points = gaussian(12_000, 320, drift * dt, math.sqrt(dt), seed=13)
     placed = paths.place(paths.bridge_bars(points, math.sqrt(dt), np.random.default_rng(14)), risk=1.0)
-    simulation = simulate(placed, Ladder.from_mapping(bracket(2.0)))
+    simulation = simulate(placed, ladder_from_mapping(bracket(2.0)))
     assert simulation.ambiguous_bars.mean() < 1e-3
     assert chance_of_diffusion(2, 1, drift) == pytest.approx(0.401760, abs=1e-6)
     won = paths.mean_of(simulation.reason == "rung")
@@ -134,7 +135,7 @@ def test_barriers_seen_at_closes_lie_further_away(
     assert chance_of_diffusion(a, b, drift) == pytest.approx(naive, abs=6e-5)
     assert chance_of_diffusion(a + shift, b + shift, drift) == pytest.approx(shifted, abs=2e-4)
     placed = paths.place(paths.point_bars(gaussian(24_000, 110, drift, 1.0, seed=15)), risk=b)
-    simulation = simulate(placed, Ladder.from_mapping(bracket(a / b)))
+    simulation = simulate(placed, ladder_from_mapping(bracket(a / b)))
     won = paths.mean_of(simulation.reason == "rung")
     assert won.is_near(shifted, slack=0.002), won  # the shift is itself the first term of an expansion
     assert won.is_near(measured, slack=0.001), won
@@ -158,7 +159,7 @@ def test_gaps_give_no_ladder_an_edge(paths: ModuleType) -> None:
         {"rungs": [{"fraction": 0.5, "target": "1R"}], "stop": {"breakeven_after": 1}},
         {"rungs": [{"fraction": 1.0, "when": ["give_back_r >= 0.5"]}]},
     ]
-    for table, r in zip(tables, simulate_many(placed, [Ladder.from_mapping(t) for t in tables]).T, strict=True):
+    for table, r in zip(tables, simulate_many(placed, [ladder_from_mapping(t) for t in tables]).T, strict=True):
         assert paths.mean_of(r).is_near(0.0, errors=3.5), (table, paths.mean_of(r))
 
 
@@ -166,7 +167,7 @@ RUNGS = {1: [(1.0, 4)], 2: [(0.5, 4), (0.5, 8)], 3: [(1 / 3, 4), (1 / 3, 8), (1 
 
 
 def ladder_of(count: int, **more: Any) -> Ladder:
-    return Ladder.from_mapping({"rungs": [{"fraction": f, "target": f"{a / 4}R"} for f, a in RUNGS[count]], **more})
+    return ladder_from_mapping({"rungs": [{"fraction": f, "target": f"{a / 4}R"} for f, a in RUNGS[count]], **more})
 
 
 def test_fees_on_a_martingale_cost_what_the_fills_say(paths: ModuleType) -> None:
@@ -191,7 +192,7 @@ def test_fees_on_a_martingale_cost_what_the_fills_say(paths: ModuleType) -> None
 def test_a_ladder_earns_the_mean_of_its_exits_at_less_risk(paths: ModuleType) -> None:
     """p = .52, stop 4: single exits .6349, 1.3259, 2.0702; three rungs their mean 1.3437, with sd 5.47, not 7.76."""
     placed = paths.place(paths.step_bars(walk(8_000, 500, 0.52, seed=18)), risk=4)
-    ladders = [Ladder.from_mapping(bracket(a / 4)) for a in (4, 8, 12)] + [ladder_of(3)]
+    ladders = [ladder_from_mapping(bracket(a / 4)) for a in (4, 8, 12)] + [ladder_of(3)]
     profits = simulate_many(placed, ladders) * 4
     known = [0.6349, 1.3259, 2.0702, 1.3437]
     for a, value in zip((4, 8, 12), known, strict=False):

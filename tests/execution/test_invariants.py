@@ -11,11 +11,11 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution import ORDERS, Simulation, simulate
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.trades.trades import PlacedTrades
 
 HOUR = 3_600 * 10**9
 COARSE = ("stop_first", "target_first", "ohlc", "nearer_extreme")
@@ -33,7 +33,7 @@ def played(world: Any, placed_on: Place, **changes: Any) -> Simulation:
     for name, values in changes.items():
         table[name] = {**table.get(name, {}), **values} if values else {}
     placed = placed_on(world.rows, world.trades)
-    return simulate(placed, Ladder.from_mapping(table), signals_of(world, placed))
+    return simulate(placed, ladder_from_mapping(table), signals_of(world, placed))
 
 
 @given(data=st.data())
@@ -279,5 +279,5 @@ def test_a_trade_does_not_depend_on_its_neighbours(
     shift = int(among.bars.start[among.bars.index("X")])
     values = np.concatenate([np.full(shift, 0.7), world.series["signal"], np.full(among.bars.n_bars, 0.7)])
     arrays = {"signal": values[: among.bars.n_bars]}
-    result = simulate(among, Ladder.from_mapping(world.ladder), Signals.from_bars(among, arrays, arrays))
+    result = simulate(among, ladder_from_mapping(world.ladder), Signals.from_bars(among, arrays, arrays))
     np.testing.assert_array_equal(result.r, alone.r)

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitladder.atr import wilder_atr
-from exitladder.bars import Bars, BarSet
-from exitladder.execution import ORDERS, STATUS, Simulation, batch, simulate, simulate_many
+from exitladder.bars.atr import wilder_atr
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.swings import Pivots, last_swing, levels_beyond, pivot_highs
+from exitladder.execution import ORDERS, STATUS, Simulation, simulate, simulate_many
+from exitladder.execution.batch import grouping as batch
 from exitladder.execution.outcomes import simulate_outcomes
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
-from exitladder.swings import Pivots, last_swing, levels_beyond, pivot_highs
-from exitladder.trades import PlacedTrades
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import PlacedTrades
 
 HOUR = 3_600 * 10**9
 PIECE = HOUR // 4
@@ -117,7 +119,7 @@ def test_kernel_equals_reference(
 ) -> None:
     world = data.draw(worlds.worlds())
     placed = on_bars(world, placed_on)
-    ladder = Ladder.from_mapping(world.ladder)
+    ladder = ladder_from_mapping(world.ladder)
     arrays = {name: np.array(values) for name, values in world.series.items()}
     signals = Signals.from_bars(placed, arrays, arrays)
     finer = finer_set(world, bars_from)
@@ -140,7 +142,7 @@ def test_outcomes_of_batches_equal_reference(
         rungs = [rung for rung in data.draw(worlds.rungs()) if fits(rung)]
         stop = {**data.draw(worlds.stops(len(rungs))), "initial": world.ladder["stop"]["initial"]}
         table = {**worlds.plain_tables(world)[0], "rungs": rungs, "stop": stop}
-        ladders.append(Ladder.from_mapping(table))
+        ladders.append(ladder_from_mapping(table))
     assert not len(batch.batches(ladders)[1])
     arrays = {name: np.array(values) for name, values in world.series.items()}
     found = simulate_outcomes(placed, ladders, Signals.from_bars(placed, arrays, arrays))

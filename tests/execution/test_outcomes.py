@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitladder.bars import Bars, BarSet
-from exitladder.execution import ORDERS, batch, simulate, simulate_many
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.execution import ORDERS, simulate, simulate_many
+from exitladder.execution.batch import grouping as batch
 from exitladder.execution.outcomes import Outcomes, simulate_outcomes
+from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
-from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.units import Condition, Distance, Target
+from exitladder.trades.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
 
@@ -51,7 +54,7 @@ def test_outcomes_are_those_of_single_simulations(data: st.DataObject, worlds: M
     world = data.draw(worlds.worlds(("stop_first",)))
     placed = placed_on(world.rows, world.trades)
     table: dict[str, Any] = world.ladder
-    ladders = [Ladder.from_mapping(table), Ladder.from_mapping({**table, "rungs": [], "stop": {"initial": "2%"}})]
+    ladders = [ladder_from_mapping(table), ladder_from_mapping({**table, "rungs": [], "stop": {"initial": "2%"}})]
     arrays = {name: np.array(values) for name, values in world.series.items()}
     signals = Signals.from_bars(placed, arrays, arrays)
     found = simulate_outcomes(placed, ladders, signals)
@@ -99,7 +102,7 @@ def test_outcomes_of_batches_on_long_markets(
             trades.append({"symbol": name, "bar": int(t), "side": int(side), "entry": float(opened[t]), "stop": own})
             trades[-1]["quantity"] = 12.0
     placed = placed_on(BarSet(bars), trades)
-    base = Ladder.from_mapping({"costs": {"commission_bps": 2, "slippage_bps": 1, "tick": 0.01, "lot": 1}})
+    base = ladder_from_mapping({"costs": {"commission_bps": 2, "slippage_bps": 1, "tick": 0.01, "lot": 1}})
 
     def draw(low: float, high: float) -> float:
         value = rng.uniform(low, high)
@@ -194,7 +197,7 @@ def test_what_the_bar_of_the_last_fill_counts(name: str, side: int, placed_on: P
     if side < 0:
         rows = [[200.0 - o, 200.0 - low, 200.0 - high, 200.0 - c] for o, high, low, c in rows]
     placed = placed_on(rows, {"entry": 100.0, "stop": 100.0 - 2.0 * side, "quantity": 100.0, "side": side})
-    ladder = Ladder.from_mapping(table)
+    ladder = ladder_from_mapping(table)
     assert batch.fits_batch(ladder)
     found = simulate_outcomes(placed, [ladder])
     assert (found.last_bar[0, 0], found.n_fills[0, 0]) == (last, fills)
@@ -216,7 +219,7 @@ def test_an_atr_that_is_not_known_and_ladders_that_fit_no_batch(placed_on: Place
         {"rungs": [{"fraction": 0.5, "target": "-0.4R"}]},
         {"execution": {"intrabar": "ohlc"}},
     ]
-    ladders[1:1] = [Ladder.from_mapping(table) for table in others]
+    ladders[1:1] = [ladder_from_mapping(table) for table in others]
     found = simulate_outcomes(placed, ladders)
     assert_single(found, placed, ladders, None)
     assert found.last_bar[2].tolist() == [-1] * 7 and found.n_fills[2].tolist() == [0] * 7
@@ -230,7 +233,7 @@ def test_a_worked_example(placed_on: Place) -> None:
     ]  # fmt: skip
     placed = placed_on(rows, {"entry": 50.0, "stop": 48.0, "quantity": 100.0})
     rungs = [{"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "target": "2R"}]
-    ladders = [Ladder.from_mapping({"rungs": rungs, "stop": {"breakeven_after": 1}}), Ladder()]
+    ladders = [ladder_from_mapping({"rungs": rungs, "stop": {"breakeven_after": 1}}), Ladder()]
     found = simulate_outcomes(placed, ladders, threads=1)
     np.testing.assert_allclose(found.net_r[0], [0.8125, -0.05], rtol=1e-12)
     assert found.mfe_r[0].tolist() == [2.5, 2.5]

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution import STATUS, Simulation, simulate_own_exits
-from exitladder.trades import PlacedTrades
+from exitladder.execution.standing import standing_orders, state_frame
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.trades.trades import PlacedTrades
 
 Run = Callable[..., Simulation]
 Exits = Callable[..., list[tuple[int, str, float, float]]]
@@ -342,11 +344,10 @@ def test_x7_time_counts_bars_and_not_hours(
 ) -> None:
     """T36."""
     from exitladder.execution import simulate
-    from exitladder.ladder import Ladder
 
     part = bars_from([FLAT] * 4)
     gapped = Bars("X", HOUR, np.array([0, 1, 60, 61]) * HOUR, part.open, part.high, part.low, part.close)
-    simulation = simulate(placed_on(BarSet([gapped]), LONG), Ladder.from_mapping(ladder(time=3)))
+    simulation = simulate(placed_on(BarSet([gapped]), LONG), ladder_from_mapping(ladder(time=3)))
     assert simulation.exit_bar[0] == 3
 
 
@@ -568,7 +569,7 @@ def test_standing_orders_of_an_open_trade(run: Run) -> None:
     rows = [[100.0, 102.5, 99.9, 101.0], [101.0, 101.5, 100.5, 101.0]]
     plan = ladder((0.25, "1R"), (0.25, "3R"), (0.1, ["hot >= 1"]), breakeven_after=1)
     simulation = run(rows, plan, LONG, series={"hot": [0, 1]})
-    orders = simulation.standing_orders()
+    orders = standing_orders(simulation)
     assert orders[["type", "side", "quantity", "price", "kind"]].astype(object).where(
         orders.notna(), None
     ).values.tolist() == [
@@ -577,14 +578,14 @@ def test_standing_orders_of_an_open_trade(run: Run) -> None:
         ["stop", "sell", 65.0, 100.0, "breakeven"],
     ]
     assert orders["rung"].tolist()[:2] == [3, 2]
-    state = simulation.state_frame().loc[0]
+    state = state_frame(simulation).loc[0]
     assert (state["quantity_open"], state["price"], state["open_r"], state["mfe_r"]) == (75.0, 101.0, 0.5, 1.25)
     assert (state["stop_price"], state["stop_kind"], state["bars_held"]) == (100.0, "breakeven", 2)
 
 
 def test_standing_orders_of_a_time_stop_and_of_a_trade_just_entered(run: Run) -> None:
     fresh = {**LONG, "trade_id": "fresh", "bar": 1, "at": "close"}
-    orders = run([FLAT] * 2, ladder((0.5, "1R"), time=2), [LONG, fresh]).standing_orders()
+    orders = standing_orders(run([FLAT] * 2, ladder((0.5, "1R"), time=2), [LONG, fresh]))
     assert orders["trade_id"].tolist() == ["T0", "fresh", "fresh"]
     assert orders["type"].tolist() == ["market", "limit", "stop"]
     assert orders["kind"].tolist() == ["time", "rung", "stop"]
@@ -605,7 +606,6 @@ def test_tables_have_the_promised_columns(run: Run) -> None:
 
 
 def test_own_exits_pay_commission_and_no_slippage(placed_on: Callable[..., PlacedTrades]) -> None:
-    from exitladder.ladder import Ladder
 
     rows = [[100, 103, 99, 102], [102, 105, 101, 104], [104, 120, 90, 104], [104, 104, 104, 104]]
     trades = [
@@ -616,7 +616,7 @@ def test_own_exits_pay_commission_and_no_slippage(placed_on: Callable[..., Place
         {**LONG, "bar": 2, "exit_time": HOUR, "exit_price": 101.0},
     ]
     plan = ladder((0.5, "1R")) | {"costs": {"commission_fixed": 1.0, "slippage_bps": 100.0}}
-    simulation = simulate_own_exits(placed_on(rows, trades), Ladder.from_mapping(plan))
+    simulation = simulate_own_exits(placed_on(rows, trades), ladder_from_mapping(plan))
     assert simulation.reason.tolist() == ["time", "time", "", "no_stop", "exit_before_entry"]
     assert simulation.pnl[:3].tolist() == [298.0, -302.0, 399.0]
     assert simulation.mfe_r[0] == 2.5  # 105 of bar 1; of the exit's bar only the open and the exit

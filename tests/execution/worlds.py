@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from exitladder.ladder import Condition, Distance, Ladder, Rung, Stop, Target
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.execution.signals import Signals
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.units import Condition, Distance, Target
+from exitladder.trades.trades import PlacedTrades
 
 POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
 
@@ -279,4 +281,4 @@ def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: b
     if draw(st.booleans()):
         stop["time"] = draw(st.integers(1, 8))
     table = draw(st.sampled_from(tables))
-    return replace(Ladder.from_mapping(table), rungs=rungs, stop=Stop(**stop))
+    return replace(ladder_from_mapping(table), rungs=rungs, stop=Stop(**stop))

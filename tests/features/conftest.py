@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bars import Bars, BarSet
-from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 DAY = 86_400 * 10**9
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitladder.bars import Bars, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars
 from exitladder.features.catalogue import default_columns
 from exitladder.features.feature import Column
 from exitladder.features.market import Market

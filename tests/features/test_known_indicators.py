@@ -12,7 +12,8 @@ import pytest
 import talib
 from arch.unitroot import VarianceRatio
 
-from exitladder.bars import Bars, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars
 from exitladder.features.catalogue import find_column
 from exitladder.features.market import Market
 

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import talib
 
-from exitladder.bars import Bars, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars
 from exitladder.features.catalogue import find_column
+from exitladder.features.families.volume import normal_cdf
 from exitladder.features.higher_frame import higher_bars
 from exitladder.features.market import Market
 from exitladder.features.outside import Outside
-from exitladder.features.volume import normal_cdf
 
 DAY = 86_400 * 10**9
 

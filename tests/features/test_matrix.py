@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exitladder.atr import atr_of_set
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.atr import atr_of_set
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import ExitladderWarning, FeatureError
 from exitladder.features import FeatureSet, feature_matrix, features_frame, row_matrix, trade_state_rows
-from exitladder.trade_rows import trade_rows
-from exitladder.trades import PlacedTrades
+from exitladder.trades.rows import trade_rows
+from exitladder.trades.trades import PlacedTrades
 
 
 def test_rows_are_bars_and_state_in_the_trades_direction(placed: PlacedTrades) -> None:

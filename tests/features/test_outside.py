@@ -10,18 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bar_files import read_bars
-from exitladder.bars import Bars, BarSet, FloatArray
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.reading import read_bars
 from exitladder.errors import FeatureError
-from exitladder.features import (
-    FeatureSet,
-    feature_matrix,
-    feature_set_of,
-    refuse_other_benchmark,
-    refuse_other_sources,
-)
+from exitladder.features import FeatureSet, feature_matrix, feature_set_of, refuse_other_benchmark, refuse_other_sources
 from exitladder.features.outside import Outside
-from exitladder.settings import FeatureSettings, SeriesSettings, Settings
+from exitladder.features.stored_set import feature_set_from_mapping, feature_set_to_mapping
+from exitladder.settings.tables import FeatureSettings, SeriesSettings, Settings
 
 DAY = 86_400 * 10**9
 CROSS = ("beta_60", "correlation_60", "residual_momentum_10_60", "relative_strength_20", "benchmark_roc_20")
@@ -185,8 +181,8 @@ def test_refusals(pair: BarSet, tmp_path: Path) -> None:
 def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet, tmp_path: Path) -> None:
     path = vix_file(tmp_path, pd.DataFrame({"timestamp": ["1970-01-03"], "close": [1.0]}))
     own = settings_with(names=("beta_60", "series_vix"), benchmark="INDEX", series=declared(path).features.series)
-    stored = feature_set_of(own, pair).to_mapping()
-    assert FeatureSet.from_mapping(stored).names == ("beta_60", "series_vix")
+    stored = feature_set_to_mapping(feature_set_of(own, pair))
+    assert feature_set_from_mapping(stored).names == ("beta_60", "series_vix")
     refuse_other_sources(stored, own.features)
     moved = (replace(own.features.series[0], path="elsewhere.csv"),)
     refuse_other_sources(stored, replace(own.features, series=moved, benchmark="data/INDEX-1d.parquet"))
@@ -199,12 +195,12 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
     ):
         with pytest.raises(FeatureError, match=message):
             refuse_other_sources(stored, changed)
-    plain = feature_set_of(settings_with(names=("rsi_14",)), pair).to_mapping()
+    plain = feature_set_to_mapping(feature_set_of(settings_with(names=("rsi_14",)), pair))
     refuse_other_sources(plain, own.features)
 
 
 def test_a_model_refuses_longer_bars_of_its_benchmark(pair: BarSet) -> None:
-    stored = feature_set_of(settings_with(names=("beta_60",), benchmark="INDEX"), pair).to_mapping()
+    stored = feature_set_to_mapping(feature_set_of(settings_with(names=("beta_60",), benchmark="INDEX"), pair))
     refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1d"))
     with pytest.raises(FeatureError, match="bars of 1d of the benchmark 'INDEX', but these are of 1w"):
         refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1w"))
@@ -212,12 +208,12 @@ def test_a_model_refuses_longer_bars_of_its_benchmark(pair: BarSet) -> None:
 
 def test_a_model_refuses_another_clock_where_it_read_one(pair: BarSet) -> None:
     there = settings_with(names=("time_of_day",), exchange_tz="America/New_York")
-    stored = feature_set_of(there, pair).to_mapping()
-    assert FeatureSet.from_mapping(stored).outside.exchange_tz == "America/New_York"
+    stored = feature_set_to_mapping(feature_set_of(there, pair))
+    assert feature_set_from_mapping(stored).outside.exchange_tz == "America/New_York"
     refuse_other_sources(stored, there.features)
     with pytest.raises(FeatureError, match=r"trained by the clock of 'America/New_York', but .*exchange_tz is 'UTC'"):
         refuse_other_sources(stored, replace(there.features, exchange_tz="UTC"))
-    blind = feature_set_of(settings_with(names=("rsi_14",), exchange_tz="Asia/Tokyo"), pair).to_mapping()
+    blind = feature_set_to_mapping(feature_set_of(settings_with(names=("rsi_14",), exchange_tz="Asia/Tokyo"), pair))
     refuse_other_sources(blind, there.features)
     with pytest.raises(FeatureError, match="Did you mean 'America/New_York'"):
         feature_set_of(settings_with(exchange_tz="America/NewYork"), pair)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import ExitladderWarning, FeatureError
 from exitladder.features import FeatureSet, feature_matrix, feature_set_of, features_frame
 from exitladder.features.parallel import compute_share, shared_feature_matrix
-from exitladder.settings import FeatureSettings, Settings
+from exitladder.settings.tables import FeatureSettings, Settings
 
 
 @pytest.fixture(scope="module")

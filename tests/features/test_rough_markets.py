@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bar_files import read_bars
-from exitladder.bars import Bars, BarSet
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.reading import read_bars
 from exitladder.errors import ExitladderWarning
 from exitladder.features import FeatureSet, feature_matrix, features_frame
 from exitladder.features.catalogue import find_column

@@ -12,13 +12,13 @@ import pytest
 from exitladder.errors import FeatureError
 from exitladder.features import FeatureSet, describe_catalogue, stored_set
 from exitladder.features.catalogue import find_column
-from exitladder.features.stored_set import probe_bars, stored_columns
+from exitladder.features.stored_set import feature_set_from_mapping, feature_set_to_mapping, probe_bars, stored_columns
 
 Change = Callable[[dict[str, Any]], None]
 
 
 def stored(*names: str) -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(json.dumps(FeatureSet.from_names(names).to_mapping()))
+    table: dict[str, Any] = json.loads(json.dumps(feature_set_to_mapping(FeatureSet.from_names(names))))
     return table
 
 
@@ -59,17 +59,17 @@ def other_library(table: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_a_difference_is_named(change: Change, message: str) -> None:
     table = stored("atr_pct_14", "rsi_14", "open_r")
-    FeatureSet.from_mapping(table)
+    feature_set_from_mapping(table)
     change(table)
     with pytest.raises(FeatureError, match=message):
-        FeatureSet.from_mapping(table)
+        feature_set_from_mapping(table)
 
 
 def test_rounding_of_another_machine_is_no_difference() -> None:
     table = stored("atr_pct_14")
     table["columns"]["atr_pct_14"]["probe"] *= 1 + 1e-12
     table["libraries"]["numpy"] = "1.0"
-    assert FeatureSet.from_mapping(table).names == ("atr_pct_14",)
+    assert feature_set_from_mapping(table).names == ("atr_pct_14",)
 
 
 def test_many_differences_are_counted() -> None:
@@ -77,7 +77,7 @@ def test_many_differences_are_counted() -> None:
     for entry in table["columns"].values():
         entry["version"] = 0
     with pytest.raises(FeatureError, match=r"roc_5 was .*; roc_10 was .*; roc_20 was .* and \d+ more"):
-        FeatureSet.from_mapping(table)
+        feature_set_from_mapping(table)
 
 
 def test_a_library_that_computes_otherwise_is_noticed_in_every_column(monkeypatch: pytest.MonkeyPatch) -> None:

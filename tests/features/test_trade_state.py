@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exitladder.atr import atr_of_set
-from exitladder.bars import BarSet
+from exitladder.bars.atr import atr_of_set
+from exitladder.bars.bars import BarSet
 from exitladder.errors import FeatureError
-from exitladder.features.trade_state import DEFAULT_RISK_ATR, STATE_NAMES, trade_risk, trade_state_rows
-from exitladder.trade_rows import trade_rows
-from exitladder.trades import AT_CLOSE, PlacedTrades
+from exitladder.features.families.trade_state import DEFAULT_RISK_ATR, STATE_NAMES, trade_risk, trade_state_rows
+from exitladder.trades.rows import trade_rows
+from exitladder.trades.trades import AT_CLOSE, PlacedTrades
 
 
 def reference(placed: PlacedTrades, atr: np.ndarray, i: int, bar: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import (  # type: ignore[import-untyped]
     parametrize_with_checks,
 )
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.errors import BarsError, FeatureError
 from exitladder.features import FeatureSet, feature_matrix
 from exitladder.features.transformer import FeatureTransformer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exitladder.bars import Bars
+from exitladder.bars.bars import Bars
 from exitladder.features.catalogue import default_columns
 from exitladder.features.market import Market
 from exitladder.features.outside import ExtraSeries, Outside, Steps

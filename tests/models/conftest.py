@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet, FloatArray
-from exitladder.models.training_rows import TrainingRows
-from exitladder.trades import NO_TIME, PlacedTrades, Trades, place_trades
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 HOUR = 3_600 * 10**9
 

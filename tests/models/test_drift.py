@@ -13,15 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.models.drift import (
-    LEAST_WINDOWS,
-    LEVEL,
-    WINDOW,
-    DriftReference,
-    moved,
-    population_stability,
-    windows,
-)
+from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW, DriftReference, moved, population_stability, windows
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,26 @@ import pytest
 @pytest.mark.parametrize(
     ("library", "files"),
     [
-        ("lightgbm", {"boosting.py"}),
-        ("optuna", {"optuna_minimum.py", "optuna_samplers.py", "study_database.py"}),
+        ("lightgbm", {"forests/boosting.py"}),
+        ("optuna", {"forests/parameter_search.py", "search/samplers/optuna.py", "search/studies/database.py"}),
     ],
 )
 def test_few_files_know_it(root: Path, library: str, files: set[str]) -> None:
-    folders = [root / "models", root / "features", root / "pipelines", root / "src" / "exitladder"]
+    others = [root / "features", root / "pipelines", root / "src" / "exitladder"]
+    paths = [path for folder in (root / "models", *others) for path in folder.rglob("*.py")]
     knows = {
-        path.name
-        for folder in folders
-        for path in folder.rglob("*.py")
+        path.relative_to(root / "models").as_posix() if path.is_relative_to(root / "models") else str(path)
+        for path in paths
         if re.search(rf"^\s*(import|from) {library}\b", path.read_text(), flags=re.MULTILINE)
     }
     assert knows == files
 
 
 def test_models_load_without_them(root: Path) -> None:
-    modules = [path.stem for path in (root / "models").glob("*.py") if path.stem not in ("__init__", "estimators")]
-    lines = [f"import exitladder.models.{name}" for name in modules]
+    paths = [path for path in (root / "models").rglob("*.py") if path.stem not in ("__init__", "estimators")]
+    names = [path.relative_to(root).with_suffix("").as_posix().replace("/", ".") for path in paths]
+    assert len(names) > 30
+    lines = [f"import exitladder.{name}" for name in names]
     lines += ["import sys", "print([n for n in ('lightgbm', 'optuna', 'sklearn', 'mlflow') if n in sys.modules])"]
     told = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -76,7 +76,7 @@ def test_wheel_holds_every_module_and_no_test(root: Path, wheel: Path) -> None:
     assert not [name for name in inside if Path(name).name.lower().startswith(("test", "conftest"))]
     assert {f"exitladder/sample/{s}-1d.parquet" for s in ("AAPL", "IBM", "MSFT", "GOOG", "FB")} <= inside
     assert "exitladder/py.typed" in inside
-    templates = {str(Path("exitladder") / p.relative_to(root)) for p in (root / "pipelines").glob("*.jinja")}
+    templates = {str(Path("exitladder") / p.relative_to(root)) for p in (root / "pipelines").rglob("*.jinja")}
     assert templates and templates <= inside
 
 

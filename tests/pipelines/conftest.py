@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exitladder.bars import Bars, BarSet
-from exitladder.entries import make_trades
-from exitladder.ladder import Ladder
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import NO_TIME
 from exitladder.pipelines.train import TrainResult, train
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
 from exitladder.sample import load_sample_bars
-from exitladder.settings import Settings, load_settings
-from exitladder.trades import NO_TIME, Trades
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+from exitladder.trades.entries import make_trades
+from exitladder.trades.trades import Trades
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +76,7 @@ def trained(bars: BarSet, trades: Trades, small: Settings) -> TrainResult:
 
 @pytest.fixture
 def classic() -> Ladder:
-    return Ladder.from_mapping(
+    return ladder_from_mapping(
         {
             "name": "classic",
             "rungs": [

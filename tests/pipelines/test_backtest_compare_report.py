@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.errors import InputFileError, LadderError, TradesError
 from exitladder.execution import STATUS, simulate_own_exits
-from exitladder.execution.after_exit import COLUMNS
-from exitladder.ladder import Ladder, Stop
+from exitladder.measures.after_exit import COLUMNS
 from exitladder.pipelines.backtest import ALL_OUT, SPREAD_POLICIES, BacktestResult, all_out, backtest
 from exitladder.pipelines.compare import compare
-from exitladder.pipelines.policies import OWN_EXITS
 from exitladder.pipelines.report import report
 from exitladder.pipelines.train import TrainResult
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.pipelines.tuning.policies import OWN_EXITS
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder, Stop
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 FILLS = ["trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r"]
 TRADES = [
@@ -32,7 +33,7 @@ TRADES = [
 
 @pytest.fixture(scope="module")
 def price_rungs() -> Ladder:
-    return Ladder.from_mapping(
+    return ladder_from_mapping(
         {
             "rungs": [{"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "target": "2R"}],
             "stop": {"breakeven_after": 1, "trail": "3ATR", "trail_after": 1, "time": 40},
@@ -129,13 +130,13 @@ def test_a_model_rung_fires_on_predictions_that_are_never_in_sample(
 
 
 def test_an_unknown_series_is_refused_with_the_nearest_name(bars: BarSet, trades: Trades, small: Settings) -> None:
-    ladder = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["exhaustio >= 1"]}]})
+    ladder = ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["exhaustio >= 1"]}]})
     with pytest.raises(LadderError, match="Did you mean 'exhaustion'"):
         backtest(bars, trades, ladder, small)
 
 
 def test_a_feature_reads_mirrored_for_a_short(bars: BarSet, trades: Trades, small: Settings) -> None:
-    ladder = Ladder.from_mapping({"rungs": [{"fraction": 1.0, "when": ["rsi_14 >= 80"]}], "stop": {"time": 60}})
+    ladder = ladder_from_mapping({"rungs": [{"fraction": 1.0, "when": ["rsi_14 >= 80"]}], "stop": {"time": 60}})
     found = backtest(bars, trades, ladder, small)
     by_side = found.fills[found.fills["rung"] == 1].merge(found.trades[["trade_id", "side"]], on="trade_id")
     assert set(by_side["side_y"]) == {"long", "short"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from exitladder.pipelines.demo import DemoResult, demo, demo_settings, demo_work
-from exitladder.settings import Settings
+from exitladder.settings.tables import Settings
 
 
 @pytest.fixture(scope="module")

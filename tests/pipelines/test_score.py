@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.errors import OutputFileError, TradesError
-from exitladder.ladder import Ladder
-from exitladder.pipelines.advice import EXIT, HOLD, REDUCE, Order, advise_closed, advise_open
-from exitladder.pipelines.score import COLUMNS, score, write_scores
+from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Order, advise_closed, advise_open
+from exitladder.pipelines.advice.open_trades import COLUMNS
+from exitladder.pipelines.score import score, write_scores
 from exitladder.pipelines.train import TrainResult
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.plans.ladder import Ladder
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 
 def test_a_row_for_each_open_trade(

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from exitladder.bars import BarSet
-from exitladder.models.exhaustion import ExhaustionModel
-from exitladder.output_files import json_text
-from exitladder.pipelines.model_training import train_model
-from exitladder.pipelines.predictions import predict_rows
-from exitladder.pipelines.prepare import prepare
-from exitladder.pipelines.tracking import resolve_model
+from exitladder.bars.bars import BarSet
+from exitladder.files.output import json_text
+from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.inputs.predictions import predict_rows
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.train import TrainResult
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.pipelines.training.model import train_model
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 PROMISED = {
     "run_id", "model", "n_trades", "n_rows", "log_loss", "brier", "base_rate", "auc", "calibration_error", "value_r",
@@ -117,6 +117,6 @@ def test_even_the_first_stage_is_calibrated_by_rehearsal(trained: TrainResult) -
 def test_loading_gives_the_same_predictions(
     trained: TrainResult, bars: BarSet, trades: Trades, small: Settings, store: Path
 ) -> None:
-    model = ExhaustionModel.load(resolve_model(trained.model, store))
+    model = load_model(resolve_model(trained.model, store))
     again = predict_rows(prepare(bars, trades, small), model)
     np.testing.assert_array_equal(again.exhaustion, trained.trained.predictions.exhaustion)

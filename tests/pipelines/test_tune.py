@@ -9,19 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
-from exitladder.ladder import Distance, Ladder
-from exitladder.ladder_file import ladder_from_mapping, read_ladder
-from exitladder.output_files import json_text
-from exitladder.pipelines.ladder_tuning import tune_ladder
-from exitladder.pipelines.pictures import portrait_pictures
-from exitladder.pipelines.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED
-from exitladder.pipelines.prepare import prepare
+from exitladder.files.output import json_text
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.plots.pictures import portrait_pictures
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tune import tune
-from exitladder.settings import Settings
-from exitladder.trades import Trades
+from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED
+from exitladder.pipelines.tuning.tuned import tune_ladder
+from exitladder.plans.file import ladder_from_mapping, read_ladder
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.units import Distance
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
 
 PROMISED = {
     "run_id", "ladder", "baseline", "difference_r", "interval", "dsr", "pbo", "p_value", "n_trials", "verdict",
@@ -74,7 +75,7 @@ def test_the_users_own_exits_are_the_baseline_where_known(
 
 
 def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades, small: Settings) -> None:
-    own = Ladder.from_mapping(
+    own = ladder_from_mapping(
         {
             "rungs": [{"fraction": 0.5, "target": "1R"}],
             "stop": {"time": 40},

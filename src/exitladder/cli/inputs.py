@@ -11,9 +11,9 @@ import click
 from exitladder.cli.session import Session
 
 if TYPE_CHECKING:
-    from exitladder.bars import BarSet
-    from exitladder.bars_report import BarsReport
-    from exitladder.trades import Trades
+    from exitladder.bars.bars import BarSet
+    from exitladder.bars.report import BarsReport
+    from exitladder.trades.trades import Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # how many warnings of one kind are shown before the rest is counted
@@ -45,7 +45,7 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
     """Return the bars of a path; warnings go to stderr."""
-    from exitladder.bar_files import read_bars
+    from exitladder.bars.reading import read_bars
 
     data = session.settings.data
     bars, report = read_bars(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
@@ -66,9 +66,9 @@ def tell(session: Session, report: BarsReport) -> None:
 
 def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Trades:
     """Return the trades of a file; with bars, checked against them."""
-    from exitladder.trade_checks import check_trades_on_bars
-    from exitladder.trade_files import read_trades
-    from exitladder.trades import place_trades
+    from exitladder.trades.checks import check_trades_on_bars
+    from exitladder.trades.files import read_trades
+    from exitladder.trades.trades import place_trades
 
     trades = read_trades(path, tz=session.settings.data.tz)
     if bars is not None:

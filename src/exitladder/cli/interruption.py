@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from exitladder.progress import Advance, Progress
+from exitladder.runtime.progress import Advance, Progress
 
 _was_asked = threading.Event()
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.output_files import iso_stamp, plain, with_iso_stamps
+from exitladder.files.output import iso_stamp, plain, with_iso_stamps
 
 # as wide as it needs where nobody looks at it on a screen
 _UNBOUNDED = 100_000

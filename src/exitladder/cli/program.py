@@ -33,7 +33,7 @@ class Program(click.Group):
         """Return a command, its module loaded now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"exitladder.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"exitladder.cli.commands.{cmd_name}").command
         return command
 
     def resolve_command(

@@ -15,8 +15,9 @@ import click
 
 from exitladder.cli.interruption import Interruptible
 from exitladder.errors import ExitladderWarning
-from exitladder.progress import SILENT, Progress
-from exitladder.settings import Settings, load_settings
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
 
 if TYPE_CHECKING:
     import pandas as pd

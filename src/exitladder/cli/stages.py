@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from exitladder.progress import Advance, Progress
+from exitladder.runtime.progress import Advance, Progress
 
 
 def stages_on(stream: IO[str]) -> Progress:

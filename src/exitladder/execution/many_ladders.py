@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
-from exitladder.bars import BarSet, FloatArray, IntArray
-from exitladder.execution.ladder_runs import Written, prepare_run
-from exitladder.execution.plan import FloatTable
-from exitladder.ladder import Ladder
-from exitladder.progress import SILENT, Progress
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.execution.dispatch import Written, prepare_run
+from exitladder.execution.signals import Signals
+from exitladder.plans.ladder import Ladder
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.runtime.threads import use_threads
+from exitladder.trades.trades import PlacedTrades
 
 # Pairs of trade and ladder that are held at once where only their moments are asked for: 64 MB.
 PAIRS_AT_ONCE = 8_000_000
@@ -135,14 +134,3 @@ def _add_moments(part: FloatTable, sums: FloatTable, worst: FloatArray, best: Fl
     sums[4] += (part > 0).sum(axis=0)
     np.minimum(part, 0.0, out=part)
     sums[3] += np.einsum("ij,ij->j", part, part)
-
-
-@contextmanager
-def use_threads(threads: int) -> Iterator[None]:
-    """Run compiled loops on this many threads; 0 means all cores."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(threads, before) if threads > 0 else before)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)

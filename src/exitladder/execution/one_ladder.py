@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitladder.bars import BarSet
+from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
-from exitladder.execution.entry_facts import make_entries, make_market
-from exitladder.execution.many_trades import run_one_ladder
-from exitladder.execution.plan import Readings, atr_windows, make_plan
+from exitladder.execution.kernel.entry_facts import make_entries, make_market
+from exitladder.execution.kernel.loops import run_one_ladder
+from exitladder.execution.kernel.packed import Readings, atr_windows, make_plan
+from exitladder.execution.kernel.state import BOOK_COLUMNS, FILLS, RUNG_ROWS, SIZE
+from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
-from exitladder.execution.state import BOOK_COLUMNS, FILLS, RUNG_ROWS, SIZE
-from exitladder.ladder import Ladder
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import PlacedTrades
 
 
 def simulate(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exitladder.execution.ladder_runs import Written, blank_ends, prepare_run
-from exitladder.execution.many_ladders import use_threads
-from exitladder.execution.plan import FloatTable, IntTable
-from exitladder.ladder import Ladder
-from exitladder.progress import SILENT
-from exitladder.signals import Signals
-from exitladder.trades import PlacedTrades
+from exitladder.arrays import FloatTable, IntTable
+from exitladder.execution.dispatch import Written, blank_ends, prepare_run
+from exitladder.execution.signals import Signals
+from exitladder.plans.ladder import Ladder
+from exitladder.runtime.progress import SILENT
+from exitladder.runtime.threads import use_threads
+from exitladder.trades.trades import PlacedTrades
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from exitladder.bars import FloatArray, IntArray
-from exitladder.execution import order_codes as o
-from exitladder.execution import plan as n
-from exitladder.execution import state as s
-from exitladder.execution.closing import count_bar
-from exitladder.execution.entry_facts import make_entries, make_market
-from exitladder.execution.many_trades import mark
-from exitladder.execution.orders import sell
-from exitladder.execution.plan import Entries, FloatTable, Market, Plan, atr_windows, make_plan
-from exitladder.execution.setup import enter, set_up
+from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.bar_close import count_bar
+from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.entry_facts import make_entries, make_market
+from exitladder.execution.kernel.loops import mark
+from exitladder.execution.kernel.orders import sell
+from exitladder.execution.kernel.packed import Entries, Market, Plan, atr_windows, make_plan
+from exitladder.execution.kernel.trade_start import enter, set_up
 from exitladder.execution.simulation import Simulation
-from exitladder.execution.sources import SOURCES
-from exitladder.ladder import Execution, Ladder, Stop
-from exitladder.trades import PlacedTrades
+from exitladder.plans.ladder import Execution, Ladder, Stop
+from exitladder.trades.trades import PlacedTrades
 
 NO_EXIT, BEFORE_ENTRY = -1, -2
 

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars import FloatArray, IntArray
-from exitladder.execution import order_codes as o
-from exitladder.execution import state as s
-from exitladder.execution.plan import FloatTable
-from exitladder.ladder import Ladder
-from exitladder.trades import PlacedTrades
+from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import state as s
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import PlacedTrades
 
 ORDERS = o.ORDERS
 STATUS = o.STATUS
@@ -72,7 +71,7 @@ class Simulation:
     placed : PlacedTrades
     ladder : Ladder
     states : float64 array, shape (n_trades, n_places)
-        How each trade ended; this and the two that follow are laid out in `exitladder.execution.state`.
+        How each trade ended; this and the two that follow are laid out in `exitladder.execution.kernel.state`.
     rungs : float64 array, shape (n_trades, n_rows, n_rungs)
     book : float64 array, shape (n_fills, n_columns)
     """
@@ -113,12 +112,12 @@ class Simulation:
     @cached_property
     def quantity(self) -> FloatArray:
         """Entered quantity, rounded down to the lot."""
-        return self._units(self.states[:, s.START])
+        return self.in_units(self.states[:, s.START])
 
     @cached_property
     def quantity_left(self) -> FloatArray:
         """Quantity still held at the last bar; 0 where the trade was skipped."""
-        return np.where(self.status == o.SKIPPED, 0.0, self._units(self.states[:, s.LEFT]))
+        return np.where(self.status == o.SKIPPED, 0.0, self.in_units(self.states[:, s.LEFT]))
 
     @cached_property
     def exit_bar(self) -> IntArray:
@@ -248,7 +247,8 @@ class Simulation:
     def _counted(self, values: FloatArray) -> FloatArray:
         return np.where(self.status == o.SKIPPED, np.nan, values)
 
-    def _units(self, lots: FloatArray) -> FloatArray:
+    def in_units(self, lots: FloatArray) -> FloatArray:
+        """Return a number of lots as quantities."""
         lot = self.ladder.costs.lot
         if lot <= 0:
             return np.array(lots)
@@ -302,24 +302,6 @@ class Simulation:
                 "ambiguous_bars": self.ambiguous_bars,
             }
         )
-
-    def standing_orders(self) -> pd.DataFrame:
-        """Return what must be in the market for the next bar of every trade that is still held.
-
-        See `exitladder.execution.standing`.
-        """
-        from exitladder.execution.standing import standing_orders
-
-        return standing_orders(self)
-
-    def state_frame(self) -> pd.DataFrame:
-        """Return how every trade that is still held stands at the last close.
-
-        See `exitladder.execution.standing`.
-        """
-        from exitladder.execution.standing import state_frame
-
-        return state_frame(self)
 
 
 def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars import FloatArray, IntArray
-from exitladder.execution import order_codes as o
-from exitladder.execution import state as s
-from exitladder.execution.orders import stop_in_force
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.orders import stop_in_force
 
 if TYPE_CHECKING:
     from exitladder.execution.simulation import Simulation
@@ -58,7 +58,7 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
                 "trade_id": simulation.placed.trades.trade_id[i],
                 "type": kind,
                 "side": "sell" if side > 0 else "buy",
-                "quantity": float(simulation._units(np.array(lots))),
+                "quantity": float(simulation.in_units(np.array(lots))),
                 "price": side * price,
                 "rung": rung,
                 "kind": order,
@@ -104,7 +104,7 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "trade_id": placed.trades.trade_id[rows],
-            "quantity_open": simulation._units(states[:, s.LEFT]),
+            "quantity_open": simulation.in_units(states[:, s.LEFT]),
             "price": price,
             "open_r": open_r,
             "mfe_r": mfe_r,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 
-from exitladder.bar_files import read_bars
-from exitladder.bars import BarSet
-from exitladder.bars_report import BarsReport
+from exitladder.bars.bars import BarSet
+from exitladder.bars.reading import read_bars
+from exitladder.bars.report import BarsReport
 
 
 def load_sample_bars() -> tuple[BarSet, BarsReport]:

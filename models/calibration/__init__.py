@@ -1,0 +1,1 @@
+"""Probabilities calibrated, and how well calibrated they are."""

@@ -1,0 +1,189 @@
+"""Maps from a model's raw probability to one that can be taken at its word.
+
+A calibrator is fitted on out-of-fold predictions only: on predictions of its own training rows a model
+looks surer than it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from exitladder.arrays import FloatArray
+from exitladder.errors import ModelError, did_you_mean
+from exitladder.models.calibration.venn_abers import VennAbers
+
+_LEAST = 1e-12
+
+
+class Calibrator(Protocol):
+    """Maps raw probabilities to calibrated ones and knows its own JSON form."""
+
+    def apply(self, p: FloatArray) -> FloatArray:
+        """Return calibrated probabilities of raw ones, same shape; NaN stays NaN."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values from which `calibrator_from_mapping` makes an equal calibrator."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Leaves probabilities as they are."""
+
+    def apply(self, p: FloatArray) -> FloatArray:
+        """Return `p`."""
+        return np.asarray(p, dtype=np.float64)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return ``{"kind": "none"}``."""
+        return {"kind": "none"}
+
+
+@dataclass(frozen=True)
+class Platt:
+    """A logistic line on the log-odds: sigmoid(slope · logit(p) + intercept)."""
+
+    slope: float
+    intercept: float
+
+    @classmethod
+    def fit(cls, p: FloatArray, y: FloatArray) -> Platt:
+        """Return the line of greatest likelihood.
+
+        The slope is not let below zero: predictions that rank the wrong way round out of fold are worth
+        nothing, and turning them over would fit noise; then all get the base rate.
+
+        Parameters
+        ----------
+        p : float64 array, shape (n,)
+            Out-of-fold raw probabilities.
+        y : float64 array, shape (n,)
+            0 or 1.
+        """
+        p, y = _checked(p, y)
+        x = logit(p)
+        beta = np.array([1.0, 0.0])
+        design = np.column_stack([x, np.ones_like(x)])
+        for _ in range(100):
+            fitted = sigmoid(design @ beta)
+            weight = np.maximum(fitted * (1 - fitted), 1e-10)
+            # A trace of ridge keeps the step finite where all predictions are equal or separate perfectly.
+            hessian = design.T @ (design * weight[:, None]) + 1e-6 * np.eye(2)
+            step = np.linalg.solve(hessian, design.T @ (y - fitted) - 1e-6 * beta)
+            size = float(np.abs(step).max())
+            beta = beta + step / max(1.0, size)
+            if size < 1e-10:
+                break
+        if beta[0] < 0:
+            rate = np.clip(y.mean(), _LEAST, 1 - _LEAST)
+            return cls(0.0, float(np.log(rate / (1 - rate))))
+        return cls(float(beta[0]), float(beta[1]))
+
+    def apply(self, p: FloatArray) -> FloatArray:
+        """Return calibrated probabilities."""
+        return sigmoid(self.slope * logit(np.asarray(p, dtype=np.float64)) + self.intercept)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the kind, the slope and the intercept."""
+        return {"kind": "platt", "slope": self.slope, "intercept": self.intercept}
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A rising step line through points (x, y), straight between them; for many thousands of rows."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, p: FloatArray, y: FloatArray) -> Isotonic:
+        """Return the rising line of least squares, kept off 0 and 1 by what n rows can tell.
+
+        Parameters are as in `Platt.fit`.
+        """
+        from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+
+        p, y = _checked(p, y)
+        fitted = IsotonicRegression(y_min=1 / (len(y) + 2), y_max=1 - 1 / (len(y) + 2), out_of_bounds="clip").fit(p, y)
+        return cls(tuple(map(float, fitted.X_thresholds_)), tuple(map(float, fitted.y_thresholds_)))
+
+    def apply(self, p: FloatArray) -> FloatArray:
+        """Return calibrated probabilities."""
+        return np.interp(np.asarray(p, dtype=np.float64), self.x, self.y)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the kind and the points."""
+        return {"kind": "isotonic", "x": list(self.x), "y": list(self.y)}
+
+
+KINDS = ("platt", "isotonic", "venn_abers", "none")
+
+
+def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
+    """Return a calibrator of that kind, fitted on out-of-fold predictions.
+
+    Examples
+    --------
+    >>> p = np.array([0.05, 0.05, 0.95, 0.95] * 25)
+    >>> y = np.array([0, 1, 0, 1] * 25)
+    >>> fit_calibrator("platt", p, y).apply(np.array([0.95])).round(2)
+    array([0.5])
+    """
+    if kind == "platt":
+        return Platt.fit(p, y)
+    if kind == "isotonic":
+        return Isotonic.fit(p, y)
+    if kind == "venn_abers":
+        return VennAbers.fit(*_checked(p, y))
+    if kind == "none":
+        return Identity()
+    raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(kind, KINDS)}")
+
+
+def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
+    """Return the calibrator that plain values describe."""
+    kind = table.get("kind")
+    if kind == "platt":
+        return Platt(float(table["slope"]), float(table["intercept"]))
+    if kind == "isotonic":
+        return Isotonic(tuple(map(float, table["x"])), tuple(map(float, table["y"])))
+    if kind == "venn_abers":
+        return VennAbers.from_mapping(table)
+    if kind == "none":
+        return Identity()
+    raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(str(kind), KINDS)}")
+
+
+def tells_apart(calibrator: Calibrator) -> bool:
+    """Return whether raw probabilities that differ may get different ones; a calibrator that learnt no rise may not.
+
+    Examples
+    --------
+    >>> tells_apart(Platt(0.8, 0.1)), tells_apart(Platt(0.0, 0.1))
+    (True, False)
+    """
+    said = calibrator.apply(np.linspace(0.005, 0.995, 199))
+    return bool(np.ptp(said) > 1e-9)
+
+
+def logit(p: FloatArray) -> FloatArray:
+    """Return the log-odds of probabilities, kept finite."""
+    inside = np.clip(p, _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def sigmoid(x: FloatArray) -> FloatArray:
+    """Return the probabilities of log-odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -700, 700))))
+
+
+def _checked(p: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if p.shape != y.shape or p.ndim != 1 or not len(p):
+        raise ModelError(f"A calibrator needs as many predictions as labels, but has {p.shape} and {y.shape}.")
+    if not np.isfinite(p).all() or not np.isin(y, (0.0, 1.0)).all():
+        raise ModelError("A calibrator needs finite predictions and labels of 0 and 1; leave out rows without them.")
+    return p, y

@@ -1,0 +1,1 @@
+"""The exhaustion model: stages, training, file, estimators, baselines, leak check."""

@@ -1,0 +1,106 @@
+"""What the exhaustion model is held against: probabilities that need no boosting, from the same stages.
+
+Each baseline is trained on the rows that a stage of the model was trained on, and answers the rows that
+the stage answers, so that only the learner differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.models.exhaustion.leak_check import shuffled_by_trade
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion.training import stage_spans
+from exitladder.models.forests.boosting import booster_parameters
+from exitladder.models.forests.growing import Grower, Growth, answers, grow_here
+from exitladder.models.forests.rows import TrainingRows
+
+CONSTANT, LOGISTIC, SHUFFLED = "constant", "logistic regression", "LightGBM on shuffled labels"
+# A line of some sixty features is known well enough from these; evenly spaced in the order of the rows.
+_LOGISTIC_ROWS = 25_000
+# Standardised features are cut off here, or a single wild value would bend the line.
+_FARTHEST = 5.0
+
+Learner = Callable[[IntArray, IntArray], FloatArray]
+
+
+def baseline_probabilities(
+    rows: TrainingRows,
+    model: ExhaustionModel,
+    *,
+    n_folds: int,
+    embargo_ns: int = 0,
+    seed: int = 0,
+    threads: int = 0,
+    grower: Grower = grow_here,
+) -> dict[str, FloatArray]:
+    """Return what each baseline says of every row, NaN where no stage of the model speaks, shape (n_rows,) each.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Those the model was trained on.
+    model : ExhaustionModel
+    n_folds, embargo_ns, seed, threads, grower
+        As in `ExhaustionModel.fit`.
+
+    Notes
+    -----
+    *constant* is the share of ones among the training labels. The *logistic regression* sees features
+    standardised by the training rows, unknown values being their median. *LightGBM on shuffled labels* is a
+    forest like the model's after each trade got another trade's labels: what luck alone would say.
+    """
+    spans = {span.valid_from_ns: span.train for span in stage_spans(rows, n_folds, embargo_ns)}
+    sampled = rows.every(model.settings.row_step)
+    answered_by = model.stage_of(rows.time_ns)
+    settings = replace(model.settings, ensemble=1, tune_trials=0)
+    parameters = booster_parameters(settings, "binary", seed, threads)
+
+    def constant(train: IntArray, asked: IntArray) -> FloatArray:
+        return np.full(len(asked), rows.race[train].mean())
+
+    def logistic(train: IntArray, asked: IntArray) -> FloatArray:
+        return _logistic(rows, train, asked)
+
+    def shuffled(train: IntArray, asked: IntArray) -> FloatArray:
+        race = rows.race.copy()
+        race[train] = shuffled_by_trade(rows.trade[train], rows.time_ns[train], rows.race[train], seed)
+        growth = Growth.of(replace(rows, race=race), train, settings, parameters, embargo_ns, grower)
+        return answers(growth.forest("binary"), rows, asked, threads)
+
+    learners: dict[str, Learner] = {CONSTANT: constant, LOGISTIC: logistic, SHUFFLED: shuffled}
+    said = {name: np.full(len(rows), np.nan) for name in learners}
+    for k, stage in enumerate(model.stages):
+        train = spans[stage.valid_from_ns]
+        train = train[sampled[train] & np.isfinite(rows.race[train])]
+        asked = np.flatnonzero(answered_by == k)
+        if len(asked):
+            for name, learner in learners.items():
+                said[name][asked] = learner(train, asked)
+    return said
+
+
+def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArray:
+    """Return what a logistic regression of these rows says of those."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+    chosen = train[:: max(1, len(train) // _LOGISTIC_ROWS)]
+    X = rows.X[chosen]
+    known = np.isfinite(X).any(axis=0)
+    middle = np.nanmedian(X[:, known], axis=0)
+    filled = np.where(np.isnan(X[:, known]), middle, X[:, known])
+    mean, spread = filled.mean(axis=0, dtype=np.float64), filled.std(axis=0, dtype=np.float64)
+
+    def standardised(part: IntArray) -> FloatArray:
+        values = rows.X[part][:, known]
+        values = np.where(np.isnan(values), middle, values)
+        return np.asarray(np.clip((values - mean) / np.where(spread > 0, spread, 1.0), -_FARTHEST, _FARTHEST))
+
+    # Many more rows than features: a few exact steps instead of many cheap ones.
+    line = LogisticRegression(solver="newton-cholesky").fit(standardised(chosen), rows.race[chosen])
+    parts = [line.predict_proba(standardised(part)) for part in rows.pieces(asked)]
+    return np.asarray(np.concatenate(parts)[:, 1], dtype=np.float64)

@@ -1,0 +1,192 @@
+"""An exhaustion model as a folder: LightGBM's own text files and one JSON that vouches for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exitladder.errors import ModelError
+from exitladder.models.calibration.calibrators import calibrator_from_mapping
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion.stage import Stage
+from exitladder.models.forests.boosting import Forest
+from exitladder.settings.tables import ModelSettings
+
+# 2: model.json vouches for itself as well.
+SCHEMA_VERSION = 2
+MODEL_FILE = "model.json"
+_KIND = "exitladder exhaustion model"
+
+
+def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
+    """Write a model to a folder and return the folder.
+
+    Two text files a stage, and `model.json` with the schema version, the features with their parameters and warm-up,
+    the span trained on, the stages' spans and calibration, the settings, the metrics, the SHA-256 of each text file
+    and that of all this itself. Nothing is pickled.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    stages = []
+    for k, stage in enumerate(model.stages):
+        entry: dict[str, Any] = {
+            "valid_from_ns": stage.valid_from_ns,
+            "last_label_ns": stage.last_label_ns,
+            "n_rows": stage.n_rows,
+            "n_trades": stage.n_trades,
+            "calibrator": stage.calibrator.to_mapping(),
+        }
+        for part in ("race", "hold"):
+            content = getattr(stage, part).text.encode()
+            name = f"stage_{k:02d}_{part}.txt"
+            (target / name).write_bytes(content)
+            entry[part] = {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
+        stages.append(entry)
+    table: dict[str, Any] = {
+        "kind": _KIND,
+        "schema_version": SCHEMA_VERSION,
+        "names": list(model.names),
+        "context": dict(model.context),
+        "settings": asdict(model.settings),
+        "metrics": {key: _plain(value) for key, value in model.metrics.items()},
+        "reliability": {key: [_plain(v) for v in column] for key, column in model.reliability.items()},
+        "stages": stages,
+    }
+    table["sha256"] = table_digest(table)
+    # Written last: a folder whose writing broke off has no model in it.
+    (target / MODEL_FILE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return target
+
+
+def load_model(folder: str | Path, *, names: Sequence[str] | None = None) -> ExhaustionModel:
+    """Return the model in a folder, verified.
+
+    Parameters
+    ----------
+    folder : path
+    names : sequence of str, optional
+        The features that will be given to it; refused where they are not those it was trained on.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing or changed, the schema is another, or the features differ.
+    """
+    source = Path(folder)
+    table = _read_table(source)
+    try:
+        model = ExhaustionModel(
+            names=tuple(table["names"]),
+            stages=tuple(_stage(entry, source) for entry in table["stages"]),
+            settings=ModelSettings(**table["settings"]),
+            metrics={key: math.nan if value is None else value for key, value in table["metrics"].items()},
+            reliability=pd.DataFrame(table["reliability"]),
+            context=table["context"],
+        )
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ModelError(
+            f"{MODEL_FILE} must hold every part of a model, but reading it failed with {cause!r} ({source}). "
+            "Train the model again."
+        ) from cause
+    for k, stage in enumerate(model.stages):
+        for part in (stage.race, stage.hold):
+            check_names(part.names(), model.names, f"stage {k} of the model in {source}")
+    if names is not None:
+        check_names(tuple(names), model.names, f"the model in {source}")
+    return model
+
+
+def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> None:
+    """Refuse features that are not those trained on, saying which differ.
+
+    Examples
+    --------
+    >>> check_names(("a", "c"), ("a", "b"), "the model in runs/1")
+    Traceback (most recent call last):
+    exitladder.errors.ModelError: The features must be those that the model was trained on ...
+    """
+    if tuple(given) == tuple(trained):
+        return
+    missing = [name for name in trained if name not in given]
+    extra = [name for name in given if name not in trained]
+    parts = [f"{word}: {', '.join(n)}" for word, n in (("missing", missing), ("not trained on", extra)) if n]
+    moved = [
+        f"place {k + 1} holds {a}, not {b}" for k, (a, b) in enumerate(zip(given, trained, strict=False)) if a != b
+    ]
+    raise ModelError(
+        "The features must be those that the model was trained on, in their order, but differ from "
+        f"{place}: {'; '.join(parts) or 'the same ones in another order (' + moved[0] + ')'}. "
+        "Compute the model's own feature set, or train again."
+    )
+
+
+def _read_table(source: Path) -> Mapping[str, Any]:
+    path = source / MODEL_FILE
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise ModelError(
+            f"A model is a folder with {MODEL_FILE}, but '{path}' cannot be read: {cause.strerror}."
+        ) from cause
+    except ValueError as cause:
+        raise ModelError(f"{MODEL_FILE} must be JSON, but '{path}' is not: {cause}. Train the model again.") from cause
+    if not isinstance(table, dict) or table.get("kind") != _KIND:
+        raise ModelError(f"{MODEL_FILE} must be that of an exhaustion model, but '{path}' is something else.")
+    if table.get("schema_version") != SCHEMA_VERSION:
+        raise ModelError(
+            f"The model's schema must be version {SCHEMA_VERSION}, but '{path}' has version "
+            f"{table.get('schema_version')!r}. Train the model again, or use the exitladder version that wrote it."
+        )
+    found, said = table_digest(table), str(table.get("sha256"))
+    if found != said:
+        raise ModelError(
+            f"{MODEL_FILE} must be as it was written, but '{path}' has SHA-256 {found[:12]}… and says {said[:12]}…. "
+            "It was changed; take the model from its run again."
+        )
+    return table
+
+
+def table_digest(table: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what `model.json` holds, however it is laid out and without the digest itself."""
+    rest = {key: value for key, value in table.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _stage(entry: Mapping[str, Any], source: Path) -> Stage:
+    return Stage(
+        valid_from_ns=int(entry["valid_from_ns"]),
+        last_label_ns=int(entry["last_label_ns"]),
+        n_rows=int(entry["n_rows"]),
+        n_trades=int(entry["n_trades"]),
+        race=_forest(entry["race"], source),
+        hold=_forest(entry["hold"], source),
+        calibrator=calibrator_from_mapping(entry["calibrator"]),
+    )
+
+
+def _forest(entry: Mapping[str, str], source: Path) -> Forest:
+    # The name comes from a file: only a file of this folder is read.
+    path = source / Path(entry["file"]).name
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise ModelError(f"The model needs '{path}', but it cannot be read: {cause.strerror}. Train again.") from cause
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry["sha256"]:
+        raise ModelError(
+            f"The booster must be the one that was trained, but '{path}' has SHA-256 {found[:12]}… and {MODEL_FILE} "
+            f"says {entry['sha256'][:12]}…. The file was changed or cut off; take it from its run again."
+        )
+    return Forest(content.decode())
+
+
+def _plain(value: Any) -> Any:
+    number = value.item() if hasattr(value, "item") else value
+    return None if isinstance(number, float) and not math.isfinite(number) else number

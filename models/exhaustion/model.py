@@ -1,0 +1,224 @@
+"""The exhaustion model: what each bar of each trade would have been told at that time, and no later.
+
+A model trained once and asked about the past answers from memory. This one is a sequence of stages, each
+trained on labels that were known before it became valid; a row is answered by the latest stage that was
+valid when the row was decided. So no prediction is ever in-sample, for any trade on any symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.models.calibration.calibrators import tells_apart
+from exitladder.models.exhaustion.stage import Stage
+from exitladder.models.exhaustion.training import Training, stage_spans
+from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Grower, grow_here
+from exitladder.models.forests.rows import TrainingRows, check_matrix
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import ModelSettings
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model said, one value a row; NaN where no stage was valid yet.
+
+    Parameters
+    ----------
+    exhaustion : float64 array, shape (n_rows,)
+        Calibrated probability that price gives back before it extends.
+    hold_value_r : float64 array, shape (n_rows,)
+        Expected advantage of holding under the baseline trail over leaving now, R.
+    stage : int16 array, shape (n_rows,)
+        The stage that answered, -1 where none was valid.
+    """
+
+    exhaustion: FloatArray
+    hold_value_r: FloatArray
+    stage: npt.NDArray[np.int16]
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Whether a stage answered, shape (n_rows,)."""
+        return self.stage >= 0
+
+
+@dataclass(frozen=True)
+class ExhaustionModel:
+    """Stages in order of the time from which they are valid; made by `fit` or `load`.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Features, in the order of the matrix's columns.
+    stages : tuple of Stage
+    settings : ModelSettings
+    metrics : mapping of str to float
+        Of out-of-fold predictions on reachable rows: log_loss, brier, base_rate, auc,
+        calibration_error, hold_correlation, n_rows, n_trades, n_stages.
+    reliability : DataFrame
+        Columns n, predicted, observed; bins of equal count.
+    context : mapping
+        What whoever applies the model must do alike: the feature set, the label settings. Plain values.
+    """
+
+    names: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    settings: ModelSettings
+    metrics: Mapping[str, float]
+    reliability: pd.DataFrame
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        rows: TrainingRows,
+        settings: ModelSettings,
+        *,
+        n_folds: int = 5,
+        embargo_ns: int = 0,
+        seed: int = 0,
+        threads: int = 0,
+        progress: Progress = SILENT,
+        context: Mapping[str, Any] | None = None,
+        grower: Grower = grow_here,
+    ) -> ExhaustionModel:
+        """Return a model with a stage for each walk-forward fold and a last one trained on everything.
+
+        The last stage is valid from the end of the last label plus the embargo.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        settings : ModelSettings
+        n_folds : int
+            Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
+        embargo_ns : int
+            Gap between the last training label, with the rows' own embargo, and the first row a stage
+            answers; nanoseconds.
+        seed, threads : int
+            0 threads means all cores.
+        progress : Progress
+        context : mapping, optional
+            Plain values to keep with the model.
+        grower : callable
+            Where forests are grown: in this process, or on a cluster (`ClusterGrower`).
+
+        Raises
+        ------
+        ModelError
+            If there is too little to train even one stage.
+        """
+        training = Training(rows, settings, embargo_ns, seed, threads, grower)
+        used = np.flatnonzero(rows.is_used)
+        if not len(used):
+            raise ModelError(
+                "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
+                "Give bars that go on after the trades, or smaller label distances (labels.*)."
+            )
+        spans = stage_spans(rows, n_folds, embargo_ns)
+        with progress.stage("training stages", len(spans)) as advance:
+            training.rehearse(spans[0].train)
+            for span in spans:
+                training.add_stage(span.train, span.valid_from_ns)
+                advance(1)
+        if not training.stages:
+            known = rows.race[used][np.isfinite(rows.race[used])]
+            raise ModelError(
+                f"Training needs at least {LEAST_ROWS} rows of {LEAST_TRADES} trades with {LEAST_OF_A_CLASS} rows of "
+                f"either outcome, but there are {len(used)} rows of {len(np.unique(rows.trade[used]))} trades, with "
+                f"{int(known.sum())} exhausted and {int(len(known) - known.sum())} extended. Give more trades, a "
+                "longer history of bars, or a larger labels.max_bars."
+            )
+        metrics, table = training.measures()
+        return cls(rows.names, tuple(training.stages), settings, metrics, table, dict(context or {}))
+
+    def stage_of(self, time_ns: IntArray, *, embargo: bool = True) -> npt.NDArray[np.int16]:
+        """Return the stage that answers rows decided at these times, -1 where none is valid yet."""
+        starts = np.array([s.valid_from_ns for s in self.stages], dtype=np.int64)
+        if not embargo:
+            starts[-1] = self.stages[-1].last_label_ns
+        return (np.searchsorted(starts, time_ns, side="right") - 1).astype(np.int16)
+
+    def predict(
+        self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
+    ) -> Predictions:
+        """Return what the model would have said about each row at its own time.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        time_ns : int64 array, shape (n_rows,)
+            When each row is decided: the close of its bar.
+        embargo : bool
+            False lets the last stage answer from the end of its last label on. For advice on what is open
+            now: such rows are as little in-sample, and a measurement is not made of them.
+        threads : int
+            0 means all cores.
+        """
+        check_matrix(X, self.names)
+        stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
+        exhaustion, hold = np.full(len(X), np.nan), np.full(len(X), np.nan)
+        for k in np.unique(stage[stage >= 0]):
+            part, chosen = self.stages[k], np.flatnonzero(stage == k)
+            exhaustion[chosen] = part.calibrator.apply(part.race.predict(X[chosen], threads))
+            hold[chosen] = part.hold.predict(X[chosen], threads)
+        return Predictions(exhaustion, hold, stage)
+
+    def explain(
+        self,
+        X: npt.NDArray[np.float32],
+        time_ns: IntArray,
+        *,
+        embargo: bool = True,
+        threads: int = 0,
+        of: str = "exhaustion",
+    ) -> FloatArray:
+        """Return what each feature adds to an answer: exact Shapley values of the stage that answers the row.
+
+        Parameters
+        ----------
+        of : {"exhaustion", "hold_value_r"}
+            To the log-odds of exhaustion before calibration, or to the value of holding in R.
+
+        Returns
+        -------
+        float64 array, shape (n_rows, n_features)
+            NaN where no stage is valid yet; 0 for exhaustion where the calibration gives all the same probability.
+        """
+        check_matrix(X, self.names)
+        stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
+        out = np.full(X.shape, np.nan)
+        for k in np.unique(stage[stage >= 0]):
+            part, chosen = self.stages[k], np.flatnonzero(stage == k)
+            if of == "exhaustion":
+                is_told = tells_apart(part.calibrator)
+                out[chosen] = part.race.contributions(X[chosen], threads) if is_told else 0.0
+            else:
+                out[chosen] = part.hold.contributions(X[chosen], threads)
+        return out
+
+    def importance(self) -> pd.DataFrame:
+        """Return each feature's share of the last stage's gain: columns feature, exhaustion, hold_value."""
+        last = self.stages[-1]
+        table = pd.DataFrame({"feature": self.names, "exhaustion": last.race.gain(), "hold_value": last.hold.gain()})
+        return table.sort_values("exhaustion", ascending=False, kind="stable", ignore_index=True)
+
+    def spans(self) -> pd.DataFrame:
+        """Return the stages' spans: columns valid_from, last_label (UTC), n_rows, n_trades, calibration."""
+        return pd.DataFrame(
+            {
+                "valid_from": pd.to_datetime([s.valid_from_ns for s in self.stages], utc=True, unit="ns"),
+                "last_label": pd.to_datetime([s.last_label_ns for s in self.stages], utc=True, unit="ns"),
+                "n_rows": [s.n_rows for s in self.stages],
+                "n_trades": [s.n_trades for s in self.stages],
+                "calibration": [s.calibrator.to_mapping()["kind"] for s in self.stages],
+            }
+        )

@@ -1,0 +1,205 @@
+"""How the stages of the exhaustion model are trained, one after another in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.models.calibration.calibrators import Calibrator, Identity, fit_calibrator, logit
+from exitladder.models.calibration.measures import probability_measures, reliability
+from exitladder.models.exhaustion.stage import Stage
+from exitladder.models.forests.boosting import booster_parameters
+from exitladder.models.forests.growing import (
+    LEAST_OF_A_CLASS,
+    LEAST_ROWS,
+    LEAST_TRADES,
+    Grower,
+    Growth,
+    answers,
+    enough,
+    grow_here,
+)
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.models.splits import PurgedWalkForward
+from exitladder.settings.tables import ModelSettings
+
+# What automatic calibration chooses among, the simplest first.
+CHOICES = ("platt", "isotonic", "venn_abers")
+CHOICE_STRETCHES = 4
+# Freer curves than Platt's need about a thousand independent answers; bars of a trade count as one.
+FREER_TRADES = 1_000
+# A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
+CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
+
+
+@dataclass(frozen=True)
+class StageSpan:
+    """What a stage is trained on, and from when on it may speak.
+
+    Parameters
+    ----------
+    train : int64 array
+        Positions of rows, increasing.
+    valid_from_ns : int
+    """
+
+    train: IntArray
+    valid_from_ns: int
+
+
+def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[StageSpan]:
+    """Return a span for each walk-forward fold, and a last one of all rows with labels, of which there must be one."""
+    used = np.flatnonzero(rows.is_used)
+    folds = PurgedWalkForward(n_folds, embargo_ns).folds(
+        rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts
+    )
+    spans = [StageSpan(used[fold.train], fold.test_start_ns) for fold in folds]
+    return [*spans, StageSpan(used, int(rows.over_ns[used].max()) + embargo_ns)]
+
+
+class Training:
+    """Stages trained so far, and what they said out of fold."""
+
+    def __init__(
+        self,
+        rows: TrainingRows,
+        settings: ModelSettings,
+        embargo_ns: int,
+        seed: int,
+        threads: int,
+        grower: Grower = grow_here,
+    ) -> None:
+        self.rows, self.settings, self.embargo_ns, self.grower = rows, settings, embargo_ns, grower
+        self.parameters = booster_parameters(settings, "binary", seed, threads)
+        self.threads = threads
+        self.sampled = rows.every(settings.row_step)
+        self.stages: list[Stage] = []
+        self.raw = np.full(len(rows), np.nan)
+        self.hold = np.full(len(rows), np.nan)
+        self.stage = np.full(len(rows), -1, dtype=np.int16)
+        self.rehearsed = np.full(len(rows), np.nan)
+        self._answered_to = np.iinfo(np.int64).min
+
+    def rehearse(self, train: IntArray) -> None:
+        """Let a booster of the earlier half of the first stage's trades answer the later half.
+
+        The first stage would otherwise speak uncalibrated. These answers are for its calibrator alone: the
+        booster is thrown away, and no row is answered by it.
+        """
+        rows, train = self.rows, train[self.sampled[train]]
+        train = train[np.isfinite(rows.race[train])]
+        trades = rows.trade[train]
+        if len(np.unique(rows.time_ns[train])) < 2 or len(np.unique(trades)) < 2 * LEAST_TRADES:
+            return
+        halves = PurgedWalkForward(1, self.embargo_ns).folds(rows.time_ns[train], rows.over_ns[train], trades)
+        for half in halves:
+            earlier, later = train[half.train], train[half.test]
+            ones = int(rows.race[earlier].sum())
+            if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
+                continue
+            growth = self._growth(earlier)
+            self.rehearsed[later] = answers(growth.forest("binary"), rows, later, self.threads)
+
+    def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
+        """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
+        self._answer(valid_from_ns)
+        rows = self.rows
+        train = train[self.sampled[train]]
+        if not enough(rows, train):
+            return
+        growth = self._growth(train)
+        self.stages.append(
+            Stage(
+                valid_from_ns=valid_from_ns,
+                last_label_ns=int(rows.end_ns[train].max()),
+                n_rows=len(train),
+                n_trades=len(np.unique(rows.trade[train])),
+                race=growth.forest("binary"),
+                hold=growth.forest("regression"),
+                calibrator=self._calibrator(valid_from_ns),
+            )
+        )
+
+    def _growth(self, train: IntArray) -> Growth:
+        return Growth.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.grower)
+
+    def _answer(self, until_ns: int) -> None:
+        """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
+        rows = self.rows
+        due = np.flatnonzero(rows.is_used & (rows.time_ns >= self._answered_to) & (rows.time_ns < until_ns))
+        self._answered_to = until_ns
+        if not self.stages or not len(due):
+            return
+        self.raw[due] = answers(self.stages[-1].race, rows, due, self.threads)
+        self.hold[due] = answers(self.stages[-1].hold, rows, due, self.threads)
+        self.stage[due] = len(self.stages) - 1
+
+    def _calibrator(self, valid_from_ns: int) -> Calibrator:
+        """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
+        rows = self.rows
+        said = np.where(self.stage >= 0, self.raw, self.rehearsed)
+        usable = np.flatnonzero(
+            np.isfinite(said) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
+        )
+        if len(usable) < CALIBRATION_ROWS or not self._calibrates(usable):
+            return Identity()
+        kind = self.settings.calibration
+        if kind == "auto":
+            kind = self._best_kind(said, usable)
+        return fit_calibrator(kind, said[usable], rows.race[usable])
+
+    def _best_kind(self, said: FloatArray, usable: IntArray) -> str:
+        """Return the calibration of the least log loss on later quarters, each fitted on what was known before it.
+
+        What moves together (bars of a trade, trades of a day) makes freer curves win by chance, so the
+        simplest one stands unless another gains two standard errors over it, counted between stretches of time.
+        """
+        rows = self.rows
+        if len(np.unique(rows.trade[usable])) < FREER_TRADES:
+            return CHOICES[0]
+        spans = rows.time_ns[usable], rows.over_ns[usable], rows.trade[usable]
+        parts = [(usable[f.train], usable[f.test]) for f in PurgedWalkForward(3, self.embargo_ns).folds(*spans)]
+        parts = [part for part in parts if self._calibrates(part[0]) and self._calibrates(part[1])]
+        simplest = self._stretches(CHOICES[0], said, parts)
+        best, most = CHOICES[0], 0.0
+        for kind in CHOICES[1:] if parts else ():
+            gain = simplest - self._stretches(kind, said, parts)
+            if gain.mean() > max(most, 2 * gain.std(ddof=1) / np.sqrt(len(gain))):
+                best, most = kind, float(gain.mean())
+        return best
+
+    def _stretches(self, kind: str, said: FloatArray, parts: list[tuple[IntArray, IntArray]]) -> FloatArray:
+        """Return the mean log loss of a calibration in each stretch of the later parts, fitted on the earlier."""
+        rows, found = self.rows, []
+        for earlier, later in parts:
+            x = logit(fit_calibrator(kind, said[earlier], rows.race[earlier]).apply(said[later]))
+            loss = np.logaddexp(0.0, x) - rows.race[later] * x
+            in_time = np.argsort(rows.time_ns[later], kind="stable")
+            found += [loss[stretch].mean() for stretch in np.array_split(in_time, CHOICE_STRETCHES)]
+        return np.array(found)
+
+    def _calibrates(self, chosen: IntArray) -> bool:
+        """Return whether rows with a race label are enough of both outcomes and of enough trades."""
+        y = self.rows.race[chosen]
+        few = min(int(y.sum()), len(y) - int(y.sum())) < CALIBRATION_OF_A_CLASS
+        return not few and len(np.unique(self.rows.trade[chosen])) >= CALIBRATION_TRADES
+
+    def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
+        """Return the metrics and the reliability of what was said out of fold."""
+        rows = self.rows
+        p = np.full(len(rows), np.nan)
+        for k, stage in enumerate(self.stages):
+            chosen = self.stage == k
+            p[chosen] = stage.calibrator.apply(self.raw[chosen])
+        judged = (self.stage >= 0) & np.isfinite(rows.race)
+        held = (self.stage >= 0) & np.isfinite(rows.hold)
+        spread = held.sum() > 1 and self.hold[held].std() > 0 and rows.hold[held].std() > 0
+        metrics: dict[str, float] = probability_measures(p[judged], rows.race[judged])
+        metrics["hold_correlation"] = float(np.corrcoef(self.hold[held], rows.hold[held])[0, 1]) if spread else np.nan
+        metrics["n_rows"] = int(judged.sum())
+        metrics["n_trades"] = len(np.unique(rows.trade[judged]))
+        metrics["n_stages"] = len(self.stages)
+        return metrics, reliability(p[judged], rows.race[judged])

@@ -1,0 +1,1 @@
+"""LightGBM: training rows, boosting, a cluster, memory."""

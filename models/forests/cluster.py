@@ -1,0 +1,366 @@
+"""Forests grown by LightGBM's Dask estimators on the workers of a cluster, for rows that no process here can hold.
+
+Every worker holds its share of the rows' blocks, sent once. Which rows a worker gets follows from their number and
+the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order; so the same rows on as
+many workers give the same trees to the bit, whichever workers they are and whatever died on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.errors import ExitladderWarning, ModelError
+from exitladder.models.forests.boosting import Forest, Grown, Patience, first_trees, load_lightgbm, losses_by_tree
+from exitladder.models.forests.growing import InnerFold
+from exitladder.models.forests.mean_forest import mean_text
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.runtime.cluster import distributed, join_cluster, workers_of
+from exitladder.runtime.fingerprints import refuse_other_programs
+
+# Blocks that a worker gets of a small matrix: each worker finds the bins of some features on its own rows, so each
+# has to have some of all times. Of a large matrix there are more, as what is sent at once is held here.
+_BLOCKS_A_WORKER = 64
+_BYTES_AT_ONCE = 64 * 2**20
+_TRIES = 4
+# So long may a worker that died take to come back before its share goes to the others, seconds.
+_PATIENCE_WITH_WORKERS = 30.0
+# How often is looked whether all are there, seconds.
+_LOOKS_EVERY = 0.5
+# LightGBM's names for parameters, and those that its estimators take in their place.
+_ESTIMATORS_NAMES = {
+    "min_data_in_leaf": "min_child_samples",
+    "bagging_fraction": "subsample",
+    "bagging_freq": "subsample_freq",
+    "feature_fraction": "colsample_bytree",
+    "lambda_l2": "reg_lambda",
+    "seed": "random_state",
+}
+# What a text tells of the network that it was trained over; it changes from time to time and says nothing.
+_NETWORK = re.compile(r"^\[(machines|local_listen_port): .*\]$", re.MULTILINE)
+
+Block = npt.NDArray[np.float32]
+T = TypeVar("T")
+
+
+class ClusterGrower:
+    """The workers of a Dask cluster, to be given as ``grower``; close it after use.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address such as ``tcp://10.0.0.1:8786``; its workers must have the same version of exitladder, and be such
+        that they can reach each other on any port.
+
+    Attributes
+    ----------
+    size : int
+        Workers that share the rows.
+
+    Raises
+    ------
+    ModelError
+        If Dask is not installed, the scheduler does not answer, or a worker has another version.
+    """
+
+    def __init__(self, scheduler: str) -> None:
+        self._scheduler = scheduler
+        self._distributed = distributed("Training", ModelError)
+        self._useless: set[str] = set()
+        self._workers: dict[str, str] = {}
+        self._share: _Share | None = None
+        self._client = self._joined()
+        self.size = len(workers_of(self._client))
+        if not self.size:
+            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+
+    def __call__(self, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ClusterRows:
+        """Return a stage's training rows, made ready to grow forests from."""
+        return ClusterRows(self, rows, train, parameters)
+
+    def close(self) -> None:
+        """Leave the cluster; it forgets the rows."""
+        self._share = None
+        self._client.close()
+
+    def do(self, X: Block, work: Callable[[_Share], T]) -> T:
+        """Return what is done with the rows on the workers; anew where a worker is lost in the middle.
+
+        Raises
+        ------
+        ModelError
+            If that fails time and again.
+        """
+        failures = (
+            CancelledError, OSError, TimeoutError, self._distributed.CancelledError, self._distributed.KilledWorker,
+            load_lightgbm().basic.LightGBMError,
+        )  # fmt: skip
+        for left in reversed(range(_TRIES)):
+            is_lost = threading.Event()
+            try:
+                if self._share is None or self._share.X is not X:
+                    self._share, self._workers = None, _processes(self._client, self._present())
+                with _watched(self._client, self._workers, is_lost):
+                    if self._share is None:
+                        self._share = _Share(self._client, list(self._workers), X)
+                    return work(self._share)
+            except Exception as cause:
+                # With its client closed under it, Dask fails in many ways.
+                if not isinstance(cause, failures) and not is_lost.is_set():
+                    raise
+                if not left:
+                    raise ModelError(
+                        f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, at last with: "
+                        f"{cause!r}. Look into the logs of its workers; one that takes more memory than it may is "
+                        "killed, and then more workers, or more memory for each, are the cure."
+                    ) from cause
+                self._begin_anew()
+        raise AssertionError
+
+    def _joined(self) -> Any:
+        client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        refuse_other_programs(client)
+        return client
+
+    def _present(self) -> list[str]:
+        """Return workers that can be used, no more than there were at first."""
+        return sorted(set(workers_of(self._client)) - self._useless)[: self.size]
+
+    def _begin_anew(self) -> None:
+        """Forget what is under way, and have the workers that took part begin anew with nothing.
+
+        LightGBM on a worker may wait for ever for one that is gone, and nothing but the end of its process ends that.
+        """
+        self._share = None
+        with contextlib.suppress(OSError, TimeoutError):
+            self._client.close(timeout=5)
+        self._client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        known = workers_of(self._client)
+        stuck = [worker for worker in self._workers if worker in known]
+        guarded = [worker for worker in stuck if known[worker]["nanny"]]
+        # Without a nanny nobody starts them again.
+        self._useless |= set(stuck) - set(guarded)
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            self._client.restart_workers(guarded, timeout=_PATIENCE_WITH_WORKERS, raise_for_error=False)
+        until = time.monotonic() + _PATIENCE_WITH_WORKERS
+        while len(self._present()) < self.size and time.monotonic() < until:
+            time.sleep(0.1)
+        size, self.size = self.size, len(self._present())
+        if not self.size:
+            raise ModelError(
+                f"The cluster at '{self._scheduler}' has lost all its workers while training. Start them again, with "
+                "nannies ('dask worker' does so by default), and with more memory if that is what killed them."
+            )
+        refuse_other_programs(self._client)
+        if self.size < size:
+            warnings.warn(
+                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees that are "
+                "grown from now on differ a little from those that all of them would have grown.",
+                ExitladderWarning,
+                stacklevel=2,
+            )
+
+
+def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
+    """Return which process each of these workers is, by its address; only of those that are there.
+
+    A worker that was started again may have the address of the one before, but has a folder of its own.
+    """
+    known = workers_of(client)
+    return {worker: known[worker]["local_directory"] for worker in workers if worker in known}
+
+
+@contextlib.contextmanager
+def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> Iterator[None]:
+    """Close the client and set `is_lost` as soon as a worker is gone, which ends whatever waits for it.
+
+    Dask itself goes on waiting for the worker that a task was meant for.
+    """
+    is_done = threading.Event()
+
+    def watch() -> None:
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):
+            while _processes(client, list(workers)) == workers:
+                if is_done.wait(_LOOKS_EVERY):
+                    return
+        is_lost.set()
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+            client.close(timeout=5)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        watcher.join()
+
+
+class ClusterRows:
+    """A stage's training rows, on a cluster; see `exitladder.models.forests.growing.Ground`."""
+
+    def __init__(self, grower: ClusterGrower, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> None:
+        self._grower, self._rows, self._train, self._parameters = grower, rows, train, parameters
+
+    def train(
+        self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
+    ) -> Forest:
+        """Return a forest of some of the rows; see `BinnedRows.train`."""
+        chosen = {**self._parameters, **(parameters or {}), "objective": objective}
+        where = self._train[rows]
+        return Forest(
+            self._grower.do(self._rows.X, lambda share: share.grown(where, y, self._rows.names, n_trees, chosen))
+        )
+
+    def train_held_out(
+        self,
+        rows: IntArray,
+        y: FloatArray,
+        folds: Sequence[InnerFold],
+        objective: str,
+        *,
+        n_trees: int,
+        patience: int,
+        parameters: dict[str, Any] | None = None,
+    ) -> Grown:
+        """Return the mean of a forest a fold, cut where growing them side by side would have ended.
+
+        The forests grow one after another, each with all its trees; the loss after each tree is then found on
+        the workers, and the same rule as in `BinnedRows.train_held_out` says how many are kept.
+        """
+        texts, lost = [], np.zeros(n_trees)
+        for train, test in folds:
+            text = self.train(rows[train], y[train], n_trees, objective, parameters=parameters).text
+            lost += self._lost(rows[test], y[test], text, objective, n_trees)
+            texts.append(text)
+        patient = Patience(patience)
+        for loss in lost / sum(len(test) for _, test in folds):
+            if patient.is_over(loss):
+                break
+        n_rounds = patient.n_rounds
+        cut = [first_trees(text, n_rounds) for text in texts]
+        return Grown(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
+
+    def _lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+        where = self._train[rows]
+        return self._grower.do(self._rows.X, lambda share: share.lost(where, y, text, objective, n_trees))
+
+
+@dataclass(frozen=True)
+class _OfWorker:
+    """Some rows on one worker: futures of their values and labels, and how many they are."""
+
+    X: Any
+    y: Any
+    n: int
+
+
+class _Share:
+    """A matrix in blocks, shared among workers: block k lies on worker k modulo their number."""
+
+    def __init__(self, client: Any, workers: Sequence[str], X: Block) -> None:
+        self.client, self.workers, self.X = client, tuple(workers), X
+        n = len(self.workers)
+        most = max(1, _BYTES_AT_ONCE // (X.itemsize * X.shape[1]))
+        self.size = max(1, min(most, -(-len(X) // (n * _BLOCKS_A_WORKER))))
+        self.blocks: list[list[Any]] = [[] for _ in self.workers]
+        for k, at in enumerate(range(0, len(X), self.size)):
+            self.blocks[k % n].append(self._sent(np.array(X[at : at + self.size]), k % n))
+
+    def grown(
+        self, rows: IntArray, y: FloatArray, names: tuple[str, ...], n_trees: int, parameters: dict[str, Any]
+    ) -> str:
+        """Return the text of a booster of these rows (positions in X, increasing)."""
+        parts = self._parts(rows, y)
+        for_estimator = {_ESTIMATORS_NAMES.get(name, name): value for name, value in parameters.items()}
+        # Each worker uses the threads that it has.
+        for_estimator.pop("num_threads")
+        # The regressor for probabilities too, with their objective: the classifier numbers the classes anew on
+        # each worker, and takes ones for zeros where a worker has nothing else.
+        estimator = load_lightgbm().DaskLGBMRegressor(client=self.client, n_estimators=n_trees, **for_estimator)
+        shape = (self.X.shape[1],)
+        # It prints what it does, and warns of a number of threads that it has set itself.
+        with self.client.as_current(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            estimator.fit(
+                _as_array([(part.X, (part.n, *shape)) for part in parts], np.float32),
+                _as_array([(part.y, (part.n,)) for part in parts], np.float64),
+                feature_name=list(names),
+            )
+        return _NETWORK.sub(r"[\1: ]", estimator.booster_.model_to_string(num_iteration=-1))
+
+    def lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+        """Return the sum of the rows' losses after each of so many trees, shape (n_trees,)."""
+        futures = [
+            self.client.submit(losses_by_tree, text, part.X, part.y, objective, n_trees, pure=False)
+            for part in self._parts(rows, y)
+        ]
+        found: list[FloatArray] = self.client.gather(futures)
+        return np.asarray(np.sum(found, axis=0))
+
+    def _parts(self, rows: IntArray, y: FloatArray) -> list[_OfWorker]:
+        """Return these rows where they lie, each worker's together, in the order of the workers."""
+        n, block = len(self.workers), rows // self.size
+        # All blocks are full but the last of all, so a worker's rows count on through its blocks.
+        local = block // n * self.size + rows % self.size
+        found = []
+        for worker in range(n):
+            here = block % n == worker
+            if here.any():
+                positions, labels = self._sent(local[here], worker), self._sent(y[here], worker)
+                values = self.client.submit(
+                    _rows_of, self.blocks[worker], positions, workers=[self.workers[worker]], pure=False
+                )
+                found.append(_OfWorker(values, labels, int(here.sum())))
+        return found
+
+    def _sent(self, array: npt.NDArray[Any], worker: int) -> Any:
+        # By itself: large arguments inside of a task slow the scheduler down.
+        return self.client.scatter(array, workers=[self.workers[worker]], hash=False)
+
+
+def _orderly_client(distributed: Any) -> Any:
+    """Return Dask's client, but such that it tells who has what in the order asked.
+
+    LightGBM ranks the workers in the order told, and which of them finds the bins of which features goes by rank.
+    Dask's own order is that of a set, which changes from one time to the next.
+    """
+
+    class Client(distributed.Client):  # type: ignore[misc]
+        def who_has(self, futures: Any = None, **options: Any) -> Any:
+            told = super().who_has(futures, **options)
+            return told if futures is None else {future.key: told[future.key] for future in futures}
+
+    return Client
+
+
+def _as_array(parts: list[tuple[Any, tuple[int, ...]]], dtype: Any) -> Any:
+    """Return a Dask array of what lies on the workers, a chunk each."""
+    dask, arrays = importlib.import_module("dask"), importlib.import_module("dask.array")
+    chunks = [arrays.from_delayed(dask.delayed(future), shape, dtype) for future, shape in parts]
+    return arrays.concatenate(chunks)
+
+
+def _rows_of(blocks: list[Block], positions: IntArray) -> Block:
+    """Return rows (counted through all blocks, increasing) of a worker's blocks; runs there."""
+    # Loaded by us first, as it has to be told how to wait for threads.
+    load_lightgbm()
+    ends = np.cumsum([0, *(len(block) for block in blocks)])
+    cut = np.searchsorted(positions, ends)
+    out = np.empty((len(positions), blocks[0].shape[1]), dtype=np.float32)
+    for k, block in enumerate(blocks):
+        out[cut[k] : cut[k + 1]] = block[positions[cut[k] : cut[k + 1]] - ends[k]]
+    return out

@@ -1,0 +1,195 @@
+"""How the forests of one stage are grown: on folds of its own training rows, purged and grouped by trade.
+
+Nothing outside the stage's training rows is looked at, so whatever is chosen here (the number of trees,
+LightGBM's parameters) is as old as the stage itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.models.forests.boosting import BinnedRows, Forest, Grown
+from exitladder.models.forests.parameter_search import Span, minimum
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
+from exitladder.settings.tables import ModelSettings
+
+# A forest is not grown on less than this; below it trees say nothing but the base rate.
+LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
+
+InnerFold = tuple[IntArray, IntArray]
+
+
+class Ground(Protocol):
+    """A stage's training rows, made ready to grow forests from."""
+
+    def train(
+        self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
+    ) -> Forest:
+        """Return a forest of some of the rows; see `BinnedRows.train`."""
+
+    def train_held_out(
+        self,
+        rows: IntArray,
+        y: FloatArray,
+        folds: Sequence[InnerFold],
+        objective: str,
+        *,
+        n_trees: int,
+        patience: int,
+        parameters: dict[str, Any] | None = None,
+    ) -> Grown:
+        """Return the mean of a forest a fold; see `BinnedRows.train_held_out`."""
+
+
+# Makes rows ready: all of them, the positions of the stage's among them, LightGBM's parameters.
+Grower = Callable[[TrainingRows, IntArray, dict[str, Any]], Ground]
+
+
+def grow_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> Ground:
+    """Make rows ready in this process: cut into bins, from memory or from disk, with the same trees."""
+    return BinnedRows(rows.X, rows.names, parameters, train)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What forests are grown from: rows cut into bins once, and the folds to hold out.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    train : int64 array, shape (n,)
+        The stage's training rows, increasing.
+    binned : Ground
+        Of those rows.
+    folds : tuple of (int64 array, int64 array)
+        Positions in `train` to grow on and to hold out, increasing; none where there is too little.
+    settings : ModelSettings
+    parameters : dict
+        LightGBM's.
+    """
+
+    rows: TrainingRows
+    train: IntArray
+    binned: Ground
+    folds: tuple[InnerFold, ...]
+    settings: ModelSettings
+    parameters: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        rows: TrainingRows,
+        train: IntArray,
+        settings: ModelSettings,
+        parameters: dict[str, Any],
+        embargo_ns: int,
+        grower: Grower = grow_here,
+    ) -> Growth:
+        """Return what a stage with these training rows grows its forests from, where `grower` says."""
+        needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
+        folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
+        growth = cls(rows, train, grower(rows, train, parameters), folds, settings, parameters)
+        return growth._tuned() if folds and settings.tune_trials > 0 else growth
+
+    def forest(self, objective: str) -> Forest:
+        """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
+        known, y = self._labelled(objective)
+        n_trees = self.settings.n_estimators
+        if self.folds and (self.settings.ensemble > 1 or self.settings.patience > 0):
+            grown = self._held_out(objective, self.parameters)
+            if self.settings.ensemble > 1:
+                return grown.forest
+            n_trees = grown.n_rounds
+        return self.binned.train(known, y, n_trees, objective, parameters=self.parameters)
+
+    def loss(self, changes: Mapping[str, float]) -> float:
+        """Return the held-out loss with some of LightGBM's parameters changed.
+
+        The log loss of the race and the squared error of the advantage, each in parts of what a constant
+        loses, added up.
+        """
+        total = 0.0
+        for objective in ("binary", "regression"):
+            _, y = self._labelled(objective)
+            share = y.mean()
+            constant = -share * np.log(share) - (1 - share) * np.log(1 - share) if objective == "binary" else y.var()
+            grown = self._held_out(objective, {**self.parameters, **changes})
+            total += grown.held_out_loss / max(float(constant), 1e-12)
+        return total
+
+    def _labelled(self, objective: str) -> tuple[IntArray, FloatArray]:
+        """Return positions in `train` of rows with that label, and the labels."""
+        label = self.rows.race if objective == "binary" else self.rows.hold
+        known = np.flatnonzero(np.isfinite(label[self.train]))
+        return known, label[self.train[known]]
+
+    def _held_out(self, objective: str, parameters: dict[str, Any]) -> Grown:
+        known, y = self._labelled(objective)
+        folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
+        n_trees, patience = self.settings.n_estimators, self.settings.patience
+        return self.binned.train_held_out(
+            known, y, folds, objective, n_trees=n_trees, patience=patience, parameters=parameters
+        )
+
+    def _tuned(self) -> Growth:
+        """Return the same with the parameters of the least held-out loss among those tried, its own tried first."""
+        most_in_leaf = max(len(self.train) // 10, 40)
+        spans = {
+            "num_leaves": Span(4, 63, log=True, is_whole=True),
+            "min_data_in_leaf": Span(20, most_in_leaf, log=True, is_whole=True),
+            "feature_fraction": Span(0.2, 1.0),
+            "bagging_fraction": Span(0.3, 1.0),
+            "lambda_l2": Span(0.0, 100.0),
+        }
+        own = {"lambda_l2": 0.0, **self.parameters}
+        first = {name: min(max(own[name], span.low), span.high) for name, span in spans.items()}
+        tuned = minimum(self.loss, spans, first, self.settings.tune_trials, self.parameters["seed"])
+        return replace(self, parameters={**self.parameters, **tuned, "bagging_freq": 1})
+
+
+def answers(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
+    """Return what a forest says of some rows, shape (n_chosen,); read in pieces."""
+    return np.concatenate([np.empty(0), *(forest.predict(rows.X[part], threads) for part in rows.pieces(chosen))])
+
+
+def enough(rows: TrainingRows, train: IntArray) -> bool:
+    """Return whether these rows suffice to grow both forests on."""
+    race, hold = rows.race[train], rows.hold[train]
+    known = np.isfinite(race)
+    ones = int(race[known].sum())
+    return bool(
+        min(known.sum(), np.isfinite(hold).sum()) >= LEAST_ROWS
+        and min(ones, int(known.sum()) - ones) >= LEAST_OF_A_CLASS
+        and len(np.unique(rows.trade[train])) >= LEAST_TRADES
+    )
+
+
+def _inner_folds(rows: TrainingRows, train: IntArray, ensemble: int, embargo_ns: int) -> tuple[InnerFold, ...]:
+    """Return positions in `train` to grow on and to hold out, purged; none where some part has too little.
+
+    For an ensemble each of its forests holds out one block of trades in time; a single forest finds its
+    number of trees on the latest quarter of the trades.
+    """
+    spans = rows.time_ns[train], rows.over_ns[train], rows.trade[train]
+    try:
+        if ensemble > 1:
+            found = CombinatorialPurged(ensemble, 1, embargo_ns).folds(*spans)
+        else:
+            found = PurgedWalkForward(3, embargo_ns).folds(*spans)[-1:]
+    except ModelError:
+        return ()
+    if not all(enough(rows, train[fold.train]) and enough(rows, train[fold.test]) for fold in found):
+        return ()
+    return tuple((fold.train, fold.test) for fold in found)
+
+
+def _within(known: IntArray, chosen: IntArray) -> IntArray:
+    """Return the positions in `known` of those chosen that are known; both increasing."""
+    return np.flatnonzero(np.isin(known, chosen, assume_unique=True)).astype(np.int64)

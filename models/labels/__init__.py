@@ -1,0 +1,1 @@
+"""The labels: exhaustion race, continuation advantage, and those they are compared with."""

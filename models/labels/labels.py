@@ -1,0 +1,175 @@
+"""What the model learns: labels of (trade, bar) rows, each with the bar at which it is known.
+
+Labels look ahead on purpose. They read the market's bars and not the trade's own exit: a row after
+the historical exit has a label too, and only the end of a symbol's data leaves one unresolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.errors import ModelError
+from exitladder.models.labels.kernels import barrier_rows, continuation_rows, reached_rows
+from exitladder.trades.rows import TradeRows
+from exitladder.trades.trades import PlacedTrades
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label a (trade, bar) row.
+
+    Parameters
+    ----------
+    value : float64 array, shape (n_rows,)
+        NaN where the label is censored: unresolved by the end of the symbol's data, or its ATR is
+        not known.
+    end_bar : int64 array, shape (n_rows,)
+        The bar (through the whole `BarSet`) at whose close the label is known; for a censored row
+        the symbol's last bar, up to which it was looked for.
+    """
+
+    value: FloatArray
+    end_bar: IntArray
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Whether each row has a label, shape (n_rows,)."""
+        return np.isfinite(self.value)
+
+
+def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: float, extend_atr: float) -> Labels:
+    """Return whether price gives back before it extends, seen from each row's close: 1 yes, 0 no.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+    give_back_atr, extend_atr : float
+        Distances k and m from the close of row t, in ATR of t.
+
+    Notes
+    -----
+    Looks ahead from bar t+1 on, at highs and lows. A bar that reaches both distances counts as
+    giving back. On a driftless market the share of ones is m / (m + k).
+    """
+    above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
+    value, end_bar = empty_labels(rows)
+    bars = placed.bars
+    barrier_rows(
+        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
+        bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), bars.n_bars, value, end_bar,
+    )  # fmt: skip
+    return Labels((1.0 - value) / 2.0, end_bar)
+
+
+def continuation_advantage(
+    placed: PlacedTrades,
+    rows: TradeRows,
+    atr: FloatArray,
+    trail_atr: float,
+    risk: FloatArray,
+    cost_r: float | FloatArray = 0.0,
+) -> Labels:
+    """Return what holding on under a baseline trail brings over leaving now, in R, for each row.
+
+    Both exits are what could have been traded. A decision at the close of t is a market order for the
+    open of t+1 (rule X2a), so *leaving now* is worth the open of t+1 and not the close of t. The
+    baseline is a trail of `trail_atr` ATR that starts at the close of t with that close as its best
+    price, is in force from bar t+1, ratchets on completed bars only (rule X5) and fills at its line or
+    at a worse open (rule X2b).
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+    trail_atr : float
+        Width of the baseline trail, in ATR.
+    risk : float64 array, shape (n_trades,)
+        1R of each trade, in price; where it is not above zero the labels are NaN.
+    cost_r : float or float64 array, shape (n_trades,)
+        What the later exit costs more than the one now, in R. Both are one fill that pays slippage and
+        commission, so the default is 0; financing of the time held would go here.
+
+    Notes
+    -----
+    Looks ahead from bar t+1 on. Positive: holding paid. This is one step of policy improvement over the
+    baseline (Longstaff and Schwartz 2001 use the same realised cash flows).
+    """
+    above_zero(trail_atr=trail_atr)
+    value, end_bar = empty_labels(rows)
+    bars = placed.bars
+    continuation_rows(
+        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
+        bars.open, bars.high, bars.low, bars.close, per_bar(atr, bars), float(trail_atr), value, end_bar,
+    )  # fmt: skip
+    cost = per_trade(cost_r, rows, "cost_r")
+    return Labels(value / risk_of_rows(risk, rows) - np.repeat(cost, rows.lengths), end_bar)
+
+
+def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail_atr: float) -> npt.NDArray[np.bool_]:
+    """Return whether a generous trail from the entry would still hold the trade at each row's close.
+
+    Rows that no sensible ladder reaches teach the model about places where it will never be asked;
+    training without them gains more than any choice of label. A bar whose ATR is not known adds nothing
+    to the trail. Does not look ahead: row t depends on bars up to t.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+    trail_atr : float
+        Width of the trail, in ATR; about twice the width one would trade.
+    """
+    above_zero(trail_atr=trail_atr)
+    reached = np.empty(rows.n_rows)
+    bars = placed.bars
+    reached_rows(
+        rows.start, rows.first_bar, placed.trades.side.astype(np.int64), placed.trades.entry_price,
+        bars.high, bars.low, per_bar(atr, bars), float(trail_atr), reached,
+    )  # fmt: skip
+    return reached > 0
+
+
+def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatArray:
+    """Return one number a trade, from one number for all or one each."""
+    n_trades = len(rows.first_bar)
+    out = np.asarray(values, dtype=np.float64)
+    if out.ndim and out.shape != (n_trades,):
+        raise ModelError(f"{name} must be one number or one a trade ({n_trades}), but has shape {out.shape}.")
+    return np.broadcast_to(out, (n_trades,))
+
+
+def risk_of_rows(risk: FloatArray, rows: TradeRows) -> FloatArray:
+    """Return 1R of each row's trade, NaN where it has none."""
+    unit = per_trade(risk, rows, "risk")
+    return np.repeat(np.where(unit > 0, unit, np.nan), rows.lengths)
+
+
+def empty_labels(rows: TradeRows) -> tuple[FloatArray, IntArray]:
+    """Return arrays for the values and the end bars of a kernel to fill."""
+    return np.empty(rows.n_rows), np.empty(rows.n_rows, dtype=np.int64)
+
+
+def per_bar(atr: FloatArray, bars: BarSet) -> FloatArray:
+    """Return an array with one value a bar as kernels read it."""
+    if atr.shape != (bars.n_bars,):
+        raise ModelError(f"atr must have one value a bar ({bars.n_bars}), but has shape {atr.shape}.")
+    return np.ascontiguousarray(atr, dtype=np.float64)
+
+
+def above_zero(**distances: float) -> None:
+    """Refuse distances that are not above 0, by their names in the settings."""
+    for name, value in distances.items():
+        if not value > 0:
+            raise ModelError(f"labels.{name} must be above 0, but is {value!r}.")

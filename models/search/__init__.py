@@ -1,0 +1,1 @@
+"""The search for a ladder: search, loop, team, evaluation, pruning."""

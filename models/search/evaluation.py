@@ -1,0 +1,201 @@
+"""What ladders are worth: objectives and constraints of a batch, and which of them no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.plans.ladder import Ladder
+
+
+def mean_of_blocks(values: FloatArray) -> FloatArray:
+    """Return the mean of each row's blocks that have a value, shape (n_ladders,); NaN where none has."""
+    known = np.isfinite(values)
+    total, count = np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What ladders were worth on one block of trades after another; those that were pruned lack the later blocks.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_ladders, n_blocks)
+        The objective on each block, blocks in the order in which they are looked at; NaN where a block was not
+        looked at or has no value.
+    n_looked : int64 array, shape (n_ladders,)
+        Blocks that were looked at.
+    """
+
+    values: FloatArray
+    n_looked: IntArray
+
+    @property
+    def is_pruned(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder was given up before its last block, shape (n_ladders,)."""
+        return np.asarray(self.n_looked < self.values.shape[1])
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean of the blocks that were looked at, shape (n_ladders,); NaN where none has a value."""
+        return mean_of_blocks(self.values)
+
+    def take(self, positions: npt.ArrayLike) -> Looks:
+        """Return the ladders at `positions`."""
+        rows = np.asarray(positions)
+        return Looks(self.values[rows], self.n_looked[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Looks]) -> Looks:
+        """Return batches as one."""
+        return cls(np.concatenate([p.values for p in parts]), np.concatenate([p.n_looked for p in parts]))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a batch of ladders is worth.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_ladders, n_objectives)
+        Greater is better; NaN where a ladder has none.
+    violations : float64 array, shape (n_ladders, n_constraints)
+        By how much each constraint is broken; a ladder is feasible where all are at most 0.
+    objectives, constraints : tuple of str
+        Names of the columns; there may be no constraint.
+    looks : Looks or None
+        Where ladders are looked at by blocks of trades, so that bad ones can be pruned. Those have no values.
+
+    Raises
+    ------
+    ModelError
+        If names and columns do not agree.
+
+    Examples
+    --------
+    >>> judged = Judged.of_values([0.1, float("nan"), 0.3], "expectancy_r")
+    >>> judged.front()
+    array([2])
+    """
+
+    values: FloatArray
+    violations: FloatArray
+    objectives: tuple[str, ...]
+    constraints: tuple[str, ...]
+    looks: Looks | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        for table, names, what in (
+            (self.values, self.objectives, "values"),
+            (self.violations, self.constraints, "violations"),
+        ):
+            if table.shape != (n, len(names)):
+                raise ModelError(
+                    f"{what} of {n} ladders must have a column for each of {list(names)}, but have shape {table.shape}."
+                )
+        if not self.objectives:
+            raise ModelError("Ladders must be judged by at least one objective, but there is none.")
+
+    @classmethod
+    def of_values(cls, values: npt.ArrayLike, objective: str = "value") -> Judged:
+        """Return ladders judged by one objective without constraints; `values` has shape (n_ladders,)."""
+        column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+        return cls(column, np.empty((len(column), 0)), (objective,), ())
+
+    @classmethod
+    def joined(cls, parts: Sequence[Judged]) -> Judged:
+        """Return batches of the same objectives and constraints as one."""
+        first = parts[0]
+        looks = [part.looks for part in parts if part.looks is not None]
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.violations for part in parts]),
+            first.objectives,
+            first.constraints,
+            Looks.joined(looks) if looks else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, positions: npt.ArrayLike) -> Judged:
+        """Return the ladders at `positions`."""
+        rows = np.asarray(positions)
+        looks = None if self.looks is None else self.looks.take(rows)
+        return Judged(self.values[rows], self.violations[rows], self.objectives, self.constraints, looks)
+
+    @property
+    def has_values(self) -> npt.NDArray[np.bool_]:
+        """Whether every objective of a ladder is a number, shape (n_ladders,)."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    @property
+    def feasible(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder has values and breaks no constraint, shape (n_ladders,); a violation of NaN breaks it."""
+        return np.asarray(self.has_values & (self.violations <= 0).all(axis=1))
+
+    @property
+    def is_pruned(self) -> npt.NDArray[np.bool_]:
+        """Whether a ladder was given up before it was looked at on all trades, shape (n_ladders,)."""
+        return np.zeros(len(self), dtype=np.bool_) if self.looks is None else self.looks.is_pruned
+
+    @property
+    def broken(self) -> FloatArray:
+        """By how much a ladder breaks its constraints in sum, shape (n_ladders,); infinite for a violation of NaN."""
+        return np.asarray(np.nan_to_num(np.maximum(self.violations, 0.0), nan=np.inf).sum(axis=1))
+
+    def front(self) -> IntArray:
+        """Return positions of the feasible ladders that no feasible one beats, in order; of equals the first.
+
+        One beats another if it is at least as good in every objective and better in one. Where no
+        ladder is feasible, those of the least broken constraints stand in for them.
+        """
+        usable = self.feasible
+        if not usable.any():
+            broken = np.where(self.has_values, self.broken, np.inf)
+            usable = self.has_values & (broken == broken.min(initial=np.inf))
+        rows = np.flatnonzero(usable)
+        _, first = np.unique(self.values[rows], axis=0, return_index=True)
+        rows = rows[np.sort(first)]
+        worth = self.values[rows]
+        # From the greatest first objective on, what beats a ladder comes before it: only the front needs be asked.
+        front = np.empty((0, worth.shape[1]))
+        kept = []
+        for k in np.lexsort(-worth.T[::-1]):
+            if not (front >= worth[k]).all(axis=1).any():
+                front = np.concatenate([front, worth[k : k + 1]])
+                kept.append(k)
+        return np.asarray(rows[sorted(kept)], dtype=np.int64)
+
+
+Evaluate = Callable[[list[Ladder]], Judged]
+Prune = Callable[[list[Ladder], FloatArray], Judged]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How ladders are judged in a search.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Takes ladders and returns what they are worth.
+    prune : callable, optional
+        The same, held against a rival's worth on every block of trades: ladders that are worse may be given up.
+    """
+
+    evaluate: Evaluate
+    prune: Prune | None = None
+
+    def __call__(self, ladders: list[Ladder], rival: FloatArray | None = None) -> Judged:
+        """Return what ladders are worth."""
+        if self.prune is None or rival is None:
+            return self.evaluate(ladders)
+        return self.prune(ladders, rival)

@@ -1,0 +1,1 @@
+"""The samplers: which ladder is tried next."""

@@ -1,0 +1,171 @@
+"""The search for a ladder: candidates asked for and looked at in batches, by one or by many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.errors import ModelError
+from exitladder.models.search.evaluation import Evaluate, Judged, Judging, Prune
+from exitladder.models.search.loop import Participant
+from exitladder.models.search.samplers.choice import sampler_of
+from exitladder.models.search.samplers.sampler import SearchPlan
+from exitladder.models.search.space.candidates import Candidate, Cube
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.models.search.studies.store import StudyStore
+from exitladder.models.search.studies.studies import Study, StudyInMemory, StudyPlan
+from exitladder.models.search.team import Alone, Team
+from exitladder.plans.ladder import Ladder
+from exitladder.runtime.fingerprints import digest_of, program_fingerprint
+from exitladder.runtime.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search tried and found.
+
+    Parameters
+    ----------
+    ladders : tuple of Ladder
+        All that were looked at, in order: warm starts first.
+    judged : Judged
+        What they are worth, in the same order.
+    table : DataFrame
+        One row a ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
+        pruned_after (blocks of trades, 0 for a ladder that was looked at on all; only where ladders may be
+        pruned), and the space's parameters.
+    n_trials : int
+        How many ladders were looked at, warm starts counted: what a deflated Sharpe ratio has to know.
+    """
+
+    ladders: tuple[Ladder, ...]
+    judged: Judged
+    table: pd.DataFrame
+    n_trials: int
+
+    @property
+    def front(self) -> IntArray:
+        """Positions of the ladders that no other beats."""
+        return self.judged.front()
+
+    @property
+    def best(self) -> Ladder:
+        """The ladder of the front that is greatest in the first objective; the earliest of equals."""
+        return self.ladders[self._best_at]
+
+    @property
+    def best_value(self) -> float:
+        """The first objective of `best`."""
+        return float(self.judged.values[self._best_at, 0])
+
+    @property
+    def _best_at(self) -> int:
+        front = self.front
+        return int(front[np.argmax(self.judged.values[front, 0])])
+
+
+def search(
+    space: SearchSpace,
+    evaluate: Evaluate,
+    n_trials: int,
+    *,
+    seed: int = 0,
+    sampler: str = "tpe",
+    batch_size: int = 16,
+    warm_starts: Sequence[Ladder] = (),
+    prune: Prune | None = None,
+    store: StudyStore | None = None,
+    name: str = "search",
+    identity: Mapping[str, str] | None = None,
+    team: Team | None = None,
+    ahead: int = 0,
+    progress: Progress = SILENT,
+) -> SearchResult:
+    """Return what a search finds; the same seed tries the same ladders, interrupted or not.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    evaluate : callable
+        Takes a list of ladders and returns what they are worth; of an empty list, only by which objectives
+        and constraints. A ladder with a value of NaN is never best.
+    n_trials : int
+        Ladders that the search suggests, besides the warm starts.
+    seed : int
+    sampler : str
+        One of `exitladder.models.search.samplers.own.SAMPLERS`.
+    batch_size : int
+        Ladders asked for before any of them is evaluated.
+    warm_starts : sequence of Ladder
+        Evaluated first. Those that the space holds teach the search as well.
+    prune : callable, optional
+        Takes ladders and what the best ladder so far is worth on every block of trades, and may give up those
+        that are worse. `evaluate` then has to say what ladders are worth on every block, too.
+    store : StudyStore, optional
+        Keeps what is known; a search that is in there already goes on where it was.
+    name : str
+        The study's name in the store.
+    identity : mapping of str to str, optional
+        Fingerprints of what `evaluate` depends on; a study of others is not gone on with.
+    team : Team, optional
+        Who evaluates; by default this process alone.
+    ahead : int
+        Batches that are looked at at once by all who share the study, which a learning sampler's result
+        depends on; 0 for as many as the team looks at. A study that is there has its own.
+    progress : Progress
+
+    Raises
+    ------
+    ModelError
+        If no ladder has a value, or the study in the store is of another search.
+    """
+    named = evaluate([])
+    if prune is not None and named.looks is None:
+        raise ModelError("Where ladders may be pruned, evaluate must say what they are worth on every block of trades.")
+    plan = SearchPlan(sampler, seed, n_trials, batch_size, len(named.objectives))
+    cube = Cube(space)
+    team = team or Alone()
+    asked = StudyPlan(
+        search=plan,
+        n_warm=len(warm_starts),
+        # Pruning holds a batch against what is known before it, also where the sampler does not learn.
+        learns=sampler_of(plan, cube).learns or prune is not None,
+        ahead=ahead or team.size,
+        objectives=named.objectives,
+        constraints=named.constraints,
+        identity={
+            "program": program_fingerprint(),
+            "space": digest_of(space),
+            "warm starts": digest_of(tuple(warm_starts)),
+            **(identity or {}),
+        },
+    )
+    study: Study = StudyInMemory(asked) if store is None else store.open(name, asked)
+    taker = Participant(study, cube, tuple(warm_starts))
+    with progress.stage("searching ladders", len(warm_starts) + n_trials) as advance:
+        team.search(taker, Judging(evaluate, prune), advance)
+    return _result(taker.candidates(), taker.judged(), len(warm_starts))
+
+
+def _result(candidates: list[Candidate], judged: Judged, n_warm: int) -> SearchResult:
+    n = len(candidates)
+    if not judged.has_values.any():
+        raise ModelError(
+            f"At least one ladder must have a value, but all {n} tried have none: no trade could be "
+            "simulated. Check that trades have a stop_price, or give the ladder an initial stop."
+        )
+    table = pd.DataFrame(
+        {
+            "trial": np.arange(n),
+            "source": np.where(np.arange(n) < n_warm, "warm_start", "search"),
+            **dict(zip(judged.objectives, judged.values.T, strict=True)),
+            **dict(zip(judged.constraints, judged.violations.T, strict=True)),
+            **({} if judged.looks is None else {"pruned_after": np.where(judged.is_pruned, judged.looks.n_looked, 0)}),
+        }
+    )
+    parameters = pd.DataFrame([dict(c.parameters) for c in candidates], index=table.index)
+    return SearchResult(tuple(c.ladder for c in candidates), judged, pd.concat([table, parameters], axis=1), n)

@@ -1,0 +1,1 @@
+"""The search space: which ladders can be tried."""

@@ -1,0 +1,62 @@
+"""What a ladder says on each of the questions that the search space asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.units import Distance, Target
+
+
+def targets_of(ladder: Ladder) -> list[Target]:
+    """Return the targets of the price rungs, in order."""
+    return [rung.target for rung in ladder.rungs if rung.target is not None]
+
+
+def gap(k: int) -> Callable[[Ladder], float]:
+    """Return what reads the distance of target k from the one before it, or of the first from the entry."""
+
+    def distance(ladder: Ladder) -> float:
+        values = [target.value for target in targets_of(ladder)]
+        return round(values[k] - (values[k - 1] if k else 0.0), 10)
+
+    return distance
+
+
+def rest_or_part(of: Callable[[Ladder], int | None], room: int) -> Callable[[Ladder], str]:
+    """Return what tells whether a rung sells all of the room it has."""
+    return lambda ladder: "rest" if of(ladder) == room else "part"
+
+
+def initial_stop(ladder: Ladder) -> float | None:
+    """Return the distance of the initial stop in its unit."""
+    return None if ladder.stop.initial is None else ladder.stop.initial.value
+
+
+def breakeven_offset(ladder: Ladder) -> float | None:
+    """Return the breakeven offset in R, None where it is in another unit."""
+    offset = ladder.stop.breakeven_offset
+    return offset.value if offset.unit == "R" else 0.0 if offset.value == 0 else None
+
+
+def distance_of(name: str) -> Callable[[Ladder], float | None]:
+    """Return what reads a distance of the stop by its name, in its unit."""
+
+    def number(ladder: Ladder) -> float | None:
+        distance: Distance | None = getattr(ladder.stop, name)
+        return None if distance is None else distance.value
+
+    return number
+
+
+def trail_unit(ladder: Ladder) -> str | None:
+    """Return the unit of the trail."""
+    return None if ladder.stop.trail is None else ladder.stop.trail.unit
+
+
+def armed_by(ladder: Ladder) -> str:
+    """Return what arms the trail, in the words of ``search.trail``."""
+    stop = ladder.stop
+    if stop.trail is None:
+        return "off"
+    return "rung" if stop.trail_after is not None else "from_r" if stop.trail_from is not None else "entry"

@@ -1,0 +1,94 @@
+"""A ladder as a row of a table: its numbers and choices by plain names, whatever search space it comes from."""
+
+from __future__ import annotations
+
+import re
+
+from exitladder.plans.ladder import Ladder, Rung
+
+RUNGS, UNIT = "price rungs", "unit of targets"
+BREAKEVEN, OFFSET = "breakeven after rung", "breakeven offset"
+ARMED, WIDTH, TRAIL_UNIT = "trail armed by", "trail width", "unit of the trail"
+AFTER, FROM = "trail after rung", "trail from"
+TIME, STOP = "time stop (bars)", "initial stop"
+
+_PLAIN = {
+    "n_rungs": RUNGS, "target_unit": UNIT, "breakeven": BREAKEVEN, "breakeven_offset_r": OFFSET, "trail": ARMED,
+    "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM, "time_bars": TIME, "stop": STOP,
+}  # fmt: skip
+
+
+def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
+    """Return what a ladder consists of; what it does not have is left out.
+
+    Examples
+    --------
+    >>> ladder = ladder_from_mapping({"rungs": [{"fraction": 0.25, "target": "1R"}], "stop": {"time": 40}})
+    >>> {name: part for name, part in ladder_columns(ladder).items() if name != "trail armed by"}
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'price rungs': 1, 'unit of targets': 'R', 'target 1': 1.0, 'sold at target 1': 0.25,
+     'breakeven after rung': 'never', 'time stop (bars)': 40}
+    """
+    price = [rung for rung in ladder.rungs if rung.target is not None]
+    found: dict[str, float | str] = {RUNGS: len(price)}
+    if price and price[0].target is not None:
+        found[UNIT] = price[0].target.unit
+    for k, rung in enumerate(price, start=1):
+        if rung.target is not None:
+            found[f"target {k}"] = rung.target.value
+        found[f"sold at target {k}"] = rung.fraction
+    for rung in ladder.rungs:
+        if rung.is_signal:
+            _add_signal(found, rung)
+    stop = ladder.stop
+    if stop.initial is not None:
+        found[STOP] = stop.initial.value
+    found[BREAKEVEN] = "never" if stop.breakeven_after is None else str(stop.breakeven_after)
+    if stop.breakeven_offset.value:
+        found[OFFSET] = stop.breakeven_offset.value
+    armed = "rung" if stop.trail_after else "MFE" if stop.trail_from else "entry"
+    found[ARMED] = "off" if stop.trail is None else armed
+    if stop.trail is not None:
+        found[WIDTH], found[TRAIL_UNIT] = stop.trail.value, stop.trail.unit
+    if stop.trail_after is not None:
+        found[AFTER] = stop.trail_after
+    if stop.trail_from is not None:
+        found[FROM] = stop.trail_from.value
+    if stop.time is not None:
+        found[TIME] = stop.time
+    return found
+
+
+def _add_signal(found: dict[str, float | str], rung: Rung) -> None:
+    name = rung.when[0].series
+    taken = sum(key.startswith(f"sold on {name}") for key in found)
+    name = f"{name} {taken + 1}" if taken else name
+    found[f"sold on {name}"] = rung.fraction
+    for j, condition in enumerate(rung.when):
+        found[f"{name}: {condition.series}" if j else f"{name} threshold"] = condition.threshold
+
+
+def column_of(parameter: str) -> str:
+    """Return the column that a parameter of a search space shows itself in.
+
+    Examples
+    --------
+    >>> column_of("gap_2_r_steps"), column_of("stick_1"), column_of("trail_atr_steps"), column_of("exhaustion_level")
+    ('target 2', 'sold at target 1', 'trail width', 'exhaustion threshold')
+    """
+    name = re.sub(r"_(steps|level)$", "", parameter)
+    if name in _PLAIN:
+        return _PLAIN[name]
+    if match := re.fullmatch(r"(?:target|gap)_(\d+)_(?:r|atr|percent)", name):
+        return f"target {match[1]}"
+    if match := re.fullmatch(r"stick_(\d+)", name):
+        return f"sold at target {match[1]}"
+    if name.startswith("breakeven_after_of_"):
+        return BREAKEVEN
+    if name.startswith("trail_after_of_"):
+        return AFTER
+    if name in ("trail_r", "trail_atr", "trail_percent"):
+        return WIDTH
+    if match := re.fullmatch(r"(.+)_(?:sells|stick|rung)", name):
+        return f"sold on {match[1]}"
+    return f"{name.removesuffix('_min_r')}: open_r" if name.endswith("_min_r") else f"{name} threshold"

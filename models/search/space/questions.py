@@ -1,0 +1,111 @@
+"""The questions that make a ladder, answered by a trial, by given parameters, or by a ladder that is there.
+
+One function of the search space asks them all, so that suggesting a ladder and finding the parameters of
+one cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from exitladder.models.search.space.grid import Grid
+from exitladder.models.search.space.trials import NotHeldError, Trial
+from exitladder.plans.ladder import Ladder
+
+
+class Questions(Protocol):
+    """Who answers; `of` reads the answer from a ladder that is there."""
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid; its parameter is the position, so that no two stand for one number."""
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell from 0 to n - 1; the greater the power, the likelier the lower ones."""
+
+
+@dataclass(frozen=True)
+class FromTrial:
+    """Answers suggested by a trial; nothing is asked of it where there is one answer only."""
+
+    trial: Trial
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+        return low if low == high else int(self.trial.suggest_int(name, low, high, log=log))
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid."""
+        return grid.number(self.whole(_position_name(name, grid), grid.low, grid.high, _nothing, log=grid.is_log))
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+        return choices[0] if len(choices) == 1 else self.trial.suggest_categorical(name, choices)
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell; with power m, as the first of m + 1 parts falls where all splits are equally likely."""
+        if n == 1:
+            return 0
+        share = float(self.trial.suggest_float(name, 0.0, 1.0))
+        return min(int((1.0 - (1.0 - share) ** (1.0 / power)) * n), n - 1)
+
+
+class FromLadder:
+    """Answers read from a ladder, kept as the parameters that would suggest it."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self.ladder = ladder
+        self.parameters: dict[str, Any] = {}
+
+    def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
+        """Return a whole number from low to high."""
+        value = of(self.ladder)
+        if value is None or not low <= value <= high:
+            raise NotHeldError(name)
+        if low < high:
+            self.parameters[name] = value
+        return value
+
+    def number(self, name: str, grid: Grid, of: Callable[[Ladder], float | None]) -> float:
+        """Return a number of the grid."""
+
+        def position(ladder: Ladder) -> int | None:
+            number = of(ladder)
+            return None if number is None else grid.position(number)
+
+        return grid.number(self.whole(_position_name(name, grid), grid.low, grid.high, position, log=grid.is_log))
+
+    def among(self, name: str, choices: tuple[Any, ...], of: Callable[[Ladder], Any]) -> Any:
+        """Return one of the choices."""
+        value = of(self.ladder)
+        if value not in choices:
+            raise NotHeldError(name)
+        if len(choices) > 1:
+            self.parameters[name] = value
+        return value
+
+    def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
+        """Return a cell; the parameter kept is its middle."""
+        value = of(self.ladder)
+        if value is None or not 0 <= value < n:
+            raise NotHeldError(name)
+        if n > 1:
+            self.parameters[name] = 1.0 - (1.0 - (value + 0.5) / n) ** power
+        return value
+
+
+def _nothing(ladder: Ladder) -> int | None:
+    """Answer for a trial, which is not asked about a ladder that is there."""
+    _ = ladder
+    return None
+
+
+def _position_name(name: str, grid: Grid) -> str:
+    return f"{name}_steps" if grid.start == 0.0 else f"{name}_level"

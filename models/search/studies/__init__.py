@@ -1,0 +1,1 @@
+"""The studies: the record of a search."""

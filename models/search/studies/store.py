@@ -1,0 +1,314 @@
+"""Studies kept in a database that Optuna's own tools read.
+
+A batch is written when all of it is known, in one transaction: whoever is killed leaves whole batches and
+nothing else, and no batch is counted twice. Beside Optuna's tables lies one of batches, which says who looks
+at which, and holds what is needed to go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from exitladder.errors import ModelError
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.samplers.sampler import SearchPlan
+from exitladder.models.search.space.candidates import Candidate
+from exitladder.models.search.studies.database import Database
+from exitladder.models.search.studies.optuna_rows import TrialRows
+from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, judged_of, kept_of
+from exitladder.runtime.fingerprints import digest_of
+
+_PLAN_KEY = "exitladder"
+_OF_TRIALS = (
+    "trial_params",
+    "trial_values",
+    "trial_user_attributes",
+    "trial_system_attributes",
+    "trial_intermediate_values",
+    "trial_heartbeats",
+)
+_OF_STUDIES = ("trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies")
+
+
+class StudyStore:
+    """A database of studies.
+
+    Parameters
+    ----------
+    url : str
+        Such as ``sqlite:///mlruns/studies.db`` or ``postgresql://user@host/database``. A password comes from
+        ``PGPASSWORD`` or ``~/.pgpass``: settings are kept with each run.
+    lease_seconds : float
+        Who has not renewed a claim for so long is taken for dead, and others look at the batch.
+    by_content : bool
+        Put a fingerprint of what a study is of behind its name: the same search finds the same study, another
+        search another one.
+    fresh : bool
+        Delete a study that is there before it is opened.
+
+    Raises
+    ------
+    ModelError
+        If the database cannot be used.
+    """
+
+    def __init__(self, url: str, lease_seconds: float = 60.0, *, by_content: bool = False, fresh: bool = False) -> None:
+        self.database, self.lease_seconds = Database(url), lease_seconds
+        self.by_content, self.fresh = by_content, fresh
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.database.url
+
+    def open(self, name: str, plan: StudyPlan) -> StoredStudy:
+        """Return the study of a name, made if it is not there; one that is there goes on where it was.
+
+        Parameters
+        ----------
+        name : str
+        plan : StudyPlan
+            Where the study is there, its own `ahead` counts.
+
+        Raises
+        ------
+        ModelError
+            If the study that is there is of other data, settings or another space.
+        """
+        if self.by_content:
+            name = f"{name}-{digest_of(replace(plan, ahead=0))}"
+        with self.database.locked() as connection:
+            found = self._found(connection, name)
+            if found is not None and self.fresh:
+                self._delete(connection, found[0], found[1]["token"])
+                found = None
+            if found is None:
+                token = uuid.uuid4().hex
+                study_id = self._make(connection, name, plan, token)
+            else:
+                study_id, kept = found
+                token, plan = kept["token"], _same(name, kept, plan, self.url)
+        return StoredStudy(self, name, study_id, token, plan)
+
+    def join(self, name: str) -> StoredStudy:
+        """Return a study that somebody else has opened, by its full name."""
+        with self.database.reading() as connection:
+            found = self._found(connection, name)
+        if found is None:
+            raise ModelError(f"Study '{name}' must be in {self.url} to be joined, but is not there.")
+        return StoredStudy(self, name, found[0], found[1]["token"], _plan_of(found[1]))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    def _found(self, connection: Any, name: str) -> tuple[int, dict[str, Any]] | None:
+        run = self.database.run
+        rows = run(connection, "select study_id from studies where study_name = :n", n=name)
+        if not rows:
+            return None
+        study_id = int(rows[0][0])
+        kept = run(
+            connection,
+            "select value_json from study_user_attributes where study_id = :s and key = :k",
+            s=study_id,
+            k=_PLAN_KEY,
+        )
+        if not kept:
+            raise ModelError(
+                f"Study '{name}' in {self.url} must be one of exitladder's, but is another program's. "
+                "Give another name (tuning.study), or another storage."
+            )
+        return study_id, json.loads(kept[0][0])
+
+    def _make(self, connection: Any, name: str, plan: StudyPlan, token: str) -> int:
+        tables = self.database.tables
+        study_id = int(connection.execute(tables["studies"].insert().values(study_name=name)).inserted_primary_key[0])
+        connection.execute(
+            tables["study_directions"].insert(),
+            [{"study_id": study_id, "direction": "MAXIMIZE", "objective": k} for k in range(len(plan.objectives))],
+        )
+        for whose, key, value in (
+            ("user", _PLAN_KEY, {**asdict(plan), "token": token}),
+            ("system", "study:metric_names", list(plan.objectives)),
+        ):
+            self.database.run(
+                connection,
+                f"insert into study_{whose}_attributes (study_id, key, value_json) values (:s, :k, :v)",
+                s=study_id,
+                k=key,
+                v=json.dumps(value),
+            )
+        return study_id
+
+    def _delete(self, connection: Any, study_id: int, token: str) -> None:
+        run = self.database.run
+        for table in _OF_TRIALS:
+            trials = "select trial_id from trials where study_id = :s"
+            run(connection, f"delete from {table} where trial_id in ({trials})", s=study_id)
+        for table in _OF_STUDIES:
+            run(connection, f"delete from {table} where study_id = :s", s=study_id)
+        run(connection, "delete from exitladder_batches where study = :t", t=token)
+
+
+class StoredStudy:
+    """A study in a database, as one of those who share it sees it.
+
+    Parameters
+    ----------
+    store : StudyStore
+    name : str
+    study_id : int
+        Optuna's.
+    token : str
+        Names its batches; another study of the same name has another.
+    plan : StudyPlan
+    """
+
+    def __init__(self, store: StudyStore, name: str, study_id: int, token: str, plan: StudyPlan) -> None:
+        self.store, self.name, self.token, self.plan = store, name, token, plan
+        self.worker = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._known: set[int] = set()
+        self._rows = TrialRows(store.database.tables, study_id)
+
+    def claim(self) -> int | None:
+        """Return a batch that nobody looks at, or None."""
+        with self.store.database.locked() as connection:
+            rows = self._execute(
+                connection,
+                f"select batch, payload is not null, claimed_at > {self.store.database.now} - :lease, worker "
+                "from exitladder_batches where study = :t",
+                lease=self.store.lease_seconds,
+            )
+            finished = {batch for batch, is_known, _, _ in rows if is_known}
+            taken = finished | {batch for batch, _, is_held, worker in rows if is_held and not _is_gone(worker)}
+            for batch in self.plan.batches:
+                if batch not in taken and self.plan.may_begin(batch, finished):
+                    self._execute(connection, "delete from exitladder_batches where study = :t and batch = :b", b=batch)
+                    self._execute(
+                        connection,
+                        "insert into exitladder_batches (study, batch, worker, claimed_at) "
+                        f"values (:t, :b, :w, {self.store.database.now})",
+                        b=batch,
+                        w=self.worker,
+                    )
+                    return batch
+        return None
+
+    def keep(self, batch: int) -> None:
+        """Renew the claim on a batch, if it is still one's own."""
+        with self.store.database.locked() as connection:
+            self._execute(
+                connection,
+                f"update exitladder_batches set claimed_at = {self.store.database.now} "
+                "where study = :t and batch = :b and worker = :w and payload is null",
+                b=batch,
+                w=self.worker,
+            )
+
+    def release(self, batch: int) -> None:
+        """Give up a claim of one's own."""
+        with self.store.database.locked() as connection:
+            self._execute(
+                connection,
+                "delete from exitladder_batches where study = :t and batch = :b and worker = :w and payload is null",
+                b=batch,
+                w=self.worker,
+            )
+
+    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+        """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
+        payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(judged)})
+        with self.store.database.locked() as connection:
+            if self._execute(
+                connection,
+                "select count(*) from exitladder_batches where study = :t and batch = :b and payload is not null",
+                b=batch,
+            )[0][0]:
+                return False
+            self._execute(connection, "delete from exitladder_batches where study = :t and batch = :b", b=batch)
+            self._execute(
+                connection,
+                "insert into exitladder_batches (study, batch, worker, payload) values (:t, :b, :w, :p)",
+                b=batch,
+                w=self.worker,
+                p=payload,
+            )
+            self._rows.add(connection, batch, self.plan.first_trial(batch), candidates, judged)
+        self._known.add(batch)
+        return True
+
+    def news(self) -> list[KnownBatch]:
+        """Return batches that others have made known since the last call."""
+        with self.store.database.reading() as connection:
+            finished = self._execute(
+                connection, "select batch from exitladder_batches where study = :t and payload is not null"
+            )
+            fresh = sorted({batch for (batch,) in finished} - self._known)
+            if not fresh:
+                return []
+            rows = self._execute(
+                connection,
+                "select batch, payload from exitladder_batches where study = :t and payload is not null "
+                "and batch between :low and :high order by batch",
+                low=fresh[0],
+                high=fresh[-1],
+            )
+        found = []
+        for batch, payload in rows:
+            if batch not in self._known:
+                kept = json.loads(payload)
+                found.append(KnownBatch(batch, kept["parameters"], judged_of(self.plan, kept)))
+        self._known.update(fresh)
+        return found
+
+    def _execute(self, connection: Any, statement: str, **values: Any) -> list[Any]:
+        return self.store.database.run(connection, statement, t=self.token, **values)
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether a worker was a process of this machine that is no longer there: nobody has to wait for its claim."""
+    node, pid, _ = worker.rsplit(":", 2)
+    if node != platform.node() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
+    """Return the plan of a study that is there, if it is of the same search."""
+    wanted = json.loads(json.dumps(asdict(plan)))
+    differ = [
+        *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),
+        *(key for key in wanted["search"] if kept["search"].get(key) != wanted["search"][key]),
+        *(key for key in ("n_warm", "objectives", "constraints") if kept.get(key) != wanted[key]),
+    ]
+    if differ:
+        raise ModelError(
+            f"Study '{name}' in {url} must be of the same search to go on, but differs in: {', '.join(differ)}. "
+            "Give another name (tuning.study), or begin it anew with --fresh, which deletes it."
+        )
+    return _plan_of(kept)
+
+
+def _plan_of(kept: Mapping[str, Any]) -> StudyPlan:
+    return StudyPlan(
+        search=SearchPlan(**kept["search"]),
+        n_warm=kept["n_warm"],
+        learns=kept["learns"],
+        ahead=kept["ahead"],
+        objectives=tuple(kept["objectives"]),
+        constraints=tuple(kept["constraints"]),
+        identity=kept["identity"],
+    )

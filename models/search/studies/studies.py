@@ -1,0 +1,153 @@
+"""A study: which batches of a search are being looked at and which are known; in memory, or in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from exitladder.models.search.evaluation import Judged, Looks
+from exitladder.models.search.samplers.sampler import SearchPlan
+from exitladder.models.search.space.candidates import Candidate
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """All that those who share a study must agree on.
+
+    Parameters
+    ----------
+    search : SearchPlan
+    n_warm : int
+        Warm starts, which make up batch 0.
+    learns : bool
+        Whether a batch depends on others: what the sampler asks for, or what its ladders are held against.
+    ahead : int
+        A batch is asked for knowing all up to `ahead` before it, so `ahead` of them can be looked at at once.
+    objectives, constraints : tuple of str
+    identity : mapping of str to str
+        Fingerprints of what a result follows from, such as the bars, the trades and the space.
+    """
+
+    search: SearchPlan
+    n_warm: int
+    learns: bool
+    ahead: int
+    objectives: tuple[str, ...]
+    constraints: tuple[str, ...]
+    identity: Mapping[str, str]
+
+    @property
+    def batches(self) -> range:
+        """Numbers of all batches."""
+        return range(0 if self.n_warm else 1, self.search.n_batches + 1)
+
+    def size_of(self, batch: int) -> int:
+        """Return how many candidates a batch has."""
+        return self.search.size_of(batch) if batch else self.n_warm
+
+    def first_trial(self, batch: int) -> int:
+        """Return the number of a batch's first trial; warm starts count from 0."""
+        return self.n_warm + (batch - 1) * self.search.batch_size if batch else 0
+
+    def known_before(self, batch: int) -> int:
+        """Return the last batch that a batch is asked for knowing; -1 for none."""
+        return max(batch - self.ahead, 0) if self.learns and batch else -1
+
+    def may_begin(self, batch: int, finished: set[int]) -> bool:
+        """Whether all that a batch has to know is known."""
+        return all(k in finished for k in range(self.batches[0], self.known_before(batch) + 1))
+
+
+@dataclass(frozen=True)
+class KnownBatch:
+    """A batch that has been looked at: its candidates' parameters, and what they are worth."""
+
+    number: int
+    parameters: Sequence[Mapping[str, Any]]
+    judged: Judged
+
+
+class Study(Protocol):
+    """Where those who share a search agree on who looks at which batch."""
+
+    plan: StudyPlan
+
+    def claim(self) -> int | None:
+        """Return a batch that nobody looks at, the lowest that may begin, or None; it is then claimed."""
+
+    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+        """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
+
+    def news(self) -> list[KnownBatch]:
+        """Return batches that others have made known since the last call."""
+
+    def keep(self, batch: int) -> None:
+        """Renew the claim on a batch."""
+
+    def release(self, batch: int) -> None:
+        """Give up the claim on a batch."""
+
+
+class StudyInMemory:
+    """A study of one process, which nothing survives.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+    """
+
+    def __init__(self, plan: StudyPlan) -> None:
+        self.plan = plan
+        self._claimed: set[int] = set()
+        self._known: set[int] = set()
+
+    def claim(self) -> int | None:
+        """Return a batch to look at, or None."""
+        for batch in self.plan.batches:
+            if batch not in self._claimed and self.plan.may_begin(batch, self._known):
+                self._claimed.add(batch)
+                return batch
+        return None
+
+    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+        """Note that a batch is known."""
+        self._known.add(batch)
+        return True
+
+    def news(self) -> list[KnownBatch]:
+        """Return nothing: nobody else takes part."""
+        return []
+
+    def keep(self, batch: int) -> None:
+        """Do nothing: nobody else claims."""
+
+    def release(self, batch: int) -> None:
+        """Give up the claim on a batch."""
+        self._claimed.discard(batch)
+
+
+def kept_of(judged: Judged) -> dict[str, Any]:
+    """Return what a batch was worth as plain values to keep."""
+    kept: dict[str, Any] = {"values": judged.values.tolist(), "violations": judged.violations.tolist()}
+    if judged.looks is not None:
+        kept |= {"blocks": judged.looks.values.tolist(), "n_looked": judged.looks.n_looked.tolist()}
+    return kept
+
+
+def judged_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Judged:
+    """Return what was kept of a batch; see `kept_of`."""
+    n = len(kept["values"])
+    looks = None
+    if "blocks" in kept:
+        blocks = np.asarray(kept["blocks"], dtype=np.float64).reshape(n, -1)
+        looks = Looks(blocks, np.asarray(kept["n_looked"], dtype=np.int64))
+    return Judged(
+        np.asarray(kept["values"], dtype=np.float64).reshape(n, len(plan.objectives)),
+        np.asarray(kept["violations"], dtype=np.float64).reshape(n, len(plan.constraints)),
+        plan.objectives,
+        plan.constraints,
+        looks,
+    )

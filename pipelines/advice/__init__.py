@@ -1,0 +1,1 @@
+"""Advice on open trades, and whether the market has drifted."""

@@ -1,0 +1,128 @@
+"""What a model saw in training, kept with it, and whether it still sees the like when it is asked.
+
+Features of bars are watched on all bars of the symbols, not on those of the open trades alone: a handful of trades
+tells of the trades. What depends on a trade (its state, the model's answers) is watched on the rows of all trades of
+the file, the closed ones too, each followed for as long as in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.features import feature_set_of
+from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.pipelines.inputs.predictions import predict_some
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.inputs.watched import _bar_values, _row_values
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
+
+_NAMED = 3
+# A p below it is no more certain for being smaller.
+_LEAST_P = 1e-6
+
+
+def drift_now(
+    bars: BarSet, trades: Trades, symbols: Iterable[str], model: ExhaustionModel, settings: Settings
+) -> pd.DataFrame:
+    """Return how far the last `WINDOW` bars of some symbols lie from the model's training, the farthest first.
+
+    Parameters
+    ----------
+    bars : BarSet
+        All of them are taken as known.
+    trades : Trades
+        All there are. Where none of the recent ones had closed, those left are the ones that lasted, which tells
+        nothing of drift: trade state and the model's answers are then not judged.
+    symbols : iterable of str
+        The symbols to look at.
+    model : ExhaustionModel
+    settings : Settings
+        With the model's own features.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `DriftReference.compare`, and p_adjusted and has_moved; empty where the model's training was
+        too short to tell.
+    """
+    kept = model.context.get("drift")
+    if not kept:
+        return _judged([])
+    looked_at = np.array(sorted({bars.index(symbol) for symbol in symbols}), dtype=np.int64)
+    lengths = np.diff(bars.start)
+    place = np.arange(bars.n_bars) - np.repeat(bars.start[:-1], lengths)
+    is_recent = place >= np.repeat(lengths, lengths) - WINDOW
+    features = feature_set_of(settings, bars)
+    values, bar, counted = _bar_values(bars, features, looked_at, is_recent, 1)
+    of_symbol = np.searchsorted(bars.start, bar, side="right") - 1
+    reference = DriftReference.from_mapping(kept["bars"])
+    tables = [reference.compare(features.bar_names, values, of_symbol, counted=counted)]
+    longest = int(model.context["labels"]["max_bars"])
+    recent = _recent_trades(bars, trades, looked_at, WINDOW + longest)
+    if len(recent):
+        prepared = prepare(bars, recent, settings, max_bars=longest)
+        chosen = np.flatnonzero(is_recent[prepared.rows.bar])
+        said = predict_some(prepared, model, chosen, embargo=False)
+        names, values = _row_values(prepared, chosen, said.exhaustion, said.hold_value_r)
+        of_symbol = prepared.placed.symbol_index[prepared.rows.trade[chosen]]
+        tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol))
+    return _judged(tables)
+
+
+def drift_notice(table: pd.DataFrame, n_symbols: int) -> str:
+    """Return one sentence on what has moved, how far, and what to do; empty where nothing has.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `drift_now` gave.
+    n_symbols : int
+        Symbols that were looked at.
+    """
+    far = table[table["has_moved"].astype(bool)]
+    if far.empty:
+        return ""
+    told = [_told(row) for row in far.head(_NAMED).to_dict("records")]
+    more = f", and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
+    what = "symbol" if n_symbols == 1 else f"{n_symbols} symbols"
+    return (
+        f"Over the last {WINDOW} bars of the {what} scored, what the model sees has moved away from its training: "
+        f"{', '.join(told)}{more}. Its answers may be off; train it again with these bars."
+    )
+
+
+def _told(row: dict[Any, Any]) -> str:
+    size = "much" if row["psi"] >= MUCH else "some"
+    if row["not_known"] > row["not_known_in_training"] + 0.1:
+        where = f"is not known in {row['not_known']:.0%} (training: {row['not_known_in_training']:.0%})"
+    else:
+        where = f"lies at percentile {row['percentile']:.0f} of training on average"
+    p = f"p {row['p_adjusted']:.1g}" if row["p_adjusted"] >= _LEAST_P else f"p < {_LEAST_P:g}"
+    return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, {p})"
+
+
+def _judged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put comparisons together and judge all their quantities at once."""
+    empty = DriftReference(()).compare((), np.empty((0, 0)), np.empty(0, dtype=np.int64))
+    table = pd.concat([t for t in tables if len(t)] or [empty])
+    table = table.sort_values("psi", ascending=False, kind="stable", ignore_index=True)
+    return table.assign(p_adjusted=adjusted_p(table), has_moved=moved(table))
+
+
+def _recent_trades(bars: BarSet, trades: Trades, symbols: IntArray, n_bars: int) -> Trades:
+    """Return the trades of these symbols that began in the last bars; none where not one of them has closed."""
+    place = {bars.symbols[k]: k for k in symbols}
+    of_symbol = np.array([place.get(str(symbol), -1) for symbol in trades.symbol], dtype=np.int64)
+    ends = bars.time[bars.start[1:] - 1] + bars.interval_ns
+    begins = bars.time[np.maximum(bars.start[:-1], bars.start[1:] - n_bars)]
+    is_recent = (of_symbol >= 0) & (trades.entry_time >= begins[of_symbol]) & (trades.entry_time < ends[of_symbol])
+    has_closed = is_recent & ~trades.is_open & (trades.exit_time <= int(ends.max()))
+    return trades.take(is_recent if has_closed.any() else np.zeros(len(trades), dtype=bool))

@@ -1,0 +1,1 @@
+"""Dashboards of other programs: the MLflow page."""

@@ -1,0 +1,118 @@
+"""The meeting place of model and ladder: series for the conditions of signal rungs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.clock import interval_name
+from exitladder.errors import FeatureError
+from exitladder.features import (
+    refuse_other_benchmark,
+    refuse_other_sources,
+    row_matrix,
+)
+from exitladder.features.stored_set import feature_set_from_mapping
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel, Predictions
+
+MODEL_SERIES = ("exhaustion", "hold_value_r")
+_ROWS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True)
+class RowPredictions:
+    """What the model says at the close of every row's bar.
+
+    Parameters
+    ----------
+    exhaustion, hold_value_r : float64 array, shape (n_rows,)
+        NaN where no stage of the model may speak: at times before its first fold.
+    stage : int16 array, shape (n_rows,)
+        The stage that spoke, -1 for none; the last stage is the final model, earlier ones are folds.
+    n_stages : int
+    """
+
+    exhaustion: FloatArray
+    hold_value_r: FloatArray
+    stage: npt.NDArray[np.int16]
+    n_stages: int
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows were predicted by fold models, by the final model and by none."""
+        final = self.n_stages - 1
+        return {
+            "n_rows": len(self.stage),
+            "n_rows_out_of_fold": int(((self.stage >= 0) & (self.stage < final)).sum()),
+            "n_rows_final_model": int((self.stage == final).sum()),
+            "n_rows_in_sample": 0,
+            "n_rows_without_prediction": int((self.stage < 0).sum()),
+        }
+
+
+def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
+    """Return the settings with the features that the model was trained on.
+
+    Raises
+    ------
+    FeatureError
+        If a feature is computed otherwise now than when the model was trained, from another benchmark, series or
+        clock, or of bars of another interval; the difference is named.
+    """
+    from exitladder.models.exhaustion.file import check_names
+
+    stored = model.context["features"]
+    features = feature_set_from_mapping(stored)
+    check_names(features.names, model.names, "the model")
+    refuse_other_sources(stored, settings.features)
+    trained = model.context.get("intervals", [])
+    others = sorted({interval_name(int(ns)) for ns in bars.interval_ns} - set(trained))
+    if trained and others:
+        raise FeatureError(
+            f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}: the "
+            "same columns mean something else there. Read bars of its interval, or train on these."
+        )
+    return replace(settings, features=replace(settings.features, names=features.names))
+
+
+def predict_rows(
+    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, *, embargo: bool = True
+) -> RowPredictions:
+    """Return the model's predictions for every row, each by the latest stage trained before it.
+
+    Parameters
+    ----------
+    embargo : bool
+        False lets the last stage speak from its last label on; for advice on what is open now.
+
+    Notes
+    -----
+    Never in-sample: a stage speaks only for bars after every label that it was trained on had ended.
+    """
+    n_rows = prepared.rows.n_rows
+    exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
+    stage = np.full(n_rows, -1, dtype=np.int16)
+    with progress.stage("predictions", n_rows) as advance:
+        for first in range(0, n_rows, _ROWS_AT_ONCE):
+            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
+            said = predict_some(prepared, model, np.arange(part.start, part.stop), embargo=embargo)
+            exhaustion[part], hold_value[part], stage[part] = said.exhaustion, said.hold_value_r, said.stage
+            advance(part.stop - part.start)
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages))
+
+
+def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:
+    """Return the model's predictions for these rows (row numbers); see `predict_rows`."""
+    refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
+    matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
+    when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
+    return model.predict(matrix.values, when, embargo=embargo)

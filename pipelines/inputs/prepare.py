@@ -1,0 +1,100 @@
+"""From bars and trades to what every pipeline works on: placed trades, their R, rows and features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.atr import atr_of_set
+from exitladder.bars.bars import BarSet
+from exitladder.errors import TradesError
+from exitladder.execution import simulate
+from exitladder.features import FeatureSet, feature_set_of
+from exitladder.plans.ladder import Execution, Ladder, Stop
+from exitladder.plans.units import Distance
+from exitladder.settings.tables import Settings
+from exitladder.trades.rows import TradeRows, trade_rows
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Trades on their bars with everything that does not depend on a ladder.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        Sorted by entry time.
+    atr : float64 array, shape (n_bars,)
+        Wilder's ATR, in price.
+    risk : float64 array, shape (n_trades,)
+        1R in price; NaN where a trade has none (no stop and no ATR yet).
+    rows : TradeRows
+        At most `labels.max_bars` a trade.
+    features : FeatureSet
+    """
+
+    placed: PlacedTrades
+    atr: FloatArray
+    risk: FloatArray
+    rows: TradeRows
+    features: FeatureSet
+
+    @property
+    def entry_time(self) -> IntArray:
+        """Entry time of each trade, nanoseconds since 1970 UTC, shape (n_trades,)."""
+        return self.placed.trades.entry_time
+
+    def take(self, trades: npt.NDArray[np.bool_] | IntArray) -> Prepared:
+        """Return the part that belongs to these trades (positions or mask)."""
+        placed = self.placed.take(trades)
+        lengths = self.rows.lengths[trades]
+        return Prepared(
+            placed=placed,
+            atr=self.atr,
+            risk=self.risk[trades],
+            rows=TradeRows(
+                np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), placed.first_bar.astype(np.int64)
+            ),
+            features=self.features,
+        )
+
+
+def base_ladder(settings: Settings, name: str = "base") -> Ladder:
+    """Return a ladder without rungs that carries the settings' costs and initial stop."""
+    return Ladder(
+        name=name,
+        stop=Stop(initial=Distance.parse(settings.labels.initial_stop, "labels.initial_stop")),
+        costs=settings.costs,
+        execution=Execution(),
+    )
+
+
+def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int | None = None) -> Prepared:
+    """Return the trades placed on their bars, sorted by entry time, with risk, rows and feature set.
+
+    Parameters
+    ----------
+    max_bars : int, optional
+        Rows a trade at most; the settings' ``labels.max_bars`` by default.
+
+    Raises
+    ------
+    TradesError
+        If there is no trade, or a trade lies outside its bars.
+    """
+    if len(trades) == 0:
+        raise TradesError("There must be at least one trade, but there is none.")
+    order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
+    placed = place_trades(trades.take(order), bars)
+    base = base_ladder(settings)
+    return Prepared(
+        placed=placed,
+        atr=atr_of_set(bars, base.atr_window),
+        risk=simulate(placed, base).risk,
+        rows=trade_rows(placed, max_bars or settings.labels.max_bars),
+        features=feature_set_of(settings, bars),
+    )

@@ -1,0 +1,89 @@
+"""The named series that conditions of ladders read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import BarSet
+from exitladder.errors import FeatureError, LadderError, did_you_mean
+from exitladder.execution.signals import Signals
+from exitladder.features import FeatureSet, feature_matrix, trade_state_rows
+from exitladder.features.families.trade_state import STATE_NAMES
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.plans.ladder import STATE_SERIES
+from exitladder.trades.trades import PlacedTrades
+
+
+def signals_for(
+    placed: PlacedTrades,
+    series: Iterable[str],
+    prepared: Prepared | None = None,
+    predictions: RowPredictions | None = None,
+) -> Signals:
+    """Return the named series for these trades.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        The same trades as `prepared`'s where predictions are given.
+    series : iterable of str
+        Features, model outputs or further columns of the bars; `Ladder.series` of the ladders at hand.
+    predictions : RowPredictions, optional
+        Needed for ``exhaustion`` and ``hold_value_r``.
+
+    Raises
+    ------
+    LadderError
+        If a condition names no known series, or a model's series without a model.
+    """
+    names = sorted(set(series))
+    own = [n for n in names if n in placed.bars.extra]
+    from_model = [n for n in names if n in MODEL_SERIES]
+    signals = Signals.none(len(placed))
+    if from_model:
+        if predictions is None or prepared is None:
+            raise LadderError(
+                f"The ladder's condition on '{from_model[0]}' needs a model's predictions, but no model is given. "
+                "Name one with --model, or take the rung out."
+            )
+        said = {"exhaustion": predictions.exhaustion, "hold_value_r": predictions.hold_value_r}
+        signals = signals.join(Signals.from_rows(prepared.rows, {n: said[n] for n in from_model}))
+    state = [n for n in names if n in STATE_NAMES and n not in own]
+    if state:
+        if prepared is None:
+            raise LadderError(f"The series '{state[0]}' is a trade's own state and needs its rows.")
+        columns = trade_state_rows(placed, prepared.rows, prepared.atr, state)
+        signals = signals.join(Signals.from_rows(prepared.rows, {n: columns[:, k] for k, n in enumerate(state)}))
+    features = [n for n in names if n not in (*own, *from_model, *state)]
+    if features:
+        wanted = _known_features(features, placed.bars)
+        if prepared is not None:
+            wanted = replace(wanted, outside=prepared.features.outside)
+        sides = [_columns(placed.bars, wanted, side) for side in (1, -1)]
+        signals = signals.join(Signals.from_bars(placed, sides[0], sides[1]))
+    if own:
+        given = {n: placed.bars.extra[n] for n in own}
+        signals = signals.join(Signals.from_bars(placed, given, given))
+    return signals
+
+
+def _columns(bars: BarSet, wanted: FeatureSet, side: int) -> dict[str, FloatArray]:
+    matrix = feature_matrix(bars, wanted, side)
+    return {name: np.ascontiguousarray(matrix.values[:, k]) for k, name in enumerate(matrix.names)}
+
+
+def _known_features(names: list[str], bars: BarSet) -> FeatureSet:
+    for name in names:
+        try:
+            FeatureSet.from_names([name])
+        except FeatureError as error:
+            choices = [*FeatureSet.from_names(["all"]).names, *MODEL_SERIES, *STATE_SERIES, *bars.extra]
+            raise LadderError(
+                f"A condition names the series '{name}', which is not known. {did_you_mean(name, choices)}"
+            ) from error
+    return FeatureSet.from_names(names)

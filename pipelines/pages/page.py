@@ -1,0 +1,349 @@
+"""The HTML page of a run: one file that opens without a network, prints, and says first what matters."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import pandas as pd
+
+from exitladder.files.output import write_text
+from exitladder.pipelines.plots.picture import Picture
+
+Verdict = Literal["better", "worse", "no_difference", "none"]
+Tone = Literal["", "good", "bad"]
+
+_VERDICT_WORDS = {
+    "better": "Better",
+    "worse": "Worse",
+    "no_difference": "No difference that this data can show",
+    "none": "",
+}
+_ACTION_WORDS = {"hold": "Hold", "reduce": "Reduce", "exit": "Exit"}
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    """One of the few numbers at the top: already formatted, with a note such as its interval."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class PictureGroup:
+    """A titled section of pictures with an introduction."""
+
+    title: str
+    pictures: Sequence[Picture]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A titled table of texts and numbers.
+
+    Parameters
+    ----------
+    title, caption : str
+    rows : DataFrame
+        Its columns are the heads.
+    forms : mapping of str to str
+        Number format by column; a column without one is shown as text.
+    """
+
+    title: str
+    caption: str
+    rows: pd.DataFrame
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> list[str]:
+        """The columns, the first of which names the rows."""
+        return [str(name) for name in self.rows]
+
+    def texts(self) -> list[list[str]]:
+        """Return what each row shows, in the order of the heads."""
+        return [
+            [
+                _number(value, self.forms[name]) if name in self.forms else str(value)
+                for name, value in zip(self.heads, row, strict=True)
+            ]
+            for row in self.rows.itertuples(index=False)
+        ]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What somebody needs to get the same numbers again."""
+
+    command: str
+    seed: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """All that a run's page shows; what is empty is left out.
+
+    Parameters
+    ----------
+    title, subtitle : str
+    verdict : {"better", "worse", "no_difference", "none"}
+    verdict_text : str
+        The sentence that answers the user's question.
+    made : str
+        When the page was made.
+    key_numbers : sequence of KeyNumber
+    policies : DataFrame
+        One row a policy; columns that are absent or empty are left out: policy, n_trades, expectancy_r, expectancy_low,
+        expectancy_high, win_rate, sharpe, max_drawdown_r, cvar_r, difference_r, low, high (candidate minus policy),
+        p_adjusted.
+    candidate : str
+        The policy that is emphasised.
+    tables : sequence of PageTable
+        Shown after the policies.
+    groups : sequence of PictureGroup
+    data_notes : sequence of (str, str)
+        What and how much: span, symbols, adjusted, defects mended, counts skipped, open and ambiguous.
+    warnings : sequence of str
+        What the reader must know before believing the numbers.
+    open_trades : DataFrame, optional
+        With the columns that `exitladder score` writes.
+    ladder_toml : str
+        The ladder's file, to copy.
+    method : sequence of str
+        How the numbers were made, beyond the standing text.
+    reproduction : Reproduction, optional
+    """
+
+    title: str
+    verdict_text: str = ""
+    verdict: Verdict = "none"
+    subtitle: str = ""
+    made: str = ""
+    key_numbers: Sequence[KeyNumber] = ()
+    policies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    candidate: str = ""
+    tables: Sequence[PageTable] = ()
+    groups: Sequence[PictureGroup] = ()
+    data_notes: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
+    open_trades: pd.DataFrame | None = None
+    ladder_toml: str = ""
+    method: Sequence[str] = ()
+    reproduction: Reproduction | None = None
+
+
+@dataclass(frozen=True)
+class ScorePage:
+    """The page of what to do with open trades.
+
+    Parameters
+    ----------
+    trades : DataFrame
+        With the columns that `exitladder score` writes, most urgent first if it should be so.
+    pictures : mapping of str to Picture
+        By trade id.
+    """
+
+    trades: pd.DataFrame
+    title: str = "Open trades"
+    asof: str = ""
+    subtitle: str = ""
+    warnings: Sequence[str] = ()
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    data_notes: Sequence[tuple[str, str]] = ()
+    reproduction: Reproduction | None = None
+
+
+def write_page(path: str | Path, page: PageContent) -> Path:
+    """Write the page of a run as one file and return its path.
+
+    Raises
+    ------
+    OutputFileError
+        If it cannot be written.
+    """
+    return _write(path, page_html(page))
+
+
+def write_score_page(path: str | Path, page: ScorePage) -> Path:
+    """Write the page of open trades as one file and return its path.
+
+    Raises
+    ------
+    OutputFileError
+        If it cannot be written.
+    """
+    return _write(path, score_html(page))
+
+
+def page_html(page: PageContent) -> str:
+    """Return the page of a run as HTML."""
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            page=page,
+            verdict_word=_VERDICT_WORDS[page.verdict],
+            columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies)],
+            policies=page.policies.to_dict("records"),
+            groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures],
+            open_trades=_advices(page.open_trades) if page.open_trades is not None else [],
+        )
+    )
+
+
+def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
+    """Return each picture with its place: wide, half of a row, or lone (half, with its words beside it).
+
+    Examples
+    --------
+    >>> half, wide = Picture(b"", "h", "", "", half=True), Picture(b"", "w", "", "")
+    >>> [place for _, place in _laid_out([half, half, half, wide])]
+    ['half', 'half', 'lone', 'wide']
+    """
+    places: list[str] = []
+    said: set[str] = set()
+    told: list[Picture] = []
+    for picture in pictures:
+        # What was said under one picture need not be said under the next of its kind.
+        told.append(replace(picture, caption="") if picture.caption in said else picture)
+        said.add(picture.caption)
+        if not picture.half:
+            places.append("wide")
+        elif places and places[-1] == "lone":
+            places[-1:] = ["half", "half"]
+        else:
+            places.append("lone")
+    return list(zip(told, places, strict=True))
+
+
+def score_html(page: ScorePage) -> str:
+    """Return the page of open trades as HTML."""
+    advices = _advices(page.trades)
+    counts = {action: sum(advice["action"] == action for advice in advices) for action in ("exit", "reduce", "hold")}
+    return _environment().get_template("score.html.jinja").render(page=page, advices=advices, counts=counts)
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template of this room filled with values."""
+    return _environment().get_template(template).render(**values)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the policies' table: its head, the field it shows, its form and what it means."""
+
+    head: str
+    name: str
+    form: str
+    meaning: str
+    interval: tuple[str, str] | None = None
+
+    def is_in(self, table: pd.DataFrame) -> bool:
+        return self.name in table and bool(table[self.name].notna().any())
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        return _number(row.get(self.name), self.form)
+
+    def interval_text(self, row: Mapping[str, Any]) -> str:
+        if self.interval is None:
+            return ""
+        low, high = (_number(row.get(name), self.form) for name in self.interval)
+        return f"{low} to {high}" if low != "–" and high != "–" else ""
+
+
+_POLICY_COLUMNS = (
+    _Column("Trades", "n_trades", ",.0f", "trades that the policy could take"),
+    _Column("Expectancy (R)", "expectancy_r", "+.3f", "mean net R a trade", ("expectancy_low", "expectancy_high")),
+    _Column("Win rate", "win_rate", ".1%", "share of trades that ended above 0"),
+    _Column("Sharpe", "sharpe", ".2f", "mean over standard deviation of daily results, a year"),
+    _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "deepest fall of the running sum from its best"),
+    _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5 % of trades"),
+    _Column("Difference (R)", "difference_r", "+.3f", "the emphasised policy minus this one, a trade", ("low", "high")),
+    _Column(
+        "p (adjusted)", "p_adjusted", ".3f", "chance of such a difference if there were none, for all comparisons made"
+    ),
+)
+
+
+def _number(value: object, form: str) -> str:
+    """Return a number in its form with a true minus sign, or a dash where there is none."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return "–"
+    if not math.isfinite(number):
+        return "∞" if number > 0 else "–"
+    text = format(number, form)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def _with_minus(text: object) -> str:
+    """Return a text in which negative numbers have a true minus sign; dates and names keep their hyphens.
+
+    Examples
+    --------
+    >>> _with_minus("-0.05 R a trade (-0.26 to +0.14), 2001-02-03, T-17")
+    '−0.05 R a trade (−0.26 to +0.14), 2001-02-03, T-17'
+    """
+    return re.sub(r"(?<![\w.)-])-(?=[\d.])", "−", str(text))
+
+
+def _advices(trades: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a score table with lists in place of what a CSV holds as text."""
+    rows = []
+    for record in trades.to_dict("records"):
+        row: dict[str, Any] = {str(key): value for key, value in record.items()}
+        row["action"] = str(row.get("action", ""))
+        row["action_word"] = _ACTION_WORDS.get(row["action"], row["action"])
+        for name in ("orders", "reasons", "warnings"):
+            row[name] = _listed(row.get(name))
+        rows.append(row)
+    return rows
+
+
+def _listed(value: object) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return [part.strip() for part in str(value).split(";") if part.strip()]
+    if isinstance(value, Mapping):
+        return [dict(value)]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return []
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    environment.filters["minus"] = _with_minus
+    environment.filters["laid_out"] = _laid_out
+    return environment
+
+
+def _write(path: str | Path, html: str) -> Path:
+    write_text(html, path)
+    return Path(path)

@@ -1,0 +1,248 @@
+"""The numbers behind each picture, apart from drawing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.errors import ModelError
+from exitladder.models.calibration.measures import probability_measures
+from exitladder.models.calibration.measures import reliability as bins_of
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.units import Distance, Target
+
+
+def cumulative_r(net_r: pd.DataFrame) -> pd.DataFrame:
+    """Return the running sum of net R of each policy, in time order.
+
+    Parameters
+    ----------
+    net_r : DataFrame
+        Index: time (of the exits, or of the entries). One column a policy of net R; NaN where the
+        policy skipped the trade, which adds nothing.
+
+    Examples
+    --------
+    >>> index = pd.to_datetime(["2024-01-03", "2024-01-02"])
+    >>> cumulative_r(pd.DataFrame({"a": [2.0, -1.0]}, index=index))["a"].tolist()
+    [-1.0, 1.0]
+    """
+    ordered = net_r.sort_index(kind="stable").fillna(0.0).cumsum()
+    return ordered.groupby(level=0).last() if ordered.index.has_duplicates else ordered
+
+
+def underwater(curve: pd.Series) -> pd.Series:
+    """Return how far a running sum stands below its best so far (0 or less); the start counts as 0."""
+    return curve - curve.cummax().clip(lower=0.0)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Best open profit against what was kept, trade by trade.
+
+    `capture` is the ratio of sums over trades whose MFE is above 0: a mean of ratios would be ruled
+    by trades that never moved.
+    """
+
+    trades: pd.DataFrame
+    capture: float
+
+
+def mfe_against_exit(trades: pd.DataFrame) -> Capture:
+    """Return mfe_r and r of the closed trades of a ``trades.csv`` table, and their capture."""
+    closed = trades.loc[trades["status"] == "closed"] if "status" in trades else trades
+    points = closed[["mfe_r", "r"]].astype(float).dropna()
+    moved = points[points["mfe_r"] > 0]
+    best = float(moved["mfe_r"].sum())
+    return Capture(points, float(moved["r"].sum()) / best if best > 0 else float("nan"))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often what a model calls likely happens.
+
+    Parameters
+    ----------
+    bins : DataFrame
+        predicted (mean), observed (share), low, high (Wilson, 95 %), n; one row a bin that is not empty.
+    histogram : DataFrame
+        left, right, n: how many rows were predicted what, in steps of 0.05.
+    brier, log_loss, base_rate, calibration_error : float
+        The error is the mean absolute distance of observed from predicted, weighted by n.
+    """
+
+    bins: pd.DataFrame
+    histogram: pd.DataFrame
+    brier: float
+    log_loss: float
+    base_rate: float
+    calibration_error: float
+
+
+def reliability(outcome: npt.ArrayLike, predicted: npt.ArrayLike, n_bins: int = 10) -> Reliability:
+    """Return the reliability of predicted probabilities, in bins that hold equally many rows.
+
+    Parameters
+    ----------
+    outcome : array, shape (n,)
+        0 or 1; rows that are NaN in either array are left out.
+    predicted : array, shape (n,)
+    """
+    y, p = np.asarray(outcome, dtype=float), np.asarray(predicted, dtype=float)
+    known = np.isfinite(y) & np.isfinite(p)
+    y, p = y[known], p[known]
+    if not len(y):
+        raise ModelError("A calibration needs at least one row with a label and a prediction, but there is none.")
+    table = bins_of(p, y, n_bins)
+    low, high = _wilson(table["observed"].to_numpy(), table["n"].to_numpy())
+    measures = probability_measures(p, y)
+    steps = np.linspace(0, 1, 21)
+    return Reliability(
+        bins=table.assign(low=low, high=high)[["predicted", "observed", "low", "high", "n"]],
+        histogram=pd.DataFrame({"left": steps[:-1], "right": steps[1:], "n": np.histogram(p, steps)[0]}),
+        brier=measures["brier"],
+        log_loss=measures["log_loss"],
+        base_rate=measures["base_rate"],
+        calibration_error=measures["calibration_error"],
+    )
+
+
+def _wilson(
+    share: npt.NDArray[np.float64], n: npt.NDArray[np.int64], z: float = 1.959964
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return Wilson's interval of a share; see Wilson (1927)."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return centre - half, centre + half
+
+
+def leading_features(gain: Mapping[str, float], families: Mapping[str, str], top: int = 20) -> pd.DataFrame:
+    """Return the features that gain most: feature, family, share of all gain; best first."""
+    total = sum(gain.values())
+    table = pd.DataFrame(
+        {
+            "feature": list(gain),
+            "family": [families.get(name, "other") for name in gain],
+            "share": [value / total if total > 0 else 0.0 for value in gain.values()],
+        }
+    )
+    ordered = table.sort_values(["share", "feature"], ascending=[False, True], kind="stable")
+    return ordered.head(top).reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class LadderStep:
+    """A rung as it is drawn. `level` is in R; None where only the market will tell."""
+
+    number: int
+    fraction: float
+    text: str
+    level: float | None
+
+
+def ladder_steps(
+    ladder: Ladder, r_per_atr: float | None = None, r_per_percent: float | None = None
+) -> list[LadderStep]:
+    """Return the rungs of a ladder with their height in R, where it is known.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    r_per_atr, r_per_percent : float, optional
+        How many R one ATR, or one per cent of the entry, is on the trades at hand (their median).
+        Without it, a ladder whose initial stop is in that unit tells it.
+    """
+    initial = ladder.stop.initial
+    if initial is not None and initial.unit == "ATR" and r_per_atr is None:
+        r_per_atr = 1 / initial.value
+    if initial is not None and initial.unit == "%" and r_per_percent is None:
+        r_per_percent = 1 / initial.value
+    scale = {"R": 1.0, "ATR": r_per_atr, "%": r_per_percent}
+    return [
+        LadderStep(
+            number=number,
+            fraction=rung.fraction,
+            text=str(rung.target) if rung.target is not None else " and ".join(map(str, rung.when)),
+            level=_height(rung.target, scale),
+        )
+        for number, rung in enumerate(ladder.rungs, start=1)
+    ]
+
+
+def _height(target: Target | Distance | None, scale: Mapping[str, float | None]) -> float | None:
+    factor = scale.get(target.unit) if target is not None else None
+    return target.value * factor if target is not None and factor is not None else None
+
+
+def distribution(net_r: Mapping[str, npt.ArrayLike]) -> dict[str, pd.DataFrame]:
+    """Return for each policy the share of trades that end at or below each net R (r, share)."""
+    result = {}
+    for policy, values in net_r.items():
+        r = np.asarray(values, dtype=float)
+        r = np.sort(r[np.isfinite(r)])
+        result[policy] = pd.DataFrame({"r": r, "share": np.arange(1, len(r) + 1) / max(len(r), 1)})
+    return result
+
+
+def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.DataFrame:
+    """Return how often each order filled and what it brought.
+
+    Parameters
+    ----------
+    fills : DataFrame
+        With the columns of ``fills.csv``.
+    trades : DataFrame
+        With the columns of ``trades.csv``; skipped trades do not count.
+    n_rungs : int
+        Rungs of the ladder: those that never filled are shown too.
+
+    Returns
+    -------
+    DataFrame
+        name, hit_rate (share of trades with such a fill), mean_r (quantity-weighted mean R of those
+        fills), n (trades); rungs in order, then the other exits, the commonest first.
+    """
+    n_trades = max(int((trades["status"] != "skipped").sum()), 1)
+    exits = fills[~fills["order"].isin(["entry", "mark"])]
+    is_rung = exits["order"] == "rung"
+    rungs = pd.to_numeric(exits["rung"], errors="coerce")
+    named = exits.assign(name=exits["order"].where(~is_rung, "rung " + rungs.fillna(0).astype(int).astype(str)))
+    weighted = named.assign(weight=named["quantity"].astype(float), product=named["quantity"] * named["r"])
+    groups = weighted.groupby("name").agg(
+        n=("trade_id", "nunique"), weight=("weight", "sum"), product=("product", "sum")
+    )
+    order = [f"rung {number}" for number in range(1, n_rungs + 1)]
+    others = groups[~groups.index.isin(order)].sort_values("n", ascending=False, kind="stable").index
+    table = groups.reindex([*order, *others])
+    n = table["n"].fillna(0).astype(int)
+    mean = (table["product"] / table["weight"]).to_numpy(dtype=float)
+    return pd.DataFrame({"name": table.index, "hit_rate": n.to_numpy() / n_trades, "mean_r": mean, "n": n.to_numpy()})
+
+
+def trade_window(bars: pd.DataFrame, times: Sequence[pd.Timestamp], pad: int = 8, most: int = 300) -> pd.DataFrame:
+    """Return the bars from a little before the first to a little after the last of these times.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        With timestamp, open, high, low, close, in time order.
+    times : sequence of Timestamp
+        Entry, fills and exit of a trade.
+    pad : int
+        Bars shown before and after.
+    most : int
+        Where there would be more, neighbours are drawn together as one longer bar.
+    """
+    stamps = pd.DatetimeIndex(bars["timestamp"])
+    first = int(stamps.searchsorted(min(times), side="right")) - 1
+    last = int(stamps.searchsorted(max(times), side="right")) - 1
+    shown = bars.iloc[max(first - pad, 0) : last + pad + 1]
+    together = -(-len(shown) // most)
+    if together <= 1:
+        return shown.reset_index(drop=True)
+    groups = shown.groupby(np.arange(len(shown)) // together)
+    return groups.agg({"timestamp": "first", "open": "first", "high": "max", "low": "min", "close": "last"})

@@ -1,0 +1,171 @@
+"""Pictures that hold ways to exit against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from exitladder.pipelines.plots.data import distribution, underwater
+from exitladder.pipelines.plots.style import (
+    FAINT,
+    GAIN_TEXT,
+    HALF,
+    LOSS,
+    LOSS_TEXT,
+    MUTED,
+    new_figure,
+    no_data,
+    policy_colours,
+    signed,
+    styled,
+    zero_line,
+)
+
+_TUNED_SHADE = "#F3F5F7"
+
+
+@styled
+def equity_picture(
+    curves: pd.DataFrame, *, emphasised: str | None = None, untouched_from: pd.Timestamp | None = None
+) -> Figure:
+    """Draw the running sum of net R of all policies, and how far the emphasised one stood below its best.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Cumulative net R: index time, one column a policy.
+    emphasised : str, optional
+        The policy in question.
+    untouched_from : Timestamp, optional
+        What lies before it was tuned on and is shaded: it proves nothing.
+    """
+    figure = new_figure(height=4.8)
+    if curves.empty:
+        return no_data(figure, "No trade to add up.")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1.0])
+    # matplotlib knows no time zones' names; all stamps here are UTC.
+    times = pd.DatetimeIndex(curves.index).tz_localize(None)
+    colours = policy_colours(list(curves.columns), emphasised)
+    for name in sorted(curves.columns, key=lambda name: name == emphasised):
+        ours = name == emphasised
+        axes.step(
+            times,
+            curves[name].to_numpy(dtype=float),
+            where="post",
+            color=colours[name],
+            label=name,
+            linewidth=2.3 if ours else 1.2,
+            alpha=1.0 if ours else 0.85,
+            zorder=4 if ours else 3,
+        )
+    shown = emphasised if emphasised in curves.columns else str(curves.columns[0])
+    depth = underwater(curves[shown])
+    below.fill_between(times, depth.to_numpy(dtype=float), 0, step="post", color=LOSS, alpha=0.35, linewidth=0)
+    if untouched_from is not None:
+        boundary = pd.Timestamp(untouched_from).tz_localize(None)
+        if times[0] < boundary:
+            for panel in (axes, below):
+                panel.axvspan(times[0], min(boundary, times[-1]), color=_TUNED_SHADE, zorder=0, linewidth=0)
+                panel.axvline(boundary, color=MUTED, linewidth=1.0, linestyle=(0, (2, 2)))
+            axes.annotate(
+                "tuned on  |  never tuned on",
+                (boundary, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                color=MUTED,
+            )
+    zero_line(axes)
+    axes.set_ylabel("net R, summed")
+    below.set_ylabel("below best (R)")
+    axes.legend(loc="upper left", ncols=2)
+    _dates(below)
+    return figure
+
+
+def _dates(axes: Axes) -> None:
+    locator: Any = cast(Any, AutoDateLocator)(minticks=4, maxticks=9)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(cast(Any, ConciseDateFormatter)(locator))
+
+
+@styled
+def distribution_picture(net_r: Mapping[str, npt.ArrayLike], *, emphasised: str | None = None) -> Figure:
+    """Draw which share of trades ends at or below each net R, policy by policy."""
+    figure = new_figure(HALF, 4.4)
+    tables = {name: table for name, table in distribution(net_r).items() if len(table)}
+    if not tables:
+        return no_data(figure, "No trade has a result.")
+    axes = figure.add_subplot()
+    colours = policy_colours(list(tables), emphasised)
+    for name in sorted(tables, key=lambda name: name == emphasised):
+        ours = name == emphasised
+        axes.step(
+            tables[name]["r"],
+            tables[name]["share"],
+            where="post",
+            color=colours[name],
+            label=f"{name} (mean {signed(tables[name]['r'].mean())}R)",
+            linewidth=2.3 if ours else 1.2,
+            zorder=4 if ours else 3,
+        )
+    every = np.concatenate([table["r"].to_numpy() for table in tables.values()])
+    low, high = np.quantile(every, [0.005, 0.99])
+    axes.set_xlim(float(low) - 0.2, float(high) + 0.2)
+    axes.set_ylim(0, 1.01)
+    zero_line(axes, vertical=True)
+    axes.set_xlabel("net result of a trade (R)")
+    axes.set_ylabel("share of trades at or below")
+    axes.legend(loc="lower right", fontsize=8)
+    return figure
+
+
+@styled
+def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
+    """Draw how much better or worse the candidate is than each policy, with intervals.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        policy, difference_r (candidate minus policy, a trade), low, high; rows without numbers are left out.
+    candidate : str
+    """
+    rows = differences.dropna(subset=["difference_r", "low", "high"]).reset_index(drop=True)
+    figure = new_figure(height=0.9 + 0.42 * max(len(rows), 1))
+    if rows.empty:
+        return no_data(figure, "Nothing to compare with.")
+    axes = figure.add_subplot()
+    y = np.arange(len(rows))[::-1]
+    for at, row in zip(y, rows.itertuples(), strict=True):
+        low, value, high = (float(str(getattr(row, name))) for name in ("low", "difference_r", "high"))
+        colour = GAIN_TEXT if low > 0 else LOSS_TEXT if high < 0 else MUTED
+        axes.plot([low, high], [at, at], color=colour, linewidth=3.0, solid_capstyle="butt", alpha=0.75)
+        axes.plot([value], [at], "D", color=colour, markersize=7, markeredgecolor="white")
+        axes.annotate(
+            f"{signed(value, 3)}R  ({signed(low, 3)} to {signed(high, 3)})",
+            (1.0, at),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=colour,
+            annotation_clip=False,
+        )
+    zero_line(axes, vertical=True)
+    axes.set_yticks(y, [f"against {name}" for name in rows["policy"]])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"'{candidate}' minus the other, net R a trade")
+    axes.spines["left"].set_color(FAINT)
+    return figure

@@ -1,0 +1,1 @@
+"""Runs and models kept; the only room that knows MLflow."""

@@ -1,0 +1,116 @@
+"""The exhaustion model as MLflow sees it: `mlflow.pyfunc.load_model` loads it, and its pages show the signature.
+
+The folder of the model stays as it is (LightGBM's text and one JSON). MLflow's ``MLmodel``, which names
+`exitladder.pyfunc` as the loader, and the requirements are written beside it. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exitladder.errors import ModelError
+from exitladder.models.exhaustion.file import check_names, load_model
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.pipelines.tracking.provenance import package_version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIME = "time"
+OUTPUTS = ("exhaustion", "hold_value_r")
+# Written into every saved model: this path never moves.
+LOADER = "exitladder.pyfunc"
+_LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "mlflow")
+
+
+class ExhaustionPyfunc:
+    """What `mlflow.pyfunc.load_model` gives: ``predict`` takes a table of features.
+
+    Parameters
+    ----------
+    model : ExhaustionModel
+    """
+
+    def __init__(self, model: ExhaustionModel) -> None:
+        self.model = model
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return the columns exhaustion and hold_value_r, one row a row given, with its index.
+
+        Parameters
+        ----------
+        model_input : DataFrame
+            The features by name, in any order; NaN where one is not known. With a column ``time`` (UTC without
+            a time zone: when the row's bar closed) each row is answered by the stage that was valid then, and is
+            NaN before the first. Without it the last stage answers all of them: right for rows after its training
+            span, and an answer from memory for rows inside it.
+        params : dict, optional
+            Not used; MLflow passes it.
+
+        Raises
+        ------
+        ModelError
+            If a feature is missing, or a column is none.
+        """
+        import pandas as pd
+
+        names = self.model.names
+        given = [str(name) for name in model_input.columns if name != TIME]
+        if set(given) != set(names) or len(given) != len(names):
+            check_names(given, names, "the table given")
+        X = np.ascontiguousarray(model_input[list(names)].to_numpy(dtype=np.float32))
+        if TIME in model_input:
+            stamps = pd.to_datetime(model_input[TIME], utc=True)
+            if stamps.isna().any():
+                raise ModelError(f"'{TIME}' must say when each row's bar closed, but some are blank. Leave them out.")
+            when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
+        else:
+            when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
+        said = self.model.predict(X, when)
+        return pd.DataFrame({"exhaustion": said.exhaustion, "hold_value_r": said.hold_value_r}, index=model_input.index)
+
+
+def load_pyfunc(path: str) -> ExhaustionPyfunc:
+    """Return the model in a folder, as MLflow sees it."""
+    return ExhaustionPyfunc(load_model(path))
+
+
+def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
+    """Write ``MLmodel`` and its requirements into a model's folder.
+
+    Parameters
+    ----------
+    folder : path
+    names : tuple of str
+        The features, in order.
+    """
+    with warnings.catch_warnings():
+        # MLflow's own use of deprecated calls is nothing a user of ours could act on.
+        warnings.simplefilter("ignore")
+        from mlflow import pyfunc
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types import ColSpec, DataType, Schema
+
+        columns = [ColSpec(DataType.double, name) for name in names]
+        signature = ModelSignature(
+            inputs=Schema([*columns, ColSpec(DataType.datetime, TIME, required=False)]),
+            outputs=Schema([ColSpec(DataType.double, name) for name in OUTPUTS]),
+        )
+        described = Model(signature=signature)
+        pyfunc.add_to_model(described, loader_module=LOADER, python_env="python_env.yaml")
+        described.save(str(folder / "MLmodel"))
+    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements()), encoding="utf-8")
+    (folder / "python_env.yaml").write_text(
+        f"python: {platform.python_version()}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
+    )
+
+
+def _requirements() -> list[str]:
+    """The package and what a prediction rests on, as installed; nothing is inferred, which would take minutes."""
+    return [f"exitladder=={package_version()}", *(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)]

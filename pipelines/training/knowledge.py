@@ -1,0 +1,109 @@
+"""What is kept with a model beside its trees: its training span, how it leans on features, and what it saw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.features import describe_catalogue
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.pipelines.inputs.predictions import RowPredictions
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.training.drift import drift_reference
+
+# Enough for a smooth line, and cheap beside training.
+_TOP, _POINTS, _ROWS = 6, 15, 400
+
+
+def with_knowledge(
+    model: ExhaustionModel, prepared: Prepared, rows: TrainingRows, predictions: RowPredictions
+) -> ExhaustionModel:
+    """Return the model with its training span, partial dependence and drift reference in its context."""
+    known = {
+        "training": training_span(prepared, rows),
+        "dependence": partial_dependence(model, rows.X, np.flatnonzero(rows.is_used)),
+        "drift": drift_reference(prepared, predictions),
+    }
+    return replace(model, context={**model.context, **known})
+
+
+def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
+    """Return what was trained on, as plain values: times in nanoseconds since 1970 UTC, counts, symbols."""
+    used, trades = rows.is_used, prepared.placed.trades
+    symbols = np.unique(prepared.placed.symbol_index)
+    return {
+        "first_row_ns": int(rows.time_ns[used].min()),
+        "last_row_ns": int(rows.time_ns[used].max()),
+        "last_label_ns": int(rows.end_ns[used].max()),
+        "n_rows": int(used.sum()),
+        "n_trades": len(np.unique(rows.trade[used])),
+        "n_long": int((trades.side > 0).sum()),
+        "n_short": int((trades.side < 0).sum()),
+        "n_symbols": len(symbols),
+        "symbols": [prepared.placed.bars.symbols[k] for k in symbols],
+    }
+
+
+def partial_dependence(
+    model: ExhaustionModel, X: npt.NDArray[np.float32], chosen: IntArray | None = None
+) -> list[dict[str, Any]]:
+    """Return what the last stage would say on average if one feature had another value, as plain values.
+
+    Friedman (2001): for each of some values of the feature, all else is left as it is in a sample of training rows,
+    and the answers are averaged. It tells what the model does, not what the market does; where features move
+    together, it asks about rows that do not occur.
+
+    Parameters
+    ----------
+    model : ExhaustionModel
+    X : float32 array, shape (n_rows, n_features)
+        Rows of training.
+    chosen : int64 array, optional
+        Positions of those to look at, increasing; all by default.
+
+    Returns
+    -------
+    list of dict
+        Of the features that gain most: feature, values (quantiles of training from 2.5 to 97.5 %), exhaustion and
+        hold_value_r at each of them.
+    """
+    chosen = np.arange(len(X)) if chosen is None else chosen
+    sample = X[chosen[:: max(1, len(chosen) // _ROWS)][:_ROWS]]
+    when = np.full(len(sample), model.stages[-1].valid_from_ns, dtype=np.int64)
+    shares = model.importance().set_index("feature")
+    leading = shares.mean(axis=1).sort_values(ascending=False, kind="stable")
+    found = []
+    for feature in leading.index[leading > 0][:_TOP]:
+        k = model.names.index(feature)
+        column = X[chosen, k]
+        column = column[np.isfinite(column)]
+        values = np.unique(np.quantile(column, np.linspace(0.025, 0.975, _POINTS)).astype(np.float32))
+        changed = np.tile(sample, (len(values), 1))
+        changed[:, k] = np.repeat(values, len(sample))
+        said = model.predict(changed, np.tile(when, len(values)))
+        found.append(
+            {
+                "feature": feature,
+                "values": values.astype(float).tolist(),
+                "exhaustion": said.exhaustion.reshape(len(values), -1).mean(axis=1).tolist(),
+                "hold_value_r": said.hold_value_r.reshape(len(values), -1).mean(axis=1).tolist(),
+            }
+        )
+    return found
+
+
+def family_importance(model: ExhaustionModel) -> pd.DataFrame:
+    """Return each family's share of the last stage's gain: columns family, n_features, exhaustion, hold_value."""
+    families = describe_catalogue(model.names).set_index("name")["family"]
+    table = model.importance()
+    groups = table.assign(family=table["feature"].map(families).fillna("other")).groupby("family", sort=False)
+    summed = groups.agg(
+        n_features=("feature", "size"), exhaustion=("exhaustion", "sum"), hold_value=("hold_value", "sum")
+    )
+    return summed.sort_values("exhaustion", ascending=False, kind="stable").reset_index()

@@ -1,0 +1,68 @@
+"""Labels held against each other by the money that each earns out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from exitladder.pipelines.inputs.predictions import predict_rows
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.training.backend import HERE, TrainingMeans
+from exitladder.pipelines.training.labels import n_effective, row_labels
+from exitladder.pipelines.training.model import fit_model, training_rows
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
+from exitladder.pipelines.training.value import model_value
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+
+DECISIONS = ("continuation_advantage", "forward_return", "remaining_mfe", "triple_barrier")
+EXHAUSTIONS = ("race", "pivot_hazard")
+# Each training learns one of either kind.
+PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
+
+
+def compare_labels(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> pd.DataFrame:
+    """Return what the model earns with each label, everything else the same.
+
+    Every label is learnt in the same stages; threshold and trail are tuned on the earlier half of the trades
+    that were spoken of out of fold, and the later half is scored once.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, output (the series that it teaches), n_rows, n_effective, auc (of a probability),
+        correlation (of a value, with what it predicts), expectancy_r, and value_r with value_low and value_high:
+        what the exit on it or on a trail earns, and what that adds to the best trailing stop, R a trade.
+    """
+    found: list[dict[str, Any]] = []
+    for decision, exhaustion in PAIRS:
+        chosen = replace(settings, labels=replace(settings.labels, decision=decision, exhaustion=exhaustion))
+        labels = row_labels(prepared, chosen)
+        rows = training_rows(prepared, chosen, labels, means)
+        model = fit_model(rows, prepared, chosen, progress, means)
+        predictions = predict_rows(prepared, model, progress)
+        taught = [(decision, "hold_value_r", labels.decision)]
+        if exhaustion not in {row["label"] for row in found}:
+            taught.append((exhaustion, "exhaustion", labels.exhaustion))
+        for label, output, values in taught:
+            value = model_value(prepared, predictions, chosen, series=(output,))
+            against = value.comparison
+            found.append(
+                {
+                    "label": label,
+                    "output": output,
+                    "n_rows": int((values.is_known & labels.reachable).sum()),
+                    "n_effective": n_effective(prepared, values, labels.reachable),
+                    "auc": model.metrics["auc"] if output == "exhaustion" else float("nan"),
+                    "correlation": model.metrics["hold_correlation"] if output != "exhaustion" else float("nan"),
+                    "expectancy_r": value.expectancy_r.get(MODEL_OR_TRAIL, float("nan")),
+                    "value_r": against.difference_r if against else float("nan"),
+                    "value_low": against.low if against else float("nan"),
+                    "value_high": against.high if against else float("nan"),
+                }
+            )
+    return pd.DataFrame(found)

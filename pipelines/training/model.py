@@ -1,0 +1,194 @@
+"""The exhaustion model from prepared trades, and what its word is worth in R out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.clock import interval_name
+from exitladder.features import row_matrix
+from exitladder.features.stored_set import feature_set_to_mapping
+from exitladder.models.exhaustion.leak_check import LeakReport, check_leaks, next_bar_return
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion.paths import path_measures
+from exitladder.models.forests.rows import TrainingRows
+from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.training.backend import HERE, TrainingMeans
+from exitladder.pipelines.training.baselines import model_baselines
+from exitladder.pipelines.training.calibration import calibration_by_group, calibration_mapping
+from exitladder.pipelines.training.knowledge import with_knowledge
+from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
+from exitladder.pipelines.training.policy import ModelPolicy, spoken_trades, tune_model_policy
+from exitladder.pipelines.training.value import ModelValue, model_value
+from exitladder.pipelines.tuning.folds import LEAST_TRADES
+from exitladder.runtime.memory import matrix_on_disk
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with everything that is said about it.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        predicted and outcome of exhaustion for the reachable rows that a fold model spoke about.
+    n_effective : dict of str to float
+        How many independent labels the rows' are worth, by the model's series.
+    calibration : DataFrame
+        How well the probability holds, over all and by side, symbol and year; see `calibration_table`.
+    policy : ModelPolicy or None
+        Threshold and trail tuned on all out-of-fold trades; None where there are too few.
+    learnt : str
+        Where the rows were learnt from: in memory, from disk, or on workers of a cluster.
+    """
+
+    model: ExhaustionModel
+    baselines: dict[str, dict[str, float]]
+    value: ModelValue
+    leaks: LeakReport
+    predictions: RowPredictions
+    outcomes: pd.DataFrame
+    n_trades: int
+    n_rows: int
+    n_effective: dict[str, float]
+    calibration: pd.DataFrame
+    policy: ModelPolicy | None = None
+    learnt: str = "in memory"
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what ``exitladder train`` prints, without the run."""
+        against, metrics = self.value.comparison, self.model.metrics
+        return {
+            "n_trades": self.n_trades,
+            "n_rows": self.n_rows,
+            "learnt": self.learnt,
+            "n_effective": self.n_effective,
+            "log_loss": metrics["log_loss"],
+            "brier": metrics["brier"],
+            "base_rate": metrics["base_rate"],
+            "auc": metrics["auc"],
+            "calibration_error": metrics["calibration_error"],
+            "hold_correlation": metrics["hold_correlation"],
+            "n_rows_out_of_fold": metrics["n_rows"],
+            "n_trades_out_of_fold": metrics["n_trades"],
+            "n_stages": metrics["n_stages"],
+            "value_r": against.difference_r if against else None,
+            "value_interval": [against.low, against.high] if against else None,
+            "value_finding": self.value.finding,
+            "policy": self.policy.to_mapping() if self.policy else None,
+            "baselines": self.baselines,
+            "leak_check": self.leaks.verdict,
+            "leak_reasons": list(self.leaks.reasons),
+            "leak_notes": list(self.leaks.notes),
+            "leak_measures": {k: None if np.isnan(v) else v for k, v in self.leaks.measures.items()},
+            "predictions": self.predictions.counts(),
+            **calibration_mapping(self.calibration),
+        }
+
+
+def train_model(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> Trained:
+    """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
+    labels = row_labels(prepared, settings)
+    rows = training_rows(prepared, settings, labels, means)
+    model = fit_model(rows, prepared, settings, progress, means)
+    predictions = predict_rows(prepared, model, progress)
+    model = with_knowledge(model, prepared, rows, predictions)
+    value = model_value(prepared, predictions, settings)
+    enough = len(spoken_trades(prepared, predictions)) >= LEAST_TRADES
+    judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    outcomes = pd.DataFrame({"predicted": predictions.exhaustion[judged], "outcome": rows.race[judged]})
+    return Trained(
+        model=model,
+        baselines=model_baselines(prepared, rows, model, predictions, value, settings, means.grower(rows)),
+        value=value,
+        leaks=check_leaks(
+            rows,
+            model,
+            next_bar_return(prepared.placed, prepared.rows, prepared.atr),
+            n_folds=settings.validation.n_folds,
+            seed=settings.project.seed,
+            threads=settings.project.threads,
+        ),
+        predictions=predictions,
+        outcomes=outcomes,
+        n_trades=len(prepared.placed),
+        n_rows=int(rows.is_used.sum()),
+        n_effective={
+            "exhaustion": n_effective(prepared, labels.exhaustion, labels.reachable),
+            "hold_value_r": n_effective(prepared, labels.decision, labels.reachable),
+        },
+        calibration=calibration_by_group(prepared, rows, predictions, settings),
+        policy=tune_model_policy(prepared, predictions, settings) if enough else None,
+        learnt=means.told(rows),
+    )
+
+
+def fit_model(
+    rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress, means: TrainingMeans = HERE
+) -> ExhaustionModel:
+    """Return the model of these rows, with what its user has to do alike in its context."""
+    return ExhaustionModel.fit(
+        rows,
+        # By what means it was trained is not part of a model, and an address of a network is not for whoever reads it.
+        replace(settings.model, memory_gb=0.0, scheduler=""),
+        n_folds=settings.validation.n_folds,
+        seed=settings.project.seed,
+        threads=settings.project.threads,
+        progress=progress,
+        context={
+            "features": feature_set_to_mapping(prepared.features),
+            "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
+            "labels": settings.to_mapping()["labels"],
+        },
+        grower=means.grower(rows),
+    )
+
+
+def model_paths(
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+) -> pd.DataFrame:
+    """Return the model's measures over several histories of the same trades; see `path_measures`."""
+    rows = training_rows(prepared, settings, means=means)
+    return path_measures(
+        rows,
+        settings.model,
+        seed=settings.project.seed,
+        threads=settings.project.threads,
+        progress=progress,
+        grower=means.grower(rows),
+    )
+
+
+def training_rows(
+    prepared: Prepared, settings: Settings, labels: RowLabels | None = None, means: TrainingMeans = HERE
+) -> TrainingRows:
+    """Return the rows that the model learns from: features, labels, and which rows are reachable.
+
+    Raises
+    ------
+    ModelError
+        If there is no room for them; see `exitladder.models.forests.memory_budget`.
+    """
+    placed, rows = prepared.placed, prepared.rows
+    shape = rows.n_rows, len(prepared.features.names)
+    place = means.place(*shape, settings.model)
+    labels = labels or row_labels(prepared, settings)
+    matrix = row_matrix(placed, rows, prepared.features, out=None if place == "memory" else matrix_on_disk(*shape))
+    return TrainingRows.of(
+        placed,
+        rows,
+        matrix.values,
+        matrix.names,
+        race=labels.exhaustion,
+        hold=labels.decision,
+        reachable=labels.reachable,
+        embargo_bars=settings.validation.embargo_bars,
+    )

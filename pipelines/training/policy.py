@@ -1,0 +1,185 @@
+"""Leaving on the model's word: trail and threshold tuned on what the model said out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution import simulate_many
+from exitladder.models.labels.labels import reachable_rows
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
+from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.tuning.policies import objective_values, steps
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.units import Condition, Distance
+from exitladder.settings.tables import Settings
+
+TRAIL, MODEL_OR_TRAIL = "best trailing stop", "model or trail"
+
+# Shares of rows at which the model would speak up: from once in 200 bars to every other bar.
+SHARES = np.linspace(0.005, 0.5, 25)
+# The one-standard-error rule: the simpler exit, a trail alone, stands unless the model gained more than its error
+# on the trades that were tuned on.
+LEAST_ERRORS = 1.0
+
+
+@dataclass(frozen=True)
+class ModelPolicy:
+    """Leaving all of a trade on the model's word or on a trail, whichever comes first.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        What to do: the model and its trail, or the trail alone where the model showed no gain.
+    by_model, trail : Ladder
+        The best of each on the trades that were tuned on.
+    gain_r : float
+        Mean gain of `by_model` over `trail` on those trades, R a trade. As the best of many it flatters.
+    errors : float
+        That gain in standard errors, trades taken as independent; NaN where it is the same on all trades.
+    n_trades, n_tried : int
+        Trades tuned on; ladders tried.
+    """
+
+    ladder: Ladder
+    by_model: Ladder
+    trail: Ladder
+    gain_r: float
+    errors: float
+    n_trades: int
+    n_tried: int
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether the model showed a gain."""
+        return self.ladder == self.by_model
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what ``exitladder train`` prints of it."""
+        (condition,) = self.by_model.rungs[0].when
+        distance = self.by_model.stop.trail
+        return {
+            "uses_model": self.uses_model,
+            "condition": str(condition),
+            "trail": str(distance) if distance else None,
+            "trail_alone": str(self.trail.stop.trail),
+            "gain_r": self.gain_r,
+            "gain_in_errors": None if np.isnan(self.errors) else self.errors,
+            "n_trades": self.n_trades,
+            "n_tried": self.n_tried,
+        }
+
+
+def spoken_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
+    """Return positions of the trades about whose every bar a stage speaks, in order of entry.
+
+    Stages speak from a time on, so that is where one speaks of the first bar.
+    """
+    starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
+    spoken = np.zeros(len(prepared.placed), dtype=bool)
+    spoken[has_rows] = predictions.stage[starts[has_rows]] >= 0
+    return np.flatnonzero(spoken)
+
+
+def trail_base(settings: Settings) -> Ladder:
+    """Return the ladder without rungs and trail that all policies here share: costs, first stop, longest time."""
+    base = base_ladder(settings)
+    return replace(base, stop=replace(base.stop, time=max(settings.search.time_bars)))
+
+
+def trail_ladders(settings: Settings) -> list[Ladder]:
+    """Return trailing stops of the search space's widths."""
+    base = trail_base(settings)
+    widths = steps(settings.search.trail_atr, settings.search.trail_step_atr)
+    return [replace(base, name=TRAIL, stop=replace(base.stop, trail=Distance(width, "ATR"))) for width in widths]
+
+
+def tune_model_policy(
+    prepared: Prepared,
+    predictions: RowPredictions,
+    settings: Settings,
+    *,
+    trades: npt.NDArray[np.int64] | None = None,
+    series: Sequence[str] = MODEL_SERIES,
+) -> ModelPolicy:
+    """Return the threshold and the trail that were best on what the model said out of fold.
+
+    Thresholds are tried at quantiles of what the model said of reachable bars, since the first crossing of a
+    natural one (a probability of one half, an advantage of zero) in some fifty bars picks the worst noise. The
+    model is only advised where it gained `LEAST_ERRORS` standard errors over the best trail alone.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    predictions : RowPredictions
+        As `predict_rows` makes them: no stage speaks of what it was trained on.
+    settings : Settings
+        ``tuning.objectives`` says what is best; ``search.trail_atr`` and its step which trails there are.
+    trades : int64 array, optional
+        Positions of the trades to tune on; by default all of which a stage speaks.
+    series : sequence of str
+        The model's series to try: exhaustion, hold_value_r.
+    """
+    chosen = spoken_trades(prepared, predictions) if trades is None else trades
+    part = prepared.placed.take(chosen)
+    signals = signals_for(prepared.placed, series, prepared, predictions).take(chosen)
+    threads = settings.project.threads
+    trails = trail_ladders(settings)
+    alone = simulate_many(part, trails, threads=threads)
+    best_trail = int(np.argmax(objective_values(alone, settings)))
+    # A condition under every other width: the surface is smooth, and a finer one picks noise.
+    tried = [
+        replace(trail, name=MODEL_OR_TRAIL, rungs=(Rung(1.0, when=(condition,)),))
+        for condition in _conditions(prepared, predictions, settings, chosen, series)
+        for trail in trails[::2]
+    ]
+    net_r = simulate_many(part, tried, signals, threads=threads)
+    best = int(np.argmax(objective_values(net_r, settings)))
+    gain, errors = _gain(net_r[:, best], alone[:, best_trail])
+    by_model, trail = tried[best], trails[best_trail]
+    return ModelPolicy(
+        ladder=by_model if errors >= LEAST_ERRORS else trail,
+        by_model=by_model,
+        trail=trail,
+        gain_r=gain,
+        errors=errors,
+        n_trades=len(chosen),
+        n_tried=len(tried) + len(trails),
+    )
+
+
+def _conditions(
+    prepared: Prepared,
+    predictions: RowPredictions,
+    settings: Settings,
+    trades: IntArray,
+    series: Sequence[str],
+) -> list[Condition]:
+    """Return a condition for each quantile of each series, rounded to what a person would write."""
+    reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, settings.labels.reachable_trail_atr)
+    judged = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
+    found: list[Condition] = []
+    for name in series:
+        said = getattr(predictions, name)[judged]
+        high_ends = name == "exhaustion"
+        levels = np.quantile(said, 1 - SHARES if high_ends else SHARES)
+        written = dict.fromkeys(float(f"{level:.3g}") for level in levels)
+        found += [Condition(name, ">=" if high_ends else "<=", level) for level in written]
+    return found
+
+
+def _gain(candidate: FloatArray, baseline: FloatArray) -> tuple[float, float]:
+    """Return the mean difference over the pairs, and how many standard errors that is."""
+    difference = candidate - baseline
+    difference = difference[np.isfinite(difference)]
+    if len(difference) < 2:
+        return float("nan"), float("nan")
+    spread = difference.std(ddof=1)
+    mean = float(difference.mean())
+    return mean, float(mean / (spread / np.sqrt(len(difference)))) if spread > 0 else float("nan")

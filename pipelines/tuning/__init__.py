@@ -1,0 +1,1 @@
+"""A ladder tuned walk-forward and evaluated."""

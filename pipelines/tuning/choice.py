@@ -1,0 +1,300 @@
+"""What is chosen on each training part, and what the choices amount to one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.signals import Signals
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.search import SearchResult, search
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
+from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.tuning.backend import ALONE, SearchMeans, identity_of
+from exitladder.pipelines.tuning.folds import LEAST_TRADES, WalkForward, known_by
+from exitladder.pipelines.tuning.objectives import Objectives
+from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
+from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
+from exitladder.pipelines.tuning.results import net_r_of
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.words import in_words
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+
+_HOLD_VALUE_QUANTILES = (0.005, 0.5)
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on one training part.
+
+    Parameters
+    ----------
+    policies : tuple of Policy
+        The tuned ladder first, then the baselines at their best parameters, then the user's own ladder.
+    simplest : str
+        The baseline that was best on the training part.
+    search : SearchResult
+    training : bool array, shape (n_trades,)
+        The trades it was chosen on.
+    best : int
+        Position of the tuned ladder among those of the search.
+    own_exits : Judged, optional
+        What the user's own exits were worth on the training part, where the book tells them.
+    """
+
+    policies: tuple[Policy, ...]
+    simplest: str
+    search: SearchResult
+    training: Mask
+    best: int
+    own_exits: Judged | None = None
+
+    @property
+    def keeps_own_exits(self) -> bool:
+        """Whether no change was best: the user's own exits are feasible and were worth as much as the tuned ladder.
+
+        Then the choice is to keep them, and the tuned policy is executed by them.
+        """
+        own, best = self.own_exits, self.search.judged.take([self.best])
+        if own is None or not own.feasible[0]:
+            return False
+        return bool(not best.feasible[0] or own.values[0, 0] >= best.values[0, 0])
+
+    def trials_frame(self) -> pd.DataFrame:
+        """Return the search's table with each ladder in words, and the user's own exits as a last row where told."""
+        table = self.search.table.assign(ladder=[in_words(ladder) for ladder in self.search.ladders])
+        if self.own_exits is None:
+            return table
+        own = self.own_exits
+        row = {
+            "source": "own_exits",
+            **dict(zip(own.objectives, own.values[0], strict=True)),
+            **dict(zip(own.constraints, own.violations[0], strict=True)),
+            "ladder": f"no change: {OWN_EXITS}",
+        }
+        return pd.concat([table, pd.DataFrame([row], index=[len(table)])]).astype({"trial": "Int64"})
+
+    @property
+    def ladder(self) -> Ladder:
+        """The tuned ladder."""
+        return self.policies[0].ladder
+
+    def ladder_of(self, policy: str) -> Ladder:
+        """Return the ladder that executes a policy; `SIMPLEST` is the best baseline's."""
+        name = self.simplest if policy == SIMPLEST else policy
+        return next(p.ladder for p in self.policies if p.name == name)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What every choice is made with; nothing in it depends on a cut.
+
+    Parameters
+    ----------
+    base : Ladder
+        Costs, execution and initial stop of every candidate.
+    own_ladder : Ladder, optional
+    predictions : RowPredictions, optional
+        Each by a stage of the model that was trained before it.
+    signals : Signals
+        The series that candidates read, for all trades.
+    means : SearchMeans
+        Where the studies are kept, and who looks at the candidates.
+    """
+
+    prepared: Prepared
+    settings: Settings
+    base: Ladder
+    own_ladder: Ladder | None
+    predictions: RowPredictions | None
+    signals: Signals
+    progress: Progress
+    means: SearchMeans
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        settings: Settings,
+        predictions: RowPredictions | None,
+        own_ladder: Ladder | None,
+        progress: Progress = SILENT,
+        means: SearchMeans = ALONE,
+    ) -> Tuning:
+        """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop."""
+        base = _base(settings, own_ladder)
+        space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
+        names = {*space.series, *(own_ladder.series if own_ladder else ())}
+        signals = signals_for(prepared.placed, names, prepared, predictions)
+        return cls(prepared, settings, base, own_ladder, predictions, signals, progress, means)
+
+    def choose(self, training: Mask, name: str, until: int | None = None) -> Choice:
+        """Return what is best on a training part; no other trade is looked at.
+
+        Parameters
+        ----------
+        training : bool array, shape (n_trades,)
+        name : str
+            Of the search's study.
+        until : int, optional
+            The cut, nanoseconds since 1970 UTC: nothing after it is known.
+        """
+        settings = self.settings
+        training = self._tuned_on(training)
+        objectives = self.objectives(training, until)
+        space = self._space(training)
+        baselines = tune_baselines(objectives.placed, self.base, settings, objectives.signals, self.progress)
+        simple = [p.ladder for p in baselines]
+        simplest = objectives.choose(objectives.judge(simple), simple)
+        own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
+        pruned = PrunedObjectives(objectives) if settings.tuning.pruner != "none" else None
+        found = search(
+            space,
+            objectives.judge if pruned is None else pruned.judge,
+            settings.tuning.n_trials,
+            seed=settings.project.seed,
+            sampler=settings.tuning.sampler,
+            batch_size=settings.tuning.batch_size,
+            # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
+            warm_starts=[p.ladder for p in own]
+            + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            prune=None if pruned is None else pruned.judge_against,
+            store=self.means.store,
+            name=name,
+            identity=identity_of(objectives) if self.means.store is not None else None,
+            team=self.means.team,
+            ahead=self.means.ahead,
+            progress=self.progress,
+        )
+        best = objectives.choose(found.judged, list(found.ladders))
+        tuned = Policy(TUNED, replace(found.ladders[best], name=TUNED))
+        return Choice(
+            (tuned, *baselines, *own), baselines[simplest].name, found, training, best, objectives.judge_own_exits()
+        )
+
+    def objectives(self, training: Mask, until: int | None = None) -> Objectives:
+        """Return what judges ladders on these trades, as far as they were known by the cut."""
+        placed = self.prepared.placed.take(training)
+        return Objectives.of(
+            self.settings,
+            placed if until is None else known_by(placed, until),
+            self.signals.take(np.flatnonzero(training)),
+            self.base,
+            self._space(training),
+        )
+
+    def _tuned_on(self, training: Mask) -> Mask:
+        """Training trades that every candidate can be judged on: with a model, those it speaks about.
+
+        Before its first stage the model is silent. Trades from then would be executed without the
+        model's rungs and would make every threshold look the same.
+        """
+        if self.predictions is None:
+            return training
+        rows = self.prepared.rows
+        spoken = np.zeros(len(training), dtype=bool)
+        has_rows = rows.lengths > 0
+        spoken[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
+        both = training & spoken
+        return both if both.sum() >= LEAST_TRADES else training
+
+    def _space(self, training: Mask) -> SearchSpace:
+        """The settings' space; thresholds on the hold value lie where the training part's predictions do."""
+        space = SearchSpace(self.settings.search, self.base)
+        if self.predictions is None:
+            return space
+        said = self.predictions.hold_value_r[np.repeat(training, self.prepared.rows.lengths)]
+        said = said[np.isfinite(said)]
+        if not len(said):
+            return space
+        low, high = (round(float(q), 4) for q in np.quantile(said, _HOLD_VALUE_QUANTILES))
+        return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
+
+    def net_r(self, ladders: Sequence[Ladder], trades: Mask, until: int | None = None) -> FloatArray:
+        """Return net R of these trades under each ladder in the base's R, shape (n_chosen, n_ladders).
+
+        Parameters
+        ----------
+        until : int, optional
+            As in `choose`.
+        """
+        at = np.flatnonzero(trades)
+        placed = self.prepared.placed.take(at)
+        return net_r_of(
+            placed if until is None else known_by(placed, until),
+            ladders,
+            self.signals.take(at),
+            self.base,
+            threads=self.settings.project.threads,
+        )
+
+    def simulate(self, ladder: Ladder, trades: IntArray) -> Simulation:
+        """Return every fill of these trades under a ladder."""
+        return simulate(self.prepared.placed.take(trades), ladder, self.signals.take(trades))
+
+
+def stitched(tuning: Tuning, choices: Sequence[Choice], fold: IntArray) -> pd.DataFrame:
+    """Return net R of every trade under every policy, by trade_id: each as its fold chose it.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+        Whose choice executes each trade, from its entry to its end.
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        A column a policy, `SIMPLEST` among them, and the user's own exits where the book tells most.
+    """
+    names = [p.name for p in choices[0].policies]
+    table = pd.DataFrame(
+        np.nan,
+        index=pd.Index(tuning.prepared.placed.trades.trade_id, name="trade_id"),
+        columns=[names[0], SIMPLEST, *names[1:]],
+    )
+    for k, choice in enumerate(choices):
+        part = fold == k
+        table.loc[part, names] = tuning.net_r([choice.ladder_of(name) for name in names], part)
+        table.loc[part, SIMPLEST] = table.loc[part, choice.simplest]
+    return table
+
+
+def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd.DataFrame:
+    """Return the table with the user's own exits where the book tells how most test trades ended."""
+    trades = tuning.prepared.placed.trades
+    if (~trades.is_open[walk.test]).mean() < 0.5:
+        return table
+    return table.assign(**{OWN_EXITS: simulate_own_exits(tuning.prepared.placed, tuning.base).r})
+
+
+def with_no_change(table: pd.DataFrame, choices: Sequence[Choice], fold: IntArray) -> pd.DataFrame:
+    """Return the table in which the tuned policy is the user's own exits where a fold chose to keep them."""
+    if OWN_EXITS not in table:
+        return table
+    kept = np.array([choice.keeps_own_exits for choice in choices])[fold]
+    return table.assign(**{TUNED: np.where(kept, table[OWN_EXITS], table[TUNED])})
+
+
+def _base(settings: Settings, own_ladder: Ladder | None) -> Ladder:
+    base = base_ladder(settings)
+    if own_ladder is None:
+        return base
+    return replace(
+        base,
+        atr_window=own_ladder.atr_window,
+        stop=replace(base.stop, initial=own_ladder.stop.initial or base.stop.initial),
+        costs=own_ladder.costs,
+        execution=own_ladder.execution,
+    )

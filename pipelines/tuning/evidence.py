@@ -1,0 +1,212 @@
+"""What the test parts say of a tuning beyond the mean: luck of the search, other exits at once, the account."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution import Simulation, simulate_own_exits
+from exitladder.measures.cash import DAY_NS, DAYS_PER_YEAR
+from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
+from exitladder.pipelines.tuning.folds import WalkForward
+from exitladder.pipelines.tuning.policies import OWN_EXITS, SIMPLEST, TUNED
+from exitladder.pipelines.tuning.results import base_risk
+from exitladder.plans.ladder import Ladder
+from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio, sortino_ratio
+from exitladder.statistics.overfitting import pbo_cscv
+from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
+from exitladder.statistics.spa import SuperiorAbility, superior_ability
+
+_PBO_BLOCKS = 10
+_MOST_TRIALS, _MOST_PAIRS = 1000, 8_000_000
+
+
+@dataclass(frozen=True)
+class SearchLuck:
+    """How much of the gain over the baseline the search and the sample explain.
+
+    Parameters
+    ----------
+    dsr : float
+        Deflated Sharpe ratio of the gain a trade on the test parts: for all trials of all folds' searches, by
+        the variance of the trials' Sharpe ratios on the same trades.
+    psr : float
+        Probability that the true Sharpe ratio of that gain is above 0.
+    min_track_record : float
+        Trades after which `psr` would reach the confidence, were the gain's Sharpe ratio as measured;
+        infinite where the gain is not above 0.
+    pbo : float
+        Of the last fold's search, by cross-validation inside its training part.
+    n_trials : int
+        Ladders that the folds' searches looked at.
+    """
+
+    dsr: float
+    psr: float
+    min_track_record: float
+    pbo: float
+    n_trials: int
+
+
+def search_luck(
+    tuning: Tuning,
+    choices: Sequence[Choice],
+    gain: FloatArray,
+    baseline: FloatArray,
+    against: Comparison,
+    walk: WalkForward,
+) -> SearchLuck:
+    """Return how much luck explains.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+        One a fold.
+    gain, baseline : float64 array, shape (n_test,)
+        Net R of the stitched tuned ladders less that of the baseline, and of the baseline.
+    against : Comparison
+        Of the two.
+    walk : WalkForward
+    """
+    test = walk.test
+    n_trials = sum(choice.search.n_trials for choice in choices)
+    ladders = _some([ladder for choice in choices for ladder in choice.search.ladders], int(test.sum()))
+    trials = tuning.net_r(ladders, test) - baseline[:, None]
+    known = np.isfinite(trials).all(axis=1) & np.isfinite(gain)
+    sharpes = np.full(max(n_trials, len(ladders)), np.nan)
+    if known.sum() > 1:
+        spread = trials[known].std(axis=0)
+        # Trials that were not distinct, or not executed again here, count as tried and say nothing on the variance.
+        sharpes[: len(ladders)] = np.divide(
+            trials[known].mean(axis=0), spread, out=np.zeros(len(ladders)), where=spread > 0
+        )
+    moments = SharpeMoments.of(gain)
+    n_effective = moments.n if math.isnan(against.n_effective) else min(float(moments.n), against.n_effective)
+    shape = {"skew": moments.skew, "kurtosis": moments.kurtosis}
+    needed = min_trl(moments.sharpe, confidence=against.confidence, **shape)
+    return SearchLuck(
+        dsr=dsr_of(gain, sharpes, n_effective=n_effective),
+        psr=psr(moments.sharpe, n_effective, **shape),
+        min_track_record=needed * moments.n / n_effective if n_effective else math.nan,
+        pbo=_pbo(tuning, choices[-1], walk.folds[-1].cut),
+        n_trials=n_trials,
+    )
+
+
+def _pbo(tuning: Tuning, choice: Choice, cut: int) -> float:
+    """Probability of overfitting of a search, on the very trades it saw.
+
+    The test part stays out of it: it is scored once, and what is asked here is whether being best on a half
+    of the past says anything on the other half.
+    """
+    ladders = _some(choice.search.ladders, int(choice.training.sum()))
+    return pbo_cscv(tuning.net_r(ladders, choice.training, cut), n_blocks=_PBO_BLOCKS).pbo
+
+
+def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:
+    """Return distinct ladders; evenly spaced ones where there are more than serve an estimate."""
+    distinct = list(dict.fromkeys(ladders))
+    most = int(np.clip(_MOST_PAIRS // max(n_trades, 1), 50, _MOST_TRIALS))
+    if len(distinct) <= most:
+        return distinct
+    return [distinct[k] for k in np.linspace(0, len(distinct) - 1, most).astype(np.int64)]
+
+
+def all_at_once(
+    net_r: Mapping[str, FloatArray], time: IntArray, benchmarks: Sequence[str], *, confidence: float, seed: int
+) -> dict[str, SuperiorAbility]:
+    """Return for each benchmark whether any of the other exits beats it, all of them considered.
+
+    Parameters
+    ----------
+    net_r : mapping of str to float64 array, shape (n_test,)
+    time : int64 array, shape (n_test,)
+        Entry times.
+    """
+    return {
+        name: superior_ability(
+            {k: v for k, v in net_r.items() if k not in (name, SIMPLEST)},
+            net_r[name],
+            time=time,
+            confidence=confidence,
+            seed=seed,
+        )
+        for name in dict.fromkeys(benchmarks)
+    }
+
+
+def account(
+    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policies: Sequence[str]
+) -> pd.DataFrame:
+    """Return the continuous run over all test parts: what each policy's account amounts to, every trade risking 1R.
+
+    Each trade is executed to its end by the choice of the fold in which it was entered; fills are booked on
+    their day, so accounts run on over the cuts.
+
+    Returns
+    -------
+    DataFrame
+        A row a policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
+        daily results, annualised), max_drawdown_r, calmar (R a year over the drawdown), ulcer_r.
+    """
+    booked = {name: _booked(tuning, choices, fold, test, name) for name in dict.fromkeys(policies)}
+    days = np.concatenate([day for day, _ in booked.values()])
+    first = int(tuning.prepared.entry_time[test].min() // DAY_NS)
+    n_days = int(max(days.max(initial=first), first)) - first + 1
+    rows = []
+    for name, (day, r) in booked.items():
+        daily = np.bincount(day - first, r, n_days)
+        path = np.cumsum(daily)
+        deepest = max_drawdown_of_sum(daily)
+        fall = path - np.maximum(np.maximum.accumulate(path), 0.0)
+        rows.append(
+            {
+                "policy": name,
+                "n_days": n_days,
+                "total_r": float(daily.sum()),
+                "sharpe": sharpe_ratio(daily, DAYS_PER_YEAR),
+                "sortino": sortino_ratio(daily, DAYS_PER_YEAR),
+                "max_drawdown_r": deepest,
+                "calmar": float(daily.sum()) * DAYS_PER_YEAR / n_days / -deepest if deepest < 0 else math.nan,
+                "ulcer_r": math.sqrt(float(np.mean(fall**2))),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _booked(
+    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policy: str
+) -> tuple[IntArray, FloatArray]:
+    """Return the day and net R of every fill of a policy in the test parts."""
+    parts: list[Simulation] = []
+    for k, choice in enumerate(choices):
+        trades = np.flatnonzero(test & (fold == k))
+        if policy == OWN_EXITS or (policy == TUNED and choice.keeps_own_exits):
+            parts.append(simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base))
+        else:
+            parts.append(tuning.simulate(choice.ladder_of(policy), trades))
+    time = tuning.prepared.placed.bars.time
+    day = np.concatenate([time[part.fills.bar] // DAY_NS for part in parts])
+    scaled = [part.fills.net_r * base_risk(part.placed, part.ladder, tuning.base)[part.fills.trade] for part in parts]
+    return day.astype(np.int64), np.concatenate(scaled)
+
+
+def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[str, tuple[float, float]]:
+    """Return what to say of risk beside the mean, as label: (tuned, baseline)."""
+    by_trade, by_account = board.set_index("policy"), accounts.set_index("policy")
+
+    def pair(table: pd.DataFrame, column: str) -> tuple[float, float]:
+        values = table[column].astype(float)
+        return float(values[TUNED]), float(values[baseline])
+
+    return {
+        "standard deviation of a trade (R)": pair(by_trade, "sd_r"),
+        "mean of the worst 5 % of trades (R)": pair(by_trade, "cvar_r"),
+        "deepest fall of the account (R)": pair(by_account, "max_drawdown_r"),
+    }

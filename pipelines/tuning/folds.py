@@ -1,0 +1,191 @@
+"""The cuts in time between what may be learnt from and what is scored once: walk-forward over trades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.clock import NO_TIME
+from exitladder.errors import TradesError
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import PlacedTrades
+
+LEAST_TRADES = 20
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TuningFold:
+    """One cut: what is tuned on before it, and the trades after it that are scored once.
+
+    Parameters
+    ----------
+    training, test : bool array, shape (n_trades,)
+    cut : int
+        The test part's first entry, nanoseconds since 1970 UTC.
+    n_purged : int
+        Trades entered before the cut that are in neither part: their exits could still have been open then.
+    """
+
+    training: Mask
+    test: Mask
+    cut: int
+    n_purged: int
+
+    @property
+    def cut_time(self) -> pd.Timestamp:
+        """The cut as a time stamp."""
+        return pd.Timestamp(self.cut, tz="UTC")
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """Test parts that follow one another, each with the training part before it.
+
+    Parameters
+    ----------
+    folds : tuple of TuningFold
+        In time order; the test parts adjoin.
+    final : bool array, shape (n_trades,)
+        What is tuned on for what comes next: all trades whose longest life has ended by the last bar.
+    n_asked : int
+        Test parts that the settings ask for; fewer are made where one would be too small.
+    """
+
+    folds: tuple[TuningFold, ...]
+    final: Mask
+    n_asked: int
+
+    @property
+    def test(self) -> Mask:
+        """Trades of any test part, shape (n_trades,): all that were entered from the first cut on."""
+        return np.asarray(np.logical_or.reduce([fold.test for fold in self.folds]))
+
+    @property
+    def cut(self) -> int:
+        """The first cut, nanoseconds since 1970 UTC; nothing after it was known to the first tuning."""
+        return self.folds[0].cut
+
+    @property
+    def cut_time(self) -> pd.Timestamp:
+        """The first cut as a time stamp."""
+        return self.folds[0].cut_time
+
+    def fold_of(self, entry_time: IntArray) -> IntArray:
+        """Return the fold whose choice executes a trade; those before the first cut are executed by its choice."""
+        cuts = np.array([fold.cut for fold in self.folds], dtype=np.int64)
+        return np.maximum(np.searchsorted(cuts, entry_time, side="right") - 1, 0).astype(np.int64)
+
+    def part_of(self) -> npt.NDArray[np.str_]:
+        """Return for each trade "training" (of the first fold), "purged" or "test", shape (n_trades,)."""
+        return np.where(self.test, "test", np.where(self.folds[0].training, "training", "purged"))
+
+    def note(self) -> str:
+        """Return what to say where fewer test parts were made than asked for, else nothing."""
+        if len(self.folds) == self.n_asked:
+            return ""
+        made = "one test part" if len(self.folds) == 1 else f"{len(self.folds)} test parts"
+        return (
+            f"The trades allow for {made} in place of {self.n_asked} (validation.n_test_parts): "
+            f"each must hold at least {LEAST_TRADES} trades."
+        )
+
+
+def walk_forward(prepared: Prepared, settings: Settings, longest_bars: int) -> WalkForward:
+    """Return the cuts: the latest trades in parts of like size, each tested after tuning on what ended before it.
+
+    A trade belongs to the training part of a cut only if the longest life that any candidate could give it
+    (`longest_bars`, and the embargo after it) ends before the cut. So no bar that prices a training exit
+    lies in the test part's time, nor within the embargo before it.
+
+    Raises
+    ------
+    TradesError
+        If not even one test part and what is before it hold enough trades to say anything.
+    """
+    asked = settings.validation.n_test_parts
+    reach = _Reach.of(prepared, longest_bars + settings.validation.embargo_bars)
+    folds: tuple[TuningFold, ...] = ()
+    for n_parts in range(asked, 0, -1):
+        folds = _folds(prepared.entry_time, reach, settings, n_parts)
+        if len(folds) == n_parts and all(fold.test.sum() >= LEAST_TRADES for fold in folds):
+            break
+    first = folds[0]
+    for part, name in ((first.training, "training"), (first.test, "test")):
+        if part.sum() < LEAST_TRADES:
+            raise TradesError(
+                f"The {name} part must hold at least {LEAST_TRADES} trades to learn or say anything, but holds "
+                f"{int(part.sum())} of {len(part)} (cut at {first.cut_time:%Y-%m-%d}). "
+                "Bring more trades, or change validation.test_fraction or search.time_bars."
+            )
+    final = reach.ended_by(reach.last_close)
+    return WalkForward(folds, final if final.sum() >= LEAST_TRADES else np.ones(len(final), dtype=bool), asked)
+
+
+def _folds(time: IntArray, reach: _Reach, settings: Settings, n_parts: int) -> tuple[TuningFold, ...]:
+    n = len(time)
+    n_test = max(1, round(n * settings.validation.test_fraction))
+    edges = [n - n_test + round(k * n_test / n_parts) for k in range(n_parts)]
+    cuts = np.unique(time[edges])
+    ends = [*cuts[1:], np.iinfo(np.int64).max]
+    folds = []
+    for cut, end in zip(cuts, ends, strict=True):
+        before = time < cut
+        training = before & reach.ended_by(int(cut))
+        purged = int((before & ~training).sum())
+        if settings.validation.window == "rolling":
+            # As many trades back from the cut as there are before the first cut.
+            training &= np.cumsum(before[::-1])[::-1] <= int((time < cuts[0]).sum())
+        folds.append(TuningFold(training, (time >= cut) & (time < end), int(cut), purged))
+    return tuple(folds)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """When the longest life of each trade ends, and whether its symbol's bars end before that."""
+
+    end: IntArray
+    is_cut_short: Mask
+    last_close: int
+
+    @classmethod
+    def of(cls, prepared: Prepared, longest_bars: int) -> _Reach:
+        placed = prepared.placed
+        wanted = placed.first_bar + longest_bars
+        bar = np.maximum(np.minimum(wanted, placed.end_bar - 1), placed.entry_bar)
+        close = placed.bars.close_time
+        return cls(close[bar].astype(np.int64), np.asarray(wanted > placed.end_bar - 1), int(close.max()))
+
+    def ended_by(self, moment: int) -> Mask:
+        """Whether the longest life ended by a moment; where a symbol's bars ended before it, the trade did too."""
+        return np.asarray((self.end <= moment) & ~(self.is_cut_short & (self.end >= self.last_close)))
+
+
+def known_by(placed: PlacedTrades, moment: int) -> PlacedTrades:
+    """Return the trades as they stood at a moment: bars that closed later, and exits in the book, are not there.
+
+    What was still open then is open at the last bar that had closed. Candidates hold no longer than a purged trade
+    may; the user's own ladder and exits can.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        Entered before the moment.
+    moment : int
+        Nanoseconds since 1970 UTC.
+    """
+    close, start = placed.bars.close_time, placed.bars.start
+    end = np.array([low + np.searchsorted(close[low:high], moment, side="right") for low, high in pairwise(start)])
+    later = placed.trades.exit_time > moment
+    trades = replace(
+        placed.trades,
+        exit_time=np.where(later, NO_TIME, placed.trades.exit_time),
+        exit_price=np.where(later, np.nan, placed.trades.exit_price),
+    )
+    return replace(placed, trades=trades, end_bar=np.minimum(placed.end_bar, end[placed.symbol_index]))

@@ -1,0 +1,217 @@
+"""The objectives and constraints of tuning, each a function of what trades brought under several ladders.
+
+Objectives are greater where better and NaN where a ladder has none; violations are at most 0 where a
+constraint is kept. Skipped trades take part in nothing; open ones take part at their mark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray
+from exitladder.measures.cash import DAYS_PER_YEAR
+from exitladder.pipelines.tuning.results import Results
+from exitladder.settings.tables import TuningSettings
+from exitladder.statistics.daily_sums import sums_by_day
+from exitladder.statistics.metrics import (
+    calmar_ratio,
+    cvar,
+    max_drawdown_of_sum,
+    sharpe_ratio,
+    sortino_ratio,
+    ulcer_index,
+)
+
+CVAR_SHARE = 0.05
+Z_LOWER = 1.645
+_WORST_BLOCKS = 10
+
+Measure = Callable[[Results], FloatArray]
+N = TypeVar("N", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How an objective is found, and whether it needs more of the trades than their net r.
+
+    `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks needs.
+    """
+
+    measure: Callable[[Results, TuningSettings], FloatArray]
+    needs_fills: bool = False
+    is_mean: bool = False
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """How a violation is found; it is in force where its setting is above 0."""
+
+    violation: Callable[[Results, float], FloatArray]
+    needs_fills: bool = False
+    needs_gross: bool = False
+
+
+def expectancy(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return mean net R a trade."""
+    _ = settings
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    return _over(_total(results.net_r), counts)
+
+
+def mean_minus_downside(results: Results, settings: TuningSettings) -> FloatArray:
+    """Return mean net R less the weighted downside deviation (root mean square of losses over all trades)."""
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    squares = _total(np.minimum(results.net_r, 0.0) ** 2)
+    return expectancy(results) - settings.downside_weight * np.sqrt(_over(squares, counts))
+
+
+def lower_bound(results: Results, settings: TuningSettings) -> FloatArray:
+    """Return the lower end of a one-sided 95 % interval of the mean, trades taken as independent."""
+    _ = settings
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    mean = expectancy(results)
+    spread = np.sqrt(_total((results.net_r - mean) ** 2) / np.maximum(counts - 1, 1))
+    return np.asarray(mean - Z_LOWER * spread / np.sqrt(np.maximum(counts, 1)))
+
+
+def tail(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return the mean of the worst 5 % of trades."""
+    _ = settings
+    return np.array([cvar(column, CVAR_SHARE) for column in results.net_r.T])
+
+
+def worst_block(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return the least of the mean net R in ten stretches of as many trades each, in order of entries."""
+    _ = settings
+    parts = np.array_split(np.arange(len(results.net_r)), min(_WORST_BLOCKS, max(len(results.net_r), 1)))
+    return np.asarray(np.min([expectancy(results.take(part)) for part in parts], axis=0))
+
+
+def profit_per_fill(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return net R over fills, entries and sales counted."""
+    _ = settings
+    return _over(_total(results.net_r), _fills(results))
+
+
+def capture(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return the sum of net R over the sum of best open R, of trades that were in profit at some time."""
+    _ = settings
+    mfe_r = _asked(results.mfe_r)
+    moved = mfe_r > 0
+    return _over(_total(np.where(moved, results.net_r, 0.0)), _total(np.where(moved, mfe_r, 0.0)))
+
+
+def daily_r(results: Results) -> list[FloatArray]:
+    """Return net R of every calendar day for each ladder, a trade booked whole on the day of its last sale.
+
+    From the first entry's day to the last booking's; days without a booking have 0.
+    """
+    return sums_by_day(results.net_r, _asked(results.last_day), results.entry_day)
+
+
+def _of_days(ratio: Callable[[FloatArray], float], results: Results, settings: TuningSettings) -> FloatArray:
+    return np.array([ratio(settings.risk_per_trade * days) for days in daily_r(results)])
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    "expectancy_r": Objective(expectancy, is_mean=True),
+    "mean_minus_downside": Objective(mean_minus_downside, is_mean=True),
+    "lower_bound": Objective(lower_bound),
+    "cvar_r": Objective(tail),
+    "worst_block_r": Objective(worst_block),
+    "profit_per_fill": Objective(profit_per_fill, needs_fills=True, is_mean=True),
+    "capture": Objective(capture, needs_fills=True, is_mean=True),
+    "sharpe": Objective(
+        partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+    ),
+    "sortino": Objective(
+        partial(_of_days, partial(sortino_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+    ),
+    "calmar": Objective(partial(_of_days, partial(calmar_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True),
+    "ulcer": Objective(partial(_of_days, lambda days: -ulcer_index(days)), needs_fills=True),
+}
+
+
+def _too_many_fills(results: Results, most: float) -> FloatArray:
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    return np.asarray(_over(_fills(results), counts) - most)
+
+
+def _too_dear(results: Results, share: float) -> FloatArray:
+    """Costs beyond their share of the result before costs, R a trade; without such a result all costs are too much."""
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    gross = _total(_asked(results.gross_r))
+    cost = gross - _total(results.net_r)
+    return _over(cost - share * np.maximum(gross, 0.0), counts)
+
+
+def _too_few(results: Results, least: float) -> FloatArray:
+    return np.asarray(least - np.isfinite(results.net_r).sum(axis=0), dtype=np.float64)
+
+
+def _too_deep(results: Results, most: float) -> FloatArray:
+    return np.array([-max_drawdown_of_sum(days) - most if len(days) else math.nan for days in daily_r(results)])
+
+
+CONSTRAINTS: Mapping[str, Constraint] = {
+    "max_fills": Constraint(_too_many_fills, needs_fills=True),
+    "max_cost_share": Constraint(_too_dear, needs_gross=True),
+    "min_trades": Constraint(_too_few),
+    "max_drawdown_r": Constraint(_too_deep, needs_fills=True),
+}
+
+
+def standard_error(measure: Measure, results: Results, blocks: int = 20) -> FloatArray:
+    """Return the standard error of a measure by leaving out one stretch of time after another (block jackknife).
+
+    Parameters
+    ----------
+    measure : callable
+        Any function of results that gives a value a ladder.
+    blocks : int
+        Stretches of as many trades each, in order of entries. Trades of one stretch may depend on each other.
+
+    Notes
+    -----
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11; Künsch (1989) for blocks. With blocks of
+    a single trade it is the textbook standard error of a mean.
+    """
+    n = len(results.net_r)
+    blocks = min(blocks, n)
+    if blocks < 2:
+        return np.full(results.net_r.shape[1], np.nan)
+    group = np.arange(n) * blocks // n
+    left_out = np.stack([measure(results.take(group != b)) for b in range(blocks)])
+    mean = _total(left_out) / blocks
+    return np.asarray(np.sqrt((blocks - 1) / blocks * _total((left_out - mean) ** 2)))
+
+
+def _fills(results: Results) -> FloatArray:
+    """Return the fills of each ladder; whole numbers add up to the same in any order."""
+    counted = np.where(np.isfinite(results.net_r), _asked(results.n_fills), 0)
+    return np.asarray(counted.sum(axis=0), dtype=np.float64)
+
+
+def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:
+    if table is None:
+        raise ValueError("these results were made with net r only; ask results_of for fills or gross r")
+    return table
+
+
+def _total(table: FloatArray) -> FloatArray:
+    """Return the sum of each column, NaN left out; a column's is the same to the bit whatever stands beside it."""
+    columns = np.ascontiguousarray(np.where(np.isnan(table), 0.0, table).T)
+    return np.array([column.sum() for column in columns], dtype=np.float64)
+
+
+def _over(total: FloatArray, count: npt.ArrayLike) -> FloatArray:
+    """Return total over count, NaN where nothing counts."""
+    many = np.asarray(count, dtype=np.float64)
+    return np.asarray(np.divide(total, many, out=np.full(total.shape, np.nan), where=many > 0))

@@ -1,0 +1,229 @@
+"""What a ladder is worth: the objectives and constraints that the settings name, on given trades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exitladder.arrays import FloatArray
+from exitladder.errors import ModelError, SettingsError
+from exitladder.execution import simulate_own_exits
+from exitladder.execution.signals import Signals
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.space.neighbours import neighbours
+from exitladder.models.search.space.space import SearchSpace
+from exitladder.pipelines.tuning.measures import CONSTRAINTS, OBJECTIVES, Z_LOWER, Measure, standard_error
+from exitladder.pipelines.tuning.results import Results, results_of, results_of_simulation
+from exitladder.plans.ladder import Ladder
+from exitladder.settings.tables import Settings, TuningSettings
+from exitladder.trades.trades import PlacedTrades
+
+_NEIGHBOURS = 8
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Judges ladders on these trades; made by `of`.
+
+    Parameters
+    ----------
+    settings : TuningSettings
+    placed : PlacedTrades
+        The trades that are tuned on and no other.
+    signals : Signals or None
+        Of these trades.
+    base : Ladder
+        Its initial stop is the R that results are told in.
+    space : SearchSpace or None
+        Where neighbours are looked for; needed for ``robust = "neighbours"``.
+    threads, seed : int
+    """
+
+    settings: TuningSettings
+    placed: PlacedTrades
+    signals: Signals | None
+    base: Ladder
+    space: SearchSpace | None = None
+    threads: int = 0
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        placed: PlacedTrades,
+        signals: Signals | None,
+        base: Ladder,
+        space: SearchSpace | None = None,
+    ) -> Objectives:
+        """Return what the settings name, on these trades.
+
+        Raises
+        ------
+        SettingsError
+            If costs are to be doubled and there are none, or the stop is to be searched and every trade brings its own.
+        """
+        tuning = settings.tuning
+        if settings.search.stop and len(placed) and np.isfinite(placed.trades.stop_price).all():
+            raise SettingsError(
+                "search.stop would change nothing, as every trade brings its own stop_price; leave it empty, or take "
+                "the column stop_price out of the trades."
+            )
+        if tuning.robust == "double_costs" and base.costs.times(2.0) == base.costs:
+            raise SettingsError(
+                "tuning.robust = 'double_costs' needs costs to double, but all costs are 0; state them in [costs]."
+            )
+        if tuning.pruner != "none":
+            _refuse_to_prune(tuning)
+        return cls(tuning, placed, signals, base, space, settings.project.threads, settings.project.seed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the objectives, the most important first."""
+        return tuple(dict.fromkeys(self.settings.objectives))
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """Names of the constraints in force."""
+        return tuple(name for name in CONSTRAINTS if getattr(self.settings, name) > 0)
+
+    def judge(self, ladders: list[Ladder]) -> Judged:
+        """Return what ladders are worth; the same ladder is worth the same in any batch."""
+        ladders = self.at_costs(ladders)
+        near: list[list[Ladder]] = []
+        if self.settings.robust == "neighbours" and self.space is not None:
+            near = [neighbours(self.space, ladder, _NEIGHBOURS, self.seed) for ladder in ladders]
+        # Neighbours of one ladder are often those of another.
+        every = list(dict.fromkeys([*ladders, *(other for others in near for other in others)]))
+        results = self.results(every)
+        worth = self.values(results)
+        at = {ladder: k for k, ladder in enumerate(every)}
+        rows = [at[ladder] for ladder in ladders]
+        values = worth[rows]
+        if near:
+            around = [
+                worth[[at[ladder], *(at[other] for other in others)]]
+                for ladder, others in zip(ladders, near, strict=True)
+            ]
+            values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
+        return Judged(values, self.violations(results)[rows], self.names, self.constraints)
+
+    def judge_own_exits(self) -> Judged | None:
+        """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
+
+        It has no neighbours; its costs are doubled where those of ladders are. Where the book does not tell how
+        most of the trades ended, this cannot be said and is None.
+        """
+        if self.placed.trades.is_open.mean() > 0.5:
+            return None
+        (base,) = self.at_costs([self.base])
+        free = replace(self.base, costs=self.base.costs.times(0.0))
+        results = results_of_simulation(
+            simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
+        )
+        return Judged(self.values(results), self.violations(results), self.names, self.constraints)
+
+    def choose(self, judged: Judged, ladders: list[Ladder]) -> int:
+        """Return the position of the ladder to use.
+
+        With one objective it is the feasible ladder of the greatest value, of equals the earliest. With
+        several it is a point of the front: of those whose first objective is within one standard error of
+        the greatest, the one that is best in the others (by its mean rank among them). The standard error
+        is that of the difference from the best, by leaving out one stretch of time after another, so that
+        what is given up of the first objective is no more than chance alone gives and takes.
+
+        Raises
+        ------
+        ModelError
+            If no ladder has values.
+        """
+        front = judged.front()
+        if not len(front):
+            raise ModelError(
+                f"At least one ladder must have a value, but all {len(judged)} have none in {', '.join(self.names)}. "
+                "Check that trades have a stop_price, or give the ladder an initial stop."
+            )
+        values = judged.values[front]
+        best = int(np.argmax(values[:, 0]))
+        if len(self.names) == 1 or len(front) == 1:
+            return int(front[best])
+        allowed = self.standard_errors([ladders[k] for k in front], best)
+        near = np.flatnonzero(values[best, 0] - values[:, 0] <= allowed)
+        others = values[near, 1:]
+        rank = (others[None, :, :] > others[:, None, :]).sum(axis=1).mean(axis=1)
+        order = np.lexsort((near, -values[near, 0], rank))
+        return int(front[near[order[0]]])
+
+    def standard_errors(self, ladders: list[Ladder], best: int) -> FloatArray:
+        """Return the standard error of each ladder's first objective less that of `best`, shape (n_ladders,)."""
+        results = self.results(ladders)
+        first = self.measure(self.names[0])
+
+        def behind(part: Results) -> FloatArray:
+            worth = first(part)
+            return np.asarray(worth[best] - worth)
+
+        return np.nan_to_num(standard_error(behind, results))
+
+    def standard_error(self, ladder: Ladder) -> float:
+        """Return the standard error of a ladder's first objective."""
+        return float(standard_error(self.measure(self.names[0]), self.results([ladder]))[0])
+
+    def results(self, ladders: list[Ladder]) -> Results:
+        """Return what the trades brought under each ladder, as far as it is needed."""
+        return results_of(
+            self.placed,
+            ladders,
+            self.signals,
+            self.base,
+            with_fills=any(OBJECTIVES[n].needs_fills for n in self.names)
+            or any(CONSTRAINTS[n].needs_fills for n in self.constraints),
+            with_gross=self._needs_gross,
+            threads=self.threads,
+        )
+
+    def at_costs(self, ladders: list[Ladder]) -> list[Ladder]:
+        """Return ladders with the costs that they are judged at."""
+        if self.settings.robust != "double_costs":
+            return ladders
+        return [replace(ladder, costs=ladder.costs.times(2.0)) for ladder in ladders]
+
+    @property
+    def _needs_gross(self) -> bool:
+        return any(CONSTRAINTS[n].needs_gross for n in self.constraints)
+
+    def values(self, results: Results) -> FloatArray:
+        """Return what ladders are worth by each objective, shape (n_ladders, n_objectives)."""
+        columns = []
+        for measure in map(self.measure, self.names):
+            value = measure(results)
+            if self.settings.robust == "lower_bound":
+                value = np.asarray(value - Z_LOWER * standard_error(measure, results))
+            columns.append(value)
+        return np.stack(columns, axis=1)
+
+    def measure(self, name: str) -> Measure:
+        """Return the function that finds an objective, as the settings weigh it."""
+        return lambda results: OBJECTIVES[name].measure(results, self.settings)
+
+    def violations(self, results: Results) -> FloatArray:
+        """Return by how much each constraint is broken, shape (n_ladders, n_constraints)."""
+        columns = [CONSTRAINTS[n].violation(results, getattr(self.settings, n)) for n in self.constraints]
+        return np.stack(columns, axis=1) if columns else np.empty((results.net_r.shape[1], 0))
+
+
+def _refuse_to_prune(tuning: TuningSettings) -> None:
+    names = tuple(dict.fromkeys(tuning.objectives))
+    able = [name for name, objective in OBJECTIVES.items() if objective.is_mean]
+    if len(names) > 1 or names[0] not in able:
+        raise SettingsError(
+            f"tuning.pruner = 'wilcoxon' holds ladders against each other block by block of trades, in one objective "
+            f"of {', '.join(able)}, but tuning.objectives = {list(names)}. Take one of these, or "
+            "tuning.pruner = 'none'."
+        )
+    if tuning.robust not in ("none", "double_costs"):
+        raise SettingsError(
+            f"tuning.pruner = 'wilcoxon' cannot judge by tuning.robust = '{tuning.robust}', which no block of trades "
+            "tells by itself. Take 'none' or 'double_costs', or tuning.pruner = 'none'."
+        )

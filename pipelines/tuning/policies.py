@@ -1,0 +1,117 @@
+"""What a tuned ladder is held against: the exits that need no cleverness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exitladder.arrays import FloatArray
+from exitladder.execution.signals import Signals
+from exitladder.pipelines.tuning.measures import OBJECTIVES
+from exitladder.pipelines.tuning.objectives import Objectives
+from exitladder.pipelines.tuning.results import Results
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.units import Distance, Target
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import PlacedTrades
+
+SINGLE_TARGET = "best single target"
+TRAILING_STOP = "best trailing stop"
+CLASSIC = "classic 25/25/50"
+TIME_STOP = "hold to the time stop"
+OWN_EXITS = "your own exits"
+OWN_LADDER = "your ladder"
+TUNED = "tuned ladder"
+SIMPLEST = "best simple exit"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A named way to exit, with the ladder that executes it."""
+
+    name: str
+    ladder: Ladder
+
+
+def steps(bounds: Sequence[float], step: float) -> list[float]:
+    """Return the multiples of `step` that lie within ``[bounds[0], bounds[-1]]``.
+
+    Examples
+    --------
+    >>> steps([0.5, 1.25], 0.25)
+    [0.5, 0.75, 1.0, 1.25]
+    """
+    first, last = round(bounds[0] / step), round(bounds[-1] / step)
+    return [round(k * step, 10) for k in range(max(first, 1), last + 1)]
+
+
+def baseline_candidates(base: Ladder, settings: Settings) -> dict[str, list[Ladder]]:
+    """Return the candidates of each baseline; each is tuned on the same trades as the ladder.
+
+    All of them hold no longer than the search space's longest time stop, as the ladder does.
+    """
+    search = settings.search
+    longest = max(search.time_bars)
+    stop = Stop(initial=base.stop.initial, time=longest)
+    reach = search.first_target_r[-1] + search.target_gap_r[-1] * (max(search.n_rungs) - 1)
+    targets = steps([search.first_target_r[0], reach], search.target_step_r)
+    trails = [Distance(v, "ATR") for v in steps(search.trail_atr, search.trail_step_atr)]
+    holds = sorted({*range(min(search.time_bars), longest + 1, 5), longest})
+
+    def rungs(*pairs: tuple[float, float]) -> tuple[Rung, ...]:
+        return tuple(Rung(fraction, Target(r, "R")) for fraction, r in pairs)
+
+    return {
+        SINGLE_TARGET: [replace(base, name=SINGLE_TARGET, rungs=rungs((1.0, r)), stop=stop) for r in targets],
+        TRAILING_STOP: [replace(base, name=TRAILING_STOP, rungs=(), stop=replace(stop, trail=d)) for d in trails],
+        CLASSIC: [
+            replace(
+                base,
+                name=CLASSIC,
+                rungs=rungs((0.25, 1.0), (0.25, 2.0)),
+                stop=replace(stop, breakeven_after=1, trail=d, trail_after=1),
+            )
+            for d in trails
+        ],
+        TIME_STOP: [replace(base, name=TIME_STOP, rungs=(), stop=replace(stop, time=n)) for n in holds],
+    }
+
+
+def objective_values(net_r: FloatArray, settings: Settings) -> FloatArray:
+    """Return the first objective of each ladder from net R by trade, or its expectancy where that needs more.
+
+    Parameters
+    ----------
+    net_r : float64 array, shape (n_trades, n_ladders)
+        In order of entries; NaN where a trade was skipped.
+
+    Returns
+    -------
+    float64 array, shape (n_ladders,)
+        Higher is better; minus infinity where no trade counts.
+    """
+    first = OBJECTIVES[settings.tuning.objectives[0]]
+    measure = (OBJECTIVES["expectancy_r"] if first.needs_fills else first).measure
+    values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), settings.tuning)
+    return np.where(np.isfinite(values), values, -np.inf)
+
+
+def tune_baselines(
+    placed: PlacedTrades,
+    base: Ladder,
+    settings: Settings,
+    signals: Signals | None = None,
+    progress: Progress = SILENT,
+) -> list[Policy]:
+    """Return each baseline at its best parameter on these trades, by the objectives that the ladder is tuned by."""
+    found = []
+    candidates = baseline_candidates(base, settings)
+    objectives = Objectives.of(settings, placed, signals, base)
+    with progress.stage("baselines", len(candidates)) as advance:
+        for name, ladders in candidates.items():
+            found.append(Policy(name, ladders[objectives.choose(objectives.judge(ladders), ladders)]))
+            advance(1)
+    return found

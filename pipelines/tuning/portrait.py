@@ -1,0 +1,267 @@
+"""What a tuned ladder is like: what its worth depends on, whether it stands on a plateau, and how stable it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import FloatArray
+from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.space.columns import column_of, ladder_columns
+from exitladder.models.search.space.importance import parameter_importance
+from exitladder.models.search.space.neighbours import Slice, neighbours, slices
+from exitladder.models.search.space.space import SUGGESTED
+from exitladder.pipelines.tuning.objectives import Objectives
+from exitladder.plans.ladder import Ladder
+
+N_NEIGHBOURS = 200
+_PLATEAU, _PEAK = 2 / 3, 1 / 3
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """How ladders close to the tuned one do, on the trades it was tuned on.
+
+    Parameters
+    ----------
+    behind : float64 array, shape (n_neighbours,)
+        By how much each is worse in the first objective; negative where it is better.
+    standard_error : float
+        Of the tuned ladder's own objective: what chance gives and takes.
+    """
+
+    behind: FloatArray
+    standard_error: float
+
+    @property
+    def share(self) -> float:
+        """Share of the neighbours that are no more than one standard error behind; NaN without neighbours."""
+        return float(np.mean(self.behind <= self.standard_error)) if len(self.behind) else float("nan")
+
+    @property
+    def median(self) -> float:
+        """By how much half of the neighbours are worse at least; NaN without neighbours."""
+        return float(np.median(self.behind)) if len(self.behind) else float("nan")
+
+    @property
+    def kind(self) -> str:
+        """`plateau` (two thirds of the neighbours or more), `peak` (less than one third), `slope` or `unknown`."""
+        if not len(self.behind):
+            return "unknown"
+        return "plateau" if self.share >= _PLATEAU else "peak" if self.share < _PEAK else "slope"
+
+
+@dataclass(frozen=True)
+class LadderPortrait:
+    """What a tuned ladder is like, on the trades that it was tuned on.
+
+    Parameters
+    ----------
+    objective : str
+        The first one, which all of this is about.
+    importance : DataFrame
+        See `parameter_importance`.
+    fit : float
+        Share of the variance between held-out trials that importance rests on.
+    slices : DataFrame
+        One row a value of a parameter, all others as tuned: parameter, value, objective, behind (by how much it is
+        worse than the tuned ladder), standard_error (of that), is_tuned.
+    plateau : Plateau
+    stability : DataFrame
+        One row a parameter: parameter, a column a fold and `final` of its values, and agreement from 0 (as far apart
+        as if drawn at random from what was tried) to 1 (the same in all).
+    front : DataFrame
+        With several objectives, the ladders that no other beats: the objectives and is_chosen; else empty.
+    tried : DataFrame
+        The objectives of all ladders tried, and whether they keep the constraints.
+    """
+
+    objective: str
+    importance: pd.DataFrame
+    fit: float
+    slices: pd.DataFrame
+    plateau: Plateau
+    stability: pd.DataFrame
+    front: pd.DataFrame
+    tried: pd.DataFrame
+
+    @property
+    def agreement(self) -> float:
+        """Mean agreement over the parameters; NaN with a single ladder."""
+        return float(self.stability["agreement"].mean()) if len(self.stability) else float("nan")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the few numbers that say it in short."""
+        leading = self.importance.head(3) if self.fit > 0 else self.importance.head(0)
+        return {
+            "objective": self.objective,
+            "depends_on": [
+                {"parameter": str(name), "importance": float(share)}
+                for name, share in zip(leading["parameter"], leading["importance"], strict=True)
+            ],
+            "importance_fit": self.fit,
+            "plateau": self.plateau.kind,
+            "plateau_share": self.plateau.share,
+            "plateau_standard_error": self.plateau.standard_error,
+            "median_neighbour_behind": self.plateau.median,
+            "n_neighbours": len(self.plateau.behind),
+            "fold_agreement": self.agreement,
+            "n_front": len(self.front),
+        }
+
+    @property
+    def text(self) -> str:
+        """Return what the ladder is like in a few sentences."""
+        n = len(self.plateau.behind)
+        near = (
+            f"{self.plateau.share:.0%} of {n} ladders close by lose less than one standard error "
+            f"({self.plateau.standard_error:.3f}) of its {self.objective} on the trades tuned on, half of them less "
+            f"than {self.plateau.median:.3f}"
+        )
+        words = {
+            "plateau": f"The ladder stands on a plateau: {near}.",
+            "slope": f"The ladder stands on a slope: {near}.",
+            "peak": f"The ladder is a lone peak: only {near}, which is what a fit to chance looks like.",
+            "unknown": "The search space does not hold the ladder, so no ladders close by were looked at.",
+        }
+        sentences = [words[self.plateau.kind]]
+        leading = self.importance["parameter"].head(3).tolist()
+        if self.fit > 0 and leading:
+            sentences.append(
+                f"What it is worth depends most on {', '.join(leading)} "
+                f"(a model of the trials explains {self.fit:.0%} of the differences between those held out)."
+            )
+        else:
+            sentences.append("No parameter explains the differences between the trials.")
+        if np.isfinite(self.agreement):
+            sentences.append(
+                f"Tuned on other stretches of the past, its parts agree to {self.agreement:.0%} "
+                "(0%: as if drawn at random; 100%: the same each time)."
+            )
+        return " ".join(sentences)
+
+
+def portrait(
+    objectives: Objectives,
+    tried: Judged,
+    ladders: tuple[Ladder, ...],
+    ladder: Ladder,
+    folds: Mapping[str, Ladder],
+) -> LadderPortrait:
+    """Return what a tuned ladder is like; only the trades of `objectives` are looked at.
+
+    Parameters
+    ----------
+    objectives : Objectives
+        Of the trades that it was tuned on, with their search space.
+    tried, ladders : Judged, tuple of Ladder
+        What the search tried.
+    ladder : Ladder
+        The tuned one.
+    folds : mapping of str to Ladder
+        What was tuned on other stretches of the past, by their names.
+    """
+    ladder = replace(ladder, name=SUGGESTED)
+    importance, fit = parameter_importance(ladders, tried.values[:, 0], objectives.seed)
+    near = [] if objectives.space is None else neighbours(objectives.space, ladder, N_NEIGHBOURS, objectives.seed)
+    cuts = () if objectives.space is None else slices(objectives.space, ladder)
+    return LadderPortrait(
+        objective=objectives.names[0],
+        importance=importance,
+        fit=fit,
+        slices=_slices_table(objectives, ladder, cuts),
+        plateau=Plateau(_behind(objectives, ladder, near)[1], objectives.standard_error(ladder)),
+        stability=stability({**folds, "final": ladder}, ladders),
+        front=_front(tried, objectives.choose(tried, list(ladders))),
+        tried=pd.DataFrame(tried.values, columns=list(tried.objectives)).assign(is_feasible=tried.feasible),
+    )
+
+
+def stability(folds: Mapping[str, Ladder], tried: tuple[Ladder, ...]) -> pd.DataFrame:
+    """Return the parts of ladders side by side and how far they agree.
+
+    Parameters
+    ----------
+    folds : mapping of str to Ladder
+    tried : tuple of Ladder
+        What a search tried; how far these lie apart is what no agreement means.
+
+    Returns
+    -------
+    DataFrame
+        parameter, a column a ladder, agreement: 1 less the mean difference between two of the ladders over that
+        between two of those tried; two differ by 1 where only one has the part, or where choices differ.
+    """
+    nothing = pd.DataFrame(columns=["parameter", *folds, "agreement"])
+    if len(folds) < 2:
+        return nothing
+    table = pd.DataFrame({name: ladder_columns(ladder) for name, ladder in folds.items()})
+    among = pd.DataFrame([ladder_columns(ladder) for ladder in dict.fromkeys(tried)])
+    rows = []
+    for parameter, values in table.iterrows():
+        column = among[parameter] if parameter in among else pd.Series(dtype=object)
+        if column.nunique() < 2 and values.nunique() < 2:
+            continue  # nothing to choose; whether a ladder has it at all is told by another part
+        expected = _apart(column.tolist()[:200], column)
+        agreement = 1.0 if expected == 0 else max(0.0, 1.0 - _apart(values.tolist(), column) / expected)
+        rows.append({"parameter": str(parameter), **values.to_dict(), "agreement": agreement})
+    return pd.DataFrame(rows) if rows else nothing
+
+
+def _apart(values: list[Any], among: pd.Series) -> float:
+    """Return the mean difference of two of the values, numbers in units of the range of `among`."""
+    numbers = pd.to_numeric(among, errors="coerce")
+    wide = float(numbers.max() - numbers.min()) if numbers.notna().any() else 0.0
+    total, pairs = 0.0, 0
+    for k, a in enumerate(values):
+        for b in values[k + 1 :]:
+            pairs += 1
+            if pd.isna(a) or pd.isna(b):
+                total += float(pd.isna(a) != pd.isna(b))
+            elif isinstance(a, str) or wide == 0:
+                total += float(a != b)
+            else:
+                total += min(1.0, abs(a - b) / wide)
+    return total / pairs if pairs else 0.0
+
+
+def _behind(objectives: Objectives, ladder: Ladder, others: list[Ladder]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the first objective of other ladders, how far it is behind the ladder's, and that difference's error."""
+    if not others:
+        return np.empty(0), np.empty(0), np.empty(0)
+    values = objectives.judge([ladder, *others]).values[:, 0]
+    error = objectives.standard_errors([ladder, *others], 0)
+    return values[1:], values[0] - values[1:], error[1:]
+
+
+def _slices_table(objectives: Objectives, ladder: Ladder, cuts: tuple[Slice, ...]) -> pd.DataFrame:
+    every = [other for cut in cuts for other in cut.ladders]
+    values, behind, error = _behind(objectives, ladder, every)
+    names = [column_of(cut.name) for cut in cuts for _ in cut.ladders]
+    return pd.DataFrame(
+        {
+            "parameter": names,
+            "value": [_shown(cut, other) for cut in cuts for other in cut.ladders],
+            "objective": values,
+            "behind": behind,
+            "standard_error": error,
+            "is_tuned": [other == ladder for other in every],
+        }
+    ).drop_duplicates(["parameter", "value"], ignore_index=True)
+
+
+def _shown(cut: Slice, ladder: Ladder) -> float | str:
+    """Return a ladder's own number or word for the parameter of a slice."""
+    return ladder_columns(ladder).get(column_of(cut.name), "none")
+
+
+def _front(tried: Judged, chosen: int) -> pd.DataFrame:
+    if len(tried.objectives) < 2:
+        return pd.DataFrame(columns=[*tried.objectives, "trial", "is_chosen"])
+    rows = tried.front()
+    table = pd.DataFrame(tried.values[rows], columns=list(tried.objectives))
+    return table.assign(trial=rows, is_chosen=rows == chosen)

@@ -1,0 +1,275 @@
+"""A ladder tuned on the past again and again, and what that was worth on the trades that followed each time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.models.search.search import SearchResult
+from exitladder.pipelines.inputs.predictions import RowPredictions
+from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.tuning.backend import ALONE, SearchMeans
+from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
+from exitladder.pipelines.tuning.evidence import SearchLuck, account, all_at_once, risk_of, search_luck
+from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
+from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
+from exitladder.pipelines.tuning.portrait import LadderPortrait, portrait
+from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
+from exitladder.plans.file import ladder_to_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.words import in_words
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.spa import SuperiorAbility
+from exitladder.statistics.verdict import Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A ladder tuned on all the past, and what tuning in this way was worth walking forward.
+
+    Parameters
+    ----------
+    choice : Choice
+        The ladder to use from now on, and the baselines, chosen on all trades that had ended.
+    walk : WalkForward
+    folds : tuple of Choice
+        What was chosen before each test part; the numbers are theirs.
+    baseline : str
+        What the verdict is about: the user's own exits where known, else the user's ladder, else
+        the baseline that was best on each training part.
+    entry_time : int64 array, shape (n_trades,)
+    net_r : DataFrame, shape (n_trades, n_policies)
+        Net R of every trade under every policy as its fold chose it, by trade_id; see `results_frame`.
+    scoreboard : Scoreboard
+        On the trades of all test parts.
+    luck : SearchLuck
+    superior : dict of str to SuperiorAbility
+        For each benchmark, whether any other exit beats it.
+    accounts : DataFrame
+        The continuous run over all test parts; see `tuning_evidence.account`.
+    """
+
+    choice: Choice
+    walk: WalkForward
+    folds: tuple[Choice, ...]
+    baseline: str
+    entry_time: IntArray
+    net_r: pd.DataFrame
+    scoreboard: Scoreboard
+    luck: SearchLuck
+    superior: dict[str, SuperiorAbility]
+    accounts: pd.DataFrame
+    verdict: Verdict
+    predictions: RowPredictions | None
+    portrait: LadderPortrait
+
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder to use from now on."""
+        return self.choice.ladder
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The tuned ladder first, then the baselines and the user's own ladder, for use from now on."""
+        return self.choice.policies
+
+    @property
+    def search(self) -> SearchResult:
+        """The search on all trades that had ended."""
+        return self.choice.search
+
+    @property
+    def against(self) -> Comparison:
+        """The comparison that the verdict is about."""
+        return self.scoreboard.comparisons[self.baseline]
+
+    @property
+    def no_change(self) -> str:
+        """What the user does already and should keep, as it was worth the most of all candidates; "" for a change."""
+        if self.choice.keeps_own_exits:
+            return OWN_EXITS
+        own = [p.ladder for p in self.policies if p.name == OWN_LADDER]
+        return OWN_LADDER if own and replace(own[0], name=TUNED) == self.ladder else ""
+
+    def results_frame(self) -> pd.DataFrame:
+        """Return net R of every trade under every policy: trade_id, entry_time, part, fold, then a column a policy.
+
+        `fold` is the test part's number from 1 in rows of the part "test". Rows before the first cut are
+        executed as the first fold chose on them: in-sample, and in no statistic.
+        """
+        table = self.net_r.reset_index()
+        table.insert(1, "entry_time", pd.to_datetime(self.entry_time, utc=True, unit="ns"))
+        table.insert(2, "part", self.walk.part_of())
+        table.insert(3, "fold", np.where(self.walk.test, self.walk.fold_of(self.entry_time) + 1, 0))
+        return table
+
+    def folds_frame(self) -> pd.DataFrame:
+        """Return one row a test part.
+
+        Columns: fold, test_from, n_training, n_purged, n_test, ladder_text, baseline (what the best simple
+        exit was), tuned_r and baseline_r (mean net R a trade), difference_r.
+        """
+        rows = []
+        fold = self.walk.fold_of(self.entry_time)
+        for k, (cut, choice) in enumerate(zip(self.walk.folds, self.folds, strict=True)):
+            part = self.net_r[cut.test & (fold == k)]
+            both = part[[TUNED, self.baseline]].dropna()
+            rows.append(
+                {
+                    "fold": k + 1,
+                    "test_from": cut.cut_time.isoformat(),
+                    "n_training": int(choice.training.sum()),
+                    "n_purged": cut.n_purged,
+                    "n_test": len(part),
+                    "ladder_text": f"no change: {OWN_EXITS}" if choice.keeps_own_exits else in_words(choice.ladder),
+                    "baseline": choice.simplest if self.baseline == SIMPLEST else self.baseline,
+                    "tuned_r": float(both[TUNED].mean()) if len(both) else math.nan,
+                    "baseline_r": float(both[self.baseline].mean()) if len(both) else math.nan,
+                    "difference_r": float((both[TUNED] - both[self.baseline]).mean()) if len(both) else math.nan,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what ``exitladder tune`` prints, without the run."""
+        folds = self.folds_frame().to_dict("records")
+        for row, choice in zip(folds, self.folds, strict=True):
+            row["ladder"] = ladder_to_mapping(choice.ladder)
+            row["n_trials"] = choice.search.n_trials
+        first = self.walk.folds[0]
+        return {
+            "ladder": ladder_to_mapping(self.ladder),
+            "baseline": self.baseline,
+            "difference_r": self.against.difference_r,
+            "interval": [self.against.low, self.against.high],
+            "p_value": self.against.p_value,
+            "dsr": self.luck.dsr,
+            "psr": self.luck.psr,
+            "min_track_record": self.luck.min_track_record if math.isfinite(self.luck.min_track_record) else None,
+            "pbo": self.luck.pbo,
+            "spa_p": self.superior[self.baseline].p_value,
+            "superior": {name: list(found.superior) for name, found in self.superior.items()},
+            "n_trials": self.luck.n_trials,
+            "n_trials_final": self.search.n_trials,
+            "n_training": int(first.training.sum()),
+            "n_training_final": int(self.choice.training.sum()),
+            "n_test": int(self.walk.test.sum()),
+            "n_purged": first.n_purged,
+            "test_from": self.walk.cut_time.isoformat(),
+            "folds": folds,
+            "continuous": self.accounts.to_dict("records"),
+            "policies": self.scoreboard.table.to_dict("records"),
+            "predictions": self.predictions.counts() if self.predictions else None,
+            "verdict": self.verdict.kind,
+            "verdict_text": self.verdict.text,
+            "no_change": self.no_change,
+            "portrait": self.portrait.to_mapping(),
+            "portrait_text": self.portrait.text,
+        }
+
+
+def tune_ladder(
+    prepared: Prepared,
+    settings: Settings,
+    *,
+    predictions: RowPredictions | None = None,
+    own_ladder: Ladder | None = None,
+    means: SearchMeans = ALONE,
+    progress: Progress = SILENT,
+) -> Tuned:
+    """Return the ladder that is best on all the past, judged by how its predecessors did on what was then the future.
+
+    Before each test part a ladder and the baselines' parameters are tuned on the trades that had ended by
+    then; each test part is scored once, by the choice made before it.
+
+    Parameters
+    ----------
+    predictions : RowPredictions, optional
+        Makes rungs on the model's word part of the search.
+    own_ladder : Ladder, optional
+        The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
+    means : SearchMeans
+        Where the studies are kept, and who looks at the candidates; by default nowhere, and this process.
+    """
+    walk = walk_forward(prepared, settings, max(settings.search.time_bars))
+    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, means)
+    folds = tuple(
+        tuning.choose(cut.training, f"{means.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
+    )
+    final = tuning.choose(walk.final, means.name)
+
+    time, test = prepared.entry_time, walk.test
+    fold_of = walk.fold_of(time)
+    net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
+    baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
+    tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
+    board = score_policies(tested, time[test], TUNED, settings)
+    accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
+    against = board.comparisons[baseline]
+    superior = all_at_once(
+        tested,
+        time[test],
+        [baseline, SIMPLEST],
+        confidence=settings.validation.confidence,
+        seed=settings.project.seed,
+    )
+    risk = risk_of(board.table, accounts, baseline)
+    return Tuned(
+        choice=final,
+        walk=walk,
+        folds=folds,
+        baseline=baseline,
+        entry_time=time,
+        net_r=net_r,
+        scoreboard=board,
+        luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk),
+        superior=superior,
+        accounts=accounts,
+        verdict=_verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits),
+        predictions=predictions,
+        portrait=portrait(
+            tuning.objectives(final.training),
+            final.search.judged,
+            final.search.ladders,
+            final.ladder,
+            {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
+        ),
+    )
+
+
+def _verdict(
+    against: Comparison,
+    baseline: str,
+    walk: WalkForward,
+    risk: dict[str, tuple[float, float]],
+    superior: SuperiorAbility,
+    *,
+    keeps: bool,
+) -> Verdict:
+    """The verdict on tuning in this way, and what it says of the ladder that is written."""
+    found = verdict(against, TUNED, baseline, risk=risk)
+    often = "once," if len(walk.folds) == 1 else f"{len(walk.folds)} times, each time"
+    how = (
+        f"It was tuned {often} on trades that had ended before those it was scored on; the ladder given now is tuned "
+        "in the same way on all of them, so this is the best guide to what it is worth."
+    )
+    others = [f"'{name}'" for name in superior.superior if name != TUNED]
+    also = (
+        f"Of the other exits, {' and '.join(others)} earned more than '{baseline}', their number considered."
+        if others and baseline != SIMPLEST
+        else ""
+    )
+    keep = (
+        f"On all the past no ladder tried was worth more than {OWN_EXITS}: keep what you do. The ladder given is the "
+        "best of those tried."
+        if keeps
+        else ""
+    )
+    return replace(found, text=" ".join(s for s in (found.text, also, how, keep, walk.note()) if s))

@@ -1,0 +1,212 @@
+"""Bars of one symbol, and the bars of many symbols laid end to end.
+
+Everything here is already checked: `exitladder.bars.reading` reads, checks and repairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import interval_name
+from exitladder.errors import BarsError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars of one symbol in time order.
+
+    Parameters
+    ----------
+    symbol : str
+    interval_ns : int
+        Length of a bar in nanoseconds (the commonest step between stamps).
+    time : int64 array, shape (n,)
+        Start of each bar, nanoseconds since 1970-01-01 UTC, strictly increasing.
+    open, high, low, close : float64 array, shape (n,)
+        Prices, all finite, low <= open, close <= high.
+    volume : float64 array, shape (n,), or None
+        None where the source has no volume.
+    extra : mapping of str to float64 array, shape (n,)
+        Further columns of the user's, usable as series.
+    """
+
+    symbol: str
+    interval_ns: int
+    time: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray | None = None
+    extra: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def interval(self) -> str:
+        """The bar's length as text: ``1m``, ``4h``, ``1d``."""
+        return interval_name(self.interval_ns)
+
+    def head(self, n: int) -> Bars:
+        """Return the first `n` bars."""
+        return Bars(
+            symbol=self.symbol,
+            interval_ns=self.interval_ns,
+            time=self.time[:n],
+            open=self.open[:n],
+            high=self.high[:n],
+            low=self.low[:n],
+            close=self.close[:n],
+            volume=None if self.volume is None else self.volume[:n],
+            extra={name: column[:n] for name, column in self.extra.items()},
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the bars as a table: timestamp (UTC), open, high, low, close, volume, further columns."""
+        columns: dict[str, object] = {
+            "timestamp": pd.to_datetime(self.time, utc=True, unit="ns"),
+            "open": self.open,
+            "high": self.high,
+            "low": self.low,
+            "close": self.close,
+        }
+        if self.volume is not None:
+            columns["volume"] = self.volume
+        return pd.DataFrame({**columns, **self.extra})
+
+
+class BarSet(Mapping[str, Bars]):
+    """The bars of many symbols, laid end to end in one array a column.
+
+    Parameters
+    ----------
+    members : iterable of Bars
+        One a symbol, in any order; kept sorted by symbol.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+    start : int64 array, shape (n_symbols + 1,)
+        Bars of symbol k are ``start[k]`` to ``start[k + 1]``.
+    time, open, high, low, close, volume : array, shape (n_bars,)
+        Volume is NaN for symbols without it.
+    atr : dict of int to array
+        What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
+
+    Raises
+    ------
+    BarsError
+        If there is no bar at all or a symbol comes twice.
+    """
+
+    def __init__(self, members: Iterable[Bars]) -> None:
+        parts = sorted(members, key=lambda b: b.symbol)
+        if not parts or not any(len(p) for p in parts):
+            raise BarsError("There must be at least one bar, but there is none.")
+        names = [p.symbol for p in parts]
+        for first, second in pairwise(names):
+            if first == second:
+                raise BarsError(f"Each symbol must come once, but the bars of '{first}' come twice.")
+        self.symbols = tuple(names)
+        self.start: IntArray = np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int64)
+        self.interval_ns = np.array([p.interval_ns for p in parts], dtype=np.int64)
+        self.time: IntArray = np.concatenate([p.time for p in parts])
+        self.open: FloatArray = np.concatenate([p.open for p in parts])
+        self.high: FloatArray = np.concatenate([p.high for p in parts])
+        self.low: FloatArray = np.concatenate([p.low for p in parts])
+        self.close: FloatArray = np.concatenate([p.close for p in parts])
+        self.volume: FloatArray = np.concatenate(
+            [np.full(len(p), np.nan) if p.volume is None else p.volume for p in parts]
+        )
+        self.has_volume = tuple(p.volume is not None for p in parts)
+        self.extra: dict[str, FloatArray] = {
+            name: np.concatenate([p.extra.get(name, np.full(len(p), np.nan)) for p in parts])
+            for name in sorted({n for p in parts for n in p.extra})
+        }
+        self.atr: dict[int, FloatArray] = {}
+        self._index = {name: k for k, name in enumerate(names)}
+        self._extra_of = tuple(frozenset(p.extra) for p in parts)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "atr": {}}
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
+    def __getitem__(self, symbol: str) -> Bars:
+        k = self.index(symbol)
+        part = slice(int(self.start[k]), int(self.start[k + 1]))
+        return Bars(
+            symbol=symbol,
+            interval_ns=int(self.interval_ns[k]),
+            time=self.time[part],
+            open=self.open[part],
+            high=self.high[part],
+            low=self.low[part],
+            close=self.close[part],
+            volume=self.volume[part] if self.has_volume[k] else None,
+            extra={name: self.extra[name][part] for name in sorted(self._extra_of[k])},
+        )
+
+    @property
+    def n_bars(self) -> int:
+        """Number of bars of all symbols."""
+        return len(self.time)
+
+    def index(self, symbol: str) -> int:
+        """Return the position of a symbol in `symbols`.
+
+        Raises
+        ------
+        BarsError
+            If there are no bars of that symbol.
+        """
+        try:
+            return self._index[symbol]
+        except KeyError:
+            raise BarsError(f"There are no bars of '{symbol}'. {did_you_mean(symbol, self._index)}") from None
+
+    @property
+    def close_time(self) -> IntArray:
+        """When each bar is known: its start plus its length, nanoseconds since 1970 UTC, shape (n_bars,)."""
+        return np.asarray(self.time + np.repeat(self.interval_ns, np.diff(self.start)), dtype=np.int64)
+
+    def until(self, moment: int) -> BarSet:
+        """Return the bars that have closed at `moment` (nanoseconds since 1970 UTC); symbols without any are left out.
+
+        Raises
+        ------
+        BarsError
+            If no bar has closed by then.
+        """
+        parts = []
+        for symbol in self:
+            bars = self[symbol]
+            n = int(np.searchsorted(bars.time + bars.interval_ns, moment, side="right"))
+            if n:
+                parts.append(bars.head(n))
+        if not parts:
+            asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
+            raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
+        return BarSet(parts)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over symbols, stamps, prices and volumes, to the bit."""
+        digest = hashlib.sha256("\x00".join(self.symbols).encode())
+        for column in (self.start, self.time, self.open, self.high, self.low, self.close, self.volume):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        for name, column in self.extra.items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""Bars written so that they read back to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from exitladder.bars.bars import BarSet
+from exitladder.files.output import write_folder, write_table
+from exitladder.files.tables import table_suffix
+
+
+def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
+    """Write bars and return what was written: file, symbol, interval, n_bars, first, last.
+
+    Parameters
+    ----------
+    bars : BarSet
+    out : path
+        A folder, for one ``SYMBOL-INTERVAL.parquet`` a symbol; or a file ending with .parquet, .csv or .csv.gz,
+        with a ``symbol`` column.
+
+    Raises
+    ------
+    OutputFileError
+        If it cannot be written whole.
+    """
+    out = Path(out)
+    frames = {symbol: bars[symbol].to_frame() for symbol in bars}
+    names = {symbol: f"{symbol.replace('/', '-')}-{bars[symbol].interval}.parquet" for symbol in bars}
+    if table_suffix(out):
+        names = dict.fromkeys(bars, out.name)
+        tables = [frame.assign(symbol=symbol) for symbol, frame in frames.items()]
+        joined = pd.concat(tables, ignore_index=True)
+        write_table(joined[["symbol", *(c for c in joined.columns if c != "symbol")]], out)
+    else:
+        write_folder(out, {names[symbol]: frame for symbol, frame in frames.items()})
+    return pd.DataFrame(
+        {
+            "file": [names[s] for s in bars],
+            "symbol": list(bars),
+            "interval": [bars[s].interval for s in bars],
+            "n_bars": [len(f) for f in frames.values()],
+            "first": [f["timestamp"].iloc[0] for f in frames.values()],
+            "last": [f["timestamp"].iloc[-1] for f in frames.values()],
+        }
+    )

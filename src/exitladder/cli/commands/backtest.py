@@ -1,0 +1,58 @@
+"""``exitladder backtest``: what a ladder would have done to the trades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command(
+    "backtest",
+    epilog=example("exitladder backtest --bars data/ --trades trades.csv --ladder ladder.toml --out result/"),
+)
+@bars_options
+@path_option("--trades", "Trades (.csv or .parquet).")
+@path_option("--ladder", "The ladder (.toml).")
+@path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
+@click.option(
+    "--model",
+    metavar="REF",
+    help="Model whose series the ladder reads: run id, models:/NAME/VERSION or models:/NAME@alias.",
+)
+@path_option("--out", "Folder for fills.csv, trades.csv, summary.json and after_exit.csv.")
+@session_command
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: Path,
+    ladder: Path,
+    finer_bars: Path | None,
+    model: str | None,
+    out: Path,
+) -> None:
+    """Run a ladder on trades.
+
+    Writes every fill, every trade, and a summary in which each number has its interval.
+    """
+    from exitladder.pipelines.backtest import backtest
+    from exitladder.plans.file import read_ladder
+
+    plan = read_ladder(ladder)
+    market = load_bars(session, bars, repair, interval)
+    result = backtest(
+        market,
+        load_trades(session, trades, market),
+        plan,
+        session.settings,
+        finer=load_bars(session, finer_bars, repair, None) if finer_bars else None,
+        model=model,
+        progress=session.progress,
+    )
+    result.write(out)
+    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -1,0 +1,154 @@
+"""``exitladder bars``: check, adjust, resample and fetch bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exitladder.cli.inputs import load_bars, path_option, reading_options, tell
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.group("bars", epilog=example("exitladder bars check data/"))
+def command() -> None:
+    """Check, adjust, resample and fetch bars."""
+
+
+def _source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the bars as an argument or as ``--bars``, as the other commands do."""
+    function = path_option("--bars", "The same as SOURCE.", required=False)(reading_options(function))
+    return click.argument("source", required=False, type=click.Path(path_type=Path))(function)
+
+
+def _one(source: Path | None, bars: Path | None) -> Path:
+    if (source is None) == (bars is None):
+        raise click.UsageError("Name the bars once: as SOURCE or with --bars PATH.")
+    return source or bars  # type: ignore[return-value]
+
+
+@command.command(
+    "check",
+    epilog=example(
+        "exitladder bars check data/ --tz America/New_York",
+        "exitladder bars check data/AAPL-1d.parquet --repair --format json",
+    ),
+)
+@_source
+@session_command
+def check(session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None) -> None:
+    """Hold bars to every rule.
+
+    Lists errors, what was mended, warnings and notes. Ends with 1 if any bars cannot be used as they are.
+    With --repair it shows what would be mended.
+    """
+    from exitladder.bars.reading import check_bar_files
+    from exitladder.errors import BarsError
+
+    data = session.settings.data
+    path = _one(source, bars)
+    report = check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    if session.form == "json":
+        session.emit({"symbols": report.symbols_frame(), "findings": report.to_frame()})
+    elif session.form == "csv":
+        session.emit(report.to_frame())
+    else:
+        session.emit(report.symbols_frame())
+        session.stdout.write("\n")
+        session.emit(report.to_frame())
+    if report.errors:
+        count = f"{len(report.errors)} rules are" if len(report.errors) > 1 else "One rule is"
+        raise BarsError(f"{count} broken in the bars of '{path}'. The first: {report.errors[0]}")
+
+
+@command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
+@_source
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def adjust(
+    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, out: Path
+) -> None:
+    """Write bars adjusted by adj_close.
+
+    Prices are adjusted for splits and dividends, the volume is divided by the same factor.
+    """
+    from exitladder.bars.writing import write_bars
+
+    adjusted = load_bars(session, _one(source, bars), repair, interval)
+    session.emit(write_bars(adjusted, out))
+
+
+@command.command("resample", epilog=example("exitladder bars resample data/BTC-USD-1h.parquet --to 4h --out longer/"))
+@_source
+@click.option("--to", "target", required=True, metavar="LENGTH", help="Length of the new bars, such as 4h, 1d or 1w.")
+@click.option("--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Where a day and a week begin.")
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def resample(
+    session: Session,
+    source: Path | None,
+    bars: Path | None,
+    repair: bool,
+    interval: str | None,
+    target: str,
+    day_tz: str,
+    out: Path,
+) -> None:
+    """Write longer bars made of shorter ones.
+
+    The last one is left out unless its whole interval has passed.
+    """
+    from exitladder.bars.resample import resample_bars
+    from exitladder.bars.writing import write_bars
+
+    shorter = load_bars(session, _one(source, bars), repair, interval)
+    session.emit(write_bars(resample_bars(shorter, target, tz=day_tz), out))
+
+
+@command.command(
+    "fetch",
+    epilog=example(
+        "exitladder bars fetch BTCUSDT --interval 1h --from 2023-01 --to 2024-12 --out BTCUSDT-1h.parquet",
+        "exitladder bars fetch BTCUSDT ETHUSDT --interval 1d --from 2020-01 --out data/ --cache months/",
+    ),
+)
+@click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
+@click.option("--source", default="binance", show_default=True, metavar="NAME", help="Whose archive is asked.")
+@click.option("--interval", required=True, metavar="LENGTH", help="Length of the bars, such as 1h.")
+@click.option("--from", "first", required=True, metavar="MONTH", help="First month, such as 2023-01.")
+@click.option("--to", "last", metavar="MONTH", help="Last month; without it the one that ended last.")
+@click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so.")
+@click.option(
+    "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="Of a mirror of the archive."
+)
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Folder that keeps the months fetched.")
+@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@session_command
+def fetch(
+    session: Session,
+    symbols: tuple[str, ...],
+    source: str,
+    interval: str,
+    first: str,
+    last: str | None,
+    repair: bool,
+    base_url: str | None,
+    cache: Path | None,
+    out: Path,
+) -> None:
+    """Download bars from an exchange's public archive.
+
+    Each month is held to the SHA-256 that the archive tells, and the bars to every rule. Nothing is written unless
+    every month passes; months that the archive has not are warned of.
+    """
+    from exitladder.bars.archives import fetch_bars, months_from, open_archive
+    from exitladder.bars.writing import write_bars
+
+    archive = open_archive(source, base_url, cache)
+    bars, report = fetch_bars(
+        archive, symbols, interval, months_from(first, last), repair=repair, progress=session.progress
+    )
+    tell(session, report)
+    session.emit(write_bars(bars, out))

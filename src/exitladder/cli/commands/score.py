@@ -1,0 +1,80 @@
+"""``exitladder score``: what to do about each open trade at the next bar."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.session import Session, example, session_command
+
+_EXAMPLE = (
+    "exitladder score --bars data/ --trades trades.csv --ladder tuned/ladder.toml \\",
+    "  --model models:/exitladder-exhaustion@newest --out advice.html",
+)
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@click.command("score", epilog=example(*_EXAMPLE))
+@bars_options
+@path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
+@path_option("--ladder", "The ladder (.toml).")
+@click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
+@click.option("--asof", metavar="TIME", help="See only bars closed by then; a date means its end. Default: all bars.")
+@path_option("--out", "File for the advice (.csv, .json or .html).", required=False)
+@session_command
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: Path,
+    ladder: Path,
+    model: str,
+    asof: str | None,
+    out: Path | None,
+) -> None:
+    """Say what to do about each open trade.
+
+    Hold, reduce or exit, and why; and which orders to have in the market for the next bar. Warns, in every row, where
+    the market has moved away from what the model learnt on.
+    """
+    from exitladder.pipelines.advice.open_trades import flat_scores, open_trades
+    from exitladder.pipelines.score import score, write_scores
+    from exitladder.plans.file import read_ladder
+    from exitladder.trades.checks import check_trades_on_bars
+    from exitladder.trades.trades import place_trades
+
+    plan = read_ladder(ladder)
+    moment = _moment(asof, session.settings.data.tz)
+    market = load_bars(session, bars, repair, interval)
+    known = load_trades(session, trades)
+    check_trades_on_bars(place_trades(open_trades(known, moment), market))
+    result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
+    if result.notice:
+        session.warn(result.notice)
+    if out is not None:
+        write_scores(result.frame, out)
+        session.say(f"advice on {len(result.frame)} open trades: {out}")
+    session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
+
+
+def _moment(asof: str | None, tz: str) -> int | None:
+    if asof is None:
+        return None
+    import pandas as pd
+
+    from exitladder.clock import NO_TIME
+    from exitladder.files.stamps import stamps_to_ns
+
+    # Nobody who asks as of a day means its first moment, when not even that day's bar has begun.
+    day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
+    until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
+    moment = int(stamps_to_ns(pd.Series([until]), tz)[0])
+    if moment == NO_TIME:
+        raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'")
+    return moment

@@ -1,0 +1,170 @@
+"""When the conditions of signal rungs first hold, as the numbers of `exitladder.execution.batch.kernel`.
+
+What a condition reads does not depend on the ladder (`stop_distance_r` does, and is left to the general kernel). So
+each different set of conditions is looked for once a trade. Every comparison is turned into one kind, ``value >=
+threshold``: ``<=`` and ``<`` by changing signs, ``>`` and ``<`` by the next larger threshold, all of which is exact.
+Then one pass along a series, with its highest value so far, tells when each of the thresholds is first reached, and
+only from the latest of these on do the conditions of a set have to be looked at together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.batch.touches import NEVER
+from exitladder.execution.kernel.bar_close import state_value
+from exitladder.execution.kernel.packed import Readings, series_code, series_codes
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.units import Condition
+
+
+class Conditions(NamedTuple):
+    """The different conditions of a batch.
+
+    Parameters
+    ----------
+    series : int64 array, shape (n_rows,)
+        Codes of the series that are read; `sign` is -1 where their smallest values are looked for.
+    sign : float64 array, shape (n_rows,)
+    row_end : int64 array, shape (n_rows,)
+        Where the comparisons of each row end.
+    row : int64 array, shape (n_comparisons,)
+        By row and within a row ascending by threshold, NaN last.
+    threshold : float64 array, shape (n_comparisons,)
+    set_end : int64 array, shape (n_sets,)
+        Where the comparisons of each set end in `member`.
+    member : int64 array, shape (n_members,)
+    """
+
+    series: IntArray
+    sign: FloatArray
+    row_end: IntArray
+    row: IntArray
+    threshold: FloatArray
+    set_end: IntArray
+    member: IntArray
+
+
+def condition_sets(ladders: Sequence[Ladder]) -> dict[tuple[Condition, ...], int]:
+    """Return the number of each different set of conditions."""
+    sets: dict[tuple[Condition, ...], int] = {}
+    for ladder in ladders:
+        for rung in ladder.rungs:
+            if rung.target is None:
+                sets.setdefault(rung.when, len(sets))
+    return sets
+
+
+def make_conditions(ladders: Sequence[Ladder], series_names: Sequence[str]) -> Conditions:
+    """Return the sets of conditions that the ladders' signal rungs wait for, in the order of `condition_sets`.
+
+    Raises
+    ------
+    LadderError
+        If a condition reads a series that the signals do not hold.
+    """
+    known = series_codes(series_names)
+    for ladder in ladders:
+        for j, rung in enumerate(ladder.rungs):
+            for condition in rung.when:
+                series_code(condition, known, j, ladder)
+    sets = list(condition_sets(ladders))
+    member_of = [(known[c.series], _sign(c), _least(c)) for conditions in sets for c in conditions]
+    rows = sorted({(series, sign) for series, sign, _ in member_of})
+    row_at = {row: k for k, row in enumerate(rows)}
+    row_of = np.array([row_at[series, sign] for series, sign, _ in member_of], dtype=np.int64)
+    least = np.array([value for _, _, value in member_of], dtype=np.float64)
+    order = np.lexsort((least, row_of))
+    # Equal comparisons of different sets are one.
+    row, threshold = row_of[order], least[order]
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (row[1:] != row[:-1]) | (threshold[1:] != threshold[:-1])
+    member = np.empty(len(order), dtype=np.int64)
+    member[order] = np.cumsum(new) - 1
+    row = row[new]
+    return Conditions(
+        series=np.array([series for series, _ in rows], dtype=np.int64),
+        sign=np.array([sign for _, sign in rows], dtype=np.float64),
+        row_end=np.searchsorted(row, np.arange(len(rows)), side="right").astype(np.int64),
+        row=row,
+        threshold=threshold[new],
+        set_end=np.cumsum([len(conditions) for conditions in sets], dtype=np.int64),
+        member=member,
+    )
+
+
+def _sign(condition: Condition) -> float:
+    return 1.0 if condition.operator in (">=", ">") else -1.0
+
+
+def _least(condition: Condition) -> float:
+    """Return the least value, times the sign, with which a condition holds; NaN where none does."""
+    threshold = _sign(condition) * condition.threshold
+    if condition.operator in (">=", "<="):
+        return threshold
+    return float(np.nextafter(threshold, np.inf)) if threshold < np.inf else np.nan
+
+
+@njit(error_model="numpy")
+def read_series(
+    conditions: Conditions, readings: Readings, i: int, first: int, side: float, entry: float, risk: float,
+    best: FloatArray, lows: FloatArray, closes: FloatArray, count: int,
+) -> FloatArray:  # fmt: skip
+    """Return what each row of `conditions` reads at the closes of a trade's bars, times its sign."""
+    out = np.empty((len(conditions.series), count))
+    for r in range(len(conditions.series)):
+        k, sign = conditions.series[r], conditions.sign[r]
+        worst = entry
+        for h in range(count):
+            bar = first + h
+            if k < 0:
+                worst = min(worst, lows[h])
+                out[r, h] = sign * state_value(k, side * closes[bar], entry, risk, best[h], worst, h + 1.0, np.nan)
+            elif readings.first[k, i] <= bar < readings.end[k, i]:
+                out[r, h] = sign * readings.values[readings.base[k, i] + bar]
+            else:
+                out[r, h] = np.nan
+    return out
+
+
+@njit(error_model="numpy")
+def meet_conditions(conditions: Conditions, read: FloatArray, code: IntArray) -> None:
+    """For every set of conditions write the market order's number: the open after the first close they all hold at."""
+    row, threshold, row_end = conditions.row, conditions.threshold, conditions.row_end
+    set_end, member = conditions.set_end, conditions.member
+    count = read.shape[1]
+    earliest = np.full(len(threshold), count)
+    c = 0
+    for r in range(len(row_end)):
+        h = 0
+        while c < row_end[r] and h < count:
+            if read[r, h] >= threshold[c]:
+                earliest[c] = h
+                c += 1
+            else:
+                h += 1
+        c = row_end[r]
+    start = 0
+    for k in range(len(set_end)):
+        end = set_end[k]
+        h = 0
+        for m in range(start, end):
+            h = max(h, earliest[member[m]])
+        # In turns: each condition moves on to where it holds, until none has to move.
+        m, agreed = start, 0
+        while h < count and agreed < end - start:
+            r, least = row[member[m]], threshold[member[m]]
+            agreed += 1
+            if not read[r, h] >= least:
+                agreed = 1
+                h += 1
+                while h < count and not read[r, h] >= least:
+                    h += 1
+            m = m + 1 if m + 1 < end else start
+        code[k] = 4 * (h + 1) if h < count else NEVER
+        start = end

@@ -1,0 +1,112 @@
+"""Which kernel executes which ladders, on which trades: batches where they can, pair by pair where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatTable, IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.execution.batch.grouping import batches, make_batch, served
+from exitladder.execution.batch.kernel import run_batch
+from exitladder.execution.batch.signal_touches import make_conditions
+from exitladder.execution.kernel.entry_facts import make_entries, make_market
+from exitladder.execution.kernel.loops import run_many_ladders
+from exitladder.execution.kernel.packed import Ends, Readings, atr_windows, make_plan
+from exitladder.execution.one_ladder import checked_signals
+from exitladder.execution.signals import Signals
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.trades import PlacedTrades
+
+
+@dataclass(frozen=True)
+class Written:
+    """What kernels write of trades under ladders, of shape (n_trades, n_ladders).
+
+    Parameters
+    ----------
+    net_r : float64 array
+        NaN where a trade was skipped.
+    ends : Ends, optional
+        How trades ended; without it kernels run that leave it out.
+    """
+
+    net_r: FloatTable
+    ends: Ends | None = None
+
+    def blank(self, *shape: int) -> Written:
+        """Return tables of another shape for a part of these."""
+        return Written(np.empty(shape), None if self.ends is None else blank_ends(shape))
+
+    def put(self, part: Written, at: npt.NDArray[np.bool_] | tuple[slice, IntArray]) -> None:
+        """Copy a part to its place."""
+        self.net_r[at] = part.net_r
+        if self.ends is not None and part.ends is not None:
+            for whole, piece in zip(self.ends, part.ends, strict=True):
+                whole[at] = piece
+
+
+def blank_ends(shape: tuple[int, ...]) -> Ends:
+    """Return tables for how trades end."""
+    return Ends(np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape))
+
+
+Run = Callable[[IntArray, Written], None]
+
+
+def prepare_run(
+    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, finer: BarSet | None
+) -> Callable[[IntArray, Written, Callable[[int], None]], None]:
+    """Return a function that writes what some trades bring under all ladders, and tells how many pairs it has done."""
+    signals = checked_signals(placed, signals)
+    windows = atr_windows(ladders)
+    market = make_market(placed.bars, windows, finer)
+    entries = make_entries(placed, ladders, market, finer)
+    readings = Readings(signals.values, signals.base, signals.first, signals.end)
+    groups, alone = batches(ladders)
+
+    def general(which: IntArray) -> Run:
+        plan = make_plan([ladders[m] for m in which], signals.names, windows)
+
+        def run(trades: IntArray, out: Written) -> None:
+            run_many_ladders(plan, entries, market, readings, trades, out.net_r, out.ends)
+
+        return run
+
+    def batched(which: IntArray) -> Run:
+        members = [ladders[m] for m in which]
+        row = windows.index(members[0].atr_window)
+        batch, conditions = make_batch(members), make_conditions(members, signals.names)
+
+        def as_batch(trades: IntArray, out: Written) -> None:
+            run_batch(batch, conditions, readings, entries, market, row, trades, out.net_r, out.ends)
+
+        ready = served(members, entries, market.atr[row])
+        if ready.all():
+            return as_batch
+        rest = general(which)
+
+        def run(trades: IntArray, out: Written) -> None:
+            for kernel, mask in ((rest, ~ready[trades]), (as_batch, ready[trades])):
+                part = out.blank(int(mask.sum()), len(which))
+                kernel(trades[mask], part)
+                out.put(part, mask)
+
+        return run
+
+    parts = [(which, batched(which)) for which in groups] + ([(alone, general(alone))] if len(alone) else [])
+
+    def run_all(trades: IntArray, out: Written, advance: Callable[[int], None]) -> None:
+        for which, run in parts:
+            if len(which) == len(ladders):
+                run(trades, out)
+            else:
+                part = out.blank(len(trades), len(which))
+                run(trades, part)
+                out.put(part, (slice(None), which))
+            advance(len(trades) * len(which))
+
+    return run_all

@@ -1,0 +1,1 @@
+"""One trade, one bar, one order: the rules of execution, compiled."""

@@ -1,0 +1,30 @@
+"""A number that changes with the rules' source, for the cache of compiled code.
+
+The compiler keeps machine code on disk by the file of the compiled function alone. Were another file changed,
+such as the one that says when a stop fills, it would go on running the old rule. So every function that is kept
+closes over this number, which is part of its key in the cache; what it calls is not kept on its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+_EXECUTION = Path(__file__).resolve().parents[1]
+
+
+def source_files() -> list[Path]:
+    """Return every file of the execution room, in one order."""
+    return sorted(_EXECUTION.rglob("*.py"), key=lambda path: path.relative_to(_EXECUTION).as_posix())
+
+
+def source_number() -> int:
+    """Return a number that two states of the execution room's files share only if they are equal."""
+    digest = hashlib.sha256()
+    for path in source_files():
+        digest.update(path.relative_to(_EXECUTION).as_posix().encode())
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:7], "big")
+
+
+SOURCES = source_number()

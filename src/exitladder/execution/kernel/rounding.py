@@ -1,0 +1,66 @@
+"""Prices on the tick, quantities on the lot, and lengths in price (S1, S3)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from exitladder.arrays import FloatArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import packed as n
+
+SLACK = o.SLACK
+SNAP = o.SNAP
+
+
+@njit(error_model="numpy", forceinline=True)
+def on_grid(count: float, step: float) -> float:
+    """Return ``count`` steps as a price or quantity; 5040 ticks of 0.01 are 50.4 and not 50.400000000000006."""
+    if step <= 0.0:
+        return count
+    if step < 1.0:
+        return count / (1.0 / step)
+    return count * step
+
+
+@njit(error_model="numpy", forceinline=True)
+def whole_steps(amount: float, step: float) -> float:
+    """Return how many steps fit into `amount`, rounding down; float multiples are snapped first (S1)."""
+    if step <= 0.0:
+        return amount
+    count = amount / step
+    nearest = np.floor(count + 0.5)
+    if abs(count - nearest) <= SNAP * max(1.0, abs(count)):
+        return float(nearest)
+    return float(np.floor(count))
+
+
+@njit(error_model="numpy", forceinline=True)
+def to_tick(price: float, tick: float) -> float:
+    """Return a signed price rounded to the tick against the trader: what is sold rounds down (S3)."""
+    if tick <= 0.0:
+        return price
+    return on_grid(whole_steps(price, tick), tick)
+
+
+@njit(error_model="numpy", forceinline=True)
+def down_to(low: float, level: float) -> bool:
+    """Whether a price fell to a level; prices within `SLACK` of one another are one price."""
+    return low <= level + abs(level) * SLACK
+
+
+@njit(error_model="numpy")
+def commission_of(price: float, quantity: float, number: FloatArray) -> float:
+    """Return the commission of one fill (S2)."""
+    cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
+    return float(max(cost, number[n.N_LEAST]))
+
+
+@njit(error_model="numpy", forceinline=True)
+def distance(unit: int, value: float, risk: float, atr: float, price: float) -> float:
+    """Return a length in price; NaN where its ATR is not known."""
+    if unit == o.IN_R:
+        return value * risk
+    if unit == o.IN_ATR:
+        return value * atr
+    return abs(price) * value / 100.0

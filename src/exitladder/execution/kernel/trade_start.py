@@ -1,0 +1,192 @@
+"""A trade before its first bar: R, stop, prices and sizes of its rungs (Terms, Targets, S1, S6)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.orders import record
+from exitladder.execution.kernel.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+
+SLACK = o.SLACK
+SNAP = o.SNAP
+
+
+@njit(error_model="numpy", forceinline=True)
+def initial_stop(
+    number: FloatArray, code: IntArray, price: float, stop: float, side: float, atr: float
+) -> tuple[float, int]:
+    """Return the signed price of the initial stop and why there is none."""
+    if not np.isnan(stop):
+        return side * stop, o.NOT_SKIPPED
+    unit = code[n.C_INITIAL_UNIT]
+    if unit == o.NO_UNIT:
+        return np.nan, o.NO_STOP
+    away = distance(unit, number[n.N_INITIAL], np.nan, atr, price)
+    if np.isnan(away):
+        return np.nan, o.ATR_UNKNOWN
+    return price - away, o.NOT_SKIPPED
+
+
+@njit(error_model="numpy", forceinline=True)
+def target_price(
+    unit: int, value: float, state: FloatArray, atr: float, anchor: float, swing: float, levels: FloatArray
+) -> float:
+    """Return the signed price of a target, NaN where it cannot be resolved at the entry."""
+    entry = state[s.ENTRY]
+    if unit == o.IN_PRICE:
+        return float(state[s.SIDE] * value)
+    if unit == o.IN_FIB or unit == o.IN_RESISTANCE:
+        price = anchor + value * swing if unit == o.IN_FIB else levels[int(value) - 1]
+        # An extension that the entry has already passed is no target any more; it must not turn into a stop.
+        return price if price > entry else np.nan
+    return float(entry + distance(unit, value, state[s.RISK], atr, entry))
+
+
+@njit(error_model="numpy", forceinline=True)
+def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> None:
+    """Insert rung j into an order of prices, behind all whose level is not farther away."""
+    k = count
+    while k > 0 and sign * rungs[s.LEVEL, int(rungs[place, k - 1])] > sign * rungs[s.LEVEL, j]:
+        rungs[place, k] = rungs[place, k - 1]
+        k -= 1
+    rungs[place, k] = j
+
+
+@njit(error_model="numpy", forceinline=True)
+def place_rungs(
+    state: FloatArray,
+    number: FloatArray,
+    code: IntArray,
+    units: IntArray,
+    amounts: FloatArray,
+    atr: float,
+    anchor: float,
+    swing: float,
+    levels: FloatArray,
+    rungs: FloatTable,
+) -> None:
+    """Resolve each rung to a price and put limits and partial stop-outs in the order of their prices."""
+    tick = number[n.N_TICK]
+    for j in range(code[n.C_RUNGS]):
+        if units[j] == o.NO_UNIT:
+            rungs[s.KIND, j] = o.SIGNAL
+            continue
+        price = target_price(units[j], amounts[j], state, atr, anchor, swing, levels)
+        if np.isnan(price):
+            rungs[s.KIND, j] = o.INACTIVE
+            rungs[s.STATUS, j] = o.DONE
+            state[s.INACTIVE_RUNGS] += 1.0
+            continue
+        # An order rests on the tick, rounded against the trader.
+        level = to_tick(price, tick)
+        slack = abs(level) * SLACK
+        rungs[s.LEVEL, j] = level
+        # One tick beyond; without a tick, beyond what counts as the same price.
+        beyond = 0.0 if code[n.C_THROUGH] == 0 else (tick if tick > 0.0 else 2.0 * slack)
+        rungs[s.REACH, j] = level + beyond - slack
+        # At the entry itself it is a stop order, which pays slippage.
+        if price > state[s.ENTRY]:
+            rungs[s.KIND, j] = o.LIMIT
+            insert(rungs, s.UP, int(state[s.N_UP]), j, 1.0)
+            state[s.N_UP] += 1.0
+        else:
+            rungs[s.KIND, j] = o.STOP_OUT
+            insert(rungs, s.DOWN, int(state[s.N_DOWN]), j, -1.0)
+            state[s.N_DOWN] += 1.0
+
+
+@njit(error_model="numpy", forceinline=True)
+def size_rungs(state: FloatArray, number: FloatArray, code: IntArray, fraction: FloatArray, rungs: FloatTable) -> None:
+    """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
+    start = on_grid(state[s.START], number[n.N_LOT])
+    passed_on = 0.0
+    for j in range(code[n.C_RUNGS]):
+        rungs[s.LOTS, j] = 0.0
+        if rungs[s.KIND, j] == o.INACTIVE:
+            continue
+        wanted = fraction[j] * start + passed_on
+        lots = whole_steps(wanted, number[n.N_LOT])
+        if lots <= 0.0 or lots < state[s.LEAST] * (1.0 - SNAP):
+            passed_on = wanted
+            rungs[s.STATUS, j] = o.WITHOUT_SIZE
+        else:
+            passed_on = 0.0
+            rungs[s.STATUS, j] = o.RESTING
+            rungs[s.LOTS, j] = lots
+
+
+@njit(error_model="numpy", forceinline=True)
+def set_stop_moves(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -> None:
+    """Set where breakeven and liquidation stand, and whether the trail is armed from the entry on."""
+    entry = state[s.ENTRY]
+    state[s.BREAKEVEN] = np.nan  # above nothing: a breakeven that cannot be resolved does not move the stop
+    if code[n.C_BREAKEVEN_AFTER] >= 0:
+        offset = 0.0
+        if number[n.N_BREAKEVEN] != 0.0:
+            offset = distance(code[n.C_BREAKEVEN_UNIT], number[n.N_BREAKEVEN], state[s.RISK], atr, entry)
+        state[s.BREAKEVEN] = to_tick(entry + offset, number[n.N_TICK])
+    if code[n.C_TRAIL_UNIT] != o.NO_UNIT and code[n.C_TRAIL_AFTER] < 0 and number[n.N_TRAIL_FROM] <= 0.0:
+        state[s.ARMED] = 1.0
+    if number[n.N_LEVERAGE] > 0.0:
+        # S6, isolated margin: margin plus profit equals the maintenance margin on the notional.
+        share = 1.0 - state[s.SIDE] / number[n.N_LEVERAGE]
+        price = entry * share / (1.0 - state[s.SIDE] * number[n.N_MARGIN])
+        # The exchange's level and not an order of ours: it rounds to the tick that is met first.
+        state[s.LIQUIDATION] = -to_tick(-price, number[n.N_TICK])
+
+
+@njit(error_model="numpy", forceinline=True)
+def set_up(
+    state: FloatArray,
+    number: FloatArray,
+    code: IntArray,
+    i: int,
+    side: float,
+    price: float,
+    stop: float,
+    quantity: float,
+    atr: float,
+) -> int:
+    """Set the state of a trade as it is before its first bar, rungs excepted; return why it is skipped.
+
+    `atr` is that of the last bar closed at or before the entry.
+    """
+    state[:] = 0.0
+    price = side * price
+    state[s.TRADE], state[s.FILL_ROW] = i, -1.0
+    state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = side, price, price, price
+    state[s.EXIT_ORDER] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
+    state[s.LINE] = state[s.WALK_LINE] = state[s.LIQUIDATION] = -np.inf
+    state[s.ATR_BEFORE] = atr
+    signed_stop, why = initial_stop(number, code, price, stop, side, atr)
+    state[s.RISK] = price - signed_stop
+    lots = whole_steps(quantity, number[n.N_LOT])
+    least = number[n.N_MINIMUM] / number[n.N_LOT] if number[n.N_LOT] > 0.0 else number[n.N_MINIMUM]
+    state[s.START] = state[s.LEFT] = lots
+    state[s.LEAST] = least
+    if why == o.NOT_SKIPPED and not state[s.RISK] > 0.0:
+        why = o.STOP_BEYOND_ENTRY
+    if why == o.NOT_SKIPPED and number[n.N_SLIP_ATR] > 0.0 and np.isnan(atr):
+        why = o.ATR_UNKNOWN  # slippage that cannot be known is not taken to be zero
+    if why == o.NOT_SKIPPED and (not lots > 0.0 or lots < least * (1.0 - SNAP)):
+        why = o.BELOW_MINIMUM
+    state[s.SKIPPED_WHY] = why
+    if why == o.NOT_SKIPPED:
+        state[s.STOP] = to_tick(signed_stop, number[n.N_TICK])
+        set_stop_moves(state, number, code, atr)
+    return why
+
+
+@njit(error_model="numpy", forceinline=True)
+def enter(state: FloatArray, number: FloatArray, book: FloatTable, bar: int, row: int) -> None:
+    """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on."""
+    state[s.FILL_ROW] = row
+    quantity = on_grid(state[s.START], number[n.N_LOT])
+    cost = commission_of(state[s.ENTRY], quantity, number)
+    state[s.COMMISSION] = state[s.ENTRY_COMMISSION] = cost
+    record(state, book, bar, o.ENTRY, -1, quantity, state[s.ENTRY], cost, 0.0, 0.0)

@@ -1,0 +1,1 @@
+"""Any table, text or web file, read and written."""

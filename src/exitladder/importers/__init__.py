@@ -1,0 +1,1 @@
+"""Trades of other programs turned into exitladder's own."""

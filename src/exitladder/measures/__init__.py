@@ -1,0 +1,1 @@
+"""Simulated trades measured: summary, rungs, after the exit, cash, data gaps."""

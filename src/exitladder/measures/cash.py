@@ -1,0 +1,105 @@
+"""When the money of trades comes and goes: their results booked at the time of each fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exitladder.statistics.bootstrap import FloatArray, IntArray
+from exitladder.statistics.mean import nanoseconds
+
+DAY_NS = 86_400_000_000_000
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class CashFlow:
+    """The account's result over time, one value for each moment at which something was booked.
+
+    Parameters
+    ----------
+    time : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC, rising.
+    pnl : float64 array, shape (n,)
+        Net result booked then, in account currency. The sum is that of the trades.
+    first_day, last_day : int
+        Days since 1970 UTC of the first entry and the last booking.
+    """
+
+    time: IntArray
+    pnl: FloatArray
+    first_day: int
+    last_day: int
+
+    @property
+    def n_days(self) -> int:
+        """Calendar days from the first entry to the last booking, both counted."""
+        return self.last_day - self.first_day + 1
+
+    @property
+    def day(self) -> IntArray:
+        """The day of each booking, counted from the first entry's day."""
+        return self.time // DAY_NS - self.first_day
+
+    def daily(self) -> FloatArray:
+        """Return the result of every calendar day, shape (n_days,); days without a booking have 0.
+
+        All calendar days are used whatever the market, with 365.25 of them a year: weekends without
+        trading leave an annualised Sharpe ratio as it is on trading days.
+        """
+        return np.asarray(np.bincount(self.day, self.pnl, self.n_days), dtype=np.float64)
+
+
+def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
+    """Return the account's result over time, or None without trades that were carried out.
+
+    Each exit's result is booked at its bar's time, each commission with its fill. What a trade's net
+    `pnl` holds beyond its fills (financing) is booked with the trade's last fill; a trade without
+    fills is booked whole at its exit. Positions are not valued between their fills, so falls that
+    were recovered before a fill are not seen.
+
+    Parameters
+    ----------
+    trades, fills : DataFrame
+        With the columns of trades.csv (skipped trades left out by `status`) and fills.csv.
+    """
+    trades = trades.loc[(trades["status"] != "skipped").to_numpy() & trades["pnl"].notna().to_numpy()]
+    if not len(trades):
+        return None
+    entered = nanoseconds(trades["entry_time"])
+    total = trades["pnl"].to_numpy(np.float64)
+    leaving = trades["exit_time"]
+    left = np.where(leaving.isna().to_numpy(), entered, nanoseconds(leaving.fillna(trades["entry_time"])))
+
+    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+    fills, row = fills.loc[row >= 0], row[row >= 0]
+    when = nanoseconds(fills["bar_time"])
+    booked = _fill_results(trades, fills, row)
+    rest = total - np.bincount(row, booked, len(trades))
+    last = left.copy()
+    if len(row):
+        latest = np.full(len(trades), np.iinfo(np.int64).min)
+        np.maximum.at(latest, row, when)
+        last = np.where(np.bincount(row, minlength=len(trades)) > 0, latest, left)
+
+    moments, place = np.unique(np.concatenate([when, last]), return_inverse=True)
+    pnl = np.asarray(np.bincount(place, np.concatenate([booked, rest]), len(moments)), dtype=np.float64)
+    first_day = int(min(entered.min(), moments[0]) // DAY_NS)
+    return CashFlow(moments, pnl, first_day, int(moments[-1] // DAY_NS))
+
+
+def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> FloatArray:
+    """Return each fill's net result: of exits against the average entry fill, less its commission."""
+    quantity = fills["quantity"].to_numpy(np.float64)
+    price = fills["price"].to_numpy(np.float64)
+    commission = np.nan_to_num(fills["commission"].to_numpy(np.float64))
+    is_entry = (fills["order"] == "entry").to_numpy()
+    n = len(trades)
+    bought = np.bincount(row[is_entry], quantity[is_entry], n)
+    paid = np.bincount(row[is_entry], (quantity * price)[is_entry], n)
+    entry = np.divide(paid, bought, out=trades["entry_price"].to_numpy(np.float64).copy(), where=bought > 0)
+    side = np.where((trades["side"] == "long").to_numpy(), 1.0, -1.0)
+    gain = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
+    return np.asarray(np.nan_to_num(gain) - commission)

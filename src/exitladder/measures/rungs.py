@@ -1,0 +1,88 @@
+"""How often each rung of a ladder was reached and what it earned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.statistics.bootstrap import FloatArray, Resampling
+from exitladder.statistics.ratios import Ratio, measure
+
+
+def rung_measures(
+    trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None, confidence: float
+) -> list[dict[str, Any]]:
+    """Return one entry a rung, in the ladder's order.
+
+    Each holds ``rung`` (from 1), ``fraction``, ``trigger``, ``n_hits``, and with intervals
+    ``hit_rate`` (share of all trades in which it filled), ``hit_rate_given_previous`` (of those in
+    which the rung before it filled; for the first rung that of all) and ``mean_r`` (its price in R,
+    weighted by quantity within a trade, over the trades that it filled in; before commission).
+
+    Parameters
+    ----------
+    trades : DataFrame
+        With the columns of trades.csv, skipped ones left out, in the order of the plan.
+    fills : DataFrame
+        With the columns of fills.csv.
+    """
+    n, n_rungs = len(trades), len(ladder.rungs)
+    hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)
+    columns: dict[str, FloatArray] = {"n": np.ones(n)}
+    measures = {}
+    for k in range(n_rungs):
+        before = f"hit_{k}" if k else "n"
+        columns[f"hit_{k + 1}"] = hit[:, k]
+        columns[f"r_{k + 1}"] = price_r[:, k]
+        columns[f"both_{k + 1}"] = hit[:, k] * (hit[:, k - 1] if k else 1.0)
+        measures[f"hit_rate {k}"] = Ratio.share(f"hit_{k + 1}", "n")
+        measures[f"hit_rate_given_previous {k}"] = Ratio.share(f"both_{k + 1}", before)
+        measures[f"mean_r {k}"] = Ratio.mean(f"r_{k + 1}", f"hit_{k + 1}")
+    found = measure(columns, measures, plan, confidence)
+    return [
+        {
+            "rung": k + 1,
+            "fraction": float(rung.fraction),
+            "trigger": describe_trigger(rung),
+            "n_hits": int(hit[:, k].sum()),
+            "hit_rate": found[f"hit_rate {k}"],
+            "hit_rate_given_previous": found[f"hit_rate_given_previous {k}"],
+            "mean_r": found[f"mean_r {k}"],
+        }
+        for k, rung in enumerate(ladder.rungs)
+    ]
+
+
+def describe_trigger(rung: Rung) -> str:
+    """Return what triggers a rung, as it is written in the ladder's file.
+
+    Examples
+    --------
+    >>> from exitladder.plans.ladder import Target
+    >>> describe_trigger(Rung(0.5, Target(1.5, "R")))
+    '1.5R'
+    """
+    return str(rung.target) if rung.target is not None else " and ".join(map(str, rung.when))
+
+
+def _by_trade_and_rung(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> tuple[FloatArray, FloatArray]:
+    """Return whether each rung filled and at what R (0 where not), both shape (n_trades, n_rungs)."""
+    shape = (len(trades), n_rungs)
+    fills = fills.loc[(fills["order"] == "rung").to_numpy()]
+    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+    rung = pd.to_numeric(fills["rung"]).fillna(0).to_numpy(np.float64).astype(np.int64) - 1
+    known = (row >= 0) & (rung >= 0) & (rung < n_rungs)
+    cell = row[known] * n_rungs + rung[known]
+    quantity = fills["quantity"].to_numpy(np.float64)[known]
+    price = fills["price"].to_numpy(np.float64)[known]
+    side = np.where((trades["side"] == "long").to_numpy(), 1.0, -1.0)[row[known]]
+    entry = trades["entry_price"].to_numpy(np.float64)[row[known]]
+    risk = trades["risk"].to_numpy(np.float64)[row[known]]
+    size = shape[0] * shape[1]
+    sold = np.bincount(cell, quantity, size)
+    weighted = np.bincount(cell, quantity * side * (price - entry) / risk, size)
+    price_r = np.divide(weighted, sold, out=np.zeros(size), where=sold > 0)
+    return (sold > 0).astype(np.float64).reshape(shape), price_r.reshape(shape)

@@ -1,0 +1,144 @@
+"""A ladder as TOML text: read strictly, written back exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from exitladder.errors import LadderError
+from exitladder.files.toml import only_keys, read_toml
+from exitladder.plans.costs import Costs
+from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
+from exitladder.plans.units import Condition, Distance, Target
+
+_STOP_DISTANCES = ("initial", "breakeven_offset", "trail", "trail_from")
+
+
+def read_ladder(path: str | Path) -> Ladder:
+    """Return the ladder in a TOML file.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    LadderError
+        If it is not TOML, or anything in it is unknown or impossible.
+    """
+    table = read_toml(path, "ladder", LadderError)
+    try:
+        return ladder_from_mapping(table)
+    except LadderError as error:
+        raise LadderError(f"{error} ({path})") from None
+
+
+def ladder_from_mapping(table: Mapping[str, Any], place: str = "ladder") -> Ladder:
+    """Return the ladder that nested tables describe; unknown keys are refused with their place."""
+    table = only_keys(table, [f.name for f in fields(Ladder)], place, LadderError)
+    rungs = table.get("rungs", [])
+    if not isinstance(rungs, (list, tuple)):
+        raise LadderError(f"rungs must be a list of tables ([[rungs]]), but is {rungs!r}.")
+    return Ladder(
+        name=table.get("name", "ladder"),
+        atr_window=table.get("atr_window", 14),
+        rungs=tuple(_rung(rung, f"rungs[{n}]") for n, rung in enumerate(rungs, start=1)),
+        stop=_stop(table.get("stop", {})),
+        costs=costs_from_mapping(table.get("costs", {})),
+        execution=_execution(table.get("execution", {})),
+    )
+
+
+def costs_from_mapping(table: object, place: str = "costs") -> Costs:
+    """Return the costs that a table describes."""
+    return Costs(**only_keys(table, [f.name for f in fields(Costs)], place, LadderError))
+
+
+def _rung(table: object, place: str) -> Rung:
+    table = only_keys(table, ["fraction", "target", "when"], place, LadderError)
+    if "fraction" not in table:
+        raise LadderError(f"{place} must have a fraction (a share of the original quantity).")
+    when = table.get("when", [])
+    if isinstance(when, str):
+        when = [when]
+    if not isinstance(when, (list, tuple)):
+        raise LadderError(f"{place}.when must be a list of conditions, but is {when!r}.")
+    return Rung(
+        fraction=table["fraction"],
+        target=Target.parse(table["target"], f"{place}.target") if "target" in table else None,
+        when=tuple(Condition.parse(c, f"{place}.when") for c in when),
+    )
+
+
+def _stop(table: object) -> Stop:
+    table = only_keys(table, [f.name for f in fields(Stop)], "stop", LadderError)
+    values: dict[str, Any] = {
+        key: Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value for key, value in table.items()
+    }
+    return Stop(**values)
+
+
+def _execution(table: object) -> Execution:
+    table = only_keys(table, [f.name for f in fields(Execution)], "execution", LadderError)
+    for key in ("participation", "leverage", "maintenance_margin"):
+        value = table.get(key, 0.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise LadderError(f"execution.{key} must be a number, but is {value!r}.")
+    return Execution(**table)
+
+
+def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
+    """Return nested tables from which `ladder_from_mapping` makes an equal ladder; defaults left out but for rungs."""
+    rungs: list[dict[str, Any]] = []
+    for rung in ladder.rungs:
+        entry: dict[str, Any] = {"fraction": rung.fraction}
+        if rung.target is not None:
+            entry["target"] = _exact(rung.target)
+        else:
+            entry["when"] = [f"{c.series} {c.operator} {c.threshold!r}" for c in rung.when]
+        rungs.append(entry)
+    table: dict[str, Any] = {"name": ladder.name, "atr_window": ladder.atr_window, "rungs": rungs}
+    for name, part, default in (
+        ("stop", ladder.stop, Stop()),
+        ("costs", ladder.costs, Costs()),
+        ("execution", ladder.execution, Execution()),
+    ):
+        values = {
+            f.name: _exact(value) if isinstance(value := getattr(part, f.name), Distance) else value
+            for f in fields(part)
+            if getattr(part, f.name) != getattr(default, f.name)
+        }
+        if values:
+            table[name] = values
+    return table
+
+
+def _exact(value: Distance | Target) -> str | float:
+    if value.unit == "price":
+        return value.value
+    number = int(value.value) if value.value == int(value.value) else value.value
+    return f"{value.unit} {number!r}" if value.unit in ("fib", "resistance") else f"{number!r}{value.unit}"
+
+
+def ladder_to_toml(ladder: Ladder) -> str:
+    """Return the ladder as TOML text that reads back to an equal ladder; a table for each rung, as users write it."""
+    table = ladder_to_mapping(ladder)
+    rungs = table.pop("rungs")
+    if not rungs:
+        table["rungs"] = []
+    parts = {name: table.pop(name) for name in ("stop", "costs", "execution") if name in table}
+    blocks = [tomli_w.dumps(table)]
+    blocks += [f"[[rungs]]\n{tomli_w.dumps(rung)}" for rung in rungs]
+    blocks += [f"[{name}]\n{tomli_w.dumps(part)}" for name, part in parts.items()]
+    return "\n".join(blocks)
+
+
+def ladder_fingerprint(ladder: Ladder) -> str:
+    """Return a short hash that two ladders share only if everything but their name is equal."""
+    content = asdict(ladder)
+    content.pop("name")
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,89 @@
+"""A ladder in one line of words."""
+
+from __future__ import annotations
+
+from exitladder.plans.file import ladder_fingerprint
+from exitladder.plans.ladder import Ladder
+
+
+def in_words(ladder: Ladder) -> str:
+    """Return what a ladder does, in one line; costs and execution are left out.
+
+    Examples
+    --------
+    >>> in_words(
+    ...     ladder_from_mapping(
+    ...         {
+    ...             "rungs": [{"fraction": 0.25, "target": "1R"}, {"fraction": 0.5, "when": ["exhaustion >= 0.7"]}],
+    ...             "stop": {"initial": "2ATR", "breakeven_after": 1, "trail": "3ATR", "trail_from": "2R", "time": 40},
+    ...         }
+    ...     )
+    ... )
+    '25% at 1R, 50% when exhaustion >= 0.7, breakeven after rung 1, trail 3ATR from 2R, out after 40 bars'
+    >>> in_words(Ladder())
+    'initial stop only'
+    """
+    parts = [
+        f"{rung.fraction * 100:.4g}% at {rung.target}"
+        if rung.target is not None
+        else f"{rung.fraction * 100:.4g}% when {' and '.join(map(str, rung.when))}"
+        for rung in ladder.rungs
+    ]
+    stop = ladder.stop
+    if stop.breakeven_after is not None:
+        parts.append(f"breakeven after rung {stop.breakeven_after}")
+    if stop.trail is not None:
+        armed = f" from {stop.trail_from}" if stop.trail_from is not None else ""
+        armed = f" after rung {stop.trail_after}" if stop.trail_after is not None else armed
+        parts.append(f"trail {stop.trail}{armed}")
+    if stop.time is not None:
+        parts.append(f"out after {stop.time} bars")
+    return ", ".join(parts) or "initial stop only"
+
+
+def describe_ladder(ladder: Ladder) -> dict[str, str]:
+    """Return a ladder in a few short texts that can be read side by side.
+
+    Examples
+    --------
+    >>> ladder = ladder_from_mapping({"rungs": [{"fraction": 0.25, "target": "1R"}], "stop": {"trail": "3ATR"}})
+    >>> describe_ladder(ladder)["rungs"], describe_ladder(ladder)["stop"]
+    ('25% at 1R; runner 75%', 'trail 3ATR')
+    """
+    parts = [
+        f"{100 * rung.fraction:.4g}% "
+        + (f"at {rung.target}" if rung.target is not None else "when " + " and ".join(map(str, rung.when)))
+        for rung in ladder.rungs
+    ]
+    if ladder.runner > 1e-9:
+        parts.append(f"runner {100 * ladder.runner:.4g}%")
+    return {
+        "name": ladder.name,
+        "rungs": "; ".join(parts),
+        "stop": "; ".join(describe_stop(ladder)) or "as each trade brings it",
+        "intrabar": ladder.execution.intrabar,
+        "fingerprint": ladder_fingerprint(ladder),
+    }
+
+
+def describe_stop(ladder: Ladder) -> list[str]:
+    """Return what the stop does, one short text a rule."""
+    stop = ladder.stop
+    texts = []
+    if stop.initial is not None:
+        texts.append(f"initial {stop.initial} if a trade brings none")
+    if stop.breakeven_after is not None:
+        offset = (
+            f" {stop.breakeven_offset.value:+.4g}{stop.breakeven_offset.unit}" if stop.breakeven_offset.value else ""
+        )
+        texts.append(f"to entry{offset} after rung {stop.breakeven_after}")
+    if stop.trail is not None:
+        armed = ""
+        if stop.trail_after is not None:
+            armed = f" after rung {stop.trail_after}"
+        elif stop.trail_from is not None:
+            armed = f" from {stop.trail_from}"
+        texts.append(f"trail {stop.trail}{armed}")
+    if stop.time is not None:
+        texts.append(f"time stop after {stop.time} bars")
+    return texts

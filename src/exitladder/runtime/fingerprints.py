@@ -1,0 +1,70 @@
+"""Fingerprints: of this program's code, and of plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import exitladder
+from exitladder.errors import ModelError
+
+
+def program_files(root: Path) -> list[tuple[str, Path]]:
+    """Return every module below a package's folder, by its path relative to it; links to folders are followed."""
+    found: list[tuple[str, Path]] = []
+    for folder, inner, names in os.walk(root, followlinks=True):
+        inner[:] = [name for name in inner if name != "__pycache__"]
+        paths = (Path(folder) / name for name in names if name.endswith(".py"))
+        found.extend((path.relative_to(root).as_posix(), path) for path in paths)
+    return sorted(found)
+
+
+@cache
+def program_fingerprint() -> str:
+    """Return the fingerprint of this program's code: another version may value a ladder otherwise."""
+    root = Path(exitladder.__file__).parent
+    digest = hashlib.sha256()
+    for name, path in program_files(root):
+        digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def refuse_other_programs(client: Any) -> None:
+    """Refuse a Dask cluster that has another version of this program on some worker.
+
+    Raises
+    ------
+    ModelError
+    """
+    for told in client.run(program_fingerprint).values():
+        if told != program_fingerprint():
+            raise ModelError(
+                "Every worker must compute alike, but one has another version of exitladder. "
+                "Install the same version on all."
+            )
+
+
+def digest_of_arrays(*arrays: npt.NDArray[Any]) -> str:
+    """Return the fingerprint of arrays, to the bit."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def digest_of(value: Any) -> str:
+    """Return the fingerprint of what a value's ``repr`` tells; for dataclasses of plain values that is all.
+
+    Examples
+    --------
+    >>> digest_of((1, "2")) == digest_of((1, "2")) != digest_of((1, 2))
+    True
+    """
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

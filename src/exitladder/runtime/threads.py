@@ -1,0 +1,19 @@
+"""How many threads compiled code runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numba
+
+
+@contextmanager
+def use_threads(threads: int) -> Iterator[None]:
+    """Run compiled loops on this many threads; 0 means all cores."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(threads, before) if threads > 0 else before)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

@@ -1,0 +1,42 @@
+"""Settings loaded from a file and from overrides of the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from exitladder.errors import SettingsError
+from exitladder.files.toml import read_toml
+from exitladder.settings.tables import Settings
+
+
+def load_settings(path: str | Path | None, overrides: Iterable[str] = ()) -> Settings:
+    """Return the settings of a file with ``table.key=value`` overrides; None gives the defaults.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    SettingsError
+        If a key is unknown or a value is not of its kind or out of its range.
+    """
+    settings = Settings()
+    if path is not None:
+        settings = settings.with_values(read_toml(path, "settings", SettingsError), f"settings ({path})")
+    for override in overrides:
+        settings = settings.with_values(_parse_override(override), "settings")
+    return settings
+
+
+def _parse_override(text: str) -> dict[str, dict[str, Any]]:
+    name, equals, value = text.partition("=")
+    table, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        raise SettingsError(f"An override must read table.key=value, such as tuning.n_trials=50, but is {text!r}.")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return {table: {key: parsed}}

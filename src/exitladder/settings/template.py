@@ -1,0 +1,142 @@
+"""The files a new project begins with: every setting explained, and a ladder to start from."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from dataclasses import Field, asdict, fields, is_dataclass
+from typing import Any
+
+import tomli_w
+
+from exitladder.settings.tables import Settings
+
+_WIDTH = 110
+# longer comments stand above their key
+_BESIDE = 60
+
+LADDER_TOML = """\
+# A ladder: which portions of a position are sold, where, and what the stop does after each.
+# Fractions are of the original quantity; what no rung sells is the runner, left to the stop.
+name = "classic"
+atr_window = 14                   # bars of Wilder's ATR, which targets, stops and trails use
+
+[[rungs]]
+fraction = 0.25
+target = "1R"                     # R, ATR or %; a price; "fib 1.618"; "resistance 1"; negative: a partial stop-out
+
+[[rungs]]
+fraction = 0.25
+target = "2R"
+
+# A rung that a trained model decides (backtest and score it with --model REF). All conditions must hold at a
+# bar's close; it fills at the next open.
+# [[rungs]]
+# fraction = 0.25
+# when = ["exhaustion >= 0.70", "open_r >= 0.5"]
+
+[stop]
+initial = "2ATR"                  # where a trade brings no stop_price
+breakeven_after = 1               # after this rung; breakeven_offset = "0.1R" lifts it
+trail = "3ATR"                    # from the best price; also R and %
+trail_after = 1                   # after this rung; or trail_from = "1R"
+time = 40                         # bars after which what is left is sold at the next open
+
+[costs]
+commission_bps = 2.0              # of each fill's notional; also commission_per_unit, _fixed, _min
+slippage_bps = 1.0                # of market and stop fills; also slippage_ticks, slippage_atr, half_spread_bps
+tick = 0.01
+lot = 1
+min_quantity = 1
+
+[execution]
+intrabar = "stop_first"           # target_first, ohlc, nearer_extreme or finer_bars
+limit_fill = "touch"              # or through: one tick beyond
+"""
+
+
+def settings_toml(settings: Settings) -> str:
+    """Return the settings as TOML in which every key is explained; it reads back to equal settings.
+
+    Examples
+    --------
+    >>> print(settings_toml(Settings()).split("[data]")[0])  # doctest: +ELLIPSIS
+    # Settings of an exitladder project...
+    [project]
+    # What holds for the whole project.
+    name = "exitladder"   # name of the project; its MLflow experiment
+    seed = 0              # every random choice follows from it; at least 0
+    threads = 0           # threads to use; 0 means all cores; at least 0
+    """
+    lines = [
+        "# Settings of an exitladder project: give it to a command with --settings exitladder.toml, and override",
+        "# single keys with --set table.key=value. What is left out has the value shown here.",
+        "",
+    ]
+    for part in fields(settings):
+        table = getattr(settings, part.name)
+        texts = _documented(type(table))
+        lines += [f"[{part.name}]", f"# {_first_line(type(table))}"]
+        entries = [(_entry(f.name, getattr(table, f.name)), _comment(f, texts)) for f in fields(table)]
+        beside = max(len(entry) for entry, _ in entries)
+        before = ""
+        for entry, comment in entries:
+            if part.name == "features" and entry.startswith("series = [{"):
+                lines.append(f"# {comment}")
+                lines += [line for item in table.series for line in _series_table(item)]
+                continue
+            if comment == before:
+                lines.append(entry)
+            elif len(comment) <= _BESIDE or beside + len(comment) + 5 <= _WIDTH:
+                lines.append(f"{entry:<{beside}}   # {comment}")
+            else:
+                lines += [*textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="# "), entry]
+            before = comment
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _entry(name: str, value: Any) -> str:
+    value = [asdict(v) if is_dataclass(v) else v for v in value] if isinstance(value, tuple) else value  # type: ignore[arg-type]
+    return (
+        f"{name} = {tomli_w.dumps({'v': value}, multiline_strings=False).strip().removeprefix('v = ')}".replace(
+            "[\n    ", "["
+        )
+        .replace(",\n    ", ", ")
+        .replace(",\n]", "]")
+    )
+
+
+def _series_table(item: Any) -> list[str]:
+    return ["[[features.series]]", *tomli_w.dumps(asdict(item)).strip().splitlines()]
+
+
+def _comment(key: Field[Any], texts: dict[str, str]) -> str:
+    meta = key.metadata
+    text = str(meta.get("text", texts.get(key.name, "")))
+    limits = [f"at least {meta['least']:g}" if meta.get("least") is not None else ""]
+    limits += [f"at most {meta['most']:g}" if meta.get("most") is not None else ""]
+    names = [name for name in meta.get("among", ()) if name not in text]
+    limits += [f"one of {', '.join(meta['among'])}" if names else ""]
+    return "; ".join(filter(None, [text, *limits]))
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or kind.__name__).splitlines()[0]
+
+
+def _documented(kind: type) -> dict[str, str]:
+    """Return what the docstring's Parameters say of each name."""
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    for line in (inspect.getdoc(kind) or "").splitlines():
+        head = re.fullmatch(r"(\w+(?:, \w+)*) : .*", line)
+        if head:
+            names = head[1].split(", ")
+        elif names and line.startswith("    "):
+            for name in names:
+                texts[name] = f"{texts[name]} {line.strip()}" if name in texts else line.strip()
+        elif line and not line.startswith("    "):
+            names = []
+    return texts

@@ -1,0 +1,242 @@
+"""The stationary bootstrap: resamples of a series that keep its dependence from one value to the next.
+
+Politis and Romano (1994): blocks of random length (geometric, mean `block`) from random places, the
+end joined to the start. The mean length is chosen by Politis and White (2004) with the correction of
+Patton, Politis and White (2009). Trades or days are resampled, never bars.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+MAX_UNITS = 4000
+"""Longer series are resampled in units of several neighbouring values; blocks only get longer by it."""
+_CHUNK = 250
+# Draws of at most this many numbers are kept for the next statistic (16 bytes each, twice).
+_KEPT = 2_500_000
+
+
+def block_length(values: npt.ArrayLike) -> float:
+    """Return the mean block length that suits a series, at least 1 (Politis and White).
+
+    The same numbers as ``arch.bootstrap.optimal_block_length(values)["stationary"]``, to which the
+    tests hold it; written out here because that import costs more than a whole backtest.
+
+    Parameters
+    ----------
+    values : array of float, shape (n,)
+        In order of time, without NaN.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    n = len(x)
+    if n < 8 or np.ptp(x) == 0:
+        return 1.0
+    eps = x - x.mean()
+    k_n = max(5, int(math.log10(n)))
+    m_max = min(math.ceil(math.sqrt(n)) + k_n, n - 2)
+    squares = np.concatenate([[0.0], np.cumsum(eps**2)])
+    cross: list[float] = []
+
+    def find_cross(until: int) -> None:
+        """Products of values and those some lags later; mostly a few lags are asked for, all would cost n ** 1.5."""
+        cross.extend(float(eps[k:] @ eps[: n - k]) for k in range(len(cross), until + 1))
+
+    low = 2 * math.sqrt(math.log10(n) / n)
+    n_small, m = 0, m_max
+    for lag in range(m_max + 1):
+        if lag >= k_n and n_small >= k_n:
+            m = min(2 * max(lag - k_n, 1), m_max)
+            break
+        find_cross(lag)
+        # Both ends lose one value more than the lag, as in the reference implementation.
+        scale = math.sqrt((squares[n] - squares[lag + 1]) * squares[n - lag - 1])
+        n_small = n_small + 1 if (abs(cross[lag] / scale) if scale > 0 else 1.0) < low else 0
+    find_cross(m)
+    k = np.arange(1, m + 1)
+    taper = np.minimum(1.0, 2 * (1 - k / m))
+    covariance = np.array(cross[1 : m + 1]) / n
+    g = float(2 * np.sum(taper * k * covariance))
+    long_run = float(cross[0] / n + 2 * np.sum(taper * covariance))
+    longest = math.ceil(min(3 * math.sqrt(n), n / 3))
+    if long_run == 0:
+        return float(longest)
+    return float(np.clip((g**2 / long_run**2 * n) ** (1 / 3), 1.0, longest))
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """A plan of resampling: what is drawn, in blocks of what length, how often, from which seed.
+
+    Parameters
+    ----------
+    unit : int64 array, shape (n,)
+        The unit that each value belongs to: 0, 1, ... in order of time. Values of one unit are drawn
+        together.
+    n_units : int
+    block : float
+        Mean length of the blocks, in units.
+    n_bootstrap, seed : int
+        The same plan always draws the same.
+    """
+
+    unit: IntArray
+    n_units: int
+    block: float
+    n_bootstrap: int
+    seed: int
+
+    @classmethod
+    def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, *, n_bootstrap: int, seed: int) -> Resampling:
+        """Return the plan for values that fall into groups (each value its own, or days).
+
+        Parameters
+        ----------
+        group : int array, shape (n,)
+            Numbers that never fall; equal ones stay together.
+        influence : float array, shape (n,)
+            What each value adds to the statistic; its dependence sets the length of the blocks.
+        """
+        group = np.asarray(group)
+        first = np.ones(len(group), dtype=np.bool_)
+        first[1:] = group[1:] != group[:-1]
+        unit = np.cumsum(first) - 1
+        n_units = int(unit[-1]) + 1 if len(unit) else 0
+        block = block_length(np.bincount(unit, np.asarray(influence, dtype=np.float64), n_units))
+        if n_units > MAX_UNITS:
+            unit = unit * MAX_UNITS // n_units
+            block = max(1.0, block * MAX_UNITS / n_units)
+            n_units = MAX_UNITS
+        return cls(unit.astype(np.int64), n_units, block, n_bootstrap, seed)
+
+    @property
+    def n_blocks(self) -> float:
+        """How many blocks the series holds; the degrees of freedom are counted by it."""
+        return self.n_units / self.block
+
+    def draws(self) -> Iterator[IntArray]:
+        """Yield the units of resamples in order, shape (some, n_units), `n_bootstrap` rows in all."""
+        n = self.n_units
+        place = np.arange(n)
+        for start, chance in self._chances():
+            if self.block <= 1.0:
+                yield start.copy()
+                continue
+            restart = chance < 1.0 / self.block
+            restart[:, 0] = True
+            last = np.maximum.accumulate(np.where(restart, place, 0), axis=1)
+            yield (np.take_along_axis(start, last, axis=1) + place - last) % n
+
+    def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
+        """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
+        plan = (self.seed, self.n_units, self.n_bootstrap, self.block > 1.0)
+        return _kept_chances(*plan) if self.n_units * self.n_bootstrap <= _KEPT else _chances(*plan)
+
+    def counts(self, draw: IntArray) -> FloatArray:
+        """Return how often each unit was drawn, shape (rows of draw, n_units)."""
+        rows = len(draw)
+        flat = draw + np.arange(rows)[:, None] * self.n_units
+        return np.bincount(flat.ravel(), minlength=rows * self.n_units).reshape(rows, -1).astype(np.float64)
+
+    def sums(self, columns: FloatArray) -> FloatArray:
+        """Return the sums of every column over every resample, shape (n_bootstrap, n_columns).
+
+        Parameters
+        ----------
+        columns : float64 array, shape (n, n_columns)
+
+        Notes
+        -----
+        Added one after another as they are drawn, which rounds otherwise than ``counts(draw) @ per_unit(columns)``.
+        """
+        from exitladder.statistics.block_sums import block_sums
+
+        per_unit = self.per_unit(columns)
+        return np.concatenate([block_sums(*chances, 1.0 / self.block, per_unit) for chances in self._chances()])
+
+    def per_unit(self, columns: FloatArray) -> FloatArray:
+        """Return the sums of every column over every unit, shape (n_units, n_columns)."""
+        sums = [np.bincount(self.unit, column, self.n_units) for column in columns.T]
+        return np.stack(sums, axis=1) if sums else np.empty((self.n_units, 0))
+
+
+def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks: float) -> tuple[float, float]:
+    """Return the ends of the expanded percentile interval of a statistic.
+
+    The plain percentile interval is too narrow on few values. Its tails are moved out to where
+    Student's t with ``n_blocks - 1`` degrees of freedom puts them (Hesterberg, "What Teachers Should
+    Know About the Bootstrap", 2015), counting blocks instead of values. Where that lies outside all
+    resamples, the distance of the outermost from `point` is stretched. An end that the resamples do
+    not bound is NaN.
+
+    Parameters
+    ----------
+    point : float
+        The statistic on the sample.
+    resampled : float array, shape (n_bootstrap,)
+        The statistic on the resamples; NaN where it is not defined there (left out), infinite where
+        it is unbounded.
+    """
+    values = np.asarray(resampled, dtype=np.float64)
+    values = np.sort(values[~np.isnan(values)])
+    if not math.isfinite(point) or len(values) < 100 or n_blocks <= 1.5:
+        return math.nan, math.nan
+    z = _expanded_z(confidence, n_blocks)
+    outermost = float(-ndtri(1.0 / (len(values) + 1)))
+    tail = float(ndtr(-min(z, outermost)))
+    stretch = max(1.0, z / outermost)
+    position = tail * (len(values) - 1)
+    ends = []
+    for ordered in (values, values[::-1]):
+        k = int(position)
+        outer, inner = float(ordered[k]), float(ordered[k + 1])
+        if not math.isfinite(outer):
+            ends.append(math.nan)
+            continue
+        end = outer + (position - k) * (inner - outer)
+        ends.append(point + stretch * (end - point))
+    # A skewed statistic's resamples may all lie beside it; the interval always holds what was measured.
+    low, high = ends
+    return (low if math.isnan(low) else min(low, point)), (high if math.isnan(high) else max(high, point))
+
+
+def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:
+    """Return the p value against zero that matches `interval`: 1 - confidence where it just touches 0."""
+    values = np.asarray(resampled, dtype=np.float64)
+    n = len(values)
+    tail = (1 + min(int(np.sum(values <= 0)), int(np.sum(values >= 0)))) / (n + 1)
+    if tail >= 0.5 or n_blocks <= 1.5:
+        return 1.0
+    t = -float(ndtri(tail)) * math.sqrt((n_blocks - 1) / n_blocks)
+    return min(1.0, 2 * float(stdtr(n_blocks - 1, -t)))
+
+
+def _expanded_z(confidence: float, n_blocks: float) -> float:
+    t = float(stdtrit(n_blocks - 1, 0.5 + confidence / 2))
+    return t * math.sqrt(n_blocks / (n_blocks - 1))
+
+
+def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield what `Resampling._chances` returns, some resamples at a time."""
+    rng = np.random.default_rng(seed)
+    for begin in range(0, n_bootstrap, _CHUNK):
+        shape = (min(_CHUNK, n_bootstrap - begin), n_units)
+        start = rng.integers(n_units, size=shape)
+        yield start, rng.random(shape) if has_blocks else np.empty((shape[0], 0))
+
+
+@lru_cache(maxsize=2)
+def _kept_chances(
+    seed: int, n_units: int, n_bootstrap: int, has_blocks: bool
+) -> tuple[tuple[IntArray, FloatArray], ...]:
+    """Return the same all at once: the measures of one backtest draw alike, and drawing costs more than adding up."""
+    return tuple(_chances(seed, n_units, n_bootstrap, has_blocks))

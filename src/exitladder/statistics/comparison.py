@@ -1,0 +1,160 @@
+"""Two exit policies on the same trades: which earned more, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import ndtri
+
+from exitladder.statistics.mean import mean_interval
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference **candidate minus baseline** in net R a trade, pair by pair.
+
+    Parameters
+    ----------
+    difference_r : float
+        Mean of the differences; above zero the candidate earned more. NaN without pairs.
+    low, high : float
+        Interval of the mean difference; NaN where there are too few pairs for one.
+    p_value : float
+        Two-sided, against no difference; NaN where there is no interval.
+    n : int
+        Pairs: trades with a result under both.
+    n_pairs_dropped : int
+        Trades without a result under one of them or both.
+    n_effective : float
+        Independent pairs that these n are worth.
+    block : float
+        Mean length of the resampled blocks, in units of `resampled`.
+    resampled : {"trades", "days"}
+        What was resampled: the one that gave the wider interval.
+    sd_difference : float
+        Standard deviation of the differences.
+    trades_needed : int or None
+        How many more trades like these would be needed to tell a difference of this size with a
+        chance of 80 %; 0 where these are enough, None where it cannot be said.
+    candidate_r, baseline_r : float
+        Mean net R a trade of each, over the pairs.
+    confidence : float
+    """
+
+    difference_r: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+    n_pairs_dropped: int
+    n_effective: float
+    block: float
+    resampled: str
+    sd_difference: float
+    trades_needed: int | None
+    candidate_r: float
+    baseline_r: float
+    confidence: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough pairs for an interval."""
+        return not math.isnan(self.low)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values by name, None for what is not known."""
+        values = dataclasses.asdict(self)
+        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+def compare_r(
+    candidate: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    *,
+    time: npt.ArrayLike | pd.Series | pd.Index,
+    confidence: float = 0.95,
+    n_bootstrap: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Return how much more the candidate earned than the baseline on the same trades.
+
+    Pairs with a NaN on either side are left out and counted. Trades are resampled in blocks, by trade
+    and by day of entry, and the wider interval is taken; see `mean_interval`.
+
+    Parameters
+    ----------
+    candidate, baseline : array of float, shape (n,)
+        Net R of every trade under each policy; NaN where a policy skipped the trade.
+    time : shape (n,)
+        Entry times; see `mean_interval`.
+    confidence : float
+    n_bootstrap, seed : int
+
+    Examples
+    --------
+    >>> day = 86_400_000_000_000
+    >>> found = compare_r([1.0] * 30, [0.5] * 30, time=[i * day for i in range(30)])
+    >>> found.difference_r, found.n
+    (0.5, 30)
+    """
+    ours = np.asarray(candidate, dtype=np.float64)
+    theirs = np.asarray(baseline, dtype=np.float64)
+    if ours.shape != theirs.shape or ours.ndim != 1:
+        raise ValueError(
+            f"candidate and baseline must hold the same trades, but their shapes are {ours.shape} and {theirs.shape}."
+        )
+    difference = ours - theirs
+    paired = ~np.isnan(difference)
+    found = mean_interval(difference, time=time, confidence=confidence, n_bootstrap=n_bootstrap, seed=seed)
+    some = bool(paired.any())
+    return Comparison(
+        difference_r=found.value,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        n=found.n,
+        n_pairs_dropped=len(difference) - found.n,
+        n_effective=found.n_effective,
+        block=found.block,
+        resampled=found.resampled,
+        sd_difference=float(difference[paired].std(ddof=1)) if found.n > 1 else math.nan,
+        trades_needed=_trades_needed(found.value, found.standard_error, found.n, confidence),
+        candidate_r=float(ours[paired].mean()) if some else math.nan,
+        baseline_r=float(theirs[paired].mean()) if some else math.nan,
+        confidence=confidence,
+    )
+
+
+def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return p values adjusted for their number (Holm 1979); NaN stay and do not count.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(p.shape, math.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def _trades_needed(difference: float, error: float, n: int, confidence: float) -> int | None:
+    """Return how many more trades a test of this difference needs, its error falling as 1/sqrt(n)."""
+    if math.isnan(error) or difference == 0:
+        return None
+    distance = (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error / abs(difference)
+    total = n * distance**2
+    return max(0, math.ceil(total) - n) if total < 1e12 else None

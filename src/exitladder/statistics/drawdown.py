@@ -1,0 +1,76 @@
+"""The deepest fall of a running sum, and how it varies when the stretches come in another order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from exitladder.statistics.bootstrap import FloatArray, Resampling, interval
+
+
+def fall_in_money(results: FloatArray, plan: Resampling, confidence: float) -> tuple[float, float, float]:
+    """Return the maximum drawdown of a running sum and its interval, all at most 0.
+
+    Parameters
+    ----------
+    results : float64 array, shape (n,)
+        What is added at each moment, in order of time.
+    plan : Resampling
+        Of these n moments.
+    """
+    return _fall(results, plan, confidence, math.nan)
+
+
+def fall_as_share(results: FloatArray, plan: Resampling, confidence: float, start: float) -> tuple[float, float, float]:
+    """Return the maximum drawdown as a share of the peak of equity and its interval, all at most 0.
+
+    Parameters
+    ----------
+    start : float
+        Equity at the start. A share below -1 means that more than the peak was lost.
+    """
+    return _fall(results, plan, confidence, start)
+
+
+def _fall(results: FloatArray, plan: Resampling, confidence: float, start: float) -> tuple[float, float, float]:
+    path = np.concatenate([[0.0], np.cumsum(results)])
+    peak = np.maximum.accumulate(path)
+    fall = path - peak if math.isnan(start) else (path - peak) / (start + peak)
+    value = float(fall.min())
+    parts = _inside_units(results, plan)
+    resampled = np.concatenate([_resampled_falls(draw, parts, start) for draw in plan.draws()])
+    low, high = interval(value, resampled, confidence, plan.n_blocks)
+    return value, low, min(high, 0.0)
+
+
+def _inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
+    """Return each unit's sum, highest and lowest running sum, and deepest fall, shape (4, n_units).
+
+    Drawdowns of a path follow from these of its pieces, so that long paths are resampled quickly.
+    """
+    n_units = plan.n_units
+    total = np.bincount(plan.unit, results, n_units)
+    highest, lowest, deepest = np.zeros(n_units), np.zeros(n_units), np.zeros(n_units)
+    edges = np.searchsorted(plan.unit, np.arange(n_units + 1))
+    for unit in range(n_units):
+        inside = results[edges[unit] : edges[unit + 1]]
+        if len(inside) == 1:
+            highest[unit], lowest[unit] = max(0.0, inside[0]), min(0.0, inside[0])
+            deepest[unit] = lowest[unit]
+            continue
+        path = np.concatenate([[0.0], np.cumsum(inside)])
+        highest[unit], lowest[unit] = path.max(), path.min()
+        deepest[unit] = np.min(path - np.maximum.accumulate(path))
+    return np.stack([total, highest, lowest, deepest])
+
+
+def _resampled_falls(draw: np.ndarray, parts: FloatArray, start: float) -> FloatArray:
+    total, highest, lowest, deepest = (part[draw] for part in parts)
+    before = np.cumsum(total, axis=1) - total
+    reached = np.maximum.accumulate(np.maximum(before + highest, 0.0), axis=1)
+    peak = np.concatenate([np.zeros((len(draw), 1)), reached[:, :-1]], axis=1)
+    fall = np.minimum(before + lowest - peak, deepest)
+    if not math.isnan(start):
+        fall = fall / (start + peak)
+    return np.asarray(fall.min(axis=1))

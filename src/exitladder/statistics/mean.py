@@ -1,0 +1,166 @@
+"""The mean of trades' results with an interval that their dependence on each other cannot fool."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.statistics.bootstrap import FloatArray, IntArray, Resampling, interval, two_sided_p
+
+MIN_TRADES = 20
+"""Fewer trades get no interval: what a resample of so few can show says little about new ones."""
+MIN_DAYS = 20
+"""On fewer days, days cannot be resampled and only trades are."""
+_DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """A mean, how sure it is, and by what resampling.
+
+    Parameters
+    ----------
+    value : float
+        The mean; NaN without values.
+    low, high : float
+        Ends of the interval; NaN where there are too few trades for one.
+    p_value : float
+        Two-sided, against a mean of zero; NaN where there is no interval.
+    standard_error : float
+        Of the mean, from the resamples.
+    n : int
+        Values that are not NaN.
+    n_effective : float
+        Independent trades that these n are worth: n times the ratio of the variance of the mean if
+        they were independent to the one found; at most n.
+    block : float
+        Mean length of the resampled blocks, in units of `resampled`.
+    resampled : {"trades", "days"}
+        The wider of the two; empty where there is no interval.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    standard_error: float
+    n: int
+    n_effective: float
+    block: float
+    resampled: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough trades for an interval."""
+        return not math.isnan(self.low)
+
+
+def mean_interval(
+    values: npt.ArrayLike,
+    *,
+    time: npt.ArrayLike | pd.Series | pd.Index,
+    confidence: float = 0.95,
+    n_bootstrap: int = 2000,
+    seed: int = 0,
+) -> MeanInterval:
+    """Return the mean of trades' results with a stationary bootstrap interval.
+
+    Trades follow one another and overlap, also across symbols that move together. So they are
+    resampled twice, in blocks of neighbouring trades by entry and in blocks of whole days of entry
+    (UTC), and the **wider** interval is given. The blocks' length follows Politis and White. Coverage
+    is approximate: at a nominal 95 %, 96 % was measured on independent values and 92 % at an
+    autocorrelation of 0.3 (25 to 400 values).
+
+    Parameters
+    ----------
+    values : array of float, shape (n,)
+        Such as net R a trade. NaN are left out.
+    time : shape (n,)
+        Entry times: datetimes, or integers in nanoseconds since 1970 UTC. They need not be sorted.
+    confidence : float
+    n_bootstrap, seed : int
+        The same seed gives the same interval.
+    """
+    x, when = in_order_of_time(values, time)
+    return _mean_interval(x, when, confidence, n_bootstrap, seed)[0]
+
+
+def plan_resampling(
+    values: FloatArray, when: IntArray, *, confidence: float, n_bootstrap: int, seed: int
+) -> tuple[MeanInterval, Resampling | None]:
+    """Return the interval of the mean and the resampling that gave it (None with too few trades).
+
+    Parameters
+    ----------
+    values : float64 array, shape (n,)
+        Without NaN, in order of time.
+    when : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC.
+    """
+    return _mean_interval(values, when, confidence, n_bootstrap, seed)
+
+
+def in_order_of_time(values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd.Index) -> tuple[FloatArray, IntArray]:
+    """Return the values that are not NaN and their times in nanoseconds, both in order of time."""
+    x = np.asarray(values, dtype=np.float64)
+    when = nanoseconds(time)
+    if x.ndim != 1 or x.shape != when.shape:
+        raise ValueError(
+            f"values and time must have one entry a trade, but their shapes are {x.shape} and {when.shape}."
+        )
+    known = ~np.isnan(x)
+    x, when = x[known], when[known]
+    order = np.argsort(when, kind="stable")
+    return x[order], when[order]
+
+
+def nanoseconds(time: npt.ArrayLike | pd.Series | pd.Index) -> IntArray:
+    """Return times as nanoseconds since 1970 UTC; whole numbers are taken to be that already."""
+    # A pandas column with a time zone would become an array of objects, one by one.
+    plain = time if isinstance(time, (pd.Series, pd.Index)) else np.asarray(time)
+    if getattr(plain.dtype, "kind", "") in ("i", "u"):
+        return np.asarray(plain, dtype=np.int64)
+    return np.asarray(pd.DatetimeIndex(pd.to_datetime(plain, utc=True)).as_unit("ns").asi8)
+
+
+def _mean_interval(
+    x: FloatArray, when: IntArray, confidence: float, n_bootstrap: int, seed: int
+) -> tuple[MeanInterval, Resampling | None]:
+    n = len(x)
+    nan = math.nan
+    mean = float(x.mean()) if n else nan
+    if n < MIN_TRADES:
+        return MeanInterval(mean, nan, nan, nan, nan, n, nan, nan, ""), None
+    influence = x - mean
+    day = when // _DAY_NS
+    schemes = {"trades": np.arange(n)}
+    if int(np.sum(day[1:] != day[:-1])) + 1 >= MIN_DAYS:
+        schemes["days"] = day
+    widest: tuple[MeanInterval, Resampling | None] | None = None
+    for name, group in schemes.items():
+        plan = Resampling.plan(group, influence, n_bootstrap=n_bootstrap, seed=seed)
+        # The deviations are summed, not the values: a constant series then has an interval of no width.
+        sums = plan.sums(np.column_stack([influence, np.ones(n)]))
+        means = mean + sums[:, 0] / sums[:, 1]
+        low, high = interval(mean, means, confidence, plan.n_blocks)
+        error = float(means.std())
+        independent = float(x.std(ddof=1)) / math.sqrt(n)
+        found = MeanInterval(
+            value=mean,
+            low=low,
+            high=high,
+            p_value=two_sided_p(means, plan.n_blocks),
+            standard_error=error,
+            n=n,
+            n_effective=n * min(1.0, (independent / error) ** 2) if error > 0 else float(n),
+            block=plan.block,
+            resampled=name,
+        )
+        if widest is None or high - low > widest[0].high - widest[0].low:
+            widest = found, plan
+    assert widest is not None
+    return widest

@@ -1,0 +1,117 @@
+"""Measures that follow from sums over trades, each with the interval of one shared resampling.
+
+Means, shares and ratios are all functions of a few sums; resampling the sums once serves them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.statistics.bootstrap import FloatArray, Resampling, interval
+from exitladder.statistics.mean import MIN_TRADES
+from exitladder.statistics.shares import _share_interval
+
+Sums = Mapping[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One sum over another.
+
+    Parameters
+    ----------
+    over, under : str
+        Columns.
+    cases : str
+        Column that counts the cases it rests on; an interval needs ``MIN_TRADES`` of them. Empty where
+        it rests on all.
+    is_share : bool
+        Whether `over` counts those of the `under` that hit.
+    """
+
+    over: str
+    under: str
+    cases: str = ""
+    is_share: bool = False
+
+    @classmethod
+    def mean(cls, over: str, under: str) -> Ratio:
+        """Return the mean of `over` per case counted by `under`."""
+        return cls(over, under, cases=under)
+
+    @classmethod
+    def share(cls, over: str, under: str) -> Ratio:
+        """Return the share of the cases counted by `under` that `over` counts."""
+        return cls(over, under, cases=under, is_share=True)
+
+
+Measure = Ratio | Callable[[Sums], FloatArray]
+
+
+def with_interval(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, float | None]:
+    """Return a measure as it stands in summary.json; what is not known, or not finite, is None."""
+    return {
+        name: float(x) if math.isfinite(x) else None for name, x in (("value", value), ("low", low), ("high", high))
+    }
+
+
+def measure(
+    columns: Mapping[str, npt.ArrayLike],
+    measures: Mapping[str, Measure],
+    plan: Resampling | None,
+    confidence: float,
+) -> dict[str, dict[str, float | None]]:
+    """Return each measure of the columns' sums with its interval.
+
+    Parameters
+    ----------
+    columns : mapping of str to array of float, shape (n,)
+        One value a trade (or day), in the order of the plan.
+    measures : mapping of str to Measure
+        A ratio of two sums, or a function from sums by name, each an array of any shape, to values.
+    plan : Resampling or None
+        None gives values without intervals.
+    """
+    names = list(columns)
+    table = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
+    totals = dict(zip(names, table.sum(axis=0), strict=True))
+    resampled = dict(zip(names, plan.sums(table).T, strict=True)) if plan is not None else {}
+    found = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for name, what in measures.items():
+            value = float(_evaluate(what, totals))
+            low = high = math.nan
+            rests_on = what.cases if isinstance(what, Ratio) else ""
+            if plan is not None and (not rests_on or totals[rests_on] >= MIN_TRADES):
+                low, high = interval(value, _evaluate(what, resampled), confidence, plan.n_blocks)
+                if isinstance(what, Ratio) and what.is_share:
+                    low, high = _share_interval(value, low, high, float(totals[what.under]), confidence)
+            found[name] = with_interval(value, low, high)
+    return found
+
+
+def _evaluate(what: Measure, sums: Sums) -> FloatArray:
+    if isinstance(what, Ratio):
+        return np.asarray(np.divide(sums[what.over], sums[what.under]))
+    return what(sums)
+
+
+def sharpe_of_sums(sums: Sums, n: str, total: str, squares: str) -> FloatArray:
+    """Return mean over sample standard deviation from the count, the sum and the sum of squares."""
+    count = sums[n]
+    mean = sums[total] / count
+    variance = (sums[squares] - count * mean**2) / (count - 1)
+    # Rounding leaves a residue where nothing varies; a ratio over it would be noise.
+    varies = variance > 1e-12 * sums[squares] / count
+    return np.asarray(np.where(varies, mean / np.sqrt(np.where(varies, variance, 1.0)), np.nan))
+
+
+def sortino_of_sums(sums: Sums, n: str, total: str, shortfall_squares: str) -> FloatArray:
+    """Return mean over downside deviation from the count, the sum and the sum of squared shortfalls."""
+    downside = np.sqrt(sums[shortfall_squares] / sums[n])
+    return np.asarray(np.where(downside > 0, sums[total] / sums[n] / np.where(downside > 0, downside, 1.0), np.nan))

@@ -1,0 +1,127 @@
+"""Many candidates against one baseline at once: whether the best is more than luck, and which are.
+
+Hansen, "A Test for Superior Predictive Ability" (2005), and Romano and Wolf, "Stepwise Multiple
+Testing as Formalized Data Snooping" (2005), as `arch.bootstrap` has them, with the block length of
+Politis and White in place of its default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.statistics.bootstrap import MAX_UNITS, FloatArray, block_length
+from exitladder.statistics.mean import MIN_TRADES, nanoseconds
+
+
+@dataclass(frozen=True)
+class SuperiorAbility:
+    """Whether any candidate beats the baseline, all of them considered.
+
+    Parameters
+    ----------
+    p_value : float
+        That of Hansen's consistent test, never below what the number of resamples can show; NaN where
+        there are too few trades or no candidate differs from the baseline.
+    p_lower, p_upper : float
+        Its bounds; the upper one is White's reality check.
+    superior : tuple of str
+        Candidates that the stepwise test of Romano and Wolf finds better than the baseline, with a
+        chance of at most 1 - confidence that any of them is not.
+    n : int
+        Trades with a result under all.
+    block : int
+        Length of the blocks, in trades.
+    """
+
+    p_value: float
+    p_lower: float
+    p_upper: float
+    superior: tuple[str, ...]
+    n: int
+    block: int
+
+
+def superior_ability(
+    candidates: Mapping[str, npt.ArrayLike],
+    baseline: npt.ArrayLike,
+    *,
+    time: npt.ArrayLike | pd.Series | pd.Index,
+    confidence: float = 0.95,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> SuperiorAbility:
+    """Return the tests of all candidates together against the baseline on the same trades.
+
+    Parameters
+    ----------
+    candidates : mapping of str to array of float, shape (n,)
+        Net R of every trade under each candidate. Trades that are NaN under any are left out.
+    baseline : array of float, shape (n,)
+    time : shape (n,)
+        Entry times; see `mean_interval`.
+    """
+    names = tuple(candidates)
+    table = np.column_stack([np.asarray(baseline, dtype=np.float64), *(np.asarray(candidates[k]) for k in names)])
+    table = table[np.argsort(nanoseconds(time), kind="stable")]
+    table = table[~np.isnan(table).any(axis=1)]
+    n = len(table)
+    gain = table[:, 1:] - table[:, :1]
+    # A candidate that always differs by the same amount has no variance to be tested by.
+    varies = np.ptp(gain, axis=0) > 0 if n else np.zeros(len(names), dtype=np.bool_)
+    if n < MIN_TRADES or not varies.any():
+        return SuperiorAbility(math.nan, math.nan, math.nan, (), n, 0)
+    gain = _in_units(gain[:, varies])
+    trades_per_row = n / len(gain)
+    block = max(1, math.ceil(max(block_length(column) for column in gain.T)))
+
+    from arch.bootstrap import SPA
+
+    # The tests take losses; a gain over the baseline is a loss below zero.
+    test = SPA(np.zeros(len(gain)), -gain, block_size=block, reps=n_bootstrap, seed=seed)
+    test.compute()
+    p_values = {name: float(value) for name, value in test.pvalues.items()}
+    least = 1 / (n_bootstrap + 1)
+    tested = [name for name, keep in zip(names, varies, strict=True) if keep]
+    return SuperiorAbility(
+        p_value=max(p_values["consistent"], least),
+        p_lower=max(p_values["lower"], least),
+        p_upper=max(p_values["upper"], least),
+        superior=tuple(tested[i] for i in _stepwise(test, len(tested), 1 - confidence)),
+        n=n,
+        block=math.ceil(block * trades_per_row),
+    )
+
+
+def _stepwise(test: Any, n: int, size: float) -> list[int]:
+    """Return the positions that the stepwise test finds superior: those found leave, and the rest is tested again.
+
+    The steps of ``arch.bootstrap.StepM`` on the resamples that are there already; that one stops with an
+    error where the last candidates leave in a later step.
+    """
+    found: list[int] = []
+    while len(found) < n:
+        if found:
+            test.subset(~np.isin(np.arange(n), found))
+            test.compute()
+        better = [int(i) for i in test.better_models(size)]
+        if not better:
+            break
+        found += better
+    return sorted(found)
+
+
+def _in_units(gain: FloatArray) -> FloatArray:
+    """Return means of neighbouring trades where there are too many for a test whose cost grows as n²."""
+    n = len(gain)
+    if n <= MAX_UNITS:
+        return gain
+    edges = np.arange(MAX_UNITS) * n // MAX_UNITS
+    sizes = np.diff(np.append(edges, n))[:, None]
+    return np.asarray(np.add.reduceat(gain, edges, axis=0) / sizes)

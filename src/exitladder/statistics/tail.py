@@ -1,0 +1,63 @@
+"""The mean of the worst trades (CVaR) with its interval."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from exitladder.statistics.bootstrap import FloatArray, IntArray, Resampling, interval
+from exitladder.statistics.metrics import cvar
+
+
+def cvar_with_interval(
+    values: FloatArray, plan: Resampling | None, confidence: float, share: float = 0.05
+) -> tuple[float, float, float]:
+    """Return the mean of the worst `share` of the values and the ends of its interval.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n,)
+        In the order of the plan.
+    plan : Resampling or None
+        None gives no interval (NaN).
+    """
+    value = cvar(values, share)
+    if plan is None:
+        return value, np.nan, np.nan
+    order = np.argsort(values, kind="stable")
+    ordered, unit = values[order], plan.unit[order]
+    sizes = np.bincount(plan.unit, minlength=plan.n_units).astype(np.float64)
+    resampled = [worst_mean(ordered, unit, counts, counts @ sizes, share) for counts in map(plan.counts, plan.draws())]
+    low, high = interval(value, np.concatenate(resampled), confidence, plan.n_blocks)
+    return value, low, high
+
+
+@numba.njit(cache=True, error_model="numpy")
+def worst_mean(ordered: FloatArray, unit: IntArray, counts: FloatArray, total: FloatArray, share: float) -> FloatArray:
+    """Return the mean of the worst share of each resample, shape (n_resamples,).
+
+    Parameters
+    ----------
+    ordered : float64 array, shape (n,)
+        Values from the worst on.
+    unit : int64 array, shape (n,)
+        The unit of each of them.
+    counts : float64 array, shape (n_resamples, n_units)
+    total : float64 array, shape (n_resamples,)
+        Values in each resample.
+    """
+    out = np.empty(len(counts))
+    for b in range(len(counts)):
+        mass = share * total[b]
+        # As for the sample itself: where the share is less than one value, it is the worst value.
+        missing = max(mass, 1.0)
+        taken = 0.0
+        added = 0.0
+        for i in range(len(ordered)):
+            weight = min(counts[b, unit[i]], missing - taken)
+            added += weight * ordered[i]
+            taken += weight
+            if taken >= missing:
+                break
+        out[b] = added / taken
+    return out

@@ -1,0 +1,248 @@
+"""Trades as users keep them, read strictly and written back exactly."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.bars.columns import snake_name
+from exitladder.clock import NO_TIME
+from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
+from exitladder.files.output import write_table
+from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.tables import Table, read_table
+from exitladder.trades.trades import ENTRY_AT, Trades
+
+REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
+OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag")
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades:
+    """Return the trades in a CSV, Parquet or Feather file, or in a table.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
+        exit_time, exit_price, quantity_open, tag``, in any order.
+    tz : str
+        Time zone of stamps that carry none.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing or cannot be read.
+    TradesError
+        If a trade breaks a rule, told with its value, place and cure.
+    """
+    if isinstance(source, pd.DataFrame):
+        return trades_from_frame(source, tz=tz)
+    return trades_of_table(read_table(source), tz)
+
+
+def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
+    """Return the trades in a table; `place` is what messages call it.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"trade_id": ["T1"], "symbol": ["ACME"], "side": ["long"], "entry_time": ["2024-01-31"],
+    ...      "entry_price": [100.0], "quantity": [10], "stop_price": [101.0]}
+    ... )
+    >>> trades_from_frame(table)
+    Traceback (most recent call last):
+    exitladder.errors.TradesError: stop_price must lie below entry_price for a long, but trade 'T1' has
+    stop_price=101 and entry_price=100 (trades, row 1). Correct the stop or the side.
+    """
+    return trades_of_table(Table.from_frame(frame, place), tz)
+
+
+def write_trades(trades: Trades, path: str | Path) -> None:
+    """Write trades as CSV or Parquet, by the path's suffix, so that they read back to the bit.
+
+    Raises
+    ------
+    OutputFileError
+        If the file cannot be written whole.
+    """
+    write_table(trades.to_frame(), path)
+
+
+def trades_of_table(table: Table, tz: str) -> Trades:
+    """Return the trades in a table; see `read_trades`."""
+    check_tz(tz, TradesError)
+    reader = _Reader(table, tz)
+    n = len(table.frame)
+    if not n:
+        raise TradesError(f"There must be at least one trade, but {table.name} has none.")
+    trade_id = reader.ids = reader.texts("trade_id")
+    symbol = reader.texts("symbol")
+    repeated = pd.Series(trade_id).duplicated().to_numpy()
+    reader.refuse(repeated, "trade_id must be unique", "comes more than once", "Give each trade an id of its own")
+    side = reader.side()
+    entry_price, quantity = reader.numbers("entry_price", needed=True), reader.numbers("quantity", needed=True)
+    trades = Trades(
+        trade_id=trade_id,
+        symbol=symbol,
+        side=side,
+        entry_time=reader.stamps("entry_time", needed=True),
+        entry_price=entry_price,
+        quantity=quantity,
+        stop_price=reader.numbers("stop_price"),
+        entry_at=reader.entry_at(),
+        exit_time=reader.stamps("exit_time"),
+        exit_price=reader.numbers("exit_price"),
+        quantity_open=reader.numbers("quantity_open", least_is_zero=True),
+        tag=reader.texts("tag", needed=False),
+    )
+    _check_together(reader, trades)
+    return trades
+
+
+def _check_together(reader: _Reader, trades: Trades) -> None:
+    """Refuse what two columns say against each other."""
+    for s, name, where, wrong in ((1, "long", "below", np.greater_equal), (-1, "short", "above", np.less_equal)):
+        broken = (trades.side == s) & wrong(trades.stop_price, trades.entry_price)
+        reader.refuse(
+            broken,
+            f"stop_price must lie {where} entry_price for a {name}",
+            lambda i: f"has stop_price={trades.stop_price[i]:.10g} and entry_price={trades.entry_price[i]:.10g}",
+            "Correct the stop or the side",
+        )
+    has_time, has_price = trades.exit_time != NO_TIME, ~np.isnan(trades.exit_price)
+    reader.refuse(
+        has_time != has_price,
+        "exit_time and exit_price must both be given or both be blank (blank means still open)",
+        lambda i: f"has only exit_{'time' if has_time[i] else 'price'}",
+        "Fill in the other or blank both",
+    )
+    reader.refuse(
+        has_time & (trades.exit_time < trades.entry_time),
+        "exit_time must not lie before entry_time",
+        lambda i: f"was entered at {_when(trades.entry_time[i])} and left at {_when(trades.exit_time[i])}",
+        "Correct the times",
+    )
+    reader.refuse(
+        trades.quantity_open > trades.quantity,
+        "quantity_open must not exceed quantity",
+        lambda i: f"has quantity_open={trades.quantity_open[i]:.10g} and quantity={trades.quantity[i]:.10g}",
+        "quantity is what was entered, quantity_open what is left of it",
+    )
+    reader.refuse(
+        has_time & (trades.quantity_open > 0),
+        "A trade with an exit must have nothing open",
+        lambda i: f"has exit_time and quantity_open={trades.quantity_open[i]:.10g}",
+        "Blank the exit of a trade that is still open, or set quantity_open to 0",
+    )
+
+
+class _Reader:
+    """Columns of trades, each read by its rule."""
+
+    def __init__(self, table: Table, tz: str) -> None:
+        self.table = table
+        self.tz = tz
+        self.ids: npt.NDArray[np.object_] | None = None
+        labels: dict[str, object] = {}
+        for label in table.frame.columns:
+            labels.setdefault(snake_name(label), label)
+        known = (*REQUIRED, *OPTIONAL)
+        missing = [name for name in REQUIRED if name not in labels]
+        if missing:
+            near = did_you_mean(missing[0], labels)
+            hint = f" {near}" if near.startswith("Did") else ""
+            raise TradesError(
+                f"Trades must have the columns {', '.join(REQUIRED)}, but {', '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing ({table.name} has: "
+                f"{', '.join(map(str, table.frame.columns))}).{hint} "
+                "`exitladder trades import --map old=new` renames columns."
+            )
+        unknown = [str(label) for name, label in labels.items() if name not in known]
+        if unknown:
+            message = f"Columns of {table.name} that trades do not have were left out: {', '.join(unknown)}."
+            warnings.warn(message, ExitladderWarning, stacklevel=5)
+        self.columns: dict[str, pd.Series[Any]] = {
+            name: table.frame[label] for name, label in labels.items() if name in known
+        }
+
+    def refuse(self, broken: BoolArray, rule: str, value: Any, cure: str) -> None:
+        """Raise if any row is broken; `value` is text or a function of the row."""
+        if broken.any():
+            i = int(np.argmax(broken))
+            self._raise(broken, rule, value if isinstance(value, str) else value(i), cure)
+
+    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> NoReturn:
+        i, count = int(np.argmax(broken)), int(np.count_nonzero(broken))
+        who = "a trade" if self.ids is None else f"trade '{self.ids[i]}'"
+        more = f" {count - 1} more trades are like it." if count > 1 else ""
+        raise TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+
+    def texts(self, name: str, *, needed: bool = True) -> npt.NDArray[np.object_]:
+        n = len(self.table.frame)
+        if name not in self.columns:
+            return np.full(n, "", dtype=object)
+        given = self.columns[name]
+        blank = given.isna().to_numpy()
+        if pd.api.types.is_float_dtype(given.dtype) and bool((given.dropna() % 1 == 0).all()):
+            given = given.astype("Int64")  # ids that a hole turned into floats
+        texts = given.astype("str").str.strip().to_numpy(dtype=object)
+        texts[blank] = ""
+        if needed:
+            self.refuse(texts == "", f"{name} must be filled in", "has none", "Fill it in")
+        return np.array([str(t) for t in texts], dtype=object)
+
+    def numbers(self, name: str, *, needed: bool = False, least_is_zero: bool = False) -> npt.NDArray[np.float64]:
+        if name not in self.columns:
+            return np.full(len(self.table.frame), np.nan)
+        given = self.columns[name]
+        blank = given.isna().to_numpy()
+        values = pd.to_numeric(given, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        limit = "0 or more" if least_is_zero else "greater than 0"
+        rule = f"{name} must be a number {limit}" + ("" if needed else " or blank")
+        low = values < 0 if least_is_zero else values <= 0
+        broken = (blank & needed) | (~blank & ~np.isfinite(values)) | low
+        cure = "Correct it or take the trade out"
+        self.refuse(broken, rule, lambda i: f"has {name}={'blank' if blank[i] else given.iloc[i]}", cure)
+        return values
+
+    def stamps(self, name: str, *, needed: bool = False) -> npt.NDArray[np.int64]:
+        if name not in self.columns:
+            return np.full(len(self.table.frame), NO_TIME, dtype=np.int64)
+        given = self.columns[name]
+        blank = given.isna().to_numpy()
+        time = stamps_to_ns(given, self.tz)
+        broken = (time == NO_TIME) & (needed | ~blank)
+        rule = f"{name} must be a stamp that can be read in its time zone" + ("" if needed else " or blank")
+        cure = "Write ISO 8601 such as 2024-01-31T15:30Z"
+        self.refuse(broken, rule, lambda i: f"has {name}={'blank' if blank[i] else repr(given.iloc[i])}", cure)
+        return time
+
+    def side(self) -> npt.NDArray[np.int8]:
+        given = self.texts("side")
+        text = pd.Series(given).str.lower().to_numpy(dtype=object)
+        broken = ~np.isin(text, ["long", "short"])
+        self.refuse(broken, "side must be long or short", lambda i: f"has side={given[i]!r}", "Write long or short")
+        return np.where(text == "long", 1, -1).astype(np.int8)
+
+    def entry_at(self) -> npt.NDArray[np.int8]:
+        codes = {name: code for code, name in enumerate(ENTRY_AT)} | {"": -1}
+        given = pd.Series(self.texts("entry_at", needed=False)).str.lower()
+        found = given.map(codes)
+        self.refuse(
+            found.isna().to_numpy(),
+            f"entry_at must be {', '.join(ENTRY_AT[:-1])} or {ENTRY_AT[-1]}, or blank",
+            lambda i: f"has entry_at={given.iloc[i]!r}",
+            "Write one of them or leave it blank",
+        )
+        return np.asarray(found, dtype=np.int8)
+
+
+def _when(nanoseconds: Any) -> str:
+    return str(pd.Timestamp(int(nanoseconds), tz="UTC"))

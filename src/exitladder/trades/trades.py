@@ -1,0 +1,239 @@
+"""Trades: one, many in columns, and many placed on bars."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.bars import BarSet
+from exitladder.clock import NO_TIME
+from exitladder.errors import TradesError
+
+AT_OPEN, INTRABAR, AT_CLOSE = 0, 1, 2
+ENTRY_AT = ("open", "intrabar", "close")
+
+
+@dataclass(frozen=True)
+class Trade:
+    """One trade, as `Trades` gives it out.
+
+    `risk` is 1R, the distance in price between entry and initial stop, or NaN where the trade
+    brings no stop.
+    """
+
+    trade_id: str
+    symbol: str
+    side: int
+    entry_time: pd.Timestamp
+    entry_price: float
+    quantity: float
+    stop_price: float
+
+    @property
+    def risk(self) -> float:
+        """The distance in price between entry and initial stop: 1R."""
+        return abs(self.entry_price - self.stop_price)
+
+
+@dataclass(frozen=True)
+class Trades(Sequence[Trade]):
+    """Trades in columns, each checked; see `exitladder.trades.files` for reading.
+
+    Parameters
+    ----------
+    trade_id, symbol, tag : object array of str, shape (n,)
+    side : int8 array, shape (n,)
+        +1 long, -1 short.
+    entry_time, exit_time : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC; `exit_time` is ``NO_TIME`` while the trade is open.
+    entry_price, quantity : float64 array, shape (n,)
+    stop_price, exit_price, quantity_open : float64 array, shape (n,)
+        NaN where not given.
+    entry_at : int8 array, shape (n,)
+        ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 where it follows from the bar's start.
+    """
+
+    trade_id: npt.NDArray[np.object_]
+    symbol: npt.NDArray[np.object_]
+    side: npt.NDArray[np.int8]
+    entry_time: IntArray
+    entry_price: FloatArray
+    quantity: FloatArray
+    stop_price: FloatArray
+    entry_at: npt.NDArray[np.int8]
+    exit_time: IntArray
+    exit_price: FloatArray
+    quantity_open: FloatArray
+    tag: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.trade_id)
+
+    def __getitem__(self, i):  # type: ignore[no-untyped-def]
+        if isinstance(i, slice):
+            return self.take(np.arange(len(self))[i])
+        return Trade(
+            trade_id=str(self.trade_id[i]),
+            symbol=str(self.symbol[i]),
+            side=int(self.side[i]),
+            entry_time=pd.Timestamp(int(self.entry_time[i]), tz="UTC"),
+            entry_price=float(self.entry_price[i]),
+            quantity=float(self.quantity[i]),
+            stop_price=float(self.stop_price[i]),
+        )
+
+    def __iter__(self) -> Iterator[Trade]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def is_open(self) -> npt.NDArray[np.bool_]:
+        """Whether each trade is still open in the user's book, shape (n,)."""
+        return np.asarray(self.exit_time == NO_TIME)
+
+    def take(self, rows: npt.ArrayLike) -> Trades:
+        """Return the trades at these positions (integers) or where this mask is true."""
+        return Trades(**{name: getattr(self, name)[np.asarray(rows)] for name in self.__dataclass_fields__})
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over all columns."""
+        digest = hashlib.sha256()
+        for name in self.__dataclass_fields__:
+            column = getattr(self, name)
+            if column.dtype == object:
+                digest.update("\x00".join(map(str, column)).encode())
+            else:
+                digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of `interfaces`: trade_id, symbol, side, entry_time, ..., tag."""
+
+        def stamps(values: IntArray) -> pd.Series:
+            return pd.Series(pd.to_datetime(np.where(values == NO_TIME, pd.NaT.value, values), utc=True, unit="ns"))
+
+        names = np.array([*ENTRY_AT, ""], dtype=object)
+        return pd.DataFrame(
+            {
+                "trade_id": self.trade_id,
+                "symbol": self.symbol,
+                "side": np.where(self.side > 0, "long", "short"),
+                "entry_time": stamps(self.entry_time),
+                "entry_price": self.entry_price,
+                "quantity": self.quantity,
+                "stop_price": self.stop_price,
+                "entry_at": names[self.entry_at],
+                "exit_time": stamps(self.exit_time),
+                "exit_price": self.exit_price,
+                "quantity_open": self.quantity_open,
+                "tag": self.tag,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class PlacedTrades:
+    """Trades with the bars they live on; bar numbers count through the whole `BarSet`.
+
+    Parameters
+    ----------
+    trades : Trades
+    bars : BarSet
+    symbol_index : int64 array, shape (n,)
+    entry_bar : int64 array, shape (n,)
+        The bar in which the trade was entered.
+    first_bar : int64 array, shape (n,)
+        The first bar the trade is exposed to (rule X6): the entry bar for an entry at the open, the
+        next one otherwise. May equal `end_bar` where no bar follows.
+    end_bar : int64 array, shape (n,)
+        One past the last bar of the symbol.
+    entry_at : int8 array, shape (n,)
+        ``AT_OPEN``, ``INTRABAR`` or ``AT_CLOSE``, resolved.
+    """
+
+    trades: Trades
+    bars: BarSet
+    symbol_index: IntArray
+    entry_bar: IntArray
+    first_bar: IntArray
+    end_bar: IntArray
+    entry_at: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.trades)
+
+    def take(self, rows: npt.ArrayLike) -> PlacedTrades:
+        """Return the placed trades at these positions or where this mask is true."""
+        rows = np.asarray(rows)
+        return PlacedTrades(
+            trades=self.trades.take(rows),
+            bars=self.bars,
+            symbol_index=self.symbol_index[rows],
+            entry_bar=self.entry_bar[rows],
+            first_bar=self.first_bar[rows],
+            end_bar=self.end_bar[rows],
+            entry_at=self.entry_at[rows],
+        )
+
+
+def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
+    """Return the trades with the bars they live on.
+
+    Raises
+    ------
+    TradesError
+        If a trade's symbol has no bars, or its entry lies before the first bar or after the last
+        bar's end.
+    """
+    n = len(trades)
+    symbol_index = np.empty(n, dtype=np.int64)
+    entry_bar = np.empty(n, dtype=np.int64)
+    known = {name: k for k, name in enumerate(bars.symbols)}
+    numbered, symbols = pd.factorize(trades.symbol)
+    by_symbol = np.split(np.argsort(numbered, kind="stable"), np.cumsum(np.bincount(numbered))[:-1])
+    for number, symbol in enumerate(symbols):
+        rows = by_symbol[number]
+        if symbol not in known:
+            raise TradesError(
+                f"Every trade needs bars of its symbol, but trade '{trades.trade_id[rows[0]]}' is in '{symbol}' and "
+                f"the bars hold {_some(bars.symbols)}. Add bars of '{symbol}' or take its trades out."
+            )
+        k = known[symbol]
+        low, high = int(bars.start[k]), int(bars.start[k + 1])
+        time = bars.time[low:high]
+        when = trades.entry_time[rows]
+        position = np.searchsorted(time, when, side="right") - 1
+        # A gap in the bars (night, weekend, halt) is no bar: an entry must lie within one.
+        outside = (position < 0) | (when >= time[np.maximum(position, 0)] + bars.interval_ns[k])
+        if outside.any():
+            i = int(rows[np.flatnonzero(outside)[0]])
+            first, last = (pd.Timestamp(int(t), tz="UTC") for t in (time[0], time[-1]))
+            raise TradesError(
+                f"entry_time must lie within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
+                f"{pd.Timestamp(int(trades.entry_time[i]), tz='UTC')} and the bars of '{symbol}' run from {first} to "
+                f"{last}, with no bar at that time. {int(outside.sum())} trades of '{symbol}' are concerned. "
+                "Load bars that cover them, check --tz, or take these trades out."
+            )
+        symbol_index[rows] = k
+        entry_bar[rows] = low + position
+    at_start = trades.entry_time == bars.time[entry_bar]
+    entry_at = np.where(trades.entry_at >= 0, trades.entry_at, np.where(at_start, AT_OPEN, INTRABAR)).astype(np.int8)
+    return PlacedTrades(
+        trades=trades,
+        bars=bars,
+        symbol_index=symbol_index,
+        entry_bar=entry_bar,
+        first_bar=entry_bar + (entry_at != AT_OPEN),
+        end_bar=bars.start[symbol_index + 1],
+        entry_at=entry_at,
+    )
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

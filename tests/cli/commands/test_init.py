@@ -1,0 +1,63 @@
+"""A new project's files are whole, explained, and read back to the defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from click.testing import Result
+
+from exitladder.plans.file import read_ladder
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+
+Run = Callable[..., Result]
+
+
+def test_files_read_back(run: Run, tmp_path: Path) -> None:
+    assert run("init", "project").exit_code == 0
+    assert load_settings(tmp_path / "project" / "exitladder.toml") == Settings()
+    ladder = read_ladder(tmp_path / "project" / "ladder.toml")
+    assert ladder.name == "classic" and len(ladder.rungs) == 2 and ladder.runner == 0.5
+
+
+def test_every_key_is_there_and_explained(run: Run, tmp_path: Path) -> None:
+    run("init")
+    text = (tmp_path / "exitladder.toml").read_text()
+    tables = tomllib.loads(text)
+    for part in fields(Settings):
+        keys = {f.name for f in fields(getattr(Settings(), part.name))}
+        assert set(tables[part.name]) == keys
+    before = ""
+    for line in text.splitlines():
+        if " = " in line and not line.startswith("#"):
+            name = line.split(" = ")[0]
+            assert "   # " in line or before.startswith(("#", "slippage")), f"{name} has no comment"
+        assert len(line) <= 120
+        before = line
+
+
+def test_overrides_are_written(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--set", "tuning.n_trials=7", "--set", 'project.name="mine"').exit_code == 0
+    settings = load_settings(tmp_path / "exitladder.toml")
+    assert (settings.tuning.n_trials, settings.project.name) == (7, "mine")
+
+
+def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ladder.toml").write_text("mine")
+    refused = run("init")
+    assert refused.exit_code == 1
+    assert "ladder.toml already exists" in refused.stderr and "--force" in refused.stderr
+    assert (tmp_path / "ladder.toml").read_text() == "mine"
+    assert not (tmp_path / "exitladder.toml").exists()
+    assert run("init", "--force").exit_code == 0
+    assert read_ladder(tmp_path / "ladder.toml").name == "classic"
+
+
+def test_an_unused_settings_file_is_mentioned(run: Run, sample: Path) -> None:
+    run("init")
+    hint = "exitladder.toml lies here but is not read"
+    assert hint in run("bars", "check", sample).stderr
+    assert hint not in run("bars", "check", sample, "--settings", "exitladder.toml").stderr

@@ -1,0 +1,136 @@
+"""A verdict says what the evidence allows, in words, and never more."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.verdict import verdict
+
+BETTER = Comparison(
+    difference_r=0.21,
+    low=0.08,
+    high=0.34,
+    p_value=0.002,
+    n=412,
+    n_pairs_dropped=0,
+    n_effective=231.4,
+    block=2.5,
+    resampled="days",
+    sd_difference=1.1,
+    trades_needed=0,
+    candidate_r=0.4,
+    baseline_r=0.19,
+    confidence=0.95,
+)
+UNDECIDED = replace(BETTER, difference_r=0.03, low=-0.05, high=0.11, p_value=0.4, trades_needed=1843)
+WORSE = replace(BETTER, difference_r=-0.2, low=-0.3, high=-0.1)
+
+
+def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
+    found = verdict(BETTER, "tuned", "stop only")
+    assert found.kind == "better"
+    for part in (
+        "'tuned' earned more than 'stop only'",
+        "+0.21 R a trade",
+        "+0.08 to +0.34",
+        "412 trades",
+        "about 231",
+    ):
+        assert part in found.text
+
+
+@pytest.mark.parametrize(
+    ("dsr", "pbo", "kind", "said"),
+    [
+        (0.951, 0.2, "better", "deflated Sharpe ratio of 0.95"),
+        (0.9499, 0.2, "no_difference", "is 0.94, below 0.95"),
+        (0.99, 0.5, "no_difference", "overfitting is 0.50"),
+        (math.nan, None, "no_difference", "is not known"),
+        (None, math.nan, "no_difference", "is not known"),
+    ],
+)
+def test_better_also_needs_the_search_to_be_honest(dsr: float | None, pbo: float | None, kind: str, said: str) -> None:
+    found = verdict(BETTER, "tuned", "stop only", dsr=dsr, pbo=pbo)
+    assert found.kind == kind
+    assert said in found.text
+    assert ("earned more" in found.text) == (kind == "better")
+
+
+def test_an_interval_on_few_stretches_or_of_many_comparisons_is_not_enough() -> None:
+    weak = verdict(replace(BETTER, p_value=0.07), "a", "b")
+    assert weak.kind == "no_difference"
+    assert "0.070, above 0.05" in weak.text
+    many = verdict(BETTER, "a", "b", p_adjusted=0.08)
+    assert many.kind == "no_difference"
+    assert "several comparisons" in many.text
+    assert verdict(WORSE, "a", "b", p_adjusted=0.08).kind == "no_difference"
+    assert verdict(BETTER, "a", "b", p_adjusted=math.nan).kind == "no_difference"
+
+
+def test_worse_needs_no_gate() -> None:
+    found = verdict(WORSE, "tuned", "stop only", dsr=0.1, pbo=0.9)
+    assert found.kind == "worse"
+    assert "earned less" in found.text
+
+
+def test_an_interval_that_touches_zero_decides_nothing() -> None:
+    assert verdict(replace(BETTER, low=0.0), "a", "b").kind == "no_difference"
+    assert verdict(replace(WORSE, high=0.0), "a", "b").kind == "no_difference"
+
+
+def test_undecided_says_how_many_more_trades_would_tell() -> None:
+    found = verdict(UNDECIDED, "a", "b")
+    assert found.kind == "no_difference"
+    assert "cannot be told apart" in found.text
+    assert "some 1,900 more trades" in found.text
+    assert "some 1,000,000 more trades" in verdict(replace(UNDECIDED, trades_needed=1_000_000), "a", "b").text
+    far = verdict(replace(UNDECIDED, trades_needed=4_100_000_000), "a", "b").text
+    assert "more than 1,000,000 more trades" in far
+    assert "out of reach" in far
+    assert "too small" in verdict(replace(UNDECIDED, trades_needed=None), "a", "b").text
+
+
+@pytest.mark.parametrize(("n", "said"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
+def test_too_few_trades_is_said(n: int, said: str) -> None:
+    few = replace(BETTER, n=n, low=math.nan, high=math.nan, p_value=math.nan, n_effective=math.nan, trades_needed=None)
+    found = verdict(few, "a", "b", dsr=0.99)
+    assert found.kind == "no_difference"
+    assert "Too few trades" in found.text
+    assert said in found.text
+    assert "nan" not in found.text
+
+
+def test_identical_results_are_called_so() -> None:
+    same = replace(BETTER, difference_r=0.0, low=0.0, high=0.0, p_value=1.0, trades_needed=None)
+    assert "same net R on each of the 412 trades" in verdict(same, "a", "b").text
+
+
+def test_dropped_pairs_and_risk_are_told() -> None:
+    text = verdict(replace(BETTER, n_pairs_dropped=7), "a", "b", risk={"maximum drawdown (R)": (-12.0, -20.5)}).text
+    assert "7 without a result under both were left out" in text
+    assert "maximum drawdown (R) -12.00 against -20.50" in text
+
+
+def test_rounding_never_hides_a_sign() -> None:
+    text = verdict(replace(BETTER, difference_r=0.004, low=0.0004, high=0.0076), "a", "b").text
+    assert "+0.0040 R a trade" in text
+    assert "+0.0004 to +0.0076" in text
+    wide = verdict(replace(BETTER, low=0.0002), "a", "b").text
+    assert "+0.0002 to +0.3400" in wide
+
+
+def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:
+    page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```\n\n((?:> [^\n]*\n)+)", page, re.DOTALL)
+    assert code is not None
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(code[1], {})
+    assert said.getvalue().split() == code[2].replace("> ", "").split()
