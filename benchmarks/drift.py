@@ -60,7 +60,9 @@ def market(seed: int, n_bars: int, n_symbols: int, *, volatility: float = 1.0, f
     return BarSet(made)
 
 
-def watched(bars: BarSet, n_last: int | None = None) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def monitored(
+    bars: BarSet, n_last: int | None = None
+) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return features, symbol and which values count, of the last bars of each symbol."""
     values, lengths = matrix_values(bars, FEATURES, 1), np.diff(bars.start)
     place = np.arange(bars.n_bars) - np.repeat(bars.start[:-1], lengths)
@@ -71,25 +73,25 @@ def watched(bars: BarSet, n_last: int | None = None) -> tuple[FloatArray, npt.ND
 
 def reference(bars: BarSet) -> DriftReference:
     """Return the distributions of all bars."""
-    values, symbol, counted = watched(bars)
+    values, symbol, counted = monitored(bars)
     return DriftReference.of(FEATURES.bar_names, values, windows(bars.time), symbol, counted=counted)
 
 
 def compared(known: DriftReference, bars: BarSet) -> pd.DataFrame:
     """Return the comparison of the last window of bars."""
-    values, symbol, counted = watched(bars, WINDOW)
+    values, symbol, counted = monitored(bars, WINDOW)
     return known.compare(FEATURES.bar_names, values, symbol, counted=counted)
 
 
 def alarms(seed: int, n_bars: int, n_symbols: int, n_scored: int, volatility: float, n_fresh: int) -> list[list[str]]:
     """Return what is said to have moved in each of some fresh windows."""
     known = reference(market(seed, n_bars, n_symbols))
-    said = []
+    printed = []
     for k in range(n_fresh):
         fresh = market(10_000 + 100 * seed + k, LEAD + WINDOW, n_scored, volatility=volatility, first_day=n_bars)
         table = compared(known, fresh)
-        said.append(table["name"][moved(table)].tolist())
-    return said
+        printed.append(table["name"][moved(table)].tolist())
+    return printed
 
 
 def main() -> None:
@@ -101,16 +103,19 @@ def main() -> None:
     print(f"{'trained on':>22} {'scored':>6} {'volatility':>10} {'windows said':>14} {'share':>6}  named first")
     for n_symbols, n_bars, n_scored in ((8, 2000, 8), (8, 2000, 1), (4, 3000, 4), (20, 1200, 5), (1, 3000, 1)):
         for volatility in (1.0, 1.7, 2.5, 4.0):
-            said = [
+            printed = [
                 names
                 for seed in range(chosen.seeds)
                 for names in alarms(seed, n_bars, n_symbols, n_scored, volatility, FRESH)
             ]
-            n = sum(bool(names) for names in said)
-            named = pd.Series([names[0] for names in said if names], dtype=object).value_counts()
+            n = sum(bool(names) for names in printed)
+            named = pd.Series([names[0] for names in printed if names], dtype=object).value_counts()
             text = ", ".join(f"{name} {count}" for name, count in named.head(3).items())
             span = f"{n_symbols} x {n_bars} bars"
-            print(f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(said)}':>14} {n / len(said):>6.1%}  {text}")
+            print(
+                f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(printed)}':>14} "
+                f"{n / len(printed):>6.1%}  {text}"
+            )
 
 
 if __name__ == "__main__":

@@ -225,11 +225,11 @@ def gain_of_threads(run: Callable[[int], object], rounds: int) -> str:
     found.sort()
     calm = found[: max(1, rounds // 4)]
 
-    def told(some: list[tuple[float, float]]) -> str:
+    def result(some: list[tuple[float, float]]) -> str:
         ratio, share = statistics.median(r for _, r in some), statistics.median(s for s, _ in some)
         return f"{ratio:.2f} x while others took {share:.0%} of the cores"
 
-    return f"all threads against one, wall time: {told(found)}; in the calmest quarter of rounds {told(calm)}"
+    return f"all threads against one, wall time: {result(found)}; in the calmest quarter of rounds {result(calm)}"
 
 
 def main() -> int:

@@ -133,7 +133,7 @@ def markets(data: Path) -> Iterator[Market]:
 
     quarters, minutes = read("binance/BTCUSDT-15m"), read("binance/BTCUSDT-1m")
     hours = resample_bars(quarters, "1h")
-    print(f"BTCUSDT hours made of 15m equal the exchange's own: {told_equal(hours, read('binance/BTCUSDT-1h'))}.\n")
+    print(f"BTCUSDT hours made of 15m equal the exchange's own: {equality_text(hours, read('binance/BTCUSDT-1h'))}.\n")
     yield Market("BTCUSDT 1h in 15m, 2024", hours, quarters)
     yield Market("BTCUSDT 1h in 1m, December 2024", overlapping(hours, minutes), minutes, quarters)
     yield Market("BTCUSDT 15m in 1m, December 2024", overlapping(quarters, minutes), minutes)
@@ -146,20 +146,20 @@ def markets(data: Path) -> Iterator[Market]:
 def walked_coarser(market: Market, finer: BarSet) -> str:
     """Return how far a walk of other shorter bars lies from the market's own, for each ladder."""
     placed = place_trades(make_trades(market.bars, **ENTRIES), market.bars)
-    told = []
+    result = []
     for ladder in LADDERS:
         walk = replace(ladder, execution=replace(ladder.execution, intrabar=FINER))
         difference = simulate(placed, walk, finer=finer).r - simulate(placed, walk, finer=market.finer).r
         share = float((np.abs(difference) > 1e-9).mean())
-        told.append(f"{100 * share:.1f} %: {np.nanmean(difference):+.3f} under '{ladder.name}'")
-    return ", ".join(told)
+        result.append(f"{100 * share:.1f} %: {np.nanmean(difference):+.3f} under '{ladder.name}'")
+    return ", ".join(result)
 
 
 def interval_of(bars: BarSet) -> str:
     return bars[bars.symbols[0]].interval
 
 
-def told_equal(made: BarSet, own: BarSet) -> str:
+def equality_text(made: BarSet, own: BarSet) -> str:
     """Return how many bars two sources of one symbol share and how many of them are equal."""
     a, b = made[made.symbols[0]], own[own.symbols[0]]
     _, i, j = np.intersect1d(a.time, b.time, return_indices=True)

@@ -73,9 +73,9 @@ def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int) -> None
 def run(folder: Path, *command: str) -> str:
     """Run a command in the folder, print what it took, and return what it printed."""
     began = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as result:
         process = subprocess.Popen(
-            [sys.executable, "-m", "exitladder", *command], cwd=folder, stdout=told, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "exitladder", *command], cwd=folder, stdout=result, stderr=subprocess.PIPE, text=True
         )
         assert process.stderr is not None
         errors = process.stderr.read()
@@ -88,8 +88,8 @@ def run(folder: Path, *command: str) -> str:
             f"{command[0]:10} {wall:10.1f} {used.ru_utime + used.ru_stime:14.1f} {used.ru_maxrss / 2**20:10.2f}",
             flush=True,
         )
-        told.seek(0)
-        return told.read()
+        result.seek(0)
+        return result.read()
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ import numpy as np
 
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests.boosting import n_threads
-from exitladder.models.forests.cluster import ClusterGrower
-from exitladder.models.forests.growing import grow_here
-from exitladder.models.forests.memory_budget import Room
+from exitladder.models.forests.cluster import ClusterTrainer
+from exitladder.models.forests.growing import train_here
+from exitladder.models.forests.memory_budget import MemoryBudget
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.runtime.memory import matrix_on_disk
 from exitladder.settings.tables import ModelSettings
@@ -116,22 +116,24 @@ def measured(way: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train once in this process, and return what it took."""
     settings = ModelSettings(n_estimators=args.trees, patience=0)
     if way != "cluster":
-        return trained(way, args, settings, grow_here)
+        return trained(way, args, settings, train_here)
     with cluster() as address:
-        grower = ClusterGrower(address)
-        grower._client.run(watch_worker)
-        found = trained(way, args, settings, grower)
-        found["workers"] = max(grower._client.run(worker_peak).values())
-        grower.close()
+        make_trainer = ClusterTrainer(address)
+        make_trainer._client.run(watch_worker)
+        found = trained(way, args, settings, make_trainer)
+        found["workers"] = max(make_trainer._client.run(worker_peak).values())
+        make_trainer.close()
         return found
 
 
-def trained(way: str, args: argparse.Namespace, settings: ModelSettings, grower: Any) -> dict[str, Any]:
+def trained(way: str, args: argparse.Namespace, settings: ModelSettings, make_trainer: Any) -> dict[str, Any]:
     """Train once, and return seconds and MB."""
     watch = Watch()
     rows = rows_of(args.rows, args.features, way)
     began, worked, before = time.perf_counter(), time.process_time(), held_mb()
-    model = ExhaustionModel.fit(rows, settings, n_folds=1, embargo_ns=10 * HOUR, threads=args.threads, grower=grower)
+    model = ExhaustionModel.fit(
+        rows, settings, n_folds=1, embargo_ns=10 * HOUR, threads=args.threads, make_trainer=make_trainer
+    )
     return {
         "before": before, "peak": watch.end(), "seconds": time.perf_counter() - began,
         "processor": time.process_time() - worked, "auc": model.metrics["auc"], "log_loss": model.metrics["log_loss"],
@@ -150,7 +152,7 @@ def main() -> None:
     if args.way:
         print(json.dumps(measured(args.way, args)))
         return
-    room = Room.of(args.rows, args.features, ModelSettings())
+    room = MemoryBudget.of(args.rows, args.features, ModelSettings())
     print(f"{args.rows:,} rows x {args.features} features as float32: {4e-6 * args.rows * args.features:,.0f} MB")
     print(f"thought to need {room.in_memory / 1e6:,.0f} MB in memory, {room.on_disk / 1e6:,.0f} MB with rows on disk")
     print(f"2 stages of {args.trees} trees a forest, {n_threads(args.threads, args.rows)} threads here")
@@ -158,11 +160,11 @@ def main() -> None:
     for way in WAYS:
         command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        told = json.loads(done.stdout.splitlines()[-1])
-        worker = f"{told['workers']:,.0f}" if "workers" in told else ""
+        result = json.loads(done.stdout.splitlines()[-1])
+        worker = f"{result['workers']:,.0f}" if "workers" in result else ""
         print(
-            f"{way:<8} {told['before']:>10,.0f} {told['peak']:>11,.0f} {worker:>9} {told['seconds']:>8.0f} "
-            f"{told['log_loss']:>9.5f} {told['auc']:>7.4f}",
+            f"{way:<8} {result['before']:>10,.0f} {result['peak']:>11,.0f} {worker:>9} {result['seconds']:>8.0f} "
+            f"{result['log_loss']:>9.5f} {result['auc']:>7.4f}",
             flush=True,
         )
 

@@ -60,7 +60,7 @@ def cost(rounds: int = 5) -> int:
         judges = {}
         for form in FORMS:
             settings = load_settings(None, [*COSTS, f"tuning.objectives={name}", f"tuning.robust={form}"])
-            judges[form], space = judged_by(settings)
+            judges[form], space = evaluated_by(settings)
         ladders = list(search(space, judges["none"].judge, 100, seed=1, batch_size=50, sampler="random").ladders)
         taken: dict[str, list[float]] = {way: [] for way in (*FORMS, "bar by bar")}
         for turn in range(rounds + 1):  # the first only compiles or loads
@@ -75,8 +75,8 @@ def cost(rounds: int = 5) -> int:
                 taken = {way: [] for way in taken}
                 different += n_different(found["none"], slow)
         ratios = [one / batch for one, batch in zip(taken["bar by bar"], taken["none"], strict=True)]
-        told = "".join(f"{statistics.median(spent):14.2f}" for spent in taken.values())
-        print(f"{name:<16}{told}{statistics.median(ratios):10.1f} x")
+        result = "".join(f"{statistics.median(spent):14.2f}" for spent in taken.values())
+        print(f"{name:<16}{result}{statistics.median(ratios):10.1f} x")
     print(f"on {len(judges['none'].placed)} trades; values that differ between batches and bar by bar: {different}")
     return 1 if different else 0
 
@@ -113,7 +113,7 @@ def size(n_trades: int, n_ladders: int, rounds: int = 3) -> int:
     return 1 if different else 0
 
 
-def judged_by(settings: Settings) -> tuple[Objectives, SearchSpace]:
+def evaluated_by(settings: Settings) -> tuple[Objectives, SearchSpace]:
     bars = load_sample_bars()[0]
     settings = settings.with_values({"project": {"threads": 1}})
     prepared = prepare(bars, make_trades(bars, "donchian"), settings)
@@ -152,8 +152,8 @@ def scored(prepared: Prepared, settings: Settings, k: int, windows: int, trials:
     past, next_ = at < k * wide - PURGED, (at >= k * wide) & (at < (k + 1) * wide)
     judge = Objectives.of(settings, prepared.placed.take(past), None, base, space)
     tried = search(space, judge.judge, trials, seed=k, batch_size=50, sampler="random")
-    rows = tried.judged.front()
-    ladders, values = [tried.ladders[row] for row in rows], tried.judged.values[rows]
+    rows = tried.evaluation.front()
+    ladders, values = [tried.ladders[row] for row in rows], tried.evaluation.values[rows]
     best = int(np.argmax(values[:, 0]))
     behind, own = values[best, 0] - values[:, 0], judge.standard_error(ladders[best])
     picks = [best]

@@ -20,7 +20,7 @@ import numpy as np
 from engine import candidates, market
 
 from exitladder.execution import simulate_many
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
@@ -78,7 +78,7 @@ def asking(cube: Cube) -> tuple[list[Candidate], float]:
     began = time.process_time()
     for batch in range(1, 17):
         asked = sampler.ask(batch, BATCH)
-        sampler.tell(batch, asked, Judged.of_values(np.random.default_rng(batch).random(BATCH)))
+        sampler.tell(batch, asked, Evaluation.of_values(np.random.default_rng(batch).random(BATCH)))
     return asked, (time.process_time() - began) / (16 * BATCH)
 
 
@@ -94,7 +94,7 @@ def keeping(storage: str, asked: list[Candidate]) -> tuple[float, float]:
             batch = study.claim()
             claims.append(time.perf_counter() - began)
             began = time.perf_counter()
-            study.finish(batch or 0, asked, Judged.of_values(np.zeros(BATCH)))
+            study.finish(batch or 0, asked, Evaluation.of_values(np.zeros(BATCH)))
             kept.append((time.perf_counter() - began) / BATCH)
         store.close()
     return min(claims), min(kept)
@@ -131,7 +131,7 @@ def main() -> None:
         seconds = max(work / (n * CORES), writing) + asking_s / n
         lines.append((f"{n} machines of {CORES} cores, the data there", f"{seconds:.1f} s"))
     lines.append(("keeping holds it up from", f"{work / CORES / writing:.1f} machines on"))
-    print("\n".join(f"{name:55}{told}".rstrip() for name, told in lines))
+    print("\n".join(f"{name:55}{result}".rstrip() for name, result in lines))
 
 
 if __name__ == "__main__":

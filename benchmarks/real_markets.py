@@ -136,11 +136,11 @@ def measure(market: str, bars: BarSet, rule: str, settings: Settings) -> Row:
 
 def _calibration(prepared: Prepared, trained: Trained, settings: Settings) -> tuple[MeanInterval, float]:
     """Return how much smaller the log loss is than a constant's, by trade, and the calibration error."""
-    labels, said = settings.labels, trained.predictions
+    labels, printed = settings.labels, trained.predictions
     y = race(prepared.placed, prepared.rows, prepared.atr, labels.race_give_back_atr, labels.race_extend_atr).value
     reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, labels.reachable_trail_atr)
-    judged = reachable & (said.stage >= 0) & np.isfinite(y)
-    p, truth, trade = said.exhaustion[judged], y[judged], prepared.rows.trade[judged]
+    evaluation = reachable & (printed.stage >= 0) & np.isfinite(y)
+    p, truth, trade = printed.exhaustion[evaluation], y[evaluation], prepared.rows.trade[evaluation]
     base = truth.mean()
     gain = np.where(truth > 0, np.log(p / base), np.log((1 - p) / (1 - base)))
     # Rows of a trade overlap, so trades are resampled: each counts with the sum of its rows.
@@ -189,7 +189,7 @@ def line_of(row: Row) -> str:
         f"{metrics['auc']:.3f}  {constant:.4f}  {1e3 * gain.value:+6.2f} {_ends(1e3 * gain.low, 1e3 * gain.high, 2)}   "
         f"{row.calibration_error:.3f}  {r.get(TRAIL, np.nan):+.3f}  {r.get(INDICATOR_OR_TRAIL, np.nan):+.3f}  "
         f"{r.get(MODEL_OR_TRAIL, np.nan):+.3f}  {difference:<24}  "
-        f"{value.misheard_r:+8.3f}  {value.finding:<8} {row.trained.leaks.verdict:<7} "
+        f"{value.shuffled_gain_r:+8.3f}  {value.finding:<8} {row.trained.leaks.verdict:<7} "
         f"{row.seconds:.0f}"
     )
 

@@ -32,7 +32,7 @@ from real_markets import DATA, MARKETS
 
 from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.pruning import N_BLOCKS
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.optuna import n_startup
@@ -71,8 +71,8 @@ def speed(n_trades: int, rounds: int) -> None:
     placed = market(n_trades)
     space = SearchSpace(SearchSettings(), BASE)
 
-    def evaluate(ladders: list[Ladder]) -> Judged:
-        return Judged.of_values(simulate_many(placed, ladders, threads=1).mean(axis=0))
+    def evaluate(ladders: list[Ladder]) -> Evaluation:
+        return Evaluation.of_values(simulate_many(placed, ladders, threads=1).mean(axis=0))
 
     def bare(n: int) -> None:
         """Optuna's own loop: the study in memory, the objective empty."""
@@ -122,13 +122,13 @@ def table(n: int) -> None:
         for n_objectives in (1, 2):
             if name == "cmaes" and n_objectives > 1:
                 continue
-            told = []
+            result = []
             for k in (4, 8, 16):
                 m = n // 2 if name == "tpe" and n_objectives > 1 else n
-                told.append(cpu(lambda k=k, m=m, o=n_objectives, s=name: ask_only(s, k, m, o))[0] / m * 1e3)
+                result.append(cpu(lambda k=k, m=m, o=n_objectives, s=name: ask_only(s, k, m, o))[0] / m * 1e3)
             print(
                 f"{name:10} {n_objectives} objective{'s' if n_objectives > 1 else ' '}"
-                + "".join(f"{t:17.2f}" for t in told)
+                + "".join(f"{t:17.2f}" for t in result)
             )
 
 
@@ -142,7 +142,7 @@ def ask_only(sampler: str, k: int, n: int, n_objectives: int) -> None:
         found = asks.ask(batch, plan.size_of(batch))
         x = np.array([c.ladder for c in found], dtype=float)
         values = np.column_stack([-((x - t) ** 2).sum(axis=1) for t in (0.3, 0.7)[:n_objectives]])
-        asks.tell(batch, found, Judged(values, np.empty((len(x), 0)), names, ()))
+        asks.tell(batch, found, Evaluation(values, np.empty((len(x), 0)), names, ()))
 
 
 def pruning(n_trades: int, rounds: int) -> None:
@@ -162,7 +162,7 @@ def pruning(n_trades: int, rounds: int) -> None:
             ]
             (_, whole), (_, some) = pairs[0]
             one, two, ratio = np.median([(a, b, a / b) for (a, _), (b, _) in pairs], axis=0)
-            seen = some.judged.looks.n_looked.mean() / N_BLOCKS
+            seen = some.evaluation.block_scores.n_looked.mean() / N_BLOCKS
             print(
                 f"{objective:14s} {sampler:9s} {one:7.2f} {two:10.2f} {ratio:6.2f} {seen:12.0%} "
                 f"{whole.best_value:12.4f} {some.best_value:11.4f}"

@@ -115,13 +115,13 @@ def main() -> int:
         for name, code in WAYS.items():
             if "exitladder" not in code:
                 continue
-            told = []
+            result = []
             for _ in range(2):
                 wall, _, line = run(code + COUNT, folder, environment)
                 loaded, compiled = map(int, line.split())
-                told.append(f"{compiled} new, {loaded} kept, {wall:.1f} s")
+                result.append(f"{compiled} new, {loaded} kept, {wall:.1f} s")
             compiled_again += compiled
-            print(f"{name:38} {told[0]:>24} {told[1]:>24}")
+            print(f"{name:38} {result[0]:>24} {result[1]:>24}")
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
         for _ in range(options.rounds):
             for name, code in WAYS.items():

@@ -69,8 +69,8 @@ def exitladder(folder: Path, *words: str) -> dict[str, Any]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"`exitladder {shlex.join(words)}` failed:\n{done.stderr[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def tuned_on(market: str, data: Path, rule: str, extra: list[str], n_planted: int) -> dict[str, Any]:
@@ -95,25 +95,25 @@ def tuned_on(market: str, data: Path, rule: str, extra: list[str], n_planted: in
             made = give("trades", "make", "--bars", "bars.parquet", "--rule", rule, "--lot", "0", "--out", "trades.csv")
             n_trades = made["n_trades"]
         trained = give("train", *book, *changes)
-        told = give("tune", *book, "--model", trained["model"], *changes, "--out", "tuned")
-    return told | {"market": market, "n_trades": n_trades, "commands": given}
+        result = give("tune", *book, "--model", trained["model"], *changes, "--out", "tuned")
+    return result | {"market": market, "n_trades": n_trades, "commands": given}
 
 
-def line_of(told: dict[str, Any]) -> str:
+def line_of(result: dict[str, Any]) -> str:
     """Return a market's row."""
-    board = {row["policy"]: row for row in told["policies"]}
-    fall = {row["policy"]: row["max_drawdown_r"] for row in told["continuous"]}
-    if told["baseline"] != SIMPLEST:
-        raise ValueError(f"The verdict must be about the {SIMPLEST}, but is about '{told['baseline']}'.")
-    named = _NEEDED.search(told["verdict_text"])
+    board = {row["policy"]: row for row in result["policies"]}
+    fall = {row["policy"]: row["max_drawdown_r"] for row in result["continuous"]}
+    if result["baseline"] != SIMPLEST:
+        raise ValueError(f"The verdict must be about the {SIMPLEST}, but is about '{result['baseline']}'.")
+    named = _NEEDED.search(result["verdict_text"])
     needed = ("> " if named[1] else "") + named[2] if named else "–"
-    low, high = told["interval"]
+    low, high = result["interval"]
     cells = (
-        told["market"], f"{told['n_trades']:,}", f"{told['n_test']:,}", str(len(told["folds"])),
+        result["market"], f"{result['n_trades']:,}", f"{result['n_test']:,}", str(len(result["folds"])),
         f"{board[TUNED]['expectancy_r']:+.3f}", f"{board[SIMPLEST]['expectancy_r']:+.3f}",
-        f"{told['difference_r']:+.3f} ({low:+.3f} to {high:+.3f})", f"{told['p_value']:.2g}",
+        f"{result['difference_r']:+.3f} ({low:+.3f} to {high:+.3f})", f"{result['p_value']:.2g}",
         f"{board[TUNED]['cvar_r']:.2f}, {board[SIMPLEST]['cvar_r']:.2f}", f"{fall[TUNED]:.3g}, {fall[SIMPLEST]:.3g}",
-        f"{told['dsr']:.2f}", f"{told['pbo']:.2f}", needed, told["verdict"].replace("_", " "),
+        f"{result['dsr']:.2f}", f"{result['pbo']:.2f}", needed, result["verdict"].replace("_", " "),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -131,23 +131,23 @@ def main() -> None:
     parser.add_argument("--commands", action="store_true", help="show the commands that were given")
     args = parser.parse_args()
     print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
-    said = []
+    printed = []
     for market in args.market:
         began = time.perf_counter()
         kept = args.jsons / f"{market}.json" if args.jsons else None
         if kept is not None and kept.exists():
-            told = json.loads(kept.read_text())
+            result = json.loads(kept.read_text())
         else:
-            told = tuned_on(market, args.data.resolve(), args.rule, args.set, args.planted_trades)
+            result = tuned_on(market, args.data.resolve(), args.rule, args.set, args.planted_trades)
             if kept is not None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(told))
-        print(line_of(told), flush=True)
-        said.append(f"**{market}**: {told['verdict_text']}")
+                kept.write_text(json.dumps(result))
+        print(line_of(result), flush=True)
+        printed.append(f"**{market}**: {result['verdict_text']}")
         if args.commands:
-            said.append("\n".join(f"    {command}" for command in told["commands"]))
+            printed.append("\n".join(f"    {command}" for command in result["commands"]))
         sys.stderr.write(f"{market}: {time.perf_counter() - began:.0f} s\n")
-    print("\n" + "\n\n".join(said))
+    print("\n" + "\n\n".join(printed))
 
 
 if __name__ == "__main__":

@@ -140,11 +140,11 @@ def _fills(axes: Axes, case: Case, done: Simulation) -> None:
         labels.setdefault((int(bar), is_above), []).append((price, text))
     for x, y, colour in dots:
         axes.plot(x, y, "o", color=colour, markersize=7, markeredgecolor="white", zorder=7)
-    for (bar, is_above), told in labels.items():
-        prices = [price for price, _ in told]
+    for (bar, is_above), result in labels.items():
+        prices = [price for price, _ in result]
         edge = max(case.rows[bar][1], *prices) if is_above else min(case.rows[bar][2], *prices)
         axes.annotate(
-            "\n".join(text for _, text in sorted(told, key=lambda one: -one[0])),
+            "\n".join(text for _, text in sorted(result, key=lambda one: -one[0])),
             (bar, edge),
             xytext=(0, 7 if is_above else -7),
             textcoords="offset points",

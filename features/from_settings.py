@@ -126,15 +126,15 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
         Naming each once, and its last value's time. That value stands until a next one is known, so nothing else
         tells.
     """
-    outside, told = features.outside, set()
+    outside, described = features.outside, set()
     for symbol in symbols:
         moment = int(bars.close_time[bars.start[bars.index(symbol) + 1] - 1])
         found = {f"series '{name}'": outside.series[name].of(symbol) for name in features.series_names}
         if features.needs_benchmark:
             found[f"benchmark '{outside.benchmark}'"] = outside.closes
         for what, steps in found.items():
-            if what not in told and steps is not None and steps.is_stale(moment):
-                told.add(what)
+            if what not in described and steps is not None and steps.is_stale(moment):
+                described.add(what)
                 last = pd.Timestamp(int(steps.known[steps.known <= moment][-1]), tz="UTC")
                 warnings.warn(
                     f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' go on to "

@@ -245,14 +245,14 @@ def dropped_columns(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) 
             lacks["volume"].append(symbol)
         if "log" in wanted and np.any(bars.low[part] <= 0):
             lacks["log"].append(symbol)
-    said = {
+    predicted = {
         "volume": "there is no volume in the bars of {}",
         "log": "logarithms need prices above zero, which the bars of {} do not keep to",
     }
     dropped, messages = [], []
     for need, lacking in lacks.items():
         if lacking:
-            reason = said[need].format(_some(lacking))
+            reason = predicted[need].format(_some(lacking))
             names = [c.name for c in features.columns if c.feature.needs == need]
             dropped += [f"{name}: {reason}" for name in names]
             messages.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing there: {reason}.")

@@ -34,7 +34,7 @@ _LEAST_EXPECTED = 1e-3
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitoredFeature:
     """One quantity as it was in training.
 
     Parameters
@@ -72,7 +72,7 @@ class Watched:
 class DriftReference:
     """The distributions of training and how far its own windows lay from them; made by `of`."""
 
-    watched: tuple[Watched, ...]
+    monitored: tuple[MonitoredFeature, ...]
 
     @classmethod
     def of(
@@ -102,9 +102,9 @@ class DriftReference:
         found = []
         for k, name in enumerate(names):
             use = slice(None) if counted is None else counted[:, k]
-            watched = _watch(name, values[use, k], cell[use], of_cell)
-            if watched is not None:
-                found.append(watched)
+            monitored = _watch(name, values[use, k], cell[use], of_cell)
+            if monitored is not None:
+                found.append(monitored)
         return cls(tuple(found))
 
     def compare(
@@ -135,11 +135,11 @@ class DriftReference:
         """
         places = {name: k for k, name in enumerate(names)}
         rows = []
-        for watched in self.watched:
-            if watched.name not in places:
+        for monitored in self.monitored:
+            if monitored.name not in places:
                 continue
-            use = slice(None) if counted is None else counted[:, places[watched.name]]
-            row = _compare(watched, values[use, places[watched.name]], symbol[use])
+            use = slice(None) if counted is None else counted[:, places[monitored.name]]
+            row = _compare(monitored, values[use, places[monitored.name]], symbol[use])
             if row is not None:
                 rows.append(row)
         table = pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -147,13 +147,16 @@ class DriftReference:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
-        return {"window": WINDOW, "watched": [asdict(w) for w in self.watched]}
+        return {"window": WINDOW, "watched": [asdict(w) for w in self.monitored]}
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> DriftReference:
         """Return the reference that `to_mapping` wrote."""
         return cls(
-            tuple(Watched(**{**w, "edges": tuple(w["edges"]), "shares": tuple(w["shares"])}) for w in table["watched"])
+            tuple(
+                MonitoredFeature(**{**w, "edges": tuple(w["edges"]), "shares": tuple(w["shares"])})
+                for w in table["watched"]
+            )
         )
 
 
@@ -219,7 +222,7 @@ def population_stability(was: FloatArray, now: FloatArray) -> float:
     return float(np.sum((now - was) * np.log(now / was)))
 
 
-def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_of: IntArray) -> Watched | None:
+def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_of: IntArray) -> MonitoredFeature | None:
     known = values[np.isfinite(values)]
     if not len(values):
         return None
@@ -236,7 +239,7 @@ def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_o
         return None
     scaled = of_cell / np.sqrt(np.maximum(shares, _LEAST_EXPECTED))
     common, own = _variance_parts(np.column_stack([of_cell @ _mid_ranks(shares), scaled]), window)
-    return Watched(
+    return MonitoredFeature(
         name=name,
         edges=tuple(map(float, edges)),
         shares=tuple(map(float, shares)),
@@ -250,30 +253,30 @@ def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_o
     )
 
 
-def _compare(watched: Watched, values: npt.NDArray[np.floating], symbol: IntArray) -> dict[str, Any] | None:
+def _compare(monitored: MonitoredFeature, values: npt.NDArray[np.floating], symbol: IntArray) -> dict[str, Any] | None:
     from scipy.special import fdtrc, stdtr
 
     if len(values) < LEAST_VALUES:
         return None
-    shares = np.array(watched.shares)
-    now = _counts(values, np.array(watched.edges), np.zeros(len(values), dtype=np.int64), 1)[0] / len(values)
+    shares = np.array(monitored.shares)
+    now = _counts(values, np.array(monitored.edges), np.zeros(len(values), dtype=np.int64), 1)[0] / len(values)
     a_symbol = np.bincount(symbol).astype(float)
     n_symbols = a_symbol.sum() ** 2 / (a_symbol**2).sum()
     # Symbols with fewer values than a window of training vary more, at most by as much as they are fewer.
-    thinner = max(1.0, watched.values_a_window / (len(values) / n_symbols))
+    thinner = max(1.0, monitored.values_a_window / (len(values) / n_symbols))
     # The centre was estimated on so many windows itself.
-    centre = 1 + 1 / watched.n_windows
-    rank_variance = (watched.rank_common + watched.rank_own * thinner / n_symbols) * centre
-    expected = (watched.bins_common + watched.bins_own * thinner / n_symbols) * centre
+    centre = 1 + 1 / monitored.n_windows
+    rank_variance = (monitored.rank_common + monitored.rank_own * thinner / n_symbols) * centre
+    expected = (monitored.bins_common + monitored.bins_own * thinner / n_symbols) * centre
     ranks = _mid_ranks(shares)
     off = float((now - shares) @ ranks)
     distance = float((((now - shares) ** 2) / np.maximum(shares, _LEAST_EXPECTED)).sum())
-    df = watched.n_windows - 1
+    df = monitored.n_windows - 1
     p_rank = 2 * float(stdtr(df, -abs(off) / np.sqrt(rank_variance))) if rank_variance > 0 else _certain(off)
-    p_shares = float(fdtrc(watched.freedom, df, distance / expected)) if expected > 0 else _certain(distance)
+    p_shares = float(fdtrc(monitored.freedom, df, distance / expected)) if expected > 0 else _certain(distance)
     known = 1 - now[-1]
     return {
-        "name": watched.name,
+        "name": monitored.name,
         "n_values": len(values),
         "n_symbols": len(np.unique(symbol)),
         "psi": population_stability(shares, now),

@@ -64,21 +64,21 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     return {
         "baseline": first,
         "sources": {name: _metrics(table) for name, table in tables.items()},
-        "pairs": [_told(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
+        "pairs": [_described(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
     }
 
 
-def _told(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
+def _described(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
     found: Comparison = pair.pop("found")
-    judged = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
+    evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
     return {
         **pair,
         "difference_r": found.difference_r,
         "interval": [found.low, found.high],
         "p_value": found.p_value,
         "p_adjusted": p_adjusted,
-        "verdict": judged.kind,
-        "verdict_text": judged.text,
+        "verdict": evaluation.kind,
+        "verdict_text": evaluation.text,
     }
 
 

@@ -23,7 +23,7 @@ from exitladder.pipelines.pages.demo import demo_content
 from exitladder.pipelines.pages.page import PageContent, page_html
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.train import log_trained
-from exitladder.pipelines.training.backend import training_means
+from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.model import Trained, train_model
 from exitladder.pipelines.tune import log_tuned
 from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
@@ -173,8 +173,8 @@ def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
         trades = make_trades(bars, ENTRY_RULE)
         prepared = prepare(bars, trades, settings)
         advance(1)
-    with training_means(settings) as means:
-        trained = train_model(prepared, settings, progress, means)
+    with training_backend(settings) as backend:
+        trained = train_model(prepared, settings, progress, backend)
     predictions = predict_rows(prepared, trained.model, progress)
     tuned = tune_ladder(prepared, settings, predictions=predictions, progress=progress)
     executed, signals = _executed(prepared, tuned, predictions)
@@ -210,5 +210,5 @@ def data_notes(report: BarsReport) -> list[tuple[str, str]]:
     return [
         ("bars", f"{rows:,} of {len(report.symbols)} symbols, public-domain WIKI prices"),
         ("adjusted for splits and dividends", f"{adjusted:,} of {rows:,} bars (by adj_close)"),
-        ("mended", f"{sum(report.mended().values()):,} rows"),
+        ("mended", f"{sum(report.repaired().values()):,} rows"),
     ]

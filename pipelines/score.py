@@ -77,7 +77,7 @@ def score(
             advance(1)
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:
-            frame["warnings"] = [[*said, notice] for said in frame["warnings"]]
+            frame["warnings"] = [[*predicted, notice] for predicted in frame["warnings"]]
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")

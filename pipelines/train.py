@@ -17,7 +17,7 @@ from exitladder.pipelines.plots.pictures import model_pictures
 from exitladder.pipelines.tracking.flavour import write_flavour
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.tracker import Tracker
-from exitladder.pipelines.training.backend import training_means
+from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.label_comparison import compare_labels
 from exitladder.pipelines.training.model import Trained, model_paths, train_model
 from exitladder.plans.file import ladder_to_toml
@@ -38,9 +38,9 @@ class TrainResult:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what the command prints."""
-        told = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
+        described = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
         further = {"labels": self.labels, "paths": self.paths}
-        return told | {name: table.to_dict("records") for name, table in further.items() if table is not None}
+        return described | {name: table.to_dict("records") for name, table in further.items() if table is not None}
 
 
 def train(
@@ -66,13 +66,13 @@ def train(
         Also measure over the histories of combinatorial purged cross-validation, which trains fifteen times.
     """
     tracker = Tracker.from_settings(settings)
-    with training_means(settings) as means:
+    with training_backend(settings) as backend:
         prepared = prepare(bars, trades, settings)
         with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
-            trained = train_model(prepared, settings, progress, means)
+            trained = train_model(prepared, settings, progress, backend)
             reference = log_trained(tracker, run, trained, settings)
-            labels = compare_labels(prepared, settings, progress, means) if with_labels else None
-            paths = model_paths(prepared, settings, progress, means) if with_paths else None
+            labels = compare_labels(prepared, settings, progress, backend) if with_labels else None
+            paths = model_paths(prepared, settings, progress, backend) if with_paths else None
             for name, table in (("labels", labels), ("paths", paths)):
                 if table is not None:
                     run.log_artifact(table.to_csv(index=False), f"{name}.csv")
@@ -81,10 +81,10 @@ def train(
 
 def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: Settings) -> str:
     """Keep the model, its numbers and its pictures with the run; return the model's reference."""
-    told = trained.to_mapping()
-    run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
-    run.log_metrics({"baselines": told["baselines"], "predictions": told["predictions"]})
-    run.log_tags({"leak_check": told["leak_check"]})
+    described = trained.to_mapping()
+    run.log_metrics({k: v for k, v in described.items() if isinstance(v, (int, float))})
+    run.log_metrics({"baselines": described["baselines"], "predictions": described["predictions"]})
+    run.log_tags({"leak_check": described["leak_check"]})
     run.log_artifact(trained.calibration.to_csv(index=False), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")

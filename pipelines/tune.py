@@ -12,11 +12,11 @@ from exitladder.files.output import Content, write_folder
 from exitladder.models.exhaustion.file import load_model
 from exitladder.pipelines.inputs.predictions import predict_rows, with_features_of
 from exitladder.pipelines.inputs.prepare import prepare
-from exitladder.pipelines.plots.pictures import portrait_pictures, tuned_pictures
+from exitladder.pipelines.plots.pictures import diagnostic_pictures, tuned_pictures
 from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.tracker import Tracker
-from exitladder.pipelines.tuning.backend import search_means
+from exitladder.pipelines.tuning.backend import search_backend
 from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -72,9 +72,9 @@ def tune(
     prepared = prepare(bars, trades, settings)
     with tracker.run("tune", bars=bars, trades=trades, settings=settings) as run:
         predictions = predict_rows(prepared, learnt, progress) if learnt else None
-        with search_means(settings, fresh=fresh) as means:
+        with search_backend(settings, fresh=fresh) as backend:
             tuned = tune_ladder(
-                prepared, settings, predictions=predictions, own_ladder=ladder, means=means, progress=progress
+                prepared, settings, predictions=predictions, own_ladder=ladder, backend=backend, progress=progress
             )
         log_tuned(run, tuned)
         write_folder(out, tuned_files(tuned))
@@ -88,30 +88,30 @@ def tuned_files(tuned: Tuned) -> dict[str, Content]:
         "trials.csv": tuned.choice.trials_frame(),
         "folds.csv": tuned.folds_frame(),
         "net_r.csv": tuned.results_frame(),
-        "importance.csv": tuned.portrait.importance,
-        "slices.csv": tuned.portrait.slices,
-        "stability.csv": tuned.portrait.stability,
-        "front.csv": tuned.portrait.front,
+        "importance.csv": tuned.diagnostics.importance,
+        "slices.csv": tuned.diagnostics.slices,
+        "stability.csv": tuned.diagnostics.stability,
+        "front.csv": tuned.diagnostics.front,
         "tune.json": tuned.to_mapping(),
     }
 
 
 def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
     """Keep what the search found, how it was judged, and the pictures, with the run."""
-    told = tuned.to_mapping()
-    run.describe(f"**{told['verdict'].replace('_', ' ')}** — {told['verdict_text']}")
-    run.log_metrics({k: v for k, v in told.items() if isinstance(v, (int, float))})
-    run.log_metrics({"low": told["interval"][0], "high": told["interval"][1]})
-    for row in told["policies"]:
+    described = tuned.to_mapping()
+    run.describe(f"**{described['verdict'].replace('_', ' ')}** — {described['verdict_text']}")
+    run.log_metrics({k: v for k, v in described.items() if isinstance(v, (int, float))})
+    run.log_metrics({"low": described["interval"][0], "high": described["interval"][1]})
+    for row in described["policies"]:
         run.log_metrics({f"{row['policy']}.{name}": row[name] for name in ("expectancy_r", "win_rate", "cvar_r")})
-    for row in told["folds"]:
+    for row in described["folds"]:
         kept = ("n_test", "tuned_r", "baseline_r", "difference_r")
         run.log_metrics({f"fold {row['fold']}.{name}": row[name] for name in kept})
-    for row in told["continuous"]:
+    for row in described["continuous"]:
         run.log_metrics({f"{row['policy']}.account.{k}": v for k, v in row.items() if k not in ("policy", "n_days")})
-    of_ladder = {f"ladder.{k}": v for k, v in told["portrait"].items() if isinstance(v, (int, float))}
+    of_ladder = {f"ladder.{k}": v for k, v in described["portrait"].items() if isinstance(v, (int, float))}
     run.log_metrics({k: v for k, v in of_ladder.items() if math.isfinite(v)})
-    run.log_tags({"verdict": told["verdict"], "baseline": told["baseline"]})
+    run.log_tags({"verdict": described["verdict"], "baseline": described["baseline"]})
     run.log_files(tuned_files(tuned))
-    for picture in (*tuned_pictures(tuned), *portrait_pictures(tuned.portrait)):
+    for picture in (*tuned_pictures(tuned), *diagnostic_pictures(tuned.diagnostics)):
         run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")

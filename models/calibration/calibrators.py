@@ -165,8 +165,8 @@ def tells_apart(calibrator: Calibrator) -> bool:
     >>> tells_apart(Platt(0.8, 0.1)), tells_apart(Platt(0.0, 0.1))
     (True, False)
     """
-    said = calibrator.apply(np.linspace(0.005, 0.995, 199))
-    return bool(np.ptp(said) > 1e-9)
+    predicted = calibrator.apply(np.linspace(0.005, 0.995, 199))
+    return bool(np.ptp(predicted) > 1e-9)
 
 
 def logit(p: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from exitladder.models.exhaustion.leak_check import shuffled_by_trade
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.training import stage_spans
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.growing import Grower, Growth, answers, grow_here
+from exitladder.models.forests.growing import MakeTrainer, StageTraining, answers, train_here
 from exitladder.models.forests.rows import TrainingRows
 
 CONSTANT, LOGISTIC, SHUFFLED = "constant", "logistic regression", "LightGBM on shuffled labels"
@@ -36,7 +36,7 @@ def baseline_probabilities(
     embargo_ns: int = 0,
     seed: int = 0,
     threads: int = 0,
-    grower: Grower = grow_here,
+    make_trainer: MakeTrainer = train_here,
 ) -> dict[str, FloatArray]:
     """Return what each baseline says of every row, NaN where no stage of the model speaks, shape (n_rows,) each.
 
@@ -69,19 +69,19 @@ def baseline_probabilities(
     def shuffled(train: IntArray, asked: IntArray) -> FloatArray:
         race = rows.race.copy()
         race[train] = shuffled_by_trade(rows.trade[train], rows.time_ns[train], rows.race[train], seed)
-        growth = Growth.of(replace(rows, race=race), train, settings, parameters, embargo_ns, grower)
-        return answers(growth.forest("binary"), rows, asked, threads)
+        training = StageTraining.of(replace(rows, race=race), train, settings, parameters, embargo_ns, make_trainer)
+        return answers(training.forest("binary"), rows, asked, threads)
 
     learners: dict[str, Learner] = {CONSTANT: constant, LOGISTIC: logistic, SHUFFLED: shuffled}
-    said = {name: np.full(len(rows), np.nan) for name in learners}
+    predicted = {name: np.full(len(rows), np.nan) for name in learners}
     for k, stage in enumerate(model.stages):
         train = spans[stage.valid_from_ns]
         train = train[sampled[train] & np.isfinite(rows.race[train])]
         asked = np.flatnonzero(answered_by == k)
         if len(asked):
             for name, learner in learners.items():
-                said[name][asked] = learner(train, asked)
-    return said
+                predicted[name][asked] = learner(train, asked)
+    return predicted
 
 
 def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArray:

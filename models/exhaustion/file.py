@@ -144,10 +144,10 @@ def _read_table(source: Path) -> Mapping[str, Any]:
             f"The model's schema must be version {SCHEMA_VERSION}, but '{path}' has version "
             f"{table.get('schema_version')!r}. Train the model again, or use the exitladder version that wrote it."
         )
-    found, said = table_digest(table), str(table.get("sha256"))
-    if found != said:
+    found, stated = table_digest(table), str(table.get("sha256"))
+    if found != stated:
         raise ModelError(
-            f"{MODEL_FILE} must be as it was written, but '{path}' has SHA-256 {found[:12]}… and says {said[:12]}…. "
+            f"{MODEL_FILE} must be as it was written, but '{path}' has SHA-256 {found[:12]}… and says {stated[:12]}…. "
             "It was changed; take the model from its run again."
         )
     return table

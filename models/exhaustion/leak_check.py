@@ -97,21 +97,21 @@ def check_leaks(
     n_folds, embargo_ns, seed, threads
         As in `ExhaustionModel.fit`.
     """
-    judged = np.flatnonzero(rows.is_used & np.isfinite(rows.race))
-    if len(judged) > _ROWS:
-        judged = np.sort(np.random.default_rng(seed).choice(judged, _ROWS, replace=False))
+    evaluation = np.flatnonzero(rows.is_used & np.isfinite(rows.race))
+    if len(evaluation) > _ROWS:
+        evaluation = np.sort(np.random.default_rng(seed).choice(evaluation, _ROWS, replace=False))
     reasons: list[str] = []
     notes: list[str] = []
-    following = _following(rows, judged, next_return, model, threads, reasons, notes)
-    feature_auc = _feature_auc(rows, judged, reasons)
+    following = _following(rows, evaluation, next_return, model, threads, reasons, notes)
+    feature_auc = _feature_auc(rows, evaluation, reasons)
     measured = float(model.metrics["auc"])
     if measured > MOST_AUC:
         reasons.append(
             f"The out-of-fold AUC must stay below {MOST_AUC} to be believable, but is {measured:.3f}. Look for a "
             "feature that is computed from the label or from later bars."
         )
-    shuffled = _shuffled_auc(rows, judged, model.settings, n_folds, embargo_ns, seed, threads)
-    n_trades = len(np.unique(rows.trade[judged]))
+    shuffled = _shuffled_auc(rows, evaluation, model.settings, n_folds, embargo_ns, seed, threads)
+    n_trades = len(np.unique(rows.trade[evaluation]))
     most = max(MOST_SHUFFLED_AUC, 0.5 + 4 * np.sqrt(1 / (3 * n_trades)))
     if shuffled > most:
         reasons.append(
@@ -130,7 +130,7 @@ def check_leaks(
 
 def _following(
     rows: TrainingRows,
-    judged: IntArray,
+    evaluation: IntArray,
     next_return: FloatArray,
     model: ExhaustionModel,
     threads: int,
@@ -138,7 +138,7 @@ def _following(
     notes: list[str],
 ) -> dict[str, float]:
     """Return the greatest rank correlations with the next bar's return: of features, predictions, later features."""
-    chosen = judged[np.isfinite(next_return[judged])]
+    chosen = evaluation[np.isfinite(next_return[evaluation])]
     following = next_return[chosen]
     # Bars at one time move together, so times are counted and not rows.
     n_times = len(np.unique(rows.time_ns[chosen]))
@@ -152,8 +152,8 @@ def _following(
                 f"No feature may follow the bar after it, but '{name}' has a rank correlation of {rho:.3f} with the "
                 f"next bar's return (at most {most:.2f} is believable). Check that it reads completed bars only."
             )
-    said = model.predict(X, rows.time_ns[chosen], threads=threads)
-    predicted = max(abs(_rank_correlation(values, following)) for values in (said.exhaustion, said.hold_value_r))
+    result = model.predict(X, rows.time_ns[chosen], threads=threads)
+    predicted = max(abs(_rank_correlation(values, following)) for values in (result.exhaustion, result.hold_value_r))
     if predicted > most:
         reasons.append(
             f"No prediction may follow the bar after it, but the model's have a rank correlation of {predicted:.3f} "
@@ -185,13 +185,13 @@ def rows_after(rows: TrainingRows) -> IntArray:
     return after
 
 
-def _feature_auc(rows: TrainingRows, judged: IntArray, reasons: list[str]) -> float:
+def _feature_auc(rows: TrainingRows, evaluation: IntArray, reasons: list[str]) -> float:
     """Return how far the best single feature tells the race label apart, as an AUC of at least one half."""
     greatest = 0.5
-    enough = len(np.unique(rows.trade[judged])) >= 30
-    for name, column in zip(rows.names, rows.X[judged].T, strict=True):
+    enough = len(np.unique(rows.trade[evaluation])) >= 30
+    for name, column in zip(rows.names, rows.X[evaluation].T, strict=True):
         known = np.isfinite(column)
-        found = auc(column[known], rows.race[judged[known]])
+        found = auc(column[known], rows.race[evaluation[known]])
         if np.isnan(found):
             continue
         apart = max(found, 1 - found)
@@ -206,7 +206,7 @@ def _feature_auc(rows: TrainingRows, judged: IntArray, reasons: list[str]) -> fl
 
 def _shuffled_auc(
     rows: TrainingRows,
-    judged: IntArray,
+    evaluation: IntArray,
     settings: ModelSettings,
     n_folds: int,
     embargo_ns: int,
@@ -218,19 +218,21 @@ def _shuffled_auc(
     A control of the measurement itself. Labels move by whole trades, so that neighbours within a trade stay
     alike: a split that shares trades between training and test shows as skill.
     """
-    y = shuffled_by_trade(rows.trade[judged], rows.time_ns[judged], rows.race[judged], seed)
-    quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(judged) // 50)))
+    y = shuffled_by_trade(rows.trade[evaluation], rows.time_ns[evaluation], rows.race[evaluation], seed)
+    quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(evaluation) // 50)))
     parameters = booster_parameters(quick, "binary", seed, threads)
-    folds = PurgedWalkForward(n_folds, embargo_ns).folds(rows.time_ns[judged], rows.over_ns[judged], rows.trade[judged])
+    folds = PurgedWalkForward(n_folds, embargo_ns).folds(
+        rows.time_ns[evaluation], rows.over_ns[evaluation], rows.trade[evaluation]
+    )
     scores, weights = [], []
     for fold in folds:
         if len(np.unique(y[fold.train])) < 2 or len(np.unique(y[fold.test])) < 2:
             continue
-        train = judged[fold.train]
+        train = evaluation[fold.train]
         forest = BinnedRows(rows.X, rows.names, parameters, train).train(
             np.arange(len(train)), y[fold.train], _TREES, "binary"
         )
-        scores.append(auc(forest.predict(rows.X[judged[fold.test]], threads), y[fold.test]))
+        scores.append(auc(forest.predict(rows.X[evaluation[fold.test]], threads), y[fold.test]))
         weights.append(len(fold.test))
     return float(np.average(scores, weights=weights)) if scores else float("nan")
 

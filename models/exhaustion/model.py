@@ -20,7 +20,7 @@ from exitladder.errors import ModelError
 from exitladder.models.calibration.calibrators import tells_apart
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
-from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, Grower, grow_here
+from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
 from exitladder.models.forests.rows import TrainingRows, check_matrix
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import ModelSettings
@@ -88,7 +88,7 @@ class ExhaustionModel:
         threads: int = 0,
         progress: Progress = SILENT,
         context: Mapping[str, Any] | None = None,
-        grower: Grower = grow_here,
+        make_trainer: MakeTrainer = train_here,
     ) -> ExhaustionModel:
         """Return a model with a stage for each walk-forward fold and a last one trained on everything.
 
@@ -109,14 +109,14 @@ class ExhaustionModel:
         context : mapping, optional
             Plain values to keep with the model.
         grower : callable
-            Where forests are grown: in this process, or on a cluster (`ClusterGrower`).
+            Where forests are grown: in this process, or on a cluster (`ClusterTrainer`).
 
         Raises
         ------
         ModelError
             If there is too little to train even one stage.
         """
-        training = Training(rows, settings, embargo_ns, seed, threads, grower)
+        training = Training(rows, settings, embargo_ns, seed, threads, make_trainer)
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(
@@ -199,8 +199,8 @@ class ExhaustionModel:
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
             if of == "exhaustion":
-                is_told = tells_apart(part.calibrator)
-                out[chosen] = part.race.contributions(X[chosen], threads) if is_told else 0.0
+                has_view = tells_apart(part.calibrator)
+                out[chosen] = part.race.contributions(X[chosen], threads) if has_view else 0.0
             else:
                 out[chosen] = part.hold.contributions(X[chosen], threads)
         return out

@@ -13,7 +13,7 @@ import pandas as pd
 
 from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.growing import Grower, Growth, answers, enough, grow_here
+from exitladder.models.forests.growing import MakeTrainer, StageTraining, answers, enough, train_here
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import CombinatorialPurged
 from exitladder.runtime.progress import SILENT, Progress
@@ -30,7 +30,7 @@ def path_measures(
     seed: int = 0,
     threads: int = 0,
     progress: Progress = SILENT,
-    grower: Grower = grow_here,
+    make_trainer: MakeTrainer = train_here,
 ) -> pd.DataFrame:
     """Return the measures of each history, one row a path.
 
@@ -59,29 +59,29 @@ def path_measures(
     folds = splitter.folds(rows.time_ns[used], rows.over_ns[used], rows.trade[used])
     sampled = rows.every(settings.row_step)
     parameters = booster_parameters(settings, "binary", seed, threads)
-    said = np.full((2, len(folds), len(rows)), np.nan, dtype=np.float32)
+    predicted = np.full((2, len(folds), len(rows)), np.nan, dtype=np.float32)
     with progress.stage("paths", len(folds)) as advance:
         for fold in folds:
             train, test = used[fold.train], used[fold.test]
             train = train[sampled[train]]
             if enough(rows, train):
-                growth = Growth.of(rows, train, settings, parameters, embargo_ns, grower)
+                training = StageTraining.of(rows, train, settings, parameters, embargo_ns, make_trainer)
                 for k, objective in enumerate(("binary", "regression")):
-                    said[k, fold.number, test] = answers(growth.forest(objective), rows, test, threads)
+                    predicted[k, fold.number, test] = answers(training.forest(objective), rows, test, threads)
             advance(1)
     block = _blocks(splitter, [used[fold.test] for fold in folds], len(rows))
     found = []
     for number, path in enumerate(splitter.paths()):
         at = path[np.maximum(block, 0)], np.arange(len(rows))
-        race, hold = (np.where(block >= 0, part[at], np.nan).astype(np.float64) for part in said)
-        judged = np.isfinite(race) & np.isfinite(rows.race)
+        race, hold = (np.where(block >= 0, part[at], np.nan).astype(np.float64) for part in predicted)
+        evaluation = np.isfinite(race) & np.isfinite(rows.race)
         held = np.isfinite(hold) & np.isfinite(rows.hold)
-        measured = probability_measures(race[judged], rows.race[judged])
+        measured = probability_measures(race[evaluation], rows.race[evaluation])
         spread = held.sum() > 1 and hold[held].std() > 0 and rows.hold[held].std() > 0
         found.append(
             {
                 "path": number,
-                "n_rows": int(judged.sum()),
+                "n_rows": int(evaluation.sum()),
                 **{name: measured[name] for name in ("log_loss", "brier", "auc")},
                 "hold_correlation": float(np.corrcoef(hold[held], rows.hold[held])[0, 1]) if spread else np.nan,
             }

@@ -16,11 +16,11 @@ from exitladder.models.forests.growing import (
     LEAST_OF_A_CLASS,
     LEAST_ROWS,
     LEAST_TRADES,
-    Grower,
-    Growth,
+    MakeTrainer,
+    StageTraining,
     answers,
     enough,
-    grow_here,
+    train_here,
 )
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import PurgedWalkForward
@@ -70,9 +70,9 @@ class Training:
         embargo_ns: int,
         seed: int,
         threads: int,
-        grower: Grower = grow_here,
+        make_trainer: MakeTrainer = train_here,
     ) -> None:
-        self.rows, self.settings, self.embargo_ns, self.grower = rows, settings, embargo_ns, grower
+        self.rows, self.settings, self.embargo_ns, self.make_trainer = rows, settings, embargo_ns, make_trainer
         self.parameters = booster_parameters(settings, "binary", seed, threads)
         self.threads = threads
         self.sampled = rows.every(settings.row_step)
@@ -100,8 +100,8 @@ class Training:
             ones = int(rows.race[earlier].sum())
             if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
                 continue
-            growth = self._growth(earlier)
-            self.rehearsed[later] = answers(growth.forest("binary"), rows, later, self.threads)
+            training = self._growth(earlier)
+            self.rehearsed[later] = answers(training.forest("binary"), rows, later, self.threads)
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
         """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
@@ -110,21 +110,21 @@ class Training:
         train = train[self.sampled[train]]
         if not enough(rows, train):
             return
-        growth = self._growth(train)
+        training = self._growth(train)
         self.stages.append(
             Stage(
                 valid_from_ns=valid_from_ns,
                 last_label_ns=int(rows.end_ns[train].max()),
                 n_rows=len(train),
                 n_trades=len(np.unique(rows.trade[train])),
-                race=growth.forest("binary"),
-                hold=growth.forest("regression"),
+                race=training.forest("binary"),
+                hold=training.forest("regression"),
                 calibrator=self._calibrator(valid_from_ns),
             )
         )
 
-    def _growth(self, train: IntArray) -> Growth:
-        return Growth.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.grower)
+    def _growth(self, train: IntArray) -> StageTraining:
+        return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
 
     def _answer(self, until_ns: int) -> None:
         """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
@@ -140,18 +140,18 @@ class Training:
     def _calibrator(self, valid_from_ns: int) -> Calibrator:
         """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
         rows = self.rows
-        said = np.where(self.stage >= 0, self.raw, self.rehearsed)
+        predicted = np.where(self.stage >= 0, self.raw, self.rehearsed)
         usable = np.flatnonzero(
-            np.isfinite(said) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
+            np.isfinite(predicted) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
         )
         if len(usable) < CALIBRATION_ROWS or not self._calibrates(usable):
             return Identity()
         kind = self.settings.calibration
         if kind == "auto":
-            kind = self._best_kind(said, usable)
-        return fit_calibrator(kind, said[usable], rows.race[usable])
+            kind = self._best_kind(predicted, usable)
+        return fit_calibrator(kind, predicted[usable], rows.race[usable])
 
-    def _best_kind(self, said: FloatArray, usable: IntArray) -> str:
+    def _best_kind(self, predicted: FloatArray, usable: IntArray) -> str:
         """Return the calibration of the least log loss on later quarters, each fitted on what was known before it.
 
         What moves together (bars of a trade, trades of a day) makes freer curves win by chance, so the
@@ -163,19 +163,19 @@ class Training:
         spans = rows.time_ns[usable], rows.over_ns[usable], rows.trade[usable]
         parts = [(usable[f.train], usable[f.test]) for f in PurgedWalkForward(3, self.embargo_ns).folds(*spans)]
         parts = [part for part in parts if self._calibrates(part[0]) and self._calibrates(part[1])]
-        simplest = self._stretches(CHOICES[0], said, parts)
+        simplest = self._stretches(CHOICES[0], predicted, parts)
         best, most = CHOICES[0], 0.0
         for kind in CHOICES[1:] if parts else ():
-            gain = simplest - self._stretches(kind, said, parts)
+            gain = simplest - self._stretches(kind, predicted, parts)
             if gain.mean() > max(most, 2 * gain.std(ddof=1) / np.sqrt(len(gain))):
                 best, most = kind, float(gain.mean())
         return best
 
-    def _stretches(self, kind: str, said: FloatArray, parts: list[tuple[IntArray, IntArray]]) -> FloatArray:
+    def _stretches(self, kind: str, predicted: FloatArray, parts: list[tuple[IntArray, IntArray]]) -> FloatArray:
         """Return the mean log loss of a calibration in each stretch of the later parts, fitted on the earlier."""
         rows, found = self.rows, []
         for earlier, later in parts:
-            x = logit(fit_calibrator(kind, said[earlier], rows.race[earlier]).apply(said[later]))
+            x = logit(fit_calibrator(kind, predicted[earlier], rows.race[earlier]).apply(predicted[later]))
             loss = np.logaddexp(0.0, x) - rows.race[later] * x
             in_time = np.argsort(rows.time_ns[later], kind="stable")
             found += [loss[stretch].mean() for stretch in np.array_split(in_time, CHOICE_STRETCHES)]
@@ -194,12 +194,12 @@ class Training:
         for k, stage in enumerate(self.stages):
             chosen = self.stage == k
             p[chosen] = stage.calibrator.apply(self.raw[chosen])
-        judged = (self.stage >= 0) & np.isfinite(rows.race)
+        evaluation = (self.stage >= 0) & np.isfinite(rows.race)
         held = (self.stage >= 0) & np.isfinite(rows.hold)
         spread = held.sum() > 1 and self.hold[held].std() > 0 and rows.hold[held].std() > 0
-        metrics: dict[str, float] = probability_measures(p[judged], rows.race[judged])
+        metrics: dict[str, float] = probability_measures(p[evaluation], rows.race[evaluation])
         metrics["hold_correlation"] = float(np.corrcoef(self.hold[held], rows.hold[held])[0, 1]) if spread else np.nan
-        metrics["n_rows"] = int(judged.sum())
-        metrics["n_trades"] = len(np.unique(rows.trade[judged]))
+        metrics["n_rows"] = int(evaluation.sum())
+        metrics["n_trades"] = len(np.unique(rows.trade[evaluation]))
         metrics["n_stages"] = len(self.stages)
-        return metrics, reliability(p[judged], rows.race[judged])
+        return metrics, reliability(p[evaluation], rows.race[evaluation])

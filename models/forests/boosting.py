@@ -124,7 +124,7 @@ class Forest:
 
 
 @dataclass(frozen=True)
-class Grown:
+class TrainedForest:
     """A forest with how it did on rows that were held out while it grew.
 
     Parameters
@@ -247,7 +247,7 @@ class BinnedRows:
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
-    ) -> Grown:
+    ) -> TrainedForest:
         """Return the mean of one forest a fold, all grown until their held-out loss no longer falls.
 
         The forests grow side by side, a tree each at a time. The loss is the mean over all held-out rows, so
@@ -279,7 +279,7 @@ class BinnedRows:
                 break
         n_rounds = patient.n_rounds
         texts = [booster.model_to_string(num_iteration=n_rounds) for booster in boosters]
-        return Grown(Forest(mean_text(texts)), n_rounds, patient.losses[n_rounds - 1])
+        return TrainedForest(Forest(mean_text(texts)), n_rounds, patient.losses[n_rounds - 1])
 
     def _subset(
         self, rows: IntArray, y: FloatArray, parameters: dict[str, Any], weight: FloatArray | None = None

@@ -24,7 +24,14 @@ import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ExitladderWarning, ModelError
-from exitladder.models.forests.boosting import Forest, Grown, Patience, first_trees, load_lightgbm, losses_by_tree
+from exitladder.models.forests.boosting import (
+    Forest,
+    Patience,
+    TrainedForest,
+    first_trees,
+    load_lightgbm,
+    losses_by_tree,
+)
 from exitladder.models.forests.growing import InnerFold
 from exitladder.models.forests.mean_forest import mean_text
 from exitladder.models.forests.rows import TrainingRows
@@ -56,8 +63,8 @@ Block = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 
-class ClusterGrower:
-    """The workers of a Dask cluster, to be given as ``grower``; close it after use.
+class ClusterTrainer:
+    """The workers of a Dask cluster, to be given as ``make_trainer``; close it after use.
 
     Parameters
     ----------
@@ -212,8 +219,10 @@ def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> 
 class ClusterRows:
     """A stage's training rows, on a cluster; see `exitladder.models.forests.growing.Ground`."""
 
-    def __init__(self, grower: ClusterGrower, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> None:
-        self._grower, self._rows, self._train, self._parameters = grower, rows, train, parameters
+    def __init__(
+        self, make_trainer: ClusterTrainer, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]
+    ) -> None:
+        self._grower, self._rows, self._train, self._parameters = make_trainer, rows, train, parameters
 
     def train(
         self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
@@ -235,7 +244,7 @@ class ClusterRows:
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
-    ) -> Grown:
+    ) -> TrainedForest:
         """Return the mean of a forest a fold, cut where growing them side by side would have ended.
 
         The forests grow one after another, each with all its trees; the loss after each tree is then found on
@@ -252,7 +261,7 @@ class ClusterRows:
                 break
         n_rounds = patient.n_rounds
         cut = [first_trees(text, n_rounds) for text in texts]
-        return Grown(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
+        return TrainedForest(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
 
     def _lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         where = self._train[rows]
@@ -341,8 +350,8 @@ def _orderly_client(distributed: Any) -> Any:
 
     class Client(distributed.Client):  # type: ignore[misc]
         def who_has(self, futures: Any = None, **options: Any) -> Any:
-            told = super().who_has(futures, **options)
-            return told if futures is None else {future.key: told[future.key] for future in futures}
+            described = super().who_has(futures, **options)
+            return described if futures is None else {future.key: described[future.key] for future in futures}
 
     return Client
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.forests.boosting import BinnedRows, Forest, Grown
+from exitladder.models.forests.boosting import BinnedRows, Forest, TrainedForest
 from exitladder.models.forests.parameter_search import Span, minimum
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
@@ -26,7 +26,7 @@ LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
 InnerFold = tuple[IntArray, IntArray]
 
 
-class Ground(Protocol):
+class ForestTrainer(Protocol):
     """A stage's training rows, made ready to grow forests from."""
 
     def train(
@@ -44,21 +44,21 @@ class Ground(Protocol):
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
-    ) -> Grown:
+    ) -> TrainedForest:
         """Return the mean of a forest a fold; see `BinnedRows.train_held_out`."""
 
 
 # Makes rows ready: all of them, the positions of the stage's among them, LightGBM's parameters.
-Grower = Callable[[TrainingRows, IntArray, dict[str, Any]], Ground]
+MakeTrainer = Callable[[TrainingRows, IntArray, dict[str, Any]], ForestTrainer]
 
 
-def grow_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> Ground:
+def train_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ForestTrainer:
     """Make rows ready in this process: cut into bins, from memory or from disk, with the same trees."""
     return BinnedRows(rows.X, rows.names, parameters, train)
 
 
 @dataclass(frozen=True)
-class Growth:
+class StageTraining:
     """What forests are grown from: rows cut into bins once, and the folds to hold out.
 
     Parameters
@@ -77,7 +77,7 @@ class Growth:
 
     rows: TrainingRows
     train: IntArray
-    binned: Ground
+    binned: ForestTrainer
     folds: tuple[InnerFold, ...]
     settings: ModelSettings
     parameters: dict[str, Any]
@@ -90,13 +90,13 @@ class Growth:
         settings: ModelSettings,
         parameters: dict[str, Any],
         embargo_ns: int,
-        grower: Grower = grow_here,
-    ) -> Growth:
-        """Return what a stage with these training rows grows its forests from, where `grower` says."""
+        make_trainer: MakeTrainer = train_here,
+    ) -> StageTraining:
+        """Return what a stage with these training rows grows its forests from, where `make_trainer` says."""
         needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
-        growth = cls(rows, train, grower(rows, train, parameters), folds, settings, parameters)
-        return growth._tuned() if folds and settings.tune_trials > 0 else growth
+        training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters)
+        return training._tuned() if folds and settings.tune_trials > 0 else training
 
     def forest(self, objective: str) -> Forest:
         """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
@@ -130,7 +130,7 @@ class Growth:
         known = np.flatnonzero(np.isfinite(label[self.train]))
         return known, label[self.train[known]]
 
-    def _held_out(self, objective: str, parameters: dict[str, Any]) -> Grown:
+    def _held_out(self, objective: str, parameters: dict[str, Any]) -> TrainedForest:
         known, y = self._labelled(objective)
         folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
         n_trees, patience = self.settings.n_estimators, self.settings.patience
@@ -138,7 +138,7 @@ class Growth:
             known, y, folds, objective, n_trees=n_trees, patience=patience, parameters=parameters
         )
 
-    def _tuned(self) -> Growth:
+    def _tuned(self) -> StageTraining:
         """Return the same with the parameters of the least held-out loss among those tried, its own tried first."""
         most_in_leaf = max(len(self.train) // 10, 40)
         spans = {

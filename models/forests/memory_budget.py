@@ -21,7 +21,7 @@ _DRAWN_ROWS, _BYTES_DRAWN = 200_000, 25
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryBudget:
     """What training needs at its peak, and what it may take, bytes.
 
     Parameters
@@ -40,7 +40,7 @@ class Room:
     limit: float
 
     @classmethod
-    def of(cls, n_rows: int, n_features: int, settings: ModelSettings, available: float | None = None) -> Room:
+    def of(cls, n_rows: int, n_features: int, settings: ModelSettings, available: float | None = None) -> MemoryBudget:
         """Return the room for so many rows; `available` bytes by default are what the process may still take."""
         learnt = math.ceil(n_rows / settings.row_step) * n_features
         bins, beside = learnt * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
@@ -61,7 +61,7 @@ def place_of_rows(
     ModelError
         If none has, with what is needed and the cures.
     """
-    room = Room.of(n_rows, n_features, settings, available)
+    room = MemoryBudget.of(n_rows, n_features, settings, available)
     if room.in_memory <= room.limit:
         return "memory"
     if has_cluster:

@@ -21,7 +21,7 @@ def mean_of_blocks(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Looks:
+class BlockScores:
     """What ladders were worth on one block of trades after another; those that were pruned lack the later blocks.
 
     Parameters
@@ -46,19 +46,19 @@ class Looks:
         """Mean of the blocks that were looked at, shape (n_ladders,); NaN where none has a value."""
         return mean_of_blocks(self.values)
 
-    def take(self, positions: npt.ArrayLike) -> Looks:
+    def take(self, positions: npt.ArrayLike) -> BlockScores:
         """Return the ladders at `positions`."""
         rows = np.asarray(positions)
-        return Looks(self.values[rows], self.n_looked[rows])
+        return BlockScores(self.values[rows], self.n_looked[rows])
 
     @classmethod
-    def joined(cls, parts: Sequence[Looks]) -> Looks:
+    def joined(cls, parts: Sequence[BlockScores]) -> BlockScores:
         """Return batches as one."""
         return cls(np.concatenate([p.values for p in parts]), np.concatenate([p.n_looked for p in parts]))
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """What a batch of ladders is worth.
 
     Parameters
@@ -79,7 +79,7 @@ class Judged:
 
     Examples
     --------
-    >>> judged = Judged.of_values([0.1, float("nan"), 0.3], "expectancy_r")
+    >>> judged = Evaluation.of_values([0.1, float("nan"), 0.3], "expectancy_r")
     >>> judged.front()
     array([2])
     """
@@ -88,7 +88,7 @@ class Judged:
     violations: FloatArray
     objectives: tuple[str, ...]
     constraints: tuple[str, ...]
-    looks: Looks | None = None
+    block_scores: BlockScores | None = None
 
     def __post_init__(self) -> None:
         n = len(self.values)
@@ -104,32 +104,32 @@ class Judged:
             raise ModelError("Ladders must be judged by at least one objective, but there is none.")
 
     @classmethod
-    def of_values(cls, values: npt.ArrayLike, objective: str = "value") -> Judged:
+    def of_values(cls, values: npt.ArrayLike, objective: str = "value") -> Evaluation:
         """Return ladders judged by one objective without constraints; `values` has shape (n_ladders,)."""
         column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
         return cls(column, np.empty((len(column), 0)), (objective,), ())
 
     @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
+    def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
         """Return batches of the same objectives and constraints as one."""
         first = parts[0]
-        looks = [part.looks for part in parts if part.looks is not None]
+        block_scores = [part.block_scores for part in parts if part.block_scores is not None]
         return cls(
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.violations for part in parts]),
             first.objectives,
             first.constraints,
-            Looks.joined(looks) if looks else None,
+            BlockScores.joined(block_scores) if block_scores else None,
         )
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, positions: npt.ArrayLike) -> Judged:
+    def take(self, positions: npt.ArrayLike) -> Evaluation:
         """Return the ladders at `positions`."""
         rows = np.asarray(positions)
-        looks = None if self.looks is None else self.looks.take(rows)
-        return Judged(self.values[rows], self.violations[rows], self.objectives, self.constraints, looks)
+        block_scores = None if self.block_scores is None else self.block_scores.take(rows)
+        return Evaluation(self.values[rows], self.violations[rows], self.objectives, self.constraints, block_scores)
 
     @property
     def has_values(self) -> npt.NDArray[np.bool_]:
@@ -144,7 +144,7 @@ class Judged:
     @property
     def is_pruned(self) -> npt.NDArray[np.bool_]:
         """Whether a ladder was given up before it was looked at on all trades, shape (n_ladders,)."""
-        return np.zeros(len(self), dtype=np.bool_) if self.looks is None else self.looks.is_pruned
+        return np.zeros(len(self), dtype=np.bool_) if self.block_scores is None else self.block_scores.is_pruned
 
     @property
     def broken(self) -> FloatArray:
@@ -175,12 +175,12 @@ class Judged:
         return np.asarray(rows[sorted(kept)], dtype=np.int64)
 
 
-Evaluate = Callable[[list[Ladder]], Judged]
-Prune = Callable[[list[Ladder], FloatArray], Judged]
+Evaluate = Callable[[list[Ladder]], Evaluation]
+Prune = Callable[[list[Ladder], FloatArray], Evaluation]
 
 
 @dataclass(frozen=True)
-class Judging:
+class Evaluator:
     """How ladders are judged in a search.
 
     Parameters
@@ -194,8 +194,8 @@ class Judging:
     evaluate: Evaluate
     prune: Prune | None = None
 
-    def __call__(self, ladders: list[Ladder], rival: FloatArray | None = None) -> Judged:
+    def __call__(self, ladders: list[Ladder], incumbent: FloatArray | None = None) -> Evaluation:
         """Return what ladders are worth."""
-        if self.prune is None or rival is None:
+        if self.prune is None or incumbent is None:
             return self.evaluate(ladders)
-        return self.prune(ladders, rival)
+        return self.prune(ladders, incumbent)

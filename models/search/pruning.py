@@ -38,7 +38,7 @@ def trade_blocks(n_trades: int) -> list[IntArray]:
     return [stretches[k] for k in order]
 
 
-def is_worse(seen: FloatArray, rival: FloatArray, p_threshold: float) -> npt.NDArray[np.bool_]:
+def is_worse(seen: FloatArray, incumbent: FloatArray, p_threshold: float) -> npt.NDArray[np.bool_]:
     """Return which ladders are worse than the rival, as far as the blocks seen tell, shape (n_ladders,).
 
     Parameters
@@ -54,9 +54,9 @@ def is_worse(seen: FloatArray, rival: FloatArray, p_threshold: float) -> npt.NDA
     The rule is that of Optuna's ``WilcoxonPruner``: also where the test says worse, a ladder is kept whose mean is at
     least the rival's over all blocks, so that whatever is best at last was looked at to the end.
     """
-    difference = np.nan_to_num(seen - rival[: seen.shape[1]])
+    difference = np.nan_to_num(seen - incumbent[: seen.shape[1]])
     # Without any value the test finds nothing either, so a mean of NaN never decides.
-    below = mean_of_blocks(seen) < np.nanmean(rival)
+    below = mean_of_blocks(seen) < np.nanmean(incumbent)
     return np.asarray((signed_rank_p(difference) < p_threshold) & below)
 
 

@@ -10,15 +10,15 @@ import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Evaluate, Judged, Judging, Prune
-from exitladder.models.search.loop import Participant
+from exitladder.models.search.evaluation import Evaluate, Evaluation, Evaluator, Prune
+from exitladder.models.search.loop import SearchWorker
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.studies.store import StudyStore
 from exitladder.models.search.studies.studies import Study, StudyInMemory, StudyPlan
-from exitladder.models.search.team import Alone, Team
+from exitladder.models.search.team import Executor, InProcess
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.fingerprints import digest_of, program_fingerprint
 from exitladder.runtime.progress import SILENT, Progress
@@ -32,7 +32,7 @@ class SearchResult:
     ----------
     ladders : tuple of Ladder
         All that were looked at, in order: warm starts first.
-    judged : Judged
+    judged : Evaluation
         What they are worth, in the same order.
     table : DataFrame
         One row a ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
@@ -43,14 +43,14 @@ class SearchResult:
     """
 
     ladders: tuple[Ladder, ...]
-    judged: Judged
+    evaluation: Evaluation
     table: pd.DataFrame
     n_trials: int
 
     @property
     def front(self) -> IntArray:
         """Positions of the ladders that no other beats."""
-        return self.judged.front()
+        return self.evaluation.front()
 
     @property
     def best(self) -> Ladder:
@@ -60,12 +60,12 @@ class SearchResult:
     @property
     def best_value(self) -> float:
         """The first objective of `best`."""
-        return float(self.judged.values[self._best_at, 0])
+        return float(self.evaluation.values[self._best_at, 0])
 
     @property
     def _best_at(self) -> int:
         front = self.front
-        return int(front[np.argmax(self.judged.values[front, 0])])
+        return int(front[np.argmax(self.evaluation.values[front, 0])])
 
 
 def search(
@@ -81,7 +81,7 @@ def search(
     store: StudyStore | None = None,
     name: str = "search",
     identity: Mapping[str, str] | None = None,
-    team: Team | None = None,
+    team: Executor | None = None,
     ahead: int = 0,
     progress: Progress = SILENT,
 ) -> SearchResult:
@@ -124,11 +124,11 @@ def search(
         If no ladder has a value, or the study in the store is of another search.
     """
     named = evaluate([])
-    if prune is not None and named.looks is None:
+    if prune is not None and named.block_scores is None:
         raise ModelError("Where ladders may be pruned, evaluate must say what they are worth on every block of trades.")
     plan = SearchPlan(sampler, seed, n_trials, batch_size, len(named.objectives))
     cube = Cube(space)
-    team = team or Alone()
+    team = team or InProcess()
     asked = StudyPlan(
         search=plan,
         n_warm=len(warm_starts),
@@ -145,15 +145,15 @@ def search(
         },
     )
     study: Study = StudyInMemory(asked) if store is None else store.open(name, asked)
-    taker = Participant(study, cube, tuple(warm_starts))
+    worker = SearchWorker(study, cube, tuple(warm_starts))
     with progress.stage("searching ladders", len(warm_starts) + n_trials) as advance:
-        team.search(taker, Judging(evaluate, prune), advance)
-    return _result(taker.candidates(), taker.judged(), len(warm_starts))
+        team.search(worker, Evaluator(evaluate, prune), advance)
+    return _result(worker.candidates(), worker.evaluation(), len(warm_starts))
 
 
-def _result(candidates: list[Candidate], judged: Judged, n_warm: int) -> SearchResult:
+def _result(candidates: list[Candidate], evaluation: Evaluation, n_warm: int) -> SearchResult:
     n = len(candidates)
-    if not judged.has_values.any():
+    if not evaluation.has_values.any():
         raise ModelError(
             f"At least one ladder must have a value, but all {n} tried have none: no trade could be "
             "simulated. Check that trades have a stop_price, or give the ladder an initial stop."
@@ -162,10 +162,14 @@ def _result(candidates: list[Candidate], judged: Judged, n_warm: int) -> SearchR
         {
             "trial": np.arange(n),
             "source": np.where(np.arange(n) < n_warm, "warm_start", "search"),
-            **dict(zip(judged.objectives, judged.values.T, strict=True)),
-            **dict(zip(judged.constraints, judged.violations.T, strict=True)),
-            **({} if judged.looks is None else {"pruned_after": np.where(judged.is_pruned, judged.looks.n_looked, 0)}),
+            **dict(zip(evaluation.objectives, evaluation.values.T, strict=True)),
+            **dict(zip(evaluation.constraints, evaluation.violations.T, strict=True)),
+            **(
+                {}
+                if evaluation.block_scores is None
+                else {"pruned_after": np.where(evaluation.is_pruned, evaluation.block_scores.n_looked, 0)}
+            ),
         }
     )
     parameters = pd.DataFrame([dict(c.parameters) for c in candidates], index=table.index)
-    return SearchResult(tuple(c.ladder for c in candidates), judged, pd.concat([table, parameters], axis=1), n)
+    return SearchResult(tuple(c.ladder for c in candidates), evaluation, pd.concat([table, parameters], axis=1), n)

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Judged, Judging
-from exitladder.models.search.loop import Inline, Participant
+from exitladder.models.search.evaluation import Evaluation, Evaluator
+from exitladder.models.search.loop import Inline, SearchWorker
 from exitladder.models.search.space.candidates import Cube
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.studies.store import StoredStudy, StudyStore
@@ -25,7 +25,7 @@ from exitladder.runtime.threads import use_threads
 Advance = Callable[[int], None]
 
 
-class Team(Protocol):
+class Executor(Protocol):
     """Those who take part in a search.
 
     Attributes
@@ -36,18 +36,18 @@ class Team(Protocol):
 
     size: int
 
-    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
         """Return when all batches are known."""
 
 
-class Alone:
+class InProcess:
     """Nobody but this process."""
 
     size = 1
 
-    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
         """Return when all batches are known."""
-        taker.take_part(Inline(judging), advance)
+        worker.take_part(Inline(judging), advance)
 
 
 class Processes:
@@ -64,16 +64,16 @@ class Processes:
             raise ModelError(f"workers must be at least 1, but is {n}.")
         self.size = n
 
-    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
         """Return when all batches are known; `judging` must be such that processes can be sent it."""
-        study = taker.study
+        study = worker.study
         if not isinstance(study, StoredStudy):
             raise ModelError(
                 "Several workers must share a storage, but this search has none. Give one with --storage, "
                 "such as sqlite:///mlruns/studies.db or postgresql://USER@HOST/DATABASE."
             )
         job = SearchJob(
-            study.store.url, study.store.lease_seconds, study.name, taker.cube.space, judging, taker.warm_starts,
+            study.store.url, study.store.lease_seconds, study.name, worker.cube.space, judging, worker.warm_starts,
             _threads(self.size),
         )  # fmt: skip
         # Fresh processes: a forked one would inherit locks of the threads here.
@@ -83,7 +83,7 @@ class Processes:
             helper.start()
         try:
             with use_threads(_threads(self.size)):
-                taker.take_part(Inline(judging), advance)
+                worker.take_part(Inline(judging), advance)
             for helper in helpers:
                 helper.join()
         finally:
@@ -99,7 +99,7 @@ class SearchJob:
     lease_seconds: float
     name: str
     space: SearchSpace
-    judging: Judging
+    judging: Evaluator
     warm_starts: tuple[Ladder, ...]
     threads: int
 
@@ -109,8 +109,8 @@ def join_search(job: SearchJob) -> None:
     store = StudyStore(job.url, job.lease_seconds)
     parent = multiprocessing.parent_process()
     with use_threads(job.threads):
-        taker = Participant(store.join(job.name), Cube(job.space), job.warm_starts)
-        taker.take_part(Inline(job.judging), is_wanted=lambda: parent is None or parent.is_alive())
+        worker = SearchWorker(store.join(job.name), Cube(job.space), job.warm_starts)
+        worker.take_part(Inline(job.judging), is_wanted=lambda: parent is None or parent.is_alive())
     store.close()
 
 
@@ -118,7 +118,7 @@ def _threads(n: int) -> int:
     return max(1, (os.cpu_count() or 1) // n)
 
 
-class DaskTeam:
+class DaskExecutor:
     """The workers of a Dask cluster, which evaluate what this process asks for.
 
     Parameters
@@ -139,10 +139,10 @@ class DaskTeam:
         if not self.size:
             raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
 
-    def search(self, taker: Participant, judging: Judging, advance: Advance) -> None:
+    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
         """Return when all batches are known; what `judging` holds is sent to every worker once."""
         refuse_other_programs(self.client)
-        taker.take_part(_Cluster(self.client, self.distributed, judging, 2 * self.size), advance)
+        worker.take_part(_Cluster(self.client, self.distributed, judging, 2 * self.size), advance)
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -152,8 +152,8 @@ class DaskTeam:
 class _Sent:
     """A batch on its way; `future` changes where it has to be sent again."""
 
-    def __init__(self, ladders: list[Ladder], rival: FloatArray | None, future: Any) -> None:
-        self.ladders, self.rival, self.future = ladders, rival, future
+    def __init__(self, ladders: list[Ladder], incumbent: FloatArray | None, future: Any) -> None:
+        self.ladders, self.incumbent, self.future = ladders, incumbent, future
 
 
 class _Cluster:
@@ -162,15 +162,15 @@ class _Cluster:
     Should all workers die that hold what `judging` holds, it is sent anew to those that have come since.
     """
 
-    def __init__(self, client: Any, distributed: Any, judging: Judging, capacity: int) -> None:
+    def __init__(self, client: Any, distributed: Any, judging: Evaluator, capacity: int) -> None:
         self.client, self.distributed, self.capacity = client, distributed, capacity
         self.judging, self.held = judging, self._scattered(judging)
 
-    def submit(self, ladders: list[Ladder], rival: FloatArray | None) -> _Sent:
+    def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> _Sent:
         """Send a batch."""
-        return _Sent(ladders, rival, self._sent(ladders, rival))
+        return _Sent(ladders, incumbent, self._sent(ladders, incumbent))
 
-    def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Judged]]:
+    def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Evaluation]]:
         """Return batches that are done."""
         while True:
             # Told below, by status: one that is lost counts as cancelled.
@@ -180,19 +180,19 @@ class _Cluster:
             if lost:
                 self.held = self._scattered(self.judging)
                 for sent in lost:
-                    sent.future = self._sent(sent.ladders, sent.rival)
+                    sent.future = self._sent(sent.ladders, sent.incumbent)
             done = [(sent, sent.future.result()) for sent in flying if sent.future.status in ("finished", "error")]
             if done:
                 return done
 
-    def _scattered(self, judging: Judging) -> Any:
+    def _scattered(self, judging: Evaluator) -> Any:
         # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
         return self.client.scatter(judging, broadcast=True, hash=False)
 
-    def _sent(self, ladders: list[Ladder], rival: FloatArray | None) -> Any:
-        return self.client.submit(_judged, self.held, ladders, rival, pure=False)
+    def _sent(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Any:
+        return self.client.submit(_evaluation, self.held, ladders, incumbent, pure=False)
 
 
-def _judged(judging: Judging, ladders: list[Ladder], rival: FloatArray | None) -> Judged:
+def _evaluation(judging: Evaluator, ladders: list[Ladder], incumbent: FloatArray | None) -> Evaluation:
     """Judge a batch; runs on a worker."""
-    return judging(ladders, rival)
+    return judging(ladders, incumbent)

@@ -18,9 +18,9 @@ from exitladder.bars.bars import BarSet
 from exitladder.features import feature_set_of
 from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.pipelines.inputs.monitored import _bar_values, _row_values
 from exitladder.pipelines.inputs.predictions import predict_some
 from exitladder.pipelines.inputs.prepare import prepare
-from exitladder.pipelines.inputs.watched import _bar_values, _row_values
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
@@ -55,7 +55,7 @@ def drift_now(
     """
     kept = model.context.get("drift")
     if not kept:
-        return _judged([])
+        return _evaluation([])
     looked_at = np.array(sorted({bars.index(symbol) for symbol in symbols}), dtype=np.int64)
     lengths = np.diff(bars.start)
     place = np.arange(bars.n_bars) - np.repeat(bars.start[:-1], lengths)
@@ -70,11 +70,11 @@ def drift_now(
     if len(recent):
         prepared = prepare(bars, recent, settings, max_bars=longest)
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
-        said = predict_some(prepared, model, chosen, embargo=False)
-        names, values = _row_values(prepared, chosen, said.exhaustion, said.hold_value_r)
+        predicted = predict_some(prepared, model, chosen, embargo=False)
+        names, values = _row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)
         of_symbol = prepared.placed.symbol_index[prepared.rows.trade[chosen]]
         tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol))
-    return _judged(tables)
+    return _evaluation(tables)
 
 
 def drift_notice(table: pd.DataFrame, n_symbols: int) -> str:
@@ -90,16 +90,16 @@ def drift_notice(table: pd.DataFrame, n_symbols: int) -> str:
     far = table[table["has_moved"].astype(bool)]
     if far.empty:
         return ""
-    told = [_told(row) for row in far.head(_NAMED).to_dict("records")]
+    described = [_described(row) for row in far.head(_NAMED).to_dict("records")]
     more = f", and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
     what = "symbol" if n_symbols == 1 else f"{n_symbols} symbols"
     return (
         f"Over the last {WINDOW} bars of the {what} scored, what the model sees has moved away from its training: "
-        f"{', '.join(told)}{more}. Its answers may be off; train it again with these bars."
+        f"{', '.join(described)}{more}. Its answers may be off; train it again with these bars."
     )
 
 
-def _told(row: dict[Any, Any]) -> str:
+def _described(row: dict[Any, Any]) -> str:
     size = "much" if row["psi"] >= MUCH else "some"
     if row["not_known"] > row["not_known_in_training"] + 0.1:
         where = f"is not known in {row['not_known']:.0%} (training: {row['not_known_in_training']:.0%})"
@@ -109,7 +109,7 @@ def _told(row: dict[Any, Any]) -> str:
     return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, {p})"
 
 
-def _judged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _evaluation(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put comparisons together and judge all their quantities at once."""
     empty = DriftReference(()).compare((), np.empty((0, 0)), np.empty(0, dtype=np.int64))
     table = pd.concat([t for t in tables if len(t)] or [empty])

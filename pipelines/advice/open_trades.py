@@ -123,7 +123,7 @@ def _row(
     i: int,
     state: pd.DataFrame,
     standing: dict[str, list[Order]],
-    said: tuple[float, float],
+    predicted: tuple[float, float],
     model_says: list[str],
     longest_learnt: int,
 ) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _row(
     own = float(trades.quantity_open[i])
     held = own if np.isfinite(own) else float(trades.quantity[i])
     price = float(bars.close[final])
-    exhaustion, hold_value = said
+    exhaustion, hold_value = predicted
     now = dict(state.loc[trade_id]) if trade_id in state.index else {}
     status = STATUS[int(done.status[i])]
     if status == "closed":

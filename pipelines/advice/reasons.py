@@ -82,22 +82,22 @@ def plain_reasons(
     """
     words = _words(names)
     sides = np.ones(len(values), dtype=np.int64) if sides is None else sides
-    told = _exhaustion if of == "exhaustion" else _hold_value
-    said: list[list[str]] = []
+    described = _exhaustion if of == "exhaustion" else _hold_value
+    predicted: list[list[str]] = []
     for value, move, side in zip(values, moves, sides, strict=True):
         if not np.isfinite(move).all():
-            said.append([])
+            predicted.append([])
             continue
         strongest = np.argsort(-np.abs(move), kind="stable")[:_N_REASONS]
-        said.append(
+        predicted.append(
             [
                 f"{names[k]} {words[names[k]].value(float(value[k]))} ({words[names[k]].about(int(side))}): "
-                f"{told(float(move[k]))}"
+                f"{described(float(move[k]))}"
                 for k in strongest
                 if abs(move[k]) >= LEAST_MOVE
             ]
         )
-    return said
+    return predicted
 
 
 def model_reasons(
@@ -126,8 +126,8 @@ def model_reasons(
         if asked.any():
             X = matrix.values[asked]
             moves = moves_of(model, X, when[asked], of)
-            said = plain_reasons(matrix.names, X, moves, sides[asked], of=of)
-            for i, move, sentences in zip(alive[asked], moves, said, strict=True):
+            predicted = plain_reasons(matrix.names, X, moves, sides[asked], of=of)
+            for i, move, sentences in zip(alive[asked], moves, predicted, strict=True):
                 is_silent = not sentences and bool(np.isfinite(move).all())
                 reasons[i] += [NO_REASON[of]] if is_silent else sentences
     return reasons
@@ -149,8 +149,8 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
         chosen, calibrator = np.flatnonzero(stage == k), model.stages[k].calibrator
         raw = model.stages[k].race.predict(X[chosen])
         without = sigmoid(logit(raw)[:, None] - parts[chosen])
-        told = calibrator.apply(without.ravel()).reshape(without.shape)
-        moves[chosen] = calibrator.apply(raw)[:, None] - told
+        described = calibrator.apply(without.ravel()).reshape(without.shape)
+        moves[chosen] = calibrator.apply(raw)[:, None] - described
     return moves
 
 

@@ -104,8 +104,12 @@ def predict_rows(
     with progress.stage("predictions", n_rows) as advance:
         for first in range(0, n_rows, _ROWS_AT_ONCE):
             part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            said = predict_some(prepared, model, np.arange(part.start, part.stop), embargo=embargo)
-            exhaustion[part], hold_value[part], stage[part] = said.exhaustion, said.hold_value_r, said.stage
+            predicted = predict_some(prepared, model, np.arange(part.start, part.stop), embargo=embargo)
+            exhaustion[part], hold_value[part], stage[part] = (
+                predicted.exhaustion,
+                predicted.hold_value_r,
+                predicted.stage,
+            )
             advance(part.stop - part.start)
     return RowPredictions(exhaustion, hold_value, stage, len(model.stages))
 

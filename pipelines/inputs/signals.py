@@ -51,8 +51,8 @@ def signals_for(
                 f"The ladder's condition on '{from_model[0]}' needs a model's predictions, but no model is given. "
                 "Name one with --model, or take the rung out."
             )
-        said = {"exhaustion": predictions.exhaustion, "hold_value_r": predictions.hold_value_r}
-        signals = signals.join(Signals.from_rows(prepared.rows, {n: said[n] for n in from_model}))
+        predicted = {"exhaustion": predictions.exhaustion, "hold_value_r": predictions.hold_value_r}
+        signals = signals.join(Signals.from_rows(prepared.rows, {n: predicted[n] for n in from_model}))
     state = [n for n in names if n in STATE_NAMES and n not in own]
     if state:
         if prepared is None:

@@ -13,9 +13,9 @@ from exitladder.execution.signals import Signals
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup, Reproduction, Tone
 from exitladder.pipelines.pages.tables import account_table, fold_table
 from exitladder.pipelines.plots.pictures import (
+    diagnostic_pictures,
     example_pictures,
     model_pictures,
-    portrait_pictures,
     trades_pictures,
     tuned_pictures,
 )
@@ -61,10 +61,10 @@ def _share(value: float) -> str:
 
 def model_note(trained: Trained) -> str:
     """Return one sentence on how good the model is, out of fold."""
-    told = trained.to_mapping()
+    described = trained.to_mapping()
     text = (
-        f"Out of fold the model has an AUC of {told['auc']:.3f} (0.5 is a coin) and a calibration error of "
-        f"{told['calibration_error']:.3f}; the base rate of exhaustion is {told['base_rate']:.3f}. "
+        f"Out of fold the model has an AUC of {described['auc']:.3f} (0.5 is a coin) and a calibration error of "
+        f"{described['calibration_error']:.3f}; the base rate of exhaustion is {described['base_rate']:.3f}. "
     )
     found = trained.value.comparison
     if found is None:
@@ -114,7 +114,7 @@ def demo_content(
         tables=[fold_table(tuned.folds_frame()), account_table(tuned.accounts)],
         groups=[
             PictureGroup("The plan and what it is worth", plans),
-            PictureGroup("What the ladder is like", portrait_pictures(tuned.portrait), tuned.portrait.text),
+            PictureGroup("What the ladder is like", diagnostic_pictures(tuned.diagnostics), tuned.diagnostics.text),
             PictureGroup("What it kept", trades_pictures(trades, fills, max(len(c.ladder.rungs) for c in tuned.folds))),
             PictureGroup("Some trades, bar by bar", example_pictures(last, signals, np.ones(len(last), dtype=bool))),
             PictureGroup("The model", model_pictures(trained), model_note(trained)),

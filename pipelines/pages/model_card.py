@@ -81,7 +81,7 @@ def model_card(
     run_id : str
     """
     span = trained.model.context["training"]
-    judged = [picture for picture in pictures if picture.kind == "calibration"]
+    evaluation = [picture for picture in pictures if picture.kind == "calibration"]
     return ModelCard(
         title=f"Model card: {name or 'exhaustion model'}",
         subtitle=f"{span['n_trades']:,} trades in {span['n_symbols']} symbols, {_day(span['first_row_ns'])} to "
@@ -93,9 +93,9 @@ def model_card(
         sections=[
             CardSection("What it says", label_words(settings)),
             _training(trained, settings),
-            replace(_quality(trained, settings), pictures=judged),
+            replace(_quality(trained, settings), pictures=evaluation),
             _worth(trained),
-            CardSection("What it goes by", pictures=[p for p in pictures if p not in judged]),
+            CardSection("What it goes by", pictures=[p for p in pictures if p not in evaluation]),
             _leaks(trained),
             _drift(trained),
             CardSection("Where it ends", points=known_limits(trained, settings)),
@@ -115,39 +115,41 @@ def verdict_of(trained: Trained) -> str:
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     better = constant - metrics["log_loss"]
     if not math.isfinite(better):
-        told = "No trade was predicted out of fold, so nothing is known of how well the model predicts."
+        result = "No trade was predicted out of fold, so nothing is known of how well the model predicts."
     else:
         size = f"{abs(better):.4f} {'less' if better > 0 else 'more'}"
-        told = (
+        result = (
             f"Out of fold its probabilities lose {size} a row than the base rate of the time (log loss), and tell "
             f"rows apart with an AUC of {metrics['auc']:.3f}, where 0.5 is a coin."
         )
     found = trained.value.comparison
     if found is None or not found.is_known:
-        return f"{told} There are too few trades to say what its word is worth."
+        return f"{result} There are too few trades to say what its word is worth."
     worth = (
         "Leaving on its word or at a trail, rather than at the best trail alone, came to "
         f"{found.difference_r:+.3f} R a trade ({found.confidence:.0%} interval {found.low:+.3f} to {found.high:+.3f}) "
         f"on {found.n} trades that neither had seen"
     )
-    said = {"edge": "an edge", "harm": "a harm", "no edge": "no edge that this data can show"}[trained.value.finding]
-    misheard = trained.value.misheard_r
-    heard = f" Hearing what it said of other trades, the same tuning came to {misheard:+.3f} R."
-    return f"{told} {worth}: {said}.{heard if math.isfinite(misheard) else ''}"
+    predicted = {"edge": "an edge", "harm": "a harm", "no edge": "no edge that this data can show"}[
+        trained.value.finding
+    ]
+    shuffled = trained.value.shuffled_gain_r
+    heard = f" Hearing what it said of other trades, the same tuning came to {shuffled:+.3f} R."
+    return f"{result} {worth}: {predicted}.{heard if math.isfinite(shuffled) else ''}"
 
 
 def _key_numbers(trained: Trained) -> list[KeyNumber]:
-    told, found = trained.to_mapping(), trained.value.comparison
+    result, found = trained.to_mapping(), trained.value.comparison
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     shown = [
-        KeyNumber("log loss", _number(told["log_loss"], ".4f"), f"base rate of the time: {_number(constant, '.4f')}"),
-        KeyNumber("AUC", _number(told["auc"], ".3f"), "0.5 is a coin"),
+        KeyNumber("log loss", _number(result["log_loss"], ".4f"), f"base rate of the time: {_number(constant, '.4f')}"),
+        KeyNumber("AUC", _number(result["auc"], ".3f"), "0.5 is a coin"),
         KeyNumber(
             "calibration error",
-            _number(told["calibration_error"], ".3f"),
-            _interval(told.get("calibration_error_interval")),
+            _number(result["calibration_error"], ".3f"),
+            _interval(result.get("calibration_error_interval")),
         ),
-        KeyNumber("base rate", _number(told["base_rate"], ".1%"), "how often exhaustion came"),
+        KeyNumber("base rate", _number(result["base_rate"], ".1%"), "how often exhaustion came"),
     ]
     if found is not None and found.is_known:
         tones: dict[str, Tone] = {"edge": "good", "harm": "bad"}
@@ -197,8 +199,8 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
 
 
 def _quality(trained: Trained, settings: Settings) -> CardSection:
-    told = trained.to_mapping()
-    rows = [{"": "this model", **{name: told[name] for name in ("log_loss", "brier", "auc")}}]
+    result = trained.to_mapping()
+    rows = [{"": "this model", **{name: result[name] for name in ("log_loss", "brier", "auc")}}]
     rows += [{"": name, **measured} for name, measured in trained.baselines.items()]
     table = pd.DataFrame(rows)
     shown = [name for name in _MEASURES if name in table and table[name].notna().any()]
@@ -211,12 +213,12 @@ def _quality(trained: Trained, settings: Settings) -> CardSection:
         table[["", *shown]].rename(columns=heads),
         {heads[name]: _MEASURES[name][1] for name in shown},
     )
-    counts = told["predictions"]
+    counts = result["predictions"]
     text = (
-        f"{told['n_rows_out_of_fold']:,} rows of {told['n_trades_out_of_fold']:,} trades were predicted by a stage "
-        f"that had not seen them; of all {counts['n_rows']:,} rows {counts['n_rows_without_prediction']:,} lie before "
-        "the first stage and are not predicted. None was predicted in-sample. The correlation of hold_value_r with "
-        f"what came is {_number(told['hold_correlation'], '.3f')}."
+        f"{result['n_rows_out_of_fold']:,} rows of {result['n_trades_out_of_fold']:,} trades were predicted by a "
+        f"stage that had not seen them; of all {counts['n_rows']:,} rows {counts['n_rows_without_prediction']:,} lie "
+        "before the first stage and are not predicted. None was predicted in-sample. The correlation of hold_value_r "
+        f"with what came is {_number(result['hold_correlation'], '.3f')}."
     )
     tables = [against] if trained.calibration.empty else [against, _by_group(trained.calibration, settings)]
     return CardSection("How far it can be believed", [text], tables=tables)
@@ -261,11 +263,11 @@ def _worth(trained: Trained) -> CardSection:
     policy = trained.policy
     if policy is None:
         return CardSection("What follows from it", ["Too few trades were predicted to tune an exit on its word."])
-    told = policy.to_mapping()
+    result = policy.to_mapping()
     advised = (
-        f"leave on {told['condition']}, or at a trail of {told['trail']}"
+        f"leave on {result['condition']}, or at a trail of {result['trail']}"
         if policy.uses_model
-        else f"a trail of {told['trail_alone']} alone: on the model's word nothing was gained"
+        else f"a trail of {result['trail_alone']} alone: on the model's word nothing was gained"
     )
     facts = [
         ("advised", advised),
@@ -287,8 +289,8 @@ def _leaks(trained: Trained) -> CardSection:
 
 def _drift(trained: Trained) -> CardSection:
     kept = trained.model.context.get("drift") or {}
-    watched = [*kept.get("bars", {}).get("watched", []), *kept.get("rows", {}).get("watched", [])]
-    if not watched:
+    monitored = [*kept.get("bars", {}).get("watched", []), *kept.get("rows", {}).get("watched", [])]
+    if not monitored:
         return CardSection(
             "What it will be watched by",
             [
@@ -296,12 +298,12 @@ def _drift(trained: Trained) -> CardSection:
                 "measure drift by."
             ],
         )
-    n = min(w["n_windows"] for w in watched)
+    n = min(w["n_windows"] for w in monitored)
     text = (
-        f"The distributions of {len(watched)} quantities are kept with the model: features on all bars of the symbols, "
-        f"trade state and answers on the rows of trades. When it is asked, the last {WINDOW} bars are held against "
-        f"them, measured by how far at least {n} windows of training lay apart; at a level of {LEVEL:.0%} for all "
-        "together what has moved is named."
+        f"The distributions of {len(monitored)} quantities are kept with the model: features on all bars of the "
+        "symbols, trade state and answers on the rows of trades. When it is asked, the last "
+        f"{WINDOW} bars are held against them, measured by how far at least {n} windows of training lay apart; at a "
+        f"level of {LEVEL:.0%} for all together what has moved is named."
     )
     return CardSection("What it will be watched by", [text])
 

@@ -215,19 +215,19 @@ def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
     ['half', 'half', 'lone', 'wide']
     """
     places: list[str] = []
-    said: set[str] = set()
-    told: list[Picture] = []
+    predicted: set[str] = set()
+    described: list[Picture] = []
     for picture in pictures:
         # What was said under one picture need not be said under the next of its kind.
-        told.append(replace(picture, caption="") if picture.caption in said else picture)
-        said.add(picture.caption)
+        described.append(replace(picture, caption="") if picture.caption in predicted else picture)
+        predicted.add(picture.caption)
         if not picture.half:
             places.append("wide")
         elif places and places[-1] == "lone":
             places[-1:] = ["half", "half"]
         else:
             places.append("lone")
-    return list(zip(told, places, strict=True))
+    return list(zip(described, places, strict=True))
 
 
 def score_html(page: ScorePage) -> str:

@@ -84,34 +84,34 @@ def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
 
 
 def _tuned_page(folder: Path, source: str) -> PageContent:
-    told = _read_json(folder / "tune.json")
+    result = _read_json(folder / "tune.json")
     results = pd.read_csv(folder / "net_r.csv", dtype={"trade_id": str})
     results["entry_time"] = pd.to_datetime(results["entry_time"], utc=True)
-    policies = pd.DataFrame(told["policies"])
+    policies = pd.DataFrame(result["policies"])
     ladder = _ladder(folder)
-    test_from = pd.Timestamp(told["test_from"])
+    test_from = pd.Timestamp(result["test_from"])
     net_r = results.set_index("entry_time").drop(columns=["trade_id", "part", "fold"])
-    low, high = told["interval"]
+    low, high = result["interval"]
     pictures: list[Picture] = [ladder_picture_of(ladder)]
     pictures += policy_pictures(net_r, TUNED, board=policies, untouched_from=test_from)
     return PageContent(
         title="Tuned ladder",
         subtitle=(
-            f"{told['n_training_final']:,} trades tuned on; {told['n_test']:,} scored in {len(told['folds'])} parts, "
-            f"each once, from {test_from:%Y-%m-%d}"
+            f"{result['n_training_final']:,} trades tuned on; {result['n_test']:,} scored in "
+            f"{len(result['folds'])} parts, each once, from {test_from:%Y-%m-%d}"
         ),
-        verdict=told["verdict"],
-        verdict_text=told["verdict_text"],
+        verdict=result["verdict"],
+        verdict_text=result["verdict_text"],
         key_numbers=[
             KeyNumber(
-                f"against {told['baseline']}",
-                f"{told['difference_r']:+.3f} R",
+                f"against {result['baseline']}",
+                f"{result['difference_r']:+.3f} R",
                 "a trade" + (f"; interval {low:+.3f} to {high:+.3f}" if low is not None else ""),
             )
         ],
         policies=policies,
         candidate=TUNED,
-        tables=[fold_table(pd.DataFrame(told["folds"])), account_table(pd.DataFrame(told["continuous"]))],
+        tables=[fold_table(pd.DataFrame(result["folds"])), account_table(pd.DataFrame(result["continuous"]))],
         groups=[PictureGroup("The plan and what it is worth", pictures)],
         ladder_toml=(folder / "ladder.toml").read_text(encoding="utf-8"),
     )

@@ -12,12 +12,16 @@ _URGENCY = {"exit": 0, "reduce": 1, "hold": 2}
 def score_page(frame: pd.DataFrame) -> str:
     """Return the page of a score table as HTML, what is to be done first on top."""
     trades = frame.loc[frame["action"].map(_URGENCY).sort_values(kind="stable").index]
-    shared = _said_of_all(trades["warnings"].tolist())
-    own = pd.Series([[text for text in said if text not in shared] for said in trades["warnings"]], index=trades.index)
+    shared = _shared_warnings(trades["warnings"].tolist())
+    own = pd.Series(
+        [[text for text in predicted if text not in shared] for predicted in trades["warnings"]], index=trades.index
+    )
     asof = f"{trades['asof'].max():%Y-%m-%d %H:%M} UTC" if len(trades) else ""
     return score_html(ScorePage(trades=trades.assign(warnings=own), asof=asof, warnings=shared))
 
 
-def _said_of_all(warnings: list[list[str]]) -> list[str]:
+def _shared_warnings(warnings: list[list[str]]) -> list[str]:
     """Return what is said of every one of several trades: said once, on top of the page."""
-    return [text for text in warnings[0] if all(text in said for said in warnings)] if len(warnings) > 1 else []
+    return (
+        [text for text in warnings[0] if all(text in predicted for predicted in warnings)] if len(warnings) > 1 else []
+    )

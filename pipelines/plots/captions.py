@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from exitladder.pipelines.plots.ladder import ladder_picture, rung_picture
-from exitladder.pipelines.plots.model import answers_picture, calibration_picture, family_picture, importance_picture
-from exitladder.pipelines.plots.picture import Picture
-from exitladder.pipelines.plots.policy import distribution_picture, equity_picture, forest_picture
-from exitladder.pipelines.plots.portrait import (
+from exitladder.pipelines.plots.diagnostics import (
     dependence_picture,
     front_picture,
     plateau_picture,
     slices_picture,
     stability_picture,
 )
+from exitladder.pipelines.plots.ladder import ladder_picture, rung_picture
+from exitladder.pipelines.plots.model import answers_picture, calibration_picture, family_picture, importance_picture
+from exitladder.pipelines.plots.picture import Picture
+from exitladder.pipelines.plots.policy import distribution_picture, equity_picture, forest_picture
 from exitladder.pipelines.plots.style import to_png, to_svg
 from exitladder.pipelines.plots.trade import mfe_picture, trade_picture
 

@@ -42,8 +42,8 @@ from exitladder.pipelines.plots.data import (
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.training.knowledge import family_importance
 from exitladder.pipelines.training.model import Trained
+from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics
 from exitladder.pipelines.tuning.policies import TUNED
-from exitladder.pipelines.tuning.portrait import LadderPortrait
 from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.ladder import Ladder, Rung
 
@@ -77,8 +77,8 @@ def model_pictures(trained: Trained) -> list[Picture]:
 
 def reliability_of(trained: Trained) -> Reliability | None:
     """Return the reliability of what the model said out of fold, None where it said nothing."""
-    said = trained.outcomes.dropna()
-    return reliability(said["outcome"], said["predicted"]) if len(said) else None
+    predicted = trained.outcomes.dropna()
+    return reliability(predicted["outcome"], predicted["predicted"]) if len(predicted) else None
 
 
 def tuned_pictures(tuned: Tuned) -> list[Picture]:
@@ -88,7 +88,7 @@ def tuned_pictures(tuned: Tuned) -> list[Picture]:
     return [ladder_picture_of(tuned.ladder), *policy_pictures(net_r, TUNED, board=board, untouched_from=cut)]
 
 
-def portrait_pictures(found: LadderPortrait) -> list[Picture]:
+def diagnostic_pictures(found: LadderDiagnostics) -> list[Picture]:
     """Return what a tuned ladder is like: its neighbours, what it depends on, slices, its folds, and the front."""
     leading = ", ".join(f"{row.parameter} {row.importance:.0%}" for row in found.importance.head(3).itertuples())
     pictures = [
@@ -100,8 +100,8 @@ def portrait_pictures(found: LadderPortrait) -> list[Picture]:
     if len(found.front):
         chosen = found.front[found.front["is_chosen"].to_numpy(bool)].iloc[0]
         names = [str(name) for name in found.front if name not in ("trial", "is_chosen")]
-        said = ", ".join(f"{name} {chosen[name]:+.3f}" for name in names)
-        alt = f"{len(found.front)} ladders that no other beats; chosen: {said}."
+        values = ", ".join(f"{name} {chosen[name]:+.3f}" for name in names)
+        alt = f"{len(found.front)} ladders that no other beats; chosen: {values}."
         pictures.append(to_page(front_picture(found.tried, found.front), "front", alt))
     alt = f"{found.objective} over each of {found.slices['parameter'].nunique()} parts of the ladder."
     pictures.append(to_page(slices_picture(found.slices, found.objective), "slices", alt))
@@ -133,20 +133,21 @@ def policy_pictures(
     untouched_from : Timestamp, optional
         Where the part begins that nobody tuned on; only it is in the distribution.
     """
-    judged = net_r if untouched_from is None else net_r[net_r.index >= untouched_from]
+    scored = net_r if untouched_from is None else net_r[net_r.index >= untouched_from]
+    sums = ", ".join(f"{name} {scored[name].sum():+.1f}" for name in net_r)
     pictures = [
         to_page(
             equity_picture(cumulative_r(net_r), emphasised=emphasised, untouched_from=untouched_from),
             "equity",
-            f"Cumulative net R: {', '.join(f'{name} {judged[name].sum():+.1f}' for name in net_r)} on the part judged.",
+            f"Cumulative net R: {sums} on the part judged.",
         )
     ]
     if board is not None:
         others = board[board["policy"] != emphasised]
-        said = "; ".join(f"{r.policy} {r.difference_r:+.3f} R" for r in others.itertuples())
-        alt = f"{emphasised} minus each other policy, a trade: {said}."
+        differences = "; ".join(f"{r.policy} {r.difference_r:+.3f} R" for r in others.itertuples())
+        alt = f"{emphasised} minus each other policy, a trade: {differences}."
         pictures.append(to_page(forest_picture(others, emphasised), "forest", alt))
-    values = {str(name): judged[name].to_numpy() for name in judged}
+    values = {str(name): scored[name].to_numpy() for name in scored}
     alt = "Cumulative distribution of net R a trade under each policy, on the part judged."
     pictures.append(to_page(distribution_picture(values, emphasised=emphasised), "distribution", alt))
     return pictures

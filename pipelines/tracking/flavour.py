@@ -72,8 +72,10 @@ class ExhaustionPyfunc:
             when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
         else:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
-        said = self.model.predict(X, when)
-        return pd.DataFrame({"exhaustion": said.exhaustion, "hold_value_r": said.hold_value_r}, index=model_input.index)
+        predicted = self.model.predict(X, when)
+        return pd.DataFrame(
+            {"exhaustion": predicted.exhaustion, "hold_value_r": predicted.hold_value_r}, index=model_input.index
+        )
 
 
 def load_pyfunc(path: str) -> ExhaustionPyfunc:

@@ -22,7 +22,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import TrackingError
 from exitladder.pipelines.tracking.database import alone, settle
 from exitladder.pipelines.tracking.provenance import describe_bars
-from exitladder.pipelines.tracking.run import TrackedRun, told
+from exitladder.pipelines.tracking.run import TrackedRun, plain_errors
 
 DATABASE = "mlflow.db"
 
@@ -35,7 +35,7 @@ def mlflow_client(store: Path, *, create: bool = False) -> Iterator[Any]:
     """Give MLflow's client of a store: loaded at use, quiet, and without telemetry."""
     store = store.resolve()
     if create:
-        with told(f"The store '{store}' cannot be made"):
+        with plain_errors(f"The store '{store}' cannot be made"):
             (store / "artifacts").mkdir(parents=True, exist_ok=True)
     elif not (store / DATABASE).is_file():
         raise TrackingError(
@@ -52,7 +52,7 @@ def mlflow_client(store: Path, *, create: bool = False) -> Iterator[Any]:
         for chatty in ("mlflow", "alembic", "sqlalchemy"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         address = database_uri(store)
-        with told(f"The store '{store}' cannot be opened"), alone(store):
+        with plain_errors(f"The store '{store}' cannot be opened"), alone(store):
             if create:
                 settle(store / DATABASE, store / "artifacts")
             client = MlflowClient(tracking_uri=address, registry_uri=address)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exitladder.errors import TrackingError
 from exitladder.pipelines.tracking.mlflow_store import DATABASE, local_folder, mlflow_client, not_found, quoted
-from exitladder.pipelines.tracking.run import told
+from exitladder.pipelines.tracking.run import plain_errors
 from exitladder.pipelines.tracking.runs import _RUN_ID, _run_folder, find_run
 
 _MODEL_FOLDER = "model"
@@ -57,7 +57,7 @@ def _registered_model(ref: str, store: Path) -> Path:
             f"{_known_models(store)}"
         )
     name = match["name"]
-    with mlflow_client(store) as client, told(f"The model '{ref}' cannot be read"):
+    with mlflow_client(store) as client, plain_errors(f"The model '{ref}' cannot be read"):
         try:
             if match["alias"]:
                 version = client.get_model_version_by_alias(name, match["alias"])

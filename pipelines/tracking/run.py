@@ -78,7 +78,7 @@ class TrackedRun:
         if self.folder is None:
             return
         target = _inside(self.folder, name or cast(Path, content).name)
-        with told(f"The artifact '{target.name}' cannot be written"):
+        with plain_errors(f"The artifact '{target.name}' cannot be written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Path):
                 shutil.copyfile(content, target)
@@ -91,13 +91,13 @@ class TrackedRun:
         """Keep all files of a folder, under a folder `name` of the run."""
         if self.folder is None:
             return
-        with told(f"The folder '{folder.name}' cannot be kept"):
+        with plain_errors(f"The folder '{folder.name}' cannot be kept"):
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
     def log_files(self, contents: Mapping[str, Content]) -> None:
         """Keep several files, by name; see `exitladder.files.output.write_folder` for what they may be."""
         if self.folder is not None:
-            with told("The run's files cannot be kept"):
+            with plain_errors("The run's files cannot be kept"):
                 write_folder(self.folder, contents)
 
     def log_ground(
@@ -121,7 +121,7 @@ class TrackedRun:
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def plain_errors(what: str) -> Iterator[None]:
     """Turn whatever goes wrong inside into a `TrackingError` that says what could not be done."""
     try:
         yield

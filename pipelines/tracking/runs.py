@@ -10,7 +10,7 @@ from typing import Any
 
 from exitladder.errors import TrackingError, did_you_mean
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
-from exitladder.pipelines.tracking.run import told
+from exitladder.pipelines.tracking.run import plain_errors
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -38,7 +38,7 @@ def find_run(ref: str, store: str | Path) -> RunRecord:
     TrackingError
         If the store or the run does not exist.
     """
-    with mlflow_client(Path(store)) as client, told(f"The run '{ref}' cannot be read"):
+    with mlflow_client(Path(store)) as client, plain_errors(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
         condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = {quoted(ref)}"
         found = client.search_runs(everywhere, condition, max_results=1, order_by=["attributes.start_time DESC"])
@@ -68,7 +68,7 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
 
 def newest_experiment(store: str | Path) -> str | None:
     """Return the id of the experiment that was worked on last, or None where there is none yet."""
-    with mlflow_client(Path(store)) as client, told(f"The store '{store}' cannot be read"):
+    with mlflow_client(Path(store)) as client, plain_errors(f"The store '{store}' cannot be read"):
         found = client.search_experiments(order_by=["last_update_time DESC"])
     return next((str(experiment.experiment_id) for experiment in found if experiment.name != "Default"), None)
 

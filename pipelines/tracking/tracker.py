@@ -22,7 +22,7 @@ from exitladder.pipelines.tracking.mlflow_store import (
     write_run,
 )
 from exitladder.pipelines.tracking.models import _MODEL_FOLDER
-from exitladder.pipelines.tracking.run import TrackedRun, told
+from exitladder.pipelines.tracking.run import TrackedRun, plain_errors
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -100,7 +100,7 @@ class Tracker:
         if not name.strip() or set("/:@") & set(name):
             raise TrackingError(f"The name of a model must not be empty nor hold '/', ':' or '@', but is {name!r}.")
         run.log_folder(folder, _MODEL_FOLDER)
-        with mlflow_client(self.store) as client, told(f"The model '{name}' cannot be registered"):
+        with mlflow_client(self.store) as client, plain_errors(f"The model '{name}' cannot be registered"):
             if not any(model.name == name for model in client.search_registered_models(f"name = {quoted(name)}")):
                 client.create_registered_model(name)
             version = client.create_model_version(
@@ -117,7 +117,7 @@ class Tracker:
     def _start(self, kind: str, name: str) -> tuple[str, Path]:
         with (
             mlflow_client(self.store, create=True) as client,
-            told(f"A run cannot be started in the store '{self.store}'"),
+            plain_errors(f"A run cannot be started in the store '{self.store}'"),
         ):
             command = f"exitladder {kind}"
             run = client.create_run(
@@ -147,7 +147,7 @@ class Tracker:
         return str(found.experiment_id)
 
     def _end(self, run: TrackedRun, status: str, bars: BarSet | None) -> None:
-        with mlflow_client(self.store) as client, told(f"The run '{run.run_id}' cannot be written"):
+        with mlflow_client(self.store) as client, plain_errors(f"The run '{run.run_id}' cannot be written"):
             write_run(client, run)
             if bars is not None:
                 write_dataset(client, run.run_id, bars)

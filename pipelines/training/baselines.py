@@ -9,7 +9,7 @@ import numpy as np
 from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.exhaustion.baselines import CONSTANT, baseline_probabilities
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.models.forests.growing import Grower, grow_here
+from exitladder.models.forests.growing import MakeTrainer, train_here
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
@@ -25,7 +25,7 @@ def model_baselines(
     predictions: RowPredictions,
     value: ModelValue,
     settings: Settings,
-    grower: Grower = grow_here,
+    make_trainer: MakeTrainer = train_here,
 ) -> dict[str, dict[str, float]]:
     """Return log_loss, brier and auc of each plain probability, and expectancy_r of each exit.
 
@@ -33,19 +33,19 @@ def model_baselines(
     are tuned and scored on the halves that the model's exit is; where one is on a probability, it is that or a
     trail, as with the model.
     """
-    judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
     found: dict[str, dict[str, float]] = {}
-    if judged.any():
-        said = baseline_probabilities(
+    if evaluation.any():
+        predicted = baseline_probabilities(
             rows,
             model,
             n_folds=settings.validation.n_folds,
             seed=settings.project.seed,
             threads=settings.project.threads,
-            grower=grower,
+            make_trainer=make_trainer,
         )
-        for name, p in said.items():
-            measured = probability_measures(p[judged], rows.race[judged])
+        for name, p in predicted.items():
+            measured = probability_measures(p[evaluation], rows.race[evaluation])
             found[name] = {key: measured[key] for key in ("log_loss", "brier", "auc")}
             if name != CONSTANT:
                 others = replace(predictions, exhaustion=p)

@@ -21,16 +21,18 @@ def calibration_by_group(
 
     Years are those of the rows' own times, so that a trade over New Year counts in both.
     """
-    judged = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
-    trade, trades = rows.trade[judged], prepared.placed.trades
+    evaluation = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
+    trade, trades = rows.trade[evaluation], prepared.placed.trades
     groups = {
         "side": np.where(trades.side[trade] > 0, "long", "short"),
         "symbol": trades.symbol[trade].astype(str),
-        "year": pd.DatetimeIndex(pd.to_datetime(rows.time_ns[judged], utc=True, unit="ns")).year.astype(str).to_numpy(),
+        "year": pd.DatetimeIndex(pd.to_datetime(rows.time_ns[evaluation], utc=True, unit="ns"))
+        .year.astype(str)
+        .to_numpy(),
     }
     return calibration_table(
-        predictions.exhaustion[judged],
-        rows.race[judged],
+        predictions.exhaustion[evaluation],
+        rows.race[evaluation],
         trade,
         groups,
         confidence=settings.validation.confidence,

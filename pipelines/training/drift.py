@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from exitladder.models.drift import DriftReference, windows
+from exitladder.pipelines.inputs.monitored import _bar_values, _row_values
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.inputs.watched import _bar_values, _row_values
 
 # More values than these are thinned: the shares of bins are known well enough, and memory stays small.
 MOST_VALUES = 500_000

@@ -86,13 +86,13 @@ def partial_dependence(
         values = np.unique(np.quantile(column, np.linspace(0.025, 0.975, _POINTS)).astype(np.float32))
         changed = np.tile(sample, (len(values), 1))
         changed[:, k] = np.repeat(values, len(sample))
-        said = model.predict(changed, np.tile(when, len(values)))
+        predicted = model.predict(changed, np.tile(when, len(values)))
         found.append(
             {
                 "feature": feature,
                 "values": values.astype(float).tolist(),
-                "exhaustion": said.exhaustion.reshape(len(values), -1).mean(axis=1).tolist(),
-                "hold_value_r": said.hold_value_r.reshape(len(values), -1).mean(axis=1).tolist(),
+                "exhaustion": predicted.exhaustion.reshape(len(values), -1).mean(axis=1).tolist(),
+                "hold_value_r": predicted.hold_value_r.reshape(len(values), -1).mean(axis=1).tolist(),
             }
         )
     return found

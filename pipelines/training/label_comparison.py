@@ -9,7 +9,7 @@ import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.training.backend import HERE, TrainingMeans
+from exitladder.pipelines.training.backend import HERE, TrainingBackend
 from exitladder.pipelines.training.labels import n_effective, row_labels
 from exitladder.pipelines.training.model import fit_model, training_rows
 from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
@@ -24,7 +24,7 @@ PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 
 
 def compare_labels(
-    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
     """Return what the model earns with each label, everything else the same.
 
@@ -42,8 +42,8 @@ def compare_labels(
     for decision, exhaustion in PAIRS:
         chosen = replace(settings, labels=replace(settings.labels, decision=decision, exhaustion=exhaustion))
         labels = row_labels(prepared, chosen)
-        rows = training_rows(prepared, chosen, labels, means)
-        model = fit_model(rows, prepared, chosen, progress, means)
+        rows = training_rows(prepared, chosen, labels, backend)
+        model = fit_model(rows, prepared, chosen, progress, backend)
         predictions = predict_rows(prepared, model, progress)
         taught = [(decision, "hold_value_r", labels.decision)]
         if exhaustion not in {row["label"] for row in found}:

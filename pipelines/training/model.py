@@ -17,12 +17,12 @@ from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.training.backend import HERE, TrainingMeans
+from exitladder.pipelines.training.backend import HERE, TrainingBackend
 from exitladder.pipelines.training.baselines import model_baselines
 from exitladder.pipelines.training.calibration import calibration_by_group, calibration_mapping
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
-from exitladder.pipelines.training.policy import ModelPolicy, spoken_trades, tune_model_policy
+from exitladder.pipelines.training.policy import ModelPolicy, predicted_trades, tune_model_policy
 from exitladder.pipelines.training.value import ModelValue, model_value
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.runtime.memory import matrix_on_disk
@@ -93,21 +93,21 @@ class Trained:
 
 
 def train_model(
-    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> Trained:
     """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
     labels = row_labels(prepared, settings)
-    rows = training_rows(prepared, settings, labels, means)
-    model = fit_model(rows, prepared, settings, progress, means)
+    rows = training_rows(prepared, settings, labels, backend)
+    model = fit_model(rows, prepared, settings, progress, backend)
     predictions = predict_rows(prepared, model, progress)
     model = with_knowledge(model, prepared, rows, predictions)
     value = model_value(prepared, predictions, settings)
-    enough = len(spoken_trades(prepared, predictions)) >= LEAST_TRADES
-    judged = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
-    outcomes = pd.DataFrame({"predicted": predictions.exhaustion[judged], "outcome": rows.race[judged]})
+    enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
+    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
     return Trained(
         model=model,
-        baselines=model_baselines(prepared, rows, model, predictions, value, settings, means.grower(rows)),
+        baselines=model_baselines(prepared, rows, model, predictions, value, settings, backend.make_trainer(rows)),
         value=value,
         leaks=check_leaks(
             rows,
@@ -127,12 +127,12 @@ def train_model(
         },
         calibration=calibration_by_group(prepared, rows, predictions, settings),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
-        learnt=means.told(rows),
+        learnt=backend.describe(rows),
     )
 
 
 def fit_model(
-    rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress, means: TrainingMeans = HERE
+    rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress, backend: TrainingBackend = HERE
 ) -> ExhaustionModel:
     """Return the model of these rows, with what its user has to do alike in its context."""
     return ExhaustionModel.fit(
@@ -148,27 +148,27 @@ def fit_model(
             "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
             "labels": settings.to_mapping()["labels"],
         },
-        grower=means.grower(rows),
+        make_trainer=backend.make_trainer(rows),
     )
 
 
 def model_paths(
-    prepared: Prepared, settings: Settings, progress: Progress = SILENT, means: TrainingMeans = HERE
+    prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
     """Return the model's measures over several histories of the same trades; see `path_measures`."""
-    rows = training_rows(prepared, settings, means=means)
+    rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
         rows,
         settings.model,
         seed=settings.project.seed,
         threads=settings.project.threads,
         progress=progress,
-        grower=means.grower(rows),
+        make_trainer=backend.make_trainer(rows),
     )
 
 
 def training_rows(
-    prepared: Prepared, settings: Settings, labels: RowLabels | None = None, means: TrainingMeans = HERE
+    prepared: Prepared, settings: Settings, labels: RowLabels | None = None, backend: TrainingBackend = HERE
 ) -> TrainingRows:
     """Return the rows that the model learns from: features, labels, and which rows are reachable.
 
@@ -179,7 +179,7 @@ def training_rows(
     """
     placed, rows = prepared.placed, prepared.rows
     shape = rows.n_rows, len(prepared.features.names)
-    place = means.place(*shape, settings.model)
+    place = backend.place(*shape, settings.model)
     labels = labels or row_labels(prepared, settings)
     matrix = row_matrix(placed, rows, prepared.features, out=None if place == "memory" else matrix_on_disk(*shape))
     return TrainingRows.of(

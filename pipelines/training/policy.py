@@ -76,7 +76,7 @@ class ModelPolicy:
         }
 
 
-def spoken_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
+def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
     """Return positions of the trades about whose every bar a stage speaks, in order of entry.
 
     Stages speak from a time on, so that is where one speaks of the first bar.
@@ -126,7 +126,7 @@ def tune_model_policy(
     series : sequence of str
         The model's series to try: exhaustion, hold_value_r.
     """
-    chosen = spoken_trades(prepared, predictions) if trades is None else trades
+    chosen = predicted_trades(prepared, predictions) if trades is None else trades
     part = prepared.placed.take(chosen)
     signals = signals_for(prepared.placed, series, prepared, predictions).take(chosen)
     threads = settings.project.threads
@@ -163,12 +163,12 @@ def _conditions(
 ) -> list[Condition]:
     """Return a condition for each quantile of each series, rounded to what a person would write."""
     reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, settings.labels.reachable_trail_atr)
-    judged = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
+    evaluation = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
     found: list[Condition] = []
     for name in series:
-        said = getattr(predictions, name)[judged]
+        predicted = getattr(predictions, name)[evaluation]
         high_ends = name == "exhaustion"
-        levels = np.quantile(said, 1 - SHARES if high_ends else SHARES)
+        levels = np.quantile(predicted, 1 - SHARES if high_ends else SHARES)
         written = dict.fromkeys(float(f"{level:.3g}") for level in levels)
         found += [Condition(name, ">=" if high_ends else "<=", level) for level in written]
     return found

@@ -12,7 +12,7 @@ from exitladder.execution import simulate_many
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, spoken_trades, tune_model_policy
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, predicted_trades, tune_model_policy
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition
@@ -34,14 +34,14 @@ class ModelValue:
         tuned on the earlier half. None where there are too few trades.
     expectancy_r : dict of str to float
         Mean net R a trade of each policy on the same later half.
-    misheard_r : float
+    shuffled_gain_r : float
         What the same tuning gains over the trail where each trade hears, bar by bar, what the model said of
         another one: the worth of leaving now and then, without knowing when. NaN where it is not known.
     """
 
     comparison: Comparison | None
     expectancy_r: dict[str, float]
-    misheard_r: float = float("nan")
+    shuffled_gain_r: float = float("nan")
 
     @property
     def finding(self) -> str:
@@ -51,7 +51,7 @@ class ModelValue:
         """
         if self.comparison is None or not self.comparison.is_known:
             return ""
-        if self.comparison.low > max(0.0, np.nan_to_num(self.misheard_r)):
+        if self.comparison.low > max(0.0, np.nan_to_num(self.shuffled_gain_r)):
             return "edge"
         return "harm" if self.comparison.high < 0 else "no edge"
 
@@ -70,7 +70,7 @@ def model_value(
     series : sequence of str
         The model's series that an exit may be on.
     """
-    spoken = spoken_trades(prepared, predictions)
+    spoken = predicted_trades(prepared, predictions)
     if len(spoken) < 2 * LEAST_TRADES:
         return ModelValue(None, {})
     earlier, later = spoken[: len(spoken) // 2], spoken[len(spoken) // 2 :]
@@ -83,16 +83,16 @@ def model_value(
         n_bootstrap=settings.validation.n_bootstrap,
         seed=settings.project.seed,
     )
-    others = said_of_others(prepared, predictions, settings.project.seed)
-    misheard = _scored(prepared, others, settings, earlier, later, series)
+    others = shuffle_predictions(prepared, predictions, settings.project.seed)
+    shuffled = _scored(prepared, others, settings, earlier, later, series)
     return ModelValue(
         comparison=found,
         expectancy_r={name: _mean(r) for name, r in result.items()},
-        misheard_r=_mean(misheard[MODEL_OR_TRAIL] - misheard[TRAIL]),
+        shuffled_gain_r=_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAIL]),
     )
 
 
-def said_of_others(prepared: Prepared, said: RowPredictions, seed: int) -> RowPredictions:
+def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:
     """Return predictions in which each trade hears, bar by bar, what the model said of another of its stage.
 
     How often and how late in a trade the model speaks up stays what it was; what it knows of the trade is gone.
@@ -100,14 +100,14 @@ def said_of_others(prepared: Prepared, said: RowPredictions, seed: int) -> RowPr
     rng = np.random.default_rng(seed)
     start, length = prepared.rows.start[:-1], prepared.rows.lengths
     trades = np.flatnonzero(length > 0)
-    stage = said.stage[start[trades]]
-    source = np.arange(len(said.stage))
+    stage = predicted.stage[start[trades]]
+    source = np.arange(len(predicted.stage))
     for one in np.unique(stage[stage >= 0]):
         alike = trades[stage == one]
         for own, other in zip(alike, rng.permutation(alike), strict=True):
             bars = np.arange(length[own])
             source[start[own] + bars] = start[other] + bars % length[other]
-    return replace(said, exhaustion=said.exhaustion[source], hold_value_r=said.hold_value_r[source])
+    return replace(predicted, exhaustion=predicted.exhaustion[source], hold_value_r=predicted.hold_value_r[source])
 
 
 def _scored(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from exitladder.errors import SettingsError
 from exitladder.execution.signals import Signals
 from exitladder.models.search.studies.store import StudyStore
-from exitladder.models.search.team import Alone, DaskTeam, Processes, Team
+from exitladder.models.search.team import DaskExecutor, Executor, InProcess, Processes
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.runtime.fingerprints import digest_of, digest_of_arrays
 from exitladder.settings.tables import Settings
@@ -19,7 +19,7 @@ IN_MEMORY = "memory"
 
 
 @dataclass(frozen=True)
-class SearchMeans:
+class SearchBackend:
     """Where studies are kept, and who evaluates.
 
     Parameters
@@ -34,16 +34,16 @@ class SearchMeans:
     """
 
     store: StudyStore | None = None
-    team: Team = field(default_factory=Alone)
+    team: Executor = field(default_factory=InProcess)
     name: str = "tune"
     ahead: int = 0
 
 
-ALONE = SearchMeans()
+ALONE = SearchBackend()
 
 
 @contextmanager
-def search_means(settings: Settings, *, fresh: bool = False) -> Iterator[SearchMeans]:
+def search_backend(settings: Settings, *, fresh: bool = False) -> Iterator[SearchBackend]:
     """Give the means that the settings ask for, and close them after use.
 
     Parameters
@@ -70,15 +70,15 @@ def search_means(settings: Settings, *, fresh: bool = False) -> Iterator[SearchM
     if tuning.workers > 1 and tuning.scheduler:
         raise SettingsError("tuning.workers and tuning.scheduler exclude each other: the cluster has its own workers.")
     store = None if url == IN_MEMORY else StudyStore(url, by_content=not tuning.study, fresh=fresh)
-    team: Team = Alone()
+    team: Executor = InProcess()
     try:
         if tuning.scheduler:
-            team = DaskTeam(tuning.scheduler)
+            team = DaskExecutor(tuning.scheduler)
         elif tuning.workers > 1:
             team = Processes(tuning.workers)
-        yield SearchMeans(store, team, tuning.study or "tune", tuning.ahead)
+        yield SearchBackend(store, team, tuning.study or "tune", tuning.ahead)
     finally:
-        if isinstance(team, DaskTeam):
+        if isinstance(team, DaskExecutor):
             team.close()
         if store is not None:
             store.close()

@@ -12,13 +12,13 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.tuning.backend import ALONE, SearchMeans, identity_of
+from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
 from exitladder.pipelines.tuning.folds import LEAST_TRADES, WalkForward, known_by
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
@@ -48,7 +48,7 @@ class Choice:
         The trades it was chosen on.
     best : int
         Position of the tuned ladder among those of the search.
-    own_exits : Judged, optional
+    own_exits : Evaluation, optional
         What the user's own exits were worth on the training part, where the book tells them.
     """
 
@@ -57,7 +57,7 @@ class Choice:
     search: SearchResult
     training: Mask
     best: int
-    own_exits: Judged | None = None
+    own_exits: Evaluation | None = None
 
     @property
     def keeps_own_exits(self) -> bool:
@@ -65,7 +65,7 @@ class Choice:
 
         Then the choice is to keep them, and the tuned policy is executed by them.
         """
-        own, best = self.own_exits, self.search.judged.take([self.best])
+        own, best = self.own_exits, self.search.evaluation.take([self.best])
         if own is None or not own.feasible[0]:
             return False
         return bool(not best.feasible[0] or own.values[0, 0] >= best.values[0, 0])
@@ -108,7 +108,7 @@ class Tuning:
         Each by a stage of the model that was trained before it.
     signals : Signals
         The series that candidates read, for all trades.
-    means : SearchMeans
+    means : SearchBackend
         Where the studies are kept, and who looks at the candidates.
     """
 
@@ -119,7 +119,7 @@ class Tuning:
     predictions: RowPredictions | None
     signals: Signals
     progress: Progress
-    means: SearchMeans
+    backend: SearchBackend
 
     @classmethod
     def of(
@@ -129,14 +129,14 @@ class Tuning:
         predictions: RowPredictions | None,
         own_ladder: Ladder | None,
         progress: Progress = SILENT,
-        means: SearchMeans = ALONE,
+        backend: SearchBackend = ALONE,
     ) -> Tuning:
         """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop."""
         base = _base(settings, own_ladder)
         space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
         names = {*space.series, *(own_ladder.series if own_ladder else ())}
         signals = signals_for(prepared.placed, names, prepared, predictions)
-        return cls(prepared, settings, base, own_ladder, predictions, signals, progress, means)
+        return cls(prepared, settings, base, own_ladder, predictions, signals, progress, backend)
 
     def choose(self, training: Mask, name: str, until: int | None = None) -> Choice:
         """Return what is best on a training part; no other trade is looked at.
@@ -169,14 +169,14 @@ class Tuning:
             warm_starts=[p.ladder for p in own]
             + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
             prune=None if pruned is None else pruned.judge_against,
-            store=self.means.store,
+            store=self.backend.store,
             name=name,
-            identity=identity_of(objectives) if self.means.store is not None else None,
-            team=self.means.team,
-            ahead=self.means.ahead,
+            identity=identity_of(objectives) if self.backend.store is not None else None,
+            team=self.backend.team,
+            ahead=self.backend.ahead,
             progress=self.progress,
         )
-        best = objectives.choose(found.judged, list(found.ladders))
+        best = objectives.choose(found.evaluation, list(found.ladders))
         tuned = Policy(TUNED, replace(found.ladders[best], name=TUNED))
         return Choice(
             (tuned, *baselines, *own), baselines[simplest].name, found, training, best, objectives.judge_own_exits()
@@ -213,11 +213,11 @@ class Tuning:
         space = SearchSpace(self.settings.search, self.base)
         if self.predictions is None:
             return space
-        said = self.predictions.hold_value_r[np.repeat(training, self.prepared.rows.lengths)]
-        said = said[np.isfinite(said)]
-        if not len(said):
+        predicted = self.predictions.hold_value_r[np.repeat(training, self.prepared.rows.lengths)]
+        predicted = predicted[np.isfinite(predicted)]
+        if not len(predicted):
             return space
-        low, high = (round(float(q), 4) for q in np.quantile(said, _HOLD_VALUE_QUANTILES))
+        low, high = (round(float(q), 4) for q in np.quantile(predicted, _HOLD_VALUE_QUANTILES))
         return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
 
     def net_r(self, ladders: Sequence[Ladder], trades: Mask, until: int | None = None) -> FloatArray:

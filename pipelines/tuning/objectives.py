@@ -10,7 +10,7 @@ from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError, SettingsError
 from exitladder.execution import simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.neighbours import neighbours
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.pipelines.tuning.measures import CONSTRAINTS, OBJECTIVES, Z_LOWER, Measure, standard_error
@@ -88,7 +88,7 @@ class Objectives:
         """Names of the constraints in force."""
         return tuple(name for name in CONSTRAINTS if getattr(self.settings, name) > 0)
 
-    def judge(self, ladders: list[Ladder]) -> Judged:
+    def judge(self, ladders: list[Ladder]) -> Evaluation:
         """Return what ladders are worth; the same ladder is worth the same in any batch."""
         ladders = self.at_costs(ladders)
         near: list[list[Ladder]] = []
@@ -107,9 +107,9 @@ class Objectives:
                 for ladder, others in zip(ladders, near, strict=True)
             ]
             values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
-        return Judged(values, self.violations(results)[rows], self.names, self.constraints)
+        return Evaluation(values, self.violations(results)[rows], self.names, self.constraints)
 
-    def judge_own_exits(self) -> Judged | None:
+    def judge_own_exits(self) -> Evaluation | None:
         """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
 
         It has no neighbours; its costs are doubled where those of ladders are. Where the book does not tell how
@@ -122,9 +122,9 @@ class Objectives:
         results = results_of_simulation(
             simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
         )
-        return Judged(self.values(results), self.violations(results), self.names, self.constraints)
+        return Evaluation(self.values(results), self.violations(results), self.names, self.constraints)
 
-    def choose(self, judged: Judged, ladders: list[Ladder]) -> int:
+    def choose(self, evaluation: Evaluation, ladders: list[Ladder]) -> int:
         """Return the position of the ladder to use.
 
         With one objective it is the feasible ladder of the greatest value, of equals the earliest. With
@@ -138,13 +138,14 @@ class Objectives:
         ModelError
             If no ladder has values.
         """
-        front = judged.front()
+        front = evaluation.front()
         if not len(front):
             raise ModelError(
-                f"At least one ladder must have a value, but all {len(judged)} have none in {', '.join(self.names)}. "
+                f"At least one ladder must have a value, but all {len(evaluation)} have none in "
+                f"{', '.join(self.names)}. "
                 "Check that trades have a stop_price, or give the ladder an initial stop."
             )
-        values = judged.values[front]
+        values = evaluation.values[front]
         best = int(np.argmax(values[:, 0]))
         if len(self.names) == 1 or len(front) == 1:
             return int(front[best])

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.models.search.evaluation import Judged, Looks
+from exitladder.models.search.evaluation import BlockScores, Evaluation
 from exitladder.models.search.pruning import LOOKS, is_worse, trade_blocks
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.results import Results
@@ -29,34 +29,34 @@ class PrunedObjectives:
 
     objectives: Objectives
 
-    def judge(self, ladders: list[Ladder]) -> Judged:
+    def judge(self, ladders: list[Ladder]) -> Evaluation:
         """Return what ladders are worth on all trades, and on every block."""
         return self._judge(ladders, None)
 
-    def judge_against(self, ladders: list[Ladder], rival: FloatArray) -> Judged:
+    def judge_against(self, ladders: list[Ladder], incumbent: FloatArray) -> Evaluation:
         """Return what ladders are worth; those that turn out worse than a rival are given up and have no value.
 
         Parameters
         ----------
         ladders : list of Ladder
         rival : float64 array, shape (n_blocks,)
-            What the best ladder so far is worth on every block, as the `Judged.looks` of its batch say.
+            What the best ladder so far is worth on every block, as the `Evaluation.looks` of its batch say.
         """
-        return self._judge(ladders, rival)
+        return self._judge(ladders, incumbent)
 
-    def _judge(self, ladders: list[Ladder], rival: FloatArray | None) -> Judged:
+    def _judge(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Evaluation:
         every = self.objectives
         at_costs = every.at_costs(ladders)
         measure = every.measure(every.names[0])
         blocks = trade_blocks(len(every.placed))
         # Without a rival nobody is given up, and one look at all is the cheapest.
-        looks = [*(look for look in LOOKS if rival is not None and look < len(blocks)), len(blocks)]
+        block_scores = [*(look for look in LOOKS if incumbent is not None and look < len(blocks)), len(blocks)]
         worth = np.full((len(ladders), len(blocks)), np.nan)
         n_looked = np.zeros(len(ladders), dtype=np.int64)
         left = np.arange(len(ladders))
         parts: list[Results] = []
         seen: list[IntArray] = []
-        for begin, end in pairwise([0, *looks]):
+        for begin, end in pairwise([0, *block_scores]):
             if parts and not len(left):
                 break
             trades = _trades_of(blocks[begin:end])
@@ -65,14 +65,14 @@ class PrunedObjectives:
                 worth[left, block] = measure(found.take(np.searchsorted(trades, blocks[block])))
             n_looked[left] = end
             parts, seen = [*parts, found], [*seen, trades]
-            if rival is not None and end < len(blocks):
-                kept = ~is_worse(worth[left, :end], rival, every.settings.prune_p)
+            if incumbent is not None and end < len(blocks):
+                kept = ~is_worse(worth[left, :end], incumbent, every.settings.prune_p)
                 left, parts = left[kept], [part.of_ladders(kept) for part in parts]
         values = np.full((len(ladders), 1), np.nan)
         violations = np.full((len(ladders), len(every.constraints)), np.nan)
         whole = Results.joined(parts).take(np.argsort(np.concatenate(seen)))
         values[left], violations[left] = every.values(whole), every.violations(whole)
-        return Judged(values, violations, every.names, every.constraints, Looks(worth, n_looked))
+        return Evaluation(values, violations, every.names, every.constraints, BlockScores(worth, n_looked))
 
     def _on(self, trades: IntArray) -> Objectives:
         """Return what judges on these trades, by their positions in order of entries."""

@@ -13,12 +13,12 @@ from exitladder.arrays import IntArray
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.tuning.backend import ALONE, SearchMeans
+from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
+from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
 from exitladder.pipelines.tuning.evidence import SearchLuck, account, all_at_once, risk_of, search_luck
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
-from exitladder.pipelines.tuning.portrait import LadderPortrait, portrait
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
 from exitladder.plans.file import ladder_to_mapping
 from exitladder.plans.ladder import Ladder
@@ -68,7 +68,7 @@ class Tuned:
     accounts: pd.DataFrame
     verdict: Verdict
     predictions: RowPredictions | None
-    portrait: LadderPortrait
+    diagnostics: LadderDiagnostics
 
     @property
     def ladder(self) -> Ladder:
@@ -170,8 +170,8 @@ class Tuned:
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
             "no_change": self.no_change,
-            "portrait": self.portrait.to_mapping(),
-            "portrait_text": self.portrait.text,
+            "portrait": self.diagnostics.to_mapping(),
+            "portrait_text": self.diagnostics.text,
         }
 
 
@@ -181,7 +181,7 @@ def tune_ladder(
     *,
     predictions: RowPredictions | None = None,
     own_ladder: Ladder | None = None,
-    means: SearchMeans = ALONE,
+    backend: SearchBackend = ALONE,
     progress: Progress = SILENT,
 ) -> Tuned:
     """Return the ladder that is best on all the past, judged by how its predecessors did on what was then the future.
@@ -195,15 +195,15 @@ def tune_ladder(
         Makes rungs on the model's word part of the search.
     own_ladder : Ladder, optional
         The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
-    means : SearchMeans
+    means : SearchBackend
         Where the studies are kept, and who looks at the candidates; by default nowhere, and this process.
     """
     walk = walk_forward(prepared, settings, max(settings.search.time_bars))
-    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, means)
+    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
     folds = tuple(
-        tuning.choose(cut.training, f"{means.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
+        tuning.choose(cut.training, f"{backend.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
     )
-    final = tuning.choose(walk.final, means.name)
+    final = tuning.choose(walk.final, backend.name)
 
     time, test = prepared.entry_time, walk.test
     fold_of = walk.fold_of(time)
@@ -234,9 +234,9 @@ def tune_ladder(
         accounts=accounts,
         verdict=_verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits),
         predictions=predictions,
-        portrait=portrait(
+        diagnostics=diagnostics(
             tuning.objectives(final.training),
-            final.search.judged,
+            final.search.evaluation,
             final.search.ladders,
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},

@@ -47,8 +47,8 @@ def test_mended_bars_keep_every_rule(mess: list[dict[str, object]]) -> None:
     assert own.volume is None or (np.isfinite(own.volume) & (own.volume >= 0)).all()
     # what was mended needs no second mending, and nothing but what was told has changed
     again, second = bars_from_frame(own.to_frame(), "ACME")
-    assert second.mended() == {} and again.fingerprint() == bars.fingerprint()
-    assert bool(report.mended()) == is_refused(table)
+    assert second.repaired() == {} and again.fingerprint() == bars.fingerprint()
+    assert bool(report.repaired()) == is_refused(table)
 
 
 def is_refused(table: pd.DataFrame) -> bool:

@@ -251,7 +251,7 @@ def test_repair_mends_in_order_and_counts(tmp_path: Path) -> None:
     assert own.high.tolist() == [11, 11, 12, 13, 10]
     assert own.low.tolist() == [9, 9, 9, 8, 8]
     assert own.volume is not None and own.volume.tolist() == [1, 1, 1, 1, 0]
-    assert report.mended("ACME") == {
+    assert report.repaired("ACME") == {
         "unreadable_stamp": 1,
         "nan_price": 1,
         "price_not_positive": 1,

@@ -51,7 +51,7 @@ def test_vix_needs_mending_and_has_no_volume(shared_data: Path) -> None:
     ):
         read_bars(path)
     bars, report = read_bars(path, repair=True)
-    assert report.mended() == {"outside_high_low": 47}
+    assert report.repaired() == {"outside_high_low": 47}
     assert bars["VIX"].volume is None and bars.n_bars == 9235
 
 
@@ -65,14 +65,14 @@ def test_vendor_errors_are_warned_of(shared_data: Path) -> None:
 
 def test_unadjusted_splits_of_indian_stocks_are_named(shared_data: Path) -> None:
     _, report = read_bars(shared_data / "nse")
-    told = {f.symbol: f.message for f in report.findings if f.rule == "possible_split"}
+    result = {f.symbol: f.message for f in report.findings if f.rule == "possible_split"}
     for symbol, what in (
         ("BAJFINANCE", "2016-09-08 (10:1)"),
         ("GRASIM", "2016-10-06 (5:1)"),
         ("INFY", "2015-06-15 (2:1), 2018-09-04 (2:1)"),
     ):
-        assert what in told[symbol]
-    assert "INDUSINDBK" not in told
+        assert what in result[symbol]
+    assert "INDUSINDBK" not in result
 
 
 def test_gaps_of_a_market_that_never_closes(shared_data: Path) -> None:

@@ -21,19 +21,19 @@ def markets(root: Path) -> Any:
 
 
 def test_a_row_tells_what_the_commands_printed(markets: Any, tmp_path: Path) -> None:
-    told = markets.tuned_on("planted", tmp_path, "donchian", list(QUICK), 240)
-    assert [command.split()[1] for command in told["commands"]] == ["train", "tune"]
-    assert "--model models:/" in told["commands"][1]
+    result = markets.tuned_on("planted", tmp_path, "donchian", list(QUICK), 240)
+    assert [command.split()[1] for command in result["commands"]] == ["train", "tune"]
+    assert "--model models:/" in result["commands"][1]
     # Of all that was learnt from, only stages that knew nothing of it speak.
-    assert told["predictions"]["n_rows_out_of_fold"] > 0 == told["predictions"]["n_rows_final_model"]
-    cells = [cell.strip() for cell in markets.line_of(told).strip("|").split("|")]
+    assert result["predictions"]["n_rows_out_of_fold"] > 0 == result["predictions"]["n_rows_final_model"]
+    cells = [cell.strip() for cell in markets.line_of(result).strip("|").split("|")]
     assert len(cells) == len(markets.HEADS)
     row = dict(zip(markets.HEADS, cells, strict=True))
     assert (row["market"], row["trades"], row["scored"], row["parts"]) == ("planted", "240", "120", "4")
-    assert row["verdict"] == told["verdict"].replace("_", " ")
-    assert row["difference (R), 95 %"].startswith(f"{told['difference_r']:+.3f} (")
+    assert row["verdict"] == result["verdict"].replace("_", " ")
+    assert row["difference (R), 95 %"].startswith(f"{result['difference_r']:+.3f} (")
     needed = row["more trades needed"]
-    assert f"some {needed} more trades" in told["verdict_text"] or needed == "–"
+    assert f"some {needed} more trades" in result["verdict_text"] or needed == "–"
 
 
 def test_a_command_that_fails_says_why(markets: Any, tmp_path: Path) -> None:

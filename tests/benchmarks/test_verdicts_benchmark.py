@@ -37,9 +37,9 @@ def driftless(verdicts: Any) -> list[Any]:
 @pytest.mark.parametrize("baseline", [OWN_EXITS, SIMPLEST])
 def test_driftless_markets_are_not_called_better(driftless: list[Any], baseline: str) -> None:
     """At a chance of 5 % a run, more than this is said once in a thousand times."""
-    said = [run.says(baseline) for run in driftless]
-    assert said.count("better") <= binom.ppf(0.999, len(said), 0.05)
-    assert said.count("worse") <= binom.ppf(0.999, len(said), 0.05)
+    printed = [run.says(baseline) for run in driftless]
+    assert printed.count("better") <= binom.ppf(0.999, len(printed), 0.05)
+    assert printed.count("worse") <= binom.ppf(0.999, len(printed), 0.05)
 
 
 def test_driftless_markets_pay_nothing(driftless: list[Any]) -> None:

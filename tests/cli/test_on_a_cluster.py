@@ -56,15 +56,15 @@ def command(tmp_path_factory: pytest.TempPathFactory, sample: Path, environment:
     return run
 
 
-def told(done: subprocess.CompletedProcess[str]) -> Any:
+def result(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_train_grows_its_forests_on_the_cluster_where_rows_exceed_the_limit(command: Command, cluster: Any) -> None:
     train = ("train", "--bars", "bars", "--trades", "trades.csv")
-    there = told(command(*train, "--scheduler", cluster.scheduler_address, *LITTLE))
-    here = told(command(*train))
+    there = result(command(*train, "--scheduler", cluster.scheduler_address, *LITTLE))
+    here = result(command(*train))
     assert here["learnt"] == "in memory"
     assert there["learnt"] == "on 2 workers"
     for name in ("n_trades", "n_rows", "n_stages", "n_rows_out_of_fold", "n_effective", "base_rate"):
@@ -80,7 +80,7 @@ def test_tune_writes_the_same_ladder_with_a_cluster_as_without(command: Command,
     tune = ("tune", "--bars", "bars", "--trades", "trades.csv", "--storage", "memory", "--sampler", "qmc")
     there = command(*tune, "--scheduler", cluster.scheduler_address, "--out", tmp_path / "there")
     here = command(*tune, "--out", tmp_path / "here")
-    assert told(there)["verdict"] == told(here)["verdict"]
+    assert result(there)["verdict"] == result(here)["verdict"]
     for name in ("ladder.toml", "trials.csv", "net_r.csv"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 

@@ -86,9 +86,9 @@ class Project:
         return invoke(self.folder, *args, "--asof", ASOF, "--settings", str(path), "--format", "json", *more)
 
     def advice(self, text: str) -> Any:
-        told = self.score(text)
-        assert told.exit_code == 0, told.stderr
-        return json.loads(told.stdout)
+        result = self.score(text)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
 
 
 def invoke(folder: Path, *args: str) -> Result:
@@ -122,9 +122,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, sample: Path, vix: pd.Data
     (folder / "ladder.toml").write_text(LADDER)
     assert invoke(folder, "trades", "make", "--bars", "bars", "--out", "trades.csv").exit_code == 0
     args = ("--bars", "bars", "--trades", "trades.csv", "--settings", "exitladder.toml")
-    told = invoke(folder, "train", *args, "--format", "json")
-    assert told.exit_code == 0, told.stderr
-    return Project(folder, text, json.loads(told.stdout)["model"])
+    result = invoke(folder, "train", *args, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return Project(folder, text, json.loads(result.stdout)["model"])
 
 
 def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
@@ -141,8 +141,8 @@ def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str
     assert set(COLUMNS) <= set(matrix.names)
     assert np.isfinite(matrix.values[:, [matrix.names.index(c) for c in COLUMNS]]).all(axis=1).mean() > 0.9
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(last)]
-    said = model.predict(matrix.values, when, embargo=False).exhaustion
-    return dict(zip(prepared.placed.trades.trade_id, said, strict=True))
+    printed = model.predict(matrix.values, when, embargo=False).exhaustion
+    return dict(zip(prepared.placed.trades.trade_id, printed, strict=True))
 
 
 def test_score_computes_the_features_that_training_did(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,9 +186,9 @@ def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
     table = pd.read_csv(project.folder / "vix.csv")
     ended = table[pd.to_datetime(table["timestamp"], utc=True) < pd.Timestamp("2008-05-02", tz="UTC")]
     ended.to_csv(project.folder / "ended.csv", index=False)
-    told = project.score(project.text.replace("vix.csv", "ended.csv"))
-    assert told.exit_code == 0, told.stderr
-    assert "warning: The series 'vix' is known up to 2008-05-0" in told.stderr and "Bring its file" in told.stderr
+    result = project.score(project.text.replace("vix.csv", "ended.csv"))
+    assert result.exit_code == 0, result.stderr
+    assert "warning: The series 'vix' is known up to 2008-05-0" in result.stderr and "Bring its file" in result.stderr
     assert "warning" not in project.score(project.text).stderr
 
 
@@ -209,24 +209,24 @@ def test_score_refuses_what_is_missing_or_declared_otherwise(
     project: Project, old: str, new: str, message: str
 ) -> None:
     assert old in project.text
-    told = project.score(project.text.replace(old, new))
-    assert told.exit_code == 1
-    assert message in " ".join(told.stderr.split()), told.stderr
-    assert "Traceback" not in told.stderr
+    result = project.score(project.text.replace(old, new))
+    assert result.exit_code == 1
+    assert message in " ".join(result.stderr.split()), result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_score_without_settings_says_what_the_model_needs(project: Project) -> None:
-    told = project.score("[tracking]\nstore = '" + (project.folder / "mlruns").as_posix() + "'\n")
-    assert told.exit_code == 1 and "trained with the benchmark 'IBM'" in told.stderr
+    result = project.score("[tracking]\nstore = '" + (project.folder / "mlruns").as_posix() + "'\n")
+    assert result.exit_code == 1 and "trained with the benchmark 'IBM'" in result.stderr
 
 
 def test_bars_of_another_interval_are_refused(project: Project) -> None:
-    told = invoke(project.folder, "bars", "resample", "--bars", "bars", "--to", "1w", "--out", "weeks")
-    assert told.exit_code == 0, told.stderr
+    result = invoke(project.folder, "bars", "resample", "--bars", "bars", "--to", "1w", "--out", "weeks")
+    assert result.exit_code == 0, result.stderr
     (weeks,) = (project.folder / "weeks").glob("IBM*")
     other = project.score(project.text.replace('benchmark = "IBM"', f'benchmark = "{weeks.as_posix()}"'))
     assert other.exit_code == 1
     assert "trained with bars of 1d of the benchmark 'IBM', but these are of 1w" in " ".join(other.stderr.split())
     args = ["score", "--bars", "weeks", "--trades", "trades.csv", "--ladder", "ladder.toml", "--model", project.model]
-    told = invoke(project.folder, *args, "--asof", ASOF, "--settings", "exitladder.toml")
-    assert told.exit_code == 1 and "trained on bars of 1d, but these are of 1w" in " ".join(told.stderr.split())
+    result = invoke(project.folder, *args, "--asof", ASOF, "--settings", "exitladder.toml")
+    assert result.exit_code == 1 and "trained on bars of 1d, but these are of 1w" in " ".join(result.stderr.split())

@@ -155,8 +155,8 @@ def test_how_each_kind_of_trouble_ends() -> None:
     assert traced.exit_code == 1 and traced.stderr.startswith("Traceback")
     refused = invoke(ending_with(OSError(28, "No space left on device")), ["fail"])
     assert refused.exit_code == 1 and "the system refused: [Errno 28] No space left on device." in refused.stderr
-    told = invoke(ending_with(BarsError("The rule.")), ["fail"])
-    assert (told.exit_code, told.stderr) == (1, "error: The rule.\n")
+    output = invoke(ending_with(BarsError("The rule.")), ["fail"])
+    assert (output.exit_code, output.stderr) == (1, "error: The rule.\n")
     stopped = invoke(ending_with(KeyboardInterrupt()), ["fail"])
     assert stopped.exit_code == 130 and "nothing was left half-written" in stopped.stderr
 
@@ -234,9 +234,9 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path, environment: dict[str, st
 
 
 def test_data_alone_is_on_stdout(process: Process, sample: Path) -> None:
-    told = process("trades", "make", "--bars", sample, "--format", "json")
-    assert told.returncode == 0
-    assert len(json.loads(told.stdout)) > 500
-    assert "adjusted by adj_close" in told.stderr
+    output = process("trades", "make", "--bars", sample, "--format", "json")
+    assert output.returncode == 0
+    assert len(json.loads(output.stdout)) > 500
+    assert "adjusted by adj_close" in output.stderr
     silent = process("trades", "make", "--bars", sample, "--format", "json", "--quiet")
-    assert silent.stdout == told.stdout and silent.stderr == ""
+    assert silent.stdout == output.stdout and silent.stderr == ""

@@ -176,9 +176,9 @@ def test_unknown_key_in_a_ladder_and_unknown_model(project: Project, trades: Pat
     wrong = project.folder / "wrong.toml"
     wrong.write_text(LADDER.replace("trail =", "trial ="))
     args = ("--bars", project.folder / "bars", "--trades", trades)
-    told = failing("backtest", *args, "--ladder", wrong, "--out", project.folder / "never")
-    assert "Unknown key 'trial' in stop. Did you mean 'trail'?" in told and "wrong.toml" in told
+    output = failing("backtest", *args, "--ladder", wrong, "--out", project.folder / "never")
+    assert "Unknown key 'trial' in stop. Did you mean 'trail'?" in output and "wrong.toml" in output
     ladder = ("--ladder", project.folder / "ladder.toml")
-    told = failing("backtest", *args, *ladder, "--model", "models:/nothing/1", "--out", project.folder / "never")
-    assert "nothing" in told
+    output = failing("backtest", *args, *ladder, "--model", "models:/nothing/1", "--out", project.folder / "never")
+    assert "nothing" in output
     assert not (project.folder / "never").exists()

@@ -32,11 +32,11 @@ def test_every_quoted_line_is_what_the_engine_did(docs: Path, examples: Any) -> 
     quoted = quoted_lines((docs / "execution.md").read_text())
     assert list(quoted) == [example.name for example in examples.EXAMPLES]
     for example in examples.EXAMPLES:
-        done = [examples.told(case) for case in example.cases]
+        done = [examples.describe(case) for case in example.cases]
         # Neighbours in one paragraph of the page may share one line where the engine did the same.
         once = [line for k, line in enumerate(done) if k == 0 or line != done[k - 1]]
-        said = [line for k, line in enumerate(quoted[example.name]) if k == 0 or line != quoted[example.name][k - 1]]
-        assert said == once, example.name
+        printed = [line for k, line in enumerate(quoted[example.name]) if k == 0 or line != quoted[example.name][k - 1]]
+        assert printed == once, example.name
 
 
 def test_the_page_has_each_rule_and_a_picture_for_it(docs: Path, examples: Any) -> None:

@@ -198,7 +198,7 @@ def test_what_the_bar_of_the_last_fill_counts(name: str, side: int, placed_on: P
         rows = [[200.0 - o, 200.0 - low, 200.0 - high, 200.0 - c] for o, high, low, c in rows]
     placed = placed_on(rows, {"entry": 100.0, "stop": 100.0 - 2.0 * side, "quantity": 100.0, "side": side})
     ladder = ladder_from_mapping(table)
-    assert batch.fits_batch(ladder)
+    assert batch.is_batchable(ladder)
     found = simulate_outcomes(placed, [ladder])
     assert (found.last_bar[0, 0], found.n_fills[0, 0]) == (last, fills)
     assert found.mfe_r[0, 0] == pytest.approx(best, rel=1e-12)

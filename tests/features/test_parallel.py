@@ -27,9 +27,9 @@ def everything(five: BarSet) -> FeatureSet:
 
 
 def check_equal(five: BarSet, everything: FeatureSet, **how: object) -> None:
-    with pytest.warns(ExitladderWarning, match="no volume in the bars of D") as told:
+    with pytest.warns(ExitladderWarning, match="no volume in the bars of D") as result:
         shared = shared_feature_matrix(five, everything, -1, **how)  # type: ignore[arg-type]
-    assert len(told) == 1
+    assert len(result) == 1
     with pytest.warns(ExitladderWarning):
         alone = feature_matrix(five, everything, -1)
     assert shared.values.tobytes(order="F") == alone.values.tobytes(order="F")

@@ -74,9 +74,9 @@ def test_a_breakeven_scratch(run: Run, rows: Rows, trade: dict[str, Any]) -> Non
     assert (row["next_rung"], row["next_rung_r"], row["is_first_target"]) == (2, 2.0, False)
     assert (row["last_fill_r"], row["after_best_r"], row["after_worst_r"], row["after_close_r"]) == (0, 2.25, -1.5, -1)
     assert (row["bars_to_next_rung"], row["bars_to_stop"]) == (2.0, 2.0)
-    told = summarise_after_exit(after_exit(simulation, bars=3), simulation.trades_frame())["breakeven_scratches"]
-    assert told["reached_stop_first"]["value"] == 1
-    assert told["reached_next_rung_first"]["value"] == 0
+    result = summarise_after_exit(after_exit(simulation, bars=3), simulation.trades_frame())["breakeven_scratches"]
+    assert result["reached_stop_first"]["value"] == 1
+    assert result["reached_next_rung_first"]["value"] == 0
 
 
 def test_the_bar_of_the_exit_does_not_count(run: Run) -> None:
@@ -94,9 +94,9 @@ def test_the_end_of_the_data_cuts_and_is_told(run: Run) -> None:
     assert found["after_bars"].tolist() == [3, 0]
     assert found["is_cut"].tolist() == [True, True]
     assert found.loc[1, ["after_best_r", "after_worst_r", "after_close_r", "bars_to_next_rung"]].isna().all()
-    told = summarise_after_exit(found, run(STOPPED, HALVES, trades).trades_frame())["after_exit"]
-    assert (told["n_trades"], told["n_cut"], told["n_without_bars"], told["n_measured"]) == (2, 2, 1, 0)
-    assert told["mean_change_r"]["value"] is None
+    result = summarise_after_exit(found, run(STOPPED, HALVES, trades).trades_frame())["after_exit"]
+    assert (result["n_trades"], result["n_cut"], result["n_without_bars"], result["n_measured"]) == (2, 2, 1, 0)
+    assert result["mean_change_r"]["value"] is None
 
 
 def test_bars_of_another_symbol_are_not_followed(bars_from: Callable[..., Any], run: Run) -> None:
@@ -119,9 +119,9 @@ def test_open_and_skipped_trades_have_no_exit(run: Run) -> None:
     found = after_exit(run([[100, 101, 99, 100]] * 3, HALVES, [LONG, LONG | {"stop": 101.0}]))
     assert len(found) == 0
     assert list(found) == list(COLUMNS)
-    told = summarise_after_exit(found, run([[100, 101, 99, 100]] * 3, HALVES, [LONG]).trades_frame())
-    json.dumps(told, allow_nan=False)
-    assert told["after_exit"]["n_trades"] == 0
+    result = summarise_after_exit(found, run([[100, 101, 99, 100]] * 3, HALVES, [LONG]).trades_frame())
+    json.dumps(result, allow_nan=False)
+    assert result["after_exit"]["n_trades"] == 0
 
 
 def test_a_ladder_without_targets_has_no_next_rung(run: Run) -> None:
@@ -183,17 +183,17 @@ def _slowly(
     """Follow each trade from its row of trades.csv and its fills, in plain Python."""
     fills = simulation.fills_frame()
     out = []
-    for told, trade in zip(simulation.trades_frame().to_dict("records"), trades, strict=True):
-        if told["status"] != "closed":
+    for result, trade in zip(simulation.trades_frame().to_dict("records"), trades, strict=True):
+        if result["status"] != "closed":
             continue
         side, entry, risk = trade["side"], trade["entry"], abs(trade["entry"] - trade["stop"])
-        own = fills[fills["trade_id"] == told["trade_id"]]
+        own = fills[fills["trade_id"] == result["trade_id"]]
         done = set(own["rung"].dropna())
         left = [k for k in range(len(targets)) if k + 1 not in done]
         exit_bar = int(own["bar_time"].iloc[-1].value // HOUR)
-        horizon = min(max(told["bars_held"], 2), 4) if bars is None else bars
+        horizon = min(max(result["bars_held"], 2), 4) if bars is None else bars
         best = worst = close = to_rung = to_stop = math.nan
-        if told["mae_r"] <= -1:
+        if result["mae_r"] <= -1:
             to_stop = 0
         seen = 0
         for row in rows[exit_bar + 1 : exit_bar + 1 + horizon]:
@@ -207,7 +207,7 @@ def _slowly(
                 to_stop = seen
         out.append(
             {
-                "trade_id": told["trade_id"],
+                "trade_id": result["trade_id"],
                 "horizon_bars": horizon,
                 "after_bars": seen,
                 "is_cut": seen < horizon,
@@ -257,9 +257,9 @@ def test_the_summary_by_hand() -> None:
             ("rung", {"last_fill_r": 2.0}),
         ]
     )
-    told = summarise_after_exit(after, trades, n_bootstrap=50)
-    json.dumps(told, allow_nan=False)
-    found = told["after_exit"]
+    result = summarise_after_exit(after, trades, n_bootstrap=50)
+    json.dumps(result, allow_nan=False)
+    found = result["after_exit"]
     assert (found["n_trades"], found["n_cut"], found["n_without_bars"], found["n_measured"]) == (11, 1, 0, 10)
     assert (found["n_without_target"], found["n_stopped"], found["n_left_early"]) == (5, 2, 3)
     assert found["stopped_then_first_target"]["value"] == 1 / 2
@@ -269,7 +269,7 @@ def test_the_summary_by_hand() -> None:
     assert found["by_reason"]["stop"]["n"] == 2
     assert found["by_reason"]["stop"]["mean_change_r"]["value"] == 1.5
     assert found["by_reason"]["rung"]["mean_further_r"]["value"] == -1.0
-    scratches = told["breakeven_scratches"]
+    scratches = result["breakeven_scratches"]
     assert (scratches["n"], scratches["n_cut"], scratches["n_measured"], scratches["n_with_next_rung"]) == (5, 1, 4, 3)
     assert scratches["share"]["value"] == 5 / 11
     assert scratches["reached_next_rung_first"]["value"] == 1 / 3
@@ -282,12 +282,12 @@ def test_intervals_stand_where_there_are_enough_trades() -> None:
     rng = np.random.default_rng(0)
     after, trades = _book([("breakeven", {"after_close_r": float(x)}) for x in rng.normal(0.2, 1, 80)])
     shuffled = after.sample(frac=1, random_state=1)
-    told = summarise_after_exit(after, trades, n_bootstrap=200)
-    change = told["after_exit"]["mean_change_r"]
+    result = summarise_after_exit(after, trades, n_bootstrap=200)
+    change = result["after_exit"]["mean_change_r"]
     assert change["low"] < change["value"] < change["high"]
     assert summarise_after_exit(shuffled, trades, n_bootstrap=200)["after_exit"]["mean_change_r"] == change
     # No scratch had a rung left, so nothing can be said of it.
-    assert told["breakeven_scratches"]["reached_next_rung_first"] == {"value": None, "low": None, "high": None}
+    assert result["breakeven_scratches"]["reached_next_rung_first"] == {"value": None, "low": None, "high": None}
 
 
 def test_nothing_that_decides_reads_what_came_after(root: Path) -> None:

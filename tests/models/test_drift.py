@@ -46,12 +46,12 @@ def test_the_index_by_hand() -> None:
 
 def test_on_independent_draws_the_yardstick_is_that_of_the_textbook() -> None:
     """A window's mean rank then has variance 1/12n, and its chi-square distance (bins - 1)/n."""
-    (watched,) = DriftReference.of(["x"], *independent(400, 3)).watched
-    assert watched.rank_own + watched.rank_common == pytest.approx(1 / 12 / WINDOW, rel=0.15)
-    assert watched.rank_common < 0.1 * watched.rank_own
-    assert watched.bins_own == pytest.approx(11 / WINDOW * (1 - 0.04), rel=0.1)
-    assert 8 < watched.freedom <= 11
-    np.testing.assert_allclose(watched.shares, [0.01, 0.09, *[0.1] * 8, 0.09, 0.01, 0.0], atol=1e-3)
+    (monitored,) = DriftReference.of(["x"], *independent(400, 3)).monitored
+    assert monitored.rank_own + monitored.rank_common == pytest.approx(1 / 12 / WINDOW, rel=0.15)
+    assert monitored.rank_common < 0.1 * monitored.rank_own
+    assert monitored.bins_own == pytest.approx(11 / WINDOW * (1 - 0.04), rel=0.1)
+    assert 8 < monitored.freedom <= 11
+    np.testing.assert_allclose(monitored.shares, [0.01, 0.09, *[0.1] * 8, 0.09, 0.01, 0.0], atol=1e-3)
 
 
 def test_tests_reject_no_more_often_than_their_level_says() -> None:
@@ -69,7 +69,10 @@ def test_shared_moves_make_many_symbols_as_good_as_one() -> None:
     values, window, symbol = independent(60, 1)
     n = len(values)
     eight = np.repeat(values, 8, axis=0), np.repeat(window, 8), np.tile(np.arange(8), n)
-    (one,), (many,) = DriftReference.of(["x"], values, window, symbol).watched, DriftReference.of(["x"], *eight).watched
+    (one,), (many,) = (
+        DriftReference.of(["x"], values, window, symbol).monitored,
+        DriftReference.of(["x"], *eight).monitored,
+    )
     assert many.rank_own == pytest.approx(0, abs=1e-12)
     assert many.rank_common == pytest.approx(one.rank_common)
     now = values[:WINDOW] + 0.4
@@ -104,11 +107,11 @@ def test_a_constant_that_changes_has_moved_and_one_that_does_not_has_not() -> No
 
 def test_too_little_is_not_judged() -> None:
     values, window, symbol = independent(LEAST_WINDOWS - 1, 2)
-    assert DriftReference.of(["x"], values, window, symbol).watched == ()
+    assert DriftReference.of(["x"], values, window, symbol).monitored == ()
     known = DriftReference.of(["x"], *independent(LEAST_WINDOWS, 2))
     assert len(known.compare(["x"], values[:5] + 100, symbol[:5])) == 0
     assert not len(moved(known.compare(["x"], values[:5] + 100, symbol[:5])))
-    assert DriftReference.of(["x"], values[:0], window[:0], symbol[:0]).watched == ()
+    assert DriftReference.of(["x"], values[:0], window[:0], symbol[:0]).monitored == ()
 
 
 def test_windows_are_counted_back_from_the_last_time() -> None:
@@ -124,9 +127,9 @@ def test_a_reference_goes_through_json() -> None:
 
 def test_fresh_bars_of_the_same_market_seldom_raise_an_alarm(bench: Any) -> None:
     """Volatility comes in long spells here, so that many bars are few independent ones."""
-    said = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 1.0, 6)]
-    assert len(said) == 36
-    assert sum(bool(names) for names in said) <= 3
+    printed = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 1.0, 6)]
+    assert len(printed) == 36
+    assert sum(bool(names) for names in printed) <= 3
 
 
 def test_bars_taken_for_independent_would_raise_one_at_every_turn(bench: Any) -> None:
@@ -134,9 +137,9 @@ def test_bars_taken_for_independent_would_raise_one_at_every_turn(bench: Any) ->
     known = bench.reference(bench.market(0, 2_000, 6))
     naive = replace(
         known,
-        watched=tuple(
+        monitored=tuple(
             replace(w, rank_common=0.0, rank_own=1 / 12 / WINDOW, bins_common=0.0, bins_own=11 / WINDOW, freedom=11.0)
-            for w in known.watched
+            for w in known.monitored
         ),
     )
     fresh = [bench.market(10_000 + k, bench.LEAD + WINDOW, 6, first_day=2_000) for k in range(6)]
@@ -144,8 +147,8 @@ def test_bars_taken_for_independent_would_raise_one_at_every_turn(bench: Any) ->
 
 
 def test_changed_volatility_is_noticed_and_named(bench: Any) -> None:
-    said = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 4.0, 2)]
-    named = [set(names) & {"atr_pct_14", "bb_width_20", "roc_10"} for names in said]
+    printed = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 4.0, 2)]
+    named = [set(names) & {"atr_pct_14", "bb_width_20", "roc_10"} for names in printed]
     assert sum(bool(names) for names in named) >= 10
     table = bench.compared(
         bench.reference(bench.market(1, 2_000, 6)), bench.market(99, bench.LEAD + WINDOW, 6, volatility=4.0)

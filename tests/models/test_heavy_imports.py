@@ -34,8 +34,8 @@ def test_models_load_without_them(root: Path) -> None:
     assert len(names) > 30
     lines = [f"import exitladder.{name}" for name in names]
     lines += ["import sys", "print([n for n in ('lightgbm', 'optuna', 'sklearn', 'mlflow') if n in sys.modules])"]
-    told = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_nothing_is_pickled(root: Path) -> None:

@@ -78,12 +78,12 @@ def test_runs_without_a_word_of_complaint(cells: dict[str, Any], folder: Path) -
 
 
 def test_shows_the_four_baselines_and_the_verdict(cells: dict[str, Any], folder: Path) -> None:
-    told = json.loads((folder / "tuned" / "tune.json").read_text())
+    result = json.loads((folder / "tuned" / "tune.json").read_text())
     table = printed(cells["tune"])
     for name in ("tuned ladder", *BASELINES):
         assert name in table
-    assert told["verdict_text"] in printed(cells["verdict"])
-    assert told["baseline"] in BASELINES
+    assert result["verdict_text"] in printed(cells["verdict"])
+    assert result["baseline"] in BASELINES
 
 
 def test_says_no_more_of_the_model_than_its_numbers(cells: dict[str, Any]) -> None:
@@ -96,15 +96,15 @@ def test_says_no_more_of_the_model_than_its_numbers(cells: dict[str, Any]) -> No
 
 
 def test_compares_on_trades_never_tuned_on(cells: dict[str, Any], folder: Path) -> None:
-    told = json.loads((folder / "tuned" / "tune.json").read_text())
+    result = json.loads((folder / "tuned" / "tune.json").read_text())
     tables = {name: pd.read_csv(folder / name / "trades.csv") for name in ("classic", "tuned")}
     for table in tables.values():
-        assert len(table) == told["n_test"]
-        assert (pd.to_datetime(table["entry_time"]) >= pd.Timestamp(told["test_from"])).all()
+        assert len(table) == result["n_test"]
+        assert (pd.to_datetime(table["entry_time"]) >= pd.Timestamp(result["test_from"])).all()
     difference = (tables["tuned"]["r"] - tables["classic"]["r"]).mean()
-    said = re.search(r"the difference is (\S+) R a trade", printed(cells["compare"]))
-    assert said is not None
-    assert float(said[1]) == pytest.approx(difference, abs=0.00501)
+    outcome = re.search(r"the difference is (\S+) R a trade", printed(cells["compare"]))
+    assert outcome is not None
+    assert float(outcome[1]) == pytest.approx(difference, abs=0.00501)
 
 
 def test_gives_advice_on_what_is_open(cells: dict[str, Any], folder: Path) -> None:

@@ -123,9 +123,9 @@ def test_a_model_rung_fires_on_predictions_that_are_never_in_sample(
     bars: BarSet, trades: Trades, small: Settings, classic: Ladder, trained: TrainResult
 ) -> None:
     found = backtest(bars, trades, classic, small, model=trained.model)
-    said = found.summary["predictions"]
-    assert said["n_rows_in_sample"] == 0
-    assert said["n_rows_out_of_fold"] > 0
+    printed = found.summary["predictions"]
+    assert printed["n_rows_in_sample"] == 0
+    assert printed["n_rows_out_of_fold"] > 0
     assert (found.fills["rung"] == 3).any()
 
 
@@ -150,12 +150,12 @@ def test_compare_pairs_by_trade_and_adjusts(
     result.write(tmp_path / "first")
     other = backtest(bars, some_open, free, small)
     third = backtest(bars, some_open, hold, small)
-    told = compare([str(tmp_path / "first"), other.run_id, third.run_id], small)
-    assert [pair["source"] for pair in told["pairs"]] == [other.run_id, third.run_id]
-    free_pair = told["pairs"][0]
+    output = compare([str(tmp_path / "first"), other.run_id, third.run_id], small)
+    assert [pair["source"] for pair in output["pairs"]] == [other.run_id, third.run_id]
+    free_pair = output["pairs"][0]
     assert free_pair["difference_r"] == pytest.approx((other.trades["r"] - result.trades["r"]).mean())
     assert free_pair["verdict"] == "better"
-    assert all(pair["p_adjusted"] >= pair["p_value"] for pair in told["pairs"])
+    assert all(pair["p_adjusted"] >= pair["p_value"] for pair in output["pairs"])
 
 
 def test_compare_refuses_what_shares_no_trade(result: BacktestResult, small: Settings, tmp_path: Path) -> None:

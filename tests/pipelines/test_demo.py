@@ -46,9 +46,9 @@ def test_shows_each_test_part_and_the_account_over_all(shown: DemoResult) -> Non
 
 def test_trades_written_are_those_scored_once(shown: DemoResult) -> None:
     trades = pd.read_csv(shown.page.parent / "trades.csv").set_index("trade_id")
-    told = shown.work.tuned.net_r.loc[trades.index, "tuned ladder"]
+    result = shown.work.tuned.net_r.loc[trades.index, "tuned ladder"]
     assert len(trades) == shown.work.tuned.walk.test.sum()
-    assert trades["r"].to_numpy() == pytest.approx(told.to_numpy(), abs=1e-9, nan_ok=True)
+    assert trades["r"].to_numpy() == pytest.approx(result.to_numpy(), abs=1e-9, nan_ok=True)
     fills = pd.read_csv(shown.page.parent / "fills.csv")
     assert set(fills["trade_id"]) <= set(trades.index)
 

@@ -25,17 +25,17 @@ PROMISED = {
 
 
 def test_prints_what_is_promised(trained: TrainResult) -> None:
-    told = trained.to_mapping()
-    assert set(told) >= PROMISED
-    json_text(told)
-    assert told["leak_check"] == "passed"
+    result = trained.to_mapping()
+    assert set(result) >= PROMISED
+    json_text(result)
+    assert result["leak_check"] == "passed"
     # Nothing follows the next bar, and the same features a bar later do: the check could have seen a leak.
-    assert told["leak_notes"] == []
-    assert told["leak_measures"]["next_bar_correlation"] < 0.2 < told["leak_measures"]["shifted_correlation"]
-    assert told["n_trades"] == 762
-    assert 0 < told["base_rate"] < 1
-    assert told["value_interval"][0] <= told["value_r"] <= told["value_interval"][1]
-    baselines = told["baselines"]
+    assert result["leak_notes"] == []
+    assert result["leak_measures"]["next_bar_correlation"] < 0.2 < result["leak_measures"]["shifted_correlation"]
+    assert result["n_trades"] == 762
+    assert 0 < result["base_rate"] < 1
+    assert result["value_interval"][0] <= result["value_r"] <= result["value_interval"][1]
+    baselines = result["baselines"]
     for name in ("constant", "logistic regression", "LightGBM on shuffled labels"):
         assert 0.6 < baselines[name]["log_loss"] < 0.8
     policies = ("logistic regression", "best trailing stop", "RSI and Bollinger or trail", "model or trail")
@@ -43,15 +43,15 @@ def test_prints_what_is_promised(trained: TrainResult) -> None:
 
 
 def test_calibration_is_told_with_intervals_over_all_and_by_group(trained: TrainResult) -> None:
-    told = trained.to_mapping()
+    result = trained.to_mapping()
     for name in ("log_loss", "brier", "calibration_error"):
-        low, high = told[f"{name}_interval"]
-        assert low <= told[name] <= high
-    groups = told["calibration_by_group"]
+        low, high = result[f"{name}_interval"]
+        assert low <= result[name] <= high
+    groups = result["calibration_by_group"]
     for kind in ("all", "side", "symbol", "year"):
-        assert sum(row["n_rows"] for row in groups if row["by"] == kind) == told["n_rows_out_of_fold"]
+        assert sum(row["n_rows"] for row in groups if row["by"] == kind) == result["n_rows_out_of_fold"]
     assert {row["group"] for row in groups if row["by"] == "side"} == {"long", "short"}
-    assert groups[0]["brier"]["value"] == told["brier"]
+    assert groups[0]["brier"]["value"] == result["brier"]
 
 
 def test_training_again_says_the_same_to_the_bit(
@@ -83,13 +83,13 @@ def test_no_row_is_answered_by_a_stage_that_knew_its_label(
     trained: TrainResult, bars: BarSet, trades: Trades, small: Settings
 ) -> None:
     prepared = prepare(bars, trades, small)
-    said = trained.trained.predictions
+    printed = trained.trained.predictions
     when = bars.close_time[prepared.rows.bar]
     last_label = np.array([s.last_label_ns for s in trained.trained.model.stages])
-    answered = said.stage >= 0
+    answered = printed.stage >= 0
     assert answered.any() and not answered.all()
-    assert (last_label[said.stage[answered]] < when[answered]).all()
-    assert said.counts()["n_rows_in_sample"] == 0
+    assert (last_label[printed.stage[answered]] < when[answered]).all()
+    assert printed.counts()["n_rows_in_sample"] == 0
 
 
 def test_what_was_said_then_does_not_depend_on_what_came_after(

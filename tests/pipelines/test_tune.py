@@ -13,7 +13,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
 from exitladder.files.output import json_text
 from exitladder.pipelines.inputs.prepare import prepare
-from exitladder.pipelines.plots.pictures import portrait_pictures
+from exitladder.pipelines.plots.pictures import diagnostic_pictures
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tune import tune
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED
@@ -34,25 +34,25 @@ def test_prints_and_writes_what_is_promised(
     bars: BarSet, trades: Trades, small: Settings, trained: TrainResult, tmp_path: Path
 ) -> None:
     result = tune(bars, trades, small, model=trained.model, out=tmp_path / "tuned")
-    told = result.to_mapping()
-    assert set(told) >= PROMISED
-    json_text(told)
-    assert told["verdict"] in ("better", "worse", "no_difference")
-    assert told["n_trials"] >= 3 * 24
+    shown = result.to_mapping()
+    assert set(shown) >= PROMISED
+    json_text(shown)
+    assert shown["verdict"] in ("better", "worse", "no_difference")
+    assert shown["n_trials"] >= 3 * 24
     ladder = read_ladder(tmp_path / "tuned" / "ladder.toml")
-    assert ladder == result.tuned.ladder == ladder_from_mapping(told["ladder"])
+    assert ladder == result.tuned.ladder == ladder_from_mapping(shown["ladder"])
     results = pd.read_csv(tmp_path / "tuned" / "net_r.csv")
     test = results[results["part"] == "test"]
-    assert told["difference_r"] == pytest.approx((test[TUNED] - test[told["baseline"]]).mean())
-    assert told["predictions"]["n_rows_in_sample"] == 0
-    assert told["baseline"] == SIMPLEST
+    assert shown["difference_r"] == pytest.approx((test[TUNED] - test[shown["baseline"]]).mean())
+    assert shown["predictions"]["n_rows_in_sample"] == 0
+    assert shown["baseline"] == SIMPLEST
     folds = pd.read_csv(tmp_path / "tuned" / "folds.csv")
-    assert len(folds) == len(told["folds"]) == 3
+    assert len(folds) == len(shown["folds"]) == 3
     parts = test.groupby("fold")
     assert parts[TUNED].mean().to_numpy() == pytest.approx(folds["tuned_r"].to_numpy())
-    assert told["difference_r"] == pytest.approx(np.average(folds["difference_r"], weights=folds["n_test"]))
-    assert told["n_trials"] == sum(fold["n_trials"] for fold in told["folds"])
-    assert "tuned 3 times" in told["verdict_text"]
+    assert shown["difference_r"] == pytest.approx(np.average(folds["difference_r"], weights=folds["n_test"]))
+    assert shown["n_trials"] == sum(fold["n_trials"] for fold in shown["folds"])
+    assert "tuned 3 times" in shown["verdict_text"]
 
 
 def test_the_same_seed_gives_the_same_numbers(bars: BarSet, trades: Trades, small: Settings) -> None:
@@ -122,25 +122,25 @@ def test_exits_that_no_ladder_beats_are_kept(bars: BarSet, some_open: Trades, sm
     test = tuned.walk.test
     np.testing.assert_array_equal(tuned.net_r[TUNED][test], tuned.net_r[OWN_EXITS][test])
     assert tuned.verdict.kind == "no_difference"
-    told = tuned.to_mapping()
-    assert "keep what you do" in told["verdict_text"]
-    assert {row["ladder_text"] for row in told["folds"]} == {f"no change: {OWN_EXITS}"}
+    shown = tuned.to_mapping()
+    assert "keep what you do" in shown["verdict_text"]
+    assert {row["ladder_text"] for row in shown["folds"]} == {f"no change: {OWN_EXITS}"}
     trials = tuned.choice.trials_frame()
     own = trials.iloc[-1]
     assert (own["source"], own["ladder"]) == ("own_exits", f"no change: {OWN_EXITS}")
     worth = trials["mean_minus_downside"]
     assert own["mean_minus_downside"] == worth.max()
     assert (trials["source"] == "own_exits").sum() == 1 and len(trials) == tuned.search.n_trials + 1
-    rows = {row["policy"]: row for row in told["continuous"]}
+    rows = {row["policy"]: row for row in shown["continuous"]}
     assert rows[TUNED]["total_r"] == rows[OWN_EXITS]["total_r"]
-    json_text(told)
+    json_text(shown)
 
 
 def test_a_change_is_told_where_a_ladder_is_better(bars: BarSet, some_open: Trades, small: Settings) -> None:
     tuned = tune_ladder(prepare(bars, some_open, small), small)
     assert tuned.no_change == ""
     assert not tuned.choice.keeps_own_exits
-    assert tuned.portrait.text in tuned.to_mapping()["portrait_text"]
+    assert tuned.diagnostics.text in tuned.to_mapping()["portrait_text"]
 
 
 def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trades, small: Settings) -> None:
@@ -167,8 +167,8 @@ def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trade
     tuned = tune_ladder(prepare(bars, free, wide), wide)
     assert {ladder.stop.initial for ladder in tuned.search.ladders} > {Distance(1.5, "ATR"), Distance(3.0, "ATR")}
     assert any("rsi_14" in ladder.series for ladder in tuned.search.ladders)
-    assert tuned.search.judged.constraints == ("max_fills", "max_cost_share")
+    assert tuned.search.evaluation.constraints == ("max_fills", "max_cost_share")
     assert tuned.net_r.notna().all().all()
     json_text(tuned.to_mapping())
-    for picture in portrait_pictures(tuned.portrait):
+    for picture in diagnostic_pictures(tuned.diagnostics):
         assert picture.image.startswith(b"<?xml")

@@ -95,9 +95,9 @@ def test_every_unit_of_a_target(text: object, unit: str, value: float) -> None:
 def test_what_is_impossible_is_refused_with_its_place(change: dict[str, Any], message: str) -> None:
     """Trap T34: what is unknown or impossible is refused, and never replaced by a default."""
     table = {"rungs": [{"fraction": 0.5, "target": "1R"}], **change}
-    with pytest.raises(LadderError) as told:
+    with pytest.raises(LadderError) as result:
         ladder_from_mapping(table)
-    assert message in str(told.value)
+    assert message in str(result.value)
 
 
 def test_a_file_that_is_no_toml_or_not_there(tmp_path: Path) -> None:

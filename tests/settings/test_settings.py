@@ -46,9 +46,9 @@ def test_a_file_and_then_overrides(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(override: str, message: str) -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as result:
         load_settings(None, [override])
-    assert message in str(told.value)
+    assert message in str(result.value)
 
 
 def test_every_key_has_its_comment() -> None:

@@ -48,7 +48,7 @@ def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dsr", "pbo", "kind", "said"),
+    ("dsr", "pbo", "kind", "printed"),
     [
         (0.951, 0.2, "better", "deflated Sharpe ratio of 0.95"),
         (0.9499, 0.2, "no_difference", "is 0.94, below 0.95"),
@@ -57,10 +57,12 @@ def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
         (None, math.nan, "no_difference", "is not known"),
     ],
 )
-def test_better_also_needs_the_search_to_be_honest(dsr: float | None, pbo: float | None, kind: str, said: str) -> None:
+def test_better_also_needs_the_search_to_be_honest(
+    dsr: float | None, pbo: float | None, kind: str, printed: str
+) -> None:
     found = verdict(BETTER, "tuned", "stop only", dsr=dsr, pbo=pbo)
     assert found.kind == kind
-    assert said in found.text
+    assert printed in found.text
     assert ("earned more" in found.text) == (kind == "better")
 
 
@@ -98,13 +100,13 @@ def test_undecided_says_how_many_more_trades_would_tell() -> None:
     assert "too small" in verdict(replace(UNDECIDED, trades_needed=None), "a", "b").text
 
 
-@pytest.mark.parametrize(("n", "said"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
-def test_too_few_trades_is_said(n: int, said: str) -> None:
+@pytest.mark.parametrize(("n", "printed"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
+def test_too_few_trades_is_said(n: int, printed: str) -> None:
     few = replace(BETTER, n=n, low=math.nan, high=math.nan, p_value=math.nan, n_effective=math.nan, trades_needed=None)
     found = verdict(few, "a", "b", dsr=0.99)
     assert found.kind == "no_difference"
     assert "Too few trades" in found.text
-    assert said in found.text
+    assert printed in found.text
     assert "nan" not in found.text
 
 
@@ -131,6 +133,6 @@ def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:
     page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```\n\n((?:> [^\n]*\n)+)", page, re.DOTALL)
     assert code is not None
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code[1], {})
-    assert said.getvalue().split() == code[2].replace("> ", "").split()
+    assert printed.getvalue().split() == code[2].replace("> ", "").split()

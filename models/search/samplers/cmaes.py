@@ -9,7 +9,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.evolution import order_of, reflected
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
@@ -52,12 +52,12 @@ class CmaesSampler:
         self.strategy.reseed_rng(int(self.plan.rng(batch).integers(2**31)))
         return [self.cube.at(self.strategy.ask()) for _ in range(n)]
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Move the distribution towards what is better."""
-        order = order_of(judged)
+        order = order_of(evaluation)
         points = self.cube.points(candidates)
         if batch == 0:
-            best = points[[k for k in order if judged.has_values[k] and candidates[k].parameters][:1]]
+            best = points[[k for k in order if evaluation.has_values[k] and candidates[k].parameters][:1]]
             if len(best):
                 self.strategy = self._begun(reflected(np.where(np.isnan(best[0]), 0.5, best[0])))
         elif len(candidates) == self.plan.batch_size:

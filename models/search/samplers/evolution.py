@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.candidates import Candidate, Cube
 
 # The best that are kept, shares of children that are crossed or drawn anew, coordinates that vary in a child.
@@ -29,25 +29,25 @@ class Evolution:
     def __init__(self, cube: Cube) -> None:
         self.cube = cube
         self.points: FloatArray = np.empty((0, cube.n))
-        self.judged: Judged | None = None
+        self.evaluation: Evaluation | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is known yet."""
         return not len(self.points)
 
-    def take(self, candidates: Sequence[Candidate], judged: Judged) -> None:
+    def take(self, candidates: Sequence[Candidate], evaluation: Evaluation) -> None:
         """Keep what is among the best; of equal worth only the first, which mostly is the same ladder."""
-        usable = [k for k, c in enumerate(candidates) if judged.has_values[k] and c.parameters]
+        usable = [k for k, c in enumerate(candidates) if evaluation.has_values[k] and c.parameters]
         if not usable:
             return
-        points, judged = self.cube.points([candidates[k] for k in usable]), judged.take(usable)
-        if self.judged is not None:
-            points, judged = np.concatenate([self.points, points]), Judged.joined([self.judged, judged])
-        _, first = np.unique(judged.values, axis=0, return_index=True)
+        points, evaluation = self.cube.points([candidates[k] for k in usable]), evaluation.take(usable)
+        if self.evaluation is not None:
+            points, evaluation = np.concatenate([self.points, points]), Evaluation.joined([self.evaluation, evaluation])
+        _, first = np.unique(evaluation.values, axis=0, return_index=True)
         first = np.sort(first)
-        kept = first[order_of(judged.take(first))[:N_KEPT]]
-        self.points, self.judged = points[kept], judged.take(kept)
+        kept = first[order_of(evaluation.take(first))[:N_KEPT]]
+        self.points, self.evaluation = points[kept], evaluation.take(kept)
 
     def children(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return points that descend from the best ones, shape (n, cube.n)."""
@@ -78,7 +78,7 @@ def reflected(points: FloatArray) -> FloatArray:
     return np.asarray(np.where(back > 1.0, 2.0 - back, back))
 
 
-def order_of(judged: Judged) -> IntArray:
+def order_of(evaluation: Evaluation) -> IntArray:
     """Return positions from best to worst.
 
     Feasible ladders come before others, those by how little they break. Among the feasible, one objective
@@ -86,16 +86,19 @@ def order_of(judged: Judged) -> IntArray:
     Deb et al. 2002). Those that were pruned come after all with values, by how long they lasted and then by
     their mean until then; those without anything are last. Of equals the earlier one is first.
     """
-    lasted, until = np.zeros(len(judged)), np.zeros(len(judged))
-    if judged.looks is not None:
-        pruned = judged.is_pruned
-        lasted, until = np.where(pruned, judged.looks.n_looked, 0), np.where(pruned, judged.looks.mean, 0.0)
-    values = np.where(judged.has_values[:, None], judged.values, -math.inf)
-    broken = np.where(judged.has_values, judged.broken, math.inf)
+    lasted, until = np.zeros(len(evaluation)), np.zeros(len(evaluation))
+    if evaluation.block_scores is not None:
+        pruned = evaluation.is_pruned
+        lasted, until = (
+            np.where(pruned, evaluation.block_scores.n_looked, 0),
+            np.where(pruned, evaluation.block_scores.mean, 0.0),
+        )
+    values = np.where(evaluation.has_values[:, None], evaluation.values, -math.inf)
+    broken = np.where(evaluation.has_values, evaluation.broken, math.inf)
     if values.shape[1] == 1:
         return np.asarray(np.lexsort((-until, -lasted, -values[:, 0], broken)), dtype=np.int64)
     front, apart = np.zeros(len(values)), np.zeros(len(values))
-    feasible = np.flatnonzero(judged.feasible)
+    feasible = np.flatnonzero(evaluation.feasible)
     front[feasible] = fronts(values[feasible])
     for level in np.unique(front[feasible]):
         members = feasible[front[feasible] == level]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
 from exitladder.models.search.space.trials import Range
@@ -40,29 +40,29 @@ class TpeSampler:
             self.study.tell(trial, state=self.optuna.trial.TrialState.FAIL)
         return candidates
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Put candidates with values into the study, and pruned ones, which it ranks by how long they lasted."""
         trials = []
         for k, candidate in enumerate(candidates):
-            outcome = self._outcome(judged, k)
+            outcome = self._outcome(evaluation, k)
             if outcome and candidate.parameters:
                 trials.append(
                     self.optuna.trial.create_trial(
                         **outcome,
                         params=dict(candidate.parameters),
                         distributions={name: self._distribution(name, r) for name, r in candidate.ranges.items()},
-                        constraints=_constraints(judged, k),
+                        constraints=_constraints(evaluation, k),
                     )
                 )
         self.study.add_trials(trials)
 
-    def _outcome(self, judged: Judged, k: int) -> dict[str, Any]:
+    def _outcome(self, evaluation: Evaluation, k: int) -> dict[str, Any]:
         """Return how a candidate ended as Optuna's trials tell it; nothing for one that has failed."""
-        if judged.looks is not None and judged.is_pruned[k]:
+        if evaluation.block_scores is not None and evaluation.is_pruned[k]:
             # The mean of all blocks so far says more than the last one alone.
-            until = {int(judged.looks.n_looked[k]) - 1: float(judged.looks.mean[k])}
+            until = {int(evaluation.block_scores.n_looked[k]) - 1: float(evaluation.block_scores.mean[k])}
             return {"state": self.optuna.trial.TrialState.PRUNED, "intermediate_values": until}
-        return {"values": judged.values[k].tolist()} if judged.has_values[k] else {}
+        return {"values": evaluation.values[k].tolist()} if evaluation.has_values[k] else {}
 
     def _distribution(self, name: str, within: Range) -> Any:
         if (name, within) not in self.distributions:
@@ -90,7 +90,7 @@ class NsgaSampler:
         self.asked[batch] = [self.study.ask() for _ in range(n)]
         return [_suggested(self.cube, trial) for trial in self.asked[batch]]
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Tell the study what the candidates were worth; warm starts belong to the first generation."""
         if batch == 0:
             for candidate in candidates:
@@ -101,13 +101,13 @@ class NsgaSampler:
         else:
             known = list(range(len(candidates)))
         for k, trial in zip(known, self.asked.pop(batch), strict=True):
-            if judged.has_values[k]:
-                for name, violation in _constraints(judged, k).items():
+            if evaluation.has_values[k]:
+                for name, violation in _constraints(evaluation, k).items():
                     trial.set_constraint(name, violation)
-                self.study.tell(trial, judged.values[k].tolist())
+                self.study.tell(trial, evaluation.values[k].tolist())
             else:
                 state = self.optuna.trial.TrialState
-                self.study.tell(trial, state=state.PRUNED if judged.is_pruned[k] else state.FAIL)
+                self.study.tell(trial, state=state.PRUNED if evaluation.is_pruned[k] else state.FAIL)
 
 
 def n_startup(n_trials: int) -> int:
@@ -143,9 +143,9 @@ def _suggested(cube: Cube, trial: Any) -> Candidate:
     return Candidate(ladder, trial.params, {name: _range_of(d) for name, d in trial.distributions.items()})
 
 
-def _constraints(judged: Judged, k: int) -> dict[str, float]:
+def _constraints(evaluation: Evaluation, k: int) -> dict[str, float]:
     """Return what a ladder breaks, by constraint; an unknown violation breaks it by more than anything."""
-    pairs = zip(judged.constraints, judged.violations[k].tolist(), strict=True)
+    pairs = zip(evaluation.constraints, evaluation.violations[k].tolist(), strict=True)
     return {name: float("inf") if violation != violation else violation for name, violation in pairs}
 
 

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from exitladder.arrays import FloatArray
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.evolution import Evolution
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
@@ -31,7 +31,7 @@ class RandomSampler:
         """Return the candidates of a batch."""
         return [self.cube.at(point) for point in self.plan.rng(batch).random((n, self.cube.n))]
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Learn nothing."""
 
 
@@ -48,7 +48,7 @@ class QmcSampler:
         """Return the candidates of a batch."""
         return [self.cube.at(point) for point in self.points((batch - 1) * self.plan.batch_size, n)]
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Learn nothing."""
 
     def points(self, start: int, n: int) -> FloatArray:
@@ -81,6 +81,6 @@ class MixtureSampler:
             return self.first.ask(batch, n)
         return [self.cube.at(point) for point in self.evolution.children(n, self.plan.rng(batch))]
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Keep what is among the best."""
-        self.evolution.take(candidates, judged)
+        self.evolution.take(candidates, evaluation)

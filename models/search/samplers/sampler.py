@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from exitladder.errors import ModelError, did_you_mean
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.candidates import Candidate
 
 SAMPLERS = ("random", "qmc", "tpe", "nsga2", "cmaes", "mixture")
@@ -31,7 +31,7 @@ class Sampler(Protocol):
     def ask(self, batch: int, n: int) -> list[Candidate]:
         """Return the candidates of a batch; `batch` counts from 1."""
 
-    def tell(self, batch: int, candidates: list[Candidate], judged: Judged) -> None:
+    def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
         """Take in what a batch was worth; batches come in order, the warm starts first, as batch 0."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Answers, Range, exact_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers
 from exitladder.plans.ladder import Ladder
 
 # Random suggestions from which the names of a space's parameters are learnt.
@@ -47,7 +47,7 @@ class Cube:
         rng = np.random.default_rng(0)
         ranges: dict[str, Range] = {}
         for _ in range(_LOOKS):
-            trial = Answers(lambda name, within: within.value_at(float(rng.random())))
+            trial = RecordedTrial(lambda name, within: within.value_at(float(rng.random())))
             space.suggest(trial)
             ranges.update(trial.ranges)
         self.names = tuple(ranges)
@@ -62,7 +62,7 @@ class Cube:
         """Return the candidate at a point, shape (n,); coordinates it does not need are ignored."""
         shares = dict(zip(self.names, point.tolist(), strict=True))
         # A name so rare that no look met it stays in the middle.
-        return self._candidate(Answers(lambda name, within: within.value_at(shares.get(name, 0.5))))
+        return self._candidate(RecordedTrial(lambda name, within: within.value_at(shares.get(name, 0.5))))
 
     def given(self, parameters: Mapping[str, Any]) -> Candidate:
         """Return the candidate of parameters that the space has suggested."""
@@ -81,6 +81,6 @@ class Cube:
         ]
         return np.asarray(rows, dtype=np.float64).reshape(-1, self.n)
 
-    def _candidate(self, trial: Answers) -> Candidate:
+    def _candidate(self, trial: RecordedTrial) -> Candidate:
         ladder = self.space.suggest(trial)
         return Candidate(ladder, trial.parameters, trial.ranges)

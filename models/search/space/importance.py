@@ -71,8 +71,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
         for j in range(len(names)):
             for copy in shuffled[j]:
                 copy[:, j] = rng.permutation(copy[:, j])
-        said = forest.predict(shuffled.reshape(-1, len(names))).reshape(len(names), _REPEATS, len(held))
-        lost += ((said - worth[held]) ** 2).sum(axis=2).mean(axis=1) - error
+        predicted = forest.predict(shuffled.reshape(-1, len(names))).reshape(len(names), _REPEATS, len(held))
+        lost += ((predicted - worth[held]) ** 2).sum(axis=2).mean(axis=1) - error
     lost = np.maximum(lost, 0.0)
     found = pd.DataFrame({"parameter": names, "importance": lost / lost.sum() if lost.sum() > 0 else lost})
     found = found.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)

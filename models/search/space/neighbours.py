@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exitladder.models.search.space.space import SUGGESTED, SearchSpace
-from exitladder.models.search.space.trials import Answers, Range, exact_answers, nearest_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers, nearest_answers
 from exitladder.plans.ladder import Ladder
 
 # A neighbour differs in each number by at most this part of its range.
@@ -19,7 +19,7 @@ _TRIES = 20
 _STRUCTURE = ("n_rungs", "breakeven_after", "trail_after")
 
 
-def parameters_in(space: SearchSpace, ladder: Ladder) -> Answers:
+def parameters_in(space: SearchSpace, ladder: Ladder) -> RecordedTrial:
     """Return what a ladder of the space rests on, in the order in which it is asked; nothing if it is not in it."""
     parameters = space.parameters_of(ladder)
     trial = exact_answers(parameters or {})

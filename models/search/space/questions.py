@@ -15,7 +15,7 @@ from exitladder.models.search.space.trials import NotHeldError, Trial
 from exitladder.plans.ladder import Ladder
 
 
-class Questions(Protocol):
+class ParameterSource(Protocol):
     """Who answers; `of` reads the answer from a ladder that is there."""
 
     def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
@@ -32,7 +32,7 @@ class Questions(Protocol):
 
 
 @dataclass(frozen=True)
-class FromTrial:
+class TrialSource:
     """Answers suggested by a trial; nothing is asked of it where there is one answer only."""
 
     trial: Trial
@@ -57,7 +57,7 @@ class FromTrial:
         return min(int((1.0 - (1.0 - share) ** (1.0 / power)) * n), n - 1)
 
 
-class FromLadder:
+class LadderSource:
     """Answers read from a ladder, kept as the parameters that would suggest it."""
 
     def __init__(self, ladder: Ladder) -> None:

@@ -27,7 +27,7 @@ from exitladder.models.search.space.answers import (
 )
 from exitladder.models.search.space.grid import Grid, levels, multiples
 from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
-from exitladder.models.search.space.questions import FromLadder, FromTrial, Questions
+from exitladder.models.search.space.questions import LadderSource, ParameterSource, TrialSource
 from exitladder.models.search.space.trials import NotHeldError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
@@ -143,18 +143,18 @@ class SearchSpace:
 
     def suggest(self, trial: Trial) -> Ladder:
         """Return the ladder that a trial's parameters describe."""
-        return self._ladder(FromTrial(trial))
+        return self._ladder(TrialSource(trial))
 
     def parameters_of(self, ladder: Ladder) -> dict[str, Any] | None:
         """Return trial parameters that suggest this very ladder, or None where the space does not hold it."""
-        ask = FromLadder(ladder)
+        ask = LadderSource(ladder)
         try:
             made = self._ladder(ask)
         except (LadderError, NotHeldError):
             return None
         return ask.parameters if replace(made, name=ladder.name) == ladder else None
 
-    def _ladder(self, ask: Questions) -> Ladder:
+    def _ladder(self, ask: ParameterSource) -> Ladder:
         n = ask.whole("n_rungs", *_ends(self.settings.n_rungs), lambda ladder: len(targets_of(ladder)))
         targets = self._targets(ask, n)
         chosen = [rung for rung in self.signal_rungs if ask.among(f"{rung.name}_rung", (True, False), self._has(rung))]
@@ -168,7 +168,7 @@ class SearchSpace:
         live = n if sum(parts[:n]) < self._units else n - 1
         return replace(self.base, name=SUGGESTED, rungs=tuple(rungs), stop=self._stop(ask, live))
 
-    def _targets(self, ask: Questions, n: int) -> list[Target]:
+    def _targets(self, ask: ParameterSource, n: int) -> list[Target]:
         if n == 0:
             return []
         unit = ask.among("target_unit", self.settings.target_units, lambda ladder: targets_of(ladder)[0].unit)
@@ -181,13 +181,13 @@ class SearchSpace:
             found.append(Target(round(before + away, 10), unit))
         return found
 
-    def _conditions(self, ask: Questions, rung: SignalRung) -> tuple[Condition, ...]:
+    def _conditions(self, ask: ParameterSource, rung: SignalRung) -> tuple[Condition, ...]:
         return tuple(
             Condition(t.series, t.operator, ask.number(_name(rung, j), t.grid, self._threshold(rung, j)))
             for j, t in enumerate(rung.thresholds)
         )
 
-    def _split(self, ask: Questions, n: int, signals: list[str]) -> list[int]:
+    def _split(self, ask: ParameterSource, n: int, signals: list[str]) -> list[int]:
         """Return shares of price rungs, then of signal rungs; each keeps its least, and what none sells is the runner.
 
         All splits of price rungs are equally likely where parameters are drawn at random. A signal rung sells what
@@ -210,7 +210,7 @@ class SearchSpace:
             left -= parts[-1]
         return parts
 
-    def _stop(self, ask: Questions, live: int) -> Stop:
+    def _stop(self, ask: ParameterSource, live: int) -> Stop:
         s = self.settings
         initial = self.base.stop.initial
         if s.stop and initial is not None:
@@ -227,7 +227,7 @@ class SearchSpace:
             time=ask.whole("time_bars", *_ends(s.time_bars), lambda ladder: ladder.stop.time, log=True),
         )
 
-    def _breakeven(self, ask: Questions, live: int) -> tuple[int | None, Distance]:
+    def _breakeven(self, ask: ParameterSource, live: int) -> tuple[int | None, Distance]:
         low, high = _ends(self.settings.breakeven_after)
         high = min(high, live)
         if high < max(low, 1):
@@ -239,7 +239,7 @@ class SearchSpace:
         offset = ask.number("breakeven_offset_r", self._grids["breakeven_offset_r"], breakeven_offset)
         return after, Distance(offset, "R")
 
-    def _trail(self, ask: Questions, live: int) -> tuple[Distance | None, int | None, Distance | None]:
+    def _trail(self, ask: ParameterSource, live: int) -> tuple[Distance | None, int | None, Distance | None]:
         s = self.settings
         low, high = _ends(s.trail_after)
         high = min(high, live)

@@ -95,7 +95,7 @@ def _between(low: float, high: float, share: float, log: bool) -> float:
     return low * (high / low) ** share if log else low + (high - low) * share
 
 
-class Answers:
+class RecordedTrial:
     """A trial whose values come from a function of the parameter's name and range; it keeps both.
 
     Parameters
@@ -133,7 +133,7 @@ class Answers:
         return self.parameters[name]
 
 
-def exact_answers(parameters: Mapping[str, Any]) -> Answers:
+def exact_answers(parameters: Mapping[str, Any]) -> RecordedTrial:
     """Return a trial of these parameters; what is missing or lies outside of its range is refused.
 
     Raises
@@ -148,9 +148,9 @@ def exact_answers(parameters: Mapping[str, Any]) -> Answers:
             raise NotHeldError(name)
         return value
 
-    return Answers(answer)
+    return RecordedTrial(answer)
 
 
-def nearest_answers(parameters: Mapping[str, Any]) -> Answers:
+def nearest_answers(parameters: Mapping[str, Any]) -> RecordedTrial:
     """Return a trial of these parameters; what is missing or lies outside of its range takes the nearest there is."""
-    return Answers(lambda name, within: within.nearest(parameters.get(name)))
+    return RecordedTrial(lambda name, within: within.nearest(parameters.get(name)))

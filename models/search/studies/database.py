@@ -51,7 +51,7 @@ class Database:
         self.sqlalchemy = importlib.import_module("sqlalchemy")
         parsed = _parsed(self.sqlalchemy, url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        with self.told_plainly():
+        with self.plain_errors():
             if self.is_sqlite:
                 _make_sqlite(Path(parsed.database))
                 self.engine = self.sqlalchemy.create_engine(
@@ -75,7 +75,7 @@ class Database:
     @contextmanager
     def locked(self) -> Iterator[Any]:
         """Give a connection inside a transaction that no other writer of studies is in."""
-        with self.told_plainly(), self.engine.connect() as connection:
+        with self.plain_errors(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 with connection.begin():
                     self.run(connection, f"select pg_advisory_xact_lock({_LOCK})")
@@ -92,7 +92,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Any]:
         """Give a connection to read by."""
-        with self.told_plainly(), self.engine.connect() as connection:
+        with self.plain_errors(), self.engine.connect() as connection:
             yield connection
 
     def run(self, connection: Any, statement: str, **values: Any) -> list[Any]:
@@ -108,7 +108,7 @@ class Database:
         return "extract(epoch from clock_timestamp())"
 
     @contextmanager
-    def told_plainly(self) -> Iterator[None]:
+    def plain_errors(self) -> Iterator[None]:
         """Raise what the database refuses as an error of ours."""
         try:
             yield

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.optuna import distribution_json
 from exitladder.models.search.space.candidates import Candidate
 from exitladder.models.search.space.trials import Range
@@ -30,7 +30,9 @@ class TrialRows:
         self.tables, self.study_id = tables, study_id
         self._distributions: dict[tuple[str, Range], str] = {}
 
-    def add(self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], judged: Judged) -> None:
+    def add(
+        self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], evaluation: Evaluation
+    ) -> None:
         """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna says, or was pruned."""
         trials = self.tables["trials"]
         moment = datetime.now(UTC).replace(tzinfo=None)
@@ -38,43 +40,47 @@ class TrialRows:
         added = [
             {**common, "number": first + k, "state": state}
             for k, state in enumerate(
-                np.select([judged.is_pruned, judged.has_values], ["PRUNED", "COMPLETE"], "FAIL").tolist()
+                np.select([evaluation.is_pruned, evaluation.has_values], ["PRUNED", "COMPLETE"], "FAIL").tolist()
             )
         ]
         number_to_id = dict(_insert(connection, trials, added, ("number", "trial_id")))
         ids = [number_to_id[row["number"]] for row in added]
         rows: dict[str, list[dict[str, Any]]] = {}
         for k, (trial_id, candidate) in enumerate(zip(ids, candidates, strict=True)):
-            for table, row in self._of_trial(batch, candidate, judged, k):
+            for table, row in self._of_trial(batch, candidate, evaluation, k):
                 rows.setdefault(table, []).append({"trial_id": trial_id, **row})
         for table, some in rows.items():
             _insert(connection, self.tables[table], some)
 
-    def _of_trial(self, batch: int, candidate: Candidate, judged: Judged, k: int) -> list[tuple[str, dict[str, Any]]]:
+    def _of_trial(
+        self, batch: int, candidate: Candidate, evaluation: Evaluation, k: int
+    ) -> list[tuple[str, dict[str, Any]]]:
         source = "search" if batch else "warm_start"
         rows: list[tuple[str, dict[str, Any]]] = [
-            ("trial_user_attributes", {"key": name, "value_json": json.dumps(told)})
-            for name, told in (("batch", batch), ("source", source))
+            ("trial_user_attributes", {"key": name, "value_json": json.dumps(described)})
+            for name, described in (("batch", batch), ("source", source))
         ]
         for name, value in candidate.parameters.items():
             within = candidate.ranges[name]
             at = float(within.choices.index(value) if within.choices else value)
             distribution = self._distribution(name, within)
             rows.append(("trial_params", {"param_name": name, "param_value": at, "distribution_json": distribution}))
-        if judged.has_values[k]:
-            for number, value in enumerate(judged.values[k].tolist()):
+        if evaluation.has_values[k]:
+            for number, value in enumerate(evaluation.values[k].tolist()):
                 rows.append(("trial_values", {"objective": number, "value": value, "value_type": "FINITE"}))
-        if judged.looks is not None:
-            for step, value in enumerate(judged.looks.values[k, : judged.looks.n_looked[k]].tolist()):
+        if evaluation.block_scores is not None:
+            for step, value in enumerate(
+                evaluation.block_scores.values[k, : evaluation.block_scores.n_looked[k]].tolist()
+            ):
                 kind = "FINITE" if math.isfinite(value) else "NAN"
-                told = value if math.isfinite(value) else None
+                described = value if math.isfinite(value) else None
                 rows.append(
                     (
                         "trial_intermediate_values",
-                        {"step": step, "intermediate_value": told, "intermediate_value_type": kind},
+                        {"step": step, "intermediate_value": described, "intermediate_value_type": kind},
                     )
                 )
-        for name, violation in zip(judged.constraints, judged.violations[k].tolist(), strict=True):
+        for name, violation in zip(evaluation.constraints, evaluation.violations[k].tolist(), strict=True):
             rows.append(
                 ("trial_system_attributes", {"key": f"constraints:{name}", "value_json": json.dumps(violation)})
             )

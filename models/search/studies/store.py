@@ -16,12 +16,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
 from exitladder.models.search.studies.database import Database
 from exitladder.models.search.studies.optuna_rows import TrialRows
-from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, judged_of, kept_of
+from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, evaluation_of, kept_of
 from exitladder.runtime.fingerprints import digest_of
 
 _PLAN_KEY = "exitladder"
@@ -222,9 +222,9 @@ class StoredStudy:
                 w=self.worker,
             )
 
-    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+    def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
         """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
-        payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(judged)})
+        payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(evaluation)})
         with self.store.database.locked() as connection:
             if self._execute(
                 connection,
@@ -240,7 +240,7 @@ class StoredStudy:
                 w=self.worker,
                 p=payload,
             )
-            self._rows.add(connection, batch, self.plan.first_trial(batch), candidates, judged)
+            self._rows.add(connection, batch, self.plan.first_trial(batch), candidates, evaluation)
         self._known.add(batch)
         return True
 
@@ -264,7 +264,7 @@ class StoredStudy:
         for batch, payload in rows:
             if batch not in self._known:
                 kept = json.loads(payload)
-                found.append(KnownBatch(batch, kept["parameters"], judged_of(self.plan, kept)))
+                found.append(KnownBatch(batch, kept["parameters"], evaluation_of(self.plan, kept)))
         self._known.update(fresh)
         return found
 

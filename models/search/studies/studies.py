@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from exitladder.models.search.evaluation import Judged, Looks
+from exitladder.models.search.evaluation import BlockScores, Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
 
@@ -67,7 +67,7 @@ class KnownBatch:
 
     number: int
     parameters: Sequence[Mapping[str, Any]]
-    judged: Judged
+    evaluation: Evaluation
 
 
 class Study(Protocol):
@@ -78,7 +78,7 @@ class Study(Protocol):
     def claim(self) -> int | None:
         """Return a batch that nobody looks at, the lowest that may begin, or None; it is then claimed."""
 
-    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+    def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
         """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
 
     def news(self) -> list[KnownBatch]:
@@ -112,7 +112,7 @@ class StudyInMemory:
                 return batch
         return None
 
-    def finish(self, batch: int, candidates: Sequence[Candidate], judged: Judged) -> bool:
+    def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
         """Note that a batch is known."""
         self._known.add(batch)
         return True
@@ -129,25 +129,28 @@ class StudyInMemory:
         self._claimed.discard(batch)
 
 
-def kept_of(judged: Judged) -> dict[str, Any]:
+def kept_of(evaluation: Evaluation) -> dict[str, Any]:
     """Return what a batch was worth as plain values to keep."""
-    kept: dict[str, Any] = {"values": judged.values.tolist(), "violations": judged.violations.tolist()}
-    if judged.looks is not None:
-        kept |= {"blocks": judged.looks.values.tolist(), "n_looked": judged.looks.n_looked.tolist()}
+    kept: dict[str, Any] = {"values": evaluation.values.tolist(), "violations": evaluation.violations.tolist()}
+    if evaluation.block_scores is not None:
+        kept |= {
+            "blocks": evaluation.block_scores.values.tolist(),
+            "n_looked": evaluation.block_scores.n_looked.tolist(),
+        }
     return kept
 
 
-def judged_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Judged:
+def evaluation_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Evaluation:
     """Return what was kept of a batch; see `kept_of`."""
     n = len(kept["values"])
-    looks = None
+    block_scores = None
     if "blocks" in kept:
         blocks = np.asarray(kept["blocks"], dtype=np.float64).reshape(n, -1)
-        looks = Looks(blocks, np.asarray(kept["n_looked"], dtype=np.int64))
-    return Judged(
+        block_scores = BlockScores(blocks, np.asarray(kept["n_looked"], dtype=np.int64))
+    return Evaluation(
         np.asarray(kept["values"], dtype=np.float64).reshape(n, len(plan.objectives)),
         np.asarray(kept["violations"], dtype=np.float64).reshape(n, len(plan.constraints)),
         plan.objectives,
         plan.constraints,
-        looks,
+        block_scores,
     )

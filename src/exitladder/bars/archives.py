@@ -78,15 +78,15 @@ class Archive:
         """
         address = self.address(symbol, interval, month)
         name = address.rpartition("/")[2]
-        told = read_address(f"{address}.CHECKSUM", 4096)
-        if told is None:
+        described = read_address(f"{address}.CHECKSUM", 4096)
+        if described is None:
             if is_at_address(address):
                 raise InputFileError(
                     f"Every month must be held to its SHA-256, but there is no '{address}.CHECKSUM'. Fetch the months "
                     "before and after it apart, or name another mirror with --base-url."
                 )
             return None
-        expected = _checksum(told, f"{address}.CHECKSUM")
+        expected = _checksum(described, f"{address}.CHECKSUM")
         kept = self.cache / urllib.parse.unquote(name) if self.cache else None
         if kept and kept.is_file() and kept.stat().st_size <= limit:
             content = kept.read_bytes()
@@ -219,14 +219,14 @@ def _one_symbol(
     advance: Advance,
 ) -> tuple[Bars, BarsReport]:
     found: dict[pd.Period, Bars] = {}
-    mended: list[Finding] = []
+    repaired: list[Finding] = []
     for month in months:
         address = archive.address(symbol, interval, month)
         content = archive.month(symbol, interval, month, most_bytes(month, options.interval_ns or 1))
         if content is not None:
             name = urllib.parse.unquote(address.rpartition("/")[2])
             found[month], report = bars_in_zip(content, name, month, symbol, options)
-            mended += report.of_severity("mended")
+            repaired += report.of_severity("mended")
         advance(1)
     if not found:
         raise BarsError(
@@ -240,7 +240,7 @@ def _one_symbol(
     good, report = bars_of_table(table, symbol, options.interval_ns or 0, options)
     if report.errors:
         raise BarsError(report.errors[0])
-    findings = (*_missing(symbol, months, found), *mended, *report.findings)
+    findings = (*_missing(symbol, months, found), *repaired, *report.findings)
     return good[0], BarsReport(report.symbols, findings)
 
 
@@ -255,12 +255,12 @@ def _missing(symbol: str, months: Sequence[pd.Period], found: dict[pd.Period, Ba
         else:
             runs.append([month])
     return [
-        Finding(symbol, "warning", "missing_month", len(run), str(run[0]), _told_run(symbol, run, found))
+        Finding(symbol, "warning", "missing_month", len(run), str(run[0]), _run_text(symbol, run, found))
         for run in runs
     ]
 
 
-def _told_run(symbol: str, run: list[pd.Period], found: dict[pd.Period, Bars]) -> str:
+def _run_text(symbol: str, run: list[pd.Period], found: dict[pd.Period, Bars]) -> str:
     span = str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}"
     before, after = found.get(run[0] - 1), found.get(run[-1] + 1)
     if before is None:
@@ -273,12 +273,12 @@ def _told_run(symbol: str, run: list[pd.Period], found: dict[pd.Period, Bars]) -
     return f"The archive has no bars of '{symbol}' for {span} (404): {what}."
 
 
-def _checksum(told: bytes, address: str) -> str:
-    match = re.match(rb"\s*([0-9a-fA-F]{64})\b", told)
+def _checksum(described: bytes, address: str) -> str:
+    match = re.match(rb"\s*([0-9a-fA-F]{64})\b", described)
     if not match:
         raise InputFileError(
             f"A CHECKSUM must begin with 64 hexadecimal digits, but '{address}' begins with "
-            f"{told[:40].decode(errors='replace')!r}. Check the address, or name another mirror with --base-url."
+            f"{described[:40].decode(errors='replace')!r}. Check the address, or name another mirror with --base-url."
         )
     return match[1].decode().lower()
 

@@ -93,7 +93,7 @@ class _Checks:
         self.findings: list[Finding] = []
 
     def _found(
-        self, broken: BoolArray, name: str, rule: str, value: str, mend: str, cure: str, first: int = -1
+        self, broken: BoolArray, name: str, rule: str, value: str, repair_rule: str, cure: str, first: int = -1
     ) -> bool:
         """Note a broken rule; return whether it is to be mended. `first` is the row that `value` tells of."""
         count = int(np.count_nonzero(broken))
@@ -102,7 +102,7 @@ class _Checks:
         raw = self.raw
         place = raw.place(int(np.argmax(broken)) if first < 0 else first)
         more = f" {count - 1} more rows of '{raw.symbol}' are like it." if count > 1 else ""
-        ending = f"Mended: {mend}." if self.repair else f"{cure}, {_CURE.format(mend=mend)}."
+        ending = f"Mended: {repair_rule}." if self.repair else f"{cure}, {_CURE.format(mend=repair_rule)}."
         message = f"{rule}, but {value} ({place}).{more} {ending}"
         self.findings.append(Finding(raw.symbol, "mended" if self.repair else "error", name, count, place, message))
         return self.repair
@@ -169,14 +169,14 @@ class _Checks:
         unsorted[order] = np.arange(len(order))
         rule = f"Each stamp of '{raw.symbol}' must come once"
         exact, other = same, repeats & ~same
-        for broken, name, what, mend in (
+        for broken, name, what, repair_rule in (
             (exact, "duplicate", "comes again with the same values", "drop the repeats"),
             (other, "conflicting_duplicate", "comes again with other values", "keep the last of them"),
         ):
             if broken.any():
                 i = int(order[np.argmax(broken)])
                 value = f"{stamp_text(int(raw.time[i]))} {what}"
-                self._found(broken[unsorted], name, rule, value, mend, "Take out the repeats", first=i)
+                self._found(broken[unsorted], name, rule, value, repair_rule, "Take out the repeats", first=i)
         if self.repair:
             # sorted by now; the last of each stamp is the one that counts
             raw.keep(np.append(raw.time[1:] != raw.time[:-1], True))
@@ -188,16 +188,16 @@ class _Checks:
         if inverted.any():
             i = int(np.argmax(inverted))
             rule, value = "high must not lie below low", f"high is {high[i]:.10g} and low is {low[i]:.10g}"
-            mend, cure = "widen high and low to hold all four prices", "Correct the row or take it out"
-            self._found(inverted, "high_below_low", rule, value, mend, cure)
+            repair_rule, cure = "widen high and low to hold all four prices", "Correct the row or take it out"
+            self._found(inverted, "high_below_low", rule, value, repair_rule, cure)
         outside = ~inverted & ((np.maximum(open_, close) > high) | (np.minimum(open_, close) < low))
         if outside.any():
             i = int(np.argmax(outside))
             name, price = ("open", open_[i]) if not low[i] <= open_[i] <= high[i] else ("close", close[i])
             rule = "open and close must lie between low and high"
             value = f"{name} is {price:.10g}, low {low[i]:.10g}, high {high[i]:.10g}"
-            mend, cure = "widen high and low to hold them", "Correct the row or take it out"
-            self._found(outside, "outside_high_low", rule, value, mend, cure)
+            repair_rule, cure = "widen high and low to hold them", "Correct the row or take it out"
+            self._found(outside, "outside_high_low", rule, value, repair_rule, cure)
         if self.repair and (inverted.any() or outside.any()):
             stack = np.stack([open_, high, low, close])
             columns["high"], columns["low"] = stack.max(axis=0), stack.min(axis=0)

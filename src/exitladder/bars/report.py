@@ -106,7 +106,7 @@ class BarsReport:
         """Rows, over all symbols, whose prices the adjustment changed."""
         return sum(s.n_adjusted for s in self.symbols)
 
-    def mended(self, symbol: str | None = None) -> dict[str, int]:
+    def repaired(self, symbol: str | None = None) -> dict[str, int]:
         """Return how often each rule had to be mended, over all symbols or in one."""
         counts: dict[str, int] = {}
         for finding in self.of_severity("mended"):

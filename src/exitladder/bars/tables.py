@@ -191,7 +191,7 @@ def _one_symbol(raw: RawBars, interval_ns: int, options: ReadOptions) -> tuple[B
             n_adjusted = adjustment.n_changed
             kept = {name: values for name, values in columns.items() if name not in ("adj_close", *adjustment.columns)}
             columns = {**adjustment.columns, **kept}
-            findings += _told_adjustment(raw, n_adjusted, adjustment.falls, sorted(set(kept) - {"volume"}))
+            findings += _adjustment_text(raw, n_adjusted, adjustment.falls, sorted(set(kept) - {"volume"}))
     step, finding = _interval(raw, interval_ns)
     findings += [finding] if finding else []
     volume = columns.pop("volume", None)
@@ -211,8 +211,8 @@ def _one_symbol(raw: RawBars, interval_ns: int, options: ReadOptions) -> tuple[B
     return bars, BarsReport((summary,), tuple(findings))
 
 
-def _told_adjustment(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list[str]) -> list[Finding]:
-    source, told = raw.table.name, []
+def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list[str]) -> list[Finding]:
+    source, described = raw.table.name, []
     if n_changed:
         others = f" Other columns stay as they are: {', '.join(kept)}." if kept else ""
         message = (
@@ -220,14 +220,16 @@ def _told_adjustment(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
             f"divided by it ({source}).{others} Trades must be in adjusted prices too, or read the bars with "
             "data.adjust=none."
         )
-        told.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
+        described.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):
         message = (
             f"adj_close / close of '{raw.symbol}' falls by more than 5 % on {len(falls)} bars, first at "
             f"{raw.place(int(falls[0]))}. Only a merger of shares does that; otherwise the source's adj_close is wrong."
         )
-        told.append(Finding(raw.symbol, "warning", "adjustment_falls", len(falls), raw.place(int(falls[0])), message))
-    return told
+        described.append(
+            Finding(raw.symbol, "warning", "adjustment_falls", len(falls), raw.place(int(falls[0])), message)
+        )
+    return described
 
 
 def _interval(raw: RawBars, named_ns: int) -> tuple[int, Finding | None]:

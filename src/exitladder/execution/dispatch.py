@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from exitladder.arrays import FloatTable, IntArray
 from exitladder.bars.bars import BarSet
-from exitladder.execution.batch.grouping import batches, make_batch, served
+from exitladder.execution.batch.grouping import batchable_trades, batches, make_batch
 from exitladder.execution.batch.kernel import run_batch
 from exitladder.execution.batch.signal_touches import make_conditions
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
@@ -84,7 +84,7 @@ def prepare_run(
         def as_batch(trades: IntArray, out: Written) -> None:
             run_batch(batch, conditions, readings, entries, market, row, trades, out.net_r, out.ends)
 
-        ready = served(members, entries, market.atr[row])
+        ready = batchable_trades(members, entries, market.atr[row])
         if ready.all():
             return as_batch
         rest = general(which)

@@ -92,15 +92,15 @@ def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise OutputFileError(f"'{path}' must be a folder, but is a file. Name another folder.")
-    with _told(path):
+    with _described(path):
         path.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path))
     try:
         for name, content in contents.items():
-            with _told(beside / name):
+            with _described(beside / name):
                 (beside / name).parent.mkdir(parents=True, exist_ok=True)
                 _write_one(content, beside / name)
-        with _told(path):
+        with _described(path):
             for name in contents:
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(beside / name, path / name)
@@ -179,13 +179,13 @@ def _beside(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; on success it becomes `path`, else it is removed."""
     if path.is_dir():
         raise OutputFileError(f"'{path}' must be a file, but is a folder. Name a file in it.")
-    with _told(path):
+    with _described(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         os.close(handle)
     temporary = Path(name)
     try:
-        with _told(path):
+        with _described(path):
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
@@ -194,7 +194,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _described(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as cause:

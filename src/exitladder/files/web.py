@@ -105,8 +105,8 @@ def _answer(method: str, address: str, limit: int) -> bytes:
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
         if method == "HEAD":
             return b""
-        told = answer.headers.get("Content-Length")
-        length = int(told) if told and told.isdigit() else None
+        described = answer.headers.get("Content-Length")
+        length = int(described) if described and described.isdigit() else None
         content = bytearray()
         if length is None or length <= limit:
             while len(content) <= limit and (chunk := answer.read(_CHUNK)):

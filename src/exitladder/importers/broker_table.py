@@ -39,7 +39,7 @@ def import_trades(
     TradesError
         If a rename names an unknown column, or the trades break a rule.
     """
-    frame, told = table.frame.copy(), []
+    frame, described = table.frame.copy(), []
     known = (*REQUIRED, *OPTIONAL)
     for name in (*renames.values(), *values):
         if name not in known:
@@ -52,31 +52,31 @@ def import_trades(
     frame = frame.rename(columns={c: snake_name(c) for c in frame.columns if snake_name(c) in known})
     unused = [str(c) for c in frame.columns if c not in known]
     if unused:
-        told.append(f"left out: {', '.join(unused)}")
+        described.append(f"left out: {', '.join(unused)}")
         frame = frame.drop(columns=unused)
-    told += _understand(frame)
-    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), tz), told
+    described += _understand(frame)
+    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), tz), described
 
 
 def _understand(frame: pd.DataFrame) -> list[str]:
     """Read sides, signs and missing ids in place; return what was done."""
-    told = []
+    described = []
     if "quantity" in frame:
         quantity = pd.to_numeric(frame["quantity"], errors="coerce")
         if "side" not in frame and quantity.notna().all():
             frame["side"] = np.where(quantity < 0, "short", "long")
-            told.append("side: from the sign of the quantity")
+            described.append("side: from the sign of the quantity")
         if (quantity < 0).any() and quantity.notna().all():
             frame["quantity"] = quantity.abs()
-            told.append(f"quantity: {int((quantity < 0).sum())} negative ones made positive")
+            described.append(f"quantity: {int((quantity < 0).sum())} negative ones made positive")
     if "side" in frame:
         meaning = {text: side for side, texts in _SIDES.items() for text in texts}
         text = frame["side"].astype("str").str.strip().str.lower().str.removesuffix(".0")
         frame["side"] = text.map(meaning).fillna(frame["side"].astype("str"))
         read = sorted((set(text.dropna()) & set(meaning)) - {"long", "short"})
         if read:
-            told.append("side: " + ", ".join(f"{word} read as {meaning[word]}" for word in read))
+            described.append("side: " + ", ".join(f"{word} read as {meaning[word]}" for word in read))
     if "trade_id" not in frame:
         frame["trade_id"] = [f"T-{n}" for n in range(1, len(frame) + 1)]
-        told.append(f"trade_id: numbered T-1 to T-{len(frame)}")
-    return told
+        described.append(f"trade_id: numbered T-1 to T-{len(frame)}")
+    return described

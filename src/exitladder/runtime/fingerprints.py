@@ -42,8 +42,8 @@ def refuse_other_programs(client: Any) -> None:
     ------
     ModelError
     """
-    for told in client.run(program_fingerprint).values():
-        if told != program_fingerprint():
+    for described in client.run(program_fingerprint).values():
+        if described != program_fingerprint():
             raise ModelError(
                 "Every worker must compute alike, but one has another version of exitladder. "
                 "Install the same version on all."

@@ -75,14 +75,16 @@ def verdict(
     kind: Kind = "no_difference"
     if comparison.high < 0:
         kind = "worse" if significant else kind
-        said = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
+        predicted = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
     elif comparison.low > 0:
         doubts += _search_doubts(dsr, pbo)
         kind = "no_difference" if doubts else "better"
-        said = _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
+        predicted = (
+            _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
+        )
     else:
-        said = _undecided(comparison, us, them)
-    sentences = [said, _sample(comparison), _risk(risk or {}, us, them)]
+        predicted = _undecided(comparison, us, them)
+    sentences = [predicted, _sample(comparison), _risk(risk or {}, us, them)]
     return Verdict(kind, " ".join(s for s in sentences if s))
 
 

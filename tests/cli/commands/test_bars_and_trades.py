@@ -26,15 +26,15 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "ACME.csv").write_text(BROKEN)
     result = run("bars", "check", "ACME.csv", "--format", "json")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert [f["rule"] for f in told["findings"]] == ["unsorted", "high_below_low"]
-    assert told["symbols"][0]["n_error"] == 2
+    output = json.loads(result.stdout)
+    assert [f["rule"] for f in output["findings"]] == ["unsorted", "high_below_low"]
+    assert output["symbols"][0]["n_error"] == 2
     assert result.stderr.startswith(
         "error: 2 rules are broken in the bars of 'ACME.csv'. The first: Stamps must increase"
     )
-    mended = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
-    assert mended.exit_code == 0
-    table = pd.read_csv(io.StringIO(mended.stdout))
+    repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
+    assert repaired.exit_code == 0
+    table = pd.read_csv(io.StringIO(repaired.stdout))
     assert table["severity"].tolist()[:2] == ["mended", "mended"]
 
 
@@ -67,10 +67,10 @@ def test_trades_make_and_check(run: Run, tmp_path: Path, sample: Path) -> None:
     )
     expected = make_trades(load_sample_bars()[0], window=55, sides="long")
     assert read_trades(tmp_path / "t.csv").fingerprint() == expected.fingerprint()
-    told = json.loads(made.stdout)
-    assert (told["n_trades"], told["n_short"], told["n_open"]) == (len(expected), 0, len(expected))
+    output = json.loads(made.stdout)
+    assert (output["n_trades"], output["n_short"], output["n_open"]) == (len(expected), 0, len(expected))
     checked = run("trades", "check", "--trades", "t.csv", "--bars", sample, "--format", "json")
-    assert json.loads(checked.stdout) == {**told, "n_outside_bar": 0}
+    assert json.loads(checked.stdout) == {**output, "n_outside_bar": 0}
     raw = run("trades", "check", "--trades", "t.csv", "--bars", sample, "--set", "data.adjust=none")
     assert raw.exit_code == 1 and "Probably one side is adjusted" in raw.stderr
 

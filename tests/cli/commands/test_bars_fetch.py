@@ -210,7 +210,7 @@ def test_several_symbols_make_one_file_that_other_commands_read(
 
 
 @pytest.mark.parametrize(
-    ("left_out", "told"),
+    ("left_out", "message"),
     [
         ("2024-11", "for 2024-11 (404): the first that is there is 2024-12."),
         ("2024-12", "for 2024-12 (404): a gap between the bars of 2024-11-30 23:00 UTC and 2025-01-01."),
@@ -218,12 +218,12 @@ def test_several_symbols_make_one_file_that_other_commands_read(
     ],
 )
 def test_a_month_that_is_missing_is_a_warning(
-    run: Run, tmp_path: Path, archive: ArchiveServer, left_out: str, told: str
+    run: Run, tmp_path: Path, archive: ArchiveServer, left_out: str, message: str
 ) -> None:
     fill(archive, left_out=left_out)
     done = run(*FETCH, "--out", "b.parquet")
     assert done.exit_code == 0, done.stderr
-    assert f"warning: The archive has no bars of 'BTCUSDT' {told}" in done.stderr
+    assert f"warning: The archive has no bars of 'BTCUSDT' {message}" in done.stderr
     kept = BARS[BARS["timestamp"].dt.strftime("%Y-%m") != left_out]
     assert is_same(read_bars(tmp_path / "b.parquet")[0], as_read(kept))
     checked = json.loads(run("bars", "check", "b.parquet", "--format", "json").stdout)["findings"]

@@ -74,13 +74,13 @@ def test_every_training_label_was_known_an_embargo_before_its_stage_serves(model
 
 
 def test_rows_before_the_first_stage_are_not_answered(model: ExhaustionModel, rows: TrainingRows) -> None:
-    told = model.predict(rows.X, rows.time_ns)
+    result = model.predict(rows.X, rows.time_ns)
     before = rows.time_ns < model.stages[0].valid_from_ns
-    assert np.isnan(told.exhaustion[before]).all()
-    assert np.isnan(told.hold_value_r[before]).all()
-    assert (told.stage[before] == -1).all()
-    assert np.isfinite(told.exhaustion[~before]).all()
-    np.testing.assert_array_equal(told.is_known, ~before)
+    assert np.isnan(result.exhaustion[before]).all()
+    assert np.isnan(result.hold_value_r[before]).all()
+    assert (result.stage[before] == -1).all()
+    assert np.isfinite(result.exhaustion[~before]).all()
+    np.testing.assert_array_equal(result.is_known, ~before)
 
 
 def test_the_last_stage_serves_after_the_embargo_or_for_advice_from_the_last_label_on(

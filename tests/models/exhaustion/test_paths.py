@@ -11,7 +11,7 @@ import pytest
 from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.growing import Growth
+from exitladder.models.forests.growing import StageTraining
 from exitladder.models.splits import CombinatorialPurged
 from exitladder.settings.tables import ModelSettings
 
@@ -32,8 +32,8 @@ def test_every_path_tells_all_trades_by_folds_that_did_not_train_on_them(make: A
     for b in range(4):
         number = next(k for k, chosen in enumerate(splitter.test_blocks()) if b in chosen)
         own = np.flatnonzero(block[rows.trade] == b)
-        growth = Growth.of(rows, folds[number].train, QUICK, booster_parameters(QUICK, "binary", 0, 1), 0)
-        p[own] = growth.forest("binary").predict(rows.X[own], 1)
+        training = StageTraining.of(rows, folds[number].train, QUICK, booster_parameters(QUICK, "binary", 0, 1), 0)
+        p[own] = training.forest("binary").predict(rows.X[own], 1)
     expected = probability_measures(p, rows.race)
     for name in ("log_loss", "brier", "auc"):
         assert table[name][0] == pytest.approx(expected[name], rel=1e-5)

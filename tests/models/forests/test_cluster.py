@@ -21,8 +21,8 @@ from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests import cluster as cluster_growing
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.cluster import ClusterGrower
-from exitladder.models.forests.growing import grow_here
+from exitladder.models.forests.cluster import ClusterTrainer
+from exitladder.models.forests.growing import train_here
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.runtime import fingerprints as program
 from exitladder.runtime.memory import matrix_on_disk
@@ -57,8 +57,8 @@ def _the_same() -> str:
 
 
 @pytest.fixture
-def grower(cluster: Any) -> Iterator[ClusterGrower]:
-    made = ClusterGrower(cluster.scheduler_address)
+def make_trainer(cluster: Any) -> Iterator[ClusterTrainer]:
+    made = ClusterTrainer(cluster.scheduler_address)
     yield made
     made.close()
 
@@ -80,11 +80,11 @@ def trees(text: str) -> str:
     return text[: text.index("parameters:")]
 
 
-def test_the_model_is_like_the_one_that_is_trained_here(rows: TrainingRows, grower: ClusterGrower) -> None:
+def test_the_model_is_like_the_one_that_is_trained_here(rows: TrainingRows, make_trainer: ClusterTrainer) -> None:
     """Stages, spans and the rule for the number of trees are the same; bins are found on each worker's own rows."""
-    assert grower.size == 2
+    assert make_trainer.size == 2
     here = ExhaustionModel.fit(rows, QUICK, n_folds=2, threads=1)
-    there = ExhaustionModel.fit(rows, QUICK, n_folds=2, threads=1, grower=grower)
+    there = ExhaustionModel.fit(rows, QUICK, n_folds=2, threads=1, make_trainer=make_trainer)
     assert there.spans().drop(columns="calibration").equals(here.spans().drop(columns="calibration"))
     for ours, theirs in zip(here.stages, there.stages, strict=True):
         assert theirs.race.names() == ours.race.names()
@@ -104,7 +104,7 @@ def test_the_model_is_like_the_one_that_is_trained_here(rows: TrainingRows, grow
 
 @pytest.mark.parametrize("patience", [0, 6])
 def test_the_held_out_loss_and_the_number_of_trees_follow_the_same_rule(
-    rows: TrainingRows, grower: ClusterGrower, patience: int
+    rows: TrainingRows, make_trainer: ClusterTrainer, patience: int
 ) -> None:
     parameters = booster_parameters(QUICK, "binary", 0, 1)
     train = np.arange(len(rows))
@@ -113,7 +113,7 @@ def test_the_held_out_loss_and_the_number_of_trees_follow_the_same_rule(
         how(rows, train, parameters).train_held_out(
             train, rows.race, folds, "binary", n_trees=40, patience=patience
         )
-        for how in (grow_here, grower)
+        for how in (train_here, make_trainer)
     ]  # fmt: skip
     here, there = grown
     assert there.held_out_loss == pytest.approx(here.held_out_loss, abs=0.005)
@@ -123,33 +123,34 @@ def test_the_held_out_loss_and_the_number_of_trees_follow_the_same_rule(
     else:
         assert there.n_rounds == here.n_rounds == 40
     # With all trees no less: where it ended, so many more did not help.
-    longer = grower(rows, train, parameters).train_held_out(
+    longer = make_trainer(rows, train, parameters).train_held_out(
         train, rows.race, folds, "binary", n_trees=there.n_rounds + 1, patience=0
     )
     assert longer.held_out_loss >= there.held_out_loss or not patience
 
 
-def test_one_worker_grows_the_trees_that_grow_here_to_the_bit(rows: TrainingRows, grower: ClusterGrower) -> None:
-    grower.size = 1
+def test_one_worker_grows_the_trees_that_grow_here_to_the_bit(rows: TrainingRows, make_trainer: ClusterTrainer) -> None:
+    make_trainer.size = 1
     train = np.arange(500, len(rows), dtype=np.int64)
     known = np.arange(len(train), dtype=np.int64)
     for objective, label in (("binary", rows.race), ("regression", rows.hold)):
         parameters = booster_parameters(QUICK, objective, 3, 1)
         here, there = (
-            how(rows, train, parameters).train(known, label[train], 30, objective).text for how in (grow_here, grower)
+            how(rows, train, parameters).train(known, label[train], 30, objective).text
+            for how in (train_here, make_trainer)
         )
         assert trees(there) == trees(here)
 
 
 def test_the_same_rows_on_two_workers_give_the_same_trees_though_workers_are_killed(
-    rows: TrainingRows, grower: ClusterGrower, cluster: Any, monkeypatch: pytest.MonkeyPatch
+    rows: TrainingRows, make_trainer: ClusterTrainer, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(QUICK, n_estimators=250, patience=0, ensemble=1)
     # While rows are made ready, and while LightGBM trains: either would wait for ever for the one that is gone.
     tasks = {2: "", 4: "_train_part"}
     begun: list[int] = []
     killed: list[int] = []
-    train_here = cluster_growing._Share.grown
+    unbroken = cluster_growing._Share.grown
 
     def kill(share: Any, task: str) -> None:
         """Kill the second worker as soon as both do this."""
@@ -163,23 +164,23 @@ def test_the_same_rows_on_two_workers_give_the_same_trees_though_workers_are_kil
         begun.append(len(begun))
         if is_cruel and len(begun) in tasks:
             threading.Thread(target=kill, args=(share, tasks[len(begun)]), daemon=True).start()
-        return train_here(share, *args)
+        return unbroken(share, *args)
 
     monkeypatch.setattr(cluster_growing._Share, "grown", grown)
     is_cruel = False
-    left_alone = ExhaustionModel.fit(rows, settings, n_folds=1, threads=1, grower=grower)
+    left_alone = ExhaustionModel.fit(rows, settings, n_folds=1, threads=1, make_trainer=make_trainer)
     n_forests, is_cruel = len(begun), True
     begun.clear()
-    disturbed = ExhaustionModel.fit(rows, settings, n_folds=1, threads=1, grower=grower)
+    disturbed = ExhaustionModel.fit(rows, settings, n_folds=1, threads=1, make_trainer=make_trainer)
     assert len(set(killed)) == 2
     assert len(begun) == n_forests + 2
-    assert grower.size == 2
+    assert make_trainer.size == 2
     assert texts(disturbed) == texts(left_alone)
     assert disturbed.metrics == left_alone.metrics
 
 
 def test_a_worker_with_labels_of_one_kind_is_not_taken_for_one_of_the_other(
-    rows: TrainingRows, grower: ClusterGrower
+    rows: TrainingRows, make_trainer: ClusterTrainer
 ) -> None:
     """LightGBM's classifier would number the classes of each worker by itself, so that ones alone become zeros."""
     size = -(-len(rows) // (2 * cluster_growing._BLOCKS_A_WORKER))
@@ -187,7 +188,7 @@ def test_a_worker_with_labels_of_one_kind_is_not_taken_for_one_of_the_other(
     y = np.where(of_second, 1.0, (rows.X[:, 0] > 1).astype(np.float64))
     parameters = booster_parameters(QUICK, "binary", 0, 1)
     train = np.arange(len(rows))
-    p = grower(rows, train, parameters).train(train, y, 40, "binary").predict(rows.X, 1)
+    p = make_trainer(rows, train, parameters).train(train, y, 40, "binary").predict(rows.X, 1)
     assert p.mean() == pytest.approx(y.mean(), abs=0.05)
     assert p[rows.X[:, 0] > 1].mean() > 0.85
 
@@ -197,24 +198,24 @@ def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monke
     distributed = pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     monkeypatch.setattr(cluster_growing, "_PATIENCE_WITH_WORKERS", 1.0)
     parameters, train = booster_parameters(QUICK, "binary", 0, 1), np.arange(len(rows))
-    train_here, failed = cluster_growing._Share.grown, []
+    unbroken, failed = cluster_growing._Share.grown, []
 
     def grown(share: Any, *args: Any) -> str:
         if len(share.workers) == 2:
             failed.append(share.workers[0])
             share.client.submit(os._exit, 1, workers=[share.workers[0]], pure=False).result()
-        return train_here(share, *args)
+        return unbroken(share, *args)
 
     monkeypatch.setattr(cluster_growing._Share, "grown", grown)
     with unguarded_workers(distributed, 3) as address:
-        grower = ClusterGrower(address)
-        grower.size = 2
+        make_trainer = ClusterTrainer(address)
+        make_trainer.size = 2
         with pytest.warns(ExitladderWarning, match="1 of 2 go on"):
-            text = grower(rows, train, parameters).train(train, rows.race, 20, "binary").text
-        alone = grow_here(rows, train, parameters).train(train, rows.race, 20, "binary").text
+            text = make_trainer(rows, train, parameters).train(train, rows.race, 20, "binary").text
+        alone = train_here(rows, train, parameters).train(train, rows.race, 20, "binary").text
         assert trees(text) == trees(alone)
         assert len(failed) == 1
-        grower.close()
+        make_trainer.close()
 
 
 @contextmanager
@@ -236,19 +237,19 @@ def unguarded_workers(distributed: Any, n: int) -> Iterator[str]:
 
 
 def test_what_fails_again_and_again_is_told(
-    rows: TrainingRows, grower: ClusterGrower, monkeypatch: pytest.MonkeyPatch
+    rows: TrainingRows, make_trainer: ClusterTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_growing, "_TRIES", 2)
     parameters = booster_parameters(QUICK, "binary", 0, 1) | {"num_leaves": -1}
     train = np.arange(len(rows))
     with pytest.raises(ModelError, match=r"failed 2 times, at last with: .*num_leaves.* logs of its workers"):
-        grower(rows, train, parameters).train(train, rows.race, 5, "binary")
+        make_trainer(rows, train, parameters).train(train, rows.race, 5, "binary")
 
 
 def test_another_version_of_the_program_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "program_fingerprint", _of_this_process)
     with pytest.raises(ModelError, match="one has another version of exitladder"):
-        ClusterGrower(cluster.scheduler_address)
+        ClusterTrainer(cluster.scheduler_address)
 
 
 def _of_this_process() -> int:
@@ -258,7 +259,7 @@ def _of_this_process() -> int:
 def test_a_scheduler_that_is_not_there_and_a_missing_dask_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     with pytest.raises(ModelError, match="'nonsense' does not answer"):
-        ClusterGrower("nonsense")
+        ClusterTrainer("nonsense")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ModelError, match=r"Training on a cluster needs Dask, .* pip install 'exitladder\[cluster\]'"):
-        ClusterGrower("tcp://127.0.0.1:1")
+        ClusterTrainer("tcp://127.0.0.1:1")

@@ -11,7 +11,7 @@ import pytest
 from exitladder.errors import ModelError
 from exitladder.models.calibration.calibrators import logit
 from exitladder.models.forests.boosting import BinnedRows, Forest, booster_parameters
-from exitladder.models.forests.growing import Growth
+from exitladder.models.forests.growing import StageTraining
 from exitladder.models.forests.mean_forest import mean_text
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.settings.tables import ModelSettings
@@ -26,10 +26,10 @@ def rows(make: Any) -> TrainingRows:
     return made
 
 
-def growth(rows: TrainingRows, embargo_ns: int = 5 * HOUR, **changes: Any) -> Growth:
+def training(rows: TrainingRows, embargo_ns: int = 5 * HOUR, **changes: Any) -> StageTraining:
     settings = replace(SETTINGS, **changes)
     parameters = booster_parameters(settings, "binary", 0, 1)
-    return Growth.of(rows, np.arange(len(rows)), settings, parameters, embargo_ns)
+    return StageTraining.of(rows, np.arange(len(rows)), settings, parameters, embargo_ns)
 
 
 def boosters(rows: TrainingRows, n: int) -> list[Forest]:
@@ -64,7 +64,7 @@ def test_the_mean_of_one_booster_is_itself_and_others_features_are_refused(rows:
 
 def test_growing_ends_where_the_loss_on_held_out_trades_no_longer_falls(rows: TrainingRows) -> None:
     """An independent count: the loss of each length of forest, from predictions of the held-out rows."""
-    grows = growth(rows)
+    grows = training(rows)
     losses = np.zeros(SETTINGS.n_estimators)
     for train, held in grows.folds:
         for k in range(SETTINGS.n_estimators):
@@ -81,7 +81,7 @@ def test_growing_ends_where_the_loss_on_held_out_trades_no_longer_falls(rows: Tr
 
 
 def test_a_forest_alone_takes_its_number_of_trees_from_the_latest_quarter_and_grows_on_all(rows: TrainingRows) -> None:
-    grows = growth(rows, ensemble=1)
+    grows = training(rows, ensemble=1)
     ((train, held),) = grows.folds
     assert rows.end_ns[train].max() <= rows.time_ns[held].min() - 5 * HOUR
     assert len(np.unique(rows.trade[held])) == 30
@@ -92,7 +92,7 @@ def test_a_forest_alone_takes_its_number_of_trees_from_the_latest_quarter_and_gr
 
 
 def test_held_out_trades_are_purged_from_the_forest_that_is_judged_on_them(rows: TrainingRows) -> None:
-    grows = growth(rows)
+    grows = training(rows)
     assert len(grows.folds) == 3
     np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in grows.folds])), np.arange(len(rows)))
     for train, held in grows.folds:
@@ -102,13 +102,13 @@ def test_held_out_trades_are_purged_from_the_forest_that_is_judged_on_them(rows:
 
 
 def test_without_patience_all_trees_grow(rows: TrainingRows) -> None:
-    assert growth(rows, patience=0).forest("binary").n_trees == 3 * SETTINGS.n_estimators
-    assert growth(rows, patience=0, ensemble=1).forest("binary").n_trees == SETTINGS.n_estimators
+    assert training(rows, patience=0).forest("binary").n_trees == 3 * SETTINGS.n_estimators
+    assert training(rows, patience=0, ensemble=1).forest("binary").n_trees == SETTINGS.n_estimators
 
 
 def test_too_few_trades_to_hold_some_out_grow_one_forest_with_all_trees(make: Any) -> None:
     few = make.training_rows(n_trades=12)
-    grows = growth(few)
+    grows = training(few)
     assert grows.folds == ()
     assert grows.forest("binary").n_trees == SETTINGS.n_estimators
 
@@ -118,9 +118,9 @@ def test_rows_without_one_of_the_labels_are_left_out_of_that_forest_only(rows: T
     unknown = np.random.default_rng(0).random(len(rows)) < 0.3
     holed = replace(rows, race=np.where(unknown, np.nan, rows.race), race_end_ns=rows.hold_end_ns)
     full = replace(rows, race_end_ns=rows.hold_end_ns)
-    one, other = growth(holed), growth(full)
+    one, other = training(holed), training(full)
     assert one.forest("regression").text == other.forest("regression").text
-    poisoned = growth(replace(holed, race=np.where(unknown, 1.0, rows.race)))
+    poisoned = training(replace(holed, race=np.where(unknown, 1.0, rows.race)))
     assert one.forest("binary").text != poisoned.forest("binary").text
 
 
@@ -131,7 +131,7 @@ def test_tuning_finds_parameters_of_a_smaller_held_out_loss_and_grows_with_them(
     """Parameters that are wrong on purpose: one leaf of half the rows cannot learn, smaller ones can."""
     rows = make.training_rows(n_trades=120, skill=1.5)
     wrong: dict[str, Any] = {"min_child_samples": 1_400, "colsample": 0.3, "n_estimators": 20}
-    plain, tuned = growth(rows, **wrong), growth(rows, tune_trials=12, **wrong)
+    plain, tuned = training(rows, **wrong), training(rows, tune_trials=12, **wrong)
     assert tuned.loss({}) < plain.loss({}) - 0.05
     assert tuned.parameters["min_data_in_leaf"] < 1_400
     expected = plain.binned.train_held_out(
@@ -146,5 +146,7 @@ def test_tuning_is_the_same_again_and_looks_at_nothing_outside_the_training_rows
     parameters = booster_parameters(settings, "binary", 0, 1)
     train = np.arange(0, 2_400)
     poisoned = replace(rows, X=np.where(np.arange(len(rows))[:, None] < 2_400, rows.X, np.float32(7)))
-    found = [Growth.of(data, train, settings, parameters, 5 * HOUR).parameters for data in (rows, rows, poisoned)]
+    found = [
+        StageTraining.of(data, train, settings, parameters, 5 * HOUR).parameters for data in (rows, rows, poisoned)
+    ]
     assert found[0] == found[1] == found[2]

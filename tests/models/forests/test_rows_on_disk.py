@@ -67,8 +67,8 @@ def test_the_model_is_the_same_to_the_bit(rows: TrainingRows, lying: TrainingRow
 
 def test_what_is_said_of_the_model_is_the_same(rows: TrainingRows, lying: TrainingRows) -> None:
     model = ExhaustionModel.fit(rows, QUICK, n_folds=2, threads=1)
-    said, again = (baseline_probabilities(r, model, n_folds=2, threads=1) for r in (rows, lying))
-    for name, values in said.items():
+    printed, again = (baseline_probabilities(r, model, n_folds=2, threads=1) for r in (rows, lying))
+    for name, values in printed.items():
         np.testing.assert_array_equal(again[name], values)
     following = np.random.default_rng(1).normal(size=len(rows))
     assert check_leaks(lying, model, following, n_folds=2, threads=1) == check_leaks(

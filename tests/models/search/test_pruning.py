@@ -15,7 +15,7 @@ from scipy import stats
 
 from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Judged, Looks
+from exitladder.models.search.evaluation import BlockScores, Evaluation
 from exitladder.models.search.pruning import N_BLOCKS, is_worse, signed_rank_p, trade_blocks
 from exitladder.models.search.samplers.evolution import order_of
 from exitladder.models.search.samplers.sampler import SAMPLERS
@@ -57,28 +57,28 @@ def test_what_optuna_prunes_is_pruned() -> None:
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
         pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.1, n_startup_steps=2)
     study = optuna.create_study(direction="maximize", pruner=pruner)
-    rival = rng.normal(0.2, 1.0, 16)
+    incumbent = rng.normal(0.2, 1.0, 16)
     best = study.ask()
-    for step, value in enumerate(rival):
+    for step, value in enumerate(incumbent):
         best.report(float(value), step)
-    study.tell(best, float(rival.mean()))
-    told = []
+    study.tell(best, float(incumbent.mean()))
+    result = []
     for _ in range(150):
         seen = rng.normal(rng.choice([-0.8, -0.2, 0.4]), 1.0, 8)
         trial = study.ask()
         for step, value in enumerate(seen):
             trial.report(float(value), step)
-        told.append((trial.should_prune(), bool(is_worse(seen[None], rival, 0.1)[0])))
+        result.append((trial.should_prune(), bool(is_worse(seen[None], incumbent, 0.1)[0])))
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    assert all(theirs == ours for theirs, ours in told)
-    assert 30 < sum(ours for _, ours in told) < 120
+    assert all(theirs == ours for theirs, ours in result)
+    assert 30 < sum(ours for _, ours in result) < 120
 
 
 def test_what_is_better_on_the_whole_is_kept_and_what_is_not_known_says_nothing() -> None:
-    rival = np.concatenate([np.full(8, 1.0), np.full(8, -3.0)])
+    incumbent = np.concatenate([np.full(8, 1.0), np.full(8, -3.0)])
     seen = np.full((1, 8), 0.9)
-    assert signed_rank_p(seen - rival[:8])[0] < 0.01
-    assert not is_worse(seen, rival, 0.1)[0]
+    assert signed_rank_p(seen - incumbent[:8])[0] < 0.01
+    assert not is_worse(seen, incumbent, 0.1)[0]
     unknown = np.full((2, 8), np.nan)
     unknown[1, 0] = -9.0
     assert not is_worse(unknown, np.ones(16), 0.1).any()
@@ -100,29 +100,29 @@ def quality(ladder: Ladder) -> float:
     return -abs(target.value - 2.0)
 
 
-def looked_at(ladders: list[Ladder], rival: FloatArray | None) -> Judged:
+def looked_at(ladders: list[Ladder], incumbent: FloatArray | None) -> Evaluation:
     """Eight noisy blocks of each; with a rival after four of them the worse are given up."""
     worth = np.array([quality(x) + NOISE[len(str(x)) % 50] for x in ladders]).reshape(-1, 8)
     n_looked = np.full(len(ladders), 8)
-    if rival is not None:
-        n_looked[is_worse(worth[:, :4], rival, 0.1)] = 4
+    if incumbent is not None:
+        n_looked[is_worse(worth[:, :4], incumbent, 0.1)] = 4
     worth = np.where(np.arange(8) < n_looked[:, None], worth, np.nan)
     whole = np.where(n_looked == 8, worth.mean(axis=1), np.nan)
-    return Judged(whole[:, None], np.empty((len(ladders), 0)), ("value",), (), Looks(worth, n_looked))
+    return Evaluation(whole[:, None], np.empty((len(ladders), 0)), ("value",), (), BlockScores(worth, n_looked))
 
 
 def found_by(sampler: str, store: StudyStore | None = None, left_after: int = 99) -> SearchResult:
     batches = iter(range(left_after))
 
-    def first(ladders: list[Ladder]) -> Judged:
+    def first(ladders: list[Ladder]) -> Evaluation:
         if ladders and next(batches, None) is None:
             raise KeyboardInterrupt
         return looked_at(ladders, None)
 
-    def against(ladders: list[Ladder], rival: FloatArray) -> Judged:
+    def against(ladders: list[Ladder], incumbent: FloatArray) -> Evaluation:
         if next(batches, None) is None:
             raise KeyboardInterrupt
-        return looked_at(ladders, rival)
+        return looked_at(ladders, incumbent)
 
     return search(
         SPACE, first, 60, sampler=sampler, batch_size=12, warm_starts=[WARM], prune=against, store=store, name="s"
@@ -132,7 +132,7 @@ def found_by(sampler: str, store: StudyStore | None = None, left_after: int = 99
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_pruned_search_goes_on_to_the_same_end(sampler: str, tmp_path: Path) -> None:
     whole = found_by(sampler)
-    pruned = whole.judged.is_pruned
+    pruned = whole.evaluation.is_pruned
     assert 5 < pruned.sum() < 56
     assert not pruned[whole.front].any()
     assert (whole.table["pruned_after"].to_numpy() == np.where(pruned, 4, 0)).all()
@@ -141,47 +141,49 @@ def test_a_pruned_search_goes_on_to_the_same_end(sampler: str, tmp_path: Path) -
         found_by(sampler, store, left_after=3)
     resumed = found_by(sampler, store)
     assert resumed.table.equals(whole.table)
-    assert resumed.judged.looks is not None
-    assert whole.judged.looks is not None
-    np.testing.assert_array_equal(resumed.judged.looks.values, whole.judged.looks.values)
+    assert resumed.evaluation.block_scores is not None
+    assert whole.evaluation.block_scores is not None
+    np.testing.assert_array_equal(resumed.evaluation.block_scores.values, whole.evaluation.block_scores.values)
     store.close()
     trials = optuna.load_study(study_name="s", storage=store.url).get_trials()
     assert [t.state == optuna.trial.TrialState.PRUNED for t in trials] == pruned.tolist()
-    for trial, row in zip(trials, whole.judged.looks.values, strict=True):
+    for trial, row in zip(trials, whole.evaluation.block_scores.values, strict=True):
         seen = row[np.isfinite(row)]
         assert trial.intermediate_values == dict(enumerate(seen.tolist()))
 
 
 def test_the_rival_is_the_best_that_a_batch_may_know() -> None:
     """With two batches ahead the third is held against the best of the first, whatever the second holds."""
-    rivals = []
+    incumbents = []
 
-    def against(ladders: list[Ladder], rival: FloatArray) -> Judged:
-        rivals.append(rival)
-        return looked_at(ladders, rival)
+    def against(ladders: list[Ladder], incumbent: FloatArray) -> Evaluation:
+        incumbents.append(incumbent)
+        return looked_at(ladders, incumbent)
 
     found = search(
         SPACE, lambda x: looked_at(x, None), 48, sampler="qmc", batch_size=12, ahead=2, warm_starts=[WARM],
         prune=against,
     )  # fmt: skip
-    assert found.judged.looks is not None
-    values = np.nan_to_num(found.judged.values[:, 0], nan=-np.inf)
+    assert found.evaluation.block_scores is not None
+    values = np.nan_to_num(found.evaluation.values[:, 0], nan=-np.inf)
     known = [1, 1, 13, 25]  # trials known to batches 1 to 4
-    for n, rival in zip(known, rivals, strict=True):
-        np.testing.assert_array_equal(rival, found.judged.looks.values[int(np.argmax(values[:n]))])
+    for n, incumbent in zip(known, incumbents, strict=True):
+        np.testing.assert_array_equal(incumbent, found.evaluation.block_scores.values[int(np.argmax(values[:n]))])
 
 
 def test_pruned_ladders_rank_by_how_long_they_lasted_below_all_with_values() -> None:
     nan = np.nan
-    looks = Looks(
+    block_scores = BlockScores(
         np.array([[1.0, nan, nan], [0.2, 0.4, nan], [0.2, 0.6, nan], [0.1, 0.1, 0.1], [nan, nan, nan]]),
         np.array([1, 2, 2, 3, 3]),
     )
-    judged = Judged(np.array([[nan], [nan], [nan], [0.1], [nan]]), np.empty((5, 0)), ("value",), (), looks)
-    assert order_of(judged).tolist() == [3, 2, 1, 0, 4]
-    assert judged.front().tolist() == [3]
+    evaluation = Evaluation(
+        np.array([[nan], [nan], [nan], [0.1], [nan]]), np.empty((5, 0)), ("value",), (), block_scores
+    )
+    assert order_of(evaluation).tolist() == [3, 2, 1, 0, 4]
+    assert evaluation.front().tolist() == [3]
 
 
 def test_pruning_needs_blocks() -> None:
     with pytest.raises(ModelError, match="every block of trades"):
-        search(SPACE, lambda x: Judged.of_values(np.zeros(len(x))), 5, prune=looked_at)
+        search(SPACE, lambda x: Evaluation.of_values(np.zeros(len(x))), 5, prune=looked_at)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exitladder.errors import ModelError
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SAMPLERS
 from exitladder.models.search.search import search
 from exitladder.models.search.space.space import SearchSpace
@@ -40,9 +40,9 @@ def first_target(ladder: Ladder) -> float:
     return ladder.rungs[0].target.value  # type: ignore[union-attr]
 
 
-def nearness(ladders: list[Ladder]) -> Judged:
+def nearness(ladders: list[Ladder]) -> Evaluation:
     """Greatest for a first target of 2R, a trail of 3 ATR and half of the position at the first target."""
-    return Judged.of_values(
+    return Evaluation.of_values(
         [
             -abs(ladder.rungs[0].target.value - 2.0)  # type: ignore[union-attr]
             - abs((ladder.stop.trail.value if ladder.stop.trail else 9.0) - 3.0)
@@ -74,11 +74,11 @@ def test_the_search_repeats_itself_and_those_that_learn_beat_chance(sampler: str
 def test_two_objectives_and_a_constraint_give_a_feasible_front(sampler: str) -> None:
     space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
 
-    def near_1_and_near_3(ladders: list[Ladder]) -> Judged:
+    def near_1_and_near_3(ladders: list[Ladder]) -> Evaluation:
         """First targets from 1R to 3R are the front; no time stop below 30 bars."""
         first = np.array([first_target(ladder) for ladder in ladders])
         least = np.array([[30.0 - (ladder.stop.time or 0)] for ladder in ladders]).reshape(-1, 1)
-        return Judged(
+        return Evaluation(
             np.column_stack([-((first - 1) ** 2), -((first - 3) ** 2)]), least, ("near 1", "near 3"), ("time",)
         )
 
@@ -86,12 +86,12 @@ def test_two_objectives_and_a_constraint_give_a_feasible_front(sampler: str) -> 
         space, near_1_and_near_3, 96, sampler=sampler, batch_size=16, warm_starts=[ladder_from_mapping(CLASSIC)]
     )
     assert list(found.table.columns[:5]) == ["trial", "source", "near 1", "near 3", "time"]
-    assert found.judged.feasible[found.front].all()
+    assert found.evaluation.feasible[found.front].all()
     targets = sorted(first_target(found.ladders[k]) for k in found.front)
     assert targets[0] >= 0.75
     assert targets[-1] <= 3.5
     assert len(targets) >= 4
-    assert found.best_value == found.table["near 1"][found.judged.feasible].max()
+    assert found.best_value == found.table["near 1"][found.evaluation.feasible].max()
 
 
 def test_samplers_refuse_what_they_cannot_search() -> None:
@@ -100,7 +100,7 @@ def test_samplers_refuse_what_they_cannot_search() -> None:
         search(space, nearness, 5, sampler="tp")
     with pytest.raises(ModelError, match="batches of at least 4"):
         search(space, nearness, 5, sampler="cmaes", batch_size=2)
-    two = Judged(np.empty((0, 2)), np.empty((0, 0)), ("a", "b"), ())
+    two = Evaluation(np.empty((0, 2)), np.empty((0, 0)), ("a", "b"), ())
     with pytest.raises(ModelError, match="one objective, but there are 2"):
         search(space, lambda ladders: two, 5, sampler="cmaes")
 
@@ -111,9 +111,9 @@ def test_warm_starts_are_tried_first_and_win_where_they_are_best() -> None:
     outside = replace(classic, stop=replace(classic.stop, time=None))
     sizes: list[int] = []
 
-    def prefers_the_classic(ladders: list[Ladder]) -> Judged:
+    def prefers_the_classic(ladders: list[Ladder]) -> Evaluation:
         sizes.append(len(ladders))
-        return Judged.of_values([1.0 if ladder in (classic, outside) else 0.0 for ladder in ladders])
+        return Evaluation.of_values([1.0 if ladder in (classic, outside) else 0.0 for ladder in ladders])
 
     found = search(space, prefers_the_classic, 10, batch_size=4, warm_starts=[outside, classic])
     assert sizes == [0, 2, 4, 4, 2]
@@ -128,17 +128,17 @@ def test_ladders_without_a_value_are_never_best() -> None:
     space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
     odd = iter(range(1_000))
 
-    def half(ladders: list[Ladder]) -> Judged:
-        return Judged.of_values([np.nan if next(odd) % 2 else -5.0 for _ in ladders])
+    def half(ladders: list[Ladder]) -> Evaluation:
+        return Evaluation.of_values([np.nan if next(odd) % 2 else -5.0 for _ in ladders])
 
     for sampler in SAMPLERS:
         assert search(space, half, 12, sampler=sampler, batch_size=6).best_value == -5.0
     with pytest.raises(ModelError, match="all 5 tried have none"):
-        search(space, lambda ladders: Judged.of_values(np.full(len(ladders), np.nan)), 5)
+        search(space, lambda ladders: Evaluation.of_values(np.full(len(ladders), np.nan)), 5)
     with pytest.raises(ModelError, match=r"what each of 5 ladders is worth, but returned 2"):
-        search(space, lambda ladders: Judged.of_values(np.zeros(2)), 5)
+        search(space, lambda ladders: Evaluation.of_values(np.zeros(2)), 5)
     with pytest.raises(ModelError, match=r"judge every batch by \['a'\], but judged one by \['b'\]"):
-        search(space, lambda ladders: Judged.of_values(np.zeros(len(ladders)), "b" if ladders else "a"), 5)
+        search(space, lambda ladders: Evaluation.of_values(np.zeros(len(ladders)), "b" if ladders else "a"), 5)
     with pytest.raises(ModelError, match="n_trials must be a whole number from 1"):
         search(space, nearness, 0)
 
@@ -148,7 +148,7 @@ def test_a_fixed_range_fixes_its_parameter() -> None:
         n_rungs=(2, 2), first_target_r=(1.0, 1.0), target_gap_r=(1.0, 1.0), trail_atr=(3.0, 3.0), time_bars=(40, 40)
     )
     for ladder in search(
-        SearchSpace(fixed, BASE), lambda ladders: Judged.of_values(np.zeros(len(ladders))), 20
+        SearchSpace(fixed, BASE), lambda ladders: Evaluation.of_values(np.zeros(len(ladders))), 20
     ).ladders:
         assert [str(rung.target) for rung in ladder.rungs] == ["1R", "2R"]
         assert ladder.stop.trail in (None, Distance(3.0, "ATR"))

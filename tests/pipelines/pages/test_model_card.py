@@ -25,15 +25,15 @@ from exitladder.settings.tables import Settings
 
 
 def test_the_card_tells_what_the_run_found(trained: TrainResult, small: Settings) -> None:
-    told = trained.to_mapping()
+    result = trained.to_mapping()
     html = model_card(
         trained.trained, small, model_pictures(trained.trained), name="small-exhaustion", run_id=trained.run_id
     ).html()
     for text in (
         "Model card: small-exhaustion",
-        f"{told['log_loss']:.4f}",
-        f"{told['auc']:.3f}",
-        f"{told['n_rows_out_of_fold']:,} rows",
+        f"{result['log_loss']:.4f}",
+        f"{result['auc']:.3f}",
+        f"{result['n_rows_out_of_fold']:,} rows",
         "AAPL, FB, GOOG, IBM, MSFT",
         "best trailing stop",
         "side short",
@@ -81,7 +81,7 @@ def test_the_verdict_goes_by_the_interval(
 
 def test_a_gain_that_mishearing_gains_as_well_is_no_edge(trained: TrainResult, small: Settings) -> None:
     other = found(trained.trained, 0.1, 0.3)
-    other = replace(other, value=replace(other.value, misheard_r=0.2))
+    other = replace(other, value=replace(other.value, shuffled_gain_r=0.2))
     assert (
         "no edge that this data can show. Hearing what it said of other trades, the same tuning came to +0.200 R."
         in (verdict_of(other))
@@ -133,8 +133,8 @@ def test_limits_follow_from_what_was_found(
 @pytest.mark.parametrize("decision", ["continuation_advantage", "forward_return", "remaining_mfe", "triple_barrier"])
 def test_every_label_has_words_with_its_distances(exhaustion: str, decision: str) -> None:
     settings = load_settings(None, [f"labels.exhaustion={exhaustion}", f"labels.decision={decision}"])
-    said = label_words(settings)
-    assert said[0].startswith("exhaustion is the calibrated probability that")
-    assert said[1].startswith("hold_value_r is ")
-    assert "1.9 ATR" in said[0]
-    assert any(size in said[1] for size in ("3 ATR", "20 more bars", "1.9 ATR", "20 bars"))
+    printed = label_words(settings)
+    assert printed[0].startswith("exhaustion is the calibrated probability that")
+    assert printed[1].startswith("hold_value_r is ")
+    assert "1.9 ATR" in printed[0]
+    assert any(size in printed[1] for size in ("3 ATR", "20 more bars", "1.9 ATR", "20 bars"))

@@ -72,17 +72,17 @@ def test_mlflow_loads_it_in_a_process_that_only_knows_mlflow(
     assert done.returncode == 0, done.stderr
     # Other tests train into this store too: the alias names the newest of them.
     models = [trained.trained.model, load_model(resolve_model(newest, store))]
-    for model, told in zip(models, json.loads(done.stdout), strict=True):
+    for model, result in zip(models, json.loads(done.stdout), strict=True):
         late = np.full(len(X), model.stages[-1].valid_from_ns)
         for key, times in (("last", late), ("then", when)):
-            said = model.predict(X.to_numpy(), times)
-            assert told[key]["exhaustion"] == [value.hex() for value in said.exhaustion.tolist()]
-            assert told[key]["hold_value_r"] == [value.hex() for value in said.hold_value_r.tolist()]
+            printed = model.predict(X.to_numpy(), times)
+            assert result[key]["exhaustion"] == [value.hex() for value in printed.exhaustion.tolist()]
+            assert result[key]["hold_value_r"] == [value.hex() for value in printed.hold_value_r.tolist()]
         assert np.isnan(model.predict(X.to_numpy(), when).exhaustion).any()
-        assert [c["name"] for c in told["inputs"]] == [*model.names, "time"]
-        assert {c["type"] for c in told["inputs"][:-1]} == {"double"}
-        assert (told["inputs"][-1]["type"], told["inputs"][-1]["required"]) == ("datetime", False)
-        assert [(c["name"], c["type"]) for c in told["outputs"]] == [
+        assert [c["name"] for c in result["inputs"]] == [*model.names, "time"]
+        assert {c["type"] for c in result["inputs"][:-1]} == {"double"}
+        assert (result["inputs"][-1]["type"], result["inputs"][-1]["required"]) == ("datetime", False)
+        assert [(c["name"], c["type"]) for c in result["outputs"]] == [
             ("exhaustion", "double"),
             ("hold_value_r", "double"),
         ]

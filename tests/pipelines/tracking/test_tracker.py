@@ -100,10 +100,10 @@ def test_no_path_of_the_machine_is_told(store: Path, tmp_path: Path) -> None:
     assert found.params["bars"] == "bars"
     assert found.params["trades"] == "trades.csv"
     assert found.params["files"] == "x"
-    told = " ".join([*found.params.values(), *found.tags.values()])
-    told += "".join(path.read_text() for path in found.folder.iterdir() if path.is_file())
-    assert str(tmp_path) not in told
-    assert str(Path.home()) not in told
+    result = " ".join([*found.params.values(), *found.tags.values()])
+    result += "".join(path.read_text() for path in found.folder.iterdir() if path.is_file())
+    assert str(tmp_path) not in result
+    assert str(Path.home()) not in result
 
 
 def test_a_failed_run_says_so_and_lets_the_error_through(store: Path) -> None:

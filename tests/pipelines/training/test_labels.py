@@ -60,22 +60,22 @@ def test_the_number_of_independent_labels_is_the_sum_of_their_average_uniqueness
 def test_labels_are_compared_by_what_they_earn(bars: BarSet, trades: Trades, small: Settings) -> None:
     quick = small.with_values({"model": {"n_estimators": 5, "ensemble": 1}, "validation": {"n_folds": 2}})
     half = trades.take(np.arange(0, len(trades), 2))
-    told = train(bars, half, quick, with_labels=True, with_paths=True).to_mapping()
-    rows = {row["label"]: row for row in told["labels"]}
+    result = train(bars, half, quick, with_labels=True, with_paths=True).to_mapping()
+    rows = {row["label"]: row for row in result["labels"]}
     assert list(rows) == [
         "continuation_advantage", "race", "forward_return", "pivot_hazard", "remaining_mfe", "triple_barrier",
     ]  # fmt: skip
     for row in rows.values():
         assert row["value_low"] <= row["value_r"] <= row["value_high"]
-        assert 0 < row["n_effective"] < row["n_rows"] < told["n_rows"] + 1
+        assert 0 < row["n_effective"] < row["n_rows"] < result["n_rows"] + 1
         assert row["expectancy_r"] == pytest.approx(
-            told["baselines"]["best trailing stop"]["expectancy_r"] + row["value_r"]
+            result["baselines"]["best trailing stop"]["expectancy_r"] + row["value_r"]
         )
         assert np.isfinite(row["auc"]) == (row["output"] == "exhaustion")
     # What is learnt by default is learnt again here.
-    assert rows["race"]["auc"] == told["auc"]
-    assert rows["continuation_advantage"]["correlation"] == told["hold_correlation"]
-    assert told["n_effective"]["exhaustion"] == rows["race"]["n_effective"]
+    assert rows["race"]["auc"] == result["auc"]
+    assert rows["continuation_advantage"]["correlation"] == result["hold_correlation"]
+    assert result["n_effective"]["exhaustion"] == rows["race"]["n_effective"]
     # All of the reachable rows, told in five ways.
-    assert [path["n_rows"] for path in told["paths"]] == [rows["race"]["n_rows"]] * 5
-    assert len({path["auc"] for path in told["paths"]}) == 5
+    assert [path["n_rows"] for path in result["paths"]] == [rows["race"]["n_rows"]] * 5
+    assert len({path["auc"] for path in result["paths"]}) == 5

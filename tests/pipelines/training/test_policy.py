@@ -15,8 +15,8 @@ from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.training import policy as model_policy
-from exitladder.pipelines.training.policy import spoken_trades, trail_ladders, tune_model_policy
-from exitladder.pipelines.training.value import model_value, said_of_others
+from exitladder.pipelines.training.policy import predicted_trades, trail_ladders, tune_model_policy
+from exitladder.pipelines.training.value import model_value, shuffle_predictions
 from exitladder.pipelines.tuning.policies import objective_values
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder
@@ -30,44 +30,46 @@ def prepared(bars: BarSet, trades: Trades, small: Settings) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def said(trained: TrainResult) -> RowPredictions:
+def printed(trained: TrainResult) -> RowPredictions:
     return trained.trained.predictions
 
 
 @pytest.fixture(scope="module")
-def foreknown(prepared: Prepared, said: RowPredictions) -> RowPredictions:
+def foreknown(prepared: Prepared, printed: RowPredictions) -> RowPredictions:
     """What somebody would say who knows the ten bars to come."""
     bars, bar = prepared.placed.bars, prepared.rows.bar
     later = np.minimum(bar + 10, prepared.placed.end_bar[prepared.rows.trade] - 1)
     gain = prepared.placed.trades.side[prepared.rows.trade] * (bars.close[later] / bars.close[bar] - 1)
     order = np.argsort(np.argsort(-gain)) / len(gain)
-    return replace(said, exhaustion=np.where(said.stage >= 0, order, np.nan), hold_value_r=gain)
+    return replace(printed, exhaustion=np.where(printed.stage >= 0, order, np.nan), hold_value_r=gain)
 
 
-def objective(prepared: Prepared, said: RowPredictions, settings: Settings, ladder: Ladder) -> float:
-    trades = spoken_trades(prepared, said)
-    signals = signals_for(prepared.placed, ladder.series, prepared, said).take(trades)
+def objective(prepared: Prepared, printed: RowPredictions, settings: Settings, ladder: Ladder) -> float:
+    trades = predicted_trades(prepared, printed)
+    signals = signals_for(prepared.placed, ladder.series, prepared, printed).take(trades)
     net_r = simulate_many(prepared.placed.take(trades), [ladder], signals)
     return float(objective_values(net_r, settings)[0])
 
 
 def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(
-    prepared: Prepared, said: RowPredictions, small: Settings
+    prepared: Prepared, printed: RowPredictions, small: Settings
 ) -> None:
-    tuned = tune_model_policy(prepared, said, small)
-    assert tuned.n_trades == len(spoken_trades(prepared, said)) < len(prepared.placed)
-    best = objective(prepared, said, small, tuned.trail)
-    assert best == max(objective(prepared, said, small, trail) for trail in trail_ladders(small))
+    tuned = tune_model_policy(prepared, printed, small)
+    assert tuned.n_trades == len(predicted_trades(prepared, printed)) < len(prepared.placed)
+    best = objective(prepared, printed, small, tuned.trail)
+    assert best == max(objective(prepared, printed, small, trail) for trail in trail_ladders(small))
 
 
 def test_a_word_that_knows_is_taken_and_one_that_does_not_is_not(
-    prepared: Prepared, said: RowPredictions, foreknown: RowPredictions, small: Settings
+    prepared: Prepared, printed: RowPredictions, foreknown: RowPredictions, small: Settings
 ) -> None:
     knowing = tune_model_policy(prepared, foreknown, small)
     assert knowing.uses_model
     assert knowing.errors > 5
     assert knowing.ladder.rungs[0].fraction == 1.0
-    always_the_same = replace(said, exhaustion=np.full(len(said.stage), 0.5), hold_value_r=np.zeros(len(said.stage)))
+    always_the_same = replace(
+        printed, exhaustion=np.full(len(printed.stage), 0.5), hold_value_r=np.zeros(len(printed.stage))
+    )
     blind = tune_model_policy(prepared, always_the_same, small)
     assert not blind.uses_model
     assert blind.ladder == blind.trail
@@ -85,27 +87,27 @@ def test_only_the_named_series_are_tried(prepared: Prepared, foreknown: RowPredi
 
 
 def test_the_simpler_exit_stands_unless_the_model_gains_more_than_its_error(
-    prepared: Prepared, said: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
+    prepared: Prepared, printed: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned = tune_model_policy(prepared, said, small)
+    tuned = tune_model_policy(prepared, printed, small)
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors + 0.01)
-    assert tune_model_policy(prepared, said, small).ladder == tuned.trail
+    assert tune_model_policy(prepared, printed, small).ladder == tuned.trail
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors)
-    assert tune_model_policy(prepared, said, small).ladder == tuned.by_model
+    assert tune_model_policy(prepared, printed, small).ladder == tuned.by_model
 
 
 def test_what_was_said_of_later_trades_changes_nothing_tuned_on_earlier_ones(
-    prepared: Prepared, said: RowPredictions, foreknown: RowPredictions, small: Settings
+    prepared: Prepared, printed: RowPredictions, foreknown: RowPredictions, small: Settings
 ) -> None:
-    spoken = spoken_trades(prepared, said)
+    spoken = predicted_trades(prepared, printed)
     earlier = spoken[: len(spoken) // 2]
     ours = np.isin(prepared.rows.trade, earlier)
     mixed = replace(
-        said,
-        exhaustion=np.where(ours, said.exhaustion, foreknown.exhaustion),
-        hold_value_r=np.where(ours, said.hold_value_r, foreknown.hold_value_r),
+        printed,
+        exhaustion=np.where(ours, printed.exhaustion, foreknown.exhaustion),
+        hold_value_r=np.where(ours, printed.hold_value_r, foreknown.hold_value_r),
     )
-    assert tune_model_policy(prepared, said, small, trades=earlier) == tune_model_policy(
+    assert tune_model_policy(prepared, printed, small, trades=earlier) == tune_model_policy(
         prepared, mixed, small, trades=earlier
     )
 
@@ -116,16 +118,19 @@ def test_the_value_of_a_word_that_knows_is_an_edge(
     value = model_value(prepared, foreknown, small)
     assert value.finding == "edge"
     assert value.comparison is not None
-    assert value.comparison.n == len(spoken_trades(prepared, foreknown)) - len(spoken_trades(prepared, foreknown)) // 2
+    assert (
+        value.comparison.n
+        == len(predicted_trades(prepared, foreknown)) - len(predicted_trades(prepared, foreknown)) // 2
+    )
 
 
 def test_what_the_model_said_of_others_is_no_edge(
     prepared: Prepared, foreknown: RowPredictions, small: Settings
 ) -> None:
-    others = said_of_others(prepared, foreknown, seed=0)
+    others = shuffle_predictions(prepared, foreknown, seed=0)
     assert model_value(prepared, others, small).finding != "edge"
     # Within a stage the same things are said, at the same bars of a trade, and none of them of itself.
-    starts = prepared.rows.start[:-1][spoken_trades(prepared, foreknown)]
+    starts = prepared.rows.start[:-1][predicted_trades(prepared, foreknown)]
     first, heard = foreknown.hold_value_r[starts], others.hold_value_r[starts]
     np.testing.assert_array_equal(np.sort(first), np.sort(heard))
     assert (first == heard).mean() < 0.05
@@ -138,8 +143,8 @@ def test_a_gain_that_mishearing_has_too_is_no_edge(
 ) -> None:
     value = model_value(prepared, foreknown, small)
     assert value.comparison is not None
-    assert value.misheard_r < value.comparison.low
-    assert replace(value, misheard_r=value.comparison.difference_r).finding == "no edge"
+    assert value.shuffled_gain_r < value.comparison.low
+    assert replace(value, shuffled_gain_r=value.comparison.difference_r).finding == "no edge"
 
 
 def test_train_keeps_the_tuned_exit_as_a_ladder_that_can_be_read(trained: TrainResult, store: Path) -> None:

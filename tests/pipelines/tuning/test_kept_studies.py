@@ -18,10 +18,10 @@ from exitladder.bars.writing import write_bars
 from exitladder.cli import main
 from exitladder.errors import ModelError, SettingsError
 from exitladder.execution.signals import Signals
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.pipelines.inputs.prepare import base_ladder, prepare
 from exitladder.pipelines.tune import TuneResult, tune
-from exitladder.pipelines.tuning.backend import identity_of, search_means
+from exitladder.pipelines.tuning.backend import identity_of, search_backend
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
@@ -54,17 +54,17 @@ def test_the_same_tune_reads_what_it_kept(
     kept = studies(own)
     assert [name.rsplit("-", 1)[0] for name in sorted(kept)] == ["tune", *(f"tune-fold-{k}" for k in (1, 2, 3))]
     assert all(24 <= n <= 30 for n in kept.values())  # warm starts are counted
-    judge, judged = Objectives.judge, []
+    judge, evaluation = Objectives.judge, []
 
-    def counting(self: Objectives, ladders: list[Ladder]) -> Judged:
-        judged.append(len(ladders))
+    def counting(self: Objectives, ladders: list[Ladder]) -> Evaluation:
+        evaluation.append(len(ladders))
         return judge(self, ladders)
 
     monkeypatch.setattr(Objectives, "judge", counting)
     second = tuned(bars, trades, own)
     pd.testing.assert_frame_equal(first.tuned.search.table, second.tuned.search.table)
     assert json.dumps(first.tuned.to_mapping()) == json.dumps(second.tuned.to_mapping())
-    assert judged.count(24) == 0
+    assert evaluation.count(24) == 0
     assert studies(own) == kept
     more = replace(own, tuning=replace(own.tuning, n_trials=30))
     tuned(bars, trades, more)
@@ -87,14 +87,14 @@ def test_nothing_is_kept_in_memory_or_untracked(bars: BarSet, trades: Trades, ow
     in_memory = replace(own, tuning=replace(own.tuning, storage="memory"))
     untracked = replace(own, tracking=replace(own.tracking, enabled=False))
     for settings in (in_memory, untracked):
-        with search_means(settings) as means:
-            assert means.store is None
+        with search_backend(settings) as backend:
+            assert backend.store is None
     two = replace(in_memory, tuning=replace(in_memory.tuning, workers=2))
     refused = pytest.raises(SettingsError, match=r"tuning.workers = 2 must share a storage, but tuning.storage is 'mem")
-    with refused, search_means(two):
+    with refused, search_backend(two):
         pass
     both = replace(own, tuning=replace(own.tuning, workers=2, scheduler="tcp://127.0.0.1:1"))
-    with pytest.raises(SettingsError, match="exclude each other"), search_means(both):
+    with pytest.raises(SettingsError, match="exclude each other"), search_backend(both):
         pass
     assert not (tmp_path / "mlruns" / "studies.db").exists()
 
@@ -143,9 +143,9 @@ def test_two_workers_of_the_command_line_find_what_one_finds(
         }  # fmt: skip
         sets = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
         args = [str(tmp_path / a) if a in ("bars", "trades.csv") else a for a in args]
-        told = CliRunner().invoke(main, [*args, *sets, "--out", str(tmp_path / name), "--format", "json"])
-        assert told.exit_code == 0, told.stderr
-        return json.loads(told.stdout)
+        result = CliRunner().invoke(main, [*args, *sets, "--out", str(tmp_path / name), "--format", "json"])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
 
     alone = command("alone", "--storage", "memory")
     shared = command("shared", "--workers", "2", "--study", "shared")

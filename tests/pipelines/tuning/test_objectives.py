@@ -12,7 +12,7 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ModelError, SettingsError
 from exitladder.execution import simulate, simulate_own_exits
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.neighbours import neighbours
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
@@ -54,8 +54,8 @@ def test_known_answers_of_the_daily_series() -> None:
     """Sharpe 1.954017, Sortino 3.113247, Calmar 26.352225 at 252 days a year; ours count 365.25 calendar days."""
     assert objective("sharpe") == pytest.approx(1.954017 * YEAR, rel=1e-6)
     assert objective("sortino") == pytest.approx(3.113247 * YEAR, rel=1e-6)
-    growth = np.prod(1 + TEN) ** (365.25 / 10) - 1
-    assert objective("calmar") == pytest.approx(growth / 0.03, rel=1e-9)
+    training = np.prod(1 + TEN) ** (365.25 / 10) - 1
+    assert objective("calmar") == pytest.approx(training / 0.03, rel=1e-9)
     assert np.prod(1 + TEN) ** (252 / 10) - 1 == pytest.approx(0.790567, abs=1e-6)
     path = np.cumprod(1 + TEN)
     falls = path / np.maximum.accumulate(np.concatenate([[1.0], path]))[1:] - 1
@@ -216,24 +216,24 @@ def test_robust_forms_are_what_they_say(prepared: Prepared) -> None:
 def test_one_objective_chooses_the_greatest_feasible(prepared: Prepared) -> None:
     judge = objectives(prepared, "objectives=expectancy_r")
     values = np.array([[1.0], [3.0], [2.0], [2.0]])
-    judged = Judged(values, np.array([[0.0], [1.0], [0.0], [0.0]]), ("expectancy_r",), ("max_fills",))
-    assert judge.choose(judged, [*LADDERS, LADDERS[0]]) == 2
+    evaluation = Evaluation(values, np.array([[0.0], [1.0], [0.0], [0.0]]), ("expectancy_r",), ("max_fills",))
+    assert judge.choose(evaluation, [*LADDERS, LADDERS[0]]) == 2
     with pytest.raises(ModelError, match="all 1 have none in expectancy_r"):
-        judge.choose(Judged.of_values([math.nan], "expectancy_r"), LADDERS[:1])
+        judge.choose(Evaluation.of_values([math.nan], "expectancy_r"), LADDERS[:1])
 
 
 def test_several_objectives_give_up_no_more_of_the_first_than_chance(prepared: Prepared) -> None:
     judge = objectives(prepared, "objectives=['expectancy_r', 'cvar_r']")
     ladders = [ladder for family in baseline_candidates(BASE, Settings()).values() for ladder in family]
-    judged = judge.judge(ladders)
-    chosen = judge.choose(judged, ladders)
-    front = judged.front()
+    evaluation = judge.judge(ladders)
+    chosen = judge.choose(evaluation, ladders)
+    front = evaluation.front()
     assert chosen in front
-    best = int(front[np.argmax(judged.values[front, 0])])
+    best = int(front[np.argmax(evaluation.values[front, 0])])
     errors = judge.standard_errors([ladders[k] for k in front], list(front).index(best))
-    behind = judged.values[best, 0] - judged.values[front, 0]
+    behind = evaluation.values[best, 0] - evaluation.values[front, 0]
     allowed = front[behind <= errors]
-    assert judged.values[chosen, 1] == judged.values[allowed, 1].max()
+    assert evaluation.values[chosen, 1] == evaluation.values[allowed, 1].max()
     results = results_of(prepared.placed, [ladders[best], ladders[front[0]]], None, BASE)
     difference = replace(results, net_r=results.net_r[:, :1] - results.net_r[:, 1:])
     assert errors[0] == pytest.approx(standard_error(expectancy, difference)[0])

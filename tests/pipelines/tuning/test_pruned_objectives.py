@@ -50,11 +50,11 @@ def test_what_is_not_given_up_is_worth_the_same_to_the_bit(prepared: Prepared, n
     whole = pruned.judge(ladders)
     np.testing.assert_array_equal(whole.values, plain.values)
     np.testing.assert_array_equal(whole.violations, plain.violations)
-    assert whole.looks is not None
+    assert whole.block_scores is not None
     best = int(np.argmax(whole.values[:, 0]))
-    rival = whole.looks.values[best]
-    found = pruned.judge_against(ladders, rival)
-    assert found.looks is not None
+    incumbent = whole.block_scores.values[best]
+    found = pruned.judge_against(ladders, incumbent)
+    assert found.block_scores is not None
     kept = ~found.is_pruned
     assert 0 < kept.sum() < 60
     np.testing.assert_array_equal(found.values[kept], plain.values[kept])
@@ -62,23 +62,23 @@ def test_what_is_not_given_up_is_worth_the_same_to_the_bit(prepared: Prepared, n
     assert np.isnan(found.values[~kept]).all()
     # The rule, followed by hand on what every ladder is worth on every block.
     for k in range(60):
-        seen = whole.looks.values[k : k + 1]
-        left_at = next((n for n in LOOKS if is_worse(seen[:, :n], rival, 0.2)[0]), N_BLOCKS)
-        assert found.looks.n_looked[k] == left_at
-        np.testing.assert_array_equal(found.looks.values[k, :left_at], whole.looks.values[k, :left_at])
+        seen = whole.block_scores.values[k : k + 1]
+        left_at = next((n for n in LOOKS if is_worse(seen[:, :n], incumbent, 0.2)[0]), N_BLOCKS)
+        assert found.block_scores.n_looked[k] == left_at
+        np.testing.assert_array_equal(found.block_scores.values[k, :left_at], whole.block_scores.values[k, :left_at])
     assert kept[best]
 
 
 def test_a_block_is_worth_what_its_trades_are_worth(prepared: Prepared) -> None:
     judge = objectives(prepared, "objectives=['expectancy_r']")
     ladders = candidates(judge, 5)
-    looks = PrunedObjectives(judge).judge(ladders).looks
-    assert looks is not None
-    assert looks.values.shape == (5, N_BLOCKS)
+    block_scores = PrunedObjectives(judge).judge(ladders).block_scores
+    assert block_scores is not None
+    assert block_scores.values.shape == (5, N_BLOCKS)
     in_order = np.argsort(prepared.placed.trades.entry_time, kind="stable")
     for k, block in enumerate(trade_blocks(len(in_order))):
         part = replace(judge, placed=prepared.placed.take(in_order[block]))
-        np.testing.assert_array_equal(part.judge(ladders).values[:, 0], looks.values[:, k])
+        np.testing.assert_array_equal(part.judge(ladders).values[:, 0], block_scores.values[:, k])
 
 
 def test_few_trades_make_fewer_blocks(prepared: Prepared) -> None:
@@ -86,9 +86,9 @@ def test_few_trades_make_fewer_blocks(prepared: Prepared) -> None:
     few = PrunedObjectives(replace(judge, placed=prepared.placed.take(np.arange(5))))
     ladders = candidates(judge, 6)
     whole = few.judge(ladders)
-    assert whole.looks is not None
-    assert whole.looks.values.shape == (6, 5)
-    found = few.judge_against(ladders, whole.looks.values[0])
+    assert whole.block_scores is not None
+    assert whole.block_scores.values.shape == (6, 5)
+    found = few.judge_against(ladders, whole.block_scores.values[0])
     np.testing.assert_array_equal(found.values[~found.is_pruned], whole.values[~found.is_pruned])
     assert len(few.judge([])) == 0
 

@@ -23,15 +23,15 @@ import pytest
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import ModelError
 from exitladder.models.search import search as ladder_search
-from exitladder.models.search.evaluation import Judging
-from exitladder.models.search.loop import Inline, Participant
+from exitladder.models.search.evaluation import Evaluator
+from exitladder.models.search.loop import Inline, SearchWorker
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.candidates import Cube
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.studies.store import StudyStore
 from exitladder.models.search.studies.studies import StudyPlan
-from exitladder.models.search.team import DaskTeam, Processes, SearchJob, join_search
+from exitladder.models.search.team import DaskExecutor, Processes, SearchJob, join_search
 from exitladder.pipelines.inputs.prepare import base_ladder
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
@@ -71,7 +71,7 @@ def found_by(objectives: Objectives, sampler: str = "qmc", **how: Any) -> Search
 def check_same(shared: SearchResult, alone: SearchResult) -> None:
     assert shared.table.equals(alone.table)
     assert shared.ladders == alone.ladders
-    np.testing.assert_array_equal(shared.judged.values, alone.judged.values)
+    np.testing.assert_array_equal(shared.evaluation.values, alone.evaluation.values)
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +137,10 @@ def helpers(job: SearchJob, n: int) -> Iterator[list[Any]]:
 
 def waited(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
-    while not (told := condition()):
+    while not (result := condition()):
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
-    return told
+    return result
 
 
 @pytest.mark.parametrize("sampler", ["mixture"])
@@ -161,7 +161,7 @@ def test_a_killed_process_loses_no_trial_and_doubles_none(
         identity={"program": "the same", "space": digest_of(objectives.space)} | {"warm starts": digest_of(())},
     )
     study = store.open(f"killed {sampler}", plan)
-    job = SearchJob(server, 2.0, study.name, objectives.space, Judging(objectives.judge), (), 1)
+    job = SearchJob(server, 2.0, study.name, objectives.space, Evaluator(objectives.judge), (), 1)
 
     def held(pids: list[int]) -> list[int]:
         with store.database.reading() as connection:
@@ -188,10 +188,10 @@ def test_a_killed_process_loses_no_trial_and_doubles_none(
         check_same(shared, found_by(objectives, sampler))
     else:
         alone = store.open(f"alone {sampler}", plan)
-        taker = Participant(alone, Cube(objectives.space), ())
-        taker.take_part(Inline(Judging(objectives.judge)))
-        assert [c.ladder for c in taker.candidates()] == list(shared.ladders)
-        np.testing.assert_array_equal(taker.judged().values, shared.judged.values)
+        worker = SearchWorker(alone, Cube(objectives.space), ())
+        worker.take_part(Inline(Evaluator(objectives.judge)))
+        assert [c.ladder for c in worker.candidates()] == list(shared.ladders)
+        np.testing.assert_array_equal(worker.evaluation().values, shared.evaluation.values)
     store.close()
 
 
@@ -237,7 +237,7 @@ def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
 ) -> None:
     monkeypatch.setattr(program, "program_fingerprint", _the_same)
     url = f"sqlite:///{tmp_path}/studies.db"
-    store, team = StudyStore(url), DaskTeam(cluster.scheduler_address)
+    store, team = StudyStore(url), DaskExecutor(cluster.scheduler_address)
     assert team.size == 2
     killed: list[int] = []
 
@@ -278,8 +278,8 @@ def test_a_shared_search_gives_up_the_same_candidates(
         )  # fmt: skip
 
     alone = pruned()
-    assert 20 < alone.judged.is_pruned.sum() < N_TRIALS - 5
-    team, store = DaskTeam(cluster.scheduler_address), StudyStore(f"sqlite:///{tmp_path}/studies.db")
+    assert 20 < alone.evaluation.is_pruned.sum() < N_TRIALS - 5
+    team, store = DaskExecutor(cluster.scheduler_address), StudyStore(f"sqlite:///{tmp_path}/studies.db")
     check_same(pruned(team=team), alone)
     team.close()
     check_same(pruned(team=Processes(2), store=store), alone)
@@ -293,4 +293,4 @@ def _the_same() -> str:
 def test_a_scheduler_that_is_not_there_is_told() -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     with pytest.raises(ModelError, match="'nonsense' does not answer"):
-        DaskTeam("nonsense")
+        DaskExecutor("nonsense")

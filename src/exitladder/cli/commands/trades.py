@@ -74,11 +74,11 @@ def check(session: Session, trades: Path, bars: Path | None, repair: bool, inter
     from exitladder.trades.trades import place_trades
 
     found = load_trades(session, trades)
-    told = {"file": str(trades), **_described(found)}
+    described = {"file": str(trades), **_described(found)}
     if bars is not None:
         placed = place_trades(found, load_bars(session, bars, repair, interval))
-        told["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
-    session.emit(told)
+        described["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+    session.emit(described)
 
 
 _IMPORT = (
@@ -105,10 +105,10 @@ def import_(session: Session, source: Path, renames: tuple[str, ...], values: tu
     from exitladder.trades.files import write_trades
 
     table = read_table(source)
-    trades, told = import_trades(
+    trades, described = import_trades(
         table, _pairs("--map", renames), _pairs("--value", values), tz=session.settings.data.tz
     )
-    for line in told:
+    for line in described:
         session.say(line)
     write_trades(trades, out)
     session.emit({"file": str(out), **_described(trades)})

@@ -29,7 +29,7 @@ _LEAST_VALUE = 1e-6
 _SERIES_OF_THE_STOP = "stop_distance_r"
 
 
-def fits_batch(ladder: Ladder) -> bool:
+def is_batchable(ladder: Ladder) -> bool:
     """Return whether a ladder has targets beyond the entry or signals, stop, breakeven, trail and time stop only."""
     execution, costs = ladder.execution, ladder.costs
     return (
@@ -60,7 +60,7 @@ def needs_atr(ladder: Ladder) -> bool:
     return "ATR" in units or ladder.costs.slippage_atr > 0
 
 
-def served(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
+def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
     """Return which trades a batch of these ladders serves, shape (n_trades,); `atr` is that of every bar.
 
     Those whose ATR is known, where it is needed, and whose targets lie beyond the entry: where R or ATR vanish beside
@@ -90,7 +90,7 @@ def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
     shared: dict[object, list[int]] = {}
     alone: list[int] = []
     for m, ladder in enumerate(ladders):
-        if fits_batch(ladder):
+        if is_batchable(ladder):
             key = (ladder.atr_window, ladder.stop.initial, ladder.costs, ladder.execution)
             shared.setdefault(key, []).append(m)
         else:

@@ -32,9 +32,16 @@ import numpy as np
 from numba import njit, prange
 
 from exitladder.arrays import CountTable, FloatArray, FloatTable, IntArray
-from exitladder.execution.batch.pairs import at_market, meet_cells, settle, write_skipped
-from exitladder.execution.batch.signal_touches import Conditions, meet_conditions, read_series
-from exitladder.execution.batch.touches import NEVER, first_stop, meet_targets, size_splits, table_stops, table_trails
+from exitladder.execution.batch.pairs import at_market, first_touch_cells, settle, write_skipped
+from exitladder.execution.batch.signal_touches import Conditions, first_touch_conditions, read_series
+from exitladder.execution.batch.touches import (
+    NEVER,
+    first_stop,
+    first_touch_targets,
+    size_splits,
+    table_stops,
+    table_trails,
+)
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel.compiled import SOURCES
@@ -197,7 +204,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                 for h in range(1, count):
                     atr_before[h] = atr[h - 1]
 
-                meet_targets(
+                first_touch_targets(
                     batch.target_unit, batch.target_value, batch.unit_end, batch.through, tick, entry, risk, entry_atr,
                     at_open, opens, highs, lows, count, code, level, received,
                 )  # fmt: skip
@@ -206,7 +213,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                     read = read_series(
                         conditions, readings, i, first, side, entry, risk, best, lows, market.close, count - 1
                     )
-                    meet_conditions(conditions, read, code[n_targets:])
+                    first_touch_conditions(conditions, read, code[n_targets:])
                 for k in range(n_targets, n_targets + n_sets):
                     level[k] = -np.inf
                     if code[k] < NEVER:
@@ -221,7 +228,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
                     table_stops(breakeven, opens, lows, count, breakeven_next)
                 size_splits(fraction, on_grid(lots, lot), lots, lot, least, size, sells, stays)
                 # When each target is met by each rung that it is a target of, and the bar from which that matters.
-                meet_cells(
+                first_touch_cells(
                     cell_target, cell_slot, code, received, size, sells, entry, risk, batch.arm_from, best, count,
                     number, cell_code, cell_after, cell_gain, cell_fee,
                 )  # fmt: skip

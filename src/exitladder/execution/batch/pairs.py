@@ -37,7 +37,7 @@ def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
 
 
 @njit(error_model="numpy")
-def meet_cells(
+def first_touch_cells(
     cell_target: IntArray, cell_slot: IntArray, code: IntArray, received: FloatArray, size: FloatArray,
     sells: FloatArray, entry: float, risk: float, arm_from: FloatArray, best: FloatArray, count: int,
     number: FloatArray, cell_code: CountArray, cell_after: CountArray, cell_gain: FloatArray, cell_fee: FloatArray,

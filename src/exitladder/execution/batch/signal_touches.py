@@ -133,7 +133,7 @@ def read_series(
 
 
 @njit(error_model="numpy")
-def meet_conditions(conditions: Conditions, read: FloatArray, code: IntArray) -> None:
+def first_touch_conditions(conditions: Conditions, read: FloatArray, code: IntArray) -> None:
     """For every set of conditions write the market order's number: the open after the first close they all hold at."""
     row, threshold, row_end = conditions.row, conditions.threshold, conditions.row_end
     set_end, member = conditions.set_end, conditions.member

@@ -31,7 +31,7 @@ def clamp(level: float, low: float, high: float) -> float:
 
 
 @njit(error_model="numpy")
-def meet_targets(
+def first_touch_targets(
     unit: IntArray, value: FloatArray, unit_end: IntArray, through: int, tick: float, entry: float, risk: float,
     entry_atr: float, at_open: bool, opens: FloatArray, highs: FloatArray, lows: FloatArray, count: int,
     code: IntArray, level: FloatArray, price: FloatArray,

@@ -21,7 +21,7 @@ SLACK = o.SLACK
 
 
 @njit(error_model="numpy")
-def meet_open(
+def process_open(
     state: FloatArray,
     number: FloatArray,
     code: IntArray,
@@ -163,7 +163,7 @@ def after_bar(state: FloatArray, number: FloatArray, high: float, low: float) ->
 
 
 @njit(error_model="numpy")
-def meet_bar(
+def process_bar(
     state: FloatArray,
     number: FloatArray,
     code: IntArray,
@@ -185,7 +185,7 @@ def meet_bar(
         # S4. The share is of the bar, for all fills in it together; a bar of unknown volume takes nothing.
         most = number[n.N_PARTICIPATION] * volume
         state[s.BUDGET] = whole_steps(most, number[n.N_LOT]) if most > 0.0 else 0.0
-    meet_open(state, number, code, rungs, book, bar, opened, is_entry_bar)
+    process_open(state, number, code, rungs, book, bar, opened, is_entry_bar)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
         note_ambiguity(state, number, code, rungs, high, low)
         level, order = stop_in_force(state)
@@ -210,7 +210,7 @@ def meet_bar(
 
 
 @njit(error_model="numpy")
-def meet_finer(
+def process_finer_bars(
     state: FloatArray,
     number: FloatArray,
     code: IntArray,
@@ -233,7 +233,7 @@ def meet_finer(
         if low > high:
             high, low = low, high
         entered = is_entry_bar and f == first
-        meet_bar(state, number, code, rungs, book, bar, opened, high, low, close, volumes[f], o.STOP_FIRST, entered)
+        process_bar(state, number, code, rungs, book, bar, opened, high, low, close, volumes[f], o.STOP_FIRST, entered)
         if state[s.LEFT] <= 0.0:
             return
         ratchet_walk(state, number, code, state[s.BEST])

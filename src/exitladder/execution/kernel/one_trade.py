@@ -17,7 +17,7 @@ from exitladder.execution.kernel.bar_close import (
     ratchet,
     state_value,
 )
-from exitladder.execution.kernel.one_bar import meet_bar, meet_finer
+from exitladder.execution.kernel.one_bar import process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick
 
@@ -184,7 +184,7 @@ def live(
     if finer and finer_entry >= 0:
         # X6: an entry inside bar e lives through the finer bars after it. No decision is taken at e's close, and
         # the first of them does not gap: the entry lies at its open or just before it.
-        meet_finer(
+        process_finer_bars(
             state, number, code, rungs, book, entry_bar, finer_opens, finer_highs, finer_lows, finer_closes,
             finer_volumes, finer_entry, finer_end[entry_bar], True,
         )  # fmt: skip
@@ -209,14 +209,14 @@ def live(
             high, low = low, high
         state[s.AMBIGUOUS_HERE] = 0.0
         if finer and finer_end[bar] > finer_first[bar]:
-            meet_finer(
+            process_finer_bars(
                 state, number, code, rungs, book, bar, finer_opens, finer_highs, finer_lows, finer_closes,
                 finer_volumes, finer_first[bar], finer_end[bar], bar == entry_bar,
             )  # fmt: skip
         else:
             if policy == o.FINER_BARS:
                 state[s.COARSE] += 1.0
-            meet_bar(
+            process_bar(
                 state, number, code, rungs, book, bar, side * opens[bar], high, low, side * closes[bar],
                 volumes[bar], policy, bar == entry_bar,
             )  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.evolution import N_KEPT, Evolution, apartness, fronts, order_of
 from exitladder.models.search.samplers.sampler import SAMPLERS, SearchPlan
@@ -82,38 +82,38 @@ def test_crowding_distance_of_a_front() -> None:
 
 
 def test_the_order_puts_constraints_first_then_worth_and_the_unknown_last() -> None:
-    judged = Judged(
+    evaluation = Evaluation(
         np.array([[9.0], [1.0], [np.nan], [3.0], [8.0], [3.0]]),
         np.array([[2.0], [0.0], [0.0], [-1.0], [1.0], [0.0]]),
         ("a",),
         ("c",),
     )
-    assert order_of(judged).tolist() == [3, 5, 1, 4, 0, 2]
-    two = Judged(np.array([[1.0, 1], [5, 0], [3, 3], [0, 5], [3, 3]]), np.empty((5, 0)), ("a", "b"), ())
+    assert order_of(evaluation).tolist() == [3, 5, 1, 4, 0, 2]
+    two = Evaluation(np.array([[1.0, 1], [5, 0], [3, 3], [0, 5], [3, 3]]), np.empty((5, 0)), ("a", "b"), ())
     assert set(order_of(two)[:4].tolist()) == {1, 2, 3, 4}
     assert order_of(two)[4] == 0
 
 
-def judged_at(candidates: list[Candidate]) -> Judged:
+def judged_at(candidates: list[Candidate]) -> Evaluation:
     """Worth of a smooth hill in the cube, at those coordinates that a candidate has."""
     points = np.nan_to_num(CUBE.points(candidates), nan=0.3)
-    return Judged.of_values(-((points - 0.3) ** 2).sum(axis=1))
+    return Evaluation.of_values(-((points - 0.3) ** 2).sum(axis=1))
 
 
 def test_evolution_keeps_the_best_and_its_children_stay_in_the_cube() -> None:
     rng = np.random.default_rng(0)
     evolution = Evolution(CUBE)
     candidates = [CUBE.at(point) for point in rng.random((200, CUBE.n))]
-    judged = judged_at(candidates)
+    evaluation = judged_at(candidates)
     for start in range(0, 200, 40):
-        evolution.take(candidates[start : start + 40], judged.take(np.arange(start, start + 40)))
-    assert evolution.judged is not None
-    best = np.sort(np.unique(judged.values))[::-1][:N_KEPT]
-    np.testing.assert_array_equal(np.sort(evolution.judged.values[:, 0])[::-1], best)
+        evolution.take(candidates[start : start + 40], evaluation.take(np.arange(start, start + 40)))
+    assert evolution.evaluation is not None
+    best = np.sort(np.unique(evaluation.values))[::-1][:N_KEPT]
+    np.testing.assert_array_equal(np.sort(evolution.evaluation.values[:, 0])[::-1], best)
     children = evolution.children(500, rng)
     assert children.shape == (500, CUBE.n)
     assert ((children >= 0) & (children <= 1)).all()
-    assert judged_at([CUBE.at(c) for c in children]).values.mean() > judged.values.mean()
+    assert judged_at([CUBE.at(c) for c in children]).values.mean() > evaluation.values.mean()
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -121,27 +121,27 @@ def test_a_batch_depends_on_nothing_but_what_it_says(sampler: str) -> None:
     plan = SearchPlan(sampler, 7, 44, 8)
     assert [plan.size_of(batch) for batch in range(1, plan.n_batches + 1)] == [8, 8, 8, 8, 8, 4]
     first, second = sampler_of(plan, CUBE), sampler_of(plan, CUBE)
-    told = {batch: first.ask(batch, plan.size_of(batch)) for batch in (1, 2, 3)}
+    result = {batch: first.ask(batch, plan.size_of(batch)) for batch in (1, 2, 3)}
     if not first.learns:
-        assert {batch: second.ask(batch, 8) for batch in (3, 1, 2)} == told
+        assert {batch: second.ask(batch, 8) for batch in (3, 1, 2)} == result
         whole = sampler_of(SearchPlan(sampler, 7, 44, 24), CUBE).ask(1, 24)
         if sampler == "qmc":
-            assert whole == [*told[1], *told[2], *told[3]]
+            assert whole == [*result[1], *result[2], *result[3]]
         return
     fresh = sampler_of(plan, CUBE)
     for batch in (1, 2):
         if fresh.in_turn:
             fresh.ask(batch, 8)
     if fresh.in_turn:
-        assert fresh.ask(3, 8) == told[3]
+        assert fresh.ask(3, 8) == result[3]
     else:
-        assert second.ask(3, 8) == told[3]  # asked for without those before, as nothing was told
+        assert second.ask(3, 8) == result[3]  # asked for without those before, as nothing was told
         third = sampler_of(plan, CUBE)
         for batch in (1, 2):
-            third.tell(batch, told[batch], judged_at(told[batch]))
-            second.tell(batch, told[batch], judged_at(told[batch]))
+            third.tell(batch, result[batch], judged_at(result[batch]))
+            second.tell(batch, result[batch], judged_at(result[batch]))
         assert third.ask(5, 8) == second.ask(5, 8)
-    assert sampler_of(SearchPlan(sampler, 8, 44, 8), CUBE).ask(1, 8) != told[1]
+    assert sampler_of(SearchPlan(sampler, 8, 44, 8), CUBE).ask(1, 8) != result[1]
 
 
 def test_sobol_points_are_even() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exitladder.models.search.space.columns import column_of, ladder_columns
 from exitladder.models.search.space.importance import parameter_importance
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Answers, exact_answers
+from exitladder.models.search.space.trials import RecordedTrial, exact_answers
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.tables import SearchSettings
@@ -19,8 +19,8 @@ BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
 SPACE = SearchSpace(SearchSettings(n_rungs=(2, 2)), BASE)
 
 
-def at_random(rng: np.random.Generator) -> Answers:
-    return Answers(lambda name, within: within.value_at(float(rng.random())))
+def at_random(rng: np.random.Generator) -> RecordedTrial:
+    return RecordedTrial(lambda name, within: within.value_at(float(rng.random())))
 
 
 def drawn(n: int, seed: int = 0) -> list[Ladder]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exitladder.errors import SettingsError
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Answers, Range, exact_answers, nearest_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers, nearest_answers
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_from_mapping, ladder_to_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
@@ -39,7 +39,7 @@ CLASSIC = {
 }
 
 
-class Drawn(Answers):
+class Drawn(RecordedTrial):
     """A trial whose parameters hypothesis draws; nothing may be asked twice, nor where there is no choice."""
 
     def __init__(self, data: st.DataObject) -> None:
@@ -176,7 +176,7 @@ def test_the_splits_of_random_parameters_favour_no_rung() -> None:
     """Uniform on the simplex: every rung and the runner have the same mean share beyond the least."""
     space = SearchSpace(SearchSettings(n_rungs=(3, 3), least_fraction=0.01, fraction_step=0.01), BASE)
     rng = np.random.default_rng(0)
-    trials = [Answers(lambda name, within: within.value_at(float(rng.random()))) for _ in range(4000)]
+    trials = [RecordedTrial(lambda name, within: within.value_at(float(rng.random()))) for _ in range(4000)]
     ladders = [space.suggest(trial) for trial in trials]
     shares = np.array([[*(rung.fraction for rung in ladder.rungs), ladder.runner] for ladder in ladders])
     np.testing.assert_allclose(shares.mean(axis=0), 0.25, atol=0.015)

@@ -21,8 +21,8 @@ import pytest
 
 from exitladder.errors import ModelError
 from exitladder.models.search import search as ladder_search
-from exitladder.models.search.evaluation import Judged, Judging
-from exitladder.models.search.loop import Inline, Participant
+from exitladder.models.search.evaluation import Evaluation, Evaluator
+from exitladder.models.search.loop import Inline, SearchWorker
 from exitladder.models.search.samplers.optuna import distribution_of
 from exitladder.models.search.samplers.sampler import SAMPLERS, SearchPlan
 from exitladder.models.search.search import SearchResult, search
@@ -46,14 +46,14 @@ SPACE = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
 WARM = (SPACE.base, Cube(SPACE).at(np.full(Cube(SPACE).n, 0.4)).ladder)
 
 
-def worth(ladders: list[Ladder]) -> Judged:
+def worth(ladders: list[Ladder]) -> Evaluation:
     """Two numbers that tell ladders apart, with a constraint; every seventh is worth nothing known."""
-    told = [len(str(ladder)) % 7 for ladder in ladders]
+    result = [len(str(ladder)) % 7 for ladder in ladders]
     trail = [ladder.stop.trail.value if ladder.stop.trail else 9.0 for ladder in ladders]
-    first = [math.nan if t == 0 else -abs(w - 3.0) for t, w in zip(told, trail, strict=True)]
+    first = [math.nan if t == 0 else -abs(w - 3.0) for t, w in zip(result, trail, strict=True)]
     second = [sum(rung.fraction for rung in ladder.rungs) for ladder in ladders]
     limits = [[20.0 - (ladder.stop.time or 0)] for ladder in ladders]
-    return Judged(
+    return Evaluation(
         np.column_stack([np.array(first, dtype=float), np.array(second, dtype=float)]),
         np.array(limits, dtype=float).reshape(len(ladders), 1),
         ("nearness", "sold"),
@@ -61,10 +61,10 @@ def worth(ladders: list[Ladder]) -> Judged:
     )
 
 
-def nearness(ladders: list[Ladder]) -> Judged:
+def nearness(ladders: list[Ladder]) -> Evaluation:
     """The first of both only."""
     both = worth(ladders)
-    return Judged(both.values[:, :1], both.violations, both.objectives[:1], both.constraints)
+    return Evaluation(both.values[:, :1], both.violations, both.objectives[:1], both.constraints)
 
 
 def found_by(sampler: str, store: StudyStore | None, n: int = 40, **changes: object) -> SearchResult:
@@ -84,7 +84,7 @@ def test_a_search_left_after_any_batch_ends_as_one_that_was_not(sampler: str, ur
         store = StudyStore(url)
         calls = iter(range(left_after + 1))
 
-        def until_left(ladders: list[Ladder], calls: object = calls, sampler: str = sampler) -> Judged:
+        def until_left(ladders: list[Ladder], calls: object = calls, sampler: str = sampler) -> Evaluation:
             if ladders and next(calls, None) is None:  # type: ignore[call-overload]
                 raise KeyboardInterrupt
             return (nearness if sampler == "cmaes" else worth)(ladders)
@@ -94,7 +94,7 @@ def test_a_search_left_after_any_batch_ends_as_one_that_was_not(sampler: str, ur
         resumed = found_by(sampler, store, name=str(left_after))
         assert resumed.table.equals(whole.table)
         assert resumed.ladders == whole.ladders
-        np.testing.assert_array_equal(resumed.judged.values, whole.judged.values)
+        np.testing.assert_array_equal(resumed.evaluation.values, whole.evaluation.values)
         store.close()
 
 
@@ -110,10 +110,10 @@ def test_optuna_reads_what_was_found(url: str) -> None:
         assert candidate.ladder == found.ladders[k]
         assert trial.params == dict(candidate.parameters)
         assert trial.distributions == {n: distribution_of(optuna, r) for n, r in candidate.ranges.items()}
-        known = found.judged.has_values[k]
+        known = found.evaluation.has_values[k]
         assert trial.state == (optuna.trial.TrialState.COMPLETE if known else optuna.trial.TrialState.FAIL)
-        assert trial.values == (found.judged.values[k].tolist() if known else None)
-        assert trial.constraints == {"time": found.judged.violations[k, 0]}
+        assert trial.values == (found.evaluation.values[k].tolist() if known else None)
+        assert trial.constraints == {"time": found.evaluation.violations[k, 0]}
         assert trial.user_attrs["source"] == found.table["source"][k]
         assert trial.datetime_start is not None
     assert study.metric_names == ["nearness", "sold"]
@@ -132,7 +132,7 @@ def test_a_finished_search_is_read_and_other_ones_are_told_apart(url: str) -> No
     store = StudyStore(url)
     found = found_by("qmc", store, name="mine", identity={"trades": "a"})
 
-    def never(ladders: list[Ladder]) -> Judged:
+    def never(ladders: list[Ladder]) -> Evaluation:
         assert not ladders
         return worth(ladders)
 
@@ -178,9 +178,9 @@ def test_a_study_of_another_program_is_left_alone(url: str) -> None:
 def test_storages_that_cannot_be_used_are_refused(wrong: str, message: str) -> None:
     if "127.0.0.1" in wrong:
         pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'exitladder[postgresql]')")
-    with pytest.raises(ModelError, match=message) as told:
+    with pytest.raises(ModelError, match=message) as result:
         StudyStore(wrong)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(result.value)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_batch_is_claimed_once_and_waits_for_what_it_must_know(url: str) -> No
     learning = store.open("learning", plan_of(40, learns=True, ahead=2))
     assert [learning.claim() for _ in range(3)] == [1, 2, None]
     candidates = [Cube(SPACE).at(np.full(Cube(SPACE).n, 0.5))] * 8
-    known = Judged.of_values(np.zeros(8), "a")
+    known = Evaluation.of_values(np.zeros(8), "a")
     assert learning.finish(2, candidates, known)
     assert learning.claim() is None  # 3 has to know 1
     assert learning.finish(1, candidates, known)
@@ -216,8 +216,8 @@ def test_a_dead_claim_is_taken_over_and_counts_once(url: str) -> None:
     assert second.claim() == 1
     first.keep(1)  # it is no longer its own
     candidates = [Cube(SPACE).at(np.full(Cube(SPACE).n, 0.5))] * 8
-    assert second.finish(1, candidates, Judged.of_values(np.zeros(8), "a"))
-    assert not first.finish(1, candidates, Judged.of_values(np.ones(8), "a"))
+    assert second.finish(1, candidates, Evaluation.of_values(np.zeros(8), "a"))
+    assert not first.finish(1, candidates, Evaluation.of_values(np.ones(8), "a"))
     assert [batch.number for batch in first.news()] == [1]
     assert len(optuna.load_study(study_name="s", storage=url).trials) == 8
     dead.close()
@@ -233,29 +233,29 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
 
     def take_part(number: int) -> None:
         store = StudyStore(url)
-        taker = Participant(store.open("shared", plan), Cube(SPACE), WARM)
-        taker.take_part(Inline(Judging(slowly)))
-        tables[number] = (taker.candidates(), taker.judged())
+        worker = SearchWorker(store.open("shared", plan), Cube(SPACE), WARM)
+        worker.take_part(Inline(Evaluator(slowly)))
+        tables[number] = (worker.candidates(), worker.evaluation())
         store.close()
 
-    def slowly(ladders: list[Ladder]) -> Judged:
+    def slowly(ladders: list[Ladder]) -> Evaluation:
         time.sleep(0.005 * (len(str(ladders[0])) % 5))
         return worth(ladders)
 
-    tables: dict[int, tuple[list[Candidate], Judged]] = {}
+    tables: dict[int, tuple[list[Candidate], Evaluation]] = {}
     threads = [threading.Thread(target=take_part, args=(k,)) for k in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     alone = StudyStore(url)
-    taker = Participant(alone.open("alone", plan), Cube(SPACE), WARM)
-    taker.take_part(Inline(Judging(worth)))
+    worker = SearchWorker(alone.open("alone", plan), Cube(SPACE), WARM)
+    worker.take_part(Inline(Evaluator(worth)))
     alone.close()
     assert len(tables) == 3
-    for candidates, judged in tables.values():
-        assert candidates == taker.candidates()
-        np.testing.assert_array_equal(judged.values, taker.judged().values)
+    for candidates, evaluation in tables.values():
+        assert candidates == worker.candidates()
+        np.testing.assert_array_equal(evaluation.values, worker.evaluation().values)
     assert len(optuna.load_study(study_name="shared", storage=url).trials) == 98
 
 
@@ -301,7 +301,7 @@ def test_a_killed_search_goes_on_where_it_was_and_ends_as_one_that_was_not(
     assert 3 <= n_before < 11
     evaluated = []
 
-    def counting(ladders: list[Ladder]) -> Judged:
+    def counting(ladders: list[Ladder]) -> Evaluation:
         evaluated.append(len(ladders))
         return worth(ladders)
 

@@ -24,7 +24,7 @@ from exitladder.pipelines.plots.style import (
     styled,
     zero_line,
 )
-from exitladder.pipelines.tuning.portrait import Plateau
+from exitladder.pipelines.tuning.diagnostics import Plateau
 
 _MOST_BARS = 12
 _MOST_PANELS = 12

@@ -13,7 +13,7 @@ from exitladder.files.output import json_text
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
-from exitladder.pipelines.plots.portrait import (
+from exitladder.pipelines.plots.diagnostics import (
     dependence_picture,
     front_picture,
     plateau_picture,
@@ -21,8 +21,8 @@ from exitladder.pipelines.plots.portrait import (
     stability_picture,
 )
 from exitladder.pipelines.plots.style import to_svg
+from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, Plateau, diagnostics, stability
 from exitladder.pipelines.tuning.objectives import Objectives
-from exitladder.pipelines.tuning.portrait import LadderPortrait, Plateau, portrait, stability
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.loading import load_settings
 from exitladder.trades.trades import Trades
@@ -50,13 +50,13 @@ def found(objectives: Objectives) -> SearchResult:
 
 
 @pytest.fixture(scope="module")
-def drawn(objectives: Objectives, found: SearchResult) -> LadderPortrait:
-    ladder = found.ladders[objectives.choose(found.judged, list(found.ladders))]
-    return portrait(objectives, found.judged, found.ladders, ladder, {"fold 1": found.ladders[3]})
+def drawn(objectives: Objectives, found: SearchResult) -> LadderDiagnostics:
+    ladder = found.ladders[objectives.choose(found.evaluation, list(found.ladders))]
+    return diagnostics(objectives, found.evaluation, found.ladders, ladder, {"fold 1": found.ladders[3]})
 
 
-def test_slices_are_executed_again(objectives: Objectives, found: SearchResult, drawn: LadderPortrait) -> None:
-    ladder = found.ladders[objectives.choose(found.judged, list(found.ladders))]
+def test_slices_are_executed_again(objectives: Objectives, found: SearchResult, drawn: LadderDiagnostics) -> None:
+    ladder = found.ladders[objectives.choose(found.evaluation, list(found.ladders))]
     own = objectives.judge([ladder]).values[0, 0]
     tuned = drawn.slices[drawn.slices["is_tuned"]]
     assert (tuned["objective"] == own).all() and (tuned["behind"] == 0).all()
@@ -67,13 +67,13 @@ def test_slices_are_executed_again(objectives: Objectives, found: SearchResult, 
     np.testing.assert_allclose(own - drawn.slices["objective"].to_numpy(), drawn.slices["behind"].to_numpy())
 
 
-def test_the_front_names_the_chosen(objectives: Objectives, found: SearchResult, drawn: LadderPortrait) -> None:
+def test_the_front_names_the_chosen(objectives: Objectives, found: SearchResult, drawn: LadderDiagnostics) -> None:
     chosen = drawn.front[drawn.front["is_chosen"]]
-    assert chosen["trial"].tolist() == [objectives.choose(found.judged, list(found.ladders))]
-    np.testing.assert_array_equal(drawn.front["trial"], found.judged.front())
+    assert chosen["trial"].tolist() == [objectives.choose(found.evaluation, list(found.ladders))]
+    np.testing.assert_array_equal(drawn.front["trial"], found.evaluation.front())
 
 
-def test_it_is_told_in_words_numbers_and_pictures(drawn: LadderPortrait) -> None:
+def test_it_is_told_in_words_numbers_and_pictures(drawn: LadderDiagnostics) -> None:
     json_text(drawn.to_mapping())
     assert f"{drawn.plateau.share:.0%} of {len(drawn.plateau.behind)} ladders" in drawn.text
     assert 0 <= drawn.plateau.share <= 1 and len(drawn.plateau.behind) > 100
@@ -94,10 +94,10 @@ def test_it_is_told_in_words_numbers_and_pictures(drawn: LadderPortrait) -> None
 
 def test_a_ladder_outside_the_space_has_a_portrait_too(objectives: Objectives, found: SearchResult) -> None:
     outside = Ladder(stop=replace(BASE.stop, time=200))
-    told = portrait(objectives, found.judged, found.ladders, outside, {})
-    assert told.plateau.kind == "unknown" and told.slices.empty and told.stability.empty
-    assert "does not hold the ladder" in told.text
-    json_text(told.to_mapping())
+    result = diagnostics(objectives, found.evaluation, found.ladders, outside, {})
+    assert result.plateau.kind == "unknown" and result.slices.empty and result.stability.empty
+    assert "does not hold the ladder" in result.text
+    json_text(result.to_mapping())
 
 
 @pytest.mark.parametrize(("behind", "kind"), [(0.05, "plateau"), (0.2, "peak")])

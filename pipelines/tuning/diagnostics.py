@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.models.search.evaluation import Judged
+from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.columns import column_of, ladder_columns
 from exitladder.models.search.space.importance import parameter_importance
 from exitladder.models.search.space.neighbours import Slice, neighbours, slices
@@ -56,7 +56,7 @@ class Plateau:
 
 
 @dataclass(frozen=True)
-class LadderPortrait:
+class LadderDiagnostics:
     """What a tuned ladder is like, on the trades that it was tuned on.
 
     Parameters
@@ -145,20 +145,20 @@ class LadderPortrait:
         return " ".join(sentences)
 
 
-def portrait(
+def diagnostics(
     objectives: Objectives,
-    tried: Judged,
+    tried: Evaluation,
     ladders: tuple[Ladder, ...],
     ladder: Ladder,
     folds: Mapping[str, Ladder],
-) -> LadderPortrait:
+) -> LadderDiagnostics:
     """Return what a tuned ladder is like; only the trades of `objectives` are looked at.
 
     Parameters
     ----------
     objectives : Objectives
         Of the trades that it was tuned on, with their search space.
-    tried, ladders : Judged, tuple of Ladder
+    tried, ladders : Evaluation, tuple of Ladder
         What the search tried.
     ladder : Ladder
         The tuned one.
@@ -169,7 +169,7 @@ def portrait(
     importance, fit = parameter_importance(ladders, tried.values[:, 0], objectives.seed)
     near = [] if objectives.space is None else neighbours(objectives.space, ladder, N_NEIGHBOURS, objectives.seed)
     cuts = () if objectives.space is None else slices(objectives.space, ladder)
-    return LadderPortrait(
+    return LadderDiagnostics(
         objective=objectives.names[0],
         importance=importance,
         fit=fit,
@@ -259,7 +259,7 @@ def _shown(cut: Slice, ladder: Ladder) -> float | str:
     return ladder_columns(ladder).get(column_of(cut.name), "none")
 
 
-def _front(tried: Judged, chosen: int) -> pd.DataFrame:
+def _front(tried: Evaluation, chosen: int) -> pd.DataFrame:
     if len(tried.objectives) < 2:
         return pd.DataFrame(columns=[*tried.objectives, "trial", "is_chosen"])
     rows = tried.front()
