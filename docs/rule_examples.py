@@ -143,7 +143,7 @@ def _counted(n: int, what: str) -> str:
 FACTS: dict[str, Callable[[Simulation], str]] = {
     "resting": _resting,
     "net": lambda done: f"net {signed(float(done.r[0]), 4)} R",
-    "profit": lambda done: f"{signed(float(done.pnl[0]))} in money",
+    "profit": lambda done: f"P&L {signed(float(done.pnl[0]))}",
     "mfe": lambda done: f"MFE {signed(float(done.mfe_r[0]))} R",
     "mae": lambda done: f"MAE {signed(float(done.mae_r[0]))} R",
     "held": lambda done: f"{_counted(int(done.bars_held[0]), 'bar')} held",
@@ -284,7 +284,7 @@ EXAMPLES: tuple[Example, ...] = (
         "x6",
         [
             Case([(100.0, 101.0, 97.4, 100.2), CALM], plan(), "entered at the open"),
-            Case([(100.6, 101.0, 97.4, 100.2), CALM], plan(), "entered inside of the bar", entry_at="intrabar"),
+            Case([(100.6, 101.0, 97.4, 100.2), CALM], plan(), "entered inside the bar", entry_at="intrabar"),
         ],
     ),
     Example(
@@ -405,13 +405,13 @@ EXAMPLES: tuple[Example, ...] = (
             Case(
                 [CALM, (99.0, 99.5, 94.0, 95.0)],
                 plan(costs={"tick": 0.01}, execution={"leverage": 20, "maintenance_margin": 0.01}),
-                "the stop lies beyond the liquidation",
+                "the stop is beyond the liquidation",
                 stop=92.0,
             ),
             Case(
                 [CALM, (99.0, 99.5, 94.0, 95.0)],
                 plan(costs={"tick": 0.01}, execution={"leverage": 20, "maintenance_margin": 0.01}),
-                "the stop is met first",
+                "the stop is hit first",
             ),
         ],
     ),
