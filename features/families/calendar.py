@@ -12,7 +12,7 @@ from exitladder.features.windows import bars_since
 
 CALENDAR = Family("calendar", "time of day, day of the week, sessions, and breaks in trading")
 
-_CLOCK = "bar stamp by the exchange's clock (features.exchange_tz)"
+_CLOCK = "bar timestamp on the exchange's clock (features.exchange_tz)"
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 _MINUTE_NS = 60 * 10**9
 # Regular hours of the three large sessions by their own clocks: time zone, first and last minute of the day.
@@ -44,7 +44,7 @@ def _declare_session(name: str) -> None:
         may_miss="bars of a day or longer",
     )  # fmt: skip
     def session(market: Market) -> FloatArray:
-        """1 where the bar starts in these hours of a day from Monday to Friday, else 0; knows no holidays."""
+        """1 if the bar starts in these hours, Monday to Friday, else 0; ignores holidays."""
         if market.bars.interval_ns >= DAY_NS:
             return np.full(len(market), np.nan)
         local = market.clock(tz)
@@ -60,31 +60,31 @@ def _weekday(local: IntArray) -> IntArray:
     return np.asarray((local // DAY_NS + _EPOCH_WEEKDAY) % 7)
 
 
-@CALENDAR.feature("break_bars", unit="ln(1 + bars)", first=1, mirror="even", source="bar stamps")
+@CALENDAR.feature("break_bars", unit="ln(1 + bars)", first=1, mirror="even", source="bar timestamps")
 def break_bars(market: Market) -> FloatArray:
-    """Log of 1 + the bars' lengths without a bar just before this one (night, weekend, halt)."""
+    """Log of 1 + length in bars of the break just before this bar (night, weekend, halt)."""
     return np.log1p(_missing(market))
 
 
 @CALENDAR.feature(
-    "bars_since_break_{n}", (100,), unit="bars", first=0, memory=lambda n: n, mirror="even", source="bar stamps"
+    "bars_since_break_{n}", (100,), unit="bars", first=0, memory=lambda n: n, mirror="even", source="bar timestamps"
 )
 def bars_since_break(market: Market, n: int) -> FloatArray:
-    """Bars since the first one after the last break, n at most."""
+    """Bars since the first bar after the last break, capped at n."""
     return bars_since(_missing(market) > 0.0, n)
 
 
 @CALENDAR.feature(
     "break_gap", unit="ATR", first=ATR_WINDOW, memory=lambda: wilder_memory(ATR_WINDOW), mirror="odd",
-    source="bar stamps; TA-Lib ATR",
+    source="bar timestamps; TA-Lib ATR",
 )  # fmt: skip
 def break_gap(market: Market) -> FloatArray:
-    """(open − close of the bar before) / ATR(14) where a break (night, weekend) lies between them, else 0."""
+    """(open − previous close) / ATR(14) if a break (night, weekend) separates them, else 0."""
     gap = gap_atr(market)
     return np.where(np.isnan(gap) | (_missing(market) > 0.0), gap, 0.0)
 
 
 def _missing(market: Market) -> FloatArray:
-    """Return the bars' lengths without a bar just before each one, shape (n_bars,); 0 at the first."""
+    """Return the length in bars of the break just before each bar, shape (n_bars,); 0 at the first."""
     steps = np.diff(market.time, prepend=market.time[:1] - market.bars.interval_ns)
     return np.maximum(steps / market.bars.interval_ns - 1.0, 0.0)

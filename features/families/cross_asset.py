@@ -1,4 +1,4 @@
-"""Cross-asset: how much of the move is the whole market's, by a benchmark that the settings name."""
+"""Cross-asset: share of the move explained by the market, measured against a benchmark from the settings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from exitladder.features.feature import Family
 from exitladder.features.market import Market
 from exitladder.features.windows import change, lagged, moving_cross, moving_moments, moving_sum
 
-CROSS_ASSET = Family(
-    "cross_asset", "how much of the move is the whole market's (needs a benchmark: features.benchmark)"
-)
+CROSS_ASSET = Family("cross_asset", "share of the move explained by the market (needs a benchmark: features.benchmark)")
 
 _NOT_YET = "no closed bar of the benchmark yet"
 _SOURCE = "ordinary least squares; the benchmark's last close known at the bar's close"
@@ -24,7 +22,7 @@ _ALL_EXPLAINED = 1e-12
     source=_SOURCE,
 )  # fmt: skip
 def beta(market: Market, n: int) -> FloatArray:
-    """Covariance of n relative changes with the benchmark's / variance of the benchmark's; 0 where that is 0."""
+    """Covariance of n relative changes with the benchmark's / variance of the benchmark's; 0 if that is 0."""
     return _beta(market, n)
 
 
@@ -33,7 +31,7 @@ def beta(market: Market, n: int) -> FloatArray:
     may_miss=_NOT_YET, source=_SOURCE,
 )  # fmt: skip
 def correlation(market: Market, n: int) -> FloatArray:
-    """Correlation of n relative changes with the benchmark's; 0 where either never moves."""
+    """Correlation of n relative changes with the benchmark's; 0 if either never moves."""
     own, other = _squares(market, n)
     return np.clip(_ratio(moving_cross(_change(market), _benchmark_change(market), n), np.sqrt(own * other)), -1.0, 1.0)
 
@@ -57,7 +55,7 @@ def residual_momentum(market: Market, m: int, n: int) -> FloatArray:
     may_miss=_NOT_YET, source="difference of relative changes",
 )  # fmt: skip
 def relative_strength(market: Market, n: int) -> FloatArray:
-    """Change over n bars in % − the benchmark's over the same time."""
+    """Change over n bars in % − the benchmark's over the same period."""
     own = market.ratio(change(market.close, n), lagged(market.level, n), times=100.0)
     return own - _benchmark_roc(market, n)
 
@@ -77,7 +75,7 @@ def _benchmark_roc(market: Market, n: int) -> FloatArray:
 
 
 def _change(market: Market) -> FloatArray:
-    """Return the change of the close since the bar before, as a share of it."""
+    """Return the change of the close since the previous bar, as a share of it."""
     return market.keep("change", lambda: market.ratio(change(market.close, 1), lagged(market.level, 1)))
 
 
@@ -101,6 +99,6 @@ def _beta(market: Market, n: int) -> FloatArray:
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Return above / below, 0 where below is zero; NaN stays NaN."""
+    """Return above / below, 0 if below is zero; NaN stays NaN."""
     moves = below != 0.0
     return np.where(moves, above / np.where(moves, below, 1.0), above * 0.0)

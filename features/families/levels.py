@@ -1,4 +1,4 @@
-"""Levels: where price has turned before, where a swing projects to, and round numbers."""
+"""Levels: earlier turning points, swing projections and round numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exitladder.bars.swings import STRENGTH, pivot_highs
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 
-LEVELS = Family("levels", "where price has turned before, where a swing projects to, and round numbers")
+LEVELS = Family("levels", "earlier turning points, swing projections and round numbers")
 
 # A level further away than this many ATR does not matter any more.
 FAR_ATR = 10.0
@@ -36,14 +36,14 @@ def _ratio_memory(r: int, n: int) -> int:
 
 @LEVELS.feature("resistance_{n}", (250,), unit="ATR", first=_first, memory=_memory, mirror="own", source=_SOURCE)
 def resistance(market: Market, n: int) -> FloatArray:
-    """(nearest confirmed swing high of n bars above the close − close) / ATR(14); 10 at most, 10 if none."""
+    """(nearest confirmed swing high of n bars above the close − close) / ATR(14); capped at 10, 10 if none."""
     bar, price = _highs(market)
     return np.minimum(market.per_atr(_nearest_above(market.close, bar, price, n, STRENGTH), neutral=FAR_ATR), FAR_ATR)
 
 
 @LEVELS.feature("support_{n}", (250,), unit="ATR", first=_first, memory=_memory, mirror="own", source=_SOURCE)
 def support(market: Market, n: int) -> FloatArray:
-    """(close − nearest confirmed swing low of n bars below the close) / ATR(14); 10 at most, 10 if none."""
+    """(close − nearest confirmed swing low of n bars below the close) / ATR(14); capped at 10, 10 if none."""
     bar, price = _lows(market)
     return np.minimum(market.per_atr(_nearest_above(-market.close, bar, price, n, STRENGTH), neutral=FAR_ATR), FAR_ATR)
 
@@ -52,7 +52,7 @@ def support(market: Market, n: int) -> FloatArray:
     "swing_age_{n}", (250,), unit="bars", first=lambda n: n - 1, memory=lambda n: STRENGTH, mirror="own", source=_SOURCE
 )
 def swing_age(market: Market, n: int) -> FloatArray:
-    """Bars since the last confirmed swing high, n at most."""
+    """Bars since the last confirmed swing high, capped at n."""
     return _age(len(market), _highs(market)[0], n, STRENGTH)
 
 
@@ -78,20 +78,20 @@ def fib_distance(market: Market, r: int, n: int) -> FloatArray:
 
 @LEVELS.feature(
     "round_ahead", unit="ATR", first=ATR_WINDOW, memory=lambda: wilder_memory(ATR_WINDOW), mirror="own",
-    source="round numbers: multiples of the power of ten that is 1 to 10 % of the price",
+    source="round numbers: multiples of the power of ten that is 1 to 10% of the price",
 )  # fmt: skip
 def round_ahead(market: Market) -> FloatArray:
-    """(next round number at or above the close − close) / ATR(14), 10 at most."""
+    """(next round number at or above the close − close) / ATR(14), capped at 10."""
     steps, step = _round_steps(market)
     return np.minimum(market.per_atr((np.ceil(steps) - steps) * step), FAR_ATR)
 
 
 @LEVELS.feature(
     "round_behind", unit="ATR", first=ATR_WINDOW, memory=lambda: wilder_memory(ATR_WINDOW), mirror="own",
-    source="round numbers: multiples of the power of ten that is 1 to 10 % of the price",
+    source="round numbers: multiples of the power of ten that is 1 to 10% of the price",
 )  # fmt: skip
 def round_behind(market: Market) -> FloatArray:
-    """(close − next round number at or below the close) / ATR(14), 10 at most."""
+    """(close − next round number at or below the close) / ATR(14), capped at 10."""
     steps, step = _round_steps(market)
     return np.minimum(market.per_atr((steps - np.floor(steps)) * step), FAR_ATR)
 
@@ -130,7 +130,7 @@ def _swing(market: Market, n: int) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True, error_model="numpy")
 def _nearest_above(close: FloatArray, bar: IntArray, price: FloatArray, n: int, strength: int) -> FloatArray:
-    """Return the distance from each close up to the nearest known pivot of n bars, inf where there is none."""
+    """Return the distance from each close up to the nearest known pivot of n bars, inf if there is none."""
     out = np.full(len(close), np.inf)
     known, oldest = 0, 0
     for t in range(len(close)):
@@ -146,7 +146,7 @@ def _nearest_above(close: FloatArray, bar: IntArray, price: FloatArray, n: int, 
 
 @njit(cache=True, error_model="numpy")
 def _age(size: int, bar: IntArray, n: int, strength: int) -> FloatArray:
-    """Return the bars since the last known pivot, n at most."""
+    """Return the bars since the last known pivot, capped at n."""
     out = np.full(size, float(n))
     known = 0
     for t in range(size):
@@ -161,7 +161,7 @@ def _age(size: int, bar: IntArray, n: int, strength: int) -> FloatArray:
 def _last_swing(
     size: int, high_bar: IntArray, high: FloatArray, low_bar: IntArray, low: FloatArray, n: int, strength: int
 ) -> FloatArray:
-    """Return start and size of the last known upswing that lies within n bars, NaN if none, shape (2, size)."""
+    """Return start and size of the last known upswing within n bars, NaN if none, shape (2, size)."""
     out = np.full((2, size), np.nan)
     known, below = 0, 0
     for t in range(size):

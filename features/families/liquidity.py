@@ -1,4 +1,4 @@
-"""Liquidity: what trading costs here, as far as bars can tell."""
+"""Liquidity: trading costs, as far as bars allow an estimate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from exitladder.features.feature import Family
 from exitladder.features.market import Market
 from exitladder.features.windows import change, lagged, moving_sum
 
-LIQUIDITY = Family("liquidity", "what trading costs here, as far as bars can tell")
+LIQUIDITY = Family("liquidity", "trading costs, as far as bars allow an estimate")
 
-_FLAT = "nothing but flat bars in the window"
+_FLAT = "only flat bars in the window"
 
 
 @LIQUIDITY.feature(
@@ -21,7 +21,7 @@ _FLAT = "nothing but flat bars in the window"
     source="Ardia, Guidotti and Kroencke 2024 (EDGE)",
 )  # fmt: skip
 def edge(market: Market, n: int) -> FloatArray:
-    """100 · spread estimated from open, high, low and close of n bars; negative where the estimate of its square is."""
+    """100 · spread estimated from open, high, low and close of n bars; negative if the estimate of its square is."""
     return 100.0 * _edge(market.log("open"), market.log("high"), market.log("low"), market.log("close"), n)
 
 
@@ -30,7 +30,7 @@ def edge(market: Market, n: int) -> FloatArray:
     source="Corwin and Schultz 2012, gaps closed, negative estimates kept",
 )  # fmt: skip
 def corwin_schultz(market: Market, n: int) -> FloatArray:
-    """100 · mean over n bars of the spread that the highs and lows of two neighbouring bars tell."""
+    """100 · mean over n bars of the spread implied by the highs and lows of two adjacent bars."""
     return 100.0 * moving_sum(_corwin_schultz(market), n) / n
 
 
@@ -39,7 +39,7 @@ def corwin_schultz(market: Market, n: int) -> FloatArray:
     source="Abdi and Ranaldo 2017",
 )  # fmt: skip
 def abdi_ranaldo(market: Market, n: int) -> FloatArray:
-    """100 · signed root of 4 · mean of n (close before − its mid-range) · (close before − mid-range), in logs."""
+    """100 · signed root of 4 · mean of n (previous close − its mid-range) · (previous close − mid-range), in logs."""
     middle = (market.log("high") + market.log("low")) / 2.0
     close = lagged(market.log("close"), 1)
     square = 4.0 * moving_sum((close - lagged(middle, 1)) * (close - middle), n) / n
@@ -51,7 +51,7 @@ def abdi_ranaldo(market: Market, n: int) -> FloatArray:
     source="Amihud 2002", may_miss="no volume in one of the windows",
 )  # fmt: skip
 def amihud_ratio(market: Market, n: int, m: int) -> FloatArray:
-    """Mean of absolute return / (volume · price) over n bars / the same over m bars; bars without volume left out."""
+    """Mean of absolute return / (volume · price) over n bars / the same over m bars; bars without volume excluded."""
     volume = traded(market)
     has = np.where(volume > 0, 1.0, 0.0)
     move = market.ratio(np.abs(change(market.close, 1)), lagged(market.level, 1))

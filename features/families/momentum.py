@@ -1,4 +1,4 @@
-"""Momentum and kinetics: how far, how fast and how steadily price has moved the trade's way."""
+"""Momentum and kinetics: how far, how fast and how steadily price has moved in the trade's direction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import change, lagged, moving_streak, moving_weighted
 
-MOMENTUM = Family("momentum", "how far, how fast and how steadily price has moved the trade's way")
+MOMENTUM = Family("momentum", "how far, how fast and how steadily price has moved in the trade's direction")
 
 
 def _atr_memory(*values: int) -> int:
@@ -39,7 +39,7 @@ def mom_atr(market: Market, n: int) -> FloatArray:
 
 
 @MOMENTUM.feature(
-    "slope_{n}", (10,), (20,), (50,), unit="ATR a bar", first=_window_with_atr, memory=_atr_memory, mirror="odd",
+    "slope_{n}", (10,), (20,), (50,), unit="ATR per bar", first=_window_with_atr, memory=_atr_memory, mirror="odd",
     source="ordinary least squares",
 )  # fmt: skip
 def slope(market: Market, n: int) -> FloatArray:
@@ -51,7 +51,7 @@ def slope(market: Market, n: int) -> FloatArray:
     "r2_{n}", (20,), (50,), unit="0 to 1", first=lambda n: n - 1, mirror="even", source="ordinary least squares"
 )
 def r2(market: Market, n: int) -> FloatArray:
-    """R² of the least-squares line through n closes, 0 where they are all equal."""
+    """R² of the least-squares line through n closes, 0 if all are equal."""
     _, deviation = market.moments(n)
     explained = _slope(market, n) ** 2 * ((n * n - 1) / 12.0)
     return np.clip(market.ratio(explained, deviation**2), 0.0, 1.0)
@@ -60,7 +60,7 @@ def r2(market: Market, n: int) -> FloatArray:
 @MOMENTUM.feature(
     "velocity_{n}",
     (3,),
-    unit="ATR a bar",
+    unit="ATR per bar",
     first=_with_atr,
     memory=_atr_memory,
     mirror="odd",
@@ -72,16 +72,16 @@ def velocity(market: Market, n: int) -> FloatArray:
 
 
 @MOMENTUM.feature(
-    "acceleration_{n}", (3,), unit="ATR a bar", first=lambda n: _with_atr(n) + n, memory=_atr_memory, mirror="odd",
+    "acceleration_{n}", (3,), unit="ATR per bar", first=lambda n: _with_atr(n) + n, memory=_atr_memory, mirror="odd",
     source="difference quotient",
 )  # fmt: skip
 def acceleration(market: Market, n: int) -> FloatArray:
-    """Velocity over n bars less the velocity n bars ago."""
+    """Velocity over n bars minus the velocity n bars ago."""
     return change(velocity(market, n), n)
 
 
 def _slope(market: Market, n: int) -> FloatArray:
-    """Return the slope of the least-squares line in price a bar."""
+    """Return the slope of the least-squares line in price per bar."""
 
     def make() -> FloatArray:
         x = (n - 1) / 2.0 - np.arange(n)
@@ -91,7 +91,7 @@ def _slope(market: Market, n: int) -> FloatArray:
 
 
 @MOMENTUM.feature(
-    "curvature_{n}", (20,), unit="ATR a bar²", first=_window_with_atr, memory=_atr_memory, mirror="odd",
+    "curvature_{n}", (20,), unit="ATR per bar²", first=_window_with_atr, memory=_atr_memory, mirror="odd",
     source="ordinary least squares, second order",
 )  # fmt: skip
 def curvature(market: Market, n: int) -> FloatArray:
@@ -108,5 +108,5 @@ def curvature(market: Market, n: int) -> FloatArray:
     "streak_{n}", (10,), unit="bars", first=lambda n: n, mirror="odd", source="count of closes in one direction"
 )
 def streak(market: Market, n: int) -> FloatArray:
-    """Closes in a row that rose (positive) or fell (negative), n at most."""
+    """Consecutive closes that rose (positive) or fell (negative), capped at n."""
     return moving_streak(market.close, n)

@@ -1,4 +1,4 @@
-"""Oscillators: bounded measures of who has been winning lately."""
+"""Oscillators: bounded measures of recent buying and selling pressure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exitladder.features.feature import Family, ema_memory, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import change, moving_sum
 
-OSCILLATORS = Family("oscillators", "bounded measures of who has been winning lately")
+OSCILLATORS = Family("oscillators", "bounded measures of recent buying and selling pressure")
 
 
 @OSCILLATORS.feature(
@@ -19,12 +19,12 @@ OSCILLATORS = Family("oscillators", "bounded measures of who has been winning la
     source="Wilder 1978; TA-Lib RSI",
 )  # fmt: skip
 def rsi(market: Market, n: int) -> FloatArray:
-    """Wilder's RSI(n) of the close; 50 where nothing has moved at all."""
+    """Wilder's RSI(n) of the close; 50 if nothing has moved."""
     return market.rsi(n)
 
 
 @OSCILLATORS.feature(
-    "rsi_slope_{n}_{m}", (14, 5), unit="points a bar", first=lambda n, m: n + m, memory=lambda n, m: wilder_memory(n),
+    "rsi_slope_{n}_{m}", (14, 5), unit="points per bar", first=lambda n, m: n + m, memory=lambda n, m: wilder_memory(n),
     mirror="odd", source="difference quotient of TA-Lib RSI",
 )  # fmt: skip
 def rsi_slope(market: Market, n: int, m: int) -> FloatArray:
@@ -37,7 +37,7 @@ def rsi_slope(market: Market, n: int, m: int) -> FloatArray:
     mirror="own", source="Wilder 1978, ch. 6 (divergence)",
 )  # fmt: skip
 def rsi_divergence(market: Market, n: int, m: int) -> FloatArray:
-    """RSI(n) at the highest close 5 to m bars before − RSI(n), if the close is above it; 0 at least and if not."""
+    """RSI(n) at the highest close 5 to m bars before − RSI(n), if the close is above it; floored at 0, else 0."""
     return _divergence(market.close, market.rsi(n), m)
 
 
@@ -45,7 +45,7 @@ def rsi_divergence(market: Market, n: int, m: int) -> FloatArray:
     "stoch_k_{n}", (14,), unit="0 to 100", first=lambda n: n - 1, mirror="complement_100", source="Lane; TA-Lib STOCHF"
 )
 def stoch_k(market: Market, n: int) -> FloatArray:
-    """100 · (close − lowest low of n bars) / (highest high − lowest low); 50 where they are equal."""
+    """100 · (close − lowest low of n bars) / (highest high − lowest low); 50 if they are equal."""
     top, bottom = market.extremes(n)
     return market.ratio(100.0 * (market.close - bottom), top - bottom, 50.0)
 
@@ -77,7 +77,7 @@ def macd(market: Market, n: int, m: int) -> FloatArray:
     memory=lambda n, m, s: _slowest(n, m) + ema_memory(s), mirror="odd", source="Appel; TA-Lib EMA, ATR",
 )  # fmt: skip
 def macd_hist(market: Market, n: int, m: int, s: int) -> FloatArray:
-    """(EMA(n) − EMA(m), less its own EMA(s)) / ATR(14)."""
+    """(EMA(n) − EMA(m), minus its own EMA(s)) / ATR(14)."""
     line = market.ema(n) - market.ema(m)
     begin = max(n, m) - 1
     signal = np.full(len(market), np.nan)
@@ -94,7 +94,7 @@ def macd_hist(market: Market, n: int, m: int, s: int) -> FloatArray:
     source="Lambert 1980; TA-Lib CCI",
 )
 def cci(market: Market, n: int) -> FloatArray:
-    """(typical price − its mean over n bars) / (0.015 · its mean absolute deviation); 0 where flat."""
+    """(typical price − its mean over n bars) / (0.015 · its mean absolute deviation); 0 if flat."""
     typical = market.high / 3.0 + market.low / 3.0 + market.close / 3.0
     distance, spread = _mean_deviation(typical, n)
     return market.per_move(distance, 0.015 * spread, 0.0)
@@ -121,7 +121,7 @@ def _divergence(close: FloatArray, rsi: FloatArray, m: int) -> FloatArray:
 
 @njit(cache=True, error_model="numpy")
 def _mean_deviation(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return x less its mean, and the mean absolute deviation, of each window, shape (n_bars,)."""
+    """Return x minus its mean, and the mean absolute deviation, of each window, shape (n_bars,)."""
     distance = np.full(len(x), np.nan)
     spread = np.full(len(x), np.nan)
     for t in range(n - 1, len(x)):

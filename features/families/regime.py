@@ -1,4 +1,4 @@
-"""Regime: whether the market trends or goes back and forth."""
+"""Regime: whether the market trends or ranges."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import Market
 from exitladder.features.windows import change, lagged, moving_moments, moving_sum
 
-REGIME = Family("regime", "whether the market trends or goes back and forth")
+REGIME = Family("regime", "whether the market trends or ranges")
 
 
 @REGIME.feature(
     "efficiency_{n}", (10,), (30,), unit="-1 to 1", first=lambda n: n, mirror="odd", source="Kaufman 1995, signed"
 )
 def efficiency(market: Market, n: int) -> FloatArray:
-    """(close − close n bars ago) / sum of n absolute changes; 0 where nothing has moved."""
+    """(close − close n bars ago) / sum of n absolute changes; 0 if nothing has moved."""
     path = moving_sum(np.abs(change(market.close, 1)), n)
     return np.clip(market.ratio(change(market.close, n), path), -1.0, 1.0)
 
@@ -27,7 +27,7 @@ def efficiency(market: Market, n: int) -> FloatArray:
     source="Lo and MacKinlay 1988 (overlapping, unbiased)",
 )  # fmt: skip
 def variance_ratio(market: Market, q: int, n: int) -> FloatArray:
-    """Variance of q-bar changes / (q · variance of one-bar changes), over n changes; 1 where nothing has moved."""
+    """Variance of q-bar changes / (q · variance of one-bar changes), over n changes; 1 if nothing has moved."""
     if q >= n:
         return np.full(len(market), np.nan)
     each = change(market.close, 1)
@@ -51,7 +51,7 @@ def variance_ratio(market: Market, q: int, n: int) -> FloatArray:
     source="lag-1 correlation of changes",
 )
 def autocorrelation(market: Market, n: int) -> FloatArray:
-    """Correlation of n one-bar changes of the close with the change of the bar before; 0 where nothing has moved."""
+    """Correlation of n one-bar changes of the close with the change of the previous bar; 0 if nothing has moved."""
     now = change(market.close, 1)
     before = lagged(now, 1)
     both = moving_moments(now + before, n)[1]
@@ -89,5 +89,5 @@ def di_spread(market: Market, n: int) -> FloatArray:
     source="Wilder 1978; TA-Lib ADX, PLUS_DI, MINUS_DI",
 )  # fmt: skip
 def trend_state(market: Market, n: int) -> FloatArray:
-    """1 in an upward trend, −1 in a downward one: sign of di_spread(n) where ADX(n) exceeds 25; else 0, a range."""
+    """1 in an uptrend, −1 in a downtrend: sign of di_spread(n) if ADX(n) exceeds 25; else 0, a range."""
     return np.asarray(np.where(adx(market, n) > 25.0, np.sign(di_spread(market, n)), 0.0))

@@ -13,10 +13,10 @@ from exitladder.features.market import Market
 from exitladder.features.windows import lagged, moving_moments
 
 SERIES_FAMILY = "series"
-SERIES_ABOUT = "values from files of the user's own, as of each bar's close (declared under features.series)"
+SERIES_ABOUT = "values from the user's own files, as known at each bar's close (declared under features.series)"
 # What the family stands for, for each series; the catalogue lists it for one called vix.
 LISTED = ("series_{}", "series_{}_z_60", "series_{}_change_5")
-_SOURCE = "the file's last value whose stamp and declared delay lie at or before the bar's close"
+_SOURCE = "the file's last value whose timestamp plus declared delay is at or before the bar's close"
 _NOT_YET = "no value known yet"
 _NAMED = re.compile(r"series_([a-z][a-z0-9_]*?)(?:_(z|change)_([1-9][0-9]*))?")
 
@@ -54,7 +54,7 @@ def _features(series: str) -> tuple[Feature, Feature, Feature]:
         source=_SOURCE,
     )  # fmt: skip
     def value(market: Market) -> FloatArray:
-        """Last known value; negated for a short where the series is directed."""
+        """Last known value; negated for a short if the series is directed."""
         return market.series(series).copy()
 
     @family.feature(
@@ -62,7 +62,7 @@ def _features(series: str) -> tuple[Feature, Feature, Feature]:
         may_miss=_NOT_YET, source=_SOURCE,
     )  # fmt: skip
     def z(market: Market, n: int) -> FloatArray:
-        """(last known value − mean of those at n closes) / their population deviation; 0 where they are equal."""
+        """(last known value − mean of those at n closes) / their population deviation; 0 if they are equal."""
         offset, squares = moving_moments(market.series(series), n)
         return _ratio(-offset, np.sqrt(squares / n))
 
@@ -71,7 +71,7 @@ def _features(series: str) -> tuple[Feature, Feature, Feature]:
         may_miss=_NOT_YET, source=_SOURCE,
     )  # fmt: skip
     def change(market: Market, n: int) -> FloatArray:
-        """Difference of last known value and the one n closes ago / the sum of both their sizes, -1 to 1."""
+        """Last known value − the value n closes ago, / the sum of their absolute values, -1 to 1."""
         now = market.series(series)
         before = lagged(now, n)
         return _ratio(now - before, np.abs(now) + np.abs(before))

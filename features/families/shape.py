@@ -1,4 +1,4 @@
-"""Shape: what the last bar looks like."""
+"""Shape: shape of the last bar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import lagged
 
-SHAPE = Family("shape", "what the last bar looks like")
+SHAPE = Family("shape", "shape of the last bar")
 
 
 def _atr_memory(*values: int) -> int:
@@ -18,7 +18,7 @@ def _atr_memory(*values: int) -> int:
     "clv", unit="-1 at the low, 1 at the high", first=0, mirror="odd", source="Chaikin's close location value"
 )
 def clv(market: Market) -> FloatArray:
-    """(2 · close − high − low) / (high − low); 0 where high equals low."""
+    """(2 · close − high − low) / (high − low); 0 if high equals low."""
     return market.ratio((market.close - market.low) - (market.high - market.close), market.high - market.low)
 
 
@@ -30,5 +30,5 @@ def body_atr(market: Market) -> FloatArray:
 
 @SHAPE.feature("gap_atr", unit="ATR", first=ATR_WINDOW, memory=_atr_memory, mirror="odd", source="TA-Lib ATR")
 def gap_atr(market: Market) -> FloatArray:
-    """(open − close of the bar before) / ATR(14)."""
+    """(open − previous close) / ATR(14)."""
     return market.per_atr(market.open - lagged(market.close, 1))

@@ -1,4 +1,4 @@
-"""Stretch: how far price stands from where it usually is."""
+"""Stretch: distance of price from its recent average and range."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from exitladder.features.feature import Family, ema_memory, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import moving_rank
 
-STRETCH = Family("stretch", "how far price stands from where it usually is")
+STRETCH = Family("stretch", "distance of price from its recent average and range")
 
 
 @STRETCH.feature(
@@ -15,7 +15,7 @@ STRETCH = Family("stretch", "how far price stands from where it usually is")
     source="Bollinger 2001; TA-Lib BBANDS (population deviation)",
 )  # fmt: skip
 def bb_pctb(market: Market, n: int) -> FloatArray:
-    """(close − lower band) / (upper − lower), bands 2 population deviations about the mean of n; 0.5 where flat."""
+    """(close − lower band) / (upper − lower), bands at 2 population deviations around the mean of n; 0.5 if flat."""
     return market.bollinger(n)[0]
 
 
@@ -33,7 +33,7 @@ def bb_width(market: Market, n: int) -> FloatArray:
     source="population deviation, as the Bollinger bands",
 )  # fmt: skip
 def zscore(market: Market, n: int) -> FloatArray:
-    """(close − mean of n closes) / their population deviation; 0 where flat."""
+    """(close − mean of n closes) / their population deviation; 0 if flat."""
     offset, deviation = market.moments(n)
     return market.ratio(-offset, deviation)
 
@@ -70,5 +70,5 @@ def above_low(market: Market, n: int) -> FloatArray:
     source="rank of the Bollinger width (squeeze)",
 )  # fmt: skip
 def bb_width_rank(market: Market, n: int, m: int) -> FloatArray:
-    """Share of the m − 1 bars before whose bb_width over n was smaller."""
+    """Share of the previous m − 1 bars with a smaller bb_width over n."""
     return moving_rank(bb_width(market, n), m)

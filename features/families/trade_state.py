@@ -1,4 +1,4 @@
-"""Trade state: what an open trade looks like at a bar's close, whatever ladder it is scaled out by."""
+"""Trade state: state of an open trade at a bar's close, independent of its ladder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATE_FAMILY = "trade_state"
 DEFAULT_RISK_ATR = 2.0
 # Bars whose mean volume is the usual one.
 USUAL_BARS = 20
-_NO_R, _NO_ATR = "R not known", "ATR not known"
+_NO_R, _NO_ATR = "R unknown", "ATR unknown"
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,23 @@ class StateFeature:
 STATE_FEATURES = (
     StateFeature("held", "closed bars since the entry", "bars"),
     StateFeature("open_r", "(close − entry price) / R", "R", _NO_R),
-    StateFeature("mfe_r", "best price since the entry − entry price, / R; at least 0", "R", _NO_R),
-    StateFeature("mae_r", "worst price since the entry − entry price, / R; at most 0", "R", _NO_R),
+    StateFeature("mfe_r", "(best price since the entry − entry price) / R; at least 0", "R", _NO_R),
+    StateFeature("mae_r", "(worst price since the entry − entry price) / R; at most 0", "R", _NO_R),
     StateFeature("give_back_r", "mfe_r − open_r", "R", _NO_R),
-    StateFeature("give_back_share", "give_back_r / mfe_r, at most 1; 1 where mfe_r is 0", "0 to 1"),
-    StateFeature("bars_since_mfe", "closed bars since the bar of the best price; held where it is the entry's", "bars"),
-    StateFeature(
-        "range_position", "(close − worst) / (best − worst) since the entry; 0.5 where they are equal", "0 to 1"
-    ),
+    StateFeature("give_back_share", "give_back_r / mfe_r, at most 1; 1 if mfe_r is 0", "0 to 1"),
+    StateFeature("bars_since_mfe", "closed bars since the bar of the best price; held if that is the entry's", "bars"),
+    StateFeature("range_position", "(close − worst) / (best − worst) since the entry; 0.5 if they are equal", "0 to 1"),
     StateFeature("open_atr", "(close − entry price) / ATR(14)", "ATR", _NO_ATR),
     StateFeature("mfe_atr", "(best price since the entry − entry price) / ATR(14)", "ATR", _NO_ATR),
     StateFeature("give_back_atr", "(best price since the entry − close) / ATR(14)", "ATR", _NO_ATR),
-    StateFeature("risk_atr", "R / ATR(14)", "ATR", "R or ATR not known"),
+    StateFeature("risk_atr", "R / ATR(14)", "ATR", "R or ATR unknown"),
     StateFeature(
         "stop_distance_atr",
-        "(close − the stop the trade began with, R from its entry price) / ATR(14)",
+        "(close − initial stop, R from the entry price) / ATR(14)",
         "ATR",
-        "R or ATR not known",
+        "R or ATR unknown",
     ),
-    StateFeature("drift_atr", "open_atr / square root of held", "ATR a root bar", _NO_ATR),
+    StateFeature("drift_atr", "open_atr / square root of held", "ATR per root bar", _NO_ATR),
     StateFeature("atr_since_entry", "ATR(14) / ATR(14) known at the entry", "ratio", _NO_ATR),
     StateFeature(
         "participation",

@@ -1,4 +1,4 @@
-"""Volatility: how much price moves, and whether that is much for this market."""
+"""Volatility: size of price moves, absolute and relative to the market's own history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import bars_since, lagged, moving_moments, moving_rank, moving_sum
 
-VOLATILITY = Family("volatility", "how much price moves, and whether that is much for this market")
+VOLATILITY = Family("volatility", "size of price moves, absolute and relative to the market's own history")
 
 
 @VOLATILITY.feature(
@@ -39,7 +39,7 @@ def range_atr(market: Market, n: int) -> FloatArray:
     source="TA-Lib TRANGE, ATR",
 )  # fmt: skip
 def range_expansion(market: Market, n: int) -> FloatArray:
-    """Ratio of the true range to ATR(n) of the bar before; 1 where nothing has moved, 20 at most."""
+    """Ratio of the true range to ATR(n) of the previous bar; 1 if nothing has moved, capped at 20."""
     before = lagged(market.atr(n), 1)
     return np.minimum(market.per_move(market.true_range(), before, 1.0), 20.0)
 
@@ -49,7 +49,7 @@ def range_expansion(market: Market, n: int) -> FloatArray:
     memory=lambda n: wilder_memory(ATR_WINDOW), mirror="even", source="TA-Lib TRANGE, ATR",
 )  # fmt: skip
 def bars_since_expansion(market: Market, n: int) -> FloatArray:
-    """Bars since range_expansion_14 last exceeded 2.5, n at most."""
+    """Bars since range_expansion_14 last exceeded 2.5, capped at n."""
     return np.asarray(bars_since(range_expansion(market, ATR_WINDOW) > 2.5, n))
 
 
@@ -57,13 +57,13 @@ def bars_since_expansion(market: Market, n: int) -> FloatArray:
     "range_ratio_{n}_{m}", (5, 50), unit="ratio", first=lambda n, m: max(n, m), mirror="even", source="TA-Lib TRANGE"
 )
 def range_ratio(market: Market, n: int, m: int) -> FloatArray:
-    """Mean true range of n bars / mean true range of m bars; 1 where nothing has moved."""
+    """Mean true range of n bars / mean true range of m bars; 1 if nothing has moved."""
     ranges = market.true_range()
     return market.per_move(moving_sum(ranges, n) / n, moving_sum(ranges, m) / m, 1.0)
 
 
 @VOLATILITY.feature(
-    "realised_{n}", (20,), unit="% a bar", first=lambda n: n, mirror="even", needs="log",
+    "realised_{n}", (20,), unit="% per bar", first=lambda n: n, mirror="even", needs="log",
     source="root mean square of log returns",
 )  # fmt: skip
 def realised(market: Market, n: int) -> FloatArray:
@@ -73,7 +73,7 @@ def realised(market: Market, n: int) -> FloatArray:
 
 
 @VOLATILITY.feature(
-    "parkinson_{n}", (20,), unit="% a bar", first=lambda n: n - 1, mirror="even", needs="log", source="Parkinson 1980"
+    "parkinson_{n}", (20,), unit="% per bar", first=lambda n: n - 1, mirror="even", needs="log", source="Parkinson 1980"
 )
 def parkinson(market: Market, n: int) -> FloatArray:
     """100 · square root of the mean over n bars of ln(high / low)² / (4 ln 2)."""
@@ -84,7 +84,7 @@ def parkinson(market: Market, n: int) -> FloatArray:
 @VOLATILITY.feature(
     "garman_klass_{n}",
     (20,),
-    unit="% a bar",
+    unit="% per bar",
     first=lambda n: n - 1,
     mirror="even",
     needs="log",
@@ -99,10 +99,16 @@ def garman_klass(market: Market, n: int) -> FloatArray:
 
 
 @VOLATILITY.feature(
-    "yang_zhang_{n}", (20,), unit="% a bar", first=lambda n: n, mirror="even", needs="log", source="Yang and Zhang 2000"
+    "yang_zhang_{n}",
+    (20,),
+    unit="% per bar",
+    first=lambda n: n,
+    mirror="even",
+    needs="log",
+    source="Yang and Zhang 2000",
 )
 def yang_zhang(market: Market, n: int) -> FloatArray:
-    """100 · root of gap variance + k · body variance + (1 − k) · Rogers-Satchell of n bars, k for least variance."""
+    """100 · root of gap variance + k · body variance + (1 − k) · Rogers-Satchell of n bars, k of minimum variance."""
     open_, high, low, close = (market.log(name) for name in ("open", "high", "low", "close"))
     k = 0.34 / (1.34 + (n + 1) / (n - 1))
     gap = moving_moments(open_ - lagged(close, 1), n)[1] / (n - 1)
@@ -120,7 +126,7 @@ def yang_zhang(market: Market, n: int) -> FloatArray:
     source="coefficient of variation of TA-Lib TRANGE",
 )
 def vol_of_vol(market: Market, n: int) -> FloatArray:
-    """Population deviation of n true ranges / their mean; 0 where nothing has moved."""
+    """Population deviation of n true ranges / their mean; 0 if nothing has moved."""
     ranges = market.true_range()
     offset, squares = moving_moments(ranges, n)
     return market.per_move(np.sqrt(squares / n), ranges + offset, 0.0)
@@ -131,5 +137,5 @@ def vol_of_vol(market: Market, n: int) -> FloatArray:
     mirror="even", source="rank of TA-Lib ATR",
 )  # fmt: skip
 def atr_rank(market: Market, n: int, m: int) -> FloatArray:
-    """Share of the m − 1 bars before whose ATR(n) in % of price was smaller."""
+    """Share of the previous m − 1 bars with a smaller ATR(n) in % of price."""
     return moving_rank(atr_pct(market, n), m)

@@ -1,4 +1,4 @@
-"""Volume: whether many took part, and on which side."""
+"""Volume: market participation and its direction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, DAY_NS, Market
 from exitladder.features.windows import bars_since, change, log_above_zero, log_over_median, moving_moments, moving_sum
 
-VOLUME = Family("volume", "whether many took part, and on which side")
+VOLUME = Family("volume", "market participation and its direction")
 
 _CLIMAX_WINDOW = 20
 _SURGE_WINDOW, _SURGE = 20, 2.5
@@ -26,7 +26,7 @@ _SILENT = "no volume in the whole window"
     source="population deviation; a bar without volume counts as the smallest volume of its window", may_miss=_SILENT,
 )  # fmt: skip
 def volume_z(market: Market, n: int) -> FloatArray:
-    """(log volume − mean of n log volumes) / their population deviation; 0 where they are all equal."""
+    """(log volume − mean of n log volumes) / their population deviation; 0 if all are equal."""
     distance, deviation = log_above_zero(traded(market), n)
     return market.ratio(distance, deviation)
 
@@ -43,11 +43,11 @@ def signed_volume(market: Market, n: int) -> FloatArray:
 
 @VOLUME.feature(
     "volume_slot_z_{n}", (10,), unit="standard deviations", first=lambda n: n, memory=lambda n: 1440 * n, mirror="even",
-    needs="volume", source="population deviation; warm-up is that of one-minute bars around the clock",
-    may_miss="fewer than n traded bars of the same time of day so far", reads_clock=True,
+    needs="volume", source="population deviation; the warm-up assumes one-minute bars around the clock",
+    may_miss="fewer than n traded bars at the same time of day so far", reads_clock=True,
 )  # fmt: skip
 def volume_slot_z(market: Market, n: int) -> FloatArray:
-    """(log volume − mean log volume of the last n traded bars of the same time of day) / their deviation."""
+    """(log volume − mean log volume of the last n traded bars at the same time of day) / their deviation."""
     _, slot = np.unique(market.clock() % DAY_NS, return_inverse=True)
     return _slot_z(traded(market), slot.astype(np.int64), n)
 
@@ -77,27 +77,27 @@ def volume_climax(market: Market, n: int) -> FloatArray:
     needs="volume", source="volume times range", may_miss=_NO_EFFORT, version=2,
 )  # fmt: skip
 def bars_since_climax(market: Market, n: int) -> FloatArray:
-    """Bars since volume_climax_20 last exceeded 3, n at most."""
+    """Bars since volume_climax_20 last exceeded 3, capped at n."""
     climax = volume_climax(market, _CLIMAX_WINDOW)
     return np.where(np.isnan(climax), np.nan, bars_since(climax > 3.0, n))
 
 
 @VOLUME.feature(
     "volume_surge_{n}", (20,), unit="log", first=lambda n: n, mirror="even", needs="volume",
-    source="the bar is not in its own median; without volume it counts as the smallest volume of the window",
+    source="the bar itself is excluded from the median; without volume it counts as the smallest volume of the window",
     may_miss=_SILENT,
 )  # fmt: skip
 def volume_surge(market: Market, n: int) -> FloatArray:
-    """Log of volume / median volume of the traded ones among the n bars before."""
+    """Log of volume / median volume of the traded bars among the previous n bars."""
     return np.asarray(log_over_median(traded(market), n))
 
 
 @VOLUME.feature(
     "bars_since_surge_{n}", (50,), unit="bars", first=lambda n: n - 1 + _SURGE_WINDOW, mirror="even", needs="volume",
-    source=f"{_SURGE} times the median volume of the {_SURGE_WINDOW} bars before", may_miss=_SILENT,
+    source=f"{_SURGE} times the median volume of the previous {_SURGE_WINDOW} bars", may_miss=_SILENT,
 )  # fmt: skip
 def bars_since_surge(market: Market, n: int) -> FloatArray:
-    """Bars since volume_surge_20 last exceeded ln 2.5, n at most."""
+    """Bars since volume_surge_20 last exceeded ln 2.5, capped at n."""
     surge = volume_surge(market, _SURGE_WINDOW)
     # Volumes are whole numbers, so exactly 2.5 times is common: the last digit of a logarithm must not decide.
     return np.where(np.isnan(surge), np.nan, bars_since(surge > math.log(_SURGE) + 1e-12, n))
@@ -108,7 +108,7 @@ def bars_since_surge(market: Market, n: int) -> FloatArray:
     source="Granville's on-balance volume, as a share", may_miss=_SILENT,
 )  # fmt: skip
 def up_volume(market: Market, n: int) -> FloatArray:
-    """(volume of n bars that rose − volume of those that fell) / their volume."""
+    """(volume of rising bars − volume of falling bars) / total volume, over n bars."""
     volume = traded(market)
     return market.ratio(moving_sum(np.sign(change(market.close, 1)) * volume, n), moving_sum(volume, n), np.nan)
 
@@ -118,7 +118,7 @@ def up_volume(market: Market, n: int) -> FloatArray:
     source="bulk volume classification, Easley, Lopez de Prado and O'Hara 2012", may_miss=_SILENT,
 )  # fmt: skip
 def bulk_buying(market: Market, n: int) -> FloatArray:
-    """Share of n bars' volume bought: of each bar, the normal CDF of its change / deviation of n changes."""
+    """Bought share of the volume of n bars: per bar, the normal CDF of its change / deviation of n changes."""
     move = change(market.close, 1)
     deviation = np.sqrt(moving_moments(move, n)[1] / n)
     bought = traded(market) * normal_cdf(market.ratio(move, deviation))

@@ -23,7 +23,7 @@ NO_REASON = {
     "hold_value_r": f"Nothing that the model looks at moves the value of holding by {LEAST_MOVE:g} R here.",
 }
 # Units that follow a number; the others are scales and are told with the formula.
-_UNITS = frozenset({"%", "R", "ATR", "ATR a bar", "ATR a root bar", "bars", "standard deviations"})
+_UNITS = frozenset({"%", "R", "ATR", "ATR per bar", "ATR per root bar", "bars", "standard deviations"})
 
 
 @dataclass(frozen=True)
