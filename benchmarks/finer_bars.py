@@ -151,7 +151,7 @@ def walked_coarser(market: Market, finer: BarSet) -> str:
         walk = replace(ladder, execution=replace(ladder.execution, intrabar=FINER))
         difference = simulate(placed, walk, finer=finer).r - simulate(placed, walk, finer=market.finer).r
         share = float((np.abs(difference) > 1e-9).mean())
-        result.append(f"{100 * share:.1f} %: {np.nanmean(difference):+.3f} under '{ladder.name}'")
+        result.append(f"{100 * share:.1f}%: {np.nanmean(difference):+.3f} under '{ladder.name}'")
     return ", ".join(result)
 
 
@@ -219,7 +219,7 @@ def cell(distance: Distance) -> str:
     mean = distance.all_trades
     half = f" ±{(mean.high - mean.low) / 2:.3f}" if mean.is_known else ""
     where = f" ({distance.where_it_differs:+.2f})" if distance.share > 0 else ""
-    return f"{100 * distance.share:.1f} %: {mean.value:+.3f}{half}{where}"
+    return f"{100 * distance.share:.1f}%: {mean.value:+.3f}{half}{where}"
 
 
 def main() -> None:
@@ -237,7 +237,7 @@ def main() -> None:
         for row in rows:
             plain = row.distances["stop_first"]
             print(
-                f"- {row.ladder}: stop_first gives more than the walk in {100 * plain.share_better:.1f} % of trades; "
+                f"- {row.ladder}: stop_first is better than finer_bars in {100 * plain.share_better:.1f}% of trades; "
                 f"{plain.n_stop_moved:,} trades differ without an ambiguous bar."
             )
         print(flush=True)
