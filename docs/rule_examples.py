@@ -109,7 +109,7 @@ def run(case: Case) -> Simulation:
     return simulate(placed(case), ladder_from_mapping(case.ladder), finer=finer_bars(case))
 
 
-def result(case: Case) -> str:
+def describe(case: Case) -> str:
     """Return in one line what the engine did."""
     done = run(case)
     parts = []
