@@ -2,7 +2,7 @@
 
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.compute import features_frame
-from exitladder.features.families.trade_state import trade_risk, trade_state_rows
+from exitladder.features.families.trade_state import STATE_NAMES, trade_risk, trade_state_rows
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.from_settings import (
     feature_set_of,
@@ -13,6 +13,7 @@ from exitladder.features.from_settings import (
 from exitladder.features.matrix import FeatureMatrix, RowMatrix, feature_matrix, row_matrix
 
 __all__ = [
+    "STATE_NAMES",
     "FeatureMatrix",
     "FeatureSet",
     "RowMatrix",

@@ -11,8 +11,7 @@ from exitladder.arrays import FloatArray
 from exitladder.bars.bars import BarSet
 from exitladder.errors import FeatureError, LadderError, did_you_mean
 from exitladder.execution.signals import Signals
-from exitladder.features import FeatureSet, feature_matrix, trade_state_rows
-from exitladder.features.families.trade_state import STATE_NAMES
+from exitladder.features import STATE_NAMES, FeatureSet, feature_matrix, trade_state_rows
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import STATE_SERIES

@@ -3,6 +3,31 @@
 from __future__ import annotations
 
 from exitladder.settings.loading import load_settings
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import (
+    DataSettings,
+    FeatureSettings,
+    LabelSettings,
+    ModelSettings,
+    ProjectSettings,
+    SearchSettings,
+    SeriesSettings,
+    Settings,
+    TrackingSettings,
+    TuningSettings,
+    ValidationSettings,
+)
 
-__all__ = ["Settings", "load_settings"]
+__all__ = [
+    "DataSettings",
+    "FeatureSettings",
+    "LabelSettings",
+    "ModelSettings",
+    "ProjectSettings",
+    "SearchSettings",
+    "SeriesSettings",
+    "Settings",
+    "TrackingSettings",
+    "TuningSettings",
+    "ValidationSettings",
+    "load_settings",
+]
