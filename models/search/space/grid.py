@@ -25,7 +25,7 @@ class Grid:
 
     Examples
     --------
-    >>> grid = multiples((0.5, 1.25), 0.25, "search.trail_atr")
+    >>> grid = multiples((0.5, 1.25), 0.25, "search.trail_width")
     >>> [grid.number(k) for k in range(grid.low, grid.high + 1)]
     [0.5, 0.75, 1.0, 1.25]
     >>> grid.position(0.75), grid.position(0.8), grid.position(9.0)

@@ -144,9 +144,7 @@ def test_ladders_without_a_value_are_never_best() -> None:
 
 
 def test_a_fixed_range_fixes_its_parameter() -> None:
-    fixed = SearchSettings(
-        n_rungs=(2, 2), first_target_r=(1.0, 1.0), target_gap_r=(1.0, 1.0), trail_atr=(3.0, 3.0), time_bars=(40, 40)
-    )
+    fixed = SearchSettings(n_rungs=(2, 2), first_target="1R", target_gap="1R", trail_width="3ATR", time_bars=(40, 40))
     for ladder in search(
         SearchSpace(fixed, BASE), lambda ladders: Evaluation.of_values(np.zeros(len(ladders))), 20
     ).ladders:

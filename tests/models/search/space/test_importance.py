@@ -61,8 +61,10 @@ def test_too_few_or_equal_trials_say_nothing() -> None:
 def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
     rung = "rsi_14 >= 60..85 and open_r >= 0..2"
     wide = SearchSettings(
-        n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5), trail_units=("ATR", "R", "%"),
-        target_units=("R", "%"), trail_after=(1, 2), indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
+        n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5),
+        trail_width=[["1.5ATR", "8ATR"], ["0.5R", "4R"], ["1%", "20%"]],
+        first_target=[["0.5R", "4R"], ["1%", "20%"]], trail_after=(1, 2), indicator_rungs=(rung,),
+        hold_value_min_r=(0.0, 1.0),
     )  # fmt: skip
     space = SearchSpace(wide, BASE, ("exhaustion", "hold_value_r"))
     trial = at_random(np.random.default_rng(seed))
