@@ -1,4 +1,9 @@
-"""Trials as rows of Optuna's tables, many in one transaction; `optuna.Study.add_trials` takes one for each."""
+"""Trials as rows of Optuna's tables, a batch in one transaction.
+
+`optuna.Study.add_trials` would spare this SQL, but takes a transaction for each trial: some 100 times as long, longer
+than a search (`benchmarks/samplers.py speed`), and a process killed in between would leave part of a batch. So the
+revision of the tables is pinned (`database`), and a test compares the rows with those that Optuna writes.
+"""
 
 from __future__ import annotations
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
@@ -25,6 +27,8 @@ from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, eval
 from exitladder.runtime.fingerprints import digest_of
 
 _PLAN_KEY = "exitladder"
+# What a study is of that no version of the program changes.
+_OF_DATA = ("bars", "trades", "entries")
 _OF_TRIALS = (
     "trial_params",
     "trial_values",
@@ -76,11 +80,21 @@ class StudyStore:
         plan : StudyPlan
             Where the study is there, its own `ahead` counts.
 
+        Returns
+        -------
+        StoredStudy
+
         Raises
         ------
         ModelError
-            If the study that is there is of other data, settings or another space.
+            If the study of that name is of other data or settings, another space, or another version of exitladder.
+
+        Warns
+        -----
+        ExitladderWarning
+            If studies are named by content and the store has the same search by another version.
         """
+        base = name
         if self.by_content:
             name = f"{name}-{digest_of(replace(plan, ahead=0))}"
         with self.database.locked() as connection:
@@ -88,12 +102,21 @@ class StudyStore:
             if found is not None and self.fresh:
                 self._delete(connection, found[0], found[1]["token"])
                 found = None
+            earlier = ""
             if found is None:
                 token = uuid.uuid4().hex
+                earlier = self._of_another_version(connection, base, plan) if self.by_content else ""
                 study_id = self._make(connection, name, plan, token)
             else:
                 study_id, kept = found
                 token, plan = kept["token"], _same(name, kept, plan, self.url)
+        if earlier:
+            warnings.warn(
+                f"Study '{earlier}' in {self.url} was made by another version of exitladder, which may value a ladder "
+                f"differently. The search begins anew as study '{name}'; the other study stays and can still be read.",
+                ExitladderWarning,
+                stacklevel=2,
+            )
         return StoredStudy(self, name, study_id, token, plan)
 
     def join(self, name: str) -> StoredStudy:
@@ -126,6 +149,27 @@ class StudyStore:
                 "Give another name (tuning.study), or another storage."
             )
         return study_id, json.loads(kept[0][0])
+
+    def _of_another_version(self, connection: Any, base: str, plan: StudyPlan) -> str:
+        """Return the name of a study of the same search on the same data by other code, or nothing."""
+        rows = self.database.run(
+            connection,
+            "select study_name, value_json from studies join study_user_attributes "
+            "on studies.study_id = study_user_attributes.study_id where key = :k order by studies.study_id desc",
+            k=_PLAN_KEY,
+        )
+        wanted = json.loads(json.dumps(asdict(plan)))
+        for name, text in rows:
+            kept = json.loads(text)
+            identity = kept["identity"]
+            if (
+                re.fullmatch(rf"{re.escape(base)}-[0-9a-f]{{16}}", name)
+                and kept["search"] == wanted["search"]
+                and identity.get("program") != wanted["identity"].get("program")
+                and all(identity.get(key) == wanted["identity"].get(key) for key in _OF_DATA)
+            ):
+                return str(name)
+        return ""
 
     def _make(self, connection: Any, name: str, plan: StudyPlan, token: str) -> int:
         tables = self.database.tables
@@ -294,6 +338,12 @@ def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> Stud
         *(key for key in wanted["search"] if kept["search"].get(key) != wanted["search"][key]),
         *(key for key in ("n_warm", "objectives", "constraints") if kept.get(key) != wanted[key]),
     ]
+    if "program" in differ:
+        raise ModelError(
+            f"Study '{name}' in {url} must be of this version of exitladder to go on, but was made by another one, "
+            f"which may value a ladder differently (differs in: {', '.join(differ)}). It can still be read. Give "
+            "another name (tuning.study), or begin it anew with --fresh, which deletes it."
+        )
     if differ:
         raise ModelError(
             f"Study '{name}' in {url} must be of the same search to go on, but differs in: {', '.join(differ)}. "

@@ -262,9 +262,9 @@ def test_many_who_share_a_study_find_what_one_finds(sampler: str, url: str) -> N
 _KILLED = """
 import sys, time
 sys.path.insert(0, {folder!r})
-from exitladder.models import ladder_search
-from test_study_store import StudyStore, found_by, worth
-import test_study_store
+from exitladder.models.search import search as ladder_search
+from test_store import StudyStore, found_by, worth
+import test_store
 
 ladder_search.program_fingerprint = lambda: "the same"
 
@@ -272,7 +272,7 @@ def slowly(ladders):
     time.sleep(0.15 if ladders else 0)
     return worth(ladders)
 
-test_study_store.worth, test_study_store.nearness = slowly, slowly
+test_store.worth, test_store.nearness = slowly, slowly
 
 found_by({sampler!r}, StudyStore({url!r}), 80, name="killed")
 """
