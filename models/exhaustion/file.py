@@ -1,4 +1,4 @@
-"""An exhaustion model as a folder: LightGBM's own text files and one JSON that vouches for them."""
+"""An exhaustion model as a folder: LightGBM's own text files and one JSON with their checksums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.forests.boosting import Forest
 from exitladder.settings.tables import ModelSettings
 
-# 2: model.json vouches for itself as well.
+# 2: model.json has a checksum of its own.
 SCHEMA_VERSION = 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"

@@ -1,7 +1,7 @@
-"""Labels that others use, to hold the product's own against on the same rows.
+"""Labels from the literature, for comparison with the product's own on the same rows.
 
-Like those of `labels` they look ahead, at highs and lows of the market's bars, and say at which bar they
-are known.
+Like those of `labels` they look ahead, at highs and lows of the market's bars, and state the bar at which they are
+known.
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ def continuation_advantage(
     risk: FloatArray,
     cost_r: float | FloatArray = 0.0,
 ) -> Labels:
-    """Return what holding on under a baseline trail brings over leaving now, in R, for each row.
+    """Return the advantage of holding under a baseline trail over exiting now, in R, for each row.
 
     Both exits are what could have been traded. A decision at the close of t is a market order for the
-    open of t+1 (rule X2a), so *leaving now* is worth the open of t+1 and not the close of t. The
+    open of t+1 (rule X2a), so *exiting now* is worth the open of t+1 and not the close of t. The
     baseline is a trail of `trail_atr` ATR that starts at the close of t with that close as its best
     price, is in force from bar t+1, ratchets on completed bars only (rule X5) and fills at its line or
     at a worse open (rule X2b).
@@ -118,7 +118,7 @@ def continuation_advantage(
 def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail_atr: float) -> npt.NDArray[np.bool_]:
     """Return whether a generous trail from the entry would still hold the trade at each row's close.
 
-    Rows that no sensible ladder reaches teach the model about places where it will never be asked;
+    Rows that no sensible ladder reaches would train the model on states that it never has to predict;
     training without them gains more than any choice of label. A bar whose ATR is not known adds nothing
     to the trail. Does not look ahead: row t depends on bars up to t.
 

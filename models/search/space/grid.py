@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exitladder.errors import SettingsError
 
-# Thresholds of signals are told apart by this many equal steps.
+# Thresholds of signals have this many equal steps.
 _LEVELS = 20
 
 
@@ -43,7 +43,7 @@ class Grid:
         return round(self.start + k * self.step, 10)
 
     def position(self, number: float) -> int | None:
-        """Return where a number stands, or None where it is none of these."""
+        """Return the position of a number, or None if it is not in the grid."""
         k = round((number - self.start) / self.step) if self.step > 0 else self.low
         return k if self.low <= k <= self.high and self.number(k) == number else None
 
@@ -68,7 +68,7 @@ def multiples(limits: Sequence[float], step: float, place: str, *, is_log: bool 
 
 
 def levels(limits: Sequence[float]) -> Grid:
-    """Return equal steps from the least to the greatest of the limits; a single number where they are one."""
+    """Return equal steps from the least to the greatest of the limits; a single number if they are equal."""
     low, high = float(limits[0]), float(limits[-1])
     if low == high:
         return Grid(low, 0.0, 0, 0)

@@ -1,9 +1,8 @@
-"""Which ladders a search may try, as a function of a trial.
+"""The search space: ladders as a function of a trial.
 
 Every suggestion is a valid ladder: targets are a first one and gaps on top, fractions are sticks broken
-off what is left, so they are always in order and never sum to more than one. A parameter is asked for
-only where it changes the ladder, and stands for one number each, so that no trial repeats another by
-what does not matter.
+off what is left, so they are always in order and never sum to more than one. A parameter is suggested
+only if it changes the ladder, and each value gives a different number, so that no trial repeats another.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from exitladder.errors import LadderError, SettingsError
-from exitladder.models.search.space.answers import (
+from exitladder.models.search.space.grid import Grid, levels, multiples
+from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
+from exitladder.models.search.space.readers import (
     armed_by,
     breakeven_offset,
     distance_of,
@@ -25,9 +26,7 @@ from exitladder.models.search.space.answers import (
     targets_of,
     trail_unit,
 )
-from exitladder.models.search.space.grid import Grid, levels, multiples
-from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
-from exitladder.models.search.space.questions import LadderSource, ParameterSource, TrialSource
+from exitladder.models.search.space.sources import LadderSource, ParameterSource, TrialSource
 from exitladder.models.search.space.trials import NotHeldError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
@@ -150,7 +149,7 @@ class SearchSpace:
         return self._ladder(TrialSource(trial))
 
     def parameters_of(self, ladder: Ladder) -> dict[str, Any] | None:
-        """Return trial parameters that suggest this very ladder, or None where the space does not hold it."""
+        """Return trial parameters that suggest this very ladder, or None if it is outside the space."""
         ask = LadderSource(ladder)
         try:
             made = self._ladder(ask)

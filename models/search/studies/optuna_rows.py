@@ -38,7 +38,19 @@ class TrialRows:
     def add(
         self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], evaluation: Evaluation
     ) -> None:
-        """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna says, or was pruned."""
+        """Add a batch's trials; one without values has the state FAIL or PRUNED.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In a transaction.
+        batch : int
+        first : int
+            Number of the batch's first trial.
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         trials = self.tables["trials"]
         moment = datetime.now(UTC).replace(tzinfo=None)
         common = {"study_id": self.study_id, "datetime_start": moment, "datetime_complete": moment}

@@ -1,8 +1,8 @@
-"""Studies kept in a database that Optuna's own tools read.
+"""Studies stored in a database that Optuna's own tools read.
 
-A batch is written when all of it is known, in one transaction: whoever is killed leaves whole batches and
-nothing else, and no batch is counted twice. Beside Optuna's tables lies one of batches, which says who looks
-at which, and holds what is needed to go on.
+A batch is written once all of it is evaluated, in one transaction: a killed process leaves complete batches and
+nothing else, and no batch counts twice. Next to Optuna's tables there is one of batches: which worker evaluates
+which batch, and what is needed to continue.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class StudyStore:
         Such as ``sqlite:///mlruns/studies.db`` or ``postgresql://user@host/database``. A password comes from
         ``PGPASSWORD`` or ``~/.pgpass``: settings are kept with each run.
     lease_seconds : float
-        Who has not renewed a claim for so long is taken for dead, and others look at the batch.
+        A claim that is not renewed for this long expires, and another worker may take the batch.
     by_content : bool
-        Put a fingerprint of what a study is of behind its name: the same search finds the same study, another
+        Append a fingerprint of the search to a study's name: the same search finds the same study, another
         search another one.
     fresh : bool
-        Delete a study that is there before it is opened.
+        Delete an existing study before it is opened.
 
     Raises
     ------
@@ -72,13 +72,13 @@ class StudyStore:
         return self.database.url
 
     def open(self, name: str, plan: StudyPlan) -> StoredStudy:
-        """Return the study of a name, made if it is not there; one that is there goes on where it was.
+        """Return the study of a name; a new one if there is none, else the existing one continues.
 
         Parameters
         ----------
         name : str
         plan : StudyPlan
-            Where the study is there, its own `ahead` counts.
+            An existing study keeps its own `ahead`.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class StudyStore:
         return StoredStudy(self, name, study_id, token, plan)
 
     def join(self, name: str) -> StoredStudy:
-        """Return a study that somebody else has opened, by its full name."""
+        """Return a study that another process has opened, by its full name."""
         with self.database.reading() as connection:
             found = self._found(connection, name)
         if found is None:
@@ -202,7 +202,7 @@ class StudyStore:
 
 
 class StoredStudy:
-    """A study in a database, as one of those who share it sees it.
+    """A study in a database, as one of its workers sees it.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class StoredStudy:
         self._rows = TrialRows(store.database.tables, study_id)
 
     def claim(self) -> int | None:
-        """Return a batch that nobody looks at, or None."""
+        """Claim and return a free batch, or None."""
         with self.store.database.locked() as connection:
             rows = self._execute(
                 connection,
@@ -246,7 +246,7 @@ class StoredStudy:
         return None
 
     def keep(self, batch: int) -> None:
-        """Renew the claim on a batch, if it is still one's own."""
+        """Renew the claim on a batch, if this worker still holds it."""
         with self.store.database.locked() as connection:
             self._execute(
                 connection,
@@ -257,7 +257,7 @@ class StoredStudy:
             )
 
     def release(self, batch: int) -> None:
-        """Give up a claim of one's own."""
+        """Give up this worker's claim on a batch."""
         with self.store.database.locked() as connection:
             self._execute(
                 connection,
@@ -267,7 +267,20 @@ class StoredStudy:
             )
 
     def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
-        """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
+        """Store the evaluation of a batch, unless another worker did; see `Study.finish`.
+
+        Parameters
+        ----------
+        batch : int
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+
+        Returns
+        -------
+        bool
+            Whether it was stored.
+        """
         payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(evaluation)})
         with self.store.database.locked() as connection:
             if self._execute(
@@ -289,7 +302,7 @@ class StoredStudy:
         return True
 
     def news(self) -> list[KnownBatch]:
-        """Return batches that others have made known since the last call."""
+        """Return batches that other workers have finished since the last call."""
         with self.store.database.reading() as connection:
             finished = self._execute(
                 connection, "select batch from exitladder_batches where study = :t and payload is not null"
@@ -317,7 +330,7 @@ class StoredStudy:
 
 
 def _is_gone(worker: str) -> bool:
-    """Whether a worker was a process of this machine that is no longer there: nobody has to wait for its claim."""
+    """Whether a worker was a process of this machine that has ended: its claim can be taken over at once."""
     node, pid, _ = worker.rsplit(":", 2)
     if node != platform.node() or os.name != "posix":
         return False
@@ -331,7 +344,7 @@ def _is_gone(worker: str) -> bool:
 
 
 def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
-    """Return the plan of a study that is there, if it is of the same search."""
+    """Return the plan of an existing study, if it is of the same search."""
     wanted = json.loads(json.dumps(asdict(plan)))
     differ = [
         *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),

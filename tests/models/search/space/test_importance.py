@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exitladder.models.search.space.columns import column_of, ladder_columns
 from exitladder.models.search.space.importance import parameter_importance
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import RecordedTrial, exact_answers
+from exitladder.models.search.space.trials import RecordedTrial, exact_trial
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.tables import SearchSettings
@@ -73,4 +73,4 @@ def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
     for name, value in trial.parameters.items():
         is_absent = value is False or value == "off" or (name == "n_rungs" and value == 0)
         assert column_of(name) in columns or is_absent, name
-    assert space.suggest(exact_answers(trial.parameters)) == ladder
+    assert space.suggest(exact_trial(trial.parameters)) == ladder

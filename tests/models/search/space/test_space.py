@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exitladder.errors import SettingsError
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers, nearest_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial, nearest_trial
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_from_mapping, ladder_to_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
@@ -147,13 +147,13 @@ def test_every_suggestion_is_found_again_with_the_same_parameters(data: st.DataO
     ladder = space.suggest(trial)
     parameters = space.parameters_of(ladder)
     assert parameters is not None
-    assert space.suggest(exact_answers(parameters)) == ladder
+    assert space.suggest(exact_trial(parameters)) == ladder
     ambiguous = len(space.settings.indicator_rungs) > 1  # two rungs on one series meet in one number
     if not ambiguous:
         assert parameters.keys() == trial.parameters.keys()
         for name, value in trial.parameters.items():
             assert parameters[name] == value or ("stick" in name and isinstance(value, float))
-    assert space.parameters_of(space.suggest(exact_answers(parameters))) == parameters
+    assert space.parameters_of(space.suggest(exact_trial(parameters))) == parameters
 
 
 @settings(max_examples=120, deadline=None)
@@ -166,7 +166,7 @@ def test_no_parameter_is_without_effect(data: st.DataObject, space: SearchSpace)
         within = trial.ranges[name]
         # The ends of numbers: a stick's neighbouring values may fall into one cell.
         others = [other for other in within.choices or (within.low, within.high) if other != value]
-        changed = [space.suggest(nearest_answers({**trial.parameters, name: other})) for other in others]
+        changed = [space.suggest(nearest_trial({**trial.parameters, name: other})) for other in others]
         assert any(other != ladder for other in changed), name
         assert within.kind != "int" or all(other != ladder for other in changed), name
 

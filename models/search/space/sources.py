@@ -1,7 +1,7 @@
-"""The questions that make a ladder, answered by a trial, by given parameters, or by a ladder that is there.
+"""Sources of a ladder's parameters: a trial, or an existing ladder.
 
-One function of the search space asks them all, so that suggesting a ladder and finding the parameters of
-one cannot drift apart.
+One function of the search space reads all parameters from a source, so that suggesting a ladder and finding the
+parameters of an existing one cannot diverge.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from exitladder.plans.ladder import Ladder
 
 
 class ParameterSource(Protocol):
-    """Who answers; `of` reads the answer from a ladder that is there."""
+    """Source of parameters; `of` reads a parameter from an existing ladder."""
 
     def whole(self, name: str, low: int, high: int, of: Callable[[Ladder], int | None], *, log: bool = False) -> int:
         """Return a whole number from low to high."""
@@ -33,7 +33,7 @@ class ParameterSource(Protocol):
 
 @dataclass(frozen=True)
 class TrialSource:
-    """Answers suggested by a trial; nothing is asked of it where there is one answer only."""
+    """Parameters suggested by a trial, which is not asked if only one value is possible."""
 
     trial: Trial
 
@@ -58,7 +58,7 @@ class TrialSource:
 
 
 class LadderSource:
-    """Answers read from a ladder, kept as the parameters that would suggest it."""
+    """Parameters read from a ladder, kept as those that would suggest it."""
 
     def __init__(self, ladder: Ladder) -> None:
         self.ladder = ladder
@@ -102,7 +102,7 @@ class LadderSource:
 
 
 def _nothing(ladder: Ladder) -> int | None:
-    """Answer for a trial, which is not asked about a ladder that is there."""
+    """Reader for a trial, which has no existing ladder to read."""
     _ = ladder
     return None
 
