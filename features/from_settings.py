@@ -33,6 +33,10 @@ def feature_set_of(settings: Settings, bars: BarSet, names: Sequence[str] | None
     names : sequence of str, optional
         Instead of ``features.names``.
 
+    Returns
+    -------
+    FeatureSet
+
     Raises
     ------
     FeatureError
@@ -119,6 +123,13 @@ def refuse_other_benchmark(stored: Mapping[str, Any], outside: Outside) -> None:
 
 def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[str]) -> None:
     """Warn of a benchmark or series whose values ended long before these symbols' last bars.
+
+    Parameters
+    ----------
+    features : FeatureSet
+    bars : BarSet
+    symbols : sequence of str
+        Symbols whose last bars are checked.
 
     Warns
     -----

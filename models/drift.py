@@ -96,6 +96,11 @@ class DriftReference:
         symbol : int64 array, shape (n,)
         counted : bool array, shape (n, n_names), optional
             Rows that count, such as those after the warm-up; all by default.
+
+        Returns
+        -------
+        DriftReference
+            Without quantities that have too few windows to estimate a null distribution.
         """
         cells, cell = np.unique(window * (int(symbol.max(initial=0)) + 1) + symbol, return_inverse=True)
         of_cell = cells // (int(symbol.max(initial=0)) + 1)
@@ -190,6 +195,11 @@ def windows(time_ns: IntArray, n_bars: int = WINDOW, *, clock: IntArray | None =
         Times a window has. The first may have fewer: windows are counted back from the last time.
     clock : int64 array, optional
         The times that are counted, among them all of `time_ns`; these by default.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+        Numbers of the windows, increasing in time.
 
     Examples
     --------

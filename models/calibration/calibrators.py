@@ -124,6 +124,23 @@ KINDS = ("platt", "isotonic", "venn_abers", "none")
 def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
     """Return a calibrator of that kind, fitted on out-of-fold predictions.
 
+    Parameters
+    ----------
+    kind : {"platt", "isotonic", "venn_abers", "none"}
+    p : float64 array, shape (n,)
+        Out-of-fold raw probabilities, finite.
+    y : float64 array, shape (n,)
+        0 or 1.
+
+    Returns
+    -------
+    Calibrator
+
+    Raises
+    ------
+    ModelError
+        If the kind is unknown, or predictions and labels cannot be used.
+
     Examples
     --------
     >>> p = np.array([0.05, 0.05, 0.95, 0.95] * 25)

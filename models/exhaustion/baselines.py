@@ -45,7 +45,13 @@ def baseline_probabilities(
     rows : TrainingRows
         Those the model was trained on.
     model : ExhaustionModel
-    n_folds, embargo_ns, seed, threads, make_trainer
+    n_folds : int
+        Walk-forward folds, as the model was trained with.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+    make_trainer : callable
         As in `ExhaustionModel.fit`.
 
     Returns

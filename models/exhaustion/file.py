@@ -104,7 +104,19 @@ def load_model(folder: str | Path, *, names: Sequence[str] | None = None) -> Exh
 
 
 def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> None:
-    """Refuse features that are not those trained on, saying which differ.
+    """Refuse features that are not those trained on; the message names the difference.
+
+    Parameters
+    ----------
+    given, trained : sequence of str
+        Features in order.
+    place : str
+        The model, for the message.
+
+    Raises
+    ------
+    ModelError
+        If names or their order differ.
 
     Examples
     --------

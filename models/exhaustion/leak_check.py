@@ -63,10 +63,22 @@ class LeakReport:
 
 
 def next_bar_return(placed: PlacedTrades, rows: TradeRows, atr: FloatArray) -> FloatArray:
-    """Return the trade's gain from the open to the close of the bar after each row, in ATR, shape (n_rows,).
+    """Return the trade's gain from the open to the close of the bar after each row, in ATR.
 
-    From the open, because that is where a decision is filled: a bounce between bid and ask across the close
-    is not foresight. NaN where no bar follows. Looks ahead: it is what no feature may know.
+    From the open, because a decision is filled there: a bid-ask bounce across the close is not foresight. Looks
+    ahead: no feature may know it.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+        NaN where no bar follows.
     """
     bars, trade, bar = placed.bars, rows.trade, rows.bar
     following = np.minimum(bar + 1, bars.n_bars - 1)
@@ -93,9 +105,17 @@ def check_leaks(
         Those the model was trained on.
     model : ExhaustionModel
     next_return : float64 array, shape (n_rows,)
-        From `next_bar_return`.
-    n_folds, embargo_ns, seed, threads
-        As in `ExhaustionModel.fit`.
+        From `next_bar_return`, ATR.
+    n_folds : int
+        Walk-forward folds of the check with shuffled labels.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+
+    Returns
+    -------
+    LeakReport
     """
     evaluation = np.flatnonzero(rows.is_used & np.isfinite(rows.race))
     if len(evaluation) > _ROWS:
@@ -243,8 +263,14 @@ def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: i
     Parameters
     ----------
     trade, time_ns : int64 array, shape (n_rows,)
+        Each row's trade and time.
     y : float64 array, shape (n_rows,)
+        Labels.
     seed : int
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
     """
     rng = np.random.default_rng(seed)
     order = np.lexsort((time_ns, trade))

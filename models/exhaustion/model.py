@@ -166,6 +166,15 @@ class ExhaustionModel:
             rows are not in-sample either, and they are not used in measurements.
         threads : int
             0 means all cores.
+
+        Returns
+        -------
+        Predictions
+
+        Raises
+        ------
+        ModelError
+            If `X` does not have the model's features.
         """
         check_matrix(X, self.names)
         stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
@@ -189,13 +198,25 @@ class ExhaustionModel:
 
         Parameters
         ----------
+        X : float32 array, shape (n_rows, n_features)
+        time_ns : int64 array, shape (n_rows,)
+            When each row is decided: the close of its bar.
+        embargo : bool
+            As in `predict`.
+        threads : int
+            0 means all cores.
         of : {"exhaustion", "hold_value_r"}
-            To the log-odds of exhaustion before calibration, or to the value of holding in R.
+            Contributions to the log-odds of exhaustion before calibration, or to the value of holding in R.
 
         Returns
         -------
         float64 array, shape (n_rows, n_features)
             NaN where no stage is valid yet; 0 for exhaustion where the calibration gives all the same probability.
+
+        Notes
+        -----
+        Source: S. Lundberg et al., From local explanations to global understanding with explainable AI for trees
+        (2020).
         """
         check_matrix(X, self.names)
         stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)

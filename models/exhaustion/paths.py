@@ -39,8 +39,13 @@ def path_measures(
     rows : TrainingRows
     settings : ModelSettings
     n_blocks, n_test_blocks : int
-        As in `CombinatorialPurged`: 6 and 2 train 15 times and make up 5 paths.
-    embargo_ns, seed, threads, progress, make_trainer
+        As in `CombinatorialPurged`: 6 and 2 train 15 times and give 5 paths.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+    progress : Progress
+    make_trainer : callable
         As in `ExhaustionModel.fit`.
 
     Returns

@@ -51,7 +51,26 @@ class StageSpan:
 
 
 def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[StageSpan]:
-    """Return a span for each walk-forward fold, and a last one of all rows with labels, of which there must be one."""
+    """Return the training span of each walk-forward fold, and a last one of all rows with labels.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        At least one of them with a label.
+    n_folds : int
+    embargo_ns : int
+        Embargo, nanoseconds.
+
+    Returns
+    -------
+    list of StageSpan
+        In time order.
+
+    Raises
+    ------
+    ModelError
+        If there are fewer trades than blocks.
+    """
     used = np.flatnonzero(rows.is_used)
     folds = PurgedWalkForward(n_folds, embargo_ns).folds(
         rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts

@@ -64,6 +64,10 @@ def booster_parameters(settings: ModelSettings, objective: str, seed: int, threa
     seed : int
     threads : int
         0 chooses by the number of rows; see `n_threads`.
+
+    Returns
+    -------
+    dict of str to Any
     """
     return {
         "objective": objective,
@@ -232,6 +236,10 @@ class BinnedRows:
         weight : float64 array, shape (n,), optional
         parameters : dict, optional
             Of LightGBM, in place of those of the same name that the rows were cut with.
+
+        Returns
+        -------
+        Forest
         """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         booster = load_lightgbm().train(chosen, self._subset(rows, y, chosen, weight), num_boost_round=n_trees)
@@ -255,15 +263,24 @@ class BinnedRows:
 
         Parameters
         ----------
-        rows, y, objective, parameters
-            As in `train`.
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
         folds : sequence of (int64 array, int64 array)
             Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
         n_trees : int
             Trees of each forest at most.
         patience : int
             Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
             0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
         """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         boosters = []
@@ -297,9 +314,22 @@ def first_trees(text: str, n: int) -> str:
 
 
 def losses_by_tree(text: str, X: Matrix, y: FloatArray, objective: str, n_trees: int) -> FloatArray:
-    """Return the sum over rows of a booster's loss after each tree, shape (n_trees,): log loss or squared error.
+    """Return a booster's loss after each tree: log loss or squared error, summed over rows.
 
-    Where it has fewer trees, as nothing was left to split, the last loss stands for those that are missing.
+    If it has fewer trees, because nothing was left to split, its last loss is repeated.
+
+    Parameters
+    ----------
+    text : str
+        The booster.
+    X : float32 or float64 array, shape (n_rows, n_features)
+    y : float64 array, shape (n_rows,)
+    objective : {"binary", "regression"}
+    n_trees : int
+
+    Returns
+    -------
+    float64 array, shape (n_trees,)
     """
     booster = load_lightgbm().Booster(model_str=text)
     lines = re.findall(r"^leaf_value=(.*)$", text, re.MULTILINE)

@@ -240,7 +240,23 @@ class ClusterRows:
     def train(
         self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
     ) -> Forest:
-        """Return a forest of some of the rows; see `BinnedRows.train`."""
+        """Return a forest of some of the rows; see `BinnedRows.train`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        n_trees : int
+        objective : {"binary", "regression"}
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        Forest
+        """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         where = self._train[rows]
         return Forest(
@@ -262,6 +278,27 @@ class ClusterRows:
 
         The forests are trained one after another, each with all its trees; the workers then compute the loss after
         each tree, and the rule of `BinnedRows.train_held_out` decides how many trees are kept.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        folds : sequence of (int64 array, int64 array)
+            Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
+        n_trees : int
+            Trees of each forest at most.
+        patience : int
+            Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
+            0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
         """
         texts, lost = [], np.zeros(n_trees)
         for train, test in folds:

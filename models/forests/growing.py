@@ -32,7 +32,23 @@ class ForestTrainer(Protocol):
     def train(
         self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
     ) -> Forest:
-        """Return a forest trained on some of the rows; see `BinnedRows.train`."""
+        """Return a forest trained on some of the rows; see `BinnedRows.train`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        n_trees : int
+        objective : {"binary", "regression"}
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        Forest
+        """
 
     def train_held_out(
         self,
@@ -45,7 +61,29 @@ class ForestTrainer(Protocol):
         patience: int,
         parameters: dict[str, Any] | None = None,
     ) -> TrainedForest:
-        """Return the mean of one forest per fold; see `BinnedRows.train_held_out`."""
+        """Return the mean of one forest per fold; see `BinnedRows.train_held_out`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        folds : sequence of (int64 array, int64 array)
+            Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
+        n_trees : int
+            Trees of each forest at most.
+        patience : int
+            Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
+            0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
+        """
 
 
 # Makes rows ready: all of them, the positions of the stage's among them, LightGBM's parameters.
@@ -53,7 +91,20 @@ MakeTrainer = Callable[[TrainingRows, IntArray, dict[str, Any]], ForestTrainer]
 
 
 def train_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ForestTrainer:
-    """Prepare rows in this process: cut into bins, from memory or from disk, with the same trees."""
+    """Prepare rows in this process: cut into bins, from memory or from disk, with the same trees.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    train : int64 array, shape (n,)
+        Positions of the stage's training rows, increasing.
+    parameters : dict
+        LightGBM's.
+
+    Returns
+    -------
+    ForestTrainer
+    """
     return BinnedRows(rows.X, rows.names, parameters, train)
 
 
@@ -92,7 +143,25 @@ class StageTraining:
         embargo_ns: int,
         make_trainer: MakeTrainer = train_here,
     ) -> StageTraining:
-        """Return the training data of a stage with these rows, tuned if the settings ask for it."""
+        """Return the training data of a stage with these rows, tuned if the settings ask for it.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        train : int64 array, shape (n,)
+            Positions of the stage's training rows, increasing.
+        settings : ModelSettings
+        parameters : dict
+            LightGBM's.
+        embargo_ns : int
+            Embargo between training and held-out rows of a fold, nanoseconds.
+        make_trainer : callable
+            Prepares the rows in this process (`train_here`) or on a cluster (`ClusterTrainer`).
+
+        Returns
+        -------
+        StageTraining
+        """
         needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
         training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters)
@@ -155,7 +224,22 @@ class StageTraining:
 
 
 def predict_rows(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
-    """Return a forest's predictions of some rows; `X` is read in pieces."""
+    """Return a forest's predictions of some rows; `X` is read in pieces.
+
+    Parameters
+    ----------
+    forest : Forest
+    rows : TrainingRows
+    chosen : int64 array, shape (n_chosen,)
+        Positions of the rows, increasing.
+    threads : int
+        0 means all cores.
+
+    Returns
+    -------
+    float64 array, shape (n_chosen,)
+        Probabilities (binary) or values in R (regression).
+    """
     return np.concatenate([np.empty(0), *(forest.predict(rows.X[part], threads) for part in rows.pieces(chosen))])
 
 

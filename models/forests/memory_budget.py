@@ -100,5 +100,6 @@ def place_of_rows(
     raise ModelError(
         f"Training may take {budget.limit / 1e9:.3g} GB, {limit}, but {n_rows:,} rows of {n_features} features need "
         f"{budget.in_memory / 1e9:.3g} GB, and {budget.on_disk / 1e9:.3g} GB with the rows on disk. Give a Dask "
-        f"cluster with --scheduler (model.scheduler), raise model.row_step from {settings.row_step}, or train on fewer symbols."
+        f"cluster with --scheduler (model.scheduler), raise model.row_step from {settings.row_step}, or train on "
+        "fewer symbols."
     )

@@ -35,6 +35,10 @@ def minimum(
     n_trials : int
     seed : int
 
+    Returns
+    -------
+    dict of str to float
+
     Examples
     --------
     >>> minimum(lambda at: abs(at["x"] - 3), {"x": Span(0, 10, is_whole=True)}, {"x": 9}, 15)

@@ -54,6 +54,16 @@ def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: 
     give_back_atr, extend_atr : float
         Distances k and m from the close of row t, in ATR of t.
 
+    Returns
+    -------
+    Labels
+        0 or 1.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
+
     Notes
     -----
     Looks ahead from bar t+1 on, at highs and lows. A bar that reaches both distances counts as
@@ -99,6 +109,16 @@ def continuation_advantage(
         What the later exit costs more than the one now, in R. Both are one fill that pays slippage and
         commission, so the default is 0; financing of the time held would go here.
 
+    Returns
+    -------
+    Labels
+        R.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
+
     Notes
     -----
     Looks ahead from bar t+1 on. Positive: holding paid. This is one step of policy improvement over the
@@ -130,6 +150,15 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
         Average true range known at each bar's close, in price.
     trail_atr : float
         Width of the trail, in ATR; about twice the width one would trade.
+
+    Returns
+    -------
+    bool array, shape (n_rows,)
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(trail_atr=trail_atr)
     reached = np.empty(rows.n_rows)
@@ -142,7 +171,24 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
 
 
 def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatArray:
-    """Return one number a trade, from one number for all or one each."""
+    """Return one number per trade, from one number for all or one for each.
+
+    Parameters
+    ----------
+    values : float or float64 array, shape (n_trades,)
+    rows : TradeRows
+    name : str
+        Of the values, for messages.
+
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+
+    Raises
+    ------
+    ModelError
+        If the array does not have one value per trade.
+    """
     n_trades = len(rows.first_bar)
     out = np.asarray(values, dtype=np.float64)
     if out.ndim and out.shape != (n_trades,):

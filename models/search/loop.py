@@ -178,7 +178,8 @@ class SearchWorker:
             raise ModelError(f"evaluate must return a value for each of {n} ladders, but returned {len(evaluation)}.")
         if (evaluation.objectives, evaluation.constraints) != (self.plan.objectives, self.plan.constraints):
             raise ModelError(
-                f"evaluate must use the same objectives and constraints for every batch, {[*self.plan.objectives, *self.plan.constraints]}, "
+                "evaluate must use the same objectives and constraints for every batch, "
+                f"{[*self.plan.objectives, *self.plan.constraints]}, "
                 f"but used {[*evaluation.objectives, *evaluation.constraints]}."
             )
 

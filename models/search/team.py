@@ -1,4 +1,4 @@
-"""Where the batches of a search are evaluated: in this process, in several that share its study, or on a Dask cluster."""
+"""Where the batches of a search are evaluated: in this process, in several, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -37,7 +37,15 @@ class Executor(Protocol):
     size: int
 
     def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known."""
+        """Return when all batches are known.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+        evaluator : Evaluator
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+        """
 
 
 class InProcess:
@@ -46,7 +54,15 @@ class InProcess:
     size = 1
 
     def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known."""
+        """Return when all batches are known.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+        evaluator : Evaluator
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+        """
         worker.take_part(Inline(evaluator), advance)
 
 

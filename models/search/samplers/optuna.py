@@ -41,7 +41,16 @@ class TpeSampler:
         return candidates
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Add evaluated and pruned candidates to the study; pruned ones rank by how long they lasted."""
+        """Add evaluated and pruned candidates to the study; pruned ones rank by how long they lasted.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         trials = []
         for k, candidate in enumerate(candidates):
             outcome = self._outcome(evaluation, k)
@@ -91,7 +100,16 @@ class NsgaSampler:
         return [_suggested(self.cube, trial) for trial in self.asked[batch]]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Report the evaluation to the study; warm starts belong to the first generation."""
+        """Report the evaluation to the study; warm starts belong to the first generation.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         if batch == 0:
             for candidate in candidates:
                 if candidate.parameters:

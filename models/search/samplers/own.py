@@ -32,7 +32,16 @@ class RandomSampler:
         return [self.cube.at(point) for point in self.plan.rng(batch).random((n, self.cube.n))]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Learn nothing; see `Sampler.tell`."""
+        """Learn nothing; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
 
 
 class QmcSampler:
@@ -49,7 +58,16 @@ class QmcSampler:
         return [self.cube.at(point) for point in self.points((batch - 1) * self.plan.batch_size, n)]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Learn nothing; see `Sampler.tell`."""
+        """Learn nothing; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
 
     def points(self, start: int, n: int) -> FloatArray:
         """Return n points of the sequence from one on, shape (n, cube.n)."""
@@ -82,5 +100,14 @@ class MixtureSampler:
         return [self.cube.at(point) for point in self.evolution.children(n, self.plan.rng(batch))]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Keep the best candidates; see `Sampler.tell`."""
+        """Keep the best candidates; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         self.evolution.take(candidates, evaluation)

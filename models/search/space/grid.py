@@ -51,10 +51,24 @@ class Grid:
 def multiples(limits: Sequence[float], step: float, place: str, *, is_log: bool = True) -> Grid:
     """Return the multiples of `step` within the limits.
 
+    Parameters
+    ----------
+    limits : sequence of float
+        Least and greatest number, both included.
+    step : float
+    place : str
+        Name of the setting, for messages.
+    is_log : bool
+        Whether equal ratios are equally likely; the multiples are then above 0.
+
+    Returns
+    -------
+    Grid
+
     Raises
     ------
     SettingsError
-        If there is none, or none above 0 where ratios are to be equally likely.
+        If there is no multiple within the limits.
     """
     low = math.ceil(limits[0] / step - 1e-9)
     high = math.floor(limits[-1] / step + 1e-9)

@@ -33,9 +33,11 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
 
     Parameters
     ----------
+    space : SearchSpace
+    ladder : Ladder
     n : int
     seed : int
-        The same ladder and seed give the same neighbours, whatever else was asked before.
+        The same ladder and seed give the same neighbours, whatever was requested before.
 
     Returns
     -------
@@ -98,9 +100,21 @@ class Slice:
 
 
 def slices(space: SearchSpace, ladder: Ladder, most: int = 15) -> tuple[Slice, ...]:
-    """Return a slice through a ladder for each of its parameters; `most` values each.
+    """Return a slice through a ladder for each of its parameters.
 
-    A value that asks for more parameters (another rung, say) takes the middle of their ranges.
+    A value that needs further parameters (those of another rung, for example) takes the middle of their ranges.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    ladder : Ladder
+    most : int
+        Values per slice at most, its own not counted.
+
+    Returns
+    -------
+    tuple of Slice
+        Empty if the ladder is outside the space.
     """
     ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)

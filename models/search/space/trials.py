@@ -12,10 +12,38 @@ class Trial(Protocol):
     """The part of Optuna's trials that suggesting a ladder needs."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number from low to high."""
+        """Return a whole number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : int
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        int
+        """
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number from low to high."""
+        """Return a number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : float
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        float
+        """
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Return one of the choices."""
@@ -116,11 +144,39 @@ class RecordedTrial:
         self.ranges: dict[str, Range] = {}
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number from low to high."""
+        """Return a whole number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : int
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        int
+        """
         return int(self._suggest(name, Range("int", low, high, log)))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number from low to high."""
+        """Return a number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : float
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        float
+        """
         return float(self._suggest(name, Range("float", low, high, log)))
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:

@@ -125,7 +125,20 @@ class StudyInMemory:
         return None
 
     def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
-        """Note that a batch is known; see `Study.finish`."""
+        """Note that a batch is known; see `Study.finish`.
+
+        Parameters
+        ----------
+        batch : int
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Not stored: the worker keeps it.
+
+        Returns
+        -------
+        bool
+            Always True.
+        """
         self._known.add(batch)
         return True
 

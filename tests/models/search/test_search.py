@@ -135,9 +135,9 @@ def test_ladders_without_a_value_are_never_best() -> None:
         assert search(space, half, 12, sampler=sampler, batch_size=6).best_value == -5.0
     with pytest.raises(ModelError, match="all 5 tried have none"):
         search(space, lambda ladders: Evaluation.of_values(np.full(len(ladders), np.nan)), 5)
-    with pytest.raises(ModelError, match=r"what each of 5 ladders is worth, but returned 2"):
+    with pytest.raises(ModelError, match=r"a value for each of 5 ladders, but returned 2"):
         search(space, lambda ladders: Evaluation.of_values(np.zeros(2)), 5)
-    with pytest.raises(ModelError, match=r"judge every batch by \['a'\], but judged one by \['b'\]"):
+    with pytest.raises(ModelError, match=r"for every batch, \['a'\], but used \['b'\]"):
         search(space, lambda ladders: Evaluation.of_values(np.zeros(len(ladders)), "b" if ladders else "a"), 5)
     with pytest.raises(ModelError, match="n_trials must be a whole number from 1"):
         search(space, nearness, 0)
