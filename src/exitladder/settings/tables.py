@@ -352,12 +352,12 @@ class SearchSettings:
         (float, float)
             In `unit`.
         """
-        given = {item.unit: item.limits for item in getattr(self, name)}
+        given: dict[str, tuple[float, float]] = {item.unit: item.limits for item in getattr(self, name)}
         return given.get(unit, _RANGES[name][unit])
 
     def step(self, name: str, unit: str) -> float:
         """Return the step of targets (``target_step``) or trails (``trail_step``) in a unit, or its default."""
-        given = {item.unit: item.value for item in getattr(self, name)}
+        given: dict[str, float] = {item.unit: item.value for item in getattr(self, name)}
         return given.get(unit, _STEPS[name][unit])
 
 
@@ -375,6 +375,7 @@ class Settings:
 
     Examples
     --------
+    >>> from exitladder.settings.loading import load_settings
     >>> load_settings(None, ["tuning.n_trials=50", "costs.commission_bps=2"]).tuning.n_trials
     50
     """

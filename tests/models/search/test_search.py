@@ -16,6 +16,7 @@ from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
+from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(
@@ -144,7 +145,8 @@ def test_ladders_without_a_value_are_never_best() -> None:
 
 
 def test_a_fixed_range_fixes_its_parameter() -> None:
-    fixed = SearchSettings(n_rungs=(2, 2), first_target="1R", target_gap="1R", trail_width="3ATR", time_bars=(40, 40))
+    texts = ("n_rungs=2", "first_target=1R", "target_gap=1R", "trail_width=3ATR", "time_bars=40")
+    fixed = load_settings(None, [f"search.{text}" for text in texts]).search
     for ladder in search(
         SearchSpace(fixed, BASE), lambda ladders: Evaluation.of_values(np.zeros(len(ladders))), 20
     ).ladders:

@@ -13,6 +13,7 @@ from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.space.trials import RecordedTrial, exact_trial
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.plans.units import Distance
+from exitladder.settings.ranges import distance_ranges
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
@@ -62,9 +63,9 @@ def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
     rung = "rsi_14 >= 60..85 and open_r >= 0..2"
     wide = SearchSettings(
         n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5),
-        trail_width=[["1.5ATR", "8ATR"], ["0.5R", "4R"], ["1%", "20%"]],
-        first_target=[["0.5R", "4R"], ["1%", "20%"]], trail_after=(1, 2), indicator_rungs=(rung,),
-        hold_value_min_r=(0.0, 1.0),
+        trail_width=distance_ranges([["1.5ATR", "8ATR"], ["0.5R", "4R"], ["1%", "20%"]], ""),
+        first_target=distance_ranges([["0.5R", "4R"], ["1%", "20%"]], ""), trail_after=(1, 2),
+        indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
     )  # fmt: skip
     space = SearchSpace(wide, BASE, ("exhaustion", "hold_value_r"))
     trial = at_random(np.random.default_rng(seed))
