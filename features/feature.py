@@ -57,10 +57,10 @@ class Feature:
         Parameters to the bars a recursion takes after that until its start no longer counts; 0 for
         features of a fixed window.
     mirror : {"odd", "even", "complement_1", "complement_100", "own"}
-        How the short view follows from the long one; ``own`` where only the mirrored market tells.
+        How the short view follows from the long one; ``own`` if only the mirrored market gives it.
     source : str
     defaults : tuple of tuple of int
-        Parameters of the columns that `family` stands for.
+        Parameters of the columns that the family includes.
     needs : {"", "volume", "log", "benchmark", "series"}
         What there must be: volume, prices above zero, a benchmark, or a series of the user's own.
     may_miss : str

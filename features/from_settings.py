@@ -134,8 +134,8 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
     Warns
     -----
     ExitladderWarning
-        Naming each once, and its last value's time. That value stands until a next one is known, so nothing else
-        tells.
+        Naming each once, and its last value's time. That value is used until the next one is known, so nothing
+        else shows that it is stale.
     """
     outside, described = features.outside, set()
     for symbol in symbols:

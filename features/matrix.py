@@ -211,7 +211,7 @@ def refuse_without_sources(features: FeatureSet) -> None:
 
 
 def _strictly_increasing(select: IntArray | None, n_rows: int) -> tuple[IntArray | None, IntArray | None]:
-    """Return the row numbers sorted and once each, and where each asked-for one lies among them."""
+    """Return the row numbers sorted and once each, and the position of each requested one among them."""
     if select is None:
         return None, None
     select = np.asarray(select, dtype=np.int64)

@@ -87,7 +87,7 @@ def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True, error_model="numpy")
 def bollinger(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return where x lies between bands of two deviations about the mean of each window, and how wide they are.
+    """Return the position of x between bands of two deviations about the mean of each window, and how wide they are.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What ladders are worth: objectives and constraints of a batch, and which of them no other beats."""
+"""Evaluations: objectives and constraints of a batch of ladders, and its Pareto front."""
 
 from __future__ import annotations
 

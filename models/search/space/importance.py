@@ -53,8 +53,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
     if len(rows) < _LEAST_TRIALS:
         return nothing, float("nan")
     rows = rows[:: math.ceil(len(rows) / _MOST_TRIALS)]
-    worth = np.maximum(values[rows], np.quantile(values[rows], _CUT))
-    if np.ptp(worth) == 0:
+    observed = np.maximum(values[rows], np.quantile(values[rows], _CUT))
+    if np.ptp(observed) == 0:
         return nothing, float("nan")
     table, names = _encoded([ladders[k] for k in rows])
     if not names:
@@ -63,8 +63,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
     residual, lost = 0.0, np.zeros(len(names))
     for learn, held in KFold(_FOLDS, shuffle=True, random_state=seed).split(table):
         forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=seed, n_jobs=1)
-        forest.fit(table[learn], worth[learn])
-        error = np.sum((forest.predict(table[held]) - worth[held]) ** 2)
+        forest.fit(table[learn], observed[learn])
+        error = np.sum((forest.predict(table[held]) - observed[held]) ** 2)
         residual += float(error)
         # All shuffled copies at once: a call costs more than its rows.
         shuffled = np.tile(table[held], (len(names), _REPEATS, 1, 1))
@@ -72,11 +72,11 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
             for copy in shuffled[j]:
                 copy[:, j] = rng.permutation(copy[:, j])
         predicted = forest.predict(shuffled.reshape(-1, len(names))).reshape(len(names), _REPEATS, len(held))
-        lost += ((predicted - worth[held]) ** 2).sum(axis=2).mean(axis=1) - error
+        lost += ((predicted - observed[held]) ** 2).sum(axis=2).mean(axis=1) - error
     lost = np.maximum(lost, 0.0)
     found = pd.DataFrame({"parameter": names, "importance": lost / lost.sum() if lost.sum() > 0 else lost})
     found = found.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
-    return found, float(1.0 - residual / np.sum((worth - worth.mean()) ** 2))
+    return found, float(1.0 - residual / np.sum((observed - observed.mean()) ** 2))
 
 
 def _encoded(ladders: Sequence[Ladder]) -> tuple[FloatArray, list[str]]:
