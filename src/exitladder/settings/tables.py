@@ -275,7 +275,7 @@ class SearchSettings:
     )
     target_step: tuple[Distance, ...] = _key(
         _default_steps("target_step"),
-        "targets are multiples of this; a unit left out keeps the step shown here",
+        "targets are multiples of this; a unit left out has 0.25R, 0.5ATR or 0.5%",
         kind=Distance,
     )
     stop: tuple[float, ...] = _key(
@@ -305,7 +305,7 @@ class SearchSettings:
     )
     trail_step: tuple[Distance, ...] = _key(
         _default_steps("trail_step"),
-        "trail widths are multiples of this, trail_from_r of the step in R; a unit left out keeps the step shown here",
+        "trail widths are multiples of this, trail_from_r of the step in R; a unit left out has 0.25ATR, 0.25R or 0.5%",
         kind=Distance,
     )
     time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
