@@ -39,7 +39,7 @@ SETTINGS = (
     # As long as the worlds last.
     f"labels.max_bars={BARS}",
     f"search.time_bars=[10, {BARS}]",
-    "search.trail_atr=[1.5, 12]",
+    'search.trail_width=["1.5ATR", "12ATR"]',
     # Oracle and learner are after the same: the mean.
     "tuning.objectives=expectancy_r",
     # Only the intervals of what is reported elsewhere follow from it.

@@ -8,6 +8,7 @@
 
 ``speed`` takes 2,000 trials of TPE over 10,000 trades with price rungs, kept in a database, against Optuna's own
 TPE in memory over the same space with an empty objective; and 20,000 candidates of each faster sampler, kept too.
+It ends with a default search, kept, and with what Optuna's own API takes only to write the same trials.
 ``table`` takes samplers alone, by objectives and parameters. ``pruning`` searches with and without Wilcoxon's
 pruner. ``value`` tunes on the trades of four markets up to each of four cuts and scores the best ladder on those that
 follow. ``draw`` shows what it found.
@@ -86,14 +87,33 @@ def speed(n_trades: int, rounds: int) -> None:
             search(space, evaluate, n, sampler=sampler, batch_size=batch, store=store)
             store.close()
 
+    def added(n: int) -> list[Any]:
+        """Trials of a search that was kept, as Optuna reads them."""
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/studies.db"
+            store = StudyStore(url)
+            search(space, evaluate, n, sampler="mixture", batch_size=BATCH, store=store, name="kept")
+            store.close()
+            return optuna.load_study(study_name="kept", storage=url).get_trials()
+
+    def by_optuna(trials: list[Any]) -> None:
+        """Write trials, a batch at a time, by Optuna's own API."""
+        with tempfile.TemporaryDirectory() as folder:
+            study = optuna.create_study(direction="maximize", storage=f"sqlite:///{folder}/studies.db")
+            for k in range(0, len(trials), BATCH):
+                study.add_trials(trials[k : k + BATCH])
+
     evaluate([Cube(space).at(np.full(Cube(space).n, 0.5)).ladder] * 2)
     kept("tpe", 20, 10)
+    trials = added(1000)
     ways: dict[str, Callable[[], None]] = {
         "Optuna alone: TPE, in memory, empty objective, 2,000 trials": lambda: bare(2000),
         f"tpe, {n_trades:,} trades, kept, 2,000 trials": lambda: kept("tpe", 2000, BATCH),
     }
     for name in ("mixture", "qmc", "cmaes", "nsga2", "random"):
         ways[f"{name}, {n_trades:,} trades, kept, 20,000 trials"] = lambda name=name: kept(name, 20_000, 256)
+    ways[f"mixture, {n_trades:,} trades, kept, 1,000 trials"] = lambda: kept("mixture", 1000, BATCH)
+    ways["Optuna's add_trials alone, the same 1,000 trials"] = lambda: by_optuna(trials)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     print(f"{'':62} processor s  wall s  to Optuna alone")
     for _ in range(rounds):

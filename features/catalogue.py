@@ -91,10 +91,16 @@ def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str]
 
     Parameters
     ----------
+    name : str
+        A set, a family or a column.
     has_benchmark : bool
-        Whether ``all`` is to hold the columns that need a benchmark.
+        Whether ``all`` includes the columns that need a benchmark.
     series : sequence of str
-        The declared series, which ``all`` and the family ``series`` stand for.
+        The declared series, which ``all`` and the family ``series`` include.
+
+    Returns
+    -------
+    tuple of str
 
     Raises
     ------

@@ -19,10 +19,19 @@ def features_frame(
 
     Parameters
     ----------
+    bars : BarSet
+    features : FeatureSet
+    side : int
+        +1 for the view of a long trade, -1 for that of a short one (of the mirrored market).
     workers : int
-        Processes that share the symbols; 1 computes here.
+        Processes that share the symbols; 1 computes in this process.
     scheduler : str
         Address of a Dask scheduler whose workers share the symbols instead.
+
+    Returns
+    -------
+    DataFrame
+        One row per bar.
     """
     if workers != 1 or scheduler:
         from exitladder.features.parallel import shared_feature_matrix

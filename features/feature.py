@@ -57,10 +57,10 @@ class Feature:
         Parameters to the bars a recursion takes after that until its start no longer counts; 0 for
         features of a fixed window.
     mirror : {"odd", "even", "complement_1", "complement_100", "own"}
-        How the short view follows from the long one; ``own`` where only the mirrored market tells.
+        How the short view follows from the long one; ``own`` if only the mirrored market gives it.
     source : str
     defaults : tuple of tuple of int
-        Parameters of the columns that `family` stands for.
+        Parameters of the columns that the family includes.
     needs : {"", "volume", "log", "benchmark", "series"}
         What there must be: volume, prices above zero, a benchmark, or a series of the user's own.
     may_miss : str
@@ -200,7 +200,37 @@ class Family:
         reads_clock: bool = False,
         version: int = 1,
     ) -> Callable[[Callable[..., FloatArray]], Callable[..., FloatArray]]:
-        """Declare the decorated function as a feature; the first line of its docstring is the formula."""
+        """Declare the decorated function as a feature; the first line of its docstring is the formula.
+
+        Parameters
+        ----------
+        template : str
+            Name with a place for each parameter, such as ``rsi_{n}``.
+        *defaults : tuple of int
+            Parameters of the columns that the catalogue lists.
+        unit : str
+        first : int or callable
+            Leading bars without a value, or a function of the parameters that gives their number.
+        mirror : str
+            How the column of the mirrored market follows from that of the market.
+        source : str
+            Reference of the formula.
+        memory : callable
+            Bars after which the start of a recursive average no longer matters, by parameters.
+        needs : {"", "volume", "log", "benchmark", "series"}
+            What the bars or the settings must provide.
+        may_miss : str
+            When a value is missing after the first bars, for the catalogue.
+        reads_clock : bool
+            Whether it depends on the exchange's time zone.
+        version : int
+            Raised whenever the values change.
+
+        Returns
+        -------
+        callable
+            The decorator.
+        """
 
         def declare(compute: Callable[..., FloatArray]) -> Callable[..., FloatArray]:
             formula = (compute.__doc__ or "").strip().splitlines()[0].rstrip(".")

@@ -33,6 +33,10 @@ def feature_set_of(settings: Settings, bars: BarSet, names: Sequence[str] | None
     names : sequence of str, optional
         Instead of ``features.names``.
 
+    Returns
+    -------
+    FeatureSet
+
     Raises
     ------
     FeatureError
@@ -120,11 +124,18 @@ def refuse_other_benchmark(stored: Mapping[str, Any], outside: Outside) -> None:
 def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[str]) -> None:
     """Warn of a benchmark or series whose values ended long before these symbols' last bars.
 
+    Parameters
+    ----------
+    features : FeatureSet
+    bars : BarSet
+    symbols : sequence of str
+        Symbols whose last bars are checked.
+
     Warns
     -----
     ExitladderWarning
-        Naming each once, and its last value's time. That value stands until a next one is known, so nothing else
-        tells.
+        Naming each once, and its last value's time. That value is used until the next one is known, so nothing
+        else shows that it is stale.
     """
     outside, described = features.outside, set()
     for symbol in symbols:

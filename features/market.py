@@ -235,11 +235,39 @@ class Market:
         return self.keep("close time", lambda: np.asarray(self.time + self.bars.interval_ns))
 
     def per_atr(self, x: FloatArray, n: int = ATR_WINDOW, neutral: float = 0.0) -> FloatArray:
-        """Return x in ATR, `neutral` where nothing moves, shape (n_bars,)."""
+        """Return x in ATR.
+
+        Parameters
+        ----------
+        x : float64 array, shape (n_bars,)
+            In price.
+        n : int
+            Bars of the ATR.
+        neutral : float
+            Value where nothing moves.
+
+        Returns
+        -------
+        float64 array, shape (n_bars,)
+        """
         return self.per_move(x, self.atr(n), neutral)
 
     def per_move(self, x: FloatArray, move: FloatArray, neutral: float = 0.0, power: int = 1) -> FloatArray:
-        """Return x / move, `neutral` where move is mere rounding of the price (to that power), shape (n_bars,)."""
+        """Return x / move.
+
+        Parameters
+        ----------
+        x : float64 array, shape (n_bars,)
+        move : float64 array, shape (n_bars,)
+            In price, to the power.
+        neutral : float
+            Value where `move` is mere rounding of the price (to that power).
+        power : int
+
+        Returns
+        -------
+        float64 array, shape (n_bars,)
+        """
         ratio: FloatArray = divide(x, move, self.level**power if power > 1 else self.level, NO_MOVE**power, neutral)
         return ratio
 
@@ -249,7 +277,20 @@ class Market:
         return change
 
     def ratio(self, above: FloatArray, below: FloatArray, neutral: float = 0.0, times: float = 1.0) -> FloatArray:
-        """Return times · above / below (not negative), `neutral` where below is zero, shape (n_bars,)."""
+        """Return times · above / below.
+
+        Parameters
+        ----------
+        above, below : float64 array, shape (n_bars,)
+            `below` is not negative.
+        neutral : float
+            Value where `below` is zero.
+        times : float
+
+        Returns
+        -------
+        float64 array, shape (n_bars,)
+        """
         ratio: FloatArray = divide(above, below, self.level, 0.0, neutral, times)
         return ratio
 

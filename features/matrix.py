@@ -74,6 +74,10 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
     side : int
         +1 for the view of a long trade, -1 for that of a short one (of the mirrored market).
 
+    Returns
+    -------
+    FeatureMatrix
+
     Raises
     ------
     FeatureError
@@ -90,7 +94,19 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
 
 
 def matrix_values(bars: BarSet, features: FeatureSet, side: int) -> FloatArray:
-    """Return the bar features of every symbol, shape (n_bars, n_features), Fortran order; warns of nothing."""
+    """Return the bar features of every symbol, without warnings.
+
+    Parameters
+    ----------
+    bars : BarSet
+    features : FeatureSet
+    side : int
+        +1 for the view of a long trade, -1 for that of a short one (of the mirrored market).
+
+    Returns
+    -------
+    float64 array, shape (n_bars, n_features), Fortran order
+    """
     values = np.empty((bars.n_bars, len(features.columns)), order="F")
     for k, symbol in enumerate(bars.symbols):
         market = Market(bars[symbol], side, features.outside)
@@ -195,7 +211,7 @@ def refuse_without_sources(features: FeatureSet) -> None:
 
 
 def _strictly_increasing(select: IntArray | None, n_rows: int) -> tuple[IntArray | None, IntArray | None]:
-    """Return the row numbers sorted and once each, and where each asked-for one lies among them."""
+    """Return the row numbers sorted and once each, and the position of each requested one among them."""
     if select is None:
         return None, None
     select = np.asarray(select, dtype=np.int64)
@@ -236,7 +252,19 @@ def _gather(block, begin, start, first_bar, trades, chosen, every, out):  # type
 
 
 def dropped_columns(bars: BarSet, features: FeatureSet, symbols: Iterable[int]) -> tuple[str, ...]:
-    """Return the columns that are NaN throughout for some symbol, each with the reason; warn once of all."""
+    """Return the columns that are NaN throughout for some symbol, each with the reason; warn once of all.
+
+    Parameters
+    ----------
+    bars : BarSet
+    features : FeatureSet
+    symbols : iterable of int
+        Positions of the symbols to check.
+
+    Returns
+    -------
+    tuple of str
+    """
     lacks: dict[str, list[str]] = {"volume": [], "log": []}
     wanted = {c.feature.needs for c in features.columns}
     for k in symbols if wanted & lacks.keys() else ():

@@ -15,7 +15,7 @@ EVERY_SYMBOL = ""
 
 @dataclass(frozen=True)
 class Steps:
-    """A value that stands from the moment it is known until the next one is.
+    """A value that holds from the moment it is known until the next one is.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class ExtraSeries:
     delay_ns : int
         Nanoseconds from a value's stamp until it is known.
     is_directed : bool
-        A short trade sees it negated: more of it speaks for a rise (order flow, sentiment).
+        A short trade sees it negated: higher values favour a rise (order flow, sentiment).
     steps : mapping of str to Steps
         By symbol; under ``""`` for every symbol alike.
     """

@@ -26,11 +26,19 @@ def shared_feature_matrix(
 
     Parameters
     ----------
+    bars : BarSet
+    features : FeatureSet
+    side : int
+        +1 for the view of a long trade, -1 for that of a short one (of the mirrored market).
     workers : int
         Processes on this machine.
     scheduler : str
-        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers have the same version of
-        exitladder; `workers` does not count then.
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers have the same version of exitladder;
+        `workers` is then ignored.
+
+    Returns
+    -------
+    FeatureMatrix
 
     Raises
     ------
@@ -57,6 +65,19 @@ def shared_feature_matrix(
 
 def compute_share(bars: BarSet, features: FeatureSet, side: int, fingerprint: str) -> FloatArray:
     """Return the features of some symbols; runs where the share was sent to.
+
+    Parameters
+    ----------
+    bars : BarSet
+    features : FeatureSet
+    side : int
+        +1 for the view of a long trade, -1 for that of a short one (of the mirrored market).
+    fingerprint : str
+        Of the features where the share was sent from.
+
+    Returns
+    -------
+    float64 array, shape (n_bars, n_features)
 
     Raises
     ------

@@ -87,7 +87,7 @@ def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True, error_model="numpy")
 def bollinger(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return where x lies between bands of two deviations about the mean of each window, and how wide they are.
+    """Return the position of x between bands of two deviations about the mean of each window, and how wide they are.
 
     Returns
     -------
@@ -124,9 +124,18 @@ def bollinger(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True, error_model="numpy")
 def moving_cross(x: FloatArray, y: FloatArray, n: int) -> FloatArray:
-    """Return the sum of products of x and y about their means over each window, shape (n_bars,).
+    """Return the sum of products of x and y about their means over each window.
 
-    NaN for the first n - 1 bars.
+    Parameters
+    ----------
+    x, y : float64 array, shape (n_bars,)
+    n : int
+        Length of the window, at most n_bars.
+
+    Returns
+    -------
+    float64 array, shape (n_bars,)
+        NaN for the first n - 1 bars.
     """
     size = len(x)
     out = np.empty(size)
@@ -263,7 +272,24 @@ def log_over_median(x: FloatArray, n: int) -> FloatArray:
 def divide(
     above: FloatArray, below: FloatArray, level: FloatArray, least: float, neutral: float, times: float = 1.0
 ) -> FloatArray:
-    """Return times * above / below, or `neutral` where below is not larger than least * level; NaN stays NaN."""
+    """Return times * above / below.
+
+    Parameters
+    ----------
+    above, below : float64 array, shape (n,)
+    level : float64 array, shape (n,)
+        Price level, for the least denominator.
+    least : float
+        `below` must be larger than least * level.
+    neutral : float
+        Value otherwise.
+    times : float
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        NaN where any input is.
+    """
     out = np.empty(len(above))
     for i in range(len(above)):
         ratio = times * (above[i] / below[i])
@@ -276,7 +302,21 @@ def divide(
 
 @njit(cache=True, error_model="numpy")
 def divided_change(x: FloatArray, n: int, below: FloatArray, level: FloatArray, least: float) -> FloatArray:
-    """Return (x[t] - x[t - n]) / below[t] in one pass, 0 and NaN as in `divide`; NaN for the first n bars."""
+    """Return (x[t] - x[t - n]) / below[t] in one pass.
+
+    Parameters
+    ----------
+    x, below, level : float64 array, shape (n_bars,)
+    n : int
+        Bars between both values.
+    least : float
+        `below` must be larger than least * level; the value is 0 otherwise.
+
+    Returns
+    -------
+    float64 array, shape (n_bars,)
+        NaN for the first n bars and where any input is.
+    """
     size = len(x)
     out = np.empty(size)
     out[:n] = np.nan
@@ -321,7 +361,16 @@ def wilder_rsi(close: FloatArray, n: int) -> FloatArray:
 
 @njit(cache=True, error_model="numpy")
 def all_finite(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> bool:
-    """Return whether no value of four arrays of one length is missing or infinite."""
+    """Return whether all values of four arrays of one length are finite.
+
+    Parameters
+    ----------
+    a, b, c, d : float64 array, shape (n,)
+
+    Returns
+    -------
+    bool
+    """
     count = 0
     for i in range(len(a)):
         count += (a[i] * 0.0 + b[i] * 0.0) + (c[i] * 0.0 + d[i] * 0.0) == 0.0
@@ -359,7 +408,19 @@ def moving_streak(x: FloatArray, most: int) -> FloatArray:
 
 @njit(cache=True, error_model="numpy")
 def moving_extremes(high: FloatArray, low: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return the highest high and the lowest low of each window, shape (n_bars,); NaN for the first n - 1 bars."""
+    """Return the highest high and the lowest low of each window.
+
+    Parameters
+    ----------
+    high, low : float64 array, shape (n_bars,)
+    n : int
+        Length of the window, at most n_bars.
+
+    Returns
+    -------
+    top, bottom : float64 array, shape (n_bars,)
+        NaN for the first n - 1 bars.
+    """
     size = len(high)
     top = np.full(size, np.nan)
     bottom = np.full(size, np.nan)

@@ -1,9 +1,9 @@
-"""Whether what a model sees now still looks like what it was trained on.
+"""Drift: whether the model's inputs still have the distribution of the training data.
 
-Bars that follow one another are alike, and so are symbols on one day: 120 bars of eight symbols are far fewer
-than 960 independent draws, and a test that takes them for such cries wolf every week. So the training span is cut
-into windows as long as the one that is judged, and how far windows of training lie from the whole of it is the
-yardstick: a quantity has moved when it lies farther than training's own windows would by chance.
+Consecutive bars are dependent, and so are symbols on one day: the effective sample size of 120 bars of eight symbols
+is far below 960, and a test that assumes independence gives false alarms every week. So the training span is cut
+into windows as long as the one tested, and the distances of the training windows from the whole training span are
+the null distribution: a quantity has moved if its distance is larger than those of training windows by chance.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from exitladder.arrays import FloatArray, IntArray
 
 # Bars a window has: long enough for volatility to vary in it, short enough to notice within half a year of days.
 WINDOW = 120
-# From here on the population stability index is said to be some, or much (Lewis 1994; Siddiqi 2006).
+# Population stability index from which drift counts as moderate, and as large (Lewis 1994; Siddiqi 2006).
 SOME, MUCH = 0.1, 0.25
-# Chance that anything at all is said to have moved when nothing has: shared out over quantities and tests.
+# Probability of any false alarm without drift: divided among quantities and tests.
 LEVEL = 0.01
-# A yardstick of fewer windows of training says nothing; a judgement of fewer values neither.
+# Least number of training windows for the null distribution, and of values for a test.
 LEAST_WINDOWS, LEAST_VALUES = 8, 30
 
 _CUTS = (0.01, *(k / 10 for k in range(1, 10)), 0.99)
@@ -96,13 +96,18 @@ class DriftReference:
         symbol : int64 array, shape (n,)
         counted : bool array, shape (n, n_names), optional
             Rows that count, such as those after the warm-up; all by default.
+
+        Returns
+        -------
+        DriftReference
+            Without quantities that have too few windows to estimate a null distribution.
         """
         cells, cell = np.unique(window * (int(symbol.max(initial=0)) + 1) + symbol, return_inverse=True)
         of_cell = cells // (int(symbol.max(initial=0)) + 1)
         found = []
         for k, name in enumerate(names):
             use = slice(None) if counted is None else counted[:, k]
-            monitored = _watch(name, values[use, k], cell[use], of_cell)
+            monitored = _monitor(name, values[use, k], cell[use], of_cell)
             if monitored is not None:
                 found.append(monitored)
         return cls(tuple(found))
@@ -120,9 +125,9 @@ class DriftReference:
         Parameters
         ----------
         names : sequence of str
-            The columns of `values`; those that are not watched are left out.
+            The columns of `values`; those that are not monitored are left out.
         values : float array, shape (n, n_names)
-            What was seen in one window, such as the last `WINDOW` bars of some symbols.
+            Values in one window, such as the last `WINDOW` bars of some symbols.
         symbol : int64 array, shape (n,)
         counted : bool array, shape (n, n_names), optional
 
@@ -191,6 +196,11 @@ def windows(time_ns: IntArray, n_bars: int = WINDOW, *, clock: IntArray | None =
     clock : int64 array, optional
         The times that are counted, among them all of `time_ns`; these by default.
 
+    Returns
+    -------
+    int64 array, shape (n,)
+        Numbers of the windows, increasing in time.
+
     Examples
     --------
     >>> windows(np.array([10, 10, 20, 30, 40, 50]), 2)
@@ -222,7 +232,9 @@ def population_stability(was: FloatArray, now: FloatArray) -> float:
     return float(np.sum((now - was) * np.log(now / was)))
 
 
-def _watch(name: str, values: npt.NDArray[np.floating], cell: IntArray, window_of: IntArray) -> MonitoredFeature | None:
+def _monitor(
+    name: str, values: npt.NDArray[np.floating], cell: IntArray, window_of: IntArray
+) -> MonitoredFeature | None:
     known = values[np.isfinite(values)]
     if not len(values):
         return None
@@ -316,7 +328,7 @@ def _variance_parts(cells: FloatArray, window: IntArray) -> tuple[FloatArray, Fl
     """Return the variance of each column that symbols share in a window, and a symbol's own.
 
     Analysis of variance with windows as the random effect; where a window has one symbol only, the parts cannot be
-    told apart and all of it is taken for shared, which is the cautious way.
+    separated and all variance counts as shared, which is conservative.
     """
     _, place = np.unique(window, return_inverse=True)
     n = np.bincount(place).astype(float)

@@ -100,6 +100,11 @@ class PurgedWalkForward:
             Starts that the blocks are cut by in place of the groups' own. Which samples have a label is known
             only later; cutting by all trades' starts keeps that out of the earlier cuts.
 
+        Returns
+        -------
+        list of Fold
+            In time order.
+
         Raises
         ------
         ModelError
@@ -117,11 +122,41 @@ class PurgedWalkForward:
         return folds
 
     def split(self, X: Any, y: Any = None, groups: npt.ArrayLike | None = None) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield (train, test) as scikit-learn's splitters do; `groups` holds columns start, end[, group]."""
+        """Yield (train, test) as scikit-learn's splitters do.
+
+        Parameters
+        ----------
+        X, y : object
+            Ignored; present for scikit-learn.
+        groups : int64 array, shape (n_samples, 2) or (n_samples, 3)
+            Columns start, end (nanoseconds) and, optionally, group.
+
+        Yields
+        ------
+        train, test : int64 array
+            Positions of samples, increasing.
+
+        Raises
+        ------
+        ModelError
+            If `groups` is missing or has another shape.
+        """
         yield from ((fold.train, fold.test) for fold in self.folds(*_columns(groups)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds; with `groups` less those that purging leaves without training samples."""
+        """Return the number of folds; with `groups` less those that purging leaves without training samples.
+
+        Parameters
+        ----------
+        X, y : object
+            Ignored; present for scikit-learn.
+        groups : int64 array, shape (n_samples, 2) or (n_samples, 3), optional
+            As in `split`.
+
+        Returns
+        -------
+        int
+        """
         return self.n_splits if groups is None else len(self.folds(*_columns(groups)))
 
 
@@ -172,7 +207,25 @@ class CombinatorialPurged:
         return list(combinations(range(self.n_blocks), self.n_test_blocks))
 
     def folds(self, start_ns: npt.ArrayLike, end_ns: npt.ArrayLike, group: npt.ArrayLike | None = None) -> list[Fold]:
-        """Return the folds; parameters as in `PurgedWalkForward.folds`."""
+        """Return the folds, one for each choice of test blocks.
+
+        Parameters
+        ----------
+        start_ns, end_ns : int64 array, shape (n_samples,)
+            When each sample is decided and when its label is known.
+        group : int array, shape (n_samples,), optional
+            The trade of each sample; by default each sample is its own group.
+
+        Returns
+        -------
+        list of Fold
+            In the order of `test_blocks`.
+
+        Raises
+        ------
+        ModelError
+            If there are too few groups, or too many begin at the same time.
+        """
         samples = _Samples.of(start_ns, end_ns, group)
         edges = _block_edges(samples.group_start, self.n_blocks)
         blocks = [(samples.group_start >= a) & (samples.group_start < b) for a, b in pairwise(edges)]
@@ -203,11 +256,39 @@ class CombinatorialPurged:
         return table
 
     def split(self, X: Any, y: Any = None, groups: npt.ArrayLike | None = None) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield (train, test) as scikit-learn's splitters do; `groups` holds columns start, end[, group]."""
+        """Yield (train, test) as scikit-learn's splitters do.
+
+        Parameters
+        ----------
+        X, y : object
+            Ignored; present for scikit-learn.
+        groups : int64 array, shape (n_samples, 2) or (n_samples, 3)
+            Columns start, end (nanoseconds) and, optionally, group.
+
+        Yields
+        ------
+        train, test : int64 array
+            Positions of samples, increasing.
+
+        Raises
+        ------
+        ModelError
+            If `groups` is missing or has another shape.
+        """
         yield from ((fold.train, fold.test) for fold in self.folds(*_columns(groups)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds."""
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : object
+            Ignored; present for scikit-learn.
+
+        Returns
+        -------
+        int
+        """
         return comb(self.n_blocks, self.n_test_blocks)
 
 

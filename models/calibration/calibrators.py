@@ -1,7 +1,6 @@
-"""Maps from a model's raw probability to one that can be taken at its word.
+"""Maps from a model's raw probabilities to calibrated ones.
 
-A calibrator is fitted on out-of-fold predictions only: on predictions of its own training rows a model
-looks surer than it is.
+A calibrator is fitted on out-of-fold predictions only: on its own training rows a model is overconfident.
 """
 
 from __future__ import annotations
@@ -53,8 +52,8 @@ class Platt:
     def fit(cls, p: FloatArray, y: FloatArray) -> Platt:
         """Return the line of greatest likelihood.
 
-        The slope is not let below zero: predictions that rank the wrong way round out of fold are worth
-        nothing, and turning them over would fit noise; then all get the base rate.
+        The slope is at least zero: predictions that rank the wrong way round out of fold have no value, and
+        inverting them would fit noise; then all get the base rate.
 
         Parameters
         ----------
@@ -93,14 +92,14 @@ class Platt:
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A rising step line through points (x, y), straight between them; for many thousands of rows."""
+    """A non-decreasing line through points (x, y), linear between them; for many thousands of rows."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
 
     @classmethod
     def fit(cls, p: FloatArray, y: FloatArray) -> Isotonic:
-        """Return the rising line of least squares, kept off 0 and 1 by what n rows can tell.
+        """Return the isotonic regression of least squares, kept within [1 / (n + 2), 1 - 1 / (n + 2)].
 
         Parameters are as in `Platt.fit`.
         """
@@ -124,6 +123,23 @@ KINDS = ("platt", "isotonic", "venn_abers", "none")
 
 def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
     """Return a calibrator of that kind, fitted on out-of-fold predictions.
+
+    Parameters
+    ----------
+    kind : {"platt", "isotonic", "venn_abers", "none"}
+    p : float64 array, shape (n,)
+        Out-of-fold raw probabilities, finite.
+    y : float64 array, shape (n,)
+        0 or 1.
+
+    Returns
+    -------
+    Calibrator
+
+    Raises
+    ------
+    ModelError
+        If the kind is unknown, or predictions and labels cannot be used.
 
     Examples
     --------

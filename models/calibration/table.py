@@ -38,10 +38,12 @@ def calibration_table(
     trade : int64 array, shape (n,)
         Each row's trade, numbered in order of entry.
     groups : mapping of str to array, shape (n,)
-        Each row's group by kind, such as ``{"side": ...}``. Groups of fewer than `LEAST_TRADES` trades are put
-        together.
-    confidence, n_bootstrap, seed
-        Of the intervals.
+        Each row's group by kind, such as ``{"side": ...}``. Groups of fewer than `LEAST_TRADES` trades are pooled.
+    confidence : float
+        Coverage of the intervals.
+    n_bootstrap : int
+        Resamples.
+    seed : int
 
     Returns
     -------
@@ -80,8 +82,21 @@ def measured_probabilities(
 
     Parameters
     ----------
-    p, y, trade
-        As in `calibration_table`, in order of trade.
+    p, y : float64 array, shape (n,)
+        Predicted probabilities and outcomes (0 or 1), finite, in order of trade.
+    trade : int64 array, shape (n,)
+        Each row's trade, numbered in order of entry.
+    confidence : float
+        Coverage of the intervals.
+    n_bootstrap : int
+        Resamples.
+    seed : int
+
+    Returns
+    -------
+    dict of str to float
+        n_trades, n_rows, base_rate, predicted, auc, and for each of `MEASURES` the value and its ends ``_low`` and
+        ``_high``.
     """
     measured = probability_measures(p, y)
     x = logit(p)

@@ -1,8 +1,8 @@
 """Venn-Abers calibration: two isotonic fits, one for either outcome of the row that is asked about.
 
-The row itself is added to the calibration rows, once as a 0 and once as a 1; what isotonic regression then
-says at its place is p0 and p1. The truth's probability lies between them where rows are exchangeable, and
-their distance tells how little the calibration rows say about such a prediction.
+The row itself is added to the calibration rows, once as a 0 and once as a 1; the isotonic regressions then give
+p0 and p1 for it. If rows are exchangeable, the true probability is between them, and their distance measures how
+uncertain the calibration of such a prediction is.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class VennAbers:
 
 
 def _with_a_one(n: FloatArray, ones: FloatArray) -> FloatArray:
-    """Return what isotonic regression says at each value once a 1 is added there, shape (n_values,).
+    """Return the isotonic regression at each value once a 1 is added there, shape (n_values,).
 
     The slope of the greatest convex minorant of the sums (of rows, of ones), which is rebuilt as the added
     row moves from the first value to the last; each corner enters and leaves once.

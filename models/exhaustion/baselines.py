@@ -1,7 +1,7 @@
-"""What the exhaustion model is held against: probabilities that need no boosting, from the same stages.
+"""Baselines of the exhaustion model: probabilities from simpler learners in the same stages.
 
-Each baseline is trained on the rows that a stage of the model was trained on, and answers the rows that
-the stage answers, so that only the learner differs.
+Each baseline is trained on the rows that a stage of the model was trained on and predicts the rows that the stage
+predicts, so that only the learner differs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from exitladder.models.exhaustion.leak_check import shuffled_by_trade
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.training import stage_spans
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.growing import MakeTrainer, StageTraining, answers, train_here
+from exitladder.models.forests.growing import MakeTrainer, StageTraining, predict_rows, train_here
 from exitladder.models.forests.rows import TrainingRows
 
 CONSTANT, LOGISTIC, SHUFFLED = "constant", "logistic regression", "LightGBM on shuffled labels"
-# A line of some sixty features is known well enough from these; evenly spaced in the order of the rows.
+# Enough rows to fit some sixty coefficients; evenly spaced in the order of the rows.
 _LOGISTIC_ROWS = 25_000
-# Standardised features are cut off here, or a single wild value would bend the line.
+# Standardised features are clipped here, or a single outlier would dominate the fit.
 _FARTHEST = 5.0
 
 Learner = Callable[[IntArray, IntArray], FloatArray]
@@ -38,21 +38,32 @@ def baseline_probabilities(
     threads: int = 0,
     make_trainer: MakeTrainer = train_here,
 ) -> dict[str, FloatArray]:
-    """Return what each baseline says of every row, NaN where no stage of the model speaks, shape (n_rows,) each.
+    """Return the probability of every row by each baseline, NaN where no stage of the model is valid.
 
     Parameters
     ----------
     rows : TrainingRows
         Those the model was trained on.
     model : ExhaustionModel
-    n_folds, embargo_ns, seed, threads, grower
+    n_folds : int
+        Walk-forward folds, as the model was trained with.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+    make_trainer : callable
         As in `ExhaustionModel.fit`.
+
+    Returns
+    -------
+    dict of str to float64 array, shape (n_rows,)
+        By name of the baseline.
 
     Notes
     -----
     *constant* is the share of ones among the training labels. The *logistic regression* sees features
     standardised by the training rows, unknown values being their median. *LightGBM on shuffled labels* is a
-    forest like the model's after each trade got another trade's labels: what luck alone would say.
+    forest like the model's after each trade got another trade's labels: what chance alone gives.
     """
     spans = {span.valid_from_ns: span.train for span in stage_spans(rows, n_folds, embargo_ns)}
     sampled = rows.every(model.settings.row_step)
@@ -70,7 +81,7 @@ def baseline_probabilities(
         race = rows.race.copy()
         race[train] = shuffled_by_trade(rows.trade[train], rows.time_ns[train], rows.race[train], seed)
         training = StageTraining.of(replace(rows, race=race), train, settings, parameters, embargo_ns, make_trainer)
-        return answers(training.forest("binary"), rows, asked, threads)
+        return predict_rows(training.forest("binary"), rows, asked, threads)
 
     learners: dict[str, Learner] = {CONSTANT: constant, LOGISTIC: logistic, SHUFFLED: shuffled}
     predicted = {name: np.full(len(rows), np.nan) for name in learners}
@@ -85,7 +96,7 @@ def baseline_probabilities(
 
 
 def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArray:
-    """Return what a logistic regression of these rows says of those."""
+    """Return the probabilities of the rows `asked` by a logistic regression trained on the rows `train`."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     chosen = train[:: max(1, len(train) // _LOGISTIC_ROWS)]

@@ -101,6 +101,16 @@ class ExhaustionClassifier(ClassifierMixin, _BoostedEstimator):  # type: ignore[
         y : array, shape (n_rows,)
             Two classes at most.
         sample_weight : array, shape (n_rows,), optional
+
+        Returns
+        -------
+        ExhaustionClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there are not two classes with weight.
         """
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan")
         check_classification_targets(y)
@@ -144,7 +154,21 @@ class HoldValueRegressor(RegressorMixin, _BoostedEstimator):  # type: ignore[mis
     """
 
     def fit(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> HoldValueRegressor:
-        """Train and return the estimator; parameters as in `ExhaustionClassifier.fit`, y any number."""
+        """Train and return the estimator.
+
+        Parameters
+        ----------
+        X : array, shape (n_rows, n_features)
+            NaN where a feature is not known.
+        y : array, shape (n_rows,)
+            Such as R; finite.
+        sample_weight : array, shape (n_rows,), optional
+
+        Returns
+        -------
+        HoldValueRegressor
+            The estimator itself.
+        """
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan", y_numeric=True)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         self.forest_ = self._train(X, np.asarray(y, dtype=np.float64), weight, "regression")

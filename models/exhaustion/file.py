@@ -1,4 +1,4 @@
-"""An exhaustion model as a folder: LightGBM's own text files and one JSON that vouches for them."""
+"""An exhaustion model as a folder: LightGBM's own text files and one JSON with their checksums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.forests.boosting import Forest
 from exitladder.settings.tables import ModelSettings
 
-# 2: model.json vouches for itself as well.
+# 2: model.json has a checksum of its own.
 SCHEMA_VERSION = 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
@@ -104,7 +104,19 @@ def load_model(folder: str | Path, *, names: Sequence[str] | None = None) -> Exh
 
 
 def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> None:
-    """Refuse features that are not those trained on, saying which differ.
+    """Refuse features that are not those trained on; the message names the difference.
+
+    Parameters
+    ----------
+    given, trained : sequence of str
+        Features in order.
+    place : str
+        The model, for the message.
+
+    Raises
+    ------
+    ModelError
+        If names or their order differ.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Checks for knowledge of the future, run in every training.
 
-Future shift: no feature and no prediction may follow the bar after it; the same features taken one bar later
-must, or the check could not have seen a leak. Shuffled time: where each trade carries the labels of another at
-other times, no skill may be left. Too good to be true: neither a feature by itself nor the model may tell the
-label apart better than a market lets them. They are cheap and find gross leaks; that they pass is no proof.
+Future shift: no feature and no prediction may correlate with the next bar; the same features taken one bar later
+must, or the check has no power to detect a leak. Shuffled labels: if each trade gets the labels of another trade,
+no skill may remain. Implausible skill: neither a single feature nor the model may discriminate between the labels
+better than markets allow. The checks are cheap and find gross leaks; passing them proves nothing.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class LeakReport:
     Parameters
     ----------
     reasons : tuple of str
-        One sentence a finding; empty where all passed.
+        One sentence per finding; empty if all checks passed.
     measures : mapping of str to float
         next_bar_correlation (the greatest of all features), predicted_correlation (of the predictions),
         shifted_correlation (of the features taken one bar later), feature_auc (the greatest of all
         features), auc (out of fold) and shuffled_auc.
     notes : tuple of str
-        What a check could not have seen; it flags nothing.
+        Checks without the power to detect a leak; these flag nothing.
     """
 
     reasons: tuple[str, ...]
@@ -63,10 +63,22 @@ class LeakReport:
 
 
 def next_bar_return(placed: PlacedTrades, rows: TradeRows, atr: FloatArray) -> FloatArray:
-    """Return the trade's gain from the open to the close of the bar after each row, in ATR, shape (n_rows,).
+    """Return the trade's gain from the open to the close of the bar after each row, in ATR.
 
-    From the open, because that is where a decision is filled: a bounce between bid and ask across the close
-    is not foresight. NaN where no bar follows. Looks ahead: it is what no feature may know.
+    From the open, because a decision is filled there: a bid-ask bounce across the close is not foresight. Looks
+    ahead: no feature may know it.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+        NaN where no bar follows.
     """
     bars, trade, bar = placed.bars, rows.trade, rows.bar
     following = np.minimum(bar + 1, bars.n_bars - 1)
@@ -93,9 +105,17 @@ def check_leaks(
         Those the model was trained on.
     model : ExhaustionModel
     next_return : float64 array, shape (n_rows,)
-        From `next_bar_return`.
-    n_folds, embargo_ns, seed, threads
-        As in `ExhaustionModel.fit`.
+        From `next_bar_return`, ATR.
+    n_folds : int
+        Walk-forward folds of the check with shuffled labels.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+
+    Returns
+    -------
+    LeakReport
     """
     evaluation = np.flatnonzero(rows.is_used & np.isfinite(rows.race))
     if len(evaluation) > _ROWS:
@@ -165,7 +185,7 @@ def _following(
     shifted = max(abs(_rank_correlation(column, following[has_later])) for column in X.T)
     if shifted <= most:
         notes.append(
-            f"The look for features that follow the bar after them saw nothing here: even taken one bar later, none "
+            f"The check for features that know the next bar has no power here: even taken one bar later, no feature "
             f"has a rank correlation above {most:.2f} with that bar's return (the greatest is {shifted:.3f}). A "
             "feature that reads one bar too many would have passed."
         )
@@ -186,7 +206,7 @@ def rows_after(rows: TrainingRows) -> IntArray:
 
 
 def _feature_auc(rows: TrainingRows, evaluation: IntArray, reasons: list[str]) -> float:
-    """Return how far the best single feature tells the race label apart, as an AUC of at least one half."""
+    """Return the AUC of the best single feature for the race label, at least one half."""
     greatest = 0.5
     enough = len(np.unique(rows.trade[evaluation])) >= 30
     for name, column in zip(rows.names, rows.X[evaluation].T, strict=True):
@@ -198,8 +218,8 @@ def _feature_auc(rows: TrainingRows, evaluation: IntArray, reasons: list[str]) -
         greatest = max(greatest, apart)
         if enough and apart > MOST_AUC_OF_A_FEATURE:
             reasons.append(
-                f"No single feature should tell exhaustion with an AUC above {MOST_AUC_OF_A_FEATURE}, but '{name}' has "
-                f"{apart:.3f}. Check that it is not made from the label."
+                f"No single feature should predict exhaustion with an AUC above {MOST_AUC_OF_A_FEATURE}, but '{name}' "
+                f"has {apart:.3f}. Check that it is not made from the label."
             )
     return greatest
 
@@ -243,8 +263,14 @@ def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: i
     Parameters
     ----------
     trade, time_ns : int64 array, shape (n_rows,)
+        Each row's trade and time.
     y : float64 array, shape (n_rows,)
+        Labels.
     seed : int
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
     """
     rng = np.random.default_rng(seed)
     order = np.lexsort((time_ns, trade))

@@ -1,8 +1,8 @@
-"""The exhaustion model: what each bar of each trade would have been told at that time, and no later.
+"""The exhaustion model: out-of-sample predictions for every bar of every trade.
 
-A model trained once and asked about the past answers from memory. This one is a sequence of stages, each
-trained on labels that were known before it became valid; a row is answered by the latest stage that was
-valid when the row was decided. So no prediction is ever in-sample, for any trade on any symbol.
+A model trained once would predict the past in-sample. This one is a sequence of stages, each trained on labels
+that were known before it became valid; the latest stage that was valid when a row was decided predicts it. So no
+prediction is ever in-sample, for any trade on any symbol.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from exitladder.settings.tables import ModelSettings
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model said, one value a row; NaN where no stage was valid yet.
+    """Predictions, one value per row; NaN where no stage was valid yet.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Predictions:
     hold_value_r : float64 array, shape (n_rows,)
         Expected advantage of holding under the baseline trail over leaving now, R.
     stage : int16 array, shape (n_rows,)
-        The stage that answered, -1 where none was valid.
+        The stage that predicted the row, -1 where none was valid.
     """
 
     exhaustion: FloatArray
@@ -46,7 +46,7 @@ class Predictions:
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
-        """Whether a stage answered, shape (n_rows,)."""
+        """Whether a stage predicted the row, shape (n_rows,)."""
         return self.stage >= 0
 
 
@@ -102,14 +102,18 @@ class ExhaustionModel:
             Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
         embargo_ns : int
             Gap between the last training label, with the rows' own embargo, and the first row a stage
-            answers; nanoseconds.
+            predicts; nanoseconds.
         seed, threads : int
             0 threads means all cores.
         progress : Progress
         context : mapping, optional
             Plain values to keep with the model.
-        grower : callable
-            Where forests are grown: in this process, or on a cluster (`ClusterTrainer`).
+        make_trainer : callable
+            Trains forests in this process (`train_here`) or on a cluster (`ClusterTrainer`).
+
+        Returns
+        -------
+        ExhaustionModel
 
         Raises
         ------
@@ -125,7 +129,7 @@ class ExhaustionModel:
             )
         spans = stage_spans(rows, n_folds, embargo_ns)
         with progress.stage("training stages", len(spans)) as advance:
-            training.rehearse(spans[0].train)
+            training.predict_for_first_calibration(spans[0].train)
             for span in spans:
                 training.add_stage(span.train, span.valid_from_ns)
                 advance(1)
@@ -141,7 +145,7 @@ class ExhaustionModel:
         return cls(rows.names, tuple(training.stages), settings, metrics, table, dict(context or {}))
 
     def stage_of(self, time_ns: IntArray, *, embargo: bool = True) -> npt.NDArray[np.int16]:
-        """Return the stage that answers rows decided at these times, -1 where none is valid yet."""
+        """Return the stage that predicts rows decided at these times, -1 where none is valid yet."""
         starts = np.array([s.valid_from_ns for s in self.stages], dtype=np.int64)
         if not embargo:
             starts[-1] = self.stages[-1].last_label_ns
@@ -150,7 +154,7 @@ class ExhaustionModel:
     def predict(
         self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
     ) -> Predictions:
-        """Return what the model would have said about each row at its own time.
+        """Return the out-of-sample prediction of each row, made at its own time.
 
         Parameters
         ----------
@@ -158,10 +162,19 @@ class ExhaustionModel:
         time_ns : int64 array, shape (n_rows,)
             When each row is decided: the close of its bar.
         embargo : bool
-            False lets the last stage answer from the end of its last label on. For advice on what is open
-            now: such rows are as little in-sample, and a measurement is not made of them.
+            False makes the last stage valid from the end of its last label on. For advice on open trades: such
+            rows are not in-sample either, and they are not used in measurements.
         threads : int
             0 means all cores.
+
+        Returns
+        -------
+        Predictions
+
+        Raises
+        ------
+        ModelError
+            If `X` does not have the model's features.
         """
         check_matrix(X, self.names)
         stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)
@@ -181,17 +194,29 @@ class ExhaustionModel:
         threads: int = 0,
         of: str = "exhaustion",
     ) -> FloatArray:
-        """Return what each feature adds to an answer: exact Shapley values of the stage that answers the row.
+        """Return what each feature adds to a prediction: exact Shapley values of the stage that predicts the row.
 
         Parameters
         ----------
+        X : float32 array, shape (n_rows, n_features)
+        time_ns : int64 array, shape (n_rows,)
+            When each row is decided: the close of its bar.
+        embargo : bool
+            As in `predict`.
+        threads : int
+            0 means all cores.
         of : {"exhaustion", "hold_value_r"}
-            To the log-odds of exhaustion before calibration, or to the value of holding in R.
+            Contributions to the log-odds of exhaustion before calibration, or to the value of holding in R.
 
         Returns
         -------
         float64 array, shape (n_rows, n_features)
             NaN where no stage is valid yet; 0 for exhaustion where the calibration gives all the same probability.
+
+        Notes
+        -----
+        Source: S. Lundberg et al., From local explanations to global understanding with explainable AI for trees
+        (2020).
         """
         check_matrix(X, self.names)
         stage = self.stage_of(np.asarray(time_ns, dtype=np.int64), embargo=embargo)

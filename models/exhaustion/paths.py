@@ -1,9 +1,9 @@
-"""How much the model's measures vary with which past it learns from: whole histories told in several ways.
+"""Variation of the model's measures over several backtest paths (combinatorial purged cross-validation).
 
-Walk-forward tells one history. Combinatorial purged cross-validation tests every choice of some blocks of
-trades in time on all the others, and puts the tests together to several histories, each of which says
-something of every trade. Training there reaches past the tested trades, which no one can do who trades; so
-these are for how sure the measures are, and never what an exit is tuned on.
+Walk-forward gives one backtest path. Combinatorial purged cross-validation (CPCV) tests every choice of some blocks
+of trades in time and trains on all the others; the tests combine to several paths, each of which predicts every
+trade. Its training data include trades after the tested ones, which live trading cannot; so the paths measure how
+certain the measures are, and no exit is tuned on them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 
 from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.forests.boosting import booster_parameters
-from exitladder.models.forests.growing import MakeTrainer, StageTraining, answers, enough, train_here
+from exitladder.models.forests.growing import MakeTrainer, StageTraining, enough, predict_rows, train_here
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import CombinatorialPurged
 from exitladder.runtime.progress import SILENT, Progress
@@ -32,15 +32,20 @@ def path_measures(
     progress: Progress = SILENT,
     make_trainer: MakeTrainer = train_here,
 ) -> pd.DataFrame:
-    """Return the measures of each history, one row a path.
+    """Return the measures of each path, one row per path.
 
     Parameters
     ----------
     rows : TrainingRows
     settings : ModelSettings
     n_blocks, n_test_blocks : int
-        As in `CombinatorialPurged`: 6 and 2 train 15 times and make up 5 paths.
-    embargo_ns, seed, threads, grower
+        As in `CombinatorialPurged`: 6 and 2 train 15 times and give 5 paths.
+    embargo_ns : int
+        Embargo, nanoseconds.
+    seed, threads : int
+        0 threads means all cores.
+    progress : Progress
+    make_trainer : callable
         As in `ExhaustionModel.fit`.
 
     Returns
@@ -52,7 +57,7 @@ def path_measures(
     Notes
     -----
     Source: M. López de Prado, Advances in Financial Machine Learning (2018), chapter 12. Paths share trades and
-    most of what they are trained on, so their spread is less than that of independent histories.
+    most of what they are trained on, so they vary less than independent histories would.
     """
     splitter = CombinatorialPurged(n_blocks, n_test_blocks, embargo_ns)
     used = np.flatnonzero(rows.is_used)
@@ -67,7 +72,7 @@ def path_measures(
             if enough(rows, train):
                 training = StageTraining.of(rows, train, settings, parameters, embargo_ns, make_trainer)
                 for k, objective in enumerate(("binary", "regression")):
-                    predicted[k, fold.number, test] = answers(training.forest(objective), rows, test, threads)
+                    predicted[k, fold.number, test] = predict_rows(training.forest(objective), rows, test, threads)
             advance(1)
     block = _blocks(splitter, [used[fold.test] for fold in folds], len(rows))
     found = []
@@ -95,6 +100,6 @@ def _blocks(splitter: CombinatorialPurged, tests: list[np.ndarray], n_rows: int)
     for chosen, test in zip(splitter.test_blocks(), tests, strict=True):
         for block in chosen:
             counts[block, test] += 1
-    # A row is tested whenever its own block is chosen, and more seldom together with any other.
+    # A row is tested whenever its own block is chosen, and less often together with any other block.
     block = counts.argmax(axis=0)
     return np.where(counts.any(axis=0), block, -1)

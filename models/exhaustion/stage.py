@@ -10,12 +10,12 @@ from exitladder.models.forests.boosting import Forest
 
 @dataclass(frozen=True)
 class Stage:
-    """Boosters that were trained on labels known up to one time, and serve from a later one.
+    """Boosters trained on labels known up to one time and valid from a later one.
 
     Parameters
     ----------
     valid_from_ns : int
-        Rows decided at or after this time may be answered.
+        The stage may predict rows decided at or after this time.
     last_label_ns : int
         When the last training label was known; at least the embargo before `valid_from_ns`.
     n_rows, n_trades : int

@@ -1,4 +1,4 @@
-"""How the stages of the exhaustion model are trained, one after another in time."""
+"""Training of the stages of the exhaustion model, one after another in time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from exitladder.models.forests.growing import (
     LEAST_TRADES,
     MakeTrainer,
     StageTraining,
-    answers,
     enough,
+    predict_rows,
     train_here,
 )
 from exitladder.models.forests.rows import TrainingRows
@@ -29,7 +29,7 @@ from exitladder.settings.tables import ModelSettings
 # What automatic calibration chooses among, the simplest first.
 CHOICES = ("platt", "isotonic", "venn_abers")
 CHOICE_STRETCHES = 4
-# Freer curves than Platt's need about a thousand independent answers; bars of a trade count as one.
+# More flexible calibrations than Platt's need about 1,000 independent predictions; bars of a trade count as one.
 FREER_TRADES = 1_000
 # A calibrator is not fitted on less; bars of a trade overlap, so trades count as well as rows.
 CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
@@ -37,7 +37,7 @@ CALIBRATION_ROWS, CALIBRATION_TRADES, CALIBRATION_OF_A_CLASS = 500, 30, 50
 
 @dataclass(frozen=True)
 class StageSpan:
-    """What a stage is trained on, and from when on it may speak.
+    """The training rows of a stage, and the time from which it is valid.
 
     Parameters
     ----------
@@ -51,7 +51,26 @@ class StageSpan:
 
 
 def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[StageSpan]:
-    """Return a span for each walk-forward fold, and a last one of all rows with labels, of which there must be one."""
+    """Return the training span of each walk-forward fold, and a last one of all rows with labels.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        At least one of them with a label.
+    n_folds : int
+    embargo_ns : int
+        Embargo, nanoseconds.
+
+    Returns
+    -------
+    list of StageSpan
+        In time order.
+
+    Raises
+    ------
+    ModelError
+        If there are fewer trades than blocks.
+    """
     used = np.flatnonzero(rows.is_used)
     folds = PurgedWalkForward(n_folds, embargo_ns).folds(
         rows.time_ns[used], rows.over_ns[used], rows.trade[used], block_starts=rows.trade_starts
@@ -61,7 +80,7 @@ def stage_spans(rows: TrainingRows, n_folds: int, embargo_ns: int = 0) -> list[S
 
 
 class Training:
-    """Stages trained so far, and what they said out of fold."""
+    """Stages trained so far, and their out-of-fold predictions."""
 
     def __init__(
         self,
@@ -80,14 +99,14 @@ class Training:
         self.raw = np.full(len(rows), np.nan)
         self.hold = np.full(len(rows), np.nan)
         self.stage = np.full(len(rows), -1, dtype=np.int16)
-        self.rehearsed = np.full(len(rows), np.nan)
-        self._answered_to = np.iinfo(np.int64).min
+        self.first_calibration = np.full(len(rows), np.nan)
+        self._predicted_to = np.iinfo(np.int64).min
 
-    def rehearse(self, train: IntArray) -> None:
-        """Let a booster of the earlier half of the first stage's trades answer the later half.
+    def predict_for_first_calibration(self, train: IntArray) -> None:
+        """Predict the later half of the first stage's trades by a booster trained on the earlier half.
 
-        The first stage would otherwise speak uncalibrated. These answers are for its calibrator alone: the
-        booster is thrown away, and no row is answered by it.
+        Without these predictions the first stage would be uncalibrated. They only fit its calibrator: the booster
+        is then discarded, and the model's predictions never come from it.
         """
         rows, train = self.rows, train[self.sampled[train]]
         train = train[np.isfinite(rows.race[train])]
@@ -100,17 +119,17 @@ class Training:
             ones = int(rows.race[earlier].sum())
             if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
                 continue
-            training = self._growth(earlier)
-            self.rehearsed[later] = answers(training.forest("binary"), rows, later, self.threads)
+            training = self._stage_training(earlier)
+            self.first_calibration[later] = predict_rows(training.forest("binary"), rows, later, self.threads)
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
-        """Train a stage on these rows where they suffice; what came before is answered by the stage before."""
-        self._answer(valid_from_ns)
+        """Train a stage on these rows if they suffice; the stage before predicts all rows until then."""
+        self._predict(valid_from_ns)
         rows = self.rows
         train = train[self.sampled[train]]
         if not enough(rows, train):
             return
-        training = self._growth(train)
+        training = self._stage_training(train)
         self.stages.append(
             Stage(
                 valid_from_ns=valid_from_ns,
@@ -123,24 +142,24 @@ class Training:
             )
         )
 
-    def _growth(self, train: IntArray) -> StageTraining:
+    def _stage_training(self, train: IntArray) -> StageTraining:
         return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
 
-    def _answer(self, until_ns: int) -> None:
-        """Let the stage in force answer the labelled rows decided before `until_ns` that none has answered."""
+    def _predict(self, until_ns: int) -> None:
+        """Predict the labelled rows decided before `until_ns`, and not predicted yet, by the valid stage."""
         rows = self.rows
-        due = np.flatnonzero(rows.is_used & (rows.time_ns >= self._answered_to) & (rows.time_ns < until_ns))
-        self._answered_to = until_ns
+        due = np.flatnonzero(rows.is_used & (rows.time_ns >= self._predicted_to) & (rows.time_ns < until_ns))
+        self._predicted_to = until_ns
         if not self.stages or not len(due):
             return
-        self.raw[due] = answers(self.stages[-1].race, rows, due, self.threads)
-        self.hold[due] = answers(self.stages[-1].hold, rows, due, self.threads)
+        self.raw[due] = predict_rows(self.stages[-1].race, rows, due, self.threads)
+        self.hold[due] = predict_rows(self.stages[-1].hold, rows, due, self.threads)
         self.stage[due] = len(self.stages) - 1
 
     def _calibrator(self, valid_from_ns: int) -> Calibrator:
-        """Fit on answers whose truth was known when the stage became valid; too few leave them as they are."""
+        """Fit on predictions whose label was known when the stage became valid; with too few, do not calibrate."""
         rows = self.rows
-        predicted = np.where(self.stage >= 0, self.raw, self.rehearsed)
+        predicted = np.where(self.stage >= 0, self.raw, self.first_calibration)
         usable = np.flatnonzero(
             np.isfinite(predicted) & np.isfinite(rows.race) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
         )
@@ -154,8 +173,8 @@ class Training:
     def _best_kind(self, predicted: FloatArray, usable: IntArray) -> str:
         """Return the calibration of the least log loss on later quarters, each fitted on what was known before it.
 
-        What moves together (bars of a trade, trades of a day) makes freer curves win by chance, so the
-        simplest one stands unless another gains two standard errors over it, counted between stretches of time.
+        Dependent rows (bars of a trade, trades of a day) let flexible calibrations win by chance, so the simplest
+        one is kept unless another gains two standard errors over it, estimated between stretches of time.
         """
         rows = self.rows
         if len(np.unique(rows.trade[usable])) < FREER_TRADES:
@@ -188,7 +207,7 @@ class Training:
         return not few and len(np.unique(self.rows.trade[chosen])) >= CALIBRATION_TRADES
 
     def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
-        """Return the metrics and the reliability of what was said out of fold."""
+        """Return the metrics and the reliability of the out-of-fold predictions."""
         rows = self.rows
         p = np.full(len(rows), np.nan)
         for k, stage in enumerate(self.stages):

@@ -64,6 +64,10 @@ def booster_parameters(settings: ModelSettings, objective: str, seed: int, threa
     seed : int
     threads : int
         0 chooses by the number of rows; see `n_threads`.
+
+    Returns
+    -------
+    dict of str to Any
     """
     return {
         "objective": objective,
@@ -125,7 +129,7 @@ class Forest:
 
 @dataclass(frozen=True)
 class TrainedForest:
-    """A forest with how it did on rows that were held out while it grew.
+    """A forest and its loss on rows that were held out of its training.
 
     Parameters
     ----------
@@ -142,7 +146,7 @@ class TrainedForest:
 
 
 class Patience:
-    """When to stop growing: after so many trees without a smaller loss than the smallest so far.
+    """Early stopping: end training after so many trees without a smaller loss than the smallest so far.
 
     Parameters
     ----------
@@ -161,7 +165,7 @@ class Patience:
         self._best = 0
 
     def is_over(self, loss: float) -> bool:
-        """Take the loss after one more tree, and return whether growing ends with it."""
+        """Take the loss after one more tree, and return whether training ends with it."""
         # Threads add up in any order: the last digits must not choose the number of trees.
         self.losses.append(float(f"{loss:.9g}"))
         last = len(self.losses) - 1
@@ -171,7 +175,7 @@ class Patience:
 
     @property
     def n_rounds(self) -> int:
-        """Trees to keep: up to the smallest loss, or all where nothing is to stop."""
+        """Trees to keep: up to the smallest loss, or all without early stopping."""
         return self._best + 1 if self.trees else len(self.losses)
 
 
@@ -232,6 +236,10 @@ class BinnedRows:
         weight : float64 array, shape (n,), optional
         parameters : dict, optional
             Of LightGBM, in place of those of the same name that the rows were cut with.
+
+        Returns
+        -------
+        Forest
         """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         booster = load_lightgbm().train(chosen, self._subset(rows, y, chosen, weight), num_boost_round=n_trees)
@@ -248,22 +256,31 @@ class BinnedRows:
         patience: int,
         parameters: dict[str, Any] | None = None,
     ) -> TrainedForest:
-        """Return the mean of one forest a fold, all grown until their held-out loss no longer falls.
+        """Return the mean of one forest a fold, all trained until their held-out loss no longer falls.
 
-        The forests grow side by side, a tree each at a time. The loss is the mean over all held-out rows, so
+        The forests are trained in parallel, one tree each at a time. The loss is the mean over all held-out rows, so
         that one fold's chance does not decide.
 
         Parameters
         ----------
-        rows, y, objective, parameters
-            As in `train`.
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
         folds : sequence of (int64 array, int64 array)
             Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
         n_trees : int
             Trees of each forest at most.
         patience : int
-            Trees without a smaller loss after which growing ends; the trees after the smallest are taken off.
-            0 grows all and keeps them.
+            Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
+            0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
         """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         boosters = []
@@ -297,9 +314,22 @@ def first_trees(text: str, n: int) -> str:
 
 
 def losses_by_tree(text: str, X: Matrix, y: FloatArray, objective: str, n_trees: int) -> FloatArray:
-    """Return the sum over rows of a booster's loss after each tree, shape (n_trees,): log loss or squared error.
+    """Return a booster's loss after each tree: log loss or squared error, summed over rows.
 
-    Where it has fewer trees, as nothing was left to split, the last loss stands for those that are missing.
+    If it has fewer trees, because nothing was left to split, its last loss is repeated.
+
+    Parameters
+    ----------
+    text : str
+        The booster.
+    X : float32 or float64 array, shape (n_rows, n_features)
+    y : float64 array, shape (n_rows,)
+    objective : {"binary", "regression"}
+    n_trees : int
+
+    Returns
+    -------
+    float64 array, shape (n_trees,)
     """
     booster = load_lightgbm().Booster(model_str=text)
     lines = re.findall(r"^leaf_value=(.*)$", text, re.MULTILINE)
@@ -335,7 +365,7 @@ def _pieces_of(X: Matrix, chosen: IntArray) -> Any:
 
 @cache
 def _data_random_seed(seed: int) -> int:
-    """Return what LightGBM makes of a seed where it draws rows; it says so in the text of any booster."""
+    """Return the seed that LightGBM derives for drawing rows; it writes it into the text of any booster."""
     lightgbm = load_lightgbm()
     data = lightgbm.Dataset(np.arange(4.0)[:, None], label=np.arange(4.0), params={"verbosity": -1})
     text = lightgbm.train({"seed": seed, "verbosity": -1}, data, num_boost_round=1).model_to_string()

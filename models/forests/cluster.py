@@ -1,4 +1,4 @@
-"""Forests grown by LightGBM's Dask estimators on the workers of a cluster, for rows that no process here can hold.
+"""Forests trained by LightGBM's Dask estimators on the workers of a cluster, for rows that do not fit in one process.
 
 Every worker holds its share of the rows' blocks, sent once. Which rows a worker gets follows from their number and
 the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order; so the same rows on as
@@ -43,10 +43,10 @@ from exitladder.runtime.fingerprints import refuse_other_programs
 _BLOCKS_A_WORKER = 64
 _BYTES_AT_ONCE = 64 * 2**20
 _TRIES = 4
-# So long may a worker that died take to come back before its share goes to the others, seconds.
+# Time for a dead worker to come back before its share goes to the others, seconds.
 _PATIENCE_WITH_WORKERS = 30.0
-# How often is looked whether all are there, seconds.
-_LOOKS_EVERY = 0.5
+# Interval of the check that all workers are alive, seconds.
+_CHECK_INTERVAL = 0.5
 # LightGBM's names for parameters, and those that its estimators take in their place.
 _ESTIMATORS_NAMES = {
     "min_data_in_leaf": "min_child_samples",
@@ -56,7 +56,7 @@ _ESTIMATORS_NAMES = {
     "lambda_l2": "reg_lambda",
     "seed": "random_state",
 }
-# What a text tells of the network that it was trained over; it changes from time to time and says nothing.
+# Lines about the network in a booster's text: they differ between runs and do not affect the trees.
 _NETWORK = re.compile(r"^\[(machines|local_listen_port): .*\]$", re.MULTILINE)
 
 Block = npt.NDArray[np.float32]
@@ -80,7 +80,7 @@ class ClusterTrainer:
     Raises
     ------
     ModelError
-        If Dask is not installed, the scheduler does not answer, or a worker has another version.
+        If Dask is not installed, the scheduler does not respond, or a worker has another version.
     """
 
     def __init__(self, scheduler: str) -> None:
@@ -95,7 +95,20 @@ class ClusterTrainer:
             raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
 
     def __call__(self, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ClusterRows:
-        """Return a stage's training rows, made ready to grow forests from."""
+        """Return a stage's training rows, ready for training forests.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        train : int64 array, shape (n,)
+            Positions of the stage's training rows, increasing.
+        parameters : dict
+            LightGBM's.
+
+        Returns
+        -------
+        ClusterRows
+        """
         return ClusterRows(self, rows, train, parameters)
 
     def close(self) -> None:
@@ -104,12 +117,12 @@ class ClusterTrainer:
         self._client.close()
 
     def do(self, X: Block, work: Callable[[_Share], T]) -> T:
-        """Return what is done with the rows on the workers; anew where a worker is lost in the middle.
+        """Return the result of some work on the rows held by the workers; repeated if a worker is lost.
 
         Raises
         ------
         ModelError
-            If that fails time and again.
+            If it fails several times in a row.
         """
         failures = (
             CancelledError, OSError, TimeoutError, self._distributed.CancelledError, self._distributed.KilledWorker,
@@ -125,7 +138,7 @@ class ClusterTrainer:
                         self._share = _Share(self._client, list(self._workers), X)
                     return work(self._share)
             except Exception as cause:
-                # With its client closed under it, Dask fails in many ways.
+                # Once its client is closed, Dask can fail in many ways.
                 if not isinstance(cause, failures) and not is_lost.is_set():
                     raise
                 if not left:
@@ -147,9 +160,9 @@ class ClusterTrainer:
         return sorted(set(workers_of(self._client)) - self._useless)[: self.size]
 
     def _begin_anew(self) -> None:
-        """Forget what is under way, and have the workers that took part begin anew with nothing.
+        """Discard the work in progress and restart the workers that took part.
 
-        LightGBM on a worker may wait for ever for one that is gone, and nothing but the end of its process ends that.
+        LightGBM on a worker may wait for a lost worker for ever; only restarting its process ends that.
         """
         self._share = None
         with contextlib.suppress(OSError, TimeoutError):
@@ -174,8 +187,8 @@ class ClusterTrainer:
         refuse_other_programs(self._client)
         if self.size < size:
             warnings.warn(
-                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees that are "
-                "grown from now on differ a little from those that all of them would have grown.",
+                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees "
+                "trained from now on differ slightly from those that all workers would have trained.",
                 ExitladderWarning,
                 stacklevel=2,
             )
@@ -192,7 +205,7 @@ def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> Iterator[None]:
-    """Close the client and set `is_lost` as soon as a worker is gone, which ends whatever waits for it.
+    """Close the client and set `is_lost` as soon as a worker is lost, which ends every wait for it.
 
     Dask itself goes on waiting for the worker that a task was meant for.
     """
@@ -201,7 +214,7 @@ def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> 
     def watch() -> None:
         with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):
             while _processes(client, list(workers)) == workers:
-                if is_done.wait(_LOOKS_EVERY):
+                if is_done.wait(_CHECK_INTERVAL):
                     return
         is_lost.set()
         with contextlib.suppress(OSError, TimeoutError, RuntimeError):
@@ -217,21 +230,37 @@ def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> 
 
 
 class ClusterRows:
-    """A stage's training rows, on a cluster; see `exitladder.models.forests.growing.Ground`."""
+    """A stage's training rows, on a cluster; see `exitladder.models.forests.growing.ForestTrainer`."""
 
     def __init__(
         self, make_trainer: ClusterTrainer, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]
     ) -> None:
-        self._grower, self._rows, self._train, self._parameters = make_trainer, rows, train, parameters
+        self._trainer, self._rows, self._train, self._parameters = make_trainer, rows, train, parameters
 
     def train(
         self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
     ) -> Forest:
-        """Return a forest of some of the rows; see `BinnedRows.train`."""
+        """Return a forest of some of the rows; see `BinnedRows.train`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        n_trees : int
+        objective : {"binary", "regression"}
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        Forest
+        """
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         where = self._train[rows]
         return Forest(
-            self._grower.do(self._rows.X, lambda share: share.grown(where, y, self._rows.names, n_trees, chosen))
+            self._trainer.do(self._rows.X, lambda share: share.trained(where, y, self._rows.names, n_trees, chosen))
         )
 
     def train_held_out(
@@ -245,10 +274,31 @@ class ClusterRows:
         patience: int,
         parameters: dict[str, Any] | None = None,
     ) -> TrainedForest:
-        """Return the mean of a forest a fold, cut where growing them side by side would have ended.
+        """Return the mean of one forest per fold, each with as many trees as training them in parallel would keep.
 
-        The forests grow one after another, each with all its trees; the loss after each tree is then found on
-        the workers, and the same rule as in `BinnedRows.train_held_out` says how many are kept.
+        The forests are trained one after another, each with all its trees; the workers then compute the loss after
+        each tree, and the rule of `BinnedRows.train_held_out` decides how many trees are kept.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        folds : sequence of (int64 array, int64 array)
+            Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
+        n_trees : int
+            Trees of each forest at most.
+        patience : int
+            Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
+            0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
         """
         texts, lost = [], np.zeros(n_trees)
         for train, test in folds:
@@ -265,7 +315,7 @@ class ClusterRows:
 
     def _lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         where = self._train[rows]
-        return self._grower.do(self._rows.X, lambda share: share.lost(where, y, text, objective, n_trees))
+        return self._trainer.do(self._rows.X, lambda share: share.lost(where, y, text, objective, n_trees))
 
 
 @dataclass(frozen=True)
@@ -289,7 +339,7 @@ class _Share:
         for k, at in enumerate(range(0, len(X), self.size)):
             self.blocks[k % n].append(self._sent(np.array(X[at : at + self.size]), k % n))
 
-    def grown(
+    def trained(
         self, rows: IntArray, y: FloatArray, names: tuple[str, ...], n_trees: int, parameters: dict[str, Any]
     ) -> str:
         """Return the text of a booster of these rows (positions in X, increasing)."""
@@ -342,9 +392,9 @@ class _Share:
 
 
 def _orderly_client(distributed: Any) -> Any:
-    """Return Dask's client, but such that it tells who has what in the order asked.
+    """Return a Dask client class whose `who_has` keeps the order of the futures.
 
-    LightGBM ranks the workers in the order told, and which of them finds the bins of which features goes by rank.
+    LightGBM ranks the workers by that order, and the rank decides which worker finds the bins of which features.
     Dask's own order is that of a set, which changes from one time to the next.
     """
 
@@ -365,7 +415,7 @@ def _as_array(parts: list[tuple[Any, tuple[int, ...]]], dtype: Any) -> Any:
 
 def _rows_of(blocks: list[Block], positions: IntArray) -> Block:
     """Return rows (counted through all blocks, increasing) of a worker's blocks; runs there."""
-    # Loaded by us first, as it has to be told how to wait for threads.
+    # Loaded here first, so that OpenMP reads the spin count of `load_lightgbm`.
     load_lightgbm()
     ends = np.cumsum([0, *(len(block) for block in blocks)])
     cut = np.searchsorted(positions, ends)

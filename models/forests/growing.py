@@ -1,7 +1,7 @@
-"""How the forests of one stage are grown: on folds of its own training rows, purged and grouped by trade.
+"""Training of the forests of one stage: on folds of its own training rows, purged and grouped by trade.
 
-Nothing outside the stage's training rows is looked at, so whatever is chosen here (the number of trees,
-LightGBM's parameters) is as old as the stage itself.
+Nothing outside the stage's training rows is used, so every choice made here (the number of trees,
+LightGBM's parameters) rests on the same past as the stage itself.
 """
 
 from __future__ import annotations
@@ -20,19 +20,35 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
 from exitladder.settings.tables import ModelSettings
 
-# A forest is not grown on less than this; below it trees say nothing but the base rate.
+# No forest is trained on less than this; on fewer rows its trees give little more than the base rate.
 LEAST_ROWS, LEAST_TRADES, LEAST_OF_A_CLASS = 100, 10, 10
 
 InnerFold = tuple[IntArray, IntArray]
 
 
 class ForestTrainer(Protocol):
-    """A stage's training rows, made ready to grow forests from."""
+    """A stage's training rows, ready for training forests."""
 
     def train(
         self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
     ) -> Forest:
-        """Return a forest of some of the rows; see `BinnedRows.train`."""
+        """Return a forest trained on some of the rows; see `BinnedRows.train`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        n_trees : int
+        objective : {"binary", "regression"}
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        Forest
+        """
 
     def train_held_out(
         self,
@@ -45,7 +61,29 @@ class ForestTrainer(Protocol):
         patience: int,
         parameters: dict[str, Any] | None = None,
     ) -> TrainedForest:
-        """Return the mean of a forest a fold; see `BinnedRows.train_held_out`."""
+        """Return the mean of one forest per fold; see `BinnedRows.train_held_out`.
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+            Positions in the prepared rows, increasing.
+        y : float64 array, shape (n,)
+            Labels: 0 or 1, or R.
+        folds : sequence of (int64 array, int64 array)
+            Positions in `rows` to train on and to hold out, each increasing.
+        objective : {"binary", "regression"}
+        n_trees : int
+            Trees of each forest at most.
+        patience : int
+            Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
+            0 trains all trees and keeps them.
+        parameters : dict, optional
+            Of LightGBM, in place of those of the same name that the rows were prepared with.
+
+        Returns
+        -------
+        TrainedForest
+        """
 
 
 # Makes rows ready: all of them, the positions of the stage's among them, LightGBM's parameters.
@@ -53,23 +91,36 @@ MakeTrainer = Callable[[TrainingRows, IntArray, dict[str, Any]], ForestTrainer]
 
 
 def train_here(rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ForestTrainer:
-    """Make rows ready in this process: cut into bins, from memory or from disk, with the same trees."""
+    """Prepare rows in this process: cut into bins, from memory or from disk, with the same trees.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    train : int64 array, shape (n,)
+        Positions of the stage's training rows, increasing.
+    parameters : dict
+        LightGBM's.
+
+    Returns
+    -------
+    ForestTrainer
+    """
     return BinnedRows(rows.X, rows.names, parameters, train)
 
 
 @dataclass(frozen=True)
 class StageTraining:
-    """What forests are grown from: rows cut into bins once, and the folds to hold out.
+    """Training data of one stage: rows cut into bins once, and the folds to hold out.
 
     Parameters
     ----------
     rows : TrainingRows
     train : int64 array, shape (n,)
         The stage's training rows, increasing.
-    binned : Ground
+    binned : ForestTrainer
         Of those rows.
     folds : tuple of (int64 array, int64 array)
-        Positions in `train` to grow on and to hold out, increasing; none where there is too little.
+        Positions in `train` to train on and to hold out, increasing; empty if there are too few rows.
     settings : ModelSettings
     parameters : dict
         LightGBM's.
@@ -92,7 +143,25 @@ class StageTraining:
         embargo_ns: int,
         make_trainer: MakeTrainer = train_here,
     ) -> StageTraining:
-        """Return what a stage with these training rows grows its forests from, where `make_trainer` says."""
+        """Return the training data of a stage with these rows, tuned if the settings ask for it.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+        train : int64 array, shape (n,)
+            Positions of the stage's training rows, increasing.
+        settings : ModelSettings
+        parameters : dict
+            LightGBM's.
+        embargo_ns : int
+            Embargo between training and held-out rows of a fold, nanoseconds.
+        make_trainer : callable
+            Prepares the rows in this process (`train_here`) or on a cluster (`ClusterTrainer`).
+
+        Returns
+        -------
+        StageTraining
+        """
         needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
         training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters)
@@ -103,25 +172,25 @@ class StageTraining:
         known, y = self._labelled(objective)
         n_trees = self.settings.n_estimators
         if self.folds and (self.settings.ensemble > 1 or self.settings.patience > 0):
-            grown = self._held_out(objective, self.parameters)
+            trained = self._held_out(objective, self.parameters)
             if self.settings.ensemble > 1:
-                return grown.forest
-            n_trees = grown.n_rounds
+                return trained.forest
+            n_trees = trained.n_rounds
         return self.binned.train(known, y, n_trees, objective, parameters=self.parameters)
 
     def loss(self, changes: Mapping[str, float]) -> float:
         """Return the held-out loss with some of LightGBM's parameters changed.
 
-        The log loss of the race and the squared error of the advantage, each in parts of what a constant
-        loses, added up.
+        The log loss of the race and the squared error of the advantage, each divided by the loss of a
+        constant prediction, added up.
         """
         total = 0.0
         for objective in ("binary", "regression"):
             _, y = self._labelled(objective)
             share = y.mean()
             constant = -share * np.log(share) - (1 - share) * np.log(1 - share) if objective == "binary" else y.var()
-            grown = self._held_out(objective, {**self.parameters, **changes})
-            total += grown.held_out_loss / max(float(constant), 1e-12)
+            trained = self._held_out(objective, {**self.parameters, **changes})
+            total += trained.held_out_loss / max(float(constant), 1e-12)
         return total
 
     def _labelled(self, objective: str) -> tuple[IntArray, FloatArray]:
@@ -154,8 +223,23 @@ class StageTraining:
         return replace(self, parameters={**self.parameters, **tuned, "bagging_freq": 1})
 
 
-def answers(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
-    """Return what a forest says of some rows, shape (n_chosen,); read in pieces."""
+def predict_rows(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
+    """Return a forest's predictions of some rows; `X` is read in pieces.
+
+    Parameters
+    ----------
+    forest : Forest
+    rows : TrainingRows
+    chosen : int64 array, shape (n_chosen,)
+        Positions of the rows, increasing.
+    threads : int
+        0 means all cores.
+
+    Returns
+    -------
+    float64 array, shape (n_chosen,)
+        Probabilities (binary) or values in R (regression).
+    """
     return np.concatenate([np.empty(0), *(forest.predict(rows.X[part], threads) for part in rows.pieces(chosen))])
 
 

@@ -1,4 +1,4 @@
-"""The mean of several boosters as one: LightGBM's own text with the trees of all, each leaf worth its share."""
+"""The mean of several boosters as one: LightGBM's own text with the trees of all, each leaf divided by their number."""
 
 from __future__ import annotations
 

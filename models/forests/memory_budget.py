@@ -1,4 +1,4 @@
-"""Where the rows that a model learns from have room: in memory, on disk, or shared among the workers of a cluster."""
+"""Where the training rows are kept: in memory, on disk, or on the workers of a cluster, by the memory budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exitladder.settings.tables import ModelSettings
 
 Place = Literal["memory", "disk", "cluster"]
 
-# Of what is available, where model.memory_gb does not say: the rest is for what else the process and others need.
+# Share of the available memory to use if model.memory_gb is 0; the rest is for other data and processes.
 SHARE = 0.75
 # Labels, times, masks and folds, and what is made of them on the way, bytes a row.
 _BESIDE_ROWS = 200
@@ -22,7 +22,7 @@ _DRAWN_ROWS, _BYTES_DRAWN = 200_000, 25
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """What training needs at its peak, and what it may take, bytes.
+    """Peak memory of training and its limit, bytes.
 
     Parameters
     ----------
@@ -41,7 +41,21 @@ class MemoryBudget:
 
     @classmethod
     def of(cls, n_rows: int, n_features: int, settings: ModelSettings, available: float | None = None) -> MemoryBudget:
-        """Return the room for so many rows; `available` bytes by default are what the process may still take."""
+        """Return the memory budget of training on so many rows.
+
+        Parameters
+        ----------
+        n_rows, n_features : int
+            Shape of the matrix of features.
+        settings : ModelSettings
+            ``memory_gb``, ``row_step`` and ``ensemble`` count.
+        available : float, optional
+            Bytes that the process may still allocate; measured by default.
+
+        Returns
+        -------
+        MemoryBudget
+        """
         learnt = math.ceil(n_rows / settings.row_step) * n_features
         bins, beside = learnt * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
         drawn = min(n_rows, _DRAWN_ROWS) * n_features * _BYTES_DRAWN
@@ -54,23 +68,38 @@ class MemoryBudget:
 def place_of_rows(
     n_rows: int, n_features: int, settings: ModelSettings, *, has_cluster: bool, available: float | None = None
 ) -> Place:
-    """Return where so many rows are kept and learnt from: the first of memory, cluster and disk that has room.
+    """Return where so many rows are kept: the first of memory, cluster and disk that fits the budget.
+
+    Parameters
+    ----------
+    n_rows, n_features : int
+        Shape of the matrix of features.
+    settings : ModelSettings
+    has_cluster : bool
+        Whether a Dask cluster is available (``model.scheduler``).
+    available : float, optional
+        Bytes that the process may still allocate; measured by default.
+
+    Returns
+    -------
+    {"memory", "cluster", "disk"}
 
     Raises
     ------
     ModelError
-        If none has, with what is needed and the cures.
+        If none fits; the message states the memory needed and the remedies.
     """
-    room = MemoryBudget.of(n_rows, n_features, settings, available)
-    if room.in_memory <= room.limit:
+    budget = MemoryBudget.of(n_rows, n_features, settings, available)
+    if budget.in_memory <= budget.limit:
         return "memory"
     if has_cluster:
         return "cluster"
-    if room.on_disk <= room.limit:
+    if budget.on_disk <= budget.limit:
         return "disk"
     limit = "model.memory_gb" if settings.memory_gb else f"{SHARE:.0%} of the available memory (model.memory_gb = 0)"
     raise ModelError(
-        f"Training may take {room.limit / 1e9:.3g} GB, {limit}, but {n_rows:,} rows of {n_features} features need "
-        f"{room.in_memory / 1e9:.3g} GB, and {room.on_disk / 1e9:.3g} GB with the rows on disk. Give a Dask cluster "
-        f"with --scheduler (model.scheduler), raise model.row_step from {settings.row_step}, or train on fewer symbols."
+        f"Training may take {budget.limit / 1e9:.3g} GB, {limit}, but {n_rows:,} rows of {n_features} features need "
+        f"{budget.in_memory / 1e9:.3g} GB, and {budget.on_disk / 1e9:.3g} GB with the rows on disk. Give a Dask "
+        f"cluster with --scheduler (model.scheduler), raise model.row_step from {settings.row_step}, or train on "
+        "fewer symbols."
     )

@@ -1,4 +1,4 @@
-"""The smallest value of a function of a few numbers, looked for by Optuna."""
+"""Minimisation of a function of a few numbers by Optuna."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """Where a number may lie; whole where `is_whole`, and counted in its logarithm where `log`."""
+    """Range of a number: an integer if `is_whole`, on a logarithmic scale if `log`."""
 
     low: float
     high: float
@@ -34,6 +34,10 @@ def minimum(
         Tried first, within the spans.
     n_trials : int
     seed : int
+
+    Returns
+    -------
+    dict of str to float
 
     Examples
     --------

@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 100_000
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows of (trade, bar) with what the model sees and what it should have said.
+    """Rows of (trade, bar) with the features and the labels.
 
     Parameters
     ----------
@@ -83,8 +83,31 @@ class TrainingRows:
     ) -> TrainingRows:
         """Return training rows of placed trades; every array has one value for each of `rows`.
 
-        The embargo counts bars of a row's own symbol: nights and holidays, in which nothing is forgotten,
-        do not shorten it.
+        The embargo counts bars of a row's own symbol, so nights and holidays do not shorten it.
+
+        Parameters
+        ----------
+        placed : PlacedTrades
+        rows : TradeRows
+        X : float32 array, shape (n_rows, n_features)
+            NaN where a feature is not known.
+        names : tuple of str
+            The features, in the order of the columns.
+        race, hold : Labels
+            The race label (0 or 1) and the advantage of holding, R.
+        reachable : bool array, shape (n_rows,)
+            Rows to learn from.
+        embargo_bars : int
+            Bars after a row's last label is known during which the row is kept out of the training part.
+
+        Returns
+        -------
+        TrainingRows
+
+        Raises
+        ------
+        ModelError
+            If shapes or labels cannot be used.
         """
         known_at = placed.bars.close_time
         last = np.maximum(np.where(race.is_known, race.end_bar, -1), np.where(hold.is_known, hold.end_bar, -1))

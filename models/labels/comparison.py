@@ -1,7 +1,7 @@
-"""Labels that others use, to hold the product's own against on the same rows.
+"""Labels from the literature, for comparison with the product's own on the same rows.
 
-Like those of `labels` they look ahead, at highs and lows of the market's bars, and say at which bar they
-are known.
+Like those of `labels` they look ahead, at highs and lows of the market's bars, and state the bar at which they are
+known.
 """
 
 from __future__ import annotations
@@ -22,8 +22,29 @@ def triple_barrier(
 ) -> Labels:
     """Return 1 where price extends first, -1 where it gives back first, 0 where neither within `horizon` bars.
 
-    Parameters are as in `labels.race`; a bar that reaches both distances counts as giving back. A row whose
-    horizon reaches beyond the data without either is censored.
+    A bar that reaches both distances counts as giving back. A row whose horizon ends after the data, with neither
+    reached, is censored.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+    give_back_atr, extend_atr : float
+        Distances from the close of the row, in ATR of the row.
+    horizon : int
+        Bars.
+
+    Returns
+    -------
+    Labels
+        -1, 0 or 1.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
 
     Notes
     -----
@@ -51,6 +72,16 @@ def forward_return(placed: PlacedTrades, rows: TradeRows, horizon: int, risk: Fl
         Bars.
     risk : float64 array, shape (n_trades,)
         1R of each trade, in price; where it is not above zero the labels are NaN.
+
+    Returns
+    -------
+    Labels
+        R.
+
+    Raises
+    ------
+    ModelError
+        If the horizon is not a whole number from 1, or `risk` does not have one value per trade.
     """
     _whole(horizon)
     trade, bar = rows.trade, rows.bar
@@ -79,6 +110,16 @@ def remaining_mfe(
         Distance, in ATR of the row.
     risk : float64 array, shape (n_trades,)
         1R of each trade, in price.
+
+    Returns
+    -------
+    Labels
+        R.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(give_back_atr=give_back_atr)
     value, end_bar = empty_labels(rows)
@@ -105,6 +146,16 @@ def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_ba
         Average true range known at each bar's close, in price.
     give_back_atr : float
         Distance from the best price since the entry, in ATR of the bar before.
+
+    Returns
+    -------
+    Labels
+        0 or 1.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(give_back_atr=give_back_atr)
     value, end_bar = empty_labels(rows)

@@ -54,6 +54,16 @@ def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: 
     give_back_atr, extend_atr : float
         Distances k and m from the close of row t, in ATR of t.
 
+    Returns
+    -------
+    Labels
+        0 or 1.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
+
     Notes
     -----
     Looks ahead from bar t+1 on, at highs and lows. A bar that reaches both distances counts as
@@ -77,10 +87,10 @@ def continuation_advantage(
     risk: FloatArray,
     cost_r: float | FloatArray = 0.0,
 ) -> Labels:
-    """Return what holding on under a baseline trail brings over leaving now, in R, for each row.
+    """Return the advantage of holding under a baseline trail over exiting now, in R, for each row.
 
     Both exits are what could have been traded. A decision at the close of t is a market order for the
-    open of t+1 (rule X2a), so *leaving now* is worth the open of t+1 and not the close of t. The
+    open of t+1 (rule X2a), so *exiting now* is worth the open of t+1 and not the close of t. The
     baseline is a trail of `trail_atr` ATR that starts at the close of t with that close as its best
     price, is in force from bar t+1, ratchets on completed bars only (rule X5) and fills at its line or
     at a worse open (rule X2b).
@@ -98,6 +108,16 @@ def continuation_advantage(
     cost_r : float or float64 array, shape (n_trades,)
         What the later exit costs more than the one now, in R. Both are one fill that pays slippage and
         commission, so the default is 0; financing of the time held would go here.
+
+    Returns
+    -------
+    Labels
+        R.
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
 
     Notes
     -----
@@ -118,7 +138,7 @@ def continuation_advantage(
 def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail_atr: float) -> npt.NDArray[np.bool_]:
     """Return whether a generous trail from the entry would still hold the trade at each row's close.
 
-    Rows that no sensible ladder reaches teach the model about places where it will never be asked;
+    Rows that no sensible ladder reaches would train the model on states that it never has to predict;
     training without them gains more than any choice of label. A bar whose ATR is not known adds nothing
     to the trail. Does not look ahead: row t depends on bars up to t.
 
@@ -130,6 +150,15 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
         Average true range known at each bar's close, in price.
     trail_atr : float
         Width of the trail, in ATR; about twice the width one would trade.
+
+    Returns
+    -------
+    bool array, shape (n_rows,)
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(trail_atr=trail_atr)
     reached = np.empty(rows.n_rows)
@@ -142,7 +171,24 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
 
 
 def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatArray:
-    """Return one number a trade, from one number for all or one each."""
+    """Return one number per trade, from one number for all or one for each.
+
+    Parameters
+    ----------
+    values : float or float64 array, shape (n_trades,)
+    rows : TradeRows
+    name : str
+        Of the values, for messages.
+
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+
+    Raises
+    ------
+    ModelError
+        If the array does not have one value per trade.
+    """
     n_trades = len(rows.first_bar)
     out = np.asarray(values, dtype=np.float64)
     if out.ndim and out.shape != (n_trades,):

@@ -1,4 +1,4 @@
-"""How much of a label is its own, where labels look at the same bars."""
+"""Average uniqueness of labels that span the same bars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exitladder.errors import ModelError
 
 
 def average_uniqueness(first_bar: npt.ArrayLike, last_bar: npt.ArrayLike) -> FloatArray:
-    """Return each label's mean, over the bars it looks at, of one over how many labels look at that bar.
+    """Return each label's mean, over the bars it spans, of one over the number of labels that span that bar.
 
     The sum is the effective number of labels, to be reported beside their count. Used as training weights
     uniqueness changes what is learnt (labels that resolve fast weigh more), so here it is not.

@@ -1,4 +1,4 @@
-"""What ladders are worth: objectives and constraints of a batch, and which of them no other beats."""
+"""Evaluations: objectives and constraints of a batch of ladders, and its Pareto front."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def mean_of_blocks(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class BlockScores:
-    """What ladders were worth on one block of trades after another; those that were pruned lack the later blocks.
+    """Values of ladders on consecutive blocks of trades; pruned ladders lack the later blocks.
 
     Parameters
     ----------
     values : float64 array, shape (n_ladders, n_blocks)
-        The objective on each block, blocks in the order in which they are looked at; NaN where a block was not
-        looked at or has no value.
+        The objective on each block, blocks in the order of evaluation; NaN where a block was not evaluated or
+        has no value.
     n_looked : int64 array, shape (n_ladders,)
-        Blocks that were looked at.
+        Number of blocks evaluated.
     """
 
     values: FloatArray
@@ -38,12 +38,12 @@ class BlockScores:
 
     @property
     def is_pruned(self) -> npt.NDArray[np.bool_]:
-        """Whether a ladder was given up before its last block, shape (n_ladders,)."""
+        """Whether a ladder was pruned before its last block, shape (n_ladders,)."""
         return np.asarray(self.n_looked < self.values.shape[1])
 
     @property
     def mean(self) -> FloatArray:
-        """Mean of the blocks that were looked at, shape (n_ladders,); NaN where none has a value."""
+        """Mean of the blocks evaluated, shape (n_ladders,); NaN where none has a value."""
         return mean_of_blocks(self.values)
 
     def take(self, positions: npt.ArrayLike) -> BlockScores:
@@ -59,7 +59,7 @@ class BlockScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a batch of ladders is worth.
+    """Objectives and constraints of a batch of ladders.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class Evaluation:
         By how much each constraint is broken; a ladder is feasible where all are at most 0.
     objectives, constraints : tuple of str
         Names of the columns; there may be no constraint.
-    looks : Looks or None
-        Where ladders are looked at by blocks of trades, so that bad ones can be pruned. Those have no values.
+    block_scores : BlockScores or None
+        Values by blocks of trades, if ladders may be pruned. Pruned ladders have no values.
 
     Raises
     ------
@@ -79,8 +79,8 @@ class Evaluation:
 
     Examples
     --------
-    >>> judged = Evaluation.of_values([0.1, float("nan"), 0.3], "expectancy_r")
-    >>> judged.front()
+    >>> evaluation = Evaluation.of_values([0.1, float("nan"), 0.3], "expectancy_r")
+    >>> evaluation.front()
     array([2])
     """
 
@@ -101,11 +101,11 @@ class Evaluation:
                     f"{what} of {n} ladders must have a column for each of {list(names)}, but have shape {table.shape}."
                 )
         if not self.objectives:
-            raise ModelError("Ladders must be judged by at least one objective, but there is none.")
+            raise ModelError("Ladders must be evaluated by at least one objective, but there is none.")
 
     @classmethod
     def of_values(cls, values: npt.ArrayLike, objective: str = "value") -> Evaluation:
-        """Return ladders judged by one objective without constraints; `values` has shape (n_ladders,)."""
+        """Return the evaluation of ladders by one objective without constraints; `values` has shape (n_ladders,)."""
         column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
         return cls(column, np.empty((len(column), 0)), (objective,), ())
 
@@ -143,7 +143,7 @@ class Evaluation:
 
     @property
     def is_pruned(self) -> npt.NDArray[np.bool_]:
-        """Whether a ladder was given up before it was looked at on all trades, shape (n_ladders,)."""
+        """Whether a ladder was pruned before it was evaluated on all trades, shape (n_ladders,)."""
         return np.zeros(len(self), dtype=np.bool_) if self.block_scores is None else self.block_scores.is_pruned
 
     @property
@@ -181,21 +181,21 @@ Prune = Callable[[list[Ladder], FloatArray], Evaluation]
 
 @dataclass(frozen=True)
 class Evaluator:
-    """How ladders are judged in a search.
+    """The evaluation of ladders in a search.
 
     Parameters
     ----------
     evaluate : callable
-        Takes ladders and returns what they are worth.
+        Takes ladders and returns their evaluation.
     prune : callable, optional
-        The same, held against a rival's worth on every block of trades: ladders that are worse may be given up.
+        The same, given the incumbent's values on every block of trades: ladders that are worse may be pruned.
     """
 
     evaluate: Evaluate
     prune: Prune | None = None
 
     def __call__(self, ladders: list[Ladder], incumbent: FloatArray | None = None) -> Evaluation:
-        """Return what ladders are worth."""
+        """Return the evaluation of ladders, pruned against the incumbent if there is one."""
         if self.prune is None or incumbent is None:
             return self.evaluate(ladders)
         return self.prune(ladders, incumbent)

@@ -1,4 +1,4 @@
-"""One who takes part in a search: claims batches, asks for their candidates, has them evaluated, keeps the result."""
+"""A worker of a search: claims batches, requests their candidates, has them evaluated, stores the result."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from exitladder.models.search.space.candidates import Candidate, Cube
 from exitladder.models.search.studies.studies import KnownBatch, Study
 from exitladder.plans.ladder import Ladder
 
-# Between looks at whether others are done, and between signs of life.
+# Pause before checking the study again, and interval of renewing claims.
 _PAUSE_SECONDS, _KEEP_SECONDS = 0.05, 5.0
 
 
-class Executor(Protocol):
-    """Evaluates several batches at once."""
+class BatchExecutor(Protocol):
+    """Evaluates several batches at the same time."""
 
     capacity: int
 
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Any:
-        """Begin to evaluate, held against a rival where there is one; returns what `first_done` knows it by."""
+        """Start evaluating a batch, pruned against the incumbent if there is one; returns a handle for `first_done`."""
 
     def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
-        """Return those that are done, at least one."""
+        """Return the batches that are done, at least one."""
 
 
 Asked = tuple[list[Ladder], FloatArray | None]
 
 
 class Inline:
-    """Evaluates a batch when it is waited for, in this process."""
+    """Evaluates a batch in this process, when its result is waited for."""
 
     capacity = 1
 
-    def __init__(self, judging: Evaluator) -> None:
-        self.judging = judging
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
 
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Asked:
         """Return what is to be evaluated."""
@@ -52,11 +52,11 @@ class Inline:
 
     def first_done(self, flying: Sequence[Asked]) -> list[tuple[Asked, Evaluation]]:
         """Evaluate the first batch."""
-        return [(flying[0], self.judging(*flying[0]))]
+        return [(flying[0], self.evaluator(*flying[0]))]
 
 
 class SearchWorker:
-    """One who takes part in a study.
+    """A worker that takes part in a study.
 
     Parameters
     ----------
@@ -74,18 +74,33 @@ class SearchWorker:
 
     def take_part(
         self,
-        executor: Executor,
+        executor: BatchExecutor,
         advance: Callable[[int], None] = lambda n: None,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Return when all batches are known, or this one's part is no longer wanted."""
+        """Return when all batches are known, or the worker is no longer wanted.
+
+        Parameters
+        ----------
+        executor : BatchExecutor
+            Evaluates the batches that this worker claims.
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+        is_wanted : callable
+            Asked before each round; False ends the work.
+
+        Raises
+        ------
+        ModelError
+            If an evaluation has another size, or other objectives, than the plan.
+        """
         flying: dict[int, tuple[Any, list[Candidate]]] = {}
         with _kept(self.study, flying):
             while is_wanted():
                 self._read_news(advance)
                 while len(flying) < executor.capacity and (claimed := self.study.claim()) is not None:
                     if self.plan.known_before(claimed) >= self.next_recorded:
-                        # What it has to know may have become known since.
+                        # Batches that it depends on may have become known since.
                         self._read_news(advance)
                     candidates = self._ask(claimed)
                     work = executor.submit([c.ladder for c in candidates], self._incumbent(claimed))
@@ -107,7 +122,7 @@ class SearchWorker:
         return [c for batch in self.plan.batches for c in self._candidates[batch]]
 
     def evaluation(self) -> Evaluation:
-        """Return what all candidates are worth, in order."""
+        """Return the evaluation of all candidates, in order."""
         return Evaluation.joined([self._evaluation[batch] for batch in self.plan.batches])
 
     def _read_news(self, advance: Callable[[int], None]) -> None:
@@ -128,10 +143,10 @@ class SearchWorker:
         self.n_asked, self.next_recorded = 0, self.plan.batches[0]
 
     def _ask(self, batch: int) -> list[Candidate]:
-        """Return a batch's candidates, with the sampler knowing what it would had all come in turn."""
+        """Return a batch's candidates, with the sampler in the state of a search in order."""
         if batch == 0:
             return [self.cube.warm(ladder) for ladder in self.warm_starts]
-        # Having been told too much, or asked for too much, is undone by beginning again.
+        # A sampler that knows too much, or was asked too far ahead, starts again.
         if self.next_recorded > self.plan.known_before(batch) + 1 or (self.sampler.in_turn and self.n_asked >= batch):
             self._begin()
         for number in range(self.n_asked + 1 if self.sampler.in_turn else batch, batch + 1):
@@ -144,7 +159,7 @@ class SearchWorker:
         return candidates
 
     def _incumbent(self, batch: int) -> FloatArray | None:
-        """Return what the best ladder known before a batch is worth on every block of trades, where that is told."""
+        """Return the values of the best ladder known before a batch on every block of trades, if there are any."""
         best, incumbent = -np.inf, None
         for number in self.plan.batches:
             if number > self.plan.known_before(batch):
@@ -160,11 +175,12 @@ class SearchWorker:
 
     def _check(self, evaluation: Evaluation, n: int) -> None:
         if len(evaluation) != n:
-            raise ModelError(f"evaluate must return what each of {n} ladders is worth, but returned {len(evaluation)}.")
+            raise ModelError(f"evaluate must return a value for each of {n} ladders, but returned {len(evaluation)}.")
         if (evaluation.objectives, evaluation.constraints) != (self.plan.objectives, self.plan.constraints):
             raise ModelError(
-                f"evaluate must judge every batch by {[*self.plan.objectives, *self.plan.constraints]}, "
-                f"but judged one by {[*evaluation.objectives, *evaluation.constraints]}."
+                "evaluate must use the same objectives and constraints for every batch, "
+                f"{[*self.plan.objectives, *self.plan.constraints]}, "
+                f"but used {[*evaluation.objectives, *evaluation.constraints]}."
             )
 
 
@@ -185,7 +201,7 @@ def _kept(study: Study, flying: Mapping[int, object]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        # Left in the middle: others need not wait until the claims have run out.
+        # Interrupted: others need not wait until the claims expire.
         with suppress(ModelError):
             for batch in flying:
                 study.release(batch)

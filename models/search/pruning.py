@@ -1,8 +1,8 @@
-"""Which ladders are given up before they were looked at on all trades: Wilcoxon's test over blocks of trades.
+"""Pruning: ladders dropped before they are evaluated on all trades, by Wilcoxon's test over blocks of trades.
 
-A ladder is held against the best one that was known when its batch was asked for, block by block, the same trades
-under both. It is given up where the blocks seen so far say that it is worse; what is left is looked at on further
-blocks, and whatever is looked at to the end is worth what it would be worth without any of this, to the bit.
+A ladder is compared with the best one known when its batch was requested (the incumbent), block by block, on the
+same trades. It is dropped if it is significantly worse on the blocks so far; the others are evaluated on further
+blocks, and a ladder that is evaluated to the end has the same value as without pruning, to the bit.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.search.evaluation import mean_of_blocks
 
 N_BLOCKS = 16
-# After how many blocks ladders are looked over; fewer would say nothing, each look costs a call of the engine.
+# Numbers of blocks after which the test runs; fewer blocks have no power, and each test costs a call of the engine.
 LOOKS = (4, 8)
 
 
 def trade_blocks(n_trades: int) -> list[IntArray]:
-    """Return the positions of each block's trades, blocks in the order in which they are looked at.
+    """Return the positions of each block's trades, blocks in the order of evaluation.
 
-    A block is a stretch of trades that follow each other in time, as such trades depend on each other and blocks
-    should not. The order halves what lies between those looked at already, so that the first ones tell of all times.
+    A block is a stretch of consecutive trades, since these depend on each other and blocks should not. The order
+    halves the gaps between the blocks before, so that the first blocks cover the whole period.
 
     Examples
     --------
@@ -39,20 +39,26 @@ def trade_blocks(n_trades: int) -> list[IntArray]:
 
 
 def is_worse(seen: FloatArray, incumbent: FloatArray, p_threshold: float) -> npt.NDArray[np.bool_]:
-    """Return which ladders are worse than the rival, as far as the blocks seen tell, shape (n_ladders,).
+    """Return which ladders are significantly worse than the incumbent on the blocks so far.
 
     Parameters
     ----------
     seen : float64 array, shape (n_ladders, n_seen)
-        What each is worth on the first blocks.
-    rival : float64 array, shape (n_blocks,)
-        What the best ladder so far is worth on all of them. A block on which either has no value tells nothing.
+        Value of each ladder on the first blocks.
+    incumbent : float64 array, shape (n_blocks,)
+        Value of the best ladder so far on all blocks. A block on which either has no value does not count.
     p_threshold : float
+        p value below which a ladder counts as worse.
+
+    Returns
+    -------
+    bool array, shape (n_ladders,)
 
     Notes
     -----
-    The rule is that of Optuna's ``WilcoxonPruner``: also where the test says worse, a ladder is kept whose mean is at
-    least the rival's over all blocks, so that whatever is best at last was looked at to the end.
+    The rule is that of Optuna's ``WilcoxonPruner``: a ladder whose mean is at least the
+    incumbent's over all blocks is kept even if the test finds it worse, so that the final best is always evaluated
+    on all trades.
     """
     difference = np.nan_to_num(seen - incumbent[: seen.shape[1]])
     # Without any value the test finds nothing either, so a mean of NaN never decides.

@@ -1,4 +1,4 @@
-"""The search for a ladder: candidates asked for and looked at in batches, by one or by many."""
+"""The search for a ladder: candidates are requested and evaluated in batches, by one process or by many."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from exitladder.runtime.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search tried and found.
+    """Result of a search.
 
     Parameters
     ----------
     ladders : tuple of Ladder
-        All that were looked at, in order: warm starts first.
-    judged : Evaluation
-        What they are worth, in the same order.
+        All ladders evaluated, in order: warm starts first.
+    evaluation : Evaluation
+        Of all ladders, in the same order.
     table : DataFrame
-        One row a ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
-        pruned_after (blocks of trades, 0 for a ladder that was looked at on all; only where ladders may be
+        One row per ladder: trial, source (warm_start or search), the objectives, the constraints' violations,
+        pruned_after (blocks of trades, 0 for a ladder that was evaluated on all; only if ladders may be
         pruned), and the space's parameters.
     n_trials : int
-        How many ladders were looked at, warm starts counted: what a deflated Sharpe ratio has to know.
+        Number of ladders evaluated, warm starts included: the number of trials of a deflated Sharpe ratio.
     """
 
     ladders: tuple[Ladder, ...]
@@ -91,32 +91,36 @@ def search(
     ----------
     space : SearchSpace
     evaluate : callable
-        Takes a list of ladders and returns what they are worth; of an empty list, only by which objectives
+        Takes a list of ladders and returns their evaluation; for an empty list, only the names of objectives
         and constraints. A ladder with a value of NaN is never best.
     n_trials : int
         Ladders that the search suggests, besides the warm starts.
     seed : int
     sampler : str
-        One of `exitladder.models.search.samplers.own.SAMPLERS`.
+        One of `exitladder.models.search.samplers.sampler.SAMPLERS`.
     batch_size : int
-        Ladders asked for before any of them is evaluated.
+        Ladders requested before any of them is evaluated.
     warm_starts : sequence of Ladder
-        Evaluated first. Those that the space holds teach the search as well.
+        Evaluated first. The sampler learns from those that are in the space.
     prune : callable, optional
-        Takes ladders and what the best ladder so far is worth on every block of trades, and may give up those
-        that are worse. `evaluate` then has to say what ladders are worth on every block, too.
+        Takes ladders and the values of the best ladder so far on every block of trades, and may drop ladders that
+        are worse. `evaluate` must then return block scores, too.
     store : StudyStore, optional
-        Keeps what is known; a search that is in there already goes on where it was.
+        Stores finished batches; a search that is already there continues where it stopped.
     name : str
         The study's name in the store.
     identity : mapping of str to str, optional
-        Fingerprints of what `evaluate` depends on; a study of others is not gone on with.
-    team : Team, optional
-        Who evaluates; by default this process alone.
+        Fingerprints of what `evaluate` depends on; a study with different ones is not continued.
+    team : Executor, optional
+        Where batches are evaluated; by default in this process.
     ahead : int
-        Batches that are looked at at once by all who share the study, which a learning sampler's result
-        depends on; 0 for as many as the team looks at. A study that is there has its own.
+        Batches evaluated at the same time by everyone who shares the study; the result of a sampler that learns
+        depends on it. 0 means as many as `team` evaluates at once. An existing study keeps its own.
     progress : Progress
+
+    Returns
+    -------
+    SearchResult
 
     Raises
     ------
@@ -125,14 +129,14 @@ def search(
     """
     named = evaluate([])
     if prune is not None and named.block_scores is None:
-        raise ModelError("Where ladders may be pruned, evaluate must say what they are worth on every block of trades.")
+        raise ModelError("If ladders may be pruned, evaluate must return their values on every block of trades.")
     plan = SearchPlan(sampler, seed, n_trials, batch_size, len(named.objectives))
     cube = Cube(space)
     team = team or InProcess()
     asked = StudyPlan(
         search=plan,
         n_warm=len(warm_starts),
-        # Pruning holds a batch against what is known before it, also where the sampler does not learn.
+        # Pruning compares a batch with earlier ones, even if the sampler does not learn.
         learns=sampler_of(plan, cube).learns or prune is not None,
         ahead=ahead or team.size,
         objectives=named.objectives,

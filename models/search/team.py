@@ -1,4 +1,4 @@
-"""Who evaluates the batches of a search: this process, more processes that share its study, or a Dask cluster."""
+"""Where the batches of a search are evaluated: in this process, in several, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -26,37 +26,53 @@ Advance = Callable[[int], None]
 
 
 class Executor(Protocol):
-    """Those who take part in a search.
+    """Runs a search.
 
     Attributes
     ----------
     size : int
-        Batches that are looked at at once.
+        Batches evaluated at the same time.
     """
 
     size: int
 
-    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known."""
+    def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
+        """Return when all batches are known.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+        evaluator : Evaluator
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+        """
 
 
 class InProcess:
-    """Nobody but this process."""
+    """Runs a search in this process alone."""
 
     size = 1
 
-    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known."""
-        worker.take_part(Inline(judging), advance)
+    def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
+        """Return when all batches are known.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+        evaluator : Evaluator
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+        """
+        worker.take_part(Inline(evaluator), advance)
 
 
 class Processes:
-    """Several processes on this machine, this one among them, which ask, evaluate and share a study in a store.
+    """Several processes on this machine, including this one, that share a study in a store.
 
     Parameters
     ----------
     n : int
-        Processes in all.
+        Number of processes.
     """
 
     def __init__(self, n: int) -> None:
@@ -64,8 +80,23 @@ class Processes:
             raise ModelError(f"workers must be at least 1, but is {n}.")
         self.size = n
 
-    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known; `judging` must be such that processes can be sent it."""
+    def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
+        """Return when all batches are known.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+            Its study must be in a store.
+        evaluator : Evaluator
+            Sent to the other processes by pickling.
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+
+        Raises
+        ------
+        ModelError
+            If the study is in no store.
+        """
         study = worker.study
         if not isinstance(study, StoredStudy):
             raise ModelError(
@@ -73,7 +104,7 @@ class Processes:
                 "such as sqlite:///mlruns/studies.db or postgresql://USER@HOST/DATABASE."
             )
         job = SearchJob(
-            study.store.url, study.store.lease_seconds, study.name, worker.cube.space, judging, worker.warm_starts,
+            study.store.url, study.store.lease_seconds, study.name, worker.cube.space, evaluator, worker.warm_starts,
             _threads(self.size),
         )  # fmt: skip
         # Fresh processes: a forked one would inherit locks of the threads here.
@@ -83,7 +114,7 @@ class Processes:
             helper.start()
         try:
             with use_threads(_threads(self.size)):
-                worker.take_part(Inline(judging), advance)
+                worker.take_part(Inline(evaluator), advance)
             for helper in helpers:
                 helper.join()
         finally:
@@ -93,24 +124,24 @@ class Processes:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """What a process has to know to take part."""
+    """What a process needs to take part in a search."""
 
     url: str
     lease_seconds: float
     name: str
     space: SearchSpace
-    judging: Evaluator
+    evaluator: Evaluator
     warm_starts: tuple[Ladder, ...]
     threads: int
 
 
 def join_search(job: SearchJob) -> None:
-    """Take part in a search until all is known, or the process that began it is gone."""
+    """Take part in a search until all batches are known, or the process that started it has ended."""
     store = StudyStore(job.url, job.lease_seconds)
     parent = multiprocessing.parent_process()
     with use_threads(job.threads):
         worker = SearchWorker(store.join(job.name), Cube(job.space), job.warm_starts)
-        worker.take_part(Inline(job.judging), is_wanted=lambda: parent is None or parent.is_alive())
+        worker.take_part(Inline(job.evaluator), is_wanted=lambda: parent is None or parent.is_alive())
     store.close()
 
 
@@ -119,7 +150,7 @@ def _threads(n: int) -> int:
 
 
 class DaskExecutor:
-    """The workers of a Dask cluster, which evaluate what this process asks for.
+    """Runs a search on the workers of a Dask cluster; this process requests the candidates.
 
     Parameters
     ----------
@@ -129,7 +160,7 @@ class DaskExecutor:
     Raises
     ------
     ModelError
-        If Dask is not installed or the scheduler does not answer.
+        If Dask is not installed or the scheduler does not respond.
     """
 
     def __init__(self, scheduler: str) -> None:
@@ -139,10 +170,23 @@ class DaskExecutor:
         if not self.size:
             raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
 
-    def search(self, worker: SearchWorker, judging: Evaluator, advance: Advance) -> None:
-        """Return when all batches are known; what `judging` holds is sent to every worker once."""
+    def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
+        """Return when all batches are known; the data of `evaluator` are sent to every worker once.
+
+        Parameters
+        ----------
+        worker : SearchWorker
+        evaluator : Evaluator
+        advance : callable
+            Called with the number of candidates of each batch that becomes known.
+
+        Raises
+        ------
+        ModelError
+            If a worker of the cluster has another version of exitladder.
+        """
         refuse_other_programs(self.client)
-        worker.take_part(_Cluster(self.client, self.distributed, judging, 2 * self.size), advance)
+        worker.take_part(_Cluster(self.client, self.distributed, evaluator, 2 * self.size), advance)
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -159,12 +203,12 @@ class _Sent:
 class _Cluster:
     """Sends batches to a cluster; a worker that dies has its batch done by another, which Dask sees to.
 
-    Should all workers die that hold what `judging` holds, it is sent anew to those that have come since.
+    If all workers that hold the evaluator's data die, the data are sent again to the workers that have joined since.
     """
 
-    def __init__(self, client: Any, distributed: Any, judging: Evaluator, capacity: int) -> None:
+    def __init__(self, client: Any, distributed: Any, evaluator: Evaluator, capacity: int) -> None:
         self.client, self.distributed, self.capacity = client, distributed, capacity
-        self.judging, self.held = judging, self._scattered(judging)
+        self.evaluator, self.held = evaluator, self._scattered(evaluator)
 
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> _Sent:
         """Send a batch."""
@@ -173,26 +217,26 @@ class _Cluster:
     def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Evaluation]]:
         """Return batches that are done."""
         while True:
-            # Told below, by status: one that is lost counts as cancelled.
+            # The status is checked below: a lost future counts as cancelled.
             with self.client.as_current(), suppress(CancelledError):
                 self.distributed.wait([sent.future for sent in flying], return_when="FIRST_COMPLETED")
             lost = [sent for sent in flying if sent.future.status in ("cancelled", "lost")]
             if lost:
-                self.held = self._scattered(self.judging)
+                self.held = self._scattered(self.evaluator)
                 for sent in lost:
                     sent.future = self._sent(sent.ladders, sent.incumbent)
             done = [(sent, sent.future.result()) for sent in flying if sent.future.status in ("finished", "error")]
             if done:
                 return done
 
-    def _scattered(self, judging: Evaluator) -> Any:
+    def _scattered(self, evaluator: Evaluator) -> Any:
         # Sent before it is used, to all: large arguments inside of a task slow the scheduler down.
-        return self.client.scatter(judging, broadcast=True, hash=False)
+        return self.client.scatter(evaluator, broadcast=True, hash=False)
 
     def _sent(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Any:
         return self.client.submit(_evaluation, self.held, ladders, incumbent, pure=False)
 
 
-def _evaluation(judging: Evaluator, ladders: list[Ladder], incumbent: FloatArray | None) -> Evaluation:
-    """Judge a batch; runs on a worker."""
-    return judging(ladders, incumbent)
+def _evaluation(evaluator: Evaluator, ladders: list[Ladder], incumbent: FloatArray | None) -> Evaluation:
+    """Evaluate a batch; runs on a worker."""
+    return evaluator(ladders, incumbent)

@@ -96,7 +96,7 @@ def trail_base(settings: Settings) -> Ladder:
 def trail_ladders(settings: Settings) -> list[Ladder]:
     """Return trailing stops of the search space's widths."""
     base = trail_base(settings)
-    widths = steps(settings.search.trail_atr, settings.search.trail_step_atr)
+    widths = steps(settings.search.limits("trail_width", "ATR"), settings.search.step("trail_step", "ATR"))
     return [replace(base, name=TRAIL, stop=replace(base.stop, trail=Distance(width, "ATR"))) for width in widths]
 
 
@@ -120,7 +120,8 @@ def tune_model_policy(
     predictions : RowPredictions
         As `predict_rows` makes them: no stage speaks of what it was trained on.
     settings : Settings
-        ``tuning.objectives`` says what is best; ``search.trail_atr`` and its step which trails there are.
+        ``tuning.objectives`` says what is best; ``search.trail_width`` and ``search.trail_step`` say which trails
+        there are.
     trades : int64 array, optional
         Positions of the trades to tune on; by default all of which a stage speaks.
     series : sequence of str

@@ -56,9 +56,11 @@ def baseline_candidates(base: Ladder, settings: Settings) -> dict[str, list[Ladd
     search = settings.search
     longest = max(search.time_bars)
     stop = Stop(initial=base.stop.initial, time=longest)
-    reach = search.first_target_r[-1] + search.target_gap_r[-1] * (max(search.n_rungs) - 1)
-    targets = steps([search.first_target_r[0], reach], search.target_step_r)
-    trails = [Distance(v, "ATR") for v in steps(search.trail_atr, search.trail_step_atr)]
+    nearest, farthest = search.limits("first_target", "R")
+    reach = farthest + search.limits("target_gap", "R")[1] * (max(search.n_rungs) - 1)
+    targets = steps([nearest, reach], search.step("target_step", "R"))
+    widths = steps(search.limits("trail_width", "ATR"), search.step("trail_step", "ATR"))
+    trails = [Distance(width, "ATR") for width in widths]
     holds = sorted({*range(min(search.time_bars), longest + 1, 5), longest})
 
     def rungs(*pairs: tuple[float, float]) -> tuple[Rung, ...]:

@@ -38,7 +38,7 @@ def test_a_file_and_then_overrides(tmp_path: Path) -> None:
         ("tracking.enabled=1", "must be true or false"),
         ("validation.test_fraction=0.95", "must be at most 0.9"),
         ("search.n_rungs=[3, 1]", "must be one value or [least, most]"),
-        ("search.trail_atr=[1, 2, 3]", "must be one value or [least, most]"),
+        ("search.time_bars=[1, 2, 3]", "must be one value or [least, most]"),
         ("model.calibration=plat", "Did you mean 'platt'?"),
         ("costs.tick=-1", "must be 0 or more"),
         ("nonsense", "table.key=value"),

@@ -53,7 +53,16 @@ class CmaesSampler:
         return [self.cube.at(self.strategy.ask()) for _ in range(n)]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Move the distribution towards what is better."""
+        """Move the distribution towards better candidates; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         order = order_of(evaluation)
         points = self.cube.points(candidates)
         if batch == 0:

@@ -37,7 +37,7 @@ class Evolution:
         return not len(self.points)
 
     def take(self, candidates: Sequence[Candidate], evaluation: Evaluation) -> None:
-        """Keep what is among the best; of equal worth only the first, which mostly is the same ladder."""
+        """Keep the best candidates; of equal values only the first, as the ladder is mostly the same."""
         usable = [k for k, c in enumerate(candidates) if evaluation.has_values[k] and c.parameters]
         if not usable:
             return

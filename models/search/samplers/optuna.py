@@ -1,4 +1,4 @@
-"""Optuna's samplers, asked in batches; with `study_store` the only file that loads Optuna, at first use."""
+"""Optuna's samplers, asked in batches; Optuna is loaded at first use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_AT_RANDOM, _LEAST_AT_RANDOM = 40, 10
 class TpeSampler:
     """Optuna's tree-structured Parzen estimator, seeded anew for each batch.
 
-    Within a batch it takes those asked before as bad (the constant liar), so that they differ. Candidates of
-    a batch are withdrawn from its study when all are asked and put in again when their worth is known: so
-    the study holds the same whether the batch was evaluated here, elsewhere or before an interruption.
+    Within a batch, pending candidates count as bad (constant liar), so that candidates differ. They are withdrawn
+    from the sampler's study when all are requested and added again once they are evaluated: so the study is the
+    same whether the batch was evaluated here, elsewhere or before an interruption.
     """
 
     learns = True
@@ -41,7 +41,16 @@ class TpeSampler:
         return candidates
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Put candidates with values into the study, and pruned ones, which it ranks by how long they lasted."""
+        """Add evaluated and pruned candidates to the study; pruned ones rank by how long they lasted.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         trials = []
         for k, candidate in enumerate(candidates):
             outcome = self._outcome(evaluation, k)
@@ -57,9 +66,9 @@ class TpeSampler:
         self.study.add_trials(trials)
 
     def _outcome(self, evaluation: Evaluation, k: int) -> dict[str, Any]:
-        """Return how a candidate ended as Optuna's trials tell it; nothing for one that has failed."""
+        """Return a candidate's outcome as arguments of Optuna's `create_trial`; empty if it failed."""
         if evaluation.block_scores is not None and evaluation.is_pruned[k]:
-            # The mean of all blocks so far says more than the last one alone.
+            # The mean of all blocks so far is more informative than the last one alone.
             until = {int(evaluation.block_scores.n_looked[k]) - 1: float(evaluation.block_scores.mean[k])}
             return {"state": self.optuna.trial.TrialState.PRUNED, "intermediate_values": until}
         return {"values": evaluation.values[k].tolist()} if evaluation.has_values[k] else {}
@@ -91,7 +100,16 @@ class NsgaSampler:
         return [_suggested(self.cube, trial) for trial in self.asked[batch]]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Tell the study what the candidates were worth; warm starts belong to the first generation."""
+        """Report the evaluation to the study; warm starts belong to the first generation.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         if batch == 0:
             for candidate in candidates:
                 if candidate.parameters:

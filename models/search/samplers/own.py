@@ -1,7 +1,7 @@
-"""Which candidates a search tries next, batch by batch.
+"""Samplers that work on the unit cube: random, Sobol' points, mixture.
 
-A batch is a function of the seed, its number and what is known of batches before it. So a search that was
-interrupted, or shared by many, asks for the same candidates as one that was not.
+A batch is a function of the seed, its number and the results of batches before it. So a search that was interrupted
+or shared suggests the same candidates as one that was not.
 """
 
 from __future__ import annotations
@@ -32,11 +32,20 @@ class RandomSampler:
         return [self.cube.at(point) for point in self.plan.rng(batch).random((n, self.cube.n))]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Learn nothing."""
+        """Learn nothing; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
 
 
 class QmcSampler:
-    """Points of a scrambled Sobol' sequence, which leaves no part of the cube out for long."""
+    """Points of a scrambled Sobol' sequence, which fills the cube evenly."""
 
     learns = False
     in_turn = False
@@ -49,7 +58,16 @@ class QmcSampler:
         return [self.cube.at(point) for point in self.points((batch - 1) * self.plan.batch_size, n)]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Learn nothing."""
+        """Learn nothing; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
 
     def points(self, start: int, n: int) -> FloatArray:
         """Return n points of the sequence from one on, shape (n, cube.n)."""
@@ -82,5 +100,14 @@ class MixtureSampler:
         return [self.cube.at(point) for point in self.evolution.children(n, self.plan.rng(batch))]
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Keep what is among the best."""
+        """Keep the best candidates; see `Sampler.tell`.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         self.evolution.take(candidates, evaluation)

@@ -15,14 +15,14 @@ SAMPLERS = ("random", "qmc", "tpe", "nsga2", "cmaes", "mixture")
 
 
 class Sampler(Protocol):
-    """Asks for batches of candidates and is told what they are worth.
+    """Suggests batches of candidates and learns from their evaluation.
 
     Attributes
     ----------
     learns : bool
-        Whether a batch depends on what is known of others; without, batches may be asked for in any order.
+        Whether a batch depends on the results of others; if not, batches may be requested in any order.
     in_turn : bool
-        Whether every batch has to be asked for in turn, also those that are known already.
+        Whether batches must be requested in order, including those that are already known.
     """
 
     learns: bool
@@ -32,12 +32,21 @@ class Sampler(Protocol):
         """Return the candidates of a batch; `batch` counts from 1."""
 
     def tell(self, batch: int, candidates: list[Candidate], evaluation: Evaluation) -> None:
-        """Take in what a batch was worth; batches come in order, the warm starts first, as batch 0."""
+        """Take in the evaluation of a batch; batches come in order, the warm starts first.
+
+        Parameters
+        ----------
+        batch : int
+            0 for the warm starts.
+        candidates : list of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What makes a search the search it is, besides its data.
+    """Everything that determines a search except its data.
 
     Parameters
     ----------

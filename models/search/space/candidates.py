@@ -1,4 +1,4 @@
-"""Candidates of a search: what a trial's parameters are, and where in the unit cube they lie."""
+"""Candidates of a search: their parameters, and their coordinates in the unit cube."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial
 from exitladder.plans.ladder import Ladder
 
 # Random suggestions from which the names of a space's parameters are learnt.
-_LOOKS = 400
+_N_SUGGESTIONS = 400
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A ladder of the space with the parameters that suggest it; without any where the space does not hold it."""
+    """A ladder with the parameters that suggest it; without parameters if it is outside the space."""
 
     ladder: Ladder
     parameters: Mapping[str, Any]
@@ -28,12 +28,12 @@ class Candidate:
 
 
 class Cube:
-    """A search space as a cube of a coordinate a parameter; a candidate may have no value in some.
+    """A search space as a unit cube with one coordinate per parameter; a candidate may not need all of them.
 
     Parameters
     ----------
     space : SearchSpace
-        Its parameters may depend on each other; their names are learnt by looking at suggestions.
+        Its parameters may depend on each other; their names are collected from random suggestions.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Cube:
         self.space = space
         rng = np.random.default_rng(0)
         ranges: dict[str, Range] = {}
-        for _ in range(_LOOKS):
+        for _ in range(_N_SUGGESTIONS):
             trial = RecordedTrial(lambda name, within: within.value_at(float(rng.random())))
             space.suggest(trial)
             ranges.update(trial.ranges)
@@ -61,12 +61,12 @@ class Cube:
     def at(self, point: FloatArray) -> Candidate:
         """Return the candidate at a point, shape (n,); coordinates it does not need are ignored."""
         shares = dict(zip(self.names, point.tolist(), strict=True))
-        # A name so rare that no look met it stays in the middle.
+        # A name too rare to be among the random suggestions stays in the middle.
         return self._candidate(RecordedTrial(lambda name, within: within.value_at(shares.get(name, 0.5))))
 
     def given(self, parameters: Mapping[str, Any]) -> Candidate:
         """Return the candidate of parameters that the space has suggested."""
-        return self._candidate(exact_answers(parameters))
+        return self._candidate(exact_trial(parameters))
 
     def warm(self, ladder: Ladder) -> Candidate:
         """Return a ladder as a candidate, with parameters where the space holds it."""

@@ -23,6 +23,7 @@ def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
 
     Examples
     --------
+    >>> from exitladder.plans.file import ladder_from_mapping
     >>> ladder = ladder_from_mapping({"rungs": [{"fraction": 0.25, "target": "1R"}], "stop": {"time": 40}})
     >>> {name: part for name, part in ladder_columns(ladder).items() if name != "trail armed by"}
     ... # doctest: +NORMALIZE_WHITESPACE

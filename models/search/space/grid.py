@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from exitladder.errors import SettingsError
 
-# Thresholds of signals are told apart by this many equal steps.
+# Thresholds of signals have this many equal steps.
 _LEVELS = 20
 
 
@@ -25,7 +25,7 @@ class Grid:
 
     Examples
     --------
-    >>> grid = multiples((0.5, 1.25), 0.25, "search.trail_atr")
+    >>> grid = multiples((0.5, 1.25), 0.25, "search.trail_width")
     >>> [grid.number(k) for k in range(grid.low, grid.high + 1)]
     [0.5, 0.75, 1.0, 1.25]
     >>> grid.position(0.75), grid.position(0.8), grid.position(9.0)
@@ -43,7 +43,7 @@ class Grid:
         return round(self.start + k * self.step, 10)
 
     def position(self, number: float) -> int | None:
-        """Return where a number stands, or None where it is none of these."""
+        """Return the position of a number, or None if it is not in the grid."""
         k = round((number - self.start) / self.step) if self.step > 0 else self.low
         return k if self.low <= k <= self.high and self.number(k) == number else None
 
@@ -51,10 +51,24 @@ class Grid:
 def multiples(limits: Sequence[float], step: float, place: str, *, is_log: bool = True) -> Grid:
     """Return the multiples of `step` within the limits.
 
+    Parameters
+    ----------
+    limits : sequence of float
+        Least and greatest number, both included.
+    step : float
+    place : str
+        Name of the setting, for messages.
+    is_log : bool
+        Whether equal ratios are equally likely; the multiples are then above 0.
+
+    Returns
+    -------
+    Grid
+
     Raises
     ------
     SettingsError
-        If there is none, or none above 0 where ratios are to be equally likely.
+        If there is no multiple within the limits.
     """
     low = math.ceil(limits[0] / step - 1e-9)
     high = math.floor(limits[-1] / step + 1e-9)
@@ -68,7 +82,7 @@ def multiples(limits: Sequence[float], step: float, place: str, *, is_log: bool 
 
 
 def levels(limits: Sequence[float]) -> Grid:
-    """Return equal steps from the least to the greatest of the limits; a single number where they are one."""
+    """Return equal steps from the least to the greatest of the limits; a single number if they are equal."""
     low, high = float(limits[0]), float(limits[-1])
     if low == high:
         return Grid(low, 0.0, 0, 0)

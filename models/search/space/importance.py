@@ -1,4 +1,4 @@
-"""Which parts of a ladder its worth depends on, by what a model of the trials loses without each."""
+"""Parameter importance: how much a model of the trials loses if one part of the ladders is shuffled."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from exitladder.plans.ladder import Ladder
 _FOLDS = 5
 _REPEATS = 5
 _LEAST_TRIALS, _MOST_TRIALS = 40, 2000
-# Ladders that are hopeless differ by much and say little on what is best.
+# Values below this quantile are raised to it: bad ladders differ a lot and carry little information on the best.
 _CUT = 0.1
 
 
 def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: int = 0) -> tuple[pd.DataFrame, float]:
-    """Return how much worse a forest predicts the worth of ladders it has not seen when a column is shuffled.
+    """Return how much worse a forest predicts the values of held-out ladders if a column is shuffled.
 
     Parameters
     ----------
     ladders : sequence of Ladder
         Those that a search has tried; equal ones count once.
     values : float64 array, shape (n_ladders,)
-        NaN where one has none. The lowest tenth is drawn up to where it ends.
+        NaN where a ladder has none. The lowest tenth is raised to the 10% quantile.
     seed : int
 
     Returns
@@ -41,8 +41,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
 
     Notes
     -----
-    Permutation importance (Breiman 2001) on held-out folds. It speaks of the ladders that the search looked at, which
-    lie the denser the better they are. Of more than 2,000 ladders evenly spaced ones are taken.
+    Permutation importance (Breiman 2001) on held-out folds. It describes the ladders that the search evaluated, which
+    are denser where they are better. Of more than 2,000 ladders evenly spaced ones are taken.
     """
     from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
     from sklearn.model_selection import KFold  # type: ignore[import-untyped]
@@ -53,8 +53,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
     if len(rows) < _LEAST_TRIALS:
         return nothing, float("nan")
     rows = rows[:: math.ceil(len(rows) / _MOST_TRIALS)]
-    worth = np.maximum(values[rows], np.quantile(values[rows], _CUT))
-    if np.ptp(worth) == 0:
+    observed = np.maximum(values[rows], np.quantile(values[rows], _CUT))
+    if np.ptp(observed) == 0:
         return nothing, float("nan")
     table, names = _encoded([ladders[k] for k in rows])
     if not names:
@@ -63,8 +63,8 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
     residual, lost = 0.0, np.zeros(len(names))
     for learn, held in KFold(_FOLDS, shuffle=True, random_state=seed).split(table):
         forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=seed, n_jobs=1)
-        forest.fit(table[learn], worth[learn])
-        error = np.sum((forest.predict(table[held]) - worth[held]) ** 2)
+        forest.fit(table[learn], observed[learn])
+        error = np.sum((forest.predict(table[held]) - observed[held]) ** 2)
         residual += float(error)
         # All shuffled copies at once: a call costs more than its rows.
         shuffled = np.tile(table[held], (len(names), _REPEATS, 1, 1))
@@ -72,11 +72,11 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
             for copy in shuffled[j]:
                 copy[:, j] = rng.permutation(copy[:, j])
         predicted = forest.predict(shuffled.reshape(-1, len(names))).reshape(len(names), _REPEATS, len(held))
-        lost += ((predicted - worth[held]) ** 2).sum(axis=2).mean(axis=1) - error
+        lost += ((predicted - observed[held]) ** 2).sum(axis=2).mean(axis=1) - error
     lost = np.maximum(lost, 0.0)
     found = pd.DataFrame({"parameter": names, "importance": lost / lost.sum() if lost.sum() > 0 else lost})
     found = found.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
-    return found, float(1.0 - residual / np.sum((worth - worth.mean()) ** 2))
+    return found, float(1.0 - residual / np.sum((observed - observed.mean()) ** 2))
 
 
 def _encoded(ladders: Sequence[Ladder]) -> tuple[FloatArray, list[str]]:
@@ -86,7 +86,7 @@ def _encoded(ladders: Sequence[Ladder]) -> tuple[FloatArray, list[str]]:
     for name in frame:
         column = frame[name]
         if column.nunique() < 2:
-            continue  # whether a ladder has it is told by another column
+            continue  # another column shows whether a ladder has it
         if pd.api.types.is_numeric_dtype(column):
             numbers = column.to_numpy(dtype=np.float64)
         else:

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from exitladder.models.search.space.space import SUGGESTED, SearchSpace
-from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers, nearest_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial, nearest_trial
 from exitladder.plans.ladder import Ladder
 
 # A neighbour differs in each number by at most this part of its range.
 _STRIDE = 0.1
 _TRIES = 20
-# Which rung a number belongs to, or how many there are, is no matter of a little more or less.
+# Numbers of rungs and the rungs that act are structure: neighbours keep them.
 _STRUCTURE = ("n_rungs", "breakeven_after", "trail_after")
 
 
 def parameters_in(space: SearchSpace, ladder: Ladder) -> RecordedTrial:
-    """Return what a ladder of the space rests on, in the order in which it is asked; nothing if it is not in it."""
+    """Return a trial of a ladder's parameters, in the order of suggestion; empty if it is outside the space."""
     parameters = space.parameters_of(ladder)
-    trial = exact_answers(parameters or {})
+    trial = exact_trial(parameters or {})
     if parameters is not None:
         space.suggest(trial)
     return trial
@@ -33,9 +33,11 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
 
     Parameters
     ----------
+    space : SearchSpace
+    ladder : Ladder
     n : int
     seed : int
-        The same ladder and seed give the same neighbours, whatever else was asked before.
+        The same ladder and seed give the same neighbours, whatever was requested before.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def neighbours(space: SearchSpace, ladder: Ladder, n: int, seed: int) -> list[La
             name: _moved(value, asked.ranges[name], rng) if _moves(name, asked.ranges[name]) else value
             for name, value in asked.parameters.items()
         }
-        other = space.suggest(nearest_answers(moved))
+        other = space.suggest(nearest_trial(moved))
         if other != ladder:
             found[other] = None
         if len(found) == n:
@@ -98,9 +100,21 @@ class Slice:
 
 
 def slices(space: SearchSpace, ladder: Ladder, most: int = 15) -> tuple[Slice, ...]:
-    """Return a slice through a ladder for each of its parameters; `most` values each.
+    """Return a slice through a ladder for each of its parameters.
 
-    A value that asks for more parameters (another rung, say) takes the middle of their ranges.
+    A value that needs further parameters (those of another rung, for example) takes the middle of their ranges.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    ladder : Ladder
+    most : int
+        Values per slice at most, its own not counted.
+
+    Returns
+    -------
+    tuple of Slice
+        Empty if the ladder is outside the space.
     """
     ladder = replace(ladder, name=SUGGESTED)
     asked = parameters_in(space, ladder)
@@ -108,7 +122,7 @@ def slices(space: SearchSpace, ladder: Ladder, most: int = 15) -> tuple[Slice, .
     for name, own in asked.parameters.items():
         by_ladder: dict[Ladder, Any] = {}
         for value in _values(own, asked.ranges[name], most):
-            made = ladder if value == own else space.suggest(nearest_answers({**asked.parameters, name: value}))
+            made = ladder if value == own else space.suggest(nearest_trial({**asked.parameters, name: value}))
             if made != ladder or value == own:
                 by_ladder.setdefault(made if made != ladder else ladder, value)
         ladders, values = tuple(by_ladder), tuple(by_ladder.values())

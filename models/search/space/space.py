@@ -1,9 +1,8 @@
-"""Which ladders a search may try, as a function of a trial.
+"""The search space: ladders as a function of a trial.
 
 Every suggestion is a valid ladder: targets are a first one and gaps on top, fractions are sticks broken
-off what is left, so they are always in order and never sum to more than one. A parameter is asked for
-only where it changes the ladder, and stands for one number each, so that no trial repeats another by
-what does not matter.
+off what is left, so they are always in order and never sum to more than one. A parameter is suggested
+only if it changes the ladder, and each value gives a different number, so that no trial repeats another.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from exitladder.errors import LadderError, SettingsError
-from exitladder.models.search.space.answers import (
+from exitladder.models.search.space.grid import Grid, levels, multiples
+from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
+from exitladder.models.search.space.readers import (
     armed_by,
     breakeven_offset,
     distance_of,
@@ -25,9 +26,7 @@ from exitladder.models.search.space.answers import (
     targets_of,
     trail_unit,
 )
-from exitladder.models.search.space.grid import Grid, levels, multiples
-from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
-from exitladder.models.search.space.questions import LadderSource, ParameterSource, TrialSource
+from exitladder.models.search.space.sources import LadderSource, ParameterSource, TrialSource
 from exitladder.models.search.space.trials import NotHeldError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
@@ -123,17 +122,21 @@ class SearchSpace:
     def _grids(self) -> dict[str, Grid]:
         """The numbers of every range in use, by the name of its parameter."""
         s = self.settings
+        missing = [unit for unit in s.target_units if unit not in {gap.unit for gap in s.target_gap}]
+        if missing and s.n_rungs[-1] > 1:
+            raise SettingsError(
+                f"search.target_gap must give a range in each unit of search.first_target, but has none in "
+                f"{' and '.join(missing)}."
+            )
         found = {}
-        for unit in s.target_units:
-            name = NAMES_OF_UNITS[unit]
-            step = getattr(s, f"target_step_{name}")
-            for what in ("first_target", "target_gap"):
-                found[f"{what}_{name}"] = multiples(getattr(s, f"{what}_{name}"), step, f"search.{what}_{name}")
-        for unit in s.trail_units:
-            name = NAMES_OF_UNITS[unit]
-            step = getattr(s, f"trail_step_{name}")
-            found[f"trail_{name}"] = multiples(getattr(s, f"trail_{name}"), step, f"search.trail_{name}")
-        found["trail_from_r"] = multiples(s.trail_from_r, s.trail_step_r, "search.trail_from_r")
+        for key, step in (
+            ("first_target", "target_step"),
+            ("target_gap", "target_step"),
+            ("trail_width", "trail_step"),
+        ):
+            for unit in s.trail_units if key == "trail_width" else s.target_units:
+                found[_parameter(key, unit)] = multiples(s.limits(key, unit), s.step(step, unit), f"search.{key}")
+        found["trail_from_r"] = multiples(s.trail_from_r, s.step("trail_step", "R"), "search.trail_from_r")
         found["breakeven_offset_r"] = multiples(
             s.breakeven_offset_r, s.breakeven_offset_step_r, "search.breakeven_offset_r", is_log=False
         )
@@ -146,7 +149,7 @@ class SearchSpace:
         return self._ladder(TrialSource(trial))
 
     def parameters_of(self, ladder: Ladder) -> dict[str, Any] | None:
-        """Return trial parameters that suggest this very ladder, or None where the space does not hold it."""
+        """Return trial parameters that suggest this very ladder, or None if it is outside the space."""
         ask = LadderSource(ladder)
         try:
             made = self._ladder(ask)
@@ -175,7 +178,7 @@ class SearchSpace:
         name = NAMES_OF_UNITS[unit]
         found: list[Target] = []
         for k in range(n):
-            grid = self._grids[f"target_gap_{name}" if k else f"first_target_{name}"]
+            grid = self._grids[_parameter("target_gap" if k else "first_target", unit)]
             before = found[-1].value if found else 0.0
             away = ask.number(f"gap_{k + 1}_{name}" if k else f"target_1_{name}", grid, gap(k))
             found.append(Target(round(before + away, 10), unit))
@@ -248,9 +251,9 @@ class SearchSpace:
         way = ask.among(name, ways, armed_by)
         if way == "off":
             return None, None, None
-        unit = ask.among("trail_unit", tuple(dict.fromkeys(s.trail_units)), trail_unit)
+        unit = ask.among("trail_unit", s.trail_units, trail_unit)
         width = ask.number(
-            f"trail_{NAMES_OF_UNITS[unit]}", self._grids[f"trail_{NAMES_OF_UNITS[unit]}"], distance_of("trail")
+            f"trail_{NAMES_OF_UNITS[unit]}", self._grids[_parameter("trail_width", unit)], distance_of("trail")
         )
         after_rung = from_r = None
         if way == "rung":
@@ -283,6 +286,10 @@ class SearchSpace:
             return round(ladder.rungs[k].fraction * self._units) - self._least if k < len(ladder.rungs) else None
 
         return share
+
+
+def _parameter(key: str, unit: str) -> str:
+    return f"{key}_{NAMES_OF_UNITS[unit]}"
 
 
 def _ends(limits: tuple[int, ...]) -> tuple[int, int]:

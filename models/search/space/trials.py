@@ -1,4 +1,4 @@
-"""Trials, which answer when a search space asks for a ladder's parameters, and what a parameter may be."""
+"""Trials, which give a search space the parameters of a ladder, and the ranges of parameters."""
 
 from __future__ import annotations
 
@@ -9,25 +9,53 @@ from typing import Any, Protocol
 
 
 class Trial(Protocol):
-    """What a suggestion needs of Optuna's trials."""
+    """The part of Optuna's trials that suggesting a ladder needs."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number from low to high."""
+        """Return a whole number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : int
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        int
+        """
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number from low to high."""
+        """Return a number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : float
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        float
+        """
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Return one of the choices."""
 
 
 class NotHeldError(Exception):
-    """A ladder or a parameter lies outside the space."""
+    """A ladder or a parameter is outside the space."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What a parameter may be; of the three kinds of Optuna's distributions.
+    """Range of a parameter; of the three kinds of Optuna's distributions.
 
     Parameters
     ----------
@@ -100,7 +128,8 @@ class RecordedTrial:
 
     Parameters
     ----------
-    answer : callable
+    value_of : callable
+        Gives a value from a parameter's name and range.
 
     Attributes
     ----------
@@ -109,17 +138,45 @@ class RecordedTrial:
     ranges : dict of str to Range
     """
 
-    def __init__(self, answer: Callable[[str, Range], Any]) -> None:
-        self._answer = answer
+    def __init__(self, value_of: Callable[[str, Range], Any]) -> None:
+        self._value_of = value_of
         self.parameters: dict[str, Any] = {}
         self.ranges: dict[str, Range] = {}
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Return a whole number from low to high."""
+        """Return a whole number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : int
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        int
+        """
         return int(self._suggest(name, Range("int", low, high, log)))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Return a number from low to high."""
+        """Return a number from low to high.
+
+        Parameters
+        ----------
+        name : str
+            Of the parameter.
+        low, high : float
+            Range, both ends included.
+        log : bool
+            Whether equal ratios are equally likely.
+
+        Returns
+        -------
+        float
+        """
         return float(self._suggest(name, Range("float", low, high, log)))
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
@@ -128,29 +185,29 @@ class RecordedTrial:
 
     def _suggest(self, name: str, within: Range) -> Any:
         if name not in self.parameters:
-            self.parameters[name] = self._answer(name, within)
+            self.parameters[name] = self._value_of(name, within)
             self.ranges[name] = within
         return self.parameters[name]
 
 
-def exact_answers(parameters: Mapping[str, Any]) -> RecordedTrial:
-    """Return a trial of these parameters; what is missing or lies outside of its range is refused.
+def exact_trial(parameters: Mapping[str, Any]) -> RecordedTrial:
+    """Return a trial of these parameters; a missing one, or one outside its range, is refused.
 
     Raises
     ------
     NotHeldError
-        When it is asked for.
+        When such a parameter is suggested.
     """
 
-    def answer(name: str, within: Range) -> Any:
+    def value_of(name: str, within: Range) -> Any:
         value = parameters.get(name)
         if not within.holds(value):
             raise NotHeldError(name)
         return value
 
-    return RecordedTrial(answer)
+    return RecordedTrial(value_of)
 
 
-def nearest_answers(parameters: Mapping[str, Any]) -> RecordedTrial:
-    """Return a trial of these parameters; what is missing or lies outside of its range takes the nearest there is."""
+def nearest_trial(parameters: Mapping[str, Any]) -> RecordedTrial:
+    """Return a trial of these parameters; one outside its range takes the nearest value, a missing one the middle."""
     return RecordedTrial(lambda name, within: within.nearest(parameters.get(name)))

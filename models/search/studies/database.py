@@ -33,7 +33,7 @@ _TABLES = (
 
 
 class Database:
-    """A database of SQLite or PostgreSQL with Optuna's tables and one of batches, made where they are not there.
+    """A database of SQLite or PostgreSQL with Optuna's tables and one of batches; missing tables are made.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Database:
 
     @contextmanager
     def locked(self) -> Iterator[Any]:
-        """Give a connection inside a transaction that no other writer of studies is in."""
+        """Give a connection inside a transaction that excludes all other writers of studies."""
         with self.plain_errors(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 with connection.begin():
@@ -96,7 +96,7 @@ class Database:
             yield connection
 
     def run(self, connection: Any, statement: str, **values: Any) -> list[Any]:
-        """Return the rows that a statement gives, if it gives any."""
+        """Execute a statement and return its rows, if it has any."""
         done = connection.execute(self.sqlalchemy.text(statement), values)
         return list(done.fetchall()) if done.returns_rows else []
 
@@ -109,7 +109,7 @@ class Database:
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
-        """Raise what the database refuses as an error of ours."""
+        """Raise errors of the database as ModelError."""
         try:
             yield
         except self.sqlalchemy.exc.DBAPIError as cause:

@@ -1,4 +1,9 @@
-"""Trials as rows of Optuna's tables, many in one transaction; `optuna.Study.add_trials` takes one for each."""
+"""Trials as rows of Optuna's tables, a batch in one transaction.
+
+`optuna.Study.add_trials` would spare this SQL, but takes a transaction for each trial: some 100 times as long, longer
+than a search (`benchmarks/samplers.py speed`), and a process killed in between would leave part of a batch. So the
+revision of the tables is pinned (`database`), and a test compares the rows with those that Optuna writes.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,19 @@ class TrialRows:
     def add(
         self, connection: Any, batch: int, first: int, candidates: Sequence[Candidate], evaluation: Evaluation
     ) -> None:
-        """Add a batch's trials, numbered from `first`; one without values has failed, as Optuna says, or was pruned."""
+        """Add a batch's trials; one without values has the state FAIL or PRUNED.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In a transaction.
+        batch : int
+        first : int
+            Number of the batch's first trial.
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+        """
         trials = self.tables["trials"]
         moment = datetime.now(UTC).replace(tzinfo=None)
         common = {"study_id": self.study_id, "datetime_start": moment, "datetime_complete": moment}

@@ -1,8 +1,8 @@
-"""Studies kept in a database that Optuna's own tools read.
+"""Studies stored in a database that Optuna's own tools read.
 
-A batch is written when all of it is known, in one transaction: whoever is killed leaves whole batches and
-nothing else, and no batch is counted twice. Beside Optuna's tables lies one of batches, which says who looks
-at which, and holds what is needed to go on.
+A batch is written once all of it is evaluated, in one transaction: a killed process leaves complete batches and
+nothing else, and no batch counts twice. Next to Optuna's tables there is one of batches: which worker evaluates
+which batch, and what is needed to continue.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
@@ -25,6 +27,8 @@ from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, eval
 from exitladder.runtime.fingerprints import digest_of
 
 _PLAN_KEY = "exitladder"
+# What a study is of that no version of the program changes.
+_OF_DATA = ("bars", "trades", "entries")
 _OF_TRIALS = (
     "trial_params",
     "trial_values",
@@ -45,12 +49,12 @@ class StudyStore:
         Such as ``sqlite:///mlruns/studies.db`` or ``postgresql://user@host/database``. A password comes from
         ``PGPASSWORD`` or ``~/.pgpass``: settings are kept with each run.
     lease_seconds : float
-        Who has not renewed a claim for so long is taken for dead, and others look at the batch.
+        A claim that is not renewed for this long expires, and another worker may take the batch.
     by_content : bool
-        Put a fingerprint of what a study is of behind its name: the same search finds the same study, another
+        Append a fingerprint of the search to a study's name: the same search finds the same study, another
         search another one.
     fresh : bool
-        Delete a study that is there before it is opened.
+        Delete an existing study before it is opened.
 
     Raises
     ------
@@ -68,19 +72,29 @@ class StudyStore:
         return self.database.url
 
     def open(self, name: str, plan: StudyPlan) -> StoredStudy:
-        """Return the study of a name, made if it is not there; one that is there goes on where it was.
+        """Return the study of a name; a new one if there is none, else the existing one continues.
 
         Parameters
         ----------
         name : str
         plan : StudyPlan
-            Where the study is there, its own `ahead` counts.
+            An existing study keeps its own `ahead`.
+
+        Returns
+        -------
+        StoredStudy
 
         Raises
         ------
         ModelError
-            If the study that is there is of other data, settings or another space.
+            If the study of that name is of other data or settings, another space, or another version of exitladder.
+
+        Warns
+        -----
+        ExitladderWarning
+            If studies are named by content and the store has the same search by another version.
         """
+        base = name
         if self.by_content:
             name = f"{name}-{digest_of(replace(plan, ahead=0))}"
         with self.database.locked() as connection:
@@ -88,16 +102,25 @@ class StudyStore:
             if found is not None and self.fresh:
                 self._delete(connection, found[0], found[1]["token"])
                 found = None
+            earlier = ""
             if found is None:
                 token = uuid.uuid4().hex
+                earlier = self._of_another_version(connection, base, plan) if self.by_content else ""
                 study_id = self._make(connection, name, plan, token)
             else:
                 study_id, kept = found
                 token, plan = kept["token"], _same(name, kept, plan, self.url)
+        if earlier:
+            warnings.warn(
+                f"Study '{earlier}' in {self.url} was made by another version of exitladder, which may value a ladder "
+                f"differently. The search begins anew as study '{name}'; the other study stays and can still be read.",
+                ExitladderWarning,
+                stacklevel=2,
+            )
         return StoredStudy(self, name, study_id, token, plan)
 
     def join(self, name: str) -> StoredStudy:
-        """Return a study that somebody else has opened, by its full name."""
+        """Return a study that another process has opened, by its full name."""
         with self.database.reading() as connection:
             found = self._found(connection, name)
         if found is None:
@@ -126,6 +149,27 @@ class StudyStore:
                 "Give another name (tuning.study), or another storage."
             )
         return study_id, json.loads(kept[0][0])
+
+    def _of_another_version(self, connection: Any, base: str, plan: StudyPlan) -> str:
+        """Return the name of a study of the same search on the same data by other code, or nothing."""
+        rows = self.database.run(
+            connection,
+            "select study_name, value_json from studies join study_user_attributes "
+            "on studies.study_id = study_user_attributes.study_id where key = :k order by studies.study_id desc",
+            k=_PLAN_KEY,
+        )
+        wanted = json.loads(json.dumps(asdict(plan)))
+        for name, text in rows:
+            kept = json.loads(text)
+            identity = kept["identity"]
+            if (
+                re.fullmatch(rf"{re.escape(base)}-[0-9a-f]{{16}}", name)
+                and kept["search"] == wanted["search"]
+                and identity.get("program") != wanted["identity"].get("program")
+                and all(identity.get(key) == wanted["identity"].get(key) for key in _OF_DATA)
+            ):
+                return str(name)
+        return ""
 
     def _make(self, connection: Any, name: str, plan: StudyPlan, token: str) -> int:
         tables = self.database.tables
@@ -158,7 +202,7 @@ class StudyStore:
 
 
 class StoredStudy:
-    """A study in a database, as one of those who share it sees it.
+    """A study in a database, as one of its workers sees it.
 
     Parameters
     ----------
@@ -178,7 +222,7 @@ class StoredStudy:
         self._rows = TrialRows(store.database.tables, study_id)
 
     def claim(self) -> int | None:
-        """Return a batch that nobody looks at, or None."""
+        """Claim and return a free batch, or None."""
         with self.store.database.locked() as connection:
             rows = self._execute(
                 connection,
@@ -202,7 +246,7 @@ class StoredStudy:
         return None
 
     def keep(self, batch: int) -> None:
-        """Renew the claim on a batch, if it is still one's own."""
+        """Renew the claim on a batch, if this worker still holds it."""
         with self.store.database.locked() as connection:
             self._execute(
                 connection,
@@ -213,7 +257,7 @@ class StoredStudy:
             )
 
     def release(self, batch: int) -> None:
-        """Give up a claim of one's own."""
+        """Give up this worker's claim on a batch."""
         with self.store.database.locked() as connection:
             self._execute(
                 connection,
@@ -223,7 +267,20 @@ class StoredStudy:
             )
 
     def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
-        """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
+        """Store the evaluation of a batch, unless another worker did; see `Study.finish`.
+
+        Parameters
+        ----------
+        batch : int
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+
+        Returns
+        -------
+        bool
+            Whether it was stored.
+        """
         payload = json.dumps({"parameters": [dict(c.parameters) for c in candidates], **kept_of(evaluation)})
         with self.store.database.locked() as connection:
             if self._execute(
@@ -245,7 +302,7 @@ class StoredStudy:
         return True
 
     def news(self) -> list[KnownBatch]:
-        """Return batches that others have made known since the last call."""
+        """Return batches that other workers have finished since the last call."""
         with self.store.database.reading() as connection:
             finished = self._execute(
                 connection, "select batch from exitladder_batches where study = :t and payload is not null"
@@ -273,7 +330,7 @@ class StoredStudy:
 
 
 def _is_gone(worker: str) -> bool:
-    """Whether a worker was a process of this machine that is no longer there: nobody has to wait for its claim."""
+    """Whether a worker was a process of this machine that has ended: its claim can be taken over at once."""
     node, pid, _ = worker.rsplit(":", 2)
     if node != platform.node() or os.name != "posix":
         return False
@@ -287,13 +344,19 @@ def _is_gone(worker: str) -> bool:
 
 
 def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
-    """Return the plan of a study that is there, if it is of the same search."""
+    """Return the plan of an existing study, if it is of the same search."""
     wanted = json.loads(json.dumps(asdict(plan)))
     differ = [
         *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),
         *(key for key in wanted["search"] if kept["search"].get(key) != wanted["search"][key]),
         *(key for key in ("n_warm", "objectives", "constraints") if kept.get(key) != wanted[key]),
     ]
+    if "program" in differ:
+        raise ModelError(
+            f"Study '{name}' in {url} must be of this version of exitladder to go on, but was made by another one, "
+            f"which may value a ladder differently (differs in: {', '.join(differ)}). It can still be read. Give "
+            "another name (tuning.study), or begin it anew with --fresh, which deletes it."
+        )
     if differ:
         raise ModelError(
             f"Study '{name}' in {url} must be of the same search to go on, but differs in: {', '.join(differ)}. "

@@ -1,4 +1,4 @@
-"""A study: which batches of a search are being looked at and which are known; in memory, or in a database."""
+"""A study: which batches of a search are being evaluated and which are known; in memory, or in a database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exitladder.models.search.space.candidates import Candidate
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """All that those who share a study must agree on.
+    """Everything that the workers of a study must agree on.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ class StudyPlan:
     n_warm : int
         Warm starts, which make up batch 0.
     learns : bool
-        Whether a batch depends on others: what the sampler asks for, or what its ladders are held against.
+        Whether a batch depends on earlier ones, through the sampler or the pruner.
     ahead : int
-        A batch is asked for knowing all up to `ahead` before it, so `ahead` of them can be looked at at once.
+        A batch is requested knowing all batches up to `ahead` before it, so `ahead` of them can be evaluated at once.
     objectives, constraints : tuple of str
     identity : mapping of str to str
-        Fingerprints of what a result follows from, such as the bars, the trades and the space.
+        Fingerprints of everything that determines the result, such as the bars, the trades and the space.
     """
 
     search: SearchPlan
@@ -63,7 +63,7 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class KnownBatch:
-    """A batch that has been looked at: its candidates' parameters, and what they are worth."""
+    """A batch that has been evaluated: its candidates' parameters and their evaluation."""
 
     number: int
     parameters: Sequence[Mapping[str, Any]]
@@ -71,18 +71,30 @@ class KnownBatch:
 
 
 class Study(Protocol):
-    """Where those who share a search agree on who looks at which batch."""
+    """Coordinates the workers that share a search: which worker evaluates which batch."""
 
     plan: StudyPlan
 
     def claim(self) -> int | None:
-        """Return a batch that nobody looks at, the lowest that may begin, or None; it is then claimed."""
+        """Claim and return the lowest batch that is free and may begin, or None."""
 
     def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
-        """Keep what a batch was worth, unless somebody else did; returns whether it was kept."""
+        """Store the evaluation of a batch, unless another worker did; returns whether it was stored.
+
+        Parameters
+        ----------
+        batch : int
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Of the candidates, in the same order.
+
+        Returns
+        -------
+        bool
+        """
 
     def news(self) -> list[KnownBatch]:
-        """Return batches that others have made known since the last call."""
+        """Return batches that other workers have finished since the last call."""
 
     def keep(self, batch: int) -> None:
         """Renew the claim on a batch."""
@@ -92,7 +104,7 @@ class Study(Protocol):
 
 
 class StudyInMemory:
-    """A study of one process, which nothing survives.
+    """A study of one process, in memory only.
 
     Parameters
     ----------
@@ -105,7 +117,7 @@ class StudyInMemory:
         self._known: set[int] = set()
 
     def claim(self) -> int | None:
-        """Return a batch to look at, or None."""
+        """Claim and return a batch, or None."""
         for batch in self.plan.batches:
             if batch not in self._claimed and self.plan.may_begin(batch, self._known):
                 self._claimed.add(batch)
@@ -113,16 +125,29 @@ class StudyInMemory:
         return None
 
     def finish(self, batch: int, candidates: Sequence[Candidate], evaluation: Evaluation) -> bool:
-        """Note that a batch is known."""
+        """Note that a batch is known; see `Study.finish`.
+
+        Parameters
+        ----------
+        batch : int
+        candidates : sequence of Candidate
+        evaluation : Evaluation
+            Not stored: the worker keeps it.
+
+        Returns
+        -------
+        bool
+            Always True.
+        """
         self._known.add(batch)
         return True
 
     def news(self) -> list[KnownBatch]:
-        """Return nothing: nobody else takes part."""
+        """Return nothing: there is no other worker."""
         return []
 
     def keep(self, batch: int) -> None:
-        """Do nothing: nobody else claims."""
+        """Do nothing: there is no other worker."""
 
     def release(self, batch: int) -> None:
         """Give up the claim on a batch."""
@@ -130,7 +155,7 @@ class StudyInMemory:
 
 
 def kept_of(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what a batch was worth as plain values to keep."""
+    """Return the evaluation of a batch as plain values to store."""
     kept: dict[str, Any] = {"values": evaluation.values.tolist(), "violations": evaluation.violations.tolist()}
     if evaluation.block_scores is not None:
         kept |= {
@@ -141,7 +166,7 @@ def kept_of(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def evaluation_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Evaluation:
-    """Return what was kept of a batch; see `kept_of`."""
+    """Return the evaluation of a batch from stored values; see `kept_of`."""
     n = len(kept["values"])
     block_scores = None
     if "blocks" in kept:

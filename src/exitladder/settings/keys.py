@@ -7,6 +7,8 @@ from dataclasses import field
 from typing import Any
 
 from exitladder.errors import SettingsError, did_you_mean
+from exitladder.plans.units import Distance
+from exitladder.settings.ranges import DistanceRange
 
 
 def _key(
@@ -25,8 +27,8 @@ def _key(
 
 
 def _checked(value: Any, key: Any, place: str) -> Any:
-    if place == "features.series":
-        return value
+    if place == "features.series" or key.metadata["kind"] in (DistanceRange, Distance):
+        return value  # checked by the table itself
     default = key.default if key.default_factory is MISSING_TYPE else key.default_factory()
     least, most, among = key.metadata["least"], key.metadata["most"], key.metadata["among"]
     if isinstance(default, tuple):

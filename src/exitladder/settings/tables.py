@@ -14,7 +14,10 @@ from typing import Any
 from exitladder.errors import BarsError, LadderError, SettingsError
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
+from exitladder.plans.units import Distance
+from exitladder.settings.earlier_keys import refuse_earlier_search_keys
 from exitladder.settings.keys import _checked, _key, _one
+from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,27 @@ class TuningSettings:
     min_trades: int = _key(0, "constraint: trades that count at least; 0: any", least=0)
 
 
+# Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
+# the search has other units.
+_RANGES: dict[str, dict[str, tuple[float, float]]] = {
+    "first_target": {"R": (0.5, 4.0), "ATR": (1.0, 8.0), "%": (1.0, 20.0)},
+    "target_gap": {"R": (0.25, 4.0), "ATR": (0.5, 8.0), "%": (0.5, 20.0)},
+    "trail_width": {"R": (0.5, 4.0), "ATR": (1.5, 8.0), "%": (1.0, 20.0)},
+}
+_STEPS: dict[str, dict[str, float]] = {
+    "target_step": {"R": 0.25, "ATR": 0.5, "%": 0.5},
+    "trail_step": {"ATR": 0.25, "R": 0.25, "%": 0.5},
+}
+
+
+def _default_ranges(name: str, *units: str) -> list[DistanceRange]:
+    return [DistanceRange(*_RANGES[name][unit], unit) for unit in units]
+
+
+def _default_steps(name: str) -> list[Distance]:
+    return [Distance(value, unit) for unit, value in _STEPS[name].items()]
+
+
 @dataclass(frozen=True)
 class SearchSettings:
     """The search space of the ladder; a range of one value fixes it, an empty one leaves its part out."""
@@ -238,18 +262,22 @@ class SearchSettings:
     )
     least_fraction: float = _key(0.1, "no rung sells less of the position than this share", least=0.01, most=1)
     fraction_step: float = _key(0.05, "shares are multiples of this", least=0.01, most=0.5)
-    target_units: tuple[str, ...] = _key(
-        ["R"], "units of the targets, R, ATR or %; of several one is chosen a ladder", among=("R", "ATR", "%")
+    first_target: tuple[DistanceRange, ...] = _key(
+        _default_ranges("first_target", "R"),
+        "first target, in R, ATR or %; of ranges in several units, "
+        '[["0.5R", "4R"], ["1ATR", "8ATR"]], each ladder takes one',
+        kind=DistanceRange,
     )
-    first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R", least=0.01)
-    target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R", least=0.01)
-    target_step_r: float = _key(0.25, "targets lie on multiples of this, R", least=0.01)
-    first_target_atr: tuple[float, ...] = _key([1.0, 8.0], "first target, ATR", least=0.01)
-    target_gap_atr: tuple[float, ...] = _key([0.5, 8.0], "distance from a target to the next, ATR", least=0.01)
-    target_step_atr: float = _key(0.5, "targets lie on multiples of this, ATR", least=0.01)
-    first_target_percent: tuple[float, ...] = _key([1.0, 20.0], "first target, %", least=0.01)
-    target_gap_percent: tuple[float, ...] = _key([0.5, 20.0], "distance from a target to the next, %", least=0.01)
-    target_step_percent: float = _key(0.5, "targets lie on multiples of this, %", least=0.01)
+    target_gap: tuple[DistanceRange, ...] = _key(
+        _default_ranges("target_gap", "R", "ATR", "%"),
+        "distance from one target to the next: a range for each unit of first_target",
+        kind=DistanceRange,
+    )
+    target_step: tuple[Distance, ...] = _key(
+        _default_steps("target_step"),
+        "targets are multiples of this; a unit left out has 0.25R, 0.5ATR or 0.5%",
+        kind=Distance,
+    )
     stop: tuple[float, ...] = _key(
         [],
         "initial stop of trades that bring none, in the unit of labels.initial_stop (results stay in R of that one); "
@@ -270,15 +298,16 @@ class SearchSettings:
     )
     trail_after: tuple[int, ...] = _key([1, 1], "number of the rung that arms the trail", least=1)
     trail_from_r: tuple[float, ...] = _key([0.5, 4.0], "MFE that arms the trail, R", least=0.01)
-    trail_units: tuple[str, ...] = _key(
-        ["ATR"], "units of the trail, ATR, R or %; of several one is chosen a ladder", among=("ATR", "R", "%")
+    trail_width: tuple[DistanceRange, ...] = _key(
+        _default_ranges("trail_width", "ATR"),
+        "distance of the trail from the best price, in R, ATR or %; of ranges in several units each ladder takes one",
+        kind=DistanceRange,
     )
-    trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR", least=0.01)
-    trail_step_atr: float = _key(0.25, "trails lie on multiples of this, ATR", least=0.01)
-    trail_r: tuple[float, ...] = _key([0.5, 4.0], "width of the trail, R", least=0.01)
-    trail_step_r: float = _key(0.25, "trails and what arms them lie on multiples of this, R", least=0.01)
-    trail_percent: tuple[float, ...] = _key([1.0, 20.0], "width of the trail, %", least=0.01)
-    trail_step_percent: float = _key(0.5, "trails lie on multiples of this, %", least=0.01)
+    trail_step: tuple[Distance, ...] = _key(
+        _default_steps("trail_step"),
+        "trail widths are multiples of this, trail_from_r of the step in R; a unit left out has 0.25ATR, 0.25R or 0.5%",
+        kind=Distance,
+    )
     time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
     exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the model's rung")
     exhaustion_min_r: tuple[float, ...] = _key(
@@ -293,6 +322,43 @@ class SearchSettings:
     indicator_rungs: tuple[str, ...] = _key(
         [], 'further rungs the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
     )
+
+    def __post_init__(self) -> None:
+        for name in _RANGES:
+            object.__setattr__(self, name, distance_ranges(getattr(self, name), f"search.{name}"))
+        for name in _STEPS:
+            object.__setattr__(self, name, distance_steps(getattr(self, name), f"search.{name}"))
+
+    @property
+    def target_units(self) -> tuple[str, ...]:
+        """Units of the targets; each ladder takes one."""
+        return tuple(item.unit for item in self.first_target)
+
+    @property
+    def trail_units(self) -> tuple[str, ...]:
+        """Units of the trail; each ladder takes one."""
+        return tuple(item.unit for item in self.trail_width)
+
+    def limits(self, name: str, unit: str) -> tuple[float, float]:
+        """Return the least and the greatest distance that a key gives in a unit, or its default in that unit.
+
+        Parameters
+        ----------
+        name : {"first_target", "target_gap", "trail_width"}
+        unit : {"R", "ATR", "%"}
+
+        Returns
+        -------
+        (float, float)
+            In `unit`.
+        """
+        given: dict[str, tuple[float, float]] = {item.unit: item.limits for item in getattr(self, name)}
+        return given.get(unit, _RANGES[name][unit])
+
+    def step(self, name: str, unit: str) -> float:
+        """Return the step of targets (``target_step``) or trails (``trail_step``) in a unit, or its default."""
+        given: dict[str, float] = {item.unit: item.value for item in getattr(self, name)}
+        return given.get(unit, _STEPS[name][unit])
 
 
 @dataclass(frozen=True)
@@ -309,6 +375,7 @@ class Settings:
 
     Examples
     --------
+    >>> from exitladder.settings.loading import load_settings
     >>> load_settings(None, ["tuning.n_trials=50", "costs.commission_bps=2"]).tuning.n_trials
     50
     """
@@ -329,6 +396,8 @@ class Settings:
         changed: dict[str, Any] = {}
         for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
             part = getattr(self, name)
+            if name == "search":
+                refuse_earlier_search_keys(values, place)
             only_keys(values, [f.name for f in fields(part)], name, SettingsError)
             if isinstance(part, Costs):
                 try:
@@ -348,7 +417,7 @@ class Settings:
         """Return the settings as nested tables of plain values."""
         return {
             part.name: {
-                f.name: _plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
+                f.name: plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
             }
             for part in fields(self)
         }
@@ -378,8 +447,14 @@ def _own_series(tables: Any) -> tuple[SeriesSettings, ...]:
     return tuple(found)
 
 
-def _plain(value: Any) -> Any:
-    """Return tuples as lists and series as tables."""
+def plain(value: Any) -> Any:
+    """Return a setting as lists, tables and plain values, as TOML and JSON hold them."""
+    if isinstance(value, tuple) and value and all(isinstance(item, DistanceRange) for item in value):
+        # One range is written flat.
+        found = [item.to_plain() for item in value]
+        return found[0] if len(found) == 1 else found
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, Distance):
+        return str(value)
     return asdict(value) if isinstance(value, SeriesSettings) else value

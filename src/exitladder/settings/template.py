@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from dataclasses import Field, asdict, fields, is_dataclass
+from dataclasses import Field, asdict, fields
 from typing import Any
 
 import tomli_w
 
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import Settings, plain
 
 _WIDTH = 110
 # longer comments stand above their key
 _BESIDE = 60
+# so do comments of longer entries
+_LONG = 45
 
 LADDER_TOML = """\
 # A ladder: which portions of a position are sold, where, and what the stop does after each.
@@ -79,7 +81,7 @@ def settings_toml(settings: Settings) -> str:
         texts = _documented(type(table))
         lines += [f"[{part.name}]", f"# {_first_line(type(table))}"]
         entries = [(_entry(f.name, getattr(table, f.name)), _comment(f, texts)) for f in fields(table)]
-        beside = max(len(entry) for entry, _ in entries)
+        beside = max(len(entry) for entry, _ in entries if len(entry) <= _LONG)
         before = ""
         for entry, comment in entries:
             if part.name == "features" and entry.startswith("series = [{"):
@@ -88,7 +90,7 @@ def settings_toml(settings: Settings) -> str:
                 continue
             if comment == before:
                 lines.append(entry)
-            elif len(comment) <= _BESIDE or beside + len(comment) + 5 <= _WIDTH:
+            elif len(entry) <= beside and (len(comment) <= _BESIDE or beside + len(comment) + 5 <= _WIDTH):
                 lines.append(f"{entry:<{beside}}   # {comment}")
             else:
                 lines += [*textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="# "), entry]
@@ -98,14 +100,11 @@ def settings_toml(settings: Settings) -> str:
 
 
 def _entry(name: str, value: Any) -> str:
-    value = [asdict(v) if is_dataclass(v) else v for v in value] if isinstance(value, tuple) else value  # type: ignore[arg-type]
-    return (
-        f"{name} = {tomli_w.dumps({'v': value}, multiline_strings=False).strip().removeprefix('v = ')}".replace(
-            "[\n    ", "["
-        )
-        .replace(",\n    ", ", ")
-        .replace(",\n]", "]")
-    )
+    text = tomli_w.dumps({"v": plain(value)}, multiline_strings=False).strip().removeprefix("v = ")
+    # Arrays on one line each, nested ones too.
+    for pattern, written in ((r"\[\n\s*", "["), (r",\n\s*\]", "]"), (r",\n\s*", ", ")):
+        text = re.sub(pattern, written, text)
+    return f"{name} = {text}"
 
 
 def _series_table(item: Any) -> list[str]:

@@ -150,7 +150,7 @@ def test_the_same_rows_on_two_workers_give_the_same_trees_though_workers_are_kil
     tasks = {2: "", 4: "_train_part"}
     begun: list[int] = []
     killed: list[int] = []
-    unbroken = cluster_growing._Share.grown
+    unbroken = cluster_growing._Share.trained
 
     def kill(share: Any, task: str) -> None:
         """Kill the second worker as soon as both do this."""
@@ -166,7 +166,7 @@ def test_the_same_rows_on_two_workers_give_the_same_trees_though_workers_are_kil
             threading.Thread(target=kill, args=(share, tasks[len(begun)]), daemon=True).start()
         return unbroken(share, *args)
 
-    monkeypatch.setattr(cluster_growing._Share, "grown", grown)
+    monkeypatch.setattr(cluster_growing._Share, "trained", grown)
     is_cruel = False
     left_alone = ExhaustionModel.fit(rows, settings, n_folds=1, threads=1, make_trainer=make_trainer)
     n_forests, is_cruel = len(begun), True
@@ -198,7 +198,7 @@ def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monke
     distributed = pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     monkeypatch.setattr(cluster_growing, "_PATIENCE_WITH_WORKERS", 1.0)
     parameters, train = booster_parameters(QUICK, "binary", 0, 1), np.arange(len(rows))
-    unbroken, failed = cluster_growing._Share.grown, []
+    unbroken, failed = cluster_growing._Share.trained, []
 
     def grown(share: Any, *args: Any) -> str:
         if len(share.workers) == 2:
@@ -206,7 +206,7 @@ def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monke
             share.client.submit(os._exit, 1, workers=[share.workers[0]], pure=False).result()
         return unbroken(share, *args)
 
-    monkeypatch.setattr(cluster_growing._Share, "grown", grown)
+    monkeypatch.setattr(cluster_growing._Share, "trained", grown)
     with unguarded_workers(distributed, 3) as address:
         make_trainer = ClusterTrainer(address)
         make_trainer.size = 2

@@ -16,6 +16,7 @@ from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
+from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(
@@ -135,18 +136,17 @@ def test_ladders_without_a_value_are_never_best() -> None:
         assert search(space, half, 12, sampler=sampler, batch_size=6).best_value == -5.0
     with pytest.raises(ModelError, match="all 5 tried have none"):
         search(space, lambda ladders: Evaluation.of_values(np.full(len(ladders), np.nan)), 5)
-    with pytest.raises(ModelError, match=r"what each of 5 ladders is worth, but returned 2"):
+    with pytest.raises(ModelError, match=r"a value for each of 5 ladders, but returned 2"):
         search(space, lambda ladders: Evaluation.of_values(np.zeros(2)), 5)
-    with pytest.raises(ModelError, match=r"judge every batch by \['a'\], but judged one by \['b'\]"):
+    with pytest.raises(ModelError, match=r"for every batch, \['a'\], but used \['b'\]"):
         search(space, lambda ladders: Evaluation.of_values(np.zeros(len(ladders)), "b" if ladders else "a"), 5)
     with pytest.raises(ModelError, match="n_trials must be a whole number from 1"):
         search(space, nearness, 0)
 
 
 def test_a_fixed_range_fixes_its_parameter() -> None:
-    fixed = SearchSettings(
-        n_rungs=(2, 2), first_target_r=(1.0, 1.0), target_gap_r=(1.0, 1.0), trail_atr=(3.0, 3.0), time_bars=(40, 40)
-    )
+    texts = ("n_rungs=2", "first_target=1R", "target_gap=1R", "trail_width=3ATR", "time_bars=40")
+    fixed = load_settings(None, [f"search.{text}" for text in texts]).search
     for ladder in search(
         SearchSpace(fixed, BASE), lambda ladders: Evaluation.of_values(np.zeros(len(ladders))), 20
     ).ladders:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from exitladder.models.search.space.columns import column_of, ladder_columns
 from exitladder.models.search.space.importance import parameter_importance
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import RecordedTrial, exact_answers
+from exitladder.models.search.space.trials import RecordedTrial, exact_trial
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.plans.units import Distance
+from exitladder.settings.ranges import distance_ranges
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
@@ -61,8 +62,10 @@ def test_too_few_or_equal_trials_say_nothing() -> None:
 def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
     rung = "rsi_14 >= 60..85 and open_r >= 0..2"
     wide = SearchSettings(
-        n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5), trail_units=("ATR", "R", "%"),
-        target_units=("R", "%"), trail_after=(1, 2), indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
+        n_rungs=(0, 3), stop=(1.0, 4.0), breakeven_offset_r=(0.05, 0.5),
+        trail_width=distance_ranges([["1.5ATR", "8ATR"], ["0.5R", "4R"], ["1%", "20%"]], ""),
+        first_target=distance_ranges([["0.5R", "4R"], ["1%", "20%"]], ""), trail_after=(1, 2),
+        indicator_rungs=(rung,), hold_value_min_r=(0.0, 1.0),
     )  # fmt: skip
     space = SearchSpace(wide, BASE, ("exhaustion", "hold_value_r"))
     trial = at_random(np.random.default_rng(seed))
@@ -71,4 +74,4 @@ def test_every_parameter_shows_itself_in_a_column(seed: int) -> None:
     for name, value in trial.parameters.items():
         is_absent = value is False or value == "off" or (name == "n_rungs" and value == 0)
         assert column_of(name) in columns or is_absent, name
-    assert space.suggest(exact_answers(trial.parameters)) == ladder
+    assert space.suggest(exact_trial(trial.parameters)) == ladder

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from exitladder.errors import SettingsError
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.models.search.space.trials import Range, RecordedTrial, exact_answers, nearest_answers
+from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial, nearest_trial
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_from_mapping, ladder_to_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.loading import load_settings
+from exitladder.settings.ranges import DistanceRange
 from exitladder.settings.tables import SearchSettings, Settings
 
 BASE = Ladder(
@@ -73,21 +74,20 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
     low, high = sorted(draw(st.tuples(st.integers(0, 4), st.integers(0, 4))))
     least, step = draw(st.sampled_from([(0.05, 0.05), (0.1, 0.05), (0.1, 0.01), (0.06, 0.025)]))
     optional = st.sampled_from([(), (0.0, 1.0), (0.5, 0.5)])
+    target_units, trail_units = draw(units), draw(units)
+    first = {"R": (0.25, 4, 0.0), "ATR": (0.5, 8, 0.5), "%": (1, 20, 0.5)}
     chosen = SearchSettings(
         n_rungs=(low, high),
         least_fraction=least,
         fraction_step=step,
-        target_units=draw(units),
-        first_target_r=draw(numbers(0.25, 4)),
-        target_gap_r=draw(numbers(0.25, 4)),
-        first_target_atr=draw(numbers(0.5, 8, 0.5)),
-        target_gap_percent=draw(numbers(0.5, 8, 0.5)),
+        first_target=tuple(DistanceRange(*draw(numbers(*first[unit])), unit) for unit in target_units),
+        target_gap=tuple(DistanceRange(*draw(numbers(*first[unit])), unit) for unit in ("ATR", "R", "%")),
         stop=draw(st.sampled_from([(), (1.0, 4.0), (2.0, 2.0)])),
         breakeven_after=draw(st.sampled_from([(0, 0), (0, 3), (1, 2), (2, 4)])),
         breakeven_offset_r=draw(st.sampled_from([(0.0, 0.0), (0.0, 0.5), (0.1, 0.1)])),
         trail=tuple(draw(ways)),
         trail_after=draw(st.sampled_from([(1, 1), (1, 3), (2, 2)])),
-        trail_units=draw(units),
+        trail_width=tuple(DistanceRange(*draw(numbers(*first[unit])), unit) for unit in trail_units),
         trail_from_r=draw(numbers(0.5, 4)),
         time_bars=draw(st.sampled_from([(10, 100), (30, 30)])),
         exhaustion_min_r=draw(optional),
@@ -110,11 +110,12 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
     targets = [rung.target for rung in ladder.rungs if rung.target is not None]
     assert within(len(targets), s.n_rungs)
     if targets:
-        unit = {"R": "r", "ATR": "atr", "%": "percent"}[targets[0].unit]
-        assert {t.unit for t in targets} <= set(s.target_units) and len({t.unit for t in targets}) == 1
+        unit = targets[0].unit
+        assert {t.unit for t in targets} == {unit} and unit in s.target_units
         gaps = np.diff([t.value for t in targets])
-        assert within(targets[0].value, getattr(s, f"first_target_{unit}"))
-        assert all(within(gap, getattr(s, f"target_gap_{unit}")) for gap in gaps)
+        (first,), (gap,) = ([r for r in ranges if r.unit == unit] for ranges in (s.first_target, s.target_gap))
+        assert within(targets[0].value, first.limits)
+        assert all(within(away, gap.limits) for away in gaps)
     assert all(rung.fraction >= s.least_fraction - 1e-9 for rung in ladder.rungs)
     steps = [rung.fraction / s.fraction_step for rung in ladder.rungs]
     assert all(abs(step - round(step)) < 1e-6 for step in steps)
@@ -125,10 +126,8 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
         assert within(stop.breakeven_offset.value, s.breakeven_offset_r)
         assert sum(rung.fraction for rung in ladder.rungs[: stop.breakeven_after]) < 1 - 1e-9
     if stop.trail is not None:
-        assert stop.trail.unit in s.trail_units
-        assert within(
-            stop.trail.value, getattr(s, {"R": "trail_r", "ATR": "trail_atr", "%": "trail_percent"}[stop.trail.unit])
-        )
+        (width,) = [r for r in s.trail_width if r.unit == stop.trail.unit]
+        assert within(stop.trail.value, width.limits)
         assert stop.trail_after is None or ("rung" in s.trail and within(stop.trail_after, s.trail_after))
         assert stop.trail_from is None or ("from_r" in s.trail and within(stop.trail_from.value, s.trail_from_r))
     assert stop.initial is not None and (
@@ -148,13 +147,13 @@ def test_every_suggestion_is_found_again_with_the_same_parameters(data: st.DataO
     ladder = space.suggest(trial)
     parameters = space.parameters_of(ladder)
     assert parameters is not None
-    assert space.suggest(exact_answers(parameters)) == ladder
+    assert space.suggest(exact_trial(parameters)) == ladder
     ambiguous = len(space.settings.indicator_rungs) > 1  # two rungs on one series meet in one number
     if not ambiguous:
         assert parameters.keys() == trial.parameters.keys()
         for name, value in trial.parameters.items():
             assert parameters[name] == value or ("stick" in name and isinstance(value, float))
-    assert space.parameters_of(space.suggest(exact_answers(parameters))) == parameters
+    assert space.parameters_of(space.suggest(exact_trial(parameters))) == parameters
 
 
 @settings(max_examples=120, deadline=None)
@@ -167,7 +166,7 @@ def test_no_parameter_is_without_effect(data: st.DataObject, space: SearchSpace)
         within = trial.ranges[name]
         # The ends of numbers: a stick's neighbouring values may fall into one cell.
         others = [other for other in within.choices or (within.low, within.high) if other != value]
-        changed = [space.suggest(nearest_answers({**trial.parameters, name: other})) for other in others]
+        changed = [space.suggest(nearest_trial({**trial.parameters, name: other})) for other in others]
         assert any(other != ladder for other in changed), name
         assert within.kind != "int" or all(other != ladder for other in changed), name
 
@@ -217,7 +216,11 @@ def test_the_defaults_of_the_file_are_a_space() -> None:
         ({"n_rungs": (1, 11)}, "11 rungs .* cannot each sell 0.1 of one position"),
         ({"n_rungs": (4, 4), "least_fraction": 0.2, "indicator_rungs": ("a > 1", "b > 1")}, "6 rungs .* cannot each"),
         ({"n_rungs": (-1, 2)}, "cannot each sell"),
-        ({"first_target_r": (0.0, 0.1)}, "search.first_target_r must hold a multiple of its step 0.25 above 0"),
+        ({"first_target": ("0.02R", "0.1R")}, "search.first_target must hold a multiple of its step 0.25 above 0"),
+        (
+            {"first_target": [["1R", "2R"], ["1ATR", "2ATR"]], "target_gap": ["1R", "2R"]},
+            "search.target_gap must give a range in each unit of search.first_target, but has none in ATR",
+        ),
         ({"time_bars": (0, 2)}, "search.time_bars must be above 0"),
         ({"fraction_step": 0.3}, "search.fraction_step must divide the position"),
         ({"indicator_rungs": ("rsi_14 >= 60 to 80",)}, "must read 'series >= least..most'"),
@@ -233,7 +236,6 @@ def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> N
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("search.target_units=['R', 'fib']", "search.target_units must be one of R, ATR, %, but is 'fib'"),
         ("search.trail=['rungs']", "Did you mean 'rung'"),
         ("search.trail=[]", "search.trail must have at least one value"),
         ("search.stop=[3, 1]", "must be one value or"),

@@ -1,4 +1,4 @@
-"""What a ladder says on each of the questions that the search space asks."""
+"""Readers of a ladder: the value of each parameter of the search space in a given ladder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def targets_of(ladder: Ladder) -> list[Target]:
 
 
 def gap(k: int) -> Callable[[Ladder], float]:
-    """Return what reads the distance of target k from the one before it, or of the first from the entry."""
+    """Return a reader of the distance from target k - 1 (or the entry) to target k."""
 
     def distance(ladder: Ladder) -> float:
         values = [target.value for target in targets_of(ladder)]
@@ -24,7 +24,7 @@ def gap(k: int) -> Callable[[Ladder], float]:
 
 
 def rest_or_part(of: Callable[[Ladder], int | None], room: int) -> Callable[[Ladder], str]:
-    """Return what tells whether a rung sells all of the room it has."""
+    """Return a reader of whether a rung sells all of what is left, or a part."""
     return lambda ladder: "rest" if of(ladder) == room else "part"
 
 
@@ -40,7 +40,7 @@ def breakeven_offset(ladder: Ladder) -> float | None:
 
 
 def distance_of(name: str) -> Callable[[Ladder], float | None]:
-    """Return what reads a distance of the stop by its name, in its unit."""
+    """Return a reader of a distance of the stop by its name, in its unit."""
 
     def number(ladder: Ladder) -> float | None:
         distance: Distance | None = getattr(ladder.stop, name)
@@ -55,7 +55,7 @@ def trail_unit(ladder: Ladder) -> str | None:
 
 
 def armed_by(ladder: Ladder) -> str:
-    """Return what arms the trail, in the words of ``search.trail``."""
+    """Return what arms the trail, as in ``search.trail``."""
     stop = ladder.stop
     if stop.trail is None:
         return "off"
