@@ -240,15 +240,15 @@ class TuningSettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The search space of the ladder; a range of one value fixes it, an empty one leaves its part out."""
+    """Search space of the ladder; a range of one value fixes a part, an empty range removes it."""
 
     n_rungs: tuple[int, ...] = _key(
-        [0, 3], "fewest and most price rungs; with none the stop, the trail or the model ends it", least=0
+        [0, 3], "number of price rungs; with 0, only the stop, the trailing stop or the model exits", least=0
     )
-    least_fraction: float = _key(0.1, "no rung sells less of the position than this share", least=0.01, most=1)
-    fraction_step: float = _key(0.05, "shares are multiples of this", least=0.01, most=0.5)
+    least_fraction: float = _key(0.1, "minimum share of the position that a rung sells", least=0.01, most=1)
+    fraction_step: float = _key(0.05, "step of the shares", least=0.01, most=0.5)
     target_units: tuple[str, ...] = _key(
-        ["R"], "units of the targets, R, ATR or %; of several one is chosen a ladder", among=("R", "ATR", "%")
+        ["R"], "units of the targets, R, ATR or %; each ladder uses one of them", among=("R", "ATR", "%")
     )
     first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R", least=0.01)
     target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R", least=0.01)
@@ -261,26 +261,26 @@ class SearchSettings:
     target_step_percent: float = _key(0.5, "targets lie on multiples of this, %", least=0.01)
     stop: tuple[float, ...] = _key(
         [],
-        "initial stop of trades that bring none, in the unit of labels.initial_stop (results stay in R of that one); "
+        "initial stop of trades without one, in the unit of labels.initial_stop (results stay in R of that stop); "
         "empty: labels.initial_stop itself",
         least=0.01,
         kind=float,
     )
-    stop_step: float = _key(0.5, "initial stops lie on multiples of this", least=0.01)
+    stop_step: float = _key(0.5, "step of the initial stop", least=0.01)
     breakeven_after: tuple[int, ...] = _key(
-        [0, 3], "number of the rung whose fill moves the stop to the entry; 0: never", least=0
+        [0, 3], "number of the rung whose fill moves the stop to break-even; 0: never", least=0
     )
     breakeven_offset_r: tuple[float, ...] = _key([0.0, 0.0], "added to the entry in the trade's favour, R", least=0)
     breakeven_offset_step_r: float = _key(0.05, "offsets lie on multiples of this, R", least=0.01)
     trail: tuple[str, ...] = _key(
         ["off", "entry", "rung", "from_r"],
-        "what may arm the trail: off (there is none), entry, rung (its fill) or from_r (an MFE)",
+        "triggers that may arm the trailing stop: off (no trailing stop), entry, rung (its fill) or from_r (an MFE)",
         among=("off", "entry", "rung", "from_r"),
     )
-    trail_after: tuple[int, ...] = _key([1, 1], "number of the rung that arms the trail", least=1)
+    trail_after: tuple[int, ...] = _key([1, 1], "number of the rung that arms the trailing stop", least=1)
     trail_from_r: tuple[float, ...] = _key([0.5, 4.0], "MFE that arms the trail, R", least=0.01)
     trail_units: tuple[str, ...] = _key(
-        ["ATR"], "units of the trail, ATR, R or %; of several one is chosen a ladder", among=("ATR", "R", "%")
+        ["ATR"], "units of the trailing stop, ATR, R or %; each ladder uses one of them", among=("ATR", "R", "%")
     )
     trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR", least=0.01)
     trail_step_atr: float = _key(0.25, "trails lie on multiples of this, ATR", least=0.01)
@@ -289,18 +289,18 @@ class SearchSettings:
     trail_percent: tuple[float, ...] = _key([1.0, 20.0], "width of the trail, %", least=0.01)
     trail_step_percent: float = _key(0.5, "trails lie on multiples of this, %", least=0.01)
     time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
-    exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the model's rung")
+    exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the exhaustion rung")
     exhaustion_min_r: tuple[float, ...] = _key(
-        [0.0, 2.0], "open R that the model's rung needs at least; empty: it needs none", kind=float
+        [0.0, 2.0], "minimum open R of the exhaustion rung; empty: no minimum", kind=float
     )
     hold_value_r: tuple[float, ...] = _key(
-        [], "threshold of the hold value's rung, R; empty: between low quantiles of what the model says", kind=float
+        [], "threshold of the hold-value rung, R; empty: between low quantiles of the predictions", kind=float
     )
     hold_value_min_r: tuple[float, ...] = _key(
-        [], "open R that the hold value's rung needs at least; empty: it needs none", kind=float
+        [], "minimum open R of the hold-value rung; empty: no minimum", kind=float
     )
     indicator_rungs: tuple[str, ...] = _key(
-        [], 'further rungs the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
+        [], 'additional rungs that the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
     )
 
 
