@@ -69,7 +69,10 @@ def test_every_unit_of_a_target(text: object, unit: str, value: float) -> None:
     [
         ({"stop": {"trial": "3ATR"}}, "Unknown key 'trial' in stop. Did you mean 'trail'?"),
         ({"rung": []}, "Unknown key 'rung' in ladder. Did you mean 'rungs'?"),
-        ({"rungs": [{"fraction": 0.75, "target": "1R"}, {"fraction": 0.4, "target": "2R"}]}, "at most 1 (the rest is the runner), but sum to 1.15"),
+        (
+            {"rungs": [{"fraction": 0.75, "target": "1R"}, {"fraction": 0.4, "target": "2R"}]},
+            "at most 1 (the rest is the runner), but sum to 1.15",
+        ),
         ({"rungs": [{"fraction": 0.0, "target": "1R"}]}, "fraction must be above 0"),
         ({"rungs": [{"target": "1R"}]}, "must have a fraction"),
         ({"rungs": [{"fraction": 0.5}]}, "either a target or conditions"),
