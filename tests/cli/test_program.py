@@ -149,7 +149,7 @@ def test_how_each_kind_of_trouble_ends() -> None:
     assert bug.exit_code == 1
     assert bug.stderr == (
         "error: this is a bug in exitladder (ZeroDivisionError: division by zero). "
-        "Run it again with --debug and report what it shows.\n"
+        "Run the command again with --debug and report the output.\n"
     )
     traced = invoke(ending_with(ZeroDivisionError("division by zero")), ["fail", "--debug"])
     assert traced.exit_code == 1 and traced.stderr.startswith("Traceback")
