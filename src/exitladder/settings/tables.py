@@ -197,7 +197,8 @@ class TuningSettings:
         "empty: studies.db in tracking.store",
     )
     study: str = _key(
-        "", "name of the study; empty: derived from its content, so the same search resumes and any other starts anew"
+        "",
+        "name of the study; empty: derived from its content, so the same search resumes and any other starts from scratch",
     )
     workers: int = _key(1, "worker processes on this machine", least=1)
     scheduler: str = _key("", "address of a Dask scheduler whose workers evaluate the candidates")
@@ -252,13 +253,13 @@ class SearchSettings:
     )
     first_target_r: tuple[float, ...] = _key([0.5, 4.0], "first target, R", least=0.01)
     target_gap_r: tuple[float, ...] = _key([0.25, 4.0], "distance from a target to the next, R", least=0.01)
-    target_step_r: float = _key(0.25, "targets lie on multiples of this, R", least=0.01)
+    target_step_r: float = _key(0.25, "step of the targets, R", least=0.01)
     first_target_atr: tuple[float, ...] = _key([1.0, 8.0], "first target, ATR", least=0.01)
     target_gap_atr: tuple[float, ...] = _key([0.5, 8.0], "distance from a target to the next, ATR", least=0.01)
-    target_step_atr: float = _key(0.5, "targets lie on multiples of this, ATR", least=0.01)
+    target_step_atr: float = _key(0.5, "step of the targets, ATR", least=0.01)
     first_target_percent: tuple[float, ...] = _key([1.0, 20.0], "first target, %", least=0.01)
     target_gap_percent: tuple[float, ...] = _key([0.5, 20.0], "distance from a target to the next, %", least=0.01)
-    target_step_percent: float = _key(0.5, "targets lie on multiples of this, %", least=0.01)
+    target_step_percent: float = _key(0.5, "step of the targets, %", least=0.01)
     stop: tuple[float, ...] = _key(
         [],
         "initial stop of trades without one, in the unit of labels.initial_stop (results stay in R of that stop); "
@@ -271,7 +272,7 @@ class SearchSettings:
         [0, 3], "number of the rung whose fill moves the stop to break-even; 0: never", least=0
     )
     breakeven_offset_r: tuple[float, ...] = _key([0.0, 0.0], "added to the entry in the trade's favour, R", least=0)
-    breakeven_offset_step_r: float = _key(0.05, "offsets lie on multiples of this, R", least=0.01)
+    breakeven_offset_step_r: float = _key(0.05, "step of the offset, R", least=0.01)
     trail: tuple[str, ...] = _key(
         ["off", "entry", "rung", "from_r"],
         "triggers that may arm the trailing stop: off (no trailing stop), entry, rung (its fill) or from_r (an MFE)",
@@ -283,11 +284,11 @@ class SearchSettings:
         ["ATR"], "units of the trailing stop, ATR, R or %; each ladder uses one of them", among=("ATR", "R", "%")
     )
     trail_atr: tuple[float, ...] = _key([1.5, 8.0], "width of the trail, ATR", least=0.01)
-    trail_step_atr: float = _key(0.25, "trails lie on multiples of this, ATR", least=0.01)
+    trail_step_atr: float = _key(0.25, "step of the trailing stop, ATR", least=0.01)
     trail_r: tuple[float, ...] = _key([0.5, 4.0], "width of the trail, R", least=0.01)
-    trail_step_r: float = _key(0.25, "trails and what arms them lie on multiples of this, R", least=0.01)
+    trail_step_r: float = _key(0.25, "step of the trailing stop and of its arming MFE, R", least=0.01)
     trail_percent: tuple[float, ...] = _key([1.0, 20.0], "width of the trail, %", least=0.01)
-    trail_step_percent: float = _key(0.5, "trails lie on multiples of this, %", least=0.01)
+    trail_step_percent: float = _key(0.5, "step of the trailing stop, %", least=0.01)
     time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
     exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the exhaustion rung")
     exhaustion_min_r: tuple[float, ...] = _key(
