@@ -198,7 +198,7 @@ class TuningSettings:
     )
     study: str = _key(
         "",
-        "name of the study; empty: derived from its content, so the same search resumes and any other starts from scratch",
+        "name of the study; empty: derived from its content, so the same search resumes and any other starts over",
     )
     workers: int = _key(1, "worker processes on this machine", least=1)
     scheduler: str = _key("", "address of a Dask scheduler whose workers evaluate the candidates")
