@@ -86,12 +86,12 @@ def compared(known: DriftReference, bars: BarSet) -> pd.DataFrame:
 def alarms(seed: int, n_bars: int, n_symbols: int, n_scored: int, volatility: float, n_fresh: int) -> list[list[str]]:
     """Return the quantities flagged as drifted in each of several fresh windows."""
     known = reference(market(seed, n_bars, n_symbols))
-    printed = []
+    found = []
     for k in range(n_fresh):
         fresh = market(10_000 + 100 * seed + k, LEAD + WINDOW, n_scored, volatility=volatility, first_day=n_bars)
         table = compared(known, fresh)
-        printed.append(table["name"][moved(table)].tolist())
-    return printed
+        found.append(table["name"][moved(table)].tolist())
+    return found
 
 
 def main() -> None:
@@ -103,18 +103,18 @@ def main() -> None:
     print(f"{'trained on':>22} {'scored':>6} {'volatility':>10} {'alarms':>14} {'share':>6}  named first")
     for n_symbols, n_bars, n_scored in ((8, 2000, 8), (8, 2000, 1), (4, 3000, 4), (20, 1200, 5), (1, 3000, 1)):
         for volatility in (1.0, 1.7, 2.5, 4.0):
-            printed = [
+            windows = [
                 names
                 for seed in range(chosen.seeds)
                 for names in alarms(seed, n_bars, n_symbols, n_scored, volatility, FRESH)
             ]
-            n = sum(bool(names) for names in printed)
-            named = pd.Series([names[0] for names in printed if names], dtype=object).value_counts()
+            n = sum(bool(names) for names in windows)
+            named = pd.Series([names[0] for names in windows if names], dtype=object).value_counts()
             text = ", ".join(f"{name} {count}" for name, count in named.head(3).items())
             span = f"{n_symbols} x {n_bars} bars"
             print(
-                f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(printed)}':>14} "
-                f"{n / len(printed):>6.1%}  {text}"
+                f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(windows)}':>14} "
+                f"{n / len(windows):>6.1%}  {text}"
             )
 
 

@@ -105,11 +105,11 @@ def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings
     spec = WORLDS[world]
     trained = train_model(_prepared(world, n_train, seed, 0, settings), settings)
     fresh = _prepared(world, n_test, seed + 1_000, n_train, settings)
-    printed = predict_rows(fresh, trained.model)
+    predictions = predict_rows(fresh, trained.model)
     policy = trained.policy
     if policy is None:
         raise ValueError(f"{n_train} trades are too few for a policy.")
-    net_r = net_r_of(fresh, printed, settings, np.arange(n_test), [policy.trail, policy.by_model])
+    net_r = net_r_of(fresh, predictions, settings, np.arange(n_test), [policy.trail, policy.by_model])
     trail, forced = net_r[TRAIL] * STOP, net_r[MODEL_OR_TRAIL] * STOP
     return Found(
         world=world,

@@ -136,11 +136,11 @@ def measure(market: str, bars: BarSet, rule: str, settings: Settings) -> Row:
 
 def _calibration(prepared: Prepared, trained: Trained, settings: Settings) -> tuple[MeanInterval, float]:
     """Return how much smaller the log loss is than a constant's, by trade, and the calibration error."""
-    labels, printed = settings.labels, trained.predictions
+    labels, predictions = settings.labels, trained.predictions
     y = race(prepared.placed, prepared.rows, prepared.atr, labels.race_give_back_atr, labels.race_extend_atr).value
     reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, labels.reachable_trail_atr)
-    evaluation = reachable & (printed.stage >= 0) & np.isfinite(y)
-    p, truth, trade = printed.exhaustion[evaluation], y[evaluation], prepared.rows.trade[evaluation]
+    evaluation = reachable & (predictions.stage >= 0) & np.isfinite(y)
+    p, truth, trade = predictions.exhaustion[evaluation], y[evaluation], prepared.rows.trade[evaluation]
     base = truth.mean()
     gain = np.where(truth > 0, np.log(p / base), np.log((1 - p) / (1 - base)))
     # Rows of a trade overlap, so trades are resampled: each counts with the sum of its rows.

@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--commands", action="store_true", help="show the commands")
     args = parser.parse_args()
     print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
-    printed = []
+    paragraphs = []
     for market in args.market:
         began = time.perf_counter()
         kept = args.jsons / f"{market}.json" if args.jsons else None
@@ -143,11 +143,11 @@ def main() -> None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(json.dumps(result))
         print(line_of(result), flush=True)
-        printed.append(f"**{market}**: {result['verdict_text']}")
+        paragraphs.append(f"**{market}**: {result['verdict_text']}")
         if args.commands:
-            printed.append("\n".join(f"    {command}" for command in result["commands"]))
+            paragraphs.append("\n".join(f"    {command}" for command in result["commands"]))
         sys.stderr.write(f"{market}: {time.perf_counter() - began:.0f} s\n")
-    print("\n" + "\n\n".join(printed))
+    print("\n" + "\n\n".join(paragraphs))
 
 
 if __name__ == "__main__":

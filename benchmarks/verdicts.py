@@ -217,8 +217,8 @@ def gates(table: pd.DataFrame) -> str:
         f"own exits, and PBO below {PBO_ALLOWED:g}": "with pbo",
     }
     for label, column in columns.items():
-        printed = table[column]
-        cells = " | ".join(share(printed == kind) for kind in ("better", "worse", "no_difference"))
+        kinds = table[column]
+        cells = " | ".join(share(kinds == kind) for kind in ("better", "worse", "no_difference"))
         lines.append(f"| {label} | {cells} |")
     lines.append(f"| SPA: any exit beats your own at 5% | {share(table['spa says better'])} | | |")
     return "\n".join(lines)
@@ -232,12 +232,12 @@ def conditions(table: pd.DataFrame) -> str:
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for name, part in table.groupby("condition", sort=False):
-        printed = [
+        shares = [
             part[f"{baseline}: says"] == kind for baseline in (OWN_EXITS, SIMPLEST) for kind in ("better", "worse")
         ]
         differences = ", ".join(mean(part[f"{baseline}: difference_r"]) for baseline in (OWN_EXITS, SIMPLEST))
         worth = f"{part['n_effective'].median():.0f} of {part['n_test'].median():.0f}"
-        cells = [CONDITIONS[str(name)].words, str(len(part)), *map(share, printed), differences, worth]
+        cells = [CONDITIONS[str(name)].words, str(len(part)), *map(share, shares), differences, worth]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -251,12 +251,12 @@ def power(table: pd.DataFrame) -> str:
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for drift, part in table.groupby("drift"):
         own, simple = part[f"{OWN_EXITS}: says"], part[f"{SIMPLEST}: says"]
-        printed = (
+        shares = (
             own == "better", own == "worse", part[f"{OWN_EXITS}: low"] > 0, part["with dsr"] == "better",
             part["with pbo"] == "better", simple == "better", simple == "worse",
         )  # fmt: skip
         cells = [f"{drift:g}", str(len(part)), f"{part[f'{OWN_EXITS}: difference_r'].mean():+.2f}"]
-        lines.append(f"| {' | '.join([*cells, *map(share, printed)])} |")
+        lines.append(f"| {' | '.join([*cells, *map(share, shares)])} |")
     return "\n".join(lines)
 
 
@@ -273,9 +273,9 @@ def power_picture(table: pd.DataFrame) -> Figure:
         "better than the best simple exit": (f"{SIMPLEST}: says", "better", MUTED),
     }
     for label, (column, kind, colour) in curves.items():
-        printed = [part[column] == kind for _, part in groups]
-        ends = np.array([interval_of(hits) for hits in printed])
-        axes.plot(drifts, [hits.mean() for hits in printed], color=colour, marker="o", markersize=4, label=label)
+        counts = [part[column] == kind for _, part in groups]
+        ends = np.array([interval_of(hits) for hits in counts])
+        axes.plot(drifts, [hits.mean() for hits in counts], color=colour, marker="o", markersize=4, label=label)
         axes.fill_between(drifts, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
     axes.axhline(0.05, color=MUTED, linewidth=0.8, linestyle=":")
     axes.set(ylim=(0, 1.02), xlabel="drift after the entry, standard deviations a bar", ylabel="share of data sets")

@@ -166,6 +166,18 @@ class _Labels:
         self._taken: list[tuple[float, float]] = []
 
     def put(self, x: int, edge: float, text: str, *, above: bool) -> None:
+        """Place a label above or below a price.
+
+        Parameters
+        ----------
+        x : int
+            Position of the bar.
+        edge : float
+            Price at which the label begins.
+        text : str
+        above : bool
+            Whether the label is above the price.
+        """
         way = 1 if above else -1
         offset = 7.0
         while self._covers(x, edge, way * offset):

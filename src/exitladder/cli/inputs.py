@@ -21,7 +21,21 @@ _SHOWN = 5
 
 
 def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
-    """Return an option for the path of a file or folder."""
+    """Return an option for the path of a file or folder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option, such as ``--out``.
+    text : str
+        Its help.
+    required : bool
+
+    Returns
+    -------
+    callable
+        Decorator of a command.
+    """
     metavar = "PATH" if "bars" in name else "DIR" if name == "--out" and "older" in text else "FILE"
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
 

@@ -52,7 +52,22 @@ class Program(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the program and exit with 0 (success), 1 (error), 2 (wrong usage) or 130 (interrupted)."""
+        """Run the program.
+
+        Parameters
+        ----------
+        args : sequence of str, optional
+            Arguments of the command line; by default those of the process.
+        prog_name, complete_var : str, optional
+            As in `click.Group.main`.
+        standalone_mode : bool
+            Whether to end the process with the exit code.
+
+        Returns
+        -------
+        int
+            Exit code: 0 (success), 1 (error), 2 (wrong usage) or 130 (interrupted).
+        """
         is_debugging = "--debug" in (sys.argv[1:] if args is None else args)
         with interruptible():
             code = self._run(is_debugging, args, prog_name, complete_var, extra)

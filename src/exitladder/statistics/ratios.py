@@ -54,7 +54,19 @@ Measure = Ratio | Callable[[Sums], FloatArray]
 
 
 def with_interval(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, float | None]:
-    """Return a measure as summary.json holds it; unknown or infinite values are None."""
+    """Return a measure as summary.json holds it.
+
+    Parameters
+    ----------
+    value : float
+    low, high : float
+        Bounds of the confidence interval; NaN without one.
+
+    Returns
+    -------
+    dict of str to (float or None)
+        ``value``, ``low`` and ``high``; None for an unknown or infinite value.
+    """
     return {
         name: float(x) if math.isfinite(x) else None for name, x in (("value", value), ("low", low), ("high", high))
     }
