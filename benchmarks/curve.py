@@ -2,7 +2,7 @@
 
     python benchmarks/curve.py [--rounds 3]
 
-All sizes run in turns on one thread; told are medians of processor nanoseconds a pair.
+All sizes run in turns on one thread; reported are medians of processor nanoseconds per pair.
 """
 
 from __future__ import annotations

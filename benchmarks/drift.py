@@ -1,7 +1,7 @@
-"""How often drift is said where there is none, and how often it is noticed where there is some.
+"""False-alarm rate and power of drift monitoring.
 
-Symbols whose volatility comes in long spells, part of them shared by all, are trained on and then watched over
-fresh bars of the same kind, and over bars whose volatility is multiplied. Each line is printed with its counts.
+Symbols with persistent volatility regimes, partly shared, are trained on and then monitored on fresh bars of the
+same kind, and on bars with a multiple of the volatility. Each line is printed with its counts.
 
 Run ``python benchmarks/drift.py --help``.
 """
@@ -84,37 +84,37 @@ def compared(known: DriftReference, bars: BarSet) -> pd.DataFrame:
 
 
 def alarms(seed: int, n_bars: int, n_symbols: int, n_scored: int, volatility: float, n_fresh: int) -> list[list[str]]:
-    """Return what is said to have moved in each of some fresh windows."""
+    """Return the quantities flagged as drifted in each of several fresh windows."""
     known = reference(market(seed, n_bars, n_symbols))
-    printed = []
+    found = []
     for k in range(n_fresh):
         fresh = market(10_000 + 100 * seed + k, LEAD + WINDOW, n_scored, volatility=volatility, first_day=n_bars)
         table = compared(known, fresh)
-        printed.append(table["name"][moved(table)].tolist())
-    return printed
+        found.append(table["name"][moved(table)].tolist())
+    return found
 
 
 def main() -> None:
     """Print the rates."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=20, help="training markets a row; %(default)s")
+    parser.add_argument("--seeds", type=int, default=20, help="training markets per row; %(default)s")
     chosen = parser.parse_args()
-    print(f"{FRESH} fresh windows of {WINDOW} bars a training market, {chosen.seeds} markets; level {LEVEL:g}")
-    print(f"{'trained on':>22} {'scored':>6} {'volatility':>10} {'windows said':>14} {'share':>6}  named first")
+    print(f"{FRESH} fresh windows of {WINDOW} bars per training market, {chosen.seeds} markets; level {LEVEL:g}")
+    print(f"{'trained on':>22} {'scored':>6} {'volatility':>10} {'alarms':>14} {'share':>6}  named first")
     for n_symbols, n_bars, n_scored in ((8, 2000, 8), (8, 2000, 1), (4, 3000, 4), (20, 1200, 5), (1, 3000, 1)):
         for volatility in (1.0, 1.7, 2.5, 4.0):
-            printed = [
+            windows = [
                 names
                 for seed in range(chosen.seeds)
                 for names in alarms(seed, n_bars, n_symbols, n_scored, volatility, FRESH)
             ]
-            n = sum(bool(names) for names in printed)
-            named = pd.Series([names[0] for names in printed if names], dtype=object).value_counts()
+            n = sum(bool(names) for names in windows)
+            named = pd.Series([names[0] for names in windows if names], dtype=object).value_counts()
             text = ", ".join(f"{name} {count}" for name, count in named.head(3).items())
             span = f"{n_symbols} x {n_bars} bars"
             print(
-                f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(printed)}':>14} "
-                f"{n / len(printed):>6.1%}  {text}"
+                f"{span:>22} {n_scored:>6} {volatility:>10g} {f'{n}/{len(windows)}':>14} "
+                f"{n / len(windows):>6.1%}  {text}"
             )
 
 

@@ -1,11 +1,11 @@
-"""How fast the execution engine is, and that its fast ways find what its slow ones find.
+"""Speed of the execution engine, and equality of its fast and general kernels.
 
     python benchmarks/engine.py [--trades 10000] [--ladders 500] [--rounds 7]
 
-Prints a table of medians. Ways are run in turns inside one process, so that ratios mean something on a busy machine;
-times are processor seconds on one thread but where threads are named, "system" the share of them that the operating
-system took, which is for fresh memory. Bars walked are counted from the first to that of the last fill, under every
-25th ladder. Ends with code 1 if any result differs.
+Prints a table of medians. The variants run in turns inside one process, so that their ratios are meaningful on a busy
+machine; times are processor seconds on one thread unless threads are given, "system" is the share of the operating
+system, spent on new memory. Bars walked are counted from the first to that of the last fill, under every 25th ladder.
+The exit code is 1 if any result differs.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def gain_of_threads(run: Callable[[int], object], rounds: int) -> str:
     """Say how many times as fast all threads are as one, in wall time, and how much of the cores others took.
 
     Every round runs one thread and all threads, three times each. Others can only lower the ratio, so that of the
-    quarter of rounds in which they took least is told beside that of all.
+    quarter of rounds with the least interference is reported next to that of all.
     """
     cores = os.cpu_count() or 1
     found = []

@@ -4,7 +4,7 @@ Run as ``python benchmarks/features.py [--symbols 500] [--bars 5000] [--rounds 9
 
 RSI, Bollinger bands, ATR and momentum are computed by this package, by a bare loop of TA-Lib calls, by pandas
 and by polars-talib (left out with a notice where it is not installed). All run in turn inside one process and
-must give the same numbers; what is told are medians of the ratios of neighbouring runs, in CPU seconds of the
+must give the same numbers; reported are medians of the ratios of neighbouring runs, in CPU seconds of the
 process (so that neighbours on the machine matter less). Then every family alone: its time, and its memory in a
 process of its own. Last, rows of trade state.
 """
@@ -105,7 +105,7 @@ def wilder(x: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def with_polars(frame: Any) -> Callable[[BarSet], FloatArray]:
-    """The same by polars-talib; the table is made beforehand, as bars in polars would lie there already."""
+    """The same by polars-talib; the table is made beforehand, because a polars user has the bars in it already."""
 
     def run(bars: BarSet) -> FloatArray:
         col, own = polars.col, polars_talib

@@ -63,7 +63,7 @@ class Market:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a policy lies from the shorter bars: policy less `finer_bars`, in R a trade.
+    """Difference of a policy from the shorter bars: policy minus `finer_bars`, in R per trade.
 
     `n_stop_moved` trades differ without an ambiguous bar: a breakeven or a trail that something inside a bar
     sets off is in force from the next shorter bar there, and here from the next bar.
@@ -89,7 +89,7 @@ class Row:
 
 
 def study(market: Market, n_bootstrap: int = 2000) -> list[Row]:
-    """Return a row a ladder."""
+    """Return one row per ladder."""
     return [study_ladder(market, ladder, n_bootstrap) for ladder in LADDERS]
 
 
@@ -126,7 +126,7 @@ def study_ladder(market: Market, ladder: Ladder, n_bootstrap: int) -> Row:
 
 
 def markets(data: Path) -> Iterator[Market]:
-    """Yield the markets whose bars and shorter bars lie in the folder."""
+    """Yield the markets with bars and shorter bars in the folder."""
 
     def read(name: str) -> BarSet:
         return read_bars(data / f"{name}.parquet")[0]
@@ -144,7 +144,7 @@ def markets(data: Path) -> Iterator[Market]:
 
 
 def walked_coarser(market: Market, finer: BarSet) -> str:
-    """Return how far a walk of other shorter bars lies from the market's own, for each ladder."""
+    """Return the difference of a walk of other shorter bars from the market's own, for each ladder."""
     placed = place_trades(make_trades(market.bars, **ENTRIES), market.bars)
     result = []
     for ladder in LADDERS:

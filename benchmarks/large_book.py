@@ -1,4 +1,4 @@
-"""What the commands take on a large book: time, processor time and memory of each, as a user gives them.
+"""Time, processor time and memory of the commands on a large book, run as a user would.
 
 Run ``python benchmarks/large_book.py [--symbols 500] [--bars 10000] [--trades 100000] [--folder FOLDER]``:
 random walks, entries at random, own exits at random; `tune`, `backtest` and `score` with the default settings
@@ -71,7 +71,7 @@ def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int) -> None
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command in the folder, print what it took, and return what it printed."""
+    """Run a command in the folder, print its resource use, and return its output."""
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as result:
         process = subprocess.Popen(

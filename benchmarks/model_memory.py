@@ -1,4 +1,4 @@
-"""How much memory and time the model takes to train on many rows: in memory, from disk, on a cluster.
+"""Memory and time of training the model on many rows: in memory, from disk, on a cluster.
 
 Run ``python benchmarks/model_memory.py [--rows 1000000] [--features 60]``: random rows, one walk-forward stage and
 the last one, each with its three forests for either output. Time is that of a few trees a forest, the memory that
@@ -91,7 +91,7 @@ def worker_peak(dask_worker: Any) -> float:
 
 
 def serve(pipe: Connection) -> None:
-    """Be a cluster of two workers until told to end."""
+    """Run a cluster of two workers until signalled to end."""
     import distributed
 
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as local:
@@ -113,7 +113,7 @@ def cluster() -> Any:
 
 
 def measured(way: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Train once in this process, and return what it took."""
+    """Train once in this process, and return its resource use."""
     settings = ModelSettings(n_estimators=args.trees, patience=0)
     if way != "cluster":
         return trained(way, args, settings, train_here)
@@ -141,7 +141,7 @@ def trained(way: str, args: argparse.Namespace, settings: ModelSettings, make_tr
 
 
 def main() -> None:
-    """Train each way in a process of its own, and print what it took."""
+    """Train each way in a process of its own, and print its resource use."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--features", type=int, default=60)

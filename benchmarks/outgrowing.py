@@ -1,4 +1,4 @@
-"""What a search costs beyond one machine: measured parts, and what they add up to.
+"""Cost of a search beyond one machine: measured parts and their total.
 
     python benchmarks/outgrowing.py [--storage postgresql://USER@HOST/DATABASE] [--trades-a-year 50] [--machines 1 4 16]
 
@@ -72,7 +72,7 @@ def least(run: object, rounds: int) -> float:
 
 
 def asking(cube: Cube) -> tuple[list[Candidate], float]:
-    """Return a batch of the default sampler, and the seconds of a candidate asked for and told."""
+    """Return a batch of the default sampler, and the seconds per candidate to propose it and record its result."""
     plan = SearchPlan("mixture", 0, 16 * BATCH, BATCH)
     sampler = sampler_of(plan, cube)
     began = time.process_time()

@@ -74,7 +74,7 @@ def order_func(c, opens, highs, lows, atr, risk, side, numbers, fees, slip, stat
 
 
 class FromOrderFunc:
-    """Runs all pairs, one a column; told how many bars each lives, it passes over what comes after."""
+    """Runs all pairs, one per column; given the bars that each lives, it skips the bars after."""
 
     def __init__(self, sample: Sample, held: FloatArray | None) -> None:
         self.sample = sample
@@ -100,7 +100,7 @@ class FromOrderFunc:
 
 
 class FromSignals:
-    """Runs one target, one stop and a time stop of all pairs, one a column."""
+    """Runs one target, one stop and a time stop of all pairs, one per column."""
 
     def __init__(self, sample: Sample, engine: str) -> None:
         self.sample, n = sample, len(sample.ladders)

@@ -1,9 +1,9 @@
-"""What the product makes of markets whose best exit is known.
+"""Performance of the product on markets with a known optimal exit.
 
-The product trains on some trades with its default features and its default model, tunes trail and threshold on
-what the model said out of fold, and is scored once on fresh trades by its simulator. The share is how much of
-the way from the best trailing stop to the oracle of dynamic programming it goes; worlds without anything to
-find must show nothing. See ``planted_world.py`` for the worlds.
+The product trains on some trades with its default features and model, tunes trailing stop and threshold on
+out-of-fold predictions, and is scored once on fresh trades by its simulator. The share is the part of the
+distance from the best trailing stop to the oracle of dynamic programming that it covers; worlds without
+structure must show no gain. See ``planted_world.py`` for the worlds.
 
 Run ``python benchmarks/planted_market.py [WORLD ...] [--train 2000] [--seeds 5]``; ``--curve`` for the share by
 number of training trades, ``--leak`` for features that know the next bar.
@@ -49,7 +49,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Found:
-    """What exits earn on fresh trades, in sigma a trade, arrays of shape (n_test,).
+    """Result of each exit on fresh trades, in sigma per trade, arrays of shape (n_test,).
 
     Parameters
     ----------
@@ -105,11 +105,11 @@ def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings
     spec = WORLDS[world]
     trained = train_model(_prepared(world, n_train, seed, 0, settings), settings)
     fresh = _prepared(world, n_test, seed + 1_000, n_train, settings)
-    printed = predict_rows(fresh, trained.model)
+    predictions = predict_rows(fresh, trained.model)
     policy = trained.policy
     if policy is None:
         raise ValueError(f"{n_train} trades are too few for a policy.")
-    net_r = net_r_of(fresh, printed, settings, np.arange(n_test), [policy.trail, policy.by_model])
+    net_r = net_r_of(fresh, predictions, settings, np.arange(n_test), [policy.trail, policy.by_model])
     trail, forced = net_r[TRAIL] * STOP, net_r[MODEL_OR_TRAIL] * STOP
     return Found(
         world=world,

@@ -52,7 +52,7 @@ WORLDS = {
 
 @dataclass(frozen=True)
 class Paths:
-    """Many trades' markets, one a row; the trade begins at the open of bar `WARM_UP`.
+    """The markets of many trades, one per row; the trade begins at the open of bar `WARM_UP`.
 
     Parameters
     ----------

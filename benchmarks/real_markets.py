@@ -1,10 +1,10 @@
-"""What the model is worth on real bars, market by market.
+"""Value of the model on real bars, market by market.
 
-Trades of a named rule are learnt from with the default settings: purged walk-forward, so every prediction is out
-of fold. Calibration is judged on all of them against a constant that knows the base rate of these very rows;
-value on the later half of the trades, trail and threshold tuned on the earlier half. What a threshold is worth
-that knows nothing is measured beside it: each trade hears what the model said of another one of its stage. Only
-where the model beats that too is there an edge.
+The model is trained on the trades of an entry rule with the default settings: purged walk-forward, so every
+prediction is out of fold. Calibration is evaluated on all of them against a constant that knows the base rate of
+these very rows; value on the later half of the trades, with trailing stop and threshold tuned on the earlier half.
+As a placebo, the same is measured with predictions shuffled between the trades of a stage. The model has an edge
+only if it beats the placebo too.
 
 Run ``python benchmarks/real_markets.py [--market all] [--data FOLDER]``. The market ``sample`` comes with the
 package; the others need the real market data beside the project.
@@ -115,7 +115,7 @@ def _adjusted(frame: pd.DataFrame, factor: np.ndarray, symbol: str) -> Bars:
 
 @dataclass(frozen=True)
 class Row:
-    """What was found on one market."""
+    """Results on one market."""
 
     market: str
     n_symbols: int
@@ -126,7 +126,7 @@ class Row:
 
 
 def measure(market: str, bars: BarSet, rule: str, settings: Settings) -> Row:
-    """Train on the trades that the rule enters, and judge what was said out of fold."""
+    """Train on the trades of the entry rule, and evaluate the out-of-fold predictions."""
     began = time.perf_counter()
     prepared = prepare(bars, make_trades(bars, rule, lot=0.0), settings)
     trained = train_model(prepared, settings)
@@ -136,11 +136,11 @@ def measure(market: str, bars: BarSet, rule: str, settings: Settings) -> Row:
 
 def _calibration(prepared: Prepared, trained: Trained, settings: Settings) -> tuple[MeanInterval, float]:
     """Return how much smaller the log loss is than a constant's, by trade, and the calibration error."""
-    labels, printed = settings.labels, trained.predictions
+    labels, predictions = settings.labels, trained.predictions
     y = race(prepared.placed, prepared.rows, prepared.atr, labels.race_give_back_atr, labels.race_extend_atr).value
     reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, labels.reachable_trail_atr)
-    evaluation = reachable & (printed.stage >= 0) & np.isfinite(y)
-    p, truth, trade = printed.exhaustion[evaluation], y[evaluation], prepared.rows.trade[evaluation]
+    evaluation = reachable & (predictions.stage >= 0) & np.isfinite(y)
+    p, truth, trade = predictions.exhaustion[evaluation], y[evaluation], prepared.rows.trade[evaluation]
     base = truth.mean()
     gain = np.where(truth > 0, np.log(p / base), np.log((1 - p) / (1 - base)))
     # Rows of a trade overlap, so trades are resampled: each counts with the sum of its rows.
@@ -168,8 +168,8 @@ def main() -> None:
     args = parser.parse_args()
     settings = load_settings(None, [f"project.threads={args.threads}", *args.set])
     print(
-        "market      symbols trades scored    AUC  log loss: base, less by (95 %), 1/1000      ECE    "
-        "trail  RSI+BB   model  model - trail, R (95 %)  misheard  finding  leaks   seconds"
+        "market      symbols trades scored    AUC  log loss: base, less by (95% CI), 1/1000    ECE    "
+        "trail  RSI+BB   model  model - trail, R (95% CI) shuffled  finding  leaks   seconds"
     )
     for market in MARKETS if args.market == "all" else [args.market]:
         row = measure(market, MARKETS[market](args.data), args.rule, settings)

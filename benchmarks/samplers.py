@@ -1,4 +1,4 @@
-"""What a search costs and finds, by sampler.
+"""Cost and result of a search, by sampler.
 
     python benchmarks/samplers.py speed [--trades 10000] [--rounds 1]
     python benchmarks/samplers.py table [--trials 500]
@@ -11,7 +11,7 @@ TPE in memory over the same space with an empty objective; and 20,000 candidates
 It ends with a default search, kept, and with what Optuna's own API takes only to write the same trials.
 ``table`` takes samplers alone, by objectives and parameters. ``pruning`` searches with and without Wilcoxon's
 pruner. ``value`` tunes on the trades of four markets up to each of four cuts and scores the best ladder on those that
-follow. ``draw`` shows what it found.
+follow. ``draw`` plots the results.
 Times are processor seconds on one thread.
 """
 
@@ -125,7 +125,7 @@ def speed(n_trades: int, rounds: int) -> None:
 
 
 class Floats:
-    """A space of k numbers, which no ladder stands behind."""
+    """A space of k numbers without a ladder."""
 
     def __init__(self, k: int) -> None:
         self.k = k
@@ -166,7 +166,7 @@ def ask_only(sampler: str, k: int, n: int, n_objectives: int) -> None:
 
 
 def pruning(n_trades: int, rounds: int) -> None:
-    """Search with and without Wilcoxon's pruner, in turn, and print what it saves and what it finds."""
+    """Search with and without Wilcoxon's pruner, in turn, and print time saved and results."""
     placed = market(n_trades)
     print(f"{n_trades:,} trades, {PRUNED_TRIALS} candidates, medians of {rounds} rounds")
     print(f"{'':24s} {'s':>7s} {'pruned, s':>10s} {'ratio':>6s} {'blocks seen':>12s} {'best found, pruned':>24s}")
@@ -190,7 +190,7 @@ def pruning(n_trades: int, rounds: int) -> None:
 
 
 def searched(plain: Objectives, sampler: str, n: int, *, pruned: bool = False) -> tuple[float, SearchResult]:
-    """Return the processor seconds of a search, and what it found."""
+    """Return the processor seconds of a search, and its result."""
     found = []
     judge = PrunedObjectives(plain)
 
@@ -256,9 +256,7 @@ def against_default(found: pd.DataFrame) -> None:
     """Print how the largest search of each sampler differs from that of the default, paired by market and split."""
     most = {sampler: SIZES.get(sampler, (1024,))[-1] for sampler in SAMPLERS}
     largest = found[found["n_trials"] == found["sampler"].map(most)]
-    print(
-        "\nless mixture with 1,024 candidates, R a trade: mean over markets but the planted one, and its standard error"
-    )
+    print("\nminus mixture with 1,024 candidates, R per trade: mean over the real markets, and its standard error")
     for column in ("in_sample", "out_of_sample"):
         table = largest[largest["market"] != "planted"].pivot_table(
             index=["market", "split"], columns="sampler", values=column
@@ -292,7 +290,7 @@ def tuned(
 
 
 def drawn(csv: Path, picture: Path) -> None:
-    """Values against processor seconds, a column a market: on the trades tuned on, and on those that follow."""
+    """Values against processor seconds, one column per market: on the training trades, and on those that follow."""
     import matplotlib.pyplot as plt
 
     found = pd.read_csv(csv).groupby(["market", "sampler", "n_trials"], sort=False).mean().reset_index()
@@ -312,7 +310,7 @@ def drawn(csv: Path, picture: Path) -> None:
     for axis in axes[1]:
         axis.set_xlabel("processor seconds", fontsize=8)
     for axis in axes[:, 0]:
-        axis.set_ylabel("R a trade", fontsize=8)
+        axis.set_ylabel("R per trade", fontsize=8)
     axes[0, 0].legend(fontsize=7, frameon=False)
     figure.tight_layout()
     plt.rcParams.update({"svg.hashsalt": "exitladder", "svg.fonttype": "none"})

@@ -3,9 +3,9 @@
     python benchmarks/start.py [--trades 1000] [--rounds 7]
 
 Bars (10 symbols of 5,000, Parquet), trades (CSV) and a ladder (TOML) are written to a temporary folder, with an empty
-compiler cache beside them. Every way is started twice to fill the cache and count what was compiled, then in turns, as
-processes of their own: told are medians of the wall time and of the processor time. Ends with code 1 if a second
-start compiled anything.
+compiler cache. Every variant is started twice to fill the cache and count compiled functions, then in turns, each in
+its own process: reported are medians of the wall time and of the processor time. The exit code is 1 if a second start
+compiled anything.
 """
 
 from __future__ import annotations

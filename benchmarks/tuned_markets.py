@@ -1,4 +1,4 @@
-"""What ``exitladder tune`` says on real bars and on planted ones, through the command line as a trader would.
+"""Verdicts of ``exitladder tune`` on real and planted markets, run from the command line as a trader would.
 
 Each market's bars are written to a temporary folder. There the commands are given: ``trades make`` by a named rule,
 ``train``, and ``tune`` with the model's REF; each is a process of its own, with an MLflow store in that folder. Rows
@@ -43,10 +43,10 @@ PLANTED = {"planted": "strong", "planted-none": "null_rw"}
 # As long as the worlds last.
 PLANTED_SETTINGS = (f"labels.max_bars={BARS}", f"search.time_bars=[10, {BARS}]")
 HEADS = (
-    "market", "trades", "scored", "parts", "tuned (R)", "best simple exit (R)", "difference (R), 95 %", "p",
-    "worst 5 %: tuned, simple (R)", "drawdown: tuned, simple (R)", "DSR", "PBO", "more trades needed", "verdict",
+    "market", "trades", "scored", "parts", "tuned (R)", "best simple exit (R)", "difference (R), 95% CI", "p",
+    "worst 5%: tuned, simple (R)", "drawdown: tuned, simple (R)", "DSR", "PBO", "more trades needed", "verdict",
 )  # fmt: skip
-_NEEDED = re.compile(r"(?:some|(more than)) ([\d,]+) more trades")
+_NEEDED = re.compile(r"(?:about|(more than)) ([\d,]+) more trades")
 
 
 def settings_of(market: str) -> list[str]:
@@ -74,7 +74,7 @@ def exitladder(folder: Path, *words: str) -> dict[str, Any]:
 
 
 def tuned_on(market: str, data: Path, rule: str, extra: list[str], n_planted: int) -> dict[str, Any]:
-    """Return what ``exitladder tune`` prints, and under ``commands`` what was given, and ``n_trades``."""
+    """Return the output of ``exitladder tune``, with the commands under ``commands`` and ``n_trades``."""
     changes = [word for change in (*settings_of(market), *extra) for word in ("--set", change)]
     given = []
 
@@ -127,11 +127,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real market data")
     parser.add_argument("--planted-trades", type=int, default=2_000, help="trades of a planted market")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="change a setting")
-    parser.add_argument("--jsons", type=Path, metavar="FOLDER", help="where what was printed is kept, and read again")
-    parser.add_argument("--commands", action="store_true", help="show the commands that were given")
+    parser.add_argument("--jsons", type=Path, metavar="FOLDER", help="folder of the printed outputs, reused if present")
+    parser.add_argument("--commands", action="store_true", help="show the commands")
     args = parser.parse_args()
     print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
-    printed = []
+    paragraphs = []
     for market in args.market:
         began = time.perf_counter()
         kept = args.jsons / f"{market}.json" if args.jsons else None
@@ -143,11 +143,11 @@ def main() -> None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(json.dumps(result))
         print(line_of(result), flush=True)
-        printed.append(f"**{market}**: {result['verdict_text']}")
+        paragraphs.append(f"**{market}**: {result['verdict_text']}")
         if args.commands:
-            printed.append("\n".join(f"    {command}" for command in result["commands"]))
+            paragraphs.append("\n".join(f"    {command}" for command in result["commands"]))
         sys.stderr.write(f"{market}: {time.perf_counter() - began:.0f} s\n")
-    print("\n" + "\n\n".join(printed))
+    print("\n" + "\n\n".join(paragraphs))
 
 
 if __name__ == "__main__":

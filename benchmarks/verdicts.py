@@ -1,14 +1,14 @@
-"""How often `tune` says "better" where nothing is to be found, and where something is.
+"""Error rate and statistical power of the verdicts of `tune`.
 
-Random walks with entries at random: no exit is worth more than another, so every "better" is a false one. Then
-the same with a drift after the entry that the trader's own exits leave too early: the share of "better" is the
-power. Every run is the whole of ``tune`` with its default settings: walk-forward, searches, baselines, statistics,
-verdict. Each is written down as it ends, and a command that is given again goes on after the last one.
+Random walks with random entries: no exit is better than another, so every "better" is a false positive. Then the same
+with a drift after the entry that the trader's own exits leave too early: the share of "better" is the power. Every run
+is the whole of ``tune`` with its default settings: walk-forward, searches, baselines, statistics, verdict. Each run is
+saved when it ends, and a repeated command continues after the last one.
 
     python benchmarks/verdicts.py walks crowded --runs 200 --csv runs.csv
     python benchmarks/verdicts.py model costs --runs 80 --csv runs.csv
     python benchmarks/verdicts.py power --runs 50 --csv runs.csv --picture docs/pictures/verdict_power.png
-    python benchmarks/verdicts.py --csv runs.csv        # the tables of what is there
+    python benchmarks/verdicts.py --csv runs.csv        # the tables of the saved runs
 """
 
 from __future__ import annotations
@@ -208,42 +208,42 @@ def mean(values: pd.Series) -> str:
 
 
 def gates(table: pd.DataFrame) -> str:
-    """Return the table of what was said where there is nothing to say, and would be under further gates."""
+    """Return the table of verdicts on driftless markets, also under additional gates."""
     lines = ["| verdict by | better | worse | no difference |", "| --- | --- | --- | --- |"]
     columns = {
-        "against your own exits, as `tune` says it": f"{OWN_EXITS}: says",
-        "against the best simple exit, as `tune` says it": f"{SIMPLEST}: says",
+        "against your own exits, as in `tune`": f"{OWN_EXITS}: says",
+        "against the best simple exit, as in `tune`": f"{SIMPLEST}: says",
         f"own exits, and DSR at least {DSR_NEEDED:g}": "with dsr",
         f"own exits, and PBO below {PBO_ALLOWED:g}": "with pbo",
     }
     for label, column in columns.items():
-        printed = table[column]
-        cells = " | ".join(share(printed == kind) for kind in ("better", "worse", "no_difference"))
+        kinds = table[column]
+        cells = " | ".join(share(kinds == kind) for kind in ("better", "worse", "no_difference"))
         lines.append(f"| {label} | {cells} |")
-    lines.append(f"| SPA: any exit beats your own at 5 % | {share(table['spa says better'])} | | |")
+    lines.append(f"| SPA: any exit beats your own at 5% | {share(table['spa says better'])} | | |")
     return "\n".join(lines)
 
 
 def conditions(table: pd.DataFrame) -> str:
-    """Return the table of what was said where there is nothing to say, a row a condition."""
+    """Return the table of verdicts on driftless markets, one row per condition."""
     heads = (
         "condition", "data sets", "better than your own exits", "worse", "better than the best simple exit", "worse",
         "difference to your own exits, to the best simple exit (R)", "scored trades worth",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for name, part in table.groupby("condition", sort=False):
-        printed = [
+        shares = [
             part[f"{baseline}: says"] == kind for baseline in (OWN_EXITS, SIMPLEST) for kind in ("better", "worse")
         ]
         differences = ", ".join(mean(part[f"{baseline}: difference_r"]) for baseline in (OWN_EXITS, SIMPLEST))
         worth = f"{part['n_effective'].median():.0f} of {part['n_test'].median():.0f}"
-        cells = [CONDITIONS[str(name)].words, str(len(part)), *map(share, printed), differences, worth]
+        cells = [CONDITIONS[str(name)].words, str(len(part)), *map(share, shares), differences, worth]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def power(table: pd.DataFrame) -> str:
-    """Return the table of what was said as the planted drift grows."""
+    """Return the table of verdicts by planted drift."""
     heads = (
         "drift (sd a bar)", "data sets", "difference (R)", "better", "worse", "interval above zero", "better with DSR",
         "better with PBO", "better than the best simple exit", "worse than it",
@@ -251,18 +251,18 @@ def power(table: pd.DataFrame) -> str:
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for drift, part in table.groupby("drift"):
         own, simple = part[f"{OWN_EXITS}: says"], part[f"{SIMPLEST}: says"]
-        printed = (
+        shares = (
             own == "better", own == "worse", part[f"{OWN_EXITS}: low"] > 0, part["with dsr"] == "better",
             part["with pbo"] == "better", simple == "better", simple == "worse",
         )  # fmt: skip
         cells = [f"{drift:g}", str(len(part)), f"{part[f'{OWN_EXITS}: difference_r'].mean():+.2f}"]
-        lines.append(f"| {' | '.join([*cells, *map(share, printed)])} |")
+        lines.append(f"| {' | '.join([*cells, *map(share, shares)])} |")
     return "\n".join(lines)
 
 
 @styled
 def power_picture(table: pd.DataFrame) -> Figure:
-    """Return the curve of what was said as the planted drift grows."""
+    """Return the curve of verdicts by planted drift."""
     figure = new_figure(HALF, 3.4)
     axes = figure.add_subplot()
     groups = table.groupby("drift")
@@ -273,13 +273,13 @@ def power_picture(table: pd.DataFrame) -> Figure:
         "better than the best simple exit": (f"{SIMPLEST}: says", "better", MUTED),
     }
     for label, (column, kind, colour) in curves.items():
-        printed = [part[column] == kind for _, part in groups]
-        ends = np.array([interval_of(hits) for hits in printed])
-        axes.plot(drifts, [hits.mean() for hits in printed], color=colour, marker="o", markersize=4, label=label)
+        counts = [part[column] == kind for _, part in groups]
+        ends = np.array([interval_of(hits) for hits in counts])
+        axes.plot(drifts, [hits.mean() for hits in counts], color=colour, marker="o", markersize=4, label=label)
         axes.fill_between(drifts, ends[:, 0], ends[:, 1], color=colour, alpha=0.12, linewidth=0)
     axes.axhline(0.05, color=MUTED, linewidth=0.8, linestyle=":")
     axes.set(ylim=(0, 1.02), xlabel="drift after the entry, standard deviations a bar", ylabel="share of data sets")
-    axes.set_title("What the verdict says as the truth grows")
+    axes.set_title("Verdicts by size of the true effect")
     axes.legend(loc="upper left")
     return figure
 

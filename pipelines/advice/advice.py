@@ -1,4 +1,4 @@
-"""Advice on one open trade: what the ladder wants in the market for the next bar, against what the user holds."""
+"""Advice on one open trade: the ladder's orders for the next bar, compared with the user's position."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do with one open trade, and why.
+    """Action, orders and reasons for one open trade.
 
     Parameters
     ----------
     action : {"hold", "reduce", "exit"}
-        What to do at the next open.
+        Action at the next open.
     quantity : float
-        How much of it.
+        Quantity of the action.
     stop_price : float
-        The stop that is in force for the next bar; NaN where nothing is left to protect.
+        Active stop for the next bar; NaN if no position remains.
     orders : tuple of Order
     reasons, warnings : tuple of str
     """
@@ -58,15 +58,31 @@ class Advice:
 
 
 def advise_closed(held: float, side: int, how: str, when: str) -> Advice:
-    """Return the advice on a trade that the ladder has already closed while the book still holds it."""
+    """Return the advice on a trade that the ladder has already closed while the user still holds it.
+
+    Parameters
+    ----------
+    held : float
+        Quantity that the user holds.
+    side : int
+        +1 long, -1 short.
+    how : str
+        Description of the closing order.
+    when : str
+        Time of the ladder's exit.
+
+    Returns
+    -------
+    Advice
+    """
     close = Order("market", _closing_side(side), held, None, None, "late exit")
     return Advice(
         action=EXIT,
         quantity=held,
         stop_price=float("nan"),
         orders=(close,),
-        reasons=(f"This ladder was out of the trade at {when} ({how}).",),
-        warnings=(f"The book still holds {held:g}, which no stop of this ladder protects any more.",),
+        reasons=(f"The ladder closed this trade at {when} ({how}).",),
+        warnings=(f"The position of {held:g} is still open, but no longer protected by a stop of this ladder.",),
     )
 
 
@@ -76,12 +92,19 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
     Parameters
     ----------
     held : float
-        What the book holds.
+        Quantity that the user holds.
     ladder_left : float
-        What the ladder, followed from the entry, would hold now.
+        Quantity that the ladder, followed since the entry, would hold now.
+    side : int
+        +1 long, -1 short.
     standing : sequence of Order
         The ladder's orders for the next bar, for `ladder_left`.
     stop_price : float
+        Active stop for the next bar.
+
+    Returns
+    -------
+    Advice
     """
     warnings: list[str] = []
     reasons: list[str] = []
@@ -91,10 +114,12 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
     if excess > _SLACK * held:
         orders.append(Order("market", _closing_side(side), excess, None, None, "late rung"))
         sold += excess
-        warnings.append(f"By now this ladder would hold {ladder_left:g}; the book holds {held:g}.")
-        reasons.append(f"Rungs of this ladder have already been reached: {excess:g} should have been sold.")
+        warnings.append(f"The ladder would hold {ladder_left:g} now, but the open quantity is {held:g}.")
+        reasons.append(f"Rungs of the ladder have already been reached: {excess:g} should have been sold.")
     elif excess < -_SLACK * held:
-        warnings.append(f"The book holds {held:g}, less than the {ladder_left:g} of this ladder; orders are cut to it.")
+        warnings.append(
+            f"The open quantity is {held:g}, less than the {ladder_left:g} of the ladder; orders are reduced to it."
+        )
     for order in standing:
         if order.type != "market":
             continue
@@ -103,9 +128,9 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
             orders.append(Order(order.type, order.side, quantity, None, order.rung, order.kind))
             sold += quantity
             reasons.append(
-                "The time stop is due."
+                "The time stop is reached."
                 if order.kind == "time"
-                else f"The conditions of rung {order.rung} held at the close."
+                else f"The conditions of rung {order.rung} were met at the close."
             )
     left = held - sold
     if left > _SLACK * held:
@@ -122,19 +147,19 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
 
 
 def _resting(standing: Sequence[Order], left: float) -> list[Order]:
-    """The resting orders, cut to what is left: rungs in their order, the stop for all of it."""
+    """Return the resting orders, reduced to the remaining quantity: rungs in order, the stop for all of it."""
     orders = []
-    unspoken = left
+    unassigned = left
     for order in standing:
         if order.type == "market":
             continue
         if order.rung is None:
             orders.append(Order(order.type, order.side, left, order.price, None, order.kind))
             continue
-        quantity = min(order.quantity, unspoken)
+        quantity = min(order.quantity, unassigned)
         if quantity > 0:
             orders.append(Order(order.type, order.side, quantity, order.price, order.rung, order.kind))
-            unspoken -= quantity
+            unassigned -= quantity
     return orders
 
 

@@ -1,8 +1,8 @@
-"""What a model saw in training, kept with it, and whether it still sees the like when it is asked.
+"""Drift of the market from the model's training data.
 
-Features of bars are watched on all bars of the symbols, not on those of the open trades alone: a handful of trades
-tells of the trades. What depends on a trade (its state, the model's answers) is watched on the rows of all trades of
-the file, the closed ones too, each followed for as long as in training.
+Bar features are monitored on all bars of the symbols, not only on those of the open trades: a handful of trades
+would reflect those trades rather than the market. Trade state and predictions are monitored on the rows of all
+trades of the file, closed ones included, each followed for as long as in training.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
 _NAMED = 3
-# A p below it is no more certain for being smaller.
+# Smaller p-values are not meaningful and shown as "< 1e-06".
 _LEAST_P = 1e-6
 
 
 def drift_now(
     bars: BarSet, trades: Trades, symbols: Iterable[str], model: ExhaustionModel, settings: Settings
 ) -> pd.DataFrame:
-    """Return how far the last `WINDOW` bars of some symbols lie from the model's training, the farthest first.
+    """Return the drift of the last `WINDOW` bars of some symbols from the model's training data, largest first.
 
     Parameters
     ----------
     bars : BarSet
-        All of them are taken as known.
+        All bars count as known.
     trades : Trades
-        All there are. Where none of the recent ones had closed, those left are the ones that lasted, which tells
-        nothing of drift: trade state and the model's answers are then not judged.
+        All available trades. If none of the recent ones has closed, only long-lasting trades remain, which is no
+        evidence of drift: trade state and predictions are then not evaluated.
     symbols : iterable of str
-        The symbols to look at.
+        Symbols to monitor.
     model : ExhaustionModel
     settings : Settings
         With the model's own features.
@@ -50,8 +50,8 @@ def drift_now(
     Returns
     -------
     DataFrame
-        The columns of `DriftReference.compare`, and p_adjusted and has_moved; empty where the model's training was
-        too short to tell.
+        The columns of `DriftReference.compare`, and p_adjusted and has_moved; empty if the model's training span was
+        too short to measure drift.
     """
     kept = model.context.get("drift")
     if not kept:
@@ -78,39 +78,39 @@ def drift_now(
 
 
 def drift_notice(table: pd.DataFrame, n_symbols: int) -> str:
-    """Return one sentence on what has moved, how far, and what to do; empty where nothing has.
+    """Return a notice of the drifted quantities and the remedy; empty without drift.
 
     Parameters
     ----------
     table : DataFrame
-        What `drift_now` gave.
+        Result of `drift_now`.
     n_symbols : int
-        Symbols that were looked at.
+        Number of symbols monitored.
     """
     far = table[table["has_moved"].astype(bool)]
     if far.empty:
         return ""
-    described = [_described(row) for row in far.head(_NAMED).to_dict("records")]
+    named = [_quantity_text(row) for row in far.head(_NAMED).to_dict("records")]
     more = f", and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
-    what = "symbol" if n_symbols == 1 else f"{n_symbols} symbols"
+    scored = "scored symbol" if n_symbols == 1 else f"{n_symbols} scored symbols"
     return (
-        f"Over the last {WINDOW} bars of the {what} scored, what the model sees has moved away from its training: "
-        f"{', '.join(described)}{more}. Its answers may be off; train it again with these bars."
+        f"Drift: over the last {WINDOW} bars of the {scored}, the model's inputs differ from its training data: "
+        f"{', '.join(named)}{more}. Predictions may be unreliable; retrain the model with these bars."
     )
 
 
-def _described(row: dict[Any, Any]) -> str:
-    size = "much" if row["psi"] >= MUCH else "some"
+def _quantity_text(row: dict[Any, Any]) -> str:
+    size = "large" if row["psi"] >= MUCH else "moderate"
     if row["not_known"] > row["not_known_in_training"] + 0.1:
-        where = f"is not known in {row['not_known']:.0%} (training: {row['not_known_in_training']:.0%})"
+        where = f"is missing in {row['not_known']:.0%} of rows (training: {row['not_known_in_training']:.0%})"
     else:
-        where = f"lies at percentile {row['percentile']:.0f} of training on average"
+        where = f"is at percentile {row['percentile']:.0f} of training on average"
     p = f"p {row['p_adjusted']:.1g}" if row["p_adjusted"] >= _LEAST_P else f"p < {_LEAST_P:g}"
     return f"{row['name']} {where} (PSI {row['psi']:.2f}: {size}, {p})"
 
 
 def _evaluation(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put comparisons together and judge all their quantities at once."""
+    """Combine comparisons and test all their quantities jointly."""
     empty = DriftReference(()).compare((), np.empty((0, 0)), np.empty(0, dtype=np.int64))
     table = pd.concat([t for t in tables if len(t)] or [empty])
     table = table.sort_values("psi", ascending=False, kind="stable", ignore_index=True)
@@ -118,7 +118,7 @@ def _evaluation(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _recent_trades(bars: BarSet, trades: Trades, symbols: IntArray, n_bars: int) -> Trades:
-    """Return the trades of these symbols that began in the last bars; none where not one of them has closed."""
+    """Return the trades of these symbols entered in the last bars; none if none of them has closed."""
     place = {bars.symbols[k]: k for k in symbols}
     of_symbol = np.array([place.get(str(symbol), -1) for symbol in trades.symbol], dtype=np.int64)
     ends = bars.time[bars.start[1:] - 1] + bars.interval_ns

@@ -1,4 +1,4 @@
-"""Every open trade scored at the last closed bar."""
+"""Scoring of every open trade at the last closed bar."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def open_trades(trades: Trades, asof: int | None = None) -> Trades:
-    """Return the trades that are open at `asof`; what ended later counts as open and its end as unknown.
+    """Return the trades open at `asof`; trades closed later count as open, their exits as unknown.
 
     Raises
     ------
@@ -47,9 +47,7 @@ def open_trades(trades: Trades, asof: int | None = None) -> Trades:
         entered = trades.entry_time < asof
         chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof)))
     if len(chosen) == 0:
-        raise TradesError(
-            "At least one trade must be open to be scored, but none is: a trade is open while its exit_time is blank."
-        )
+        raise TradesError("At least one trade must be open, but none is. A trade is open if its exit_time is empty.")
     n = len(chosen)
     return replace(chosen, exit_time=np.full(n, NO_TIME, dtype=np.int64), exit_price=np.full(n, np.nan))
 
@@ -62,43 +60,59 @@ def score_open(
     settings: Settings,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """Return the advice on open trades; every bar given is taken as known.
+    """Return the advice on open trades; all given bars count as known.
 
-    The ladder is executed from each entry to the last bar, so it is known which rungs have filled,
-    where the stop stands now and what was decided at the last close.
+    The ladder is simulated from each entry to the last bar, which gives the filled rungs, the current stop and
+    the orders decided at the last close.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+        Open trades; see `open_trades`.
+    ladder : Ladder
+    model : ExhaustionModel
+    settings : Settings
+        With the model's own features.
+    progress : Progress, optional
+
+    Returns
+    -------
+    DataFrame
+        One row per trade with the columns ``COLUMNS``.
     """
     longest = int(np.diff(bars.start).max())
     prepared = prepare(bars, trades, settings, max_bars=longest)
     warn_of_stale_sources(prepared.features, bars, sorted(set(trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)
-    # Only a rung on the model's word needs to know what the model said on the way here.
+    # Only a rung triggered by the model needs the predictions at earlier bars.
     needs_past = bool(set(ladder.series) & set(MODEL_SERIES))
     predictions = predict_rows(prepared, model, progress, embargo=False) if needs_past else None
     now = predict_some(prepared, model, last[alive], embargo=False)
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
     exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
     done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
-    longest_learnt = int(model.context["labels"]["max_bars"])
+    longest_trained = int(model.context["labels"]["max_bars"])
     state = state_frame(done).set_index("trade_id")
     standing = standing_by_trade(done)
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in prepared.placed.trades.trade_id]
     reasons = model_reasons(prepared, model, last, by_value)
     rows = [
-        _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_learnt)
+        _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_trained)
         for i in range(len(prepared.placed))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _acts_on(series: str, ladder: Ladder, orders: list[Order]) -> bool:
-    """Whether an order is to be sent now because of a condition on this series."""
+    """Return whether a condition on this series triggers an order now."""
     fired = [ladder.rungs[o.rung - 1] for o in orders if o.type == "market" and o.rung is not None]
     return any(condition.series == series for rung in fired for condition in rung.when)
 
 
 def last_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
-    """Return each trade's last row, -1 where it has lived through no bar yet, shape (n_trades,)."""
+    """Return each trade's last row, -1 if it has no complete bar yet, shape (n_trades,)."""
     return np.where(prepared.rows.lengths > 0, prepared.rows.start[1:] - 1, -1)
 
 
@@ -124,8 +138,8 @@ def _row(
     state: pd.DataFrame,
     standing: dict[str, list[Order]],
     predicted: tuple[float, float],
-    model_says: list[str],
-    longest_learnt: int,
+    model_texts: list[str],
+    longest_trained: int,
 ) -> dict[str, Any]:
     placed = done.placed
     trades, bars = placed.trades, placed.bars
@@ -142,7 +156,7 @@ def _row(
         advice = advise_closed(held, side, f"order {done.reason[i]}", f"{when:%Y-%m-%d %H:%M}")
         since = _since_entry(done, i)
     elif status == "skipped":
-        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not judged: {done.reason[i]}.",))
+        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not simulated: {done.reason[i]}.",))
         since = _since_entry(done, i)
     else:
         if not np.isfinite(own):
@@ -152,9 +166,11 @@ def _row(
         since = {name: float(now[name]) for name in ("open_r", "mfe_r", "give_back_r", "bars_held")}
     warnings = list(advice.warnings)
     if np.isnan(exhaustion):
-        warnings.append("The model says nothing here: the bar lies before its first fold, or none has closed yet.")
-    elif since["bars_held"] > longest_learnt:
-        warnings.append(f"Held longer than the {longest_learnt} bars that the model has learnt from.")
+        warnings.append(
+            "No prediction: the bar is before the model's first stage, or no bar of the trade has closed yet."
+        )
+    elif since["bars_held"] > longest_trained:
+        warnings.append(f"Held longer than the {longest_trained} bars that the model was trained on.")
     return {
         "trade_id": trade_id,
         "symbol": str(trades.symbol[i]),
@@ -169,13 +185,13 @@ def _row(
         "action_quantity": advice.quantity,
         "stop_price": advice.stop_price,
         "orders": [o.to_mapping() for o in advice.orders],
-        "reasons": [*advice.reasons, *model_says],
+        "reasons": [*advice.reasons, *model_texts],
         "warnings": warnings,
     }
 
 
 def _since_entry(done: Simulation, i: int) -> dict[str, float]:
-    """Return where the price stands since the entry for a trade that the ladder does not hold."""
+    """Return the price excursions since the entry of a trade that the ladder does not hold."""
     placed = done.placed
     side, entry, risk = int(placed.trades.side[i]), float(placed.trades.entry_price[i]), float(done.risk[i])
     life = slice(int(placed.first_bar[i]), int(placed.end_bar[i]))
@@ -188,7 +204,7 @@ def _since_entry(done: Simulation, i: int) -> dict[str, float]:
 
 
 def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores with orders, reasons and warnings as text: JSON for orders, sentences joined by '; '."""
+    """Return the scores with text columns: orders as JSON, reasons and warnings joined by '; '."""
     return frame.assign(
         orders=[json.dumps(o) for o in frame["orders"]],
         reasons=["; ".join(r) for r in frame["reasons"]],

@@ -1,4 +1,4 @@
-"""What a model's answers mean, and what they do not: the words of its card that follow from the settings."""
+"""Definitions and limitations on the model card, as they follow from the settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exitladder.settings.tables import Settings
 
 
 def label_words(settings: Settings) -> list[str]:
-    """Return what `exhaustion` and `hold_value_r` are, as these settings define them."""
+    """Return the definitions of `exhaustion` and `hold_value_r` under these settings."""
     labels = settings.labels
     exhaustion = {
         "race": f"price gives back {labels.race_give_back_atr:g} ATR before it extends {labels.race_extend_atr:g} ATR "
@@ -18,47 +18,50 @@ def label_words(settings: Settings) -> list[str]:
         f"{labels.race_give_back_atr:g} ATR",
     }[labels.exhaustion]
     decision = {
-        "continuation_advantage": "what keeping the unit under a trail of "
-        f"{labels.baseline_trail_atr:g} ATR is expected to bring over selling it now, in R",
-        "forward_return": f"what holding for {labels.horizon_bars} more bars is expected to bring, in R",
-        "remaining_mfe": "how much further price is expected to go before it gives back "
+        "continuation_advantage": "the expected gain of holding with a trailing stop of "
+        f"{labels.baseline_trail_atr:g} ATR over selling now, in R",
+        "forward_return": f"the expected return of holding for {labels.horizon_bars} more bars, in R",
+        "remaining_mfe": "the expected further move before price gives back "
         f"{labels.race_give_back_atr:g} ATR from its best, in R",
-        "triple_barrier": f"the mean of a triple barrier of {labels.horizon_bars} bars: 1 where price extends "
-        f"{labels.race_extend_atr:g} ATR first, -1 where it gives back {labels.race_give_back_atr:g}, 0 for neither",
+        "triple_barrier": f"the mean of a triple barrier of {labels.horizon_bars} bars: 1 if price extends "
+        f"{labels.race_extend_atr:g} ATR first, -1 if it gives back {labels.race_give_back_atr:g}, 0 for neither",
     }[labels.decision]
     return [
-        f"exhaustion is the calibrated probability that {exhaustion}. It is asked at every close of a trade, "
-        f"for at most {labels.max_bars} bars after its entry.",
-        f"hold_value_r is {decision}. The less it is, the more speaks for selling.",
+        f"exhaustion is the calibrated probability that {exhaustion}. The model predicts it at every close of a trade, "
+        f"for at most {labels.max_bars} bars after entry.",
+        f"hold_value_r is {decision}. Lower values favour selling.",
     ]
 
 
 def known_limits(trained: Trained, settings: Settings) -> list[str]:
-    """Return where the model ends: what it has not seen, what its numbers leave out, and what was found wrong."""
+    """Return the limitations of the model: untrained ranges, uncovered risks, and problems found."""
     span, labels = trained.model.context["training"], settings.labels
     limits = []
     if not tells_apart(trained.model.stages[-1].calibrator):
         limits.append(
-            "Its last stage gives every row the same exhaustion, the base rate: what its trees tell apart did not hold "
-            "out of fold. A rule on exhaustion then acts on all trades or on none."
+            "The last stage predicts the same exhaustion, the base rate, for every row: the differences between its "
+            "trees' predictions did not hold out of fold. A rule on exhaustion then acts on all trades or on none."
         )
     if trained.value.finding in ("no edge", "harm"):
-        limits.append("No gain over the best trailing stop is shown. To act on it is a bet, not a finding.")
+        limits.append(
+            "The model shows no gain over the best trailing stop. Acting on its signal is a bet without evidence."
+        )
     for side, n in (("long", span["n_long"]), ("short", span["n_short"])):
         if not n:
-            limits.append(f"It has seen no {side} trade and must not be asked about one.")
+            limits.append(f"The model was trained on no {side} trade and must not be used for one.")
     limits += [
-        "It has learnt from entries such as those it was given. After other entry rules, on other symbols, bar lengths "
-        "or markets, nothing is known of it.",
-        f"It has learnt from bars that a trail of {labels.reachable_trail_atr:g} ATR would have reached. What is held "
-        f"beyond that, or longer than {labels.max_bars} bars, it has not seen.",
-        "Bars of one trade overlap, and trades of one week share their fate: the rows are worth far fewer independent "
-        "ones, which is told above. Intervals allow for that, and not for markets that change.",
-        "Probabilities were calibrated on the past. They hold for as long as the market is like it; the years in the "
-        "table above show how far they strayed.",
-        f"The watch for drift looks at each quantity by itself over {WINDOW} bars. It is quiet about what varied as "
-        "much in training, and blind to relations that change while each quantity stays as it was.",
-        "Adjusted prices, and symbols chosen because they are known today, make the past look better than it was; the "
-        "model cannot know either.",
+        "The model was trained on the entries it was given. Its performance with other entry rules, symbols, bar "
+        "intervals or markets is unknown.",
+        f"It was trained on bars that a trailing stop of {labels.reachable_trail_atr:g} ATR would have reached, up to "
+        f"{labels.max_bars} bars after entry. Trades held beyond either limit are outside its training range.",
+        "Bars of one trade overlap, and trades of the same week are correlated, so the effective sample size given "
+        "above is far smaller than the number of rows. The confidence intervals account for this, but not for changes "
+        "in the market.",
+        "The probabilities were calibrated on past data. They hold as long as the market stays similar; the years in "
+        "the table above show past deviations.",
+        f"Drift monitoring checks each quantity separately over {WINDOW} bars. It does not flag variation that also "
+        "occurred in training, and it cannot detect relations that change while each quantity keeps its distribution.",
+        "Adjusted prices and symbols selected because they are known today (survivorship bias) make past results look "
+        "better than they were; the model cannot correct for either.",
     ]
     return limits

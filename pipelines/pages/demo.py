@@ -1,4 +1,4 @@
-"""The page of the demo: the verdict first, then why to believe it, then what to do."""
+"""The demo page: verdict first, then the evidence, then the advice."""
 
 from __future__ import annotations
 
@@ -29,28 +29,32 @@ from exitladder.trades.trades import Trades
 
 
 def key_numbers(tuned: Tuned) -> list[KeyNumber]:
-    """Return the few numbers at the top of the page."""
+    """Return the key numbers at the top of the page."""
     board = tuned.scoreboard.table.set_index("policy")
     against = tuned.against
     row: dict[Any, Any] = board.loc[TUNED].to_dict()
     tone: Tone = "good" if against.low > 0 else "bad" if against.high < 0 else ""
     return [
         KeyNumber(
-            f"against {tuned.baseline}",
+            f"vs {tuned.baseline}",
             f"{against.difference_r:+.3f} R",
-            f"a trade; {against.confidence:.0%} interval {against.low:+.3f} to {against.high:+.3f}",
+            f"per trade; {against.confidence:.0%} CI [{against.low:+.3f}, {against.high:+.3f}]",
             tone,
         ),
         KeyNumber(
-            "expectancy, trades scored", f"{row['expectancy_r']:+.3f} R", f"{row['n_trades']:.0f} trades, after costs"
+            "expectancy per trade", f"{row['expectancy_r']:+.3f} R", f"{row['n_trades']:.0f} scored trades, after costs"
         ),
-        KeyNumber("win rate", f"{row['win_rate']:.0%}", "trades that ended above 0, after costs"),
-        KeyNumber("worst 5 % of trades", f"{row['cvar_r']:+.2f} R", "their mean (CVaR)"),
+        KeyNumber("win rate", f"{row['win_rate']:.0%}", "trades with a net gain, after costs"),
+        KeyNumber("worst 5% of trades", f"{row['cvar_r']:+.2f} R", "mean (CVaR)"),
         KeyNumber(
-            "deflated Sharpe", _share(tuned.luck.dsr), f"of the difference, for {tuned.luck.n_trials} candidates tried"
+            "deflated Sharpe ratio",
+            _share(tuned.luck.dsr),
+            f"of the difference, for {tuned.luck.n_trials:,} candidates tried",
         ),
         KeyNumber(
-            "overfitting (PBO)", _share(tuned.luck.pbo), "how often the best of half the past is below the median after"
+            "overfitting (PBO)",
+            _share(tuned.luck.pbo),
+            "probability that the best in-sample ladder ranks below the median out of sample",
         ),
     ]
 
@@ -60,19 +64,19 @@ def _share(value: float) -> str:
 
 
 def model_note(trained: Trained) -> str:
-    """Return one sentence on how good the model is, out of fold."""
-    described = trained.to_mapping()
+    """Return a short text on the out-of-fold performance of the model."""
+    result = trained.to_mapping()
     text = (
-        f"Out of fold the model has an AUC of {described['auc']:.3f} (0.5 is a coin) and a calibration error of "
-        f"{described['calibration_error']:.3f}; the base rate of exhaustion is {described['base_rate']:.3f}. "
+        f"Out of fold, the model has an AUC of {result['auc']:.3f} (0.5: no skill) and a calibration error of "
+        f"{result['calibration_error']:.3f}; the base rate of exhaustion is {result['base_rate']:.3f}. "
     )
     found = trained.value.comparison
     if found is None:
-        return text + "There are too few trades to say what its word is worth in R."
+        return text + "There are too few trades to measure the value of its signal in R."
     return text + (
-        f"Leaving on its word or at the trail, and not at the best trail alone, was worth {found.difference_r:+.3f} R "
-        f"a trade ({found.low:+.3f} to {found.high:+.3f}) on trades that neither had seen. "
-        f"The checks for knowledge of the future {trained.leaks.verdict}."
+        "Exiting on the model's signal or the trailing stop, rather than at the best trailing stop alone, changed the "
+        f"result by {found.difference_r:+.3f} R per trade ({found.confidence:.0%} CI [{found.low:+.3f}, "
+        f"{found.high:+.3f}]) out of sample. Leak check (look-ahead): {trained.leaks.verdict}."
     )
 
 
@@ -90,21 +94,35 @@ def demo_content(
     settings: Settings,
     run_id: str,
 ) -> PageContent:
-    """Return what the demo's page shows.
+    """Return the content of the demo page.
 
     Parameters
     ----------
+    trained : Trained
+    tuned : Tuned
     trades, fills : DataFrame
-        Of all test parts, each executed by the ladder tuned before it.
+        All test parts, each executed with the ladder tuned before it.
     last : Simulation
-        The last test part; examples are taken from it.
+        The last test part; the example trades come from it.
     signals : Signals
-        Of its trades.
+        Model signals of its trades.
+    entries : Trades
+        All trades of the demo.
+    scores : DataFrame
+        Advice on open trades, with the columns that `exitladder score` writes.
+    data_notes : list of (str, str)
+        Facts on the data, as label and text.
+    settings : Settings
+    run_id : str
+
+    Returns
+    -------
+    PageContent
     """
     bars = last.placed.bars
     plans = tuned_pictures(tuned)
     return PageContent(
-        title="exitladder: where to get out",
+        title="exitladder: exit optimization",
         subtitle=f"Sample data: {', '.join(bars.symbols)}, daily, {_span(bars.time)}",
         verdict=tuned.verdict.kind,
         verdict_text=tuned.verdict.text,
@@ -113,22 +131,25 @@ def demo_content(
         candidate=TUNED,
         tables=[fold_table(tuned.folds_frame()), account_table(tuned.accounts)],
         groups=[
-            PictureGroup("The plan and what it is worth", plans),
-            PictureGroup("What the ladder is like", diagnostic_pictures(tuned.diagnostics), tuned.diagnostics.text),
-            PictureGroup("What it kept", trades_pictures(trades, fills, max(len(c.ladder.rungs) for c in tuned.folds))),
-            PictureGroup("Some trades, bar by bar", example_pictures(last, signals, np.ones(len(last), dtype=bool))),
-            PictureGroup("The model", model_pictures(trained), model_note(trained)),
+            PictureGroup("Ladder and performance", plans),
+            PictureGroup("Sensitivity", diagnostic_pictures(tuned.diagnostics), tuned.diagnostics.text),
+            PictureGroup(
+                "Profit capture", trades_pictures(trades, fills, max(len(c.ladder.rungs) for c in tuned.folds))
+            ),
+            PictureGroup("Example trades", example_pictures(last, signals, np.ones(len(last), dtype=bool))),
+            PictureGroup("Model", model_pictures(trained), model_note(trained)),
         ],
         data_notes=[*data_notes, *_counts(tuned, trades)],
         open_trades=scores,
         ladder_toml=ladder_to_toml(tuned.ladder),
         method=[
-            f"Trades entered from {tuned.walk.cut_time:%Y-%m-%d} on were scored in {len(tuned.walk.folds)} parts, each "
-            "once, by what had been tuned on earlier trades. A trade whose exit could still have been open when a part "
-            "begins was not tuned on for it. The model speaks in stages, each trained on labels known before.",
-            "Every policy in the table that has parameters was tuned on the same past trades, by the same objective; "
-            "the ladder drawn and written is tuned on all trades that had ended by the last bar.",
-            "Inside a bar that reaches both stop and target the stop is taken to come first; gaps fill at the open.",
+            f"Trades entered from {tuned.walk.cut_time:%Y-%m-%d} on are scored in {len(tuned.walk.folds)} test parts, "
+            "each once, by the ladder tuned on earlier trades. Trades that could still have been open when a part "
+            "begins are excluded from its training set (purged). The model is trained in stages, each on labels known "
+            "at that time.",
+            "Every policy in the table with parameters was tuned on the same earlier trades with the same objective. "
+            "The ladder in the chart and the file is tuned on all trades that had ended by the last bar.",
+            "If a bar reaches both stop and target, the stop is assumed to fill first; gaps fill at the open.",
         ],
         reproduction=Reproduction(
             command="exitladder demo",
@@ -151,10 +172,10 @@ def _span(time: np.ndarray) -> str:
 def _counts(tuned: Tuned, tested: pd.DataFrame) -> list[tuple[str, str]]:
     status = tested["status"].value_counts()
     return [
-        ("trades before the first part scored", f"{int((~tuned.walk.test).sum())}"),
+        ("trades before the first test part", f"{int((~tuned.walk.test).sum())}"),
         ("of these purged", f"{tuned.walk.folds[0].n_purged}"),
-        ("trades scored once", f"{int(tuned.walk.test.sum())}"),
-        ("of these still open at the last bar (marked)", f"{int(status.get('open', 0))}"),
+        ("trades scored (once each)", f"{int(tuned.walk.test.sum())}"),
+        ("of these still open at the last bar (marked to market)", f"{int(status.get('open', 0))}"),
         ("of these skipped", f"{int(status.get('skipped', 0))}"),
-        ("with a bar that reached both stop and target", f"{int((tested['ambiguous_bars'] > 0).sum())}"),
+        ("of these with a bar that reached both stop and target", f"{int((tested['ambiguous_bars'] > 0).sum())}"),
     ]

@@ -1,7 +1,7 @@
-"""The model's card: what it was trained on, how far it can be believed, what it is worth, and where it ends.
+"""The model card: definitions, training data, performance, value and limitations.
 
 After Mitchell et al., *Model Cards for Model Reporting* (2019). Every number was measured in the training run
-that the card is kept with.
+that stores the card.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from exitladder.pipelines.tracking.provenance import versions
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
 
-# The file of a run that the card is kept in.
+# The card's file name among the artifacts of a run.
 MODEL_CARD = "model_card.html"
 
 _VERDICTS: dict[str, Verdict] = {"edge": "better", "harm": "worse", "no edge": "no_difference", "": "none"}
@@ -36,7 +36,7 @@ _MEASURES = {
 
 @dataclass(frozen=True)
 class CardSection:
-    """A part of the card; what is empty is left out."""
+    """A section of the card; empty parts are omitted."""
 
     title: str
     texts: Sequence[str] = ()
@@ -48,7 +48,7 @@ class CardSection:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that the card shows."""
+    """Content of the model card."""
 
     title: str
     subtitle: str
@@ -60,7 +60,7 @@ class ModelCard:
     reproduction: Reproduction | None = field(default=None)
 
     def html(self) -> str:
-        """Return the card as one HTML file that needs no other."""
+        """Return the card as a self-contained HTML file."""
         return render("card.html.jinja", page=self)
 
 
@@ -73,12 +73,16 @@ def model_card(
     ----------
     trained : Trained
     settings : Settings
-        Those it was trained with.
+        Settings of the training run.
     pictures : sequence of Picture
-        What `exitladder.pipelines.plots.pictures.model_pictures` gives of it.
+        Pictures from `exitladder.pipelines.plots.pictures.model_pictures`.
     name : str
-        What the model is registered as.
+        Registered name of the model.
     run_id : str
+
+    Returns
+    -------
+    ModelCard
     """
     span = trained.model.context["training"]
     evaluation = [picture for picture in pictures if picture.kind == "calibration"]
@@ -89,16 +93,16 @@ def model_card(
         verdict=_VERDICTS[trained.value.finding],
         verdict_text=verdict_of(trained),
         key_numbers=_key_numbers(trained),
-        warnings=[f"The check for knowledge of the future raised a flag: {text}" for text in trained.leaks.reasons],
+        warnings=[f"The leak check (look-ahead) raised a flag: {text}" for text in trained.leaks.reasons],
         sections=[
-            CardSection("What it says", label_words(settings)),
+            CardSection("Predictions", label_words(settings)),
             _training(trained, settings),
             replace(_quality(trained, settings), pictures=evaluation),
             _worth(trained),
-            CardSection("What it goes by", pictures=[p for p in pictures if p not in evaluation]),
+            CardSection("Feature importance", pictures=[p for p in pictures if p not in evaluation]),
             _leaks(trained),
             _drift(trained),
-            CardSection("Where it ends", points=known_limits(trained, settings)),
+            CardSection("Limitations", points=known_limits(trained, settings)),
         ],
         reproduction=Reproduction(
             command="exitladder train --bars … --trades … --settings …",
@@ -110,53 +114,51 @@ def model_card(
 
 
 def verdict_of(trained: Trained) -> str:
-    """Return in one or two sentences how well the model predicts and what that is worth."""
+    """Return one or two sentences on the model's predictive performance and its value in R."""
     metrics = trained.model.metrics
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     better = constant - metrics["log_loss"]
     if not math.isfinite(better):
-        result = "No trade was predicted out of fold, so nothing is known of how well the model predicts."
+        result = "No trade was predicted out of fold, so the model's predictive performance is unknown."
     else:
-        size = f"{abs(better):.4f} {'less' if better > 0 else 'more'}"
+        size = f"{abs(better):.4f} {'lower' if better > 0 else 'higher'}"
         result = (
-            f"Out of fold its probabilities lose {size} a row than the base rate of the time (log loss), and tell "
-            f"rows apart with an AUC of {metrics['auc']:.3f}, where 0.5 is a coin."
+            f"Out of fold, the log loss is {size} than that of the base rate, and the AUC is {metrics['auc']:.3f} "
+            "(0.5: no skill)."
         )
     found = trained.value.comparison
     if found is None or not found.is_known:
-        return f"{result} There are too few trades to say what its word is worth."
+        return f"{result} There are too few trades to measure the value of its signal."
     worth = (
-        "Leaving on its word or at a trail, rather than at the best trail alone, came to "
-        f"{found.difference_r:+.3f} R a trade ({found.confidence:.0%} interval {found.low:+.3f} to {found.high:+.3f}) "
-        f"on {found.n} trades that neither had seen"
+        "Exiting on the model's signal or the trailing stop, rather than at the best trailing stop alone, changed the "
+        f"result by {found.difference_r:+.3f} R per trade ({found.confidence:.0%} CI [{found.low:+.3f}, "
+        f"{found.high:+.3f}]) on {found.n:,} out-of-sample trades"
     )
-    predicted = {"edge": "an edge", "harm": "a harm", "no edge": "no edge that this data can show"}[
-        trained.value.finding
-    ]
+    finding = {"edge": "an edge", "harm": "harmful", "no edge": "no demonstrated edge"}[trained.value.finding]
     shuffled = trained.value.shuffled_gain_r
-    heard = f" Hearing what it said of other trades, the same tuning came to {shuffled:+.3f} R."
-    return f"{result} {worth}: {predicted}.{heard if math.isfinite(shuffled) else ''}"
+    placebo = f" With predictions shuffled between trades, the same tuning changed it by {shuffled:+.3f} R."
+    return f"{result} {worth}: {finding}.{placebo if math.isfinite(shuffled) else ''}"
 
 
 def _key_numbers(trained: Trained) -> list[KeyNumber]:
     result, found = trained.to_mapping(), trained.value.comparison
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     shown = [
-        KeyNumber("log loss", _number(result["log_loss"], ".4f"), f"base rate of the time: {_number(constant, '.4f')}"),
-        KeyNumber("AUC", _number(result["auc"], ".3f"), "0.5 is a coin"),
+        KeyNumber("log loss", _number(result["log_loss"], ".4f"), f"of the base rate: {_number(constant, '.4f')}"),
+        KeyNumber("AUC", _number(result["auc"], ".3f"), "0.5: no skill"),
         KeyNumber(
             "calibration error",
             _number(result["calibration_error"], ".3f"),
             _interval(result.get("calibration_error_interval")),
         ),
-        KeyNumber("base rate", _number(result["base_rate"], ".1%"), "how often exhaustion came"),
+        KeyNumber("base rate", _number(result["base_rate"], ".1%"), "frequency of exhaustion"),
     ]
     if found is not None and found.is_known:
         tones: dict[str, Tone] = {"edge": "good", "harm": "bad"}
-        note = f"a trade; {found.low:+.3f} to {found.high:+.3f}"
+        note = f"per trade; {found.confidence:.0%} CI [{found.low:+.3f}, {found.high:+.3f}]"
         shown.append(
             KeyNumber(
-                "against the best trail", f"{found.difference_r:+.3f} R", note, tones.get(trained.value.finding, "")
+                "vs best trailing stop", f"{found.difference_r:+.3f} R", note, tones.get(trained.value.finding, "")
             )
         )
     return shown
@@ -164,29 +166,29 @@ def _key_numbers(trained: Trained) -> list[KeyNumber]:
 
 def _training(trained: Trained, settings: Settings) -> CardSection:
     span, context = trained.model.context["training"], trained.model.context
-    worth = ", ".join(f"{name} {n:,.0f}" for name, n in trained.n_effective.items())
+    effective = ", ".join(f"{name} {n:,.0f}" for name, n in trained.n_effective.items())
     spans = trained.model.spans()
     facts = [
         ("symbols", f"{span['n_symbols']}: {_some(span['symbols'])}"),
         ("bars", ", ".join(context.get("intervals", []))),
-        ("trades", f"{span['n_trades']:,} with labels, of {span['n_long']:,} long and {span['n_short']:,} short"),
-        ("rows", f"{span['n_rows']:,} bars of trades; worth of independent labels: {worth}"),
-        ("rows decided", f"{_day(span['first_row_ns'])} to {_day(span['last_row_ns'])}"),
+        ("trades", f"{span['n_trades']:,} labelled ({span['n_long']:,} long, {span['n_short']:,} short)"),
+        ("rows", f"{span['n_rows']:,} bars of trades; effective sample size: {effective}"),
+        ("span of the rows", f"{_day(span['first_row_ns'])} to {_day(span['last_row_ns'])}"),
         ("last label known", _day(span["last_label_ns"])),
         ("features", f"{len(trained.model.names)}, with up to {_warm_up(context)} bars of warm-up"),
         (
             "trees",
-            f"LightGBM, {settings.model.ensemble} forests a stage of up to {settings.model.n_estimators} trees with "
-            f"{settings.model.num_leaves} leaves",
+            f"LightGBM, {settings.model.ensemble} forests per stage, up to {settings.model.n_estimators} trees with "
+            f"{settings.model.num_leaves} leaves each",
         ),
     ]
     stages = PageTable(
         "Stages",
-        "Walk-forward: a stage answers from its day on, until the next does, and learnt only from labels that were "
-        "known an embargo before. The last one answers what is open now.",
+        "Walk-forward: each stage predicts from its date until the next stage begins, and was trained only on labels "
+        "known before that date minus the embargo. The last stage predicts trades that are open now.",
         pd.DataFrame(
             {
-                "Answers from": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["valid_from"]],
+                "Predicts from": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["valid_from"]],
                 "Last label": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["last_label"]],
                 "Rows": spans["n_rows"],
                 "Trades": spans["n_trades"],
@@ -195,7 +197,7 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
         ),
         {"Rows": ",.0f", "Trades": ",.0f"},
     )
-    return CardSection("What it was trained on", facts=facts, tables=[stages])
+    return CardSection("Training data", facts=facts, tables=[stages])
 
 
 def _quality(trained: Trained, settings: Settings) -> CardSection:
@@ -206,22 +208,22 @@ def _quality(trained: Trained, settings: Settings) -> CardSection:
     shown = [name for name in _MEASURES if name in table and table[name].notna().any()]
     heads = {name: _MEASURES[name][0] for name in shown}
     against = PageTable(
-        "Beside plain baselines",
+        "Baselines",
         "On the same rows and trades, all out of fold. Lower is better for log loss and Brier, higher for the rest. "
-        "Expectancy is the mean net R a trade of leaving that way (on a probability or at a trail), on the later half "
-        "of the trades predicted.",
+        "Expectancy is the mean net R per trade of exiting by that rule (a probability or a trailing stop), on the "
+        "later half of the predicted trades.",
         table[["", *shown]].rename(columns=heads),
         {heads[name]: _MEASURES[name][1] for name in shown},
     )
     counts = result["predictions"]
     text = (
-        f"{result['n_rows_out_of_fold']:,} rows of {result['n_trades_out_of_fold']:,} trades were predicted by a "
-        f"stage that had not seen them; of all {counts['n_rows']:,} rows {counts['n_rows_without_prediction']:,} lie "
-        "before the first stage and are not predicted. None was predicted in-sample. The correlation of hold_value_r "
-        f"with what came is {_number(result['hold_correlation'], '.3f')}."
+        f"{result['n_rows_out_of_fold']:,} rows of {result['n_trades_out_of_fold']:,} trades were predicted out of "
+        f"fold. Of all {counts['n_rows']:,} rows, {counts['n_rows_without_prediction']:,} are before the first stage "
+        "and have no prediction. No row was predicted in-sample. The correlation of hold_value_r with the outcome is "
+        f"{_number(result['hold_correlation'], '.3f')}."
     )
     tables = [against] if trained.calibration.empty else [against, _by_group(trained.calibration, settings)]
-    return CardSection("How far it can be believed", [text], tables=tables)
+    return CardSection("Out-of-fold performance", [text], tables=tables)
 
 
 def _by_group(calibration: pd.DataFrame, settings: Settings) -> PageTable:
@@ -229,7 +231,7 @@ def _by_group(calibration: pd.DataFrame, settings: Settings) -> PageTable:
         return [
             f"{row[name]:{form}}"
             + (
-                f" ({row[f'{name}_low']:{form}} to {row[f'{name}_high']:{form}})"
+                f" [{row[f'{name}_low']:{form}}, {row[f'{name}_high']:{form}}]"
                 if math.isfinite(row[f"{name}_low"])
                 else ""
             )
@@ -237,13 +239,12 @@ def _by_group(calibration: pd.DataFrame, settings: Settings) -> PageTable:
         ]
 
     return PageTable(
-        "For whom the probability holds",
-        f"By side, symbol and year of the row. In brackets the {settings.validation.confidence:.0%} interval, from "
-        "blocks of trades; none where there are too few. Where the mean prediction lies far from the base rate, it was "
-        "off.",
+        "Calibration by group",
+        f"By side, symbol and year of the row. Brackets: {settings.validation.confidence:.0%} CI from blocks of trades "
+        "(if there are enough). A mean prediction far from the base rate indicates miscalibration.",
         pd.DataFrame(
             {
-                "Rows of": [
+                "Group": [
                     "all" if row["by"] == "all" else f"{row['by']} {row['group']}"
                     for row in calibration.to_dict("records")
                 ],
@@ -262,29 +263,29 @@ def _by_group(calibration: pd.DataFrame, settings: Settings) -> PageTable:
 def _worth(trained: Trained) -> CardSection:
     policy = trained.policy
     if policy is None:
-        return CardSection("What follows from it", ["Too few trades were predicted to tune an exit on its word."])
+        return CardSection("Recommended exit", ["Too few trades were predicted to tune an exit on the model's signal."])
     result = policy.to_mapping()
-    advised = (
-        f"leave on {result['condition']}, or at a trail of {result['trail']}"
+    recommended = (
+        f"exit on {result['condition']}, or at a trailing stop of {result['trail']}"
         if policy.uses_model
-        else f"a trail of {result['trail_alone']} alone: on the model's word nothing was gained"
+        else f"a trailing stop of {result['trail_alone']} alone: the model's signal added no gain"
     )
     facts = [
-        ("advised", advised),
+        ("recommendation", recommended),
         ("tuned on", f"{policy.n_trades:,} trades predicted out of fold; {policy.n_tried:,} ladders tried"),
-        ("gain there", f"{policy.gain_r:+.3f} R a trade, as the best of many: it flatters"),
+        ("gain on these", f"{policy.gain_r:+.3f} R per trade; the best of many, so biased upwards"),
     ]
-    return CardSection("What follows from it", facts=facts)
+    return CardSection("Recommended exit", facts=facts)
 
 
 def _leaks(trained: Trained) -> CardSection:
     facts: list[tuple[str, str]] = [("verdict", trained.leaks.verdict)]
     facts += [(name.replace("_", " "), _number(value, ".3f")) for name, value in trained.leaks.measures.items()]
     text = (
-        "In every training, features are held against the bar that follows, labels are shuffled, and predictions that "
-        "are too good are flagged."
+        "Every training run tests the features against the following bar, repeats the training with shuffled labels, "
+        "and flags predictions that are too good to be true."
     )
-    return CardSection("Whether it knows the future", [text], facts=facts, points=trained.leaks.notes)
+    return CardSection("Leak check", [text], facts=facts, points=trained.leaks.notes)
 
 
 def _drift(trained: Trained) -> CardSection:
@@ -292,20 +293,20 @@ def _drift(trained: Trained) -> CardSection:
     monitored = [*kept.get("bars", {}).get("watched", []), *kept.get("rows", {}).get("watched", [])]
     if not monitored:
         return CardSection(
-            "What it will be watched by",
+            "Drift monitoring",
             [
-                f"Nothing: the training span has fewer than {LEAST_WINDOWS} windows of {WINDOW} bars, too few to "
-                "measure drift by."
+                f"None: the training span has fewer than {LEAST_WINDOWS} windows of {WINDOW} bars, too few to "
+                "measure drift."
             ],
         )
     n = min(w["n_windows"] for w in monitored)
     text = (
-        f"The distributions of {len(monitored)} quantities are kept with the model: features on all bars of the "
-        "symbols, trade state and answers on the rows of trades. When it is asked, the last "
-        f"{WINDOW} bars are held against them, measured by how far at least {n} windows of training lay apart; at a "
-        f"level of {LEVEL:.0%} for all together what has moved is named."
+        f"The model stores the distributions of {len(monitored)} quantities: features on all bars of the symbols, "
+        f"trade state and predictions on the rows of trades. Scoring compares the last {WINDOW} bars with them, "
+        f"relative to the variation between at least {n} training windows, and names the quantities that have "
+        f"drifted, at a joint significance level of {LEVEL:.0%}."
     )
-    return CardSection("What it will be watched by", [text])
+    return CardSection("Drift monitoring", [text])
 
 
 def _warm_up(context: Any) -> int:
@@ -322,7 +323,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _interval(ends: Sequence[float] | None) -> str:
-    return f"interval {ends[0]:.3f} to {ends[1]:.3f}" if ends and all(map(math.isfinite, ends)) else ""
+    return f"CI [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and all(map(math.isfinite, ends)) else ""
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

@@ -1,4 +1,4 @@
-"""The HTML page of a run: one file that opens without a network, prints, and says first what matters."""
+"""The HTML page of a run: self-contained, printable, with the verdict first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tone = Literal["", "good", "bad"]
 _VERDICT_WORDS = {
     "better": "Better",
     "worse": "Worse",
-    "no_difference": "No difference that this data can show",
+    "no_difference": "No established difference",
     "none": "",
 }
 _ACTION_WORDS = {"hold": "Hold", "reduce": "Reduce", "exit": "Exit"}
@@ -30,7 +30,7 @@ _ACTION_WORDS = {"hold": "Hold", "reduce": "Reduce", "exit": "Exit"}
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """One of the few numbers at the top: already formatted, with a note such as its interval."""
+    """A formatted key number at the top of the page, with a note such as its confidence interval."""
 
     label: str
     value: str
@@ -55,9 +55,9 @@ class PageTable:
     ----------
     title, caption : str
     rows : DataFrame
-        Its columns are the heads.
+        Column names are the headers.
     forms : mapping of str to str
-        Number format by column; a column without one is shown as text.
+        Number format by column; columns without one are shown as text.
     """
 
     title: str
@@ -67,11 +67,11 @@ class PageTable:
 
     @property
     def heads(self) -> list[str]:
-        """The columns, the first of which names the rows."""
+        """The column headers; the first column names the rows."""
         return [str(name) for name in self.rows]
 
     def texts(self) -> list[list[str]]:
-        """Return what each row shows, in the order of the heads."""
+        """Return the cell texts of each row, in header order."""
         return [
             [
                 _number(value, self.forms[name]) if name in self.forms else str(value)
@@ -83,7 +83,7 @@ class PageTable:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What somebody needs to get the same numbers again."""
+    """Everything needed to reproduce the results."""
 
     command: str
     seed: int
@@ -94,36 +94,36 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class PageContent:
-    """All that a run's page shows; what is empty is left out.
+    """Content of a run's page; empty parts are omitted.
 
     Parameters
     ----------
     title, subtitle : str
     verdict : {"better", "worse", "no_difference", "none"}
     verdict_text : str
-        The sentence that answers the user's question.
+        The verdict in words.
     made : str
-        When the page was made.
+        Creation time of the page.
     key_numbers : sequence of KeyNumber
     policies : DataFrame
-        One row a policy; columns that are absent or empty are left out: policy, n_trades, expectancy_r, expectancy_low,
+        One row per policy; absent or empty columns are omitted: policy, n_trades, expectancy_r, expectancy_low,
         expectancy_high, win_rate, sharpe, max_drawdown_r, cvar_r, difference_r, low, high (candidate minus policy),
         p_adjusted.
     candidate : str
-        The policy that is emphasised.
+        The highlighted policy.
     tables : sequence of PageTable
         Shown after the policies.
     groups : sequence of PictureGroup
     data_notes : sequence of (str, str)
-        What and how much: span, symbols, adjusted, defects mended, counts skipped, open and ambiguous.
+        Facts on the data: span, symbols, adjustments, repairs, counts of skipped, open and ambiguous trades.
     warnings : sequence of str
-        What the reader must know before believing the numbers.
+        Warnings to read before the numbers.
     open_trades : DataFrame, optional
         With the columns that `exitladder score` writes.
     ladder_toml : str
-        The ladder's file, to copy.
+        Text of the ladder file, to copy.
     method : sequence of str
-        How the numbers were made, beyond the standing text.
+        Notes on the method, in addition to the standard text.
     reproduction : Reproduction, optional
     """
 
@@ -147,12 +147,12 @@ class PageContent:
 
 @dataclass(frozen=True)
 class ScorePage:
-    """The page of what to do with open trades.
+    """The page with advice on open trades.
 
     Parameters
     ----------
     trades : DataFrame
-        With the columns that `exitladder score` writes, most urgent first if it should be so.
+        With the columns that `exitladder score` writes, in the order of the page.
     pictures : mapping of str to Picture
         By trade id.
     """
@@ -206,7 +206,7 @@ def page_html(page: PageContent) -> str:
 
 
 def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
-    """Return each picture with its place: wide, half of a row, or lone (half, with its words beside it).
+    """Return each picture with its layout: wide, half of a row, or lone (half, with its caption beside it).
 
     Examples
     --------
@@ -215,19 +215,19 @@ def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
     ['half', 'half', 'lone', 'wide']
     """
     places: list[str] = []
-    predicted: set[str] = set()
-    described: list[Picture] = []
+    captions: set[str] = set()
+    shown: list[Picture] = []
     for picture in pictures:
-        # What was said under one picture need not be said under the next of its kind.
-        described.append(replace(picture, caption="") if picture.caption in predicted else picture)
-        predicted.add(picture.caption)
+        # A caption is shown once, not under every picture of its kind.
+        shown.append(replace(picture, caption="") if picture.caption in captions else picture)
+        captions.add(picture.caption)
         if not picture.half:
             places.append("wide")
         elif places and places[-1] == "lone":
             places[-1:] = ["half", "half"]
         else:
             places.append("lone")
-    return list(zip(described, places, strict=True))
+    return list(zip(shown, places, strict=True))
 
 
 def score_html(page: ScorePage) -> str:
@@ -238,13 +238,13 @@ def score_html(page: ScorePage) -> str:
 
 
 def render(template: str, **values: object) -> str:
-    """Return a template of this room filled with values."""
+    """Return a rendered template of this package."""
     return _environment().get_template(template).render(**values)
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the policies' table: its head, the field it shows, its form and what it means."""
+    """A column of the policy table: header, field, number format and meaning."""
 
     head: str
     name: str
@@ -262,25 +262,23 @@ class _Column:
         if self.interval is None:
             return ""
         low, high = (_number(row.get(name), self.form) for name in self.interval)
-        return f"{low} to {high}" if low != "–" and high != "–" else ""
+        return f"[{low}, {high}]" if low != "–" and high != "–" else ""
 
 
 _POLICY_COLUMNS = (
-    _Column("Trades", "n_trades", ",.0f", "trades that the policy could take"),
-    _Column("Expectancy (R)", "expectancy_r", "+.3f", "mean net R a trade", ("expectancy_low", "expectancy_high")),
-    _Column("Win rate", "win_rate", ".1%", "share of trades that ended above 0"),
-    _Column("Sharpe", "sharpe", ".2f", "mean over standard deviation of daily results, a year"),
-    _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "deepest fall of the running sum from its best"),
-    _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5 % of trades"),
-    _Column("Difference (R)", "difference_r", "+.3f", "the emphasised policy minus this one, a trade", ("low", "high")),
-    _Column(
-        "p (adjusted)", "p_adjusted", ".3f", "chance of such a difference if there were none, for all comparisons made"
-    ),
+    _Column("Trades", "n_trades", ",.0f", "trades executed by the policy"),
+    _Column("Expectancy (R)", "expectancy_r", "+.3f", "mean net R per trade", ("expectancy_low", "expectancy_high")),
+    _Column("Win rate", "win_rate", ".1%", "share of trades with a net gain"),
+    _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
+    _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "maximum drawdown of the cumulative net R"),
+    _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),
+    _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
+    _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),
 )
 
 
 def _number(value: object, form: str) -> str:
-    """Return a number in its form with a true minus sign, or a dash where there is none."""
+    """Return a formatted number with a true minus sign, or a dash if there is no number."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -294,18 +292,18 @@ def _number(value: object, form: str) -> str:
 
 
 def _with_minus(text: object) -> str:
-    """Return a text in which negative numbers have a true minus sign; dates and names keep their hyphens.
+    """Return a text with true minus signs in negative numbers; dates and names keep their hyphens.
 
     Examples
     --------
-    >>> _with_minus("-0.05 R a trade (-0.26 to +0.14), 2001-02-03, T-17")
-    '−0.05 R a trade (−0.26 to +0.14), 2001-02-03, T-17'
+    >>> _with_minus("-0.05 R per trade (95% CI [-0.26, +0.14]), 2001-02-03, T-17")
+    '−0.05 R per trade (95% CI [−0.26, +0.14]), 2001-02-03, T-17'
     """
     return re.sub(r"(?<![\w.)-])-(?=[\d.])", "−", str(text))
 
 
 def _advices(trades: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a score table with lists in place of what a CSV holds as text."""
+    """Return the rows of a score table, with lists instead of the texts of a CSV."""
     rows = []
     for record in trades.to_dict("records"):
         row: dict[str, Any] = {str(key): value for key, value in record.items()}

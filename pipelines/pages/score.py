@@ -1,4 +1,4 @@
-"""The page of what to do with open trades."""
+"""The page with advice on open trades."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ _URGENCY = {"exit": 0, "reduce": 1, "hold": 2}
 
 
 def score_page(frame: pd.DataFrame) -> str:
-    """Return the page of a score table as HTML, what is to be done first on top."""
+    """Return the page of a score table as HTML, the most urgent trades first."""
     trades = frame.loc[frame["action"].map(_URGENCY).sort_values(kind="stable").index]
     shared = _shared_warnings(trades["warnings"].tolist())
     own = pd.Series(
-        [[text for text in predicted if text not in shared] for predicted in trades["warnings"]], index=trades.index
+        [[text for text in texts if text not in shared] for texts in trades["warnings"]], index=trades.index
     )
     asof = f"{trades['asof'].max():%Y-%m-%d %H:%M} UTC" if len(trades) else ""
     return score_html(ScorePage(trades=trades.assign(warnings=own), asof=asof, warnings=shared))
 
 
 def _shared_warnings(warnings: list[list[str]]) -> list[str]:
-    """Return what is said of every one of several trades: said once, on top of the page."""
-    return (
-        [text for text in warnings[0] if all(text in predicted for predicted in warnings)] if len(warnings) > 1 else []
-    )
+    """Return the warnings common to several trades, to be shown once at the top of the page."""
+    return [text for text in warnings[0] if all(text in texts for texts in warnings)] if len(warnings) > 1 else []

@@ -1,4 +1,4 @@
-"""The tables of a tuning as its pages show them."""
+"""The tables on the page of a tuning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exitladder.pipelines.pages.page import PageTable
 
 
 def fold_table(folds: pd.DataFrame) -> PageTable:
-    """Return what was tuned before each test part, and what that was worth there.
+    """Return the table of test parts: the ladder tuned before each, and its out-of-sample result.
 
     Parameters
     ----------
@@ -16,23 +16,23 @@ def fold_table(folds: pd.DataFrame) -> PageTable:
         With the columns of `Tuned.folds_frame`.
     """
     return PageTable(
-        "Tuned again before each test part",
-        "Each ladder was tuned on the trades that had ended by then and scored once on those that followed, until the "
-        "next. Means are net R a trade; one part alone is too short to say much.",
+        "Walk-forward test parts",
+        "Each ladder was tuned on the trades that had ended by the start of its part and scored once on the trades of "
+        "that part. Means are net R per trade; a single part is too short for conclusions.",
         pd.DataFrame(
             {
                 "Scored from": [str(stamp)[:10] for stamp in folds["test_from"]],
-                "Trades tuned on": folds["n_training"],
+                "Training trades": folds["n_training"],
                 "Trades scored": folds["n_test"],
                 "Ladder": folds["ladder_text"],
-                "Held against": folds["baseline"],
+                "Baseline": folds["baseline"],
                 "Ladder (R)": folds["tuned_r"],
                 "Baseline (R)": folds["baseline_r"],
                 "Difference (R)": folds["difference_r"],
             }
         ),
         {
-            "Trades tuned on": ",.0f",
+            "Training trades": ",.0f",
             "Trades scored": ",.0f",
             "Ladder (R)": "+.3f",
             "Baseline (R)": "+.3f",
@@ -42,7 +42,7 @@ def fold_table(folds: pd.DataFrame) -> PageTable:
 
 
 def account_table(accounts: pd.DataFrame) -> PageTable:
-    """Return what the accounts amount to that run on through all test parts.
+    """Return the table of accounts that run through all test parts.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
         With the columns of `tuning_evidence.account`.
     """
     return PageTable(
-        "As one account",
-        "All test parts in a row, every trade risking 1R, each fill booked on its day: "
-        f"{int(accounts['n_days'].iloc[0]):,} calendar days. Sharpe, Sortino and Calmar are a year's.",
+        "Account over all test parts",
+        "All test parts in sequence, 1R at risk per trade, each fill booked on its day: "
+        f"{int(accounts['n_days'].iloc[0]):,} calendar days. Sharpe, Sortino and Calmar are annualised.",
         pd.DataFrame(
             {
                 "Policy": accounts["policy"],

@@ -1,6 +1,6 @@
-"""The pictures of a run, ready for a page: drawn, titled, and with a sentence on how to read each.
+"""Figures of a run, with title, caption and alternative text for a page.
 
-The only files that know matplotlib are this one and those whose functions it offers.
+Only this module and the modules whose functions it exports import matplotlib.
 """
 
 from __future__ import annotations
@@ -46,85 +46,87 @@ __all__ = [
 
 HOW_TO_READ: dict[str, tuple[str, str]] = {
     "ladder": (
-        "The ladder",
-        "Each bar is a rung: how much of the original quantity is sold, and at which height in R (1R is what the trade "
-        "risked). Hatched rungs have no price in advance: a condition at a bar's close triggers them. "
-        "The box says what the stop does meanwhile.",
+        "Ladder",
+        "Each bar is a rung: the share of the original quantity sold, and its target in R (1R is the initial risk of "
+        "the trade). Hatched rungs have no fixed price: a condition at a bar's close triggers them. "
+        "The box lists the stop rules.",
     ),
     "equity": (
-        "Net R, added up trade by trade",
-        "After costs. Judge only the white part: the shaded part is what the ladder and the other exits were tuned on, "
-        "where a tuned plan always looks good. The strip below shows how far the emphasised plan stood below its best.",
+        "Cumulative net R",
+        "After costs. Evaluate only the white part: the ladder and the other exits were tuned on the shaded part, "
+        "where a tuned ladder always looks good. The lower panel shows the drawdown of the highlighted policy.",
     ),
     "forest": (
-        "Better or worse, and how sure",
-        "Each line is the mean difference a trade against one other way to exit, on trades that nobody tuned on, with "
-        "its interval. A line that crosses zero means that this data cannot tell the two apart.",
+        "Difference from each policy",
+        "Mean difference per trade against each other exit policy, out of sample, with its confidence interval. If an "
+        "interval contains zero, the difference is not statistically significant.",
     ),
     "distribution": (
-        "What single trades end at",
-        "Follow a line upwards: it tells which share of trades ended at or below that R. A line further to the right "
-        "is better there. Scaling out usually cuts both tails: fewer full losses, fewer large gains.",
+        "Distribution of net R per trade",
+        "Cumulative distribution: the share of trades that ended at or below each R. A line further to the right is "
+        "better at that level. Scaling out usually cuts both tails: fewer full losses, fewer large gains.",
     ),
     "mfe": (
-        "What was there, what was kept",
-        "Each dot is a trade. On the dashed line it was sold at the very best price; far below it, profit was given "
-        "back. The capture is the sum of results over the sum of best open profits.",
+        "Profit capture",
+        "Each dot is a trade. A trade on the dashed line was sold at its best price; a trade far below it gave back "
+        "profit. Capture is the sum of results over the sum of best open profits (MFE).",
     ),
     "rungs": (
-        "Which rungs pay",
-        "A rung that hardly ever fills does nothing but lower the chance of the others; one that fills on nearly every "
-        "trade sells early. The right side shows what each kind of exit brought.",
+        "Hit rate and result by exit",
+        "A rung that rarely fills only lowers the chance of the others; a rung that fills on nearly every trade sells "
+        "early. The right panel shows the mean result of each kind of exit.",
     ),
     "calibration": (
-        "Can the probability be believed?",
-        "On predictions for trades the model had not seen. Points on the dashed line mean that what it calls 70 % "
-        "likely comes 70 % of the time. A flat row of points at the base rate means that the model knows nothing.",
+        "Calibration",
+        "Out-of-fold predictions. Points on the dashed line mean that an event predicted at 70% occurs 70% of the "
+        "time. A flat row of points at the base rate means that the model has no skill.",
     ),
     "families": (
-        "What kind of knowledge it uses",
-        "The same gain, summed over the families of features, for either answer: how much of what the model learnt to "
-        "tell apart rests on each. It says what the model uses, not that it is right.",
+        "Feature importance by family",
+        "The same gain, summed by feature family, for both predictions. It shows which features the model uses, not "
+        "that its predictions are right.",
     ),
     "answers": (
-        "What it would say if one thing were different",
-        "For each of the features used most: the mean answer of the last stage over a sample of training rows, with "
-        "this one feature set to each value in turn (Friedman 2001). A flat line means that the feature alone moves "
-        "nothing. Where features move together, it asks about rows that do not occur.",
+        "Partial dependence",
+        "For the most important features: the mean prediction of the last stage over a sample of training rows, with "
+        "this feature set to each value in turn (Friedman 2001). A flat line means that the feature alone has no "
+        "effect. If features are correlated, some of these rows do not occur in practice.",
     ),
     "importance": (
-        "What the model looks at",
-        "Share of the trees' gain. It says what the model uses, not what causes a move to end.",
+        "Feature importance",
+        "Share of the trees' total gain. It shows which features the model uses, not what causes a move to end.",
     ),
     "front": (
-        "What more of one costs in the other",
-        "Each dot is a ladder that was tried. On the line lie those that no other beats in both. The marked one was "
-        "chosen: of those whose first objective is within one standard error of the best, it is the best in the other.",
+        "Pareto front",
+        "Each dot is a ladder that was tried. No other ladder is better in both objectives than one on the line. The "
+        "chosen ladder is highlighted: among those with a first objective within one standard error of the best, it "
+        "has the best second objective.",
     ),
     "plateau": (
         "Plateau or peak",
-        "Ladders close by, each number moved by up to a tenth of its range, against the tuned one on the trades tuned "
-        "on. Grey is within one standard error. A ladder that its neighbours do not share in was found by luck.",
+        "Neighbouring ladders, each number changed by up to a tenth of its range, against the tuned ladder on the "
+        "training trades. Grey: within one standard error. A ladder much better than its neighbours was found by "
+        "chance.",
     ),
     "dependence": (
-        "What its worth depends on",
-        "How much worse a model of the trials does on trials it has not seen when a part of the ladders is shuffled. "
-        "It speaks of the ladders that were tried, on the trades tuned on.",
+        "Parameter importance",
+        "Loss of accuracy of a model of the trials, on held-out trials, when one parameter is shuffled. It applies to "
+        "the ladders that were tried, on the training trades.",
     ),
     "slices": (
-        "One part varied, the others as tuned",
-        "Each ladder was executed again on the trades tuned on. The band is one standard error of the difference from "
-        "the tuned ladder (dot). A flat line means that this part hardly matters.",
+        "Sensitivity to single parameters",
+        "Each ladder was simulated again on the training trades. The band is one standard error of the difference from "
+        "the tuned ladder (dot). A flat line means that the parameter hardly matters.",
     ),
     "stability": (
-        "Tuned again and again",
-        "What was chosen before each test part, from the stretch of the past known then, and at last. The bar is how "
-        "far they agree: none where they lie as far apart as the ladders tried.",
+        "Stability over time",
+        "Parameters chosen before each test part, from the training window at that time, and the final ones. The bar "
+        "shows their agreement: zero if they differ as much as the ladders tried.",
     ),
     "trade": (
-        "A trade, bar by bar",
-        "Candles with the entry (triangle), the rungs waiting above it (dashed), the stop as it moved (red line), and "
-        "each fill with its quantity and R.",
+        "Example trade",
+        "Candles with the entry (triangle), the resting rungs (dashed), the stop (orange line), and each fill with its "
+        "quantity and R.",
     ),
 }
 
@@ -135,7 +137,7 @@ HALVES = frozenset({"distribution", "mfe", "calibration", "importance", "front",
 def to_page(
     figure: Figure, kind: str, alt: str, *, title: str = "", half: bool | None = None, explain: bool = True
 ) -> Picture:
-    """Return a figure as a picture for the page, with the standing words on how to read its kind.
+    """Return a figure as a picture for the page, with the standard caption of its kind.
 
     Parameters
     ----------
@@ -143,13 +145,17 @@ def to_page(
     kind : str
         A key of `HOW_TO_READ`.
     alt : str
-        What the picture shows, with its numbers, for readers who cannot see it.
+        Alternative text with the numbers of the picture.
     title : str, optional
-        In place of the standing one.
+        Title instead of the standard one.
     half : bool, optional
-        Whether two such pictures may stand side by side; by default what its kind is drawn for.
+        Whether two such pictures fit in one row; by default as its kind is drawn.
     explain : bool
-        Whether the words on how to read it are shown; they need not stand under every one of a kind.
+        Whether to show the caption; it is not needed under every picture of a kind.
+
+    Returns
+    -------
+    Picture
     """
     standing, caption = HOW_TO_READ[kind]
     return Picture(

@@ -1,4 +1,4 @@
-"""The numbers behind each picture, apart from drawing it."""
+"""The data of each plot, independent of drawing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from exitladder.plans.units import Distance, Target
 
 
 def cumulative_r(net_r: pd.DataFrame) -> pd.DataFrame:
-    """Return the running sum of net R of each policy, in time order.
+    """Return the cumulative net R of each policy, in time order.
 
     Parameters
     ----------
     net_r : DataFrame
-        Index: time (of the exits, or of the entries). One column a policy of net R; NaN where the
-        policy skipped the trade, which adds nothing.
+        Index: time (of the exits, or of the entries). One column of net R per policy; NaN for a skipped
+        trade, which adds nothing.
 
     Examples
     --------
@@ -36,16 +36,16 @@ def cumulative_r(net_r: pd.DataFrame) -> pd.DataFrame:
 
 
 def underwater(curve: pd.Series) -> pd.Series:
-    """Return how far a running sum stands below its best so far (0 or less); the start counts as 0."""
+    """Return the drawdown of a running sum at each point (0 or less); the sum starts at 0."""
     return curve - curve.cummax().clip(lower=0.0)
 
 
 @dataclass(frozen=True)
 class Capture:
-    """Best open profit against what was kept, trade by trade.
+    """Best open profit and realised result of each trade.
 
-    `capture` is the ratio of sums over trades whose MFE is above 0: a mean of ratios would be ruled
-    by trades that never moved.
+    `capture` is the ratio of sums over trades with an MFE above 0: a mean of ratios would be dominated by
+    trades that hardly moved.
     """
 
     trades: pd.DataFrame
@@ -63,16 +63,16 @@ def mfe_against_exit(trades: pd.DataFrame) -> Capture:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often what a model calls likely happens.
+    """Reliability of predicted probabilities.
 
     Parameters
     ----------
     bins : DataFrame
-        predicted (mean), observed (share), low, high (Wilson, 95 %), n; one row a bin that is not empty.
+        predicted (mean), observed (share), low, high (Wilson, 95%), n; one row per non-empty bin.
     histogram : DataFrame
-        left, right, n: how many rows were predicted what, in steps of 0.05.
+        left, right, n: number of predictions in steps of 0.05.
     brier, log_loss, base_rate, calibration_error : float
-        The error is the mean absolute distance of observed from predicted, weighted by n.
+        The calibration error is the mean absolute distance of observed from predicted, weighted by n.
     """
 
     bins: pd.DataFrame
@@ -84,13 +84,24 @@ class Reliability:
 
 
 def reliability(outcome: npt.ArrayLike, predicted: npt.ArrayLike, n_bins: int = 10) -> Reliability:
-    """Return the reliability of predicted probabilities, in bins that hold equally many rows.
+    """Return the reliability of predicted probabilities, in bins with equal numbers of rows.
 
     Parameters
     ----------
     outcome : array, shape (n,)
-        0 or 1; rows that are NaN in either array are left out.
+        0 or 1; rows that are NaN in either array are ignored.
     predicted : array, shape (n,)
+        Predicted probabilities.
+    n_bins : int
+
+    Returns
+    -------
+    Reliability
+
+    Raises
+    ------
+    ModelError
+        If no row has both a label and a prediction.
     """
     y, p = np.asarray(outcome, dtype=float), np.asarray(predicted, dtype=float)
     known = np.isfinite(y) & np.isfinite(p)
@@ -121,7 +132,22 @@ def _wilson(
 
 
 def leading_features(gain: Mapping[str, float], families: Mapping[str, str], top: int = 20) -> pd.DataFrame:
-    """Return the features that gain most: feature, family, share of all gain; best first."""
+    """Return the most important features.
+
+    Parameters
+    ----------
+    gain : mapping of str to float
+        Total gain by feature.
+    families : mapping of str to str
+        Family by feature.
+    top : int
+        Maximum number of features.
+
+    Returns
+    -------
+    DataFrame
+        feature, family, share of the total gain; the most important first.
+    """
     total = sum(gain.values())
     table = pd.DataFrame(
         {
@@ -136,7 +162,7 @@ def leading_features(gain: Mapping[str, float], families: Mapping[str, str], top
 
 @dataclass(frozen=True)
 class LadderStep:
-    """A rung as it is drawn. `level` is in R; None where only the market will tell."""
+    """A rung of the plot. `level` is in R; None if it is not known in advance."""
 
     number: int
     fraction: float
@@ -147,14 +173,18 @@ class LadderStep:
 def ladder_steps(
     ladder: Ladder, r_per_atr: float | None = None, r_per_percent: float | None = None
 ) -> list[LadderStep]:
-    """Return the rungs of a ladder with their height in R, where it is known.
+    """Return the rungs of a ladder with their targets in R, if known.
 
     Parameters
     ----------
     ladder : Ladder
     r_per_atr, r_per_percent : float, optional
-        How many R one ATR, or one per cent of the entry, is on the trades at hand (their median).
-        Without it, a ladder whose initial stop is in that unit tells it.
+        R per ATR, and per percent of the entry price (median of the trades); by default taken from the
+        ladder's initial stop if it has that unit.
+
+    Returns
+    -------
+    list of LadderStep
     """
     initial = ladder.stop.initial
     if initial is not None and initial.unit == "ATR" and r_per_atr is None:
@@ -179,7 +209,7 @@ def _height(target: Target | Distance | None, scale: Mapping[str, float | None])
 
 
 def distribution(net_r: Mapping[str, npt.ArrayLike]) -> dict[str, pd.DataFrame]:
-    """Return for each policy the share of trades that end at or below each net R (r, share)."""
+    """Return the cumulative distribution of net R for each policy (r, share)."""
     result = {}
     for policy, values in net_r.items():
         r = np.asarray(values, dtype=float)
@@ -189,7 +219,7 @@ def distribution(net_r: Mapping[str, npt.ArrayLike]) -> dict[str, pd.DataFrame]:
 
 
 def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.DataFrame:
-    """Return how often each order filled and what it brought.
+    """Return the hit rate and mean result of each kind of exit.
 
     Parameters
     ----------
@@ -198,13 +228,13 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
     trades : DataFrame
         With the columns of ``trades.csv``; skipped trades do not count.
     n_rungs : int
-        Rungs of the ladder: those that never filled are shown too.
+        Number of rungs; rungs that never filled are included.
 
     Returns
     -------
     DataFrame
         name, hit_rate (share of trades with such a fill), mean_r (quantity-weighted mean R of those
-        fills), n (trades); rungs in order, then the other exits, the commonest first.
+        fills), n (trades); rungs in order, then the other exits by frequency.
     """
     n_trades = max(int((trades["status"] != "skipped").sum()), 1)
     exits = fills[~fills["order"].isin(["entry", "mark"])]
@@ -224,7 +254,7 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
 
 
 def trade_window(bars: pd.DataFrame, times: Sequence[pd.Timestamp], pad: int = 8, most: int = 300) -> pd.DataFrame:
-    """Return the bars from a little before the first to a little after the last of these times.
+    """Return the bars from shortly before the first to shortly after the last of these times.
 
     Parameters
     ----------
@@ -235,7 +265,11 @@ def trade_window(bars: pd.DataFrame, times: Sequence[pd.Timestamp], pad: int = 8
     pad : int
         Bars shown before and after.
     most : int
-        Where there would be more, neighbours are drawn together as one longer bar.
+        Maximum number of bars; beyond it, adjacent bars are merged.
+
+    Returns
+    -------
+    DataFrame
     """
     stamps = pd.DatetimeIndex(bars["timestamp"])
     first = int(stamps.searchsorted(min(times), side="right")) - 1

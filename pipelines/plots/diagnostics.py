@@ -1,4 +1,4 @@
-"""Pictures of what a tuned ladder is like: what it depends on, slices, its neighbours, its folds, and the front."""
+"""Diagnostic plots of a tuned ladder: parameter importance, slices, neighbours, stability and Pareto front."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLUMNS = 4
 
 @styled
 def dependence_picture(importance: pd.DataFrame, fit: float) -> Figure:
-    """Draw which parameters the worth of the trials depends on."""
+    """Draw the parameter importance of the trials."""
     shown = importance[importance["importance"] > 0].head(_MOST_BARS)
     figure = new_figure(HALF, 1.2 + 0.26 * max(len(shown), 4))
     if shown.empty or not fit > 0:
@@ -44,7 +44,7 @@ def dependence_picture(importance: pd.DataFrame, fit: float) -> Figure:
     axes.set_yticks(y, shown["parameter"].tolist(), fontsize=8)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"share of what is explained:\n{fit:.0%} of the differences between held-out trials", fontsize=8)
+    axes.set_xlabel(f"share of the explained variance\n({fit:.0%} of the variance between held-out trials)", fontsize=8)
     return figure
 
 
@@ -55,7 +55,7 @@ def slices_picture(slices: pd.DataFrame, objective: str) -> Figure:
     n_rows = max(1, math.ceil(len(names) / _COLUMNS))
     figure = new_figure(WIDE, 0.5 + 2.0 * n_rows)
     if not names:
-        return no_data(figure, "The search space does not hold the ladder.")
+        return no_data(figure, "The ladder is outside the search space.")
     grid = figure.subplots(n_rows, _COLUMNS, sharey=True, squeeze=False)
     for axes in grid.flat[len(names) :]:
         axes.set_axis_off()
@@ -63,9 +63,9 @@ def slices_picture(slices: pd.DataFrame, objective: str) -> Figure:
         _slice(axes, slices[slices["parameter"] == name])
         axes.set_title(name, fontsize=9)
     for row in grid:
-        row[0].set_ylabel("against the tuned", fontsize=8)
+        row[0].set_ylabel("vs tuned ladder", fontsize=8)
     figure.suptitle(
-        f"{objective}: each parameter varied, all others as tuned", fontsize=9, color=MUTED, x=0.01, ha="left"
+        f"{objective}: one parameter varied, all others as tuned", fontsize=9, color=MUTED, x=0.01, ha="left"
     )
     return figure
 
@@ -99,10 +99,10 @@ def _word(value: object) -> str:
 
 @styled
 def plateau_picture(plateau: Plateau, objective: str) -> Figure:
-    """Draw how ladders close by differ from the tuned one, in standard errors of the difference."""
+    """Draw the difference of neighbouring ladders from the tuned one, with its standard error."""
     figure = new_figure(HALF, 3.4)
     if not len(plateau.behind):
-        return no_data(figure, "No ladders close by were looked at.")
+        return no_data(figure, "No neighbouring ladders were evaluated.")
     axes = figure.add_subplot()
     gain, error = -plateau.behind, plateau.standard_error
     low = max(float(gain.min()), -6 * error) if error > 0 else float(gain.min())
@@ -111,18 +111,18 @@ def plateau_picture(plateau: Plateau, objective: str) -> Figure:
     axes.hist(np.clip(gain, low, None), bins=24, color=EMPHASIS, alpha=0.85)
     zero_line(axes, vertical=True)
     axes.set_xlim(min(low, -1.2 * error) - 0.1 * error, high + 0.3 * error)
-    axes.set_xlabel(f"{objective}, against the tuned ladder's")
-    axes.set_ylabel("ladders close by")
-    axes.set_title(f"{plateau.share:.0%} lose less than one standard error: a {plateau.kind}")
+    axes.set_xlabel(f"{objective}, vs the tuned ladder")
+    axes.set_ylabel("neighbouring ladders")
+    axes.set_title(f"{plateau.share:.0%} lose less than one standard error: {plateau.kind}")
     return figure
 
 
 @styled
 def stability_picture(stability: pd.DataFrame) -> Figure:
-    """Draw each part of the ladder as it was tuned before each test part, each row over its own range."""
+    """Draw each parameter as tuned before each test part, with its agreement."""
     figure = new_figure(WIDE, 1.0 + 0.3 * max(len(stability), 4))
     if stability.empty:
-        return no_data(figure, "The ladder was tuned once only.")
+        return no_data(figure, "The ladder was tuned only once.")
     axes = figure.add_subplot()
     folds = [str(name) for name in stability if name not in ("parameter", "agreement")]
     y = np.arange(len(stability))[::-1]
@@ -156,25 +156,25 @@ def stability_picture(stability: pd.DataFrame) -> Figure:
 
 @styled
 def front_picture(tried: pd.DataFrame, front: pd.DataFrame) -> Figure:
-    """Draw all ladders tried by the first two objectives, and those that no other beats."""
+    """Draw all ladders tried by the first two objectives, and the Pareto front."""
     figure = new_figure(HALF, 4.2)
     names = [str(name) for name in tried if name != "is_feasible"][:2]
     if len(names) < 2 or front.empty:
-        return no_data(figure, "There is one objective only.")
+        return no_data(figure, "There is only one objective.")
     axes = figure.add_subplot()
     x, y = names
     seen = tried[np.isfinite(tried[x]) & np.isfinite(tried[y])]
     kept = seen["is_feasible"].to_numpy(bool)
     axes.plot(seen[x][kept], seen[y][kept], ".", color=OTHERS[4], markersize=3.5, alpha=0.6, label="tried")
     if not kept.all():
-        axes.plot(seen[x][~kept], seen[y][~kept], "x", color=FAINT, markersize=3.5, label="breaks a constraint")
+        axes.plot(seen[x][~kept], seen[y][~kept], "x", color=FAINT, markersize=3.5, label="violates a constraint")
     line = front.sort_values(x)
-    axes.plot(line[x], line[y], "o-", color=EMPHASIS, markersize=4.5, label="no other is better in all")
+    axes.plot(line[x], line[y], "o-", color=EMPHASIS, markersize=4.5, label="Pareto front")
     chosen = front[front["is_chosen"].to_numpy(bool)]
     axes.plot(chosen[x], chosen[y], "o", color=ORANGE, markersize=9, label="chosen", zorder=5)
     for _, row in chosen.iterrows():
         axes.set_title(f"chosen: {x} {signed(row[x], 3)}, {y} {signed(row[y], 3)}")
-    # Hopeless ladders would squeeze the front into a corner.
+    # Very bad ladders would squeeze the front into a corner.
     axes.set_xlim(*_limits(seen[x], front[x]))
     axes.set_ylim(*_limits(seen[y], front[y]))
     axes.set_xlabel(x)

@@ -1,4 +1,4 @@
-"""Pictures of the ladder: as a plan, and what its rungs brought."""
+"""Plots of the ladder: the plan, and the results of its rungs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from exitladder.plans.words import describe_stop
 
 @styled
 def rung_picture(hits: pd.DataFrame) -> Figure:
-    """Draw how often each rung and each other exit filled, and what it brought."""
+    """Draw the hit rate and mean result of each rung and each other exit."""
     figure = new_figure(height=0.8 + 0.36 * max(len(hits), 2))
     if hits.empty:
-        return no_data(figure, "No exit has filled.")
+        return no_data(figure, "No exit filled.")
     left, right = figure.subplots(1, 2, sharey=True)
     y = np.arange(len(hits))[::-1]
     colours = [GAIN if name.startswith("rung") else FILL_COLOURS.get(name, LOSS) for name in hits["name"]]
@@ -48,7 +48,7 @@ def rung_picture(hits: pd.DataFrame) -> Figure:
     left.set_yticks(y, hits["name"].tolist())
     left.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     left.set_xlim(0, max(0.05, float(hits["hit_rate"].max())) * 1.22)
-    left.set_title("Share of trades in which it filled")
+    left.set_title("Hit rate (share of trades)")
     means = hits["mean_r"].fillna(0.0)
     right.barh(y, means, color=colours, height=0.62)
     reach = max(0.1, float(means.abs().max()))
@@ -65,7 +65,7 @@ def rung_picture(hits: pd.DataFrame) -> Figure:
         )
     right.set_xlim(min(0.0, float(means.min())) - 0.25 * reach, max(0.0, float(means.max())) + 0.25 * reach)
     zero_line(right, vertical=True)
-    right.set_title("Mean R of its fills")
+    right.set_title("Mean R of the fills")
     for axes in (left, right):
         axes.grid(visible=False, axis="y")
     return figure
@@ -73,7 +73,7 @@ def rung_picture(hits: pd.DataFrame) -> Figure:
 
 @styled
 def ladder_picture(ladder: Ladder, steps: Sequence[LadderStep]) -> Figure:
-    """Draw the plan: what is sold at which height, what is left to run, and what the stop does."""
+    """Draw the ladder: the share sold at each target, the runner, and the stop rules."""
     figure = new_figure(height=4.2)
     axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=[2.6, 1.0])
     heights = _heights(steps)
@@ -84,7 +84,7 @@ def ladder_picture(ladder: Ladder, steps: Sequence[LadderStep]) -> Figure:
         text = f"rung {step.number}: sell {_percent(step.fraction)} {'when' if is_signal else 'at'} {step.text}"
         _quantity_bar(axes, height, step.fraction, 0.13 * _tall(heights), colour, text, filled=step.level is not None)
     if ladder.runner > 1e-9:
-        text = f"runner: {_percent(ladder.runner)} stays until the stop, the trail or the time stop"
+        text = f"runner: {_percent(ladder.runner)} until the stop, trailing stop or time stop"
         _quantity_bar(axes, ceiling, ladder.runner, 0.13 * _tall(heights), PURPLE, text, filled=False)
     for panel in (axes, beside):
         panel.axhline(0, color=INK, linewidth=1.2, zorder=1)
@@ -110,7 +110,7 @@ def ladder_picture(ladder: Ladder, steps: Sequence[LadderStep]) -> Figure:
 
 
 def _known_heights(axes: Axes, steps: Sequence[LadderStep]) -> None:
-    """Take away the marks of the R axis above the highest rung whose height is known."""
+    """Remove the ticks of the R axis above the highest rung with a known target."""
     most = max([1.0, *(step.level for step in steps if step.level is not None)])
     low, high = axes.get_ylim()
     axes.set_yticks([mark for mark in axes.get_yticks() if low <= mark <= most + 1e-9])
@@ -154,7 +154,7 @@ def _quantity_bar(
 
 
 def _heights(steps: Sequence[LadderStep]) -> list[float]:
-    """Return where each rung is drawn; those whose level the market will tell stand above the others."""
+    """Return the height of each rung; rungs without a known target are drawn above the others."""
     known = [step.level for step in steps if step.level is not None]
     above = max([1.0, *known])
     gap = 0.3 * _tall(known)
@@ -167,18 +167,18 @@ def _heights(steps: Sequence[LadderStep]) -> list[float]:
 
 
 def _stop_panel(axes: Axes, ladder: Ladder, ceiling: float) -> None:
-    """Draw what the stop does, and write it down."""
+    """Draw the stop rules and list them."""
     stop = ladder.stop
     arrow = {"arrowstyle": "-|>", "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0}
     if stop.breakeven_after is not None:
         axes.annotate("", (0.12, 0), (0.12, -1), arrowprops={**arrow, "color": ORANGE})
     if stop.trail is not None:
         axes.annotate("", (0.24, 0.45 * ceiling), (0.24, -1), arrowprops={**arrow, "color": PURPLE, "linestyle": "--"})
-    rules = describe_stop(ladder) or ["stays where each trade brings it"]
+    rules = describe_stop(ladder) or ["stays at the stop of each trade"]
     axes.text(
         0.02,
         0.98,
-        "The stop\n" + "\n".join(f"· {rule}" for rule in rules),
+        "Stop\n" + "\n".join(f"· {rule}" for rule in rules),
         transform=axes.transAxes,
         va="top",
         fontsize=8.5,

@@ -1,4 +1,4 @@
-"""Pictures of what the model knows."""
+"""Plots of the model: calibration, feature importance and partial dependence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from exitladder.pipelines.plots.style import (
 
 @styled
 def calibration_picture(found: Reliability) -> Figure:
-    """Draw how often exhaustion came, against how likely the model called it."""
+    """Draw the observed frequency of exhaustion against its predicted probability."""
     figure = new_figure(HALF, 5.2)
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4.0, 1.0])
     bins = found.bins
@@ -68,7 +68,7 @@ def calibration_picture(found: Reliability) -> Figure:
         fontsize=8.5,
         linespacing=1.5,
     )
-    axes.set_ylabel("how often it came")
+    axes.set_ylabel("observed frequency")
     middle = (found.histogram["left"] + found.histogram["right"]) / 2
     counts.bar(middle, found.histogram["n"], width=0.044, color=BLUE, alpha=0.45)
     counts.set_ylabel("rows")
@@ -80,10 +80,10 @@ def calibration_picture(found: Reliability) -> Figure:
 
 @styled
 def importance_picture(leading: pd.DataFrame) -> Figure:
-    """Draw the share of all gain that each leading feature brings, coloured by family."""
+    """Draw the share of the total gain of the leading features, coloured by family."""
     figure = new_figure(HALF, 1.0 + 0.21 * max(len(leading), 4))
     if leading.empty:
-        return no_data(figure, "The model has no feature that gains.")
+        return no_data(figure, "The model uses no feature.")
     axes = figure.add_subplot()
     families = list(dict.fromkeys(leading["family"]))
     palette = (EMPHASIS, *OTHERS)
@@ -105,7 +105,7 @@ def importance_picture(leading: pd.DataFrame) -> Figure:
 
 @styled
 def family_picture(families: pd.DataFrame) -> Figure:
-    """Draw the share of all gain that each family of features brings to either answer.
+    """Draw the share of the total gain of each feature family, for both predictions.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def family_picture(families: pd.DataFrame) -> Figure:
 
 @styled
 def answers_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the mean answers of a model along each of some features: exhaustion above, hold value below.
+    """Draw the partial dependence of both predictions on some features: exhaustion above, hold value below.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def answers_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
         feature, values, exhaustion, hold_value_r, from `training.knowledge.partial_dependence`.
     """
     if not lines:
-        return no_data(new_figure(WIDE, 2.0), "The model has no feature that gains.")
+        return no_data(new_figure(WIDE, 2.0), "The model uses no feature.")
     figure = new_figure(WIDE, 3.9)
     grid = figure.subplots(2, len(lines), sharex="col", sharey="row", squeeze=False)
     rows = (("exhaustion", BLUE, "exhaustion"), ("hold_value_r", ORANGE, "hold value (R)"))
@@ -147,7 +147,7 @@ def answers_picture(lines: Sequence[Mapping[str, Any]]) -> Figure:
             one.locator_params(axis="x", nbins=4)
         axes[0].set_ylabel(label)
         every = np.concatenate([line[name] for line in lines])
-        # A flat line must look flat: less than a point of probability, or a hundredth of an R, is none.
+        # A flat line must look flat: less than a percentage point, or a hundredth of an R, is no effect.
         least, middle = 0.02, (every.max() + every.min()) / 2
         half = max(every.max() - every.min(), least) * 0.55
         axes[0].set_ylim(middle - half, middle + half)

@@ -1,4 +1,4 @@
-"""A picture with its caption and its text alternative."""
+"""A picture with caption and alternative text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture (SVG or PNG) with its words; `alt` tells what it shows to readers who cannot see it."""
+    """A picture (SVG or PNG) with title, caption and alternative text."""
 
     image: bytes
     title: str
@@ -19,6 +19,6 @@ class Picture:
 
     @property
     def address(self) -> str:
-        """The picture as a data address, so that the page needs no other file."""
+        """The picture as a data URL, so the page needs no other file."""
         kind = "png" if self.image.startswith(b"\x89PNG") else "svg+xml"
         return f"data:image/{kind};base64,{base64.b64encode(self.image).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""Which pictures a run has, each made from what the run found."""
+"""The pictures of a run, drawn from its results."""
 
 from __future__ import annotations
 
@@ -49,34 +49,34 @@ from exitladder.plans.ladder import Ladder, Rung
 
 
 def model_pictures(trained: Trained) -> list[Picture]:
-    """Return calibration, importance of features and families, and partial dependence of a trained model."""
+    """Return calibration, feature importance (also by family) and partial dependence of a trained model."""
     found = reliability_of(trained)
     families = dict(describe_catalogue().set_index("name")["family"])
     table = trained.model.importance()
     leading = leading_features(dict(zip(table["feature"], table["exhaustion"], strict=True)), families)
     leading = leading[leading["share"] > 0]
     top = ", ".join(leading["feature"].head(3))
-    pictures = [to_page(importance_picture(leading), "importance", f"The model uses most: {top}.", half=True)]
+    pictures = [to_page(importance_picture(leading), "importance", f"Most important features: {top}.", half=True)]
     if found is not None:
         alt = (
-            f"Predicted and observed share of exhaustion in {len(found.bins)} bins; base rate {found.base_rate:.3f}, "
-            f"calibration error {found.calibration_error:.3f}."
+            f"Predicted and observed frequency of exhaustion in {len(found.bins)} bins; base rate "
+            f"{found.base_rate:.3f}, calibration error {found.calibration_error:.3f}."
         )
         pictures.insert(0, to_page(calibration_picture(found), "calibration", alt, half=True))
     by_family = family_importance(trained.model)
     shares = ", ".join(f"{r.family} {r.exhaustion:.0%}" for r in by_family.head(3).itertuples())
     pictures.append(
-        to_page(family_picture(by_family), "families", f"Gain of exhaustion by family: {shares}.", half=True)
+        to_page(family_picture(by_family), "families", f"Importance for exhaustion by family: {shares}.", half=True)
     )
     lines = trained.model.context.get("dependence", [])
     if lines:
-        alt = f"Mean answers along {', '.join(line['feature'] for line in lines)}."
+        alt = f"Mean predictions along {', '.join(line['feature'] for line in lines)}."
         pictures.append(to_page(answers_picture(lines), "answers", alt))
     return pictures
 
 
 def reliability_of(trained: Trained) -> Reliability | None:
-    """Return the reliability of what the model said out of fold, None where it said nothing."""
+    """Return the reliability of the out-of-fold predictions, None if there are none."""
     predicted = trained.outcomes.dropna()
     return reliability(predicted["outcome"], predicted["predicted"]) if len(predicted) else None
 
@@ -89,29 +89,31 @@ def tuned_pictures(tuned: Tuned) -> list[Picture]:
 
 
 def diagnostic_pictures(found: LadderDiagnostics) -> list[Picture]:
-    """Return what a tuned ladder is like: its neighbours, what it depends on, slices, its folds, and the front."""
+    """Return the diagnostics of a tuned ladder: neighbours, parameter importance, front, slices and stability."""
     leading = ", ".join(f"{row.parameter} {row.importance:.0%}" for row in found.importance.head(3).itertuples())
     pictures = [
         to_page(plateau_picture(found.plateau, found.objective), "plateau", found.text),
         to_page(
-            dependence_picture(found.importance, found.fit), "dependence", f"It depends most on {leading or 'nothing'}."
+            dependence_picture(found.importance, found.fit),
+            "dependence",
+            f"Most important parameters: {leading or 'none'}.",
         ),
     ]
     if len(found.front):
         chosen = found.front[found.front["is_chosen"].to_numpy(bool)].iloc[0]
         names = [str(name) for name in found.front if name not in ("trial", "is_chosen")]
         values = ", ".join(f"{name} {chosen[name]:+.3f}" for name in names)
-        alt = f"{len(found.front)} ladders that no other beats; chosen: {values}."
+        alt = f"{len(found.front)} ladders on the Pareto front; chosen: {values}."
         pictures.append(to_page(front_picture(found.tried, found.front), "front", alt))
-    alt = f"{found.objective} over each of {found.slices['parameter'].nunique()} parts of the ladder."
+    alt = f"{found.objective} along each of {found.slices['parameter'].nunique()} parameters of the ladder."
     pictures.append(to_page(slices_picture(found.slices, found.objective), "slices", alt))
-    alt = f"The parts of the ladder as tuned on {len(found.stability.columns) - 2} stretches of the past."
+    alt = f"Parameters of the ladder as tuned on {len(found.stability.columns) - 2} training windows."
     pictures.append(to_page(stability_picture(found.stability), "stability", alt))
     return pictures
 
 
 def ladder_picture_of(ladder: Ladder) -> Picture:
-    """Return the ladder drawn."""
+    """Return the picture of a ladder."""
     return to_page(ladder_picture(ladder, ladder_steps(ladder)), "ladder", _ladder_alt(ladder.rungs))
 
 
@@ -127,11 +129,17 @@ def policy_pictures(
     Parameters
     ----------
     net_r : DataFrame
-        Net R by entry time (the index, sorted), a column a policy.
+        Net R by entry time (the sorted index), one column per policy.
+    emphasised : str
+        The highlighted policy.
     board : DataFrame, optional
-        The table of a `Scoreboard`; without it no differences are drawn.
+        The table of a `Scoreboard`; without it, no differences are drawn.
     untouched_from : Timestamp, optional
-        Where the part begins that nobody tuned on; only it is in the distribution.
+        Start of the out-of-sample part; the distribution covers only this part.
+
+    Returns
+    -------
+    list of Picture
     """
     scored = net_r if untouched_from is None else net_r[net_r.index >= untouched_from]
     sums = ", ".join(f"{name} {scored[name].sum():+.1f}" for name in net_r)
@@ -139,27 +147,33 @@ def policy_pictures(
         to_page(
             equity_picture(cumulative_r(net_r), emphasised=emphasised, untouched_from=untouched_from),
             "equity",
-            f"Cumulative net R: {sums} on the part judged.",
+            f"Cumulative net R on the scored trades: {sums}.",
         )
     ]
     if board is not None:
         others = board[board["policy"] != emphasised]
         differences = "; ".join(f"{r.policy} {r.difference_r:+.3f} R" for r in others.itertuples())
-        alt = f"{emphasised} minus each other policy, a trade: {differences}."
+        alt = f"{emphasised} minus each other policy, per trade: {differences}."
         pictures.append(to_page(forest_picture(others, emphasised), "forest", alt))
     values = {str(name): scored[name].to_numpy() for name in scored}
-    alt = "Cumulative distribution of net R a trade under each policy, on the part judged."
+    alt = "Cumulative distribution of net R per trade under each policy, on the scored trades."
     pictures.append(to_page(distribution_picture(values, emphasised=emphasised), "distribution", alt))
     return pictures
 
 
 def trades_pictures(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> list[Picture]:
-    """Return MFE against exit and how the rungs did.
+    """Return profit capture and the results of the rungs.
 
     Parameters
     ----------
     trades, fills : DataFrame
         With the columns of ``trades.csv`` and ``fills.csv``.
+    n_rungs : int
+        Number of rungs of the ladder.
+
+    Returns
+    -------
+    list of Picture
     """
     capture = mfe_against_exit(trades)
     hits = rung_hits(fills, trades, n_rungs)
@@ -175,18 +189,40 @@ def trades_pictures(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> 
 
 
 def example_pictures(simulation: Simulation, signals: Signals, among: np.ndarray, most: int = 4) -> list[Picture]:
-    """Return some trades bar by bar: those with the most fills, won and lost, spread over the symbols.
+    """Return example trades bar by bar: those with the most fills, winners and losers, of different symbols.
 
     Parameters
     ----------
+    simulation : Simulation
+    signals : Signals
+        Model signals of its trades.
     among : bool array, shape (n_trades,)
         Trades to choose from.
+    most : int
+        Maximum number of trades.
+
+    Returns
+    -------
+    list of Picture
     """
     return [one_trade(simulation, signals, i) for i in telling_trades(simulation, among, most)]
 
 
 def telling_trades(simulation: Simulation, among: np.ndarray, most: int) -> list[int]:
-    """Return positions of trades that show what the ladder does: many fills, gains and losses, other symbols."""
+    """Return the positions of instructive trades: many fills, winners and losers, different symbols.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    among : bool array, shape (n_trades,)
+        Trades to choose from.
+    most : int
+        Maximum number of trades.
+
+    Returns
+    -------
+    list of int
+    """
     chosen: list[int] = []
     symbols: set[str] = set()
     r = np.nan_to_num(simulation.r)
@@ -208,7 +244,20 @@ def telling_trades(simulation: Simulation, among: np.ndarray, most: int) -> list
 
 
 def one_trade(simulation: Simulation, signals: Signals, i: int) -> Picture:
-    """Return one trade bar by bar, with its rungs, its stop as it moved, and its fills."""
+    """Return the picture of one trade with its rungs, the path of its stop, and its fills.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        Model signals of its trades.
+    i : int
+        Position of the trade.
+
+    Returns
+    -------
+    Picture
+    """
     placed = simulation.placed
     trade_id = str(placed.trades.trade_id[i])
     trade = simulation.trades_frame().iloc[i]
@@ -226,10 +275,22 @@ def one_trade(simulation: Simulation, signals: Signals, i: int) -> Picture:
 
 
 def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:
-    """Return the stop in force in each bar of a trade, by the bar's time stamp.
+    """Return the active stop in each bar of a trade, by the bar's timestamp.
 
-    The trade is executed once for every length of its life; what the engine then has in the market
-    for the next bar is the stop of that bar.
+    The trade is simulated once up to each of its bars; the engine's stop order for the next bar is the stop of
+    that bar.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        Model signals of its trades.
+    i : int
+        Position of the trade.
+
+    Returns
+    -------
+    Series
     """
     placed = simulation.placed
     first, last = int(placed.first_bar[i]), int(simulation.exit_bar[i])
@@ -249,7 +310,7 @@ def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:
 
 
 def _targets(rungs: tuple[Rung, ...], trade: pd.Series) -> list[tuple[int, float]]:
-    """Prices of the rungs that are known from R or the entry alone."""
+    """Return number and price of the rungs whose price follows from R or the entry alone."""
     side = 1 if trade["side"] == "long" else -1
     price, risk = float(trade["entry_price"]), float(trade["risk"])
     units = {"R": risk, "%": price / 100}
@@ -265,4 +326,4 @@ def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
         f"{rung.fraction:.0%} at {rung.target if rung.target is not None else ' and '.join(map(str, rung.when))}"
         for rung in rungs
     ]
-    return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: all is left to the stop."
+    return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."

@@ -1,4 +1,4 @@
-"""Pictures that hold ways to exit against each other."""
+"""Plots that compare exit policies."""
 
 from __future__ import annotations
 
@@ -35,22 +35,26 @@ _TUNED_SHADE = "#F3F5F7"
 def equity_picture(
     curves: pd.DataFrame, *, emphasised: str | None = None, untouched_from: pd.Timestamp | None = None
 ) -> Figure:
-    """Draw the running sum of net R of all policies, and how far the emphasised one stood below its best.
+    """Draw the cumulative net R of all policies and the drawdown of the highlighted one.
 
     Parameters
     ----------
     curves : DataFrame
-        Cumulative net R: index time, one column a policy.
+        Cumulative net R: index time, one column per policy.
     emphasised : str, optional
-        The policy in question.
+        The highlighted policy.
     untouched_from : Timestamp, optional
-        What lies before it was tuned on and is shaded: it proves nothing.
+        Start of the out-of-sample part. The part before it was tuned on and is shaded: it is no evidence.
+
+    Returns
+    -------
+    Figure
     """
     figure = new_figure(height=4.8)
     if curves.empty:
-        return no_data(figure, "No trade to add up.")
+        return no_data(figure, "No trades.")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1.0])
-    # matplotlib knows no time zones' names; all stamps here are UTC.
+    # matplotlib does not handle time zone names; all timestamps here are UTC.
     times = pd.DatetimeIndex(curves.index).tz_localize(None)
     colours = policy_colours(list(curves.columns), emphasised)
     for name in sorted(curves.columns, key=lambda name: name == emphasised):
@@ -75,7 +79,7 @@ def equity_picture(
                 panel.axvspan(times[0], min(boundary, times[-1]), color=_TUNED_SHADE, zorder=0, linewidth=0)
                 panel.axvline(boundary, color=MUTED, linewidth=1.0, linestyle=(0, (2, 2)))
             axes.annotate(
-                "tuned on  |  never tuned on",
+                "in-sample  |  out of sample",
                 (boundary, 1.0),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 3),
@@ -86,8 +90,8 @@ def equity_picture(
                 color=MUTED,
             )
     zero_line(axes)
-    axes.set_ylabel("net R, summed")
-    below.set_ylabel("below best (R)")
+    axes.set_ylabel("cumulative net R")
+    below.set_ylabel("drawdown (R)")
     axes.legend(loc="upper left", ncols=2)
     _dates(below)
     return figure
@@ -101,11 +105,11 @@ def _dates(axes: Axes) -> None:
 
 @styled
 def distribution_picture(net_r: Mapping[str, npt.ArrayLike], *, emphasised: str | None = None) -> Figure:
-    """Draw which share of trades ends at or below each net R, policy by policy."""
+    """Draw the cumulative distribution of net R per trade for each policy."""
     figure = new_figure(HALF, 4.4)
     tables = {name: table for name, table in distribution(net_r).items() if len(table)}
     if not tables:
-        return no_data(figure, "No trade has a result.")
+        return no_data(figure, "No trades with a result.")
     axes = figure.add_subplot()
     colours = policy_colours(list(tables), emphasised)
     for name in sorted(tables, key=lambda name: name == emphasised):
@@ -124,7 +128,7 @@ def distribution_picture(net_r: Mapping[str, npt.ArrayLike], *, emphasised: str 
     axes.set_xlim(float(low) - 0.2, float(high) + 0.2)
     axes.set_ylim(0, 1.01)
     zero_line(axes, vertical=True)
-    axes.set_xlabel("net result of a trade (R)")
+    axes.set_xlabel("net R per trade")
     axes.set_ylabel("share of trades at or below")
     axes.legend(loc="lower right", fontsize=8)
     return figure
@@ -132,12 +136,12 @@ def distribution_picture(net_r: Mapping[str, npt.ArrayLike], *, emphasised: str 
 
 @styled
 def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
-    """Draw how much better or worse the candidate is than each policy, with intervals.
+    """Draw the difference of the candidate from each policy with its confidence interval.
 
     Parameters
     ----------
     differences : DataFrame
-        policy, difference_r (candidate minus policy, a trade), low, high; rows without numbers are left out.
+        policy, difference_r (candidate minus policy, per trade), low, high; rows without numbers are omitted.
     candidate : str
     """
     rows = differences.dropna(subset=["difference_r", "low", "high"]).reset_index(drop=True)
@@ -152,7 +156,7 @@ def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
         axes.plot([low, high], [at, at], color=colour, linewidth=3.0, solid_capstyle="butt", alpha=0.75)
         axes.plot([value], [at], "D", color=colour, markersize=7, markeredgecolor="white")
         axes.annotate(
-            f"{signed(value, 3)}R  ({signed(low, 3)} to {signed(high, 3)})",
+            f"{signed(value, 3)}R  [{signed(low, 3)}, {signed(high, 3)}]",
             (1.0, at),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
@@ -163,9 +167,9 @@ def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
             annotation_clip=False,
         )
     zero_line(axes, vertical=True)
-    axes.set_yticks(y, [f"against {name}" for name in rows["policy"]])
+    axes.set_yticks(y, [f"vs {name}" for name in rows["policy"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"'{candidate}' minus the other, net R a trade")
+    axes.set_xlabel(f"'{candidate}' minus the other policy, net R per trade")
     axes.spines["left"].set_color(FAINT)
     return figure

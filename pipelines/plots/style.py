@@ -1,4 +1,4 @@
-"""One look for all pictures: colours that colour-blind readers can tell apart, type, and how they are saved."""
+"""Common style of all plots: a colour-blind-safe palette, fonts, and output formats."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ STYLE: Any = {
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw in the common style, and leave the style of the user's own notebook alone."""
+    """Draw in the common style without changing the style of the user's notebook."""
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -79,7 +79,7 @@ WIDE, HALF = 10.6, 5.6
 
 
 def new_figure(width: float = WIDE, height: float = 4.2) -> Figure:
-    """Return an empty figure (inches) that no global state of matplotlib knows of."""
+    """Return an empty figure (size in inches), independent of matplotlib's global state."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -91,7 +91,7 @@ def to_svg(figure: Figure) -> bytes:
     with mpl.rc_context(STYLE), _quiet_fonts():
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(buffer, metadata={"Date": None, "Creator": "exitladder"})
-    # A browser without DejaVu falls back to a type of the same width, so that nothing overlaps.
+    # A browser without DejaVu falls back to a font of the same width, so nothing overlaps.
     return buffer.getvalue().replace(b"'DejaVu Sans', sans-serif", b"'DejaVu Sans', Verdana, sans-serif")
 
 
@@ -107,7 +107,7 @@ def to_png(figure: Figure, dots_per_inch: int = 110) -> bytes:
 
 @contextmanager
 def _quiet_fonts() -> Iterator[None]:
-    """Let a sign that no font has be drawn as a box: a warning about it would mend nothing."""
+    """Draw a missing glyph as a box without a warning, which would not help."""
     logger = logging.getLogger("matplotlib.font_manager")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -120,14 +120,14 @@ def _quiet_fonts() -> Iterator[None]:
 
 
 def policy_colours(policies: Sequence[str], emphasised: str | None) -> dict[str, str]:
-    """Return a colour a policy, the emphasised one in the colour that means "ours" everywhere."""
+    """Return a colour per policy; the highlighted policy has the same colour in all plots."""
     others = [name for name in policies if name != emphasised]
     colours = {name: OTHERS[k % len(OTHERS)] for k, name in enumerate(others)}
     return {name: EMPHASIS if name == emphasised else colours[name] for name in policies}
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """Return a number with its sign, and a true minus.
+    """Return a number with its sign, using a true minus sign.
 
     Examples
     --------
@@ -138,12 +138,12 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def zero_line(axes: Axes, *, vertical: bool = False) -> None:
-    """Draw where nothing is won or lost."""
+    """Draw the line at zero."""
     (axes.axvline if vertical else axes.axhline)(0.0, color=MUTED, linewidth=0.9, zorder=1)
 
 
 def no_data(figure: Figure, text: str) -> Figure:
-    """Return the figure with a sentence in place of a plot."""
+    """Return the figure with a sentence instead of a plot."""
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)

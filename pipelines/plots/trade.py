@@ -1,4 +1,4 @@
-"""Pictures of trades: one bar by bar, and all of them by what they kept."""
+"""Plots of trades: a single trade bar by bar, and the profit capture of all trades."""
 
 from __future__ import annotations
 
@@ -40,20 +40,24 @@ def trade_picture(
     targets: Sequence[tuple[int, float]] = (),
     stop_path: pd.Series | None = None,
 ) -> Figure:
-    """Draw one trade: candles, entry, rungs, the stop as it moved, and every fill with its quantity and R.
+    """Draw one trade: candles, entry, rungs, the path of the stop, and every fill with quantity and R.
 
     Parameters
     ----------
     bars : DataFrame
-        Bars of the trade's symbol (timestamp, open, high, low, close); only the trade's are shown.
+        Bars of the trade's symbol (timestamp, open, high, low, close); only those around the trade are shown.
     trade : Series
         A row of ``trades.csv``.
     fills : DataFrame
         The trade's rows of ``fills.csv``.
     targets : sequence of (int, float)
-        Rung number and price of the rungs that are known in advance.
+        Number and price of the rungs with a known price.
     stop_path : Series, optional
-        Stop price in force in each bar, by the bar's timestamp. Without it the initial stop is drawn.
+        Active stop price in each bar, by the bar's timestamp; default: the initial stop.
+
+    Returns
+    -------
+    Figure
     """
     figure = new_figure(height=4.6)
     times = [pd.Timestamp(trade["entry_time"]), *pd.to_datetime(fills["bar_time"], utc=True)]
@@ -80,7 +84,7 @@ def trade_picture(
         axes.text(
             0.995,
             0.985,
-            "out of the picture: " + ", ".join(beyond),
+            "outside the chart: " + ", ".join(beyond),
             transform=axes.transAxes,
             ha="right",
             va="top",
@@ -93,7 +97,7 @@ def trade_picture(
     _fill_marks(axes, window, stamps, fills, side)
     _bar_ticks(axes, stamps)
     axes.set_xlim(-1, len(window) + 0.14 * len(window))
-    state = f"net {signed(float(trade['r']))}R" + (" (still open, marked)" if trade["status"] == "open" else "")
+    state = f"net {signed(float(trade['r']))}R" + (" (open, marked to market)" if trade["status"] == "open" else "")
     axes.set_title(f"{trade['symbol']}: {trade['side']} {float(trade['quantity']):.6g} @ {price:.6g}, {state}")
     axes.set_ylabel("price")
     return figure
@@ -134,7 +138,7 @@ def _stop_line(
 
 
 def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills: pd.DataFrame, side: int) -> None:
-    """Mark the exits; rungs are labelled on the winning side of the bars, the rest on the other."""
+    """Mark the exits; rungs are labelled on the profit side of the bars, other exits on the opposite side."""
     high, low = bars["high"].to_numpy(dtype=float), bars["low"].to_numpy(dtype=float)
     labels = _Labels(axes, len(bars))
     for row in fills[fills["order"] != "entry"].itertuples():
@@ -150,7 +154,7 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
 
 
 class _Labels:
-    """Puts labels beside the bars, and moves one further out where it would cover another."""
+    """Places labels next to the bars, and moves a label outwards if it would cover another."""
 
     _WIDTH, _HEIGHT = 68.0, 25.0
 
@@ -162,6 +166,18 @@ class _Labels:
         self._taken: list[tuple[float, float]] = []
 
     def put(self, x: int, edge: float, text: str, *, above: bool) -> None:
+        """Place a label above or below a price.
+
+        Parameters
+        ----------
+        x : int
+            Position of the bar.
+        edge : float
+            Price at which the label begins.
+        text : str
+        above : bool
+            Whether the label is above the price.
+        """
         way = 1 if above else -1
         offset = 7.0
         while self._covers(x, edge, way * offset):
@@ -200,7 +216,7 @@ def _margin_label(axes: Axes, x: float, y: float, text: str, colour: str) -> Non
 
 
 def _bar_ticks(axes: Axes, stamps: pd.DatetimeIndex, most: int = 7) -> None:
-    """Label bars by number, so that nights and weekends leave no holes."""
+    """Position bars by number, so that nights and weekends leave no gaps."""
     positions = np.unique(np.linspace(0, len(stamps) - 1, min(most, len(stamps))).round().astype(int))
     daily = bool((stamps == stamps.normalize()).all())
     pattern = "%d %b %Y" if daily else "%d %b %H:%M"
@@ -209,7 +225,7 @@ def _bar_ticks(axes: Axes, stamps: pd.DatetimeIndex, most: int = 7) -> None:
 
 
 def _frame_prices(axes: Axes, bars: pd.DataFrame, levels: Sequence[float]) -> tuple[float, float]:
-    """Frame the candles, and those levels that do not squeeze the candles flat; return the frame."""
+    """Set the price range to the candles and all levels near them; return the range."""
     low, high = float(bars["low"].min()), float(bars["high"].max())
     span = max(high - low, 1e-9 * abs(high))
     near = [level for level in levels if low - span <= level <= high + span]
@@ -221,11 +237,11 @@ def _frame_prices(axes: Axes, bars: pd.DataFrame, levels: Sequence[float]) -> tu
 
 @styled
 def mfe_picture(capture: Capture) -> Figure:
-    """Draw where each trade ended against how far it had been in profit."""
+    """Draw each trade's result against its best open profit."""
     figure = new_figure(HALF, 4.4)
     points = capture.trades
     if points.empty:
-        return no_data(figure, "No closed trade.")
+        return no_data(figure, "No closed trades.")
     axes = figure.add_subplot()
     most = 1.05 * max(float(np.quantile(points["mfe_r"], 0.995)), 1.0)
     won = points["r"] > 0
@@ -242,7 +258,7 @@ def mfe_picture(capture: Capture) -> Figure:
             rasterized=len(points) > 400,
         )
     axes.plot([0, most], [0, most], color=MUTED, linewidth=1.0, linestyle=(0, (5, 3)))
-    axes.annotate("sold at the very best", (most * 0.62, most * 0.66), color=MUTED, fontsize=8, ha="right")
+    axes.annotate("sold at the best price", (most * 0.62, most * 0.66), color=MUTED, fontsize=8, ha="right")
     if np.isfinite(capture.capture):
         axes.plot([0, most], [0, capture.capture * most], color=BLUE, linewidth=1.3)
         axes.annotate(

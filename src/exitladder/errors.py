@@ -1,7 +1,7 @@
-"""The one tree of errors that exitladder raises on purpose.
+"""The exceptions that exitladder raises on purpose.
 
-Every message states the rule, the value that broke it, the place where it stands and the cure.
-The command line prints it without a traceback and ends with exit code 1.
+Every message states the rule, the value that broke it, its location and the cure. The command line
+prints it without a traceback and exits with code 1.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 
 
 class ExitladderError(Exception):
-    """Root of all errors that a user can cause and can cure."""
+    """Base class of all errors that a user can cause and fix."""
 
 
 class BarsError(ExitladderError):
-    """Bars that cannot be used as they are."""
+    """Invalid bars."""
 
 
 class TradesError(ExitladderError):
-    """Trades that cannot be used as they are."""
+    """Invalid trades."""
 
 
 class LadderError(ExitladderError):
@@ -27,7 +27,7 @@ class LadderError(ExitladderError):
 
 
 class SettingsError(ExitladderError):
-    """A settings file or an override that cannot be understood."""
+    """An invalid settings file or override."""
 
 
 class FeatureError(ExitladderError):
@@ -35,11 +35,11 @@ class FeatureError(ExitladderError):
 
 
 class ModelError(ExitladderError):
-    """A model that cannot be trained, found, verified or applied."""
+    """A model that cannot be trained, found, verified or used."""
 
 
 class TrackingError(ExitladderError):
-    """A run, model version or store that MLflow cannot give."""
+    """A run, model version or store that MLflow cannot provide."""
 
 
 class InputFileError(ExitladderError):
@@ -47,7 +47,7 @@ class InputFileError(ExitladderError):
 
 
 class OutputFileError(ExitladderError):
-    """A result that cannot be written whole."""
+    """A result that cannot be written completely."""
 
 
 class ExitladderWarning(UserWarning):
@@ -55,24 +55,24 @@ class ExitladderWarning(UserWarning):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the nearest known name, or lists what is known.
+    """Return a sentence that suggests the closest valid name, or lists the valid names.
 
     Parameters
     ----------
     name : str
-        What the user wrote.
+        The name that the user wrote.
     known : iterable of str
-        What would have been understood.
+        The valid names.
 
     Examples
     --------
     >>> did_you_mean("atr_percent", ["atr_pct", "rsi_14"])
     "Did you mean 'atr_pct'?"
     >>> did_you_mean("zzz", ["a", "b"])
-    'Known are: a, b.'
+    'Valid names: a, b.'
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"
-    return f"Known are: {', '.join(names)}." if names else "Nothing is allowed here."
+    return f"Valid names: {', '.join(names)}." if names else "No name is valid here."

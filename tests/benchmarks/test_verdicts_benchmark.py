@@ -86,7 +86,7 @@ def test_the_tables_count_what_was_said(verdicts: Any, driftless: list[Any]) -> 
     table = verdicts.pd.DataFrame([run.row() for run in driftless])
     text = verdicts.gates(table)
     n = sum(run.says(OWN_EXITS) == "better" for run in driftless)
-    assert f"| against your own exits, as `tune` says it | {n / 12:.1%} (" in text
+    assert f"| against your own exits, as in `tune` | {n / 12:.1%} (" in text
     assert "| 0 | 12 |" in verdicts.power(table)
     assert "| no costs, no model | 12 |" in verdicts.conditions(table)
 

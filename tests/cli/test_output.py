@@ -30,7 +30,7 @@ def test_mapping_in_every_form() -> None:
     assert pairs["model.auc"] == "0.61234567" and pairs["model.at"] == "2024-01-31T00:00:00Z"
     assert pairs["interval"] == "0.1, 0.25" and pairs["rows.1.policy"] == "ladder"
     table = rendered(MAPPING, "table", stream)
-    assert "expectancy_r   0.1 (-0.25 to 0.5)\nwin_rate       0.5\n" in table
+    assert "expectancy_r   0.1 [-0.25, 0.5]\nwin_rate       0.5\n" in table
     assert pairs["expectancy_r.low"] == "-0.25"
     assert "model.auc      0.612346" in table and "\nrows\npolicy" in table and "all out" in table
 

@@ -90,7 +90,7 @@ def test_wrong_usage_ends_with_2(process: Process) -> None:
         (["bakctest"], "Did you mean 'backtest'?"),
         (["backtest"], "Missing option"),
         (["bars", "check", "--nonsense"], "No such option"),
-        (["bars", "check"], "Name the bars once"),
+        (["bars", "check"], "Give the bars once"),
         (["compare", "one"], "at least two runs"),
         (["tune", "--trials", "0"], "is not in the range"),
         (["bars", "check", "x", "--format", "xml"], "is not one of"),
@@ -149,16 +149,19 @@ def test_how_each_kind_of_trouble_ends() -> None:
     assert bug.exit_code == 1
     assert bug.stderr == (
         "error: this is a bug in exitladder (ZeroDivisionError: division by zero). "
-        "Run it again with --debug and report what it shows.\n"
+        "Run the command again with --debug and report the output.\n"
     )
     traced = invoke(ending_with(ZeroDivisionError("division by zero")), ["fail", "--debug"])
     assert traced.exit_code == 1 and traced.stderr.startswith("Traceback")
     refused = invoke(ending_with(OSError(28, "No space left on device")), ["fail"])
-    assert refused.exit_code == 1 and "the system refused: [Errno 28] No space left on device." in refused.stderr
+    assert (
+        refused.exit_code == 1
+        and "the operating system reported: [Errno 28] No space left on device." in refused.stderr
+    )
     output = invoke(ending_with(BarsError("The rule.")), ["fail"])
     assert (output.exit_code, output.stderr) == (1, "error: The rule.\n")
     stopped = invoke(ending_with(KeyboardInterrupt()), ["fail"])
-    assert stopped.exit_code == 130 and "nothing was left half-written" in stopped.stderr
+    assert stopped.exit_code == 130 and "no partial files were left behind" in stopped.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX's")
@@ -208,7 +211,7 @@ def test_an_interruption_out_of_code_run_as_text_ends_with_130(tmp_path: Path, e
         [sys.executable, "-m", "interrupted"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (130, "")
-    assert "nothing was left half-written" in done.stderr
+    assert "no partial files were left behind" in done.stderr
 
 
 def test_an_interruption_that_got_lost_is_heard_at_the_next_step() -> None:

@@ -420,7 +420,7 @@ def test_c61_three_rungs_on_one_bar_leave_it_flat(run: Run, exits: Exits, policy
 
 def test_c61_c68_divergence_a_ladder_that_sells_more_than_all_is_refused() -> None:
     # T19: peers clamp 70 % + 70 % to 7 and 3; a plan that contradicts itself is refused where it is made.
-    with pytest.raises(LadderError, match=r"The rungs sell 1.4 of the position"):
+    with pytest.raises(LadderError, match=r"fractions of the rungs must sum to at most 1 .*, but sum to 1.4"):
         ladder_from_mapping(plan((0.7, "1R"), (0.7, "2R")))
 
 

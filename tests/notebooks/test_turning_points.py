@@ -1,4 +1,4 @@
-"""The notebook on turning points runs, and says of tops and luck what its numbers say."""
+"""The notebook on turning points runs, and its conclusions follow from its numbers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def printed(cell: Any) -> str:
     return "\n".join([o.text for o in cell.outputs if o.output_type == "stream"] + shown)
 
 
-def test_runs_without_a_word_of_complaint(cells: dict[str, Any]) -> None:
+def test_runs_without_warnings(cells: dict[str, Any]) -> None:
     for cell in cells.values():
         for output in cell.get("outputs", []):
             assert output.get("name") != "stderr", (cell.id, output.text)

@@ -62,7 +62,7 @@ def test_advice_does_not_change_when_later_bars_do(
 def test_no_open_trade_is_said(
     bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
 ) -> None:
-    with pytest.raises(TradesError, match="exit_time is blank"):
+    with pytest.raises(TradesError, match="exit_time is empty"):
         score(bars, some_open.take(~some_open.is_open), classic, trained.model, small)
 
 

@@ -70,6 +70,6 @@ def test_a_matrix_on_disk_is_like_any_and_leaves_no_file(tmp_path: Path, monkeyp
     assert matrix_on_disk(0, 3).shape == (0, 3)
 
 
-def test_a_disk_with_too_little_room_is_told_before_anything_is_written() -> None:
-    with pytest.raises(OutputFileError, match=r"The rows to train on need 1000000000\.0 GB in .*TMPDIR"):
+def test_a_full_disk_is_reported_before_anything_is_written() -> None:
+    with pytest.raises(OutputFileError, match=r"The training rows need 1000000000\.0 GB in .*TMPDIR"):
         matrix_on_disk(10**12, 250_000)

@@ -40,17 +40,17 @@ def test_a_range_states_its_unit(written: str, ranges: tuple[DistanceRange, ...]
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("search.first_target=[0.5, 4]", "must be a number with one of the units R, ATR or %"),
+        ("search.first_target=[0.5, 4]", "must be a number with the unit R, ATR or %"),
         ('search.first_target=["0.5R", "8ATR"]', "must have the same unit, but [0.5R, 8ATR] has R and ATR"),
         ('search.first_target=["0.5R", "4R", "1ATR", "8ATR"]', "must be one distance or [least, most]"),
         ('search.trail_width=["4R", "1R"]', "must be one distance or [least, most], but is [4R, 1R]"),
         ('search.trail_width=[["1R", "2R"], ["3R", "4R"]]', "must have one range in R, but has 2"),
-        ('search.trail_width=["1fib", "2fib"]', "must be a number with one of the units"),
+        ('search.trail_width=["1fib", "2fib"]', "must be a number with the unit"),
         ("search.trail_width=[]", "must have at least one range"),
         ("search.trail_width=[[]]", "must be one distance or [least, most]"),
         ('search.target_gap=["0R", "1R"]', "search.target_gap must be at least 0.01R"),
         ('search.target_step=["1R", "2R"]', "search.target_step must have one step in R, but has 2"),
-        ("search.trail_step=0.5", "must be a number with one of the units"),
+        ("search.trail_step=0.5", "must be a number with the unit"),
         ("search.first_targets=1", "Did you mean 'first_target'?"),
     ],
 )

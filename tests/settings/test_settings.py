@@ -32,8 +32,8 @@ def test_a_file_and_then_overrides(tmp_path: Path) -> None:
     [
         ("tuning.n_trial=5", "Unknown key 'n_trial' in tuning. Did you mean 'n_trials'?"),
         ("tunning.n_trials=5", "Unknown key 'tunning' in settings. Did you mean 'tuning'?"),
-        ("tuning.n_trials=many", "must be a whole number"),
-        ("tuning.n_trials=2.5", "must be a whole number"),
+        ("tuning.n_trials=many", "must be an integer"),
+        ("tuning.n_trials=2.5", "must be an integer"),
         ("tuning.n_trials=0", "must be at least 1"),
         ("tracking.enabled=1", "must be true or false"),
         ("validation.test_fraction=0.95", "must be at most 0.9"),
@@ -84,11 +84,11 @@ def test_series_of_the_users_own_are_tables_and_are_written_back(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SERIES.replace('delay = "1d"\n', ""), "one lacks delay"),
+        (SERIES.replace('delay = "1d"\n', ""), "delay is missing in"),
         (SERIES.replace('"1d"', '"soon"'), "delay of the series 'vix' must be"),
-        (SERIES.replace('name = "vix"', 'name = "vix_z_5"'), "name of a series must be"),
+        (SERIES.replace('name = "vix"', 'name = "vix_z_5"'), "name of a series must consist of"),
         (SERIES.replace("column", "colum"), "Did you mean 'column'"),
-        (SERIES + SERIES, "comes 2 times"),
+        (SERIES + SERIES, "occurs 2 times"),
         ('[features]\nseries = "vix"', "must be tables"),
         (SERIES + "directed = 1", "must be true or false"),
     ],

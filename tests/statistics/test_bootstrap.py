@@ -122,7 +122,7 @@ def test_times_of_any_kind() -> None:
 
 @pytest.mark.parametrize(("phi", "n", "least"), [(0.0, 25, 0.91), (0.0, 200, 0.92), (0.3, 200, 0.87)])
 def test_coverage(phi: float, n: int, least: float) -> None:
-    """A nominal 95 % interval must hold the true mean about that often (standard error 1.4 points)."""
+    """A nominal 95% interval must contain the true mean about that often (standard error 1.4 points)."""
     rng = np.random.default_rng(11)
     time = np.arange(n) * 12 * HOUR
     held = 0
@@ -211,5 +211,5 @@ def test_what_the_resamples_do_not_bound_has_no_end() -> None:
 
 
 def test_values_and_times_must_match() -> None:
-    with pytest.raises(ValueError, match="one entry a trade"):
+    with pytest.raises(ValueError, match="one entry per trade"):
         mean_interval([1.0, 2.0], time=[1])

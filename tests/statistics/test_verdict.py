@@ -34,15 +34,13 @@ UNDECIDED = replace(BETTER, difference_r=0.03, low=-0.05, high=0.11, p_value=0.4
 WORSE = replace(BETTER, difference_r=-0.2, low=-0.3, high=-0.1)
 
 
-def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
+def test_better_states_the_difference_and_the_sample() -> None:
     found = verdict(BETTER, "tuned", "stop only")
     assert found.kind == "better"
     for part in (
         "'tuned' earned more than 'stop only'",
-        "+0.21 R a trade",
-        "+0.08 to +0.34",
-        "412 trades",
-        "about 231",
+        "+0.21 R per trade (95% CI [+0.08, +0.34])",
+        "Based on 412 trades (effective sample size about 231).",
     ):
         assert part in found.text
 
@@ -53,8 +51,8 @@ def test_better_tells_by_how_much_and_on_what_it_rests() -> None:
         (0.951, 0.2, "better", "deflated Sharpe ratio of 0.95"),
         (0.9499, 0.2, "no_difference", "is 0.94, below 0.95"),
         (0.99, 0.5, "no_difference", "overfitting is 0.50"),
-        (math.nan, None, "no_difference", "is not known"),
-        (None, math.nan, "no_difference", "is not known"),
+        (math.nan, None, "no_difference", "Sharpe ratio is unknown"),
+        (None, math.nan, "no_difference", "overfitting is unknown"),
     ],
 )
 def test_better_also_needs_the_search_to_be_honest(
@@ -66,13 +64,13 @@ def test_better_also_needs_the_search_to_be_honest(
     assert ("earned more" in found.text) == (kind == "better")
 
 
-def test_an_interval_on_few_stretches_or_of_many_comparisons_is_not_enough() -> None:
+def test_an_interval_on_few_blocks_or_among_many_comparisons_is_not_enough() -> None:
     weak = verdict(replace(BETTER, p_value=0.07), "a", "b")
     assert weak.kind == "no_difference"
     assert "0.070, above 0.05" in weak.text
     many = verdict(BETTER, "a", "b", p_adjusted=0.08)
     assert many.kind == "no_difference"
-    assert "several comparisons" in many.text
+    assert "multiple comparisons" in many.text
     assert verdict(WORSE, "a", "b", p_adjusted=0.08).kind == "no_difference"
     assert verdict(BETTER, "a", "b", p_adjusted=math.nan).kind == "no_difference"
 
@@ -88,20 +86,25 @@ def test_an_interval_that_touches_zero_decides_nothing() -> None:
     assert verdict(replace(WORSE, high=0.0), "a", "b").kind == "no_difference"
 
 
-def test_undecided_says_how_many_more_trades_would_tell() -> None:
+def test_undecided_estimates_the_required_sample_size() -> None:
     found = verdict(UNDECIDED, "a", "b")
     assert found.kind == "no_difference"
-    assert "cannot be told apart" in found.text
-    assert "some 1,900 more trades" in found.text
-    assert "some 1,000,000 more trades" in verdict(replace(UNDECIDED, trades_needed=1_000_000), "a", "b").text
+    assert "No statistically significant difference" in found.text
+    assert (
+        "If the true difference equals the measured one, about 1,900 more trades are needed to detect it (80% power)."
+        in found.text
+    )
+    assert "about 1,000,000 more trades" in verdict(replace(UNDECIDED, trades_needed=1_000_000), "a", "b").text
     far = verdict(replace(UNDECIDED, trades_needed=4_100_000_000), "a", "b").text
     assert "more than 1,000,000 more trades" in far
     assert "out of reach" in far
-    assert "too small" in verdict(replace(UNDECIDED, trades_needed=None), "a", "b").text
+    assert (
+        "too small to estimate a required sample size" in verdict(replace(UNDECIDED, trades_needed=None), "a", "b").text
+    )
 
 
 @pytest.mark.parametrize(("n", "printed"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
-def test_too_few_trades_is_said(n: int, printed: str) -> None:
+def test_too_few_trades_are_reported(n: int, printed: str) -> None:
     few = replace(BETTER, n=n, low=math.nan, high=math.nan, p_value=math.nan, n_effective=math.nan, trades_needed=None)
     found = verdict(few, "a", "b", dsr=0.99)
     assert found.kind == "no_difference"
@@ -115,18 +118,18 @@ def test_identical_results_are_called_so() -> None:
     assert "same net R on each of the 412 trades" in verdict(same, "a", "b").text
 
 
-def test_dropped_pairs_and_risk_are_told() -> None:
+def test_dropped_pairs_and_risk_are_reported() -> None:
     text = verdict(replace(BETTER, n_pairs_dropped=7), "a", "b", risk={"maximum drawdown (R)": (-12.0, -20.5)}).text
-    assert "7 without a result under both were left out" in text
-    assert "maximum drawdown (R) -12.00 against -20.50" in text
+    assert "excluded: 7 without a result under both" in text
+    assert "maximum drawdown (R) -12.00 vs -20.50" in text
 
 
 def test_rounding_never_hides_a_sign() -> None:
     text = verdict(replace(BETTER, difference_r=0.004, low=0.0004, high=0.0076), "a", "b").text
-    assert "+0.0040 R a trade" in text
-    assert "+0.0004 to +0.0076" in text
+    assert "+0.0040 R per trade" in text
+    assert "[+0.0004, +0.0076]" in text
     wide = verdict(replace(BETTER, low=0.0002), "a", "b").text
-    assert "+0.0002 to +0.3400" in wide
+    assert "[+0.0002, +0.3400]" in wide
 
 
 def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: what a user runs in a terminal. Nothing heavy is loaded before a command needs it."""
+"""The command line. Heavy modules are imported only when a command needs them."""
 
 from exitladder.cli.program import main
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill, which end the program even where the first word of them was lost."""
+"""Ctrl-C and SIGTERM, which end the program even if a library swallows the first exception."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _was_asked = threading.Event()
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM end the program as Ctrl-C does, so that what is half-written is cleared away."""
+    """Let SIGTERM end the program as Ctrl-C does, so that partial files are removed."""
     _was_asked.clear()
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -36,17 +36,17 @@ def interruptible() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Interruptible:
-    """Progress that ends the work at its next step if an interruption was asked for and got lost.
+    """Progress that ends the work at its next step if an interruption was requested but lost.
 
-    Python cannot raise out of what a library calls back, such as a compiler that frees memory; it tells of the
-    exception and goes on.
+    Python cannot raise an exception out of a library callback, such as a compiler that frees memory; it reports
+    the exception and continues.
     """
 
     shown: Progress
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Give a function that looks for a lost interruption, then tells of the steps."""
+        """Yield a function that checks for a lost interruption, then reports the steps."""
         with self.shown.stage(name, total) as advance:
 
             def step(steps: int) -> None:

@@ -1,4 +1,4 @@
-"""Data as a table to read, as JSON or as CSV."""
+"""Output of data as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from exitladder.files.output import iso_stamp, plain, with_iso_stamps
 
-# as wide as it needs where nobody looks at it on a screen
+# width of a table that does not go to a terminal
 _UNBOUNDED = 100_000
 
 
@@ -25,10 +25,14 @@ def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -
     form : {"table", "json", "csv"}
         JSON: a list of rows, or the mapping itself. CSV: the table, or the mapping's names and values.
     stream : text stream
-        Where it is to be shown; a terminal's width bounds a table.
+        Destination; the width of a terminal limits a table.
+
+    Returns
+    -------
+    str
     """
     if form == "json":
-        # ASCII only, so that no terminal's encoding can spoil it
+        # ASCII only, so that no terminal encoding can break it
         return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     if form == "csv":
         table = value if isinstance(value, pd.DataFrame) else pd.DataFrame(flat(value), columns=["name", "value"])
@@ -37,7 +41,7 @@ def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -
 
 
 def flat(mapping: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return a nested mapping as names with dots and plain values.
+    """Return a nested mapping as dotted names and plain values.
 
     Examples
     --------
@@ -75,12 +79,12 @@ def _mapping_as_tables(value: dict[str, Any], stream: IO[str]) -> str:
 
 
 def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a mapping in which a value with its interval is one text."""
+    """Return a mapping with each value and its interval joined into one text."""
     out: dict[str, Any] = {}
     for key, item in value.items():
         if isinstance(item, dict) and set(item) == {"value", "low", "high"}:
-            value_, low, high = (_cell(item[name]) for name in ("value", "low", "high"))
-            out[key] = f"{value_} ({low} to {high})" if low and high else value_
+            centre, low, high = (_cell(item[name]) for name in ("value", "low", "high"))
+            out[key] = f"{centre} [{low}, {high}]" if low and high else centre
         elif isinstance(item, dict):
             out[key] = _with_intervals(item)
         elif _is_rows(item):

@@ -1,4 +1,4 @@
-"""The program: its commands, loaded when named, and how it ends."""
+"""The program: its commands, imported on use, and its exit codes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 class Program(click.Group):
-    """A group that loads a command's module when the command is named, and decides the exit code."""
+    """A group that imports a command's module on use and determines the exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order in which a project uses them."""
+        """Return the names of the commands, in the order of a typical project."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, its module loaded now."""
+        """Return a command; imports its module."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"exitladder.cli.commands.{cmd_name}").command
@@ -39,7 +39,7 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is named, or say which one may have been meant."""
+        """Return the named command, or suggest a similar one."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"No such command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
@@ -52,7 +52,22 @@ class Program(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the program and end with 0 (done), 1 (a told error), 2 (wrong usage) or 130 (interrupted)."""
+        """Run the program.
+
+        Parameters
+        ----------
+        args : sequence of str, optional
+            Arguments of the command line; by default those of the process.
+        prog_name, complete_var : str, optional
+            As in `click.Group.main`.
+        standalone_mode : bool
+            Whether to end the process with the exit code.
+
+        Returns
+        -------
+        int
+            Exit code: 0 (success), 1 (error), 2 (wrong usage) or 130 (interrupted).
+        """
         is_debugging = "--debug" in (sys.argv[1:] if args is None else args)
         with interruptible():
             code = self._run(is_debugging, args, prog_name, complete_var, extra)
@@ -72,10 +87,10 @@ class Program(click.Group):
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except click.Abort:
-            # Where it came through code that a library had written as text and run, Python remembers it, and would end
-            # `python -m` by a signal in place of the code below. Running another text makes it forget.
+            # If the interruption passed through code that a library had compiled from text, Python remembers it and
+            # would end `python -m` by a signal instead of the exit code below. Running another text clears it.
             exec("")
-            _say("interrupted: nothing was left half-written")
+            _say("interrupted: no partial files were left behind")
             return INTERRUPTED
         except click.ClickException as error:
             error.show(sys.stderr)
@@ -84,18 +99,18 @@ class Program(click.Group):
             _say(f"error: {error}", error if is_debugging else None)
             return FAILED
         except BrokenPipeError:
-            # the reader of a pipe, such as head, has seen enough
+            # the reader of a pipe, such as head, has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return DONE
         except (OSError, MemoryError) as error:
             reason = " ".join(str(error).split()) or "out of memory"
             _say(
-                f"error: the system refused: {reason}. Make room or choose another place.",
+                f"error: the operating system reported: {reason}. Free some space or choose another location.",
                 error if is_debugging else None,
             )
             return FAILED
         except Exception as error:
-            hint = "" if is_debugging else " Run it again with --debug and report what it shows."
+            hint = "" if is_debugging else " Run the command again with --debug and report the output."
             text = " ".join(str(error).split()) or "no message"
             _say(
                 f"error: this is a bug in exitladder ({type(error).__name__}: {text}).{hint}",
@@ -118,8 +133,8 @@ def _say(message: str, error: BaseException | None = None) -> None:
 )
 @click.version_option(__version__, prog_name="exitladder")
 def main() -> None:
-    """Learn where moves exhaust, tune how a position is scaled out, and see what that is worth.
+    """Predict exhaustion, tune how to scale out of a position, and test the result out of sample.
 
-    Data goes to stdout, progress and warnings to stderr. `exitladder demo` shows all of it in one go on
-    sample data; `exitladder init` starts a project of your own.
+    Data goes to stdout, progress and warnings to stderr. `exitladder demo` runs the whole workflow on sample
+    data; `exitladder init` creates a project of your own.
     """

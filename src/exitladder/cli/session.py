@@ -1,4 +1,4 @@
-"""What every command has in common: settings, the form of its output, progress, warnings."""
+"""Common parts of all commands: settings, output format, progress, warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from exitladder.settings.tables import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-# wide terminals get wide help
+# wide help on wide terminals
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 FORMATS = ("table", "json", "csv")
 
@@ -34,11 +34,12 @@ class Session:
     Parameters
     ----------
     settings : Settings
-        The file's, with the command line's overrides.
+        The settings file with the overrides of the command line.
     form : {"table", "json", "csv"}
+        Output format.
     is_quiet : bool
     stdout : text stream
-        Where data goes; while a command works, ``sys.stdout`` is stderr, so that no library can mix in.
+        Destination of data. While a command runs, ``sys.stdout`` is stderr, so no library can write into the data.
     """
 
     settings: Settings
@@ -48,7 +49,7 @@ class Session:
 
     @property
     def progress(self) -> Progress:
-        """Shows stages on stderr, unless it is to be quiet."""
+        """Progress display on stderr; silent with ``--quiet``."""
         if self.is_quiet:
             return Interruptible(SILENT)
         from exitladder.cli.stages import stages_on
@@ -56,30 +57,30 @@ class Session:
         return Interruptible(stages_on(sys.stderr))
 
     def emit(self, value: pd.DataFrame | dict[str, Any]) -> None:
-        """Write a table or a mapping to stdout in the form asked for."""
+        """Write a table or a mapping to stdout in the requested format."""
         from exitladder.cli.output import rendered
 
         self.stdout.write(rendered(value, self.form, self.stdout))
 
     def say(self, text: str) -> None:
-        """Write a line to stderr, unless it is to be quiet."""
+        """Write a line to stderr unless ``--quiet`` is given."""
         if not self.is_quiet:
             click.echo(text, err=True)
 
     def warn(self, text: str) -> None:
-        """Write a warning to stderr, quiet or not."""
+        """Write a warning to stderr, even with ``--quiet``."""
         click.echo(f"warning: {text}", err=True)
 
 
 def example(*lines: str) -> str:
-    """Return what a command's help ends with: examples, each on its line."""
+    """Return the examples at the end of a command's help, one per line."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def session_command(function: Callable[..., Any] | None = None, *, takes_names: bool = False) -> Callable[..., Any]:
-    """Give a command the options that all have; the function gets a `Session` first.
+    """Add the common options to a command; the function receives a `Session` first.
 
-    With `takes_names`, what ``--set`` gets without an equals sign goes to the function as ``names``.
+    With `takes_names`, values of ``--set`` without an equals sign are passed to the function as ``names``.
     """
     if function is None:
         return functools.partial(session_command, takes_names=takes_names)
@@ -101,10 +102,12 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         if seed is not None:
             changes.append(f"project.seed={seed}")
         settings = load_settings(settings_file, [*overrides, *changes])
-        with _only_data_on_stdout() as stdout, _told_warnings():
+        with _only_data_on_stdout() as stdout, _plain_warnings():
             session = Session(settings, form, is_quiet, stdout)
             if settings_file is None and Path("exitladder.toml").is_file() and run.__name__ != "init":
-                session.say("note: exitladder.toml lies here but is not read; give it with --settings exitladder.toml")
+                session.say(
+                    "note: exitladder.toml in this folder is not used; pass --settings exitladder.toml to use it"
+                )
             return function(session, **options)
 
     for option in reversed(_COMMON):
@@ -113,17 +116,17 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
 
 
 _COMMON: tuple[Callable[..., Any], ...] = (
-    click.option("--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings."),
-    click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override one; repeatable."),
-    click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it (project.seed)."),
-    click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout."),
-    click.option("--quiet", "-q", "is_quiet", is_flag=True, help="No progress on stderr; warnings and errors only."),
+    click.option("--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings file."),
+    click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key; repeatable."),
+    click.option("--seed", type=click.IntRange(min=0), help="Random seed (project.seed)."),
+    click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="Output format on stdout."),
+    click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Show only warnings and errors on stderr."),
     click.option("--debug", "is_debugging", is_flag=True, help="Show the traceback of an error."),
 )  # fmt: skip
 
 
 def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the options that are settings by another name out of `options`."""
+    """Remove the options that stand for settings from `options` and return them by the setting's name."""
     names = {"tz": "data.tz", "trials": "tuning.n_trials"}
     names |= {f"tuning_{name}": f"tuning.{name}" for name in ("sampler", "storage", "study", "workers", "scheduler")}
     names["model_scheduler"] = "model.scheduler"
@@ -140,8 +143,8 @@ def _only_data_on_stdout() -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def _told_warnings() -> Iterator[None]:
-    """Show our own warnings as one line each; those of libraries are theirs to fix, not the user's."""
+def _plain_warnings() -> Iterator[None]:
+    """Show exitladder's own warnings as one line each; ignore those of libraries, which the user cannot fix."""
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         click.echo(f"warning: {message}", err=True)

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a bar a stage; on a file or pipe: a line a stage."""
+"""Progress display: a bar per stage on a terminal, a line per stage in a file or pipe."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from exitladder.runtime.progress import Advance, Progress
 
 
 def stages_on(stream: IO[str]) -> Progress:
-    """Return what shows the stages of work on a stream."""
+    """Return the progress display for a stream."""
     return Bars(stream) if stream.isatty() else Lines(stream)
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Writes a line when a stage is done."""
+    """Writes a line when a stage is complete."""
 
     stream: IO[str]
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Give a function that is ignored, and write how long the stage took."""
+        """Yield a function that does nothing; afterwards write the duration of the stage."""
         begin = time.monotonic()
         yield lambda steps: None
         self.stream.write(f"{name}: done in {time.monotonic() - begin:.1f} s\n")
@@ -33,13 +33,13 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """Draws a bar that fills as a stage proceeds."""
+    """Draws a progress bar per stage."""
 
     stream: IO[str]
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Give a function that fills the bar."""
+        """Yield a function that advances the bar."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress

@@ -1,1 +1,1 @@
-"""Simulated trades measured: summary, rungs, after the exit, cash, data gaps."""
+"""Measures of simulated trades: summary, rungs, prices after the exit, cash flow, data gaps."""

@@ -1,6 +1,6 @@
-"""What the price did after each exit. **It looks ahead**, which is its purpose: a diagnostic of finished trades.
+"""Prices after each exit. **Looks ahead by design**: a diagnostic of finished trades.
 
-Nothing that decides may read it. No kernel, feature, label or search imports this module; a test holds that.
+No decision may use it. No kernel, feature, label or search imports this module; a test enforces that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.simulation import Simulation
 
 SHORTEST, LONGEST = 5, 60
-"""A trade is followed for as many bars as it was held, but no fewer and no more than these."""
+"""A trade is followed for as many bars as it was held, within these limits."""
 COLUMNS = (
     "trade_id",
     "horizon_bars",
@@ -38,42 +38,42 @@ COLUMNS = (
 def after_exit(
     simulation: Simulation, *, bars: int | None = None, shortest: int = SHORTEST, longest: int = LONGEST
 ) -> pd.DataFrame:
-    """Return what the price did after the last fill of every closed trade, in R and in the trade's direction.
+    """Return the prices after the last fill of every closed trade, in R and in the trade's direction.
 
-    **Looks ahead**: it is about bars that lie after the trade, so it can judge an exit and never make one.
+    **Looks ahead**: it covers bars after the trade, so it can evaluate an exit but never make one.
 
     Parameters
     ----------
     simulation : Simulation
     bars : int, optional
-        How many bars each trade is followed; by default as many as it was held.
+        Bars for which each trade is followed; by default as many as it was held.
     shortest, longest : int
-        The fewest and the most bars of that default.
+        Limits of that default, in bars.
 
     Returns
     -------
     DataFrame
-        One row a closed trade, in the order of the trades. Bars count from 1, the bar after that of the last
-        fill; the rest of that bar is left out, because nobody knows what in it came after the fill.
+        One row per closed trade, in trade order. Bars count from 1, the bar after the last fill; the rest of the
+        fill's own bar is excluded, because the order of prices within it is unknown.
 
-        ``trade_id``; ``horizon_bars`` how many bars were asked for, ``after_bars`` how many the data holds,
-        ``is_cut`` whether they are fewer; ``last_fill_r`` the price of the last fill, slippage included;
-        ``after_best_r``, ``after_worst_r`` the best and worst price of those bars and ``after_close_r`` the
-        last one's close, all before costs and NaN where no bar follows; ``next_rung``, ``next_rung_r`` the
-        nearest limit rung that was still in the market and its price (missing where there was none), and
-        ``is_first_target`` whether no limit rung had filled before, so that it is the trade's first target;
-        ``bars_to_next_rung``, ``bars_to_stop`` the bar that reached that rung and the bar that reached the
-        **initial** stop, NaN where none did; a stop that the trade itself had reached counts as bar 0.
+        ``trade_id``; ``horizon_bars`` bars requested, ``after_bars`` bars available, ``is_cut`` whether they are
+        fewer; ``last_fill_r`` price of the last fill, slippage included; ``after_best_r``, ``after_worst_r`` best
+        and worst price of those bars and ``after_close_r`` the close of the last one, all before costs and NaN if
+        no bar follows; ``next_rung``, ``next_rung_r`` the nearest limit rung still in the market and its price
+        (missing if there was none), ``is_first_target`` whether no limit rung had filled before, which makes it
+        the trade's first target; ``bars_to_next_rung``, ``bars_to_stop`` the bar that reached that rung and the
+        bar that reached the **initial** stop, NaN if none did; a stop already reached during the trade counts as
+        bar 0.
 
     Raises
     ------
     ValueError
-        If a number of bars is not above zero, or `shortest` is above `longest`.
+        If a number of bars is not positive, or `shortest` exceeds `longest`.
 
     Notes
     -----
-    Reached means what would have filled it: under ``limit_fill = "through"`` a rung is reached one tick beyond.
-    Liquidation, costs and what the ladder would have done on the way are left out: this follows the price.
+    A rung is reached at the price that fills it: with ``limit_fill = "through"`` one tick beyond its level.
+    Liquidation, costs and further orders of the ladder are ignored: only the price is followed.
     """
     _check(bars, shortest, longest)
     trades = np.flatnonzero(simulation.status == o.CLOSED)
@@ -112,7 +112,7 @@ def after_exit(
 
 @dataclass(frozen=True)
 class _Path:
-    """What bars after the exits reached, in signed prices; NaN where there is no bar or none reached it."""
+    """Prices reached after the exits, signed by side; NaN if no bar follows or none reached the level."""
 
     best: FloatArray
     worst: FloatArray
@@ -124,7 +124,7 @@ class _Path:
 def _follow(
     simulation: Simulation, exit_bar: IntArray, seen: IntArray, side: FloatArray, reach: FloatArray, stop: FloatArray
 ) -> _Path:
-    """Walk all trades at once, bar by bar after their exits."""
+    """Follow all trades at once, bar by bar after their exits."""
     market = simulation.placed.bars
     path = _Path(*(np.full(len(exit_bar), np.nan) for _ in range(5)))
     for k in range(1, int(seen.max(initial=0)) + 1):
@@ -144,7 +144,7 @@ def _follow(
 def _next_rungs(rungs: FloatArray) -> tuple[IntArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Return each trade's nearest limit rung still in the market.
 
-    Its position (-1 without), its signed price and the price that fills it (NaN without), and whether no limit
+    Its position (-1 if none), its signed price and the price that fills it (NaN if none), and whether no limit
     rung had filled before it.
     """
     n, _, n_rungs = rungs.shape

@@ -1,6 +1,6 @@
-"""What the prices after the exits amount to: whether exits came too early, and what breakeven scratches missed.
+"""Summary of prices after the exits: were exits too early, and what did break-even scratches miss.
 
-Like `exitladder.measures.after_exit`, on which it rests, it looks ahead and must decide nothing.
+Like `exitladder.measures.after_exit`, which it is based on, it looks ahead and must not inform any decision.
 """
 
 from __future__ import annotations
@@ -33,30 +33,31 @@ def summarise_after_exit(
     after : DataFrame
         From `exitladder.measures.after_exit.after_exit`.
     trades : DataFrame
-        With the columns of trades.csv; those of `after` must be among them.
+        With the columns of trades.csv; must include the trades of `after`.
     confidence : float
+        Nominal coverage of the intervals, such as 0.95.
     n_bootstrap, seed : int
 
     Returns
     -------
     dict
-        Measures are ``{"value", "low", "high"}``. They rest on the ``n_measured`` trades that could be followed
-        all the way; those that the end of the data cut short (``n_cut``, of which ``n_without_bars`` not even
-        one bar) are left out whole, because among them only early events can be seen.
+        Measures are ``{"value", "low", "high"}``. They are based on the ``n_measured`` trades that could be
+        followed over the whole horizon. Trades cut short by the end of the data (``n_cut``, of which
+        ``n_without_bars`` have no bar at all) are excluded, because only their early events are visible.
 
         ``after_exit``: ``n_trades`` (closed), ``n_cut``, ``n_without_bars``, ``n_measured``,
         ``mean_horizon_bars``; ``mean_best_r``, ``mean_worst_r``, ``mean_close_r`` of the bars after the exit, in
-        R from the entry; ``mean_change_r`` that close less the last fill: above zero, the price on average went
-        on in the trade's direction; ``mean_further_r`` the best less the last fill, which only hindsight gets;
-        ``n_without_target`` were closed before any target had filled: ``n_stopped`` of them had reached the
-        initial stop, and ``stopped_then_first_target`` is the share that went to the first target after that;
+        R from the entry; ``mean_change_r`` that close minus the last fill: if positive, the price on average kept
+        moving in the trade's direction; ``mean_further_r`` the best price minus the last fill, available only in
+        hindsight; ``n_without_target`` were closed before any target filled: ``n_stopped`` of them had reached
+        the initial stop, and ``stopped_then_first_target`` is the share that then reached the first target;
         ``n_left_early`` had not, and ``left_then_first_target`` is the share that reached the first target
         before the initial stop, ``left_then_stop`` the share that reached the stop no later than the target;
-        ``by_reason`` the changes by the order that closed.
+        ``by_reason`` the changes by closing order.
 
-        ``breakeven_scratches``: ``n`` trades closed by the breakeven stop, ``share`` of closed trades; ``n_cut``,
+        ``breakeven_scratches``: ``n`` trades closed by the break-even stop, ``share`` of closed trades; ``n_cut``,
         ``n_measured``; ``n_with_next_rung``, ``reached_next_rung_first`` share of those that then reached the next
-        rung before the initial stop, ``reached_stop_first`` the initial stop no later than that rung, the others
+        rung before the initial stop, ``reached_stop_first`` the initial stop no later than that rung, the rest
         neither; ``mean_best_r``, ``mean_close_r``, ``mean_change_r`` as above.
     """
     table = after.merge(trades[["trade_id", "entry_time", "reason"]], on="trade_id", how="left", validate="1:1")
@@ -110,7 +111,7 @@ _MEASURES: dict[str, Measure] = {
 
 
 def _columns(whole: pd.DataFrame) -> Columns:
-    """Return what the measures are sums of, one value a trade that was followed all the way."""
+    """Return the columns that the measures sum, one value per trade followed over the whole horizon."""
 
     def column(name: str) -> npt.NDArray[np.float64]:
         return whole[name].to_numpy(np.float64)
@@ -118,7 +119,7 @@ def _columns(whole: pd.DataFrame) -> Columns:
     never = np.inf
     to_rung = np.where(np.isnan(column("bars_to_next_rung")), never, column("bars_to_next_rung"))
     to_stop = np.where(np.isnan(column("bars_to_stop")), never, column("bars_to_stop"))
-    # One bar that reaches both is taken to have reached the stop first.
+    # A bar that reaches both counts as having reached the stop first.
     rung_first = to_rung < to_stop
     stop_first = (to_stop <= to_rung) & (to_stop < never)
     best, close, last = column("after_best_r"), column("after_close_r"), column("last_fill_r")
@@ -174,7 +175,7 @@ def _counts(table: pd.DataFrame, whole: pd.DataFrame) -> dict[str, int]:
 def _scratch_counts(
     table: pd.DataFrame, whole: pd.DataFrame, columns: Columns, resample: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Count scratches among all closed trades, cut or not: that they happened does not lie ahead."""
+    """Count scratches among all closed trades, cut or not: the scratch itself is no look-ahead."""
     scratch = np.asarray(table["reason"] == "breakeven", dtype=np.float64)
     _, plan = plan_resampling(scratch, nanoseconds(table["entry_time"]), **resample)
     share = {"share": Ratio.share("scratch", "n")}

@@ -1,4 +1,4 @@
-"""When the money of trades comes and goes: their results booked at the time of each fill."""
+"""Cash flow of trades: results booked at the time of each fill."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAYS_PER_YEAR = 365.25
 
 @dataclass(frozen=True)
 class CashFlow:
-    """The account's result over time, one value for each moment at which something was booked.
+    """The account's result over time, one value per booking time.
 
     Parameters
     ----------
     time : int64 array, shape (n,)
-        Nanoseconds since 1970 UTC, rising.
+        Nanoseconds since 1970 UTC, ascending.
     pnl : float64 array, shape (n,)
-        Net result booked then, in account currency. The sum is that of the trades.
+        Net result booked at that time, in account currency. They sum to the result of the trades.
     first_day, last_day : int
         Days since 1970 UTC of the first entry and the last booking.
     """
@@ -35,35 +35,35 @@ class CashFlow:
 
     @property
     def n_days(self) -> int:
-        """Calendar days from the first entry to the last booking, both counted."""
+        """Calendar days from the first entry to the last booking, inclusive."""
         return self.last_day - self.first_day + 1
 
     @property
     def day(self) -> IntArray:
-        """The day of each booking, counted from the first entry's day."""
+        """The day of each booking, counted from the day of the first entry."""
         return self.time // DAY_NS - self.first_day
 
     def daily(self) -> FloatArray:
         """Return the result of every calendar day, shape (n_days,); days without a booking have 0.
 
-        All calendar days are used whatever the market, with 365.25 of them a year: weekends without
-        trading leave an annualised Sharpe ratio as it is on trading days.
+        All calendar days count in every market, 365.25 per year: weekends without trading do not change
+        the annualised Sharpe ratio.
         """
         return np.asarray(np.bincount(self.day, self.pnl, self.n_days), dtype=np.float64)
 
 
 def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
-    """Return the account's result over time, or None without trades that were carried out.
+    """Return the account's result over time, or None if no trade was executed.
 
-    Each exit's result is booked at its bar's time, each commission with its fill. What a trade's net
-    `pnl` holds beyond its fills (financing) is booked with the trade's last fill; a trade without
-    fills is booked whole at its exit. Positions are not valued between their fills, so falls that
-    were recovered before a fill are not seen.
+    Each exit's result is booked at the time of its bar, each commission with its fill. The part of a
+    trade's net `pnl` that is not in its fills (financing) is booked with the trade's last fill; a trade
+    without fills is booked at its exit. Positions are not marked to market between fills, so a drawdown
+    that recovers before a fill is not visible.
 
     Parameters
     ----------
     trades, fills : DataFrame
-        With the columns of trades.csv (skipped trades left out by `status`) and fills.csv.
+        With the columns of trades.csv (skipped trades are excluded by `status`) and fills.csv.
     """
     trades = trades.loc[(trades["status"] != "skipped").to_numpy() & trades["pnl"].notna().to_numpy()]
     if not len(trades):
@@ -91,7 +91,7 @@ def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
 
 
 def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> FloatArray:
-    """Return each fill's net result: of exits against the average entry fill, less its commission."""
+    """Return each fill's net result: exits against the average entry fill, minus commission."""
     quantity = fills["quantity"].to_numpy(np.float64)
     price = fills["price"].to_numpy(np.float64)
     commission = np.nan_to_num(fills["commission"].to_numpy(np.float64))

@@ -1,4 +1,4 @@
-"""Where the data did not reach: rungs without a price, and bars that no finer bars made up."""
+"""Data gaps: rungs without a price, and bars that the finer bars do not reproduce."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from exitladder.execution.simulation import Simulation
 
 
 def inactive_rungs(simulation: Simulation) -> dict[str, Any]:
-    """Return in how many trades a rung's target could not be found at the entry (no swing, no ATR yet).
+    """Return the number of trades in which a rung's target was undefined at the entry (no swing, no ATR yet).
 
-    ``n_trades`` had at least one such rung; ``by_rung`` counts the trades of each rung, in the ladder's order.
-    Skipped trades do not count.
+    ``n_trades`` had at least one such rung; ``by_rung`` counts the trades of each rung, in ladder order. Skipped
+    trades do not count.
     """
     carried = simulation.status != o.SKIPPED
     inactive = simulation.rungs[carried, s.KIND] == o.INACTIVE
@@ -23,12 +23,12 @@ def inactive_rungs(simulation: Simulation) -> dict[str, Any]:
 
 
 def coarse_bars(simulation: Simulation) -> dict[str, int]:
-    """Return how many bars of how many trades ``finer_bars`` took ``stop_first``, and of how many in all.
+    """Return the number of bars on which ``finer_bars`` fell back to ``stop_first``.
 
-    ``n_bars`` fell back because no finer bars made them up (same highest high, same lowest low), in
-    ``n_trades`` trades; ``n_bars_lived`` is the bars that trades lived through.
+    ``n_bars`` fell back because the finer bars do not reproduce them (same highest high, same lowest low), in
+    ``n_trades`` trades; ``n_bars_lived`` is the number of bars that trades were exposed to.
     """
     coarse = np.where(simulation.status == o.SKIPPED, 0, simulation.coarse_bars)
-    # The bar of the last fill is lived through too, though it is not counted as held.
+    # A trade is exposed to the bar of its last fill too, although it does not count as held.
     lived = np.where(simulation.status == o.SKIPPED, 0, simulation.bars_held + (simulation.status == o.CLOSED))
     return {"n_bars": int(coarse.sum()), "n_trades": int((coarse > 0).sum()), "n_bars_lived": int(lived.sum())}

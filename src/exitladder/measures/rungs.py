@@ -1,4 +1,4 @@
-"""How often each rung of a ladder was reached and what it earned."""
+"""Hit rate and result of each rung of a ladder."""
 
 from __future__ import annotations
 
@@ -15,19 +15,27 @@ from exitladder.statistics.ratios import Ratio, measure
 def rung_measures(
     trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None, confidence: float
 ) -> list[dict[str, Any]]:
-    """Return one entry a rung, in the ladder's order.
-
-    Each holds ``rung`` (from 1), ``fraction``, ``trigger``, ``n_hits``, and with intervals
-    ``hit_rate`` (share of all trades in which it filled), ``hit_rate_given_previous`` (of those in
-    which the rung before it filled; for the first rung that of all) and ``mean_r`` (its price in R,
-    weighted by quantity within a trade, over the trades that it filled in; before commission).
+    """Return the measures of each rung, in ladder order.
 
     Parameters
     ----------
     trades : DataFrame
-        With the columns of trades.csv, skipped ones left out, in the order of the plan.
+        With the columns of trades.csv, without skipped trades, in the order of the plan.
     fills : DataFrame
         With the columns of fills.csv.
+    ladder : Ladder
+    plan : Resampling or None
+        None gives values without intervals.
+    confidence : float
+        Nominal coverage, such as 0.95.
+
+    Returns
+    -------
+    list of dict
+        Each has ``rung`` (from 1), ``fraction``, ``trigger``, ``n_hits``, and with intervals
+        ``hit_rate`` (share of all trades in which it filled), ``hit_rate_given_previous`` (of those in
+        which the previous rung filled; for the first rung, of all) and ``mean_r`` (its price in R,
+        weighted by quantity within a trade, over the trades in which it filled; before commission).
     """
     n, n_rungs = len(trades), len(ladder.rungs)
     hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)
@@ -57,7 +65,7 @@ def rung_measures(
 
 
 def describe_trigger(rung: Rung) -> str:
-    """Return what triggers a rung, as it is written in the ladder's file.
+    """Return the trigger of a rung as the ladder file writes it.
 
     Examples
     --------
@@ -69,7 +77,7 @@ def describe_trigger(rung: Rung) -> str:
 
 
 def _by_trade_and_rung(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> tuple[FloatArray, FloatArray]:
-    """Return whether each rung filled and at what R (0 where not), both shape (n_trades, n_rungs)."""
+    """Return whether each rung filled and at which R (0 if not), both shape (n_trades, n_rungs)."""
     shape = (len(trades), n_rungs)
     fills = fills.loc[(fills["order"] == "rung").to_numpy()]
     row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))

@@ -1,4 +1,4 @@
-"""What a set of simulated trades amounts to, each measure with its interval (summary.json)."""
+"""Summary of simulated trades: every measure with its confidence interval (summary.json)."""
 
 from __future__ import annotations
 
@@ -35,48 +35,49 @@ def summarise(
     policies: Mapping[str, npt.ArrayLike] | None = None,
     start_equity: float | None = None,
 ) -> dict[str, Any]:
-    """Return the measures of simulated trades as plain values that strict JSON can hold.
+    """Return the measures of simulated trades as plain values for strict JSON.
 
     Parameters
     ----------
     trades, fills : DataFrame
-        With the columns of trades.csv and fills.csv. Skipped trades are counted and otherwise left
-        out. **Open trades take part at their mark**, the last close: leaving them out would leave out
-        just those winners that no exit has ended yet.
+        With the columns of trades.csv and fills.csv. Skipped trades are counted and otherwise ignored.
+        **Open trades are marked to market** at the last close: excluding them would exclude exactly the
+        winners that no exit has closed yet.
     ladder : Ladder
-        The one that was simulated.
+        The simulated ladder.
     confidence : float
+        Nominal coverage of the intervals, such as 0.95.
     n_bootstrap, seed : int
     policies : mapping of str to array of float, shape (n_trades,), optional
-        Net R of each row of `trades` under each intrabar policy (NaN where skipped).
+        Net R of each row of `trades` under each intrabar policy (NaN if skipped).
     start_equity : float, optional
-        Account at the start, in account currency; gives the drawdown as a share.
+        Account equity at the start, in account currency; needed for the drawdown as a share.
 
     Returns
     -------
     dict
-        Counts are plain numbers. Every measure is ``{"value", "low", "high"}``, the ends being those
-        of its interval at `confidence`, with None for what is not defined (no losing trade: no profit
-        factor) or what the trades are too few for (``min_trades_for_interval``). Losses are negative.
+        Counts are plain numbers. Every measure is ``{"value", "low", "high"}`` with the bounds of its
+        confidence interval; None if undefined (no losing trade: no profit factor) or with too few trades
+        (``min_trades_for_interval``). Losses are negative.
 
-        ``n_trades`` (carried out: closed and open), ``n_closed``, ``n_open``, ``n_skipped``,
+        ``n_trades`` (executed: closed and open), ``n_closed``, ``n_open``, ``n_skipped``,
         ``skipped_reasons``, ``closed_by``, ``n_fills``, ``n_ambiguous_trades``, ``n_ambiguous_bars``,
         ``n_breakeven_scratches`` (closed by the stop at the entry);
-        ``expectancy_r`` mean net R a trade; ``win_rate`` share of trades with a **net** result above
-        zero; ``profit_factor`` sum of net R won over that lost; ``mean_win_r``, ``mean_loss_r``;
+        ``expectancy_r`` mean net R per trade; ``win_rate`` share of trades with a **net** result above
+        zero; ``profit_factor`` sum of net R won over sum lost; ``mean_win_r``, ``mean_loss_r``;
         ``sharpe_per_trade``, ``sortino_per_trade`` of net R, not annualised;
         ``sharpe_daily_annualised``, ``sortino_daily_annualised`` of the account's daily results, all
-        calendar days, booked fill by fill; ``max_drawdown_r`` deepest fall of the sum of net R in
+        calendar days, booked fill by fill; ``max_drawdown_r`` maximum drawdown of the sum of net R in
         order of exits, ``max_drawdown_account`` of the account in its currency,
-        ``max_drawdown_account_share`` of its peak (with `start_equity`);
-        ``cvar_5_r`` mean of the worst 5 % of trades; ``mean_capture`` sum of net R over sum of MFE,
-        trades with MFE above zero; ``mean_of_capture_ratios`` the mean of each trade's own, which small
-        MFEs dominate; ``mean_mfe_r``, ``mean_mae_r``, ``mean_give_back_r``, ``mean_bars_held``,
+        ``max_drawdown_account_share`` as a share of its peak (with `start_equity`);
+        ``cvar_5_r`` mean of the worst 5% of trades; ``mean_capture`` sum of net R over sum of MFE, for
+        trades with MFE above zero; ``mean_of_capture_ratios`` the mean of the ratios per trade, which
+        small MFEs dominate; ``mean_mfe_r``, ``mean_mae_r``, ``mean_give_back_r``, ``mean_bars_held``,
         ``fills_per_trade``; ``net_pnl``, ``commission``, ``slippage`` sums in account currency;
-        ``cost_r`` mean commission and slippage a trade in R; ``cost_share_of_gross`` of the result before
-        costs, None where that is not above zero; ``rungs`` see `rung_measures`; ``intrabar`` the
-        expectancy under each policy and the spread between the best and the worst of them;
-        ``resampling`` how the intervals were made.
+        ``cost_r`` mean commission and slippage per trade in R; ``cost_share_of_gross`` costs as a share
+        of the gross result, None if that is not positive; ``rungs`` see `rung_measures`; ``intrabar``
+        the expectancy under each policy and the spread between the best and the worst;
+        ``resampling`` the settings of the bootstrap.
     """
     carried = trades.loc[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
     carried = carried.iloc[np.argsort(nanoseconds(carried["entry_time"]), kind="stable")]
@@ -128,7 +129,7 @@ def _counts(trades: pd.DataFrame, carried: pd.DataFrame, fills: pd.DataFrame) ->
 def _trade_measures(
     trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling | None, confidence: float
 ) -> dict[str, Any]:
-    """Return what follows from sums over trades."""
+    """Return the measures computed from sums over trades."""
     r = trades["r"].to_numpy(np.float64)
     mfe = trades["mfe_r"].to_numpy(np.float64)
     pnl = trades["pnl"].to_numpy(np.float64)
@@ -188,7 +189,7 @@ def _profit_factor(sums: Sums) -> FloatArray:
 
 
 def _cost_share(sums: Sums) -> FloatArray:
-    # Where nothing was earned before costs they ate more than all of it, however little they were.
+    # Without a gross profit, any cost exceeds all of it.
     return np.asarray(np.where(sums["gross"] > 0, sums["cost"] / sums["gross"], np.inf))
 
 
@@ -199,7 +200,7 @@ def _cost_per_trade(trades: pd.DataFrame, fills: pd.DataFrame, kind: str) -> Flo
 
 
 def _drawdown_r(trades: pd.DataFrame, confidence: float, n_bootstrap: int, seed: int) -> Interval:
-    """Return the drawdown of the sum of net R; trades that end at the same moment are summed first."""
+    """Return the drawdown of the sum of net R; trades that end at the same time are summed first."""
     if not len(trades):
         return with_interval(math.nan)
     leaving = trades["exit_time"]
@@ -233,7 +234,7 @@ def _account_measures(
         names[1]: lambda sums: year * sortino_of_sums(sums, "n", "pnl", "shortfall"),
     }
     found = measure(columns, measures, plan if enough else None, confidence)
-    # Falls are followed booking by booking; whole days are what is resampled.
+    # Drawdowns follow single bookings; whole days are resampled.
     fine = Resampling(plan.unit[cash.day], plan.n_units, plan.block, n_bootstrap, seed)
     fall = fall_in_money(cash.pnl, fine, confidence)
     found[names[2]] = with_interval(*(fall if enough else fall[:1]))
@@ -250,7 +251,7 @@ def _series_plan(values: FloatArray, n_bootstrap: int, seed: int) -> Resampling:
 def _spread(
     policies: Mapping[str, npt.ArrayLike], trades: pd.DataFrame, confidence: float, n_bootstrap: int, seed: int
 ) -> dict[str, Any]:
-    """Return the expectancy under each intrabar policy and the best's advantage over the worst."""
+    """Return the expectancy under each intrabar policy and the spread between best and worst."""
     results = {name: np.asarray(values, dtype=np.float64) for name, values in policies.items()}
     empty = {"n_trades": 0, "expectancy_r": {}, "best": None, "worst": None, "spread_r": with_interval(math.nan)}
     if not results:

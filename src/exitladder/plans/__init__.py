@@ -1,4 +1,4 @@
-"""The plan for a position: units, the ladder, costs, its file, its description."""
+"""The exit plan: units, ladder, costs, ladder file, description in words."""
 
 from __future__ import annotations
 

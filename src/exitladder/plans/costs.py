@@ -1,4 +1,4 @@
-"""What trading costs and how finely prices and quantities can be cut (rules S1 to S3 and S5)."""
+"""Trading costs, and the price and quantity steps of the market (rules S1 to S3 and S5)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exitladder.errors import LadderError
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of every fill and the market's steps; all zero means free and continuous trading.
+    """Trading costs and market steps; all zero means trading without costs or steps.
 
     Parameters
     ----------
@@ -21,22 +21,22 @@ class Costs:
     commission_fixed : float
         Commission per fill, in account currency.
     commission_min : float
-        Least commission of a fill, in account currency.
+        Minimum commission per fill, in account currency.
     slippage_bps, slippage_ticks, slippage_atr : float
         Slippage of market and stop fills, in basis points of the price, in ticks, and as a
-        fraction of the ATR known at the decision; they add up. Limit fills pay none.
+        fraction of the ATR known at the decision; they add up. Limit fills have none.
     half_spread_bps : float
-        Half of the bid-ask spread in basis points, paid like slippage.
+        Half the bid-ask spread in basis points, paid like slippage.
     funding_bps_per_bar : float
-        Paid per bar by longs and received by shorts on the notional held; may be negative.
+        Funding per bar on the notional held, paid by longs and received by shorts; may be negative.
     borrow_bps_per_bar : float
-        Paid per bar by shorts on the notional held.
+        Borrow fee per bar on the notional held, paid by shorts.
     tick : float
-        Price step; prices round to it against the trader. 0 means continuous prices.
+        Tick size; prices round to it against the trader. 0 means continuous prices.
     lot : float
-        Quantity step; quantities round down to it. 0 means continuous quantities.
+        Lot size; quantities round down to it. 0 means continuous quantities.
     min_quantity : float
-        Smallest quantity that may be ordered.
+        Smallest quantity of an order.
 
     Raises
     ------
@@ -71,10 +71,10 @@ class Costs:
                 )
             object.__setattr__(self, field.name, float(value))
         if self.slippage_ticks > 0 and self.tick == 0:
-            raise LadderError(f"costs.slippage_ticks={self.slippage_ticks:g} needs the size of a tick; set costs.tick.")
+            raise LadderError(f"costs.slippage_ticks={self.slippage_ticks:g} needs the tick size; set costs.tick.")
 
     def times(self, factor: float) -> Costs:
-        """Return the same market with every cost multiplied by `factor`; steps stay as they are.
+        """Return the costs multiplied by `factor`; tick, lot and minimum quantity are unchanged.
 
         Examples
         --------

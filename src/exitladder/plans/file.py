@@ -1,4 +1,4 @@
-"""A ladder as TOML text: read strictly, written back exactly."""
+"""The ladder file (TOML): strict reading, exact writing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_ladder(path: str | Path) -> Ladder:
     InputFileError
         If the file cannot be read.
     LadderError
-        If it is not TOML, or anything in it is unknown or impossible.
+        If it is not valid TOML, or contains an unknown key or an invalid value.
     """
     table = read_toml(path, "ladder", LadderError)
     try:
@@ -38,7 +38,7 @@ def read_ladder(path: str | Path) -> Ladder:
 
 
 def ladder_from_mapping(table: Mapping[str, Any], place: str = "ladder") -> Ladder:
-    """Return the ladder that nested tables describe; unknown keys are refused with their place."""
+    """Return the ladder described by nested tables; unknown keys are rejected with their location."""
     table = only_keys(table, [f.name for f in fields(Ladder)], place, LadderError)
     rungs = table.get("rungs", [])
     if not isinstance(rungs, (list, tuple)):
@@ -54,7 +54,7 @@ def ladder_from_mapping(table: Mapping[str, Any], place: str = "ladder") -> Ladd
 
 
 def costs_from_mapping(table: object, place: str = "costs") -> Costs:
-    """Return the costs that a table describes."""
+    """Return the costs described by a table."""
     return Costs(**only_keys(table, [f.name for f in fields(Costs)], place, LadderError))
 
 
@@ -92,7 +92,7 @@ def _execution(table: object) -> Execution:
 
 
 def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
-    """Return nested tables from which `ladder_from_mapping` makes an equal ladder; defaults left out but for rungs."""
+    """Return nested tables that `ladder_from_mapping` reads back to an equal ladder; omits defaults except rungs."""
     rungs: list[dict[str, Any]] = []
     for rung in ladder.rungs:
         entry: dict[str, Any] = {"fraction": rung.fraction}
@@ -125,7 +125,7 @@ def _exact(value: Distance | Target) -> str | float:
 
 
 def ladder_to_toml(ladder: Ladder) -> str:
-    """Return the ladder as TOML text that reads back to an equal ladder; a table for each rung, as users write it."""
+    """Return the ladder as TOML text that reads back to an equal ladder, with one table per rung as users write it."""
     table = ladder_to_mapping(ladder)
     rungs = table.pop("rungs")
     if not rungs:
@@ -138,7 +138,7 @@ def ladder_to_toml(ladder: Ladder) -> str:
 
 
 def ladder_fingerprint(ladder: Ladder) -> str:
-    """Return a short hash that two ladders share only if everything but their name is equal."""
+    """Return a short hash that two ladders share only if they are equal in everything but the name."""
     content = asdict(ladder)
     content.pop("name")
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""The exit ladder: which portions of a position are sold, where, and what the stop does after each.
+"""The exit ladder: the portions to sell, their targets, and the stop rules after each.
 
-A ladder is written as TOML by the user and held as frozen dataclasses here. It is validated where it
-is made; everything after that trusts it.
+The user writes a ladder as TOML; here it is a set of frozen dataclasses. It is validated when it is
+created, so later code can trust it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIMIT_FILLS = ("touch", "through")
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of a ladder: a fraction of the original quantity and what triggers it; fires once.
+    """One step of a ladder: a fraction of the original quantity and its trigger; fires once.
 
     Exactly one of `target` and `when` is set.
     """
@@ -31,31 +31,31 @@ class Rung:
 
     @property
     def is_signal(self) -> bool:
-        """Whether the rung fires on conditions at a close and not at a resting price."""
+        """Whether the rung is triggered by conditions at a close rather than by a resting price."""
         return self.target is None
 
 
 @dataclass(frozen=True)
 class Stop:
-    """What the stop does over the life of a trade.
+    """The stop rules of a ladder.
 
     Parameters
     ----------
     initial : Distance or None
-        Defines the stop where a trade brings no stop_price (ATR or %).
+        Initial stop of trades without a stop_price (ATR or %).
     breakeven_after : int or None
-        Number (from 1) of the rung whose fill moves the stop to the entry.
+        Number (from 1) of the rung whose fill moves the stop to break-even.
     breakeven_offset : Distance
-        Added to the entry, in the trade's favour.
+        Added to the entry price, in the trade's favour.
     trail : Distance or None
-        Distance of the trailing line from the best price (chandelier).
+        Distance of the trailing stop from the best price (chandelier).
     trail_after : int or None
-        Number of the rung whose fill arms the trail. Without it and `trail_from` it is armed from
-        the entry on.
+        Number of the rung whose fill arms the trailing stop. Without it and without `trail_from`, the
+        trailing stop is armed from the entry.
     trail_from : Distance or None
-        The trail is armed once the MFE has reached this (R).
+        MFE that arms the trailing stop (R).
     time : int or None
-        Bars held after whose last close all that is left is sold at the next open.
+        Time stop: after this number of bars, the rest is sold at the next open.
     """
 
     initial: Distance | None = None
@@ -69,18 +69,18 @@ class Stop:
 
 @dataclass(frozen=True)
 class Execution:
-    """How orders meet bars.
+    """The execution model.
 
     Parameters
     ----------
     intrabar : str
         One of ``INTRABAR_POLICIES``; the default is the pessimistic one.
     limit_fill : {"touch", "through"}
-        Whether a limit fills when its price is touched or only one tick beyond.
+        Whether a limit order fills when its price is touched or only one tick beyond.
     participation : float
-        Greatest share of a bar's volume that a fill may take; 0 means no cap.
+        Maximum share of a bar's volume that a fill may take; 0 means no cap.
     leverage : float
-        0 means no liquidation price; otherwise it is one more stop.
+        0 means no liquidation price; otherwise the liquidation price acts as a second stop.
     maintenance_margin : float
         Share of the notional at which a leveraged position is liquidated.
     """
@@ -94,12 +94,12 @@ class Execution:
 
 @dataclass(frozen=True)
 class Ladder:
-    """A whole exit plan. What no rung sells is the runner.
+    """A complete exit plan. The part that no rung sells is the runner.
 
     Raises
     ------
     LadderError
-        If anything is impossible: fractions above 1, a rung number that does not exist, and so on.
+        If anything is invalid: fractions that sum to more than 1, a rung number that does not exist, etc.
 
     Examples
     --------
@@ -117,34 +117,33 @@ class Ladder:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
-            raise LadderError(f"name must be a text that is not empty, but is {self.name!r}.")
+            raise LadderError(f"name must be a non-empty string, but is {self.name!r}.")
         _whole(self.atr_window, "atr_window", least=1)
         for number, rung in enumerate(self.rungs, start=1):
             _check_rung(rung, f"rungs[{number}]")
         total = math.fsum(rung.fraction for rung in self.rungs)
         if total > 1 + 1e-9:
             raise LadderError(
-                f"The rungs sell {total:.10g} of the position; their fractions must sum to at most 1 "
-                "(what is left is the runner)."
+                f"The fractions of the rungs must sum to at most 1 (the rest is the runner), but sum to {total:.10g}."
             )
         _check_stop(self.stop, len(self.rungs))
         _check_execution(self.execution)
 
     @property
     def runner(self) -> float:
-        """What no rung sells, as a fraction of the original quantity."""
+        """The part that no rung sells, as a fraction of the original quantity."""
         return max(0.0, 1.0 - math.fsum(rung.fraction for rung in self.rungs))
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Names of the series that the signal rungs need and that are not trade state, sorted."""
+        """Names of the series that the signal rungs use, without trade state, sorted."""
         names = {c.series for rung in self.rungs for c in rung.when} - set(STATE_SERIES)
         return tuple(sorted(names))
 
 
 def _whole(value: object, place: str, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise LadderError(f"{place} must be a whole number from {least}, but is {value!r}.")
+        raise LadderError(f"{place} must be an integer of at least {least}, but is {value!r}.")
 
 
 def _check_rung(rung: Rung, place: str) -> None:
@@ -154,7 +153,7 @@ def _check_rung(rung: Rung, place: str) -> None:
             f"{place}.fraction must be above 0 and at most 1 (a share of the original quantity), but is {fraction!r}."
         )
     if (rung.target is None) == (not rung.when):
-        raise LadderError(f"{place} must have either a target or conditions in 'when', and not both.")
+        raise LadderError(f"{place} must have either a target or conditions in 'when', but not both.")
 
 
 def _positive(distance: Distance | None, units: tuple[str, ...], place: str) -> None:
@@ -176,11 +175,11 @@ def _check_stop(stop: Stop, n_rungs: int) -> None:
             continue
         _whole(number, f"stop.{name}", least=1)
         if number > n_rungs:
-            raise LadderError(f"stop.{name} names rung {number}, but the ladder has {n_rungs} rungs.")
+            raise LadderError(f"stop.{name} refers to rung {number}, but the ladder has {n_rungs} rungs.")
     if stop.trail is None and (stop.trail_after is not None or stop.trail_from is not None):
         raise LadderError("stop.trail_after and stop.trail_from arm a trail, but stop.trail is not set.")
     if stop.trail_after is not None and stop.trail_from is not None:
-        raise LadderError("stop.trail_after and stop.trail_from are both set; the trail is armed by one of them.")
+        raise LadderError("stop.trail_after and stop.trail_from are both set; set only one of them.")
     if stop.breakeven_after is None and stop.breakeven_offset.value != 0:
         raise LadderError("stop.breakeven_offset is set, but stop.breakeven_after is not.")
     if stop.time is not None:
@@ -197,8 +196,10 @@ def _check_execution(execution: Execution) -> None:
             f"execution.limit_fill must be one of {', '.join(LIMIT_FILLS)}, but is {execution.limit_fill!r}."
         )
     if not 0 <= execution.participation <= 1:
-        raise LadderError(f"execution.participation must lie in 0 to 1, but is {execution.participation!r}.")
+        raise LadderError(f"execution.participation must be from 0 to 1, but is {execution.participation!r}.")
     if execution.leverage != 0 and not 1 <= execution.leverage < math.inf:
         raise LadderError(f"execution.leverage must be 0 (none) or at least 1, but is {execution.leverage!r}.")
     if not 0 <= execution.maintenance_margin < 1:
-        raise LadderError(f"execution.maintenance_margin must lie in 0 to 1, but is {execution.maintenance_margin!r}.")
+        raise LadderError(
+            f"execution.maintenance_margin must be at least 0 and below 1, but is {execution.maintenance_margin!r}."
+        )

@@ -1,4 +1,4 @@
-"""The units of a plan: distances, targets and conditions as a ladder file states them."""
+"""Distances, targets and conditions with their units, as written in a ladder file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _CONDITION = re.compile(rf"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*({_NUMBER})\s*")
 
 @dataclass(frozen=True)
 class Distance:
-    """A length in price, stated in a unit that is resolved once per trade.
+    """A price distance in a unit that is resolved once per trade.
 
     Parameters
     ----------
     value : float
-        How many units.
+        Number of units.
     unit : {"R", "ATR", "%"}
-        R is the trade's risk per unit, ATR the average true range known at the entry, % is of the
-        entry price (for a trail: of the best price).
+        R is the trade's initial risk per unit, ATR the average true range known at the entry, % a
+        percentage of the entry price (for a trailing stop: of the best price).
 
     Examples
     --------
@@ -44,12 +44,10 @@ class Distance:
 
     @classmethod
     def parse(cls, text: object, place: str) -> Distance:
-        """Return the distance that `text` states, such as ``"2ATR"``; `place` is for messages."""
+        """Return the distance written in `text`, such as ``"2ATR"``; `place` is used in error messages."""
         match = _DISTANCE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise LadderError(
-                f'{place} must be a number with one of the units R, ATR or %, such as "2ATR", but is {text!r}.'
-            )
+            raise LadderError(f'{place} must be a number with the unit R, ATR or %, such as "2ATR", but is {text!r}.')
         return cls(float(match[1]), match[2])
 
     def __str__(self) -> str:
@@ -58,12 +56,12 @@ class Distance:
 
 @dataclass(frozen=True)
 class Target:
-    """A price known in advance, resolved once at the entry.
+    """A price target, resolved once at the entry.
 
     Parameters
     ----------
     value : float
-        Multiple of the unit. Negative (R, ATR, %) means a partial stop-out below the entry.
+        Multiple of the unit. Negative values (R, ATR, %) mean a partial stop-out below the entry.
     unit : {"R", "ATR", "%", "price", "fib", "resistance"}
         `fib` is an extension of the last confirmed swing, `resistance` the n-th confirmed swing level
         beyond the entry (support for a short).
@@ -74,7 +72,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: object, place: str) -> Target:
-        """Return the target that `text` states, such as ``"1R"``, ``"fib 1.618"`` or a price."""
+        """Return the target written in `text`, such as ``"1R"``, ``"fib 1.618"`` or a price."""
         if isinstance(text, bool):
             raise LadderError(f'{place} must be a target such as "1R", but is {text!r}.')
         if isinstance(text, (int, float)):
@@ -97,11 +95,13 @@ class Target:
             raise LadderError(f"{place} must be finite, but is {text!r}.")
         if unit in ("R", "ATR", "%") and value == 0:
             raise LadderError(
-                f"{place} is {text!r}, which is the entry itself; a target lies above it, a partial stop-out below."
+                f"{place} must not be 0, the entry price itself, but is {text!r}; a positive value is a target, a "
+                "negative one a partial stop-out."
             )
         if unit == "resistance" and (value < 1 or value != int(value)):
             raise LadderError(
-                f"{place} counts confirmed levels beyond the entry and must be a whole number from 1, but is {text!r}."
+                f"{place} counts confirmed levels beyond the entry and must be an integer of at least 1, but is "
+                f"{text!r}."
             )
         if unit == "fib" and value <= 0:
             raise LadderError(f"{place} must be a positive extension ratio such as 1.618, but is {text!r}.")
@@ -117,10 +117,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison between a named series and a number, evaluated at a bar's close.
+    """A comparison of a named series with a number, evaluated at a bar's close.
 
-    A NaN makes it false. Series are in the trade's direction: for a short they are those of the
-    mirrored market.
+    NaN makes it false. Series are in the trade's direction: a short uses those of the mirrored market.
     """
 
     series: str
@@ -129,7 +128,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: object, place: str) -> Condition:
-        """Return the condition that `text` states, such as ``"exhaustion >= 0.70"``."""
+        """Return the condition written in `text`, such as ``"exhaustion >= 0.70"``."""
         match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise LadderError(f"{place} must read 'series >= number' (also <=, > or <), but is {text!r}.")

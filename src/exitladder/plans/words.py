@@ -1,4 +1,4 @@
-"""A ladder in one line of words."""
+"""Descriptions of a ladder in words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from exitladder.plans.ladder import Ladder
 
 
 def in_words(ladder: Ladder) -> str:
-    """Return what a ladder does, in one line; costs and execution are left out.
+    """Return a one-line description of a ladder, without costs and execution.
 
     Examples
     --------
+    >>> from exitladder.plans.file import ladder_from_mapping
     >>> in_words(
     ...     ladder_from_mapping(
     ...         {
@@ -19,7 +20,7 @@ def in_words(ladder: Ladder) -> str:
     ...         }
     ...     )
     ... )
-    '25% at 1R, 50% when exhaustion >= 0.7, breakeven after rung 1, trail 3ATR from 2R, out after 40 bars'
+    '25% at 1R, 50% when exhaustion >= 0.7, breakeven after rung 1, trail 3ATR from 2R, time stop after 40 bars'
     >>> in_words(Ladder())
     'initial stop only'
     """
@@ -37,15 +38,16 @@ def in_words(ladder: Ladder) -> str:
         armed = f" after rung {stop.trail_after}" if stop.trail_after is not None else armed
         parts.append(f"trail {stop.trail}{armed}")
     if stop.time is not None:
-        parts.append(f"out after {stop.time} bars")
+        parts.append(f"time stop after {stop.time} bars")
     return ", ".join(parts) or "initial stop only"
 
 
 def describe_ladder(ladder: Ladder) -> dict[str, str]:
-    """Return a ladder in a few short texts that can be read side by side.
+    """Return a short description of each part of a ladder, for side-by-side comparison.
 
     Examples
     --------
+    >>> from exitladder.plans.file import ladder_from_mapping
     >>> ladder = ladder_from_mapping({"rungs": [{"fraction": 0.25, "target": "1R"}], "stop": {"trail": "3ATR"}})
     >>> describe_ladder(ladder)["rungs"], describe_ladder(ladder)["stop"]
     ('25% at 1R; runner 75%', 'trail 3ATR')
@@ -60,18 +62,18 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     return {
         "name": ladder.name,
         "rungs": "; ".join(parts),
-        "stop": "; ".join(describe_stop(ladder)) or "as each trade brings it",
+        "stop": "; ".join(describe_stop(ladder)) or "stop of each trade",
         "intrabar": ladder.execution.intrabar,
         "fingerprint": ladder_fingerprint(ladder),
     }
 
 
 def describe_stop(ladder: Ladder) -> list[str]:
-    """Return what the stop does, one short text a rule."""
+    """Return a short description of each stop rule."""
     stop = ladder.stop
     texts = []
     if stop.initial is not None:
-        texts.append(f"initial {stop.initial} if a trade brings none")
+        texts.append(f"initial {stop.initial} for trades without a stop")
     if stop.breakeven_after is not None:
         offset = (
             f" {stop.breakeven_offset.value:+.4g}{stop.breakeven_offset.unit}" if stop.breakeven_offset.value else ""

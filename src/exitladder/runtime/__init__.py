@@ -1,1 +1,1 @@
-"""What the program runs on: progress, memory, threads, a Dask cluster, fingerprints of code and values."""
+"""Runtime services: progress, memory, threads, Dask cluster, fingerprints of code and values."""

@@ -1,4 +1,4 @@
-"""A Dask cluster of the user's, joined by its scheduler's address; Dask is loaded here, at first use."""
+"""Connection to the user's Dask cluster by its scheduler address; imports Dask at first use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from exitladder.errors import ExitladderError
 
 
 def distributed(doing: str, error: type[ExitladderError]) -> Any:
-    """Return Dask's module of that name.
+    """Return the module ``distributed`` of Dask.
 
     Parameters
     ----------
     doing : str
-        What needs it, as the beginning of a sentence: ``Searching``.
+        The activity that needs it, as the beginning of a sentence: ``Searching``.
     error : type
-        What to raise where it is not installed.
+        Error to raise if Dask is not installed.
     """
     try:
         return importlib.import_module("distributed")
@@ -28,16 +28,20 @@ def distributed(doing: str, error: type[ExitladderError]) -> Any:
 
 
 def join_cluster(scheduler: str, doing: str, error: type[ExitladderError], kind: Any = None) -> Any:
-    """Return a client of the scheduler at this address, to be closed by the caller.
+    """Return a client of the scheduler at this address; the caller must close it.
 
     Parameters
     ----------
     scheduler : str
-        Such as ``tcp://10.0.0.1:8786``.
+        Address, such as ``tcp://10.0.0.1:8786``.
     doing, error
         As in `distributed`.
     kind : type, optional
-        Of the client, in place of Dask's own.
+        Client class to use instead of Dask's own.
+
+    Returns
+    -------
+    distributed.Client
 
     Raises
     ------
@@ -47,7 +51,7 @@ def join_cluster(scheduler: str, doing: str, error: type[ExitladderError], kind:
     dask = distributed(doing, error)
     client = kind or dask.Client
     try:
-        # A client of an address without a port could not be made, and would not end with the process for 20 s.
+        # With an address without a port, the client fails and keeps the process alive for 20 s.
         dask.comm.get_address_host_port(scheduler)
         return client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as cause:
@@ -58,6 +62,6 @@ def join_cluster(scheduler: str, doing: str, error: type[ExitladderError], kind:
 
 
 def workers_of(client: Any) -> dict[str, dict[str, Any]]:
-    """Return what the scheduler knows of each worker, by its address."""
+    """Return the scheduler's information on each worker, by address."""
     found: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
     return found

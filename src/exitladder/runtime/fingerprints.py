@@ -1,4 +1,4 @@
-"""Fingerprints: of this program's code, and of plain values."""
+"""Fingerprints of the program's code and of plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exitladder.errors import ModelError
 
 
 def program_files(root: Path) -> list[tuple[str, Path]]:
-    """Return every module below a package's folder, by its path relative to it; links to folders are followed."""
+    """Return every module below a package folder with its relative path; follows links to folders."""
     found: list[tuple[str, Path]] = []
     for folder, inner, names in os.walk(root, followlinks=True):
         inner[:] = [name for name in inner if name != "__pycache__"]
@@ -27,7 +27,7 @@ def program_files(root: Path) -> list[tuple[str, Path]]:
 
 @cache
 def program_fingerprint() -> str:
-    """Return the fingerprint of this program's code: another version may value a ladder otherwise."""
+    """Return the fingerprint of the program's code: another version may value a ladder differently."""
     root = Path(exitladder.__file__).parent
     digest = hashlib.sha256()
     for name, path in program_files(root):
@@ -36,17 +36,17 @@ def program_fingerprint() -> str:
 
 
 def refuse_other_programs(client: Any) -> None:
-    """Refuse a Dask cluster that has another version of this program on some worker.
+    """Reject a Dask cluster in which any worker runs another version of this program.
 
     Raises
     ------
     ModelError
     """
-    for described in client.run(program_fingerprint).values():
-        if described != program_fingerprint():
+    for fingerprint in client.run(program_fingerprint).values():
+        if fingerprint != program_fingerprint():
             raise ModelError(
-                "Every worker must compute alike, but one has another version of exitladder. "
-                "Install the same version on all."
+                "All workers must run the same version of exitladder, but one runs another. "
+                "Install the same version on all workers."
             )
 
 
@@ -60,7 +60,7 @@ def digest_of_arrays(*arrays: npt.NDArray[Any]) -> str:
 
 
 def digest_of(value: Any) -> str:
-    """Return the fingerprint of what a value's ``repr`` tells; for dataclasses of plain values that is all.
+    """Return the fingerprint of a value's ``repr``, which is complete for dataclasses of plain values.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, and arrays that lie on disk instead."""
+"""Memory available to this process, and arrays kept on disk instead."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _KEPT_ON_DISK = Path("/var/tmp")
 
 
 def available_bytes(system: Path = _SYSTEM) -> float:
-    """Return the memory that this process may still take, bytes; infinite where the system does not tell.
+    """Return the memory available to this process, bytes; infinite if the system does not report it.
 
-    The least of what the machine has left and what each control group (a container, a batch job) has left
-    that this process is in. File pages that the kernel gives up at once count as left.
+    The minimum of the machine's free memory and the free memory of each control group (container, batch job)
+    of this process. File pages that the kernel can reclaim count as free.
 
     Parameters
     ----------
     system : Path
-        Where ``proc`` and ``sys`` are.
+        Folder that contains ``proc`` and ``sys``.
     """
     return min(_left_on_machine(system), *_left_in_groups(system), math.inf)
 
@@ -41,7 +41,7 @@ def _left_on_machine(system: Path) -> float:
 
 
 def _left_in_groups(system: Path) -> Iterator[float]:
-    """Yield what each of the process's control groups has left, of either version, and each group's parents."""
+    """Yield the free memory of each control group of the process (v1 and v2) and of its parents."""
     for line in _lines(system / "proc/self/cgroup"):
         number, controllers, path = line.split(":", 2)
         if number == "0" and not controllers:
@@ -52,7 +52,7 @@ def _left_in_groups(system: Path) -> Iterator[float]:
         else:
             continue
         group = root / path.strip("/")
-        # Inside a container the path may be the host's: then only the root is there, and it is the container's.
+        # Inside a container the path may be the host's: then only the root exists, and it is the container's.
         for folder in (group, *(parent for parent in group.parents if parent.is_relative_to(root))):
             most, used = (next(_lines(folder / name), "") for name in names[:2])
             if most.isdigit() and used.isdigit():
@@ -68,27 +68,27 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def matrix_on_disk(n_rows: int, n_columns: int) -> npt.NDArray[np.float32]:
-    """Return a matrix of float32 that lies in a file without a name, which is gone when nobody holds it any more.
+    """Return a float32 matrix backed by an unnamed temporary file, which vanishes with its last reference.
 
-    However the process ends, nothing of it is left. The folder is ``TMPDIR`` where that is set, else
-    ``/var/tmp`` where there is one (``/tmp`` is often kept in memory), else the system's.
+    Nothing remains on disk however the process ends. The folder is ``TMPDIR`` if set, otherwise
+    ``/var/tmp`` if it exists (``/tmp`` is often in memory), otherwise the system's default.
 
     Raises
     ------
     OutputFileError
-        If the disk has too little room, with how much is needed and where.
+        If the disk is too small; names the space needed and the folder.
     """
     n_bytes = 4 * n_rows * n_columns
     folder = gettempdir() if os.environ.get("TMPDIR") or not _KEPT_ON_DISK.is_dir() else str(_KEPT_ON_DISK)
     with TemporaryFile(dir=folder, prefix="exitladder-") as file:
         try:
-            # Taken at once: a disk that fills up later would kill the process at a write to memory.
+            # Allocated at once: if the disk filled up later, a write to memory would kill the process.
             if n_bytes and hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, n_bytes)
         except OSError as cause:
             raise OutputFileError(
-                f"The rows to train on need {n_bytes / 1e9:.1f} GB in '{folder}', but there is too little room: "
-                f"{cause}. Name a folder on a larger disk by the environment variable TMPDIR."
+                f"The training rows need {n_bytes / 1e9:.1f} GB in '{folder}', but the disk has too little space: "
+                f"{cause}. Set the environment variable TMPDIR to a folder on a larger disk."
             ) from cause
         if not n_bytes:
             return np.empty((n_rows, n_columns), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who shows it."""
+"""Progress reports of long work, independent of their display."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Shows stages of work; the command line draws bars, a test may count."""
+    """Displays stages of work; the command line draws bars, a test may count steps."""
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Advance]:
-        """Return a context that gives a function to call with each number of steps done."""
+        """Return a context that yields a function to call with the number of steps completed."""
 
 
 class Silent:
-    """Shows nothing."""
+    """Displays nothing."""
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Give a function that does nothing."""
+        """Yield a function that does nothing."""
         yield lambda steps: None
 
 

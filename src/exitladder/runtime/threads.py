@@ -1,4 +1,4 @@
-"""How many threads compiled code runs on."""
+"""Number of threads for compiled code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numba
 
 @contextmanager
 def use_threads(threads: int) -> Iterator[None]:
-    """Run compiled loops on this many threads; 0 means all cores."""
+    """Run compiled loops on this number of threads; 0 means all cores."""
     before = numba.get_num_threads()
     numba.set_num_threads(min(threads, before) if threads > 0 else before)
     try:

@@ -1,4 +1,4 @@
-"""The sample data that comes with the package."""
+"""The sample data included in the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exitladder.bars.report import BarsReport
 def load_sample_bars() -> tuple[BarSet, BarsReport]:
     """Return daily bars of AAPL, FB, GOOG, IBM and MSFT, adjusted for splits and dividends, and their report.
 
-    The prices are the public-domain WIKI prices, 2000-03-01 to 2013-03-01; see ``README.md`` beside the files.
+    The prices are the public-domain WIKI prices, 2000-03-01 to 2013-03-01; see ``README.md`` in the same folder.
 
     Examples
     --------

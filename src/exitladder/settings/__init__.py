@@ -1,4 +1,4 @@
-"""The settings: every key, its checks, loading, and the commented template."""
+"""Settings: keys and their checks, loading, and the commented template."""
 
 from __future__ import annotations
 

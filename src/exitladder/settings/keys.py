@@ -1,4 +1,4 @@
-"""The keys of the settings and their checks."""
+"""Keys of the settings and their validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _key(
     among: tuple[str, ...] = (),
     kind: type[Any] | None = None,
 ) -> Any:
-    """A key with its default, its comment and what it may be; `kind` is of a list's items where it may be empty."""
+    """Return a key with its default, comment and limits; `kind` is the item type of a list that may be empty."""
     meta = {"text": text, "least": least, "most": most, "among": among, "kind": kind}
     if isinstance(default, list):
         return field(default_factory=lambda: tuple(default), metadata=meta)
@@ -61,7 +61,7 @@ def _one(value: Any, kind: type[Any], place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
-        names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        names = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
         raise SettingsError(f"{place} must be {names[kind]}, but is {value!r}.")
     return value
 

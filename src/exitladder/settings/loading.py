@@ -1,4 +1,4 @@
-"""Settings loaded from a file and from overrides of the command line."""
+"""Loading of settings from a file and from overrides on the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_settings(path: str | Path | None, overrides: Iterable[str] = ()) -> Set
     InputFileError
         If the file cannot be read.
     SettingsError
-        If a key is unknown or a value is not of its kind or out of its range.
+        If a key is unknown, or a value has the wrong type or is out of range.
     """
     settings = Settings()
     if path is not None:

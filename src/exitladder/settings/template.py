@@ -1,4 +1,4 @@
-"""The files a new project begins with: every setting explained, and a ladder to start from."""
+"""The files of a new project: commented settings and a starting ladder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import tomli_w
 from exitladder.settings.tables import Settings, plain
 
 _WIDTH = 110
-# longer comments stand above their key
+# longer comments go above their key
 _BESIDE = 60
 # so do comments of longer entries
 _LONG = 45
 
 LADDER_TOML = """\
-# A ladder: which portions of a position are sold, where, and what the stop does after each.
-# Fractions are of the original quantity; what no rung sells is the runner, left to the stop.
+# A ladder: the portions of the position to sell, their targets, and the stop rules after each.
+# Fractions are of the original quantity; the part that no rung sells is the runner, exited by the stop.
 name = "classic"
-atr_window = 14                   # bars of Wilder's ATR, which targets, stops and trails use
+atr_window = 14                   # bars of Wilder's ATR, used by targets, stops and trailing stops
 
 [[rungs]]
 fraction = 0.25
@@ -32,18 +32,18 @@ target = "1R"                     # R, ATR or %; a price; "fib 1.618"; "resistan
 fraction = 0.25
 target = "2R"
 
-# A rung that a trained model decides (backtest and score it with --model REF). All conditions must hold at a
-# bar's close; it fills at the next open.
+# A rung triggered by a trained model (backtest and score it with --model REF). All conditions must hold at a
+# bar's close; the order fills at the next open.
 # [[rungs]]
 # fraction = 0.25
 # when = ["exhaustion >= 0.70", "open_r >= 0.5"]
 
 [stop]
-initial = "2ATR"                  # where a trade brings no stop_price
-breakeven_after = 1               # after this rung; breakeven_offset = "0.1R" lifts it
-trail = "3ATR"                    # from the best price; also R and %
-trail_after = 1                   # after this rung; or trail_from = "1R"
-time = 40                         # bars after which what is left is sold at the next open
+initial = "2ATR"                  # for trades without a stop_price
+breakeven_after = 1               # stop to break-even after this rung; breakeven_offset = "0.1R" raises it
+trail = "3ATR"                    # trailing stop, distance from the best price; also R and %
+trail_after = 1                   # armed after this rung; or trail_from = "1R"
+time = 40                         # time stop: after this many bars, the rest is sold at the next open
 
 [costs]
 commission_bps = 2.0              # of each fill's notional; also commission_per_unit, _fixed, _min
@@ -54,26 +54,26 @@ min_quantity = 1
 
 [execution]
 intrabar = "stop_first"           # target_first, ohlc, nearer_extreme or finer_bars
-limit_fill = "touch"              # or through: one tick beyond
+limit_fill = "touch"              # or "through": one tick beyond the price
 """
 
 
 def settings_toml(settings: Settings) -> str:
-    """Return the settings as TOML in which every key is explained; it reads back to equal settings.
+    """Return the settings as TOML with a comment for every key; it reads back to equal settings.
 
     Examples
     --------
     >>> print(settings_toml(Settings()).split("[data]")[0])  # doctest: +ELLIPSIS
     # Settings of an exitladder project...
     [project]
-    # What holds for the whole project.
-    name = "exitladder"   # name of the project; its MLflow experiment
-    seed = 0              # every random choice follows from it; at least 0
-    threads = 0           # threads to use; 0 means all cores; at least 0
+    # Project-wide settings.
+    name = "exitladder"   # name of the project and of its MLflow experiment
+    seed = 0              # random seed of the whole project; at least 0
+    threads = 0           # number of threads; 0: all cores; at least 0
     """
     lines = [
-        "# Settings of an exitladder project: give it to a command with --settings exitladder.toml, and override",
-        "# single keys with --set table.key=value. What is left out has the value shown here.",
+        "# Settings of an exitladder project. Pass the file with --settings exitladder.toml; override single keys",
+        "# with --set table.key=value. A missing key has the default shown here.",
         "",
     ]
     for part in fields(settings):
@@ -126,7 +126,7 @@ def _first_line(kind: type) -> str:
 
 
 def _documented(kind: type) -> dict[str, str]:
-    """Return what the docstring's Parameters say of each name."""
+    """Return the description of each name in the docstring's Parameters."""
     texts: dict[str, str] = {}
     names: list[str] = []
     for line in (inspect.getdoc(kind) or "").splitlines():

@@ -1,1 +1,1 @@
-"""How sure a number is: bootstrap, intervals, comparison, overfitting; knows no bar, no trade and no ladder."""
+"""Statistical inference: bootstrap, confidence intervals, comparison, overfitting; independent of bars and ladders."""

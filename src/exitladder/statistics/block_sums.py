@@ -1,4 +1,4 @@
-"""Sums over resampled blocks, without writing the resamples down."""
+"""Sums over resampled blocks, without materialising the resamples."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from exitladder.arrays import FloatArray, FloatTable, IntTable
 
 @numba.njit(cache=True, error_model="numpy")
 def block_sums(start: IntTable, chance: FloatTable, share: float, per_unit: FloatTable) -> FloatArray:
-    """Return the sums of every column over every resample, shape (n_resamples, n_columns).
+    """Return the sums of every column over every resample.
 
     Parameters
     ----------
     start : int64 array, shape (n_resamples, n_units)
-        The unit at which a block that begins at a place starts.
+        First unit of a block that begins at each position.
     chance : float64 array, shape (n_resamples, n_units) or (n_resamples, 0)
-        A block begins where it is below `share`; everywhere if there are no columns.
+        A block begins at each position with a value below `share`; at every position if there are no columns.
+    share : float
+        Probability that a block begins at a position: 1 / mean block length.
     per_unit : float64 array, shape (n_units, n_columns)
+
+    Returns
+    -------
+    float64 array, shape (n_resamples, n_columns)
     """
     n_units, n_columns = per_unit.shape
     out = np.zeros((len(start), n_columns))

@@ -1,7 +1,7 @@
-"""The stationary bootstrap: resamples of a series that keep its dependence from one value to the next.
+"""The stationary bootstrap: resampling that preserves serial dependence.
 
-Politis and Romano (1994): blocks of random length (geometric, mean `block`) from random places, the
-end joined to the start. The mean length is chosen by Politis and White (2004) with the correction of
+Politis and Romano (1994): blocks of random length (geometric, mean `block`) from random positions; the
+series wraps around. The mean length is chosen by Politis and White (2004) with the correction of
 Patton, Politis and White (2009). Trades or days are resampled, never bars.
 """
 
@@ -20,17 +20,17 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MAX_UNITS = 4000
-"""Longer series are resampled in units of several neighbouring values; blocks only get longer by it."""
+"""Longer series are resampled in units of several adjacent values, which can only lengthen blocks."""
 _CHUNK = 250
 # Draws of at most this many numbers are kept for the next statistic (16 bytes each, twice).
 _KEPT = 2_500_000
 
 
 def block_length(values: npt.ArrayLike) -> float:
-    """Return the mean block length that suits a series, at least 1 (Politis and White).
+    """Return the optimal mean block length of a series, at least 1 (Politis and White).
 
-    The same numbers as ``arch.bootstrap.optimal_block_length(values)["stationary"]``, to which the
-    tests hold it; written out here because that import costs more than a whole backtest.
+    Equals ``arch.bootstrap.optimal_block_length(values)["stationary"]``, as the tests verify. It is
+    reimplemented here because that import takes longer than a whole backtest.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def block_length(values: npt.ArrayLike) -> float:
     cross: list[float] = []
 
     def find_cross(until: int) -> None:
-        """Products of values and those some lags later; mostly a few lags are asked for, all would cost n ** 1.5."""
+        """Extend the autocovariance sums to a lag. Few lags are usually needed; all would cost n ** 1.5."""
         cross.extend(float(eps[k:] @ eps[: n - k]) for k in range(len(cross), until + 1))
 
     low = 2 * math.sqrt(math.log10(n) / n)
@@ -75,18 +75,17 @@ def block_length(values: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Resampling:
-    """A plan of resampling: what is drawn, in blocks of what length, how often, from which seed.
+    """A resampling plan: units, mean block length, number of resamples and seed.
 
     Parameters
     ----------
     unit : int64 array, shape (n,)
-        The unit that each value belongs to: 0, 1, ... in order of time. Values of one unit are drawn
-        together.
+        The unit of each value: 0, 1, ... in time order. Values of one unit are drawn together.
     n_units : int
     block : float
-        Mean length of the blocks, in units.
+        Mean block length, in units.
     n_bootstrap, seed : int
-        The same plan always draws the same.
+        The same plan always draws the same resamples.
     """
 
     unit: IntArray
@@ -97,14 +96,19 @@ class Resampling:
 
     @classmethod
     def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, *, n_bootstrap: int, seed: int) -> Resampling:
-        """Return the plan for values that fall into groups (each value its own, or days).
+        """Return the plan for grouped values (one group per value, or days).
 
         Parameters
         ----------
         group : int array, shape (n,)
-            Numbers that never fall; equal ones stay together.
+            Non-decreasing group numbers; values of one group stay together.
         influence : float array, shape (n,)
-            What each value adds to the statistic; its dependence sets the length of the blocks.
+            Contribution of each value to the statistic; its autocorrelation sets the block length.
+        n_bootstrap, seed : int
+
+        Returns
+        -------
+        Resampling
         """
         group = np.asarray(group)
         first = np.ones(len(group), dtype=np.bool_)
@@ -120,7 +124,7 @@ class Resampling:
 
     @property
     def n_blocks(self) -> float:
-        """How many blocks the series holds; the degrees of freedom are counted by it."""
+        """Number of blocks in the series; determines the degrees of freedom."""
         return self.n_units / self.block
 
     def draws(self) -> Iterator[IntArray]:
@@ -137,12 +141,15 @@ class Resampling:
             yield (np.take_along_axis(start, last, axis=1) + place - last) % n
 
     def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
-        """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
+        """Return the first unit of a block beginning at each position, and the draw that decides whether one does.
+
+        Zero columns of draws mean that a block begins at every position.
+        """
         plan = (self.seed, self.n_units, self.n_bootstrap, self.block > 1.0)
         return _kept_chances(*plan) if self.n_units * self.n_bootstrap <= _KEPT else _chances(*plan)
 
     def counts(self, draw: IntArray) -> FloatArray:
-        """Return how often each unit was drawn, shape (rows of draw, n_units)."""
+        """Return the number of times each unit was drawn, shape (rows of draw, n_units)."""
         rows = len(draw)
         flat = draw + np.arange(rows)[:, None] * self.n_units
         return np.bincount(flat.ravel(), minlength=rows * self.n_units).reshape(rows, -1).astype(np.float64)
@@ -156,7 +163,7 @@ class Resampling:
 
         Notes
         -----
-        Added one after another as they are drawn, which rounds otherwise than ``counts(draw) @ per_unit(columns)``.
+        Units are added in draw order, so rounding differs from ``counts(draw) @ per_unit(columns)``.
         """
         from exitladder.statistics.block_sums import block_sums
 
@@ -170,21 +177,28 @@ class Resampling:
 
 
 def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks: float) -> tuple[float, float]:
-    """Return the ends of the expanded percentile interval of a statistic.
+    """Return the bounds of the expanded percentile interval of a statistic.
 
-    The plain percentile interval is too narrow on few values. Its tails are moved out to where
-    Student's t with ``n_blocks - 1`` degrees of freedom puts them (Hesterberg, "What Teachers Should
-    Know About the Bootstrap", 2015), counting blocks instead of values. Where that lies outside all
-    resamples, the distance of the outermost from `point` is stretched. An end that the resamples do
-    not bound is NaN.
+    The plain percentile interval is too narrow for small samples. Its tails are widened to those of
+    Student's t with ``n_blocks - 1`` degrees of freedom (Hesterberg, "What Teachers Should Know About
+    the Bootstrap", 2015), counting blocks instead of values. If that quantile is beyond all resamples,
+    the distance from `point` to the outermost resample is scaled up. A bound that the resamples do not
+    determine is NaN.
 
     Parameters
     ----------
     point : float
         The statistic on the sample.
     resampled : float array, shape (n_bootstrap,)
-        The statistic on the resamples; NaN where it is not defined there (left out), infinite where
-        it is unbounded.
+        The statistic on the resamples; NaN if undefined there (ignored), infinite if unbounded.
+    confidence : float
+        Nominal coverage, such as 0.95.
+    n_blocks : float
+        Number of blocks; see `Resampling.n_blocks`.
+
+    Returns
+    -------
+    low, high : float
     """
     values = np.asarray(resampled, dtype=np.float64)
     values = np.sort(values[~np.isnan(values)])
@@ -204,13 +218,13 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
             continue
         end = outer + (position - k) * (inner - outer)
         ends.append(point + stretch * (end - point))
-    # A skewed statistic's resamples may all lie beside it; the interval always holds what was measured.
+    # The resamples of a skewed statistic may all be on one side of it; the interval always contains the point.
     low, high = ends
     return (low if math.isnan(low) else min(low, point)), (high if math.isnan(high) else max(high, point))
 
 
 def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:
-    """Return the p value against zero that matches `interval`: 1 - confidence where it just touches 0."""
+    """Return the p-value against zero consistent with `interval`: 1 - confidence if a bound is exactly 0."""
     values = np.asarray(resampled, dtype=np.float64)
     n = len(values)
     tail = (1 + min(int(np.sum(values <= 0)), int(np.sum(values >= 0)))) / (n + 1)
@@ -226,7 +240,7 @@ def _expanded_z(confidence: float, n_blocks: float) -> float:
 
 
 def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Iterator[tuple[IntArray, FloatArray]]:
-    """Yield what `Resampling._chances` returns, some resamples at a time."""
+    """Yield the draws of `Resampling._chances`, a chunk of resamples at a time."""
     rng = np.random.default_rng(seed)
     for begin in range(0, n_bootstrap, _CHUNK):
         shape = (min(_CHUNK, n_bootstrap - begin), n_units)
@@ -238,5 +252,5 @@ def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Ite
 def _kept_chances(
     seed: int, n_units: int, n_bootstrap: int, has_blocks: bool
 ) -> tuple[tuple[IntArray, FloatArray], ...]:
-    """Return the same all at once: the measures of one backtest draw alike, and drawing costs more than adding up."""
+    """Return all draws at once: the measures of one backtest share them, and drawing costs more than summing."""
     return tuple(_chances(seed, n_units, n_bootstrap, has_blocks))

@@ -1,4 +1,4 @@
-"""Two exit policies on the same trades: which earned more, and whether that is more than chance."""
+"""Paired comparison of two exit policies on the same trades."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference **candidate minus baseline** in net R a trade, pair by pair.
+    """The paired difference **candidate minus baseline** in net R per trade.
 
     Parameters
     ----------
     difference_r : float
-        Mean of the differences; above zero the candidate earned more. NaN without pairs.
+        Mean difference; positive if the candidate earned more. NaN without pairs.
     low, high : float
-        Interval of the mean difference; NaN where there are too few pairs for one.
+        Confidence interval of the mean difference; NaN with too few pairs.
     p_value : float
-        Two-sided, against no difference; NaN where there is no interval.
+        Two-sided, against no difference; NaN without an interval.
     n : int
         Pairs: trades with a result under both.
     n_pairs_dropped : int
         Trades without a result under one of them or both.
     n_effective : float
-        Independent pairs that these n are worth.
+        Effective sample size, in independent pairs.
     block : float
-        Mean length of the resampled blocks, in units of `resampled`.
+        Mean block length, in units of `resampled`.
     resampled : {"trades", "days"}
-        What was resampled: the one that gave the wider interval.
+        The unit of resampling that gave the wider interval.
     sd_difference : float
         Standard deviation of the differences.
     trades_needed : int or None
-        How many more trades like these would be needed to tell a difference of this size with a
-        chance of 80 %; 0 where these are enough, None where it cannot be said.
+        Additional trades needed to detect a difference of this size with 80% power; 0 if these
+        suffice, None if it cannot be estimated.
     candidate_r, baseline_r : float
-        Mean net R a trade of each, over the pairs.
+        Mean net R per trade of each, over the pairs.
     confidence : float
+        Nominal coverage of the interval, such as 0.95.
     """
 
     difference_r: float
@@ -71,7 +72,7 @@ class Comparison:
         return not math.isnan(self.low)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return plain values by name, None for what is not known."""
+        """Return plain values by name, None for an unknown value."""
         values = dataclasses.asdict(self)
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
 
@@ -85,19 +86,30 @@ def compare_r(
     n_bootstrap: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Return how much more the candidate earned than the baseline on the same trades.
+    """Return the mean difference of the candidate from the baseline on the same trades.
 
-    Pairs with a NaN on either side are left out and counted. Trades are resampled in blocks, by trade
-    and by day of entry, and the wider interval is taken; see `mean_interval`.
+    Pairs with a NaN on either side are dropped and counted. Trades are resampled in blocks, by trade
+    and by day of entry, and the wider interval is reported; see `mean_interval`.
 
     Parameters
     ----------
     candidate, baseline : array of float, shape (n,)
-        Net R of every trade under each policy; NaN where a policy skipped the trade.
+        Net R of every trade under each policy; NaN if a policy skipped the trade.
     time : shape (n,)
         Entry times; see `mean_interval`.
     confidence : float
+        Nominal coverage, such as 0.95.
     n_bootstrap, seed : int
+        Number of resamples, and the seed they follow from.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If the two arrays differ in shape.
 
     Examples
     --------
@@ -135,7 +147,7 @@ def compare_r(
 
 
 def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return p values adjusted for their number (Holm 1979); NaN stay and do not count.
+    """Return p-values adjusted for multiple comparisons (Holm 1979); NaN stay NaN and do not count.
 
     Examples
     --------
@@ -152,7 +164,7 @@ def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _trades_needed(difference: float, error: float, n: int, confidence: float) -> int | None:
-    """Return how many more trades a test of this difference needs, its error falling as 1/sqrt(n)."""
+    """Return the additional trades that a test of this difference needs, its standard error falling as 1/sqrt(n)."""
     if math.isnan(error) or difference == 0:
         return None
     distance = (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error / abs(difference)

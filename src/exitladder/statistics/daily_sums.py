@@ -1,4 +1,4 @@
-"""What trades bring by calendar day under many ladders, in one pass over the table."""
+"""Daily results of many ladders, in one pass over the table of trades."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from exitladder.arrays import FloatArray, IntArray
 
 
 def sums_by_day(net_r: FloatArray, day: IntArray, entry_day: IntArray) -> list[FloatArray]:
-    """Return the sum of each day for every ladder, from its first entry's day to the last booking's.
+    """Return the daily sums of every ladder, from the day of its first entry to that of its last booking.
 
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        NaN where a trade was skipped.
+        Net R; NaN for a skipped trade.
     day : int64 array, shape (n_trades, n_ladders)
-        Day on which a trade is booked whole, not before that of its entry.
+        Day on which the whole trade is booked, not before the day of its entry.
     entry_day : int64 array, shape (n_trades,)
 
     Returns
     -------
-    list of float64 array, one a ladder
-        Days without a booking have 0; empty where no trade counts. Each day is summed in order of the trades, whatever
-        other ladders there are.
+    list of float64 array, one per ladder
+        Days without a booking have 0; empty if no trade counts. Each day is summed in trade order, independently of
+        the other ladders.
     """
     if not net_r.size:
         return [np.empty(0)] * net_r.shape[1]

@@ -1,4 +1,4 @@
-"""The deepest fall of a running sum, and how it varies when the stretches come in another order."""
+"""Maximum drawdown of a running sum, with a confidence interval from resampled blocks."""
 
 from __future__ import annotations
 
@@ -15,20 +15,36 @@ def fall_in_money(results: FloatArray, plan: Resampling, confidence: float) -> t
     Parameters
     ----------
     results : float64 array, shape (n,)
-        What is added at each moment, in order of time.
+        Result booked at each moment, in time order.
     plan : Resampling
-        Of these n moments.
+        Plan for these n moments.
+    confidence : float
+        Nominal coverage, such as 0.95.
+
+    Returns
+    -------
+    value, low, high : float
     """
     return _fall(results, plan, confidence, math.nan)
 
 
 def fall_as_share(results: FloatArray, plan: Resampling, confidence: float, start: float) -> tuple[float, float, float]:
-    """Return the maximum drawdown as a share of the peak of equity and its interval, all at most 0.
+    """Return the maximum drawdown as a share of peak equity and its interval, all at most 0.
 
     Parameters
     ----------
+    results : float64 array, shape (n,)
+        Result booked at each moment, in time order.
+    plan : Resampling
+        Plan for these n moments.
+    confidence : float
+        Nominal coverage, such as 0.95.
     start : float
         Equity at the start. A share below -1 means that more than the peak was lost.
+
+    Returns
+    -------
+    value, low, high : float
     """
     return _fall(results, plan, confidence, start)
 
@@ -45,9 +61,9 @@ def _fall(results: FloatArray, plan: Resampling, confidence: float, start: float
 
 
 def _inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
-    """Return each unit's sum, highest and lowest running sum, and deepest fall, shape (4, n_units).
+    """Return each unit's sum, highest and lowest running sum, and drawdown, shape (4, n_units).
 
-    Drawdowns of a path follow from these of its pieces, so that long paths are resampled quickly.
+    The drawdown of a path follows from these values of its units, so long paths are resampled quickly.
     """
     n_units = plan.n_units
     total = np.bincount(plan.unit, results, n_units)

@@ -1,7 +1,7 @@
-"""Measures of one series of returns or of R-multiples.
+"""Performance measures of a series of returns or R-multiples.
 
-Losses are negative numbers throughout: a drawdown of 3 % is -0.03. Where a measure is not defined
-(no variation, no loss, no values) it is NaN and never infinite.
+Losses are negative throughout: a drawdown of 3% is -0.03. An undefined measure (no variation, no loss,
+no values) is NaN and never infinite.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def varies(values: FloatArray) -> bool:
-    """Return whether values differ by more than rounding, so that a ratio to their spread says something."""
+    """Return whether values differ by more than rounding, so a ratio to their spread is meaningful."""
     return len(values) > 1 and bool(np.ptp(values) > 1e-12 * np.abs(values).max())
 
 
 def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> float:
-    """Return mean over standard deviation (sample form, ddof 1) times the root of the periods a year.
+    """Return mean over standard deviation (sample form, ddof 1) times the root of the periods per year.
 
     Parameters
     ----------
     returns : array of float, shape (n,)
-        A day's or a trade's result, above the risk-free rate.
+        Results per day or per trade, in excess of the risk-free rate.
     periods_per_year : float
         1 leaves the ratio per observation.
     """
@@ -49,16 +49,16 @@ def sortino_ratio(returns: npt.ArrayLike, periods_per_year: float = 1.0) -> floa
 
 
 def equity(returns: npt.ArrayLike) -> FloatArray:
-    """Return the compounded equity from 1, shape (n + 1,); it stays at 0 once it is lost.
+    """Return the compounded equity starting at 1, shape (n + 1,); it stays at 0 after a total loss.
 
-    Without the floor two losses beyond the whole account would multiply to a gain.
+    Without the floor, two losses beyond the whole account would multiply to a gain.
     """
     path = np.cumprod(np.maximum(1.0 + _values(returns), 0.0))
     return np.concatenate([[1.0], path])
 
 
 def max_drawdown(returns: npt.ArrayLike) -> float:
-    """Return the deepest fall of the compounded equity from its peak, as a negative share."""
+    """Return the maximum drawdown of the compounded equity, as a negative share of its peak."""
     return float(np.min(_drawdowns(returns)))
 
 
@@ -69,23 +69,23 @@ def ulcer_index(returns: npt.ArrayLike) -> float:
 
 
 def cagr(returns: npt.ArrayLike, periods_per_year: float) -> float:
-    """Return the yearly rate at which the compounded equity grew."""
+    """Return the compound annual growth rate."""
     path = equity(returns)
     n = len(path) - 1
     return float(path[-1] ** (periods_per_year / n) - 1.0) if n else math.nan
 
 
 def calmar_ratio(returns: npt.ArrayLike, periods_per_year: float) -> float:
-    """Return the yearly growth rate over the depth of the maximum drawdown."""
+    """Return the compound annual growth rate over the depth of the maximum drawdown."""
     deepest = max_drawdown(returns)
     return cagr(returns, periods_per_year) / -deepest if deepest < 0 else math.nan
 
 
 def cvar(values: npt.ArrayLike, share: float = 0.05) -> float:
-    """Return the mean of the worst `share` of the values (empirical; expected shortfall).
+    """Return the mean of the worst `share` of the values (empirical expected shortfall).
 
-    The value at the boundary counts by the part of it that belongs to the share, so that the measure
-    does not jump with n. Fewer than 1 / share values give the worst one.
+    The boundary value is weighted by the part of it that belongs to the share, so the measure does not
+    jump with n. With fewer than 1 / share values it is the worst one.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def value_at_risk(values: npt.ArrayLike, share: float = 0.05) -> float:
 
 
 def max_drawdown_of_sum(results: npt.ArrayLike) -> float:
-    """Return the deepest fall of the running sum from its peak (0 at the start), not above 0.
+    """Return the maximum drawdown of the running sum, which starts at 0; not above 0.
 
     For R-multiples and money, which add up and do not compound.
 

@@ -1,4 +1,4 @@
-"""The probability that choosing the best of many candidates was overfitting (PBO by CSCV).
+"""Probability of backtest overfitting (PBO) by combinatorially symmetric cross-validation (CSCV).
 
 Bailey, Borwein, López de Prado and Zhu, "The Probability of Backtest Overfitting" (2017).
 """
@@ -17,19 +17,18 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Overfitting:
-    """What combinatorially symmetric cross-validation found.
+    """Result of combinatorially symmetric cross-validation.
 
     Parameters
     ----------
     pbo : float
-        Share of the combinations in which the best in-sample candidate came out below the median
-        out of sample; NaN where there are fewer than two candidates or observations.
-        A single value is noisy: on pure noise of 480 x 50 it scatters by 0.17 around 0.47.
+        Share of the combinations in which the best in-sample candidate ranked below the median out of
+        sample; NaN with fewer than two candidates or observations. A single value is noisy: on
+        480 x 50 values of pure noise its standard deviation is 0.17 around 0.47.
     logits : float64 array, shape (n_combinations,)
         Logit of the chosen candidate's relative rank out of sample; negative is below the median.
     n_observations, n_candidates : int
-        What was used, after candidates that are NaN throughout and then rows with any NaN were left
-        out.
+        Sizes used, after dropping candidates that are all NaN and then rows with any NaN.
     n_blocks : int
     """
 
@@ -41,19 +40,28 @@ class Overfitting:
 
 
 def pbo_cscv(results: npt.ArrayLike, *, n_blocks: int = 16, metric: str = "sharpe") -> Overfitting:
-    """Return how often the in-sample best candidate falls below the median out of sample.
+    """Return how often the best in-sample candidate ranks below the median out of sample.
 
-    The rows are cut into `n_blocks` stretches of time; every half of them is in-sample once and the
-    other half out of sample.
+    The rows are cut into `n_blocks` consecutive blocks; every half of the blocks is in-sample once, with
+    the other half out of sample.
 
     Parameters
     ----------
     results : array of float, shape (n_observations, n_candidates)
-        Rows in order of time (trades by entry, or days), a column for every candidate tried.
+        Rows in time order (trades by entry, or days), a column for every candidate tried.
     n_blocks : int
-        Even; 16 gives 12,870 combinations. Lowered to the greatest even number the rows allow.
+        Even; 16 gives 12,870 combinations. Reduced to the greatest even number the rows allow.
     metric : {"sharpe", "mean"}
-        By what the best is chosen and ranked.
+        Metric by which candidates are chosen and ranked.
+
+    Returns
+    -------
+    Overfitting
+
+    Raises
+    ------
+    ValueError
+        If `n_blocks` is odd or below 2, the metric is unknown, or `results` is not two-dimensional.
 
     Examples
     --------
@@ -66,7 +74,9 @@ def pbo_cscv(results: npt.ArrayLike, *, n_blocks: int = 16, metric: str = "sharp
         raise ValueError(f"metric must be 'sharpe' or 'mean', but is {metric!r}.")
     matrix = np.asarray(results, dtype=np.float64)
     if matrix.ndim != 2:
-        raise ValueError(f"results must have one row an observation and one column a candidate, shape {matrix.shape}.")
+        raise ValueError(
+            f"results must have one row per observation and one column per candidate, but its shape is {matrix.shape}."
+        )
     matrix = matrix[:, ~np.isnan(matrix).all(axis=0)] if len(matrix) else matrix
     matrix = matrix[~np.isnan(matrix).any(axis=1)]
     n, n_candidates = matrix.shape
@@ -86,7 +96,7 @@ def pbo_cscv(results: npt.ArrayLike, *, n_blocks: int = 16, metric: str = "sharp
         best = np.argmax(_metric(inside, sums, squares, sizes, metric), axis=1)
         outside = _metric(1.0 - inside, sums, squares, sizes, metric)
         chosen = outside[np.arange(len(chunk)), best][:, None]
-        # Ties share their mean rank, so that a candidate equal to all others sits at the median.
+        # Ties share their mean rank, so a candidate equal to all others is at the median.
         rank = (outside < chosen).sum(axis=1) + ((outside == chosen).sum(axis=1) + 1) / 2
         omega = rank / (n_candidates + 1)
         logits.append(np.log(omega / (1 - omega)))
@@ -101,12 +111,12 @@ def _metric(
     sizes: npt.NDArray[np.float64],
     metric: str,
 ) -> npt.NDArray[np.float64]:
-    """Return the metric of every candidate on every choice of blocks, from the blocks' sums."""
+    """Return the metric of every candidate on every selection of blocks, from the blocks' sums."""
     count = (chosen @ sizes)[:, None]
     mean: npt.NDArray[np.float64] = (chosen @ sums) / count
     if metric == "mean":
         return mean
     variance = (chosen @ squares) / count - mean**2
-    # Rounding leaves a residue of the squares; below it a candidate does not vary and has no Sharpe.
+    # Rounding leaves a residue of the squares; below it a candidate is constant and has no Sharpe ratio.
     flat = variance <= 1e-12 * (chosen @ squares) / count
     return np.where(flat, 0.0, mean / np.sqrt(np.where(flat, 1.0, variance)))

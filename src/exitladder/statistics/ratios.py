@@ -1,6 +1,6 @@
-"""Measures that follow from sums over trades, each with the interval of one shared resampling.
+"""Measures computed from sums over trades, with confidence intervals from one shared resampling.
 
-Means, shares and ratios are all functions of a few sums; resampling the sums once serves them all.
+Means, shares and ratios are all functions of a few sums, so the sums are resampled once for all of them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Sums = Mapping[str, npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Ratio:
-    """One sum over another.
+    """Ratio of two sums.
 
     Parameters
     ----------
     over, under : str
-        Columns.
+        Columns of the numerator and the denominator.
     cases : str
-        Column that counts the cases it rests on; an interval needs ``MIN_TRADES`` of them. Empty where
-        it rests on all.
+        Column that counts the cases behind the ratio; an interval needs ``MIN_TRADES`` of them. Empty
+        if all rows count.
     is_share : bool
-        Whether `over` counts those of the `under` that hit.
+        Whether `over` counts a subset of `under`.
     """
 
     over: str
@@ -54,7 +54,19 @@ Measure = Ratio | Callable[[Sums], FloatArray]
 
 
 def with_interval(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, float | None]:
-    """Return a measure as it stands in summary.json; what is not known, or not finite, is None."""
+    """Return a measure as summary.json holds it.
+
+    Parameters
+    ----------
+    value : float
+    low, high : float
+        Bounds of the confidence interval; NaN without one.
+
+    Returns
+    -------
+    dict of str to (float or None)
+        ``value``, ``low`` and ``high``; None for an unknown or infinite value.
+    """
     return {
         name: float(x) if math.isfinite(x) else None for name, x in (("value", value), ("low", low), ("high", high))
     }
@@ -66,16 +78,23 @@ def measure(
     plan: Resampling | None,
     confidence: float,
 ) -> dict[str, dict[str, float | None]]:
-    """Return each measure of the columns' sums with its interval.
+    """Return each measure of the columns' sums with its confidence interval.
 
     Parameters
     ----------
     columns : mapping of str to array of float, shape (n,)
-        One value a trade (or day), in the order of the plan.
+        One value per trade (or day), in the order of the plan.
     measures : mapping of str to Measure
         A ratio of two sums, or a function from sums by name, each an array of any shape, to values.
     plan : Resampling or None
         None gives values without intervals.
+    confidence : float
+        Nominal coverage, such as 0.95.
+
+    Returns
+    -------
+    dict of str to dict
+        ``{"value", "low", "high"}`` by measure.
     """
     names = list(columns)
     table = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
@@ -83,35 +102,59 @@ def measure(
     resampled = dict(zip(names, plan.sums(table).T, strict=True)) if plan is not None else {}
     found = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        for name, what in measures.items():
-            value = float(_evaluate(what, totals))
+        for name, one in measures.items():
+            value = float(_evaluate(one, totals))
             low = high = math.nan
-            rests_on = what.cases if isinstance(what, Ratio) else ""
-            if plan is not None and (not rests_on or totals[rests_on] >= MIN_TRADES):
-                low, high = interval(value, _evaluate(what, resampled), confidence, plan.n_blocks)
-                if isinstance(what, Ratio) and what.is_share:
-                    low, high = _share_interval(value, low, high, float(totals[what.under]), confidence)
+            cases = one.cases if isinstance(one, Ratio) else ""
+            if plan is not None and (not cases or totals[cases] >= MIN_TRADES):
+                low, high = interval(value, _evaluate(one, resampled), confidence, plan.n_blocks)
+                if isinstance(one, Ratio) and one.is_share:
+                    low, high = _share_interval(value, low, high, float(totals[one.under]), confidence)
             found[name] = with_interval(value, low, high)
     return found
 
 
-def _evaluate(what: Measure, sums: Sums) -> FloatArray:
-    if isinstance(what, Ratio):
-        return np.asarray(np.divide(sums[what.over], sums[what.under]))
-    return what(sums)
+def _evaluate(one: Measure, sums: Sums) -> FloatArray:
+    if isinstance(one, Ratio):
+        return np.asarray(np.divide(sums[one.over], sums[one.under]))
+    return one(sums)
 
 
 def sharpe_of_sums(sums: Sums, n: str, total: str, squares: str) -> FloatArray:
-    """Return mean over sample standard deviation from the count, the sum and the sum of squares."""
+    """Return mean over sample standard deviation from sums.
+
+    Parameters
+    ----------
+    sums : mapping of str to array
+    n, total, squares : str
+        Names of the count, the sum and the sum of squares.
+
+    Returns
+    -------
+    float64 array
+        NaN where the values do not vary.
+    """
     count = sums[n]
     mean = sums[total] / count
     variance = (sums[squares] - count * mean**2) / (count - 1)
-    # Rounding leaves a residue where nothing varies; a ratio over it would be noise.
+    # Rounding leaves a residue for constant values; a ratio over it would be noise.
     varies = variance > 1e-12 * sums[squares] / count
     return np.asarray(np.where(varies, mean / np.sqrt(np.where(varies, variance, 1.0)), np.nan))
 
 
 def sortino_of_sums(sums: Sums, n: str, total: str, shortfall_squares: str) -> FloatArray:
-    """Return mean over downside deviation from the count, the sum and the sum of squared shortfalls."""
+    """Return mean over downside deviation from sums.
+
+    Parameters
+    ----------
+    sums : mapping of str to array
+    n, total, shortfall_squares : str
+        Names of the count, the sum and the sum of squared shortfalls.
+
+    Returns
+    -------
+    float64 array
+        NaN where nothing was lost.
+    """
     downside = np.sqrt(sums[shortfall_squares] / sums[n])
     return np.asarray(np.where(downside > 0, sums[total] / sums[n] / np.where(downside > 0, downside, 1.0), np.nan))

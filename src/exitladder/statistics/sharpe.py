@@ -1,4 +1,4 @@
-"""How much a Sharpe ratio can be believed, given its sample and the number of things tried.
+"""Significance of a Sharpe ratio, given its sample and the number of trials behind it.
 
 All Sharpe ratios here are per observation (a trade, a day) and never annualised; `kurtosis` is the
 raw one (normal: 3). Formulas: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier"
@@ -22,13 +22,13 @@ EULER_GAMMA = float(np.euler_gamma)
 
 @dataclass(frozen=True)
 class SharpeMoments:
-    """What PSR and DSR need to know of a series.
+    """The moments of a series that PSR and DSR need.
 
     Parameters
     ----------
     sharpe : float
-        Mean over standard deviation per observation (population form, ddof 0); 0 where nothing but zeros
-        was earned; else NaN where the series does not vary or has fewer than two values.
+        Mean over standard deviation per observation (population form, ddof 0); 0 for a series of zeros;
+        otherwise NaN for a constant series or fewer than two values.
     n : int
         Observations.
     skew, kurtosis : float
@@ -42,7 +42,7 @@ class SharpeMoments:
 
     @classmethod
     def of(cls, returns: npt.ArrayLike) -> SharpeMoments:
-        """Return the moments of a series, shape (n,); NaN are left out.
+        """Return the moments of a series, shape (n,); NaN are ignored.
 
         Examples
         --------
@@ -70,9 +70,14 @@ def psr(sharpe: float, n: float, *, benchmark: float = 0.0, skew: float = 0.0, k
     sharpe, benchmark : float
         Per observation.
     n : float
-        Observations; the effective number where they depend on each other.
+        Observations; the effective sample size if they are dependent.
     skew, kurtosis : float
-        Of the returns.
+        Moments of the returns.
+
+    Returns
+    -------
+    float
+        NaN with fewer than two observations.
 
     Examples
     --------
@@ -91,9 +96,21 @@ def psr(sharpe: float, n: float, *, benchmark: float = 0.0, skew: float = 0.0, k
 def min_trl(
     sharpe: float, *, benchmark: float = 0.0, confidence: float = 0.95, skew: float = 0.0, kurtosis: float = 3.0
 ) -> float:
-    """Return how many observations PSR needs to reach `confidence` (minimum track record length).
+    """Return the observations that PSR needs to reach `confidence` (minimum track record length).
 
-    Infinite where `sharpe` does not exceed `benchmark`.
+    Parameters
+    ----------
+    sharpe, benchmark : float
+        Per observation.
+    confidence : float
+        Probability to reach.
+    skew, kurtosis : float
+        Moments of the returns.
+
+    Returns
+    -------
+    float
+        Infinite if `sharpe` does not exceed `benchmark`.
     """
     if math.isnan(sharpe):
         return math.nan
@@ -104,10 +121,10 @@ def min_trl(
 
 
 def expected_max(n_trials: int) -> float:
-    """Return the expected greatest of `n_trials` independent standard normal values.
+    """Return the expected maximum of `n_trials` independent standard normal values.
 
-    The approximation of the papers; it is high by 2.3 % at 10 trials and 1 % at 100, which errs on
-    the careful side. One trial gives 0.
+    The approximation of the papers; it is 2.3% too high at 10 trials and 1% at 100, which is
+    conservative. One trial gives 0.
 
     Examples
     --------
@@ -124,22 +141,40 @@ def expected_max(n_trials: int) -> float:
 
 
 def luck_sharpe(variance: float, n_trials: int) -> float:
-    """Return the Sharpe ratio that the best of `n_trials` worthless trials is expected to show.
+    """Return the expected Sharpe ratio of the best of `n_trials` trials without skill.
 
     Parameters
     ----------
     variance : float
         Variance of the trials' Sharpe ratios, per observation.
     n_trials : int
-        All trials, the discarded ones too.
+        All trials, including discarded ones.
     """
     return math.sqrt(variance) * expected_max(n_trials)
 
 
 def dsr(sharpe: float, n: float, *, variance: float, n_trials: int, skew: float = 0.0, kurtosis: float = 3.0) -> float:
-    """Return the deflated Sharpe ratio: the probability that the best trial is better than luck.
+    """Return the deflated Sharpe ratio: the probability that the best trial beats the best of as many without skill.
 
-    It is `psr` against `luck_sharpe`, the best that so many worthless trials would show.
+    It is `psr` against `luck_sharpe`.
+
+    Parameters
+    ----------
+    sharpe : float
+        Of the best trial, per observation.
+    n : float
+        Observations; the effective sample size if they are dependent.
+    variance : float
+        Variance of the trials' Sharpe ratios, per observation.
+    n_trials : int
+        All trials, including discarded ones.
+    skew, kurtosis : float
+        Moments of the best trial's returns.
+
+    Returns
+    -------
+    float
+        NaN with fewer than two observations.
     """
     return psr(sharpe, n, benchmark=luck_sharpe(variance, n_trials), skew=skew, kurtosis=kurtosis)
 
@@ -150,12 +185,17 @@ def dsr_of(returns: npt.ArrayLike, trial_sharpes: npt.ArrayLike, *, n_effective:
     Parameters
     ----------
     returns : array of float, shape (n,)
-        Net R a trade of the chosen trial.
+        Net R per trade of the chosen trial.
     trial_sharpes : array of float, shape (n_trials,)
-        Sharpe ratio per trade of every trial, failed ones as NaN: they count as tried, but say
-        nothing on the variance.
+        Sharpe ratio per trade of every trial; NaN for a failed trial, which counts as tried but does
+        not enter the variance.
     n_effective : float, optional
-        Independent trades that the sample is worth (see `mean_interval`); never more than n counts.
+        Effective sample size (see `mean_interval`), capped at n.
+
+    Returns
+    -------
+    float
+        NaN if the chosen trial has no Sharpe ratio.
     """
     moments = SharpeMoments.of(returns)
     trials = np.asarray(trial_sharpes, dtype=np.float64)
@@ -175,13 +215,13 @@ def dsr_of(returns: npt.ArrayLike, trial_sharpes: npt.ArrayLike, *, n_effective:
 
 
 def min_btl(n_trials: int, target_sharpe: float = 1.0) -> float:
-    """Return the years of backtest below which `n_trials` worthless trials reach `target_sharpe`.
+    """Return the minimum backtest length in years: with less, `n_trials` trials without skill reach `target_sharpe`.
 
     Parameters
     ----------
     n_trials : int
     target_sharpe : float
-        Annualised Sharpe ratio that the best worthless trial is expected to show.
+        Expected annualised Sharpe ratio of the best trial without skill.
     """
     if not target_sharpe > 0:
         raise ValueError(f"target_sharpe must be above 0, but is {target_sharpe}.")

@@ -1,8 +1,8 @@
-"""Many candidates against one baseline at once: whether the best is more than luck, and which are.
+"""Tests of many candidates against one baseline: is the best better than chance, and which ones are.
 
 Hansen, "A Test for Superior Predictive Ability" (2005), and Romano and Wolf, "Stepwise Multiple
-Testing as Formalized Data Snooping" (2005), as `arch.bootstrap` has them, with the block length of
-Politis and White in place of its default.
+Testing as Formalized Data Snooping" (2005), as implemented by `arch.bootstrap`, with the block length
+of Politis and White instead of its default.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from exitladder.statistics.mean import MIN_TRADES, nanoseconds
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Whether any candidate beats the baseline, all of them considered.
+    """Whether any candidate beats the baseline, accounting for all of them.
 
     Parameters
     ----------
     p_value : float
-        That of Hansen's consistent test, never below what the number of resamples can show; NaN where
-        there are too few trades or no candidate differs from the baseline.
+        Hansen's consistent p-value, not below the resolution of the resamples; NaN with too few trades
+        or if no candidate differs from the baseline.
     p_lower, p_upper : float
         Its bounds; the upper one is White's reality check.
     superior : tuple of str
-        Candidates that the stepwise test of Romano and Wolf finds better than the baseline, with a
-        chance of at most 1 - confidence that any of them is not.
+        Candidates that the stepwise test of Romano and Wolf finds better than the baseline; the
+        probability that any of them is not is at most 1 - confidence.
     n : int
-        Trades with a result under all.
+        Trades with a result under all candidates and the baseline.
     block : int
-        Length of the blocks, in trades.
+        Block length, in trades.
     """
 
     p_value: float
@@ -57,15 +57,23 @@ def superior_ability(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> SuperiorAbility:
-    """Return the tests of all candidates together against the baseline on the same trades.
+    """Test all candidates jointly against the baseline on the same trades.
 
     Parameters
     ----------
     candidates : mapping of str to array of float, shape (n,)
-        Net R of every trade under each candidate. Trades that are NaN under any are left out.
+        Net R of every trade under each candidate. Trades that are NaN under any are dropped.
     baseline : array of float, shape (n,)
+        Net R of every trade under the baseline.
     time : shape (n,)
         Entry times; see `mean_interval`.
+    confidence : float
+        1 - familywise error rate of `superior`.
+    n_bootstrap, seed : int
+
+    Returns
+    -------
+    SuperiorAbility
     """
     names = tuple(candidates)
     table = np.column_stack([np.asarray(baseline, dtype=np.float64), *(np.asarray(candidates[k]) for k in names)])
@@ -73,7 +81,7 @@ def superior_ability(
     table = table[~np.isnan(table).any(axis=1)]
     n = len(table)
     gain = table[:, 1:] - table[:, :1]
-    # A candidate that always differs by the same amount has no variance to be tested by.
+    # A candidate with a constant difference has no variance to test.
     varies = np.ptp(gain, axis=0) > 0 if n else np.zeros(len(names), dtype=np.bool_)
     if n < MIN_TRADES or not varies.any():
         return SuperiorAbility(math.nan, math.nan, math.nan, (), n, 0)
@@ -83,7 +91,7 @@ def superior_ability(
 
     from arch.bootstrap import SPA
 
-    # The tests take losses; a gain over the baseline is a loss below zero.
+    # The tests take losses; a gain over the baseline is a negative loss.
     test = SPA(np.zeros(len(gain)), -gain, block_size=block, reps=n_bootstrap, seed=seed)
     test.compute()
     p_values = {name: float(value) for name, value in test.pvalues.items()}
@@ -100,10 +108,10 @@ def superior_ability(
 
 
 def _stepwise(test: Any, n: int, size: float) -> list[int]:
-    """Return the positions that the stepwise test finds superior: those found leave, and the rest is tested again.
+    """Return the positions that the stepwise test finds superior; each step removes them and retests the rest.
 
-    The steps of ``arch.bootstrap.StepM`` on the resamples that are there already; that one stops with an
-    error where the last candidates leave in a later step.
+    The steps of ``arch.bootstrap.StepM`` on the existing resamples; StepM itself raises an error if the last
+    candidates are removed in a later step.
     """
     found: list[int] = []
     while len(found) < n:
@@ -118,7 +126,7 @@ def _stepwise(test: Any, n: int, size: float) -> list[int]:
 
 
 def _in_units(gain: FloatArray) -> FloatArray:
-    """Return means of neighbouring trades where there are too many for a test whose cost grows as n²."""
+    """Return means of adjacent trades if there are too many for a test whose cost grows as n²."""
     n = len(gain)
     if n <= MAX_UNITS:
         return gain

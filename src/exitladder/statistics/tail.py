@@ -1,4 +1,4 @@
-"""The mean of the worst trades (CVaR) with its interval."""
+"""Mean of the worst trades (CVaR) with its confidence interval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exitladder.statistics.metrics import cvar
 def cvar_with_interval(
     values: FloatArray, plan: Resampling | None, confidence: float, share: float = 0.05
 ) -> tuple[float, float, float]:
-    """Return the mean of the worst `share` of the values and the ends of its interval.
+    """Return the mean of the worst `share` of the values and its confidence interval.
 
     Parameters
     ----------
@@ -20,6 +20,14 @@ def cvar_with_interval(
         In the order of the plan.
     plan : Resampling or None
         None gives no interval (NaN).
+    confidence : float
+        Nominal coverage, such as 0.95.
+    share : float
+        Share of the worst values, such as 0.05.
+
+    Returns
+    -------
+    value, low, high : float
     """
     value = cvar(values, share)
     if plan is None:
@@ -34,22 +42,29 @@ def cvar_with_interval(
 
 @numba.njit(cache=True, error_model="numpy")
 def worst_mean(ordered: FloatArray, unit: IntArray, counts: FloatArray, total: FloatArray, share: float) -> FloatArray:
-    """Return the mean of the worst share of each resample, shape (n_resamples,).
+    """Return the mean of the worst share of each resample.
 
     Parameters
     ----------
     ordered : float64 array, shape (n,)
-        Values from the worst on.
+        Values in ascending order.
     unit : int64 array, shape (n,)
-        The unit of each of them.
+        The unit of each value.
     counts : float64 array, shape (n_resamples, n_units)
+        Times each unit was drawn.
     total : float64 array, shape (n_resamples,)
-        Values in each resample.
+        Number of values in each resample.
+    share : float
+        Share of the worst values, such as 0.05.
+
+    Returns
+    -------
+    float64 array, shape (n_resamples,)
     """
     out = np.empty(len(counts))
     for b in range(len(counts)):
         mass = share * total[b]
-        # As for the sample itself: where the share is less than one value, it is the worst value.
+        # As for the sample itself: a share of less than one value is the worst value.
         missing = max(mass, 1.0)
         taken = 0.0
         added = 0.0

@@ -1,4 +1,4 @@
-"""What a comparison allows to be said, in plain words and never more than that."""
+"""The verdict of a comparison in plain words, claiming no more than the evidence supports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.comparison import POWER, Comparison
 from exitladder.statistics.mean import MIN_TRADES
 
 DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
-# Nobody makes so many trades; beyond it a number would only look like knowledge.
+# Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
 
 Kind = Literal["better", "worse", "no_difference"]
@@ -20,7 +20,7 @@ Kind = Literal["better", "worse", "no_difference"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of a candidate against a baseline.
+    """The conclusion on a candidate against a baseline.
 
     Parameters
     ----------
@@ -43,31 +43,38 @@ def verdict(
     p_adjusted: float | None = None,
     risk: Mapping[str, tuple[float, float]] | None = None,
 ) -> Verdict:
-    """Return whether the candidate is better, worse or not to be told apart, and why.
+    """Return whether the candidate is better, worse or not significantly different, and why.
 
-    "better" needs all of: the whole interval above zero and p at most 1 - confidence (after the
-    adjustment for several comparisons, if given); a deflated Sharpe ratio of at least 0.95, if given;
-    a probability of backtest overfitting below one half, if given. What is given but could not be
-    computed (NaN) counts as failed. "worse" needs the whole interval below zero and p as above.
+    "better" requires all of: the whole interval above zero and p at most 1 - confidence (adjusted for
+    multiple comparisons, if given); a deflated Sharpe ratio of at least 0.95, if given; a probability
+    of backtest overfitting below one half, if given. A value that is given but could not be computed
+    (NaN) counts as failed. "worse" requires the whole interval below zero and p as above.
 
     Parameters
     ----------
     comparison : Comparison
     candidate_name, baseline_name : str
     dsr : float, optional
-        Of the candidate, where it was chosen among many; see `exitladder.statistics.sharpe`.
+        Deflated Sharpe ratio of the candidate, if it was selected from many; see
+        `exitladder.statistics.sharpe`.
     pbo : float, optional
-        Of the search that chose it; see `exitladder.statistics.overfitting`.
+        Probability of overfitting of the search that selected it; see
+        `exitladder.statistics.overfitting`.
     p_adjusted : float, optional
-        The p value after `holm`, where several candidates are compared.
+        The p-value after `holm`, if several candidates are compared.
     risk : mapping of str to (float, float), optional
-        What to name beside the mean, as label: (candidate, baseline). It is told and decides nothing.
+        Risk measures to report next to the mean, as label: (candidate, baseline). They do not affect
+        the verdict.
+
+    Returns
+    -------
+    Verdict
     """
     us, them = f"'{candidate_name}'", f"'{baseline_name}'"
     if not comparison.is_known:
         return Verdict("no_difference", _too_few(comparison, us, them))
     if comparison.low == comparison.high == 0:
-        text = f"{us} and {them} gave the same net R on each of the {comparison.n:,} trades compared."
+        text = f"{us} and {them} have the same net R on each of the {comparison.n:,} trades compared."
         return Verdict("no_difference", text)
     p = comparison.p_value if p_adjusted is None else p_adjusted
     significant = p <= 1 - comparison.confidence + 1e-12
@@ -75,101 +82,108 @@ def verdict(
     kind: Kind = "no_difference"
     if comparison.high < 0:
         kind = "worse" if significant else kind
-        predicted = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
+        finding = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
     elif comparison.low > 0:
         doubts += _search_doubts(dsr, pbo)
         kind = "no_difference" if doubts else "better"
-        predicted = (
+        finding = (
             _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
         )
     else:
-        predicted = _undecided(comparison, us, them)
-    sentences = [predicted, _sample(comparison), _risk(risk or {}, us, them)]
+        finding = _undecided(comparison, us, them)
+    sentences = [finding, _sample(comparison), _risk(risk or {}, us, them)]
     return Verdict(kind, " ".join(s for s in sentences if s))
 
 
 def _measured(c: Comparison) -> str:
     shown = _digits(c.difference_r, c.low, c.high)
     difference, low, high = (f"{value:+.{shown}f}" for value in (c.difference_r, c.low, c.high))
-    return f"{difference} R a trade ({c.confidence * 100:g} % interval {low} to {high} R)"
+    return f"{difference} R per trade ({c.confidence * 100:g}% CI [{low}, {high}])"
 
 
 def _better(c: Comparison, us: str, them: str, dsr: float | None, pbo: float | None) -> str:
-    text = f"{us} earned more than {them}: the difference is {_measured(c)}, and the whole interval lies above zero."
+    text = f"{us} earned more than {them}: {_measured(c)}. The whole interval is above zero."
     if dsr is not None:
-        text += f" The deflated Sharpe ratio of {dsr:.2f} says that the number of candidates tried does not explain it."
+        text += (
+            f" A deflated Sharpe ratio of {dsr:.2f} indicates that the number of candidates tried does not explain "
+            "the difference."
+        )
     if pbo is not None:
         text += f" The probability of backtest overfitting is {pbo:.2f}."
     return text
 
 
 def _worse(c: Comparison, us: str, them: str) -> str:
-    return f"{us} earned less than {them}: the difference is {_measured(c)}, and the whole interval lies below zero."
+    return f"{us} earned less than {them}: {_measured(c)}. The whole interval is below zero."
 
 
 def _doubtful(c: Comparison, us: str, them: str, where: str, doubts: list[str]) -> str:
     return (
-        f"No difference between {us} and {them} can be claimed. It measures {_measured(c)}, which lies {where} zero, "
+        f"No established difference between {us} and {them}: {_measured(c)}. The interval is {where} zero, "
         f"but {' and '.join(doubts)}."
     )
 
 
 def _undecided(c: Comparison, us: str, them: str) -> str:
-    text = f"{us} and {them} cannot be told apart: the difference is {_measured(c)}, and the interval contains zero."
+    text = (
+        f"No statistically significant difference between {us} and {them}: {_measured(c)}. The interval contains zero."
+    )
     if c.trades_needed and c.trades_needed > OUT_OF_REACH:
         text += (
-            f" Were the true difference as large as the measured one, more than {OUT_OF_REACH:,} more trades like "
-            "these would be needed to tell it, which is out of reach."
+            f" If the true difference equals the measured one, more than {OUT_OF_REACH:,} more trades are needed to "
+            f"detect it ({POWER:.0%} power), which is out of reach."
         )
     elif c.trades_needed:
         text += (
-            f" Were the true difference as large as the measured one, some {_round_up(c.trades_needed):,} more trades "
-            "like these would be needed to tell it with a chance of 80 %."
+            f" If the true difference equals the measured one, about {_round_up(c.trades_needed):,} more trades are "
+            f"needed to detect it ({POWER:.0%} power)."
         )
     elif c.trades_needed is None:
-        text += " The measured difference is too small for any number of trades to be named that would tell it."
+        text += " The measured difference is too small to estimate a required sample size."
     return text
 
 
 def _too_few(c: Comparison, us: str, them: str) -> str:
     some = "no trade has" if c.n == 0 else "1 trade has" if c.n == 1 else f"{c.n} trades have"
-    text = f"Too few trades to tell {us} from {them}: {some} a result under both, and at least {MIN_TRADES} are needed."
-    return text if c.n == 0 else f"{text} Their mean difference of {c.difference_r:+.2f} R says nothing yet."
+    text = (
+        f"Too few trades to compare {us} and {them}: {some} a result under both, and at least {MIN_TRADES} are needed."
+    )
+    return text if c.n == 0 else f"{text} The mean difference of {c.difference_r:+.2f} R is not meaningful yet."
 
 
 def _search_doubts(dsr: float | None, pbo: float | None) -> list[str]:
     doubts = []
     if dsr is not None and not dsr >= DSR_NEEDED:
-        shown = "is not known" if math.isnan(dsr) else f"is {_down(dsr)}, below {DSR_NEEDED}"
-        doubts.append(f"the deflated Sharpe ratio {shown}: the best of so many candidates looks this good by luck")
+        shown = "is unknown" if math.isnan(dsr) else f"is {_down(dsr)}, below {DSR_NEEDED}"
+        doubts.append(f"the deflated Sharpe ratio {shown}: the best of so many candidates can look this good by chance")
     if pbo is not None and not pbo < PBO_ALLOWED:
-        shown = "is not known" if math.isnan(pbo) else f"is {pbo:.2f}, not below {PBO_ALLOWED}"
+        shown = "is unknown" if math.isnan(pbo) else f"is {pbo:.2f}, not below {PBO_ALLOWED}"
         doubts.append(f"the probability of backtest overfitting {shown}")
     return doubts
 
 
 def _weak_p(p: float, c: Comparison, *, adjusted: bool) -> str:
     limit = f"{1 - c.confidence:.3g}"
-    why = "after the adjustment for several comparisons" if adjusted else "counted on so few independent stretches"
-    return f"the p value, {why}, {'is not known' if math.isnan(p) else f'is {p:.3f}, above {limit}'}"
+    why = "adjusted for multiple comparisons" if adjusted else "with so few independent blocks"
+    return f"the p-value, {why}, {'is unknown' if math.isnan(p) else f'is {p:.3f}, above {limit}'}"
 
 
 def _sample(c: Comparison) -> str:
-    text = f"This rests on {c.n:,} trades, worth about {c.n_effective:,.0f} independent ones"
+    text = f"Based on {c.n:,} trades (effective sample size about {c.n_effective:,.0f})"
     if c.n_pairs_dropped:
-        text += f"; {c.n_pairs_dropped:,} without a result under both were left out"
+        text += f"; excluded: {c.n_pairs_dropped:,} without a result under both"
     return text + "."
 
 
 def _risk(risk: Mapping[str, tuple[float, float]], us: str, them: str) -> str:
     if not risk:
         return ""
-    pairs = [f"{label} {ours:.2f} against {theirs:.2f}" for label, (ours, theirs) in risk.items()]
-    return f"Beside the mean, {us} against {them}: {'; '.join(pairs)} (measured, not tested)."
+    pairs = [f"{label} {ours:.2f} vs {theirs:.2f}" for label, (ours, theirs) in risk.items()]
+    return f"Risk, {us} vs {them}: {'; '.join(pairs)} (measured, not tested)."
 
 
 def _digits(difference: float, low: float, high: float) -> int:
-    """Return how many digits to show: two of the interval's width, and more where a sign would be rounded away."""
+    """Return the digits to show: two of the interval's width, more if rounding would hide a sign."""
     digits = 2 if high <= low else max(2, 1 - math.floor(math.log10(high - low)))
     while digits < 8 and any(value != 0 and round(value, digits) == 0 for value in (difference, low, high)):
         digits += 1

@@ -29,9 +29,7 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     output = json.loads(result.stdout)
     assert [f["rule"] for f in output["findings"]] == ["unsorted", "high_below_low"]
     assert output["symbols"][0]["n_error"] == 2
-    assert result.stderr.startswith(
-        "error: 2 rules are broken in the bars of 'ACME.csv'. The first: Stamps must increase"
-    )
+    assert result.stderr.startswith("error: 2 errors in the bars of 'ACME.csv'. First: Stamps must increase")
     repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
     assert repaired.exit_code == 0
     table = pd.read_csv(io.StringIO(repaired.stdout))
@@ -125,7 +123,7 @@ def test_import_understands_a_broker(run: Run, tmp_path: Path) -> None:
     [
         (["--map", "Tiker=symbol"], 1, "broker.csv has no column 'Tiker'. Did you mean 'Ticker'?"),
         (["--map", "Ticker=symbl"], 1, "Trades have no column 'symbl'. Did you mean 'symbol'?"),
-        (["--map", "Ticker"], 2, "must read LEFT=RIGHT"),
+        (["--map", "Ticker"], 2, "must have the form LEFT=RIGHT"),
         ([], 1, "entry_price, quantity are missing"),
     ],
 )

@@ -58,6 +58,6 @@ def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path) -> None:
 
 def test_an_unused_settings_file_is_mentioned(run: Run, sample: Path) -> None:
     run("init")
-    hint = "exitladder.toml lies here but is not read"
+    hint = "exitladder.toml in this folder is not used"
     assert hint in run("bars", "check", sample).stderr
     assert hint not in run("bars", "check", sample, "--settings", "exitladder.toml").stderr

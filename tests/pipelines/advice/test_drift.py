@@ -61,18 +61,18 @@ def test_quiet_on_the_market_that_it_learnt_on(
     assert (result.drift["p_adjusted"] <= 1).all()
 
 
-def test_wild_bars_are_noticed_named_and_said_in_every_form(
+def test_drifted_bars_are_named_in_every_output(
     bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings, tmp_path: Path
 ) -> None:
     result = score(wilder_at_the_end(bars, 6.0), some_open, classic, trained.model, small)
     moved = result.drift[result.drift["has_moved"]]
     assert "atr_pct_14" in set(moved["name"])
-    assert "atr_pct_14 lies at percentile" in result.notice
+    assert "atr_pct_14 is at percentile" in result.notice
     assert all(result.notice in printed for printed in result.frame["warnings"])
     write_scores(result.frame, tmp_path / "scores.json")
     assert all(result.notice in row["warnings"] for row in json.loads((tmp_path / "scores.json").read_text()))
     write_scores(result.frame, tmp_path / "scores.html")
-    assert (tmp_path / "scores.html").read_text().count("moved away from its training") == 1
+    assert (tmp_path / "scores.html").read_text().count("differ from its training data") == 1
 
 
 def test_the_reference_knows_nothing_after_its_last_row(
@@ -120,7 +120,7 @@ def test_a_model_without_a_reference_says_nothing(
     assert drift_notice(table, 3) == ""
 
 
-@pytest.mark.parametrize(("n_symbols", "words"), [(1, "of the symbol scored"), (4, "of the 4 symbols scored")])
+@pytest.mark.parametrize(("n_symbols", "words"), [(1, "of the scored symbol,"), (4, "of the 4 scored symbols,")])
 def test_the_notice_names_the_farthest_and_counts_the_rest(n_symbols: int, words: str) -> None:
     table = pd.DataFrame(
         {
@@ -135,10 +135,10 @@ def test_the_notice_names_the_farthest_and_counts_the_rest(n_symbols: int, words
     )
     notice = drift_notice(table, n_symbols)
     assert words in notice
-    assert "volume_z_20 is not known in 100% (training: 2%) (PSI 3.00: much, p < 1e-06)" in notice
-    assert "b lies at percentile 93 of training on average (PSI 1.00: much, p 0.0004)" in notice
+    assert "volume_z_20 is missing in 100% of rows (training: 2%) (PSI 3.00: large, p < 1e-06)" in notice
+    assert "b is at percentile 93 of training on average (PSI 1.00: large, p 0.0004)" in notice
     assert notice.count("(PSI ") == 3
-    assert ", and 1 more. Its answers" in notice
+    assert ", and 1 more. Predictions" in notice
     assert "quiet" not in notice
 
 

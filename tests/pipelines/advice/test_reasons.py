@@ -1,4 +1,4 @@
-"""Reasons are true: direction, value, unit, and none where nothing was told apart."""
+"""Reasons are true: direction, value, unit, and none if the model does not discriminate."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def reason(name: str, value: float, weight: float, side: int = 1, of: str = "exh
 def test_values_come_with_their_unit_or_scale() -> None:
     assert (
         reason("atr_pct_14", 2.345, 0.2)
-        == "atr_pct_14 is 2.35 % (100 · ATR(14) / price): speaks for exhaustion, by 20.0 points"
+        == "atr_pct_14 is 2.35% (100 · ATR(14) / price): raises the probability of exhaustion by 20.0 points"
     )
     assert (
         reason("held", 1, -0.2)
-        == "held is 1 bar (closed bars since the entry): speaks against exhaustion, by 20.0 points"
+        == "held is 1 bar (closed bars since the entry): lowers the probability of exhaustion by 20.0 points"
     )
     assert reason("held", 12, -0.2).startswith("held is 12 bars (")
     assert "is 0.92 (" in reason("bb_pctb_20", 0.92, 0.2)
     assert ", 0 at the lower band, 1 at the upper)" in reason("bb_pctb_20", 0.92, 0.2)
-    assert reason("mfe_r", np.nan, 0.2).startswith("mfe_r is not known (")
+    assert reason("mfe_r", np.nan, 0.2).startswith("mfe_r is unknown (")
 
 
-def test_a_short_is_told_that_it_sees_the_mirrored_market() -> None:
+def test_a_short_mentions_the_mirrored_market() -> None:
     assert "mirrored" not in reason("rsi_14", 80, 0.2)
     assert ", mirrored for a short)" in reason("rsi_14", 80, 0.2, -1)
     for same_for_both in ("atr_pct_14", "volume_z_20", "open_r"):
         assert "mirrored" not in reason(same_for_both, 1.0, 0.2, -1)
 
 
-def test_what_holding_is_worth_is_told_in_r() -> None:
-    assert reason("open_r", 2.0, -0.126, of="hold_value_r").endswith(": takes 0.13 R off the value of holding")
-    assert reason("open_r", 2.0, 0.05, of="hold_value_r").endswith(": adds 0.05 R to the value of holding")
+def test_the_value_of_holding_is_in_r() -> None:
+    assert reason("open_r", 2.0, -0.126, of="hold_value_r").endswith(": lowers the value of holding by 0.13 R")
+    assert reason("open_r", 2.0, 0.05, of="hold_value_r").endswith(": raises the value of holding by 0.05 R")
 
 
 def test_every_feature_there_is_has_words_without_a_semicolon() -> None:
@@ -111,12 +111,12 @@ def test_reasons_tell_how_far_each_feature_moves_the_calibrated_probability(
         for k, text in zip(strongest, row["reasons"][-len(strongest) :] if strongest else [], strict=True):
             size = f"by {100 * abs(here - without[k]):.1f} points"
             assert text.startswith(f"{model.names[k]} is ")
-            assert text.endswith(f"{'for' if parts[k] > 0 else 'against'} exhaustion, {size}")
+            assert text.endswith(f"{'raises' if parts[k] > 0 else 'lowers'} the probability of exhaustion {size}")
         assert not any("value of holding" in text for text in row["reasons"])
     assert max(moves) > 2 * LEAST_MOVE
 
 
-def test_an_exit_by_hold_value_says_what_its_value_rests_on(
+def test_an_exit_by_hold_value_gives_its_reasons_first(
     trained: TrainResult, bars: BarSet, some_open: Trades, by_value: Ladder, small: Settings
 ) -> None:
     one = open_trades(some_open).take(np.array([0]))
@@ -125,7 +125,7 @@ def test_an_exit_by_hold_value_says_what_its_value_rests_on(
     seen = bars.until(int(bars.close_time[first + 1]))
     (row,) = score_open(seen, one, by_value, trained.trained.model, small).to_dict("records")
     assert [(o["type"], o["rung"]) for o in row["orders"]] == [("market", 1)]
-    assert row["reasons"][0] == "The conditions of rung 1 held at the close."
+    assert row["reasons"][0] == "The conditions of rung 1 were met at the close."
     prepared = prepare(seen, one, small)
     X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
     model = trained.trained.model
@@ -145,5 +145,7 @@ def test_a_probability_that_is_the_same_for_all_has_no_reasons(
     model = with_calibrator(trained.trained.model, flat)
     frame = score_open(bars, open_trades(some_open), classic, model, small)
     assert frame["exhaustion"].nunique() == 1
-    assert not any("speaks" in text for printed in frame["reasons"] for text in printed)
+    assert not any(
+        "points" in text and text.startswith(model.names) for printed in frame["reasons"] for text in printed
+    )
     assert all(printed[-1] == NO_REASON["exhaustion"] for printed in frame["reasons"])

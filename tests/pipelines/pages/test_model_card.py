@@ -38,7 +38,7 @@ def test_the_card_tells_what_the_run_found(trained: TrainResult, small: Settings
         "best trailing stop",
         "side short",
         "year 2008",
-        "windows of training",
+        "training windows",
         trained.run_id,
     ):
         assert text in html
@@ -67,7 +67,11 @@ def found(trained: Trained, low: float, high: float) -> Trained:
 
 @pytest.mark.parametrize(
     ("low", "high", "words", "verdict"),
-    [(0.1, 0.3, "an edge.", "better"), (-0.3, -0.1, "a harm.", "worse"), (-0.1, 0.3, "no edge that", "no_difference")],
+    [
+        (0.1, 0.3, "an edge.", "better"),
+        (-0.3, -0.1, "harmful.", "worse"),
+        (-0.1, 0.3, "no demonstrated edge", "no_difference"),
+    ],
 )
 def test_the_verdict_goes_by_the_interval(
     low: float, high: float, words: str, verdict: str, trained: TrainResult, small: Settings
@@ -75,21 +79,21 @@ def test_the_verdict_goes_by_the_interval(
     other = found(trained.trained, low, high)
     assert words in verdict_of(other)
     assert model_card(other, small, []).verdict == verdict
-    shows_none = any("No gain over the best trailing stop is shown" in text for text in known_limits(other, small))
+    shows_none = any("shows no gain over the best trailing stop" in text for text in known_limits(other, small))
     assert shows_none == (verdict != "better")
 
 
-def test_a_gain_that_mishearing_gains_as_well_is_no_edge(trained: TrainResult, small: Settings) -> None:
+def test_a_gain_that_shuffled_predictions_reach_as_well_is_no_edge(trained: TrainResult, small: Settings) -> None:
     other = found(trained.trained, 0.1, 0.3)
     other = replace(other, value=replace(other.value, shuffled_gain_r=0.2))
     assert (
-        "no edge that this data can show. Hearing what it said of other trades, the same tuning came to +0.200 R."
+        "no demonstrated edge. With predictions shuffled between trades, the same tuning changed it by +0.200 R."
         in (verdict_of(other))
     )
     assert model_card(other, small, []).verdict == "no_difference"
 
 
-def test_too_little_to_judge_is_told(trained: TrainResult, small: Settings) -> None:
+def test_too_little_data_is_reported(trained: TrainResult, small: Settings) -> None:
     nothing = replace(
         trained.trained,
         value=ModelValue(None, {}),
@@ -105,7 +109,7 @@ def test_too_little_to_judge_is_told(trained: TrainResult, small: Settings) -> N
     html = model_card(nothing, small, model_pictures(nothing)).html()
     assert "No trade was predicted out of fold" in html
     assert "Too few trades were predicted" in html
-    assert "too few to measure drift by" in html
+    assert "too few to measure drift" in html
     assert not re.search(r"\bnan\b", html)
 
 
@@ -120,7 +124,7 @@ def one_sided(trained: Trained) -> Trained:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [(flat, "same exhaustion, the base rate"), (one_sided, "has seen no short trade")]
+    ("change", "words"), [(flat, "same exhaustion, the base rate"), (one_sided, "trained on no short trade")]
 )
 def test_limits_follow_from_what_was_found(
     change: Callable[[Trained], Trained], words: str, trained: TrainResult, small: Settings

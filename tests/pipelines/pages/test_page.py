@@ -151,9 +151,9 @@ def test_a_page_is_whole_safe_and_complete(content: PageContent) -> None:
     assert html.count(EVIL) == 0
     assert found.text.count(EVIL) == 19
     for part in (
-        "The tuned ladder made 0.125R more", "1,200", "+0.125", "+0.100 to +0.150", "51.2%", "−0.020 to +0.270",
-        "abc", "numpy 2.4", "sell 15 at the market (rung 3)", "sell 55 stop 418.25 (trail)",
-        "buy 1 limit 95.5 (rung 1)", "no advice",
+        "The tuned ladder made 0.125R more", "1,200", "+0.125", "[+0.100, +0.150]", "51.2%", "[−0.020, +0.270]",
+        "abc", "numpy 2.4", "sell 15 at market (rung 3)", "sell 55 stop 418.25 (trail)",
+        "buy 1 limit 95.5 (rung 1)", "not investment advice",
     ):  # fmt: skip
         assert part in found.text, part
     assert "Sharpe" not in found.text, "a column without a number is left out"
@@ -175,13 +175,13 @@ def test_the_same_words_stand_under_the_first_picture_only(picture: Picture) -> 
 def test_a_page_of_nothing_is_still_a_page() -> None:
     found = check(page_html(PageContent(title="Nothing yet")))
     assert "Nothing yet" in found.text
-    assert "Ways to exit" not in found.text
+    assert "Exit policies" not in found.text
 
 
 @pytest.mark.parametrize(
-    ("verdict", "word"), [("better", "Better"), ("worse", "Worse"), ("no_difference", "No difference that this data")]
+    ("verdict", "word"), [("better", "Better"), ("worse", "Worse"), ("no_difference", "No established difference")]
 )
-def test_the_verdict_is_said_in_words_and_not_in_colour_alone(verdict: str, word: str) -> None:
+def test_the_verdict_is_in_words_and_not_in_colour_alone(verdict: str, word: str) -> None:
     html = page_html(PageContent(title="t", verdict=verdict, verdict_text="v"))  # type: ignore[arg-type]
     assert word in check(html).text
 
@@ -200,7 +200,7 @@ def test_the_page_of_open_trades(open_trades: pd.DataFrame, picture: Picture) ->
     assert {load for load in found.loads if load.startswith("#")} == {f"#{name}" for name in found.ids}
 
 
-def test_no_open_trade_is_said() -> None:
+def test_a_page_without_open_trades() -> None:
     assert "0 open trades" in check(score_html(ScorePage(pd.DataFrame()))).text
 
 

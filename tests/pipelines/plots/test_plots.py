@@ -86,7 +86,7 @@ def test_a_trade_shows_its_levels_fills_and_dates(bars: pd.DataFrame, trade: pd.
     shown = texts(figure)
     for part in ("$IBM_<&>: long 100", "net +0.75R", "rung 1: +1.00R", "25 · +1.00R", "75 · +0.50R", "trail", "stop"):
         assert part in shown, part
-    assert f"out of the picture: rung 2 at {price + 500:.6g}" in shown
+    assert f"outside the chart: rung 2 at {price + 500:.6g}" in shown
     assert bars["timestamp"].iloc[42].strftime("%d %b %Y") in shown
     low, high = figure.axes[0].get_ylim()
     assert low < bars["low"].iloc[42:84].min() < bars["high"].iloc[42:84].max() < high
@@ -97,7 +97,7 @@ def test_a_short_trade_and_one_without_a_stop_path_draw(
 ) -> None:
     short = pd.Series({**trade.to_dict(), "side": "short", "status": "open"})
     shown = texts(plots.trade_picture(bars, short, fills))
-    assert "still open" in shown
+    assert "open, marked to market" in shown
     initial = float(trade["entry_price"]) + 2.0
     lines = [line.get_ydata() for line in plots.trade_picture(bars, short, fills).axes[0].lines]
     assert any(np.allclose(np.asarray(y, dtype=float), initial) for y in lines)
@@ -141,10 +141,10 @@ def net_r() -> pd.DataFrame:
 
 def test_equity_marks_where_tuning_ended(net_r: pd.DataFrame) -> None:
     figure = plots.equity_picture(cumulative_r(net_r), emphasised="ours", untouched_from=net_r.index[50])
-    assert "never tuned on" in texts(figure)
+    assert "out of sample" in texts(figure)
     widths = {str(line.get_label()): line.get_linewidth() for line in figure.axes[0].lines}
     assert widths["ours"] > widths["other"]
-    assert "never tuned on" not in texts(plots.equity_picture(cumulative_r(net_r), emphasised="ours"))
+    assert "out of sample" not in texts(plots.equity_picture(cumulative_r(net_r), emphasised="ours"))
 
 
 def test_a_difference_shows_its_interval_and_the_policy_without_one_is_left_out() -> None:
@@ -152,9 +152,9 @@ def test_a_difference_shows_its_interval_and_the_policy_without_one_is_left_out(
         {"policy": ["ours", "other"], "difference_r": [np.nan, -0.1], "low": [np.nan, -0.2], "high": [np.nan, 0.05]}
     )
     shown = texts(plots.forest_picture(table, "ours"))
-    assert "−0.100R  (−0.200 to +0.050)" in shown
-    assert "against other" in shown
-    assert "against ours" not in shown
+    assert "−0.100R  [−0.200, +0.050]" in shown
+    assert "vs other" in shown
+    assert "vs ours" not in shown
 
 
 def test_every_other_picture_draws(net_r: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""``exitladder backtest``: what a ladder would have done to the trades."""
+"""``exitladder backtest``: simulate a ladder on trades."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from exitladder.cli.session import Session, example, session_command
 )
 @bars_options
 @path_option("--trades", "Trades (.csv or .parquet).")
-@path_option("--ladder", "The ladder (.toml).")
+@path_option("--ladder", "Ladder (.toml).")
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @click.option(
     "--model",
     metavar="REF",
-    help="Model whose series the ladder reads: run id, models:/NAME/VERSION or models:/NAME@alias.",
+    help="Model whose predictions the ladder uses: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
 @path_option("--out", "Folder for fills.csv, trades.csv, summary.json and after_exit.csv.")
 @session_command
@@ -36,9 +36,9 @@ def command(
     model: str | None,
     out: Path,
 ) -> None:
-    """Run a ladder on trades.
+    """Simulate a ladder on trades.
 
-    Writes every fill, every trade, and a summary in which each number has its interval.
+    Writes every fill, every trade, and a summary with confidence intervals.
     """
     from exitladder.pipelines.backtest import backtest
     from exitladder.plans.file import read_ladder

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import load_bars, path_option, reading_options, tell
+from exitladder.cli.inputs import load_bars, path_option, reading_options, show_report
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -18,14 +18,14 @@ def command() -> None:
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the bars as an argument or as ``--bars``, as the other commands do."""
-    function = path_option("--bars", "The same as SOURCE.", required=False)(reading_options(function))
+    """Accept the bars as an argument or, as in the other commands, as ``--bars``."""
+    function = path_option("--bars", "Same as SOURCE.", required=False)(reading_options(function))
     return click.argument("source", required=False, type=click.Path(path_type=Path))(function)
 
 
 def _one(source: Path | None, bars: Path | None) -> Path:
     if (source is None) == (bars is None):
-        raise click.UsageError("Name the bars once: as SOURCE or with --bars PATH.")
+        raise click.UsageError("Give the bars once: as SOURCE or with --bars PATH.")
     return source or bars  # type: ignore[return-value]
 
 
@@ -39,10 +39,10 @@ def _one(source: Path | None, bars: Path | None) -> Path:
 @_source
 @session_command
 def check(session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None) -> None:
-    """Hold bars to every rule.
+    """Validate bars.
 
-    Lists errors, what was mended, warnings and notes. Ends with 1 if any bars cannot be used as they are.
-    With --repair it shows what would be mended.
+    Lists errors, repairs, warnings and notes. The exit code is 1 if any bars are invalid. With --repair, lists
+    the repairs; files stay unchanged.
     """
     from exitladder.bars.reading import check_bar_files
     from exitladder.errors import BarsError
@@ -59,20 +59,20 @@ def check(session: Session, source: Path | None, bars: Path | None, repair: bool
         session.stdout.write("\n")
         session.emit(report.to_frame())
     if report.errors:
-        count = f"{len(report.errors)} rules are" if len(report.errors) > 1 else "One rule is"
-        raise BarsError(f"{count} broken in the bars of '{path}'. The first: {report.errors[0]}")
+        count = f"{len(report.errors)} errors" if len(report.errors) > 1 else "1 error"
+        raise BarsError(f"{count} in the bars of '{path}'. First: {report.errors[0]}")
 
 
 @command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
 @_source
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
 @session_command
 def adjust(
     session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, out: Path
 ) -> None:
     """Write bars adjusted by adj_close.
 
-    Prices are adjusted for splits and dividends, the volume is divided by the same factor.
+    Adjusts prices for splits and dividends and divides the volume by the same factor.
     """
     from exitladder.bars.writing import write_bars
 
@@ -82,9 +82,11 @@ def adjust(
 
 @command.command("resample", epilog=example("exitladder bars resample data/BTC-USD-1h.parquet --to 4h --out longer/"))
 @_source
-@click.option("--to", "target", required=True, metavar="LENGTH", help="Length of the new bars, such as 4h, 1d or 1w.")
-@click.option("--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Where a day and a week begin.")
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@click.option("--to", "target", required=True, metavar="LENGTH", help="Interval of the new bars, such as 4h, 1d or 1w.")
+@click.option(
+    "--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Time zone in which days and weeks begin."
+)
+@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
 @session_command
 def resample(
     session: Session,
@@ -96,9 +98,9 @@ def resample(
     day_tz: str,
     out: Path,
 ) -> None:
-    """Write longer bars made of shorter ones.
+    """Resample bars to a longer interval.
 
-    The last one is left out unless its whole interval has passed.
+    Drops the last bar unless its interval is complete.
     """
     from exitladder.bars.resample import resample_bars
     from exitladder.bars.writing import write_bars
@@ -115,16 +117,16 @@ def resample(
     ),
 )
 @click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
-@click.option("--source", default="binance", show_default=True, metavar="NAME", help="Whose archive is asked.")
-@click.option("--interval", required=True, metavar="LENGTH", help="Length of the bars, such as 1h.")
+@click.option("--source", default="binance", show_default=True, metavar="NAME", help="Archive to download from.")
+@click.option("--interval", required=True, metavar="LENGTH", help="Interval of the bars, such as 1h.")
 @click.option("--from", "first", required=True, metavar="MONTH", help="First month, such as 2023-01.")
-@click.option("--to", "last", metavar="MONTH", help="Last month; without it the one that ended last.")
-@click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so.")
+@click.option("--to", "last", metavar="MONTH", help="Last month; default: the last complete month.")
+@click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair.")
 @click.option(
-    "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="Of a mirror of the archive."
+    "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="URL of a mirror of the archive."
 )
-@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Folder that keeps the months fetched.")
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Cache folder for downloaded months.")
+@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
 @session_command
 def fetch(
     session: Session,
@@ -140,8 +142,8 @@ def fetch(
 ) -> None:
     """Download bars from an exchange's public archive.
 
-    Each month is held to the SHA-256 that the archive tells, and the bars to every rule. Nothing is written unless
-    every month passes; months that the archive has not are warned of.
+    Verifies the SHA-256 checksum of each month and validates the bars. Writes nothing unless every month passes.
+    Missing months produce a warning. Only complete months are available, so the current month is rejected.
     """
     from exitladder.bars.archives import fetch_bars, months_from, open_archive
     from exitladder.bars.writing import write_bars
@@ -150,5 +152,5 @@ def fetch(
     bars, report = fetch_bars(
         archive, symbols, interval, months_from(first, last), repair=repair, progress=session.progress
     )
-    tell(session, report)
+    show_report(session, report)
     session.emit(write_bars(bars, out))

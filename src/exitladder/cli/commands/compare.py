@@ -1,4 +1,4 @@
-"""``exitladder compare``: runs held against each other."""
+"""``exitladder compare``: paired comparison of runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from exitladder.cli.session import Session, example, session_command
 def command(session: Session, sources: tuple[str, ...]) -> None:
     """Compare runs trade by trade.
 
-    Every later run against the first: difference, interval, p-value, verdict.
+    Compares every later run with the first: difference, confidence interval, p-value, verdict.
 
-    A run is a run id, a folder that backtest has written, or its trades.csv.
+    A run is a run id, an output folder of backtest, or its trades.csv.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""``exitladder demo``: the main job on sample data."""
+"""``exitladder demo``: the whole workflow on sample data."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from exitladder.cli.session import Session, example, session_command
     metavar="DIR",
     help="Folder for the page and the files.",
 )
-@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Candidate ladders (tuning.n_trials).")
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="Number of candidate ladders (tuning.n_trials)."
+)
 @session_command
 def command(session: Session, out: Path) -> None:
-    """Run the whole main job on sample data.
+    """Run the whole workflow on sample data.
 
-    Bars, entries by a named rule, features, the exhaustion model, a tuned ladder judged on trades it never
-    saw, and advice on what is open: shown as a page, kept as files and tracked.
+    Bars, entries by a built-in rule, features, the exhaustion model, a tuned ladder evaluated out of sample, and
+    advice on open trades. Writes a page and files, and tracks the run.
     """
     from exitladder.pipelines.demo import demo
 
@@ -35,5 +37,5 @@ def command(session: Session, out: Path) -> None:
     session.emit(result.summary_frame())
     if session.form == "table":
         session.stdout.write(
-            f"\n{result.verdict}\n\nThe page: {result.page}\nThe run: {result.run_id} (exitladder ui shows it)\n"
+            f"\n{result.verdict}\n\nPage: {result.page}\nRun: {result.run_id} (view it with exitladder ui)\n"
         )

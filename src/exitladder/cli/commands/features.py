@@ -1,4 +1,4 @@
-"""``exitladder features``: what is known at every bar's close, as a table."""
+"""``exitladder features``: the features at every bar's close, as a table."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from exitladder.cli.session import Session, example, session_command
         "exitladder features --bars data/ --set all --workers 4 --out features.parquet",
     ),
 )
-@path_option("--bars", "Bars: a file, or a folder of files.", required=False)
+@path_option("--bars", "Bars: a file or a folder of files.", required=False)
 @reading_options
-@click.option("--side", type=click.Choice(["long", "short"]), default="long", show_default=True, help="Whose view.")
+@click.option(
+    "--side", type=click.Choice(["long", "short"]), default="long", show_default=True, help="Side of the trade."
+)
 @click.option("--describe", "is_describing", is_flag=True, help="Print the catalogue: formula, unit, warm-up, source.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that share the symbols."
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes; symbols are split."
 )
-@click.option("--scheduler", metavar="ADDRESS", default="", help="Dask scheduler whose workers share the symbols.")
-@path_option("--out", "File (.parquet or .csv); without it the table goes to stdout.", required=False)
+@click.option("--scheduler", metavar="ADDRESS", default="", help="Dask scheduler whose workers split the symbols.")
+@path_option("--out", "Output file (.parquet or .csv); default: stdout.", required=False)
 @session_command(takes_names=True)
 def command(
     session: Session,
@@ -40,11 +42,11 @@ def command(
     scheduler: str,
     out: Path | None,
 ) -> None:
-    """Write what is known at every bar's close.
+    """Compute the features at every bar's close.
 
-    The table has symbol, timestamp (the bar's start) and one column a feature.
+    The table has symbol, timestamp (the bar's start) and one column per feature.
 
-    --set also takes the name of a feature, of a family or of a set; --describe shows them.
+    --set also accepts the name of a feature, a family or a set; --describe lists them.
     """
     from exitladder.features import describe_catalogue, feature_set_of, features_frame
     from exitladder.files.output import write_table
@@ -55,7 +57,7 @@ def command(
     if bars is None:
         raise click.UsageError("Missing option '--bars'.")
     if scheduler and workers > 1:
-        raise click.UsageError("Give --workers or --scheduler, not both: a cluster has workers of its own.")
+        raise click.UsageError("Give --workers or --scheduler, not both: a cluster has its own workers.")
     read = load_bars(session, bars, repair, interval)
     wanted = feature_set_of(session.settings, read, names or None)
     table = features_frame(read, wanted, 1 if side == "long" else -1, workers=workers, scheduler=scheduler)

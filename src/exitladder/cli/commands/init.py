@@ -1,4 +1,4 @@
-"""``exitladder init``: a project of one's own."""
+"""``exitladder init``: create a project."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from exitladder.cli.session import Session, example, session_command
 
 @click.command("init", epilog=example("exitladder init my-project"))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@click.option("--force", is_flag=True, help="Overwrite the files where they exist.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @session_command
 def command(session: Session, folder: Path, force: bool) -> None:
-    """Start a project: its settings and a ladder.
+    """Create a project with settings and a ladder.
 
-    Writes exitladder.toml, with every setting explained, and ladder.toml into a folder, here by default.
+    Writes exitladder.toml, with a comment on every setting, and ladder.toml to a folder (default: current folder).
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder
@@ -26,7 +26,7 @@ def command(session: Session, folder: Path, force: bool) -> None:
     there = [name for name in contents if (folder / name).exists()]
     if there and not force:
         raise OutputFileError(
-            f"Nothing of yours is overwritten unasked, but {' and '.join(there)} already "
+            f"Existing files are not overwritten, but {' and '.join(there)} already "
             f"{'exists' if len(there) == 1 else 'exist'} in '{folder}'. Choose another folder or add --force."
         )
     write_folder(folder, contents)

@@ -1,4 +1,4 @@
-"""``exitladder report``: a run as one page."""
+"""``exitladder report``: the HTML page of a run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from exitladder.cli.session import Session, example, session_command
 
 @click.command("report", epilog=example("exitladder report tuned/ --out tuned.html"))
 @click.argument("source")
-@path_option("--out", "The page (.html).")
+@path_option("--out", "Output file (.html).")
 @session_command
 def command(session: Session, source: str, out: Path) -> None:
     """Write the page of a run.
 
-    It is one HTML file that opens without a network. SOURCE is a run id, or a folder that backtest or tune has written.
-    Of a training run the page is the model's card.
+    Writes a single self-contained HTML file. SOURCE is a run id or an output folder of backtest or tune. The page of a
+    training run is the model card.
     """
     from exitladder.pipelines.report import report
 

@@ -1,4 +1,4 @@
-"""``exitladder score``: what to do about each open trade at the next bar."""
+"""``exitladder score``: advice on each open trade for the next bar."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @click.command("score", epilog=example(*_EXAMPLE))
 @bars_options
 @path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
-@path_option("--ladder", "The ladder (.toml).")
+@path_option("--ladder", "Ladder (.toml).")
 @click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
-@click.option("--asof", metavar="TIME", help="See only bars closed by then; a date means its end. Default: all bars.")
-@path_option("--out", "File for the advice (.csv, .json or .html).", required=False)
+@click.option(
+    "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
+)
+@path_option("--out", "Output file (.csv, .json or .html).", required=False)
 @session_command
 def command(
     session: Session,
@@ -38,10 +40,10 @@ def command(
     asof: str | None,
     out: Path | None,
 ) -> None:
-    """Say what to do about each open trade.
+    """Advise on each open trade.
 
-    Hold, reduce or exit, and why; and which orders to have in the market for the next bar. Warns, in every row, where
-    the market has moved away from what the model learnt on.
+    Hold, reduce or exit, with reasons, and the orders for the next bar. Adds a warning to every row if the market has
+    drifted away from the model's training data.
     """
     from exitladder.pipelines.advice.open_trades import flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
@@ -71,10 +73,12 @@ def _moment(asof: str | None, tz: str) -> int | None:
     from exitladder.clock import NO_TIME
     from exitladder.files.stamps import stamps_to_ns
 
-    # Nobody who asks as of a day means its first moment, when not even that day's bar has begun.
+    # A date means its end: at its start, not even that day's bar has begun.
     day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
     until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
     moment = int(stamps_to_ns(pd.Series([until]), tz)[0])
     if moment == NO_TIME:
-        raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'")
+        raise click.BadParameter(
+            f"must be a timestamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'"
+        )
     return moment

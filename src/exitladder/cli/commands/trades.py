@@ -1,4 +1,4 @@
-"""``exitladder trades``: make, check and import trades."""
+"""``exitladder trades``: generate, check and import trades."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
 def command() -> None:
-    """Make, check and import trades."""
+    """Generate, check and import trades."""
 
 
 @command.command(
@@ -24,16 +24,16 @@ def command() -> None:
 )
 @bars_options
 @click.option("--rule", default="donchian", show_default=True, help="donchian, ma_cross, rsi_reversal or random.")
-@click.option("--window", type=int, default=20, show_default=True, help="Bars of the channel or of the slower average.")
-@click.option("--fast-window", type=int, default=5, show_default=True, help="Bars of the faster average or of the RSI.")
-@click.option("--threshold", type=float, default=30.0, show_default=True, help="RSI that counts as oversold.")
-@click.option("--stop-atr", type=float, default=2.0, show_default=True, help="Distance of the stop, ATR.")
+@click.option("--window", type=int, default=20, show_default=True, help="Bars of the channel or slow average.")
+@click.option("--fast-window", type=int, default=5, show_default=True, help="Bars of the fast average or RSI.")
+@click.option("--threshold", type=float, default=30.0, show_default=True, help="RSI level for oversold.")
+@click.option("--stop-atr", type=float, default=2.0, show_default=True, help="Stop distance, ATR.")
 @click.option("--atr-window", type=int, default=14, show_default=True, help="Bars of the ATR.")
 @click.option("--sides", default="both", show_default=True, help="both, long or short.")
-@click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money lost at the stop.")
-@click.option("--lot", type=float, default=1.0, show_default=True, help="Step of the quantity; 0 for none.")
-@click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Bars without another entry.")
-@path_option("--out", "File for the trades (.csv or .parquet); without it they go to stdout.", required=False)
+@click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money at risk per trade (1R).")
+@click.option("--lot", type=float, default=1.0, show_default=True, help="Lot size; 0: none.")
+@click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Minimum bars between entries.")
+@path_option("--out", "Output file (.csv or .parquet); default: stdout.", required=False)
 @session_command
 def make(
     session: Session,
@@ -44,11 +44,11 @@ def make(
     out: Path | None,
     **options: Any,
 ) -> None:
-    """Make entries by a named rule.
+    """Generate trades with an entry rule.
 
-    Each is at the open after the bar that decided it, with a stop that was known then. donchian: a close beyond
-    the highest high or lowest low of the bars before. ma_cross: a faster average crosses a slower one.
-    rsi_reversal: the RSI comes back from an extreme. random: the baseline.
+    Each trade enters at the open after its signal bar, with a stop known at that time. donchian: a close beyond the
+    highest high or lowest low of the preceding bars. ma_cross: a fast average crosses a slow one. rsi_reversal: the
+    RSI returns from an extreme. random: the baseline.
     """
     from exitladder.trades.entries import make_trades
     from exitladder.trades.files import write_trades
@@ -60,25 +60,25 @@ def make(
         session.emit(trades.to_frame())
         return
     write_trades(trades, out)
-    session.emit({"file": str(out), **_described(trades)})
+    session.emit({"file": str(out), **_summary(trades)})
 
 
 @command.command("check", epilog=example("exitladder trades check --trades trades.csv --bars data/"))
 @path_option("--trades", "Trades (.csv or .parquet).")
-@path_option("--bars", "Bars to hold them against: a file, or a folder of files.", required=False)
+@path_option("--bars", "Bars to check them against: a file or a folder of files.", required=False)
 @reading_options
 @session_command
 def check(session: Session, trades: Path, bars: Path | None, repair: bool, interval: str | None) -> None:
-    """Hold trades to every rule, and to their bars."""
+    """Validate trades, with --bars also against their bars."""
     from exitladder.trades.checks import check_trades_on_bars
     from exitladder.trades.trades import place_trades
 
     found = load_trades(session, trades)
-    described = {"file": str(trades), **_described(found)}
+    summary = {"file": str(trades), **_summary(found)}
     if bars is not None:
         placed = place_trades(found, load_bars(session, bars, repair, interval))
-        described["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
-    session.emit(described)
+        summary["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+    session.emit(summary)
 
 
 _IMPORT = (
@@ -89,29 +89,29 @@ _IMPORT = (
 
 @command.command("import", epilog=example(*_IMPORT))
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
-@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
-@click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz).")
-@path_option("--out", "File for the trades (.csv or .parquet).")
+@click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; repeatable.")
+@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; repeatable.")
+@click.option("--tz", metavar="ZONE", help="Time zone of timestamps without one (data.tz).")
+@path_option("--out", "Output file (.csv or .parquet).")
 @session_command
 def import_(session: Session, source: Path, renames: tuple[str, ...], values: tuple[str, ...], out: Path) -> None:
-    """Turn a broker's list of round trips into trades.
+    """Import a broker's list of round trips.
 
-    Columns are renamed by --map. buy and sell are read as long and short; without a side, the sign of the
-    quantity tells it; without a trade_id, trades are numbered. What was understood is told on stderr.
+    --map renames columns. buy and sell mean long and short; without a side, the sign of the quantity determines it;
+    without a trade_id, trades are numbered. A summary of the import goes to stderr.
     """
     from exitladder.files.tables import read_table
     from exitladder.importers.broker_table import import_trades
     from exitladder.trades.files import write_trades
 
     table = read_table(source)
-    trades, described = import_trades(
+    trades, notes = import_trades(
         table, _pairs("--map", renames), _pairs("--value", values), tz=session.settings.data.tz
     )
-    for line in described:
+    for line in notes:
         session.say(line)
     write_trades(trades, out)
-    session.emit({"file": str(out), **_described(trades)})
+    session.emit({"file": str(out), **_summary(trades)})
 
 
 def _pairs(name: str, texts: tuple[str, ...]) -> dict[str, str]:
@@ -119,12 +119,12 @@ def _pairs(name: str, texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         left, equals, right = text.partition("=")
         if not equals or not left.strip() or not right.strip():
-            raise click.BadParameter(f"must read LEFT=RIGHT, but is {text!r}.", param_hint=f"'{name}'")
+            raise click.BadParameter(f"must have the form LEFT=RIGHT, but is {text!r}.", param_hint=f"'{name}'")
         pairs[left.strip()] = right.strip()
     return pairs
 
 
-def _described(trades: Trades) -> dict[str, Any]:
+def _summary(trades: Trades) -> dict[str, Any]:
     import numpy as np
 
     return {

@@ -1,4 +1,4 @@
-"""``exitladder train``: the exhaustion model."""
+"""``exitladder train``: train the exhaustion model."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from exitladder.cli.session import Session, example, session_command
     "--compare-labels",
     "with_labels",
     is_flag=True,
-    help="Also learn every other label and print what each is worth out of fold.",
+    help="Also train on every other label and print the out-of-fold value of each.",
 )
 @click.option(
     "--paths",
     "with_paths",
     is_flag=True,
-    help="Also measure the model over the five histories of combinatorial purged cross-validation.",
+    help="Also evaluate the model on the five paths of combinatorial purged cross-validation.",
 )
 @click.option(
     "--scheduler",
     "model_scheduler",
     metavar="ADDRESS",
-    help="Dask scheduler whose workers train on what exceeds memory.",
+    help="Dask scheduler whose workers train if the rows exceed memory.",
 )
 @session_command
 def command(
@@ -44,10 +44,10 @@ def command(
     with_labels: bool,
     with_paths: bool,
 ) -> None:
-    """Train the model of where moves exhaust.
+    """Train the exhaustion model.
 
-    Tracks the run, registers the model and keeps its card (model_card.html). Prints the model's REF, how well it
-    predicts beside plain baselines, and whether a leak is suspected.
+    Tracks the run, registers the model and stores its model card (model_card.html). Prints the model's REF, its
+    performance against simple baselines, and the result of the leak check.
     """
     from exitladder.pipelines.train import train
 

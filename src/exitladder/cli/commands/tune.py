@@ -1,4 +1,4 @@
-"""``exitladder tune``: a ladder tuned on the past and judged on trades it never saw."""
+"""``exitladder tune``: tune a ladder and evaluate it out of sample."""
 
 from __future__ import annotations
 
@@ -18,29 +18,34 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model for the ladder's exhaustion rung: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--ladder", "Your own ladder (.toml), to be judged against.", required=False)
-@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Candidate ladders (tuning.n_trials).")
+@path_option("--ladder", "Your own ladder (.toml), as an additional baseline.", required=False)
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="Number of candidate ladders (tuning.n_trials)."
+)
 @click.option(
     "--sampler",
     "tuning_sampler",
     metavar="NAME",
-    help="How candidates are found: mixture, tpe, nsga2, cmaes, qmc or random.",
+    help="Sampler: mixture, tpe, nsga2, cmaes, qmc or random.",
 )
 @click.option(
     "--storage",
     "tuning_storage",
     metavar="URL",
-    help="Where studies are kept: sqlite:///PATH or postgresql://USER@HOST/DATABASE.",
+    help="Storage of the studies: sqlite:///PATH or postgresql://USER@HOST/DATABASE.",
 )
 @click.option(
-    "--study", "tuning_study", metavar="NAME", help="Name of the study (tuning.study); without, one by its content."
+    "--study",
+    "tuning_study",
+    metavar="NAME",
+    help="Name of the study (tuning.study); default: derived from its content.",
 )
-@click.option("--fresh", is_flag=True, help="Begin anew: delete what is kept of these studies.")
+@click.option("--fresh", is_flag=True, help="Start over: delete the stored trials of these studies.")
 @click.option(
-    "--workers", "tuning_workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the search."
+    "--workers", "tuning_workers", type=click.IntRange(min=1), metavar="N", help="Number of worker processes."
 )
 @click.option(
-    "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers look at candidates."
+    "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers evaluate candidates."
 )
 @path_option("--out", "Folder for ladder.toml, trials.csv, folds.csv, net_r.csv and more.")
 @session_command
@@ -55,10 +60,10 @@ def command(
     fresh: bool,
     out: Path,
 ) -> None:
-    """Tune a ladder and judge it honestly.
+    """Tune a ladder and evaluate it out of sample.
 
-    Walk-forward: tuned anew before each part of the later trades, each part scored once. The ladder tuned on all
-    of them is written as ladder.toml, with every trial beside it.
+    Walk-forward: tunes the ladder again before each part of the later trades and scores each part once. Then tunes
+    on all trades and writes that ladder to ladder.toml, with every trial in trials.csv.
     """
     from exitladder.pipelines.tune import tune
     from exitladder.plans.file import read_ladder

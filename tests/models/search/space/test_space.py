@@ -240,7 +240,7 @@ def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> N
         ("search.trail=[]", "search.trail must have at least one value"),
         ("search.stop=[3, 1]", "must be one value or"),
         ("search.least_fraction=0", "must be at least 0.01"),
-        ("search.indicator_rungs=[1]", "must be a text"),
+        ("search.indicator_rungs=[1]", "must be a string"),
     ],
 )
 def test_impossible_settings_are_refused(override: str, message: str) -> None:
