@@ -30,6 +30,7 @@ from exitladder.plans.units import Target
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
 from exitladder.trades.trades import Trades
@@ -156,31 +157,22 @@ def _summary(
     progress: Progress,
 ) -> dict[str, Any]:
     trades = simulation.trades_frame()
-    resample = _resample(settings)
     by_policy = _under_each_policy(simulation, signals, finer, progress)
     summary = summarise(
         trades,
         simulation.fills_frame(),
         simulation.ladder,
         policies={name: found.r for name, found in by_policy.items()},
-        **resample,
+        intervals=settings.intervals,
     )
     if "finer_bars" in by_policy:
         summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
     summary["inactive_rungs"] = inactive_rungs(simulation)
-    summary["beside"] = _beside(simulation, signals, finer, resample)
-    summary |= summarise_after_exit(after, trades, **resample)
+    summary["beside"] = _beside(simulation, signals, finer, settings.intervals)
+    summary |= summarise_after_exit(after, trades, intervals=settings.intervals)
     if predictions is not None:
         summary["predictions"] = predictions.counts()
     return summary
-
-
-def _resample(settings: Settings) -> dict[str, Any]:
-    return {
-        "confidence": settings.validation.confidence,
-        "n_bootstrap": settings.validation.n_bootstrap,
-        "seed": settings.project.seed,
-    }
 
 
 def _under_each_policy(
@@ -200,7 +192,7 @@ def _under_each_policy(
 
 
 def _beside(
-    simulation: Simulation, signals: Signals, finer: BarSet | None, resample: dict[str, Any]
+    simulation: Simulation, signals: Signals, finer: BarSet | None, intervals: Intervals
 ) -> dict[str, dict[str, Any]]:
     """Return the same trades left all at once, and left as the user did, with the ladder's advantage over each."""
     placed, ladder = simulation.placed, simulation.ladder
@@ -213,8 +205,8 @@ def _beside(
     for name, r in others.items():
         if not np.isfinite(r).any():
             continue
-        mean = mean_interval(r, time=time, **resample)
-        against = compare_r(simulation.r, r, time=time, **resample)
+        mean = mean_interval(r, time=time, intervals=intervals)
+        against = compare_r(simulation.r, r, time=time, intervals=intervals)
         found[name] = {
             "n_trades": mean.n,
             "expectancy_r": with_interval(mean.value, mean.low, mean.high),

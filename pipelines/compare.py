@@ -55,9 +55,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
             both["r"].to_numpy(np.float64),
             both["r_first"].to_numpy(np.float64),
             time=_nanoseconds(both["entry_time"]),
-            confidence=settings.validation.confidence,
-            n_bootstrap=settings.validation.n_bootstrap,
-            seed=settings.project.seed,
+            intervals=settings.intervals,
         )
         pairs.append({"source": other, "against": first, "n_trades": found.n, "found": found})
     adjusted = holm([pair["found"].p_value for pair in pairs])

@@ -11,11 +11,11 @@ from exitladder.models.calibration.table import MEASURES, calibration_table
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.settings.tables import Settings
+from exitladder.statistics.intervals import Intervals
 
 
 def calibration_by_group(
-    prepared: Prepared, rows: TrainingRows, predictions: RowPredictions, settings: Settings
+    prepared: Prepared, rows: TrainingRows, predictions: RowPredictions, intervals: Intervals
 ) -> pd.DataFrame:
     """Return the table of `calibration_table` for the reachable rows that a stage spoke of out of fold.
 
@@ -35,9 +35,7 @@ def calibration_by_group(
         rows.race[evaluation],
         trade,
         groups,
-        confidence=settings.validation.confidence,
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
+        intervals=intervals,
     )
 
 

@@ -125,7 +125,7 @@ def train_model(
             "exhaustion": n_effective(prepared, labels.exhaustion, labels.reachable),
             "hold_value_r": n_effective(prepared, labels.decision, labels.reachable),
         },
-        calibration=calibration_by_group(prepared, rows, predictions, settings),
+        calibration=calibration_by_group(prepared, rows, predictions, settings.intervals),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
         learnt=backend.describe(rows),
     )

@@ -79,9 +79,7 @@ def model_value(
         result[MODEL_OR_TRAIL],
         result[TRAIL],
         time=prepared.entry_time[later],
-        confidence=settings.validation.confidence,
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
+        intervals=settings.intervals,
     )
     others = shuffle_predictions(prepared, predictions, settings.project.seed)
     shuffled = _scored(prepared, others, settings, earlier, later, series)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,11 @@ from exitladder.pipelines.tuning.policies import OWN_EXITS, SIMPLEST, TUNED
 from exitladder.pipelines.tuning.results import base_risk
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio, sortino_ratio
 from exitladder.statistics.overfitting import pbo_cscv
 from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
-from exitladder.statistics.spa import SuperiorAbility, superior_ability
+from exitladder.statistics.spa import N_BOOTSTRAP, SuperiorAbility, superior_ability
 
 _PBO_BLOCKS = 10
 _MOST_TRIALS, _MOST_PAIRS = 1000, 8_000_000
@@ -119,7 +120,7 @@ def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:
 
 
 def all_at_once(
-    net_r: Mapping[str, FloatArray], time: IntArray, benchmarks: Sequence[str], *, confidence: float, seed: int
+    net_r: Mapping[str, FloatArray], time: IntArray, benchmarks: Sequence[str], intervals: Intervals
 ) -> dict[str, SuperiorAbility]:
     """Return for each benchmark whether any of the other exits beats it, all of them considered.
 
@@ -128,14 +129,17 @@ def all_at_once(
     net_r : mapping of str to float64 array, shape (n_test,)
     time : int64 array, shape (n_test,)
         Entry times.
+    benchmarks : sequence of str
+        Names of the exits to beat.
+    intervals : Intervals
+        Its confidence and seed; this test has its own number of resamples.
     """
     return {
         name: superior_ability(
             {k: v for k, v in net_r.items() if k not in (name, SIMPLEST)},
             net_r[name],
             time=time,
-            confidence=confidence,
-            seed=seed,
+            intervals=replace(intervals, n_bootstrap=N_BOOTSTRAP),
         )
         for name in dict.fromkeys(benchmarks)
     }

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum
 
 
@@ -35,7 +35,7 @@ class Scoreboard:
 
 
 def score_policies(
-    net_r: Mapping[str, FloatArray], entry_time: IntArray, candidate: str, settings: Settings
+    net_r: Mapping[str, FloatArray], entry_time: IntArray, candidate: str, intervals: Intervals
 ) -> Scoreboard:
     """Return the scoreboard of policies from their net R by trade.
 
@@ -52,9 +52,7 @@ def score_policies(
             net_r[candidate],
             values,
             time=entry_time,
-            confidence=settings.validation.confidence,
-            n_bootstrap=settings.validation.n_bootstrap,
-            seed=settings.project.seed,
+            intervals=intervals,
         )
         for name, values in net_r.items()
         if name != candidate

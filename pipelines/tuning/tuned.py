@@ -210,16 +210,10 @@ def tune_ladder(
     net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
-    board = score_policies(tested, time[test], TUNED, settings)
+    board = score_policies(tested, time[test], TUNED, settings.intervals)
     accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
     against = board.comparisons[baseline]
-    superior = all_at_once(
-        tested,
-        time[test],
-        [baseline, SIMPLEST],
-        confidence=settings.validation.confidence,
-        seed=settings.project.seed,
-    )
+    superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     return Tuned(
         choice=final,

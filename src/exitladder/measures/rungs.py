@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import FloatArray
 from exitladder.plans.ladder import Ladder, Rung
-from exitladder.statistics.bootstrap import FloatArray, Resampling
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.ratios import Ratio, measure
 
 
 def rung_measures(
-    trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None, confidence: float
+    trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None
 ) -> list[dict[str, Any]]:
     """Return one entry a rung, in the ladder's order.
 
@@ -28,6 +29,9 @@ def rung_measures(
         With the columns of trades.csv, skipped ones left out, in the order of the plan.
     fills : DataFrame
         With the columns of fills.csv.
+    ladder : Ladder
+    plan : Resampling or None
+        None gives values without intervals.
     """
     n, n_rungs = len(trades), len(ladder.rungs)
     hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)
@@ -41,7 +45,7 @@ def rung_measures(
         measures[f"hit_rate {k}"] = Ratio.share(f"hit_{k + 1}", "n")
         measures[f"hit_rate_given_previous {k}"] = Ratio.share(f"both_{k + 1}", before)
         measures[f"mean_r {k}"] = Ratio.mean(f"r_{k + 1}", f"hit_{k + 1}")
-    found = measure(columns, measures, plan, confidence)
+    found = measure(columns, measures, plan)
     return [
         {
             "rung": k + 1,

@@ -15,6 +15,7 @@ from exitladder.errors import BarsError, LadderError, SettingsError
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
 from exitladder.settings.keys import _checked, _key, _one
+from exitladder.statistics.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,11 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     costs: Costs = field(default_factory=Costs)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+    @property
+    def intervals(self) -> Intervals:
+        """How confidence intervals are made: ``validation.confidence``, ``validation.n_bootstrap`` and the seed."""
+        return Intervals(self.validation.confidence, self.validation.n_bootstrap, self.project.seed)
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
         """Return these settings with the values of nested tables put in; unknown keys are refused."""

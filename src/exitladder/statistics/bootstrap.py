@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.statistics.intervals import Intervals
 
 MAX_UNITS = 4000
 """Longer series are resampled in units of several neighbouring values; blocks only get longer by it."""
@@ -85,18 +85,18 @@ class Resampling:
     n_units : int
     block : float
         Mean length of the blocks, in units.
-    n_bootstrap, seed : int
-        The same plan always draws the same.
+    intervals : Intervals
+        How many resamples are drawn, from which seed, and the confidence of the intervals made of them. The same
+        plan always draws the same.
     """
 
     unit: IntArray
     n_units: int
     block: float
-    n_bootstrap: int
-    seed: int
+    intervals: Intervals
 
     @classmethod
-    def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, *, n_bootstrap: int, seed: int) -> Resampling:
+    def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, intervals: Intervals) -> Resampling:
         """Return the plan for values that fall into groups (each value its own, or days).
 
         Parameters
@@ -105,6 +105,7 @@ class Resampling:
             Numbers that never fall; equal ones stay together.
         influence : float array, shape (n,)
             What each value adds to the statistic; its dependence sets the length of the blocks.
+        intervals : Intervals
         """
         group = np.asarray(group)
         first = np.ones(len(group), dtype=np.bool_)
@@ -116,12 +117,16 @@ class Resampling:
             unit = unit * MAX_UNITS // n_units
             block = max(1.0, block * MAX_UNITS / n_units)
             n_units = MAX_UNITS
-        return cls(unit.astype(np.int64), n_units, block, n_bootstrap, seed)
+        return cls(unit.astype(np.int64), n_units, block, intervals)
 
     @property
     def n_blocks(self) -> float:
         """How many blocks the series holds; the degrees of freedom are counted by it."""
         return self.n_units / self.block
+
+    def interval(self, point: float, resampled: npt.ArrayLike) -> tuple[float, float]:
+        """Return the ends of a statistic's interval from its value on the sample and on the resamples."""
+        return interval(point, resampled, self.intervals.confidence, self.n_blocks)
 
     def draws(self) -> Iterator[IntArray]:
         """Yield the units of resamples in order, shape (some, n_units), `n_bootstrap` rows in all."""
@@ -138,8 +143,9 @@ class Resampling:
 
     def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
         """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
-        plan = (self.seed, self.n_units, self.n_bootstrap, self.block > 1.0)
-        return _kept_chances(*plan) if self.n_units * self.n_bootstrap <= _KEPT else _chances(*plan)
+        n_bootstrap = self.intervals.n_bootstrap
+        plan = (self.intervals.seed, self.n_units, n_bootstrap, self.block > 1.0)
+        return _kept_chances(*plan) if self.n_units * n_bootstrap <= _KEPT else _chances(*plan)
 
     def counts(self, draw: IntArray) -> FloatArray:
         """Return how often each unit was drawn, shape (rows of draw, n_units)."""
@@ -185,6 +191,14 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
     resampled : float array, shape (n_bootstrap,)
         The statistic on the resamples; NaN where it is not defined there (left out), infinite where
         it is unbounded.
+    confidence : float
+        Nominal coverage.
+    n_blocks : float
+        Number of blocks that the series holds.
+
+    Returns
+    -------
+    low, high : float
     """
     values = np.asarray(resampled, dtype=np.float64)
     values = np.sort(values[~np.isnan(values)])

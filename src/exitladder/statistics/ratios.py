@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.statistics.bootstrap import FloatArray, Resampling, interval
+from exitladder.arrays import FloatArray
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.mean import MIN_TRADES
-from exitladder.statistics.shares import _share_interval
+from exitladder.statistics.shares import share_interval
 
 Sums = Mapping[str, npt.NDArray[np.float64]]
 
@@ -64,7 +65,6 @@ def measure(
     columns: Mapping[str, npt.ArrayLike],
     measures: Mapping[str, Measure],
     plan: Resampling | None,
-    confidence: float,
 ) -> dict[str, dict[str, float | None]]:
     """Return each measure of the columns' sums with its interval.
 
@@ -76,6 +76,11 @@ def measure(
         A ratio of two sums, or a function from sums by name, each an array of any shape, to values.
     plan : Resampling or None
         None gives values without intervals.
+
+    Returns
+    -------
+    dict
+        By name of the measure, see `with_interval`.
     """
     names = list(columns)
     table = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
@@ -88,9 +93,9 @@ def measure(
             low = high = math.nan
             rests_on = what.cases if isinstance(what, Ratio) else ""
             if plan is not None and (not rests_on or totals[rests_on] >= MIN_TRADES):
-                low, high = interval(value, _evaluate(what, resampled), confidence, plan.n_blocks)
+                low, high = plan.interval(value, _evaluate(what, resampled))
                 if isinstance(what, Ratio) and what.is_share:
-                    low, high = _share_interval(value, low, high, float(totals[what.under]), confidence)
+                    low, high = share_interval(value, float(totals[what.under]), (low, high), plan.intervals.confidence)
             found[name] = with_interval(value, low, high)
     return found
 
