@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,7 @@ from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.summary import summarise
-from exitladder.models.exhaustion.file import load_model
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predict_rows, with_features_of
-from exitladder.pipelines.inputs.prepare import Prepared, prepare
-from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.tracking.models import resolve_model
-from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder, Rung
@@ -34,9 +29,6 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
 from exitladder.trades.trades import Trades
-
-if TYPE_CHECKING:
-    from exitladder.models.exhaustion.model import ExhaustionModel
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
@@ -93,25 +85,33 @@ def backtest(
 
     Parameters
     ----------
+    bars : BarSet
+    trades : Trades
+    ladder : Ladder
+    settings : Settings
     finer : BarSet, optional
         Bars of a shorter interval for the policy ``finer_bars``.
     model : str, optional
         A REF, needed where the ladder's conditions name the model's series. Every bar is predicted
         by the stage of the model that was trained before it, never by one that has seen it.
+    progress : Progress
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model.
+    LadderError
+        If a condition names an unknown series, or one of the model's without a model.
+    TradesError
+        If there is no trade, or a trade lies outside its bars.
     """
-    tracker = Tracker.from_settings(settings)
-    learnt = _load_model(model, tracker) if model else None
-    if learnt is not None:
-        settings = with_features_of(learnt, settings, bars)
-    prepared = prepare(bars, trades, settings, max_bars=_life(ladder, settings))
-    with tracker.run("backtest", bars=bars, trades=trades, settings=settings, ladder=ladder) as run:
-        predictions = None
-        if learnt is not None and set(ladder.series) & set(MODEL_SERIES):
-            predictions = predict_rows(prepared, learnt, progress)
-        signals = signals_for(prepared.placed, ladder.series, prepared, predictions)
-        simulation = simulate(prepared.placed, ladder, signals, finer=finer)
+    longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    with job.run("backtest", ladder) as run:
+        signals = job.signals([ladder])
+        simulation = simulate(job.prepared.placed, ladder, signals, finer=finer)
         after = after_exit(simulation)
-        summary = _summary(prepared, simulation, after, signals, finer, predictions, settings, progress)
+        summary = _summary(job, simulation, after, signals, finer)
         result = BacktestResult(
             run_id=run.run_id,
             ladder=ladder,
@@ -126,12 +126,6 @@ def backtest(
     return result
 
 
-def _load_model(ref: str, tracker: Tracker) -> ExhaustionModel:
-    # Most backtests read no model, and answer sooner without what it loads.
-
-    return load_model(resolve_model(ref, tracker.store))
-
-
 def headline(summary: dict[str, Any]) -> dict[str, float]:
     """Return the summary's metrics as a flat mapping of name to value, without intervals."""
     return {
@@ -141,35 +135,24 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _life(ladder: Ladder, settings: Settings) -> int:
-    """How many rows of a trade the model must speak about: all that the ladder could live."""
-    return ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
-
-
 def _summary(
-    prepared: Prepared,
-    simulation: Simulation,
-    after: pd.DataFrame,
-    signals: Signals,
-    finer: BarSet | None,
-    predictions: RowPredictions | None,
-    settings: Settings,
-    progress: Progress,
+    job: Job, simulation: Simulation, after: pd.DataFrame, signals: Signals, finer: BarSet | None
 ) -> dict[str, Any]:
-    trades = simulation.trades_frame()
-    by_policy = _under_each_policy(simulation, signals, finer, progress)
+    trades, intervals = simulation.trades_frame(), job.settings.intervals
+    by_policy = _under_each_policy(simulation, signals, finer, job.progress)
     summary = summarise(
         trades,
         simulation.fills_frame(),
         simulation.ladder,
         policies={name: found.r for name, found in by_policy.items()},
-        intervals=settings.intervals,
+        intervals=intervals,
     )
     if "finer_bars" in by_policy:
         summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
     summary["inactive_rungs"] = inactive_rungs(simulation)
-    summary["beside"] = _beside(simulation, signals, finer, settings.intervals)
-    summary |= summarise_after_exit(after, trades, intervals=settings.intervals)
+    summary["beside"] = _beside(simulation, signals, finer, intervals)
+    summary |= summarise_after_exit(after, trades, intervals=intervals)
+    predictions = job.predictions_for([simulation.ladder])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
     return summary

@@ -10,13 +10,9 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import OutputFileError
 from exitladder.files.output import write_json, write_table, write_text
-from exitladder.models.exhaustion.file import load_model
 from exitladder.pipelines.advice.advice import ACTIONS
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
-from exitladder.pipelines.advice.open_trades import flat_scores, open_trades, score_open
-from exitladder.pipelines.inputs.predictions import with_features_of
-from exitladder.pipelines.tracking.models import resolve_model
-from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, open_trades, score_open
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -65,19 +61,17 @@ def score(
         Nanoseconds since 1970 UTC; only bars that have closed by then are seen, and trades that
         were entered later or had ended by then are left out. All bars by default.
     """
-    tracker = Tracker.from_settings(settings)
-    learnt = load_model(resolve_model(model, tracker.store))
-    settings = with_features_of(learnt, settings, bars)
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
-    with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:
-        frame = score_open(seen, still_open, ladder, learnt, settings, progress)
+    job = advice_job(seen, still_open, settings, model, progress)
+    with job.run("score", ladder) as run:
+        frame = score_open(job, ladder)
         with progress.stage("drift", 1) as advance:
-            drift = drift_now(seen, trades, still_open.symbol, learnt, settings)
+            drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:
-            frame["warnings"] = [[*predicted, notice] for predicted in frame["warnings"]]
+            frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import Simulation, simulate_own_exits
+from exitladder.execution.signals import Signals
 from exitladder.measures.cash import DAY_NS, DAYS_PER_YEAR
 from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
@@ -145,6 +146,48 @@ def all_at_once(
     }
 
 
+@dataclass(frozen=True)
+class ScoredPart:
+    """The trades of a test part as the policy tuned before it executes them.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        What its ladder reads, for these trades.
+    keeps_own_exits : bool
+        Whether the choice was to keep the user's own exits; the simulation is then theirs.
+    """
+
+    simulation: Simulation
+    signals: Signals
+    keeps_own_exits: bool
+
+
+def execute_tuned(tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask) -> tuple[ScoredPart, ...]:
+    """Return every test part executed by the policy that was tuned before it.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+    test : bool array, shape (n_trades,)
+    """
+    parts = []
+    for k, choice in enumerate(choices):
+        trades = np.flatnonzero(test & (fold == k))
+        own = choice.keeps_own_exits
+        done = _own_exits(tuning, trades) if own else tuning.simulate(choice.ladder, trades)
+        parts.append(ScoredPart(done, tuning.signals.take(trades), own))
+    return tuple(parts)
+
+
+def _own_exits(tuning: Tuning, trades: IntArray) -> Simulation:
+    return simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base)
+
+
 def account(
     tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policies: Sequence[str]
 ) -> pd.DataFrame:
@@ -192,7 +235,7 @@ def _booked(
     for k, choice in enumerate(choices):
         trades = np.flatnonzero(test & (fold == k))
         if policy == OWN_EXITS or (policy == TUNED and choice.keeps_own_exits):
-            parts.append(simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base))
+            parts.append(_own_exits(tuning, trades))
         else:
             parts.append(tuning.simulate(choice.ladder_of(policy), trades))
     time = tuning.prepared.placed.bars.time

@@ -16,7 +16,15 @@ from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
-from exitladder.pipelines.tuning.evidence import SearchLuck, account, all_at_once, risk_of, search_luck
+from exitladder.pipelines.tuning.evidence import (
+    ScoredPart,
+    SearchLuck,
+    account,
+    all_at_once,
+    execute_tuned,
+    risk_of,
+    search_luck,
+)
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
@@ -53,7 +61,12 @@ class Tuned:
     superior : dict of str to SuperiorAbility
         For each benchmark, whether any other exit beats it.
     accounts : DataFrame
-        The continuous run over all test parts; see `tuning_evidence.account`.
+        The continuous run over all test parts; see `exitladder.pipelines.tuning.evidence.account`.
+    verdict : Verdict
+    predictions : RowPredictions or None
+    diagnostics : LadderDiagnostics
+    parts : tuple of ScoredPart
+        The test parts as the policy tuned before each executes them.
     """
 
     choice: Choice
@@ -69,6 +82,7 @@ class Tuned:
     verdict: Verdict
     predictions: RowPredictions | None
     diagnostics: LadderDiagnostics
+    parts: tuple[ScoredPart, ...]
 
     @property
     def ladder(self) -> Ladder:
@@ -137,6 +151,14 @@ class Tuned:
             )
         return pd.DataFrame(rows)
 
+    def trades_frame(self) -> pd.DataFrame:
+        """Return the trades of all test parts with the columns of ``trades.csv``."""
+        return pd.concat([part.simulation.trades_frame() for part in self.parts], ignore_index=True)
+
+    def fills_frame(self) -> pd.DataFrame:
+        """Return the fills of all test parts with the columns of ``fills.csv``."""
+        return pd.concat([part.simulation.fills_frame() for part in self.parts], ignore_index=True)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return what ``exitladder tune`` prints, without the run."""
         folds = self.folds_frame().to_dict("records")
@@ -170,8 +192,8 @@ class Tuned:
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
             "no_change": self.no_change,
-            "portrait": self.diagnostics.to_mapping(),
-            "portrait_text": self.diagnostics.text,
+            "diagnostics": self.diagnostics.to_mapping(),
+            "diagnostics_text": self.diagnostics.text,
         }
 
 
@@ -191,12 +213,20 @@ def tune_ladder(
 
     Parameters
     ----------
+    prepared : Prepared
+    settings : Settings
     predictions : RowPredictions, optional
-        Makes rungs on the model's word part of the search.
+        Adds rungs on the model's signal to the search.
     own_ladder : Ladder, optional
-        The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
-    means : SearchBackend
-        Where the studies are kept, and who looks at the candidates; by default nowhere, and this process.
+        The user's ladder. It gives costs, execution and initial stop, is one of the candidates, and is evaluated too.
+    backend : SearchBackend
+        Where studies are kept and which processes evaluate candidates; by default none are kept and this process does.
+    progress : Progress
+
+    Raises
+    ------
+    TradesError
+        If there are too few trades to tune on or to score.
     """
     walk = walk_forward(prepared, settings, max(settings.search.time_bars))
     tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
@@ -235,6 +265,7 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
+        parts=execute_tuned(tuning, folds, fold_of, test),
     )
 
 

@@ -49,7 +49,11 @@ def test_every_row_of_the_table_says_what_its_part_alone_would() -> None:
     symbol = np.select([trade < 50, trade < 100, trade < 115], ["A", "B", "C"], "D")
     shuffled = np.random.default_rng(1).permutation(len(p))
     table = calibration_table(
-        p[shuffled], y[shuffled], trade[shuffled], {"side": side[shuffled], "symbol": symbol[shuffled]}, n_bootstrap=200
+        p[shuffled],
+        y[shuffled],
+        trade[shuffled],
+        {"side": side[shuffled], "symbol": symbol[shuffled]},
+        intervals=Intervals(n_bootstrap=200),
     )
     assert table[["by", "group"]].to_numpy().tolist() == [
         ["all", "all"],
