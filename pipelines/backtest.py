@@ -1,4 +1,4 @@
-"""A ladder on the user's trades: fills, trades and the summary, with the all-in all-out exit beside it."""
+"""A backtest of a ladder: fills, trades and summary, compared with selling everything at the first target."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ ALL_OUT = "all out at the first target"
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """What a ladder did to every trade.
+    """The results of a ladder on every trade.
 
     Parameters
     ----------
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
     after_exit : DataFrame
-        What the price did after each closed trade; the one table that looks ahead.
+        The prices after each closed trade; the only table that looks ahead.
     summary : dict
         The content of ``summary.json``.
     """
@@ -57,7 +57,7 @@ class BacktestResult:
     summary: dict[str, Any]
 
     def files(self) -> dict[str, Content]:
-        """Return what is written, by file name."""
+        """Return the files to write, by name."""
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
@@ -81,7 +81,7 @@ def backtest(
     model: str | None = None,
     progress: Progress = SILENT,
 ) -> BacktestResult:
-    """Return what the ladder would have done to these trades.
+    """Return the results of the ladder on these trades.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def backtest(
     finer : BarSet, optional
         Bars of a shorter interval for the policy ``finer_bars``.
     model : str, optional
-        A REF, needed where the ladder's conditions name the model's series. Every bar is predicted
-        by the stage of the model that was trained before it, never by one that has seen it.
+        A REF, needed if the ladder's conditions name the model's series. Every bar is predicted by the stage of the
+        model that was trained before it, never by one that has seen it.
     progress : Progress
 
     Raises
@@ -161,7 +161,7 @@ def _summary(
 def _under_each_policy(
     simulation: Simulation, signals: Signals, finer: BarSet | None, progress: Progress
 ) -> dict[str, Simulation]:
-    """Return what the ladder does under each intrabar policy that these bars allow."""
+    """Return the simulation under each intrabar policy that these bars allow."""
     ladder = simulation.ladder
     found: dict[str, Simulation] = {}
     names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
@@ -177,7 +177,7 @@ def _under_each_policy(
 def _beside(
     simulation: Simulation, signals: Signals, finer: BarSet | None, intervals: Intervals
 ) -> dict[str, dict[str, Any]]:
-    """Return the same trades left all at once, and left as the user did, with the ladder's advantage over each."""
+    """Return the results of selling all at once and of the user's own exits, with the ladder's advantage over each."""
     placed, ladder = simulation.placed, simulation.ladder
     others = {ALL_OUT: simulate(placed, all_out(ladder), signals, finer=finer).r}
     if (~placed.trades.is_open).any():
@@ -200,9 +200,9 @@ def _beside(
 
 
 def all_out(ladder: Ladder) -> Ladder:
-    """Return the all-in all-out exit beside a ladder: everything at its first target, the same stop.
+    """Return the all-in, all-out version of a ladder: everything is sold at its first target, with the same stop.
 
-    A ladder without a target keeps its stop, trail and time stop alone.
+    A ladder without a target keeps only its stop, trail and time stop.
     """
     targets = [rung.target for rung in ladder.rungs if rung.target is not None and rung.target.value > 0]
     stop = replace(

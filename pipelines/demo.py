@@ -152,7 +152,7 @@ def demo_work(settings: Settings, progress: Progress = SILENT) -> DemoWork:
         advance(1)
         job = open_job(bars, make_trades(bars, ENTRY_RULE), settings, progress=progress)
         advance(1)
-    with training_backend(settings) as backend:
+    with training_backend(settings.model) as backend:
         trained = train_model(job.prepared, settings, progress, backend)
     job = replace(job, trades=job.prepared.placed.trades, model=trained.model)
     tuned = tune_ladder(job.prepared, settings, predictions=job.predictions, progress=progress)

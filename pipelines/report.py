@@ -1,4 +1,4 @@
-"""``exitladder report``: the page of a backtest, a tuning or a training that was kept."""
+"""``exitladder report``: the page of a saved backtest, tuning or training."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def report(source: str, out: Path, settings: Settings) -> Path:
         page = backtest_page(folder)
     else:
         raise InputFileError(
-            "A report is made of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a training "
-            f"({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
+            "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a "
+            f"training ({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
         )
     write_text(page_html(page), out)
     return out

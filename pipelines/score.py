@@ -1,4 +1,4 @@
-"""What to do about each open trade at the next bar, and why."""
+"""Advice on each open trade for the next bar, with reasons."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class ScoreResult:
         The columns of `COLUMNS`, one row an open trade; ``orders`` holds lists of dict, ``reasons``
         and ``warnings`` lists of str.
     drift : DataFrame
-        How far the last bars of the symbols scored lie from what the model was trained on; see
-        `exitladder.pipelines.advice.drift.drift_now`. What has moved is named in every row's warnings.
+        The drift of the last bars from the model's training data; see `exitladder.pipelines.advice.drift.drift_now`.
+        Features that have moved are named in the warnings of every row.
     notice : str
-        That warning; empty where nothing has moved.
+        That warning; empty if nothing has moved.
     """
 
     run_id: str
@@ -51,15 +51,30 @@ def score(
     asof: int | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
-    """Return what to do about each open trade at the bar after `asof`.
+    """Return advice on each open trade for the bar after `asof`.
 
     Parameters
     ----------
+    bars : BarSet
+    trades : Trades
+        Closed ones serve to measure drift.
+    ladder : Ladder
     model : str
         A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    settings : Settings
     asof : int, optional
-        Nanoseconds since 1970 UTC; only bars that have closed by then are seen, and trades that
-        were entered later or had ended by then are left out. All bars by default.
+        Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
+        left out. All bars by default.
+    progress : Progress
+
+    Raises
+    ------
+    TradesError
+        If no trade is open.
+    TrackingError
+        If there is no such model.
+    FeatureError
+        If the model's features cannot be computed on these bars as they were in its training.
     """
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
@@ -85,7 +100,7 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
     Raises
     ------
     OutputFileError
-        If the ending is another, or the file cannot be written.
+        If the file has another ending or cannot be written.
     """
     kind = path.suffix.lower()
     if kind == ".csv":

@@ -66,7 +66,7 @@ def train(
     ModelError
         If the model cannot be trained on these rows.
     """
-    with training_backend(settings) as backend:
+    with training_backend(settings.model) as backend:
         job = open_job(bars, trades, settings, progress=progress)
         with job.run("train") as run:
             trained = train_model(job.prepared, settings, progress, backend)

@@ -79,7 +79,7 @@ def tune(
     """
     job = open_job(bars, trades, settings, model=model, progress=progress)
     with job.run("tune") as run:
-        with search_backend(job.settings, fresh=fresh) as backend:
+        with search_backend(job.settings.tuning, job.settings.tracking, fresh=fresh) as backend:
             tuned = tune_ladder(
                 job.prepared,
                 job.settings,

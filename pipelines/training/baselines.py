@@ -1,4 +1,4 @@
-"""What the model is held against out of fold: plain probabilities by their losses, plain exits by what they earn."""
+"""The baselines of the model, out of fold: simple probabilities by their loss, simple exits by their expectancy."""
 
 from __future__ import annotations
 
@@ -27,11 +27,24 @@ def model_baselines(
     settings: Settings,
     make_trainer: MakeTrainer = train_here,
 ) -> dict[str, dict[str, float]]:
-    """Return log_loss, brier and auc of each plain probability, and expectancy_r of each exit.
+    """Return log_loss, brier and auc of each simple probability, and expectancy_r of each exit.
 
-    Probabilities come from the model's own stages and are judged on the rows that the model is judged on. Exits
-    are tuned and scored on the halves that the model's exit is; where one is on a probability, it is that or a
-    trail, as with the model.
+    Probabilities come from the same stages and are scored on the same rows as the model's. Exits are tuned and scored
+    on the same halves of the trades as the model's; an exit on a probability is combined with a trail, as with
+    the model.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    rows : TrainingRows
+    model : ExhaustionModel
+    predictions : RowPredictions
+        The model's, out of fold.
+    value : ModelValue
+        The worth of the model's signal.
+    settings : Settings
+    make_trainer : MakeTrainer
+        Makes the trainer of the forests.
     """
     evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
     found: dict[str, dict[str, float]] = {}

@@ -1,4 +1,4 @@
-"""How well the model's probability holds out of fold: over all, by side, symbol and year."""
+"""Calibration of the model's probability out of fold: overall, by side, by symbol and by year."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from exitladder.statistics.intervals import Intervals
 def calibration_by_group(
     prepared: Prepared, rows: TrainingRows, predictions: RowPredictions, intervals: Intervals
 ) -> pd.DataFrame:
-    """Return the table of `calibration_table` for the reachable rows that a stage spoke of out of fold.
+    """Return the table of `calibration_table` for the reachable rows that are predicted out of fold.
 
-    Years are those of the rows' own times, so that a trade over New Year counts in both.
+    Years are those of the rows, so a trade over New Year counts in both.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    rows : TrainingRows
+    predictions : RowPredictions
+    intervals : Intervals
     """
     evaluation = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
     trade, trades = rows.trade[evaluation], prepared.placed.trades
@@ -40,7 +47,7 @@ def calibration_by_group(
 
 
 def calibration_mapping(table: pd.DataFrame) -> dict[str, Any]:
-    """Return what ``exitladder train`` prints of the table: the intervals over all, and a row a group."""
+    """Return the table as ``exitladder train`` prints it: the overall intervals, and a row per group."""
     rows = []
     for record in table.to_dict("records"):
         ends = {name: {"value": record.pop(name)} for name in MEASURES}

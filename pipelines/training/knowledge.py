@@ -1,4 +1,4 @@
-"""What is kept with a model beside its trees: its training span, how it leans on features, and what it saw."""
+"""What is saved with a model beside its trees: training span, partial dependence, and the reference for drift."""
 
 from __future__ import annotations
 
@@ -24,7 +24,17 @@ _TOP, _POINTS, _ROWS = 6, 15, 400
 def with_knowledge(
     model: ExhaustionModel, prepared: Prepared, rows: TrainingRows, predictions: RowPredictions
 ) -> ExhaustionModel:
-    """Return the model with its training span, partial dependence and drift reference in its context."""
+    """Return the model with its training span, partial dependence and drift reference in its context.
+
+    Parameters
+    ----------
+    model : ExhaustionModel
+    prepared : Prepared
+        The trades of the training.
+    rows : TrainingRows
+    predictions : RowPredictions
+        Out of fold.
+    """
     known = {
         "training": training_span(prepared, rows),
         "dependence": partial_dependence(model, rows.X, np.flatnonzero(rows.is_used)),
@@ -34,7 +44,7 @@ def with_knowledge(
 
 
 def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
-    """Return what was trained on, as plain values: times in nanoseconds since 1970 UTC, counts, symbols."""
+    """Return the span of the training as plain values: times in nanoseconds since 1970 UTC, counts, symbols."""
     used, trades = rows.is_used, prepared.placed.trades
     symbols = np.unique(prepared.placed.symbol_index)
     return {
@@ -53,11 +63,11 @@ def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
 def partial_dependence(
     model: ExhaustionModel, X: npt.NDArray[np.float32], chosen: IntArray | None = None
 ) -> list[dict[str, Any]]:
-    """Return what the last stage would say on average if one feature had another value, as plain values.
+    """Return the partial dependence of the last stage on its leading features, as plain values.
 
-    Friedman (2001): for each of some values of the feature, all else is left as it is in a sample of training rows,
-    and the answers are averaged. It tells what the model does, not what the market does; where features move
-    together, it asks about rows that do not occur.
+    Friedman (2001): for each of some values of the feature, all others keep their values in a sample of training rows,
+    and the predictions are averaged. It shows what the model does, not what the market does; if features move
+    together, it includes rows that do not occur.
 
     Parameters
     ----------

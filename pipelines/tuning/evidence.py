@@ -1,4 +1,4 @@
-"""What the test parts say of a tuning beyond the mean: luck of the search, other exits at once, the account."""
+"""Evidence from the test parts beyond the mean: selection bias, all exits tested at once, the account."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class SearchLuck:
     Parameters
     ----------
     dsr : float
-        Deflated Sharpe ratio of the gain a trade on the test parts: for all trials of all folds' searches, by
+        Deflated Sharpe ratio of the gain per trade on the test parts, for all trials of all folds' searches, with
         the variance of the trials' Sharpe ratios on the same trades.
     psr : float
         Probability that the true Sharpe ratio of that gain is above 0.
     min_track_record : float
-        Trades after which `psr` would reach the confidence, were the gain's Sharpe ratio as measured;
-        infinite where the gain is not above 0.
+        Trades after which `psr` would reach the confidence if the true Sharpe ratio of the gain were the measured
+        one; infinite if the gain is not above 0.
     pbo : float
         Of the last fold's search, by cross-validation inside its training part.
     n_trials : int
-        Ladders that the folds' searches looked at.
+        Ladders that the folds' searches evaluated.
     """
 
     dsr: float
@@ -64,10 +64,11 @@ def search_luck(
     against: Comparison,
     walk: WalkForward,
 ) -> SearchLuck:
-    """Return how much luck explains.
+    """Return how much of the gain the search and the sample explain.
 
     Parameters
     ----------
+    tuning : Tuning
     choices : sequence of Choice
         One a fold.
     gain, baseline : float64 array, shape (n_test,)
@@ -84,7 +85,7 @@ def search_luck(
     sharpes = np.full(max(n_trials, len(ladders)), np.nan)
     if known.sum() > 1:
         spread = trials[known].std(axis=0)
-        # Trials that were not distinct, or not executed again here, count as tried and say nothing on the variance.
+        # Trials that were not distinct, or not executed again here, count as tried but not for the variance.
         sharpes[: len(ladders)] = np.divide(
             trials[known].mean(axis=0), spread, out=np.zeros(len(ladders)), where=spread > 0
         )
@@ -102,17 +103,17 @@ def search_luck(
 
 
 def _pbo(tuning: Tuning, choice: Choice, cut: int) -> float:
-    """Probability of overfitting of a search, on the very trades it saw.
+    """Return the probability of overfitting of a search, on the trades it was run on.
 
-    The test part stays out of it: it is scored once, and what is asked here is whether being best on a half
-    of the past says anything on the other half.
+    The test part is not used: it is scored once. The question here is whether the best ladder on one half of the past
+    is also good on the other half.
     """
     ladders = _some(choice.search.ladders, int(choice.training.sum()))
     return pbo_cscv(tuning.net_r(ladders, choice.training, cut), n_blocks=_PBO_BLOCKS).pbo
 
 
 def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:
-    """Return distinct ladders; evenly spaced ones where there are more than serve an estimate."""
+    """Return the distinct ladders, or evenly spaced ones if there are more than an estimate needs."""
     distinct = list(dict.fromkeys(ladders))
     most = int(np.clip(_MOST_PAIRS // max(n_trades, 1), 50, _MOST_TRIALS))
     if len(distinct) <= most:
@@ -191,15 +192,27 @@ def _own_exits(tuning: Tuning, trades: IntArray) -> Simulation:
 def account(
     tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policies: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the continuous run over all test parts: what each policy's account amounts to, every trade risking 1R.
+    """Return the account of each policy over all test parts, every trade risking 1R.
 
-    Each trade is executed to its end by the choice of the fold in which it was entered; fills are booked on
+    Each trade is executed to its end by the choice of the fold in which it was entered. Fills are booked on
     their day, so accounts run on over the cuts.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+        The fold whose choice executes each trade.
+    test : bool array, shape (n_trades,)
+        Trades of any test part.
+    policies : sequence of str
+        Names.
 
     Returns
     -------
     DataFrame
-        A row a policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
+        A row per policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
         daily results, annualised), max_drawdown_r, calmar (R a year over the drawdown), ulcer_r.
     """
     booked = {name: _booked(tuning, choices, fold, test, name) for name in dict.fromkeys(policies)}
@@ -245,7 +258,17 @@ def _booked(
 
 
 def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[str, tuple[float, float]]:
-    """Return what to say of risk beside the mean, as label: (tuned, baseline)."""
+    """Return measures of risk as label: (tuned, baseline).
+
+    Parameters
+    ----------
+    board : DataFrame
+        The table of a `Scoreboard`.
+    accounts : DataFrame
+        From `account`.
+    baseline : str
+        Name of the policy that the tuned one is compared with.
+    """
     by_trade, by_account = board.set_index("policy"), accounts.set_index("policy")
 
     def pair(table: pd.DataFrame, column: str) -> tuple[float, float]:

@@ -22,7 +22,7 @@ class Scoreboard:
     ----------
     candidate : str
     table : DataFrame
-        One row a policy: policy, n_trades, expectancy_r, win_rate, sd_r, max_drawdown_r, cvar_r,
+        One row per policy: policy, n_trades, expectancy_r, win_rate, sd_r, max_drawdown_r, cvar_r,
         and for all but the candidate difference_r (candidate minus policy), low, high, p_value,
         p_adjusted (Holm).
     comparisons : mapping of str to Comparison
@@ -42,10 +42,12 @@ def score_policies(
     Parameters
     ----------
     net_r : mapping of str to float64 array, shape (n_trades,)
-        NaN where a policy skipped the trade.
+        NaN if a policy skipped the trade.
     entry_time : int64 array, shape (n_trades,)
     candidate : str
-        The policy that the others are held against.
+        The policy that all others are compared with.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
     """
     comparisons = {
         name: compare_r(

@@ -228,7 +228,7 @@ def tune_ladder(
     TradesError
         If there are too few trades to tune on or to score.
     """
-    walk = walk_forward(prepared, settings, max(settings.search.time_bars))
+    walk = walk_forward(prepared, settings.validation, max(settings.search.time_bars))
     tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
     folds = tuple(
         tuning.choose(cut.training, f"{backend.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)

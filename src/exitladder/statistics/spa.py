@@ -1,4 +1,4 @@
-"""Many candidates against one baseline at once: whether the best is more than luck, and which are.
+"""Tests of many candidates against one baseline at once.
 
 Hansen, "A Test for Superior Predictive Ability" (2005), and Romano and Wolf, "Stepwise Multiple
 Testing as Formalized Data Snooping" (2005), as `arch.bootstrap` has them, with the block length of
@@ -27,13 +27,13 @@ N_BOOTSTRAP = 1000
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Whether any candidate beats the baseline, all of them considered.
+    """Whether any candidate beats the baseline, corrected for their number.
 
     Parameters
     ----------
     p_value : float
-        That of Hansen's consistent test, never below what the number of resamples can show; NaN where
-        there are too few trades or no candidate differs from the baseline.
+        Of Hansen's consistent test, never below what the number of resamples can resolve; NaN if there are too
+        few trades or no candidate differs from the baseline.
     p_lower, p_upper : float
         Its bounds; the upper one is White's reality check.
     superior : tuple of str

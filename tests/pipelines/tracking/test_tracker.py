@@ -173,7 +173,7 @@ def test_a_run_without_a_model_and_a_store_without_a_database(store: Path, tmp_p
         pass
     with pytest.raises(TrackingError, match=r"'no model' \(backtest\) has none"):
         resolve_model(run.run_id, store)
-    with pytest.raises(TrackingError, match=r"kept no 'version\.json'\. Did you mean 'versions.json'"):
+    with pytest.raises(TrackingError, match=r"has no artifact 'version\.json'\. Did you mean 'versions.json'"):
         run_artifact(run.run_id, "version.json", store)
     with pytest.raises(TrackingError, match=r"must be a folder with mlflow\.db in it"):
         find_run("x", tmp_path)
