@@ -69,7 +69,8 @@ def advice_job(
     progress : Progress
     """
     longest = int(np.diff(bars.start).max())
-    return open_job(bars, trades, settings, model=model, max_bars=longest, embargo=False, progress=progress)
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    return replace(job, embargo=False)
 
 
 def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:

@@ -90,7 +90,6 @@ def open_job(
     *,
     model: str | ExhaustionModel | None = None,
     max_bars: int | None = None,
-    embargo: bool = True,
     progress: Progress = SILENT,
 ) -> Job:
     """Return the trades prepared on their bars, with the model loaded and checked against bars and settings.
@@ -104,8 +103,6 @@ def open_job(
         A model, or its REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
     max_bars : int, optional
         Rows of a trade at most; ``labels.max_bars`` by default.
-    embargo : bool
-        See `Job`.
     progress : Progress
         Shows the predictions being made.
 
@@ -123,4 +120,4 @@ def open_job(
     if model is not None:
         settings = with_features_of(model, settings, bars)
     prepared = prepare(bars, trades, settings, max_bars=max_bars)
-    return Job(bars, trades, settings, prepared, model, embargo, progress)
+    return Job(bars, trades, settings, prepared, model, progress=progress)

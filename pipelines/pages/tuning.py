@@ -151,7 +151,7 @@ def tuning_page(folder: Path) -> PageContent:
         candidate=TUNED,
         tables=[fold_table(folds), account_table(pd.DataFrame(result["continuous"]))],
         groups=_groups(folder, result, policies, shown),
-        data_notes=[*((name, value) for name, value in run.get("notes", [])), *_counts(folder, result, shown)],
+        data_notes=[*_facts(run), *_counts(folder, result, shown)],
         open_trades=pd.read_csv(folder / "scores.csv", dtype=_TEXTS) if "scores.csv" in shown else None,
         ladder_toml=(folder / "ladder.toml").read_text(encoding="utf-8"),
         method=_method(result),
@@ -174,12 +174,10 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
     note = "per trade"
     if low is not None and high is not None:
         tone = "good" if low > 0 else "bad" if high < 0 else ""
-        note += f"; {_percent(confidence)}CI [{low:+.3f}, {high:+.3f}]"
+        note += f"; {_percent(confidence)}CI [{_signed(low)}, {_signed(high)}]"
     return [
         KeyNumber(f"vs. {result['baseline']}", _in_r(result["difference_r"], 3), note, tone),
-        KeyNumber(
-            "expectancy", _in_r(row["expectancy_r"], 3), f"per trade, {row['n_trades']:,.0f} trades, after costs"
-        ),
+        KeyNumber("expectancy", _in_r(row["expectancy_r"], 3), f"per trade after costs, {row['n_trades']:,.0f} trades"),
         KeyNumber("win rate", _share(row["win_rate"], "{:.0%}"), "trades that closed above 0, after costs"),
         KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "their mean (CVaR)"),
         KeyNumber(
@@ -200,7 +198,15 @@ def _percent(confidence: float | None) -> str:
 
 
 def _in_r(value: float | None, digits: int) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:+.{digits}f} R"
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{_signed(value, digits)} R"
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign, which a zero has not."""
+    text = f"{value:+.{digits}f}"
+    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def _share(value: float | None, form: str = "{:.2f}") -> str:
@@ -301,7 +307,15 @@ def _model_note(model: Mapping[str, Any]) -> str:
 
 
 def _ends(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}"
+    return "–" if value is None else _signed(value)
+
+
+def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not run:
+        return []
+    notes = [(str(name), str(value)) for name, value in run["notes"]]
+    bars = [("bars", f"{run['n_bars']:,} of {run['n_symbols']:,} symbols")]
+    return notes if "bars" in dict(notes) else [*bars, *notes]
 
 
 def _counts(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ nothing over the network.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -59,7 +59,6 @@ class Tracker:
         self,
         kind: RunKind,
         name: str = "",
-        tags: Mapping[str, object] | None = None,
         *,
         settings: Settings | None = None,
         ladder: Ladder | None = None,
@@ -76,7 +75,6 @@ class Tracker:
         kind : {"train", "tune", "backtest", "score", "demo"}
         name : str
             Of the run; by default the kind and the time.
-        tags : mapping, optional
         settings : Settings, optional
         ladder : Ladder, optional
         bars : BarSet, optional
@@ -90,7 +88,7 @@ class Tracker:
         run = TrackedRun()
         if self.enabled:
             run.run_id, run.folder = self._start(kind, name)
-        run.log_tags({"kind": kind, **(tags or {})})
+        run.log_tags({"kind": kind})
         run.log_inputs(settings=settings, ladder=ladder, bars=bars, trades=trades)
         status = "FAILED"
         try:

@@ -18,8 +18,7 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
-from exitladder.pipelines.training.baselines import model_baselines
-from exitladder.pipelines.training.calibration import calibration_by_group, calibration_mapping
+from exitladder.pipelines.training.evaluation import calibration_by_group, calibration_mapping, model_baselines
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
 from exitladder.pipelines.training.policy import ModelPolicy, predicted_trades, tune_model_policy
@@ -120,7 +119,8 @@ def train_model(
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
     return Trained(
         model=model,
-        baselines=model_baselines(prepared, rows, model, predictions, value, settings, backend.make_trainer(rows)),
+        baselines=model_baselines(prepared, rows, model, predictions, settings, backend.make_trainer(rows))
+        | {name: {"expectancy_r": mean} for name, mean in value.expectancy_r.items()},
         value=value,
         leaks=check_leaks(
             rows,
