@@ -95,7 +95,7 @@ def _example(simulation: Simulation, signals: Signals, i: int, trade: pd.Series,
 
 
 def _telling_trades(simulation: Simulation, most: int) -> list[int]:
-    """Return positions of trades that show what the ladder does: many fills, gains and losses, other symbols."""
+    """Return the positions of trades with many fills, won and lost, of different symbols."""
     chosen: list[int] = []
     symbols: set[str] = set()
     r = np.nan_to_num(simulation.r)
@@ -113,8 +113,16 @@ def _telling_trades(simulation: Simulation, most: int) -> list[int]:
 def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:
     """Return the stop in force in each bar of a trade, by the bar's time stamp.
 
-    The trade is executed once for every length of its life; what the engine then has in the market
-    for the next bar is the stop of that bar.
+    The trade is executed once for every number of bars held; the stop that the engine then has in the market for the
+    next bar is the stop of that bar.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        Of all its trades.
+    i : int
+        Position of the trade.
     """
     placed = simulation.placed
     first, last = int(placed.first_bar[i]), int(simulation.exit_bar[i])
