@@ -103,7 +103,7 @@ def backtest(
     LadderError
         If a condition names an unknown series, or one of the model's without a model.
     TradesError
-        If there is no trade, or a trade lies outside its bars.
+        If there is no trade, or a trade is outside its bars.
     """
     longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
     job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)

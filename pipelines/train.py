@@ -30,7 +30,7 @@ class TrainResult:
     paths: pd.DataFrame | None = None
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what the command prints."""
+        """Return the values that the command prints."""
         summary = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
         tables = {"labels": self.labels, "paths": self.paths}
         return summary | {name: table.to_dict("records") for name, table in tables.items() if table is not None}
@@ -62,7 +62,7 @@ def train(
     Raises
     ------
     TradesError
-        If there are too few trades, or a trade lies outside its bars.
+        If there are too few trades, or a trade is outside its bars.
     ModelError
         If the model cannot be trained on these rows.
     """

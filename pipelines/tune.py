@@ -27,7 +27,7 @@ class TuneResult:
     tuned: Tuned
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what the command prints."""
+        """Return the values that the command prints."""
         return {"run_id": self.run_id, **self.tuned.to_mapping()}
 
 
@@ -73,7 +73,7 @@ def tune(
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     TradesError
-        If there are too few trades, or a trade lies outside its bars.
+        If there are too few trades, or a trade is outside its bars.
     OutputFileError
         If the folder cannot be written.
     """

@@ -106,7 +106,7 @@ def running_page(
 
 
 def _runs_view(store: Path) -> str:
-    """Return where the runs are shown; by itself the page opens on language models."""
+    """Return the path of the page that shows the runs; by default MLflow opens its page for language models."""
     newest = newest_experiment(store)
     place = f"/{newest}/runs" if newest else ""
     return f"#/experiments{place}?workflowType=machine_learning"
@@ -164,7 +164,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: IO[bytes
 def _last_words(log: IO[bytes]) -> str:
     log.seek(0)
     lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return f"It said: {lines[-1].strip()}" if lines else "It said nothing."
+    return f"Its last output: {lines[-1].strip()}" if lines else "It had no output."
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -113,7 +113,7 @@ def open_job(
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     TradesError
-        If there is no trade, or a trade lies outside its bars.
+        If there is no trade, or a trade is outside its bars.
     """
     if isinstance(model, str):
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))

@@ -87,7 +87,7 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
     Raises
     ------
     TradesError
-        If there is no trade, or a trade lies outside its bars.
+        If there is no trade, or a trade is outside its bars.
     """
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")

@@ -69,8 +69,8 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
     run = find_run(ref, store)
     folder = _run_folder(run, Path(store))
     if not (folder / name).exists():
-        kept = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-        raise TrackingError(f"Run '{run.name}' has no artifact '{name}'. {did_you_mean(name, kept)}")
+        saved = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        raise TrackingError(f"Run '{run.name}' has no artifact '{name}'. {did_you_mean(name, saved)}")
     return folder / name
 
 

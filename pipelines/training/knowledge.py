@@ -84,7 +84,7 @@ def partial_dependence(
     Returns
     -------
     list of dict
-        Of the features that gain most: feature, values (quantiles of training from 2.5 to 97.5 %), exhaustion and
+        Of the features that gain most: feature, values (quantiles of training from 2.5% to 97.5%), exhaustion and
         hold_value_r at each of them.
     """
     chosen = np.arange(len(X)) if chosen is None else chosen

@@ -61,7 +61,7 @@ class Trained:
     learnt: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what ``exitladder train`` prints, without the run."""
+        """Return the values that ``exitladder train`` prints, without the run."""
         against, metrics = self.value.comparison, self.model.metrics
         return {
             "n_trades": self.n_trades,

@@ -61,7 +61,7 @@ class ModelPolicy:
         return self.ladder == self.by_model
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what ``exitladder train`` prints of it."""
+        """Return the values that ``exitladder train`` prints."""
         (condition,) = self.by_model.rungs[0].when
         distance = self.by_model.stop.trail
         return {

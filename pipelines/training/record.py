@@ -65,7 +65,7 @@ def log_trained(
 
 
 def model_summary(model: ExhaustionModel) -> dict[str, Any]:
-    """Return how well a model predicts and what it uses, as plain values for the page of a tuning."""
+    """Return the quality of a model and its feature importance, as plain values for the page of a tuning."""
     names = ("auc", "base_rate", "calibration_error", "log_loss")
     known = {name: float(model.metrics[name]) for name in names if name in model.metrics}
     return {

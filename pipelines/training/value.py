@@ -162,6 +162,6 @@ def net_r_of(
 
 
 def _policies(tuned: ModelPolicy) -> list[Ladder]:
-    """Return what is compared: the trail, an indicator rule on top of it, and the model."""
+    """Return the policies to compare: the trail, the trail with an indicator rule, and the model."""
     indicator = replace(tuned.trail, name=INDICATOR_OR_TRAIL, rungs=(Rung(1.0, when=_OVERBOUGHT),))
     return [tuned.trail, indicator, tuned.by_model]

@@ -220,7 +220,7 @@ class Tuning:
         return both if both.sum() >= LEAST_TRADES else training
 
     def _space(self, training: Mask) -> SearchSpace:
-        """The settings' space; thresholds on the hold value lie where the training part's predictions do."""
+        """Return the settings' space, with hold-value thresholds in the range of the training part's predictions."""
         space = SearchSpace(self.settings.search, self.base)
         if self.predictions is None:
             return space

@@ -276,7 +276,7 @@ def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[
         return float(values[TUNED]), float(values[baseline])
 
     return {
-        "standard deviation of a trade (R)": pair(by_trade, "sd_r"),
-        "mean of the worst 5 % of trades (R)": pair(by_trade, "cvar_r"),
-        "deepest fall of the account (R)": pair(by_account, "max_drawdown_r"),
+        "standard deviation per trade (R)": pair(by_trade, "sd_r"),
+        "mean of the worst 5% of trades (R)": pair(by_trade, "cvar_r"),
+        "max drawdown of the account (R)": pair(by_account, "max_drawdown_r"),
     }

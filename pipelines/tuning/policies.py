@@ -85,7 +85,7 @@ def objective_values(net_r: FloatArray, tuning: TuningSettings) -> FloatArray:
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        In order of entries; NaN where a trade was skipped.
+        In order of entries; NaN if a trade was skipped.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from exitladder.plans.file import ladder_to_toml
 
 
 def tuned_files(tuned: Tuned) -> dict[str, Content]:
-    """Return what is written of a tuned ladder, by file name."""
+    """Return the files of a tuned ladder, by name."""
     found = tuned.diagnostics
     return {
         "ladder.toml": ladder_to_toml(tuned.ladder),

@@ -216,7 +216,7 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
             continue
         end = outer + (position - k) * (inner - outer)
         ends.append(point + stretch * (end - point))
-    # A skewed statistic's resamples may all lie beside it; the interval always holds what was measured.
+    # All resamples of a skewed statistic may be on one side of it; the interval always includes the measured value.
     low, high = ends
     return (low if math.isnan(low) else min(low, point)), (high if math.isnan(high) else max(high, point))
 

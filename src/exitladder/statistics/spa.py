@@ -108,7 +108,7 @@ def _stepwise(test: Any, n: int, size: float) -> list[int]:
     """Return the positions that the stepwise test finds superior: those found leave, and the rest is tested again.
 
     The steps of ``arch.bootstrap.StepM`` on the resamples that are there already; that one stops with an
-    error where the last candidates leave in a later step.
+    error if the last candidates leave in a later step.
     """
     found: list[int] = []
     while len(found) < n:
@@ -123,7 +123,7 @@ def _stepwise(test: Any, n: int, size: float) -> list[int]:
 
 
 def _in_units(gain: FloatArray) -> FloatArray:
-    """Return means of neighbouring trades where there are too many for a test whose cost grows as n²."""
+    """Return means of neighbouring trades if there are too many for a test whose cost grows as n²."""
     n = len(gain)
     if n <= MAX_UNITS:
         return gain
