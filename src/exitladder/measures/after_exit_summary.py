@@ -1,6 +1,6 @@
-"""The summary of prices after the exits: whether exits came too early, and the cost of breakeven scratches.
+"""What the prices after the exits amount to: whether exits came too early, and what breakeven scratches missed.
 
-Like `exitladder.measures.after_exit`, on which it is based, it looks ahead and must never be used for decisions.
+Like `exitladder.measures.after_exit`, on which it rests, it looks ahead and must decide nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def summarise_after_exit(
     Returns
     -------
     dict
-        Measures are ``{"value", "low", "high"}``. They are based on the ``n_measured`` trades that could be followed
+        Measures are ``{"value", "low", "high"}``. They rest on the ``n_measured`` trades that could be followed
         all the way; those that the end of the data cut short (``n_cut``, of which ``n_without_bars`` not even
         one bar) are left out whole, because among them only early events can be seen.
 
@@ -105,7 +105,7 @@ _MEASURES: dict[str, Measure] = {
 
 
 def _columns(whole: pd.DataFrame) -> Columns:
-    """Return the columns that the measures are sums of, one value per trade that was followed all the way."""
+    """Return what the measures are sums of, one value a trade that was followed all the way."""
 
     def column(name: str) -> npt.NDArray[np.float64]:
         return whole[name].to_numpy(np.float64)

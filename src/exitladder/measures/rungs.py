@@ -16,7 +16,7 @@ from exitladder.statistics.ratios import Ratio, measure
 def rung_measures(
     trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None
 ) -> list[dict[str, Any]]:
-    """Return one entry per rung, in the ladder's order.
+    """Return one entry a rung, in the ladder's order.
 
     Each holds ``rung`` (from 1), ``fraction``, ``trigger``, ``n_hits``, and with intervals
     ``hit_rate`` (share of all trades in which it filled), ``hit_rate_given_previous`` (of those in

@@ -1,4 +1,4 @@
-"""The summary of simulated trades, each measure with its confidence interval (summary.json)."""
+"""What a set of simulated trades amounts to, each measure with its interval (summary.json)."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def summarise(
     ----------
     trades, fills : DataFrame
         With the columns of trades.csv and fills.csv. Skipped trades are counted and otherwise left
-        out. **Open trades count at their mark**, the last close: without them the summary would miss exactly
-        the winners that no exit has ended yet.
+        out. **Open trades take part at their mark**, the last close: leaving them out would leave out
+        just those winners that no exit has ended yet.
     ladder : Ladder
         The one that was simulated.
     intervals : Intervals
         Confidence, number of resamples and seed.
     policies : mapping of str to array of float, shape (n_trades,), optional
-        Net R of each row of `trades` under each intrabar policy (NaN if skipped).
+        Net R of each row of `trades` under each intrabar policy (NaN where skipped).
     start_equity : float, optional
         Account at the start, in account currency; gives the drawdown as a share.
 
@@ -57,24 +57,24 @@ def summarise(
     -------
     dict
         Counts are plain numbers. Every measure is ``{"value", "low", "high"}``, the ends being those
-        of its interval, with None if they are not defined (no profit factor without a losing trade) or
-        if there are too few trades (``min_trades_for_interval``). Losses are negative.
+        of its interval, with None for what is not defined (no losing trade: no profit
+        factor) or what the trades are too few for (``min_trades_for_interval``). Losses are negative.
 
         ``n_trades`` (carried out: closed and open), ``n_closed``, ``n_open``, ``n_skipped``,
         ``skipped_reasons``, ``closed_by``, ``n_fills``, ``n_ambiguous_trades``, ``n_ambiguous_bars``,
         ``n_breakeven_scratches`` (closed by the stop at the entry);
-        ``expectancy_r`` mean net R per trade; ``win_rate`` share of trades with a **net** result above
+        ``expectancy_r`` mean net R a trade; ``win_rate`` share of trades with a **net** result above
         zero; ``profit_factor`` sum of net R won over that lost; ``mean_win_r``, ``mean_loss_r``;
         ``sharpe_per_trade``, ``sortino_per_trade`` of net R, not annualised;
         ``sharpe_daily_annualised``, ``sortino_daily_annualised`` of the account's daily results, all
         calendar days, booked fill by fill; ``max_drawdown_r`` deepest fall of the sum of net R in
         order of exits, ``max_drawdown_account`` of the account in its currency,
         ``max_drawdown_account_share`` of its peak (with `start_equity`);
-        ``cvar_5_r`` mean of the worst 5% of trades; ``mean_capture`` sum of net R over sum of MFE,
+        ``cvar_5_r`` mean of the worst 5 % of trades; ``mean_capture`` sum of net R over sum of MFE,
         trades with MFE above zero; ``mean_of_capture_ratios`` the mean of each trade's own, which small
         MFEs dominate; ``mean_mfe_r``, ``mean_mae_r``, ``mean_give_back_r``, ``mean_bars_held``,
         ``fills_per_trade``; ``net_pnl``, ``commission``, ``slippage`` sums in account currency;
-        ``cost_r`` mean commission and slippage per trade in R; ``cost_share_of_gross`` of the result before
+        ``cost_r`` mean commission and slippage a trade in R; ``cost_share_of_gross`` of the result before
         costs, None where that is not above zero; ``rungs`` see `rung_measures`; ``intrabar`` the
         expectancy under each policy and the spread between the best and the worst of them;
         ``resampling`` how the intervals were made.
@@ -183,7 +183,7 @@ def _profit_factor(sums: Sums) -> FloatArray:
 
 
 def _cost_share(sums: Sums) -> FloatArray:
-    # Without a profit before costs, costs of any size take more than all of it.
+    # Where nothing was earned before costs they ate more than all of it, however little they were.
     return np.asarray(np.where(sums["gross"] > 0, sums["cost"] / sums["gross"], np.inf))
 
 
