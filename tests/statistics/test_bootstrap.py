@@ -211,5 +211,5 @@ def test_what_the_resamples_do_not_bound_has_no_end() -> None:
 
 
 def test_values_and_times_must_match() -> None:
-    with pytest.raises(ValueError, match="one entry per trade"):
+    with pytest.raises(ValueError, match="one entry a trade"):
         mean_interval([1.0, 2.0], time=[1])

@@ -15,11 +15,9 @@ def block_sums(start: IntTable, chance: FloatTable, share: float, per_unit: Floa
     Parameters
     ----------
     start : int64 array, shape (n_resamples, n_units)
-        The unit that a block beginning at each place starts with.
+        The unit at which a block that begins at a place starts.
     chance : float64 array, shape (n_resamples, n_units) or (n_resamples, 0)
-        A block begins if it is below `share`; everywhere if there are no columns.
-    share : float
-        Chance that a block begins at a place.
+        A block begins where it is below `share`; everywhere if there are no columns.
     per_unit : float64 array, shape (n_units, n_columns)
     """
     n_units, n_columns = per_unit.shape

@@ -75,7 +75,7 @@ def block_length(values: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Resampling:
-    """A plan of resampling: units, mean block length, number of resamples and seed.
+    """A plan of resampling: what is drawn, in blocks of what length, how often, from which seed.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Resampling:
         group : int array, shape (n,)
             Numbers that never fall; equal ones stay together.
         influence : float array, shape (n,)
-            The contribution of each value to the statistic; its dependence sets the length of the blocks.
+            What each value adds to the statistic; its dependence sets the length of the blocks.
         intervals : Intervals
         """
         group = np.asarray(group)
@@ -178,17 +178,19 @@ class Resampling:
 def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks: float) -> tuple[float, float]:
     """Return the ends of the expanded percentile interval of a statistic.
 
-    The plain percentile interval is too narrow on few values. Its tails are moved out to those of Student's t
-    with ``n_blocks - 1`` degrees of freedom (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015),
-    counting blocks instead of values. If that is outside all resamples, the distance of the outermost from `point`
-    is stretched. An end that the resamples do not bound is NaN.
+    The plain percentile interval is too narrow on few values. Its tails are moved out to where
+    Student's t with ``n_blocks - 1`` degrees of freedom puts them (Hesterberg, "What Teachers Should
+    Know About the Bootstrap", 2015), counting blocks instead of values. Where that lies outside all
+    resamples, the distance of the outermost from `point` is stretched. An end that the resamples do
+    not bound is NaN.
 
     Parameters
     ----------
     point : float
         The statistic on the sample.
     resampled : float array, shape (n_bootstrap,)
-        The statistic on the resamples; NaN if it is not defined (left out), infinite if it is unbounded.
+        The statistic on the resamples; NaN where it is not defined there (left out), infinite where
+        it is unbounded.
     confidence : float
         Nominal coverage.
     n_blocks : float
@@ -216,7 +218,7 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
             continue
         end = outer + (position - k) * (inner - outer)
         ends.append(point + stretch * (end - point))
-    # All resamples of a skewed statistic may be on one side of it; the interval always includes the measured value.
+    # A skewed statistic's resamples may all lie beside it; the interval always holds what was measured.
     low, high = ends
     return (low if math.isnan(low) else min(low, point)), (high if math.isnan(high) else max(high, point))
 

@@ -1,4 +1,4 @@
-"""A paired comparison of two exit policies on the same trades."""
+"""Two exit policies on the same trades: which earned more, and whether that is more than chance."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference **candidate minus baseline** in net R per trade, pair by pair.
+    """The difference **candidate minus baseline** in net R a trade, pair by pair.
 
     Parameters
     ----------
     difference_r : float
         Mean of the differences; above zero the candidate earned more. NaN without pairs.
     low, high : float
-        Confidence interval of the mean difference; NaN if there are too few pairs.
+        Interval of the mean difference; NaN where there are too few pairs for one.
     p_value : float
-        Two-sided, against no difference; NaN without an interval.
+        Two-sided, against no difference; NaN where there is no interval.
     n : int
         Pairs: trades with a result under both.
     n_pairs_dropped : int
         Trades without a result under one of them or both.
     n_effective : float
-        Effective sample size of the pairs.
+        Independent pairs that these n are worth.
     block : float
         Mean length of the resampled blocks, in units of `resampled`.
     resampled : {"trades", "days"}
-        The unit of resampling: the one that gave the wider interval.
+        What was resampled: the one that gave the wider interval.
     sd_difference : float
         Standard deviation of the differences.
     trades_needed : int or None
-        Number of further trades needed to detect a difference of this size with 80% power; 0 if these are
-        enough, None if it cannot be estimated.
+        How many more trades like these would be needed to tell a difference of this size with a
+        chance of 80 %; 0 where these are enough, None where it cannot be said.
     candidate_r, baseline_r : float
-        Mean net R per trade of each, over the pairs.
+        Mean net R a trade of each, over the pairs.
     confidence : float
     """
 
@@ -72,7 +72,7 @@ class Comparison:
         return not math.isnan(self.low)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return plain values by name; unknown ones are None."""
+        """Return plain values by name, None for what is not known."""
         values = dataclasses.asdict(self)
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
 
@@ -92,7 +92,7 @@ def compare_r(
     Parameters
     ----------
     candidate, baseline : array of float, shape (n,)
-        Net R of every trade under each policy; NaN if a policy skipped the trade.
+        Net R of every trade under each policy; NaN where a policy skipped the trade.
     time : shape (n,)
         Entry times; see `mean_interval`.
     intervals : Intervals

@@ -1,4 +1,4 @@
-"""Sums of trades' results by calendar day under many ladders, in one pass over the table."""
+"""What trades bring by calendar day under many ladders, in one pass over the table."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def sums_by_day(net_r: FloatArray, day: IntArray, entry_day: IntArray) -> list[F
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        NaN if a trade was skipped.
+        NaN where a trade was skipped.
     day : int64 array, shape (n_trades, n_ladders)
         Day on which a trade is booked whole, not before that of its entry.
     entry_day : int64 array, shape (n_trades,)
 
     Returns
     -------
-    list of float64 array, one per ladder
-        Days without a booking have 0; empty if no trade counts. Each day is summed in order of the trades, whatever
+    list of float64 array, one a ladder
+        Days without a booking have 0; empty where no trade counts. Each day is summed in order of the trades, whatever
         other ladders there are.
     """
     if not net_r.size:

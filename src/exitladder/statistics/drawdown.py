@@ -1,4 +1,4 @@
-"""The maximum drawdown of a running sum, with its confidence interval."""
+"""The deepest fall of a running sum, and how it varies when the stretches come in another order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def fall_in_money(results: FloatArray, plan: Resampling) -> tuple[float, float, 
     Parameters
     ----------
     results : float64 array, shape (n,)
-        The result added at each moment, in order of time.
+        What is added at each moment, in order of time.
     plan : Resampling
         Of these n moments.
     """
@@ -29,11 +29,11 @@ def fall_as_share(results: FloatArray, plan: Resampling, start: float) -> tuple[
     Parameters
     ----------
     results : float64 array, shape (n,)
-        The result added at each moment, in order of time.
+        What is added at each moment, in order of time.
     plan : Resampling
         Of these n moments.
     start : float
-        Equity at the start. A share below -1 means a loss of more than the peak.
+        Equity at the start. A share below -1 means that more than the peak was lost.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def _fall(results: FloatArray, plan: Resampling, start: float) -> tuple[float, f
 
 
 def _inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
-    """Return each unit's sum, highest and lowest running sum, and maximum drawdown, shape (4, n_units).
+    """Return each unit's sum, highest and lowest running sum, and deepest fall, shape (4, n_units).
 
     Drawdowns of a path follow from these of its pieces, so that long paths are resampled quickly.
     """

@@ -1,4 +1,4 @@
-"""The mean of trades' results with a confidence interval that allows for dependence between trades."""
+"""The mean of trades' results with an interval that their dependence on each other cannot fool."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from exitladder.statistics.bootstrap import Resampling, two_sided_p
 from exitladder.statistics.intervals import Intervals
 
 MIN_TRADES = 20
-"""Fewer trades get no interval: so few resamples say little about new trades."""
+"""Fewer trades get no interval: what a resample of so few can show says little about new ones."""
 MIN_DAYS = 20
-"""With fewer days, only trades are resampled."""
+"""On fewer days, days cannot be resampled and only trades are."""
 _DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
 class MeanInterval:
-    """A mean with its confidence interval, and how it was resampled.
+    """A mean, how sure it is, and by what resampling.
 
     Parameters
     ----------
     value : float
         The mean; NaN without values.
     low, high : float
-        Ends of the interval; NaN if there are too few trades.
+        Ends of the interval; NaN where there are too few trades for one.
     p_value : float
-        Two-sided, against a mean of zero; NaN without an interval.
+        Two-sided, against a mean of zero; NaN where there is no interval.
     standard_error : float
         Of the mean, from the resamples.
     n : int
         Values that are not NaN.
     n_effective : float
-        Effective sample size: n times the variance of the mean of independent trades over that of the resamples; at
-        most n.
+        Independent trades that these n are worth: n times the ratio of the variance of the mean if
+        they were independent to the one found; at most n.
     block : float
         Mean length of the resampled blocks, in units of `resampled`.
     resampled : {"trades", "days"}
-        The one with the wider interval; empty without an interval.
+        The wider of the two; empty where there is no interval.
     """
 
     value: float
@@ -69,15 +69,16 @@ def mean_interval(
 ) -> MeanInterval:
     """Return the mean of trades' results with a stationary bootstrap interval.
 
-    Trades overlap in time, also across symbols that move together. They are therefore resampled twice, in blocks of
-    neighbouring trades by entry and in blocks of whole days of entry (UTC), and the **wider** interval is returned.
-    The block length follows Politis and White. Coverage is approximate: at a nominal 95%, 96% was measured on
-    independent values and 92% at an autocorrelation of 0.3 (25 to 400 values).
+    Trades follow one another and overlap, also across symbols that move together. So they are
+    resampled twice, in blocks of neighbouring trades by entry and in blocks of whole days of entry
+    (UTC), and the **wider** interval is given. The blocks' length follows Politis and White. Coverage
+    is approximate: at a nominal 95 %, 96 % was measured on independent values and 92 % at an
+    autocorrelation of 0.3 (25 to 400 values).
 
     Parameters
     ----------
     values : array of float, shape (n,)
-        For example, net R per trade. NaN are left out.
+        Such as net R a trade. NaN are left out.
     time : shape (n,)
         Entry times: datetimes, or integers in nanoseconds since 1970 UTC. They need not be sorted.
     intervals : Intervals
@@ -141,7 +142,7 @@ def in_order_of_time(values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd
     when = nanoseconds(time)
     if x.ndim != 1 or x.shape != when.shape:
         raise ValueError(
-            f"values and time must have one entry per trade, but their shapes are {x.shape} and {when.shape}."
+            f"values and time must have one entry a trade, but their shapes are {x.shape} and {when.shape}."
         )
     known = ~np.isnan(x)
     x, when = x[known], when[known]
@@ -150,7 +151,7 @@ def in_order_of_time(values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd
 
 
 def nanoseconds(time: npt.ArrayLike | pd.Series | pd.Index) -> IntArray:
-    """Return times as nanoseconds since 1970 UTC; integers are taken as nanoseconds already."""
+    """Return times as nanoseconds since 1970 UTC; whole numbers are taken to be that already."""
     # A pandas column with a time zone would become an array of objects, one by one.
     plain = time if isinstance(time, (pd.Series, pd.Index)) else np.asarray(time)
     if getattr(plain.dtype, "kind", "") in ("i", "u"):

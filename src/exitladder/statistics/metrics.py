@@ -1,6 +1,6 @@
 """Measures of one series of returns or of R-multiples.
 
-Losses are negative numbers throughout: a drawdown of 3% is -0.03. If a measure is not defined
+Losses are negative numbers throughout: a drawdown of 3 % is -0.03. Where a measure is not defined
 (no variation, no loss, no values) it is NaN and never infinite.
 """
 

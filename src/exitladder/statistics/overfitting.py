@@ -17,18 +17,19 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Overfitting:
-    """The result of combinatorially symmetric cross-validation.
+    """What combinatorially symmetric cross-validation found.
 
     Parameters
     ----------
     pbo : float
         Share of the combinations in which the best in-sample candidate came out below the median
-        out of sample; NaN with fewer than two candidates or observations.
+        out of sample; NaN where there are fewer than two candidates or observations.
         A single value is noisy: on pure noise of 480 x 50 it scatters by 0.17 around 0.47.
     logits : float64 array, shape (n_combinations,)
         Logit of the chosen candidate's relative rank out of sample; negative is below the median.
     n_observations, n_candidates : int
-        Those used, without candidates that are NaN throughout and then without rows that hold any NaN.
+        What was used, after candidates that are NaN throughout and then rows with any NaN were left
+        out.
     n_blocks : int
     """
 
@@ -52,7 +53,7 @@ def pbo_cscv(results: npt.ArrayLike, *, n_blocks: int = 16, metric: str = "sharp
     n_blocks : int
         Even; 16 gives 12,870 combinations. Lowered to the greatest even number the rows allow.
     metric : {"sharpe", "mean"}
-        Metric to choose and rank by.
+        By what the best is chosen and ranked.
 
     Examples
     --------
@@ -65,9 +66,7 @@ def pbo_cscv(results: npt.ArrayLike, *, n_blocks: int = 16, metric: str = "sharp
         raise ValueError(f"metric must be 'sharpe' or 'mean', but is {metric!r}.")
     matrix = np.asarray(results, dtype=np.float64)
     if matrix.ndim != 2:
-        raise ValueError(
-            f"results must have one row per observation and one column per candidate, but have shape {matrix.shape}."
-        )
+        raise ValueError(f"results must have one row an observation and one column a candidate, shape {matrix.shape}.")
     matrix = matrix[:, ~np.isnan(matrix).all(axis=0)] if len(matrix) else matrix
     matrix = matrix[~np.isnan(matrix).any(axis=1)]
     n, n_candidates = matrix.shape

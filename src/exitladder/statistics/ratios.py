@@ -1,4 +1,4 @@
-"""Measures computed from sums over trades, with the confidence intervals of one shared resampling.
+"""Measures that follow from sums over trades, each with the interval of one shared resampling.
 
 Means, shares and ratios are all functions of a few sums; resampling the sums once serves them all.
 """
@@ -29,10 +29,10 @@ class Ratio:
     over, under : str
         Columns.
     cases : str
-        Column that counts the cases behind it; an interval needs ``MIN_TRADES`` of them. Empty if all
-        count.
+        Column that counts the cases it rests on; an interval needs ``MIN_TRADES`` of them. Empty where
+        it rests on all.
     is_share : bool
-        Whether `over` counts the hits among those that `under` counts.
+        Whether `over` counts those of the `under` that hit.
     """
 
     over: str
@@ -55,18 +55,7 @@ Measure = Ratio | Callable[[Sums], FloatArray]
 
 
 def with_interval(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, float | None]:
-    """Return a measure as written to summary.json.
-
-    Parameters
-    ----------
-    value, low, high : float
-        The measure and the ends of its interval.
-
-    Returns
-    -------
-    dict
-        ``value``, ``low`` and ``high``; None if one is unknown or not finite.
-    """
+    """Return a measure as it stands in summary.json; what is not known, or not finite, is None."""
     return {
         name: float(x) if math.isfinite(x) else None for name, x in (("value", value), ("low", low), ("high", high))
     }
@@ -82,7 +71,7 @@ def measure(
     Parameters
     ----------
     columns : mapping of str to array of float, shape (n,)
-        One value per trade (or day), in the order of the plan.
+        One value a trade (or day), in the order of the plan.
     measures : mapping of str to Measure
         A ratio of two sums, or a function from sums by name, each an array of any shape, to values.
     plan : Resampling or None
@@ -118,40 +107,16 @@ def _evaluate(what: Measure, sums: Sums) -> FloatArray:
 
 
 def sharpe_of_sums(sums: Sums, n: str, total: str, squares: str) -> FloatArray:
-    """Return mean over sample standard deviation from the count, the sum and the sum of squares.
-
-    Parameters
-    ----------
-    sums : mapping of str to float64 array
-    n, total, squares : str
-        Names of the three sums.
-
-    Returns
-    -------
-    float64 array
-        Of the shape of the sums; NaN if the values do not vary.
-    """
+    """Return mean over sample standard deviation from the count, the sum and the sum of squares."""
     count = sums[n]
     mean = sums[total] / count
     variance = (sums[squares] - count * mean**2) / (count - 1)
-    # Rounding leaves a residue if nothing varies; a ratio over it would be noise.
+    # Rounding leaves a residue where nothing varies; a ratio over it would be noise.
     varies = variance > 1e-12 * sums[squares] / count
     return np.asarray(np.where(varies, mean / np.sqrt(np.where(varies, variance, 1.0)), np.nan))
 
 
 def sortino_of_sums(sums: Sums, n: str, total: str, shortfall_squares: str) -> FloatArray:
-    """Return mean over downside deviation from the count, the sum and the sum of squared shortfalls.
-
-    Parameters
-    ----------
-    sums : mapping of str to float64 array
-    n, total, shortfall_squares : str
-        Names of the three sums.
-
-    Returns
-    -------
-    float64 array
-        Of the shape of the sums; NaN without any shortfall.
-    """
+    """Return mean over downside deviation from the count, the sum and the sum of squared shortfalls."""
     downside = np.sqrt(sums[shortfall_squares] / sums[n])
     return np.asarray(np.where(downside > 0, sums[total] / sums[n] / np.where(downside > 0, downside, 1.0), np.nan))

@@ -1,4 +1,4 @@
-"""The reliability of a Sharpe ratio, given its sample and the number of trials.
+"""How much a Sharpe ratio can be believed, given its sample and the number of things tried.
 
 All Sharpe ratios here are per observation (a trade, a day) and never annualised; `kurtosis` is the
 raw one (normal: 3). Formulas: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier"
@@ -22,13 +22,13 @@ EULER_GAMMA = float(np.euler_gamma)
 
 @dataclass(frozen=True)
 class SharpeMoments:
-    """The moments of a series that PSR and DSR need.
+    """What PSR and DSR need to know of a series.
 
     Parameters
     ----------
     sharpe : float
-        Mean over standard deviation per observation (population form, ddof 0); 0 if all values are 0, NaN if the
-        series does not vary otherwise or has fewer than two values.
+        Mean over standard deviation per observation (population form, ddof 0); 0 where nothing but zeros
+        was earned; else NaN where the series does not vary or has fewer than two values.
     n : int
         Observations.
     skew, kurtosis : float
@@ -70,7 +70,7 @@ def psr(sharpe: float, n: float, *, benchmark: float = 0.0, skew: float = 0.0, k
     sharpe, benchmark : float
         Per observation.
     n : float
-        Observations; the effective sample size if they depend on each other.
+        Observations; the effective number where they depend on each other.
     skew, kurtosis : float
         Of the returns.
 
@@ -93,18 +93,7 @@ def min_trl(
 ) -> float:
     """Return how many observations PSR needs to reach `confidence` (minimum track record length).
 
-    Parameters
-    ----------
-    sharpe, benchmark : float
-        Per observation.
-    confidence : float
-    skew, kurtosis : float
-        Of the returns.
-
-    Returns
-    -------
-    float
-        Infinite if `sharpe` does not exceed `benchmark`.
+    Infinite where `sharpe` does not exceed `benchmark`.
     """
     if math.isnan(sharpe):
         return math.nan
@@ -117,8 +106,8 @@ def min_trl(
 def expected_max(n_trials: int) -> float:
     """Return the expected greatest of `n_trials` independent standard normal values.
 
-    The approximation of the papers. It is too high by 2.3% at 10 trials and 1% at 100, which is the conservative
-    side. One trial gives 0.
+    The approximation of the papers; it is high by 2.3 % at 10 trials and 1 % at 100, which errs on
+    the careful side. One trial gives 0.
 
     Examples
     --------
@@ -151,19 +140,6 @@ def dsr(sharpe: float, n: float, *, variance: float, n_trials: int, skew: float 
     """Return the deflated Sharpe ratio: the probability that the best trial is better than luck.
 
     It is `psr` against `luck_sharpe`, the best that so many worthless trials would show.
-
-    Parameters
-    ----------
-    sharpe : float
-        Per observation, of the best trial.
-    n : float
-        Observations; the effective sample size if they depend on each other.
-    variance : float
-        Variance of the trials' Sharpe ratios.
-    n_trials : int
-        All trials, the discarded ones too.
-    skew, kurtosis : float
-        Of the returns.
     """
     return psr(sharpe, n, benchmark=luck_sharpe(variance, n_trials), skew=skew, kurtosis=kurtosis)
 
@@ -174,12 +150,12 @@ def dsr_of(returns: npt.ArrayLike, trial_sharpes: npt.ArrayLike, *, n_effective:
     Parameters
     ----------
     returns : array of float, shape (n,)
-        Net R per trade of the chosen trial.
+        Net R a trade of the chosen trial.
     trial_sharpes : array of float, shape (n_trials,)
-        Sharpe ratio per trade of every trial, failed ones as NaN: they count as tried, but not for
-        the variance.
+        Sharpe ratio per trade of every trial, failed ones as NaN: they count as tried, but say
+        nothing on the variance.
     n_effective : float, optional
-        Effective sample size (see `mean_interval`); at most n is used.
+        Independent trades that the sample is worth (see `mean_interval`); never more than n counts.
     """
     moments = SharpeMoments.of(returns)
     trials = np.asarray(trial_sharpes, dtype=np.float64)

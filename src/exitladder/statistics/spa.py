@@ -1,4 +1,4 @@
-"""Tests of many candidates against one baseline at once.
+"""Many candidates against one baseline at once: whether the best is more than luck, and which are.
 
 Hansen, "A Test for Superior Predictive Ability" (2005), and Romano and Wolf, "Stepwise Multiple
 Testing as Formalized Data Snooping" (2005), as `arch.bootstrap` has them, with the block length of
@@ -27,13 +27,13 @@ N_BOOTSTRAP = 1000
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Whether any candidate beats the baseline, corrected for their number.
+    """Whether any candidate beats the baseline, all of them considered.
 
     Parameters
     ----------
     p_value : float
-        Of Hansen's consistent test, never below what the number of resamples can resolve; NaN if there are too
-        few trades or no candidate differs from the baseline.
+        That of Hansen's consistent test, never below what the number of resamples can show; NaN where
+        there are too few trades or no candidate differs from the baseline.
     p_lower, p_upper : float
         Its bounds; the upper one is White's reality check.
     superior : tuple of str
@@ -108,7 +108,7 @@ def _stepwise(test: Any, n: int, size: float) -> list[int]:
     """Return the positions that the stepwise test finds superior: those found leave, and the rest is tested again.
 
     The steps of ``arch.bootstrap.StepM`` on the resamples that are there already; that one stops with an
-    error if the last candidates leave in a later step.
+    error where the last candidates leave in a later step.
     """
     found: list[int] = []
     while len(found) < n:
@@ -123,7 +123,7 @@ def _stepwise(test: Any, n: int, size: float) -> list[int]:
 
 
 def _in_units(gain: FloatArray) -> FloatArray:
-    """Return means of neighbouring trades if there are too many for a test whose cost grows as n²."""
+    """Return means of neighbouring trades where there are too many for a test whose cost grows as n²."""
     n = len(gain)
     if n <= MAX_UNITS:
         return gain

@@ -56,7 +56,7 @@ def worst_mean(ordered: FloatArray, unit: IntArray, counts: FloatArray, total: F
     out = np.empty(len(counts))
     for b in range(len(counts)):
         mass = share * total[b]
-        # As for the sample itself: a share of less than one value is the worst value.
+        # As for the sample itself: where the share is less than one value, it is the worst value.
         missing = max(mass, 1.0)
         taken = 0.0
         added = 0.0
