@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import shutil
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
@@ -79,7 +79,7 @@ def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Setting
     page = (written / "index.html").read_text(encoding="utf-8")
     for title in (*GROUPS, "Tuned again before each test part", "As one account"):
         assert f"<h2>{title}</h2>" in page
-    assert html.escape("exitladder tune --trades 'my trades.csv'") in page
+    assert escape("exitladder tune --trades 'my trades.csv'") in page
     assert "Open trades" not in page
     run = json.loads((written / "run.json").read_text(encoding="utf-8"))
     assert run["bars_fingerprint"] in page and run["trades_fingerprint"] in page
@@ -106,7 +106,7 @@ def test_files_of_a_tuning_by_an_older_version_make_a_page(written: Path, small:
     result["portrait"], result["portrait_text"] = result.pop("diagnostics"), result.pop("diagnostics_text")
     (old / "tune.json").write_text(json.dumps(result), encoding="utf-8")
     page = report(str(old), tmp_path / "old.html", small).read_text(encoding="utf-8")
-    assert html.escape(result["verdict_text"].split(".")[0]) in page
+    assert escape(result["verdict_text"].split(".")[0]) in page
     assert GROUPS[0] in page and not any(f"<h2>{title}</h2>" in page for title in GROUPS[1:])
     # The numbers of the diagnostics are read under either name.
     shutil.copytree(written, tmp_path / "renamed")
