@@ -176,10 +176,14 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
         tone = "good" if low > 0 else "bad" if high < 0 else ""
         note += f"; {_percent(confidence)}CI [{_signed(low)}, {_signed(high)}]"
     return [
-        KeyNumber(f"vs. {result['baseline']}", _in_r(result["difference_r"], 3), note, tone),
-        KeyNumber("expectancy", _in_r(row["expectancy_r"], 3), f"per trade after costs, {row['n_trades']:,.0f} trades"),
-        KeyNumber("win rate", _share(row["win_rate"], "{:.0%}"), "trades that closed above 0, after costs"),
-        KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "their mean (CVaR)"),
+        KeyNumber(f"vs {result['baseline']}", _in_r(result["difference_r"], 3), note, tone),
+        KeyNumber(
+            "expectancy per trade",
+            _in_r(row["expectancy_r"], 3),
+            f"{row['n_trades']:,.0f} scored trades, after costs",
+        ),
+        KeyNumber("win rate", _share(row["win_rate"], "{:.0%}"), "trades with a net gain, after costs"),
+        KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "mean (CVaR)"),
         KeyNumber(
             "deflated Sharpe ratio",
             _share(result.get("dsr")),
@@ -188,7 +192,7 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
         KeyNumber(
             "overfitting (PBO)",
             _share(result.get("pbo")),
-            "how often the best ladder on one half of the past is below the median on the other",
+            "probability that the best in-sample ladder ranks below the median out of sample",
         ),
     ]
 
@@ -216,10 +220,10 @@ def _share(value: float | None, form: str = "{:.2f}") -> str:
 def _groups(
     folder: Path, result: Mapping[str, Any], policies: pd.DataFrame, shown: frozenset[str]
 ) -> list[PictureGroup]:
-    groups = [PictureGroup("The ladder and its results", _plan_pictures(folder, result, policies))]
+    groups = [PictureGroup("Ladder and performance", _plan_pictures(folder, result, policies))]
     found = _diagnostics(folder, result, shown)
     if found is not None:
-        groups.append(PictureGroup("Ladder diagnostics", diagnostic_pictures(found), found.text))
+        groups.append(PictureGroup("Sensitivity", diagnostic_pictures(found), found.text))
     if {"trades.csv", "fills.csv", "examples.json"} <= shown:
         trades = pd.read_csv(folder / "trades.csv", dtype=_TEXTS)
         fills = pd.read_csv(folder / "fills.csv", dtype=_TEXTS)
@@ -230,7 +234,7 @@ def _groups(
         groups.append(PictureGroup("Example trades", example_pictures(examples, trades, fills)))
     if "model.json" in shown:
         model = read_json(folder / "model.json")
-        groups.append(PictureGroup("The model", summary_pictures(model, _reliability(model)), _model_note(model)))
+        groups.append(PictureGroup("Model", summary_pictures(model, _reliability(model)), _model_note(model)))
     return groups
 
 
@@ -288,21 +292,21 @@ def _model_note(model: Mapping[str, Any]) -> str:
     text = ""
     if all(name in model for name in ("auc", "calibration_error", "base_rate")):
         text = (
-            f"Out of fold, the model has an AUC of {model['auc']:.3f} (0.5 is a coin toss) and a calibration error of "
+            f"Out of fold, the model has an AUC of {model['auc']:.3f} (0.5: no skill) and a calibration error of "
             f"{model['calibration_error']:.3f}; the base rate of exhaustion is {model['base_rate']:.3f}. "
         )
     if "value" in model:
         if model["value"] is None:
-            text += "There are too few trades to estimate its worth in R. "
+            text += "There are too few trades to measure the value of its signal in R. "
         else:
             low, high = model["value"]["interval"]
             text += (
-                "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, earned "
-                f"{model['value']['difference_r']:+.3f} R per trade ([{_ends(low)}, {_ends(high)}]) on trades that "
-                "neither had seen. "
+                "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, changed "
+                f"the result by {_ends(model['value']['difference_r'])} R per trade (CI [{_ends(low)}, {_ends(high)}]) "
+                "out of sample. "
             )
     if "leak_check" in model:
-        text += f"The checks for look-ahead {model['leak_check']}."
+        text += f"Leak check (look-ahead): {model['leak_check']}."
     return text.strip()
 
 

@@ -34,7 +34,7 @@ def test_writes_the_page_and_its_tables(shown: DemoResult) -> None:
 def test_the_page_is_that_of_any_tuning(shown: DemoResult, small: Settings, tmp_path: Path) -> None:
     page = shown.page.read_text()
     assert report(str(shown.page.parent), tmp_path / "again.html", small).read_text() == page
-    for title in ("Ladder diagnostics", "Profit capture", "Example trades", "The model"):
+    for title in ("Sensitivity", "Profit capture", "Example trades", "Model"):
         assert f"<h2>{title}</h2>" in page
     assert "Open trades" in page and "calibration error" in page
 

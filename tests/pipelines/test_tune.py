@@ -59,7 +59,7 @@ def test_prints_and_writes_what_is_promised(
     assert "tuned 3 times" in shown["verdict_text"]
 
 
-GROUPS = ("The ladder and its results", "Ladder diagnostics", "Profit capture", "Example trades", "The model")
+GROUPS = ("Ladder and performance", "Sensitivity", "Profit capture", "Example trades", "Model")
 
 
 @pytest.fixture(scope="module")
