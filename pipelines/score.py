@@ -82,7 +82,7 @@ def score(
     with job.run("score", ladder) as run:
         frame = score_open(job, ladder)
         with progress.stage("drift", 1) as advance:
-            drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
+            drift = drift_now(seen, trades, still_open.symbol, job.trained_model, job.settings)
             advance(1)
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:

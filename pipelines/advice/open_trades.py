@@ -79,9 +79,7 @@ def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
     The ladder is executed from each entry to the last bar, so it is known which rungs have filled,
     where the stop stands now and what was decided at the last close.
     """
-    prepared, model = job.prepared, job.model
-    if model is None:
-        raise ValueError("advice on open trades needs a job with a model")
+    prepared, model = job.prepared, job.trained_model
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)

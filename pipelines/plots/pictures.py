@@ -183,8 +183,11 @@ def example_pictures(examples: Sequence[TradeExample], trades: pd.DataFrame, fil
     trades, fills : DataFrame
         With the columns of ``trades.csv`` and ``fills.csv``; the examples must be among them.
     """
-    by_id = trades.set_index("trade_id", drop=False)
-    return [_one_trade(one, by_id.loc[one.trade_id], fills[fills["trade_id"] == one.trade_id]) for one in examples]
+    position = pd.Index(trades["trade_id"])
+    return [
+        _one_trade(one, trades.iloc[position.get_indexer([one.trade_id])[0]], fills[fills["trade_id"] == one.trade_id])
+        for one in examples
+    ]
 
 
 def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> Picture:
