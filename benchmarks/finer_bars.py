@@ -24,6 +24,7 @@ from exitladder.execution import STATUS, Simulation, simulate
 from exitladder.measures.data_gaps import coarse_bars
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
+from exitladder.statistics import Intervals
 from exitladder.statistics.mean import MeanInterval, mean_interval
 from exitladder.trades.entries import make_trades
 from exitladder.trades.trades import place_trades
@@ -110,7 +111,9 @@ def study_ladder(market: Market, ladder: Ladder, n_bootstrap: int) -> Row:
         differs = closed & (np.abs(difference) > 1e-9)
         distances[policy] = Distance(
             share=float(differs.sum() / max(closed.sum(), 1)),
-            all_trades=mean_interval(np.where(closed, difference, np.nan), time=time, n_bootstrap=n_bootstrap),
+            all_trades=mean_interval(
+                np.where(closed, difference, np.nan), time=time, intervals=Intervals(n_bootstrap=n_bootstrap)
+            ),
             where_it_differs=float(difference[differs].mean()) if differs.any() else float("nan"),
             share_better=float((closed & (difference > 1e-9)).sum() / max(closed.sum(), 1)),
             n_stop_moved=int((differs & (plain.ambiguous_bars == 0) & (walked.ambiguous_bars == 0)).sum()),

@@ -109,7 +109,9 @@ def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings
     policy = trained.policy
     if policy is None:
         raise ValueError(f"{n_train} trades are too few for a policy.")
-    net_r = net_r_of(fresh, predictions, settings, np.arange(n_test), [policy.trail, policy.by_model])
+    net_r = net_r_of(
+        fresh, predictions, np.arange(n_test), [policy.trail, policy.by_model], threads=settings.project.threads
+    )
     trail, forced = net_r[TRAIL] * STOP, net_r[MODEL_OR_TRAIL] * STOP
     return Found(
         world=world,

@@ -150,8 +150,7 @@ def _calibration(prepared: Prepared, trained: Trained, settings: Settings) -> tu
     interval = mean_interval(
         total[own] / n_rows[own].mean(),
         time=prepared.entry_time[own],
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
+        intervals=settings.intervals,
     )
     table = reliability(p, truth)
     return interval, float(np.average(np.abs(table.predicted - table.observed), weights=table.n))

@@ -15,7 +15,7 @@ from rule_examples import DAY, Case, Example, Row, order_name, run
 from exitladder.execution import Simulation, simulate
 from exitladder.execution.signals import Signals
 from exitladder.execution.standing import standing_orders
-from exitladder.pipelines.plots.pictures import stop_path
+from exitladder.pipelines.plots.examples import stop_path
 from exitladder.pipelines.plots.style import (
     BLUE,
     FAINT,

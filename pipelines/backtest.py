@@ -1,10 +1,10 @@
-"""A ladder on the user's trades: fills, trades and the summary, with the all-in all-out exit beside it."""
+"""A backtest of a ladder: fills, trades and summary, compared with selling everything at the first target."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,7 @@ from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.summary import summarise
-from exitladder.models.exhaustion.file import load_model
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predict_rows, with_features_of
-from exitladder.pipelines.inputs.prepare import Prepared, prepare
-from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.tracking.models import resolve_model
-from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder, Rung
@@ -30,12 +25,10 @@ from exitladder.plans.units import Target
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
 from exitladder.trades.trades import Trades
-
-if TYPE_CHECKING:
-    from exitladder.models.exhaustion.model import ExhaustionModel
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
@@ -43,14 +36,14 @@ ALL_OUT = "all out at the first target"
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """What a ladder did to every trade.
+    """The results of a ladder on every trade.
 
     Parameters
     ----------
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
     after_exit : DataFrame
-        What the price did after each closed trade; the one table that looks ahead.
+        The prices after each closed trade; the only table that looks ahead.
     summary : dict
         The content of ``summary.json``.
     """
@@ -64,7 +57,7 @@ class BacktestResult:
     summary: dict[str, Any]
 
     def files(self) -> dict[str, Content]:
-        """Return what is written, by file name."""
+        """Return the files to write, by name."""
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
@@ -88,29 +81,37 @@ def backtest(
     model: str | None = None,
     progress: Progress = SILENT,
 ) -> BacktestResult:
-    """Return what the ladder would have done to these trades.
+    """Return the results of the ladder on these trades.
 
     Parameters
     ----------
+    bars : BarSet
+    trades : Trades
+    ladder : Ladder
+    settings : Settings
     finer : BarSet, optional
         Bars of a shorter interval for the policy ``finer_bars``.
     model : str, optional
-        A REF, needed where the ladder's conditions name the model's series. Every bar is predicted
-        by the stage of the model that was trained before it, never by one that has seen it.
+        A REF, needed if the ladder's conditions name the model's series. Every bar is predicted by the stage of the
+        model that was trained before it, never by one that has seen it.
+    progress : Progress
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model.
+    LadderError
+        If a condition names an unknown series, or one of the model's without a model.
+    TradesError
+        If there is no trade, or a trade is outside its bars.
     """
-    tracker = Tracker.from_settings(settings)
-    learnt = _load_model(model, tracker) if model else None
-    if learnt is not None:
-        settings = with_features_of(learnt, settings, bars)
-    prepared = prepare(bars, trades, settings, max_bars=_life(ladder, settings))
-    with tracker.run("backtest", bars=bars, trades=trades, settings=settings, ladder=ladder) as run:
-        predictions = None
-        if learnt is not None and set(ladder.series) & set(MODEL_SERIES):
-            predictions = predict_rows(prepared, learnt, progress)
-        signals = signals_for(prepared.placed, ladder.series, prepared, predictions)
-        simulation = simulate(prepared.placed, ladder, signals, finer=finer)
+    longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    with job.run("backtest", ladder) as run:
+        signals = job.signals([ladder])
+        simulation = simulate(job.prepared.placed, ladder, signals, finer=finer)
         after = after_exit(simulation)
-        summary = _summary(prepared, simulation, after, signals, finer, predictions, settings, progress)
+        summary = _summary(job, simulation, after, signals, finer)
         result = BacktestResult(
             run_id=run.run_id,
             ladder=ladder,
@@ -125,12 +126,6 @@ def backtest(
     return result
 
 
-def _load_model(ref: str, tracker: Tracker) -> ExhaustionModel:
-    # Most backtests read no model, and answer sooner without what it loads.
-
-    return load_model(resolve_model(ref, tracker.store))
-
-
 def headline(summary: dict[str, Any]) -> dict[str, float]:
     """Return the summary's metrics as a flat mapping of name to value, without intervals."""
     return {
@@ -140,53 +135,33 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _life(ladder: Ladder, settings: Settings) -> int:
-    """How many rows of a trade the model must speak about: all that the ladder could live."""
-    return ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
-
-
 def _summary(
-    prepared: Prepared,
-    simulation: Simulation,
-    after: pd.DataFrame,
-    signals: Signals,
-    finer: BarSet | None,
-    predictions: RowPredictions | None,
-    settings: Settings,
-    progress: Progress,
+    job: Job, simulation: Simulation, after: pd.DataFrame, signals: Signals, finer: BarSet | None
 ) -> dict[str, Any]:
-    trades = simulation.trades_frame()
-    resample = _resample(settings)
-    by_policy = _under_each_policy(simulation, signals, finer, progress)
+    trades, intervals = simulation.trades_frame(), job.settings.intervals
+    by_policy = _under_each_policy(simulation, signals, finer, job.progress)
     summary = summarise(
         trades,
         simulation.fills_frame(),
         simulation.ladder,
         policies={name: found.r for name, found in by_policy.items()},
-        **resample,
+        intervals=intervals,
     )
     if "finer_bars" in by_policy:
         summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
     summary["inactive_rungs"] = inactive_rungs(simulation)
-    summary["beside"] = _beside(simulation, signals, finer, resample)
-    summary |= summarise_after_exit(after, trades, **resample)
+    summary["beside"] = _beside(simulation, signals, finer, intervals)
+    summary |= summarise_after_exit(after, trades, intervals=intervals)
+    predictions = job.predictions_for([simulation.ladder])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
     return summary
 
 
-def _resample(settings: Settings) -> dict[str, Any]:
-    return {
-        "confidence": settings.validation.confidence,
-        "n_bootstrap": settings.validation.n_bootstrap,
-        "seed": settings.project.seed,
-    }
-
-
 def _under_each_policy(
     simulation: Simulation, signals: Signals, finer: BarSet | None, progress: Progress
 ) -> dict[str, Simulation]:
-    """Return what the ladder does under each intrabar policy that these bars allow."""
+    """Return the simulation under each intrabar policy that these bars allow."""
     ladder = simulation.ladder
     found: dict[str, Simulation] = {}
     names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
@@ -200,9 +175,9 @@ def _under_each_policy(
 
 
 def _beside(
-    simulation: Simulation, signals: Signals, finer: BarSet | None, resample: dict[str, Any]
+    simulation: Simulation, signals: Signals, finer: BarSet | None, intervals: Intervals
 ) -> dict[str, dict[str, Any]]:
-    """Return the same trades left all at once, and left as the user did, with the ladder's advantage over each."""
+    """Return the results of selling all at once and of the user's own exits, with the ladder's advantage over each."""
     placed, ladder = simulation.placed, simulation.ladder
     others = {ALL_OUT: simulate(placed, all_out(ladder), signals, finer=finer).r}
     if (~placed.trades.is_open).any():
@@ -213,8 +188,8 @@ def _beside(
     for name, r in others.items():
         if not np.isfinite(r).any():
             continue
-        mean = mean_interval(r, time=time, **resample)
-        against = compare_r(simulation.r, r, time=time, **resample)
+        mean = mean_interval(r, time=time, intervals=intervals)
+        against = compare_r(simulation.r, r, time=time, intervals=intervals)
         found[name] = {
             "n_trades": mean.n,
             "expectancy_r": with_interval(mean.value, mean.low, mean.high),
@@ -225,9 +200,9 @@ def _beside(
 
 
 def all_out(ladder: Ladder) -> Ladder:
-    """Return the all-in all-out exit beside a ladder: everything at its first target, the same stop.
+    """Return the all-in, all-out version of a ladder: everything is sold at its first target, with the same stop.
 
-    A ladder without a target keeps its stop, trail and time stop alone.
+    A ladder without a target keeps only its stop, trail and time stop.
     """
     targets = [rung.target for rung in ladder.rungs if rung.target is not None and rung.target.value > 0]
     stop = replace(

@@ -1,4 +1,4 @@
-"""Runs held against each other, trade by trade."""
+"""A comparison of runs, paired by trade."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from exitladder.statistics.verdict import verdict
 
 
 def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
-    """Return every later source against the first, paired by trade.
+    """Compare every later source with the first, paired by trade.
 
     Parameters
     ----------
     sources : list of str
         Run ids, folders written by ``exitladder backtest``, or ``trades.csv`` files.
+    settings : Settings
 
     Returns
     -------
@@ -36,7 +37,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
         If fewer than two sources are given or a pair shares no trade.
     """
     if len(sources) < 2:
-        raise TradesError(f"A comparison needs at least two runs, but {len(sources)} is given.")
+        raise TradesError(f"A comparison needs at least two runs, but only {len(sources)} is given.")
     tracker = Tracker.from_settings(settings)
     tables = {name: _trades_of(name, tracker) for name in dict.fromkeys(sources)}
     if len(tables) < 2:
@@ -47,7 +48,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
         both = tables[other].merge(tables[first], left_index=True, right_index=True, suffixes=("", "_first"))
         if both.empty:
             raise TradesError(
-                f"Runs are compared on the trades they share, but '{first}' and '{other}' share no trade_id. "
+                f"Runs are compared on shared trades, but '{first}' and '{other}' share no trade_id. "
                 "Run them on the same trades file."
             )
         both = both.sort_values("entry_time", kind="stable")
@@ -55,20 +56,18 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
             both["r"].to_numpy(np.float64),
             both["r_first"].to_numpy(np.float64),
             time=_nanoseconds(both["entry_time"]),
-            confidence=settings.validation.confidence,
-            n_bootstrap=settings.validation.n_bootstrap,
-            seed=settings.project.seed,
+            intervals=settings.intervals,
         )
         pairs.append({"source": other, "against": first, "n_trades": found.n, "found": found})
     adjusted = holm([pair["found"].p_value for pair in pairs])
     return {
         "baseline": first,
         "sources": {name: _metrics(table) for name, table in tables.items()},
-        "pairs": [_described(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
+        "pairs": [_result(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
     }
 
 
-def _described(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
+def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
     found: Comparison = pair.pop("found")
     evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
     return {

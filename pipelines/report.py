@@ -1,4 +1,4 @@
-"""``exitladder report``: the page of a backtest, a tuning or a training that was kept."""
+"""``exitladder report``: the page of a saved backtest, tuning or training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
 from exitladder.pipelines.pages.model_card import MODEL_CARD
 from exitladder.pipelines.pages.page import page_html
-from exitladder.pipelines.pages.saved_run import _backtest_page, _tuned_page
+from exitladder.pipelines.pages.saved_run import backtest_page
+from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.settings.tables import Settings
@@ -20,28 +21,32 @@ def report(source: str, out: Path, settings: Settings) -> Path:
     Parameters
     ----------
     source : str
-        A run id, or a folder that ``exitladder backtest`` or ``exitladder tune`` has written. Of a training run
-        the page is the model's card.
+        A run id, or the ``--out`` folder of ``exitladder backtest``, ``exitladder tune`` or ``exitladder demo``.
+        The page of a training run is its model card.
     out : Path
-        The page.
+        The file to write.
+    settings : Settings
+        They name the store that run ids are looked up in.
 
     Raises
     ------
     InputFileError
-        If the source holds neither a backtest nor a tuning nor a model's card.
+        If the source holds no backtest, no tuning and no model card.
+    TrackingError
+        If there is no such run.
     """
     folder = _folder(source, settings)
     if (folder / MODEL_CARD).is_file():
         write_text((folder / MODEL_CARD).read_text(encoding="utf-8"), out)
         return out
     if (folder / "tune.json").is_file():
-        page = _tuned_page(folder, source)
+        page = tuning_page(folder)
     elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
-        page = _backtest_page(folder, source)
+        page = backtest_page(folder)
     else:
         raise InputFileError(
-            "A report is made of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a training "
-            f"({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
+            "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a "
+            f"training ({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
         )
     write_text(page_html(page), out)
     return out

@@ -1,4 +1,4 @@
-"""What to do about each open trade at the next bar, and why."""
+"""Advice on each open trade for the next bar, with reasons."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import OutputFileError
 from exitladder.files.output import write_json, write_table, write_text
-from exitladder.models.exhaustion.file import load_model
 from exitladder.pipelines.advice.advice import ACTIONS
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
-from exitladder.pipelines.advice.open_trades import flat_scores, open_trades, score_open
-from exitladder.pipelines.inputs.predictions import with_features_of
-from exitladder.pipelines.tracking.models import resolve_model
-from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, open_trades, score_open
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -33,10 +29,10 @@ class ScoreResult:
         The columns of `COLUMNS`, one row an open trade; ``orders`` holds lists of dict, ``reasons``
         and ``warnings`` lists of str.
     drift : DataFrame
-        How far the last bars of the symbols scored lie from what the model was trained on; see
-        `exitladder.pipelines.advice.drift.drift_now`. What has moved is named in every row's warnings.
+        The drift of the last bars from the model's training data; see `exitladder.pipelines.advice.drift.drift_now`.
+        Features that have moved are named in the warnings of every row.
     notice : str
-        That warning; empty where nothing has moved.
+        That warning; empty if nothing has moved.
     """
 
     run_id: str
@@ -55,29 +51,42 @@ def score(
     asof: int | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
-    """Return what to do about each open trade at the bar after `asof`.
+    """Return advice on each open trade for the bar after `asof`.
 
     Parameters
     ----------
+    bars : BarSet
+    trades : Trades
+        Closed ones serve to measure drift.
+    ladder : Ladder
     model : str
         A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    settings : Settings
     asof : int, optional
-        Nanoseconds since 1970 UTC; only bars that have closed by then are seen, and trades that
-        were entered later or had ended by then are left out. All bars by default.
+        Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
+        left out. All bars by default.
+    progress : Progress
+
+    Raises
+    ------
+    TradesError
+        If no trade is open.
+    TrackingError
+        If there is no such model.
+    FeatureError
+        If the model's features cannot be computed on these bars as they were in its training.
     """
-    tracker = Tracker.from_settings(settings)
-    learnt = load_model(resolve_model(model, tracker.store))
-    settings = with_features_of(learnt, settings, bars)
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
-    with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:
-        frame = score_open(seen, still_open, ladder, learnt, settings, progress)
+    job = advice_job(seen, still_open, settings, model, progress)
+    with job.run("score", ladder) as run:
+        frame = score_open(job, ladder)
         with progress.stage("drift", 1) as advance:
-            drift = drift_now(seen, trades, still_open.symbol, learnt, settings)
+            drift = drift_now(seen, trades, still_open.symbol, job.trained_model, job.settings)
             advance(1)
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:
-            frame["warnings"] = [[*predicted, notice] for predicted in frame["warnings"]]
+            frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
@@ -91,7 +100,7 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
     Raises
     ------
     OutputFileError
-        If the ending is another, or the file cannot be written.
+        If the file has another ending or cannot be written.
     """
     kind = path.suffix.lower()
     if kind == ".csv":

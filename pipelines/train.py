@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
-from exitladder.models.exhaustion.file import save_model
-from exitladder.pipelines.inputs.prepare import prepare
-from exitladder.pipelines.pages.model_card import MODEL_CARD, model_card, verdict_of
-from exitladder.pipelines.plots.pictures import model_pictures
-from exitladder.pipelines.tracking.flavour import write_flavour
-from exitladder.pipelines.tracking.run import TrackedRun
-from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.inputs.job import open_job
+from exitladder.pipelines.pages.model_card import training_pages, verdict_of
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.label_comparison import compare_labels
 from exitladder.pipelines.training.model import Trained, model_paths, train_model
-from exitladder.plans.file import ladder_to_toml
+from exitladder.pipelines.training.record import log_trained, model_name
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -28,7 +21,7 @@ from exitladder.trades.trades import Trades
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What ``exitladder train`` made: the run, the model's reference, and what is said about it."""
+    """The trained model, its reference in the registry, its run, and the optional tables."""
 
     run_id: str
     model: str
@@ -37,10 +30,10 @@ class TrainResult:
     paths: pd.DataFrame | None = None
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what the command prints."""
-        described = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
-        further = {"labels": self.labels, "paths": self.paths}
-        return described | {name: table.to_dict("records") for name, table in further.items() if table is not None}
+        """Return the values that the command prints."""
+        summary = {"run_id": self.run_id, "model": self.model, **self.trained.to_mapping()}
+        tables = {"labels": self.labels, "paths": self.paths}
+        return summary | {name: table.to_dict("records") for name, table in tables.items() if table is not None}
 
 
 def train(
@@ -61,41 +54,27 @@ def train(
         Open ones count as well: labels follow the market, not the trade's own exit.
     settings : Settings
     with_labels : bool
-        Also learn every other label and compare what each is worth, which takes four times as long again.
+        Also train on every other label and compare what each is worth; this takes four times as long again.
     with_paths : bool
-        Also measure over the histories of combinatorial purged cross-validation, which trains fifteen times.
+        Also measure over the paths of combinatorial purged cross-validation; this trains fifteen times.
+    progress : Progress
+
+    Raises
+    ------
+    TradesError
+        If there are too few trades, or a trade is outside its bars.
+    ModelError
+        If the model cannot be trained on these rows.
     """
-    tracker = Tracker.from_settings(settings)
-    with training_backend(settings) as backend:
-        prepared = prepare(bars, trades, settings)
-        with tracker.run("train", bars=bars, trades=trades, settings=settings) as run:
-            trained = train_model(prepared, settings, progress, backend)
-            reference = log_trained(tracker, run, trained, settings)
-            labels = compare_labels(prepared, settings, progress, backend) if with_labels else None
-            paths = model_paths(prepared, settings, progress, backend) if with_paths else None
+    with training_backend(settings.model) as backend:
+        job = open_job(bars, trades, settings, progress=progress)
+        with job.run("train") as run:
+            trained = train_model(job.prepared, settings, progress, backend)
+            name, pages = model_name(settings.project), training_pages(trained, settings, run.run_id)
+            reference = log_trained(job.tracker, run, trained, name, pages, verdict_of(trained))
+            labels = compare_labels(job.prepared, settings, progress, backend) if with_labels else None
+            paths = model_paths(job.prepared, settings, progress, backend) if with_paths else None
             for name, table in (("labels", labels), ("paths", paths)):
                 if table is not None:
                     run.log_artifact(table.to_csv(index=False), f"{name}.csv")
     return TrainResult(run.run_id, reference or run.run_id, trained, labels, paths)
-
-
-def log_trained(tracker: Tracker, run: TrackedRun, trained: Trained, settings: Settings) -> str:
-    """Keep the model, its numbers and its pictures with the run; return the model's reference."""
-    described = trained.to_mapping()
-    run.log_metrics({k: v for k, v in described.items() if isinstance(v, (int, float))})
-    run.log_metrics({"baselines": described["baselines"], "predictions": described["predictions"]})
-    run.log_tags({"leak_check": described["leak_check"]})
-    run.log_artifact(trained.calibration.to_csv(index=False), "calibration_by_group.csv")
-    if trained.policy:
-        run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
-    pictures = model_pictures(trained)
-    for picture in pictures:
-        run.log_artifact(picture.image, f"pictures/{picture.kind}.svg")
-    name, verdict = f"{settings.project.name}-exhaustion", verdict_of(trained)
-    run.describe(f"{verdict} The card of the model is in `{MODEL_CARD}`.")
-    run.log_artifact(model_card(trained, settings, pictures, name=name, run_id=run.run_id).html(), MODEL_CARD)
-    with TemporaryDirectory() as folder:
-        saved = save_model(trained.model, Path(folder) / "model")
-        if tracker.enabled:
-            write_flavour(saved, trained.model.names)
-        return tracker.log_model(run, Path(folder) / "model", name, description=verdict)

@@ -11,7 +11,8 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import logit
 from exitladder.models.calibration.measures import probability_measures, reliability_bins
-from exitladder.statistics.bootstrap import Resampling, interval
+from exitladder.statistics.bootstrap import Resampling
+from exitladder.statistics.intervals import Intervals
 
 MEASURES = ("log_loss", "brier", "calibration_error")
 # Fewer trades get no interval, and symbols with fewer share a row.
@@ -25,9 +26,7 @@ def calibration_table(
     trade: IntArray,
     groups: Mapping[str, npt.NDArray[np.object_]],
     *,
-    confidence: float = 0.95,
-    n_bootstrap: int = 2000,
-    seed: int = 0,
+    intervals: Intervals = Intervals(),
 ) -> pd.DataFrame:
     """Return one row for all predictions and one for each group of each kind.
 
@@ -38,12 +37,10 @@ def calibration_table(
     trade : int64 array, shape (n,)
         Each row's trade, numbered in order of entry.
     groups : mapping of str to array, shape (n,)
-        Each row's group by kind, such as ``{"side": ...}``. Groups of fewer than `LEAST_TRADES` trades are pooled.
-    confidence : float
-        Coverage of the intervals.
-    n_bootstrap : int
-        Resamples.
-    seed : int
+        Each row's group by kind, such as ``{"side": ...}``. Groups of fewer than `LEAST_TRADES` trades are put
+        together.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
 
     Returns
     -------
@@ -68,35 +65,19 @@ def calibration_table(
         parts += [(kind, name, pooled == name) for name in sorted(set(pooled), key=lambda n: (n == OTHERS, n))]
     rows = []
     for kind, name, part in parts:
-        measured = measured_probabilities(
-            p[part], y[part], trade[part], confidence=confidence, n_bootstrap=n_bootstrap, seed=seed
-        )
+        measured = measured_probabilities(p[part], y[part], trade[part], intervals)
         rows.append({"by": kind, "group": name, **measured})
     return pd.DataFrame(rows)
 
 
-def measured_probabilities(
-    p: FloatArray, y: FloatArray, trade: IntArray, *, confidence: float, n_bootstrap: int, seed: int
-) -> dict[str, float]:
+def measured_probabilities(p: FloatArray, y: FloatArray, trade: IntArray, intervals: Intervals) -> dict[str, float]:
     """Return the measures of probabilities with the ends of their intervals; see `calibration_table`.
 
     Parameters
     ----------
-    p, y : float64 array, shape (n,)
-        Predicted probabilities and outcomes (0 or 1), finite, in order of trade.
-    trade : int64 array, shape (n,)
-        Each row's trade, numbered in order of entry.
-    confidence : float
-        Coverage of the intervals.
-    n_bootstrap : int
-        Resamples.
-    seed : int
-
-    Returns
-    -------
-    dict of str to float
-        n_trades, n_rows, base_rate, predicted, auc, and for each of `MEASURES` the value and its ends ``_low`` and
-        ``_high``.
+    p, y, trade
+        As in `calibration_table`, in order of trade.
+    intervals : Intervals
     """
     measured = probability_measures(p, y)
     x = logit(p)
@@ -106,14 +87,13 @@ def measured_probabilities(
     inside = np.eye(n_bins)[bins]
     columns = np.column_stack([np.ones(len(p)), loss, (p - y) ** 2, inside * (p - y)[:, None]])
     n_trades = len(np.unique(trade))
-    resampled = np.full((1, len(MEASURES)), np.nan)
-    n_blocks = 0.0
+    ends = dict.fromkeys(MEASURES, (np.nan, np.nan))
     if n_trades >= LEAST_TRADES:
-        plan = Resampling.plan(trade, loss - loss.mean(), n_bootstrap=n_bootstrap, seed=seed)
+        plan = Resampling.plan(trade, loss - loss.mean(), intervals)
         sums = plan.sums(columns)
         error = np.abs(sums[:, 3:]).sum(axis=1)
         resampled = np.column_stack([sums[:, 1], sums[:, 2], error]) / sums[:, :1]
-        n_blocks = plan.n_blocks
+        ends = {name: plan.interval(measured[name], resampled[:, k]) for k, name in enumerate(MEASURES)}
     found: dict[str, float] = {
         "n_trades": n_trades,
         "n_rows": len(p),
@@ -121,8 +101,7 @@ def measured_probabilities(
         "predicted": float(np.mean(p)),
         "auc": measured["auc"],
     }
-    for k, name in enumerate(MEASURES):
-        low, high = interval(measured[name], resampled[:, k], confidence, n_blocks)
+    for name, (low, high) in ends.items():
         found |= {name: measured[name], f"{name}_low": low, f"{name}_high": high}
     return found
 

@@ -18,7 +18,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.features import feature_set_of
 from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.pipelines.inputs.monitored import _bar_values, _row_values
+from exitladder.pipelines.inputs.monitored import bar_values, row_values
 from exitladder.pipelines.inputs.predictions import predict_some
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.settings.tables import Settings
@@ -61,7 +61,7 @@ def drift_now(
     place = np.arange(bars.n_bars) - np.repeat(bars.start[:-1], lengths)
     is_recent = place >= np.repeat(lengths, lengths) - WINDOW
     features = feature_set_of(settings, bars)
-    values, bar, counted = _bar_values(bars, features, looked_at, is_recent, 1)
+    values, bar, counted = bar_values(bars, features, looked_at, is_recent, 1)
     of_symbol = np.searchsorted(bars.start, bar, side="right") - 1
     reference = DriftReference.from_mapping(kept["bars"])
     tables = [reference.compare(features.bar_names, values, of_symbol, counted=counted)]
@@ -71,7 +71,7 @@ def drift_now(
         prepared = prepare(bars, recent, settings, max_bars=longest)
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
         predicted = predict_some(prepared, model, chosen, embargo=False)
-        names, values = _row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)
+        names, values = row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)
         of_symbol = prepared.placed.symbol_index[prepared.rows.trade[chosen]]
         tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol))
     return _evaluation(tables)

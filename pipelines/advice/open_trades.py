@@ -19,9 +19,9 @@ from exitladder.features import warn_of_stale_sources
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.advice.advice import HOLD, Advice, Order, advise_closed, advise_open
 from exitladder.pipelines.advice.reasons import model_reasons
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, predict_rows, predict_some
-from exitladder.pipelines.inputs.prepare import Prepared, prepare
-from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.inputs.job import Job, open_job
+from exitladder.pipelines.inputs.predictions import predict_some
+from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -52,15 +52,27 @@ def open_trades(trades: Trades, asof: int | None = None) -> Trades:
     return replace(chosen, exit_time=np.full(n, NO_TIME, dtype=np.int64), exit_price=np.full(n, np.nan))
 
 
-def score_open(
-    bars: BarSet,
-    trades: Trades,
-    ladder: Ladder,
-    model: ExhaustionModel,
-    settings: Settings,
-    progress: Progress = SILENT,
-) -> pd.DataFrame:
-    """Return the advice on open trades; all given bars count as known.
+def advice_job(
+    bars: BarSet, trades: Trades, settings: Settings, model: str | ExhaustionModel, progress: Progress = SILENT
+) -> Job:
+    """Return the job of open trades: each with all of its bars, predicted up to the last one; see `open_job`.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+        Open ones.
+    settings : Settings
+    model : str or ExhaustionModel
+    progress : Progress
+    """
+    longest = int(np.diff(bars.start).max())
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    return replace(job, embargo=False)
+
+
+def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
+    """Return the advice on open trades; every bar given is taken as known.
 
     The ladder is simulated from each entry to the last bar, which gives the filled rungs, the current stop and
     the orders decided at the last close.
@@ -81,18 +93,14 @@ def score_open(
     DataFrame
         One row per trade with the columns ``COLUMNS``.
     """
-    longest = int(np.diff(bars.start).max())
-    prepared = prepare(bars, trades, settings, max_bars=longest)
-    warn_of_stale_sources(prepared.features, bars, sorted(set(trades.symbol)))
+    prepared, model = job.prepared, job.trained_model
+    warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)
-    # Only a rung triggered by the model needs the predictions at earlier bars.
-    needs_past = bool(set(ladder.series) & set(MODEL_SERIES))
-    predictions = predict_rows(prepared, model, progress, embargo=False) if needs_past else None
     now = predict_some(prepared, model, last[alive], embargo=False)
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
     exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
-    done = simulate(prepared.placed, ladder, signals_for(prepared.placed, ladder.series, prepared, predictions))
+    done = simulate(prepared.placed, ladder, job.signals([ladder]))
     longest_trained = int(model.context["labels"]["max_bars"])
     state = state_frame(done).set_index("trade_id")
     standing = standing_by_trade(done)

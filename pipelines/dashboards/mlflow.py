@@ -35,23 +35,23 @@ def serve(
     open_browser: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve MLflow's page on a store until Ctrl-C (or a polite kill), then stop it whole.
+    """Serve MLflow's page on a store until Ctrl-C (or SIGTERM), then stop it with its workers.
 
     Parameters
     ----------
     store : path
         The store folder.
     host, port
-        Where to listen; the default is seen from this machine only. Port 0 takes a free one.
+        Address to listen on; the default is reachable from this machine only. Port 0 takes a free one.
     open_browser : bool
         Also open the page in the user's browser.
     announce : callable
-        Gets the address once the page answers; by default it is written to stderr.
+        Called with the address once the page responds; by default it is written to stderr.
 
     Raises
     ------
     TrackingError
-        If there is no store, the port is taken, or the server does not come up.
+        If there is no store, the port is taken, or the server does not start.
     """
     try:
         with _stop_on_terminate(), running_page(store, host, port) as (address, process):
@@ -66,16 +66,27 @@ def serve(
             code = process.wait()
     except KeyboardInterrupt:
         return
-    raise TrackingError(
-        f"MLflow's server ended by itself with exit code {code}. Start it again, or try another --port."
-    )
+    raise TrackingError(f"MLflow's server stopped with exit code {code}. Start it again, or try another --port.")
 
 
 @contextmanager
 def running_page(
     store: str | Path, host: str = "127.0.0.1", port: int = 5000
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Give the address of a store's page while the block runs, and the server's process."""
+    """Give the address of a store's page while the block runs, and the server's process.
+
+    Parameters
+    ----------
+    store : path
+    host : str
+    port : int
+        0 takes a free one.
+
+    Raises
+    ------
+    TrackingError
+        If there is no store, the port is taken, or the server does not start.
+    """
     store = Path(store).resolve()
     if not (store / DATABASE).is_file():
         raise TrackingError(
@@ -95,7 +106,7 @@ def running_page(
 
 
 def _runs_view(store: Path) -> str:
-    """Return where the runs are shown; by itself the page opens on language models."""
+    """Return the path of the page that shows the runs; by default MLflow opens its page for language models."""
     newest = newest_experiment(store)
     place = f"/{newest}/runs" if newest else ""
     return f"#/experiments{place}?workflowType=machine_learning"
@@ -153,7 +164,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: IO[bytes
 def _last_words(log: IO[bytes]) -> str:
     log.seek(0)
     lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return f"It said: {lines[-1].strip()}" if lines else "It said nothing."
+    return f"Its last output: {lines[-1].strip()}" if lines else "It had no output."
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

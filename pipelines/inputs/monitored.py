@@ -16,10 +16,28 @@ from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.inputs.prepare import Prepared
 
 
-def _bar_values(
+def bar_values(
     bars: BarSet, features: FeatureSet, symbols: IntArray, wanted: npt.NDArray[np.bool_], step: int
 ) -> tuple[npt.NDArray[Any], IntArray, npt.NDArray[np.bool_]]:
-    """Return the long view of bar features on every `step`-th wanted bar: values, bar numbers, past their warm-up."""
+    """Return the values of bar features, as a long trade sees them, on every `step`-th wanted bar.
+
+    Parameters
+    ----------
+    bars : BarSet
+    features : FeatureSet
+    symbols : int64 array
+        Positions of the symbols.
+    wanted : bool array, shape (n_bars,)
+    step : int
+
+    Returns
+    -------
+    values : float32 array, shape (n_chosen, n_features)
+    numbers : int64 array, shape (n_chosen,)
+        Position of each bar.
+    counted : bool array, shape (n_chosen, n_features)
+        Whether the bar is past the warm-up of the feature.
+    """
     first = np.array([column.first for column in features.columns], dtype=np.int64)
     values, numbers, counted = [np.empty((0, len(first)), np.float32)], [np.empty(0, np.int64)], []
     for k in symbols:
@@ -35,10 +53,19 @@ def _bar_values(
     return np.concatenate(values), np.concatenate(numbers), np.concatenate(counted)
 
 
-def _row_values(
+def row_values(
     prepared: Prepared, chosen: IntArray, exhaustion: FloatArray, hold_value: FloatArray
 ) -> tuple[tuple[str, ...], FloatArray]:
-    """Return trade state and the model's answers of some rows, with their names."""
+    """Return trade state and predictions of some rows, with the names of the columns.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    chosen : int64 array, shape (n_chosen,)
+        Row numbers.
+    exhaustion, hold_value : float64 array, shape (n_chosen,)
+        The model's predictions on them.
+    """
     state = prepared.features.state_names
     values = np.empty((len(chosen), len(state) + len(MODEL_SERIES)))
     if state:

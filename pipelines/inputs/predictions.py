@@ -1,4 +1,4 @@
-"""The meeting place of model and ladder: series for the conditions of signal rungs."""
+"""Predictions of the model for every row: the series that signal rungs read."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ROWS_AT_ONCE = 500_000
 
 @dataclass(frozen=True)
 class RowPredictions:
-    """What the model says at the close of every row's bar.
+    """The model's predictions at the close of every row's bar.
 
     Parameters
     ----------
     exhaustion, hold_value_r : float64 array, shape (n_rows,)
-        NaN where no stage of the model may speak: at times before its first fold.
+        NaN before the first fold of the model, where no stage may predict.
     stage : int16 array, shape (n_rows,)
-        The stage that spoke, -1 for none; the last stage is the final model, earlier ones are folds.
+        The stage that predicted, -1 for none; the last stage is the final model, earlier ones are folds.
     n_stages : int
     """
 
@@ -62,11 +62,18 @@ class RowPredictions:
 def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
     """Return the settings with the features that the model was trained on.
 
+    Parameters
+    ----------
+    model : ExhaustionModel
+    settings : Settings
+    bars : BarSet
+        The bars to predict on.
+
     Raises
     ------
     FeatureError
-        If a feature is computed otherwise now than when the model was trained, from another benchmark, series or
-        clock, or of bars of another interval; the difference is named.
+        If a feature is computed differently now than in training: from another benchmark, series or calendar, or on
+        bars of another interval. The message names the difference.
     """
     from exitladder.models.exhaustion.file import check_names
 
@@ -78,8 +85,8 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     others = sorted({interval_name(int(ns)) for ns in bars.interval_ns} - set(trained))
     if trained and others:
         raise FeatureError(
-            f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}: the "
-            "same columns mean something else there. Read bars of its interval, or train on these."
+            f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}. The "
+            "same features mean something else on them. Use bars of its interval, or train on these."
         )
     return replace(settings, features=replace(settings.features, names=features.names))
 
@@ -91,12 +98,15 @@ def predict_rows(
 
     Parameters
     ----------
+    prepared : Prepared
+    model : ExhaustionModel
+    progress : Progress
     embargo : bool
-        False lets the last stage speak from its last label on; for advice on what is open now.
+        False lets the last stage predict from its last label on; for advice on trades open now.
 
     Notes
     -----
-    Never in-sample: a stage speaks only for bars after every label that it was trained on had ended.
+    Predictions are never in-sample: a stage predicts only bars after all labels that it was trained on had ended.
     """
     n_rows = prepared.rows.n_rows
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
@@ -115,7 +125,16 @@ def predict_rows(
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:
-    """Return the model's predictions for these rows (row numbers); see `predict_rows`."""
+    """Return the model's predictions for some rows; see `predict_rows`.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    model : ExhaustionModel
+    select : int64 array
+        Row numbers.
+    embargo : bool
+    """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]

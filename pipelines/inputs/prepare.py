@@ -1,4 +1,4 @@
-"""From bars and trades to what every pipeline works on: placed trades, their R, rows and features."""
+"""Bars and trades prepared for every pipeline: placed trades, their R, rows and features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 @dataclass(frozen=True)
 class Prepared:
-    """Trades on their bars with everything that does not depend on a ladder.
+    """Trades on their bars with all data that does not depend on a ladder.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class Prepared:
     atr : float64 array, shape (n_bars,)
         Wilder's ATR, in price.
     risk : float64 array, shape (n_trades,)
-        1R in price; NaN where a trade has none (no stop and no ATR yet).
+        1R in price; NaN if a trade has none (no stop and no ATR yet).
     rows : TradeRows
-        At most `labels.max_bars` a trade.
+        At most `labels.max_bars` per trade.
     features : FeatureSet
     """
 
@@ -78,13 +78,16 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
 
     Parameters
     ----------
+    bars : BarSet
+    trades : Trades
+    settings : Settings
     max_bars : int, optional
-        Rows a trade at most; the settings' ``labels.max_bars`` by default.
+        Rows per trade at most; ``labels.max_bars`` by default.
 
     Raises
     ------
     TradesError
-        If there is no trade, or a trade lies outside its bars.
+        If there is no trade, or a trade is outside its bars.
     """
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")

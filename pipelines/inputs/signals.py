@@ -29,16 +29,18 @@ def signals_for(
     Parameters
     ----------
     placed : PlacedTrades
-        The same trades as `prepared`'s where predictions are given.
+        The same trades as in `prepared`, if predictions are given.
     series : iterable of str
-        Features, model outputs or further columns of the bars; `Ladder.series` of the ladders at hand.
+        Features, model outputs or further columns of the bars; see `Ladder.series`.
+    prepared : Prepared, optional
+        Needed for the model's series and for trade state.
     predictions : RowPredictions, optional
         Needed for ``exhaustion`` and ``hold_value_r``.
 
     Raises
     ------
     LadderError
-        If a condition names no known series, or a model's series without a model.
+        If a condition names an unknown series, or one of the model's without a model.
     """
     names = sorted(set(series))
     own = [n for n in names if n in placed.bars.extra]
@@ -48,7 +50,7 @@ def signals_for(
         if predictions is None or prepared is None:
             raise LadderError(
                 f"The ladder's condition on '{from_model[0]}' needs a model's predictions, but no model is given. "
-                "Name one with --model, or take the rung out."
+                "Name one with --model, or remove the rung."
             )
         predicted = {"exhaustion": predictions.exhaustion, "hold_value_r": predictions.hold_value_r}
         signals = signals.join(Signals.from_rows(prepared.rows, {n: predicted[n] for n in from_model}))
@@ -83,6 +85,6 @@ def _known_features(names: list[str], bars: BarSet) -> FeatureSet:
         except FeatureError as error:
             choices = [*FeatureSet.from_names(["all"]).names, *MODEL_SERIES, *STATE_SERIES, *bars.extra]
             raise LadderError(
-                f"A condition names the series '{name}', which is not known. {did_you_mean(name, choices)}"
+                f"A condition names the unknown series '{name}'. {did_you_mean(name, choices)}"
             ) from error
     return FeatureSet.from_names(names)

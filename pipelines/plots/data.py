@@ -14,6 +14,7 @@ from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.calibration.measures import reliability as bins_of
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Distance, Target
+from exitladder.statistics.shares import wilson_interval
 
 
 def cumulative_r(net_r: pd.DataFrame) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def reliability(outcome: npt.ArrayLike, predicted: npt.ArrayLike, n_bins: int = 
     if not len(y):
         raise ModelError("A calibration needs at least one row with a label and a prediction, but there is none.")
     table = bins_of(p, y, n_bins)
-    low, high = _wilson(table["observed"].to_numpy(), table["n"].to_numpy())
+    low, high = wilson_interval(table["observed"].to_numpy(), table["n"].to_numpy(), 0.95)
     measures = probability_measures(p, y)
     steps = np.linspace(0, 1, 21)
     return Reliability(
@@ -120,15 +121,6 @@ def reliability(outcome: npt.ArrayLike, predicted: npt.ArrayLike, n_bins: int = 
         base_rate=measures["base_rate"],
         calibration_error=measures["calibration_error"],
     )
-
-
-def _wilson(
-    share: npt.NDArray[np.float64], n: npt.NDArray[np.int64], z: float = 1.959964
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return Wilson's interval of a share; see Wilson (1927)."""
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
 
 
 def leading_features(gain: Mapping[str, float], families: Mapping[str, str], top: int = 20) -> pd.DataFrame:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from exitladder.execution import Simulation, simulate
-from exitladder.execution.signals import Signals
-from exitladder.execution.standing import state_frame
 from exitladder.features import describe_catalogue
 from exitladder.pipelines.plots.captions import (
     answers_picture,
@@ -39,20 +36,31 @@ from exitladder.pipelines.plots.data import (
     reliability,
     rung_hits,
 )
+from exitladder.pipelines.plots.examples import TradeExample
 from exitladder.pipelines.plots.picture import Picture
-from exitladder.pipelines.training.knowledge import family_importance
 from exitladder.pipelines.training.model import Trained
+from exitladder.pipelines.training.record import model_summary
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics
-from exitladder.pipelines.tuning.policies import TUNED
-from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.ladder import Ladder, Rung
 
 
 def model_pictures(trained: Trained) -> list[Picture]:
-    """Return calibration, feature importance (also by family) and partial dependence of a trained model."""
-    found = reliability_of(trained)
+    """Return calibration, importance of features and families, and partial dependence of a trained model."""
+    return summary_pictures(model_summary(trained.model), reliability_of(trained))
+
+
+def summary_pictures(summary: Mapping[str, Any], found: Reliability | None) -> list[Picture]:
+    """Return the pictures of a model from its summary.
+
+    Parameters
+    ----------
+    summary : mapping
+        Of `exitladder.pipelines.training.record.model_summary`.
+    found : Reliability or None
+        How its out-of-fold probabilities compare with the outcomes, if that is known.
+    """
+    table, by_family = pd.DataFrame(summary["importance"]), pd.DataFrame(summary["families"])
     families = dict(describe_catalogue().set_index("name")["family"])
-    table = trained.model.importance()
     leading = leading_features(dict(zip(table["feature"], table["exhaustion"], strict=True)), families)
     leading = leading[leading["share"] > 0]
     top = ", ".join(leading["feature"].head(3))
@@ -63,12 +71,11 @@ def model_pictures(trained: Trained) -> list[Picture]:
             f"{found.base_rate:.3f}, calibration error {found.calibration_error:.3f}."
         )
         pictures.insert(0, to_page(calibration_picture(found), "calibration", alt, half=True))
-    by_family = family_importance(trained.model)
     shares = ", ".join(f"{r.family} {r.exhaustion:.0%}" for r in by_family.head(3).itertuples())
     pictures.append(
         to_page(family_picture(by_family), "families", f"Importance for exhaustion by family: {shares}.", half=True)
     )
-    lines = trained.model.context.get("dependence", [])
+    lines = summary["dependence"]
     if lines:
         alt = f"Mean predictions along {', '.join(line['feature'] for line in lines)}."
         pictures.append(to_page(answers_picture(lines), "answers", alt))
@@ -76,16 +83,9 @@ def model_pictures(trained: Trained) -> list[Picture]:
 
 
 def reliability_of(trained: Trained) -> Reliability | None:
-    """Return the reliability of the out-of-fold predictions, None if there are none."""
-    predicted = trained.outcomes.dropna()
-    return reliability(predicted["outcome"], predicted["predicted"]) if len(predicted) else None
-
-
-def tuned_pictures(tuned: Tuned) -> list[Picture]:
-    """Return the ladder, equity, differences and distribution of a tuning."""
-    net_r = tuned.net_r.set_axis(pd.to_datetime(tuned.entry_time, utc=True, unit="ns"))
-    board, cut = tuned.scoreboard.table, tuned.walk.cut_time
-    return [ladder_picture_of(tuned.ladder), *policy_pictures(net_r, TUNED, board=board, untouched_from=cut)]
+    """Return the reliability of the out-of-fold predictions, None without any."""
+    known = trained.outcomes.dropna()
+    return reliability(known["outcome"], known["predicted"]) if len(known) else None
 
 
 def diagnostic_pictures(found: LadderDiagnostics) -> list[Picture]:
@@ -188,137 +188,26 @@ def trades_pictures(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> 
     ]
 
 
-def example_pictures(simulation: Simulation, signals: Signals, among: np.ndarray, most: int = 4) -> list[Picture]:
-    """Return example trades bar by bar: those with the most fills, winners and losers, of different symbols.
+def example_pictures(examples: Sequence[TradeExample], trades: pd.DataFrame, fills: pd.DataFrame) -> list[Picture]:
+    """Return some trades bar by bar, each with its rungs, its stop as it moved, and its fills.
 
     Parameters
     ----------
-    simulation : Simulation
-    signals : Signals
-        Model signals of its trades.
-    among : bool array, shape (n_trades,)
-        Trades to choose from.
-    most : int
-        Maximum number of trades.
-
-    Returns
-    -------
-    list of Picture
+    examples : sequence of TradeExample
+    trades, fills : DataFrame
+        With the columns of ``trades.csv`` and ``fills.csv``; the examples must be among them.
     """
-    return [one_trade(simulation, signals, i) for i in telling_trades(simulation, among, most)]
+    position = pd.Index(trades["trade_id"])
+    return [
+        _one_trade(one, trades.iloc[position.get_indexer([one.trade_id])[0]], fills[fills["trade_id"] == one.trade_id])
+        for one in examples
+    ]
 
 
-def telling_trades(simulation: Simulation, among: np.ndarray, most: int) -> list[int]:
-    """Return the positions of instructive trades: many fills, winners and losers, different symbols.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    among : bool array, shape (n_trades,)
-        Trades to choose from.
-    most : int
-        Maximum number of trades.
-
-    Returns
-    -------
-    list of int
-    """
-    chosen: list[int] = []
-    symbols: set[str] = set()
-    r = np.nan_to_num(simulation.r)
-    order = np.lexsort((np.arange(len(r)), -np.abs(r), -simulation.n_fills))
-    for won in (True, False, True, True):
-        for i in order:
-            symbol = str(simulation.placed.trades.symbol[i])
-            if (
-                among[i]
-                and simulation.n_fills[i] > 0
-                and (r[i] > 0) == won
-                and symbol not in symbols
-                and len(chosen) < most
-            ):
-                chosen.append(int(i))
-                symbols.add(symbol)
-                break
-    return chosen
-
-
-def one_trade(simulation: Simulation, signals: Signals, i: int) -> Picture:
-    """Return the picture of one trade with its rungs, the path of its stop, and its fills.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    signals : Signals
-        Model signals of its trades.
-    i : int
-        Position of the trade.
-
-    Returns
-    -------
-    Picture
-    """
-    placed = simulation.placed
-    trade_id = str(placed.trades.trade_id[i])
-    trade = simulation.trades_frame().iloc[i]
-    fills = simulation.fills_frame()
-    fills = fills[fills["trade_id"] == trade_id]
-    figure = trade_picture(
-        placed.bars[str(placed.trades.symbol[i])].to_frame(),
-        trade,
-        fills,
-        targets=_targets(simulation.ladder.rungs, trade),
-        stop_path=stop_path(simulation, signals, i),
-    )
+def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> Picture:
+    figure = trade_picture(example.bars, trade, fills, targets=example.targets, stop_path=example.stop)
     alt = f"{trade['symbol']} {trade['side']}, entered at {trade['entry_price']:.6g}, {len(fills) - 1} exit fills."
     return to_page(figure, "trade", alt, title=f"{trade['symbol']}, {trade['side']}, {trade['r']:+.2f} R")
-
-
-def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:
-    """Return the active stop in each bar of a trade, by the bar's timestamp.
-
-    The trade is simulated once up to each of its bars; the engine's stop order for the next bar is the stop of
-    that bar.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    signals : Signals
-        Model signals of its trades.
-    i : int
-        Position of the trade.
-
-    Returns
-    -------
-    Series
-    """
-    placed = simulation.placed
-    first, last = int(placed.first_bar[i]), int(simulation.exit_bar[i])
-    last = int(placed.end_bar[i]) - 1 if last < 0 else last
-    ends = np.arange(first + 1, last + 1)
-    stamps = pd.to_datetime(placed.bars.time[first : last + 1], utc=True, unit="ns")
-    initial = float(placed.trades.entry_price[i]) - int(placed.trades.side[i]) * float(simulation.risk[i])
-    if not len(ends):
-        return pd.Series([initial], index=stamps)
-    copies = np.full(len(ends), i)
-    lives = placed.take(copies)
-    names = np.array([f"{k}" for k in range(len(ends))], dtype=object)
-    lives = replace(lives, end_bar=ends, trades=replace(lives.trades, trade_id=names))
-    state = state_frame(simulate(lives, simulation.ladder, signals.take(copies))).set_index("trade_id")["stop_price"]
-    path = [initial, *(float(state.get(name, np.nan)) for name in names)]
-    return pd.Series(path, index=stamps).ffill()
-
-
-def _targets(rungs: tuple[Rung, ...], trade: pd.Series) -> list[tuple[int, float]]:
-    """Return number and price of the rungs whose price follows from R or the entry alone."""
-    side = 1 if trade["side"] == "long" else -1
-    price, risk = float(trade["entry_price"]), float(trade["risk"])
-    units = {"R": risk, "%": price / 100}
-    return [
-        (number, price + side * rung.target.value * units[rung.target.unit])
-        for number, rung in enumerate(rungs, start=1)
-        if rung.target is not None and rung.target.unit in units
-    ]
 
 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:

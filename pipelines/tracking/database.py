@@ -1,4 +1,4 @@
-"""What MLflow leaves open about a store's database: who may make it, and where it lies after a move."""
+"""The database of a store: opened by one process at a time, and corrected after the store has moved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLACES = (
 
 @contextmanager
 def alone(store: Path, seconds: float = 120.0) -> Iterator[None]:
-    """Let one process at a time open a store: two that make its tables at once leave it broken.
+    """Let one process at a time open a store: two that make its tables at once would break it.
 
     The lock is SQLite's own, which ends with the process that holds it, on every system.
     """
@@ -32,16 +32,15 @@ def alone(store: Path, seconds: float = 120.0) -> Iterator[None]:
 
 
 def settle(database: Path, artifacts: Path) -> int:
-    """Let a store's database point to its own folder of artifacts; return how many experiments had moved.
+    """Point a store's database to its own folder of artifacts; return how many experiments had moved.
 
-    MLflow writes whole paths down, and would go on writing to the place that a store was moved from.
-    Only what lay in a local folder of that name is changed: experiments that keep their artifacts
-    elsewhere stay as they are.
+    MLflow stores absolute paths and would go on writing to the former place of a store that was moved.
+    Only experiments with artifacts in a local folder of that name are changed; all others stay as they are.
 
     Parameters
     ----------
     database : Path
-        The store's ``mlflow.db``; nothing is done where there is none yet.
+        The store's ``mlflow.db``; nothing is done if there is none yet.
     artifacts : Path
         The folder of artifacts beside it.
     """

@@ -1,4 +1,4 @@
-"""The exhaustion model as MLflow sees it: `mlflow.pyfunc.load_model` loads it, and its pages show the signature.
+"""The exhaustion model as an MLflow model: `mlflow.pyfunc.load_model` loads it, and its pages show the signature.
 
 The folder of the model stays as it is (LightGBM's text and one JSON). MLflow's ``MLmodel``, which names
 `exitladder.pyfunc` as the loader, and the requirements are written beside it. Nothing is pickled.
@@ -30,7 +30,7 @@ _LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "mlflow")
 
 
 class ExhaustionPyfunc:
-    """What `mlflow.pyfunc.load_model` gives: ``predict`` takes a table of features.
+    """The object that `mlflow.pyfunc.load_model` returns: ``predict`` takes a table of features.
 
     Parameters
     ----------
@@ -41,22 +41,22 @@ class ExhaustionPyfunc:
         self.model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return the columns exhaustion and hold_value_r, one row a row given, with its index.
+        """Return the columns exhaustion and hold_value_r, one row per row given, with its index.
 
         Parameters
         ----------
         model_input : DataFrame
-            The features by name, in any order; NaN where one is not known. With a column ``time`` (UTC without
-            a time zone: when the row's bar closed) each row is answered by the stage that was valid then, and is
-            NaN before the first. Without it the last stage answers all of them: right for rows after its training
-            span, and an answer from memory for rows inside it.
+            The features by name, in any order; NaN if one is not known. With a column ``time`` (UTC without
+            a time zone: when the row's bar closed) each row is predicted by the stage that was valid then, and is
+            NaN before the first. Without it the last stage predicts all rows: out of sample for rows after its
+            training span, in sample for rows inside it.
         params : dict, optional
             Not used; MLflow passes it.
 
         Raises
         ------
         ModelError
-            If a feature is missing, or a column is none.
+            If a feature is missing, or a column is not a feature.
         """
         import pandas as pd
 
@@ -68,7 +68,7 @@ class ExhaustionPyfunc:
         if TIME in model_input:
             stamps = pd.to_datetime(model_input[TIME], utc=True)
             if stamps.isna().any():
-                raise ModelError(f"'{TIME}' must say when each row's bar closed, but some are blank. Leave them out.")
+                raise ModelError(f"'{TIME}' must be when each row's bar closed, but some are blank. Remove those rows.")
             when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
         else:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
@@ -79,7 +79,7 @@ class ExhaustionPyfunc:
 
 
 def load_pyfunc(path: str) -> ExhaustionPyfunc:
-    """Return the model in a folder, as MLflow sees it."""
+    """Return the model in a folder as MLflow loads it."""
     return ExhaustionPyfunc(load_model(path))
 
 
@@ -104,9 +104,9 @@ def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
             inputs=Schema([*columns, ColSpec(DataType.datetime, TIME, required=False)]),
             outputs=Schema([ColSpec(DataType.double, name) for name in OUTPUTS]),
         )
-        described = Model(signature=signature)
-        pyfunc.add_to_model(described, loader_module=LOADER, python_env="python_env.yaml")
-        described.save(str(folder / "MLmodel"))
+        model = Model(signature=signature)
+        pyfunc.add_to_model(model, loader_module=LOADER, python_env="python_env.yaml")
+        model.save(str(folder / "MLmodel"))
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements()), encoding="utf-8")
     (folder / "python_env.yaml").write_text(
         f"python: {platform.python_version()}\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
@@ -114,5 +114,5 @@ def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
 
 
 def _requirements() -> list[str]:
-    """The package and what a prediction rests on, as installed; nothing is inferred, which would take minutes."""
+    """Return the package and the libraries that a prediction needs, as installed; inferring them would take minutes."""
     return [f"exitladder=={package_version()}", *(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)]

@@ -1,7 +1,7 @@
 """MLflow itself: its client on a store, loaded at use, quiet, and without telemetry.
 
 Beside `exitladder.pipelines.tracking.flavour` this is the only file that imports MLflow;
-`exitladder.pipelines.tracking.tracker` says what is kept.
+`exitladder.pipelines.tracking.tracker` defines the records.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def mlflow_client(store: Path, *, create: bool = False) -> Iterator[Any]:
     """Give MLflow's client of a store: loaded at use, quiet, and without telemetry."""
     store = store.resolve()
     if create:
-        with plain_errors(f"The store '{store}' cannot be made"):
+        with plain_errors(f"The store '{store}' cannot be created"):
             (store / "artifacts").mkdir(parents=True, exist_ok=True)
     elif not (store / DATABASE).is_file():
         raise TrackingError(
@@ -65,21 +65,21 @@ def database_uri(store: Path) -> str:
 
 
 def local_folder(uri: str) -> Path:
-    """Return the folder that an artifact address of MLflow's names."""
+    """Return the local folder of an artifact URI of MLflow."""
     parts = urlparse(uri)
     if parts.scheme not in ("file", ""):
-        raise TrackingError(f"Artifacts must lie in a local folder, but this run keeps them at '{uri}'.")
+        raise TrackingError(f"Artifacts must be in a local folder, but those of this run are at '{uri}'.")
     return Path(url2pathname(parts.path)) if parts.scheme else Path(uri)
 
 
 def quoted(text: str) -> str:
-    """Return a text as MLflow's filters want it; they know no escape."""
+    """Return a text quoted for MLflow's filters, which have no escape character."""
     mark = '"' if "'" in text else "'"
     return f"{mark}{text}{mark}"
 
 
 def write_run(client: Any, run: TrackedRun) -> None:
-    """Write all that a run was told, in as few calls as MLflow allows: one, nearly always."""
+    """Write all values of a run in as few calls as MLflow allows, nearly always one."""
     from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
@@ -94,22 +94,29 @@ def write_run(client: Any, run: TrackedRun) -> None:
 
 
 def write_dataset(client: Any, run_id: str, bars: BarSet) -> None:
-    """Name the bars that a run rests on, so that MLflow can show which runs share them."""
+    """Record the bars of a run as a data set, so that MLflow shows which runs share them.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+    bars : BarSet
+    """
     from mlflow.entities import Dataset, DatasetInput
 
-    described = describe_bars(bars)
+    summary = describe_bars(bars)
     dataset = Dataset(
-        name=f"{described['n_symbols']} symbols, {described['interval']}",
-        digest=str(described["bars_fingerprint"]),
+        name=f"{summary['n_symbols']} symbols, {summary['interval']}",
+        digest=str(summary["bars_fingerprint"]),
         source_type="bars",
-        source=json.dumps({"first_bar": described["first_bar"], "last_bar": described["last_bar"]}),
-        profile=json.dumps({"n_bars": described["n_bars"], "n_symbols": described["n_symbols"]}),
+        source=json.dumps({"first_bar": summary["first_bar"], "last_bar": summary["last_bar"]}),
+        profile=json.dumps({"n_bars": summary["n_bars"], "n_symbols": summary["n_symbols"]}),
     )
     client.log_inputs(run_id, [DatasetInput(dataset, tags=[])])
 
 
 def not_found() -> type[Exception]:
-    """Return what MLflow raises where something is not there."""
+    """Return the exception that MLflow raises if an object does not exist."""
     from mlflow.exceptions import MlflowException
 
     return MlflowException

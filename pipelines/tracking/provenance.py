@@ -1,4 +1,4 @@
-"""What a run must say about the code, the machine's libraries and the data behind its numbers."""
+"""The provenance of a run: code, libraries and data behind its numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIBRARIES = ("numpy", "pandas", "numba", "scipy", "scikit-learn", "lightgbm", "o
 
 
 def package_version() -> str:
-    """Return the version of the installed package, or ``unknown`` where it runs uninstalled."""
+    """Return the version of the installed package, or ``unknown`` if it is not installed."""
     try:
         return metadata.version("exitladder")
     except metadata.PackageNotFoundError:
@@ -27,10 +27,10 @@ def package_version() -> str:
 
 
 def git_commit() -> str:
-    """Return the commit of the checkout the package runs from, with ``+changed`` where files differ.
+    """Return the commit of the checkout the package runs from, with ``+changed`` if files differ.
 
-    Empty where the package is installed apart from its repository: a user's own repository around
-    the environment is not ours.
+    Empty if the package is installed apart from its repository: a user's own repository around
+    the environment does not count.
     """
     root = Path(exitladder.__file__).resolve().parents[2]
     if not (root / ".git").exists() or not (root / "src" / "exitladder" / "__init__.py").is_file():
@@ -78,12 +78,12 @@ def describe_bars(bars: BarSet) -> dict[str, str | int]:
 
 def describe_trades(trades: Trades) -> dict[str, str | int]:
     """Return the count, span and fingerprint of trades, as flat values."""
-    described: dict[str, str | int] = {"n_trades": len(trades), "n_open": int(trades.is_open.sum())}
+    summary: dict[str, str | int] = {"n_trades": len(trades), "n_open": int(trades.is_open.sum())}
     if len(trades):
-        described["first_entry"] = _stamp(int(trades.entry_time.min()))
-        described["last_entry"] = _stamp(int(trades.entry_time.max()))
-    described["trades_fingerprint"] = trades.fingerprint()[:16]
-    return described
+        summary["first_entry"] = _stamp(int(trades.entry_time.min()))
+        summary["last_entry"] = _stamp(int(trades.entry_time.max()))
+    summary["trades_fingerprint"] = trades.fingerprint()[:16]
+    return summary
 
 
 def flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
@@ -107,7 +107,7 @@ def flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 def without_machine_paths(value: object) -> object:
     """Return a value in which every absolute path is cut down to its last part.
 
-    Where files lie on one machine says nothing about the numbers and may tell a user's name.
+    The place of files on one machine does not matter for the numbers and may contain a user's name.
     """
     if isinstance(value, Mapping):
         return {key: without_machine_paths(item) for key, item in value.items()}

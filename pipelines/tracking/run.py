@@ -1,4 +1,4 @@
-"""A run while it is being recorded: what it is told, before any of it is written to the store."""
+"""A run while it is being recorded, before it is written to the store."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _LONGEST_NOTE = 7900
 
 @dataclass
 class TrackedRun:
-    """A run that is being recorded; all it is told is written in one batch when it ends.
+    """A run that is being recorded; all values are written in one batch when it ends.
 
     Parameters
     ----------
     run_id : str
-        Empty where tracking is off.
+        Empty if tracking is off.
     folder : Path or None
-        Where its artifacts lie; None where tracking is off.
+        Folder of its artifacts; None if tracking is off.
     """
 
     run_id: str = ""
@@ -52,27 +52,27 @@ class TrackedRun:
     tags: dict[str, str] = field(default_factory=dict)
 
     def log_params(self, values: Mapping[str, object]) -> None:
-        """Keep what the run was told; nested tables get dotted names, long values are cut."""
+        """Record parameters of the run; nested tables get dotted names, long values are cut."""
         for name, value in flat(values).items():
             self.params[_key(name)] = _short(without_machine_paths(value))
 
     def log_metrics(self, values: Mapping[str, object]) -> None:
-        """Keep what the run found; what is no finite number is left out."""
+        """Record results of the run; values that are not finite numbers are left out."""
         for name, value in flat(values).items():
             number = _number(value)
             if number is not None:
                 self.metrics[_key(name)] = number
 
     def log_tags(self, values: Mapping[str, object]) -> None:
-        """Keep what the run can be found by."""
+        """Record tags that the run can be found by."""
         self.tags.update({_key(name): _short(value, _LONGEST_TAG) for name, value in values.items()})
 
     def describe(self, text: str) -> None:
-        """Put a text (Markdown) on top of the run's page: the verdict first."""
+        """Set the description of the run (Markdown), shown at the top of its page."""
         self.tags["mlflow.note.content"] = _short(text, _LONGEST_NOTE)
 
     def log_artifact(self, content: Path | bytes | str, name: str = "") -> None:
-        """Keep a file (a `Path`), or bytes or text under a `name` such as ``plots/equity.svg``."""
+        """Save a file (a `Path`), or bytes or text under a `name` such as ``plots/equity.svg``."""
         if not name and not isinstance(content, Path):
             raise TrackingError("An artifact made of bytes or text must have a name, but has none.")
         if self.folder is None:
@@ -88,22 +88,30 @@ class TrackedRun:
                 target.write_text(content, encoding="utf-8", newline="\n")
 
     def log_folder(self, folder: Path, name: str = "") -> None:
-        """Keep all files of a folder, under a folder `name` of the run."""
+        """Save all files of a folder, under a folder `name` of the run."""
         if self.folder is None:
             return
-        with plain_errors(f"The folder '{folder.name}' cannot be kept"):
+        with plain_errors(f"The folder '{folder.name}' cannot be saved"):
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
     def log_files(self, contents: Mapping[str, Content]) -> None:
-        """Keep several files, by name; see `exitladder.files.output.write_folder` for what they may be."""
+        """Save several files, by name; see `exitladder.files.output.write_folder` for what they may be."""
         if self.folder is not None:
-            with plain_errors("The run's files cannot be kept"):
+            with plain_errors("The run's files cannot be saved"):
                 write_folder(self.folder, contents)
 
-    def log_ground(
+    def log_inputs(
         self, *, settings: Settings | None, ladder: Ladder | None, bars: BarSet | None, trades: Trades | None
     ) -> None:
-        """Keep what the run rests on: versions, settings, ladder and the data's fingerprints."""
+        """Record the inputs of the run: versions, settings, ladder and fingerprints of the data.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+        ladder : Ladder, optional
+        bars : BarSet, optional
+        trades : Trades, optional
+        """
         found = versions()
         self.log_tags({f"version.{name}": value for name, value in found.items()})
         self.log_artifact(json.dumps(found, indent=2) + "\n", "versions.json")
@@ -122,7 +130,7 @@ class TrackedRun:
 
 @contextmanager
 def plain_errors(what: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into a `TrackingError` that says what could not be done."""
+    """Turn any error inside into a `TrackingError` that begins with `what`."""
     try:
         yield
     except ExitladderError:

@@ -17,7 +17,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the store holds of a finished or running run."""
+    """A finished or running run as the store holds it."""
 
     run_id: str
     name: str
@@ -51,7 +51,15 @@ def find_run(ref: str, store: str | Path) -> RunRecord:
 
 
 def run_artifact(ref: str, name: str, store: str | Path) -> Path:
-    """Return the file or folder `name` that a run has kept.
+    """Return a file or folder that a run has saved.
+
+    Parameters
+    ----------
+    ref : str
+        Run id, or the name of the newest run of that name.
+    name : str
+        Path inside the run's artifacts.
+    store : path
 
     Raises
     ------
@@ -61,13 +69,13 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
     run = find_run(ref, store)
     folder = _run_folder(run, Path(store))
     if not (folder / name).exists():
-        kept = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-        raise TrackingError(f"Run '{run.name}' has kept no '{name}'. {did_you_mean(name, kept)}")
+        saved = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        raise TrackingError(f"Run '{run.name}' has no artifact '{name}'. {did_you_mean(name, saved)}")
     return folder / name
 
 
 def newest_experiment(store: str | Path) -> str | None:
-    """Return the id of the experiment that was worked on last, or None where there is none yet."""
+    """Return the id of the experiment that was updated last, or None if there is none yet."""
     with mlflow_client(Path(store)) as client, plain_errors(f"The store '{store}' cannot be read"):
         found = client.search_experiments(order_by=["last_update_time DESC"])
     return next((str(experiment.experiment_id) for experiment in found if experiment.name != "Default"), None)

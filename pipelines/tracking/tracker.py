@@ -1,13 +1,13 @@
-"""Where every run is kept: an MLflow store in a folder of the project.
+"""The tracker of runs: an MLflow store in a folder of the project.
 
-It talks to the store through a client of its own, so that nothing global is set, a notebook's own runs
-are left alone, and nothing is sent anywhere.
+It uses an MLflow client of its own, so it sets no global state, does not touch the runs of a notebook, and sends
+nothing over the network.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -32,14 +32,14 @@ NEWEST = "newest"
 
 
 class Tracker:
-    """Records runs into a store folder; switched off, it does nothing and costs nothing.
+    """Records runs into a store folder; if disabled, it does nothing.
 
     Parameters
     ----------
     store : path
         Folder of the store: ``mlflow.db`` and ``artifacts/`` in it. Made when first needed.
     experiment : str
-        The experiment that runs are put in (the project's name).
+        Name of the experiment (the project's name).
     enabled : bool
         False records nothing; runs then have an empty id.
     """
@@ -59,23 +59,37 @@ class Tracker:
         self,
         kind: RunKind,
         name: str = "",
-        tags: Mapping[str, object] | None = None,
         *,
         settings: Settings | None = None,
         ladder: Ladder | None = None,
         bars: BarSet | None = None,
         trades: Trades | None = None,
     ) -> Iterator[TrackedRun]:
-        """Record a run: what it rests on at once, what it finds when the block ends.
+        """Record a run: its inputs at the start, its results when the block ends.
 
-        An exception marks the run as failed (an interrupt as killed), keeps what was logged so far,
+        An exception marks the run as failed (an interrupt as killed), keeps the values logged so far,
         and passes through.
+
+        Parameters
+        ----------
+        kind : {"train", "tune", "backtest", "score", "demo"}
+        name : str
+            Of the run; by default the kind and the time.
+        settings : Settings, optional
+        ladder : Ladder, optional
+        bars : BarSet, optional
+        trades : Trades, optional
+
+        Raises
+        ------
+        TrackingError
+            If the store cannot be written.
         """
         run = TrackedRun()
         if self.enabled:
             run.run_id, run.folder = self._start(kind, name)
-        run.log_tags({"kind": kind, **(tags or {})})
-        run.log_ground(settings=settings, ladder=ladder, bars=bars, trades=trades)
+        run.log_tags({"kind": kind})
+        run.log_inputs(settings=settings, ladder=ladder, bars=bars, trades=trades)
         status = "FAILED"
         try:
             yield run
@@ -91,9 +105,27 @@ class Tracker:
                 self._end(run, status, bars)
 
     def log_model(self, run: TrackedRun, folder: Path, name: str, *, description: str = "", alias: str = NEWEST) -> str:
-        """Keep a model's folder with the run, register it, and return its reference ``models:/NAME/VERSION``.
+        """Save a model's folder with the run, register it, and return its reference ``models:/NAME/VERSION``.
 
-        `alias` then points to this version. Without tracking the reference is empty.
+        Parameters
+        ----------
+        run : TrackedRun
+        folder : path
+        name : str
+            Name to register it by, without ``/``, ``:`` and ``@``.
+        description : str
+        alias : str
+            Will point to this version.
+
+        Returns
+        -------
+        str
+            Empty without tracking.
+
+        Raises
+        ------
+        TrackingError
+            If the name is not allowed or the model cannot be registered.
         """
         if run.folder is None:
             return ""

@@ -1,4 +1,4 @@
-"""By what means a model is trained: in this process, or where its rows exceed the memory, on a Dask cluster."""
+"""Where a model is trained: in this process, or on a Dask cluster if its rows exceed the memory."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from exitladder.models.forests.cluster import ClusterTrainer
 from exitladder.models.forests.growing import MakeTrainer, train_here
 from exitladder.models.forests.memory_budget import Place, place_of_rows
 from exitladder.models.forests.rows import TrainingRows
-from exitladder.settings.tables import ModelSettings, Settings
+from exitladder.settings.tables import ModelSettings
 
 
 @dataclass(frozen=True)
 class TrainingBackend:
-    """Who may grow forests.
+    """Where forests are grown.
 
     Parameters
     ----------
     cluster : ClusterTrainer or None
-        Used for rows that exceed the memory here; None where there is none.
+        Used for rows that exceed the memory of this machine; None without a cluster.
     """
 
     cluster: ClusterTrainer | None = None
 
     def place(self, n_rows: int, n_features: int, settings: ModelSettings) -> Place:
-        """Return where so many rows are kept; see `place_of_rows`."""
+        """Return where so many rows are kept: in memory, on disk or on the cluster; see `place_of_rows`.
+
+        Parameters
+        ----------
+        n_rows, n_features : int
+        settings : ModelSettings
+            ``model.memory_gb`` limits the memory.
+        """
         return place_of_rows(n_rows, n_features, settings, has_cluster=self.cluster is not None)
 
     def make_trainer(self, rows: TrainingRows) -> MakeTrainer:
-        """Return who grows the forests of these rows."""
+        """Return the function that makes the trainer of these rows' forests."""
         return self.cluster if self.cluster is not None and rows.is_on_disk else train_here
 
     def describe(self, rows: TrainingRows) -> str:
-        """Return where these rows are learnt from, in words."""
+        """Return in words where these rows are kept during training."""
         if not rows.is_on_disk:
             return "in memory"
         return f"on {self.cluster.size} workers" if self.cluster is not None else "from disk"
@@ -44,18 +51,18 @@ HERE = TrainingBackend()
 
 
 @contextmanager
-def training_backend(settings: Settings) -> Iterator[TrainingBackend]:
-    """Give the means that the settings ask for, and close them after use.
+def training_backend(settings: ModelSettings) -> Iterator[TrainingBackend]:
+    """Give the backend that ``model.scheduler`` asks for, and close it after use.
 
     Raises
     ------
     ModelError
         If the cluster cannot be used, whether or not the rows will need it.
     """
-    if not settings.model.scheduler:
+    if not settings.scheduler:
         yield HERE
         return
-    cluster = ClusterTrainer(settings.model.scheduler)
+    cluster = ClusterTrainer(settings.scheduler)
     try:
         yield TrainingBackend(cluster)
     finally:

@@ -1,4 +1,4 @@
-"""What is kept with a model beside its trees: its training span, how it leans on features, and what it saw."""
+"""What is saved with a model beside its trees: training span, partial dependence, and the reference for drift."""
 
 from __future__ import annotations
 
@@ -11,20 +11,34 @@ import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.features import describe_catalogue
+from exitladder.models.drift import DriftReference, windows
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests.rows import TrainingRows
-from exitladder.pipelines.inputs.predictions import RowPredictions
+from exitladder.pipelines.inputs.monitored import bar_values, row_values
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.training.drift import drift_reference
 
 # Enough for a smooth line, and cheap beside training.
 _TOP, _POINTS, _ROWS = 6, 15, 400
+# More values than these are thinned: this is enough for the shares of the bins, and memory stays small.
+MOST_VALUES = 500_000
+_MOST_STEP = 24
 
 
 def with_knowledge(
     model: ExhaustionModel, prepared: Prepared, rows: TrainingRows, predictions: RowPredictions
 ) -> ExhaustionModel:
-    """Return the model with its training span, partial dependence and drift reference in its context."""
+    """Return the model with its training span, partial dependence and drift reference in its context.
+
+    Parameters
+    ----------
+    model : ExhaustionModel
+    prepared : Prepared
+        The trades of the training.
+    rows : TrainingRows
+    predictions : RowPredictions
+        Out of fold.
+    """
     known = {
         "training": training_span(prepared, rows),
         "dependence": partial_dependence(model, rows.X, np.flatnonzero(rows.is_used)),
@@ -34,7 +48,7 @@ def with_knowledge(
 
 
 def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
-    """Return what was trained on, as plain values: times in nanoseconds since 1970 UTC, counts, symbols."""
+    """Return the span of the training as plain values: times in nanoseconds since 1970 UTC, counts, symbols."""
     used, trades = rows.is_used, prepared.placed.trades
     symbols = np.unique(prepared.placed.symbol_index)
     return {
@@ -53,11 +67,11 @@ def training_span(prepared: Prepared, rows: TrainingRows) -> dict[str, Any]:
 def partial_dependence(
     model: ExhaustionModel, X: npt.NDArray[np.float32], chosen: IntArray | None = None
 ) -> list[dict[str, Any]]:
-    """Return what the last stage would say on average if one feature had another value, as plain values.
+    """Return the partial dependence of the last stage on its leading features, as plain values.
 
-    Friedman (2001): for each of some values of the feature, all else is left as it is in a sample of training rows,
-    and the answers are averaged. It tells what the model does, not what the market does; where features move
-    together, it asks about rows that do not occur.
+    Friedman (2001): for each of some values of the feature, all others keep their values in a sample of training rows,
+    and the predictions are averaged. It shows what the model does, not what the market does; if features move
+    together, it includes rows that do not occur.
 
     Parameters
     ----------
@@ -70,7 +84,7 @@ def partial_dependence(
     Returns
     -------
     list of dict
-        Of the features that gain most: feature, values (quantiles of training from 2.5 to 97.5 %), exhaustion and
+        Of the features that gain most: feature, values (quantiles of training from 2.5% to 97.5%), exhaustion and
         hold_value_r at each of them.
     """
     chosen = np.arange(len(X)) if chosen is None else chosen
@@ -107,3 +121,47 @@ def family_importance(model: ExhaustionModel) -> pd.DataFrame:
         n_features=("feature", "size"), exhaustion=("exhaustion", "sum"), hold_value=("hold_value", "sum")
     )
     return summed.sort_values("exhaustion", ascending=False, kind="stable").reset_index()
+
+
+def drift_reference(prepared: Prepared, predictions: RowPredictions) -> dict[str, Any]:
+    """Return the distributions of training as plain values, to be saved with the model.
+
+    They are those of every bar feature on the bars from the first trade's row to the last one's, of trade state on all
+    rows, and of the predictions on the rows that a stage predicted.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The trades of the training.
+    predictions : RowPredictions
+        Of the model for them, each by a stage trained before.
+    """
+    bars, rows = prepared.placed.bars, prepared.rows
+    known_at = bars.close_time
+    if not rows.n_rows:
+        return {}
+    first, last = int(known_at[rows.first_bar].min()), int(known_at[rows.bar_of(rows.start[1:] - 1)].max())
+    inside = (known_at >= first) & (known_at <= last)
+    clock = np.unique(known_at[inside])
+    step = min(max(1, int(inside.sum()) // MOST_VALUES), _MOST_STEP)
+    symbols = np.unique(prepared.placed.symbol_index)
+    values, bar, counted = bar_values(bars, prepared.features, symbols, inside, step)
+    of_bars = DriftReference.of(
+        prepared.features.bar_names,
+        values,
+        windows(known_at[bar], clock=clock),
+        np.searchsorted(bars.start, bar, side="right") - 1,
+        counted=counted,
+    )
+    chosen = np.arange(0, rows.n_rows, max(1, rows.n_rows // MOST_VALUES))
+    names, values = row_values(prepared, chosen, predictions.exhaustion[chosen], predictions.hold_value_r[chosen])
+    counted = np.ones(values.shape, dtype=bool)
+    counted[:, -len(MODEL_SERIES) :] = (predictions.stage[chosen] >= 0)[:, None]
+    of_rows = DriftReference.of(
+        names,
+        values,
+        windows(known_at[rows.bar_of(chosen)], clock=clock),
+        prepared.placed.symbol_index[np.searchsorted(rows.start, chosen, side="right") - 1],
+        counted=counted,
+    )
+    return {"bars": of_bars.to_mapping(), "rows": of_rows.to_mapping()}

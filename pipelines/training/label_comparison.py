@@ -1,4 +1,4 @@
-"""Labels held against each other by the money that each earns out of fold."""
+"""A comparison of labels by the net R that a model trained on each earns out of fold."""
 
 from __future__ import annotations
 
@@ -26,22 +26,29 @@ PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 def compare_labels(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
-    """Return what the model earns with each label, everything else the same.
+    """Return the results of the model with each label, everything else being the same.
 
-    Every label is learnt in the same stages; threshold and trail are tuned on the earlier half of the trades
-    that were spoken of out of fold, and the later half is scored once.
+    Every label is learnt in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
+    predicted out of fold, and the later half is scored once.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+    progress : Progress
+    backend : TrainingBackend
 
     Returns
     -------
     DataFrame
         Columns label, output (the series that it teaches), n_rows, n_effective, auc (of a probability),
         correlation (of a value, with what it predicts), expectancy_r, and value_r with value_low and value_high:
-        what the exit on it or on a trail earns, and what that adds to the best trailing stop, R a trade.
+        the exit on it or on a trail, and its gain over the best trailing stop, in R per trade.
     """
     found: list[dict[str, Any]] = []
     for decision, exhaustion in PAIRS:
         chosen = replace(settings, labels=replace(settings.labels, decision=decision, exhaustion=exhaustion))
-        labels = row_labels(prepared, chosen)
+        labels = row_labels(prepared, chosen.labels)
         rows = training_rows(prepared, chosen, labels, backend)
         model = fit_model(rows, prepared, chosen, progress, backend)
         predictions = predict_rows(prepared, model, progress)

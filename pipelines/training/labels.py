@@ -1,4 +1,4 @@
-"""Which labels the model learns, by the settings, and how many independent ones they are worth."""
+"""The labels that the model learns, and their effective sample size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exitladder.models.labels.comparison import forward_return, pivot_hazard, re
 from exitladder.models.labels.labels import Labels, continuation_advantage, race, reachable_rows
 from exitladder.models.labels.uniqueness import average_uniqueness
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import LabelSettings
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class RowLabels:
     exhaustion : Labels
         0 or 1: the race, or the hazard of the pivot.
     decision : Labels
-        Greater where holding is better: the advantage of continuing, or one of the labels it is compared with.
+        Higher values favour holding: the advantage of continuing, or one of the labels it is compared with.
     reachable : bool array, shape (n_rows,)
-        Rows to learn from.
+        Rows to train on.
     """
 
     exhaustion: Labels
@@ -33,9 +33,9 @@ class RowLabels:
     reachable: npt.NDArray[np.bool_]
 
 
-def row_labels(prepared: Prepared, settings: Settings) -> RowLabels:
+def row_labels(prepared: Prepared, settings: LabelSettings) -> RowLabels:
     """Return the labels that `labels.exhaustion` and `labels.decision` name, for every row."""
-    placed, rows, atr, chosen = prepared.placed, prepared.rows, prepared.atr, settings.labels
+    placed, rows, atr, chosen = prepared.placed, prepared.rows, prepared.atr, settings
     back, beyond = chosen.race_give_back_atr, chosen.race_extend_atr
     if chosen.exhaustion == "pivot_hazard":
         exhaustion = pivot_hazard(placed, rows, atr, back)
@@ -53,10 +53,18 @@ def row_labels(prepared: Prepared, settings: Settings) -> RowLabels:
 
 
 def n_effective(prepared: Prepared, labels: Labels, used: npt.NDArray[np.bool_]) -> float:
-    """Return how many independent labels those of the used rows are worth: the sum of their average uniqueness.
+    """Return the effective sample size of the labels of some rows: the sum of their average uniqueness.
 
-    A label looks at the bars from the one after its row to the one at which it is known, and shares them with
-    the labels of neighbouring rows. Symbols are counted apart, though they move together: it is an upper bound.
+    A label depends on the bars from the one after its row to the one at which it is known, and shares them with the
+    labels of neighbouring rows. Symbols are counted separately although they move together, so this is an upper bound.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    labels : Labels
+        Of all rows.
+    used : bool array, shape (n_rows,)
+        Rows to count; those whose label is not known are left out.
     """
     chosen = np.flatnonzero(used & labels.is_known)
     return float(average_uniqueness(prepared.rows.bar_of(chosen) + 1, labels.end_bar[chosen]).sum())

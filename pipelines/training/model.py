@@ -1,4 +1,4 @@
-"""The exhaustion model from prepared trades, and what its word is worth in R out of fold."""
+"""The exhaustion model trained on prepared trades and evaluated out of fold."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
-from exitladder.pipelines.training.baselines import model_baselines
-from exitladder.pipelines.training.calibration import calibration_by_group, calibration_mapping
+from exitladder.pipelines.training.evaluation import calibration_by_group, calibration_mapping, model_baselines
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
 from exitladder.pipelines.training.policy import ModelPolicy, predicted_trades, tune_model_policy
@@ -32,20 +31,20 @@ from exitladder.settings.tables import Settings
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model with everything that is said about it.
+    """A trained model with its evaluation.
 
     Parameters
     ----------
     outcomes : DataFrame
-        predicted and outcome of exhaustion for the reachable rows that a fold model spoke about.
+        predicted and outcome of exhaustion for the reachable rows that are predicted out of fold.
     n_effective : dict of str to float
-        How many independent labels the rows' are worth, by the model's series.
+        Effective sample size of the labels, by the model's series.
     calibration : DataFrame
-        How well the probability holds, over all and by side, symbol and year; see `calibration_table`.
+        Calibration overall and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
-        Threshold and trail tuned on all out-of-fold trades; None where there are too few.
+        Threshold and trail tuned on all out-of-fold trades; None if there are too few.
     learnt : str
-        Where the rows were learnt from: in memory, from disk, or on workers of a cluster.
+        Where the rows were kept during training: in memory, on disk, or on workers of a cluster.
     """
 
     model: ExhaustionModel
@@ -62,7 +61,7 @@ class Trained:
     learnt: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what ``exitladder train`` prints, without the run."""
+        """Return the values that ``exitladder train`` prints, without the run."""
         against, metrics = self.value.comparison, self.model.metrics
         return {
             "n_trades": self.n_trades,
@@ -95,8 +94,21 @@ class Trained:
 def train_model(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> Trained:
-    """Return the model trained on all these trades in purged walk-forward, judged out of fold."""
-    labels = row_labels(prepared, settings)
+    """Return the model trained on all these trades in purged walk-forward stages, evaluated out of fold.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+    progress : Progress
+    backend : TrainingBackend
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be trained on these rows.
+    """
+    labels = row_labels(prepared, settings.labels)
     rows = training_rows(prepared, settings, labels, backend)
     model = fit_model(rows, prepared, settings, progress, backend)
     predictions = predict_rows(prepared, model, progress)
@@ -107,7 +119,8 @@ def train_model(
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
     return Trained(
         model=model,
-        baselines=model_baselines(prepared, rows, model, predictions, value, settings, backend.make_trainer(rows)),
+        baselines=model_baselines(prepared, rows, model, predictions, settings, backend.make_trainer(rows))
+        | {name: {"expectancy_r": mean} for name, mean in value.expectancy_r.items()},
         value=value,
         leaks=check_leaks(
             rows,
@@ -125,7 +138,7 @@ def train_model(
             "exhaustion": n_effective(prepared, labels.exhaustion, labels.reachable),
             "hold_value_r": n_effective(prepared, labels.decision, labels.reachable),
         },
-        calibration=calibration_by_group(prepared, rows, predictions, settings),
+        calibration=calibration_by_group(prepared, rows, predictions, settings.intervals),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
         learnt=backend.describe(rows),
     )
@@ -134,10 +147,19 @@ def train_model(
 def fit_model(
     rows: TrainingRows, prepared: Prepared, settings: Settings, progress: Progress, backend: TrainingBackend = HERE
 ) -> ExhaustionModel:
-    """Return the model of these rows, with what its user has to do alike in its context."""
+    """Return the model of these rows, with the features, intervals and labels that its user needs in its context.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+    prepared : Prepared
+    settings : Settings
+    progress : Progress
+    backend : TrainingBackend
+    """
     return ExhaustionModel.fit(
         rows,
-        # By what means it was trained is not part of a model, and an address of a network is not for whoever reads it.
+        # Where it was trained is not part of a model, and its reader must not learn an address of a network.
         replace(settings.model, memory_gb=0.0, scheduler=""),
         n_folds=settings.validation.n_folds,
         seed=settings.project.seed,
@@ -155,7 +177,15 @@ def fit_model(
 def model_paths(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
-    """Return the model's measures over several histories of the same trades; see `path_measures`."""
+    """Return the model's measures over several paths of cross-validation of the same trades; see `path_measures`.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+    progress : Progress
+    backend : TrainingBackend
+    """
     rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
         rows,
@@ -170,17 +200,25 @@ def model_paths(
 def training_rows(
     prepared: Prepared, settings: Settings, labels: RowLabels | None = None, backend: TrainingBackend = HERE
 ) -> TrainingRows:
-    """Return the rows that the model learns from: features, labels, and which rows are reachable.
+    """Return the rows that the model is trained on: features, labels, and which rows are reachable.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+    labels : RowLabels, optional
+        Those of the settings by default.
+    backend : TrainingBackend
 
     Raises
     ------
     ModelError
-        If there is no room for them; see `exitladder.models.forests.memory_budget`.
+        If they do not fit into memory; see `exitladder.models.forests.memory_budget`.
     """
     placed, rows = prepared.placed, prepared.rows
     shape = rows.n_rows, len(prepared.features.names)
     place = backend.place(*shape, settings.model)
-    labels = labels or row_labels(prepared, settings)
+    labels = labels or row_labels(prepared, settings.labels)
     matrix = row_matrix(placed, rows, prepared.features, out=None if place == "memory" else matrix_on_disk(*shape))
     return TrainingRows.of(
         placed,

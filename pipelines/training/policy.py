@@ -1,4 +1,4 @@
-"""Leaving on the model's word: trail and threshold tuned on what the model said out of fold."""
+"""Exiting on the model's signal or a trailing stop, both tuned on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.policies import objective_values, steps
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition, Distance
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import LabelSettings, Settings
 
 TRAIL, MODEL_OR_TRAIL = "best trailing stop", "model or trail"
 
-# Shares of rows at which the model would speak up: from once in 200 bars to every other bar.
+# Shares of rows on which the signal would fire: from once in 200 bars to every other bar.
 SHARES = np.linspace(0.005, 0.5, 25)
-# The one-standard-error rule: the simpler exit, a trail alone, stands unless the model gained more than its error
-# on the trades that were tuned on.
+# The one-standard-error rule: the simpler exit, a trailing stop alone, is kept unless the model gained more than its
+# standard error on the trades tuned on.
 LEAST_ERRORS = 1.0
 
 
 @dataclass(frozen=True)
 class ModelPolicy:
-    """Leaving all of a trade on the model's word or on a trail, whichever comes first.
+    """An exit from the whole trade on the model's signal or on a trailing stop, whichever comes first.
 
     Parameters
     ----------
     ladder : Ladder
-        What to do: the model and its trail, or the trail alone where the model showed no gain.
+        The exit to use: the model with its trail, or the trail alone if the model showed no gain.
     by_model, trail : Ladder
         The best of each on the trades that were tuned on.
     gain_r : float
-        Mean gain of `by_model` over `trail` on those trades, R a trade. As the best of many it flatters.
+        Mean gain of `by_model` over `trail` on those trades, in R per trade. As the best of many it is too optimistic.
     errors : float
-        That gain in standard errors, trades taken as independent; NaN where it is the same on all trades.
+        That gain in standard errors, taking trades as independent; NaN if it is the same on all trades.
     n_trades, n_tried : int
         Trades tuned on; ladders tried.
     """
@@ -61,7 +61,7 @@ class ModelPolicy:
         return self.ladder == self.by_model
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what ``exitladder train`` prints of it."""
+        """Return the values that ``exitladder train`` prints."""
         (condition,) = self.by_model.rungs[0].when
         distance = self.by_model.stop.trail
         return {
@@ -77,24 +77,24 @@ class ModelPolicy:
 
 
 def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
-    """Return positions of the trades about whose every bar a stage speaks, in order of entry.
+    """Return the positions of the trades that are predicted on every bar, in order of entry.
 
-    Stages speak from a time on, so that is where one speaks of the first bar.
+    A stage predicts from some time on, so these are the trades predicted on their first bar.
     """
     starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
-    spoken = np.zeros(len(prepared.placed), dtype=bool)
-    spoken[has_rows] = predictions.stage[starts[has_rows]] >= 0
-    return np.flatnonzero(spoken)
+    is_predicted = np.zeros(len(prepared.placed), dtype=bool)
+    is_predicted[has_rows] = predictions.stage[starts[has_rows]] >= 0
+    return np.flatnonzero(is_predicted)
 
 
 def trail_base(settings: Settings) -> Ladder:
-    """Return the ladder without rungs and trail that all policies here share: costs, first stop, longest time."""
+    """Return the ladder without rungs and trail that all policies here share: costs, initial stop, time stop."""
     base = base_ladder(settings)
     return replace(base, stop=replace(base.stop, time=max(settings.search.time_bars)))
 
 
 def trail_ladders(settings: Settings) -> list[Ladder]:
-    """Return trailing stops of the search space's widths."""
+    """Return a ladder for each width of trailing stop in the search space."""
     base = trail_base(settings)
     widths = steps(settings.search.limits("trail_width", "ATR"), settings.search.step("trail_step", "ATR"))
     return [replace(base, name=TRAIL, stop=replace(base.stop, trail=Distance(width, "ATR"))) for width in widths]
@@ -108,22 +108,21 @@ def tune_model_policy(
     trades: npt.NDArray[np.int64] | None = None,
     series: Sequence[str] = MODEL_SERIES,
 ) -> ModelPolicy:
-    """Return the threshold and the trail that were best on what the model said out of fold.
+    """Return the threshold and the trail that were best on out-of-fold predictions.
 
-    Thresholds are tried at quantiles of what the model said of reachable bars, since the first crossing of a
-    natural one (a probability of one half, an advantage of zero) in some fifty bars picks the worst noise. The
-    model is only advised where it gained `LEAST_ERRORS` standard errors over the best trail alone.
+    Thresholds are tried at quantiles of the predictions on reachable bars: the first crossing of a natural threshold
+    (a probability of one half, an advantage of zero) within some fifty bars would pick the worst noise. The model is
+    advised only if it gained at least `LEAST_ERRORS` standard errors over the best trail alone.
 
     Parameters
     ----------
     prepared : Prepared
     predictions : RowPredictions
-        As `predict_rows` makes them: no stage speaks of what it was trained on.
+        From `predict_rows`: no stage predicts rows that it was trained on.
     settings : Settings
-        ``tuning.objectives`` says what is best; ``search.trail_width`` and ``search.trail_step`` say which trails
-        there are.
+        ``tuning.objectives`` defines the best; ``search.trail_atr`` and its step give the trails.
     trades : int64 array, optional
-        Positions of the trades to tune on; by default all of which a stage speaks.
+        Positions of the trades to tune on; all predicted ones by default.
     series : sequence of str
         The model's series to try: exhaustion, hold_value_r.
     """
@@ -133,15 +132,15 @@ def tune_model_policy(
     threads = settings.project.threads
     trails = trail_ladders(settings)
     alone = simulate_many(part, trails, threads=threads)
-    best_trail = int(np.argmax(objective_values(alone, settings)))
+    best_trail = int(np.argmax(objective_values(alone, settings.tuning)))
     # A condition under every other width: the surface is smooth, and a finer one picks noise.
     tried = [
         replace(trail, name=MODEL_OR_TRAIL, rungs=(Rung(1.0, when=(condition,)),))
-        for condition in _conditions(prepared, predictions, settings, chosen, series)
+        for condition in _conditions(prepared, predictions, settings.labels, chosen, series)
         for trail in trails[::2]
     ]
     net_r = simulate_many(part, tried, signals, threads=threads)
-    best = int(np.argmax(objective_values(net_r, settings)))
+    best = int(np.argmax(objective_values(net_r, settings.tuning)))
     gain, errors = _gain(net_r[:, best], alone[:, best_trail])
     by_model, trail = tried[best], trails[best_trail]
     return ModelPolicy(
@@ -158,12 +157,12 @@ def tune_model_policy(
 def _conditions(
     prepared: Prepared,
     predictions: RowPredictions,
-    settings: Settings,
+    settings: LabelSettings,
     trades: IntArray,
     series: Sequence[str],
 ) -> list[Condition]:
-    """Return a condition for each quantile of each series, rounded to what a person would write."""
-    reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, settings.labels.reachable_trail_atr)
+    """Return a condition for each quantile of each series, rounded to three digits."""
+    reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, settings.reachable_trail_atr)
     evaluation = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
     found: list[Condition] = []
     for name in series:

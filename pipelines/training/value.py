@@ -1,4 +1,4 @@
-"""What leaving on the model's word is worth in R, on trades that neither the model nor its threshold has seen."""
+"""The worth of the model's signal in R, on trades that neither the model nor its threshold has seen."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _OVERBOUGHT = (Condition("rsi_14", ">=", 70.0), Condition("bb_pctb_20", ">=", 1.
 
 @dataclass(frozen=True)
 class ModelValue:
-    """What exiting on the model's word adds to the best trailing stop, on trades it never saw.
+    """The gain of exits on the model's signal over the best trailing stop, on trades the model never saw.
 
     Parameters
     ----------
     comparison : Comparison or None
         Model and trail against the trail alone, on the later half of the out-of-fold trades; both
-        tuned on the earlier half. None where there are too few trades.
+        tuned on the earlier half. None if there are too few trades.
     expectancy_r : dict of str to float
-        Mean net R a trade of each policy on the same later half.
+        Mean net R per trade of each policy on the same later half.
     shuffled_gain_r : float
-        What the same tuning gains over the trail where each trade hears, bar by bar, what the model said of
-        another one: the worth of leaving now and then, without knowing when. NaN where it is not known.
+        The same gain with predictions shuffled between trades: the worth of exiting now and then without knowing when.
+        NaN if it is not known.
     """
 
     comparison: Comparison | None
@@ -45,9 +45,9 @@ class ModelValue:
 
     @property
     def finding(self) -> str:
-        """``edge``, ``harm`` or ``no edge``; empty where it is not known.
+        """``edge``, ``harm`` or ``no edge``; empty if it is not known.
 
-        An edge is an interval above zero and above what is gained by mishearing; harm is one below zero.
+        An edge is an interval above zero and above the gain with shuffled predictions; harm is one below zero.
         """
         if self.comparison is None or not self.comparison.is_known:
             return ""
@@ -59,29 +59,30 @@ class ModelValue:
 def model_value(
     prepared: Prepared, predictions: RowPredictions, settings: Settings, *, series: Sequence[str] = MODEL_SERIES
 ) -> ModelValue:
-    """Return what exiting on the model's word adds to the best trailing stop.
+    """Return the gain of exits on the model's signal over the best trailing stop.
 
-    The trades that the model speaks about are halved in time. Trail width and threshold are tuned
-    on the earlier half; the later one, which neither the boosters nor the thresholds have seen, is
-    scored once.
+    The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
+    half, which neither the boosters nor the thresholds have seen, is scored once.
 
     Parameters
     ----------
+    prepared : Prepared
+    predictions : RowPredictions
+        Out of fold.
+    settings : Settings
     series : sequence of str
         The model's series that an exit may be on.
     """
-    spoken = predicted_trades(prepared, predictions)
-    if len(spoken) < 2 * LEAST_TRADES:
+    chosen = predicted_trades(prepared, predictions)
+    if len(chosen) < 2 * LEAST_TRADES:
         return ModelValue(None, {})
-    earlier, later = spoken[: len(spoken) // 2], spoken[len(spoken) // 2 :]
+    earlier, later = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
     result = _scored(prepared, predictions, settings, earlier, later, series)
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAIL],
         time=prepared.entry_time[later],
-        confidence=settings.validation.confidence,
-        n_bootstrap=settings.validation.n_bootstrap,
-        seed=settings.project.seed,
+        intervals=settings.intervals,
     )
     others = shuffle_predictions(prepared, predictions, settings.project.seed)
     shuffled = _scored(prepared, others, settings, earlier, later, series)
@@ -93,9 +94,15 @@ def model_value(
 
 
 def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:
-    """Return predictions in which each trade hears, bar by bar, what the model said of another of its stage.
+    """Return predictions in which each trade has, bar by bar, those of another trade of the same stage.
 
-    How often and how late in a trade the model speaks up stays what it was; what it knows of the trade is gone.
+    How often and how late in a trade the signal fires stays the same; its knowledge of the trade is gone.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    predicted : RowPredictions
+    seed : int
     """
     rng = np.random.default_rng(seed)
     start, length = prepared.rows.start[:-1], prepared.rows.lengths
@@ -120,7 +127,7 @@ def _scored(
 ) -> dict[str, FloatArray]:
     """Return the later trades' net R under each policy, tuned on the earlier ones."""
     tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
-    return net_r_of(prepared, predictions, settings, later, _policies(tuned))
+    return net_r_of(prepared, predictions, later, _policies(tuned), threads=settings.project.threads)
 
 
 def _mean(r: FloatArray) -> float:
@@ -128,16 +135,33 @@ def _mean(r: FloatArray) -> float:
 
 
 def net_r_of(
-    prepared: Prepared, predictions: RowPredictions, settings: Settings, trades: IntArray, ladders: list[Ladder]
+    prepared: Prepared, predictions: RowPredictions, trades: IntArray, ladders: list[Ladder], *, threads: int = 0
 ) -> dict[str, FloatArray]:
-    """Return the net R of these trades (positions) under each ladder, by the ladder's name."""
+    """Return the net R of some trades under each ladder.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    predictions : RowPredictions
+        Of all rows of `prepared`.
+    trades : int64 array
+        Positions of the trades.
+    ladders : list of Ladder
+    threads : int
+        0 for all cores.
+
+    Returns
+    -------
+    dict of str to float64 array, shape (n_chosen,)
+        By the ladder's name.
+    """
     series = {name for ladder in ladders for name in ladder.series}
     signals = signals_for(prepared.placed, {*series, *MODEL_SERIES}, prepared, predictions)
-    net_r = simulate_many(prepared.placed.take(trades), ladders, signals.take(trades), threads=settings.project.threads)
+    net_r = simulate_many(prepared.placed.take(trades), ladders, signals.take(trades), threads=threads)
     return {ladder.name: net_r[:, k] for k, ladder in enumerate(ladders)}
 
 
 def _policies(tuned: ModelPolicy) -> list[Ladder]:
-    """Return what is compared: the trail, an indicator rule on top of it, and the model."""
+    """Return the policies to compare: the trail, the trail with an indicator rule, and the model."""
     indicator = replace(tuned.trail, name=INDICATOR_OR_TRAIL, rungs=(Rung(1.0, when=_OVERBOUGHT),))
     return [tuned.trail, indicator, tuned.by_model]

@@ -1,4 +1,4 @@
-"""By what means a ladder is searched: where its studies are kept, and who looks at the candidates."""
+"""How the search runs: in threads, processes or a Dask cluster, and in which storage its studies are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exitladder.models.search.studies.store import StudyStore
 from exitladder.models.search.team import DaskExecutor, Executor, InProcess, Processes
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.runtime.fingerprints import digest_of, digest_of_arrays
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import TrackingSettings, TuningSettings
 
 DATABASE = "studies.db"
 IN_MEMORY = "memory"
@@ -20,17 +20,18 @@ IN_MEMORY = "memory"
 
 @dataclass(frozen=True)
 class SearchBackend:
-    """Where studies are kept, and who evaluates.
+    """How a search runs and where its studies are kept.
 
     Parameters
     ----------
     store : StudyStore or None
-        None keeps nothing.
-    team : Team
+        None keeps no studies.
+    team : Executor
+        Evaluates the candidates.
     name : str
-        Of the study; its folds have names that begin with it.
+        Name of the study; the names of its folds begin with it.
     ahead : int
-        Batches that all who share the search look at at once; 0 for as many as the team does.
+        Batches evaluated at once by all workers that share the search; 0 for as many as the executor takes.
     """
 
     store: StudyStore | None = None
@@ -43,25 +44,29 @@ ALONE = SearchBackend()
 
 
 @contextmanager
-def search_backend(settings: Settings, *, fresh: bool = False) -> Iterator[SearchBackend]:
-    """Give the means that the settings ask for, and close them after use.
+def search_backend(
+    tuning: TuningSettings, tracking: TrackingSettings, *, fresh: bool = False
+) -> Iterator[SearchBackend]:
+    """Give the backend that the settings ask for, and close it after use.
 
     Parameters
     ----------
+    tuning : TuningSettings
+    tracking : TrackingSettings
+        Its store holds the studies unless ``tuning.storage`` names another place.
     fresh : bool
-        Delete studies that are there and begin anew.
+        Delete the kept studies and start again.
 
     Raises
     ------
     SettingsError
-        If several are to share a search that is kept nowhere.
+        If several workers must share a search that is not stored.
     ModelError
         If the storage or the cluster cannot be used.
     """
-    tuning = settings.tuning
     url = tuning.storage
     if not url:
-        url = f"sqlite:///{settings.tracking.store}/{DATABASE}" if settings.tracking.enabled else IN_MEMORY
+        url = f"sqlite:///{tracking.store}/{DATABASE}" if tracking.enabled else IN_MEMORY
     if tuning.workers > 1 and url == IN_MEMORY:
         raise SettingsError(
             f"tuning.workers = {tuning.workers} must share a storage, but tuning.storage is '{IN_MEMORY}'. Give one, "
@@ -85,14 +90,14 @@ def search_backend(settings: Settings, *, fresh: bool = False) -> Iterator[Searc
 
 
 def identity_of(objectives: Objectives) -> dict[str, str]:
-    """Return fingerprints of what a ladder's worth follows from, besides the ladder."""
+    """Return fingerprints of all inputs that determine a ladder's objectives, except the ladder."""
     placed, signals = objectives.placed, objectives.signals
     return {
         "bars": placed.bars.fingerprint(),
         "trades": placed.trades.fingerprint(),
         "entries": digest_of_arrays(placed.entry_bar, placed.first_bar, placed.end_bar, placed.entry_at),
         "signals": "none" if signals is None else _digest_of_signals(signals),
-        "objectives": digest_of((objectives.names, objectives.constraints, _judging(objectives))),
+        "objectives": digest_of((objectives.names, objectives.constraints, _objective_settings(objectives))),
         "base ladder": digest_of(objectives.base),
     }
 
@@ -101,8 +106,8 @@ def _digest_of_signals(signals: Signals) -> str:
     return digest_of((signals.names, digest_of_arrays(signals.values, signals.base, signals.first, signals.end)))
 
 
-def _judging(objectives: Objectives) -> tuple[object, ...]:
-    """What of the settings a ladder's worth depends on."""
+def _objective_settings(objectives: Objectives) -> tuple[object, ...]:
+    """Return the settings that determine a ladder's objectives."""
     tuning, space = objectives.settings, objectives.space
     near = (space, objectives.seed) if tuning.robust == "neighbours" else ()
     limits = tuple(getattr(tuning, name) for name in objectives.constraints)

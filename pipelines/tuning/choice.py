@@ -1,4 +1,4 @@
-"""What is chosen on each training part, and what the choices amount to one after another."""
+"""The choice of policies on each training part, and the results of the choices one after another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen on one training part.
+    """The policies chosen on one training part.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Choice:
     best : int
         Position of the tuned ladder among those of the search.
     own_exits : Evaluation, optional
-        What the user's own exits were worth on the training part, where the book tells them.
+        The objectives of the user's own exits on the training part, if the trades file has them.
     """
 
     policies: tuple[Policy, ...]
@@ -61,7 +61,7 @@ class Choice:
 
     @property
     def keeps_own_exits(self) -> bool:
-        """Whether no change was best: the user's own exits are feasible and were worth as much as the tuned ladder.
+        """Whether no change was best: own exits are feasible and score at least as high as the tuned ladder.
 
         Then the choice is to keep them, and the tuned policy is executed by them.
         """
@@ -71,7 +71,7 @@ class Choice:
         return bool(not best.feasible[0] or own.values[0, 0] >= best.values[0, 0])
 
     def trials_frame(self) -> pd.DataFrame:
-        """Return the search's table with each ladder in words, and the user's own exits as a last row where told."""
+        """Return the search's table with each ladder in words, and the user's own exits as a last row if known."""
         table = self.search.table.assign(ladder=[in_words(ladder) for ladder in self.search.ladders])
         if self.own_exits is None:
             return table
@@ -97,7 +97,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What every choice is made with; nothing in it depends on a cut.
+    """The inputs of every choice; nothing in it depends on a cut.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ class Tuning:
         Each by a stage of the model that was trained before it.
     signals : Signals
         The series that candidates read, for all trades.
-    means : SearchBackend
-        Where the studies are kept, and who looks at the candidates.
+    backend : SearchBackend
+        Where the studies are kept and which processes evaluate the candidates.
     """
 
     prepared: Prepared
@@ -131,7 +131,18 @@ class Tuning:
         progress: Progress = SILENT,
         backend: SearchBackend = ALONE,
     ) -> Tuning:
-        """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop."""
+        """Return the tuning of these trades; the user's ladder gives costs, execution and initial stop.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        settings : Settings
+        predictions : RowPredictions or None
+            Adds rungs on the model's signal to the search space.
+        own_ladder : Ladder or None
+        progress : Progress
+        backend : SearchBackend
+        """
         base = _base(settings, own_ladder)
         space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
         names = {*space.series, *(own_ladder.series if own_ladder else ())}
@@ -139,7 +150,7 @@ class Tuning:
         return cls(prepared, settings, base, own_ladder, predictions, signals, progress, backend)
 
     def choose(self, training: Mask, name: str, until: int | None = None) -> Choice:
-        """Return what is best on a training part; no other trade is looked at.
+        """Return the best policies on a training part; no other trade is used.
 
         Parameters
         ----------
@@ -165,7 +176,7 @@ class Tuning:
             seed=settings.project.seed,
             sampler=settings.tuning.sampler,
             batch_size=settings.tuning.batch_size,
-            # Baselines that the space does not hold (no rung, say) are what a ladder is held against, not ladders.
+            # Baselines outside the space (those without a rung, for example) are compared with, not searched.
             warm_starts=[p.ladder for p in own]
             + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
             prune=None if pruned is None else pruned.judge_against,
@@ -183,7 +194,7 @@ class Tuning:
         )
 
     def objectives(self, training: Mask, until: int | None = None) -> Objectives:
-        """Return what judges ladders on these trades, as far as they were known by the cut."""
+        """Return the objectives of ladders on these trades, as far as they were known by the cut."""
         placed = self.prepared.placed.take(training)
         return Objectives.of(
             self.settings,
@@ -194,22 +205,22 @@ class Tuning:
         )
 
     def _tuned_on(self, training: Mask) -> Mask:
-        """Training trades that every candidate can be judged on: with a model, those it speaks about.
+        """Return the training trades on which every candidate can be evaluated: with a model, the predicted ones.
 
-        Before its first stage the model is silent. Trades from then would be executed without the
+        Before its first stage the model predicts nothing. Trades from then would be executed without the
         model's rungs and would make every threshold look the same.
         """
         if self.predictions is None:
             return training
         rows = self.prepared.rows
-        spoken = np.zeros(len(training), dtype=bool)
+        is_predicted = np.zeros(len(training), dtype=bool)
         has_rows = rows.lengths > 0
-        spoken[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
-        both = training & spoken
+        is_predicted[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
+        both = training & is_predicted
         return both if both.sum() >= LEAST_TRADES else training
 
     def _space(self, training: Mask) -> SearchSpace:
-        """The settings' space; thresholds on the hold value lie where the training part's predictions do."""
+        """Return the settings' space, with hold-value thresholds in the range of the training part's predictions."""
         space = SearchSpace(self.settings.search, self.base)
         if self.predictions is None:
             return space
@@ -251,12 +262,12 @@ def stitched(tuning: Tuning, choices: Sequence[Choice], fold: IntArray) -> pd.Da
     choices : sequence of Choice
         One a fold.
     fold : int array, shape (n_trades,)
-        Whose choice executes each trade, from its entry to its end.
+        The fold whose choice executes each trade, from its entry to its end.
 
     Returns
     -------
     DataFrame, shape (n_trades, n_policies)
-        A column a policy, `SIMPLEST` among them, and the user's own exits where the book tells most.
+        A column per policy, `SIMPLEST` among them.
     """
     names = [p.name for p in choices[0].policies]
     table = pd.DataFrame(
@@ -272,7 +283,15 @@ def stitched(tuning: Tuning, choices: Sequence[Choice], fold: IntArray) -> pd.Da
 
 
 def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd.DataFrame:
-    """Return the table with the user's own exits where the book tells how most test trades ended."""
+    """Return the table with the user's own exits added if most test trades have a known exit.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n_trades, n_policies)
+        From `stitched`.
+    tuning : Tuning
+    walk : WalkForward
+    """
     trades = tuning.prepared.placed.trades
     if (~trades.is_open[walk.test]).mean() < 0.5:
         return table
@@ -280,7 +299,16 @@ def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd
 
 
 def with_no_change(table: pd.DataFrame, choices: Sequence[Choice], fold: IntArray) -> pd.DataFrame:
-    """Return the table in which the tuned policy is the user's own exits where a fold chose to keep them."""
+    """Return the table in which the tuned policy has the results of the user's own exits if its fold kept them.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n_trades, n_policies)
+        From `with_own_exits`.
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+    """
     if OWN_EXITS not in table:
         return table
     kept = np.array([choice.keeps_own_exits for choice in choices])[fold]

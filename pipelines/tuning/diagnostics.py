@@ -1,4 +1,4 @@
-"""What a tuned ladder is like: what its worth depends on, whether it stands on a plateau, and how stable it is."""
+"""Diagnostics of a tuned ladder: parameter importance, sensitivity, plateau or peak, and stability."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _PLATEAU, _PEAK = 2 / 3, 1 / 3
 
 @dataclass(frozen=True)
 class Plateau:
-    """How ladders close to the tuned one do, on the trades it was tuned on.
+    """Ladders close to the tuned one, evaluated on the trades it was tuned on.
 
     Parameters
     ----------
     behind : float64 array, shape (n_neighbours,)
-        By how much each is worse in the first objective; negative where it is better.
+        By how much each is worse in the first objective; negative if it is better.
     standard_error : float
-        Of the tuned ladder's own objective: what chance gives and takes.
+        Of the tuned ladder's own objective.
     """
 
     behind: FloatArray
@@ -44,7 +44,7 @@ class Plateau:
 
     @property
     def median(self) -> float:
-        """By how much half of the neighbours are worse at least; NaN without neighbours."""
+        """Median of how much the neighbours are worse; NaN without neighbours."""
         return float(np.median(self.behind)) if len(self.behind) else float("nan")
 
     @property
@@ -57,23 +57,23 @@ class Plateau:
 
 @dataclass(frozen=True)
 class LadderDiagnostics:
-    """What a tuned ladder is like, on the trades that it was tuned on.
+    """Diagnostics of a tuned ladder, on the trades that it was tuned on.
 
     Parameters
     ----------
     objective : str
-        The first one, which all of this is about.
+        The first one, to which all of these refer.
     importance : DataFrame
         See `parameter_importance`.
     fit : float
-        Share of the variance between held-out trials that importance rests on.
+        Share of the variance between held-out trials that the model behind the importance explains.
     slices : DataFrame
-        One row a value of a parameter, all others as tuned: parameter, value, objective, behind (by how much it is
+        One row per value of a parameter, all others as tuned: parameter, value, objective, behind (by how much it is
         worse than the tuned ladder), standard_error (of that), is_tuned.
     plateau : Plateau
     stability : DataFrame
-        One row a parameter: parameter, a column a fold and `final` of its values, and agreement from 0 (as far apart
-        as if drawn at random from what was tried) to 1 (the same in all).
+        One row per parameter: parameter, a column per fold and `final` of its values, and agreement from 0 (as far
+        apart as if drawn at random from the ladders tried) to 1 (the same in all).
     front : DataFrame
         With several objectives, the ladders that no other beats: the objectives and is_chosen; else empty.
     tried : DataFrame
@@ -95,7 +95,7 @@ class LadderDiagnostics:
         return float(self.stability["agreement"].mean()) if len(self.stability) else float("nan")
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the few numbers that say it in short."""
+        """Return the key numbers."""
         leading = self.importance.head(3) if self.fit > 0 else self.importance.head(0)
         return {
             "objective": self.objective,
@@ -115,32 +115,32 @@ class LadderDiagnostics:
 
     @property
     def text(self) -> str:
-        """Return what the ladder is like in a few sentences."""
+        """The diagnostics in a few sentences."""
         n = len(self.plateau.behind)
         near = (
-            f"{self.plateau.share:.0%} of {n} ladders close by lose less than one standard error "
-            f"({self.plateau.standard_error:.3f}) of its {self.objective} on the trades tuned on, half of them less "
-            f"than {self.plateau.median:.3f}"
+            f"{self.plateau.share:.0%} of {n} neighbouring ladders are within one standard error "
+            f"({self.plateau.standard_error:.3f}) of its {self.objective} on the trades tuned on; the median neighbour "
+            f"is {abs(self.plateau.median):.3f} {'worse' if self.plateau.median >= 0 else 'better'}"
         )
         words = {
-            "plateau": f"The ladder stands on a plateau: {near}.",
-            "slope": f"The ladder stands on a slope: {near}.",
-            "peak": f"The ladder is a lone peak: only {near}, which is what a fit to chance looks like.",
-            "unknown": "The search space does not hold the ladder, so no ladders close by were looked at.",
+            "plateau": f"The ladder is on a plateau: {near}.",
+            "slope": f"The ladder is on a slope: {near}.",
+            "peak": f"The ladder is an isolated peak, which suggests overfitting: only {near}.",
+            "unknown": "The ladder is outside the search space, so no neighbouring ladders were evaluated.",
         }
         sentences = [words[self.plateau.kind]]
         leading = self.importance["parameter"].head(3).tolist()
         if self.fit > 0 and leading:
             sentences.append(
-                f"What it is worth depends most on {', '.join(leading)} "
-                f"(a model of the trials explains {self.fit:.0%} of the differences between those held out)."
+                f"The objective depends most on {', '.join(leading)} "
+                f"(a model of the trials explains {self.fit:.0%} of the variance between held-out trials)."
             )
         else:
             sentences.append("No parameter explains the differences between the trials.")
         if np.isfinite(self.agreement):
             sentences.append(
-                f"Tuned on other stretches of the past, its parts agree to {self.agreement:.0%} "
-                "(0%: as if drawn at random; 100%: the same each time)."
+                f"Its parameters agree {self.agreement:.0%} with those tuned on other stretches of the past "
+                "(0%: as if drawn at random; 100%: identical)."
             )
         return " ".join(sentences)
 
@@ -152,18 +152,18 @@ def diagnostics(
     ladder: Ladder,
     folds: Mapping[str, Ladder],
 ) -> LadderDiagnostics:
-    """Return what a tuned ladder is like; only the trades of `objectives` are looked at.
+    """Return the diagnostics of a tuned ladder; only the trades of `objectives` are used.
 
     Parameters
     ----------
     objectives : Objectives
         Of the trades that it was tuned on, with their search space.
     tried, ladders : Evaluation, tuple of Ladder
-        What the search tried.
+        The ladders that the search tried, with their evaluation.
     ladder : Ladder
         The tuned one.
     folds : mapping of str to Ladder
-        What was tuned on other stretches of the past, by their names.
+        The ladders tuned on other stretches of the past, by their names.
     """
     ladder = replace(ladder, name=SUGGESTED)
     importance, fit = parameter_importance(ladders, tried.values[:, 0], objectives.seed)
@@ -182,13 +182,13 @@ def diagnostics(
 
 
 def stability(folds: Mapping[str, Ladder], tried: tuple[Ladder, ...]) -> pd.DataFrame:
-    """Return the parts of ladders side by side and how far they agree.
+    """Return the parameters of ladders side by side, with their agreement.
 
     Parameters
     ----------
     folds : mapping of str to Ladder
     tried : tuple of Ladder
-        What a search tried; how far these lie apart is what no agreement means.
+        The ladders that a search tried; their distance from each other defines no agreement.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def stability(folds: Mapping[str, Ladder], tried: tuple[Ladder, ...]) -> pd.Data
     for parameter, values in table.iterrows():
         column = among[parameter] if parameter in among else pd.Series(dtype=object)
         if column.nunique() < 2 and values.nunique() < 2:
-            continue  # nothing to choose; whether a ladder has it at all is told by another part
+            continue  # nothing to choose; another parameter says whether a ladder has it at all
         expected = _apart(column.tolist()[:200], column)
         agreement = 1.0 if expected == 0 else max(0.0, 1.0 - _apart(values.tolist(), column) / expected)
         rows.append({"parameter": str(parameter), **values.to_dict(), "agreement": agreement})

@@ -1,16 +1,17 @@
-"""What the test parts say of a tuning beyond the mean: luck of the search, other exits at once, the account."""
+"""Evidence from the test parts beyond the mean: selection bias, all exits tested at once, the account."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import Simulation, simulate_own_exits
+from exitladder.execution.signals import Signals
 from exitladder.measures.cash import DAY_NS, DAYS_PER_YEAR
 from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
@@ -18,10 +19,11 @@ from exitladder.pipelines.tuning.policies import OWN_EXITS, SIMPLEST, TUNED
 from exitladder.pipelines.tuning.results import base_risk
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio, sortino_ratio
 from exitladder.statistics.overfitting import pbo_cscv
 from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
-from exitladder.statistics.spa import SuperiorAbility, superior_ability
+from exitladder.statistics.spa import N_BOOTSTRAP, SuperiorAbility, superior_ability
 
 _PBO_BLOCKS = 10
 _MOST_TRIALS, _MOST_PAIRS = 1000, 8_000_000
@@ -34,17 +36,17 @@ class SearchLuck:
     Parameters
     ----------
     dsr : float
-        Deflated Sharpe ratio of the gain a trade on the test parts: for all trials of all folds' searches, by
+        Deflated Sharpe ratio of the gain per trade on the test parts, for all trials of all folds' searches, with
         the variance of the trials' Sharpe ratios on the same trades.
     psr : float
         Probability that the true Sharpe ratio of that gain is above 0.
     min_track_record : float
-        Trades after which `psr` would reach the confidence, were the gain's Sharpe ratio as measured;
-        infinite where the gain is not above 0.
+        Trades after which `psr` would reach the confidence if the true Sharpe ratio of the gain were the measured
+        one; infinite if the gain is not above 0.
     pbo : float
         Of the last fold's search, by cross-validation inside its training part.
     n_trials : int
-        Ladders that the folds' searches looked at.
+        Ladders that the folds' searches evaluated.
     """
 
     dsr: float
@@ -62,10 +64,11 @@ def search_luck(
     against: Comparison,
     walk: WalkForward,
 ) -> SearchLuck:
-    """Return how much luck explains.
+    """Return how much of the gain the search and the sample explain.
 
     Parameters
     ----------
+    tuning : Tuning
     choices : sequence of Choice
         One a fold.
     gain, baseline : float64 array, shape (n_test,)
@@ -82,7 +85,7 @@ def search_luck(
     sharpes = np.full(max(n_trials, len(ladders)), np.nan)
     if known.sum() > 1:
         spread = trials[known].std(axis=0)
-        # Trials that were not distinct, or not executed again here, count as tried and say nothing on the variance.
+        # Trials that were not distinct, or not executed again here, count as tried but not for the variance.
         sharpes[: len(ladders)] = np.divide(
             trials[known].mean(axis=0), spread, out=np.zeros(len(ladders)), where=spread > 0
         )
@@ -100,17 +103,17 @@ def search_luck(
 
 
 def _pbo(tuning: Tuning, choice: Choice, cut: int) -> float:
-    """Probability of overfitting of a search, on the very trades it saw.
+    """Return the probability of overfitting of a search, on the trades it was run on.
 
-    The test part stays out of it: it is scored once, and what is asked here is whether being best on a half
-    of the past says anything on the other half.
+    The test part is not used: it is scored once. The question here is whether the best ladder on one half of the past
+    is also good on the other half.
     """
     ladders = _some(choice.search.ladders, int(choice.training.sum()))
     return pbo_cscv(tuning.net_r(ladders, choice.training, cut), n_blocks=_PBO_BLOCKS).pbo
 
 
 def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:
-    """Return distinct ladders; evenly spaced ones where there are more than serve an estimate."""
+    """Return the distinct ladders, or evenly spaced ones if there are more than an estimate needs."""
     distinct = list(dict.fromkeys(ladders))
     most = int(np.clip(_MOST_PAIRS // max(n_trades, 1), 50, _MOST_TRIALS))
     if len(distinct) <= most:
@@ -119,7 +122,7 @@ def _some(ladders: Sequence[Ladder], n_trades: int) -> list[Ladder]:
 
 
 def all_at_once(
-    net_r: Mapping[str, FloatArray], time: IntArray, benchmarks: Sequence[str], *, confidence: float, seed: int
+    net_r: Mapping[str, FloatArray], time: IntArray, benchmarks: Sequence[str], intervals: Intervals
 ) -> dict[str, SuperiorAbility]:
     """Return for each benchmark whether any of the other exits beats it, all of them considered.
 
@@ -128,31 +131,88 @@ def all_at_once(
     net_r : mapping of str to float64 array, shape (n_test,)
     time : int64 array, shape (n_test,)
         Entry times.
+    benchmarks : sequence of str
+        Names of the exits to beat.
+    intervals : Intervals
+        Its confidence and seed; this test has its own number of resamples.
     """
     return {
         name: superior_ability(
             {k: v for k, v in net_r.items() if k not in (name, SIMPLEST)},
             net_r[name],
             time=time,
-            confidence=confidence,
-            seed=seed,
+            intervals=replace(intervals, n_bootstrap=N_BOOTSTRAP),
         )
         for name in dict.fromkeys(benchmarks)
     }
 
 
+@dataclass(frozen=True)
+class ScoredPart:
+    """The trades of a test part as the policy tuned before it executes them.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        What its ladder reads, for these trades.
+    keeps_own_exits : bool
+        Whether the choice was to keep the user's own exits; the simulation is then theirs.
+    """
+
+    simulation: Simulation
+    signals: Signals
+    keeps_own_exits: bool
+
+
+def execute_tuned(tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask) -> tuple[ScoredPart, ...]:
+    """Return every test part executed by the policy that was tuned before it.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+    test : bool array, shape (n_trades,)
+    """
+    parts = []
+    for k, choice in enumerate(choices):
+        trades = np.flatnonzero(test & (fold == k))
+        own = choice.keeps_own_exits
+        done = _own_exits(tuning, trades) if own else tuning.simulate(choice.ladder, trades)
+        parts.append(ScoredPart(done, tuning.signals.take(trades), own))
+    return tuple(parts)
+
+
+def _own_exits(tuning: Tuning, trades: IntArray) -> Simulation:
+    return simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base)
+
+
 def account(
     tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policies: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the continuous run over all test parts: what each policy's account amounts to, every trade risking 1R.
+    """Return the account of each policy over all test parts, every trade risking 1R.
 
-    Each trade is executed to its end by the choice of the fold in which it was entered; fills are booked on
+    Each trade is executed to its end by the choice of the fold in which it was entered. Fills are booked on
     their day, so accounts run on over the cuts.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+        The fold whose choice executes each trade.
+    test : bool array, shape (n_trades,)
+        Trades of any test part.
+    policies : sequence of str
+        Names.
 
     Returns
     -------
     DataFrame
-        A row a policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
+        A row per policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
         daily results, annualised), max_drawdown_r, calmar (R a year over the drawdown), ulcer_r.
     """
     booked = {name: _booked(tuning, choices, fold, test, name) for name in dict.fromkeys(policies)}
@@ -188,7 +248,7 @@ def _booked(
     for k, choice in enumerate(choices):
         trades = np.flatnonzero(test & (fold == k))
         if policy == OWN_EXITS or (policy == TUNED and choice.keeps_own_exits):
-            parts.append(simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base))
+            parts.append(_own_exits(tuning, trades))
         else:
             parts.append(tuning.simulate(choice.ladder_of(policy), trades))
     time = tuning.prepared.placed.bars.time
@@ -198,7 +258,17 @@ def _booked(
 
 
 def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[str, tuple[float, float]]:
-    """Return what to say of risk beside the mean, as label: (tuned, baseline)."""
+    """Return measures of risk as label: (tuned, baseline).
+
+    Parameters
+    ----------
+    board : DataFrame
+        The table of a `Scoreboard`.
+    accounts : DataFrame
+        From `account`.
+    baseline : str
+        Name of the policy that the tuned one is compared with.
+    """
     by_trade, by_account = board.set_index("policy"), accounts.set_index("policy")
 
     def pair(table: pd.DataFrame, column: str) -> tuple[float, float]:
@@ -206,7 +276,7 @@ def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[
         return float(values[TUNED]), float(values[baseline])
 
     return {
-        "standard deviation of a trade (R)": pair(by_trade, "sd_r"),
-        "mean of the worst 5 % of trades (R)": pair(by_trade, "cvar_r"),
-        "deepest fall of the account (R)": pair(by_account, "max_drawdown_r"),
+        "standard deviation per trade (R)": pair(by_trade, "sd_r"),
+        "mean of the worst 5% of trades (R)": pair(by_trade, "cvar_r"),
+        "max drawdown of the account (R)": pair(by_account, "max_drawdown_r"),
     }

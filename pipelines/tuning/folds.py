@@ -1,4 +1,4 @@
-"""The cuts in time between what may be learnt from and what is scored once: walk-forward over trades."""
+"""Walk-forward over trades: the cuts in time between trades to tune on and trades to score once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitladder.arrays import IntArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import ValidationSettings
 from exitladder.trades.trades import PlacedTrades
 
 LEAST_TRADES = 20
@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TuningFold:
-    """One cut: what is tuned on before it, and the trades after it that are scored once.
+    """One cut: the trades before it that are tuned on, and those after it that are scored once.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ class WalkForward:
     folds : tuple of TuningFold
         In time order; the test parts adjoin.
     final : bool array, shape (n_trades,)
-        What is tuned on for what comes next: all trades whose longest life has ended by the last bar.
+        Trades to tune the final ladder on: all whose longest holding period has ended by the last bar.
     n_asked : int
-        Test parts that the settings ask for; fewer are made where one would be too small.
+        Test parts that the settings ask for; fewer are made if one would be too small.
     """
 
     folds: tuple[TuningFold, ...]
@@ -87,30 +87,37 @@ class WalkForward:
         return np.where(self.test, "test", np.where(self.folds[0].training, "training", "purged"))
 
     def note(self) -> str:
-        """Return what to say where fewer test parts were made than asked for, else nothing."""
+        """Return a sentence if fewer test parts were made than asked for, else an empty text."""
         if len(self.folds) == self.n_asked:
             return ""
         made = "one test part" if len(self.folds) == 1 else f"{len(self.folds)} test parts"
         return (
-            f"The trades allow for {made} in place of {self.n_asked} (validation.n_test_parts): "
+            f"The trades allow only {made} instead of {self.n_asked} (validation.n_test_parts): "
             f"each must hold at least {LEAST_TRADES} trades."
         )
 
 
-def walk_forward(prepared: Prepared, settings: Settings, longest_bars: int) -> WalkForward:
-    """Return the cuts: the latest trades in parts of like size, each tested after tuning on what ended before it.
+def walk_forward(prepared: Prepared, settings: ValidationSettings, longest_bars: int) -> WalkForward:
+    """Return the cuts: the latest trades in parts of about equal size, each scored after tuning on earlier trades.
 
-    A trade belongs to the training part of a cut only if the longest life that any candidate could give it
+    A trade belongs to the training part of a cut only if the longest holding period that any candidate could give it
     (`longest_bars`, and the embargo after it) ends before the cut. So no bar that prices a training exit
-    lies in the test part's time, nor within the embargo before it.
+    falls into the time of the test part, nor into the embargo before it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : ValidationSettings
+    longest_bars : int
+        Bars that any candidate can hold a trade.
 
     Raises
     ------
     TradesError
-        If not even one test part and what is before it hold enough trades to say anything.
+        If there are too few trades for even one test part and a training part before it.
     """
-    asked = settings.validation.n_test_parts
-    reach = _Reach.of(prepared, longest_bars + settings.validation.embargo_bars)
+    asked = settings.n_test_parts
+    reach = _Reach.of(prepared, longest_bars + settings.embargo_bars)
     folds: tuple[TuningFold, ...] = ()
     for n_parts in range(asked, 0, -1):
         folds = _folds(prepared.entry_time, reach, settings, n_parts)
@@ -120,7 +127,7 @@ def walk_forward(prepared: Prepared, settings: Settings, longest_bars: int) -> W
     for part, name in ((first.training, "training"), (first.test, "test")):
         if part.sum() < LEAST_TRADES:
             raise TradesError(
-                f"The {name} part must hold at least {LEAST_TRADES} trades to learn or say anything, but holds "
+                f"The {name} part must hold at least {LEAST_TRADES} trades, but holds "
                 f"{int(part.sum())} of {len(part)} (cut at {first.cut_time:%Y-%m-%d}). "
                 "Bring more trades, or change validation.test_fraction or search.time_bars."
             )
@@ -128,9 +135,9 @@ def walk_forward(prepared: Prepared, settings: Settings, longest_bars: int) -> W
     return WalkForward(folds, final if final.sum() >= LEAST_TRADES else np.ones(len(final), dtype=bool), asked)
 
 
-def _folds(time: IntArray, reach: _Reach, settings: Settings, n_parts: int) -> tuple[TuningFold, ...]:
+def _folds(time: IntArray, reach: _Reach, settings: ValidationSettings, n_parts: int) -> tuple[TuningFold, ...]:
     n = len(time)
-    n_test = max(1, round(n * settings.validation.test_fraction))
+    n_test = max(1, round(n * settings.test_fraction))
     edges = [n - n_test + round(k * n_test / n_parts) for k in range(n_parts)]
     cuts = np.unique(time[edges])
     ends = [*cuts[1:], np.iinfo(np.int64).max]
@@ -139,7 +146,7 @@ def _folds(time: IntArray, reach: _Reach, settings: Settings, n_parts: int) -> t
         before = time < cut
         training = before & reach.ended_by(int(cut))
         purged = int((before & ~training).sum())
-        if settings.validation.window == "rolling":
+        if settings.window == "rolling":
             # As many trades back from the cut as there are before the first cut.
             training &= np.cumsum(before[::-1])[::-1] <= int((time < cuts[0]).sum())
         folds.append(TuningFold(training, (time >= cut) & (time < end), int(cut), purged))
@@ -148,7 +155,7 @@ def _folds(time: IntArray, reach: _Reach, settings: Settings, n_parts: int) -> t
 
 @dataclass(frozen=True)
 class _Reach:
-    """When the longest life of each trade ends, and whether its symbol's bars end before that."""
+    """When the longest holding period of each trade ends, and whether its symbol's bars end before that."""
 
     end: IntArray
     is_cut_short: Mask
@@ -163,15 +170,15 @@ class _Reach:
         return cls(close[bar].astype(np.int64), np.asarray(wanted > placed.end_bar - 1), int(close.max()))
 
     def ended_by(self, moment: int) -> Mask:
-        """Whether the longest life ended by a moment; where a symbol's bars ended before it, the trade did too."""
+        """Whether the longest holding period ended by a moment; if the symbol's bars ended before, so did the trade."""
         return np.asarray((self.end <= moment) & ~(self.is_cut_short & (self.end >= self.last_close)))
 
 
 def known_by(placed: PlacedTrades, moment: int) -> PlacedTrades:
-    """Return the trades as they stood at a moment: bars that closed later, and exits in the book, are not there.
+    """Return the trades as they were known at a moment, without bars that closed and exits that happened later.
 
-    What was still open then is open at the last bar that had closed. Candidates hold no longer than a purged trade
-    may; the user's own ladder and exits can.
+    A trade still open then is open at the last bar that had closed. Candidates cannot hold past the moment because of
+    purging; the user's own ladder and exits can.
 
     Parameters
     ----------

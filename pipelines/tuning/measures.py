@@ -1,7 +1,7 @@
-"""The objectives and constraints of tuning, each a function of what trades brought under several ladders.
+"""The objectives and constraints of tuning, each a function of the results of trades under several ladders.
 
-Objectives are greater where better and NaN where a ladder has none; violations are at most 0 where a
-constraint is kept. Skipped trades take part in nothing; open ones take part at their mark.
+Higher objectives are better; NaN means that a ladder has none. Violations are at most 0 if a constraint is
+kept. Skipped trades are left out; open trades count at their mark.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ N = TypeVar("N", bound=np.generic)
 
 @dataclass(frozen=True)
 class Objective:
-    """How an objective is found, and whether it needs more of the trades than their net r.
+    """How an objective is computed, and whether it needs more of the trades than their net R.
 
-    `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks needs.
+    `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks requires.
     """
 
     measure: Callable[[Results, TuningSettings], FloatArray]
@@ -51,7 +51,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Constraint:
-    """How a violation is found; it is in force where its setting is above 0."""
+    """How a violation is computed; the constraint applies if its setting is above 0."""
 
     violation: Callable[[Results, float], FloatArray]
     needs_fills: bool = False
@@ -59,7 +59,7 @@ class Constraint:
 
 
 def expectancy(results: Results, settings: TuningSettings | None = None) -> FloatArray:
-    """Return mean net R a trade."""
+    """Return mean net R per trade."""
     _ = settings
     counts = np.isfinite(results.net_r).sum(axis=0)
     return _over(_total(results.net_r), counts)
@@ -73,7 +73,7 @@ def mean_minus_downside(results: Results, settings: TuningSettings) -> FloatArra
 
 
 def lower_bound(results: Results, settings: TuningSettings) -> FloatArray:
-    """Return the lower end of a one-sided 95 % interval of the mean, trades taken as independent."""
+    """Return the lower end of a one-sided 95% confidence interval of the mean, taking trades as independent."""
     _ = settings
     counts = np.isfinite(results.net_r).sum(axis=0)
     mean = expectancy(results)
@@ -82,26 +82,26 @@ def lower_bound(results: Results, settings: TuningSettings) -> FloatArray:
 
 
 def tail(results: Results, settings: TuningSettings | None = None) -> FloatArray:
-    """Return the mean of the worst 5 % of trades."""
+    """Return the mean of the worst 5% of trades."""
     _ = settings
     return np.array([cvar(column, CVAR_SHARE) for column in results.net_r.T])
 
 
 def worst_block(results: Results, settings: TuningSettings | None = None) -> FloatArray:
-    """Return the least of the mean net R in ten stretches of as many trades each, in order of entries."""
+    """Return the lowest mean net R of ten blocks of equally many trades, in order of entries."""
     _ = settings
     parts = np.array_split(np.arange(len(results.net_r)), min(_WORST_BLOCKS, max(len(results.net_r), 1)))
     return np.asarray(np.min([expectancy(results.take(part)) for part in parts], axis=0))
 
 
 def profit_per_fill(results: Results, settings: TuningSettings | None = None) -> FloatArray:
-    """Return net R over fills, entries and sales counted."""
+    """Return net R per fill, counting entries and sales."""
     _ = settings
     return _over(_total(results.net_r), _fills(results))
 
 
 def capture(results: Results, settings: TuningSettings | None = None) -> FloatArray:
-    """Return the sum of net R over the sum of best open R, of trades that were in profit at some time."""
+    """Return the sum of net R over the sum of MFE, of trades that were in profit at some time."""
     _ = settings
     mfe_r = _asked(results.mfe_r)
     moved = mfe_r > 0
@@ -109,9 +109,9 @@ def capture(results: Results, settings: TuningSettings | None = None) -> FloatAr
 
 
 def daily_r(results: Results) -> list[FloatArray]:
-    """Return net R of every calendar day for each ladder, a trade booked whole on the day of its last sale.
+    """Return net R of every calendar day for each ladder; a trade is booked whole on the day of its last sale.
 
-    From the first entry's day to the last booking's; days without a booking have 0.
+    Days run from the first entry to the last booking; days without a booking have 0.
     """
     return sums_by_day(results.net_r, _asked(results.last_day), results.entry_day)
 
@@ -145,7 +145,7 @@ def _too_many_fills(results: Results, most: float) -> FloatArray:
 
 
 def _too_dear(results: Results, share: float) -> FloatArray:
-    """Costs beyond their share of the result before costs, R a trade; without such a result all costs are too much."""
+    """Return costs above their share of the result before costs, in R per trade; all costs if it is not positive."""
     counts = np.isfinite(results.net_r).sum(axis=0)
     gross = _total(_asked(results.gross_r))
     cost = gross - _total(results.net_r)
@@ -169,19 +169,20 @@ CONSTRAINTS: Mapping[str, Constraint] = {
 
 
 def standard_error(measure: Measure, results: Results, blocks: int = 20) -> FloatArray:
-    """Return the standard error of a measure by leaving out one stretch of time after another (block jackknife).
+    """Return the standard error of a measure by the block jackknife: one stretch of time left out after another.
 
     Parameters
     ----------
     measure : callable
-        Any function of results that gives a value a ladder.
+        Any function of results that gives one value per ladder.
+    results : Results
     blocks : int
-        Stretches of as many trades each, in order of entries. Trades of one stretch may depend on each other.
+        Stretches of equally many trades, in order of entries. Trades of one stretch may depend on each other.
 
     Notes
     -----
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11; Künsch (1989) for blocks. With blocks of
-    a single trade it is the textbook standard error of a mean.
+    a single trade it equals the textbook standard error of a mean.
     """
     n = len(results.net_r)
     blocks = min(blocks, n)
@@ -201,17 +202,17 @@ def _fills(results: Results) -> FloatArray:
 
 def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:
     if table is None:
-        raise ValueError("these results were made with net r only; ask results_of for fills or gross r")
+        raise ValueError("these results hold net R only; call results_of with with_fills or with_gross")
     return table
 
 
 def _total(table: FloatArray) -> FloatArray:
-    """Return the sum of each column, NaN left out; a column's is the same to the bit whatever stands beside it."""
+    """Return the sum of each column, NaN left out; the sum of a column does not depend, to the bit, on the others."""
     columns = np.ascontiguousarray(np.where(np.isnan(table), 0.0, table).T)
     return np.array([column.sum() for column in columns], dtype=np.float64)
 
 
 def _over(total: FloatArray, count: npt.ArrayLike) -> FloatArray:
-    """Return total over count, NaN where nothing counts."""
+    """Return total over count, NaN if the count is 0."""
     many = np.asarray(count, dtype=np.float64)
     return np.asarray(np.divide(total, many, out=np.full(total.shape, np.nan), where=many > 0))

@@ -1,4 +1,4 @@
-"""What a ladder is worth: the objectives and constraints that the settings name, on given trades."""
+"""The objectives and constraints of the settings, evaluated for ladders on given trades."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _NEIGHBOURS = 8
 
 @dataclass(frozen=True)
 class Objectives:
-    """Judges ladders on these trades; made by `of`.
+    """Evaluates ladders on these trades; made by `of`.
 
     Parameters
     ----------
     settings : TuningSettings
     placed : PlacedTrades
-        The trades that are tuned on and no other.
+        The trades tuned on.
     signals : Signals or None
         Of these trades.
     base : Ladder
-        Its initial stop is the R that results are told in.
+        Its initial stop defines the R of the results.
     space : SearchSpace or None
-        Where neighbours are looked for; needed for ``robust = "neighbours"``.
+        The space of neighbours; needed for ``robust = "neighbours"``.
     threads, seed : int
     """
 
@@ -57,22 +57,32 @@ class Objectives:
         base: Ladder,
         space: SearchSpace | None = None,
     ) -> Objectives:
-        """Return what the settings name, on these trades.
+        """Return the objectives of the settings on these trades.
+
+        Parameters
+        ----------
+        settings : Settings
+        placed : PlacedTrades
+        signals : Signals or None
+            Of these trades.
+        base : Ladder
+        space : SearchSpace, optional
 
         Raises
         ------
         SettingsError
-            If costs are to be doubled and there are none, or the stop is to be searched and every trade brings its own.
+            If costs are to be doubled but are 0, if the stop is to be searched but every trade has its own, or if the
+            objectives cannot be pruned.
         """
         tuning = settings.tuning
         if settings.search.stop and len(placed) and np.isfinite(placed.trades.stop_price).all():
             raise SettingsError(
-                "search.stop would change nothing, as every trade brings its own stop_price; leave it empty, or take "
-                "the column stop_price out of the trades."
+                "search.stop has no effect because every trade has its own stop_price; leave it empty, or remove the "
+                "column stop_price from the trades."
             )
         if tuning.robust == "double_costs" and base.costs.times(2.0) == base.costs:
             raise SettingsError(
-                "tuning.robust = 'double_costs' needs costs to double, but all costs are 0; state them in [costs]."
+                "tuning.robust = 'double_costs' requires costs, but all costs are 0; set them in [costs]."
             )
         if tuning.pruner != "none":
             _refuse_to_prune(tuning)
@@ -89,7 +99,7 @@ class Objectives:
         return tuple(name for name in CONSTRAINTS if getattr(self.settings, name) > 0)
 
     def judge(self, ladders: list[Ladder]) -> Evaluation:
-        """Return what ladders are worth; the same ladder is worth the same in any batch."""
+        """Return the evaluation of ladders; that of a ladder does not depend on its batch."""
         ladders = self.at_costs(ladders)
         near: list[list[Ladder]] = []
         if self.settings.robust == "neighbours" and self.space is not None:
@@ -110,10 +120,10 @@ class Objectives:
         return Evaluation(values, self.violations(results)[rows], self.names, self.constraints)
 
     def judge_own_exits(self) -> Evaluation | None:
-        """Return what the user's own exits are worth, as if they were a ladder: the candidate "no change".
+        """Return the evaluation of the user's own exits, as if they were a ladder: the candidate "no change".
 
-        It has no neighbours; its costs are doubled where those of ladders are. Where the book does not tell how
-        most of the trades ended, this cannot be said and is None.
+        It has no neighbours; its costs are doubled if those of ladders are. None if most of the trades have no known
+        exit.
         """
         if self.placed.trades.is_open.mean() > 0.5:
             return None
@@ -127,11 +137,16 @@ class Objectives:
     def choose(self, evaluation: Evaluation, ladders: list[Ladder]) -> int:
         """Return the position of the ladder to use.
 
-        With one objective it is the feasible ladder of the greatest value, of equals the earliest. With
-        several it is a point of the front: of those whose first objective is within one standard error of
-        the greatest, the one that is best in the others (by its mean rank among them). The standard error
-        is that of the difference from the best, by leaving out one stretch of time after another, so that
-        what is given up of the first objective is no more than chance alone gives and takes.
+        With one objective it is the feasible ladder with the highest value, the earliest of equals. With
+        several it is a point of the Pareto front: of those whose first objective is within one standard error of
+        the highest, the one that is best in the others (by its mean rank among them). The standard error is that of
+        the difference from the best, by the block jackknife, so the loss in the first objective is within chance.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+        ladders : list of Ladder
+            Those evaluated.
 
         Raises
         ------
@@ -172,7 +187,7 @@ class Objectives:
         return float(standard_error(self.measure(self.names[0]), self.results([ladder]))[0])
 
     def results(self, ladders: list[Ladder]) -> Results:
-        """Return what the trades brought under each ladder, as far as it is needed."""
+        """Return the results of the trades under each ladder, as far as they are needed."""
         return results_of(
             self.placed,
             ladders,
@@ -185,7 +200,7 @@ class Objectives:
         )
 
     def at_costs(self, ladders: list[Ladder]) -> list[Ladder]:
-        """Return ladders with the costs that they are judged at."""
+        """Return ladders with the costs that they are evaluated at."""
         if self.settings.robust != "double_costs":
             return ladders
         return [replace(ladder, costs=ladder.costs.times(2.0)) for ladder in ladders]
@@ -195,7 +210,7 @@ class Objectives:
         return any(CONSTRAINTS[n].needs_gross for n in self.constraints)
 
     def values(self, results: Results) -> FloatArray:
-        """Return what ladders are worth by each objective, shape (n_ladders, n_objectives)."""
+        """Return each objective of each ladder, shape (n_ladders, n_objectives)."""
         columns = []
         for measure in map(self.measure, self.names):
             value = measure(results)
@@ -205,7 +220,7 @@ class Objectives:
         return np.stack(columns, axis=1)
 
     def measure(self, name: str) -> Measure:
-        """Return the function that finds an objective, as the settings weigh it."""
+        """Return the function that computes an objective, with the weights of the settings."""
         return lambda results: OBJECTIVES[name].measure(results, self.settings)
 
     def violations(self, results: Results) -> FloatArray:
@@ -219,12 +234,11 @@ def _refuse_to_prune(tuning: TuningSettings) -> None:
     able = [name for name, objective in OBJECTIVES.items() if objective.is_mean]
     if len(names) > 1 or names[0] not in able:
         raise SettingsError(
-            f"tuning.pruner = 'wilcoxon' holds ladders against each other block by block of trades, in one objective "
-            f"of {', '.join(able)}, but tuning.objectives = {list(names)}. Take one of these, or "
-            "tuning.pruner = 'none'."
+            f"tuning.pruner = 'wilcoxon' compares ladders by blocks of trades and needs one objective of "
+            f"{', '.join(able)}, but tuning.objectives = {list(names)}. Use one of these, or tuning.pruner = 'none'."
         )
     if tuning.robust not in ("none", "double_costs"):
         raise SettingsError(
-            f"tuning.pruner = 'wilcoxon' cannot judge by tuning.robust = '{tuning.robust}', which no block of trades "
-            "tells by itself. Take 'none' or 'double_costs', or tuning.pruner = 'none'."
+            f"tuning.pruner = 'wilcoxon' cannot be combined with tuning.robust = '{tuning.robust}', which cannot be "
+            "computed from single blocks of trades. Use 'none' or 'double_costs', or tuning.pruner = 'none'."
         )

@@ -1,4 +1,4 @@
-"""What a tuned ladder is held against: the exits that need no cleverness."""
+"""The simple exits that a tuned ladder is compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exitladder.pipelines.tuning.results import Results
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import SearchSettings, Settings, TuningSettings
 from exitladder.trades.trades import PlacedTrades
 
 SINGLE_TARGET = "best single target"
@@ -48,12 +48,11 @@ def steps(bounds: Sequence[float], step: float) -> list[float]:
     return [round(k * step, 10) for k in range(max(first, 1), last + 1)]
 
 
-def baseline_candidates(base: Ladder, settings: Settings) -> dict[str, list[Ladder]]:
+def baseline_candidates(base: Ladder, search: SearchSettings) -> dict[str, list[Ladder]]:
     """Return the candidates of each baseline; each is tuned on the same trades as the ladder.
 
-    All of them hold no longer than the search space's longest time stop, as the ladder does.
+    None holds longer than the longest time stop of the search space, as is true of the ladder.
     """
-    search = settings.search
     longest = max(search.time_bars)
     stop = Stop(initial=base.stop.initial, time=longest)
     nearest, farthest = search.limits("first_target", "R")
@@ -82,22 +81,22 @@ def baseline_candidates(base: Ladder, settings: Settings) -> dict[str, list[Ladd
     }
 
 
-def objective_values(net_r: FloatArray, settings: Settings) -> FloatArray:
-    """Return the first objective of each ladder from net R by trade, or its expectancy where that needs more.
+def objective_values(net_r: FloatArray, tuning: TuningSettings) -> FloatArray:
+    """Return the first objective of each ladder from net R by trade, or its expectancy if the objective needs more.
 
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        In order of entries; NaN where a trade was skipped.
+        In order of entries; NaN if a trade was skipped.
 
     Returns
     -------
     float64 array, shape (n_ladders,)
-        Higher is better; minus infinity where no trade counts.
+        Higher is better; minus infinity if no trade counts.
     """
-    first = OBJECTIVES[settings.tuning.objectives[0]]
+    first = OBJECTIVES[tuning.objectives[0]]
     measure = (OBJECTIVES["expectancy_r"] if first.needs_fills else first).measure
-    values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), settings.tuning)
+    values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), tuning)
     return np.where(np.isfinite(values), values, -np.inf)
 
 
@@ -108,9 +107,19 @@ def tune_baselines(
     signals: Signals | None = None,
     progress: Progress = SILENT,
 ) -> list[Policy]:
-    """Return each baseline at its best parameter on these trades, by the objectives that the ladder is tuned by."""
+    """Return each baseline at its best parameter on these trades, by the objectives that the ladder is tuned by.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    base : Ladder
+        Costs, execution and initial stop.
+    settings : Settings
+    signals : Signals, optional
+    progress : Progress
+    """
     found = []
-    candidates = baseline_candidates(base, settings)
+    candidates = baseline_candidates(base, settings.search)
     objectives = Objectives.of(settings, placed, signals, base)
     with progress.stage("baselines", len(candidates)) as advance:
         for name, ladders in candidates.items():

@@ -1,4 +1,4 @@
-"""Ladders judged block by block of trades, so that those which are worse than the best so far can be given up."""
+"""Evaluation of ladders by blocks of trades, so that those worse than the best so far can be pruned early."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from exitladder.plans.ladder import Ladder
 
 @dataclass(frozen=True)
 class PrunedObjectives:
-    """Judges ladders as `Objectives` does, by the first objective of its settings, and may give up some on the way.
+    """Evaluates ladders as `Objectives` does, by the first objective of its settings, and may prune some early.
 
-    Whatever is not given up is worth the same to the bit. See `exitladder.models.search.pruning` for the rule.
+    A ladder that is not pruned has the same values to the bit. See `exitladder.models.search.pruning` for the rule.
 
     Parameters
     ----------
@@ -30,17 +30,17 @@ class PrunedObjectives:
     objectives: Objectives
 
     def judge(self, ladders: list[Ladder]) -> Evaluation:
-        """Return what ladders are worth on all trades, and on every block."""
+        """Return the evaluation of ladders on all trades, and on every block."""
         return self._judge(ladders, None)
 
     def judge_against(self, ladders: list[Ladder], incumbent: FloatArray) -> Evaluation:
-        """Return what ladders are worth; those that turn out worse than a rival are given up and have no value.
+        """Return the evaluation of ladders; those that turn out worse than the incumbent are pruned and have no value.
 
         Parameters
         ----------
         ladders : list of Ladder
-        rival : float64 array, shape (n_blocks,)
-            What the best ladder so far is worth on every block, as the `Evaluation.looks` of its batch say.
+        incumbent : float64 array, shape (n_blocks,)
+            The objective of the best ladder so far on every block, from the block scores of its batch.
         """
         return self._judge(ladders, incumbent)
 
@@ -49,7 +49,7 @@ class PrunedObjectives:
         at_costs = every.at_costs(ladders)
         measure = every.measure(every.names[0])
         blocks = trade_blocks(len(every.placed))
-        # Without a rival nobody is given up, and one look at all is the cheapest.
+        # Without an incumbent nothing is pruned, and one evaluation on all blocks is the cheapest.
         block_scores = [*(look for look in LOOKS if incumbent is not None and look < len(blocks)), len(blocks)]
         worth = np.full((len(ladders), len(blocks)), np.nan)
         n_looked = np.zeros(len(ladders), dtype=np.int64)
@@ -75,7 +75,7 @@ class PrunedObjectives:
         return Evaluation(values, violations, every.names, every.constraints, BlockScores(worth, n_looked))
 
     def _on(self, trades: IntArray) -> Objectives:
-        """Return what judges on these trades, by their positions in order of entries."""
+        """Return the objectives on these trades, given by their positions in order of entries."""
         every = self.objectives
         if len(trades) == len(every.placed):
             return every

@@ -1,4 +1,4 @@
-"""What trades brought under each of several ladders: all that objectives and constraints are made of."""
+"""Results of trades under each of several ladders: the inputs of objectives and constraints."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ N = TypeVar("N", bound=np.generic)
 
 @dataclass(frozen=True)
 class Results:
-    """Trades in order of their entries, a column a ladder.
+    """Results of trades in order of their entries, one column per ladder.
 
     Parameters
     ----------
     net_r : float64 array, shape (n_trades, n_ladders)
-        In units of the base ladder's risk, see `base_risk`; NaN where a trade was skipped.
+        In units of the base ladder's risk, see `base_risk`; NaN if a trade was skipped.
     entry_day : int64 array, shape (n_trades,)
         Days since 1970 UTC.
     last_day : int64 array, shape (n_trades, n_ladders), or None
-        Day of the last sale, or of the mark of what is still open. This and the next two are None
-        where only net r was asked for.
+        Day of the last sale, or of the mark of a trade still open. This and the next two are None
+        if only net R was asked for.
     n_fills : int64 array, shape (n_trades, n_ladders), or None
         The entry and every sale.
     mfe_r : float64 array, shape (n_trades, n_ladders), or None
     gross_r : float64 array, shape (n_trades, n_ladders), or None
-        Net r without any cost; None where it was not asked for.
+        Net R without any cost; None if it was not asked for.
     """
 
     net_r: FloatArray
@@ -95,26 +95,47 @@ def _joined(tables: Sequence[npt.NDArray[N] | None]) -> npt.NDArray[N] | None:
 def base_risk(placed: PlacedTrades, ladder: Ladder, base: Ladder) -> FloatArray:
     """Return the ladder's R in units of the base's, shape (n_trades,).
 
-    A ladder with another initial stop has another R for trades that bring no stop. The position is not
-    made larger for a nearer stop: its size stays, so that results are told in what the trade risked at
-    first, and a wider stop shows the larger losses that it brings.
+    A ladder with another initial stop has another R for trades without a stop of their own. The size of the position
+    stays the same, so results are in units of the original risk, and a wider stop shows its larger losses.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladder, base : Ladder
+
+    Raises
+    ------
+    ValueError
+        If their initial stops have different units.
 
     Examples
     --------
-    With a stop three ATR away in place of two, a full loss is one and a half of the R that others are told in.
+    With a stop three ATR away instead of two, a full loss is one and a half base R.
     """
     own, other = ladder.stop.initial, base.stop.initial
     if own is None or other is None or own == other:
         return np.ones(len(placed))
     if own.unit != other.unit:
-        raise ValueError(f"initial stops must have one unit to be told in one R, but are {own} and {other}")
+        raise ValueError(f"initial stops must have the same unit to share one R, but are {own} and {other}")
     return np.where(np.isfinite(placed.trades.stop_price), 1.0, own.value / other.value)
 
 
 def net_r_of(
     placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, base: Ladder, *, threads: int = 0
 ) -> FloatArray:
-    """Return net R of every trade under every ladder in the base's R, shape (n_trades, n_ladders)."""
+    """Return net R of every trade under every ladder in the base's R, shape (n_trades, n_ladders).
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    signals : Signals or None
+        The series that the ladders read.
+    base : Ladder
+        Its risk is the unit.
+    threads : int
+        0 for all cores.
+    """
     net_r = simulate_many(placed, ladders, signals, threads=threads)
     return np.asarray(net_r * _scales(placed, ladders, base))
 
@@ -129,14 +150,22 @@ def results_of(
     with_gross: bool = False,
     threads: int = 0,
 ) -> Results:
-    """Return what trades brought under every ladder.
+    """Return the results of trades under every ladder.
 
     Parameters
     ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    signals : Signals or None
+        The series that the ladders read.
+    base : Ladder
+        Its risk is the unit.
     with_fills : bool
-        Whether the end of each trade, its fills and its MFE are asked for.
+        Whether to return the last day of each trade, its fills and its MFE.
     with_gross : bool
-        Whether the results without costs are asked for, which executes everything once more.
+        Whether to return the results without costs; this executes everything once more.
+    threads : int
+        0 for all cores.
     """
     from exitladder.execution.outcomes import simulate_outcomes
 
@@ -168,7 +197,7 @@ def results_of(
 
 
 def results_of_simulation(simulation: Simulation, free: Simulation | None = None) -> Results:
-    """Return what trades brought in a simulation, such as under the user's own exits, as a single column.
+    """Return the results of a simulation, such as that of the user's own exits, as a single column.
 
     Parameters
     ----------
@@ -180,7 +209,7 @@ def results_of_simulation(simulation: Simulation, free: Simulation | None = None
     order = np.argsort(placed.trades.entry_time, kind="stable")
     is_open = simulation.status == STATUS.index("open")
     last = np.where(is_open, placed.end_bar - 1, simulation.exit_bar)
-    # The book's own fills, as far as it tells them: an exit in one piece.
+    # Own exits are known as one fill each.
     fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills - is_open)
     return Results(
         simulation.r[order, None],

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum
 
 
@@ -22,7 +22,7 @@ class Scoreboard:
     ----------
     candidate : str
     table : DataFrame
-        One row a policy: policy, n_trades, expectancy_r, win_rate, sd_r, max_drawdown_r, cvar_r,
+        One row per policy: policy, n_trades, expectancy_r, win_rate, sd_r, max_drawdown_r, cvar_r,
         and for all but the candidate difference_r (candidate minus policy), low, high, p_value,
         p_adjusted (Holm).
     comparisons : mapping of str to Comparison
@@ -35,26 +35,26 @@ class Scoreboard:
 
 
 def score_policies(
-    net_r: Mapping[str, FloatArray], entry_time: IntArray, candidate: str, settings: Settings
+    net_r: Mapping[str, FloatArray], entry_time: IntArray, candidate: str, intervals: Intervals
 ) -> Scoreboard:
     """Return the scoreboard of policies from their net R by trade.
 
     Parameters
     ----------
     net_r : mapping of str to float64 array, shape (n_trades,)
-        NaN where a policy skipped the trade.
+        NaN if a policy skipped the trade.
     entry_time : int64 array, shape (n_trades,)
     candidate : str
-        The policy that the others are held against.
+        The policy that all others are compared with.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
     """
     comparisons = {
         name: compare_r(
             net_r[candidate],
             values,
             time=entry_time,
-            confidence=settings.validation.confidence,
-            n_bootstrap=settings.validation.n_bootstrap,
-            seed=settings.project.seed,
+            intervals=intervals,
         )
         for name, values in net_r.items()
         if name != candidate

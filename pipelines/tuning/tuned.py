@@ -1,4 +1,4 @@
-"""A ladder tuned on the past again and again, and what that was worth on the trades that followed each time."""
+"""A ladder tuned walk-forward, with its results on the trades that followed each tuning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
-from exitladder.pipelines.tuning.evidence import SearchLuck, account, all_at_once, risk_of, search_luck
+from exitladder.pipelines.tuning.evidence import (
+    ScoredPart,
+    SearchLuck,
+    account,
+    all_at_once,
+    execute_tuned,
+    risk_of,
+    search_luck,
+)
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
@@ -32,7 +40,7 @@ from exitladder.statistics.verdict import Verdict, verdict
 
 @dataclass(frozen=True)
 class Tuned:
-    """A ladder tuned on all the past, and what tuning in this way was worth walking forward.
+    """A ladder tuned on all past trades, and the walk-forward result of tuning in this way.
 
     Parameters
     ----------
@@ -40,9 +48,9 @@ class Tuned:
         The ladder to use from now on, and the baselines, chosen on all trades that had ended.
     walk : WalkForward
     folds : tuple of Choice
-        What was chosen before each test part; the numbers are theirs.
+        The choices before each test part; the results are theirs.
     baseline : str
-        What the verdict is about: the user's own exits where known, else the user's ladder, else
+        The policy that the verdict compares with: the user's own exits if known, else the user's ladder, else
         the baseline that was best on each training part.
     entry_time : int64 array, shape (n_trades,)
     net_r : DataFrame, shape (n_trades, n_policies)
@@ -53,7 +61,12 @@ class Tuned:
     superior : dict of str to SuperiorAbility
         For each benchmark, whether any other exit beats it.
     accounts : DataFrame
-        The continuous run over all test parts; see `tuning_evidence.account`.
+        The continuous run over all test parts; see `exitladder.pipelines.tuning.evidence.account`.
+    verdict : Verdict
+    predictions : RowPredictions or None
+    diagnostics : LadderDiagnostics
+    parts : tuple of ScoredPart
+        The test parts as the policy tuned before each executes them.
     """
 
     choice: Choice
@@ -69,6 +82,7 @@ class Tuned:
     verdict: Verdict
     predictions: RowPredictions | None
     diagnostics: LadderDiagnostics
+    parts: tuple[ScoredPart, ...]
 
     @property
     def ladder(self) -> Ladder:
@@ -92,14 +106,14 @@ class Tuned:
 
     @property
     def no_change(self) -> str:
-        """What the user does already and should keep, as it was worth the most of all candidates; "" for a change."""
+        """The user's own exits or ladder if it was the best of all candidates and should be kept; "" for a change."""
         if self.choice.keeps_own_exits:
             return OWN_EXITS
         own = [p.ladder for p in self.policies if p.name == OWN_LADDER]
         return OWN_LADDER if own and replace(own[0], name=TUNED) == self.ladder else ""
 
     def results_frame(self) -> pd.DataFrame:
-        """Return net R of every trade under every policy: trade_id, entry_time, part, fold, then a column a policy.
+        """Return net R of every trade under every policy: trade_id, entry_time, part, fold, then a column per policy.
 
         `fold` is the test part's number from 1 in rows of the part "test". Rows before the first cut are
         executed as the first fold chose on them: in-sample, and in no statistic.
@@ -111,10 +125,10 @@ class Tuned:
         return table
 
     def folds_frame(self) -> pd.DataFrame:
-        """Return one row a test part.
+        """Return one row per test part.
 
-        Columns: fold, test_from, n_training, n_purged, n_test, ladder_text, baseline (what the best simple
-        exit was), tuned_r and baseline_r (mean net R a trade), difference_r.
+        Columns: fold, test_from, n_training, n_purged, n_test, ladder_text, baseline (the name of the
+        best simple exit), tuned_r and baseline_r (mean net R per trade), difference_r.
         """
         rows = []
         fold = self.walk.fold_of(self.entry_time)
@@ -137,8 +151,16 @@ class Tuned:
             )
         return pd.DataFrame(rows)
 
+    def trades_frame(self) -> pd.DataFrame:
+        """Return the trades of all test parts with the columns of ``trades.csv``."""
+        return pd.concat([part.simulation.trades_frame() for part in self.parts], ignore_index=True)
+
+    def fills_frame(self) -> pd.DataFrame:
+        """Return the fills of all test parts with the columns of ``fills.csv``."""
+        return pd.concat([part.simulation.fills_frame() for part in self.parts], ignore_index=True)
+
     def to_mapping(self) -> dict[str, Any]:
-        """Return what ``exitladder tune`` prints, without the run."""
+        """Return the values that ``exitladder tune`` prints, without the run."""
         folds = self.folds_frame().to_dict("records")
         for row, choice in zip(folds, self.folds, strict=True):
             row["ladder"] = ladder_to_mapping(choice.ladder)
@@ -170,8 +192,8 @@ class Tuned:
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
             "no_change": self.no_change,
-            "portrait": self.diagnostics.to_mapping(),
-            "portrait_text": self.diagnostics.text,
+            "diagnostics": self.diagnostics.to_mapping(),
+            "diagnostics_text": self.diagnostics.text,
         }
 
 
@@ -184,21 +206,29 @@ def tune_ladder(
     backend: SearchBackend = ALONE,
     progress: Progress = SILENT,
 ) -> Tuned:
-    """Return the ladder that is best on all the past, judged by how its predecessors did on what was then the future.
+    """Return the ladder that is best on all past trades, with the out-of-sample result of tuning in the same way.
 
     Before each test part a ladder and the baselines' parameters are tuned on the trades that had ended by
-    then; each test part is scored once, by the choice made before it.
+    then. Each test part is scored once, by the choice made before it.
 
     Parameters
     ----------
+    prepared : Prepared
+    settings : Settings
     predictions : RowPredictions, optional
-        Makes rungs on the model's word part of the search.
+        Adds rungs on the model's signal to the search.
     own_ladder : Ladder, optional
-        The user's; it gives costs, execution and initial stop, is a candidate, and is judged too.
-    means : SearchBackend
-        Where the studies are kept, and who looks at the candidates; by default nowhere, and this process.
+        The user's ladder. It gives costs, execution and initial stop, is one of the candidates, and is evaluated too.
+    backend : SearchBackend
+        Where studies are kept and which processes evaluate candidates; by default none are kept and this process does.
+    progress : Progress
+
+    Raises
+    ------
+    TradesError
+        If there are too few trades to tune on or to score.
     """
-    walk = walk_forward(prepared, settings, max(settings.search.time_bars))
+    walk = walk_forward(prepared, settings.validation, max(settings.search.time_bars))
     tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
     folds = tuple(
         tuning.choose(cut.training, f"{backend.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
@@ -210,16 +240,10 @@ def tune_ladder(
     net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
-    board = score_policies(tested, time[test], TUNED, settings)
+    board = score_policies(tested, time[test], TUNED, settings.intervals)
     accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
     against = board.comparisons[baseline]
-    superior = all_at_once(
-        tested,
-        time[test],
-        [baseline, SIMPLEST],
-        confidence=settings.validation.confidence,
-        seed=settings.project.seed,
-    )
+    superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     return Tuned(
         choice=final,
@@ -241,6 +265,7 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
+        parts=execute_tuned(tuning, folds, fold_of, test),
     )
 
 
@@ -253,22 +278,23 @@ def _verdict(
     *,
     keeps: bool,
 ) -> Verdict:
-    """The verdict on tuning in this way, and what it says of the ladder that is written."""
+    """Return the verdict on tuning in this way, with its meaning for the ladder that is written."""
     found = verdict(against, TUNED, baseline, risk=risk)
     often = "once," if len(walk.folds) == 1 else f"{len(walk.folds)} times, each time"
     how = (
-        f"It was tuned {often} on trades that had ended before those it was scored on; the ladder given now is tuned "
-        "in the same way on all of them, so this is the best guide to what it is worth."
+        f"It was tuned {often} on trades that had ended before the trades it was scored on. The final ladder is tuned "
+        "in the same way on all trades, so this result is the best estimate of its performance."
     )
     others = [f"'{name}'" for name in superior.superior if name != TUNED]
     also = (
-        f"Of the other exits, {' and '.join(others)} earned more than '{baseline}', their number considered."
+        f"Of the other exits, {' and '.join(others)} earned more than '{baseline}' (significant after correction for "
+        "their number)."
         if others and baseline != SIMPLEST
         else ""
     )
     keep = (
-        f"On all the past no ladder tried was worth more than {OWN_EXITS}: keep what you do. The ladder given is the "
-        "best of those tried."
+        f"On all past trades, no ladder tried scored higher than {OWN_EXITS}: keep what you do. The final ladder is "
+        "the best of those tried."
         if keeps
         else ""
     )

@@ -153,6 +153,7 @@ def test_compare_and_report(project: Project, tuned: Any, tested: Any, trades: P
     (pair,) = found["pairs"]
     assert set(pair) >= {"difference_r", "interval", "p_value", "p_adjusted", "verdict"}
     assert len(found["sources"]) == 2
+    assert "exitladder tune --bars " in (project.folder / "tuned" / "index.html").read_text(encoding="utf-8")
     page = project.folder / "page.html"
     for source in (project.folder / "plain", project.folder / "tuned", tuned["run_id"]):
         assert project("report", source, "--out", page)["page"] == str(page)

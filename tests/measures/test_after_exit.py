@@ -21,6 +21,7 @@ from exitladder.measures.after_exit import COLUMNS, after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.plans.file import ladder_from_mapping
+from exitladder.statistics import Intervals
 from exitladder.trades.trades import PlacedTrades
 
 Run = Callable[..., Simulation]
@@ -257,7 +258,7 @@ def test_the_summary_by_hand() -> None:
             ("rung", {"last_fill_r": 2.0}),
         ]
     )
-    result = summarise_after_exit(after, trades, n_bootstrap=50)
+    result = summarise_after_exit(after, trades, intervals=Intervals(n_bootstrap=50))
     json.dumps(result, allow_nan=False)
     found = result["after_exit"]
     assert (found["n_trades"], found["n_cut"], found["n_without_bars"], found["n_measured"]) == (11, 1, 0, 10)
@@ -282,10 +283,13 @@ def test_intervals_stand_where_there_are_enough_trades() -> None:
     rng = np.random.default_rng(0)
     after, trades = _book([("breakeven", {"after_close_r": float(x)}) for x in rng.normal(0.2, 1, 80)])
     shuffled = after.sample(frac=1, random_state=1)
-    result = summarise_after_exit(after, trades, n_bootstrap=200)
+    result = summarise_after_exit(after, trades, intervals=Intervals(n_bootstrap=200))
     change = result["after_exit"]["mean_change_r"]
     assert change["low"] < change["value"] < change["high"]
-    assert summarise_after_exit(shuffled, trades, n_bootstrap=200)["after_exit"]["mean_change_r"] == change
+    assert (
+        summarise_after_exit(shuffled, trades, intervals=Intervals(n_bootstrap=200))["after_exit"]["mean_change_r"]
+        == change
+    )
     # No scratch had a rung left, so nothing can be said of it.
     assert result["breakeven_scratches"]["reached_next_rung_first"] == {"value": None, "low": None, "high": None}
 

@@ -13,6 +13,7 @@ from exitladder.measures.cash import cash_flow
 from exitladder.measures.summary import summarise
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.sample import load_sample_bars
+from exitladder.statistics import Intervals
 from exitladder.statistics.comparison import compare_r
 from exitladder.statistics.verdict import verdict
 from exitladder.trades.entries import make_trades
@@ -51,7 +52,7 @@ def test_summary_agrees_with_the_simulation(simulation: Simulation) -> None:
     trades, fills = simulation.trades_frame(), simulation.fills_frame()
     other = replace(LADDER, execution=replace(LADDER.execution, intrabar="target_first"))
     policies = {"stop_first": simulation.r, "target_first": simulate(simulation.placed, other).r}
-    found = summarise(trades, fills, LADDER, n_bootstrap=200, policies=policies, start_equity=1e6)
+    found = summarise(trades, fills, LADDER, intervals=Intervals(n_bootstrap=200), policies=policies, start_equity=1e6)
     json.dumps(found, allow_nan=False)
     assert found["expectancy_r"]["value"] == pytest.approx(np.nanmean(simulation.r))
     assert found["n_trades"] + found["n_skipped"] == len(trades)
@@ -67,5 +68,5 @@ def test_summary_agrees_with_the_simulation(simulation: Simulation) -> None:
 
 def test_costs_make_a_ladder_worse_and_the_verdict_says_so(simulation: Simulation, placed: PlacedTrades) -> None:
     dear = simulate(placed, replace(LADDER, costs=LADDER.costs.times(20)))
-    found = compare_r(dear.r, simulation.r, time=placed.trades.entry_time, n_bootstrap=400)
+    found = compare_r(dear.r, simulation.r, time=placed.trades.entry_time, intervals=Intervals(n_bootstrap=400))
     assert verdict(found, "dear", "cheap").kind == "worse"

@@ -14,6 +14,7 @@ import pytest
 from exitladder.measures.cash import cash_flow
 from exitladder.measures.summary import summarise
 from exitladder.plans.file import ladder_from_mapping
+from exitladder.statistics import Intervals
 from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.drawdown import fall_as_share, fall_in_money
 from exitladder.statistics.mean import mean_interval
@@ -238,7 +239,7 @@ def many() -> tuple[pd.DataFrame, pd.DataFrame]:
 def summary(many: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, Any]:
     r = many[0]["r"].to_numpy()
     policies = {"stop_first": r, "target_first": r + 0.1 * (many[0]["ambiguous_bars"] > 0).to_numpy()}
-    return summarise(*many, LADDER, n_bootstrap=400, policies=policies, start_equity=50_000.0)
+    return summarise(*many, LADDER, intervals=Intervals(n_bootstrap=400), policies=policies, start_equity=50_000.0)
 
 
 def test_values_equal_those_of_the_plain_formulas(
@@ -304,7 +305,7 @@ def test_each_interval_holds_its_value_and_stays_within_bounds(summary: dict[str
 def test_expectancy_has_the_interval_of_the_mean(
     many: tuple[pd.DataFrame, pd.DataFrame], summary: dict[str, Any]
 ) -> None:
-    found = mean_interval(many[0]["r"].to_numpy(), time=many[0]["entry_time"], n_bootstrap=400)
+    found = mean_interval(many[0]["r"].to_numpy(), time=many[0]["entry_time"], intervals=Intervals(n_bootstrap=400))
     assert summary["expectancy_r"] == {"value": found.value, "low": found.low, "high": found.high}
     assert summary["resampling"]["resampled"] == found.resampled
 
@@ -319,14 +320,14 @@ def test_spread_over_intrabar_policies(many: tuple[pd.DataFrame, pd.DataFrame], 
 
 
 def test_same_seed_same_summary(many: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    first = summarise(*many, LADDER, n_bootstrap=200, seed=3)
-    assert summarise(*many, LADDER, n_bootstrap=200, seed=3) == first
-    assert summarise(*many, LADDER, n_bootstrap=200, seed=4)["win_rate"] != first["win_rate"]
+    first = summarise(*many, LADDER, intervals=Intervals(n_bootstrap=200, seed=3))
+    assert summarise(*many, LADDER, intervals=Intervals(n_bootstrap=200, seed=3)) == first
+    assert summarise(*many, LADDER, intervals=Intervals(n_bootstrap=200, seed=4))["win_rate"] != first["win_rate"]
 
 
 def test_order_of_rows_does_not_matter(many: tuple[pd.DataFrame, pd.DataFrame], summary: dict[str, Any]) -> None:
     trades, fills = (frame.sample(frac=1, random_state=1) for frame in many)
-    found = summarise(trades, fills, LADDER, n_bootstrap=400, start_equity=50_000.0)
+    found = summarise(trades, fills, LADDER, intervals=Intervals(n_bootstrap=400), start_equity=50_000.0)
     for name, entry in summary.items():
         if isinstance(entry, dict) and "low" in entry:
             assert found[name]["value"] == pytest.approx(entry["value"]), name
@@ -338,7 +339,7 @@ def test_a_rung_that_was_never_reached_may_still_be_reached() -> None:
     book = Book()
     for i in range(40):
         book.add(i, [(i + 1, "stop", 0, 100.0, -1.0)])
-    first = summarise(*book.frames(), LADDER, n_bootstrap=200)["rungs"][0]
+    first = summarise(*book.frames(), LADDER, intervals=Intervals(n_bootstrap=200))["rungs"][0]
     assert first["hit_rate"]["value"] == 0.0
     assert first["hit_rate"]["low"] == 0.0
     assert first["hit_rate"]["high"] == pytest.approx(0.0876, abs=5e-4)  # Wilson, 0 of 40
@@ -349,7 +350,7 @@ def test_without_a_loss_there_is_no_profit_factor_and_no_infinity() -> None:
     book = Book()
     for i in range(40):
         book.add(i, [(i + 1, "rung", 1, 100.0, 1.0 + i % 2)])
-    found = summarise(*book.frames(), LADDER, n_bootstrap=200)
+    found = summarise(*book.frames(), LADDER, intervals=Intervals(n_bootstrap=200))
     assert found["profit_factor"] == {"value": None, "low": None, "high": None}
     assert found["sortino_per_trade"]["value"] is None
     assert value(found["max_drawdown_r"]) == 0.0
@@ -372,7 +373,9 @@ def test_any_book_gives_strict_json_with_the_same_names(
         book.add(i, [], status="skipped")
     trades, fills = book.frames()
     policies = {"stop_first": trades["r"].to_numpy(np.float64), "ohlc": trades["r"].to_numpy(np.float64)}
-    found = summarise(trades, fills, LADDER, n_bootstrap=100, policies=policies, start_equity=1000.0)
+    found = summarise(
+        trades, fills, LADDER, intervals=Intervals(n_bootstrap=100), policies=policies, start_equity=1000.0
+    )
     json.dumps(found, allow_nan=False)
     assert list(found) == list(summary)
     assert (found["n_closed"], found["n_open"], found["n_skipped"]) == (n_closed, n_open, n_skipped)
@@ -383,7 +386,7 @@ def test_a_constant_book_has_no_sharpe() -> None:
     book = Book()
     for i in range(30):
         book.add(i, [(i + 1, "stop", 0, 100.0, -1.0)], commission=0.1)
-    found = summarise(*book.frames(), LADDER, n_bootstrap=100)
+    found = summarise(*book.frames(), LADDER, intervals=Intervals(n_bootstrap=100))
     assert found["sharpe_per_trade"]["value"] is None
     assert value(found["sortino_per_trade"]) == pytest.approx(-1.0)
 
@@ -395,13 +398,13 @@ def _slow_path(results: npt.NDArray[np.float64], plan: Resampling) -> list[npt.N
 def test_resampled_drawdowns_equal_those_of_the_resampled_paths() -> None:
     rng = np.random.default_rng(0)
     results = rng.standard_normal(90)
-    plan = Resampling.plan(np.sort(rng.integers(0, 25, 90)), results, n_bootstrap=120, seed=1)
+    plan = Resampling.plan(np.sort(rng.integers(0, 25, 90)), results, Intervals(0.5, n_bootstrap=120, seed=1))
     falls = np.sort([max_drawdown_of_sum(path) for path in _slow_path(results, plan)])
-    deepest, low, high = fall_in_money(results, plan, 0.5)
+    deepest, low, high = fall_in_money(results, plan)
     assert deepest == pytest.approx(max_drawdown_of_sum(results))
     assert low == pytest.approx(np.quantile(falls, 0.25), abs=0.15)
     assert high == pytest.approx(np.quantile(falls, 0.75), abs=0.15)
-    share, *_ = fall_as_share(results, plan, 0.5, 10.0)
+    share, *_ = fall_as_share(results, plan, 10.0)
     equity = 10.0 + np.concatenate([[0.0], np.cumsum(results)])
     assert share == pytest.approx(np.min(equity / np.maximum.accumulate(equity) - 1))
 
@@ -409,7 +412,7 @@ def test_resampled_drawdowns_equal_those_of_the_resampled_paths() -> None:
 def test_compiled_worst_mean_equals_the_plain_one() -> None:
     rng = np.random.default_rng(0)
     x = np.round(rng.standard_normal(120), 1)
-    plan = Resampling.plan(np.sort(rng.integers(0, 40, 120)), x, n_bootstrap=50, seed=1)
+    plan = Resampling.plan(np.sort(rng.integers(0, 40, 120)), x, Intervals(n_bootstrap=50, seed=1))
     order = np.argsort(x)
     sizes = np.bincount(plan.unit).astype(np.float64)
     for share in (0.05, 0.3, 0.001):
@@ -418,4 +421,4 @@ def test_compiled_worst_mean_equals_the_plain_one() -> None:
             counts = np.concatenate([plan.counts(draw) for draw in plan.draws()])
             found = kernel(x[order], plan.unit[order], counts, counts @ sizes, share)
             assert found == pytest.approx(expected)
-    assert cvar_with_interval(x, None, 0.95)[0] == cvar(x)
+    assert cvar_with_interval(x, None)[0] == cvar(x)

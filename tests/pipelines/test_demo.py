@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from exitladder.pipelines.demo import DemoResult, demo, demo_settings, demo_work
+from exitladder.pipelines.report import report
 from exitladder.settings.tables import Settings
 
 
@@ -20,12 +22,21 @@ def shown(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> DemoResu
 def test_writes_the_page_and_its_tables(shown: DemoResult) -> None:
     folder = shown.page.parent
     names = {p.name for p in folder.iterdir()}
-    assert names == {
+    assert names > {
         "index.html", "ladder.toml", "fills.csv", "trades.csv", "policies.csv", "scores.csv", "entries.csv",
+        "tune.json", "run.json", "model.json",
     }  # fmt: skip
     page = shown.page.read_text()
     assert shown.verdict.split(":")[0].replace("'", "&#39;") in page
     assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page)
+
+
+def test_the_page_is_that_of_any_tuning(shown: DemoResult, small: Settings, tmp_path: Path) -> None:
+    page = shown.page.read_text()
+    assert report(str(shown.page.parent), tmp_path / "again.html", small).read_text() == page
+    for title in ("Sensitivity", "Profit capture", "Example trades", "Model"):
+        assert f"<h2>{title}</h2>" in page
+    assert "Open trades" in page and "calibration error" in page
 
 
 def test_compares_with_every_baseline_on_the_untouched_part(shown: DemoResult) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
 from exitladder.files.output import json_text
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.plots.pictures import diagnostic_pictures
+from exitladder.pipelines.report import report
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tune import tune
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED
@@ -53,6 +57,62 @@ def test_prints_and_writes_what_is_promised(
     assert shown["difference_r"] == pytest.approx(np.average(folds["difference_r"], weights=folds["n_test"]))
     assert shown["n_trials"] == sum(fold["n_trials"] for fold in shown["folds"])
     assert "tuned 3 times" in shown["verdict_text"]
+
+
+GROUPS = ("Ladder and performance", "Sensitivity", "Profit capture", "Example trades", "Model")
+
+
+@pytest.fixture(scope="module")
+def written(
+    bars: BarSet, trades: Trades, small: Settings, trained: TrainResult, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a tuning with a model."""
+    out = tmp_path_factory.mktemp("project") / "tuned"
+    # What lies there from another tuning must not be shown.
+    out.mkdir()
+    (out / "scores.csv").write_text("trade_id\nT-1\n")
+    tune(bars, trades, small, model=trained.model, out=out, command="exitladder tune --trades 'my trades.csv'")
+    return out
+
+
+def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Settings, tmp_path: Path) -> None:
+    page = (written / "index.html").read_text(encoding="utf-8")
+    for title in (*GROUPS, "Tuned again before each test part", "As one account"):
+        assert f"<h2>{title}</h2>" in page
+    assert escape("exitladder tune --trades 'my trades.csv'") in page
+    assert "Open trades" not in page
+    run = json.loads((written / "run.json").read_text(encoding="utf-8"))
+    assert run["bars_fingerprint"] in page and run["trades_fingerprint"] in page
+    for source in (str(written), run["run_id"]):
+        again = report(source, tmp_path / "again.html", small)
+        assert again.read_text(encoding="utf-8") == page
+
+
+def test_trades_of_a_tuning_are_those_scored_once(written: Path) -> None:
+    trades, results = (pd.read_csv(written / f"{name}.csv").set_index("trade_id") for name in ("trades", "net_r"))
+    scored = results[results["part"] == "test"]
+    assert trades.index.tolist() == scored.index.tolist()
+    assert trades["r"].to_numpy() == pytest.approx(scored[TUNED].to_numpy(), abs=1e-9, nan_ok=True)
+    examples = json.loads((written / "examples.json").read_text(encoding="utf-8"))["examples"]
+    assert 0 < len(examples) <= 4 and {example["trade_id"] for example in examples} <= set(trades.index)
+
+
+def test_files_of_a_tuning_by_an_older_version_make_a_page(written: Path, small: Settings, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    for name in ("ladder.toml", "net_r.csv", "folds.csv", "trials.csv", "importance.csv", "slices.csv"):
+        shutil.copyfile(written / name, old / name)
+    result = json.loads((written / "tune.json").read_text(encoding="utf-8"))
+    result["portrait"], result["portrait_text"] = result.pop("diagnostics"), result.pop("diagnostics_text")
+    (old / "tune.json").write_text(json.dumps(result), encoding="utf-8")
+    page = report(str(old), tmp_path / "old.html", small).read_text(encoding="utf-8")
+    assert escape(result["verdict_text"].split(".")[0]) in page
+    assert GROUPS[0] in page and not any(f"<h2>{title}</h2>" in page for title in GROUPS[1:])
+    # The numbers of the diagnostics are read under either name.
+    shutil.copytree(written, tmp_path / "renamed")
+    (tmp_path / "renamed" / "tune.json").write_text(json.dumps(result), encoding="utf-8")
+    renamed = report(str(tmp_path / "renamed"), tmp_path / "renamed.html", small).read_text(encoding="utf-8")
+    assert renamed == (written / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_same_seed_gives_the_same_numbers(bars: BarSet, trades: Trades, small: Settings) -> None:
@@ -140,7 +200,7 @@ def test_a_change_is_told_where_a_ladder_is_better(bars: BarSet, some_open: Trad
     tuned = tune_ladder(prepare(bars, some_open, small), small)
     assert tuned.no_change == ""
     assert not tuned.choice.keeps_own_exits
-    assert tuned.diagnostics.text in tuned.to_mapping()["portrait_text"]
+    assert tuned.diagnostics.text in tuned.to_mapping()["diagnostics_text"]
 
 
 def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trades, small: Settings) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from exitladder.statistics import bootstrap
+from exitladder.statistics import Intervals, bootstrap
 from exitladder.statistics.bootstrap import Resampling, block_length, interval, two_sided_p
 from exitladder.statistics.mean import mean_interval, nanoseconds
 
@@ -52,7 +52,7 @@ def test_block_length_of_what_has_none(values: list[float]) -> None:
 
 
 def test_blocks_have_the_mean_length_that_was_asked_for() -> None:
-    plan = Resampling(np.arange(1000), 1000, 7.0, 400, 0)
+    plan = Resampling(np.arange(1000), 1000, 7.0, Intervals(n_bootstrap=400))
     draws = np.concatenate(list(plan.draws()))
     assert draws.shape == (400, 1000)
     goes_on = (np.diff(draws, axis=1) % 1000) == 1
@@ -67,7 +67,7 @@ def test_counts_and_sums_are_those_of_the_draws() -> None:
     rng = np.random.default_rng(2)
     group = np.sort(rng.integers(0, 30, 200))
     x = rng.standard_normal(200)
-    plan = Resampling.plan(group, x - x.mean(), n_bootstrap=20, seed=5)
+    plan = Resampling.plan(group, x - x.mean(), Intervals(n_bootstrap=20, seed=5))
     sums = plan.sums(np.column_stack([x, np.ones(200)]))
     (draw,) = plan.draws()
     for row, units in enumerate(draw):
@@ -78,13 +78,13 @@ def test_counts_and_sums_are_those_of_the_draws() -> None:
 @pytest.mark.parametrize("block", [1.0, 1.5, 7.0, 300.0])
 def test_sums_are_those_of_the_counts_whatever_the_blocks(block: float) -> None:
     x = np.random.default_rng(4).standard_normal((120, 3))
-    plan = Resampling(np.arange(120) // 2, 60, block, 300, 9)
+    plan = Resampling(np.arange(120) // 2, 60, block, Intervals(n_bootstrap=300, seed=9))
     counted = np.concatenate([plan.counts(draw) for draw in plan.draws()]) @ plan.per_unit(x)
     np.testing.assert_allclose(plan.sums(x), counted, rtol=0, atol=1e-12)
 
 
 def test_long_series_are_resampled_in_units_of_neighbours() -> None:
-    plan = Resampling.plan(np.arange(10_000), np.ones(10_000), n_bootstrap=1, seed=0)
+    plan = Resampling.plan(np.arange(10_000), np.ones(10_000), Intervals(n_bootstrap=1, seed=0))
     assert plan.n_units == bootstrap.MAX_UNITS
     sizes = np.bincount(plan.unit)
     assert set(sizes) == {2, 3}
@@ -94,7 +94,7 @@ def test_long_series_are_resampled_in_units_of_neighbours() -> None:
 def test_same_seed_same_interval_and_other_seed_almost_the_same() -> None:
     x = np.random.default_rng(0).standard_normal(300)
     time = np.arange(300) * DAY
-    first, again, other = (mean_interval(x, time=time, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (mean_interval(x, time=time, intervals=Intervals(seed=seed)) for seed in (1, 1, 2))
     assert first == again
     assert (other.low, other.high) != (first.low, first.high)
     assert other.low == pytest.approx(first.low, abs=0.02)
@@ -128,7 +128,7 @@ def test_coverage(phi: float, n: int, least: float) -> None:
     held = 0
     for seed in range(250):
         x = autoregressive(rng.standard_normal(n + 50), phi)[50:]
-        found = mean_interval(x, time=time, n_bootstrap=500, seed=seed)
+        found = mean_interval(x, time=time, intervals=Intervals(n_bootstrap=500, seed=seed))
         held += found.low <= 0 <= found.high
     assert least <= held / 250 <= 0.995
 
@@ -150,10 +150,10 @@ def test_the_wider_of_days_and_trades_is_given() -> None:
         rng = np.random.default_rng(seed)
         day = np.sort(rng.integers(0, 60, 240))
         x = rng.standard_normal(240) + rng.choice([0.0, 0.4]) * rng.standard_normal(60)[day]
-        found = mean_interval(x, time=day * DAY, n_bootstrap=400)
+        found = mean_interval(x, time=day * DAY, intervals=Intervals(n_bootstrap=400))
         widths = {}
         for name, group in (("trades", np.arange(240)), ("days", day)):
-            plan = Resampling.plan(group, x - x.mean(), n_bootstrap=400, seed=0)
+            plan = Resampling.plan(group, x - x.mean(), Intervals(n_bootstrap=400, seed=0))
             sums = plan.sums(np.column_stack([x, np.ones(240)]))
             widths[name] = np.diff(interval(x.mean(), sums[:, 0] / sums[:, 1], 0.95, plan.n_blocks))[0]
         assert found.high - found.low == pytest.approx(max(widths.values()))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import binom
 
+from exitladder.statistics import Intervals
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.verdict import verdict
 
@@ -32,7 +33,9 @@ def pair(
 
 def compare(seed: int, n: int = 200, edge: float = 0.0, phi: float = 0.0, n_bootstrap: int = 400) -> Comparison:
     candidate, baseline = pair(seed, n, edge, phi)
-    return compare_r(candidate, baseline, time=np.arange(n) * 9 * HOUR, n_bootstrap=n_bootstrap, seed=seed)
+    return compare_r(
+        candidate, baseline, time=np.arange(n) * 9 * HOUR, intervals=Intervals(n_bootstrap=n_bootstrap, seed=seed)
+    )
 
 
 def test_the_difference_is_candidate_minus_baseline() -> None:
@@ -69,7 +72,7 @@ def test_same_seed_same_answer() -> None:
     assert compare(5) == compare(5)
     candidate, baseline = pair(5)
     time = np.arange(200) * 9 * HOUR
-    others = [compare_r(candidate, baseline, time=time, seed=seed) for seed in range(4)]
+    others = [compare_r(candidate, baseline, time=time, intervals=Intervals(seed=seed)) for seed in range(4)]
     assert np.ptp([c.low for c in others]) < 0.02
 
 

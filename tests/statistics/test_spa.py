@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binom
 
+from exitladder.statistics import Intervals
 from exitladder.statistics.spa import superior_ability
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,7 +34,10 @@ def test_the_best_of_worthless_candidates_is_not_taken_for_better() -> None:
     rejected = 0
     for seed in range(60):
         candidates, baseline = worthless(seed, n=150)
-        rejected += superior_ability(candidates, baseline, time=np.arange(150), n_bootstrap=200).p_value <= 0.05
+        rejected += (
+            superior_ability(candidates, baseline, time=np.arange(150), intervals=Intervals(n_bootstrap=200)).p_value
+            <= 0.05
+        )
     assert rejected <= binom.ppf(0.999, 60, 0.05)
 
 
@@ -62,7 +66,7 @@ def test_steps_are_those_of_arch(seed: int) -> None:
 def test_a_worse_candidate_is_never_superior() -> None:
     candidates, baseline = worthless(1)
     candidates = {name: values - 1.0 for name, values in candidates.items()}
-    found = superior_ability(candidates, baseline, time=np.arange(300), n_bootstrap=200)
+    found = superior_ability(candidates, baseline, time=np.arange(300), intervals=Intervals(n_bootstrap=200))
     assert found.superior == ()
     assert found.p_value > 0.5
 
@@ -70,17 +74,22 @@ def test_a_worse_candidate_is_never_superior() -> None:
 def test_order_of_rows_and_holes() -> None:
     candidates, baseline = worthless(2)
     order = np.random.default_rng(0).permutation(300)
-    expected = superior_ability(candidates, baseline, time=np.arange(300), n_bootstrap=100)
+    expected = superior_ability(candidates, baseline, time=np.arange(300), intervals=Intervals(n_bootstrap=100))
     shuffled = {name: values[order] for name, values in candidates.items()}
-    assert superior_ability(shuffled, baseline[order], time=np.arange(300)[order], n_bootstrap=100) == expected
+    assert (
+        superior_ability(shuffled, baseline[order], time=np.arange(300)[order], intervals=Intervals(n_bootstrap=100))
+        == expected
+    )
     candidates["c0"] = np.where(np.arange(300) < 10, np.nan, candidates["c0"])
-    assert superior_ability(candidates, baseline, time=np.arange(300), n_bootstrap=100).n == 290
+    assert superior_ability(candidates, baseline, time=np.arange(300), intervals=Intervals(n_bootstrap=100)).n == 290
 
 
 def test_many_trades_are_tested_in_groups() -> None:
     candidates, baseline = worthless(3, n=9_000, k=2)
     candidates["c1"] = candidates["c1"] + 0.2
-    assert superior_ability(candidates, baseline, time=np.arange(9_000), n_bootstrap=100).superior == ("c1",)
+    assert superior_ability(
+        candidates, baseline, time=np.arange(9_000), intervals=Intervals(n_bootstrap=100)
+    ).superior == ("c1",)
 
 
 @pytest.mark.parametrize("n", [0, 5, 19])

@@ -13,7 +13,7 @@ import click
 
 from exitladder import __version__
 from exitladder.cli.interruption import interruptible
-from exitladder.cli.session import HELP, example
+from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
 
 COMMANDS = (
@@ -43,6 +43,15 @@ class Program(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"No such command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of a call, which remembers the arguments as they were typed."""
+        typed = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[ARGUMENTS] = typed
+        return context
 
     def main(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # wide help on wide terminals
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+# where the arguments of the call are kept in click's context
+ARGUMENTS = "exitladder.arguments"
 FORMATS = ("table", "json", "csv")
 
 
@@ -55,6 +58,13 @@ class Session:
         from exitladder.cli.stages import stages_on
 
         return Interruptible(stages_on(sys.stderr))
+
+    @property
+    def command(self) -> str:
+        """The command as it was typed, with the user's home folder as ``~``."""
+        typed = click.get_current_context().meta.get(ARGUMENTS, [])
+        home = str(Path.home())
+        return shlex.join(["exitladder", *typed]).replace(home + "/", "~/") if typed else ""
 
     def emit(self, value: pd.DataFrame | dict[str, Any]) -> None:
         """Write a table or a mapping to stdout in the requested format."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import nanoseconds, plan_resampling
 from exitladder.statistics.ratios import Measure, Ratio, measure
 
@@ -19,12 +20,7 @@ Columns = dict[str, npt.NDArray[np.float64]]
 
 
 def summarise_after_exit(
-    after: pd.DataFrame,
-    trades: pd.DataFrame,
-    *,
-    confidence: float = 0.95,
-    n_bootstrap: int = 2000,
-    seed: int = 0,
+    after: pd.DataFrame, trades: pd.DataFrame, *, intervals: Intervals = Intervals()
 ) -> dict[str, Any]:
     """Return ``after_exit`` and ``breakeven_scratches`` of summary.json.
 
@@ -33,10 +29,9 @@ def summarise_after_exit(
     after : DataFrame
         From `exitladder.measures.after_exit.after_exit`.
     trades : DataFrame
-        With the columns of trades.csv; must include the trades of `after`.
-    confidence : float
-        Nominal coverage of the intervals, such as 0.95.
-    n_bootstrap, seed : int
+        With the columns of trades.csv; those of `after` must be among them.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
 
     Returns
     -------
@@ -66,9 +61,8 @@ def summarise_after_exit(
     columns = _columns(whole)
     reasons = sorted(set(whole["reason"]))
     measures = {**_MEASURES, **_of_reasons(columns, whole, reasons)}
-    resample: dict[str, Any] = {"confidence": confidence, "n_bootstrap": n_bootstrap, "seed": seed}
-    _, plan = plan_resampling(columns["change"], nanoseconds(whole["entry_time"]), **resample)
-    found = measure(columns, measures, plan, confidence)
+    _, plan = plan_resampling(columns["change"], nanoseconds(whole["entry_time"]), intervals)
+    found = measure(columns, measures, plan)
     return {
         "after_exit": {
             **_counts(table, whole),
@@ -87,7 +81,7 @@ def summarise_after_exit(
             },
         },
         "breakeven_scratches": {
-            **_scratch_counts(table, whole, columns, resample),
+            **_scratch_counts(table, whole, columns, intervals),
             **{name.removeprefix("scratch "): found[name] for name in _MEASURES if name.startswith("scratch ")},
         },
     }
@@ -172,17 +166,15 @@ def _counts(table: pd.DataFrame, whole: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _scratch_counts(
-    table: pd.DataFrame, whole: pd.DataFrame, columns: Columns, resample: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Count scratches among all closed trades, cut or not: the scratch itself is no look-ahead."""
+def _scratch_counts(table: pd.DataFrame, whole: pd.DataFrame, columns: Columns, intervals: Intervals) -> dict[str, Any]:
+    """Count scratches among all closed trades, cut or not: they are known at the exit."""
     scratch = np.asarray(table["reason"] == "breakeven", dtype=np.float64)
-    _, plan = plan_resampling(scratch, nanoseconds(table["entry_time"]), **resample)
+    _, plan = plan_resampling(scratch, nanoseconds(table["entry_time"]), intervals)
     share = {"share": Ratio.share("scratch", "n")}
     n_measured = int(columns["scratch"].sum())
     return {
         "n": int(scratch.sum()),
-        **measure({"scratch": scratch, "n": np.ones(len(table))}, share, plan, resample["confidence"]),
+        **measure({"scratch": scratch, "n": np.ones(len(table))}, share, plan),
         "n_cut": int(scratch.sum()) - n_measured,
         "n_measured": n_measured,
         "n_with_next_rung": int(columns["scratch_with_rung"].sum()),

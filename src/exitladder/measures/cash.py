@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from exitladder.statistics.bootstrap import FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.statistics.mean import nanoseconds
 
 DAY_NS = 86_400_000_000_000

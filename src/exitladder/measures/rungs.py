@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import FloatArray
 from exitladder.plans.ladder import Ladder, Rung
-from exitladder.statistics.bootstrap import FloatArray, Resampling
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.ratios import Ratio, measure
 
 
 def rung_measures(
-    trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None, confidence: float
+    trades: pd.DataFrame, fills: pd.DataFrame, ladder: Ladder, plan: Resampling | None
 ) -> list[dict[str, Any]]:
     """Return the measures of each rung, in ladder order.
 
@@ -26,16 +27,6 @@ def rung_measures(
     ladder : Ladder
     plan : Resampling or None
         None gives values without intervals.
-    confidence : float
-        Nominal coverage, such as 0.95.
-
-    Returns
-    -------
-    list of dict
-        Each has ``rung`` (from 1), ``fraction``, ``trigger``, ``n_hits``, and with intervals
-        ``hit_rate`` (share of all trades in which it filled), ``hit_rate_given_previous`` (of those in
-        which the previous rung filled; for the first rung, of all) and ``mean_r`` (its price in R,
-        weighted by quantity within a trade, over the trades in which it filled; before commission).
     """
     n, n_rungs = len(trades), len(ladder.rungs)
     hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)
@@ -49,7 +40,7 @@ def rung_measures(
         measures[f"hit_rate {k}"] = Ratio.share(f"hit_{k + 1}", "n")
         measures[f"hit_rate_given_previous {k}"] = Ratio.share(f"both_{k + 1}", before)
         measures[f"mean_r {k}"] = Ratio.mean(f"r_{k + 1}", f"hit_{k + 1}")
-    found = measure(columns, measures, plan, confidence)
+    found = measure(columns, measures, plan)
     return [
         {
             "rung": k + 1,

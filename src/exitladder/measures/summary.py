@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.arrays import FloatArray
 from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow
 from exitladder.measures.rungs import rung_measures
 from exitladder.plans.ladder import Ladder
-from exitladder.statistics.bootstrap import FloatArray, Resampling
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.drawdown import fall_as_share, fall_in_money
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES, in_order_of_time, nanoseconds, plan_resampling
 from exitladder.statistics.ratios import Measure, Ratio, Sums, measure, sharpe_of_sums, sortino_of_sums, with_interval
 from exitladder.statistics.tail import cvar_with_interval
@@ -29,9 +32,7 @@ def summarise(
     fills: pd.DataFrame,
     ladder: Ladder,
     *,
-    confidence: float = 0.95,
-    n_bootstrap: int = 2000,
-    seed: int = 0,
+    intervals: Intervals = Intervals(),
     policies: Mapping[str, npt.ArrayLike] | None = None,
     start_equity: float | None = None,
 ) -> dict[str, Any]:
@@ -44,10 +45,9 @@ def summarise(
         **Open trades are marked to market** at the last close: excluding them would exclude exactly the
         winners that no exit has closed yet.
     ladder : Ladder
-        The simulated ladder.
-    confidence : float
-        Nominal coverage of the intervals, such as 0.95.
-    n_bootstrap, seed : int
+        The one that was simulated.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
     policies : mapping of str to array of float, shape (n_trades,), optional
         Net R of each row of `trades` under each intrabar policy (NaN if skipped).
     start_equity : float, optional
@@ -56,9 +56,9 @@ def summarise(
     Returns
     -------
     dict
-        Counts are plain numbers. Every measure is ``{"value", "low", "high"}`` with the bounds of its
-        confidence interval; None if undefined (no losing trade: no profit factor) or with too few trades
-        (``min_trades_for_interval``). Losses are negative.
+        Counts are plain numbers. Every measure is ``{"value", "low", "high"}``, the ends being those
+        of its interval, with None if undefined (no losing trade: no profit
+        factor) or what the trades are too few for (``min_trades_for_interval``). Losses are negative.
 
         ``n_trades`` (executed: closed and open), ``n_closed``, ``n_open``, ``n_skipped``,
         ``skipped_reasons``, ``closed_by``, ``n_fills``, ``n_ambiguous_trades``, ``n_ambiguous_bars``,
@@ -82,23 +82,19 @@ def summarise(
     carried = trades.loc[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
     carried = carried.iloc[np.argsort(nanoseconds(carried["entry_time"]), kind="stable")]
     r = carried["r"].to_numpy(np.float64)
-    mean, plan = plan_resampling(
-        r, nanoseconds(carried["entry_time"]), confidence=confidence, n_bootstrap=n_bootstrap, seed=seed
-    )
-    draw = {"n_bootstrap": n_bootstrap, "seed": seed}
-    tail = cvar_with_interval(r, plan, confidence, CVAR_SHARE)
+    mean, plan = plan_resampling(r, nanoseconds(carried["entry_time"]), intervals)
+    tail = cvar_with_interval(r, plan, CVAR_SHARE)
     return {
         **_counts(trades, carried, fills),
         "expectancy_r": with_interval(mean.value, mean.low, mean.high),
-        **_trade_measures(carried, fills, plan, confidence),
+        **_trade_measures(carried, fills, plan),
         "cvar_5_r": with_interval(*tail),
-        "max_drawdown_r": _drawdown_r(carried, confidence, **draw),
-        **_account_measures(cash_flow(carried, fills), len(r), confidence, start_equity, **draw),
-        "rungs": rung_measures(carried, fills, ladder, plan, confidence),
-        "intrabar": _spread(policies or {}, trades, confidence, **draw),
+        "max_drawdown_r": _drawdown_r(carried, intervals),
+        **_account_measures(cash_flow(carried, fills), len(r), start_equity, intervals),
+        "rungs": rung_measures(carried, fills, ladder, plan),
+        "intrabar": _spread(policies or {}, trades, intervals),
         "resampling": {
-            "confidence": confidence,
-            **draw,
+            **asdict(intervals),
             "min_trades_for_interval": MIN_TRADES,
             "resampled": mean.resampled or None,
             "block": _plain(mean.block),
@@ -126,10 +122,8 @@ def _counts(trades: pd.DataFrame, carried: pd.DataFrame, fills: pd.DataFrame) ->
     }
 
 
-def _trade_measures(
-    trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling | None, confidence: float
-) -> dict[str, Any]:
-    """Return the measures computed from sums over trades."""
+def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling | None) -> dict[str, Any]:
+    """Return what follows from sums over trades."""
     r = trades["r"].to_numpy(np.float64)
     mfe = trades["mfe_r"].to_numpy(np.float64)
     pnl = trades["pnl"].to_numpy(np.float64)
@@ -177,7 +171,7 @@ def _trade_measures(
         "cost_share_of_gross": _cost_share,
     }
     return {
-        **measure(columns, measures, plan, confidence),
+        **measure(columns, measures, plan),
         "net_pnl": float(np.nansum(pnl)),
         "commission": float(commission.sum()),
         "slippage": float(slippage.sum()),
@@ -199,8 +193,8 @@ def _cost_per_trade(trades: pd.DataFrame, fills: pd.DataFrame, kind: str) -> Flo
     return np.asarray(np.bincount(row[row >= 0], cost[row >= 0], len(trades)), dtype=np.float64)
 
 
-def _drawdown_r(trades: pd.DataFrame, confidence: float, n_bootstrap: int, seed: int) -> Interval:
-    """Return the drawdown of the sum of net R; trades that end at the same time are summed first."""
+def _drawdown_r(trades: pd.DataFrame, intervals: Intervals) -> Interval:
+    """Return the drawdown of the sum of net R; trades that end at the same moment are summed first."""
     if not len(trades):
         return with_interval(math.nan)
     leaving = trades["exit_time"]
@@ -209,12 +203,12 @@ def _drawdown_r(trades: pd.DataFrame, confidence: float, n_bootstrap: int, seed:
     _, place = np.unique(when, return_inverse=True)
     r = trades["r"].to_numpy(np.float64)
     booked = np.asarray(np.bincount(place, r), dtype=np.float64)
-    value, low, high = fall_in_money(booked, _series_plan(booked, n_bootstrap, seed), confidence)
+    value, low, high = fall_in_money(booked, _series_plan(booked, intervals))
     return with_interval(value, low, high) if len(r) >= MIN_TRADES else with_interval(value)
 
 
 def _account_measures(
-    cash: CashFlow | None, n_trades: int, confidence: float, start_equity: float | None, n_bootstrap: int, seed: int
+    cash: CashFlow | None, n_trades: int, start_equity: float | None, intervals: Intervals
 ) -> dict[str, Interval]:
     names = (
         "sharpe_daily_annualised",
@@ -226,32 +220,30 @@ def _account_measures(
         return dict.fromkeys(names, with_interval(math.nan))
     daily = cash.daily()
     enough = n_trades >= MIN_TRADES and cash.n_days >= MIN_TRADES
-    plan = _series_plan(daily, n_bootstrap, seed)
+    plan = _series_plan(daily, intervals)
     year = math.sqrt(DAYS_PER_YEAR)
     columns = {"n": np.ones(len(daily)), "pnl": daily, "squares": daily**2, "shortfall": np.minimum(daily, 0.0) ** 2}
     measures: dict[str, Measure] = {
         names[0]: lambda sums: year * sharpe_of_sums(sums, "n", "pnl", "squares"),
         names[1]: lambda sums: year * sortino_of_sums(sums, "n", "pnl", "shortfall"),
     }
-    found = measure(columns, measures, plan if enough else None, confidence)
-    # Drawdowns follow single bookings; whole days are resampled.
-    fine = Resampling(plan.unit[cash.day], plan.n_units, plan.block, n_bootstrap, seed)
-    fall = fall_in_money(cash.pnl, fine, confidence)
+    found = measure(columns, measures, plan if enough else None)
+    # Falls are followed booking by booking; whole days are what is resampled.
+    fine = Resampling(plan.unit[cash.day], plan.n_units, plan.block, intervals)
+    fall = fall_in_money(cash.pnl, fine)
     found[names[2]] = with_interval(*(fall if enough else fall[:1]))
-    share = fall_as_share(cash.pnl, fine, confidence, start_equity) if start_equity else (math.nan,)
+    share = fall_as_share(cash.pnl, fine, start_equity) if start_equity else (math.nan,)
     found[names[3]] = with_interval(*(share if enough else share[:1]))
     return found
 
 
-def _series_plan(values: FloatArray, n_bootstrap: int, seed: int) -> Resampling:
+def _series_plan(values: FloatArray, intervals: Intervals) -> Resampling:
     influence = values - values.mean()
-    return Resampling.plan(np.arange(len(values)), influence, n_bootstrap=n_bootstrap, seed=seed)
+    return Resampling.plan(np.arange(len(values)), influence, intervals)
 
 
-def _spread(
-    policies: Mapping[str, npt.ArrayLike], trades: pd.DataFrame, confidence: float, n_bootstrap: int, seed: int
-) -> dict[str, Any]:
-    """Return the expectancy under each intrabar policy and the spread between best and worst."""
+def _spread(policies: Mapping[str, npt.ArrayLike], trades: pd.DataFrame, intervals: Intervals) -> dict[str, Any]:
+    """Return the expectancy under each intrabar policy and the best's advantage over the worst."""
     results = {name: np.asarray(values, dtype=np.float64) for name, values in policies.items()}
     empty = {"n_trades": 0, "expectancy_r": {}, "best": None, "worst": None, "spread_r": with_interval(math.nan)}
     if not results:
@@ -261,7 +253,7 @@ def _spread(
 
     def mean_of(values: FloatArray) -> Interval:
         x, when = in_order_of_time(np.where(common, values, np.nan), time)
-        found, _ = plan_resampling(x, when, confidence=confidence, n_bootstrap=n_bootstrap, seed=seed)
+        found, _ = plan_resampling(x, when, intervals)
         return with_interval(found.value, found.low, found.high)
 
     if not common.any():

@@ -18,6 +18,7 @@ from exitladder.plans.units import Distance
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
 from exitladder.settings.keys import _checked, _key, _one
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
+from exitladder.statistics.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -400,6 +401,11 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     costs: Costs = field(default_factory=Costs)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+    @property
+    def intervals(self) -> Intervals:
+        """How confidence intervals are made: ``validation.confidence``, ``validation.n_bootstrap`` and the seed."""
+        return Intervals(self.validation.confidence, self.validation.n_bootstrap, self.project.seed)
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
         """Return these settings updated with the values of nested tables; unknown keys are rejected."""

@@ -1,1 +1,7 @@
-"""Statistical inference: bootstrap, confidence intervals, comparison, overfitting; independent of bars and ladders."""
+"""How sure a number is: bootstrap, intervals, comparison, overfitting; knows no bar, no trade and no ladder."""
+
+from __future__ import annotations
+
+from exitladder.statistics.intervals import Intervals
+
+__all__ = ["Intervals"]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.statistics.intervals import Intervals
 
 MAX_UNITS = 4000
 """Longer series are resampled in units of several adjacent values, which can only lengthen blocks."""
@@ -83,32 +83,28 @@ class Resampling:
         The unit of each value: 0, 1, ... in time order. Values of one unit are drawn together.
     n_units : int
     block : float
-        Mean block length, in units.
-    n_bootstrap, seed : int
-        The same plan always draws the same resamples.
+        Mean length of the blocks, in units.
+    intervals : Intervals
+        How many resamples are drawn, from which seed, and the confidence of the intervals made of them. The same
+        plan always draws the same.
     """
 
     unit: IntArray
     n_units: int
     block: float
-    n_bootstrap: int
-    seed: int
+    intervals: Intervals
 
     @classmethod
-    def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, *, n_bootstrap: int, seed: int) -> Resampling:
-        """Return the plan for grouped values (one group per value, or days).
+    def plan(cls, group: npt.ArrayLike, influence: npt.ArrayLike, intervals: Intervals) -> Resampling:
+        """Return the plan for values that fall into groups (each value its own, or days).
 
         Parameters
         ----------
         group : int array, shape (n,)
             Non-decreasing group numbers; values of one group stay together.
         influence : float array, shape (n,)
-            Contribution of each value to the statistic; its autocorrelation sets the block length.
-        n_bootstrap, seed : int
-
-        Returns
-        -------
-        Resampling
+            What each value adds to the statistic; its dependence sets the length of the blocks.
+        intervals : Intervals
         """
         group = np.asarray(group)
         first = np.ones(len(group), dtype=np.bool_)
@@ -120,12 +116,16 @@ class Resampling:
             unit = unit * MAX_UNITS // n_units
             block = max(1.0, block * MAX_UNITS / n_units)
             n_units = MAX_UNITS
-        return cls(unit.astype(np.int64), n_units, block, n_bootstrap, seed)
+        return cls(unit.astype(np.int64), n_units, block, intervals)
 
     @property
     def n_blocks(self) -> float:
         """Number of blocks in the series; determines the degrees of freedom."""
         return self.n_units / self.block
+
+    def interval(self, point: float, resampled: npt.ArrayLike) -> tuple[float, float]:
+        """Return the ends of a statistic's interval from its value on the sample and on the resamples."""
+        return interval(point, resampled, self.intervals.confidence, self.n_blocks)
 
     def draws(self) -> Iterator[IntArray]:
         """Yield the units of resamples in order, shape (some, n_units), `n_bootstrap` rows in all."""
@@ -141,12 +141,10 @@ class Resampling:
             yield (np.take_along_axis(start, last, axis=1) + place - last) % n
 
     def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
-        """Return the first unit of a block beginning at each position, and the draw that decides whether one does.
-
-        Zero columns of draws mean that a block begins at every position.
-        """
-        plan = (self.seed, self.n_units, self.n_bootstrap, self.block > 1.0)
-        return _kept_chances(*plan) if self.n_units * self.n_bootstrap <= _KEPT else _chances(*plan)
+        """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
+        n_bootstrap = self.intervals.n_bootstrap
+        plan = (self.intervals.seed, self.n_units, n_bootstrap, self.block > 1.0)
+        return _kept_chances(*plan) if self.n_units * n_bootstrap <= _KEPT else _chances(*plan)
 
     def counts(self, draw: IntArray) -> FloatArray:
         """Return the number of times each unit was drawn, shape (rows of draw, n_units)."""
@@ -190,11 +188,12 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
     point : float
         The statistic on the sample.
     resampled : float array, shape (n_bootstrap,)
-        The statistic on the resamples; NaN if undefined there (ignored), infinite if unbounded.
+        The statistic on the resamples; NaN where it is not defined there (left out), infinite where
+        it is unbounded.
     confidence : float
-        Nominal coverage, such as 0.95.
+        Nominal coverage.
     n_blocks : float
-        Number of blocks; see `Resampling.n_blocks`.
+        Number of blocks that the series holds.
 
     Returns
     -------

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 
 POWER = 0.8
@@ -82,9 +83,7 @@ def compare_r(
     baseline: npt.ArrayLike,
     *,
     time: npt.ArrayLike | pd.Series | pd.Index,
-    confidence: float = 0.95,
-    n_bootstrap: int = 2000,
-    seed: int = 0,
+    intervals: Intervals = Intervals(),
 ) -> Comparison:
     """Return the mean difference of the candidate from the baseline on the same trades.
 
@@ -97,19 +96,13 @@ def compare_r(
         Net R of every trade under each policy; NaN if a policy skipped the trade.
     time : shape (n,)
         Entry times; see `mean_interval`.
-    confidence : float
-        Nominal coverage, such as 0.95.
-    n_bootstrap, seed : int
-        Number of resamples, and the seed they follow from.
-
-    Returns
-    -------
-    Comparison
+    intervals : Intervals
+        Confidence, number of resamples and seed.
 
     Raises
     ------
     ValueError
-        If the two arrays differ in shape.
+        If the two do not hold the same trades.
 
     Examples
     --------
@@ -126,7 +119,7 @@ def compare_r(
         )
     difference = ours - theirs
     paired = ~np.isnan(difference)
-    found = mean_interval(difference, time=time, confidence=confidence, n_bootstrap=n_bootstrap, seed=seed)
+    found = mean_interval(difference, time=time, intervals=intervals)
     some = bool(paired.any())
     return Comparison(
         difference_r=found.value,
@@ -139,10 +132,10 @@ def compare_r(
         block=found.block,
         resampled=found.resampled,
         sd_difference=float(difference[paired].std(ddof=1)) if found.n > 1 else math.nan,
-        trades_needed=_trades_needed(found.value, found.standard_error, found.n, confidence),
+        trades_needed=_trades_needed(found.value, found.standard_error, found.n, intervals.confidence),
         candidate_r=float(ours[paired].mean()) if some else math.nan,
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
-        confidence=confidence,
+        confidence=intervals.confidence,
     )
 
 

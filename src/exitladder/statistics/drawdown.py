@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from exitladder.statistics.bootstrap import FloatArray, Resampling, interval
+from exitladder.arrays import FloatArray
+from exitladder.statistics.bootstrap import Resampling
 
 
-def fall_in_money(results: FloatArray, plan: Resampling, confidence: float) -> tuple[float, float, float]:
+def fall_in_money(results: FloatArray, plan: Resampling) -> tuple[float, float, float]:
     """Return the maximum drawdown of a running sum and its interval, all at most 0.
 
     Parameters
@@ -25,20 +26,18 @@ def fall_in_money(results: FloatArray, plan: Resampling, confidence: float) -> t
     -------
     value, low, high : float
     """
-    return _fall(results, plan, confidence, math.nan)
+    return _fall(results, plan, math.nan)
 
 
-def fall_as_share(results: FloatArray, plan: Resampling, confidence: float, start: float) -> tuple[float, float, float]:
-    """Return the maximum drawdown as a share of peak equity and its interval, all at most 0.
+def fall_as_share(results: FloatArray, plan: Resampling, start: float) -> tuple[float, float, float]:
+    """Return the maximum drawdown as a share of the peak of equity and its interval, all at most 0.
 
     Parameters
     ----------
     results : float64 array, shape (n,)
-        Result booked at each moment, in time order.
+        The amount added at each moment, in order of time.
     plan : Resampling
-        Plan for these n moments.
-    confidence : float
-        Nominal coverage, such as 0.95.
+        Of these n moments.
     start : float
         Equity at the start. A share below -1 means that more than the peak was lost.
 
@@ -46,17 +45,17 @@ def fall_as_share(results: FloatArray, plan: Resampling, confidence: float, star
     -------
     value, low, high : float
     """
-    return _fall(results, plan, confidence, start)
+    return _fall(results, plan, start)
 
 
-def _fall(results: FloatArray, plan: Resampling, confidence: float, start: float) -> tuple[float, float, float]:
+def _fall(results: FloatArray, plan: Resampling, start: float) -> tuple[float, float, float]:
     path = np.concatenate([[0.0], np.cumsum(results)])
     peak = np.maximum.accumulate(path)
     fall = path - peak if math.isnan(start) else (path - peak) / (start + peak)
     value = float(fall.min())
     parts = _inside_units(results, plan)
     resampled = np.concatenate([_resampled_falls(draw, parts, start) for draw in plan.draws()])
-    low, high = interval(value, resampled, confidence, plan.n_blocks)
+    low, high = plan.interval(value, resampled)
     return value, low, min(high, 0.0)
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.statistics.bootstrap import FloatArray, IntArray, Resampling, interval, two_sided_p
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.statistics.bootstrap import Resampling, two_sided_p
+from exitladder.statistics.intervals import Intervals
 
 MIN_TRADES = 20
 """Fewer trades get no interval: a resample of so few says little about new trades."""
@@ -63,9 +65,7 @@ def mean_interval(
     values: npt.ArrayLike,
     *,
     time: npt.ArrayLike | pd.Series | pd.Index,
-    confidence: float = 0.95,
-    n_bootstrap: int = 2000,
-    seed: int = 0,
+    intervals: Intervals = Intervals(),
 ) -> MeanInterval:
     """Return the mean trade result with a stationary-bootstrap confidence interval.
 
@@ -81,28 +81,15 @@ def mean_interval(
         For example net R per trade. NaN are ignored.
     time : shape (n,)
         Entry times: datetimes, or integers in nanoseconds since 1970 UTC. They need not be sorted.
-    confidence : float
-        Nominal coverage, such as 0.95.
-    n_bootstrap, seed : int
-        Number of resamples, and their seed: the same seed gives the same interval.
-
-    Returns
-    -------
-    MeanInterval
-
-    Raises
-    ------
-    ValueError
-        If values and times differ in shape.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
     """
     x, when = in_order_of_time(values, time)
-    return _mean_interval(x, when, confidence, n_bootstrap, seed)[0]
+    return plan_resampling(x, when, intervals)[0]
 
 
-def plan_resampling(
-    values: FloatArray, when: IntArray, *, confidence: float, n_bootstrap: int, seed: int
-) -> tuple[MeanInterval, Resampling | None]:
-    """Return the interval of the mean and the resampling plan behind it.
+def plan_resampling(values: FloatArray, when: IntArray, intervals: Intervals) -> tuple[MeanInterval, Resampling | None]:
+    """Return the interval of the mean and the resampling that gave it (None with too few trades).
 
     Parameters
     ----------
@@ -110,17 +97,43 @@ def plan_resampling(
         Without NaN, in time order.
     when : int64 array, shape (n,)
         Nanoseconds since 1970 UTC.
-    confidence : float
-        Nominal coverage, such as 0.95.
-    n_bootstrap, seed : int
-
-    Returns
-    -------
-    interval : MeanInterval
-    plan : Resampling or None
-        None with too few trades.
+    intervals : Intervals
+        Confidence, number of resamples and seed.
     """
-    return _mean_interval(values, when, confidence, n_bootstrap, seed)
+    n = len(values)
+    nan = math.nan
+    mean = float(values.mean()) if n else nan
+    if n < MIN_TRADES:
+        return MeanInterval(mean, nan, nan, nan, nan, n, nan, nan, ""), None
+    influence = values - mean
+    day = when // _DAY_NS
+    schemes = {"trades": np.arange(n)}
+    if int(np.sum(day[1:] != day[:-1])) + 1 >= MIN_DAYS:
+        schemes["days"] = day
+    widest: tuple[MeanInterval, Resampling | None] | None = None
+    for name, group in schemes.items():
+        plan = Resampling.plan(group, influence, intervals)
+        # The deviations are summed, not the values: a constant series then has an interval of no width.
+        sums = plan.sums(np.column_stack([influence, np.ones(n)]))
+        means = mean + sums[:, 0] / sums[:, 1]
+        low, high = plan.interval(mean, means)
+        error = float(means.std())
+        independent = float(values.std(ddof=1)) / math.sqrt(n)
+        found = MeanInterval(
+            value=mean,
+            low=low,
+            high=high,
+            p_value=two_sided_p(means, plan.n_blocks),
+            standard_error=error,
+            n=n,
+            n_effective=n * min(1.0, (independent / error) ** 2) if error > 0 else float(n),
+            block=plan.block,
+            resampled=name,
+        )
+        if widest is None or high - low > widest[0].high - widest[0].low:
+            widest = found, plan
+    assert widest is not None
+    return widest
 
 
 def in_order_of_time(values: npt.ArrayLike, time: npt.ArrayLike | pd.Series | pd.Index) -> tuple[FloatArray, IntArray]:
@@ -144,42 +157,3 @@ def nanoseconds(time: npt.ArrayLike | pd.Series | pd.Index) -> IntArray:
     if getattr(plain.dtype, "kind", "") in ("i", "u"):
         return np.asarray(plain, dtype=np.int64)
     return np.asarray(pd.DatetimeIndex(pd.to_datetime(plain, utc=True)).as_unit("ns").asi8)
-
-
-def _mean_interval(
-    x: FloatArray, when: IntArray, confidence: float, n_bootstrap: int, seed: int
-) -> tuple[MeanInterval, Resampling | None]:
-    n = len(x)
-    nan = math.nan
-    mean = float(x.mean()) if n else nan
-    if n < MIN_TRADES:
-        return MeanInterval(mean, nan, nan, nan, nan, n, nan, nan, ""), None
-    influence = x - mean
-    day = when // _DAY_NS
-    schemes = {"trades": np.arange(n)}
-    if int(np.sum(day[1:] != day[:-1])) + 1 >= MIN_DAYS:
-        schemes["days"] = day
-    widest: tuple[MeanInterval, Resampling | None] | None = None
-    for name, group in schemes.items():
-        plan = Resampling.plan(group, influence, n_bootstrap=n_bootstrap, seed=seed)
-        # Deviations are summed, not values, so a constant series has an interval of zero width.
-        sums = plan.sums(np.column_stack([influence, np.ones(n)]))
-        means = mean + sums[:, 0] / sums[:, 1]
-        low, high = interval(mean, means, confidence, plan.n_blocks)
-        error = float(means.std())
-        independent = float(x.std(ddof=1)) / math.sqrt(n)
-        found = MeanInterval(
-            value=mean,
-            low=low,
-            high=high,
-            p_value=two_sided_p(means, plan.n_blocks),
-            standard_error=error,
-            n=n,
-            n_effective=n * min(1.0, (independent / error) ** 2) if error > 0 else float(n),
-            block=plan.block,
-            resampled=name,
-        )
-        if widest is None or high - low > widest[0].high - widest[0].low:
-            widest = found, plan
-    assert widest is not None
-    return widest

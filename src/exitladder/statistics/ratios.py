@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.statistics.bootstrap import FloatArray, Resampling, interval
+from exitladder.arrays import FloatArray
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.mean import MIN_TRADES
-from exitladder.statistics.shares import _share_interval
+from exitladder.statistics.shares import share_interval
 
 Sums = Mapping[str, npt.NDArray[np.float64]]
 
@@ -76,7 +77,6 @@ def measure(
     columns: Mapping[str, npt.ArrayLike],
     measures: Mapping[str, Measure],
     plan: Resampling | None,
-    confidence: float,
 ) -> dict[str, dict[str, float | None]]:
     """Return each measure of the columns' sums with its confidence interval.
 
@@ -88,13 +88,11 @@ def measure(
         A ratio of two sums, or a function from sums by name, each an array of any shape, to values.
     plan : Resampling or None
         None gives values without intervals.
-    confidence : float
-        Nominal coverage, such as 0.95.
 
     Returns
     -------
-    dict of str to dict
-        ``{"value", "low", "high"}`` by measure.
+    dict
+        By name of the measure, see `with_interval`.
     """
     names = list(columns)
     table = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
@@ -105,11 +103,11 @@ def measure(
         for name, one in measures.items():
             value = float(_evaluate(one, totals))
             low = high = math.nan
-            cases = one.cases if isinstance(one, Ratio) else ""
-            if plan is not None and (not cases or totals[cases] >= MIN_TRADES):
-                low, high = interval(value, _evaluate(one, resampled), confidence, plan.n_blocks)
+            rests_on = one.cases if isinstance(one, Ratio) else ""
+            if plan is not None and (not rests_on or totals[rests_on] >= MIN_TRADES):
+                low, high = plan.interval(value, _evaluate(one, resampled))
                 if isinstance(one, Ratio) and one.is_share:
-                    low, high = _share_interval(value, low, high, float(totals[one.under]), confidence)
+                    low, high = share_interval(value, float(totals[one.under]), (low, high), plan.intervals.confidence)
             found[name] = with_interval(value, low, high)
     return found
 

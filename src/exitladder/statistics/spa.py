@@ -16,8 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.statistics.bootstrap import MAX_UNITS, FloatArray, block_length
+from exitladder.arrays import FloatArray
+from exitladder.statistics.bootstrap import MAX_UNITS, block_length
+from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES, nanoseconds
+
+N_BOOTSTRAP = 1000
+"""Resamples of this test, which are enough for a p value and cost more than those of a mean."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,7 @@ def superior_ability(
     baseline: npt.ArrayLike,
     *,
     time: npt.ArrayLike | pd.Series | pd.Index,
-    confidence: float = 0.95,
-    n_bootstrap: int = 1000,
-    seed: int = 0,
+    intervals: Intervals = Intervals(n_bootstrap=N_BOOTSTRAP),
 ) -> SuperiorAbility:
     """Test all candidates jointly against the baseline on the same trades.
 
@@ -67,13 +70,8 @@ def superior_ability(
         Net R of every trade under the baseline.
     time : shape (n,)
         Entry times; see `mean_interval`.
-    confidence : float
-        1 - familywise error rate of `superior`.
-    n_bootstrap, seed : int
-
-    Returns
-    -------
-    SuperiorAbility
+    intervals : Intervals
+        Confidence of the stepwise test, number of resamples and seed.
     """
     names = tuple(candidates)
     table = np.column_stack([np.asarray(baseline, dtype=np.float64), *(np.asarray(candidates[k]) for k in names)])
@@ -91,17 +89,17 @@ def superior_ability(
 
     from arch.bootstrap import SPA
 
-    # The tests take losses; a gain over the baseline is a negative loss.
-    test = SPA(np.zeros(len(gain)), -gain, block_size=block, reps=n_bootstrap, seed=seed)
+    # The tests take losses; a gain over the baseline is a loss below zero.
+    test = SPA(np.zeros(len(gain)), -gain, block_size=block, reps=intervals.n_bootstrap, seed=intervals.seed)
     test.compute()
     p_values = {name: float(value) for name, value in test.pvalues.items()}
-    least = 1 / (n_bootstrap + 1)
+    least = 1 / (intervals.n_bootstrap + 1)
     tested = [name for name, keep in zip(names, varies, strict=True) if keep]
     return SuperiorAbility(
         p_value=max(p_values["consistent"], least),
         p_lower=max(p_values["lower"], least),
         p_upper=max(p_values["upper"], least),
-        superior=tuple(tested[i] for i in _stepwise(test, len(tested), 1 - confidence)),
+        superior=tuple(tested[i] for i in _stepwise(test, len(tested), 1 - intervals.confidence)),
         n=n,
         block=math.ceil(block * trades_per_row),
     )

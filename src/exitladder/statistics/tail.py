@@ -5,14 +5,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from exitladder.statistics.bootstrap import FloatArray, IntArray, Resampling, interval
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.metrics import cvar
 
 
-def cvar_with_interval(
-    values: FloatArray, plan: Resampling | None, confidence: float, share: float = 0.05
-) -> tuple[float, float, float]:
-    """Return the mean of the worst `share` of the values and its confidence interval.
+def cvar_with_interval(values: FloatArray, plan: Resampling | None, share: float = 0.05) -> tuple[float, float, float]:
+    """Return the mean of the worst `share` of the values and the ends of its interval.
 
     Parameters
     ----------
@@ -20,10 +19,8 @@ def cvar_with_interval(
         In the order of the plan.
     plan : Resampling or None
         None gives no interval (NaN).
-    confidence : float
-        Nominal coverage, such as 0.95.
     share : float
-        Share of the worst values, such as 0.05.
+        Share of the values, from 0 to 1.
 
     Returns
     -------
@@ -36,7 +33,7 @@ def cvar_with_interval(
     ordered, unit = values[order], plan.unit[order]
     sizes = np.bincount(plan.unit, minlength=plan.n_units).astype(np.float64)
     resampled = [worst_mean(ordered, unit, counts, counts @ sizes, share) for counts in map(plan.counts, plan.draws())]
-    low, high = interval(value, np.concatenate(resampled), confidence, plan.n_blocks)
+    low, high = plan.interval(value, np.concatenate(resampled))
     return value, low, high
 
 
@@ -53,13 +50,9 @@ def worst_mean(ordered: FloatArray, unit: IntArray, counts: FloatArray, total: F
     counts : float64 array, shape (n_resamples, n_units)
         Times each unit was drawn.
     total : float64 array, shape (n_resamples,)
-        Number of values in each resample.
+        Values in each resample.
     share : float
-        Share of the worst values, such as 0.05.
-
-    Returns
-    -------
-    float64 array, shape (n_resamples,)
+        Share of the values, from 0 to 1.
     """
     out = np.empty(len(counts))
     for b in range(len(counts)):

@@ -7,6 +7,7 @@ import pytest
 
 from exitladder.models.calibration.measures import probability_measures, reliability
 from exitladder.models.calibration.table import OTHERS, calibration_table, measured_probabilities
+from exitladder.statistics import Intervals
 
 
 def outcomes(n_trades: int, rows: int, seed: int = 0, alike: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -19,7 +20,7 @@ def outcomes(n_trades: int, rows: int, seed: int = 0, alike: bool = True) -> tup
 
 
 def width(alike: bool, name: str = "brier") -> float:
-    found = measured_probabilities(*outcomes(200, 20, alike=alike), confidence=0.95, n_bootstrap=400, seed=0)
+    found = measured_probabilities(*outcomes(200, 20, alike=alike), Intervals(confidence=0.95, n_bootstrap=400, seed=0))
     return found[f"{name}_high"] - found[f"{name}_low"]
 
 
@@ -37,7 +38,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     """The expected Brier score of probabilities uniform in 0.2 to 0.8 that hold: the mean of p (1 - p) is 0.22."""
     inside = 0
     for seed in range(100):
-        found = measured_probabilities(*outcomes(100, 5, seed), confidence=0.9, n_bootstrap=200, seed=seed)
+        found = measured_probabilities(*outcomes(100, 5, seed), Intervals(confidence=0.9, n_bootstrap=200, seed=seed))
         inside += found["brier_low"] <= 0.22 <= found["brier_high"]
     assert 80 <= inside <= 98
 
@@ -48,7 +49,11 @@ def test_every_row_of_the_table_says_what_its_part_alone_would() -> None:
     symbol = np.select([trade < 50, trade < 100, trade < 115], ["A", "B", "C"], "D")
     shuffled = np.random.default_rng(1).permutation(len(p))
     table = calibration_table(
-        p[shuffled], y[shuffled], trade[shuffled], {"side": side[shuffled], "symbol": symbol[shuffled]}, n_bootstrap=200
+        p[shuffled],
+        y[shuffled],
+        trade[shuffled],
+        {"side": side[shuffled], "symbol": symbol[shuffled]},
+        intervals=Intervals(n_bootstrap=200),
     )
     assert table[["by", "group"]].to_numpy().tolist() == [
         ["all", "all"],
@@ -69,7 +74,7 @@ def test_every_row_of_the_table_says_what_its_part_alone_would() -> None:
         assert row.predicted == pytest.approx(p[part].mean())
         for name in ("log_loss", "brier", "calibration_error"):
             assert getattr(row, f"{name}_low") <= getattr(row, name) <= getattr(row, f"{name}_high")
-    again = calibration_table(p, y, trade, {"side": side, "symbol": symbol}, n_bootstrap=200)
+    again = calibration_table(p, y, trade, {"side": side, "symbol": symbol}, intervals=Intervals(n_bootstrap=200))
     assert again.equals(table)
 
 
@@ -79,7 +84,7 @@ def test_without_predictions_there_is_no_row() -> None:
 
 
 def test_too_few_trades_have_values_but_no_interval() -> None:
-    table = calibration_table(*outcomes(12, 5), {"year": np.full(60, "2024")}, n_bootstrap=200)
+    table = calibration_table(*outcomes(12, 5), {"year": np.full(60, "2024")}, intervals=Intervals(n_bootstrap=200))
     assert table["group"].tolist() == ["all", OTHERS]
     assert np.isfinite(table["brier"]).all()
     assert table[["brier_low", "brier_high", "log_loss_low", "calibration_error_high"]].isna().all(axis=None)
@@ -87,7 +92,7 @@ def test_too_few_trades_have_values_but_no_interval() -> None:
 
 def test_the_calibration_error_is_that_of_the_reliability_table_and_lies_in_its_interval() -> None:
     p, y, trade = outcomes(60, 5)
-    found = measured_probabilities(p, y, trade, confidence=0.95, n_bootstrap=200, seed=0)
+    found = measured_probabilities(p, y, trade, Intervals(confidence=0.95, n_bootstrap=200, seed=0))
     bins = reliability(p, y)
     expected = np.average(np.abs(bins["predicted"] - bins["observed"]), weights=bins["n"])
     assert found["calibration_error"] == pytest.approx(expected)

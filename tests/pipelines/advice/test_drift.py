@@ -19,7 +19,7 @@ from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.score import score, write_scores
 from exitladder.pipelines.train import TrainResult
-from exitladder.pipelines.training.drift import drift_reference
+from exitladder.pipelines.training.knowledge import drift_reference
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades

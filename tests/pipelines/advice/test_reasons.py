@@ -11,7 +11,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.features import FeatureSet, row_matrix
 from exitladder.models.calibration.calibrators import Isotonic, Platt, logit
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.pipelines.advice.open_trades import last_rows, open_trades, score_open
+from exitladder.pipelines.advice.open_trades import advice_job, last_rows, open_trades, score_open
 from exitladder.pipelines.advice.reasons import LEAST_MOVE, NO_REASON, plain_reasons
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.train import TrainResult
@@ -94,7 +94,7 @@ def test_reasons_tell_how_far_each_feature_moves_the_calibrated_probability(
 ) -> None:
     model = with_calibrator(trained.trained.model, Platt(4.0, 0.1))
     trades = open_trades(some_open)
-    frame = score_open(bars, trades, classic, model, small)
+    frame = score_open(advice_job(bars, trades, small, model), classic)
     prepared = prepare(bars, trades, small, max_bars=int(np.diff(bars.start).max()))
     X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
     race = model.stages[-1].race
@@ -123,7 +123,7 @@ def test_an_exit_by_hold_value_gives_its_reasons_first(
     first = int(prepare(bars, one, small).placed.first_bar[0])
     # The condition holds for the first time at the close of the second bar.
     seen = bars.until(int(bars.close_time[first + 1]))
-    (row,) = score_open(seen, one, by_value, trained.trained.model, small).to_dict("records")
+    (row,) = score_open(advice_job(seen, one, small, trained.trained.model), by_value).to_dict("records")
     assert [(o["type"], o["rung"]) for o in row["orders"]] == [("market", 1)]
     assert row["reasons"][0] == "The conditions of rung 1 were met at the close."
     prepared = prepare(seen, one, small)
@@ -143,7 +143,7 @@ def test_a_probability_that_is_the_same_for_all_has_no_reasons(
     flat: Platt | Isotonic, trained: TrainResult, bars: BarSet, some_open: Trades, classic: Ladder, small: Settings
 ) -> None:
     model = with_calibrator(trained.trained.model, flat)
-    frame = score_open(bars, open_trades(some_open), classic, model, small)
+    frame = score_open(advice_job(bars, open_trades(some_open), small, model), classic)
     assert frame["exhaustion"].nunique() == 1
     assert not any(
         "points" in text and text.startswith(model.names) for printed in frame["reasons"] for text in printed

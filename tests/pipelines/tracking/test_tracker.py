@@ -55,8 +55,9 @@ def bars() -> BarSet:
 def test_a_run_holds_what_it_rests_on_and_what_it_found(store: Path, bars: BarSet) -> None:
     tracker = Tracker(store, "first")
     with tracker.run(
-        "tune", "whole", {"who": "test"}, settings=load_settings(None, ["tuning.n_trials=7"]), ladder=LADDER, bars=bars
+        "tune", "whole", settings=load_settings(None, ["tuning.n_trials=7"]), ladder=LADDER, bars=bars
     ) as run:
+        run.log_tags({"who": "test"})
         run.log_params({"search": {"n": 3}})
         run.log_metrics({"expectancy_r": np.float64(0.25), "oof": {"auc": 0.6}})
         run.log_artifact("a,b\n1,2\n", "trades.csv")
@@ -173,7 +174,7 @@ def test_a_run_without_a_model_and_a_store_without_a_database(store: Path, tmp_p
         pass
     with pytest.raises(TrackingError, match=r"'no model' \(backtest\) has none"):
         resolve_model(run.run_id, store)
-    with pytest.raises(TrackingError, match=r"kept no 'version\.json'\. Did you mean 'versions.json'"):
+    with pytest.raises(TrackingError, match=r"has no artifact 'version\.json'\. Did you mean 'versions.json'"):
         run_artifact(run.run_id, "version.json", store)
     with pytest.raises(TrackingError, match=r"must be a folder with mlflow\.db in it"):
         find_run("x", tmp_path)

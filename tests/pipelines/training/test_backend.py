@@ -55,7 +55,10 @@ def test_a_model_does_not_tell_by_what_means_it_was_trained(prepared: Prepared, 
 
 def test_without_room_nothing_is_computed(prepared: Prepared, small: Settings) -> None:
     little = replace(small, model=replace(small.model, memory_gb=1e-4))
-    with training_backend(little) as backend, pytest.raises(ModelError, match="Give a Dask cluster with --scheduler"):
+    with (
+        training_backend(little.model) as backend,
+        pytest.raises(ModelError, match="Give a Dask cluster with --scheduler"),
+    ):
         training_rows(prepared, little, backend=backend)
 
 

@@ -26,7 +26,7 @@ def same(a: Labels, b: Labels) -> bool:
 
 def test_settings_name_the_labels(prepared: Prepared, small: Settings) -> None:
     placed, rows, atr, risk = prepared.placed, prepared.rows, prepared.atr, prepared.risk
-    usual = row_labels(prepared, small)
+    usual = row_labels(prepared, small.labels)
     assert same(usual.exhaustion, race(placed, rows, atr, 1.9, 1.9))
     assert same(usual.decision, continuation_advantage(placed, rows, atr, 3.0, risk))
     np.testing.assert_array_equal(usual.reachable, reachable_rows(placed, rows, atr, 6.0))
@@ -39,14 +39,14 @@ def test_settings_name_the_labels(prepared: Prepared, small: Settings) -> None:
     for chosen, (part, expected) in other.items():
         key, value = chosen.split("=")
         changed = small.with_values({"labels": {"horizon_bars": 7, key: value}})
-        assert same(getattr(row_labels(prepared, changed), part), expected)
+        assert same(getattr(row_labels(prepared, changed.labels), part), expected)
 
 
 def test_the_number_of_independent_labels_is_the_sum_of_their_average_uniqueness(
     prepared: Prepared, small: Settings
 ) -> None:
     """Counted bar by bar: of each label's bars, the mean of one over how many labels look at the bar."""
-    labels = row_labels(prepared, small)
+    labels = row_labels(prepared, small.labels)
     used = labels.reachable & labels.decision.is_known & (prepared.rows.trade < 8)
     first, last = prepared.rows.bar[used] + 1, labels.decision.end_bar[used]
     looked_at = np.zeros(prepared.placed.bars.n_bars)

@@ -48,7 +48,7 @@ def objective(prepared: Prepared, printed: RowPredictions, settings: Settings, l
     trades = predicted_trades(prepared, printed)
     signals = signals_for(prepared.placed, ladder.series, prepared, printed).take(trades)
     net_r = simulate_many(prepared.placed.take(trades), [ladder], signals)
-    return float(objective_values(net_r, settings)[0])
+    return float(objective_values(net_r, settings.tuning)[0])
 
 
 def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(

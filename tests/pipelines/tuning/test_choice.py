@@ -51,7 +51,7 @@ def tuned(prepared: Prepared, small: Settings) -> Tuned:
 def test_no_bar_that_prices_a_training_exit_lies_in_the_test_parts_time(
     prepared: Prepared, small: Settings, window: str
 ) -> None:
-    walk = walk_forward(prepared, with_validation(small, window=window, n_test_parts=4), LONGEST)
+    walk = walk_forward(prepared, with_validation(small, window=window, n_test_parts=4).validation, LONGEST)
     placed = prepared.placed
     reach = placed.first_bar + LONGEST + small.validation.embargo_bars
     last = np.minimum(reach, placed.end_bar - 1)
@@ -65,7 +65,7 @@ def test_no_bar_that_prices_a_training_exit_lies_in_the_test_parts_time(
 
 
 def test_test_parts_adjoin_and_are_of_like_size(prepared: Prepared, small: Settings) -> None:
-    walk = walk_forward(prepared, with_validation(small, n_test_parts=4, test_fraction=0.4), LONGEST)
+    walk = walk_forward(prepared, with_validation(small, n_test_parts=4, test_fraction=0.4).validation, LONGEST)
     times = sum(fold.test.astype(int) for fold in walk.folds)
     after = prepared.entry_time >= walk.cut
     np.testing.assert_array_equal(times, after.astype(int))
@@ -79,8 +79,8 @@ def test_test_parts_adjoin_and_are_of_like_size(prepared: Prepared, small: Setti
 
 
 def test_windows_expand_or_roll(prepared: Prepared, small: Settings) -> None:
-    expanding = walk_forward(prepared, with_validation(small, n_test_parts=4), LONGEST)
-    rolling = walk_forward(prepared, with_validation(small, n_test_parts=4, window="rolling"), LONGEST)
+    expanding = walk_forward(prepared, with_validation(small, n_test_parts=4).validation, LONGEST)
+    rolling = walk_forward(prepared, with_validation(small, n_test_parts=4, window="rolling").validation, LONGEST)
     for before, after in zip(expanding.folds, expanding.folds[1:], strict=False):
         assert (after.training | ~before.training).all()
         assert after.training.sum() > before.training.sum()
@@ -93,7 +93,7 @@ def test_windows_expand_or_roll(prepared: Prepared, small: Settings) -> None:
 
 
 def test_the_final_ladder_is_tuned_on_trades_that_had_ended(prepared: Prepared, small: Settings) -> None:
-    walk = walk_forward(prepared, small, LONGEST)
+    walk = walk_forward(prepared, small.validation, LONGEST)
     placed = prepared.placed
     reach = placed.first_bar + LONGEST + small.validation.embargo_bars
     goes_on = placed.bars.close_time[placed.end_bar - 1] == placed.bars.close_time.max()
@@ -103,13 +103,13 @@ def test_the_final_ladder_is_tuned_on_trades_that_had_ended(prepared: Prepared, 
 
 def test_few_trades_make_fewer_parts_and_it_is_said(bars: BarSet, trades: Trades, small: Settings) -> None:
     few = prepare(bars, trades.take(np.arange(110)), small)
-    walk = walk_forward(few, with_validation(small, n_test_parts=4), LONGEST)
+    walk = walk_forward(few, with_validation(small, n_test_parts=4).validation, LONGEST)
     assert 1 <= len(walk.folds) < 4
     assert all(fold.test.sum() >= LEAST_TRADES for fold in walk.folds)
-    assert "in place of 4" in walk.note()
+    assert "instead of 4" in walk.note()
     assert walk.note() in tune_ladder(few, with_validation(small, n_test_parts=4)).verdict.text
     with pytest.raises(TradesError, match="at least 20 trades"):
-        walk_forward(few.take(np.arange(30)), small, LONGEST)
+        walk_forward(few.take(np.arange(30)), small.validation, LONGEST)
 
 
 def test_trades_entered_at_the_same_moment_stay_together(prepared: Prepared, small: Settings) -> None:
@@ -118,7 +118,7 @@ def test_trades_entered_at_the_same_moment_stay_together(prepared: Prepared, sma
         prepared,
         placed=replace(prepared.placed, trades=replace(prepared.placed.trades, entry_time=together)),
     )
-    walk = walk_forward(coarse, with_validation(small, n_test_parts=4), LONGEST)
+    walk = walk_forward(coarse, with_validation(small, n_test_parts=4).validation, LONGEST)
     for fold in walk.folds:
         assert not set(together[fold.test]) & set(together[~fold.test])
 

@@ -87,14 +87,14 @@ def test_nothing_is_kept_in_memory_or_untracked(bars: BarSet, trades: Trades, ow
     in_memory = replace(own, tuning=replace(own.tuning, storage="memory"))
     untracked = replace(own, tracking=replace(own.tracking, enabled=False))
     for settings in (in_memory, untracked):
-        with search_backend(settings) as backend:
+        with search_backend(settings.tuning, settings.tracking) as backend:
             assert backend.store is None
     two = replace(in_memory, tuning=replace(in_memory.tuning, workers=2))
     refused = pytest.raises(SettingsError, match=r"tuning.workers = 2 must share a storage, but tuning.storage is 'mem")
-    with refused, search_backend(two):
+    with refused, search_backend(two.tuning, two.tracking):
         pass
     both = replace(own, tuning=replace(own.tuning, workers=2, scheduler="tcp://127.0.0.1:1"))
-    with pytest.raises(SettingsError, match="exclude each other"), search_backend(both):
+    with pytest.raises(SettingsError, match="exclude each other"), search_backend(both.tuning, both.tracking):
         pass
     assert not (tmp_path / "mlruns" / "studies.db").exists()
 

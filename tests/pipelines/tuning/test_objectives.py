@@ -191,7 +191,7 @@ def test_a_wider_stop_loses_more_of_the_first_risk(prepared: Prepared) -> None:
 def test_a_stop_that_every_trade_brings_is_not_searched(prepared: Prepared) -> None:
     settings = load_settings(None, ["search.stop=[1, 3]"])
     assert np.isfinite(prepared.placed.trades.stop_price).all()
-    with pytest.raises(SettingsError, match=r"search\.stop would change nothing"):
+    with pytest.raises(SettingsError, match=r"search\.stop has no effect"):
         Objectives.of(settings, prepared.placed, None, BASE)
 
 
@@ -224,7 +224,7 @@ def test_one_objective_chooses_the_greatest_feasible(prepared: Prepared) -> None
 
 def test_several_objectives_give_up_no_more_of_the_first_than_chance(prepared: Prepared) -> None:
     judge = objectives(prepared, "objectives=['expectancy_r', 'cvar_r']")
-    ladders = [ladder for family in baseline_candidates(BASE, Settings()).values() for ladder in family]
+    ladders = [ladder for family in baseline_candidates(BASE, Settings().search).values() for ladder in family]
     evaluation = judge.judge(ladders)
     chosen = judge.choose(evaluation, ladders)
     front = evaluation.front()
@@ -240,6 +240,6 @@ def test_several_objectives_give_up_no_more_of_the_first_than_chance(prepared: P
 
 
 def test_results_without_fills_are_not_asked_for_them() -> None:
-    with pytest.raises(ValueError, match="net r only"):
+    with pytest.raises(ValueError, match="net R only"):
         objective("sharpe", Results(ONE_A_DAY.net_r, ONE_A_DAY.entry_day))
     assert Stop().initial is None

@@ -98,8 +98,8 @@ def test_few_trades_make_fewer_blocks(prepared: Prepared) -> None:
     [
         (("objectives=['ulcer']",), r"in one objective of expectancy_r, .*, but tuning.objectives = \['ulcer'\]"),
         (("objectives=['expectancy_r', 'sharpe']",), r"but tuning.objectives = \['expectancy_r', 'sharpe'\]"),
-        (("robust='lower_bound'",), "cannot judge by tuning.robust = 'lower_bound'"),
-        (("robust='neighbours'",), "cannot judge by tuning.robust = 'neighbours'"),
+        (("robust='lower_bound'",), "cannot be combined with tuning.robust = 'lower_bound'"),
+        (("robust='neighbours'",), "cannot be combined with tuning.robust = 'neighbours'"),
     ],
 )
 def test_what_no_block_can_tell_is_refused(prepared: Prepared, overrides: tuple[str, ...], message: str) -> None:

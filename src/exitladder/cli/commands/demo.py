@@ -30,7 +30,7 @@ def command(session: Session, out: Path) -> None:
     """
     from exitladder.pipelines.demo import demo
 
-    result = demo(out, session.settings, progress=session.progress)
+    result = demo(out, session.settings, command=session.command, progress=session.progress)
     if session.form == "json":
         session.emit(result.to_mapping())
         return

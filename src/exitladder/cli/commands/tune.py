@@ -77,6 +77,7 @@ def command(
         ladder=read_ladder(ladder) if ladder else None,
         fresh=fresh,
         out=out,
+        command=session.command,
         progress=session.progress,
     )
     session.emit(result.to_mapping())

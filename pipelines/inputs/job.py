@@ -1,0 +1,136 @@
+"""The start of every verb: trades prepared on their bars, with the model that the verb is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+
+from exitladder.bars.bars import BarSet
+from exitladder.execution.signals import Signals
+from exitladder.models.exhaustion.file import load_model
+from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predict_rows, with_features_of
+from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.inputs.signals import signals_for
+from exitladder.pipelines.tracking.models import resolve_model
+from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.tracker import RunKind, Tracker
+from exitladder.plans.ladder import Ladder
+from exitladder.runtime.progress import SILENT, Progress
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trades ready to be worked on, the model if there is one, and where runs are recorded.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+        As given; `prepared` holds them sorted by entry time.
+    settings : Settings
+        With the features of the model, if there is one.
+    prepared : Prepared
+    model : ExhaustionModel, optional
+    embargo : bool
+        False lets the last stage of the model predict from its last label on, which is right only for trades that are
+        open now.
+    progress : Progress
+    """
+
+    bars: BarSet
+    trades: Trades
+    settings: Settings
+    prepared: Prepared
+    model: ExhaustionModel | None = None
+    embargo: bool = True
+    progress: Progress = SILENT
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """Where runs are recorded."""
+        return Tracker.from_settings(self.settings)
+
+    @property
+    def trained_model(self) -> ExhaustionModel:
+        """The model, for work that needs one.
+
+        Raises
+        ------
+        ValueError
+            If the job has none.
+        """
+        if self.model is None:
+            raise ValueError("this job needs a model, but was opened without one")
+        return self.model
+
+    @cached_property
+    def predictions(self) -> RowPredictions | None:
+        """The model's predictions for every row, computed when first asked for; None without a model."""
+        if self.model is None:
+            return None
+        return predict_rows(self.prepared, self.model, self.progress, embargo=self.embargo)
+
+    def predictions_for(self, ladders: Iterable[Ladder]) -> RowPredictions | None:
+        """Return the predictions if one of the ladders reads them, else None."""
+        return self.predictions if any(set(ladder.series) & set(MODEL_SERIES) for ladder in ladders) else None
+
+    def signals(self, ladders: Iterable[Ladder]) -> Signals:
+        """Return every series that these ladders read, for all trades.
+
+        Raises
+        ------
+        LadderError
+            If a condition names an unknown series, or one of the model's without a model.
+        """
+        ladders = list(ladders)
+        names = {name for ladder in ladders for name in ladder.series}
+        return signals_for(self.prepared.placed, names, self.prepared, self.predictions_for(ladders))
+
+    def run(self, kind: RunKind, ladder: Ladder | None = None) -> AbstractContextManager[TrackedRun]:
+        """Record a run of this job; see `Tracker.run`."""
+        return self.tracker.run(kind, bars=self.bars, trades=self.trades, settings=self.settings, ladder=ladder)
+
+
+def open_job(
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    *,
+    model: str | ExhaustionModel | None = None,
+    max_bars: int | None = None,
+    progress: Progress = SILENT,
+) -> Job:
+    """Return the trades prepared on their bars, with the model loaded and checked against bars and settings.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+    settings : Settings
+    model : str or ExhaustionModel, optional
+        A model, or its REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    max_bars : int, optional
+        Rows of a trade at most; ``labels.max_bars`` by default.
+    progress : Progress
+        Shows the predictions being made.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model.
+    FeatureError
+        If the model's features cannot be computed on these bars as they were in its training.
+    TradesError
+        If there is no trade, or a trade is outside its bars.
+    """
+    if isinstance(model, str):
+        model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
+    if model is not None:
+        settings = with_features_of(model, settings, bars)
+    prepared = prepare(bars, trades, settings, max_bars=max_bars)
+    return Job(bars, trades, settings, prepared, model, progress=progress)
