@@ -1,6 +1,6 @@
-"""Labels that others use, to hold the product's own against on the same rows.
+"""Labels from the literature, to compare the product's own with on the same rows.
 
-Like those of `labels` they look ahead, at highs and lows of the market's bars, and say at which bar they
+Like those of `labels` they look ahead, at highs and lows of the market's bars, and state at which bar they
 are known.
 """
 
@@ -10,9 +10,8 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.labels.comparison_kernels import pivot_rows, remaining_rows
-from exitladder.models.labels.kernels import barrier_rows
-from exitladder.models.labels.labels import Labels, above_zero, empty_labels, per_bar, risk_of_rows
+from exitladder.models.labels.kernels import barrier_rows, pivot_rows, remaining_rows
+from exitladder.models.labels.labels import Labels, above_zero, empty_labels, label_bars, label_rows, risk_of_rows
 from exitladder.trades.rows import TradeRows
 from exitladder.trades.trades import PlacedTrades
 
@@ -22,8 +21,28 @@ def triple_barrier(
 ) -> Labels:
     """Return 1 where price extends first, -1 where it gives back first, 0 where neither within `horizon` bars.
 
-    Parameters are as in `labels.race`; a bar that reaches both distances counts as giving back. A row whose
-    horizon reaches beyond the data without either is censored.
+    A bar that reaches both distances counts as giving back. A row whose horizon reaches beyond the data
+    without either is censored.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        Average true range known at each bar's close, in price.
+    give_back_atr, extend_atr : float
+        Distances from the row's close, in ATR of the row.
+    horizon : int
+        Bars.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    ModelError
+        If a distance is not above 0, or the horizon is not a whole number from 1.
 
     Notes
     -----
@@ -31,13 +50,9 @@ def triple_barrier(
     """
     above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
     _whole(horizon)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    barrier_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), int(horizon), value, end_bar,
-    )  # fmt: skip
-    return Labels(value, end_bar)
+    found, bars = empty_labels(rows), label_bars(placed.bars, atr)
+    barrier_rows(label_rows(placed, rows), bars, float(give_back_atr), float(extend_atr), int(horizon), found)
+    return Labels(*found)
 
 
 def forward_return(placed: PlacedTrades, rows: TradeRows, horizon: int, risk: FloatArray) -> Labels:
@@ -51,6 +66,15 @@ def forward_return(placed: PlacedTrades, rows: TradeRows, horizon: int, risk: Fl
         Bars.
     risk : float64 array, shape (n_trades,)
         1R of each trade, in price; where it is not above zero the labels are NaN.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    ModelError
+        If the horizon is not a whole number from 1.
     """
     _whole(horizon)
     trade, bar = rows.trade, rows.bar
@@ -79,15 +103,20 @@ def remaining_mfe(
         Distance, in ATR of the row.
     risk : float64 array, shape (n_trades,)
         1R of each trade, in price.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    ModelError
+        If the distance is not above 0.
     """
     above_zero(give_back_atr=give_back_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    remaining_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        bars.close, per_bar(atr, bars), float(give_back_atr), value, end_bar,
-    )  # fmt: skip
-    return Labels(value / risk_of_rows(risk, rows), end_bar)
+    found = empty_labels(rows)
+    remaining_rows(label_rows(placed, rows), label_bars(placed.bars, atr), float(give_back_atr), found)
+    return Labels(found.value / risk_of_rows(risk, rows), found.end_bar)
 
 
 def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: float) -> Labels:
@@ -105,15 +134,20 @@ def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_ba
         Average true range known at each bar's close, in price.
     give_back_atr : float
         Distance from the best price since the entry, in ATR of the bar before.
+
+    Returns
+    -------
+    Labels
+
+    Raises
+    ------
+    ModelError
+        If the distance is not above 0.
     """
     above_zero(give_back_atr=give_back_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    pivot_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        per_bar(atr, bars), float(give_back_atr), value, end_bar,
-    )  # fmt: skip
-    return Labels(value, end_bar)
+    found = empty_labels(rows)
+    pivot_rows(label_rows(placed, rows), label_bars(placed.bars, atr), float(give_back_atr), found)
+    return Labels(*found)
 
 
 def _whole(horizon: int) -> None:

@@ -138,7 +138,7 @@ def results_of(
     with_gross : bool
         Whether the results without costs are asked for, which executes everything once more.
     """
-    from exitladder.execution.outcomes import simulate_outcomes
+    from exitladder.execution.many_ladders import simulate_outcomes
 
     order = np.argsort(placed.trades.entry_time, kind="stable")
     placed = placed.take(order)
