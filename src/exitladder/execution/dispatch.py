@@ -96,9 +96,10 @@ def prepare_run(
         members = [ladders[m] for m in which]
         row = windows.index(members[0].atr_window)
         batch, conditions = make_batch(members), make_conditions(members, signals.names)
+        own = market._replace(atr=market.atr[row : row + 1])
 
         def as_batch(trades: IntArray, out: Written) -> None:
-            run_batch(batch, conditions, readings, entries, market, row, trades, out.net_r, out.ends)
+            run_batch(batch, conditions, readings, entries, own, trades, out.net_r, out.ends)
 
         ready = batchable_trades(members, entries, market.atr[row])
         if ready.all():

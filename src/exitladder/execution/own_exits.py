@@ -44,7 +44,15 @@ class OwnExits(NamedTuple):
 
 @njit(error_model="numpy", forceinline=True)
 def follow_bars(position: Position, market: Market, first: int, end: int) -> None:
-    """Count extremes and financing of the bars from `first` to `end`."""
+    """Count extremes and financing of the bars from `first` to `end`.
+
+    Parameters
+    ----------
+    position : Position
+    market : Market
+    first, end : int
+        Bar numbers through the whole `BarSet`.
+    """
     state = position.state
     side = state[s.SIDE]
     for bar in range(first, end):
@@ -96,7 +104,14 @@ def run_own_exit(position: Position, inputs: Inputs, exits: OwnExits, i: int, ro
 def _compile(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy")
     def run_own_exits(inputs: Inputs, exits: OwnExits, to: Record) -> None:
-        """Hold every trade until its own exit and record how each ended, with its fills if the book has rows."""
+        """Hold every trade until its own exit and record how each ended, with its fills if the book has rows.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        exits : OwnExits
+        to : Record
+        """
         _ = sources
         plan = inputs.plan
         for i in range(len(inputs.entries.side)):

@@ -55,26 +55,34 @@ BLOCK = 32
 
 
 class BatchInputs(NamedTuple):
-    """Everything that a batch reads; `atr_row` is its row of `Market.atr`."""
+    """Everything that a batch reads; `Market.atr` has one row, that of its ATR window."""
 
     batch: Batch
     conditions: Conditions
     readings: Readings
     entries: Entries
     market: Market
-    atr_row: int
 
 
 @njit(error_model="numpy")
 def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
-    """Return trade i as the batch sees it, to be written to a row of the results; its `count` is 0 if it is skipped."""
+    """Return trade i as the batch sees it, to be written to a row of the results; its `count` is 0 if it is skipped.
+
+    Parameters
+    ----------
+    inputs : BatchInputs
+    i : int
+        Position of the trade.
+    row : int
+        Its row of the results.
+    """
     batch, entries, market, number = inputs.batch, inputs.entries, inputs.market, inputs.batch.number
     tick, lot = number[n.N_TICK], number[n.N_LOT]
     least = number[n.N_MINIMUM] / lot if lot > 0.0 else number[n.N_MINIMUM]
     known, first, end = entries.known_bar[i], entries.first_bar[i], entries.end_bar[i]
     side = float(entries.side[i])
     entry, stop = side * entries.price[i], side * entries.stop[i]
-    entry_atr = market.atr[inputs.atr_row, known] if known >= 0 else np.nan
+    entry_atr = market.atr[0, known] if known >= 0 else np.nan
     if np.isnan(stop):
         stop = entry - distance(batch.initial_unit, number[n.N_INITIAL], np.nan, entry_atr, entry)
     risk = entry - stop
@@ -104,8 +112,15 @@ def empty_path(room: int) -> Path:
 
 @njit(error_model="numpy")
 def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
-    """Write the bars of a trade in signed prices, its best price so far, and ATR."""
-    market, side, first, atr_row = inputs.market, terms.side, terms.first, inputs.atr_row
+    """Write the bars of a trade in signed prices, its best price so far, and ATR.
+
+    Parameters
+    ----------
+    inputs : BatchInputs
+    terms : TradeTerms
+    path : Path
+    """
+    market, side, first = inputs.market, terms.side, terms.first
     opens, highs, lows, best, atr, atr_before = path.open, path.high, path.low, path.best, path.atr, path.atr_before
     above, below = (market.high, market.low) if side > 0.0 else (market.low, market.high)
     top = terms.entry
@@ -113,9 +128,9 @@ def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
         bar = first + h
         opens[h], highs[h], lows[h] = side * market.open[bar], side * above[bar], side * below[bar]
         top = max(top, highs[h])
-        best[h], atr[h] = top, market.atr[atr_row, bar]
+        best[h], atr[h] = top, market.atr[0, bar]
     # ATR known before each bar, for slippage.
-    atr_before[0] = terms.entry_atr if terms.at_open else market.atr[atr_row, first - 1]
+    atr_before[0] = terms.entry_atr if terms.at_open else market.atr[0, first - 1]
     for h in range(1, terms.count):
         atr_before[h] = atr[h - 1]
 
@@ -138,7 +153,15 @@ def empty_prepared(batch: Batch, n_sets: int) -> Prepared:
 
 @njit(error_model="numpy")
 def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
-    """Return the same arrays with room for tables of that many bars."""
+    """Return the same arrays with room for tables of that many bars.
+
+    Parameters
+    ----------
+    batch : Batch
+    prepared : Prepared
+    room : int
+        Number of bars.
+    """
     p = prepared
     n_breakevens = len(batch.breakeven_unit) if batch.tabled_breakevens else 0
     n_trails = len(batch.trail_unit) if batch.tabled_trails else 0
@@ -151,7 +174,15 @@ def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
 
 @njit(error_model="numpy")
 def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """For every set of conditions write when it is acted upon, and the price that its market order gets."""
+    """For every set of conditions write when it is acted upon, and the price that its market order gets.
+
+    Parameters
+    ----------
+    inputs : BatchInputs
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     n_targets = len(inputs.batch.target_unit)
     code, level, received = prepared.code, prepared.level, prepared.received
     if len(inputs.conditions.set_end) == 0:
@@ -168,7 +199,15 @@ def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepare
 
 @njit(error_model="numpy")
 def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """Work out everything about a trade that all ladders use."""
+    """Work out everything about a trade that all ladders use.
+
+    Parameters
+    ----------
+    inputs : BatchInputs
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     batch, number = inputs.batch, inputs.batch.number
     first_touch_targets(batch, terms, path, prepared)
     touch_conditions(inputs, terms, path, prepared)
@@ -225,7 +264,6 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         readings: Readings,
         entries: Entries,
         market: Market,
-        atr_row: int,
         trades: IntArray,
         out: FloatTable,
         ends: Ends | None,
@@ -234,7 +272,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
 
         Parameters
         ----------
-        batch, conditions, readings, entries, market, atr_row
+        batch, conditions, readings, entries, market
             The fields of `BatchInputs`, one by one: the parallel compiler takes no tuples of tuples.
         trades : int64 array, shape (n_trades,)
             Positions of the trades.
@@ -245,7 +283,7 @@ def _compile_batch(sources: int) -> Callable[..., None]:
         _ = sources
         # Trades in blocks, so that room to prepare them in is made once a block and not once a trade.
         for block in prange((len(trades) + BLOCK - 1) // BLOCK):
-            run_block(BatchInputs(batch, conditions, readings, entries, market, atr_row), trades, block, out, ends)
+            run_block(BatchInputs(batch, conditions, readings, entries, market), trades, block, out, ends)
 
     return run_batch
 

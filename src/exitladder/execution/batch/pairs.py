@@ -75,7 +75,15 @@ def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
 
 @njit(error_model="numpy")
 def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """For every cell write when it sells, from which bar on that matters, and the money if there is room for it."""
+    """For every cell write when it sells, from which bar on that matters, and the money if there is room for it.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     cell_target, cell_slot, arm_from = batch.cell_target, batch.cell_slot, batch.arm_from
     code, cell_code, cell_after = prepared.code, prepared.cell_code, prepared.cell_after
     cell_gain, cell_fee = prepared.cell_gain, prepared.cell_fee
@@ -207,6 +215,15 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     """Put the cells of a ladder that sell before event `leave` into the order in which they do; return their number.
 
     The nearest first, of equal prices the lower rung.
+
+    Parameters
+    ----------
+    batch : Batch
+    m : int
+        Row of `Batch.table`.
+    leave : int
+        Event number.
+    prepared : Prepared
     """
     table, cell_target, order = batch.table, batch.cell_target, prepared.order
     code, level = prepared.code, prepared.level
@@ -235,6 +252,14 @@ def sell_as_reached(
     """Sell the rungs of a ladder in the order in which they are reached.
 
     Parameters and results are those of `sell_in_order`.
+
+    Parameters
+    ----------
+    batch : Batch
+    m : int
+    leave : int
+    terms : TradeTerms
+    prepared : Prepared
     """
     cell_target, cell_slot, order, number = batch.cell_target, batch.cell_slot, prepared.order, batch.number
     left, gross, cost = terms.lots, 0.0, terms.entry_cost
@@ -253,7 +278,16 @@ def sell_as_reached(
 
 @njit(error_model="numpy", forceinline=True)
 def sold_at(event: int, level: float, path: Path) -> float:
-    """Return the market price, before slippage and tick, at which an order of this event and signed price fills."""
+    """Return the market price, before slippage and tick, at which an order of this event and signed price fills.
+
+    Parameters
+    ----------
+    event : int
+        Event number.
+    level : float
+        Signed price of the order.
+    path : Path
+    """
     h = event >> 2
     return clamp(level, path.low[h], path.high[h]) if event & 3 == 3 else float(path.open[h])
 

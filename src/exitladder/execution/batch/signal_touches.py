@@ -139,7 +139,7 @@ def read_series(
     Returns
     -------
     float64 array, shape (n_rows, count - 1)
-        Without the last bar: what is decided at its close would fill after the exit.
+        Without the last bar: an order decided at its close would fill after the exit.
     """
     i, count = terms.trade, terms.count - 1
     out = np.empty((len(conditions.series), count))

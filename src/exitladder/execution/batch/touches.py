@@ -37,13 +37,28 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside."""
+    """Return a price inside its bar: levels may lie a rounding error outside.
+
+    Parameters
+    ----------
+    level : float
+    low : float
+    high : float
+    """
     return min(max(level, low), high)
 
 
 @njit(error_model="numpy")
 def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """For every target write its order's price, when it is first reached, and the price that it then gets."""
+    """For every target write its order's price, when it is first reached, and the price that it then gets.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     unit, value, unit_end, tick = batch.target_unit, batch.target_value, batch.unit_end, batch.number[n.N_TICK]
     opens, highs, lows, count = path.open, path.high, path.low, terms.count
     code, level, received = prepared.code, prepared.level, prepared.received
@@ -101,7 +116,14 @@ def first_stop(market: Market, side: float, stop: float, first: int, most: int) 
 
 @njit(error_model="numpy")
 def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """For every bar write the first event from it on at which each breakeven stop is reached."""
+    """For every bar write the first event from it on at which each breakeven stop is reached.
+
+    Parameters
+    ----------
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     level, following, opens, lows = prepared.breakeven, prepared.breakeven_next, path.open, path.low
     for k in range(len(level)):
         code = NEVER
@@ -112,7 +134,15 @@ def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
 
 @njit(error_model="numpy", forceinline=True)
 def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """For every bar write each trail as the bars before it left it."""
+    """For every bar write each trail as the bars before it left it.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
     unit_end, width, tick = batch.trail_end, batch.trail_value, batch.number[n.N_TICK]
     risk, best, atr, line = terms.risk, path.best, path.atr, prepared.trail_at
     for k in range(len(width)):
@@ -166,7 +196,7 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
     Parameters
     ----------
     size, left, lots, least : float
-        In lots: of the rung, what is left, entered quantity, smallest quantity that may be ordered.
+        In lots: of the rung, the rest, entered quantity, smallest quantity that may be ordered.
     """
     part = min(size, left)
     if part > 0.0 and (left - part < least * (1.0 - SNAP) or left - part <= DUST * lots):
@@ -238,7 +268,17 @@ def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int
 
 @njit(error_model="numpy", forceinline=True)
 def first_at_least(best: FloatArray, price: float, count: int) -> int:
-    """Return the first bar whose best price so far reaches `price` (signed), `count` if none does."""
+    """Return the first bar whose best price so far reaches `price` (signed), `count` if none does.
+
+    Parameters
+    ----------
+    best : float64 array
+        Best price so far, ascending.
+    price : float
+        Signed.
+    count : int
+        Bars to look at.
+    """
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2

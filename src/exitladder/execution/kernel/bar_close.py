@@ -1,4 +1,4 @@
-"""What is decided at the close of a bar, for the next one (X4, X5)."""
+"""Decisions at the close of a bar, for the next one (X4, X5)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def financing_rate(side: float, funding: float, borrow: float) -> float:
 
 @njit(error_model="numpy", forceinline=True)
 def count_bar(position: Position, close: float) -> None:
-    """X4: count a closed bar and pay financing on what is held at its close (S5)."""
+    """X4: count a closed bar and pay financing on the quantity held at its close (S5)."""
     state, number = position.state, position.number
     state[s.HELD] += 1.0
     rate = financing_rate(state[s.SIDE], number[n.N_FUNDING], number[n.N_BORROW])

@@ -67,7 +67,16 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
 
 @njit(error_model="numpy", forceinline=True)
 def mark(position: Position, bar: int, price: float) -> None:
-    """X8: value what is left at the last close (signed). Not a sale: it costs nothing and leaves the quantity."""
+    """X8: value the rest at the last close (signed). Not a sale: it costs nothing and leaves the quantity.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+        Bar number through the whole `BarSet`.
+    price : float
+        Signed.
+    """
     state, number = position.state, position.number
     quantity = on_grid(state[s.LEFT], number[n.N_LOT])
     start = on_grid(state[s.START], number[n.N_LOT])
@@ -80,7 +89,7 @@ def mark(position: Position, bar: int, price: float) -> None:
 
 @njit(error_model="numpy", forceinline=True)
 def net_r_of(position: Position) -> float:
-    """Return profit after costs, what is left marked, in R of the entered quantity."""
+    """Return profit after costs, the rest marked, in R of the entered quantity."""
     state = position.state
     net = state[s.GROSS] - state[s.COMMISSION] - state[s.FINANCING]
     return float(net / (state[s.RISK] * on_grid(state[s.START], position.number[n.N_LOT])))

@@ -1,4 +1,4 @@
-"""What one bar does to a position: the only place that decides when and at what price it is reduced (X2, X3).
+"""The effect of one bar on a position: the only place that decides when and at what price it is reduced (X2, X3).
 
 The rule numbers are those of docs/execution.md. Prices are signed (see `exitladder.execution.kernel.state`): "up" is
 in the trade's favour for both sides. If a rule leaves a choice, the one that is worse for the trader is taken,
@@ -70,7 +70,16 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
 
 @njit(error_model="numpy", forceinline=True)
 def trail_of(position: Position, best: float, atr: float) -> float:
-    """Return the signed price of the trail for a best price, rounded against the trader; NaN without trail or ATR."""
+    """Return the signed price of the trail for a best price, rounded against the trader; NaN without trail or ATR.
+
+    Parameters
+    ----------
+    position : Position
+    best : float
+        Signed best price so far.
+    atr : float
+        In price.
+    """
     number, unit = position.number, position.code[n.C_TRAIL_UNIT]
     if unit == o.NO_UNIT:
         return np.nan
@@ -93,6 +102,12 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
 
     Besides a stop and a limit rung both in reach, this is a bar whose own high lifts an armed trail into the
     reach of its low: there the walking policies differ from those that know completed bars only.
+
+    Parameters
+    ----------
+    position : Position
+    high, low : float
+        Signed prices.
     """
     state, rungs = position.state, position.rungs
     level, _ = stop_in_force(state)
@@ -148,7 +163,14 @@ def walk(position: Position, bar: Bar, high_first: bool) -> None:
 
 @njit(error_model="numpy", forceinline=True)
 def after_bar(position: Position, high: float, low: float) -> None:
-    """Count a bar's extremes (signed); its decisions about the stop are in force from the next bar (X4, X5)."""
+    """Count a bar's extremes (signed); its decisions about the stop are in force from the next bar (X4, X5).
+
+    Parameters
+    ----------
+    position : Position
+    high, low : float
+        Signed prices.
+    """
     state, number = position.state, position.number
     state[s.BEST] = max(state[s.BEST], high)
     state[s.WORST] = min(state[s.WORST], low)

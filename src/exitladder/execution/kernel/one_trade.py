@@ -146,7 +146,16 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
 
 @njit(error_model="numpy", forceinline=True)
 def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
-    """Return a bar in signed prices."""
+    """Return a bar in signed prices.
+
+    Parameters
+    ----------
+    bars : BarArrays
+    side : float
+        +1 long, -1 short.
+    bar : int
+        Bar number through the whole `BarSet`.
+    """
     high, low = side * bars.high[bar], side * bars.low[bar]
     if low > high:
         high, low = low, high
@@ -201,7 +210,7 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
     finer = policy == o.FINER_BARS and len(market.finer_first) > 0
     if finer and entries.finer_entry[i] >= 0:
         # X6: an entry inside bar e is exposed to the finer bars after it. No decision is taken at e's close, and
-        # the first of them does not gap: the entry lies at its open or just before it.
+        # the first of them does not gap: the entry is at its open or just before it.
         process_finer_bars(position, market, entry_bar, entries.finer_entry[i], market.finer_end[entry_bar], True)
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:

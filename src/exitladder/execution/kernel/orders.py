@@ -56,7 +56,15 @@ def lots_to_sell(state: FloatArray, wanted: float) -> float:
 
 @njit(error_model="numpy", forceinline=True)
 def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
-    """Return the price that a market or stop order gets at a signed market price, before the tick (S3)."""
+    """Return the price that a market or stop order gets at a signed market price, before the tick (S3).
+
+    Parameters
+    ----------
+    state : float64 array, shape (SIZE,)
+    number : float64 array, shape (PLAN_NUMBERS,)
+    base : float
+        Signed market price.
+    """
     return base - (
         abs(base) * number[n.N_SLIP_RATE]
         + number[n.N_SLIP_TICKS] * number[n.N_TICK]
@@ -132,7 +140,16 @@ def stop_in_force(state: FloatArray) -> tuple[float, int]:
 
 @njit(error_model="numpy")
 def filled(position: Position, j: int, lots: float) -> None:
-    """Book the lots that rung j sold; once all are sold, the stop moves that it causes are due next bar (X5)."""
+    """Book the lots that rung j sold; once all are sold, the stop moves that it causes are due next bar (X5).
+
+    Parameters
+    ----------
+    position : Position
+    j : int
+        Rung number from 0.
+    lots : float
+        Lots sold.
+    """
     state, rungs, code = position.state, position.rungs, position.code
     rungs[s.LOTS, j] -= lots
     if state[s.LEFT] <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
@@ -231,7 +248,15 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
 
 @njit(error_model="numpy")
 def rise(position: Position, bar: Bar, top: float) -> None:
-    """Let the price rise to `top` (signed): limit rungs reached fill at their own price, the nearest first (X3)."""
+    """Let the price rise to `top` (signed): limit rungs reached fill at their own price, the nearest first (X3).
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    top : float
+        Signed price that it rises to.
+    """
     state, rungs = position.state, position.rungs
     for k in range(int(state[s.N_UP])):
         j = int(rungs[s.UP, k])

@@ -96,9 +96,9 @@ class Position(NamedTuple):
     ----------
     state : float64 array, shape (SIZE,)
     rungs : float64 array, shape (RUNG_ROWS, max_rungs)
-    number : float64 array, shape (19,)
+    number : float64 array, shape (PLAN_NUMBERS,)
         The ladder's row of `exitladder.execution.kernel.packed.Plan.number`.
-    code : int64 array, shape (11,)
+    code : int64 array, shape (PLAN_CODES,)
         The ladder's row of `Plan.code`.
     book : float64 array, shape (n_rows, BOOK_COLUMNS)
         Without rows, fills are only counted.

@@ -21,7 +21,7 @@ SNAP = o.SNAP
 
 
 class EntryFacts(NamedTuple):
-    """What is known of one trade at its entry.
+    """The facts known of one trade at its entry.
 
     Parameters
     ----------
@@ -52,7 +52,16 @@ class EntryFacts(NamedTuple):
 
 @njit(error_model="numpy", forceinline=True)
 def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
-    """Return what is known of trade i at its entry; `atr` is that of every bar, shape (n_bars,)."""
+    """Return the facts known of a trade at its entry.
+
+    Parameters
+    ----------
+    entries : Entries
+    atr : float64 array, shape (n_bars,)
+        ATR of every bar.
+    i : int
+        Position of the trade.
+    """
     known = entries.known_bar[i]
     side = float(entries.side[i])
     return EntryFacts(
@@ -214,7 +223,15 @@ def set_stop_moves(position: Position, atr: float) -> None:
 
 @njit(error_model="numpy", forceinline=True)
 def set_up(position: Position, i: int, facts: EntryFacts) -> int:
-    """Set the state of trade i as it is before its first bar, rungs excepted; return the skip reason."""
+    """Set the state of trade i as it is before its first bar, rungs excepted; return the skip reason.
+
+    Parameters
+    ----------
+    position : Position
+    i : int
+        Position of the trade.
+    facts : EntryFacts
+    """
     state, number = position.state, position.number
     state[:] = 0.0
     price, atr = facts.price, facts.atr
@@ -244,7 +261,16 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def enter(position: Position, bar: int, row: int) -> None:
-    """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on."""
+    """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+        Bar number through the whole `BarSet`.
+    row : int
+        Row of the book at which its fills begin, -1 to count them only.
+    """
     state, number = position.state, position.number
     state[s.FILL_ROW] = row
     quantity = on_grid(state[s.START], number[n.N_LOT])
