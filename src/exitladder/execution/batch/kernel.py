@@ -66,7 +66,7 @@ class BatchInputs(NamedTuple):
 
 @njit(error_model="numpy")
 def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
-    """Return trade i as the batch sees it, to be written to a row of the results; its `count` is 0 if it is skipped.
+    """Return trade i as the batch sees it, to be written to a row of the results; its `n_bars` is 0 if it is skipped.
 
     Parameters
     ----------
@@ -124,14 +124,14 @@ def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
     opens, highs, lows, best, atr, atr_before = path.open, path.high, path.low, path.best, path.atr, path.atr_before
     above, below = (market.high, market.low) if side > 0.0 else (market.low, market.high)
     top = terms.entry
-    for h in range(terms.count):
+    for h in range(terms.n_bars):
         bar = first + h
         opens[h], highs[h], lows[h] = side * market.open[bar], side * above[bar], side * below[bar]
         top = max(top, highs[h])
         best[h], atr[h] = top, market.atr[0, bar]
     # ATR known before each bar, for slippage.
     atr_before[0] = terms.entry_atr if terms.at_open else market.atr[0, first - 1]
-    for h in range(1, terms.count):
+    for h in range(1, terms.n_bars):
         atr_before[h] = atr[h - 1]
 
 
@@ -221,10 +221,10 @@ def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepar
     size_splits(batch.fraction, number[n.N_LOT], terms, prepared)
     first_touch_cells(batch, terms, path, prepared)
     if batch.tabled_trails:
-        earliest = terms.count
+        earliest = terms.n_bars
         for c in batch.arming:
             earliest = min(earliest, int(prepared.cell_after[c]))
-        if earliest < terms.count:
+        if earliest < terms.n_bars:
             table_trails(batch, terms, path, prepared, earliest)
 
 
@@ -245,11 +245,11 @@ def run_block(inputs: BatchInputs, trades: IntArray, block: int, out: FloatTable
     path, prepared = empty_path(room), empty_prepared(batch, len(inputs.conditions.set_end))
     for row in range(block * BLOCK, min((block + 1) * BLOCK, len(trades))):
         terms = terms_of(inputs, trades[row], row)
-        if terms.count == 0:
+        if terms.n_bars == 0:
             write_skipped(row, out, ends)
             continue
-        if terms.count > room:
-            room = 2 * terms.count
+        if terms.n_bars > room:
+            room = 2 * terms.n_bars
             path, prepared = empty_path(room), with_tables(batch, prepared, room)
         write_path(inputs, terms, path)
         prepare(inputs, terms, path, prepared)

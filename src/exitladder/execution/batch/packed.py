@@ -89,7 +89,7 @@ class TradeTerms(NamedTuple):
         Bar number through the whole `BarSet` that counts as 0.
     bars_left : int
         From there to the end of the symbol's bars.
-    count : int
+    n_bars : int
         Bars that any of the ladders may hold it; 0 if it is skipped.
     exit_by_stop : int
         Event number at the initial stop.
@@ -113,7 +113,7 @@ class TradeTerms(NamedTuple):
     row: int
     first: int
     bars_left: int
-    count: int
+    n_bars: int
     exit_by_stop: int
     at_open: bool
     side: float
@@ -129,7 +129,7 @@ class TradeTerms(NamedTuple):
 
 
 class Path(NamedTuple):
-    """The bars of one trade in signed prices; arrays of at least `TradeTerms.count`.
+    """The bars of one trade in signed prices; arrays of at least `TradeTerms.n_bars`.
 
     Parameters
     ----------

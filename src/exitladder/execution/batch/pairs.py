@@ -87,7 +87,7 @@ def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Pre
     cell_target, cell_slot, arm_from = batch.cell_target, batch.cell_slot, batch.arm_from
     code, cell_code, cell_after = prepared.code, prepared.cell_code, prepared.cell_after
     cell_gain, cell_fee = prepared.cell_gain, prepared.cell_fee
-    count, n_targeted = terms.count, len(cell_target)
+    count, n_targeted = terms.n_bars, len(cell_target)
     for c in range(n_targeted):
         touch = code[cell_target[c]]
         cell_code[c] = touch
@@ -129,7 +129,7 @@ def exit_of(batch: Batch, m: int, terms: TradeTerms, path: Path, prepared: Prepa
         Signed price of the stop.
     """
     table, cell_after = batch.table, prepared.cell_after
-    leave, kept, count = terms.exit_by_stop, terms.stop, terms.count
+    leave, kept, count = terms.exit_by_stop, terms.stop, terms.n_bars
     # The tables are unsigned, so that the compiler need not look for places counted from the end.
     time = int(table[m, P_TIME])
     if time < min(terms.exit_by_stop, 4 * terms.bars_left):
@@ -331,7 +331,7 @@ def last_bar_and_peak(
     if not is_left:
         leave, kept = touch
     elif leave == NEVER:
-        return terms.count - 1, path.best[terms.count - 1]
+        return terms.n_bars - 1, path.best[terms.n_bars - 1]
     h = leave >> 2
     return h, peak_of(terms.entry, h, sold_at(leave, kept, path), path)
 

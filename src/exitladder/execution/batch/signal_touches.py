@@ -138,10 +138,10 @@ def read_series(
 
     Returns
     -------
-    float64 array, shape (n_rows, count - 1)
+    float64 array, shape (n_rows, n_bars - 1)
         Without the last bar: an order decided at its close would fill after the exit.
     """
-    i, count = terms.trade, terms.count - 1
+    i, count = terms.trade, terms.n_bars - 1
     out = np.empty((len(conditions.series), count))
     for r in range(len(conditions.series)):
         k, sign = conditions.series[r], conditions.sign[r]

@@ -60,7 +60,7 @@ def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: P
     prepared : Prepared
     """
     unit, value, unit_end, tick = batch.target_unit, batch.target_value, batch.unit_end, batch.number[n.N_TICK]
-    opens, highs, lows, count = path.open, path.high, path.low, terms.count
+    opens, highs, lows, count = path.open, path.high, path.low, terms.n_bars
     code, level, received = prepared.code, prepared.level, prepared.received
     start = 0
     for u in range(len(unit_end)):
@@ -127,7 +127,7 @@ def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     level, following, opens, lows = prepared.breakeven, prepared.breakeven_next, path.open, path.low
     for k in range(len(level)):
         code = NEVER
-        for h in range(terms.count - 1, -1, -1):
+        for h in range(terms.n_bars - 1, -1, -1):
             code = min(code, stop_code(h, opens[h], lows[h], level[k]))
             following[h, k] = code
 
@@ -147,7 +147,7 @@ def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared)
     risk, best, atr, line = terms.risk, path.best, path.atr, prepared.trail_at
     for k in range(len(width)):
         line[0, k] = -np.inf
-    for h in range(terms.count - 1):
+    for h in range(terms.n_bars - 1):
         # The widths of one unit in a loop of their own, which the compiler turns into vector instructions.
         for k in range(unit_end[0]):
             now = to_tick(best[h] - distance(o.IN_R, width[k], risk, atr[h], best[h]), tick)
@@ -175,7 +175,7 @@ def table_trails(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared
     """
     table_lines(batch, terms, path, prepared)
     opens, lows, following, line = path.open, path.low, prepared.trail_next, prepared.trail_at
-    n_trails, last = len(batch.trail_value), terms.count - 1
+    n_trails, last = len(batch.trail_value), terms.n_bars - 1
     for k in range(n_trails):
         following[last, k] = stop_code(last, opens[last], lows[last], line[last, k])
     for h in range(last - 1, first - 1, -1):

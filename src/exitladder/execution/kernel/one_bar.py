@@ -38,20 +38,20 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
         state[s.WAITING] = 0.0
         for j in range(position.code[n.C_RUNGS]):
             if rungs[s.STATUS, j] == o.PENDING and state[s.LEFT] > 0.0:
-                sell_at_market(position, bar.index, price, j)
+                sell_at_market(position, bar.number, price, j)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
-        sell_all(position, bar.index, price, int(state[s.EXIT_ORDER]))
+        sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return
     # X2b: a gap is never filled at the stop's price.
     level, order = stop_in_force(state)
     if down_to(price, level):
-        sell_all(position, bar.index, price, order)
+        sell_all(position, bar.number, price, order)
         return
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING and down_to(price, rungs[s.LEVEL, j]):
-            sell_at_market(position, bar.index, price, j)
+            sell_at_market(position, bar.number, price, j)
             if state[s.LEFT] <= 0.0:
                 return
     # X2c. Not on the bar of an entry at the open: the trade was entered at its own price, and an open beyond
@@ -63,7 +63,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
         if price < rungs[s.REACH, j]:
             return
         if rungs[s.STATUS, j] == o.RESTING:
-            sell_at_limit(position, bar.index, price, j)
+            sell_at_limit(position, bar.number, price, j)
             if state[s.LEFT] <= 0.0:
                 return
 

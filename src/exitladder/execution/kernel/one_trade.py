@@ -184,7 +184,7 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
         now = AtClose(
             bar.close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop
         )  # fmt: skip
-        decide_signals(position, conditions, bar.index, now)
+        decide_signals(position, conditions, bar.number, now)
     if code[n.C_TIME] > 0 and state[s.HELD] >= code[n.C_TIME]:
         state[s.EXIT_ORDER] = o.TIME
 

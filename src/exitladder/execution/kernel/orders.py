@@ -239,11 +239,11 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
         if stopped and rungs[s.LEVEL, j] <= level:
             break
         if rungs[s.STATUS, j] == o.RESTING and down_to(bottom, rungs[s.LEVEL, j]):
-            sell_at_market(position, bar.index, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
+            sell_at_market(position, bar.number, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
             if state[s.LEFT] <= 0.0:
                 return
     if stopped:
-        sell_all(position, bar.index, min(max(level, bar.low), bar.high), order)
+        sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
 
 
 @njit(error_model="numpy")
@@ -263,6 +263,6 @@ def rise(position: Position, bar: Bar, top: float) -> None:
         if top < rungs[s.REACH, j]:
             return
         if rungs[s.STATUS, j] == o.RESTING:
-            sell_at_limit(position, bar.index, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
+            sell_at_limit(position, bar.number, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
             if state[s.LEFT] <= 0.0:
                 return

@@ -116,14 +116,14 @@ class Bar(NamedTuple):
 
     Parameters
     ----------
-    index : int
+    number : int
         Bar number through the whole `BarSet`; of a finer bar, that of the bar it belongs to.
     open, high, low, close : float
     volume : float
         In units; NaN if unknown.
     """
 
-    index: int
+    number: int
     open: float
     high: float
     low: float
