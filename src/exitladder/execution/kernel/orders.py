@@ -65,11 +65,9 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     base : float
         Signed market price.
     """
-    return base - (
-        abs(base) * number[n.N_SLIP_RATE]
-        + number[n.N_SLIP_TICKS] * number[n.N_TICK]
-        + (number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0)
-    )
+    by_atr = number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0
+    away = abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr
+    return float(base - away)
 
 
 @njit(error_model="numpy")
