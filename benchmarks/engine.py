@@ -27,7 +27,7 @@ from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import NO_TIME
 from exitladder.execution import STATUS, simulate, simulate_many, simulate_moments
 from exitladder.execution.batch import grouping as batch
-from exitladder.execution.outcomes import Outcomes, simulate_outcomes
+from exitladder.execution.many_ladders import Outcomes, simulate_outcomes
 from exitladder.execution.signals import Signals
 from exitladder.plans.costs import Costs
 from exitladder.plans.ladder import Ladder, Rung, Stop

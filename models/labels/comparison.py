@@ -10,9 +10,8 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.errors import ModelError
-from exitladder.models.labels.comparison_kernels import pivot_rows, remaining_rows
-from exitladder.models.labels.kernels import barrier_rows
-from exitladder.models.labels.labels import Labels, above_zero, empty_labels, per_bar, risk_of_rows
+from exitladder.models.labels.kernels import barrier_rows, pivot_rows, remaining_rows
+from exitladder.models.labels.labels import Labels, above_zero, empty_labels, label_bars, label_rows, risk_of_rows
 from exitladder.trades.rows import TradeRows
 from exitladder.trades.trades import PlacedTrades
 
@@ -52,13 +51,9 @@ def triple_barrier(
     """
     above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
     _whole(horizon)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    barrier_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), int(horizon), value, end_bar,
-    )  # fmt: skip
-    return Labels(value, end_bar)
+    found, bars = empty_labels(rows), label_bars(placed.bars, atr)
+    barrier_rows(label_rows(placed, rows), bars, float(give_back_atr), float(extend_atr), int(horizon), found)
+    return Labels(*found)
 
 
 def forward_return(placed: PlacedTrades, rows: TradeRows, horizon: int, risk: FloatArray) -> Labels:
@@ -122,13 +117,9 @@ def remaining_mfe(
         If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(give_back_atr=give_back_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    remaining_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        bars.close, per_bar(atr, bars), float(give_back_atr), value, end_bar,
-    )  # fmt: skip
-    return Labels(value / risk_of_rows(risk, rows), end_bar)
+    found = empty_labels(rows)
+    remaining_rows(label_rows(placed, rows), label_bars(placed.bars, atr), float(give_back_atr), found)
+    return Labels(found.value / risk_of_rows(risk, rows), found.end_bar)
 
 
 def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: float) -> Labels:
@@ -158,13 +149,9 @@ def pivot_hazard(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_ba
         If a distance is not above 0, or `atr` does not have one value per bar.
     """
     above_zero(give_back_atr=give_back_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    pivot_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        per_bar(atr, bars), float(give_back_atr), value, end_bar,
-    )  # fmt: skip
-    return Labels(value, end_bar)
+    found = empty_labels(rows)
+    pivot_rows(label_rows(placed, rows), label_bars(placed.bars, atr), float(give_back_atr), found)
+    return Labels(*found)
 
 
 def _whole(horizon: int) -> None:

@@ -14,14 +14,21 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ModelError
-from exitladder.models.labels.kernels import barrier_rows, continuation_rows, reached_rows
+from exitladder.models.labels.kernels import (
+    Found,
+    LabelBars,
+    LabelRows,
+    barrier_rows,
+    continuation_rows,
+    reached_rows,
+)
 from exitladder.trades.rows import TradeRows
 from exitladder.trades.trades import PlacedTrades
 
 
 @dataclass(frozen=True)
 class Labels:
-    """One label a (trade, bar) row.
+    """One label per (trade, bar) row.
 
     Parameters
     ----------
@@ -70,13 +77,11 @@ def race(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, give_back_atr: 
     giving back. On a driftless market the share of ones is m / (m + k).
     """
     above_zero(give_back_atr=give_back_atr, extend_atr=extend_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
+    found, bars = empty_labels(rows), label_bars(placed.bars, atr)
     barrier_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64), bars.high, bars.low,
-        bars.close, per_bar(atr, bars), float(give_back_atr), float(extend_atr), bars.n_bars, value, end_bar,
+        label_rows(placed, rows), bars, float(give_back_atr), float(extend_atr), placed.bars.n_bars, found
     )  # fmt: skip
-    return Labels((1.0 - value) / 2.0, end_bar)
+    return Labels((1.0 - found.value) / 2.0, found.end_bar)
 
 
 def continuation_advantage(
@@ -106,7 +111,7 @@ def continuation_advantage(
     risk : float64 array, shape (n_trades,)
         1R of each trade, in price; where it is not above zero the labels are NaN.
     cost_r : float or float64 array, shape (n_trades,)
-        What the later exit costs more than the one now, in R. Both are one fill that pays slippage and
+        Extra cost of the later exit over the one now, in R. Both are one fill that pays slippage and
         commission, so the default is 0; financing of the time held would go here.
 
     Returns
@@ -125,14 +130,10 @@ def continuation_advantage(
     baseline (Longstaff and Schwartz 2001 use the same realised cash flows).
     """
     above_zero(trail_atr=trail_atr)
-    value, end_bar = empty_labels(rows)
-    bars = placed.bars
-    continuation_rows(
-        rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64),
-        bars.open, bars.high, bars.low, bars.close, per_bar(atr, bars), float(trail_atr), value, end_bar,
-    )  # fmt: skip
+    found = empty_labels(rows)
+    continuation_rows(label_rows(placed, rows), label_bars(placed.bars, atr), float(trail_atr), found)
     cost = per_trade(cost_r, rows, "cost_r")
-    return Labels(value / risk_of_rows(risk, rows) - np.repeat(cost, rows.lengths), end_bar)
+    return Labels(found.value / risk_of_rows(risk, rows) - np.repeat(cost, rows.lengths), found.end_bar)
 
 
 def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail_atr: float) -> npt.NDArray[np.bool_]:
@@ -162,11 +163,8 @@ def reachable_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, trail
     """
     above_zero(trail_atr=trail_atr)
     reached = np.empty(rows.n_rows)
-    bars = placed.bars
-    reached_rows(
-        rows.start, rows.first_bar, placed.trades.side.astype(np.int64), placed.trades.entry_price,
-        bars.high, bars.low, per_bar(atr, bars), float(trail_atr), reached,
-    )  # fmt: skip
+    bars, entry_price = label_bars(placed.bars, atr), placed.trades.entry_price
+    reached_rows(label_rows(placed, rows), bars, entry_price, float(trail_atr), reached)
     return reached > 0
 
 
@@ -192,7 +190,7 @@ def per_trade(values: float | FloatArray, rows: TradeRows, name: str) -> FloatAr
     n_trades = len(rows.first_bar)
     out = np.asarray(values, dtype=np.float64)
     if out.ndim and out.shape != (n_trades,):
-        raise ModelError(f"{name} must be one number or one a trade ({n_trades}), but has shape {out.shape}.")
+        raise ModelError(f"{name} must be one number or one per trade ({n_trades}), but has shape {out.shape}.")
     return np.broadcast_to(out, (n_trades,))
 
 
@@ -202,16 +200,21 @@ def risk_of_rows(risk: FloatArray, rows: TradeRows) -> FloatArray:
     return np.repeat(np.where(unit > 0, unit, np.nan), rows.lengths)
 
 
-def empty_labels(rows: TradeRows) -> tuple[FloatArray, IntArray]:
-    """Return arrays for the values and the end bars of a kernel to fill."""
-    return np.empty(rows.n_rows), np.empty(rows.n_rows, dtype=np.int64)
+def empty_labels(rows: TradeRows) -> Found:
+    """Return arrays for the values and the end bars, for a kernel to fill."""
+    return Found(np.empty(rows.n_rows), np.empty(rows.n_rows, dtype=np.int64))
 
 
-def per_bar(atr: FloatArray, bars: BarSet) -> FloatArray:
-    """Return an array with one value a bar as kernels read it."""
+def label_rows(placed: PlacedTrades, rows: TradeRows) -> LabelRows:
+    """Return the rows as kernels read them."""
+    return LabelRows(rows.start, rows.first_bar, placed.end_bar, placed.trades.side.astype(np.int64))
+
+
+def label_bars(bars: BarSet, atr: FloatArray) -> LabelBars:
+    """Return the bars as kernels read them."""
     if atr.shape != (bars.n_bars,):
-        raise ModelError(f"atr must have one value a bar ({bars.n_bars}), but has shape {atr.shape}.")
-    return np.ascontiguousarray(atr, dtype=np.float64)
+        raise ModelError(f"atr must have one value per bar ({bars.n_bars}), but has shape {atr.shape}.")
+    return LabelBars(bars.open, bars.high, bars.low, bars.close, np.ascontiguousarray(atr, dtype=np.float64))
 
 
 def above_zero(**distances: float) -> None:
@@ -219,3 +222,51 @@ def above_zero(**distances: float) -> None:
     for name, value in distances.items():
         if not value > 0:
             raise ModelError(f"labels.{name} must be above 0, but is {value!r}.")
+
+
+def average_uniqueness(first_bar: npt.ArrayLike, last_bar: npt.ArrayLike) -> FloatArray:
+    """Return each label's mean, over the bars it looks at, of one over how many labels look at that bar.
+
+    The sum is the effective number of labels, to be reported beside their count. Used as training weights
+    uniqueness changes what is learnt (labels that resolve fast weigh more), so here it is not.
+
+    Parameters
+    ----------
+    first_bar, last_bar : int array, shape (n,)
+        Each label's span, both ends included.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        Above 0, at most 1.
+
+    Raises
+    ------
+    ModelError
+        If a label ends before it begins.
+
+    Notes
+    -----
+    Source: M. López de Prado, Advances in Financial Machine Learning (2018), section 4.4.
+
+    Examples
+    --------
+    Three labels over bars 0 to 3: the first and the second share bar 1.
+
+    >>> average_uniqueness([0, 1, 3], [1, 2, 3])
+    array([0.75, 0.75, 1.  ])
+    """
+    first, last = np.asarray(first_bar, dtype=np.int64), np.asarray(last_bar, dtype=np.int64)
+    if not len(first):
+        return np.empty(0)
+    if (last < first).any():
+        raise ModelError("A label's last bar must not precede its first, but some do. Swap them.")
+    origin = int(first.min())
+    length = int(last.max()) - origin + 1
+    change = np.zeros(length + 1, dtype=np.int64)
+    np.add.at(change, first - origin, 1)
+    np.add.at(change, last - origin + 1, -1)
+    count = np.cumsum(change[:-1])
+    share = np.where(count > 0, 1.0 / np.maximum(count, 1), 0.0)
+    running = np.concatenate([[0.0], np.cumsum(share)])
+    return np.asarray((running[last - origin + 1] - running[first - origin]) / (last - first + 1))

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.models.labels.comparison import forward_return, pivot_hazard, remaining_mfe, triple_barrier
-from exitladder.models.labels.labels import Labels, continuation_advantage, race, reachable_rows
-from exitladder.models.labels.uniqueness import average_uniqueness
+from exitladder.models.labels.labels import Labels, average_uniqueness, continuation_advantage, race, reachable_rows
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.settings.tables import LabelSettings
 

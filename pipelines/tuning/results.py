@@ -167,7 +167,7 @@ def results_of(
     threads : int
         0 for all cores.
     """
-    from exitladder.execution.outcomes import simulate_outcomes
+    from exitladder.execution.many_ladders import simulate_outcomes
 
     order = np.argsort(placed.trades.entry_time, kind="stable")
     placed = placed.take(order)

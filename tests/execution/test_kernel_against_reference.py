@@ -16,7 +16,7 @@ from exitladder.bars.bars import Bars, BarSet
 from exitladder.bars.swings import Pivots, last_swing, levels_beyond, pivot_highs
 from exitladder.execution import ORDERS, STATUS, Simulation, simulate, simulate_many
 from exitladder.execution.batch import grouping as batch
-from exitladder.execution.outcomes import simulate_outcomes
+from exitladder.execution.many_ladders import simulate_outcomes
 from exitladder.execution.signals import Signals
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder

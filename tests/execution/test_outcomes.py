@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution import ORDERS, simulate, simulate_many
 from exitladder.execution.batch import grouping as batch
-from exitladder.execution.outcomes import Outcomes, simulate_outcomes
+from exitladder.execution.many_ladders import Outcomes, simulate_outcomes
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
 from exitladder.plans.file import ladder_from_mapping

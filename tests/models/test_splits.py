@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, Ridge  # type: ignore[import-
 from sklearn.model_selection import GridSearchCV, cross_val_score  # type: ignore[import-untyped]
 
 from exitladder.errors import ModelError
-from exitladder.models.labels.uniqueness import average_uniqueness
+from exitladder.models.labels.labels import average_uniqueness
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
 
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -1,4 +1,4 @@
-"""Which kernel executes which ladders, on which trades: batches where they can, pair by pair where they cannot."""
+"""Which kernel executes which ladders on which trades: batches if possible, else pair by pair."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from exitladder.trades.trades import PlacedTrades
 
 @dataclass(frozen=True)
 class Written:
-    """What kernels write of trades under ladders, of shape (n_trades, n_ladders).
+    """The results that kernels write, of shape (n_trades, n_ladders).
 
     Parameters
     ----------
     net_r : float64 array
-        NaN where a trade was skipped.
+        NaN if a trade was skipped.
     ends : Ends, optional
-        How trades ended; without it kernels run that leave it out.
+        How trades ended; without it, kernels run that leave it out.
     """
 
     net_r: FloatTable
@@ -60,7 +60,23 @@ Run = Callable[[IntArray, Written], None]
 def prepare_run(
     placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, finer: BarSet | None
 ) -> Callable[[IntArray, Written, Callable[[int], None]], None]:
-    """Return a function that writes what some trades bring under all ladders, and tells how many pairs it has done."""
+    """Return a function that executes some trades under all ladders.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    signals : Signals, optional
+        Holds the series that the ladders' signal rungs read.
+    finer : BarSet, optional
+        Bars of a shorter interval.
+
+    Returns
+    -------
+    callable
+        Takes the positions of trades, the `Written` to fill, and a function that it calls with the number of
+        pairs done.
+    """
     signals = checked_signals(placed, signals)
     windows = atr_windows(ladders)
     market = make_market(placed.bars, windows, finer)
@@ -80,9 +96,10 @@ def prepare_run(
         members = [ladders[m] for m in which]
         row = windows.index(members[0].atr_window)
         batch, conditions = make_batch(members), make_conditions(members, signals.names)
+        own = market._replace(atr=market.atr[row : row + 1])
 
         def as_batch(trades: IntArray, out: Written) -> None:
-            run_batch(batch, conditions, readings, entries, market, row, trades, out.net_r, out.ends)
+            run_batch(batch, conditions, readings, entries, own, trades, out.net_r, out.ends)
 
         ready = batchable_trades(members, entries, market.atr[row])
         if ready.all():

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.bars.bars import BarSet
-from exitladder.execution.dispatch import Written, prepare_run
+from exitladder.execution.dispatch import Written, blank_ends, prepare_run
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.runtime.threads import use_threads
 from exitladder.trades.trades import PlacedTrades
 
-# Pairs of trade and ladder that are held at once where only their moments are asked for: 64 MB.
+# Pairs of trade and ladder held at once if only their moments are asked for: 64 MB.
 PAIRS_AT_ONCE = 8_000_000
 
 
@@ -46,7 +46,7 @@ def simulate_many(
     Returns
     -------
     float64 array, shape (n_trades, n_ladders)
-        NaN where a trade was skipped.
+        NaN if a trade was skipped.
     """
     out = np.empty((len(placed), len(ladders)))
     if out.size:
@@ -57,8 +57,62 @@ def simulate_many(
 
 
 @dataclass(frozen=True)
+class Outcomes:
+    """How trades ended, arrays of shape (n_trades, n_ladders).
+
+    Parameters
+    ----------
+    net_r : float64 array
+        NaN if a trade was skipped.
+    last_bar : int64 array
+        Bar number through the whole `BarSet` of the last sale, or of the mark if a trade is still
+        open; -1 if it was skipped.
+    n_fills : int64 array
+        The entry and every sale; 0 if it was skipped.
+    mfe_r : float64 array
+        Best r reached while any quantity was open, before slippage; NaN if it was skipped.
+    """
+
+    net_r: FloatTable
+    last_bar: IntTable
+    n_fills: IntTable
+    mfe_r: FloatTable
+
+
+def simulate_outcomes(
+    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None = None, *, threads: int = 0
+) -> Outcomes:
+    """Return how every trade ended under every ladder, equal to the bit to what `simulate` gives.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    signals : Signals, optional
+        Holds the series that the ladders' signal rungs read, for these trades.
+    threads : int
+        0 means all cores. The result does not depend on it.
+
+    Returns
+    -------
+    Outcomes
+
+    Notes
+    -----
+    In batches, as `simulate_many`; net r alone costs less, and a third of the memory or less.
+    """
+    shape = (len(placed), len(ladders))
+    net_r, ends = np.empty(shape), blank_ends(shape)
+    if net_r.size:
+        run = prepare_run(placed, ladders, signals, None)
+        with use_threads(threads), SILENT.stage("outcomes", net_r.size) as advance:
+            run(np.arange(len(placed)), Written(net_r, ends), advance)
+    return Outcomes(net_r, ends.last_bar, ends.n_fills, ends.mfe_r)
+
+
+@dataclass(frozen=True)
 class LadderMoments:
-    """What is known of each ladder's net r when single trades are not kept; arrays of shape (n_ladders,).
+    """Summary of each ladder's net r over all trades; arrays of shape (n_ladders,).
 
     Parameters
     ----------
@@ -67,7 +121,7 @@ class LadderMoments:
     mean_r, std_r : float64 array
         Mean and standard deviation (n - 1), NaN without trades.
     downside_r : float64 array
-        Root of the mean square of what was lost, gains counting as 0.
+        Root mean square of the losses, gains counting as 0.
     win_rate : float64 array
         Share of trades with a net r above 0.
     worst_r, best_r : float64 array
@@ -93,7 +147,14 @@ def simulate_moments(
 ) -> LadderMoments:
     """Return mean, spread and extremes of every ladder's net r, in memory that does not grow with the trades.
 
-    Parameters are those of `simulate_many`, whose columns these are the moments of.
+    Parameters
+    ----------
+    placed, ladders, signals, finer, progress, threads
+        As in `simulate_many`; these are the moments of the columns that it returns.
+
+    Returns
+    -------
+    LadderMoments
     """
     n_ladders = len(ladders)
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins

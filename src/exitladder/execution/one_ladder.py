@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
-from exitladder.execution.kernel.loops import run_one_ladder
-from exitladder.execution.kernel.packed import Readings, atr_windows, make_plan
-from exitladder.execution.kernel.state import BOOK_COLUMNS, FILLS, RUNG_ROWS, SIZE
+from exitladder.execution.kernel.loops import record_fills, run_one_ladder
+from exitladder.execution.kernel.packed import Inputs, Readings, atr_windows, make_plan
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Ladder
@@ -30,14 +27,18 @@ def simulate(
     finer : BarSet, optional
         Bars of a shorter interval, which the policy ``finer_bars`` walks.
 
+    Returns
+    -------
+    Simulation
+
     Raises
     ------
     LadderError
-        If a condition reads a series that is not there, or fills are capped by a volume that is not there.
+        If a condition reads a missing series, or fills are capped by volume and the bars have none.
 
     Notes
     -----
-    Does not look ahead: what rests in the market during a bar was decided from earlier bars. The walking
+    Does not look ahead: the orders that rest during a bar were decided from earlier bars. The walking
     policies end their walk at the bar's own close, so there a trail can be hit on the way to it.
     ``ohlc`` walks the price itself, high before low for both sides; it is the one policy under which a
     mirrored market does not give the mirrored result.
@@ -48,25 +49,18 @@ def simulate(
     market = make_market(placed.bars, windows, finer)
     entries = make_entries(placed, [ladder], market, finer)
     readings = Readings(signals.values, signals.base, signals.first, signals.end)
-    states = np.zeros((len(placed), SIZE))
-    rungs = np.zeros((len(placed), RUNG_ROWS, len(ladder.rungs)))
-    rows = np.zeros(len(placed), dtype=np.int64)
-    # Once to count the fills (a fill capped by volume may come in any number of parts), once to write them.
-    run_one_ladder(plan, entries, market, readings, np.zeros((0, BOOK_COLUMNS)), rows, states, rungs)
-    counts = states[:, FILLS].astype(np.int64)
-    np.cumsum(counts[:-1], out=rows[1:])
-    book = np.zeros((int(counts.sum()), BOOK_COLUMNS))
-    run_one_ladder(plan, entries, market, readings, book, rows, states, rungs)
-    return Simulation(placed=placed, ladder=ladder, states=states, rungs=rungs, book=book)
+    inputs = Inputs(plan, entries, market, readings)
+    found = record_fills(lambda to: run_one_ladder(inputs, to), len(placed), len(ladder.rungs))
+    return Simulation(placed=placed, ladder=ladder, states=found.states, rungs=found.rungs, book=found.book)
 
 
 def checked_signals(placed: PlacedTrades, signals: Signals | None) -> Signals:
-    """Return the signals, or ones without any series; they must be those of these trades."""
+    """Return the signals, or ones without any series; refuse those of other trades."""
     if signals is None:
         return Signals.none(len(placed))
     if signals.base.shape[1] != len(placed):
         raise LadderError(
-            f"Signals must be those of the trades that are simulated, but they are of {signals.base.shape[1]} trades "
+            f"Signals must belong to the simulated trades, but they cover {signals.base.shape[1]} trades "
             f"and there are {len(placed)}. Take the same rows from both."
         )
     return signals

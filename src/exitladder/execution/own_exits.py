@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import count_bar
 from exitladder.execution.kernel.compiled import SOURCES
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
-from exitladder.execution.kernel.loops import mark
+from exitladder.execution.kernel.loops import mark, record_fills
 from exitladder.execution.kernel.orders import sell
-from exitladder.execution.kernel.packed import Entries, Market, Plan, atr_windows, make_plan
-from exitladder.execution.kernel.trade_start import enter, set_up
+from exitladder.execution.kernel.packed import Inputs, Market, Readings, atr_windows, make_plan
+from exitladder.execution.kernel.state import Order, Position, Record
+from exitladder.execution.kernel.trade_start import enter, facts_of, set_up
+from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.trades.trades import PlacedTrades
@@ -25,52 +28,95 @@ from exitladder.trades.trades import PlacedTrades
 NO_EXIT, BEFORE_ENTRY = -1, -2
 
 
+class OwnExits(NamedTuple):
+    """Where trades were left.
+
+    Parameters
+    ----------
+    bar : int64 array, shape (n_trades,)
+        `NO_EXIT` while open, `BEFORE_ENTRY` if it precedes the entry.
+    price : float64 array, shape (n_trades,)
+    """
+
+    bar: IntArray
+    price: FloatArray
+
+
+@njit(error_model="numpy", forceinline=True)
+def follow_bars(position: Position, market: Market, first: int, end: int) -> None:
+    """Count extremes and financing of the bars from `first` to `end`.
+
+    Parameters
+    ----------
+    position : Position
+    market : Market
+    first, end : int
+        Bar numbers through the whole `BarSet`.
+    """
+    state = position.state
+    side = state[s.SIDE]
+    for bar in range(first, end):
+        high, low = side * market.high[bar], side * market.low[bar]
+        state[s.BEST] = max(state[s.BEST], high, low)
+        state[s.WORST] = min(state[s.WORST], high, low)
+        count_bar(position, side * market.close[bar])
+
+
+@njit(error_model="numpy", forceinline=True)
+def run_own_exit(position: Position, inputs: Inputs, exits: OwnExits, i: int, row: int) -> None:
+    """Hold trade i until its own exit, at the price that was got; mark it if there is none.
+
+    Parameters
+    ----------
+    position : Position
+    inputs : Inputs
+    exits : OwnExits
+    i : int
+    row : int
+        Row of the book at which its fills begin, -1 to count them only.
+    """
+    entries, market, state = inputs.entries, inputs.market, position.state
+    first, end, at = entries.first_bar[i], entries.end_bar[i], exits.bar[i]
+    if set_up(position, i, facts_of(entries, market.atr[position.code[n.C_ATR]], i)) != o.NOT_SKIPPED:
+        return
+    if at == BEFORE_ENTRY:
+        state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY
+        return
+    if at == NO_EXIT and first >= end:
+        state[s.SKIPPED_WHY] = o.NO_BAR
+        return
+    enter(position, entries.entry_bar[i], row)
+    follow_bars(position, market, first, at if at >= 0 else end)
+    side = state[s.SIDE]
+    if at == NO_EXIT:
+        mark(position, end - 1, side * market.close[end - 1])
+        return
+    price = side * exits.price[i]
+    # X4: on the bar of the last fill only its open and the fill count.
+    opened = side * market.open[at] if at >= first else price
+    state[s.BEST] = max(state[s.BEST], opened, price)
+    state[s.WORST] = min(state[s.WORST], opened, price)
+    state[s.BUDGET] = np.inf
+    # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
+    sell(position, at, state[s.LEFT], price, Order(o.TIME, -1, False))
+
+
 def _compile(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy")
-    def run_own_exits(
-        plan: Plan,
-        entries: Entries,
-        market: Market,
-        exit_bar: IntArray,
-        exit_price: FloatArray,
-        book: FloatTable,
-        rows: IntArray,
-        states: FloatTable,
-    ) -> None:
-        """Hold every trade until its own exit, at the price that was got; mark it where there is none."""
+    def run_own_exits(inputs: Inputs, exits: OwnExits, to: Record) -> None:
+        """Hold every trade until its own exit and record how each ended, with its fills if the book has rows.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        exits : OwnExits
+        to : Record
+        """
         _ = sources
-        number, code = plan.number[0], plan.code[0]
-        for i in range(len(entries.side)):
-            state = states[i]
-            known, first, end = entries.known_bar[i], entries.first_bar[i], entries.end_bar[i]
-            atr = market.atr[code[n.C_ATR], known] if known >= 0 else np.nan
-            side = float(entries.side[i])
-            why = set_up(state, number, code, i, side, entries.price[i], entries.stop[i], entries.quantity[i], atr)
-            if why != o.NOT_SKIPPED:
-                continue
-            if exit_bar[i] == BEFORE_ENTRY:
-                state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY
-                continue
-            if exit_bar[i] == NO_EXIT and first >= end:
-                state[s.SKIPPED_WHY] = o.NO_BAR
-                continue
-            enter(state, number, book, entries.entry_bar[i], rows[i] if len(book) > 0 else -1)
-            for bar in range(first, exit_bar[i] if exit_bar[i] >= 0 else end):
-                high, low = side * market.high[bar], side * market.low[bar]
-                state[s.BEST] = max(state[s.BEST], high, low)
-                state[s.WORST] = min(state[s.WORST], high, low)
-                count_bar(state, number, side * market.close[bar])
-            if exit_bar[i] == NO_EXIT:
-                mark(state, number, book, end - 1, side * market.close[end - 1])
-                continue
-            price = side * exit_price[i]
-            # X4: on the bar of the last fill only its open and the fill count.
-            opened = side * market.open[exit_bar[i]] if exit_bar[i] >= first else price
-            state[s.BEST] = max(state[s.BEST], opened, price)
-            state[s.WORST] = min(state[s.WORST], opened, price)
-            state[s.BUDGET] = np.inf
-            # Slippage is in the price already. Of the orders' names "time" comes nearest to "when the user left".
-            sell(state, number, book, exit_bar[i], state[s.LEFT], price, False, o.TIME, -1)
+        plan = inputs.plan
+        for i in range(len(inputs.entries.side)):
+            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book)
+            run_own_exit(position, inputs, exits, i, to.rows[i] if len(to.book) > 0 else -1)
 
     return run_own_exits
 
@@ -79,7 +125,7 @@ run_own_exits = _compile(SOURCES)
 
 
 def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
-    """Return what the trades made with the exits that the user's file gives.
+    """Return the result of the trades with the exits that the user's file gives.
 
     Parameters
     ----------
@@ -89,9 +135,13 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         Defines R for trades without a stop, and the costs. The exit's price is what was got: it pays
         commission and no slippage. The order that closed a trade reads `time`.
 
+    Returns
+    -------
+    Simulation
+
     Notes
     -----
-    A trade that was left later than the bars reach counts as left in the last bar.
+    An exit after the end of the bars counts as one in the last bar.
     """
     bare = Ladder(
         name=ladder.name,
@@ -101,24 +151,21 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         execution=Execution(),
     )
     windows = atr_windows([bare])
-    plan = make_plan([bare], (), windows)
     market = make_market(placed.bars, windows, None)
-    entries = make_entries(placed, [bare], market, None)
-    exit_bar = _exit_bars(placed)
-    price = placed.trades.exit_price
-    states = np.zeros((len(placed), s.SIZE))
-    rows = np.zeros(len(placed), dtype=np.int64)
-    run_own_exits(plan, entries, market, exit_bar, price, np.zeros((0, s.BOOK_COLUMNS)), rows, states)
-    counts = states[:, s.FILLS].astype(np.int64)
-    np.cumsum(counts[:-1], out=rows[1:])
-    book = np.zeros((int(counts.sum()), s.BOOK_COLUMNS))
-    run_own_exits(plan, entries, market, exit_bar, price, book, rows, states)
-    rungs = np.zeros((len(placed), s.RUNG_ROWS, 0))
-    return Simulation(placed=placed, ladder=bare, states=states, rungs=rungs, book=book)
+    none = Signals.none(len(placed))
+    inputs = Inputs(
+        plan=make_plan([bare], (), windows),
+        entries=make_entries(placed, [bare], market, None),
+        market=market,
+        readings=Readings(none.values, none.base, none.first, none.end),
+    )
+    exits = OwnExits(_exit_bars(placed), placed.trades.exit_price)
+    found = record_fills(lambda to: run_own_exits(inputs, exits, to), len(placed), 0)
+    return Simulation(placed=placed, ladder=bare, states=found.states, rungs=found.rungs, book=found.book)
 
 
 def _exit_bars(placed: PlacedTrades) -> IntArray:
-    """Return the bar of each own exit, -1 while open, -2 where it lies before the entry."""
+    """Return the bar of each own exit, -1 while open, -2 if it precedes the entry."""
     trades, bars = placed.trades, placed.bars
     out = np.full(len(placed), NO_EXIT, dtype=np.int64)
     for k in np.unique(placed.symbol_index):

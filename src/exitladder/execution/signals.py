@@ -42,7 +42,7 @@ class Signals:
 
     @classmethod
     def from_rows(cls, rows: TradeRows, series: Mapping[str, FloatArray]) -> Signals:
-        """Return series that have one value a (trade, bar) row, such as a model's predictions.
+        """Return series that have one value per (trade, bar) row, such as a model's predictions.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Signals:
     def from_bars(
         cls, placed: PlacedTrades, long: Mapping[str, FloatArray], short: Mapping[str, FloatArray]
     ) -> Signals:
-        """Return series that have one value a bar, such as features or the user's own columns.
+        """Return series that have one value per bar, such as features or the user's own columns.
 
         Parameters
         ----------

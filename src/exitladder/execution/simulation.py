@@ -1,4 +1,4 @@
-"""What a simulation found: the outcome of every trade and every fill."""
+"""The results of a simulation: the outcome of every trade and every fill."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Fills:
     bar : int64 array, shape (n_fills,)
         Bar number through the whole `BarSet`.
     order : int64 array, shape (n_fills,)
-        Position in ``ORDERS``. A row `mark` values what is left at the last close and is no sale.
+        Position in ``ORDERS``. A row `mark` values the rest at the last close and is no sale.
     rung : int64 array, shape (n_fills,)
-        Rung number from 1; 0 where no rung sold.
+        Rung number from 1; 0 if no rung sold.
     side : int8 array, shape (n_fills,)
         +1 bought, -1 sold.
     quantity, price : float64 array, shape (n_fills,)
         The price paid or received, slippage included.
     commission, slippage : float64 array, shape (n_fills,)
-        In account currency; slippage is what was paid against the market's price, tick rounding included.
+        In account currency; slippage is measured from the market price, tick rounding included.
     r : float64 array, shape (n_fills,)
         R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry.
     net_r : float64 array, shape (n_fills,)
-        What the fill adds to its trade's net r: its own commission, its share of the entry's commission by
-        quantity, and the financing since the fill before it are in it. A trade's rows sum to its r.
+        Contribution to the trade's net r, after its own commission, its share of the entry's commission by
+        quantity, and the financing since the fill before it. A trade's rows sum to its r.
     """
 
     trade: IntArray
@@ -87,7 +87,7 @@ class Simulation:
 
     @cached_property
     def skip_code(self) -> IntArray:
-        """Position in ``SKIP_REASONS``; 0 where the trade was simulated."""
+        """Position in ``SKIP_REASONS``; 0 if the trade was simulated."""
         return self.states[:, s.SKIPPED_WHY].astype(np.int64)
 
     @cached_property
@@ -105,7 +105,7 @@ class Simulation:
 
     @cached_property
     def risk(self) -> FloatArray:
-        """R, the risk per unit, in price; NaN where there is no stop to define it."""
+        """R, the risk per unit, in price; NaN without a stop to define it."""
         risk = self.states[:, s.RISK]
         return np.where(risk > 0, risk, np.nan)
 
@@ -116,7 +116,7 @@ class Simulation:
 
     @cached_property
     def quantity_left(self) -> FloatArray:
-        """Quantity still held at the last bar; 0 where the trade was skipped."""
+        """Quantity still held at the last bar; 0 if the trade was skipped."""
         return np.where(self.status == o.SKIPPED, 0.0, self.in_units(self.states[:, s.LEFT]))
 
     @cached_property
@@ -132,13 +132,13 @@ class Simulation:
 
     @cached_property
     def pnl(self) -> FloatArray:
-        """Profit after all costs in account currency, what is left marked at the last close; NaN where skipped."""
+        """Profit after all costs in account currency, the rest marked at the last close; NaN if skipped."""
         net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
         return self._counted(net)
 
     @cached_property
     def r(self) -> FloatArray:
-        """Profit after all costs in R of the entered quantity; NaN where skipped."""
+        """Profit after all costs in R of the entered quantity; NaN if skipped."""
         net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._counted(net / (self.states[:, s.RISK] * self.quantity))
@@ -175,7 +175,7 @@ class Simulation:
 
     @cached_property
     def capture(self) -> FloatArray:
-        """`exit_r` / `mfe_r` of a closed trade; NaN where it is open or never was in profit."""
+        """`exit_r` / `mfe_r` of a closed trade; NaN if it is open or never was in profit."""
         usable = (self.status == o.CLOSED) & (self.mfe_r > 0)
         return np.where(usable, self.exit_r / np.where(usable, self.mfe_r, 1.0), np.nan)
 
@@ -255,7 +255,7 @@ class Simulation:
         return np.asarray(lots / (1.0 / lot) if lot < 1 else lots * lot)
 
     def fills_frame(self) -> pd.DataFrame:
-        """Return the table of ``fills.csv``: one row a fill in order; `fill` counts from 1 within a trade."""
+        """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
         fills, placed = self.fills, self.placed
         first = np.concatenate([[0], np.cumsum(self.n_fills)])[:-1]
         return pd.DataFrame(
@@ -275,7 +275,7 @@ class Simulation:
         )
 
     def trades_frame(self) -> pd.DataFrame:
-        """Return the table of ``trades.csv``: one row a trade, in the order of the trades."""
+        """Return the table of ``trades.csv``: one row per trade, in the order of the trades."""
         trades = self.placed.trades
         exit_time = np.where(self.exit_bar >= 0, self.placed.bars.time[self.exit_bar], pd.NaT.value)
         return pd.DataFrame(

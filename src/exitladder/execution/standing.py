@@ -1,7 +1,7 @@
-"""What to have in the market for the next bar, for trades that the data leaves open.
+"""The orders to place for the next bar, for trades that the data leaves open.
 
-A trade whose first bar has not come yet (skipped as ``no_bar_after_entry``) is held too: its stop and its
-rungs are needed from that bar on.
+A trade without a bar after its entry (skipped as ``no_bar_after_entry``) is held too: its stop and its
+rungs are needed from the next bar on.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
     -------
     DataFrame
         trade_id, type (market|limit|stop), side (buy|sell), quantity, price (NaN for market orders),
-        rung (missing where no rung), kind (rung|stop|breakeven|trail|time|liquidation). Market orders were
-        decided at the last close; the stop covers all that the market orders leave. A liquidation price that
-        lies before the stop is given as a stop of that kind: it is where the exchange would act.
+        rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation). Market orders were
+        decided at the last close; the stop covers the quantity that the market orders leave. A liquidation price that
+        comes before the stop is listed as a stop of that kind: the exchange would act there.
     """
     rows: list[dict[str, Any]] = []
     for i in held(simulation):

@@ -210,5 +210,5 @@ def test_distances_must_be_above_zero(make: Any, wrong: float) -> None:
     rows = trade_rows(placed, 3)
     with pytest.raises(ModelError, match=r"labels\.give_back_atr must be above 0"):
         race(placed, rows, np.ones(3), wrong, 1.0)
-    with pytest.raises(ModelError, match="one value a bar"):
+    with pytest.raises(ModelError, match="one value per bar"):
         race(placed, rows, np.ones(2), 1.0, 1.0)

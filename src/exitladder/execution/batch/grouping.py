@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.arrays import CountTable, FloatArray, IntArray
-from exitladder.execution.batch.kernel import MOST_RUNGS, Batch
-from exitladder.execution.batch.pairs import P_CELLS, P_TRAIL
+from exitladder.arrays import CountTable, FloatArray, FloatTable, IntArray
+from exitladder.execution.batch.packed import (
+    MOST_RUNGS,
+    P_BREAKEVEN,
+    P_BREAKEVEN_CELL,
+    P_CELLS,
+    P_IN_ORDER,
+    P_PLACE,
+    P_STAYS,
+    P_TIME,
+    P_TRAIL,
+    P_TRAIL_CELL,
+    Batch,
+)
 from exitladder.execution.batch.signal_touches import condition_sets
 from exitladder.execution.batch.touches import NEVER
 from exitladder.execution.kernel.codes import IN_ATR, IN_PERCENT, IN_R, UNITS
 from exitladder.execution.kernel.packed import C_INITIAL_UNIT, Entries, make_plan
 from exitladder.plans.ladder import Ladder, Rung, Stop
-from exitladder.plans.units import Target
+from exitladder.plans.units import Condition, Distance, Target
+
+_T = TypeVar("_T")
 
 # Fewer ladders do not repay what a batch prepares for each trade.
 LEAST_LADDERS = 4
-# Next meetings are prepared for all bars where this many ladders share a breakeven or trail on average.
+# Next touches are prepared for all bars if this many ladders share a breakeven or trail on average.
 LADDERS_PER_TABLE = 4
 _TARGET_UNITS = ("R", "ATR", "%")
 _LEAST_VALUE = 1e-6
@@ -44,7 +58,7 @@ def is_batchable(ladder: Ladder) -> bool:
 
 
 def _rung_fits(rung: Rung) -> bool:
-    # Smaller ones may vanish in rounding, which the general kernel looks after.
+    # Smaller ones may vanish in rounding, which the general kernel handles.
     if rung.fraction <= _LEAST_VALUE:
         return False
     if rung.target is None:
@@ -61,10 +75,21 @@ def needs_atr(ladder: Ladder) -> bool:
 
 
 def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
-    """Return which trades a batch of these ladders serves, shape (n_trades,); `atr` is that of every bar.
+    """Return which trades can run in a batch of these ladders.
 
-    Those whose ATR is known, where it is needed, and whose targets lie beyond the entry: where R or ATR vanish beside
+    Those whose ATR is known, if it is needed, and whose targets lie beyond the entry: if R or ATR vanish beside
     the price, as on bars that do not move, a target is at the entry and thereby a stop order.
+
+    Parameters
+    ----------
+    ladders : sequence of Ladder
+        They share what `batches` groups by.
+    entries : Entries
+    atr : float64 array, shape (n_bars,)
+
+    Returns
+    -------
+    bool array, shape (n_trades,)
     """
     price = entries.side * entries.price
     entry_atr = np.where(entries.known_bar >= 0, atr[entries.known_bar], np.nan)
@@ -80,7 +105,7 @@ def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArra
         if initial is not None:
             away = initial.value * (entry_atr if initial.unit == "ATR" else np.abs(price) / 100.0)
         risk = price - np.where(np.isnan(entries.stop), price - away, entries.side * entries.stop)
-        # Without a risk the trade is skipped, which batches know.
+        # Without a risk the trade is skipped, which batches handle.
         found &= ~(risk > 0) | (price + _LEAST_VALUE * risk > price)
     return found
 
@@ -104,89 +129,134 @@ def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
     return groups, np.array(sorted(alone), dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class _Distinct:
+    """The different targets, sets of conditions, splits and stop moves of some ladders, each with its number."""
+
+    target: dict[Target, int]  # by unit, and within a unit ascending
+    conditions: dict[tuple[Condition, ...], int]
+    split: dict[tuple[float, ...], int]
+    breakeven: dict[Distance, int]
+    trail: dict[Distance, int]  # by unit, and within a unit ascending
+    trail_from: dict[float, int]
+    most_rungs: int
+
+    @classmethod
+    def of(cls, ladders: Sequence[Ladder]) -> _Distinct:
+        stops = [ladder.stop for ladder in ladders]
+        splits = [_split(ladder) for ladder in ladders]
+        targets = {rung.target for ladder in ladders for rung in ladder.rungs if rung.target is not None}
+        trails = {stop.trail for stop in stops if stop.trail is not None}
+        return cls(
+            target=_numbered(sorted(targets, key=_by_unit)),
+            conditions=condition_sets(ladders),
+            split=_numbered(splits),
+            breakeven=_numbered(stop.breakeven_offset for stop in stops if stop.breakeven_after is not None),
+            trail=_numbered(sorted(trails, key=_by_unit)),
+            trail_from=_numbered(sorted({stop.trail_from.value for stop in stops if stop.trail_from is not None})),
+            most_rungs=max(1, *(len(split) for split in splits)),
+        )
+
+    def cells(self, ladder: Ladder) -> list[tuple[int, int]]:
+        """Return the target and the place in `Batch.fraction` of every rung; sets of conditions follow the targets."""
+        slot = self.split[_split(ladder)] * self.most_rungs
+        found = []
+        for j, rung in enumerate(ladder.rungs):
+            if rung.target is None:
+                found.append((len(self.target) + self.conditions[rung.when], slot + j))
+            else:
+                found.append((self.target[rung.target], slot + j))
+        return found
+
+    def fractions(self) -> FloatTable:
+        """Return `Batch.fraction`."""
+        fraction = np.zeros((len(self.split), self.most_rungs))
+        for split, k in self.split.items():
+            fraction[k, : len(split)] = split
+        return fraction
+
+
 def make_batch(ladders: Sequence[Ladder]) -> Batch:
     """Return ladders that share what `batches` groups by as one batch."""
     first = replace(ladders[0], rungs=(), stop=Stop(initial=ladders[0].stop.initial))
     plan = make_plan([first], (), [first.atr_window])
-    targets = sorted(
-        {r.target for ladder in ladders for r in ladder.rungs if r.target is not None},
-        key=lambda t: (UNITS.index(t.unit), t.value),
-    )
-    breakevens = list(
-        dict.fromkeys(ladder.stop.breakeven_offset for ladder in ladders if ladder.stop.breakeven_after is not None)
-    )
-    trails = sorted(
-        {ladder.stop.trail for ladder in ladders if ladder.stop.trail is not None},
-        key=lambda d: (UNITS.index(d.unit), d.value),
-    )
-    splits = list(dict.fromkeys(_split(ladder) for ladder in ladders))
-    most = max(1, *(len(split) for split in splits))
-    fraction = np.zeros((len(splits), most))
-    for k, split in enumerate(splits):
-        fraction[k, : len(split)] = split
-    froms = sorted({ladder.stop.trail_from.value for ladder in ladders if ladder.stop.trail_from is not None})
-    where: dict[object, int] = {target: k for k, target in enumerate(targets)}
-    where |= {when: len(targets) + k for when, k in condition_sets(ladders).items()}
-    split_at = {split: k for k, split in enumerate(splits)}
-    breakeven_at = {offset: k for k, offset in enumerate(breakevens)}
-    trail_at = {trail: k for k, trail in enumerate(trails)}
-    sold = [
-        [
-            (where[rung.when if rung.target is None else rung.target], split_at[_split(ladder)] * most + j)
-            for j, rung in enumerate(ladder.rungs)
-        ]
-        for ladder in ladders
-    ]
-    cell_of = {cell: c for c, cell in enumerate(sorted({cell for row in sold for cell in row}))}
-    never, from_entry, from_r = len(cell_of), len(cell_of) + 1, len(cell_of) + 2
-    table = np.full((len(ladders), P_CELLS + most), never, dtype=np.uint32)
-    arming = set()
-    for m, ladder in enumerate(ladders):
-        stop, cells = ladder.stop, [cell_of[cell] for cell in sold[m]]
-        table[m, P_CELLS : P_CELLS + len(cells)] = cells
-        armed_by = never
-        if stop.trail is not None:
-            armed_by = from_entry
-            if stop.trail_after is not None:
-                armed_by = cells[stop.trail_after - 1]
-            elif stop.trail_from is not None:
-                armed_by = from_r + froms.index(stop.trail_from.value)
-            arming.add(armed_by)
-        table[m, :P_CELLS] = (
-            m,
-            split_at[_split(ladder)] * (most + 1),
-            NEVER if stop.time is None else min(4 * stop.time + 1, NEVER),
-            0 if stop.breakeven_after is None else breakeven_at[stop.breakeven_offset],
-            never if stop.breakeven_after is None else cells[stop.breakeven_after - 1],
-            0 if stop.trail is None else trail_at[stop.trail],
-            armed_by,
-            _met_in_order(ladder),
-        )
-    tabled_trails = len(trails) * LADDERS_PER_TABLE <= len(ladders)
+    distinct = _Distinct.of(ladders)
+    cell_of = _numbered(sorted({cell for ladder in ladders for cell in distinct.cells(ladder)}))
+    table = np.array([_table_row(m, ladder, distinct, cell_of) for m, ladder in enumerate(ladders)], dtype=np.uint32)
+    trailed = [m for m, ladder in enumerate(ladders) if ladder.stop.trail is not None]
+    tabled_trails = _is_shared(len(distinct.trail), len(ladders))
     times = [ladder.stop.time for ladder in ladders]
+    trail_unit = _units(distinct.trail)
     return Batch(
         number=plan.number[0],
         through=int(ladders[0].execution.limit_fill == "through"),
         initial_unit=int(plan.code[0, C_INITIAL_UNIT]),
-        target_unit=np.array([UNITS.index(t.unit) for t in targets], dtype=np.int64),
-        target_value=np.array([t.value for t in targets], dtype=np.float64),
-        unit_end=_unit_ends(targets),
-        breakeven_unit=np.array([UNITS.index(d.unit) for d in breakevens], dtype=np.int64),
-        breakeven_value=np.array([d.value for d in breakevens], dtype=np.float64),
-        trail_unit=np.array([UNITS.index(d.unit) for d in trails], dtype=np.int64),
-        trail_value=np.array([d.value for d in trails], dtype=np.float64),
-        trail_end=np.searchsorted([UNITS.index(d.unit) for d in trails], [IN_R, IN_ATR, IN_PERCENT], side="right"),
-        fraction=fraction,
+        target_unit=_units(distinct.target),
+        target_value=_values(distinct.target),
+        unit_end=_unit_ends(_units(distinct.target)),
+        breakeven_unit=_units(distinct.breakeven),
+        breakeven_value=_values(distinct.breakeven),
+        trail_unit=trail_unit,
+        trail_value=_values(distinct.trail),
+        trail_end=np.searchsorted(trail_unit, [IN_R, IN_ATR, IN_PERCENT], side="right"),
+        fraction=distinct.fractions(),
         cell_target=np.array([target for target, _ in cell_of], dtype=np.int64),
         cell_slot=np.array([slot for _, slot in cell_of], dtype=np.int64),
-        arm_from=np.array(froms, dtype=np.float64),
-        arming=np.array(sorted(arming), dtype=np.int64),
+        arm_from=np.array(list(distinct.trail_from), dtype=np.float64),
+        arming=np.unique(table[trailed, P_TRAIL_CELL]).astype(np.int64),
         table=table[_alike(table, tabled_trails)],
-        tabled_breakevens=len(breakevens) * LADDERS_PER_TABLE <= len(ladders),
+        tabled_breakevens=_is_shared(len(distinct.breakeven), len(ladders)),
         tabled_trails=tabled_trails,
-        tabled_cells=len(cell_of) * LADDERS_PER_TABLE <= len(ladders) * most,
+        tabled_cells=_is_shared(len(cell_of), len(ladders) * distinct.most_rungs),
         longest=0 if any(t is None for t in times) else max(t for t in times if t is not None),
     )
+
+
+def _table_row(m: int, ladder: Ladder, distinct: _Distinct, cell_of: Mapping[tuple[int, int], int]) -> list[int]:
+    """Return one row of `Batch.table`, for the ladder whose results belong at place m."""
+    # Cells without a target follow those with one.
+    never, from_entry, from_r = len(cell_of), len(cell_of) + 1, len(cell_of) + 2
+    stop, cells = ladder.stop, [cell_of[cell] for cell in distinct.cells(ladder)]
+    armed_by = never
+    if stop.trail is not None:
+        armed_by = from_entry
+        if stop.trail_after is not None:
+            armed_by = cells[stop.trail_after - 1]
+        elif stop.trail_from is not None:
+            armed_by = from_r + distinct.trail_from[stop.trail_from.value]
+    row = [never] * (P_CELLS + distinct.most_rungs)
+    row[P_PLACE] = m
+    row[P_STAYS] = distinct.split[_split(ladder)] * (distinct.most_rungs + 1)
+    row[P_TIME] = NEVER if stop.time is None else min(4 * stop.time + 1, NEVER)
+    row[P_BREAKEVEN] = 0 if stop.breakeven_after is None else distinct.breakeven[stop.breakeven_offset]
+    row[P_BREAKEVEN_CELL] = never if stop.breakeven_after is None else cells[stop.breakeven_after - 1]
+    row[P_TRAIL] = 0 if stop.trail is None else distinct.trail[stop.trail]
+    row[P_TRAIL_CELL] = armed_by
+    row[P_IN_ORDER] = int(_reached_in_order(ladder))
+    row[P_CELLS : P_CELLS + len(cells)] = cells
+    return row
+
+
+def _numbered(things: Iterable[_T]) -> dict[_T, int]:
+    """Return the number of each different thing, in the order of their first appearance."""
+    return {thing: k for k, thing in enumerate(dict.fromkeys(things))}
+
+
+def _is_shared(n_different: int, n_uses: int) -> bool:
+    """Return whether things have so many uses on average that preparing them for all bars pays."""
+    return n_different * LADDERS_PER_TABLE <= n_uses
+
+
+def _by_unit(length: Target | Distance) -> tuple[int, float]:
+    return UNITS.index(length.unit), length.value
+
+
+def _units(lengths: Iterable[Target | Distance]) -> IntArray:
+    return np.array([UNITS.index(length.unit) for length in lengths], dtype=np.int64)
+
+
+def _values(lengths: Iterable[Target | Distance]) -> FloatArray:
+    return np.array([length.value for length in lengths], dtype=np.float64)
 
 
 def _split(ladder: Ladder) -> tuple[float, ...]:
@@ -201,14 +271,16 @@ def _alike(table: CountTable, tabled_trails: bool) -> IntArray:
     return np.lexsort(columns[::-1])
 
 
-def _met_in_order(ladder: Ladder) -> bool:
-    """Return whether no rung can be met before one of a lower number: targets of one unit that do not descend."""
+def _reached_in_order(ladder: Ladder) -> bool:
+    """Return whether no rung can be reached before one of a lower number: one unit, targets that do not descend."""
     targets = [rung.target for rung in ladder.rungs]
     return all(
         a is not None and b is not None and a.unit == b.unit and a.value <= b.value for a, b in pairwise(targets)
     )
 
 
-def _unit_ends(targets: Sequence[Target]) -> IntArray:
-    ends = [k + 1 for k in range(len(targets)) if k + 1 == len(targets) or targets[k].unit != targets[k + 1].unit]
-    return np.array(ends, dtype=np.int64)
+def _unit_ends(units: IntArray) -> IntArray:
+    """Return the end of each run of equal units."""
+    if not len(units):
+        return np.empty(0, dtype=np.int64)
+    return np.append(np.flatnonzero(np.diff(units)) + 1, len(units)).astype(np.int64)

@@ -1,10 +1,10 @@
-"""When the conditions of signal rungs first hold, as the numbers of `exitladder.execution.batch.kernel`.
+"""When the conditions of signal rungs first hold, as the event numbers of `exitladder.execution.batch.kernel`.
 
-What a condition reads does not depend on the ladder (`stop_distance_r` does, and is left to the general kernel). So
-each different set of conditions is looked for once a trade. Every comparison is turned into one kind, ``value >=
-threshold``: ``<=`` and ``<`` by changing signs, ``>`` and ``<`` by the next larger threshold, all of which is exact.
-Then one pass along a series, with its highest value so far, tells when each of the thresholds is first reached, and
-only from the latest of these on do the conditions of a set have to be looked at together.
+The readings of a condition do not depend on the ladder (`stop_distance_r` does, and is left to the general kernel),
+so each different set of conditions is searched for once per trade. Every comparison is turned into one kind,
+``value >= threshold``: ``<=`` and ``<`` by changing signs, ``>`` and ``<`` by the next larger threshold, all of which
+is exact. One pass along a series then finds when each of the thresholds is first reached, and only from the latest
+of these on do the conditions of a set have to be checked together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.execution.batch.packed import Path, TradeTerms
 from exitladder.execution.batch.touches import NEVER
-from exitladder.execution.kernel.bar_close import state_value
+from exitladder.execution.kernel.bar_close import AtClose, state_value
 from exitladder.execution.kernel.packed import Readings, series_code, series_codes
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Condition
@@ -29,15 +30,15 @@ class Conditions(NamedTuple):
     Parameters
     ----------
     series : int64 array, shape (n_rows,)
-        Codes of the series that are read; `sign` is -1 where their smallest values are looked for.
+        Codes of the series that are read; `sign` is -1 if their smallest values are searched for.
     sign : float64 array, shape (n_rows,)
     row_end : int64 array, shape (n_rows,)
-        Where the comparisons of each row end.
+        End of each row's comparisons.
     row : int64 array, shape (n_comparisons,)
         By row and within a row ascending by threshold, NaN last.
     threshold : float64 array, shape (n_comparisons,)
     set_end : int64 array, shape (n_sets,)
-        Where the comparisons of each set end in `member`.
+        End of each set's comparisons in `member`.
     member : int64 array, shape (n_members,)
     """
 
@@ -62,6 +63,16 @@ def condition_sets(ladders: Sequence[Ladder]) -> dict[tuple[Condition, ...], int
 
 def make_conditions(ladders: Sequence[Ladder], series_names: Sequence[str]) -> Conditions:
     """Return the sets of conditions that the ladders' signal rungs wait for, in the order of `condition_sets`.
+
+    Parameters
+    ----------
+    ladders : sequence of Ladder
+    series_names : sequence of str
+        Series of the signals.
+
+    Returns
+    -------
+    Conditions
 
     Raises
     ------
@@ -103,7 +114,7 @@ def _sign(condition: Condition) -> float:
 
 
 def _least(condition: Condition) -> float:
-    """Return the least value, times the sign, with which a condition holds; NaN where none does."""
+    """Return the least value, times the sign, with which a condition holds; NaN if none does."""
     threshold = _sign(condition) * condition.threshold
     if condition.operator in (">=", "<="):
         return threshold
@@ -112,19 +123,36 @@ def _least(condition: Condition) -> float:
 
 @njit(error_model="numpy")
 def read_series(
-    conditions: Conditions, readings: Readings, i: int, first: int, side: float, entry: float, risk: float,
-    best: FloatArray, lows: FloatArray, closes: FloatArray, count: int,
-) -> FloatArray:  # fmt: skip
-    """Return what each row of `conditions` reads at the closes of a trade's bars, times its sign."""
+    conditions: Conditions, readings: Readings, terms: TradeTerms, path: Path, closes: FloatArray
+) -> FloatTable:
+    """Return the readings of each row of `conditions` at the closes of a trade's bars, times its sign.
+
+    Parameters
+    ----------
+    conditions : Conditions
+    readings : Readings
+    terms : TradeTerms
+    path : Path
+    closes : float64 array, shape (n_bars,)
+        Of the market.
+
+    Returns
+    -------
+    float64 array, shape (n_rows, n_bars - 1)
+        Without the last bar: an order decided at its close would fill after the exit.
+    """
+    i, count = terms.trade, terms.n_bars - 1
     out = np.empty((len(conditions.series), count))
     for r in range(len(conditions.series)):
         k, sign = conditions.series[r], conditions.sign[r]
-        worst = entry
+        worst = terms.entry
         for h in range(count):
-            bar = first + h
+            bar = terms.first + h
             if k < 0:
-                worst = min(worst, lows[h])
-                out[r, h] = sign * state_value(k, side * closes[bar], entry, risk, best[h], worst, h + 1.0, np.nan)
+                worst = min(worst, path.low[h])
+                close = terms.side * closes[bar]
+                now = AtClose(close, terms.entry, terms.risk, path.best[h], worst, h + 1.0, np.nan)
+                out[r, h] = sign * state_value(k, now)
             elif readings.first[k, i] <= bar < readings.end[k, i]:
                 out[r, h] = sign * readings.values[readings.base[k, i] + bar]
             else:
@@ -133,8 +161,17 @@ def read_series(
 
 
 @njit(error_model="numpy")
-def first_touch_conditions(conditions: Conditions, read: FloatArray, code: IntArray) -> None:
-    """For every set of conditions write the market order's number: the open after the first close they all hold at."""
+def first_touch_conditions(conditions: Conditions, read: FloatTable, code: IntArray) -> None:
+    """For every set of conditions write the market order's number: the open after the first close they all hold at.
+
+    Parameters
+    ----------
+    conditions : Conditions
+    read : float64 array, shape (n_rows, n_bars)
+        From `read_series`.
+    code : int64 array, shape (n_sets,)
+        Written.
+    """
     row, threshold, row_end = conditions.row, conditions.threshold, conditions.row_end
     set_end, member = conditions.set_end, conditions.member
     count = read.shape[1]
@@ -155,7 +192,7 @@ def first_touch_conditions(conditions: Conditions, read: FloatArray, code: IntAr
         h = 0
         for m in range(start, end):
             h = max(h, earliest[member[m]])
-        # In turns: each condition moves on to where it holds, until none has to move.
+        # In turns: each condition moves on to its next bar, until none has to move.
         m, agreed = start, 0
         while h < count and agreed < end - start:
             r, least = row[member[m]], threshold[member[m]]

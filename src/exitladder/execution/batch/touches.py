@@ -1,12 +1,15 @@
-"""When resting orders are first met, as the numbers of `exitladder.execution.batch.kernel`."""
+"""When resting orders are first reached, as the event numbers of `exitladder.execution.batch.kernel`."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import CountTable, FloatArray, FloatTable, IntArray
+from exitladder.arrays import FloatArray, FloatTable
+from exitladder.execution.batch.packed import Batch, Path, Prepared, TradeTerms
 from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick, whole_steps
 
 SLACK = o.SLACK
@@ -18,7 +21,15 @@ NEVER = 2**30
 
 @njit(error_model="numpy", forceinline=True)
 def stop_code(h: int, opened: float, low: float, level: float) -> int:
-    """Return the number of the event that a stop at `level` meets in bar h, `NEVER` if it does not."""
+    """Return the number of the event at which bar h reaches a stop, `NEVER` if it does not.
+
+    Parameters
+    ----------
+    h : int
+        Bar, counted from the trade's first.
+    opened, low, level : float
+        Signed prices.
+    """
     if not down_to(low, level):
         return NEVER
     return 4 * h + 1 if down_to(opened, level) else 4 * h + 3
@@ -26,33 +37,48 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside."""
+    """Return a price inside its bar: levels may lie a rounding error outside.
+
+    Parameters
+    ----------
+    level : float
+    low : float
+    high : float
+    """
     return min(max(level, low), high)
 
 
 @njit(error_model="numpy")
-def first_touch_targets(
-    unit: IntArray, value: FloatArray, unit_end: IntArray, through: int, tick: float, entry: float, risk: float,
-    entry_atr: float, at_open: bool, opens: FloatArray, highs: FloatArray, lows: FloatArray, count: int,
-    code: IntArray, level: FloatArray, price: FloatArray,
-) -> None:  # fmt: skip
-    """For every target write its order's price, when it is first met, and what it then receives."""
+def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
+    """For every target write its order's price, when it is first reached, and the price that it then gets.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
+    unit, value, unit_end, tick = batch.target_unit, batch.target_value, batch.unit_end, batch.number[n.N_TICK]
+    opens, highs, lows, count = path.open, path.high, path.low, terms.n_bars
+    code, level, received = prepared.code, prepared.level, prepared.received
     start = 0
     for u in range(len(unit_end)):
         k, end = start, unit_end[u]
         for j in range(start, end):
-            level[j] = to_tick(entry + distance(unit[j], value[j], risk, entry_atr, entry), tick)
+            away = distance(unit[j], value[j], terms.risk, terms.entry_atr, terms.entry)
+            level[j] = to_tick(terms.entry + away, tick)
             code[j] = NEVER
         h = 0
         while k < end and h < count:
             slack = abs(level[k]) * SLACK
-            beyond = 0.0 if through == 0 else (tick if tick > 0.0 else 2.0 * slack)
+            beyond = 0.0 if batch.through == 0 else (tick if tick > 0.0 else 2.0 * slack)
             reach = level[k] + beyond - slack
             if highs[h] >= reach:
                 # X2c does not apply on the bar of an entry at the open.
-                gapped = opens[h] >= reach and not (h == 0 and at_open)
+                gapped = opens[h] >= reach and not (h == 0 and terms.at_open)
                 code[k] = 4 * h + (2 if gapped else 3)
-                price[k] = to_tick(opens[h] if gapped else clamp(level[k], lows[h], highs[h]), tick)
+                received[k] = to_tick(opens[h] if gapped else clamp(level[k], lows[h], highs[h]), tick)
                 k += 1
             else:
                 h += 1
@@ -60,40 +86,68 @@ def first_touch_targets(
 
 
 @njit(error_model="numpy", forceinline=True)
-def first_stop(
-    side: float, stop: float, opens: FloatArray, highs: FloatArray, lows: FloatArray, first: int, most: int
-) -> tuple[int, int]:
-    """Return the event that the initial stop meets, and how many bars of `most` there are up to it."""
+def first_stop(market: Market, side: float, stop: float, first: int, most: int) -> tuple[int, int]:
+    """Return when the initial stop is reached.
+
+    Parameters
+    ----------
+    market : Market
+    side : float
+        +1 long, -1 short.
+    stop : float
+        Signed price.
+    first : int
+        Bar number through the whole `BarSet`, from which bars count.
+    most : int
+        Bars to look at.
+
+    Returns
+    -------
+    tuple of int
+        The event's number, `NEVER` if there is none, and the number of bars up to it, its own included.
+    """
+    lows = market.low if side > 0.0 else market.high
     for h in range(most):
-        low = side * lows[first + h] if side > 0.0 else side * highs[first + h]
+        low = side * lows[first + h]
         if down_to(low, stop):
-            return stop_code(h, side * opens[first + h], low, stop), h + 1
+            return stop_code(h, side * market.open[first + h], low, stop), h + 1
     return NEVER, most
 
 
 @njit(error_model="numpy")
-def table_stops(level: FloatArray, opens: FloatArray, lows: FloatArray, count: int, following: CountTable) -> None:
-    """For every bar write the first event from it on that each stop meets."""
+def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
+    """For every bar write the first event from it on at which each breakeven stop is reached.
+
+    Parameters
+    ----------
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
+    level, following, opens, lows = prepared.breakeven, prepared.breakeven_next, path.open, path.low
     for k in range(len(level)):
         code = NEVER
-        for h in range(count - 1, -1, -1):
+        for h in range(terms.n_bars - 1, -1, -1):
             code = min(code, stop_code(h, opens[h], lows[h], level[k]))
             following[h, k] = code
 
 
-@njit(error_model="numpy")
-def table_trails(
-    unit_end: IntArray, width: FloatArray, risk: float, tick: float, best: FloatArray, atr: FloatArray,
-    opens: FloatArray, lows: FloatArray, first: int, count: int, line: FloatTable, following: CountTable,
-) -> None:  # fmt: skip
-    """For every bar from `first` on write the first event from it on that each trail meets, and where it then stands.
+@njit(error_model="numpy", forceinline=True)
+def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
+    """For every bar write each trail as the bars before it left it.
 
-    `line` comes out as the trail's price at that event.
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
     """
-    n = len(width)
-    for k in range(n):
+    unit_end, width, tick = batch.trail_end, batch.trail_value, batch.number[n.N_TICK]
+    risk, best, atr, line = terms.risk, path.best, path.atr, prepared.trail_at
+    for k in range(len(width)):
         line[0, k] = -np.inf
-    for h in range(count - 1):
+    for h in range(terms.n_bars - 1):
         # The widths of one unit in a loop of their own, which the compiler turns into vector instructions.
         for k in range(unit_end[0]):
             now = to_tick(best[h] - distance(o.IN_R, width[k], risk, atr[h], best[h]), tick)
@@ -104,22 +158,46 @@ def table_trails(
         for k in range(unit_end[1], unit_end[2]):
             now = to_tick(best[h] - distance(o.IN_PERCENT, width[k], risk, atr[h], best[h]), tick)
             line[h + 1, k] = now if now > line[h, k] else line[h, k]
-    for k in range(n):
-        following[count - 1, k] = stop_code(count - 1, opens[count - 1], lows[count - 1], line[count - 1, k])
-    for h in range(count - 2, first - 1, -1):
+
+
+@njit(error_model="numpy")
+def table_trails(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, first: int) -> None:
+    """For every bar from `first` on write the first event from it on that reaches each trail, and the trail then.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    first : int
+        Earliest bar in which any trail is armed, counted from the trade's first.
+    """
+    table_lines(batch, terms, path, prepared)
+    opens, lows, following, line = path.open, path.low, prepared.trail_next, prepared.trail_at
+    n_trails, last = len(batch.trail_value), terms.n_bars - 1
+    for k in range(n_trails):
+        following[last, k] = stop_code(last, opens[last], lows[last], line[last, k])
+    for h in range(last - 1, first - 1, -1):
         opened, low = opens[h], lows[h]
         at_open, inside = np.uint32(4 * h + 1), np.uint32(4 * h + 3)
-        for k in range(n):
+        for k in range(n_trails):
             at = line[h, k]
             here = at_open if down_to(opened, at) else inside
-            is_met = down_to(low, at)
-            following[h, k] = here if is_met else following[h + 1, k]
-            line[h, k] = at if is_met else line[h + 1, k]
+            is_reached = down_to(low, at)
+            following[h, k] = here if is_reached else following[h + 1, k]
+            line[h, k] = at if is_reached else line[h + 1, k]
 
 
 @njit(error_model="numpy", forceinline=True)
 def sell_of(size: float, left: float, lots: float, least: float) -> float:
-    """Return what a rung of this size sells of what is left: a rest that may not stay behind goes with it (S1)."""
+    """Return the lots that a rung sells; a rest below the minimum goes with it (S1).
+
+    Parameters
+    ----------
+    size, left, lots, least : float
+        In lots: of the rung, the rest, entered quantity, smallest quantity that may be ordered.
+    """
     part = min(size, left)
     if part > 0.0 and (left - part < least * (1.0 - SNAP) or left - part <= DUST * lots):
         part = left
@@ -127,46 +205,61 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
 
 
 @njit(error_model="numpy")
-def size_splits(
-    fraction: FloatTable, start: float, lots: float, lot: float, least: float, size: FloatArray, sells: FloatArray,
-    stays: FloatArray,
-) -> None:  # fmt: skip
-    """Write the lots of every split's rungs, what each sells if met in order, and the lots left before and after each.
+def size_splits(fraction: FloatTable, lot: float, terms: TradeTerms, prepared: Prepared) -> None:
+    """Write the lots of every split's rungs, what each sells if reached in order, and the lots left in between.
 
     S1 and X9: rounded down to the lot; a rung without size passes its quantity on. Splits follow one another.
+
+    Parameters
+    ----------
+    fraction : float64 array, shape (n_splits, max_rungs)
+    lot : float
+    terms : TradeTerms
+    prepared : Prepared
     """
+    size, sells, stays, least = prepared.size, prepared.sells, prepared.stays, terms.least
     most = fraction.shape[1]
     for k in range(len(fraction)):
-        passed_on, left = 0.0, lots
-        stays[k * (most + 1)] = lots
+        passed_on, left = 0.0, terms.lots
+        stays[k * (most + 1)] = terms.lots
         for j in range(most):
-            wanted = fraction[k, j] * start + passed_on
+            wanted = fraction[k, j] * terms.start + passed_on
             lots_here = whole_steps(wanted, lot)
             if lots_here <= 0.0 or lots_here < least * (1.0 - SNAP):
                 passed_on = wanted
                 lots_here = 0.0
             else:
                 passed_on = 0.0
-            part = sell_of(lots_here, left, lots, least)
+            part = sell_of(lots_here, left, terms.lots, least)
             left -= part
             size[k * most + j], sells[k * most + j] = lots_here, on_grid(part, lot)
             stays[k * (most + 1) + j + 1] = left
 
 
 @njit(error_model="numpy", forceinline=True)
-def follow_trail(
-    unit: int, width: float, risk: float, tick: float, best: FloatArray, atr: FloatArray, opens: FloatArray,
-    lows: FloatArray, start: int, last: int,
-) -> tuple[int, float]:  # fmt: skip
-    """Return the first event from bar `start` to `last` that one trail meets, and where the trail then stands."""
+def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int, last: int) -> tuple[int, float]:
+    """Return the first event at which one trail is reached, and the trail's signed price then.
+
+    Parameters
+    ----------
+    batch : Batch
+    k : int
+        The trail.
+    terms : TradeTerms
+    path : Path
+    start, last : int
+        The bars to look at, both included, counted from the trade's first.
+    """
+    unit, width, tick = batch.trail_unit[k], batch.trail_value[k], batch.number[n.N_TICK]
+    risk, best, atr = terms.risk, path.best, path.atr
     line = -np.inf
     for h in range(min(start, last + 1)):
         now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
         if now > line:
             line = now
     for h in range(start, last + 1):
-        if down_to(lows[h], line):
-            return stop_code(h, opens[h], lows[h], line), line
+        if down_to(path.low[h], line):
+            return stop_code(h, path.open[h], path.low[h], line), line
         now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
         if now > line:
             line = now
@@ -175,7 +268,17 @@ def follow_trail(
 
 @njit(error_model="numpy", forceinline=True)
 def first_at_least(best: FloatArray, price: float, count: int) -> int:
-    """Return the first bar whose best price so far reaches `price`, `count` if none does."""
+    """Return the first bar whose best price so far reaches `price` (signed), `count` if none does.
+
+    Parameters
+    ----------
+    best : float64 array
+        Best price so far, ascending.
+    price : float
+        Signed.
+    count : int
+        Bars to look at.
+    """
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2

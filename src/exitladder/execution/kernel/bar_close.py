@@ -1,23 +1,75 @@
-"""What is decided at the close of a bar, for the next one (X4, X5)."""
+"""Decisions at the close of a bar, for the next one (X4, X5)."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
+from exitladder.arrays import FloatArray, IntArray, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.one_bar import trail_of
-from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.rounding import on_grid
+from exitladder.execution.kernel.state import Position
+
+
+class AtClose(NamedTuple):
+    """The state of a trade at a bar's close, in signed prices.
+
+    Parameters
+    ----------
+    close, entry : float
+    risk : float
+        R in price.
+    best, worst : float
+        Best and worst price since the entry.
+    held : float
+        Closed bars since the entry.
+    stop : float
+        The stop for the next bar.
+    """
+
+    close: float
+    entry: float
+    risk: float
+    best: float
+    worst: float
+    held: float
+    stop: float
+
+
+class RungConditions(NamedTuple):
+    """The conditions of a ladder's signal rungs and the series that they read.
+
+    Parameters
+    ----------
+    rung_code : int64 array, shape (max_rungs, RUNG_CODES)
+        The ladder's part of `exitladder.execution.kernel.packed.Plan.rung_code`.
+    series, comparison : int64 array, shape (n_conditions,)
+    threshold : float64 array, shape (n_conditions,)
+    values : float64 array, shape (n_values,)
+        This and the arrays that follow are those of `exitladder.execution.kernel.packed.Readings`.
+    base, known_from, known_to : int64 array, shape (n_series, n_trades)
+    """
+
+    rung_code: IntTable
+    series: IntArray
+    comparison: IntArray
+    threshold: FloatArray
+    values: FloatArray
+    base: IntTable
+    known_from: IntTable
+    known_to: IntTable
 
 
 @njit(error_model="numpy", forceinline=True)
-def ratchet(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -> None:
+def ratchet(position: Position, atr: float) -> None:
     """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing."""
-    line = trail_of(state, number, code, state[s.BEST], atr)
+    state = position.state
+    line = trail_of(position, state[s.BEST], atr)
     if line > state[s.LINE]:
         state[s.LINE] = line
     state[s.WALK_LINE] = -np.inf
@@ -26,13 +78,22 @@ def ratchet(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -
 
 @njit(error_model="numpy", forceinline=True)
 def financing_rate(side: float, funding: float, borrow: float) -> float:
-    """Return what holding costs a bar as a share of the notional; a short receives funding and pays borrow (S5)."""
+    """Return the cost of holding per bar as a share of the notional; a short receives funding and pays borrow (S5).
+
+    Parameters
+    ----------
+    side : float
+        +1 long, -1 short.
+    funding, borrow : float
+        Per bar, as shares of the notional.
+    """
     return funding if side > 0.0 else borrow - funding
 
 
 @njit(error_model="numpy", forceinline=True)
-def count_bar(state: FloatArray, number: FloatArray, close: float) -> None:
-    """X4: count a closed bar and pay financing on what is held at its close (S5)."""
+def count_bar(position: Position, close: float) -> None:
+    """X4: count a closed bar and pay financing on the quantity held at its close (S5)."""
+    state, number = position.state, position.number
     state[s.HELD] += 1.0
     rate = financing_rate(state[s.SIDE], number[n.N_FUNDING], number[n.N_BORROW])
     if rate != 0.0:
@@ -42,27 +103,33 @@ def count_bar(state: FloatArray, number: FloatArray, close: float) -> None:
 
 
 @njit(error_model="numpy", forceinline=True)
-def state_value(
-    series: int, close: float, entry: float, risk: float, best: float, worst: float, held: float, stop: float
-) -> float:
-    """Return a trade-state series at a bar's close, by its negative code; `stop` is the one for the next bar."""
-    open_r = (close - entry) / risk
+def state_value(series: int, now: AtClose) -> float:
+    """Return a trade-state series at a bar's close, by its negative code."""
+    open_r = (now.close - now.entry) / now.risk
     if series == -1:
         return open_r
     if series == -2:
-        return (best - entry) / risk
+        return (now.best - now.entry) / now.risk
     if series == -3:
-        return (worst - entry) / risk
+        return (now.worst - now.entry) / now.risk
     if series == -4:
-        return (best - entry) / risk - open_r
+        return (now.best - now.entry) / now.risk - open_r
     if series == -5:
-        return held
-    return (close - stop) / risk
+        return now.held
+    return (now.close - now.stop) / now.risk
 
 
 @njit(error_model="numpy", forceinline=True)
 def is_true(value: float, comparison: int, threshold: float) -> bool:
-    """Whether a condition holds; a NaN makes it false (X4)."""
+    """Whether a condition holds; a NaN makes it false (X4).
+
+    Parameters
+    ----------
+    value : float
+    comparison : int
+        Position in `exitladder.execution.kernel.codes.COMPARISONS`.
+    threshold : float
+    """
     if comparison == 0:
         return value >= threshold
     if comparison == 1:
@@ -72,47 +139,58 @@ def is_true(value: float, comparison: int, threshold: float) -> bool:
     return value < threshold
 
 
-@njit(error_model="numpy")
-def decide_signals(
-    state: FloatArray,
-    rungs: FloatTable,
-    n_rungs: int,
-    first: IntArray,
-    end: IntArray,
-    series: IntArray,
-    comparison: IntArray,
-    threshold: FloatArray,
-    values: FloatArray,
-    base: IntTable,
-    known_from: IntTable,
-    known_to: IntTable,
-    i: int,
-    bar: int,
-    close: float,
-) -> None:
-    """X4: at a bar's close, turn each signal rung whose conditions all hold into a market order for the next open.
+@njit(error_model="numpy", forceinline=True)
+def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose) -> bool:
+    """Whether all conditions of a rung hold at a bar's close.
 
-    `first` and `end` say where each rung's conditions lie; the four arrays from `values` on are those of
-    `exitladder.execution.signals.Signals`.
+    Parameters
+    ----------
+    conditions : RungConditions
+    j, i : int
+        Rung and trade, from 0.
+    bar : int
+        Bar number through the whole `BarSet`.
+    now : AtClose
     """
-    stop, _ = stop_in_force(state)
-    for j in range(n_rungs):
+    for c in range(conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]):
+        k = conditions.series[c]
+        if k < 0:
+            value = state_value(k, now)
+        elif conditions.known_from[k, i] <= bar < conditions.known_to[k, i]:
+            value = conditions.values[conditions.base[k, i] + bar]
+        else:
+            value = np.nan
+        if not is_true(value, conditions.comparison[c], conditions.threshold[c]):
+            return False
+    return True
+
+
+@njit(error_model="numpy", forceinline=True)
+def decide_signals(position: Position, conditions: RungConditions, bar: int, now: AtClose) -> bool:
+    """X4: turn each signal rung whose conditions all hold at a bar's close into a market order for the next open.
+
+    Parameters
+    ----------
+    position : Position
+    conditions : RungConditions
+    bar : int
+        Bar number through the whole `BarSet`.
+    now : AtClose
+
+    Returns
+    -------
+    bool
+        Whether there was one.
+    """
+    state, rungs = position.state, position.rungs
+    i = int(state[s.TRADE])
+    fired = False
+    for j in range(position.code[n.C_RUNGS]):
         if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
             continue
-        holds = True
-        for c in range(first[j], end[j]):
-            k = series[c]
-            if k < 0:
-                value = state_value(
-                    k, close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop
-                )
-            elif known_from[k, i] <= bar < known_to[k, i]:
-                value = values[base[k, i] + bar]
-            else:
-                value = np.nan
-            if not is_true(value, comparison[c], threshold[c]):
-                holds = False
-                break
-        if holds:
+        if all_hold(conditions, j, i, bar, now):
             rungs[s.STATUS, j] = o.PENDING
-            state[s.WAITING] = 1.0
+            fired = True
+    if fired:
+        state[s.WAITING] = 1.0
+    return fired

@@ -21,7 +21,7 @@ SKIP_REASONS = (
     "atr_unknown",  # the initial stop or the slippage needs an ATR that has not warmed up at the entry
     "stop_beyond_entry",  # R would be zero or negative
     "quantity_below_minimum",  # rounded down to the lot, nothing that may be ordered is left
-    "no_bar_after_entry",  # the trade has not lived through any bar yet
+    "no_bar_after_entry",  # no bar after the entry is known yet
     "exit_before_entry",  # own exits only
 )
 NOT_SKIPPED, NO_STOP, ATR_UNKNOWN, STOP_BEYOND_ENTRY, BELOW_MINIMUM, NO_BAR, EXIT_BEFORE_ENTRY = range(7)
@@ -35,14 +35,14 @@ NO_UNIT, IN_R, IN_ATR, IN_PERCENT, IN_PRICE, IN_FIB, IN_RESISTANCE = range(7)
 COMPARISONS = OPERATORS  # >=, <=, >, <
 STATE_CODES = {name: -1 - k for k, name in enumerate(STATE_SERIES)}  # negative: trade state, else a row of Signals
 
-# What a rung is for one trade, and what has become of it.
+# The kind of each rung for one trade, and its status.
 INACTIVE, LIMIT, STOP_OUT, SIGNAL = range(4)
 RESTING, PENDING, DONE, WITHOUT_SIZE = range(4)
 
-# Prices closer than this share of themselves are one price: 16 units in the last place, which is what
+# Prices closer than this share of themselves are one price: 16 units in the last place, the most that
 # computing a level from entry, stop and multiple can lose. A power of two, so that scaling stays exact.
 SLACK = 2.0**-48
 # A quantity this close to a multiple of the lot (relative) is that multiple; the same for prices and ticks.
 SNAP = 1e-10
-# What is left below this share of the entered quantity is dust of floating point, not a position.
+# A remainder below this share of the entered quantity is dust of floating point, not a position.
 DUST = 1e-9

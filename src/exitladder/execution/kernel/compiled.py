@@ -19,7 +19,7 @@ def source_files() -> list[Path]:
 
 
 def source_number() -> int:
-    """Return a number that two states of the execution room's files share only if they are equal."""
+    """Return a hash of all files of the execution room, as a number."""
     digest = hashlib.sha256()
     for path in source_files():
         digest.update(path.relative_to(_EXECUTION).as_posix().encode())

@@ -1,4 +1,4 @@
-"""What is known at each entry: the last closed bar, its ATR, and the confirmed swings (section Targets)."""
+"""The facts known at each entry: the last closed bar, its ATR, and the confirmed swings (section Targets)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,25 @@ from exitladder.trades.trades import AT_CLOSE, INTRABAR, PlacedTrades
 def make_market(bars: BarSet, windows: Sequence[int], finer: BarSet | None) -> Market:
     """Return the bars as the kernels read them, with the ATR of each window and the finer bars.
 
-    Finer bars are believed only where they make up the bar: where their highest high and lowest low are
+    Finer bars are used only if they make up the whole bar: if their highest high and lowest low are
     the bar's own. A part of a bar would hide the extreme that stopped the trade out.
+
+    Parameters
+    ----------
+    bars : BarSet
+    windows : sequence of int
+        ATR windows, in bars.
+    finer : BarSet, optional
+        Bars of a shorter interval.
+
+    Returns
+    -------
+    Market
+
+    Raises
+    ------
+    BarsError
+        If finer bars are not shorter than the bars.
     """
     none = np.empty(0)
     columns = (none,) * 5
@@ -51,7 +68,7 @@ def _finer_ranges(bars: BarSet, finer: BarSet) -> tuple[IntArray, IntArray]:
         if finer.interval_ns[f] >= bars.interval_ns[k]:
             raise BarsError(
                 f"Finer bars must be shorter than the bars themselves, but those of '{symbol}' last "
-                f"{finer[symbol].interval} and the bars {bars[symbol].interval}."
+                f"{finer[symbol].interval} and the bars {bars[symbol].interval}. Load bars of a shorter interval."
             )
         part = slice(int(bars.start[k]), int(bars.start[k + 1]))
         shift = int(finer.start[f])
@@ -64,7 +81,7 @@ def _finer_ranges(bars: BarSet, finer: BarSet) -> tuple[IntArray, IntArray]:
         filled = np.flatnonzero(high > low)
         if not len(filled):
             continue
-        # reduceat over pairs (low, high); the odd places cover what lies between and are dropped.
+        # reduceat over pairs (low, high); the odd places cover the gaps in between and are dropped.
         bounds = np.stack([low[filled], high[filled]], axis=1).ravel()
         highest = np.maximum.reduceat(np.append(finer.high, -np.inf), bounds)[::2]
         lowest = np.minimum.reduceat(np.append(finer.low, np.inf), bounds)[::2]
@@ -75,7 +92,19 @@ def _finer_ranges(bars: BarSet, finer: BarSet) -> tuple[IntArray, IntArray]:
 
 
 def make_entries(placed: PlacedTrades, ladders: Sequence[Ladder], market: Market, finer: BarSet | None) -> Entries:
-    """Return the trades as the kernels read them, with the swings that the ladders' targets ask for.
+    """Return the trades as the kernels read them, with the swings that the ladders' targets need.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    market : Market
+    finer : BarSet, optional
+        Bars of a shorter interval.
+
+    Returns
+    -------
+    Entries
 
     Raises
     ------
@@ -116,7 +145,7 @@ def _check_volume(placed: PlacedTrades, ladders: Sequence[Ladder]) -> None:
 
 
 def _finer_entry(placed: PlacedTrades, market: Market, finer: BarSet | None) -> IntArray:
-    """Return the first finer bar that an entry inside its bar lives through, -1 where it lives through none (X6)."""
+    """Return the first finer bar after an entry inside its bar, -1 if there is none (X6)."""
     out = np.full(len(placed), -1, dtype=np.int64)
     if finer is None:
         return out

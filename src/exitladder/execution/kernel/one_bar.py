@@ -1,7 +1,7 @@
-"""What one bar does to a position: the only place that decides when and at what price it is reduced (X2, X3).
+"""The effect of one bar on a position: the only place that decides when and at what price it is reduced (X2, X3).
 
 The rule numbers are those of docs/execution.md. Prices are signed (see `exitladder.execution.kernel.state`): "up" is
-in the trade's favour for both sides. Where a rule leaves a choice, the choice that is worse for the trader is taken,
+in the trade's favour for both sides. If a rule leaves a choice, the one that is worse for the trader is taken,
 at the line that says so.
 """
 
@@ -10,47 +10,48 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.orders import fall, filled, rise, sell, sell_all, sell_at_market, stop_in_force
+from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
+from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import distance, down_to, to_tick, whole_steps
+from exitladder.execution.kernel.state import Bar, Position
 
 SLACK = o.SLACK
 
 
 @njit(error_model="numpy")
-def process_open(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    price: float,
-    is_entry_bar: bool,
-) -> None:
-    """X2: what happens at a bar's open, in the order of the rule."""
-    # X2a. After a stop that volume did not let out, nothing but the rest of it is in the market.
+def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
+    """X2: fill at a bar's open, in the order of the rule.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    is_entry_bar : bool
+        Whether the trade was entered at this open.
+    """
+    state, rungs, price = position.state, position.rungs, bar.open
+    # X2a. While volume holds up a stop, nothing but the rest of it is in the market.
     if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME):
         state[s.WAITING] = 0.0
-        for j in range(code[n.C_RUNGS]):
+        for j in range(position.code[n.C_RUNGS]):
             if rungs[s.STATUS, j] == o.PENDING and state[s.LEFT] > 0.0:
-                sell_at_market(state, number, code, rungs, book, bar, price, j)
+                sell_at_market(position, bar.number, price, j)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
-        sell_all(state, number, book, bar, price, int(state[s.EXIT_ORDER]))
+        sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return
     # X2b: a gap is never filled at the stop's price.
     level, order = stop_in_force(state)
     if down_to(price, level):
-        sell_all(state, number, book, bar, price, order)
+        sell_all(position, bar.number, price, order)
         return
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING and down_to(price, rungs[s.LEVEL, j]):
-            sell_at_market(state, number, code, rungs, book, bar, price, j)
+            sell_at_market(position, bar.number, price, j)
             if state[s.LEFT] <= 0.0:
                 return
     # X2c. Not on the bar of an entry at the open: the trade was entered at its own price, and an open beyond
@@ -62,37 +63,53 @@ def process_open(
         if price < rungs[s.REACH, j]:
             return
         if rungs[s.STATUS, j] == o.RESTING:
-            filled(state, code, rungs, j, sell(state, number, book, bar, rungs[s.LOTS, j], price, False, o.RUNG, j))
+            sell_at_limit(position, bar.number, price, j)
             if state[s.LEFT] <= 0.0:
                 return
 
 
 @njit(error_model="numpy", forceinline=True)
-def trail_of(state: FloatArray, number: FloatArray, code: IntArray, best: float, atr: float) -> float:
-    """Return where the trail stands for a best price, rounded against the trader; NaN without trail or ATR."""
-    if code[n.C_TRAIL_UNIT] == o.NO_UNIT:
+def trail_of(position: Position, best: float, atr: float) -> float:
+    """Return the signed price of the trail for a best price, rounded against the trader; NaN without trail or ATR.
+
+    Parameters
+    ----------
+    position : Position
+    best : float
+        Signed best price so far.
+    atr : float
+        In price.
+    """
+    number, unit = position.number, position.code[n.C_TRAIL_UNIT]
+    if unit == o.NO_UNIT:
         return np.nan
-    away = distance(code[n.C_TRAIL_UNIT], number[n.N_TRAIL], state[s.RISK], atr, best)
+    away = distance(unit, number[n.N_TRAIL], position.state[s.RISK], atr, best)
     return to_tick(best - away, number[n.N_TICK])
 
 
 @njit(error_model="numpy")
-def ratchet_walk(state: FloatArray, number: FloatArray, code: IntArray, best: float) -> None:
+def ratchet_walk(position: Position, best: float) -> None:
     """Ratchet the trail inside a bar, with the ATR of the last closed bar (walking policies)."""
-    line = trail_of(state, number, code, best, state[s.ATR_BEFORE])
+    state = position.state
+    line = trail_of(position, best, state[s.ATR_BEFORE])
     if line > state[s.WALK_LINE]:
         state[s.WALK_LINE] = line
 
 
 @njit(error_model="numpy")
-def note_ambiguity(
-    state: FloatArray, number: FloatArray, code: IntArray, rungs: FloatTable, high: float, low: float
-) -> None:
-    """X7b: note a bar inside which the order of high and low decides.
+def note_ambiguity(position: Position, high: float, low: float) -> None:
+    """X7b: note a bar inside which the order of high and low (signed prices) decides.
 
     Besides a stop and a limit rung both in reach, this is a bar whose own high lifts an armed trail into the
     reach of its low: there the walking policies differ from those that know completed bars only.
+
+    Parameters
+    ----------
+    position : Position
+    high, low : float
+        Signed prices.
     """
+    state, rungs = position.state, position.rungs
     level, _ = stop_in_force(state)
     adverse = down_to(low, level)
     for k in range(int(state[s.N_DOWN])):
@@ -105,51 +122,56 @@ def note_ambiguity(
             if rungs[s.STATUS, j] == o.RESTING and high >= rungs[s.REACH, j]:
                 state[s.AMBIGUOUS_HERE] = 1.0
     if state[s.ARMED] > 0.0:
-        line = trail_of(state, number, code, max(state[s.BEST], high), state[s.ATR_BEFORE])
+        line = trail_of(position, max(state[s.BEST], high), state[s.ATR_BEFORE])
         if line > level and down_to(low, line):
             state[s.AMBIGUOUS_HERE] = 1.0
 
 
 @njit(error_model="numpy")
-def walk(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    opened: float,
-    high: float,
-    low: float,
-    close: float,
-    high_first: bool,
-) -> None:
-    """Walk open, one extreme, the other, close; orders fill as they are met and the trail ratchets along (X3)."""
-    best = max(state[s.BEST], opened)
-    ratchet_walk(state, number, code, best)
-    previous = opened
+def walk(position: Position, bar: Bar, high_first: bool) -> None:
+    """Walk open, one extreme, the other, close; orders fill in the order reached and the trail ratchets along (X3).
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    high_first : bool
+        Whether the walk reaches the signed high before the low.
+    """
+    state = position.state
+    best = max(state[s.BEST], bar.open)
+    ratchet_walk(position, best)
+    previous = bar.open
     for leg in range(3):
         if leg == 2:
-            target = close
+            target = bar.close
         elif (leg == 0) == high_first:
-            target = high
+            target = bar.high
         else:
-            target = low
+            target = bar.low
         if target >= previous:
-            rise(state, number, code, rungs, book, bar, target, low, high)
+            rise(position, bar, target)
             best = max(best, target)
-            ratchet_walk(state, number, code, best)
+            ratchet_walk(position, best)
         if target <= previous and state[s.LEFT] > 0.0:
             level, order = stop_in_force(state)
-            fall(state, number, code, rungs, book, bar, target, low, high, level, order)
+            fall(position, bar, target, level, order)
         if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
             return
         previous = target
 
 
 @njit(error_model="numpy", forceinline=True)
-def after_bar(state: FloatArray, number: FloatArray, high: float, low: float) -> None:
-    """Count a bar's extremes; what was decided about the stop in it is in force from the next one (X4, X5)."""
+def after_bar(position: Position, high: float, low: float) -> None:
+    """Count a bar's extremes (signed); its decisions about the stop are in force from the next bar (X4, X5).
+
+    Parameters
+    ----------
+    position : Position
+    high, low : float
+        Signed prices.
+    """
+    state, number = position.state, position.number
     state[s.BEST] = max(state[s.BEST], high)
     state[s.WORST] = min(state[s.WORST], low)
     if state[s.BREAKEVEN_NEXT] > 0.0:
@@ -162,78 +184,92 @@ def after_bar(state: FloatArray, number: FloatArray, high: float, low: float) ->
             state[s.ARMED] = 1.0
 
 
+@njit(error_model="numpy", forceinline=True)
+def process_inside(position: Position, bar: Bar, policy: int) -> None:
+    """X3: fill inside a bar, by the intrabar policy.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    policy : int
+        Position in `exitladder.execution.kernel.codes.POLICIES`.
+    """
+    state = position.state
+    note_ambiguity(position, bar.high, bar.low)
+    level, order = stop_in_force(state)
+    if policy == o.OHLC:
+        # The price itself walks open, high, low, close: for a short the high is the adverse extreme.
+        walk(position, bar, state[s.SIDE] > 0.0)
+    elif policy == o.NEARER_EXTREME:
+        walk(position, bar, bar.high - bar.open < bar.open - bar.low)
+    elif policy == o.TARGET_FIRST:
+        rise(position, bar, bar.high)
+        if state[s.LEFT] > 0.0:
+            fall(position, bar, bar.low, level, order)
+    else:
+        fall(position, bar, bar.low, level, order)
+        if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
+            rise(position, bar, bar.high)
+
+
 @njit(error_model="numpy")
-def process_bar(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    opened: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-    policy: int,
-    is_entry_bar: bool,
-) -> None:
-    """X2 and X3: let one bar meet what rests in the market."""
+def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -> None:
+    """X2 and X3: fill the resting and pending orders of one bar.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    policy : int
+        Position in `exitladder.execution.kernel.codes.POLICIES`.
+    is_entry_bar : bool
+        Whether the trade was entered at this bar's open.
+    """
+    state, number = position.state, position.number
     state[s.BAR_BEST], state[s.BAR_WORST] = -np.inf, np.inf
     state[s.BUDGET] = np.inf
     if number[n.N_PARTICIPATION] > 0.0:
         # S4. The share is of the bar, for all fills in it together; a bar of unknown volume takes nothing.
-        most = number[n.N_PARTICIPATION] * volume
+        most = number[n.N_PARTICIPATION] * bar.volume
         state[s.BUDGET] = whole_steps(most, number[n.N_LOT]) if most > 0.0 else 0.0
-    process_open(state, number, code, rungs, book, bar, opened, is_entry_bar)
+    process_open(position, bar, is_entry_bar)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
-        note_ambiguity(state, number, code, rungs, high, low)
-        level, order = stop_in_force(state)
-        if policy == o.OHLC:
-            # The price itself walks open, high, low, close: for a short the high is the adverse extreme.
-            walk(state, number, code, rungs, book, bar, opened, high, low, close, state[s.SIDE] > 0.0)
-        elif policy == o.NEARER_EXTREME:
-            walk(state, number, code, rungs, book, bar, opened, high, low, close, high - opened < opened - low)
-        elif policy == o.TARGET_FIRST:
-            rise(state, number, code, rungs, book, bar, high, low, high)
-            if state[s.LEFT] > 0.0:
-                fall(state, number, code, rungs, book, bar, low, low, high, level, order)
-        else:
-            fall(state, number, code, rungs, book, bar, low, low, high, level, order)
-            if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
-                rise(state, number, code, rungs, book, bar, high, low, high)
+        process_inside(position, bar, policy)
+    high, low = bar.high, bar.low
     if state[s.LEFT] <= 0.0:
         # X4: on the bar of the last fill only its open and its fills count.
-        high = max(opened, state[s.BAR_BEST])
-        low = min(opened, state[s.BAR_WORST])
-    after_bar(state, number, high, low)
+        high = max(bar.open, state[s.BAR_BEST])
+        low = min(bar.open, state[s.BAR_WORST])
+    after_bar(position, high, low)
 
 
 @njit(error_model="numpy")
 def process_finer_bars(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    opens: FloatArray,
-    highs: FloatArray,
-    lows: FloatArray,
-    closes: FloatArray,
-    volumes: FloatArray,
-    first: int,
-    end: int,
-    is_entry_bar: bool,
+    position: Position, market: Market, index: int, first: int, end: int, is_entry_bar: bool
 ) -> None:
-    """X3, finer_bars: walk the finer bars that make up a bar, each stop first, the trail ratcheting after each."""
+    """X3, finer_bars: walk the finer bars that make up a bar, each stop first, the trail ratcheting after each.
+
+    Parameters
+    ----------
+    position : Position
+    market : Market
+    index : int
+        Bar number through the whole `BarSet`.
+    first, end : int
+        The finer bars to walk.
+    is_entry_bar : bool
+        Whether the trade was entered at the first one's open.
+    """
+    state = position.state
+    side = state[s.SIDE]
     for f in range(first, end):
-        opened, high = state[s.SIDE] * opens[f], state[s.SIDE] * highs[f]
-        low, close = state[s.SIDE] * lows[f], state[s.SIDE] * closes[f]
+        high, low = side * market.finer_high[f], side * market.finer_low[f]
         if low > high:
             high, low = low, high
-        entered = is_entry_bar and f == first
-        process_bar(state, number, code, rungs, book, bar, opened, high, low, close, volumes[f], o.STOP_FIRST, entered)
+        opened, close = side * market.finer_open[f], side * market.finer_close[f]
+        bar = Bar(index, opened, high, low, close, market.finer_volume[f])
+        process_bar(position, bar, o.STOP_FIRST, is_entry_bar and f == first)
         if state[s.LEFT] <= 0.0:
             return
-        ratchet_walk(state, number, code, state[s.BEST])
+        ratchet_walk(position, state[s.BEST])

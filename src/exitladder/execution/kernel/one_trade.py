@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
+from exitladder.arrays import FloatArray, FloatTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import (
+    AtClose,
+    RungConditions,
     count_bar,
     decide_signals,
     financing_rate,
-    is_true,
     ratchet,
-    state_value,
 )
 from exitladder.execution.kernel.one_bar import process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import stop_in_force
+from exitladder.execution.kernel.packed import Entries, Market
 from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick
+from exitladder.execution.kernel.state import Bar, Position
 
 SLACK = o.SLACK
 
 
+class BarArrays(NamedTuple):
+    """The bars of the market (not signed) and their ATR in the ladder's window; arrays of shape (n_bars,)."""
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    atr: FloatArray
+
+
 @njit(error_model="numpy", forceinline=True)
 def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[float, float]:
-    """Return the highest price that meets something below (the stop: `floor`), and the lowest for what is above."""
+    """Return the signed prices between which no resting order is reached.
+
+    Parameters
+    ----------
+    state : float64 array, shape (SIZE,)
+    rungs : float64 array, shape (RUNG_ROWS, max_rungs)
+    floor : float
+        The stop in force.
+
+    Returns
+    -------
+    tuple of float
+        The highest price that reaches a stop, and the lowest that reaches a limit rung.
+    """
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING:
@@ -40,33 +68,26 @@ def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[flo
 
 
 @njit(error_model="numpy")
-def pass_quiet_bars(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    bar: int,
-    end_bar: int,
-    i: int,
-    highs: FloatArray,
-    lows: FloatArray,
-    closes: FloatArray,
-    atr: FloatArray,
-    conditions_first: IntArray,
-    conditions_end: IntArray,
-    series: IntArray,
-    comparison: IntArray,
-    threshold: FloatArray,
-    values: FloatArray,
-    base: IntTable,
-    known_from: IntTable,
-    known_to: IntTable,
-) -> int:
-    """Pass the bars within which nothing that rests in the market can be met; return the first one that is left.
+def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditions, bar: int, end_bar: int) -> int:
+    """Pass the bars within which no resting order is reached.
 
     A short cut that changes no result: on such a bar X2 and X3 do nothing, and X4 and X5 are done here on plain
     numbers. It stops after a bar at whose close a signal rung fires, and before one at whose close time is up.
+
+    Parameters
+    ----------
+    position : Position
+    bars : BarArrays
+    conditions : RungConditions
+    bar, end_bar : int
+        The bars to pass at most.
+
+    Returns
+    -------
+    int
+        The first bar that is left.
     """
+    state, number, code = position.state, position.number, position.code
     if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
@@ -81,13 +102,13 @@ def pass_quiet_bars(
         from_price = entry + number[n.N_TRAIL_FROM] * risk
         from_price -= abs(from_price) * SLACK
     stop, _ = stop_in_force(state)
-    floor, ceiling = quiet_range(state, rungs, stop)
+    floor, ceiling = quiet_range(state, position.rungs, stop)
     last = end_bar
     if code[n.C_TIME] > 0:
         last = min(end_bar, bar + code[n.C_TIME] - 1 - int(held))
     fired = False
     while bar < last and not fired:
-        high, low = side * highs[bar], side * lows[bar]
+        high, low = side * bars.high[bar], side * bars.low[bar]
         if low > high:
             high, low = low, high
         if high >= ceiling or down_to(low, floor):
@@ -97,7 +118,7 @@ def pass_quiet_bars(
             walked = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
             if armed > 0.0 and down_to(low, walked):
                 break
-            atr_before = atr[bar]
+            atr_before = bars.atr[bar]
             drawn = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
             if drawn > line:
                 line = drawn
@@ -109,128 +130,110 @@ def pass_quiet_bars(
         best, worst = best_then, min(worst, low)
         held += 1.0
         if rate != 0.0:
-            cost = rate * abs(closes[bar]) * quantity
+            cost = rate * abs(bars.close[bar]) * quantity
             financing += cost
             due += cost
         if code[n.C_SIGNALS] > 0:
-            close = side * closes[bar]
-            for j in range(code[n.C_RUNGS]):
-                if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
-                    continue
-                holds = True
-                for c in range(conditions_first[j], conditions_end[j]):
-                    k = series[c]
-                    if k < 0:
-                        value = state_value(k, close, entry, risk, best, worst, held, stop)
-                    elif known_from[k, i] <= bar < known_to[k, i]:
-                        value = values[base[k, i] + bar]
-                    else:
-                        value = np.nan
-                    if not is_true(value, comparison[c], threshold[c]):
-                        holds = False
-                        break
-                if holds:
-                    rungs[s.STATUS, j] = o.PENDING
-                    fired = True
+            now = AtClose(side * bars.close[bar], entry, risk, best, worst, held, stop)
+            fired = decide_signals(position, conditions, bar, now)
         bar += 1
     if held > state[s.HELD]:
-        state[s.ATR_BEFORE] = atr[bar - 1]
-    if fired:
-        state[s.WAITING] = 1.0
+        state[s.ATR_BEFORE] = bars.atr[bar - 1]
     state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD], state[s.ARMED] = best, worst, line, held, armed
     state[s.FINANCING], state[s.FINANCING_DUE] = financing, due
     return bar
 
 
 @njit(error_model="numpy", forceinline=True)
-def live(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    i: int,
-    entry_bar: int,
-    first_bar: int,
-    end_bar: int,
-    finer_entry: int,
-    opens: FloatArray,
-    highs: FloatArray,
-    lows: FloatArray,
-    closes: FloatArray,
-    volumes: FloatArray,
-    atr: FloatArray,
-    finer_opens: FloatArray,
-    finer_highs: FloatArray,
-    finer_lows: FloatArray,
-    finer_closes: FloatArray,
-    finer_volumes: FloatArray,
-    finer_first: IntArray,
-    finer_end: IntArray,
-    conditions_first: IntArray,
-    conditions_end: IntArray,
-    series: IntArray,
-    comparison: IntArray,
-    threshold: FloatArray,
-    values: FloatArray,
-    base: IntTable,
-    known_from: IntTable,
-    known_to: IntTable,
-) -> None:
-    """Live through the bars of a trade that `exitladder.execution.kernel.trade_start.set_up` has set up."""
-    side = state[s.SIDE]
-    policy = code[n.C_POLICY]
-    finer = policy == o.FINER_BARS and len(finer_first) > 0
-    if finer and finer_entry >= 0:
-        # X6: an entry inside bar e lives through the finer bars after it. No decision is taken at e's close, and
-        # the first of them does not gap: the entry lies at its open or just before it.
-        process_finer_bars(
-            state, number, code, rungs, book, entry_bar, finer_opens, finer_highs, finer_lows, finer_closes,
-            finer_volumes, finer_entry, finer_end[entry_bar], True,
+def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
+    """Return a bar in signed prices.
+
+    Parameters
+    ----------
+    bars : BarArrays
+    side : float
+        +1 long, -1 short.
+    bar : int
+        Bar number through the whole `BarSet`.
+    """
+    high, low = side * bars.high[bar], side * bars.low[bar]
+    if low > high:
+        high, low = low, high
+    return Bar(bar, side * bars.open[bar], high, low, side * bars.close[bar], bars.volume[bar])
+
+
+@njit(error_model="numpy", forceinline=True)
+def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditions) -> None:
+    """X4, X5, X7: move the trail at a bar's close, and decide signal rungs and the time stop for the next open.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    atr : float
+        Of this bar.
+    conditions : RungConditions
+    """
+    state, code = position.state, position.code
+    ratchet(position, atr)
+    count_bar(position, bar.close)
+    if state[s.EXIT_ORDER] >= 0.0:
+        return
+    if code[n.C_SIGNALS] > 0:
+        stop, _ = stop_in_force(state)
+        now = AtClose(
+            bar.close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop
         )  # fmt: skip
+        decide_signals(position, conditions, bar.number, now)
+    if code[n.C_TIME] > 0 and state[s.HELD] >= code[n.C_TIME]:
+        state[s.EXIT_ORDER] = o.TIME
+
+
+@njit(error_model="numpy", forceinline=True)
+def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, entries: Entries, market: Market) -> None:
+    """Run a trade that `exitladder.execution.kernel.trade_start.set_up` has set up through its bars.
+
+    Parameters
+    ----------
+    position : Position
+    bars : BarArrays
+    conditions : RungConditions
+    entries : Entries
+        Read at the trade's own place.
+    market : Market
+        Read for its finer bars.
+    """
+    state = position.state
+    side, i = state[s.SIDE], int(state[s.TRADE])
+    entry_bar, first_bar, end_bar = entries.entry_bar[i], entries.first_bar[i], entries.end_bar[i]
+    policy = position.code[n.C_POLICY]
+    finer = policy == o.FINER_BARS and len(market.finer_first) > 0
+    if finer and entries.finer_entry[i] >= 0:
+        # X6: an entry inside bar e is exposed to the finer bars after it. No decision is taken at e's close, and
+        # the first of them does not gap: the entry is at its open or just before it.
+        process_finer_bars(position, market, entry_bar, entries.finer_entry[i], market.finer_end[entry_bar], True)
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:
             return
-        ratchet(state, number, code, atr[entry_bar])
+        ratchet(position, bars.atr[entry_bar])
     if first_bar > entry_bar:
-        state[s.ATR_BEFORE] = atr[entry_bar]
-    bar = first_bar - 1
-    while bar < end_bar - 1:
-        bar += 1
+        state[s.ATR_BEFORE] = bars.atr[entry_bar]
+    t = first_bar - 1
+    while t < end_bar - 1:
+        t += 1
         if policy != o.FINER_BARS:
-            bar = pass_quiet_bars(
-                state, number, code, rungs, bar, end_bar, i, highs, lows, closes, atr, conditions_first, conditions_end,
-                series, comparison, threshold, values, base, known_from, known_to,
-            )  # fmt: skip
-            if bar >= end_bar:
+            t = pass_quiet_bars(position, bars, conditions, t, end_bar)
+            if t >= end_bar:
                 return
-        high, low = side * highs[bar], side * lows[bar]
-        if low > high:
-            high, low = low, high
+        bar = bar_of(bars, side, t)
         state[s.AMBIGUOUS_HERE] = 0.0
-        if finer and finer_end[bar] > finer_first[bar]:
-            process_finer_bars(
-                state, number, code, rungs, book, bar, finer_opens, finer_highs, finer_lows, finer_closes,
-                finer_volumes, finer_first[bar], finer_end[bar], bar == entry_bar,
-            )  # fmt: skip
+        if finer and market.finer_end[t] > market.finer_first[t]:
+            process_finer_bars(position, market, t, market.finer_first[t], market.finer_end[t], t == entry_bar)
         else:
             if policy == o.FINER_BARS:
                 state[s.COARSE] += 1.0
-            process_bar(
-                state, number, code, rungs, book, bar, side * opens[bar], high, low, side * closes[bar],
-                volumes[bar], policy, bar == entry_bar,
-            )  # fmt: skip
+            process_bar(position, bar, policy, t == entry_bar)
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:
             return
-        ratchet(state, number, code, atr[bar])
-        count_bar(state, number, side * closes[bar])
-        if state[s.EXIT_ORDER] >= 0.0:
-            continue
-        if code[n.C_SIGNALS] > 0:
-            decide_signals(
-                state, rungs, code[n.C_RUNGS], conditions_first, conditions_end, series, comparison, threshold,
-                values, base, known_from, known_to, i, bar, side * closes[bar],
-            )  # fmt: skip
-        if code[n.C_TIME] > 0 and state[s.HELD] >= code[n.C_TIME]:
-            state[s.EXIT_ORDER] = o.TIME
+        close_bar(position, bar, bars.atr[t], conditions)

@@ -1,79 +1,101 @@
-"""How one order fills: what is sold, what is paid, and what follows for the stop (X5, X9, S1 to S4, S6)."""
+"""How one order fills: quantity, payment, and the effect on the stop (X5, X9, S1 to S4, S6)."""
 
 from __future__ import annotations
 
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.rounding import commission_of, down_to, on_grid, to_tick
+from exitladder.execution.kernel.state import Bar, Fill, Order, Position
 
 SNAP = o.SNAP
 DUST = o.DUST
 
 
 @njit(error_model="numpy")
-def record(
-    state: FloatArray,
-    book: FloatTable,
-    bar: int,
-    order: int,
-    rung: int,
-    quantity: float,
-    price: float,
-    commission: float,
-    slippage: float,
-    net_r: float,
-) -> None:
-    """Count a fill and write it down where there is a book."""
+def record(position: Position, fill: Fill) -> None:
+    """Count a fill, and write it to the book if there is one."""
+    state, book = position.state, position.book
     state[s.FILLS] += 1.0
     row = int(state[s.FILL_ROW])
     if row < 0:
         return
     book[row, s.B_TRADE] = state[s.TRADE]
-    book[row, s.B_BAR] = bar
-    book[row, s.B_ORDER] = order
-    book[row, s.B_RUNG] = rung
-    book[row, s.B_QUANTITY] = quantity
-    book[row, s.B_PRICE] = state[s.SIDE] * price
-    book[row, s.B_COMMISSION] = commission
-    book[row, s.B_SLIPPAGE] = slippage
-    book[row, s.B_NET_R] = net_r
+    book[row, s.B_BAR] = fill.bar
+    book[row, s.B_ORDER] = fill.order
+    book[row, s.B_RUNG] = fill.rung
+    book[row, s.B_QUANTITY] = fill.quantity
+    book[row, s.B_PRICE] = state[s.SIDE] * fill.price
+    book[row, s.B_COMMISSION] = fill.commission
+    book[row, s.B_SLIPPAGE] = fill.slippage
+    book[row, s.B_NET_R] = fill.net_r
     state[s.FILL_ROW] += 1.0
 
 
-@njit(error_model="numpy")
-def sell(
-    state: FloatArray,
-    number: FloatArray,
-    book: FloatTable,
-    bar: int,
-    wanted: float,
-    base: float,
-    slips: bool,
-    order: int,
-    rung: int,
-) -> float:
-    """Sell `wanted` lots at `base` and return how many were sold: less where the bar's volume caps it (S4)."""
-    lots = min(wanted, state[s.LEFT])  # X9: never more than what is left
+@njit(error_model="numpy", forceinline=True)
+def lots_to_sell(state: FloatArray, wanted: float) -> float:
+    """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
+
+    A remainder below the minimum goes with this fill (S1).
+    """
+    lots = min(wanted, state[s.LEFT])
     rest = state[s.LEFT] - lots
     if rest < state[s.LEAST] * (1.0 - SNAP) or rest <= DUST * state[s.START]:
-        lots = state[s.LEFT]  # S1: a remainder below the minimum goes with this fill
+        lots = state[s.LEFT]
     if lots > state[s.BUDGET]:
         lots = state[s.BUDGET]
         if state[s.LEFT] - lots <= DUST * state[s.START] and lots > 0.0:
-            lots = state[s.LEFT]  # what the cap seems to leave is an error of rounding
+            lots = state[s.LEFT]  # what the cap seems to leave is a rounding error
     if lots <= 0.0 or (lots <= DUST * state[s.START] and lots < state[s.LEFT]):
-        return 0.0  # nor is what the cap seems to give
+        return 0.0  # what the cap seems to give is one too
+    return float(lots)
+
+
+@njit(error_model="numpy", forceinline=True)
+def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
+    """Return the price that a market or stop order gets at a signed market price, before the tick (S3).
+
+    Parameters
+    ----------
+    state : float64 array, shape (SIZE,)
+    number : float64 array, shape (PLAN_NUMBERS,)
+    base : float
+        Signed market price.
+    """
+    by_atr = number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0
+    away = abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr
+    return float(base - away)
+
+
+@njit(error_model="numpy")
+def sell(position: Position, bar: int, wanted: float, base: float, order: Order) -> float:
+    """Sell at a market price and return the lots sold.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+        Bar number written to the book.
+    wanted : float
+        In lots; fewer are sold if the bar's volume caps the fill (S4).
+    base : float
+        Signed market price, before slippage and rounding to the tick.
+    order : Order
+
+    Returns
+    -------
+    float
+    """
+    state, number = position.state, position.number
+    lots = lots_to_sell(state, wanted)
+    if lots <= 0.0:
+        return 0.0
     price = base
-    if slips:
-        price -= (
-            abs(base) * number[n.N_SLIP_RATE]
-            + number[n.N_SLIP_TICKS] * number[n.N_TICK]
-            + (number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0)
-        )
+    if order.slips:
+        price = slipped(state, number, base)
     price = to_tick(price, number[n.N_TICK])
     quantity = on_grid(lots, number[n.N_LOT])
     start = on_grid(state[s.START], number[n.N_LOT])
@@ -85,22 +107,23 @@ def sell(
     state[s.COMMISSION] += commission
     state[s.SOLD] += quantity
     state[s.SOLD_VALUE] += price * quantity
-    state[s.LAST_ORDER] = order
+    state[s.LAST_ORDER] = order.kind
     state[s.LAST_BAR] = bar
     state[s.BAR_BEST] = max(state[s.BAR_BEST], base)
     state[s.BAR_WORST] = min(state[s.BAR_WORST], base)
-    # S2: the entry's commission is spread over the exits by quantity; what financing has accrued since the
-    # last fill is settled with this one.
+    # S2: the entry's commission is spread over the exits by quantity. Financing accrued since the last fill is
+    # settled with this one.
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
     net_r = (gain - commission - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
     state[s.FINANCING_DUE] = 0.0
-    record(state, book, bar, order, rung, quantity, price, commission, (base - price) * quantity, net_r)
-    return float(lots)
+    slippage = (base - price) * quantity
+    record(position, Fill(bar, order.kind, order.rung, quantity, price, commission, slippage, net_r))
+    return lots
 
 
 @njit(error_model="numpy", forceinline=True)
 def stop_in_force(state: FloatArray) -> tuple[float, int]:
-    """Return the tightest stop, and which it is; of equal ones the earlier in life, but liquidation first."""
+    """Return the tightest stop and its order code; of equal ones the earlier in life, but liquidation first."""
     level, order = state[s.STOP], o.STOP
     if state[s.BREAKEVEN_ON] > 0.0 and state[s.BREAKEVEN] > level:
         level, order = state[s.BREAKEVEN], o.BREAKEVEN
@@ -114,8 +137,18 @@ def stop_in_force(state: FloatArray) -> tuple[float, int]:
 
 
 @njit(error_model="numpy")
-def filled(state: FloatArray, code: IntArray, rungs: FloatTable, j: int, lots: float) -> None:
-    """Book what rung j has sold; once all of it is sold, the stop moves that it causes are due next bar (X5)."""
+def filled(position: Position, j: int, lots: float) -> None:
+    """Book the lots that rung j sold; once all are sold, the stop moves that it causes are due next bar (X5).
+
+    Parameters
+    ----------
+    position : Position
+    j : int
+        Rung number from 0.
+    lots : float
+        Lots sold.
+    """
+    state, rungs, code = position.state, position.rungs, position.code
     rungs[s.LOTS, j] -= lots
     if state[s.LEFT] <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
         rungs[s.LOTS, j] = 0.0
@@ -127,45 +160,76 @@ def filled(state: FloatArray, code: IntArray, rungs: FloatTable, j: int, lots: f
 
 
 @njit(error_model="numpy")
-def sell_all(state: FloatArray, number: FloatArray, book: FloatTable, bar: int, base: float, order: int) -> None:
-    """Sell all that is left as a market or stop order; what volume does not take goes on at the next open (S4)."""
-    sell(state, number, book, bar, state[s.LEFT], base, True, order, -1)
+def sell_all(position: Position, bar: int, base: float, order: int) -> None:
+    """Sell all that is left as a market or stop order; the part that volume caps goes on at the next open (S4).
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    base : float
+        Signed market price, before slippage.
+    order : int
+        Order code.
+    """
+    state = position.state
+    sell(position, bar, state[s.LEFT], base, Order(order, -1, True))
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 
 @njit(error_model="numpy")
-def sell_at_market(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    base: float,
-    j: int,
-) -> None:
-    """Sell rung j as a market or stop order; what volume does not take goes on at the next open (S4)."""
+def sell_at_market(position: Position, bar: int, base: float, j: int) -> None:
+    """Sell rung j as a market or stop order; the part that volume caps goes on at the next open (S4).
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    base : float
+        Signed market price, before slippage.
+    j : int
+        Rung number from 0.
+    """
+    rungs = position.rungs
     rungs[s.STATUS, j] = o.PENDING
-    filled(state, code, rungs, j, sell(state, number, book, bar, rungs[s.LOTS, j], base, True, o.RUNG, j))
+    filled(position, j, sell(position, bar, rungs[s.LOTS, j], base, Order(o.RUNG, j, True)))
     if rungs[s.STATUS, j] == o.PENDING:
-        state[s.WAITING] = 1.0
+        position.state[s.WAITING] = 1.0
+
+
+@njit(error_model="numpy", forceinline=True)
+def sell_at_limit(position: Position, bar: int, base: float, j: int) -> None:
+    """Sell rung j as a limit order; the part that volume caps stays resting (S4).
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    base : float
+        Signed price.
+    j : int
+        Rung number from 0.
+    """
+    lots = sell(position, bar, position.rungs[s.LOTS, j], base, Order(o.RUNG, j, False))
+    filled(position, j, lots)
 
 
 @njit(error_model="numpy")
-def fall(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    bottom: float,
-    low: float,
-    high: float,
-    level: float,
-    order: int,
-) -> None:
-    """Let the price fall to `bottom`: partial stop-outs and the stop fill at their prices, the nearest first (X3)."""
+def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) -> None:
+    """Let the price fall: partial stop-outs and the stop fill at their prices, the nearest first (X3).
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    bottom : float
+        Signed price that it falls to.
+    level : float
+        Signed price of the stop in force.
+    order : int
+        Order code of the stop in force.
+    """
+    state, rungs = position.state, position.rungs
     stopped = down_to(bottom, level)
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
@@ -173,32 +237,30 @@ def fall(
         if stopped and rungs[s.LEVEL, j] <= level:
             break
         if rungs[s.STATUS, j] == o.RESTING and down_to(bottom, rungs[s.LEVEL, j]):
-            sell_at_market(state, number, code, rungs, book, bar, min(max(rungs[s.LEVEL, j], low), high), j)
+            sell_at_market(position, bar.number, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
             if state[s.LEFT] <= 0.0:
                 return
     if stopped:
-        sell_all(state, number, book, bar, min(max(level, low), high), order)
+        sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
 
 
 @njit(error_model="numpy")
-def rise(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    rungs: FloatTable,
-    book: FloatTable,
-    bar: int,
-    top: float,
-    low: float,
-    high: float,
-) -> None:
-    """Let the price rise to `top`: limit rungs reached fill at their own price, the nearest first (X3)."""
+def rise(position: Position, bar: Bar, top: float) -> None:
+    """Let the price rise to `top` (signed): limit rungs reached fill at their own price, the nearest first (X3).
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    top : float
+        Signed price that it rises to.
+    """
+    state, rungs = position.state, position.rungs
     for k in range(int(state[s.N_UP])):
         j = int(rungs[s.UP, k])
         if top < rungs[s.REACH, j]:
             return
         if rungs[s.STATUS, j] == o.RESTING:
-            price = min(max(rungs[s.LEVEL, j], low), high)
-            filled(state, code, rungs, j, sell(state, number, book, bar, rungs[s.LOTS, j], price, False, o.RUNG, j))
+            sell_at_limit(position, bar.number, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
             if state[s.LEFT] <= 0.0:
                 return

@@ -1,7 +1,10 @@
 """Ladders, trades, bars and signals as the flat arrays that the compiled kernels walk over.
 
-Nothing is decided here; units are looked up and shapes are made. What a level is in price is computed
-by the kernel, once per trade, from what is known at the entry (`exitladder.execution.kernel.entry_facts`).
+Nothing is decided here; units are looked up and shapes are made. The kernel computes the price of each level
+once per trade, from the facts known at the entry (`exitladder.execution.kernel.entry_facts`).
+
+To add a setting of a ladder, add a column to `Plan.number` or `Plan.code`; of a rung, a column to
+`Plan.rung_number` or `Plan.rung_code`. No signature changes.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.execution.kernel.codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
 from exitladder.plans.ladder import STATE_SERIES, Ladder
-from exitladder.plans.units import Condition, Distance
+from exitladder.plans.units import Condition, Distance, Target
 
 # Columns of Plan.number.
 (
@@ -38,7 +41,8 @@ from exitladder.plans.units import Condition, Distance
     N_PARTICIPATION,
     N_LEVERAGE,
     N_MARGIN,
-) = range(19)
+    PLAN_NUMBERS,
+) = range(20)
 # Columns of Plan.code.
 (
     C_RUNGS,
@@ -52,7 +56,21 @@ from exitladder.plans.units import Condition, Distance
     C_THROUGH,
     C_ATR,
     C_SIGNALS,
-) = range(11)
+    PLAN_CODES,
+) = range(12)
+# Columns of Plan.rung_number.
+(
+    RN_FRACTION,
+    RN_TARGET,  # the target's value in its unit
+    RUNG_NUMBERS,
+) = range(3)
+# Columns of Plan.rung_code.
+(
+    RC_UNIT,  # unit of the target, 0 for a signal rung
+    RC_FIRST,  # the rung's conditions are those from RC_FIRST to RC_END
+    RC_END,
+    RUNG_CODES,
+) = range(4)
 
 
 class Plan(NamedTuple):
@@ -60,25 +78,20 @@ class Plan(NamedTuple):
 
     Parameters
     ----------
-    number : float64 array, shape (n_ladders, 19)
-    code : int64 array, shape (n_ladders, 11)
+    number : float64 array, shape (n_ladders, PLAN_NUMBERS)
+    code : int64 array, shape (n_ladders, PLAN_CODES)
         Rung numbers count from 0 here, -1 means none; `C_ATR` is a row of `Market.atr`.
-    fraction, value : float64 array, shape (n_ladders, max_rungs)
-    unit : int64 array, shape (n_ladders, max_rungs)
-        0 for a signal rung.
-    condition_first, condition_end : int64 array, shape (n_ladders, max_rungs)
-        Where each rung's conditions lie in the three flat arrays that follow.
+    rung_number : float64 array, shape (n_ladders, max_rungs, RUNG_NUMBERS)
+    rung_code : int64 array, shape (n_ladders, max_rungs, RUNG_CODES)
     series, comparison : int64 array, shape (n_conditions,)
+        The conditions of all rungs, one after the other.
     threshold : float64 array, shape (n_conditions,)
     """
 
     number: FloatTable
     code: IntTable
-    fraction: FloatTable
-    value: FloatTable
-    unit: IntTable
-    condition_first: IntTable
-    condition_end: IntTable
+    rung_number: FloatTable
+    rung_code: IntTable
     series: IntArray
     comparison: IntArray
     threshold: FloatArray
@@ -87,7 +100,13 @@ class Plan(NamedTuple):
 class Market(NamedTuple):
     """Bars of all symbols end to end, ATR by window, and the finer bars inside each bar.
 
-    `finer_first[t]` to `finer_end[t]` are the finer bars that make up bar t; equal where there are none.
+    Parameters
+    ----------
+    open, high, low, close, volume : float64 array, shape (n_bars,)
+    atr : float64 array, shape (n_windows, n_bars)
+    finer_open, finer_high, finer_low, finer_close, finer_volume : float64 array, shape (n_finer_bars,)
+    finer_first, finer_end : int64 array, shape (n_bars,)
+        Bar t is made up of the finer bars from ``finer_first[t]`` to ``finer_end[t]``; equal if it has none.
     """
 
     open: FloatArray
@@ -106,9 +125,24 @@ class Market(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Trades in rows. `known_bar` is the last bar closed at or before the entry, -1 where there is none.
+    """Trades in rows.
 
-    Prices of `anchor`, `swing` and `levels` are signed: a short is a long on negated prices.
+    Parameters
+    ----------
+    side : int64 array, shape (n_trades,)
+        +1 long, -1 short.
+    price, stop, quantity : float64 array, shape (n_trades,)
+        Of the entry; `stop` is NaN if the trade has none of its own.
+    entry_bar, first_bar, end_bar : int64 array, shape (n_trades,)
+        Bar of the entry, first exposed bar (X6), and the end of the symbol's bars.
+    known_bar : int64 array, shape (n_trades,)
+        Last bar closed at or before the entry, -1 if there is none.
+    finer_entry : int64 array, shape (n_trades,)
+        First finer bar after an entry inside its bar, -1 if there is none.
+    anchor, swing : float64 array, shape (n_trades,)
+        Signed price of the last confirmed swing's end, and its length.
+    levels : float64 array, shape (n_trades, n_levels)
+        Signed prices of the confirmed swing levels beyond the entry, nearest first.
     """
 
     side: IntArray
@@ -126,12 +160,21 @@ class Entries(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """The buffer of `exitladder.execution.signals.Signals`."""
+    """The buffer of `exitladder.execution.signals.Signals`, with its names for the arrays."""
 
     values: FloatArray
     base: IntTable
     first: IntTable
     end: IntTable
+
+
+class Inputs(NamedTuple):
+    """Everything that a run over trades and ladders reads."""
+
+    plan: Plan
+    entries: Entries
+    market: Market
+    readings: Readings
 
 
 class Ends(NamedTuple):
@@ -140,11 +183,11 @@ class Ends(NamedTuple):
     Parameters
     ----------
     last_bar : int64 array
-        Bar of the last sale, or of the mark where a trade is still open; -1 where it was skipped.
+        Bar of the last sale, or of the mark if the trade is still open; -1 if it was skipped.
     n_fills : int64 array
-        The entry and every sale; 0 where it was skipped.
+        The entry and every sale; 0 if it was skipped.
     mfe_r : float64 array
-        NaN where it was skipped.
+        NaN if it was skipped.
     """
 
     last_bar: IntTable
@@ -158,7 +201,19 @@ def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
 
 
 def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int]) -> Plan:
-    """Return the ladders as arrays; `windows` are the ATR windows of the market they will be run on.
+    """Return the ladders as arrays.
+
+    Parameters
+    ----------
+    ladders : sequence of Ladder
+    series_names : sequence of str
+        Series of the signals that conditions may read.
+    windows : sequence of int
+        ATR windows, in bars, of the market that the ladders will be run on.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
@@ -166,28 +221,25 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
         If a condition reads a series that the signals do not hold.
     """
     n, most = len(ladders), max((len(ladder.rungs) for ladder in ladders), default=0)
-    fraction, value = np.zeros((n, most)), np.zeros((n, most))
-    unit, first, end = (np.zeros((n, most), dtype=np.int64) for _ in range(3))
+    number = np.array([_numbers(ladder) for ladder in ladders]).reshape(n, PLAN_NUMBERS)
+    code = np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, PLAN_CODES)
+    rung_number = np.zeros((n, most, RUNG_NUMBERS))
+    rung_code = np.zeros((n, most, RUNG_CODES), dtype=np.int64)
     known = series_codes(series_names)
     conditions: list[tuple[int, int, float]] = []
     for m, ladder in enumerate(ladders):
         for j, rung in enumerate(ladder.rungs):
-            fraction[m, j] = rung.fraction
-            if rung.target is not None:
-                unit[m, j], value[m, j] = UNITS.index(rung.target.unit), rung.target.value
-            first[m, j] = len(conditions)
-            for c in rung.when:
-                series = series_code(c, known, j, ladder)
-                conditions.append((series, COMPARISONS.index(c.operator), c.threshold))
-            end[m, j] = len(conditions)
+            first = len(conditions)
+            conditions += [
+                (series_code(c, known, j, ladder), COMPARISONS.index(c.operator), c.threshold) for c in rung.when
+            ]
+            rung_number[m, j] = rung.fraction, _value(rung.target)
+            rung_code[m, j] = _unit(rung.target), first, len(conditions)
     return Plan(
-        number=np.array([_numbers(ladder) for ladder in ladders]).reshape(n, 19),
-        code=np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, 11),
-        fraction=fraction,
-        value=value,
-        unit=unit,
-        condition_first=first,
-        condition_end=end,
+        number=number,
+        code=code,
+        rung_number=rung_number,
+        rung_code=rung_code,
         series=np.array([c[0] for c in conditions], dtype=np.int64),
         comparison=np.array([c[1] for c in conditions], dtype=np.int64),
         threshold=np.array([c[2] for c in conditions], dtype=np.float64),
@@ -200,12 +252,25 @@ def series_codes(series_names: Sequence[str]) -> dict[str, int]:
 
 
 def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: Ladder) -> int:
-    """Return the code of the series that a condition of rung j reads.
+    """Return the code of the series that a condition reads.
+
+    Parameters
+    ----------
+    condition : Condition
+    known : mapping of str to int
+        From `series_codes`.
+    j : int
+        The rung, from 0.
+    ladder : Ladder
+
+    Returns
+    -------
+    int
 
     Raises
     ------
     LadderError
-        If it is not among the known ones.
+        If the series is not known.
     """
     if condition.series not in known:
         raise LadderError(
@@ -216,11 +281,11 @@ def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: 
     return known[condition.series]
 
 
-def _value(distance: Distance | None) -> float:
+def _value(distance: Distance | Target | None) -> float:
     return 0.0 if distance is None else float(distance.value)
 
 
-def _unit(distance: Distance | None) -> int:
+def _unit(distance: Distance | Target | None) -> int:
     return 0 if distance is None else UNITS.index(distance.unit)
 
 

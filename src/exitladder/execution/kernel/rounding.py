@@ -37,7 +37,7 @@ def whole_steps(amount: float, step: float) -> float:
 
 @njit(error_model="numpy", forceinline=True)
 def to_tick(price: float, tick: float) -> float:
-    """Return a signed price rounded to the tick against the trader: what is sold rounds down (S3)."""
+    """Return a signed price rounded to the tick against the trader: down, for a sale (S3)."""
     if tick <= 0.0:
         return price
     return on_grid(whole_steps(price, tick), tick)
@@ -51,14 +51,33 @@ def down_to(low: float, level: float) -> bool:
 
 @njit(error_model="numpy")
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
-    """Return the commission of one fill (S2)."""
+    """Return the commission of one fill (S2).
+
+    Parameters
+    ----------
+    price : float
+        Signed.
+    quantity : float
+        In units.
+    number : float64 array, shape (PLAN_NUMBERS,)
+    """
     cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
     return float(max(cost, number[n.N_LEAST]))
 
 
 @njit(error_model="numpy", forceinline=True)
 def distance(unit: int, value: float, risk: float, atr: float, price: float) -> float:
-    """Return a length in price; NaN where its ATR is not known."""
+    """Return a length in price; NaN if its ATR is not known.
+
+    Parameters
+    ----------
+    unit : int
+        `IN_R`, `IN_ATR` or `IN_PERCENT` of `exitladder.execution.kernel.codes`.
+    value : float
+        In that unit.
+    risk, atr, price : float
+        R, ATR and the price that per cent refer to.
+    """
     if unit == o.IN_R:
         return value * risk
     if unit == o.IN_ATR:

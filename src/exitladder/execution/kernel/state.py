@@ -1,12 +1,19 @@
-"""The state of one trade while it is simulated, as places in one float array, and of its rungs in one table.
+"""The state of one trade during its simulation: places of a float array, a table of its rungs, and the fill book.
 
 Prices are signed: a short is a long on negated prices, so one code serves both sides and a mirrored
-market gives the mirrored result to the bit. Quantities are counted in lots (in units where there is
-no lot), so that they stay whole. Everything is a float so that compiled code passes one array around:
-handing it many small ones costs more than the rules do.
+market gives the mirrored result to the bit. Quantities are counted in lots (in units if there is
+no lot), so that they stay whole. Everything is a float, so that compiled code passes few arrays around:
+many small ones cost more than the rules do.
+
+To add a fact about the trade, add a place before `SIZE`; about each rung, a row before `RUNG_ROWS`; about each
+fill, a column before `BOOK_COLUMNS`. No signature changes: functions take a `Position`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+from exitladder.arrays import FloatArray, FloatTable, IntArray
 
 (
     SIDE,
@@ -16,7 +23,7 @@ from __future__ import annotations
     LEFT,  # quantity left, in lots
     LEAST,  # smallest quantity that may be ordered, in lots
     STOP,  # the initial stop
-    BREAKEVEN,  # where the stop goes once breakeven is on; NaN where it cannot be resolved
+    BREAKEVEN,  # the stop once breakeven is on; NaN if it cannot be resolved
     BREAKEVEN_ON,
     BREAKEVEN_NEXT,  # decided in this bar, in force from the next
     LINE,  # the trail as completed bars left it
@@ -80,3 +87,108 @@ from __future__ import annotations
     B_NET_R,
     BOOK_COLUMNS,
 ) = range(10)
+
+
+class Position(NamedTuple):
+    """One trade under one ladder while it is simulated.
+
+    Parameters
+    ----------
+    state : float64 array, shape (SIZE,)
+    rungs : float64 array, shape (RUNG_ROWS, max_rungs)
+    number : float64 array, shape (PLAN_NUMBERS,)
+        The ladder's row of `exitladder.execution.kernel.packed.Plan.number`.
+    code : int64 array, shape (PLAN_CODES,)
+        The ladder's row of `Plan.code`.
+    book : float64 array, shape (n_rows, BOOK_COLUMNS)
+        Without rows, fills are only counted.
+    """
+
+    state: FloatArray
+    rungs: FloatTable
+    number: FloatArray
+    code: IntArray
+    book: FloatTable
+
+
+class Bar(NamedTuple):
+    """One bar in signed prices: `high` is the best price for the trade on both sides.
+
+    Parameters
+    ----------
+    number : int
+        Bar number through the whole `BarSet`; of a finer bar, that of the bar it belongs to.
+    open, high, low, close : float
+    volume : float
+        In units; NaN if unknown.
+    """
+
+    number: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class Order(NamedTuple):
+    """One order to sell.
+
+    Parameters
+    ----------
+    kind : int
+        Order code of `exitladder.execution.kernel.codes`.
+    rung : int
+        Rung number from 0, -1 if no rung sells.
+    slips : bool
+        Whether it pays slippage: market and stop orders do, limit orders do not (S3).
+    """
+
+    kind: int
+    rung: int
+    slips: bool
+
+
+class Fill(NamedTuple):
+    """One row of the fill book.
+
+    Parameters
+    ----------
+    bar, order, rung : int
+    quantity : float
+        In units.
+    price : float
+        Signed, slippage included.
+    commission, slippage : float
+        In account currency.
+    net_r : float
+        Contribution to the trade's net r.
+    """
+
+    bar: int
+    order: int
+    rung: int
+    quantity: float
+    price: float
+    commission: float
+    slippage: float
+    net_r: float
+
+
+class Record(NamedTuple):
+    """Everything that a run over trades writes down.
+
+    Parameters
+    ----------
+    states : float64 array, shape (n_trades, SIZE)
+    rungs : float64 array, shape (n_trades, RUNG_ROWS, n_rungs)
+    book : float64 array, shape (n_fills, BOOK_COLUMNS)
+        Without rows, fills are only counted.
+    rows : int64 array, shape (n_trades,)
+        Row of the book at which each trade's fills begin.
+    """
+
+    states: FloatTable
+    rungs: FloatTable
+    book: FloatTable
+    rows: IntArray

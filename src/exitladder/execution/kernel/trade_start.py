@@ -2,54 +2,132 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.orders import record
+from exitladder.execution.kernel.packed import Entries
 from exitladder.execution.kernel.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+from exitladder.execution.kernel.state import Fill, Position
 
 SLACK = o.SLACK
 SNAP = o.SNAP
 
 
+class EntryFacts(NamedTuple):
+    """The facts known of one trade at its entry.
+
+    Parameters
+    ----------
+    side : float
+        +1 long, -1 short.
+    price : float
+        Signed price of the entry.
+    stop : float
+        The trade's own stop (not signed), NaN if it has none.
+    quantity : float
+    atr : float
+        Of the last bar closed at or before the entry, NaN if unknown.
+    anchor, swing : float
+        Signed price of the last confirmed swing's end, and its length.
+    levels : float64 array, shape (n_levels,)
+        Signed prices of the confirmed swing levels beyond the entry.
+    """
+
+    side: float
+    price: float
+    stop: float
+    quantity: float
+    atr: float
+    anchor: float
+    swing: float
+    levels: FloatArray
+
+
 @njit(error_model="numpy", forceinline=True)
-def initial_stop(
-    number: FloatArray, code: IntArray, price: float, stop: float, side: float, atr: float
-) -> tuple[float, int]:
-    """Return the signed price of the initial stop and why there is none."""
-    if not np.isnan(stop):
-        return side * stop, o.NOT_SKIPPED
-    unit = code[n.C_INITIAL_UNIT]
+def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
+    """Return the facts known of a trade at its entry.
+
+    Parameters
+    ----------
+    entries : Entries
+    atr : float64 array, shape (n_bars,)
+        ATR of every bar.
+    i : int
+        Position of the trade.
+    """
+    known = entries.known_bar[i]
+    side = float(entries.side[i])
+    return EntryFacts(
+        side,
+        side * entries.price[i],
+        entries.stop[i],
+        entries.quantity[i],
+        atr[known] if known >= 0 else np.nan,
+        entries.anchor[i],
+        entries.swing[i],
+        entries.levels[i],
+    )
+
+
+@njit(error_model="numpy", forceinline=True)
+def initial_stop(position: Position, facts: EntryFacts) -> tuple[float, int]:
+    """Return the signed price of the initial stop, and the skip reason if there is none."""
+    if not np.isnan(facts.stop):
+        return facts.side * facts.stop, o.NOT_SKIPPED
+    unit = position.code[n.C_INITIAL_UNIT]
     if unit == o.NO_UNIT:
         return np.nan, o.NO_STOP
-    away = distance(unit, number[n.N_INITIAL], np.nan, atr, price)
+    away = distance(unit, position.number[n.N_INITIAL], np.nan, facts.atr, facts.price)
     if np.isnan(away):
         return np.nan, o.ATR_UNKNOWN
-    return price - away, o.NOT_SKIPPED
+    return facts.price - away, o.NOT_SKIPPED
 
 
 @njit(error_model="numpy", forceinline=True)
-def target_price(
-    unit: int, value: float, state: FloatArray, atr: float, anchor: float, swing: float, levels: FloatArray
-) -> float:
-    """Return the signed price of a target, NaN where it cannot be resolved at the entry."""
-    entry = state[s.ENTRY]
+def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> float:
+    """Return the signed price of a target, NaN if it cannot be resolved at the entry.
+
+    Parameters
+    ----------
+    unit : int
+        Position in `exitladder.execution.kernel.codes.UNITS`.
+    value : float
+        In that unit.
+    risk : float
+        R in price.
+    facts : EntryFacts
+    """
     if unit == o.IN_PRICE:
-        return float(state[s.SIDE] * value)
+        return float(facts.side * value)
     if unit == o.IN_FIB or unit == o.IN_RESISTANCE:
-        price = anchor + value * swing if unit == o.IN_FIB else levels[int(value) - 1]
+        price = facts.anchor + value * facts.swing if unit == o.IN_FIB else facts.levels[int(value) - 1]
         # An extension that the entry has already passed is no target any more; it must not turn into a stop.
-        return price if price > entry else np.nan
-    return float(entry + distance(unit, value, state[s.RISK], atr, entry))
+        return price if price > facts.price else np.nan
+    return float(facts.price + distance(unit, value, risk, facts.atr, facts.price))
 
 
 @njit(error_model="numpy", forceinline=True)
 def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> None:
-    """Insert rung j into an order of prices, behind all whose level is not farther away."""
+    """Insert rung j into an order of prices, behind all whose level is not farther away.
+
+    Parameters
+    ----------
+    rungs : float64 array, shape (RUNG_ROWS, max_rungs)
+    place : int
+        The row that holds the order.
+    count : int
+        Rungs already in it.
+    j : int
+    sign : float
+        +1 for an order from the lowest price, -1 from the highest.
+    """
     k = count
     while k > 0 and sign * rungs[s.LEVEL, int(rungs[place, k - 1])] > sign * rungs[s.LEVEL, j]:
         rungs[place, k] = rungs[place, k - 1]
@@ -58,25 +136,26 @@ def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> No
 
 
 @njit(error_model="numpy", forceinline=True)
-def place_rungs(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    units: IntArray,
-    amounts: FloatArray,
-    atr: float,
-    anchor: float,
-    swing: float,
-    levels: FloatArray,
-    rungs: FloatTable,
-) -> None:
-    """Resolve each rung to a price and put limits and partial stop-outs in the order of their prices."""
-    tick = number[n.N_TICK]
+def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable, facts: EntryFacts) -> None:
+    """Resolve each rung to a price, and put limits and partial stop-outs in the order of their prices.
+
+    Parameters
+    ----------
+    position : Position
+    rung_number : float64 array, shape (max_rungs, RUNG_NUMBERS)
+        The ladder's part of `exitladder.execution.kernel.packed.Plan.rung_number`.
+    rung_code : int64 array, shape (max_rungs, RUNG_CODES)
+        The same of `Plan.rung_code`.
+    facts : EntryFacts
+    """
+    state, rungs, code = position.state, position.rungs, position.code
+    tick = position.number[n.N_TICK]
     for j in range(code[n.C_RUNGS]):
-        if units[j] == o.NO_UNIT:
+        unit = rung_code[j, n.RC_UNIT]
+        if unit == o.NO_UNIT:
             rungs[s.KIND, j] = o.SIGNAL
             continue
-        price = target_price(units[j], amounts[j], state, atr, anchor, swing, levels)
+        price = target_price(unit, rung_number[j, n.RN_TARGET], state[s.RISK], facts)
         if np.isnan(price):
             rungs[s.KIND, j] = o.INACTIVE
             rungs[s.STATUS, j] = o.DONE
@@ -101,16 +180,17 @@ def place_rungs(
 
 
 @njit(error_model="numpy", forceinline=True)
-def size_rungs(state: FloatArray, number: FloatArray, code: IntArray, fraction: FloatArray, rungs: FloatTable) -> None:
+def size_rungs(position: Position, rung_number: FloatTable) -> None:
     """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
-    start = on_grid(state[s.START], number[n.N_LOT])
+    state, rungs, lot = position.state, position.rungs, position.number[n.N_LOT]
+    start = on_grid(state[s.START], lot)
     passed_on = 0.0
-    for j in range(code[n.C_RUNGS]):
+    for j in range(position.code[n.C_RUNGS]):
         rungs[s.LOTS, j] = 0.0
         if rungs[s.KIND, j] == o.INACTIVE:
             continue
-        wanted = fraction[j] * start + passed_on
-        lots = whole_steps(wanted, number[n.N_LOT])
+        wanted = rung_number[j, n.RN_FRACTION] * start + passed_on
+        lots = whole_steps(wanted, lot)
         if lots <= 0.0 or lots < state[s.LEAST] * (1.0 - SNAP):
             passed_on = wanted
             rungs[s.STATUS, j] = o.WITHOUT_SIZE
@@ -121,8 +201,9 @@ def size_rungs(state: FloatArray, number: FloatArray, code: IntArray, fraction: 
 
 
 @njit(error_model="numpy", forceinline=True)
-def set_stop_moves(state: FloatArray, number: FloatArray, code: IntArray, atr: float) -> None:
-    """Set where breakeven and liquidation stand, and whether the trail is armed from the entry on."""
+def set_stop_moves(position: Position, atr: float) -> None:
+    """Set the prices of breakeven and liquidation, and whether the trail is armed from the entry on."""
+    state, number, code = position.state, position.number, position.code
     entry = state[s.ENTRY]
     state[s.BREAKEVEN] = np.nan  # above nothing: a breakeven that cannot be resolved does not move the stop
     if code[n.C_BREAKEVEN_AFTER] >= 0:
@@ -136,57 +217,63 @@ def set_stop_moves(state: FloatArray, number: FloatArray, code: IntArray, atr: f
         # S6, isolated margin: margin plus profit equals the maintenance margin on the notional.
         share = 1.0 - state[s.SIDE] / number[n.N_LEVERAGE]
         price = entry * share / (1.0 - state[s.SIDE] * number[n.N_MARGIN])
-        # The exchange's level and not an order of ours: it rounds to the tick that is met first.
+        # The exchange's level and not an order of ours: it rounds to the tick that is reached first.
         state[s.LIQUIDATION] = -to_tick(-price, number[n.N_TICK])
 
 
 @njit(error_model="numpy", forceinline=True)
-def set_up(
-    state: FloatArray,
-    number: FloatArray,
-    code: IntArray,
-    i: int,
-    side: float,
-    price: float,
-    stop: float,
-    quantity: float,
-    atr: float,
-) -> int:
-    """Set the state of a trade as it is before its first bar, rungs excepted; return why it is skipped.
+def set_up(position: Position, i: int, facts: EntryFacts) -> int:
+    """Set the state of trade i as it is before its first bar, rungs excepted; return the skip reason.
 
-    `atr` is that of the last bar closed at or before the entry.
+    Parameters
+    ----------
+    position : Position
+    i : int
+        Position of the trade.
+    facts : EntryFacts
     """
+    state, number = position.state, position.number
     state[:] = 0.0
-    price = side * price
+    price, atr = facts.price, facts.atr
     state[s.TRADE], state[s.FILL_ROW] = i, -1.0
-    state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = side, price, price, price
+    state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = facts.side, price, price, price
     state[s.EXIT_ORDER] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
     state[s.LINE] = state[s.WALK_LINE] = state[s.LIQUIDATION] = -np.inf
     state[s.ATR_BEFORE] = atr
-    signed_stop, why = initial_stop(number, code, price, stop, side, atr)
-    state[s.RISK] = price - signed_stop
-    lots = whole_steps(quantity, number[n.N_LOT])
+    stop, why = initial_stop(position, facts)
+    state[s.RISK] = price - stop
+    lots = whole_steps(facts.quantity, number[n.N_LOT])
     least = number[n.N_MINIMUM] / number[n.N_LOT] if number[n.N_LOT] > 0.0 else number[n.N_MINIMUM]
     state[s.START] = state[s.LEFT] = lots
     state[s.LEAST] = least
     if why == o.NOT_SKIPPED and not state[s.RISK] > 0.0:
         why = o.STOP_BEYOND_ENTRY
     if why == o.NOT_SKIPPED and number[n.N_SLIP_ATR] > 0.0 and np.isnan(atr):
-        why = o.ATR_UNKNOWN  # slippage that cannot be known is not taken to be zero
+        why = o.ATR_UNKNOWN  # unknown slippage is not taken to be zero
     if why == o.NOT_SKIPPED and (not lots > 0.0 or lots < least * (1.0 - SNAP)):
         why = o.BELOW_MINIMUM
     state[s.SKIPPED_WHY] = why
     if why == o.NOT_SKIPPED:
-        state[s.STOP] = to_tick(signed_stop, number[n.N_TICK])
-        set_stop_moves(state, number, code, atr)
+        state[s.STOP] = to_tick(stop, number[n.N_TICK])
+        set_stop_moves(position, atr)
     return why
 
 
 @njit(error_model="numpy", forceinline=True)
-def enter(state: FloatArray, number: FloatArray, book: FloatTable, bar: int, row: int) -> None:
-    """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on."""
+def enter(position: Position, bar: int, row: int) -> None:
+    """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+        Bar number through the whole `BarSet`.
+    row : int
+        Row of the book at which its fills begin, -1 to count them only.
+    """
+    state, number = position.state, position.number
     state[s.FILL_ROW] = row
     quantity = on_grid(state[s.START], number[n.N_LOT])
     cost = commission_of(state[s.ENTRY], quantity, number)
     state[s.COMMISSION] = state[s.ENTRY_COMMISSION] = cost
-    record(state, book, bar, o.ENTRY, -1, quantity, state[s.ENTRY], cost, 0.0, 0.0)
+    record(position, Fill(bar, o.ENTRY, -1, quantity, state[s.ENTRY], cost, 0.0, 0.0))
