@@ -34,7 +34,7 @@ def imports(rooms: Mapping[str, Path]) -> dict[str, set[str]]:
         for path in sorted(folder.glob("*.py"))
     }
     return {
-        name: {target for target in _imported(ast.parse(path.read_text(encoding="utf-8")), set(modules))} - {name}
+        name: set(_imported(ast.parse(path.read_text(encoding="utf-8")), set(modules))) - {name}
         for name, path in modules.items()
     }
 
