@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,24 @@ def shared_data() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"the real market data is not at {folder} (set EXITLADDER_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def external() -> Callable[[str], Path]:
+    """The Python of a program's own environment, or a program of the system; skips with the reason where it is not.
+
+    ``external("freqtrade")`` gives a path; nothing is installed by a test (``python tools/external.py freqtrade``).
+    """
+    spec = importlib.util.spec_from_file_location("external_tools", ROOT / "tools" / "external.py")
+    assert spec is not None and spec.loader is not None
+    tools = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tools)
+
+    def find(name: str) -> Path:
+        try:
+            found: Path = tools.find(name)
+        except tools.NotHereError as reason:
+            pytest.skip(str(reason))
+        return found
+
+    return find
