@@ -13,7 +13,8 @@ with contextlib.redirect_stdout(sys.stderr):
 opened = datetime(2026, 1, 5, tzinfo=UTC)
 trade = Trade(
     pair="BTC/USDT", base_currency="BTC", stake_currency="USDT", stake_amount=1000.0, amount=10.0,
-    amount_requested=10.0, open_rate=100.0, open_date=opened, fee_open=0.001, fee_close=0.001, exchange="binance", is_open=True,
+    amount_requested=10.0, open_rate=100.0, open_date=opened, fee_open=0.001, fee_close=0.001, exchange="binance",
+    is_open=True,
     leverage=1.0, is_short=False, price_precision=2.0, amount_precision=3.0, precision_mode=2,
 )  # fmt: skip
 trade.orders.append(
