@@ -11,11 +11,12 @@ import json
 import os
 import platform
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
@@ -61,6 +62,7 @@ class StudyStore:
     def __init__(self, url: str, lease_seconds: float = 60.0, *, by_content: bool = False, fresh: bool = False) -> None:
         self.database, self.lease_seconds = Database(url), lease_seconds
         self.by_content, self.fresh = by_content, fresh
+        self._has_said = False
 
     @property
     def url(self) -> str:
@@ -89,6 +91,8 @@ class StudyStore:
                 self._delete(connection, found[0], found[1]["token"])
                 found = None
             if found is None:
+                if self.by_content:
+                    self._say_if_older(connection, name, plan)
                 token = uuid.uuid4().hex
                 study_id = self._make(connection, name, plan, token)
             else:
@@ -126,6 +130,26 @@ class StudyStore:
                 "Give another name (tuning.study), or another storage."
             )
         return study_id, json.loads(kept[0][0])
+
+    def _say_if_older(self, connection: Any, name: str, plan: StudyPlan) -> None:
+        """Warn, once, if the same search is kept as another version of the program evaluated it."""
+        rows = self.database.run(
+            connection,
+            "select s.study_name, a.value_json from studies s join study_user_attributes a on a.study_id = s.study_id "
+            "where a.key = :k order by s.study_id desc",
+            k=_PLAN_KEY,
+        )
+        base = name.rpartition("-")[0]
+        older = (old for old, kept in rows if old.rpartition("-")[0] == base and _is_older(json.loads(kept), plan))
+        found = None if self._has_said else next(older, None)
+        if found is not None:
+            self._has_said = True
+            warnings.warn(
+                f"Study '{found}' in {self.url} is of the same data and search, but was evaluated by another version "
+                f"of exitladder, so the search starts anew as '{name}'. The old study stays and can be read.",
+                ExitladderWarning,
+                stacklevel=2,
+            )
 
     def _make(self, connection: Any, name: str, plan: StudyPlan, token: str) -> int:
         tables = self.database.tables
@@ -300,6 +324,13 @@ def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> Stud
             "Give another name (tuning.study), or begin it anew with --fresh, which deletes it."
         )
     return _plan_of(kept)
+
+
+def _is_older(kept: Mapping[str, Any], plan: StudyPlan) -> bool:
+    """Whether a study is of the same data and sampler, but of another version of the program."""
+    before, now = kept["identity"], plan.identity
+    same_data = all(before.get(key) == now.get(key) for key in ("bars", "trades", "entries"))
+    return same_data and kept["search"] == asdict(plan.search) and before.get("program") != now.get("program")
 
 
 def _plan_of(kept: Mapping[str, Any]) -> StudyPlan:
