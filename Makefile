@@ -1,4 +1,4 @@
-# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+# `make demo` sets up and runs the main job, `make test` sets up and passes the tests, `make test-fast` the quick ones.
 VENV := .venv
 BIN := $(VENV)/bin
 # the first Python of 3.11 or newer
@@ -6,13 +6,28 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint types contracts docstrings layers wheel check clean
+.PHONY: demo test test-fast coverage external lint types contracts docstrings layers wheel check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/exitladder demo
 
+# A file's tests stay on one process, and so do the servers and clusters that they start.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# What is quick to tell, once the engine has been compiled: no search, no training, no other program.
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) -m 'not slow'
+
+coverage: $(VENV)/.installed-dev
+	$(PYTEST) -m 'not slow' --cov --cov-report term:skip-covered
+
+# The other programs that some tests run beside this one; each is a cached environment of its own.
+external: $(VENV)/bin/python
+	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

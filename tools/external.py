@@ -2,8 +2,8 @@
 
 ``python tools/external.py freqtrade vectorbt`` makes those that are not there yet and prints each one's Python;
 without a name it lists all. They lie in ``$EXITLADDER_TOOLS``, or in ``~/.cache/exitladder-tools``.
-The pins are ``tools/external/NAME.txt``: its first line says which Python they need. Nothing of them is installed
-beside exitladder, whose own pins would contradict theirs.
+The pins are ``tools/external/NAME.txt``, all that pip has to install; the first line says which Python they need.
+Nothing of them is installed beside exitladder, whose own pins would contradict theirs.
 """
 
 from __future__ import annotations
@@ -81,12 +81,13 @@ def make(name: str) -> Path:
     try:
         _quietly([interpreter, "-m", "venv", str(folder)])
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        _quietly([*pip, "--only-binary", ":all:", "--requirement", str(_pins(name))])
+        _quietly([*pip, "--no-deps", "--requirement", str(_pins(name))])
     except subprocess.SubprocessError as cause:
         shutil.rmtree(folder, ignore_errors=True)
-        output = getattr(cause, "stderr", None) or str(cause)
-        last = [line for line in output.strip().splitlines() if line.strip()][-1:]
-        raise NotHereError(f"{name} could not be installed: {' '.join(last)[:300]}") from cause
+        # Of a command that took too long the output is bytes.
+        output = getattr(cause, "stderr", None) if isinstance(cause, subprocess.CalledProcessError) else None
+        last = [line for line in (output or str(cause)).splitlines() if line.strip()][-1]
+        raise NotHereError(f"{name} could not be installed: {last[:300]}") from cause
     (folder / STAMP).write_text(_digest(name))
     return find(name)
 
@@ -107,6 +108,23 @@ def interpreter_for(least: str) -> str:
         if path and _runs(path, wanted):
             return path
     raise NotHereError(f"it needs Python {least} or newer, and none is on the PATH")
+
+
+def interpreter_of(version: str) -> str:
+    """Return a Python of exactly this version, such as 3.12: one on the PATH, or one that pyenv keeps.
+
+    Raises
+    ------
+    NotHereError
+        If none is found.
+    """
+    major, minor = (int(part) for part in version.split("."))
+    kept = sorted(glob(f"{_pyenv()}/versions/{version}.*/bin/python{version}"))
+    for candidate in (f"python{version}", *kept):
+        path = shutil.which(candidate)
+        if path and _runs(path, (major, minor)):
+            return path
+    raise NotHereError(f"no python{version} is on the PATH")
 
 
 def _runs(path: str, wanted: tuple[int, ...]) -> bool:
