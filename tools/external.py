@@ -178,10 +178,10 @@ def main() -> int:
     missing = 0
     for name in given or names():
         try:
-            print(f"{name}: {make(name) if given else find(name)}")
+            print(f"{name}: {make(name) if given else find(name)}", flush=True)
         except NotHereError as reason:
             missing += 1
-            print(f"{name}: {reason}")
+            print(f"{name}: {reason}", flush=True)
     return 1 if given and missing else 0
 
 
