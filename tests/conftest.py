@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Processes that share a machine share its cores: LightGBM's threads, waiting for each other in turns, would take many
 # times as long. Libraries read this when they are loaded, so it comes first.
@@ -55,9 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(starts):
             item.add_marker(pytest.mark.slow)
-        own = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+        test: Any = getattr(item, "obj", None)
+        own = getattr(test, "_hypothesis_internal_use_settings", None)
         if own is not None and "EXITLADDER_LONG" in os.environ and own.max_examples < EXAMPLES // 4:
-            item.obj._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES // 4)
+            test._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES // 4)
 
 
 @pytest.fixture(scope="session")

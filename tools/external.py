@@ -140,9 +140,9 @@ def _pyenv() -> str:
 def _system(name: str) -> Path:
     places, package = SYSTEM[name]
     for place in places:
-        found = sorted(glob(place))[-1:] or [shutil.which(place)]
-        if found[0]:
-            return Path(found[0])
+        found = next(iter(sorted(glob(place), reverse=True)), None) or shutil.which(place)
+        if found:
+            return Path(found)
     raise NotHereError(f"{name} is not installed; on Debian: apt install {package}")
 
 

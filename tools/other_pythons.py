@@ -47,7 +47,20 @@ def try_out(python: Path, *, is_full: bool) -> int:
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     subprocess.run([python, "-c", IMPORT], cwd=ROOT, env=env, check=True)
     paths = () if is_full else QUICK
-    test = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", "-m", "not slow"]
+    test = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+    ]
     return subprocess.run([*test, *paths], cwd=ROOT, env=env).returncode
 
 
