@@ -68,7 +68,7 @@ def gaps_of(path: str, source: str, errors: set[str]) -> list[Gap]:
         if n_arguments(node, is_method) < LEAST_ARGUMENTS:
             continue
         described = ast.get_docstring(node) or ""
-        wanted = [("Parameters",)]
+        wanted: list[tuple[str, ...]] = [("Parameters",)]
         if returns_something(node):
             wanted.append(("Returns", "Yields"))
         if raised_in(node) & errors:
