@@ -1,4 +1,4 @@
-# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+# `make demo` sets up and runs the main job, `make test` sets up and passes the tests, `make test-fast` the quick ones.
 VENV := .venv
 BIN := $(VENV)/bin
 # the first Python of 3.11 or newer
@@ -6,13 +6,28 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint types layers words wheel check clean
+.PHONY: demo test test-fast coverage external lint types contracts docstrings words layers wheel check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/exitladder demo
 
+# A file's tests stay on one process, and so do the servers and clusters that they start.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# What is quick to tell, once the engine has been compiled: no search, no training, no other program.
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) -m 'not slow'
+
+coverage: $(VENV)/.installed-dev
+	$(PYTEST) -m 'not slow' --cov --cov-report term:skip-covered
+
+# The other programs that some tests run beside this one; each is a cached environment of its own.
+external: $(VENV)/bin/python
+	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -21,16 +36,22 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-layers: $(VENV)/.installed-dev
+contracts: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 words: $(VENV)/bin/python
 	$(BIN)/python tools/check_words.py
 
+layers: contracts
+
+# Only ever lowered: the number of public functions whose docstrings still lack a section.
+docstrings: $(VENV)/.installed-dev
+	$(BIN)/python tools/check_docstrings.py --max 299
+
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/packaging
 
-check: lint types layers words test
+check: lint types contracts words docstrings test
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "exitladder needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)."; exit 1; }

@@ -27,6 +27,7 @@ from exitladder.trades.files import read_trades
 SETTINGS = """
 [project]
 name = "outside"
+threads = 1
 [model]
 n_estimators = 10
 [labels]

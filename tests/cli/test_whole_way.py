@@ -20,7 +20,7 @@ from exitladder.trades.files import read_trades
 
 SMALL = [
     "model.n_estimators=10", "labels.max_bars=40", "validation.n_bootstrap=100", "validation.n_folds=2",
-    "search.time_bars=[5,30]", "tuning.n_trials=5",
+    "search.time_bars=[5,30]", "tuning.n_trials=5", "project.threads=1",
 ]  # fmt: skip
 LADDER = """
 name = "halves"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,7 @@ from exitladder.trades.trades import PlacedTrades
 
 HOUR = 3_600 * 10**9
 PIECE = HOUR // 4
+POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
 near: Any = pytest.approx
 
 
@@ -109,15 +111,22 @@ def assert_equal(simulation: Simulation, i: int, want: Any) -> None:
     assert simulation.quantity_left[i] == near(float(want.left), **close)
 
 
+# One run over all policies of fills; the long proof (`.ci/long`) gives each as many examples of its own.
+EACH = [(policy,) for policy in POLICIES]
+TOGETHER = [POLICIES]
+
+
+@pytest.mark.parametrize("policies", EACH if "EXITLADDER_LONG" in os.environ else TOGETHER, ids=" ".join)
 @given(data=st.data())
 def test_kernel_equals_reference(
+    policies: tuple[str, ...],
     data: st.DataObject,
     reference: ModuleType,
     worlds: ModuleType,
     bars_from: Callable[..., Bars],
     placed_on: Callable[..., PlacedTrades],
 ) -> None:
-    world = data.draw(worlds.worlds())
+    world = data.draw(worlds.worlds(policies))
     placed = on_bars(world, placed_on)
     ladder = ladder_from_mapping(world.ladder)
     arrays = {name: np.array(values) for name, values in world.series.items()}

@@ -34,6 +34,8 @@ def small(store: Path) -> Settings:
         [
             f"tracking.store={str(store)!r}",
             "project.name=small",
+            # No number depends on how many, and on cores that others use as well two take far longer than one.
+            "project.threads=1",
             "model.n_estimators=15",
             "validation.n_folds=3",
             "validation.n_test_parts=3",

@@ -65,6 +65,7 @@ class StudyStore:
     def __init__(self, url: str, lease_seconds: float = 60.0, *, by_content: bool = False, fresh: bool = False) -> None:
         self.database, self.lease_seconds = Database(url), lease_seconds
         self.by_content, self.fresh = by_content, fresh
+        self._has_said = False
 
     @property
     def url(self) -> str:
