@@ -54,7 +54,7 @@ def gaps_of(path: str, source: str, errors: set[str]) -> list[Gap]:
     Parameters
     ----------
     path : str
-        Named in what is found.
+        The name to report.
     source : str
     errors : set of str
         Names of the errors that a docstring has to say.
@@ -98,7 +98,7 @@ def n_arguments(node: Function, is_method: bool) -> int:
 
 
 def returns_something(node: Function) -> bool:
-    """Return whether a function returns or yields a value; by its annotation, or else by what it does."""
+    """Return whether a function returns or yields a value; by its annotation, or else by its body."""
     if node.returns is not None:
         return ast.unparse(node.returns) not in ("None", "NoReturn", "Never")
     return any(isinstance(n, ast.Return | ast.Yield) and n.value is not None for n in _own(node))
@@ -135,7 +135,7 @@ def _has_section(described: str, name: str) -> bool:
 
 
 def main() -> int:
-    """Print what is missing and how much of it; 1 if it is more than allowed."""
+    """Print the functions that lack a section and their number; 1 if it is more than allowed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--max", type=int, default=None, metavar="N", help="fail if more functions lack something")
     most = parser.parse_args().max

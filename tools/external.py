@@ -1,7 +1,7 @@
 """Environments of the programs that the tests run beside this one: one virtual environment each, pinned and cached.
 
 ``python tools/external.py freqtrade vectorbt`` makes those that are not there yet and prints each one's Python;
-without a name it lists all. They lie in ``$EXITLADDER_TOOLS``, or in ``~/.cache/exitladder-tools``.
+without a name it lists all. They are kept in ``$EXITLADDER_TOOLS``, or in ``~/.cache/exitladder-tools``.
 The pins are ``tools/external/NAME.txt``, all that pip has to install; the first line says which Python they need.
 Nothing of them is installed beside exitladder, whose own pins would contradict theirs.
 """
