@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.columns import HEADERLESS, bar_columns
+from exitladder.bars.columns import bar_columns
+from exitladder.bars.headerless import headerless_columns
 from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
 from exitladder.bars.tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
 from exitladder.clock import interval_from_name, interval_name
@@ -113,7 +114,7 @@ def _read(path: Path, tz: str, adjust: str, repair: bool, interval: str | None) 
 
 def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iterator[tuple[Table, str, int]]:
     if not path.is_dir():
-        yield read_table(path, HEADERLESS), *name_parts(path)
+        yield read_table(path, headerless_columns, options.conventions), *name_parts(path)
         return
     files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith((".", "_")))
     chosen = [f for f in files if table_suffix(f)]
@@ -123,7 +124,7 @@ def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iter
     _refuse_mixed_intervals({f: parts[f] for f in chosen})
     others = []
     for file in chosen:
-        table = read_table(file, HEADERLESS)
+        table = read_table(file, headerless_columns, options.conventions)
         if bar_columns(table.frame.columns).looks_like_bars:
             yield table, *parts[file]
         else:
