@@ -109,10 +109,12 @@ def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:
         return []
     usual = commonest_step(_distinct(raw.time[order[:-1]]))
     last = order[-1]
-    on_grid = (raw.time[last] - raw.time[order[-2]]) % max(usual // 24, _SECOND) == 0 and placing.stamps.wall[
-        raw.rows[last]
-    ] % (60 * _SECOND) == 0
-    if steps[-1] >= usual or (steps[:-1].min() < usual and on_grid) or (on_grid and usual < _DAY):
+    if usual < _DAY:
+        # a session may end early, but on a whole minute
+        is_bar = placing.stamps.wall[raw.rows[last]] % (60 * _SECOND) == 0
+    else:
+        is_bar = steps[-1] % _DAY == 0
+    if steps[-1] >= usual or is_bar:
         return []
     message = (
         f"The newest row of '{raw.symbol}', {stamp_text(int(raw.time[last]))}, comes "

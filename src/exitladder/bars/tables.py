@@ -167,9 +167,7 @@ def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding
         )
         findings.append(Finding("", "note", "unnamed_column", len(names.unnamed), table.name, message))
     if table.encoding == "cp1252":
-        message = (
-            f"{table.name} is not UTF-8 and was read as Windows-1252. If names look wrong, save it as UTF-8."
-        )
+        message = f"{table.name} is not UTF-8 and was read as Windows-1252. If names look wrong, save it as UTF-8."
         findings.append(Finding("", "note", "encoding", 1, table.name, message))
     for remark in table.remarks:
         findings.append(Finding("", "note", "left_out", 1, table.name, f"{remark} ({table.name})."))

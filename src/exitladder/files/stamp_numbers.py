@@ -14,7 +14,12 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 _DAY = 86_400 * 10**9
-_UNITS = ((9e9, 10**9, "seconds"), (9e12, 10**6, "milliseconds"), (9e15, 10**3, "microseconds"), (7e18, 1, "nanoseconds"))
+_UNITS = (
+    (9e9, 10**9, "seconds"),
+    (9e12, 10**6, "milliseconds"),
+    (9e15, 10**3, "microseconds"),
+    (7e18, 1, "nanoseconds"),
+)
 # an epoch in seconds below this is of 1973 or before, and no column of stamps has only such ones
 _LEAST_EPOCH = 1e8
 # digits of a calendar date and, from the left, of its time

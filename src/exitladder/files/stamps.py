@@ -102,9 +102,7 @@ def read_stamps(
         found = _of_texts(values, tz, dates)
     outside = (found.ns != NO_TIME) & ((found.ns < _EARLIEST) | (found.ns > _LATEST))
     if outside.any():
-        found = replace(
-            found, ns=np.where(outside, NO_TIME, found.ns), wall=np.where(outside, NO_TIME, found.wall)
-        )
+        found = replace(found, ns=np.where(outside, NO_TIME, found.ns), wall=np.where(outside, NO_TIME, found.wall))
     return found
 
 
@@ -232,7 +230,9 @@ def _with_time(dates: pd.Series[Any], times: pd.Series[Any]) -> pd.Series[Any]:
         day = pd.Series([_cell_text(cell) for cell in dates], dtype="str").str.removesuffix("T00:00:00")
     else:
         day = _digits_text(dates)
-    clock = _digits_text(times) if times.dtype != object else pd.Series([_cell_text(cell) for cell in times], dtype="str")
+    clock = (
+        _digits_text(times) if times.dtype != object else pd.Series([_cell_text(cell) for cell in times], dtype="str")
+    )
     clock = clock.str.strip()
     is_digits = clock.str.fullmatch(r"\d+").fillna(False).astype(bool)
     if is_digits.any():

@@ -78,7 +78,16 @@ def read_table(
             f"The file '{path}' cannot be read as csv: lines have more fields than the first line has names. "
             "Name every column, and quote texts that hold the separator."
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as cause:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as cause:
         reason = " ".join(str(cause).split()).rstrip(".")[:200] or type(cause).__name__
         raise InputFileError(
             f"The file '{path}' cannot be read as {suffix[1:]}: {reason}. Write it again or check its ending."
