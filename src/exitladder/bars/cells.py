@@ -68,10 +68,11 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
         values, broken = parse_numbers(series, cells.decimal)
         if broken.any():
             i = int(np.argmax(broken))
-            shown = str(series.iloc[i])[:60]
+            cell = series.iloc[i]
+            shown = "a whole number of many digits" if isinstance(cell, int) else str(cell)[:60]
             cells.problem = (
-                f"{name} must be a number, but is {shown!r} ({table.place(i)}); {int(broken.sum())} rows are concerned. "
-                f"Write numbers with a decimal {'point' if cells.decimal == '.' else 'comma'}."
+                f"{name} must be a number, but is {shown!r} ({table.place(i)}); {int(broken.sum())} rows are "
+                f"concerned. Write numbers with a decimal {'point' if cells.decimal == '.' else 'comma'}."
             )
             return cells
         cells.columns[name] = values
@@ -152,7 +153,7 @@ def snap_noise(columns: dict[str, FloatArray]) -> int:
         above, below = price > high, price < low
         if not (above.any() or below.any()):
             continue
-        noise = np.abs(price) * _NOISE
+        noise = np.where(np.isfinite(price), np.abs(price), 0.0) * _NOISE
         above &= (price - high <= noise) & (low <= high)
         below &= (low - price <= noise) & (low <= high)
         if above.any() or below.any():

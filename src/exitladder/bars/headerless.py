@@ -17,7 +17,7 @@ _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?|\d{4}|\d{6}")
 _MINUTE = re.compile(r"\d{8} \d{6}")
 
 
-def headerless_columns(lines: Sequence[Sequence[str]], separator: str) -> Sequence[str] | None:
+def headerless_columns(lines: Sequence[Sequence[str]], separator: str, stamps: str = "auto") -> Sequence[str] | None:
     """Return the names of the columns of bars without a header line, or None where the shape is not known.
 
     Parameters
@@ -25,6 +25,8 @@ def headerless_columns(lines: Sequence[Sequence[str]], separator: str) -> Sequen
     lines : sequence of sequence of str
         Fields of the first lines.
     separator : str
+    stamps : {"auto", "start", "end"}
+        Which end of a bar is stamped, if it is known.
 
     Raises
     ------
@@ -41,12 +43,14 @@ def headerless_columns(lines: Sequence[Sequence[str]], separator: str) -> Sequen
     if n in (6, 7) and _DATE.fullmatch(first[0]) and _TIME.fullmatch(first[1]) and _holds(lines, 2):
         return ("date", "time", *OHLCV[1:])[:n]
     if n in (5, 6) and _MINUTE.fullmatch(first[0]) and separator == ";" and _holds(lines, 1):
+        if stamps != "auto":
+            return OHLCV[:n]
         if n == 6 and any(_number(row[5]) for row in lines if len(row) == 6):
             return ("bar_end", *OHLCV[1:])
         raise BarsError(
-            "Bars without a header line, with stamps such as 20240102 093000 and no volume, come from NinjaTrader, which "
-            "stamps the end of a bar, or from HistData, which stamps its start. Pass --columns "
-            "bar_end,open,high,low,close,volume or --columns timestamp,open,high,low,close,volume."
+            "Bars without a header line, with stamps such as 20240102 093000 and no volume, come from NinjaTrader, "
+            "which stamps the end of a bar, or from HistData, which stamps its start. Pass --stamps end or --stamps "
+            "start (data.stamps)."
         )
     if not _holds(lines, 1):
         return None

@@ -54,3 +54,15 @@ class Reading:
             "columns": ", ".join(f"{name}={label}" for name, label in self.columns.items()),
             "remarks": "; ".join(self.remarks),
         }
+
+    def as_line(self) -> str:
+        """Return the reading as one line, without the file's name."""
+        row = self.as_row()
+        parts = [
+            f"stamps {row['stamps']}, zone {row['zone']}, at the {row['stamped_at']} of a bar",
+            f"decimal mark '{self.decimal}'",
+            *([f"encoding {self.encoding}"] if self.encoding not in ("", "utf-8") else []),
+            f"columns {row['columns']}",
+            *self.remarks,
+        ]
+        return "; ".join(parts)

@@ -38,8 +38,8 @@ def join_parts(parts: Sequence[tuple[Bars, str]], report: BarsReport) -> tuple[B
     for bars, other in ordered[1:]:
         if bars.interval_ns != first.interval_ns:
             raise BarsError(
-                f"Files that are joined must have bars of one length, but '{first.symbol}' has {first.interval} bars in "
-                f"{name} and {bars.interval} bars in {other}. Take one of them out."
+                f"Files that are joined must have bars of one length, but '{first.symbol}' has {first.interval} bars "
+                f"in {name} and {bars.interval} bars in {other}. Take one of them out."
             )
     joined, n_overlap = _joined(ordered)
     source = f"{len(ordered)} files, {name} to {ordered[-1][1]}"
@@ -81,8 +81,9 @@ def _joined(ordered: Sequence[tuple[Bars, str]]) -> tuple[Bars, int]:
         differs = np.flatnonzero(again & np.append(False, values[1:] != values[:-1]))
         if len(differs):
             i = int(differs[0])
+            when = stamp_text(int(time[order][i]))
             raise BarsError(
-                f"Files that overlap must agree, but {name} of '{bars[0].symbol}' at {stamp_text(int(time[order][i]))} is "
+                f"Files that overlap must agree, but {name} of '{bars[0].symbol}' at {when} is "
                 f"{values[i - 1]:.10g} in {ordered[file[order][i - 1]][1]} and {values[i]:.10g} in "
                 f"{ordered[file[order][i]][1]}; {len(differs)} bars are concerned. Take one of the files out."
             )

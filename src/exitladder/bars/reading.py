@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -101,7 +102,7 @@ def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
     reports: list[BarsReport] = []
     parts: dict[str, list[tuple[Bars, str]]] = {}
     for table, name in _tables(path, options, reports):
-        bars, report = bars_of_table(table, name.symbol, name.interval_ns, _for_file(name, options))
+        bars, report = bars_of_table(table, name.symbol, name.interval_ns, options)
         if name.part:
             for part in bars:
                 parts.setdefault(part.symbol, []).append((part, table.name))
@@ -120,13 +121,6 @@ def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
     good, report = _renamed(good, report, options)
     _refuse_twice(report)
     return good, report
-
-
-def _for_file(name: FileName, options: ReadOptions) -> ReadOptions:
-    """Return the options for a file; some programs' files tell which end of a bar they stamp."""
-    if name.source == "HistData" and options.conventions.stamps == "auto":
-        return replace(options, conventions=replace(options.conventions, stamps="start"))
-    return options
 
 
 def _renamed(good: list[Bars], report: BarsReport, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
@@ -167,7 +161,9 @@ def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iter
 
 
 def _table(path: Path, options: ReadOptions) -> Table:
-    return read_table(path, headerless_columns, options.conventions)
+    # HistData stamps the start of a bar, and its lines look like NinjaTrader's
+    stamps = "start" if file_name(path).source == "HistData" else options.conventions.stamps
+    return read_table(path, partial(headerless_columns, stamps=stamps), options.conventions)
 
 
 def _refuse_mixed_intervals(parts: dict[Path, tuple[str, int]]) -> None:

@@ -90,6 +90,17 @@ class BarsReport:
         """Return one row per file: form of its stamps, zone, decimal mark, columns."""
         return pd.DataFrame([reading.as_row() for reading in self.readings])
 
+    def how_read(self, most: int = 5) -> list[str]:
+        """Return a line for each way in which files were read, at most `most`."""
+        files: dict[str, list[str]] = {}
+        for reading in self.readings:
+            files.setdefault(reading.as_line(), []).append(reading.source)
+        lines = [
+            f"{names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''} read as: {line}"
+            for line, names in files.items()
+        ]
+        return lines if len(lines) <= most else [*lines[:most], f"{len(lines) - most} more ways; see --format json"]
+
     def of_severity(self, *severities: str) -> tuple[Finding, ...]:
         """Return the findings of these severities."""
         return tuple(f for f in self.findings if f.severity in severities)

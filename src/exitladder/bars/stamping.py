@@ -109,11 +109,8 @@ def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:
         return []
     usual = commonest_step(_distinct(raw.time[order[:-1]]))
     last = order[-1]
-    if usual < _DAY:
-        # a session may end early, but on a whole minute
-        is_bar = placing.stamps.wall[raw.rows[last]] % (60 * _SECOND) == 0
-    else:
-        is_bar = steps[-1] % _DAY == 0
+    # a session may end early, but on a whole minute
+    is_bar = placing.stamps.wall[raw.rows[last]] % (60 * _SECOND) == 0 if usual < _DAY else steps[-1] % _DAY == 0
     if steps[-1] >= usual or is_bar:
         return []
     message = (
@@ -153,8 +150,8 @@ def _mixed_lengths(raw: RawBars) -> list[Finding]:
         first, other = int(np.argmax(longer)), int(np.median(steps[longer]))
     message = (
         f"All bars of '{raw.symbol}' must be of one length, but {interval_name(usual)} bars and, from "
-        f"{stamp_text(int(time[first]))} on, {count} steps of {interval_name(other)} are mixed ({raw.table.name}). Keep "
-        "each length in a file of its own."
+        f"{stamp_text(int(time[first]))} on, {count} steps of {interval_name(other)} are mixed ({raw.table.name}). "
+        "Keep each length in a file of its own."
     )
     place = f"{raw.table.name}, {stamp_text(int(time[first]))}"
     return [Finding(raw.symbol, "warning", "mixed_lengths", count, place, message)]

@@ -126,7 +126,7 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
             continue
         good += [bars] if bars is not None else []
         reports.append(report)
-    findings = tuple([*cells.findings, *_left_out(table, names, cells.texts)])
+    findings = (*cells.findings, *_left_out(table, names, cells.texts))
     reading = _reading(table, names, cells.decimal, placing)
     return good, join_reports([*reports, BarsReport(findings=findings, readings=(reading,))])
 
@@ -169,9 +169,8 @@ def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding
     if table.encoding == "cp1252":
         message = f"{table.name} is not UTF-8 and was read as Windows-1252. If names look wrong, save it as UTF-8."
         findings.append(Finding("", "note", "encoding", 1, table.name, message))
-    for remark in table.remarks:
-        findings.append(Finding("", "note", "left_out", 1, table.name, f"{remark} ({table.name})."))
-    return findings
+    remarks = [Finding("", "note", "left_out", 1, table.name, f"{text} ({table.name}).") for text in table.remarks]
+    return [*findings, *remarks]
 
 
 def _reading(table: Table, names: BarColumns, decimal: str, placing: Placing) -> Reading:

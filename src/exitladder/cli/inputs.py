@@ -34,13 +34,31 @@ def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how bars are read."""
     options: tuple[Callable[..., Any], ...] = (
-        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
-        click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so."),
+        *file_options(),
+        click.option("--columns", callback=_names, metavar="NAMES", help="Columns of bars without a header line."),
+        click.option("--stamps", type=click.Choice(["start", "end"]), help="Which end of a bar its stamp names."),
+        click.option("--symbol", metavar="NAME", help="Symbol of bars that have one (data.symbol)."),
+        click.option("--symbol-map", metavar="FILE", help="CSV of symbols as the bars have them, and new names."),
+        click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair."),
         click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),
-    )  # fmt: skip
+    )
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def file_options() -> tuple[Callable[..., Any], ...]:
+    """Return the options that say how stamps and numbers of any file are read."""
+    return (
+        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
+        click.option("--dayfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the day."),
+        click.option("--monthfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the month."),
+        click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers (data.decimal)."),
+    )
+
+
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
@@ -48,9 +66,26 @@ def load_bars(session: Session, path: Path, repair: bool, interval: str | None) 
     from exitladder.bars.reading import read_bars
 
     data = session.settings.data
-    bars, report = read_bars(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    bars, report = read_bars(
+        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+    )
     tell(session, report)
+    _tell_of_feature_names(session, bars)
     return bars
+
+
+def _tell_of_feature_names(session: Session, bars: BarSet) -> None:
+    """Warn of columns of the bars that have the name of a built-in feature, which they replace in conditions."""
+    if not bars.extra:
+        return
+    from exitladder.features import FeatureSet
+
+    same = sorted(set(bars.extra) & set(FeatureSet.from_names(["all"]).names))
+    if same:
+        session.warn(
+            f"The bars have columns named like built-in features: {', '.join(same[:6])}. In a ladder's conditions the "
+            "column is read, not the feature. Rename the column if the feature is meant."
+        )
 
 
 def tell(session: Session, report: BarsReport) -> None:
@@ -72,5 +107,23 @@ def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Tra
 
     trades = read_trades(path, tz=session.settings.data.tz)
     if bars is not None:
+        trades = on_symbols_of(session, trades, bars)
         check_trades_on_bars(place_trades(trades, bars))
     return trades
+
+
+def on_symbols_of(session: Session, trades: Trades, bars: BarSet) -> Trades:
+    """Return trades whose symbols are spelled as the bars spell them, where exactly one symbol fits."""
+    from dataclasses import replace
+
+    from exitladder.bars.names import match_symbols
+
+    names = match_symbols((str(symbol) for symbol in trades.symbol), bars)
+    if not names:
+        return trades
+    shown = ", ".join(f"{old} = {new}" for old, new in list(names.items())[:6])
+    session.say(f"symbols of the trades were matched to those of the bars: {shown}")
+    import numpy as np
+
+    symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
+    return replace(trades, symbol=symbol)

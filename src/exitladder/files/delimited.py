@@ -156,7 +156,7 @@ def _names_of(
     if found is None:
         raise InputFileError(
             f"A file must begin with a line of column names, but '{path}' begins with "
-            f"{sniffed.separator.join(sniffed.lines[0])[:80]!r}. Add one, or pass --columns NAME,NAME,... (data.columns)."
+            f"{sniffed.separator.join(sniffed.lines[0])[:80]!r}. Add one, or pass --columns NAME,NAME,..."
         )
     return found
 

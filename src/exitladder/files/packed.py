@@ -82,11 +82,11 @@ def _only_member(packed: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
 
 
 def text_encoding(head: bytes) -> str:
-    """Return the encoding that a file's first bytes tell; UTF-8 where they tell none.
+    r"""Return the encoding that a file's first bytes tell; UTF-8 where they tell none.
 
     Examples
     --------
-    >>> text_encoding(b"\\xff\\xfed\\x00a\\x00"), text_encoding(b"d\\x00a\\x00t\\x00e\\x00"), text_encoding(b"date")
+    >>> text_encoding(b"\xff\xfed\x00a\x00"), text_encoding(b"d\x00a\x00t\x00e\x00"), text_encoding(b"date")
     ('utf-16', 'utf-16-le', 'utf-8-sig')
     """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

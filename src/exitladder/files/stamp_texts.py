@@ -36,11 +36,23 @@ _STAMP = rf"^\s*{_WEEKDAY}(?:{'|'.join(_DATES)})(?:(?:\s*[T,;_]\s*|\s+){_TIME}\s
 _MONTHS = {
     name: k
     for k, names in enumerate(
-        "jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|sep sept september|"
-        "oct october|nov november|dec december".split("|"),
+        (
+            ("jan", "january"),
+            ("feb", "february"),
+            ("mar", "march"),
+            ("apr", "april"),
+            ("may",),
+            ("jun", "june"),
+            ("jul", "july"),
+            ("aug", "august"),
+            ("sep", "sept", "september"),
+            ("oct", "october"),
+            ("nov", "november"),
+            ("dec", "december"),
+        ),
         start=1,
     )
-    for name in names.split()
+    for name in names
 }
 _EARLY_CENTURY = 69
 

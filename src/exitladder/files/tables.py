@@ -111,14 +111,14 @@ def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
             raise InputFileError(
                 f"There is no sheet {sheet!r} in '{path}'; it has: {', '.join(map(str, book.sheet_names))}."
             )
-        sheets = {name: book.parse(name, header=None, keep_default_na=True) for name in names}
+        sheets = pd.read_excel(book, sheet_name=names, header=None)
     filled = {name: frame for name, frame in sheets.items() if len(frame.dropna(how="all"))}
     if not filled:
         raise pd.errors.EmptyDataError
     if len(filled) > 1:
         raise InputFileError(
-            f"An Excel file must have one sheet with a table, but '{path}' has {len(filled)}: {', '.join(filled)}. Save "
-            "the one that is meant as a file of its own."
+            f"An Excel file must have one sheet with a table, but '{path}' has {len(filled)}: {', '.join(filled)}. "
+            "Save the one that is meant as a file of its own."
         )
     ((name, frame),) = filled.items()
     return _sheet_table(frame, f"{path.name}, sheet {name}" if len(sheets) > 1 else path.name)

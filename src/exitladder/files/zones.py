@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zoneinfo
 
@@ -102,7 +103,7 @@ def _localize_run_by_run(stamps: pd.DatetimeIndex, tz: str) -> pd.DatetimeIndex:
     if backwards:
         known, time = known[::-1], time[::-1]
     edges = [0, *(np.flatnonzero(np.diff(time) < -_BACK) + 1).tolist(), len(time)]
-    out[known] = np.concatenate([_run(time[a:b], tz) for a, b in zip(edges, edges[1:], strict=False)])
+    out[known] = np.concatenate([_run(time[a:b], tz) for a, b in itertools.pairwise(edges)])
     return pd.DatetimeIndex(out.view("M8[ns]")).tz_localize("UTC")
 
 
