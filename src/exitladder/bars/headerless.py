@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import pandas as pd
+
 from exitladder.bars.columns import OHLCV
 from exitladder.errors import BarsError
+from exitladder.files.numbers import MixedNumbersError, decimal_mark, parse_numbers
 
 KLINES: Sequence[str] = (
     *OHLCV, "close_time", "quote_volume", "n_trades", "taker_volume", "taker_quote_volume", "ignore",
@@ -40,55 +43,59 @@ def headerless_columns(lines: Sequence[Sequence[str]], separator: str, stamps: s
     """
     first = [field.strip() for field in lines[0]]
     n = len(first)
-    if n in (6, 7) and _DATE.fullmatch(first[0]) and _TIME.fullmatch(first[1]) and _holds(lines, 2):
+    values = _values(lines)
+    if n in (6, 7) and _DATE.fullmatch(first[0]) and _TIME.fullmatch(first[1]) and _holds(values, 2):
         return ("date", "time", *OHLCV[1:])[:n]
-    if n in (5, 6) and _MINUTE.fullmatch(first[0]) and separator == ";" and _holds(lines, 1):
+    if not _holds(values, 1):
+        return None
+    if n in (5, 6) and _MINUTE.fullmatch(first[0]) and separator == ";":
         if stamps != "auto":
             return OHLCV[:n]
-        if n == 6 and any(_number(row[5]) for row in lines if len(row) == 6):
+        if n == 6 and any(row[5] for row in values if len(row) == 6):
             return ("bar_end", *OHLCV[1:])
         raise BarsError(
             "Bars without a header line, with stamps such as 20240102 093000 and no volume, come from NinjaTrader, "
             "which stamps the end of a bar, or from HistData, which stamps its start. Pass --stamps end or --stamps "
             "start (data.stamps)."
         )
-    if not _holds(lines, 1):
-        return None
     if n in (5, 6):
         return OHLCV[:n]
-    if n == 7 and _EPOCH.fullmatch(first[0]) and _is_whole(lines, 6):
+    if n == 7 and _EPOCH.fullmatch(first[0]) and _is_whole(values, 6):
         return (*OHLCV, "n_trades")  # Kraken's files
-    if n == 8 and _EPOCH.fullmatch(first[0]) and _is_whole(lines, 7) and _within(lines, 5):
+    if n == 8 and _EPOCH.fullmatch(first[0]) and _is_whole(values, 7) and _within(values, 5):
         return (*OHLCV[:5], "vwap", "volume", "n_trades")  # Kraken's API
-    if n in (8, 9) and _EPOCH.fullmatch(first[0]) and not _within(lines, 5):
+    if n in (8, 9) and _EPOCH.fullmatch(first[0]) and not _within(values, 5):
         return (*OHLCV, "column_7", "column_8", "column_9")[:n]  # Kaiko's files
     if n in (11, 12) and _EPOCH.fullmatch(first[0]) and _EPOCH.fullmatch(first[6]):
         return KLINES[:n]
     return None
 
 
-def _number(text: str) -> float:
+def _values(lines: Sequence[Sequence[str]]) -> list[list[float]]:
+    """Return the fields of the first lines as numbers, NaN where they are none."""
+    rows = [[field.strip() for field in row] for row in lines[:50]]
     try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return float("nan")
+        mark = decimal_mark([pd.Series([field for row in rows for field in row[1:]], dtype="str")])
+    except MixedNumbersError:
+        mark = "."
+    return [parse_numbers(pd.Series(row, dtype="str"), mark)[0].tolist() for row in rows]
 
 
-def _holds(lines: Sequence[Sequence[str]], at: int) -> bool:
+def _holds(values: list[list[float]], at: int) -> bool:
     """Whether the four columns from `at` on are open, high, low and close, as far as the first lines show."""
     good = total = 0
-    for row in lines[:50]:
+    for row in values:
         if len(row) >= at + 4:
-            open_, high, low, close = (_number(field) for field in row[at : at + 4])
+            open_, high, low, close = row[at : at + 4]
             good += high >= max(open_, close) * (1 - 1e-9) and low <= min(open_, close) * (1 + 1e-9)
             total += 1
     return total > 0 and good >= 0.8 * total
 
 
-def _is_whole(lines: Sequence[Sequence[str]], at: int) -> bool:
-    return all(_number(row[at]) % 1 == 0 for row in lines if len(row) > at)
+def _is_whole(values: list[list[float]], at: int) -> bool:
+    return all(row[at] % 1 == 0 for row in values if len(row) > at)
 
 
-def _within(lines: Sequence[Sequence[str]], at: int) -> bool:
+def _within(values: list[list[float]], at: int) -> bool:
     """Whether a column lies between low and high: an average price."""
-    return all(_number(row[3]) * 0.999 <= _number(row[at]) <= _number(row[2]) * 1.001 for row in lines if len(row) > at)
+    return all(row[3] * 0.999 <= row[at] <= row[2] * 1.001 for row in values if len(row) > at)

@@ -205,7 +205,7 @@ def _hours(wall: np.ndarray) -> str:
     clock = np.sort(known % _DAY)
     if not len(clock):
         return ""
-    first, last = (pd.Timestamp(int(clock[int(k * (len(clock) - 1))])).strftime("%H:%M") for k in (0.02, 0.98))
+    first, last = (pd.Timestamp(int(clock[round(k * (len(clock) - 1))])).strftime("%H:%M") for k in (0.02, 0.98))
     return f": bars from {first} to {last}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,22 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
-    """Return the bars of a path; warnings go to stderr."""
+def load_bars(
+    session: Session, path: Path, repair: bool, interval: str | None, *, unfinished: str = "leave_out"
+) -> BarSet:
+    """Return the bars of a path; warnings go to stderr.
+
+    Parameters
+    ----------
+    session : Session
+    path : path
+    repair : bool
+    interval : str, optional
+        As for `exitladder.bars.reading.read_bars`.
+    unfinished : {"leave_out", "ask", "keep"}
+        What to do with a newest bar that may still be forming by the clock: leave it out, refuse where its session
+        is not known, or keep it because the moment is given otherwise.
+    """
     from exitladder.bars.reading import read_bars
 
     data = session.settings.data
@@ -71,7 +86,27 @@ def load_bars(session: Session, path: Path, repair: bool, interval: str | None) 
     )
     tell(session, report)
     _tell_of_feature_names(session, bars)
-    return bars
+    return bars if unfinished == "keep" else _only_finished(session, bars, ask=unfinished == "ask")
+
+
+def _only_finished(session: Session, bars: BarSet, *, ask: bool) -> BarSet:
+    from exitladder.bars.unfinished import TradingSession, without_unfinished
+
+    known = getattr(session.settings, "symbols", {})
+    sessions = {
+        name: TradingSession(about.session, about.exchange_tz)
+        for name, about in known.items()
+        if about.session and about.exchange_tz
+    }
+    finished, messages = without_unfinished(bars, now_ns(), sessions, ask=ask)
+    for message in messages:
+        session.warn(message)
+    return finished
+
+
+def now_ns() -> int:
+    """Return the clock's moment, nanoseconds since 1970 UTC."""
+    return time.time_ns()
 
 
 def _tell_of_feature_names(session: Session, bars: BarSet) -> None:

@@ -33,6 +33,7 @@ _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 1 << 18
 _SEPARATORS = "\t;|,"
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+_NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
 _TWO_LEVELS = {"price", "ticker", "", "attributes", "symbols"}
 
 
@@ -169,11 +170,7 @@ def _has_header(first: list[str]) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+    return bool(_NUMBER.fullmatch(text.strip()))
 
 
 def _decimal(path: Path, sniffed: _Sniffed, conventions: Conventions) -> str:
