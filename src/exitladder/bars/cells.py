@@ -154,8 +154,9 @@ def snap_noise(columns: dict[str, FloatArray]) -> int:
         if not (above.any() or below.any()):
             continue
         noise = np.where(np.isfinite(price), np.abs(price), 0.0) * _NOISE
-        above &= (price - high <= noise) & (low <= high)
-        below &= (low - price <= noise) & (low <= high)
+        with np.errstate(invalid="ignore"):
+            above &= (price - high <= noise) & (low <= high)
+            below &= (low - price <= noise) & (low <= high)
         if above.any() or below.any():
             columns[name] = np.where(above, high, np.where(below, low, price))
             moved |= above | below

@@ -97,18 +97,17 @@ def _whole(time: IntArray) -> IntArray:
 
 def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:
     """Leave out the newest row if it alone is closer to the one before than bars are: a price still forming."""
-    known = np.flatnonzero(raw.time != NO_TIME)
-    if len(known) < 4:
+    time = _distinct(raw.time)
+    if len(time) < 4:
         return []
-    order = known[np.argsort(raw.time[known], kind="stable")]
-    if raw.time[order[-1]] == raw.time[order[-2]]:
+    steps = np.diff(time)
+    if steps[-1] >= steps[:-1].min():
         return []
-    steps = np.diff(raw.time[order])
-    steps = steps[steps > 0]
-    if len(steps) < 3 or steps[-1] >= steps[:-1].min():
+    usual = commonest_step(time[:-1])
+    (newest,) = (raw.time == time[-1]).nonzero()
+    if len(newest) > 1:
         return []
-    usual = commonest_step(_distinct(raw.time[order[:-1]]))
-    last = order[-1]
+    last = newest[0]
     # a session may end early, but on a whole minute
     is_bar = placing.stamps.wall[raw.rows[last]] % (60 * _SECOND) == 0 if usual < _DAY else steps[-1] % _DAY == 0
     if steps[-1] >= usual or is_bar:

@@ -118,7 +118,8 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     good: list[Bars] = []
     reports: list[BarsReport] = []
     for name, rows in rows_by_symbol(table, names, symbol):
-        columns = {key: values[rows] for key, values in cells.columns.items()}
+        is_all = "symbol" not in names.known
+        columns = {key: values.copy() if is_all else values[rows] for key, values in cells.columns.items()}
         raw = RawBars(name, table, names.stamp, rows, stamps.ns[rows], columns)
         placed = place_in_time(raw, placing)
         bars, report = _one_symbol(raw, placing.length_ns, options, placed)

@@ -70,6 +70,11 @@ def read_numbers(values: pd.Series[Any]) -> tuple[IntArray, str, bool, str]:
         return out, "serial days of a spreadsheet", True, ""
     if max(-least, most) < _LEAST_EPOCH:
         return out, "", False, _too_small(float(usable[0]))
+    for above, (limit, step, name) in zip((0.0, *(u[0] for u in _UNITS)), _UNITS, strict=False):
+        if whole and least >= max(above, _LEAST_EPOCH * 1e9 / step) and most < limit:
+            # the usual case at once: one unit
+            out[known] = number * step
+            return out, f"epoch {name}", False, ""
     found, form = _epochs(number, as_float, finite, whole)
     out[known] = found
     return out, form, False, ""

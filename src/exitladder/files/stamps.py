@@ -181,7 +181,8 @@ def _of_texts(values: pd.Series[Any], tz: str, dates: str) -> Stamps:
     first = filled[0].as_py().strip() if len(filled) else ""
     if first.lstrip("-+").replace(".", "", 1).isdigit() and first.isascii():
         return _of_digits(values, texts, tz)
-    if len(filled) and pc.min(pc.utf8_length(filled)).as_py() >= _SHORTEST_ISO and first[:4].isdigit():
+    lengths = pc.min_max(pc.utf8_length(filled)).as_py()
+    if len(filled) and lengths["min"] >= _SHORTEST_ISO and first[:4].isdigit():
         try:
             # the usual case at once: ISO 8601, all of one kind
             stamps = pd.DatetimeIndex(pd.to_datetime(values.astype("str").str.strip(), format="ISO8601"))
@@ -189,7 +190,7 @@ def _of_texts(values: pd.Series[Any], tz: str, dates: str) -> Stamps:
             pass
         else:
             found = _of_datetimes(stamps, tz, "ISO 8601")
-            if pc.max(pc.utf8_length(filled)).as_py() <= len("2024-01-31"):
+            if lengths["max"] <= len("2024-01-31"):
                 found = replace(found, is_date=found.ns != NO_TIME)
             return found
     read = read_texts(texts, tz, dates)
