@@ -122,6 +122,7 @@ def test_stamps_at_the_end_of_a_bar(tmp_path: Path) -> None:
     ninja = write(tmp_path, NINJA, "ACME.txt")
     assert starts(ninja)[0] == "2024-01-02 07:00"
     assert check_bar_files(ninja).readings[0].stamps == "end"
+    assert check_bar_files(ninja).notes == ()
     plain = write(tmp_path, "timestamp;open;high;low;close;volume\n" + NINJA)
     assert starts(plain)[0] == "2024-01-02 08:00"
     assert starts(plain, conventions=Conventions(stamps="end"))[0] == "2024-01-02 07:00"
@@ -332,6 +333,15 @@ def test_names_of_tradingview_and_renaming(tmp_path: Path) -> None:
     (tmp_path / "maps").mkdir()
     renames = write(tmp_path / "maps", "from,to\nGLD,Gold\nother,thing\n", "map.csv")
     assert read_bars(tmp_path, conventions=Conventions(symbol_map=str(renames)))[0].symbols == ("Gold", "SLV")
+
+
+def test_daily_bars_of_tradingview_get_their_sessions_dates(tmp_path: Path) -> None:
+    opens = [pd.Timestamp(f"2024-03-{day} 09:30", tz="America/New_York") for day in ("07", "08", "11", "12")]
+    path = write(tmp_path, daily(*(str(int(stamp.timestamp())) for stamp in opens)), "AMEX_GLD, 1D.csv")
+    assert starts(path, "GLD") == [f"2024-03-{day} 00:00" for day in ("07", "08", "11", "12")]
+    # the same stamps in a file of another program are instants
+    other = write(tmp_path, daily(*(str(int(stamp.timestamp())) for stamp in opens)))
+    assert starts(other)[0] == "2024-03-07 14:30"
 
 
 def test_bounds_on_size_and_columns(tmp_path: Path) -> None:

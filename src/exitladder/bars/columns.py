@@ -153,7 +153,7 @@ def _known(by_name: dict[str, object]) -> tuple[dict[str, object], set[str]]:
                 f"be. Rename the right one to {canonical}."
             )
         known[canonical] = by_name[present[0]]
-        if canonical != "end":
+        if canonical != "end" or "timestamp" not in known:
             used.add(present[0])
         if canonical == "timestamp":
             used.update(present)  # a second stamp is no series

@@ -102,7 +102,9 @@ def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
     reports: list[BarsReport] = []
     parts: dict[str, list[tuple[Bars, str]]] = {}
     for table, name in _tables(path, options, reports):
-        bars, report = bars_of_table(table, name.symbol, name.interval_ns, options)
+        # TradingView stamps daily bars at the open of their session
+        for_file = replace(options, at_open=name.source == "TradingView")
+        bars, report = bars_of_table(table, name.symbol, name.interval_ns, for_file)
         if name.part:
             for part in bars:
                 parts.setdefault(part.symbol, []).append((part, table.name))

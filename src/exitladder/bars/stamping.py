@@ -19,6 +19,8 @@ _HOUR = 3_600 * _SECOND
 _DAY = 24 * _HOUR
 # a session's date may be 23 to 25 hours after the last
 _NEARLY_A_DAY = 23 * _HOUR
+# no session opens later in the day by UTC, but those of the next date
+_LATEST_OPEN = 15 * _HOUR
 # bars of another length are a run of at least so many equal steps
 _RUN = 3
 
@@ -37,12 +39,15 @@ class Placing:
         Whether stamps name the ends of bars.
     length_ns : int
         Length of a bar where the file's name or its own columns tell it, else 0.
+    at_open : bool
+        Whether daily bars are known to be stamped at the moment at which their session opens.
     """
 
     stamps: Stamps
     tz: str
     at_end: bool
     length_ns: int
+    at_open: bool = False
 
 
 def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
@@ -56,16 +61,21 @@ def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
     readable = raw.time != NO_TIME
     if _at_midnight(wall):
         raw.time = wall
-    elif placing.tz != "UTC" and _is_daily(raw.time):
-        known = pd.DatetimeIndex(np.where(readable, raw.time, pd.NaT.value).view("M8[ns]"), tz="UTC")
-        local = known.tz_convert(placing.tz).tz_localize(None).asi8
-        if _at_midnight(local):
-            raw.time = np.asarray(local, dtype=np.int64)
+    elif placing.tz != "UTC" and _is_daily(raw.time) and _at_midnight(local := _local(raw.time, placing.tz)):
+        raw.time = local
+    elif placing.at_open and _is_daily(raw.time) and not (raw.time[readable] % _DAY > _LATEST_OPEN).any():
+        # such an open has the same date in UTC and on its exchange
+        raw.time = np.where(readable, raw.time - raw.time % _DAY, NO_TIME)
     if placing.at_end and len(raw):
         time = _whole(raw.time)
         step = placing.length_ns or commonest_step(_distinct(time)) or _DAY
         raw.time = np.where(readable, time - step, NO_TIME)
     return [*findings, *_mixed_lengths(raw)]
+
+
+def _local(time: IntArray, tz: str) -> IntArray:
+    known = pd.DatetimeIndex(np.where(time == NO_TIME, pd.NaT.value, time).view("M8[ns]"), tz="UTC")
+    return np.asarray(known.tz_convert(tz).tz_localize(None).asi8, dtype=np.int64)
 
 
 def _at_midnight(time: IntArray) -> bool:

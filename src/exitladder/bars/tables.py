@@ -36,6 +36,7 @@ class ReadOptions:
     repair: bool
     interval_ns: int | None
     conventions: Conventions = PLAIN
+    at_open: bool = False
 
 
 def read_options(
@@ -152,7 +153,7 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
             return Placing(stamps, options.tz, False, length or -(-usual // second) * second)
     said = options.conventions.stamps
     at_end = names.stamps_end if said == "auto" else said == "end"
-    return Placing(stamps, options.tz, at_end, length)
+    return Placing(stamps, options.tz, at_end, length, options.at_open)
 
 
 def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding]:

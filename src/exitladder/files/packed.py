@@ -15,7 +15,7 @@ from exitladder.files.conventions import MEGABYTE, Conventions
 class _Bounded(io.RawIOBase):
     """A stream that refuses to give more than some bytes."""
 
-    def __init__(self, stream: IO[bytes], path: Path, limit_mb: int) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, path: Path, limit_mb: int) -> None:
         self._stream, self._path, self._limit_mb = stream, path, limit_mb
         self._left = limit_mb * MEGABYTE
 
