@@ -142,23 +142,28 @@ def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Tra
 
     trades = read_trades(path, tz=session.settings.data.tz)
     if bars is not None:
-        trades = on_symbols_of(session, trades, bars)
+        trades = fitted_to_bars(session, trades, bars)
         check_trades_on_bars(place_trades(trades, bars))
     return trades
 
 
-def on_symbols_of(session: Session, trades: Trades, bars: BarSet) -> Trades:
-    """Return trades whose symbols are spelled as the bars spell them, where exactly one symbol fits."""
+def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
+    """Return trades with symbols spelled as the bars spell them and dates on the bars of their sessions.
+
+    A symbol is renamed only if it is not among the bars and exactly one of theirs differs in separators and capitals
+    alone.
+    """
     from dataclasses import replace
 
-    from exitladder.bars.names import match_symbols
-
-    names = match_symbols((str(symbol) for symbol in trades.symbol), bars)
-    if not names:
-        return trades
-    shown = ", ".join(f"{old} = {new}" for old, new in list(names.items())[:6])
-    session.say(f"symbols of the trades were matched to those of the bars: {shown}")
     import numpy as np
 
-    symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
-    return replace(trades, symbol=symbol)
+    from exitladder.bars.names import match_symbols
+    from exitladder.trades.session_dates import on_session_dates
+
+    names = match_symbols((str(symbol) for symbol in trades.symbol), bars)
+    if names:
+        shown = ", ".join(f"{old} = {new}" for old, new in list(names.items())[:6])
+        session.say(f"symbols of the trades were matched to those of the bars: {shown}")
+        symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
+        trades = replace(trades, symbol=symbol)
+    return on_session_dates(trades, bars, session.settings.data.tz)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, on_symbols_of, path_option
+from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
@@ -54,7 +54,7 @@ def command(
     # a daily bar is stamped with the date of its session, whatever the zone
     is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
-    known = on_symbols_of(session, load_trades(session, trades), market)
+    known = fitted_to_bars(session, load_trades(session, trades), market)
     check_trades_on_bars(place_trades(open_trades(known, moment), market))
     result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
     if result.notice:
