@@ -147,7 +147,7 @@ def _fill(part: dict[str, Any], matched: BoolArray, date: tuple[IntArray, IntArr
 
 def _named_month(names: Any) -> IntArray:
     words = pd.Series(pc.utf8_lower(names).to_pandas())
-    return words.map(_MONTHS).fillna(0).to_numpy(dtype=np.int64)
+    return np.asarray(words.map(_MONTHS).fillna(0), dtype=np.int64)
 
 
 def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray], dates: str) -> tuple[str, str]:

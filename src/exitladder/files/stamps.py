@@ -150,7 +150,7 @@ def _as_ns(stamps: pd.DatetimeIndex) -> IntArray:
 
 def _of_datetimes(stamps: pd.DatetimeIndex, tz: str, form: str = "dates and times") -> Stamps:
     if stamps.tz is None:
-        wall, n_naive = _as_ns(stamps), int(stamps.notna().sum())
+        wall, n_naive = _as_ns(stamps), int(np.count_nonzero(stamps.notna()))
         ns = wall if tz == "UTC" else _as_ns(localize(pd.DatetimeIndex(wall.view("M8[ns]")), tz))
     else:
         ns, n_naive = _as_ns(stamps), 0
@@ -239,7 +239,8 @@ def _with_time(dates: pd.Series[Any], times: pd.Series[Any]) -> pd.Series[Any]:
     if is_digits.any():
         width = 6 if int(clock[is_digits].str.len().max()) > 4 else 4
         clock = clock.where(~is_digits, clock.str.zfill(width))
-    return (day.str.strip() + " " + clock).astype("str")
+    joined: pd.Series[Any] = (day.str.strip() + " " + clock).astype("str")
+    return joined
 
 
 def _digits_text(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -92,7 +92,7 @@ def _one_level(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     tickers = 1 if "close" in levels[0] else 0
     parts, remarks = [], []
     for name in dict.fromkeys(frame.columns.get_level_values(tickers)):
-        part = frame.xs(name, axis=1, level=tickers).rename_axis(columns=None)
+        part = pd.DataFrame(frame.xs(name, axis=1, level=tickers)).rename_axis(columns=None)
         blank = part.isna().all(axis=1).to_numpy()
         if blank.any():
             remarks.append(f"{int(blank.sum())} rows in which '{name}' has no price were left out")

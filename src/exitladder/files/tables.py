@@ -154,7 +154,7 @@ def _read_parquet(path: Path, conventions: Conventions) -> pd.DataFrame:
 
 
 def _read_feather(path: Path, conventions: Conventions) -> pd.DataFrame:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
     from pyarrow import feather
 
     try:
