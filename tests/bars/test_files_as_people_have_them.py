@@ -77,6 +77,12 @@ def test_words_are_no_stamps(tmp_path: Path, stamp: str) -> None:
     assert "ACME.csv" in refusal(write(tmp_path, daily("2024-01-02", "2024-01-03", stamp)))
 
 
+def test_repair_drops_no_rows_whose_only_fault_is_our_reading(tmp_path: Path) -> None:
+    path = write(tmp_path, daily("2024-01-02 CST", "2024-01-03 CST", "2024-01-04", "2024-01-05"))
+    message = refusal(path, repair=True)
+    assert "2 of 4 cannot be read, first '2024-01-02 CST' (ACME.csv, line 2)" in message
+
+
 def test_lengths_that_no_market_has_are_refused_unless_said(tmp_path: Path) -> None:
     rows = "".join(f"{1_704_445_200_000 + k * 100},10,12,9,11\n" for k in range(4))
     text = "timestamp,open,high,low,close\n" + rows

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import IntArray
+from exitladder.clock import NO_TIME
+from exitladder.files.table import Table
+
+if TYPE_CHECKING:
+    from exitladder.bars.columns import BarColumns
+    from exitladder.bars.stamping import Placing
+
+_DAY = 86_400 * 10**9
 
 
 @dataclass(frozen=True)
@@ -66,3 +80,40 @@ class Reading:
             *self.remarks,
         ]
         return "; ".join(parts)
+
+
+def reading_of(table: Table, names: BarColumns, decimal: str, placing: Placing) -> Reading:
+    """Return how a table was read."""
+    stamps = placing.stamps
+    if stamps.are_dates:
+        zone = "calendar dates"
+    elif stamps.form.startswith("epoch"):
+        zone = "UTC"
+    elif not stamps.n_naive:
+        zone = "in the stamps"
+    else:
+        zone = f"{placing.tz} assumed (--tz)" + _hours(stamps.wall)
+    columns = {name: str(label) for name, label in names.known.items()}
+    if names.time_of_day is not None:
+        columns["time of day"] = str(names.time_of_day)
+    return Reading(
+        source=table.name,
+        form=stamps.form,
+        order=stamps.order,
+        zone=zone,
+        stamps="end" if placing.at_end else "start",
+        decimal=decimal,
+        encoding=table.encoding,
+        columns=columns,
+        remarks=table.remarks,
+    )
+
+
+def _hours(wall: IntArray) -> str:
+    """Return the hours in which most bars lie, on the clock of the file."""
+    known = wall[wall != NO_TIME][:100_000]
+    clock = np.sort(known % _DAY)
+    if not len(clock):
+        return ""
+    first, last = (pd.Timestamp(int(clock[round(k * (len(clock) - 1))])).strftime("%H:%M") for k in (0.02, 0.98))
+    return f": bars from {first} to {last}"

@@ -12,7 +12,7 @@ from exitladder.bars.bars import Bars, BarSet
 from exitladder.bars.cells import read_cells, rows_by_symbol, snap_noise
 from exitladder.bars.checks import RawBars, check_bars
 from exitladder.bars.columns import PRICES, REQUIRED, BarColumns, bar_columns
-from exitladder.bars.how_read import Reading
+from exitladder.bars.how_read import reading_of
 from exitladder.bars.notes import commonest_step, notes_on
 from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
 from exitladder.bars.stamping import Placing, place_in_time
@@ -25,6 +25,8 @@ from exitladder.files.tables import Table
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
 _MONTH = 31 * _DAY
+# more unreadable stamps than this share are no slips of a pen
+_FEW = 0.05
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     stamps = _stamps(table, names, options)
     if stamps.problem:
         return [], _failed(table, symbol, "stamps", f"{stamps.problem} ({table.name}, column '{names.stamp}').")
+    misread = _misread(table, names, stamps) if options.repair else ""
+    if misread:
+        return [], _failed(table, symbol, "stamps", misread)
     cells = read_cells(table, names, options.conventions.decimal)
     if cells.problem:
         return [], _failed(table, symbol, "not_a_number", cells.problem)
@@ -129,7 +134,7 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
         good += [bars] if bars is not None else []
         reports.append(report)
     findings = (*cells.findings, *_left_out(table, names, cells.texts))
-    reading = _reading(table, names, cells.decimal, placing)
+    reading = reading_of(table, names, cells.decimal, placing)
     return good, join_reports([*reports, BarsReport(findings=findings, readings=(reading,))])
 
 
@@ -175,40 +180,21 @@ def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding
     return [*findings, *remarks]
 
 
-def _reading(table: Table, names: BarColumns, decimal: str, placing: Placing) -> Reading:
-    stamps = placing.stamps
-    if stamps.are_dates:
-        zone = "calendar dates"
-    elif stamps.form.startswith("epoch"):
-        zone = "UTC"
-    elif not stamps.n_naive:
-        zone = "in the stamps"
-    else:
-        zone = f"{placing.tz} assumed (--tz)" + _hours(stamps.wall)
-    columns = {name: str(label) for name, label in names.known.items()}
-    if names.time_of_day is not None:
-        columns["time of day"] = str(names.time_of_day)
-    return Reading(
-        source=table.name,
-        form=stamps.form,
-        order=stamps.order,
-        zone=zone,
-        stamps="end" if placing.at_end else "start",
-        decimal=decimal,
-        encoding=table.encoding,
-        columns=columns,
-        remarks=table.remarks,
-    )
-
-
-def _hours(wall: np.ndarray) -> str:
-    """Return the hours in which most bars lie, on the clock of the file."""
-    known = wall[wall != NO_TIME][:100_000]
-    clock = np.sort(known % _DAY)
-    if not len(clock):
+def _misread(table: Table, names: BarColumns, stamps: Stamps) -> str:
+    """Return why so many stamps are unreadable that it must be our reading; dropping such rows would be no repair."""
+    unreadable = np.flatnonzero(stamps.ns == NO_TIME)
+    if len(unreadable) < 2 or len(unreadable) <= _FEW * len(stamps.ns):
         return ""
-    first, last = (pd.Timestamp(int(clock[round(k * (len(clock) - 1))])).strftime("%H:%M") for k in (0.02, 0.98))
-    return f": bars from {first} to {last}"
+    shown = table.frame[names.stamp].iloc[unreadable].astype("str")
+    with_digits = unreadable[shown.str.contains(r"\d", regex=True, na=False).to_numpy(dtype=bool)]
+    if len(with_digits) < 2 or len(with_digits) <= _FEW * len(stamps.ns):
+        return ""
+    i = int(with_digits[0])
+    return (
+        f"Stamps must be written in one form that exitladder knows, but {len(with_digits)} of {len(stamps.ns)} cannot "
+        f"be read, first {str(table.frame[names.stamp].iloc[i])[:60]!r} ({table.place(i)}). They are not dropped by "
+        "--repair. Write ISO 8601 such as 2024-01-31T15:30Z, or check --tz."
+    )
 
 
 def _one_symbol(
