@@ -157,9 +157,10 @@ def test_folder_without_bars_names_its_folders(tmp_path: Path) -> None:
 
 
 def test_naive_stamps_are_in_tz(tmp_path: Path) -> None:
-    path = write(tmp_path, HEADER + "2024-07-01 09:30,10,12,9,11,1\n2024-12-02 09:30,10,12,9,11,1\n")
+    rows = "".join(f"2024-11-0{day} {clock},10,12,9,11,1\n" for day in (1, 4) for clock in ("09:30", "10:30", "11:30"))
+    path = write(tmp_path, HEADER + rows)
     time = read_bars(path, tz="America/New_York")[0]["ACME"].time
-    assert [str(pd.Timestamp(int(t))) for t in time] == ["2024-07-01 13:30:00", "2024-12-02 14:30:00"]
+    assert [str(pd.Timestamp(int(t))) for t in time[[0, 3]]] == ["2024-11-01 13:30:00", "2024-11-04 14:30:00"]
     assert "Did you mean 'America/New_York'?" in refusal(path, tz="America/NewYork")
 
 
@@ -198,7 +199,7 @@ BROKEN = {
         ["greater than 0", "April 2020", "low is -40.32", "line 3, 2020-04-20"],
     ),
     "zero price": (HEADER + "2024-01-01,0,12,0,11,1\n", ["greater than 0", "open is 0"]),
-    "text price": (HEADER + '2024-01-01,"1,234.5",1300,1200,1250,1\n', ["open must be a number", "1,234.5", "line 2"]),
+    "text price": (HEADER + "2024-01-01,12x,1300,1200,1250,1\n", ["open must be a number", "12x", "line 2"]),
     "NaN volume": (
         HEADER + "2024-01-01,10,12,9,11,\n2024-01-02,10,12,9,11,5\n",
         ["volume must be a number on every row", "line 2"],
@@ -278,8 +279,9 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ("c.feather", b"nothing", "cannot be read as feather"),
         ("d.csv", b"", "is empty"),
         ("e.csv", b"date,open\n1,2,3,4\n", "cannot be read as csv"),
-        ("f.csv", b"\xff\xfe\x00date", "cannot be read as csv"),
-        ("g.xlsx", b"PK", "must be CSV"),
+        ("f.csv", b"\xff\xfe\x00date", "UTF-16"),
+        ("g.xlsx", b"PK", "cannot be read as xlsx"),
+        ("h.json", b"{}", "must be CSV"),
     ):
         path = tmp_path / name
         path.write_bytes(content)

@@ -6,20 +6,19 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import Bars
-from exitladder.bars.columns import HEADERLESS, snake_name
+from exitladder.bars.columns import snake_name
+from exitladder.bars.headerless import KLINES
 from exitladder.bars.report import BarsReport
 from exitladder.bars.tables import ReadOptions, bars_of_table
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError, InputFileError
 from exitladder.files.tables import Table
 
-KLINES: Sequence[str] = HEADERLESS[12]
 # the end of a bar follows from its start; the last column is always 0
 _LEFT_OUT = ("close_time", "ignore")
 _HEADER = ["open_time", "open", "high", "low", "close", "volume"]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from exitladder.bars.how_read import Reading
 from exitladder.clock import interval_name
 
 SEVERITIES = ("error", "mended", "warning", "note")
@@ -77,10 +78,28 @@ class BarsReport:
     symbols : tuple of SymbolSummary
     findings : tuple of Finding
         Errors first met first; there are none where `read_bars` returned.
+    readings : tuple of Reading
+        How each file was read.
     """
 
     symbols: tuple[SymbolSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+    def readings_frame(self) -> pd.DataFrame:
+        """Return one row per file: form of its stamps, zone, decimal mark, columns."""
+        return pd.DataFrame([reading.as_row() for reading in self.readings])
+
+    def how_read(self, most: int = 5) -> list[str]:
+        """Return a line for each way in which files were read, at most `most`."""
+        files: dict[str, list[str]] = {}
+        for reading in self.readings:
+            files.setdefault(reading.as_line(), []).append(reading.source)
+        lines = [
+            f"{names[0]}{f' and {len(names) - 1} more files' if len(names) > 1 else ''} read as: {line}"
+            for line, names in files.items()
+        ]
+        return lines if len(lines) <= most else [*lines[:most], f"{len(lines) - most} more ways; see --format json"]
 
     def of_severity(self, *severities: str) -> tuple[Finding, ...]:
         """Return the findings of these severities."""
@@ -150,4 +169,5 @@ def join_reports(reports: Iterable[BarsReport]) -> BarsReport:
     return BarsReport(
         symbols=tuple(s for part in parts for s in part.symbols),
         findings=tuple(f for part in parts for f in part.findings),
+        readings=tuple(r for part in parts for r in part.readings),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,44 +49,92 @@ def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for reading bars to a command."""
     options: tuple[Callable[..., Any], ...] = (
-        click.option("--tz", metavar="ZONE", help="Time zone of timestamps without one (data.tz)."),
+        *file_options(),
+        click.option("--columns", callback=_names, metavar="NAMES", help="Columns of bars without a header line."),
+        click.option("--stamps", type=click.Choice(["start", "end"]), help="Which end of a bar its stamp names."),
+        click.option("--symbol", metavar="NAME", help="Symbol of bars that have one (data.symbol)."),
+        click.option("--symbol-map", metavar="FILE", help="CSV of symbols as the bars have them, and new names."),
         click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair."),
-        click.option("--interval", metavar="LENGTH", help="Read only bars of this interval from a folder, e.g. 1h."),
-    )  # fmt: skip
+        click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),
+    )
     for option in reversed(options):
         function = option(function)
     return function
 
 
-def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
-    """Return the bars of a file or folder; warnings go to stderr.
+def file_options() -> tuple[Callable[..., Any], ...]:
+    """Return the options that say how stamps and numbers of any file are read."""
+    return (
+        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
+        click.option("--dayfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the day."),
+        click.option("--monthfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the month."),
+        click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers (data.decimal)."),
+    )
+
+
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def load_bars(
+    session: Session, path: Path, repair: bool, interval: str | None, *, unfinished: str = "leave_out"
+) -> BarSet:
+    """Return the bars of a path; warnings go to stderr.
 
     Parameters
     ----------
     session : Session
-    path : Path
+    path : path
     repair : bool
-        Whether to repair invalid bars.
-    interval : str or None
-        Read only bars of this interval from a folder.
-
-    Returns
-    -------
-    BarSet
-
-    Raises
-    ------
-    BarsError
-        If the bars are invalid.
-    InputFileError
-        If a file cannot be read.
+    interval : str, optional
+        As for `exitladder.bars.reading.read_bars`.
+    unfinished : {"leave_out", "ask", "keep"}
+        What to do with a newest bar that may still be forming by the clock: leave it out, refuse where its session
+        is not known, or keep it because the moment is given otherwise.
     """
     from exitladder.bars.reading import read_bars
 
     data = session.settings.data
-    bars, report = read_bars(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    bars, report = read_bars(
+        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+    )
     show_report(session, report)
-    return bars
+    _tell_of_feature_names(session, bars)
+    return bars if unfinished == "keep" else _only_finished(session, bars, ask=unfinished == "ask")
+
+
+def _only_finished(session: Session, bars: BarSet, *, ask: bool) -> BarSet:
+    from exitladder.bars.unfinished import TradingSession, without_unfinished
+
+    known = getattr(session.settings, "symbols", {})
+    sessions = {
+        name: TradingSession(about.session, about.exchange_tz)
+        for name, about in known.items()
+        if about.session and about.exchange_tz
+    }
+    finished, messages = without_unfinished(bars, now_ns(), sessions, ask=ask)
+    for message in messages:
+        session.warn(message)
+    return finished
+
+
+def now_ns() -> int:
+    """Return the clock's moment, nanoseconds since 1970 UTC."""
+    return time.time_ns()
+
+
+def _tell_of_feature_names(session: Session, bars: BarSet) -> None:
+    """Warn of columns of the bars that have the name of a built-in feature, which they replace in conditions."""
+    if not bars.extra:
+        return
+    from exitladder.features import FeatureSet
+
+    same = sorted(set(bars.extra) & set(FeatureSet.from_names(["all"]).names))
+    if same:
+        session.warn(
+            f"The bars have columns named like built-in features: {', '.join(same[:6])}. In a ladder's conditions the "
+            "column is read, not the feature. Rename the column if the feature is meant."
+        )
 
 
 def show_report(session: Session, report: BarsReport) -> None:
@@ -123,5 +172,28 @@ def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Tra
 
     trades = read_trades(path, tz=session.settings.data.tz)
     if bars is not None:
+        trades = fitted_to_bars(session, trades, bars)
         check_trades_on_bars(place_trades(trades, bars))
     return trades
+
+
+def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
+    """Return trades with symbols spelled as the bars spell them and dates on the bars of their sessions.
+
+    A symbol is renamed only if it is not among the bars and exactly one of theirs differs in separators and capitals
+    alone.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from exitladder.bars.names import match_symbols
+    from exitladder.trades.session_dates import on_session_dates
+
+    names = match_symbols((str(symbol) for symbol in trades.symbol), bars)
+    if names:
+        shown = ", ".join(f"{old} = {new}" for old, new in list(names.items())[:6])
+        session.say(f"symbols of the trades were matched to those of the bars: {shown}")
+        symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
+        trades = replace(trades, symbol=symbol)
+    return on_session_dates(trades, bars, session.settings.data.tz)

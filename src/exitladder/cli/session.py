@@ -28,6 +28,8 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 # where the arguments of the call are kept in click's context
 ARGUMENTS = "exitladder.arguments"
 FORMATS = ("table", "json", "csv")
+# options that say how files are read, each a key of [data]
+READING_OPTIONS = ("stamps", "dayfirst", "monthfirst", "decimal", "columns", "symbol", "symbol_map")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         if takes_names:
             options["names"] = tuple(text for text in overrides if "=" not in text)
             overrides = tuple(text for text in overrides if "=" in text)
-        changes = [f"{key}={value!r}" for key, value in _shortcuts(options).items()]
+        changes = [f"{key}={_as_toml(value)}" for key, value in _shortcuts(options).items()]
         if seed is not None:
             changes.append(f"project.seed={seed}")
         settings = load_settings(settings_file, [*overrides, *changes])
@@ -138,10 +140,15 @@ _COMMON: tuple[Callable[..., Any], ...] = (
 def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
     """Remove the options that stand for settings from `options` and return them by the setting's name."""
     names = {"tz": "data.tz", "trials": "tuning.n_trials"}
+    names |= {name: f"data.{name}" for name in READING_OPTIONS}
     names |= {f"tuning_{name}": f"tuning.{name}" for name in ("sampler", "storage", "study", "workers", "scheduler")}
     names["model_scheduler"] = "model.scheduler"
     found = {names[name]: options.pop(name) for name in list(options) if name in names}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _as_toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 @contextlib.contextmanager

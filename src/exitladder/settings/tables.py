@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from exitladder.errors import BarsError, LadderError, SettingsError
+from exitladder.files.conventions import DECIMALS, STAMPS, Conventions
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
 from exitladder.plans.units import Distance
@@ -34,8 +35,43 @@ class ProjectSettings:
 class DataSettings:
     """Reading of bars and trades."""
 
-    tz: str = _key("UTC", "time zone of timestamps without one")
-    adjust: str = _key("auto", "adjust prices by adj_close if present: auto or none", among=("auto", "none"))
+    tz: str = _key("UTC", "time zone of stamps that carry none")
+    stamps: str = _key("auto", "which end of a bar its stamp names: auto, start or end", among=STAMPS)
+    dayfirst: bool = _key(False, "dates such as 01/02/2024 begin with the day, where a file leaves it open")
+    monthfirst: bool = _key(False, "dates such as 01/02/2024 begin with the month, where a file leaves it open")
+    decimal: str = _key("auto", "decimal mark of numbers written as text: auto, . or ,", among=DECIMALS)
+    columns: tuple[str, ...] = _key([], "names of the columns of bars in a text file without a header line", kind=str)
+    symbol: str = _key("", "symbol of bars that have one; empty: by the file")
+    symbol_map: str = _key("", "CSV file of symbols as the bars have them, and their new names")
+    side: str = _key("", "side of trades that tell none: long or short", among=("", "long", "short"))
+    adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    max_unpacked_mb: int = _key(4000, "most megabytes a packed file may unpack to", least=1)
+    max_columns: int = _key(2000, "most columns a table may have", least=1)
+
+    @property
+    def conventions(self) -> Conventions:
+        """How files are read where they leave it open.
+
+        Raises
+        ------
+        SettingsError
+            If dates are to begin with the day and with the month.
+        """
+        if self.dayfirst and self.monthfirst:
+            raise SettingsError(
+                "Dates must begin with the day or with the month, but dayfirst and monthfirst are both set."
+            )
+        return Conventions(
+            tz=self.tz,
+            stamps=self.stamps,
+            dates="dayfirst" if self.dayfirst else "monthfirst" if self.monthfirst else "auto",
+            decimal=self.decimal,
+            columns=self.columns,
+            symbol=self.symbol,
+            symbol_map=self.symbol_map,
+            max_unpacked_mb=self.max_unpacked_mb,
+            max_columns=self.max_columns,
+        )
 
 
 @dataclass(frozen=True)

@@ -49,15 +49,20 @@ def check(session: Session, source: Path | None, bars: Path | None, repair: bool
 
     data = session.settings.data
     path = _one(source, bars)
-    report = check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    report = check_bar_files(
+        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+    )
     if session.form == "json":
-        session.emit({"symbols": report.symbols_frame(), "findings": report.to_frame()})
+        tables = {"symbols": report.symbols_frame(), "findings": report.to_frame(), "reading": report.readings_frame()}
+        session.emit(tables)
     elif session.form == "csv":
         session.emit(report.to_frame())
     else:
         session.emit(report.symbols_frame())
         session.stdout.write("\n")
         session.emit(report.to_frame())
+        for line in report.how_read():
+            session.say(line)
     if report.errors:
         count = f"{len(report.errors)} errors" if len(report.errors) > 1 else "1 error"
         raise BarsError(f"{count} in the bars of '{path}'. First: {report.errors[0]}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
@@ -52,9 +52,11 @@ def command(
     from exitladder.trades.trades import place_trades
 
     plan = read_ladder(ladder)
-    moment = _moment(asof, session.settings.data.tz)
-    market = load_bars(session, bars, repair, interval)
-    known = load_trades(session, trades)
+    market = load_bars(session, bars, repair, interval, unfinished="ask" if asof is None else "keep")
+    # a daily bar is stamped with the date of its session, whatever the zone
+    is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
+    moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
+    known = fitted_to_bars(session, load_trades(session, trades), market)
     check_trades_on_bars(place_trades(open_trades(known, moment), market))
     result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
     if result.notice:
@@ -65,7 +67,7 @@ def command(
     session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
 
 
-def _moment(asof: str | None, tz: str) -> int | None:
+def _moment(asof: str | None, tz: str, *, is_daily: bool) -> int | None:
     if asof is None:
         return None
     import pandas as pd
@@ -76,7 +78,7 @@ def _moment(asof: str | None, tz: str) -> int | None:
     # A date means its end: at its start, not even that day's bar has begun.
     day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
     until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
-    moment = int(stamps_to_ns(pd.Series([until]), tz)[0])
+    moment = int(stamps_to_ns(pd.Series([until]), "UTC" if is_daily and not pd.isna(day) else tz)[0])
     if moment == NO_TIME:
         raise click.BadParameter(
             f"must be a timestamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'"

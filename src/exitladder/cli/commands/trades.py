@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option, reading_options
+from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option, reading_options
 from exitladder.cli.session import Session, example, session_command
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def check(session: Session, trades: Path, bars: Path | None, repair: bool, inter
     found = load_trades(session, trades)
     summary = {"file": str(trades), **_summary(found)}
     if bars is not None:
-        placed = place_trades(found, load_bars(session, bars, repair, interval))
+        market = load_bars(session, bars, repair, interval)
+        placed = place_trades(fitted_to_bars(session, found, market), market)
         summary["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
     session.emit(summary)
 
