@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable, IntArray
@@ -20,9 +21,20 @@ from exitladder.execution.kernel.packed import Entries, Market, Plan, atr_window
 from exitladder.execution.kernel.trade_start import enter, set_up
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
-from exitladder.trades.trades import PlacedTrades
+from exitladder.trades.trades import OwnExits, PlacedTrades
 
-NO_EXIT, BEFORE_ENTRY = -1, -2
+BEFORE_ENTRY = -2
+
+
+@njit(error_model="numpy")
+def live_until(state: FloatArray, number: FloatArray, market: Market, side: float, first: int, end: int) -> int:
+    """Hold what is left from the open of bar `first` to the open of bar `end`; return the later of the two."""
+    for bar in range(first, end):
+        high, low = side * market.high[bar], side * market.low[bar]
+        state[s.BEST] = max(state[s.BEST], high, low)
+        state[s.WORST] = min(state[s.WORST], high, low)
+        count_bar(state, number, side * market.close[bar])
+    return max(first, end)
 
 
 def _compile(sources: int) -> Callable[..., None]:
@@ -31,8 +43,10 @@ def _compile(sources: int) -> Callable[..., None]:
         plan: Plan,
         entries: Entries,
         market: Market,
+        exit_start: IntArray,
         exit_bar: IntArray,
         exit_price: FloatArray,
+        exit_lots: FloatArray,
         book: FloatTable,
         rows: IntArray,
         states: FloatTable,
@@ -48,29 +62,33 @@ def _compile(sources: int) -> Callable[..., None]:
             why = set_up(state, number, code, i, side, entries.price[i], entries.stop[i], entries.quantity[i], atr)
             if why != o.NOT_SKIPPED:
                 continue
-            if exit_bar[i] == BEFORE_ENTRY:
+            first_exit, end_exit = exit_start[i], exit_start[i + 1]
+            if end_exit > first_exit and exit_bar[first_exit] == BEFORE_ENTRY:
                 state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY
                 continue
-            if exit_bar[i] == NO_EXIT and first >= end:
+            if end_exit == first_exit and first >= end:
                 state[s.SKIPPED_WHY] = o.NO_BAR
                 continue
             enter(state, number, book, entries.entry_bar[i], rows[i] if len(book) > 0 else -1)
-            for bar in range(first, exit_bar[i] if exit_bar[i] >= 0 else end):
-                high, low = side * market.high[bar], side * market.low[bar]
-                state[s.BEST] = max(state[s.BEST], high, low)
-                state[s.WORST] = min(state[s.WORST], high, low)
-                count_bar(state, number, side * market.close[bar])
-            if exit_bar[i] == NO_EXIT:
+            bar = first
+            for k in range(first_exit, end_exit):
+                bar = live_until(state, number, market, side, bar, exit_bar[k])
+                price = side * exit_price[k]
+                if bar == exit_bar[k] and exit_bar[k] >= first:
+                    # X4: on the bar of the last fill only its open and the fill count.
+                    opened = side * market.open[bar]
+                    state[s.BEST] = max(state[s.BEST], opened)
+                    state[s.WORST] = min(state[s.WORST], opened)
+                state[s.BEST] = max(state[s.BEST], price)
+                state[s.WORST] = min(state[s.WORST], price)
+                state[s.BUDGET] = np.inf
+                # Slippage is in the price already. Of the orders' names "time" comes nearest to "when the user left".
+                sell(state, number, book, exit_bar[k], exit_lots[k], price, False, o.TIME, -1)
+                if state[s.LEFT] <= 0.0:
+                    break
+            if state[s.LEFT] > 0.0:
+                live_until(state, number, market, side, bar, end)
                 mark(state, number, book, end - 1, side * market.close[end - 1])
-                continue
-            price = side * exit_price[i]
-            # X4: on the bar of the last fill only its open and the fill count.
-            opened = side * market.open[exit_bar[i]] if exit_bar[i] >= first else price
-            state[s.BEST] = max(state[s.BEST], opened, price)
-            state[s.WORST] = min(state[s.WORST], opened, price)
-            state[s.BUDGET] = np.inf
-            # Slippage is in the price already. Of the orders' names "time" comes nearest to "when the user left".
-            sell(state, number, book, exit_bar[i], state[s.LEFT], price, False, o.TIME, -1)
 
     return run_own_exits
 
@@ -84,7 +102,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     Parameters
     ----------
     placed : PlacedTrades
-        Trades without an exit are marked at the last close and are open.
+        What has no exit is marked at the last close, and the trade is open. Where the trades' fills are known,
+        each partial exit counts with its own quantity, price and bar.
     ladder : Ladder
         Defines R for trades without a stop, and the costs. The exit's price is what was got: it pays
         commission and no slippage. The order that closed a trade reads `time`.
@@ -104,26 +123,38 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     plan = make_plan([bare], (), windows)
     market = make_market(placed.bars, windows, None)
     entries = make_entries(placed, [bare], market, None)
-    exit_bar = _exit_bars(placed)
-    price = placed.trades.exit_price
+    exits = placed.trades.own_exits()
+    bar = _exit_bars(placed, exits)
+    lots = _lots(placed, exits, bare.costs.lot)
     states = np.zeros((len(placed), s.SIZE))
     rows = np.zeros(len(placed), dtype=np.int64)
-    run_own_exits(plan, entries, market, exit_bar, price, np.zeros((0, s.BOOK_COLUMNS)), rows, states)
+    run_own_exits(plan, entries, market, exits.start, bar, exits.price, lots, np.zeros((0, s.BOOK_COLUMNS)), rows, states)
     counts = states[:, s.FILLS].astype(np.int64)
     np.cumsum(counts[:-1], out=rows[1:])
     book = np.zeros((int(counts.sum()), s.BOOK_COLUMNS))
-    run_own_exits(plan, entries, market, exit_bar, price, book, rows, states)
+    run_own_exits(plan, entries, market, exits.start, bar, exits.price, lots, book, rows, states)
     rungs = np.zeros((len(placed), s.RUNG_ROWS, 0))
     return Simulation(placed=placed, ladder=bare, states=states, rungs=rungs, book=book)
 
 
-def _exit_bars(placed: PlacedTrades) -> IntArray:
-    """Return the bar of each own exit, -1 while open, -2 where it lies before the entry."""
-    trades, bars = placed.trades, placed.bars
-    out = np.full(len(placed), NO_EXIT, dtype=np.int64)
+def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
+    """Return the bar of each own exit, `BEFORE_ENTRY` where it lies before the entry."""
+    bars, trade = placed.bars, exits.trade
+    out = np.empty(len(trade), dtype=np.int64)
     for k in np.unique(placed.symbol_index):
-        rows = np.flatnonzero((placed.symbol_index == k) & ~trades.is_open)
+        rows = np.flatnonzero(placed.symbol_index[trade] == k)
         low, high = int(bars.start[k]), int(bars.start[k + 1])
-        out[rows] = low + np.searchsorted(bars.time[low:high], trades.exit_time[rows], side="right") - 1
-    early = ~trades.is_open & (trades.exit_time < trades.entry_time)
-    return np.where(early, BEFORE_ENTRY, out)
+        out[rows] = low + np.searchsorted(bars.time[low:high], exits.time[rows], side="right") - 1
+    return np.where(exits.time < placed.trades.entry_time[trade], BEFORE_ENTRY, out)
+
+
+def _lots(placed: PlacedTrades, exits: OwnExits, lot: float) -> FloatArray:
+    """Return the lots that each exit sells: what the exits so far sold, rounded, less what it was before."""
+    finite = np.where(np.isfinite(exits.quantity), exits.quantity, 0.0)
+    if lot > 0:
+        so_far = pd.Series(finite / lot).groupby(exits.trade).cumsum().to_numpy()
+        # a quotient such as 2.9999999999999996 is 3 lots
+        whole = np.floor(so_far * (1 + 1e-12))
+        first = np.isin(np.arange(len(whole)), exits.start[:-1])
+        finite = whole - np.where(first, 0.0, np.concatenate([[0.0], whole])[:-1])
+    return np.where(np.isfinite(exits.quantity), finite, np.inf)

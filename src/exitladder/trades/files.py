@@ -16,22 +16,30 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, stamps_to_ns
 from exitladder.files.tables import Table, read_table
+from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
+from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
-OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag")
+OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries")
 
 BoolArray = npt.NDArray[np.bool_]
 
 
-def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades:
+def read_trades(
+    source: str | Path | pd.DataFrame, *, fills: str | Path | pd.DataFrame | None = None, tz: str = "UTC"
+) -> Trades:
     """Return the trades in a CSV, Parquet or Feather file, or in a table.
 
     Parameters
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag``, in any order.
+        exit_time, exit_price, quantity_open, tag``, in any order. A table with ``time, side (buy|sell), price``
+        and ``symbol`` holds fills, which are grouped into positions.
+    fills : path or DataFrame, optional
+        The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
+        and exits of a trade then follow from its fills.
     tz : str
         Time zone of stamps that carry none.
 
@@ -42,9 +50,16 @@ def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades
     TradesError
         If a trade breaks a rule, told with its value, place and cure.
     """
-    if isinstance(source, pd.DataFrame):
-        return trades_from_frame(source, tz=tz)
-    return trades_of_table(read_table(source), tz)
+    table = Table.from_frame(source, "trades") if isinstance(source, pd.DataFrame) else read_table(source)
+    if is_fills_table(table.frame):
+        if fills is not None:
+            raise TradesError(
+                f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
+                "price). Give it alone, or give a trades file with --trades."
+            )
+        return trades_of_fills(fills_of_table(table, tz, needs=("symbol",)))
+    trades = trades_of_table(table, tz)
+    return trades if fills is None else with_fills(trades, read_fills(fills, tz=tz, needs=("trade_id",)))
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
@@ -101,6 +116,7 @@ def trades_of_table(table: Table, tz: str) -> Trades:
         exit_price=reader.numbers("exit_price"),
         quantity_open=reader.numbers("quantity_open", least_is_zero=True),
         tag=reader.texts("tag", needed=False),
+        n_entries=reader.counts("n_entries"),
     )
     _check_together(reader, trades)
     return trades
@@ -211,6 +227,12 @@ class _Reader:
         cure = "Correct it or take the trade out"
         self.refuse(broken, rule, lambda i: f"has {name}={'blank' if blank[i] else given.iloc[i]}", cure)
         return values
+
+    def counts(self, name: str) -> npt.NDArray[np.int64] | None:
+        if name not in self.columns:
+            return None
+        values = self.numbers(name)
+        return np.where(np.isnan(values), 1, values).astype(np.int64)
 
     def stamps(self, name: str, *, needed: bool = False) -> npt.NDArray[np.int64]:
         if name not in self.columns:

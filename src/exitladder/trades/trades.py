@@ -42,6 +42,67 @@ class Trade:
 
 
 @dataclass(frozen=True)
+class TradeFills:
+    """What was really bought and sold in each trade, in the order of time within a trade.
+
+    Parameters
+    ----------
+    start : int64 array, shape (n_trades + 1,)
+        Fills of trade i are ``start[i]`` to ``start[i + 1]``; a trade may have none.
+    time : int64 array, shape (n_fills,)
+        Nanoseconds since 1970 UTC.
+    is_entry : bool array, shape (n_fills,)
+        Whether the fill adds to the position.
+    price, quantity : float64 array, shape (n_fills,)
+    """
+
+    start: IntArray
+    time: IntArray
+    is_entry: npt.NDArray[np.bool_]
+    price: FloatArray
+    quantity: FloatArray
+
+    @property
+    def trade(self) -> IntArray:
+        """Position of each fill's trade, shape (n_fills,)."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+    def take(self, trades: IntArray) -> TradeFills:
+        """Return the fills of the trades at these positions."""
+        sizes = np.diff(self.start)[trades]
+        start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows = np.repeat(self.start[:-1][trades] - start[:-1], sizes) + np.arange(start[-1])
+        return TradeFills(
+            start, self.time[rows], self.is_entry[rows], self.price[rows], self.quantity[rows]
+        )
+
+
+@dataclass(frozen=True)
+class OwnExits:
+    """The exits that a user's file gives, from each trade's (last) entry on.
+
+    Parameters
+    ----------
+    start : int64 array, shape (n_trades + 1,)
+        Exits of trade i are ``start[i]`` to ``start[i + 1]``.
+    time : int64 array, shape (n_exits,)
+    price : float64 array, shape (n_exits,)
+    quantity : float64 array, shape (n_exits,)
+        Infinite where the exit closed the trade: all that was left.
+    """
+
+    start: IntArray
+    time: IntArray
+    price: FloatArray
+    quantity: FloatArray
+
+    @property
+    def trade(self) -> IntArray:
+        """Position of each exit's trade, shape (n_exits,)."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+
+@dataclass(frozen=True)
 class Trades(Sequence[Trade]):
     """Trades in columns, each checked; see `exitladder.trades.files` for reading.
 
@@ -57,6 +118,11 @@ class Trades(Sequence[Trade]):
         NaN where not given.
     entry_at : int8 array, shape (n,)
         ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 where it follows from the bar's start.
+    n_entries : int64 array, shape (n,), optional
+        How many entries a position has. With more than one it is judged from the last entry on, at the average
+        price (`entry_price`) of what was held then (`quantity`).
+    fills : TradeFills, optional
+        What was really bought and sold, where the user's files tell it.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -71,6 +137,8 @@ class Trades(Sequence[Trade]):
     exit_price: FloatArray
     quantity_open: FloatArray
     tag: npt.NDArray[np.object_]
+    n_entries: IntArray | None = None
+    fills: TradeFills | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -98,14 +166,46 @@ class Trades(Sequence[Trade]):
 
     def take(self, rows: npt.ArrayLike) -> Trades:
         """Return the trades at these positions (integers) or where this mask is true."""
-        return Trades(**{name: getattr(self, name)[np.asarray(rows)] for name in self.__dataclass_fields__})
+        rows = np.asarray(rows)
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fills"}
+        taken = {name: None if column is None else column[numbers] for name, column in columns.items()}
+        return Trades(**taken, fills=None if self.fills is None else self.fills.take(numbers % max(len(self), 1)))
+
+    def own_exits(self) -> OwnExits:
+        """Return the exits that the user's file gives: partial ones where fills are known, else the one exit."""
+        closed = ~self.is_open
+        if self.fills is None:
+            rows = np.flatnonzero(closed)
+            start = np.concatenate([[0], np.cumsum(closed)]).astype(np.int64)
+            return OwnExits(start, self.exit_time[rows], self.exit_price[rows], np.full(len(rows), np.inf))
+        fills, trade = self.fills, self.fills.trade
+        has_fills = np.diff(fills.start) > 0
+        # after the last entry: no entry comes any more, counted from the end of the trade
+        entries_after = np.concatenate([np.cumsum(fills.is_entry[::-1])[::-1], [0]])
+        is_own = entries_after[:-1] == entries_after[fills.start[1:]][trade]
+        plain = np.flatnonzero(closed & ~has_fills)
+        owner = np.concatenate([trade[is_own], plain])
+        order = np.argsort(owner, kind="stable")
+        time = np.concatenate([fills.time[is_own], self.exit_time[plain]])[order]
+        price = np.concatenate([fills.price[is_own], self.exit_price[plain]])[order]
+        quantity = np.concatenate([fills.quantity[is_own], np.full(len(plain), np.inf)])[order]
+        start = np.searchsorted(owner[order], np.arange(len(self) + 1)).astype(np.int64)
+        last = start[1:] - 1
+        quantity[last[closed & (start[1:] > start[:-1])]] = np.inf
+        return OwnExits(start, time, price, quantity)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over all columns."""
         digest = hashlib.sha256()
         for name in self.__dataclass_fields__:
             column = getattr(self, name)
-            if column.dtype == object:
+            if column is None:
+                continue
+            if isinstance(column, TradeFills):
+                for part in (column.start, column.time, column.is_entry, column.price, column.quantity):
+                    digest.update(np.ascontiguousarray(part).tobytes())
+            elif column.dtype == object:
                 digest.update("\x00".join(map(str, column)).encode())
             else:
                 digest.update(np.ascontiguousarray(column).tobytes())
@@ -118,7 +218,7 @@ class Trades(Sequence[Trade]):
             return pd.Series(pd.to_datetime(np.where(values == NO_TIME, pd.NaT.value, values), utc=True, unit="ns"))
 
         names = np.array([*ENTRY_AT, ""], dtype=object)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "trade_id": self.trade_id,
                 "symbol": self.symbol,
@@ -134,6 +234,9 @@ class Trades(Sequence[Trade]):
                 "tag": self.tag,
             }
         )
+        if self.n_entries is not None and (self.n_entries > 1).any():
+            frame["n_entries"] = self.n_entries
+        return frame
 
 
 @dataclass(frozen=True)
