@@ -225,22 +225,7 @@ def each_once(fills: Fills, table: Table | None = None) -> Fills:
     TradesError
         If two fills of one id differ.
     """
-    first: dict[tuple[str, str], int] = {}
-    keep = np.ones(len(fills), dtype=bool)
-    for i, (symbol, trade, fill) in enumerate(zip(fills.symbol, fills.trade_id, fills.fill_id, strict=True)):
-        if not fill:
-            continue
-        j = first.setdefault((symbol or trade, fill), i)
-        if j == i:
-            continue
-        names = [n for n in ("time", "side", "quantity", "price") if getattr(fills, n)[i] != getattr(fills, n)[j]]
-        if names:
-            place = f" ({table.place(j)} and {table.place(i)})" if table is not None else ""
-            raise TradesError(
-                f"fill_id must be unique, but '{fill}' comes twice with a different {names[0]}{place}. Give each fill an "
-                "id of its own, or leave the ids blank."
-            )
-        keep[i] = False
+    keep = first_of_each(fills, table)
     if not keep.all():
         warnings.warn(
             f"{int((~keep).sum())} fills came a second time (same fill_id, such as '{fills.fill_id[~keep][0]}') and were "
@@ -261,6 +246,33 @@ def each_once(fills: Fills, table: Table | None = None) -> Fills:
                 stacklevel=3,
             )
     return fills
+
+
+def first_of_each(fills: Fills, table: Table | None = None) -> npt.NDArray[np.bool_]:
+    """Return which fills have an id that did not come before, shape (n,); those without an id all count as new.
+
+    Raises
+    ------
+    TradesError
+        If two fills of one id differ.
+    """
+    first: dict[tuple[str, str], int] = {}
+    keep = np.ones(len(fills), dtype=bool)
+    for i, (symbol, trade, fill) in enumerate(zip(fills.symbol, fills.trade_id, fills.fill_id, strict=True)):
+        if not fill:
+            continue
+        j = first.setdefault((symbol or trade, fill), i)
+        if j == i:
+            continue
+        names = [n for n in ("time", "side", "quantity", "price") if getattr(fills, n)[i] != getattr(fills, n)[j]]
+        if names:
+            place = f" ({table.place(j)} and {table.place(i)})" if table is not None else ""
+            raise TradesError(
+                f"fill_id must be unique, but '{fill}' comes twice with a different {names[0]}{place}. Give each fill an "
+                "id of its own, or leave the ids blank."
+            )
+        keep[i] = False
+    return keep
 
 
 def with_ids(fills: Fills) -> Fills:

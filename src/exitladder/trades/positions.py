@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
@@ -190,7 +192,7 @@ def trades_of_fills(fills: Fills, grouping: str = "positions", *, dust: float = 
     -------
     Trades
         In order of their first fill. Ids are those of the fills, with ``.2``, ``.3`` … where an id went flat and
-        was opened again; without ids ``P-1``, ``P-2`` ….
+        was opened again; without ids they are made of symbol, first fill and side, so that later fills change none.
     """
     return trades_of_positions(fills, group_fills(fills, grouping, dust=dust))
 
@@ -207,7 +209,7 @@ def trades_of_positions(fills: Fills, positions: Positions) -> Trades:
         found = judge(time[part], price[part], positions.quantity[part], positions.is_entry[part])
         judged.append(found)
         first = int(positions.fill[part.start])
-        name = str(fills.trade_id[first]) or f"P-{i + 1}"
+        name = str(fills.trade_id[first]) or _name(fills, first, int(positions.side[i]))
         used[name] = used.get(name, 0) + 1
         ids.append(name if used[name] == 1 else f"{name}.{used[name]}")
         tags.append(fills.tag[first])
@@ -238,6 +240,11 @@ def trades_of_positions(fills: Fills, positions: Positions) -> Trades:
             start=positions.start, time=time, is_entry=positions.is_entry, price=price, quantity=positions.quantity
         ),
     )
+
+
+def _name(fills: Fills, first: int, side: int) -> str:
+    stamp = pd.Timestamp(int(fills.time[first]), tz="UTC").strftime("%Y%m%dT%H%M%S")
+    return f"{fills.symbol[first]}-{stamp}-{'L' if side > 0 else 'S'}"
 
 
 def _mean(price: FloatArray, quantity: FloatArray) -> float:
@@ -326,3 +333,33 @@ def _spread(found: Trades, place: IntArray, n: int) -> TradeFills:
     sizes = np.zeros(n, dtype=np.int64)
     sizes[place[order]] = np.diff(own.start)
     return replace(own, start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+
+
+def fills_of_positions(fills: Fills, positions: Positions, trade_id: npt.NDArray[np.object_]) -> Fills:
+    """Return one fill a part, each with the id of its trade.
+
+    Parameters
+    ----------
+    fills : Fills
+    positions : Positions
+        Of these fills.
+    trade_id : object array of str, shape (n_positions,)
+
+    Returns
+    -------
+    Fills
+        A fill that closes one position and opens the next becomes two, ``/1`` and ``/2`` behind its id, with the
+        commission split by quantity.
+    """
+    parts = fills.take(positions.fill)
+    times = np.bincount(positions.fill, minlength=len(fills))
+    seen: dict[int, int] = {}
+    ids = parts.fill_id.copy()
+    for k, fill in enumerate(positions.fill.tolist()):
+        if times[fill] > 1 and ids[k]:
+            seen[fill] = seen.get(fill, 0) + 1
+            ids[k] = f"{ids[k]}/{seen[fill]}"
+    share = positions.quantity / parts.quantity
+    commission = np.where(share == 1.0, parts.commission, parts.commission * share)
+    owner = np.repeat(trade_id, np.diff(positions.start))
+    return replace(parts, trade_id=owner, fill_id=ids, quantity=positions.quantity, commission=commission)
