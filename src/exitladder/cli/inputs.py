@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,13 +66,43 @@ def tell(session: Session, report: BarsReport) -> None:
         session.say(f"prices of {adjusted} of {len(report.symbols)} symbols were adjusted by adj_close")
 
 
-def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Trades:
+@dataclass(frozen=True)
+class TradeFiles:
+    """A file of trades, and the file of their fills where there is one."""
+
+    trades: Path
+    fills: Path | None = None
+
+
+def trades_options(what: str) -> Decorator:
+    """Give a command ``--trades`` and ``--fills``; its function gets both as `trades`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, trades: Path, fills: Path | None, **options: Any) -> Any:
+            return function(*args, trades=TradeFiles(trades, fills), **options)
+
+        with_fills = path_option("--fills", "Fills of these trades: partial exits, several entries.", required=False)(
+            run
+        )
+        return path_option("--trades", what)(with_fills)
+
+    return decorate
+
+
+def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None = None) -> Trades:
     """Return the trades of a file; with bars, checked against them."""
     from exitladder.trades.checks import check_trades_on_bars
     from exitladder.trades.files import read_trades
     from exitladder.trades.trades import place_trades
 
-    trades = read_trades(path, tz=session.settings.data.tz)
+    files = source if isinstance(source, TradeFiles) else TradeFiles(source)
+    trades = read_trades(files.trades, fills=files.fills, tz=session.settings.data.tz)
+    if trades.n_entries is not None and (trades.n_entries > 1).any():
+        session.say(
+            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from its "
+            "last entry on, at the average price of what was held then"
+        )
     if bars is not None:
         check_trades_on_bars(place_trades(trades, bars))
     return trades

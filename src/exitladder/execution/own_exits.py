@@ -21,9 +21,10 @@ from exitladder.execution.kernel.packed import Entries, Market, Plan, atr_window
 from exitladder.execution.kernel.trade_start import enter, set_up
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
+from exitladder.trades.checks import fills_outside_bars
 from exitladder.trades.trades import OwnExits, PlacedTrades
 
-BEFORE_ENTRY = -2
+BEFORE_ENTRY, OUTSIDE_BAR = -2, -3
 
 
 @njit(error_model="numpy")
@@ -65,6 +66,9 @@ def _compile(sources: int) -> Callable[..., None]:
             first_exit, end_exit = exit_start[i], exit_start[i + 1]
             if end_exit > first_exit and exit_bar[first_exit] == BEFORE_ENTRY:
                 state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY
+                continue
+            if end_exit > first_exit and exit_bar[first_exit] == OUTSIDE_BAR:
+                state[s.SKIPPED_WHY] = o.EXIT_OUTSIDE_BAR
                 continue
             if end_exit == first_exit and first >= end:
                 state[s.SKIPPED_WHY] = o.NO_BAR
@@ -110,7 +114,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
 
     Notes
     -----
-    A trade that was left later than the bars reach counts as left in the last bar.
+    A trade that was left later than the bars reach counts as left in the last bar. One with an exit outside of its
+    bar by more than a tenth of its risk (E2) is skipped: nobody got that price.
     """
     bare = Ladder(
         name=ladder.name,
@@ -128,7 +133,9 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     lots = _lots(placed, exits, bare.costs.lot)
     states = np.zeros((len(placed), s.SIZE))
     rows = np.zeros(len(placed), dtype=np.int64)
-    run_own_exits(plan, entries, market, exits.start, bar, exits.price, lots, np.zeros((0, s.BOOK_COLUMNS)), rows, states)
+    run_own_exits(
+        plan, entries, market, exits.start, bar, exits.price, lots, np.zeros((0, s.BOOK_COLUMNS)), rows, states
+    )
     counts = states[:, s.FILLS].astype(np.int64)
     np.cumsum(counts[:-1], out=rows[1:])
     book = np.zeros((int(counts.sum()), s.BOOK_COLUMNS))
@@ -138,13 +145,16 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
 
 
 def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
-    """Return the bar of each own exit, `BEFORE_ENTRY` where it lies before the entry."""
+    """Return the bar of each own exit; a code where one lies before the entry, or its price outside of its bar."""
     bars, trade = placed.bars, exits.trade
     out = np.empty(len(trade), dtype=np.int64)
     for k in np.unique(placed.symbol_index):
         rows = np.flatnonzero(placed.symbol_index[trade] == k)
         low, high = int(bars.start[k]), int(bars.start[k + 1])
         out[rows] = low + np.searchsorted(bars.time[low:high], exits.time[rows], side="right") - 1
+    outside = fills_outside_bars(placed)
+    impossible = np.unique(outside["trade"][outside["fill"] == "exit"].to_numpy(dtype=np.int64))
+    out[np.isin(trade, impossible)] = OUTSIDE_BAR
     return np.where(exits.time < placed.trades.entry_time[trade], BEFORE_ENTRY, out)
 
 

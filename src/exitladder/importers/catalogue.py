@@ -256,7 +256,7 @@ ROUND_TRIPS = (
         },
         needs=("symbol", "quantity", "entry_time", "entry_price", "exit_time", "exit_price"),
         zone="UTC",
-        profit="net",
+        profit="net or gross",
         prepare="freqtrade_trades",
     ),
     Profile(

@@ -79,7 +79,9 @@ def import_files(
         parts += _read(found, label, options, sheets)
     titles = list(dict.fromkeys(p.profile.title for p in parts))
     if len(titles) > 1:
-        raise TradesError(f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone.")
+        raise TradesError(
+            f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone."
+        )
     whole, n_again = _joined(parts)
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
     trades = trades_of_positions(whole.fills, positions)
@@ -169,4 +171,3 @@ def _told(trades: Trades) -> list[str]:
     if without:
         notes.append(f"{without} of {len(trades)} trades have no stop_price: labels.initial_stop then defines R")
     return notes
-

@@ -110,7 +110,9 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     _keep(prepared, profile, found, options)
     frame = prepared.frame
     if not len(frame):
-        raise TradesError(f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}")
+        raise TradesError(
+            f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"
+        )
     texts = [cell for name in NUMBERS if name in frame for cell in frame[name]]
     decimal = decimal_mark(texts, found.sheet.delimiter, options.decimal)
     numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
@@ -191,8 +193,12 @@ class _Rows:
         negative = quantity < 0
         if "side" in self.frame and (self.frame["side"] != "").any():
             sides = decode_sides(self.frame["side"], dict(self.profile.sides))
-            self.refuse(np.isnan(sides), "side must be buy or sell, long or short", "side", "Correct it or take the row out.")
-            self.refuse(negative & (sides > 0), "A negative quantity must be a sell", "quantity", "Take cancelled rows out.")
+            self.refuse(
+                np.isnan(sides), "side must be buy or sell, long or short", "side", "Correct it or take the row out."
+            )
+            self.refuse(
+                negative & (sides > 0), "A negative quantity must be a sell", "quantity", "Take cancelled rows out."
+            )
             return sides
         if self.options.side:
             return np.full(self.n, 1.0 if self.options.side == "long" else -1.0)
@@ -268,7 +274,9 @@ class _Rows:
         closed = (exit_time != NO_TIME) & np.isfinite(exit_price)
         self.refuse(~(entry_price > 0), "entry_price must be a number greater than 0", "entry_price", "Correct it.")
         self.refuse(entry_time == NO_TIME, "entry_time must be filled in", "entry_time", "Fill it in.")
-        self.refuse(closed & (exit_time < entry_time), "exit_time must not lie before entry_time", "exit_time", "Swap them.")
+        self.refuse(
+            closed & (exit_time < entry_time), "exit_time must not lie before entry_time", "exit_time", "Swap them."
+        )
         self._not_executions(side, closed)
         names = self._groups()
         both = self.cost(entry_price, quantity, "fee_rate")
@@ -360,7 +368,12 @@ class _Rows:
         self.n = len(self.frame)
 
     def _made(
-        self, fills: Fills, profit: FloatArray, swap: FloatArray, multiplier: FloatArray, currency: npt.NDArray[np.object_]
+        self,
+        fills: Fills,
+        profit: FloatArray,
+        swap: FloatArray,
+        multiplier: FloatArray,
+        currency: npt.NDArray[np.object_],
     ) -> Executions:
         notes = [*self.prepared.notes, *self.profile.notes]
         if not self.options.tz and not self.prepared.zone and not self.profile.zone:

@@ -93,7 +93,9 @@ def open_source(path: str | Path) -> list[Sheet]:
         raise
     except (OSError, ValueError, TypeError, KeyError, sqlite3.Error, zipfile.BadZipFile, SyntaxError) as cause:
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
-        raise InputFileError(f"The file '{path}' cannot be read: {reason}. Export it again, or save it as CSV.") from cause
+        raise InputFileError(
+            f"The file '{path}' cannot be read: {reason}. Export it again, or save it as CSV."
+        ) from cause
 
 
 def _sheets(name: str, data: bytes) -> list[Sheet]:
@@ -184,7 +186,9 @@ def _json(name: str, text: str) -> list[Sheet]:
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    lists = {key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)}
+    lists = {
+        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
+    }
     return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists.items()]
 
 
@@ -255,7 +259,9 @@ def _text(cell: object) -> str:
         return ""
     if isinstance(cell, float | np.floating):
         number = float(cell)
-        return "" if number != number else str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+        return (
+            "" if number != number else str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+        )
     if isinstance(cell, pd.Timestamp | datetime | date):
         return cell.isoformat()
     if isinstance(cell, pd.Timedelta):

@@ -55,7 +55,9 @@ def mt5_deals(found: Found, prepared: Prepared, others: Sequence[Found]) -> None
     by = [o for o in others if o.profile.name == "mt5-orders"]
     if by:
         stops = dict(zip(by[0].frame["order_id"], by[0].frame["stop"], strict=True))
-        frame["stop"] = [stops.get(order, "") if not out else "" for order, out in zip(frame["order_id"], closing, strict=True)]
+        frame["stop"] = [
+            stops.get(order, "") if not out else "" for order, out in zip(frame["order_id"], closing, strict=True)
+        ]
         prepared.notes.append("stop_price: from the S / L of the opening orders")
 
 
@@ -170,11 +172,16 @@ def lean(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
 
 def lean_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     """Take the ticker out of Lean's symbols, which may be objects or lists."""
+
     def ticker(text: str) -> str:
         if text.startswith(("[", "{")):
             content = json.loads(text)
             content = content[0] if isinstance(content, list) and content else content
-            text = (content.get("value") or content.get("Value") or content.get("id", "")) if isinstance(content, dict) else str(content)
+            text = (
+                (content.get("value") or content.get("Value") or content.get("id", ""))
+                if isinstance(content, dict)
+                else str(content)
+            )
         return text.split()[0] if text else ""
 
     prepared.frame["symbol"] = prepared.frame["symbol"].map(ticker)
@@ -188,8 +195,10 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
     for name in ("average", "stop_price", "ft_price"):
         if name in frame:
             filled = frame[name].where(~frame[name].isin(["", "0"]), "")
-            frame["price"] = filled.where(filled != "", frame["price"]) if name == "average" else frame["price"].where(
-                ~frame["price"].isin(["", "0"]), filled
+            frame["price"] = (
+                filled.where(filled != "", frame["price"])
+                if name == "average"
+                else frame["price"].where(~frame["price"].isin(["", "0"]), filled)
             )
     if "order_date" in frame:
         frame["time"] = frame["time"].where(frame["time"] != "", frame["order_date"])
@@ -202,10 +211,17 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
         return
     trades = by[0].frame.set_index("trade_id")
     owner = frame["trade_id"]
-    for name, source in (("stop", "stop"), ("fee_rate", "fee_rate"), ("exit_fee_rate", "exit_fee_rate"), ("multiplier", "multiplier")):
+    for name, source in (
+        ("stop", "stop"),
+        ("fee_rate", "fee_rate"),
+        ("exit_fee_rate", "exit_fee_rate"),
+        ("multiplier", "multiplier"),
+    ):
         if source in trades:
             frame[name] = owner.map(trades[source]).fillna("")
-    short = trades["short"].str.lower().isin(["1", "true"]) if "short" in trades else pd.Series(False, index=trades.index)
+    short = (
+        trades["short"].str.lower().isin(["1", "true"]) if "short" in trades else pd.Series(False, index=trades.index)
+    )
     entry_side = owner.map(short).map({True: "sell", False: "buy"})
     is_exit = frame["side"].str.lower() != entry_side
     if "exit_fee_rate" in frame:
@@ -228,7 +244,9 @@ def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) 
         raise TradesError(f"A result must be of one strategy, but holds {', '.join(sorted(set(frame['strategy'])))}.")
     if "trade_id" not in frame:
         frame["trade_id"] = [f"T-{n}" for n in range(1, len(frame) + 1)]
-    frame["side"] = np.where(frame["short"].str.lower().isin(["1", "true"]), "short", "long") if "short" in frame else "long"
+    frame["side"] = (
+        np.where(frame["short"].str.lower().isin(["1", "true"]), "short", "long") if "short" in frame else "long"
+    )
     has_orders = "orders" in frame and frame["orders"].str.startswith("[{").all()
     if not has_orders:
         if "open" in frame:
@@ -275,7 +293,9 @@ def vectorbt(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     still = frame["status"].str.strip().str.lower() == "open"
     if still.any():
         frame.loc[still, ["exit_time", "exit_price", "profit", "exit_fee"]] = ""
-        prepared.notes.append(f"{int(still.sum())} open rows: their exit is the last price of the data and was left out")
+        prepared.notes.append(
+            f"{int(still.sum())} open rows: their exit is the last price of the data and was left out"
+        )
 
 
 def nautilus_positions(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
@@ -302,9 +322,18 @@ def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
     numbers = sorted(entries.index, key=lambda n: (len(n), n))
     lost = sorted(set(exits.index) - set(numbers))
     if lost:
-        prepared.notes.append(f"{len(lost)} trade numbers have no entry in the file and were left out, such as {lost[0]}")
+        prepared.notes.append(
+            f"{len(lost)} trade numbers have no entry in the file and were left out, such as {lost[0]}"
+        )
     legs = pd.DataFrame({"trade_id": numbers}, dtype=object)
-    for name, source in (("side", "side"), ("quantity", "quantity"), ("entry_time", "time"), ("entry_price", "price"), ("tag", "signal"), ("line", "line")):
+    for name, source in (
+        ("side", "side"),
+        ("quantity", "quantity"),
+        ("entry_time", "time"),
+        ("entry_price", "price"),
+        ("tag", "signal"),
+        ("line", "line"),
+    ):
         if source in entries:
             legs[name] = [entries.at[n, source] for n in numbers]
     closed = exits.reindex(numbers)
@@ -326,7 +355,9 @@ def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
     legs["trade_id"] = legs["trade_id"].groupby(key).transform("first")
     regrouped = len(legs) - legs["trade_id"].nunique()
     if regrouped:
-        prepared.notes.append(f"{len(legs)} trade numbers are {legs['trade_id'].nunique()} entries left in parts: regrouped")
+        prepared.notes.append(
+            f"{len(legs)} trade numbers are {legs['trade_id'].nunique()} entries left in parts: regrouped"
+        )
     prepared.frame, prepared.kind = legs, "round_trips"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,10 +90,24 @@ def write_trades(trades: Trades, path: str | Path) -> None:
     write_table(trades.to_frame(), path)
 
 
+def faults_of_table(table: Table, tz: str) -> list[TradesError]:
+    """Return every fault of a table of trades, in the order in which the rules are held."""
+    reader = _Reader(table, tz)
+    reader.faults = []
+    try:
+        _trades_of(reader, table)
+    except TradesError as fault:
+        reader.faults.append(fault)
+    return reader.faults
+
+
 def trades_of_table(table: Table, tz: str) -> Trades:
     """Return the trades in a table; see `read_trades`."""
     check_tz(tz, TradesError)
-    reader = _Reader(table, tz)
+    return _trades_of(_Reader(table, tz), table)
+
+
+def _trades_of(reader: _Reader, table: Table) -> Trades:
     n = len(table.frame)
     if not n:
         raise TradesError(f"There must be at least one trade, but {table.name} has none.")
@@ -166,6 +180,7 @@ class _Reader:
         self.table = table
         self.tz = tz
         self.ids: npt.NDArray[np.object_] | None = None
+        self.faults: list[TradesError] | None = None
         labels: dict[str, object] = {}
         for label in table.frame.columns:
             labels.setdefault(snake_name(label), label)
@@ -194,11 +209,14 @@ class _Reader:
             i = int(np.argmax(broken))
             self._raise(broken, rule, value if isinstance(value, str) else value(i), cure)
 
-    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> NoReturn:
+    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> None:
         i, count = int(np.argmax(broken)), int(np.count_nonzero(broken))
         who = "a trade" if self.ids is None else f"trade '{self.ids[i]}'"
         more = f" {count - 1} more trades are like it." if count > 1 else ""
-        raise TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        fault = TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        if self.faults is None:
+            raise fault
+        self.faults.append(fault)
 
     def texts(self, name: str, *, needed: bool = True) -> npt.NDArray[np.object_]:
         n = len(self.table.frame)
@@ -263,7 +281,7 @@ class _Reader:
             lambda i: f"has entry_at={given.iloc[i]!r}",
             "Write one of them or leave it blank",
         )
-        return np.asarray(found, dtype=np.int8)
+        return np.asarray(found.fillna(-1), dtype=np.int8)
 
 
 def _when(nanoseconds: Any) -> str:

@@ -209,7 +209,11 @@ def fills_of_table(table: Table, tz: str = "UTC", needs: Sequence[str] = ()) -> 
         side=side.to_numpy(dtype=np.int8),
         quantity=quantity,
         price=price,
-        **{name: _text(columns[name]) for name in ("trade_id", "fill_id", "tag", "commission_currency") if name in columns},
+        **{
+            name: _text(columns[name])
+            for name in ("trade_id", "fill_id", "tag", "commission_currency")
+            if name in columns
+        },
         **{name: _number(columns[name]) for name in _NUMBERS if name in columns},
     )
     return each_once(fills, table)

@@ -72,9 +72,7 @@ class TradeFills:
         sizes = np.diff(self.start)[trades]
         start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.repeat(self.start[:-1][trades] - start[:-1], sizes) + np.arange(start[-1])
-        return TradeFills(
-            start, self.time[rows], self.is_entry[rows], self.price[rows], self.quantity[rows]
-        )
+        return TradeFills(start, self.time[rows], self.is_entry[rows], self.price[rows], self.quantity[rows])
 
 
 @dataclass(frozen=True)
