@@ -443,5 +443,5 @@ PLAIN_ROUND_TRIPS = Profile(
     prepare="plain",
 )  # fmt: skip
 
-PROFILES: tuple[Profile, ...] = (*FILLS, *ROUND_TRIPS, PLAIN_ROUND_TRIPS, PLAIN_FILLS, MT5_ORDERS)
+PROFILES: tuple[Profile, ...] = (MT5_ORDERS, *FILLS, *ROUND_TRIPS, PLAIN_ROUND_TRIPS, PLAIN_FILLS)
 NAMES = tuple(dict.fromkeys(p.name for p in PROFILES if p.kind != "helper"))

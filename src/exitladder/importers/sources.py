@@ -22,7 +22,7 @@ from exitladder.errors import InputFileError
 
 # an archive or a page larger than this is no list of trades
 _MOST_BYTES = 1 << 30
-_HEADS = {b"SQLite format 3\x00": "sqlite", b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
+_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def open_source(path: str | Path) -> list[Sheet]:
     if not path.exists():
         raise InputFileError(f"The file '{path}' does not exist. Check the path.")
     try:
-        head = path.open("rb").read(16)
-        if next((kind for mark, kind in _HEADS.items() if head.startswith(mark)), "") == "sqlite":
+        with path.open("rb") as stream:
+            is_base = stream.read(16).startswith(b"SQLite format 3")
+        if is_base:
             return _sqlite(path)
         return _sheets(path.name, path.read_bytes())
     except InputFileError:
