@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.execution.paths import HOUR
 
 from exitladder.execution import simulate_own_exits
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.trades.trades import PlacedTrades, TradeFills
-from tests.execution.paths import HOUR
 
 ROWS = [[100, 103, 99, 102], [102, 105, 101, 104], [104, 110, 103, 109], [109, 112, 96, 97], [97, 98, 95, 96]]
 LONG = {"entry": 100.0, "stop": 98.0, "quantity": 100.0}
@@ -37,14 +37,18 @@ def with_exits(placed: PlacedTrades, *exits: tuple[int, float, float], closed: b
 
 def test_each_exit_counts_with_its_own_quantity(placed_on: Callable[..., PlacedTrades]) -> None:
     placed = with_exits(
-        placed_on(ROWS, [LONG]), (HOUR + 1, 104.0, 25.0), (2 * HOUR + 1, 108.0, 25.0), (3 * HOUR + 1, 100.0, 50.0), closed=True
+        placed_on(ROWS, [LONG]),
+        (HOUR + 1, 104.0, 25.0),
+        (2 * HOUR + 1, 108.0, 25.0),
+        (3 * HOUR + 1, 100.0, 50.0),
+        closed=True,
     )
     found = simulate_own_exits(placed, ladder_from_mapping(PLAN))
     # 0.25 * 2R + 0.25 * 4R + 0.5 * 0R
     assert found.r.tolist() == [1.5] and found.status.tolist() == [0]
     fills = found.fills_frame()
     assert fills["quantity"].tolist() == [100, 25, 25, 50] and fills["price"].tolist() == [100, 104, 108, 100]
-    assert fills["r"].tolist() == [0.0, 0.5, 1.0, 0.0]
+    assert fills["r"].tolist() == [0.0, 2.0, 4.0, 0.0]
     # the high of bar 2 (110) counts, as a rest was held through it; that of bar 3 (112) does not
     assert found.mfe_r.tolist() == [5.0] and found.bars_held.tolist() == [3]
 
@@ -74,7 +78,9 @@ def test_lots_round_by_what_was_sold_so_far(placed_on: Callable[..., PlacedTrade
     assert simulate_own_exits(placed, plan).fills_frame()["quantity"].tolist() == [100, 20, 30, 50]
 
 
-@pytest.mark.parametrize(("price", "reason"), [(105.2, "time"), (105.21, "exit_outside_bar"), (1005.0, "exit_outside_bar")])
+@pytest.mark.parametrize(
+    ("price", "reason"), [(105.2, "time"), (105.21, "exit_outside_bar"), (1005.0, "exit_outside_bar")]
+)
 def test_an_exit_that_nobody_got_is_no_baseline(
     placed_on: Callable[..., PlacedTrades], price: float, reason: str
 ) -> None:

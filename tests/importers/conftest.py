@@ -18,7 +18,11 @@ def read(tmp_path: Path) -> Read:
     """Write texts as files and import them together."""
 
     def run(
-        *texts: str, name: str = "export.csv", program: str = "", encoding: str = "utf-8", options: ImportOptions | None = None
+        *texts: str,
+        name: str = "export.csv",
+        program: str = "",
+        encoding: str = "utf-8",
+        options: ImportOptions | None = None,
     ) -> Imported:
         paths = []
         for n, text in enumerate(texts):

@@ -8,53 +8,12 @@ from pathlib import Path
 import numpy as np
 import openpyxl  # type: ignore[import-untyped]
 import pytest
+from tests.importers.conftest import Read
+from tests.importers.files import BYBIT, DEALS, FLEX, OKX, ORDERS, POSITIONS, TV, flex_xml, html
 
 from exitladder.errors import InputFileError, TradesError
 from exitladder.importers.imports import Imported, import_files
 from exitladder.importers.reading import ImportOptions
-from tests.importers.conftest import Read
-
-DEALS = [
-    ["Time", "Deal", "Symbol", "Type", "Direction", "Volume", "Price", "Order", "Cost", "Commission", "Fee", "Swap",
-     "Profit", "Balance", "Comment"],
-    ["2026.07.17 10:15:00", "1", "", "balance", "", "", "", "", "", "0.00", "0.00", "0.00", "5 000.00", "5 000.00", "Initial"],
-    ["2026.07.17 17:07:21", "2", "XAUUSD", "buy", "in", "0.10", "3 998.67", "11", "", "-0.50", "0.00", "0.00", "0.00",
-     "4 999.50", ""],
-    ["2026.07.17 18:00:00", "3", "XAUUSD", "sell", "out", "0.06", "4 001.67", "12", "", "-0.30", "0.00", "0.00", "18.00",
-     "5 017.20", ""],
-    ["2026.07.18 09:00:00", "4", "XAUUSD", "sell", "out", "0.04", "3 996.67", "13", "", "-0.20", "0.00", "-1.25", "-8.00",
-     "5 007.75", ""],
-    ["2026.07.18 10:00:00", "5", "XAUUSD", "sell", "in", "0.10", "3 990.00", "14", "", "-0.50", "0.00", "0.00", "0.00",
-     "5 007.25", ""],
-]  # fmt: skip
-ORDERS = [
-    ["Open Time", "Order", "Symbol", "Type", "Volume", "Price", "S / L", "T / P", "Time", "State", "", "Comment"],
-    ["2026.07.17 17:07:21", "11", "XAUUSD", "buy", "0.10 / 0.10", "market", "3 990.00", "", "2026.07.17 17:07:21", "filled",
-     "", ""],
-    ["2026.07.18 10:00:00", "14", "XAUUSD", "sell", "0.10 / 0.10", "market", "0", "", "2026.07.18 10:00:00", "filled", "", ""],
-]  # fmt: skip
-POSITIONS = [
-    ["Time", "Position", "Symbol", "Type", "Volume", "Price", "S / L", "T / P", "Time", "Price", "Commission", "Swap",
-     "Profit"],
-    ["2026.07.17 17:07:21", "11", "XAUUSD", "buy", "0.10", "3 998.67", "3 990.00", "", "2026.07.18 09:00:00", "3 999.67",
-     "-1.00", "-1.25", "10.00"],
-]  # fmt: skip
-
-
-def html(hidden_position_cell: bool = True) -> str:
-    """Return a report as MetaTrader 5 saves it: one page, three tables, hidden cells."""
-    lines = ["<html><body><table>", "<tr><th colspan=3>Account:</th><th><b>1 (USD, Demo, demo, Hedge)</b></th></tr>"]
-    for title, table in (("Positions", POSITIONS), ("Orders", ORDERS), ("Deals", DEALS)):
-        lines.append(f'<tr><th colspan="14"><div><b>{title}</b></div></th></tr>')
-        for n, row in enumerate(table):
-            cells = [f"<td><b>{c}</b></td>" for c in row]
-            if title == "Positions" and n and hidden_position_cell:
-                cells.insert(4, '<td class="hidden" colspan="8">strategy</td>')
-            if title == "Deals":
-                cells[8] = '<td class="hidden"></td>' if n else '<td class="hidden">Cost</td>'
-            lines.append(f"<tr>{''.join(cells)}</tr>")
-    lines.append('<tr><td colspan="8"></td><td>-1.50</td><td>-1.25</td><td>10.00</td></tr></table></body></html>')
-    return "\n".join(lines)
 
 
 def check_gold(found: Imported) -> None:
@@ -140,44 +99,14 @@ def test_mt5_python_deals_are_grouped_by_position(read: Read) -> None:
     assert found.trades[0].entry_time.isoformat() == "2023-11-14T22:15:00.123000+00:00"
 
 
-TV = {
-    "oldest": (
-        "Trade #,Type,Signal,Date/Time,Price,Contracts,Profit,Profit %,Cum. Profit,Run-up,Drawdown",
-        [
-            '1,Entry Long,Long,2024-02-01 12:00,"1,029.34",2,,,,,', '1,Exit Long,TP1,2024-02-01 12:20,"1,031.34",2,4.00,,,,',
-            '2,Entry Long,Long,2024-02-01 12:00,"1,029.34",1,,,,,', '2,Exit Long,SL,2024-02-01 12:40,"1,027.34",1,(2.00),,,,',
-        ],
-    ),
-    "2024": (
-        "Trade #,Type,Date/Time,Signal,Price USD,Position size (qty),Position size (value),Net P&L USD,Net P&L %",
-        [
-            "2,Exit long,2024-02-01 12:40,SL,1027.34,1,1029.34,−2.00,−0.1", "2,Entry long,2024-02-01 12:00,Long,1029.34,1,1029.34,−2.00,−0.1",
-            "1,Exit long,2024-02-01 12:20,TP1,1031.34,2,2058.68,4.00,0.1", "1,Entry long,2024-02-01 12:00,Long,1029.34,2,2058.68,4.00,0.1",
-        ],
-    ),
-    "2025": (
-        "Trade #,Type,Date and time,Signal,Price USD,Size (qty),Size (value),Net P&L USD,Net P&L %,Favorable excursion USD",
-        [
-            "1,Entry long,2024-02-01 12:00,Long,1029.34,2,2058.68,4.00,0.1,", "1,Exit long,2024-02-01 12:20,TP1,1031.34,2,2058.68,4.00,0.1,",
-            "2,Entry long,2024-02-01 12:00,Long,1029.34,1,1029.34,-2.00,-0.1,", "2,Exit long,2024-02-01 12:40,SL,1027.34,1,1029.34,-2.00,-0.1,",
-        ],
-    ),
-    "2026": (
-        "Trade number,Type,Date and time,Signal,Price USD,Size (qty),Size (value),Net PnL USD,Return %,Commission USD",
-        [
-            "1,Entry long,2024-02-01 12:00,Long,1029.34,2,2058.68,3.00,0.1,1.00", "1,Exit long,2024-02-01 12:20,TP1,1031.34,2,2058.68,3.00,0.1,1.00",
-            "2,Entry long,2024-02-01 12:00,Long,1029.34,1,1029.34,-2.50,-0.1,0.50", "2,Exit long,2024-02-01 12:40,SL,1027.34,1,1029.34,-2.50,-0.1,0.50",
-        ],
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("generation", TV)
 def test_tradingview_list_of_trades(read: Read, generation: str) -> None:
     head, rows = TV[generation]
     text = "\ufeff" + "\n".join([head, *rows, rows[0].replace("2024-02-01", "2024-03-01").replace(rows[0][0], "9", 1)])
     if "Exit" in rows[0]:  # newest first: the open trade's exit row says so
-        text = "\ufeff" + "\n".join([head, "9,Exit long,Open,Open,,1,1,0,0", "9,Entry long,2024-03-01 12:00,L,1029.34,1,1029.34,0,0", *rows])
+        text = "\ufeff" + "\n".join(
+            [head, "9,Exit long,Open,Open,,1,1,0,0", "9,Entry long,2024-03-01 12:00,L,1029.34,1,1029.34,0,0", *rows]
+        )
     found = read(text, options=ImportOptions(symbol="ACME", tz="America/New_York"))
     trades = found.trades
     assert len(trades) == 2 and trades.is_open.tolist() == [False, True]
@@ -192,18 +121,6 @@ def test_tradingview_list_of_trades(read: Read, generation: str) -> None:
         read(text)
 
 
-FLEX = [
-    '"Symbol","DateTime","Buy/Sell","Quantity","TradePrice","IBCommission","IBCommissionCurrency","Multiplier",'
-    '"FifoPnlRealized","CurrencyPrimary","LevelOfDetail","TradeID"',
-    '"AAPL","20260115;093000","BUY","100","200","-1","USD","1","0","USD","EXECUTION","1"',
-    '"AAPL","20260116;100000","SELL","-60","205","-1","USD","1","298.4","USD","EXECUTION","2"',
-    '"AAPL","20260116;100000","SELL","-60","205","-1","USD","1","298.4","USD","CLOSED_LOT",""',
-    '"AAPL","20260117;100000","SELL","-40","204","-1","USD","1","158.6","USD","EXECUTION","3"',
-    '"ES","20260120;110000","SELL","-2","4900","-4.5","USD","50","0","USD","EXECUTION","4"',
-    '"ES","20260121;110000","BUY","2","4896","-4.5","USD","50","391","USD","EXECUTION","5"',
-]
-
-
 def test_ibkr_flex_csv_and_xml_are_the_same(read: Read) -> None:
     options = ImportOptions(tz="America/New_York")
     table = read("\n".join(FLEX), options=options)
@@ -211,17 +128,7 @@ def test_ibkr_flex_csv_and_xml_are_the_same(read: Read) -> None:
     assert profit is not None and profit.by_file == pytest.approx(848.0) and abs(profit.residue) < 0.005
     assert table.trades.side.tolist() == [1, -1] and table.trades.quantity.tolist() == [100, 2]
     assert table.trades.trade_id.tolist() == ["AAPL-20260115T143000-L", "ES-20260120T160000-S"]
-    names = {"Buy/Sell": "buySell", "DateTime": "dateTime", "IBCommission": "ibCommission", "TradeID": "tradeID",
-             "IBCommissionCurrency": "ibCommissionCurrency", "CurrencyPrimary": "currency"}  # fmt: skip
-    heads = [h.strip('"') for h in FLEX[0].split(",")]
-    keys = [names.get(h, h[0].lower() + h[1:]) for h in heads]
-    rows = "".join(
-        "<Trade " + " ".join(f"{k}={v}" for k, v in zip(keys, line.split(","), strict=True)) + " />" for line in FLEX[1:]
-    )
-    page = (
-        f'<?xml version="1.0"?><FlexQueryResponse queryName="q" type="AF"><FlexStatements count="1"><Trades>{rows}'
-        "</Trades></FlexStatements></FlexQueryResponse>"
-    )
+    page = flex_xml()
     xml = read(page, name="flex.xml", options=options)
     assert xml.trades.fingerprint() == table.trades.fingerprint()
     with pytest.raises(InputFileError, match="document type"):
@@ -309,9 +216,6 @@ def test_binance_futures_in_hedge_mode(read: Read) -> None:
     assert found.profit is not None and abs(found.profit.residue) < 0.005 and found.profit.currency == "USDT"
 
 
-BYBIT = "UID: 1,Company Name: ,Country: \nUid,Currency,Contract,Type,Direction,Quantity,Position,Filled Price,Funding,Fee Paid,Cash Flow,Change,Wallet Balance,Action,Time(UTC)\n"
-
-
 def test_bybit_perpetual_with_funding(read: Read) -> None:
     text = BYBIT + (
         "1,USDT,XAUTUSDT,TRADE,BUY,0.04,0.04,4300,0,-0.0946,0,-0.0946,300,OPEN,2026-09-22 10:00:00\n"
@@ -322,7 +226,9 @@ def test_bybit_perpetual_with_funding(read: Read) -> None:
     )
     found = read(text)
     assert len(found.trades) == 1 and not found.trades.is_open[0]
-    assert found.profit is not None and found.profit.by_file == pytest.approx(-0.88) and abs(found.profit.residue) < 1e-9
+    assert (
+        found.profit is not None and found.profit.by_file == pytest.approx(-0.88) and abs(found.profit.residue) < 1e-9
+    )
     assert found.money["settlement (funding)"] == pytest.approx(-0.0043)
 
 
@@ -343,11 +249,8 @@ def test_bybit_closed_pnl_is_refused_and_executions_asked_for(read: Read) -> Non
         "Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time(UTC+0)\n"
         "BTCUSDT,Sell,0.1,65000,65500,47.4,Trade,2024-09-01 13:00:00\n"
     )
-    with pytest.raises(TradesError, match="no time of entry.*Transaction Log"):
+    with pytest.raises(TradesError, match=r"no time of entry.*Transaction Log"):
         read(text)
-
-
-OKX = "id,Order id,Time,Trade Type,Symbol,Action,Amount,Trading Unit,Filled Price,PnL,Fee,Fee Unit,Position Change,Position Balance,Balance Change,Balance,Balance Unit"
 
 
 def test_okx_spot_in_the_zone_of_its_first_line(read: Read) -> None:

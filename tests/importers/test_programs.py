@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 import json
 import os
-import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.importers.conftest import Read
+from tests.importers.files import freqtrade_base, freqtrade_trade
 
 from exitladder.errors import InputFileError, TradesError
 from exitladder.importers.imports import import_files
 from exitladder.importers.reading import ImportOptions
-from tests.importers.conftest import Read
 
 SCRIPTS = Path(__file__).parent / "programs"
 
@@ -40,27 +41,8 @@ def made_by(tmp_path: Path) -> Callable[[str], Path]:
     return run
 
 
-def freqtrade_trade(**more: object) -> dict[str, object]:
-    orders = [
-        {"amount": 10.0, "safe_price": 100.0, "ft_order_side": "buy", "order_filled_timestamp": 1704100000000,
-         "ft_is_entry": True, "ft_order_tag": "", "cost": 1002.0},
-        {"amount": 4.0, "safe_price": 110.0, "ft_order_side": "sell", "order_filled_timestamp": 1704200000000,
-         "ft_is_entry": False, "ft_order_tag": "tp1", "cost": 440.0},
-        {"amount": 6.0, "safe_price": 95.0, "ft_order_side": "sell", "order_filled_timestamp": 1704300000000,
-         "ft_is_entry": False, "ft_order_tag": "", "cost": 570.0},
-    ]  # fmt: skip
-    profit = 4 * 110 * 0.998 + 6 * 95 * 0.998 - 10 * 100 * 1.002
-    return {
-        "pair": "BTC/USDT", "stake_amount": 1000.0, "amount": 10.0, "open_date": "2024-01-01 09:06:40+00:00",
-        "close_date": "2024-01-03 16:40:00+00:00", "open_rate": 100.0, "close_rate": 95.0, "fee_open": 0.002,
-        "fee_close": 0.002, "profit_abs": profit, "is_open": False, "is_short": False, "leverage": 1.0,
-        "initial_stop_loss_abs": 90.0, "enter_tag": "breakout", "exit_reason": "stop_loss", "orders": orders,
-        "funding_fees": 0.0,
-    } | more  # fmt: skip
-
-
 def test_freqtrade_backtest_zip(tmp_path: Path) -> None:
-    result = {"strategy": {"S1": {"trades": [freqtrade_trade()]}}, "strategy_comparison": []}
+    result: dict[str, Any] = {"strategy": {"S1": {"trades": [freqtrade_trade()]}}, "strategy_comparison": []}
     path = tmp_path / "backtest-result-2024.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("backtest-result-2024.json", json.dumps(result))
@@ -68,7 +50,11 @@ def test_freqtrade_backtest_zip(tmp_path: Path) -> None:
         archive.writestr("backtest-result-2024_S1.py", "# the strategy")
     found = import_files([path])
     trades = found.trades
-    assert found.format == "freqtrade trades" and trades.stop_price.tolist() == [90.0] and trades.tag.tolist() == ["breakout"]
+    assert (
+        found.format == "freqtrade trades"
+        and trades.stop_price.tolist() == [90.0]
+        and trades.tag.tolist() == ["breakout"]
+    )
     own = trades.own_exits()
     assert own.price.tolist() == [110.0, 95.0] and own.quantity[0] == 4.0
     assert found.profit is not None and abs(found.profit.residue) < 1e-9 and found.profit.basis == "net"
@@ -76,38 +62,6 @@ def test_freqtrade_backtest_zip(tmp_path: Path) -> None:
     path.write_text(json.dumps(result))
     with pytest.raises(TradesError, match="one strategy"):
         import_files([path])
-
-
-def freqtrade_base(path: Path) -> None:
-    """Write a small database as freqtrade does: an entry in two parts, a cancelled order, a partial exit."""
-    with sqlite3.connect(path) as base:
-        base.execute(
-            "create table trades (id, pair, is_open, is_short, open_rate, close_rate, amount, open_date, close_date, fee_open,"
-            " fee_close, initial_stop_loss, enter_tag, realized_profit, close_profit_abs, funding_fees, contract_size,"
-            " record_version)"
-        )
-        base.execute(
-            "create table orders (id, ft_trade_id, ft_order_side, ft_pair, order_id, status, side, price, average, filled,"
-            " stop_price, ft_price, ft_fee_base, order_date, order_filled_date, ft_order_tag)"
-        )
-        profit = 12 * 2.1 * 0.999 + 8 * 1.9 * 0.999 - 20 * 2.0 * 1.001
-        base.execute(
-            "insert into trades values (1,'ADA/USDT',0,0,2.0,1.9,20,'2024-01-01 00:00:00','2024-01-02',.001,.001,1.8,'x',?,?,0,"
-            "1,2)", (profit, profit),
-        )  # fmt: skip
-        base.execute(
-            "insert into trades values (2,'BTC/USDT',1,1,50000,null,.1,'2024-01-03 00:00:00',null,.0,.0,55000,'',0,null,-1.5,1,2)"
-        )
-        rows = [
-            (1, 1, "buy", "ADA/USDT", "a", "closed", "buy", 2.05, 2.0, 12, None, 2.05, None, "2024-01-01 00:00:00", "2024-01-01 00:00:01"),
-            (2, 1, "buy", "ADA/USDT", "b", "canceled", "buy", 2.0, 2.0, 8, None, 2.0, None, "2024-01-01 00:05:00", "2024-01-01 00:06:00"),
-            (3, 1, "buy", "ADA/USDT", "c", "canceled", "buy", 1.9, None, 0, None, 1.9, None, "2024-01-01 00:07:00", None),
-            (4, 1, "sell", "ADA/USDT", "d", "closed", "sell", 2.1, None, 12, None, 2.1, None, "2024-01-01 12:00:00", "2024-01-01 12:00:01"),
-            (5, 1, "stoploss", "ADA/USDT", "e", "closed", "sell", None, 1.9, 8, 1.95, 1.95, None, "2024-01-02 00:00:00", "2024-01-02 00:00:01"),
-            (6, 2, "sell", "BTC/USDT", "f", "closed", "sell", 50000, 50000, 0.1, None, 50000, None, "2024-01-03 00:00:00", "2024-01-03 00:00:05"),
-        ]  # fmt: skip
-        base.executemany(f"insert into orders values ({','.join('?' * 15)},'')", rows)
-    base.close()
 
 
 def test_freqtrade_database(tmp_path: Path) -> None:
@@ -220,7 +174,9 @@ def test_nautilus_by_itself(made_by: Callable[[str], Path]) -> None:
     fills, positions = import_files([folder / "fills.csv"]), import_files([folder / "positions.csv"])
     expected = json.loads((folder / "expected.json").read_text())
     assert len(fills.trades) == len(positions.trades) == expected["n_positions"]
-    assert positions.profit is not None and positions.profit.by_file == pytest.approx(expected["realized_pnl"], abs=0.005)
+    assert positions.profit is not None and positions.profit.by_file == pytest.approx(
+        expected["realized_pnl"], abs=0.005
+    )
     assert abs(positions.profit.residue) < 0.01 * len(positions.trades)
 
 

@@ -58,7 +58,8 @@ def test_fills_beside_trades(files: tuple[Path, Path]) -> None:
 def test_a_position_reduced_before_its_last_entry_is_judged_by_what_was_held_then() -> None:
     table = pd.DataFrame(
         {
-            "symbol": "A", "time": pd.date_range("2024-01-01", periods=4, tz="UTC"), "side": ["buy", "sell", "buy", "sell"],
+            "symbol": "A",
+            "time": pd.date_range("2024-01-01", periods=4, tz="UTC"), "side": ["buy", "sell", "buy", "sell"],
             "quantity": [100.0, 60, 60, 100], "price": [10.0, 12, 15, 14],
         }
     )  # fmt: skip
@@ -100,9 +101,11 @@ def test_a_fill_is_not_read_twice(files: tuple[Path, Path]) -> None:
     files[1].write_text(FILLS)
     assert again.fingerprint() == read_trades(files[0], fills=files[1]).fingerprint()
     files[1].write_text(FILLS + "T1,4,2024-01-02T13:00Z,sell,10,49.0,1,USD,\n")
-    with pytest.raises(TradesError, match="'4' comes twice with a different quantity .*line 5 and .*line 8"):
+    with pytest.raises(TradesError, match=r"'4' comes twice with a different quantity .*line 5 and .*line 8"):
         read_trades(files[0], fills=files[1])
-    files[1].write_text(FILLS.replace(",1,2024", ",,2024").replace(",2,2024-01-02T11", ",,2024-01-02T10").replace("50,53.0", "100,50.0"))
+    files[1].write_text(
+        FILLS.replace(",1,2024", ",,2024").replace(",2,2024-01-02T11", ",,2024-01-02T10").replace("50,53.0", "100,50.0")
+    )
     with pytest.warns(ExitladderWarning, match="1 fills without fill_id equal another"):
         read_fills(files[1])
 
@@ -145,7 +148,9 @@ def test_positions_keep_quantity_and_cash(rows: list[tuple[int, float, float]]) 
         assert set(positions.side[positions.left > 0]) <= {np.sign(held)}
         trades = trades_of_fills(fills, grouping)
         own = trades.own_exits()
-        sold = np.bincount(own.trade, weights=np.where(np.isfinite(own.quantity), own.quantity, 0), minlength=len(trades))
+        sold = np.bincount(
+            own.trade, weights=np.where(np.isfinite(own.quantity), own.quantity, 0), minlength=len(trades)
+        )
         still = trades.is_open
         assert (trades.quantity - sold)[still] == pytest.approx(positions.left[still])
         assert (trades.entry_price >= price.min() - 1e-9).all() and (trades.entry_price <= price.max() + 1e-9).all()

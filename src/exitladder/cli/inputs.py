@@ -100,7 +100,8 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     trades = read_trades(files.trades, fills=files.fills, tz=session.settings.data.tz)
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
-            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from its "
+            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
+            "its "
             "last entry on, at the average price of what was held then"
         )
     if bars is not None:

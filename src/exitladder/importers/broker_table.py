@@ -55,8 +55,10 @@ def import_trades(
     if unused:
         described.append(f"left out: {', '.join(unused)}")
         frame = frame.drop(columns=unused)
+    words = frame["side"].astype("str").str.strip().str.lower() if "side" in frame else pd.Series([], dtype="str")
     described += _understand(frame, table)
-    _refuse_executions(frame, table)
+    if not words.isin(["long", "short"]).any():
+        _refuse_executions(frame, table)
     return trades_of_table(Table(frame, table.name, table.unit, table.numbers), tz), described
 
 
@@ -88,11 +90,13 @@ def _refuse_executions(frame: pd.DataFrame, table: Table) -> None:
         return
     if not {"symbol", "side", "entry_time"} <= set(frame.columns):
         return
-    both = frame.groupby("symbol")["side"].nunique() > 1
+    both = frame.drop_duplicates(["symbol", "side"]).groupby("symbol").size() > 1
     if both.any():
         raise TradesError(
-            f"Trades must be positions, but {table.name} looks like a list of executions: none of its {len(frame)} rows "
-            f"has an exit, and '{both.index[both][0]}' is both bought and sold. Import it without --map where its columns "
+            f"Trades must be positions, but {table.name} looks like a list of executions: none of its {len(frame)} "
+            "rows "
+            f"has an exit, and '{both.index[both][0]}' is both bought and sold. Import it without --map where its "
+            "columns "
             "are known, or rename them to time, side, quantity and price to read them as fills."
         )
 
@@ -105,8 +109,10 @@ def _understand(frame: pd.DataFrame, table: Table) -> list[str]:
         if "side" not in frame and quantity.notna().all():
             if not (quantity < 0).any():
                 raise TradesError(
-                    f"Trades must have a side, but {table.name} has no column of sides and all quantities are positive, "
-                    "which tells none. Give it with --side long or --side short, or name the column with --map OLD=side."
+                    f"Trades must have a side, but {table.name} has no column of sides and all quantities are "
+                    "positive, "
+                    "which tells none. Give it with --side long or --side short, or name the column with --map "
+                    "OLD=side."
                 )
             frame["side"] = np.where(quantity < 0, "short", "long")
             described.append("side: from the sign of the quantity")

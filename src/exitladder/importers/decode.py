@@ -140,7 +140,8 @@ def decode_times(texts: pd.Series, tz: str, *, place: str, day_first: bool | Non
     if broken.any():
         i = int(np.argmax(broken))
         raise TradesError(
-            f"Stamps must be readable and in one order of day and month, but {place} has {texts.iloc[i]!r} (row {i + 1}; "
+            f"Stamps must be readable and in one order of day and month, but {place} has {texts.iloc[i]!r} (row "
+            f"{i + 1}; "
             f"{int(broken.sum())} rows affected). Say the order with --dayfirst or --monthfirst, or write ISO 8601."
         )
     return time
@@ -172,4 +173,4 @@ def _year_first(text: str, day_first: bool) -> str:
 def decode_sides(texts: pd.Series, more: dict[str, int] | None = None) -> FloatArray:
     """Return +1 for a buy or long, -1 for a sell or short, NaN where a word is neither."""
     words = SIDE_WORDS | (more or {})
-    return texts.str.strip().str.lower().map(words).to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(texts.str.strip().str.lower().map(words), dtype=np.float64)

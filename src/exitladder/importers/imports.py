@@ -128,7 +128,8 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
     strategies = [f.sheet.name for f in chosen if ", strategy " in f.sheet.name]
     if len(strategies) > 1:
         raise TradesError(
-            f"A result must be of one strategy, but '{label}' holds {len(strategies)}: {'; '.join(strategies)}. Export one "
+            f"A result must be of one strategy, but '{label}' holds {len(strategies)}: {'; '.join(strategies)}. Export "
+            "one "
             "of them alone."
         )
     done, faults = [], []
@@ -164,7 +165,8 @@ def _told(trades: Trades) -> list[str]:
     several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
     if several.any():
         notes.append(
-            f"{int(several.sum())} positions have several entries, such as '{trades.trade_id[several][0]}': they are judged "
+            f"{int(several.sum())} positions have several entries, such as '{trades.trade_id[several][0]}': they are "
+            "judged "
             "from the last entry on, at the average price of what was held then (column n_entries)"
         )
     without = int(np.isnan(trades.stop_price).sum())

@@ -39,6 +39,8 @@ class Profile:
         Words for the side that only this program uses.
     zone : str
         Time zone of its stamps where the file says none; blank: that of the user (``--tz``).
+    signed : bool
+        Whether quantities always carry the side, also where all are positive.
     costs : {1, -1}
         Sign of what was paid: -1 where costs are negative.
     profit : {"", "gross", "net", "net or gross"}
@@ -64,6 +66,7 @@ class Profile:
     keep: Mapping[str, Spellings] = field(default_factory=dict)
     sides: Mapping[str, int] = field(default_factory=dict)
     zone: str = ""
+    signed: bool = False
     costs: int = 1
     profit: str = ""
     group: Spellings = ()

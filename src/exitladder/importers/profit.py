@@ -56,10 +56,15 @@ class ClosedProfit:
         """Return one sentence for the import's report."""
         unit = f" {self.currency}" if self.currency else ""
         text = (
-            f"profit of {self.n_positions} closed positions ({self.basis} of commission): {_money(self.by_file)}{unit} by "
+            f"profit of {self.n_positions} closed positions ({self.basis} of commission): {_money(self.by_file)}{unit} "
+            "by "
             f"the file, {_money(self.from_fills)}{unit} from the fills; residue {_money(self.residue)}"
         )
-        return text + (f" ({'; '.join(self.explained)})" if self.explained else "")
+        if self.explained:
+            text += f" ({'; '.join(self.explained)})"
+        if self.multipliers:
+            text += "; contract sizes " + ", ".join(f"{name} {size:g}" for name, size in self.multipliers.items())
+        return text
 
 
 def closed_profit(
@@ -119,10 +124,11 @@ def closed_profit(
         explained.append(f"swap and funding beside it: {_money(float(swap.sum()))}")
     if basis == "net" and not costs.any() and abs(residue.sum()) >= 0.005 * len(residue) and not foreign:
         explained.append("commission that this file does not list")
+    multipliers = {str(s): float(m) for s, m in zip(symbols, sizes, strict=True) if m != 1.0}
     return ClosedProfit(
         int(rows.sum()), currency, float(by_file.sum()), float(from_fills.sum()), float(residue.sum()),
-        float(residue[worst]), str(trade_id[rows][worst]), {c: v for c, v in commission.items() if v}, float(swap.sum()),
-        basis, {str(s): float(m) for s, m in zip(symbols, sizes, strict=True) if m != 1.0}, tuple(explained),
+        float(residue[worst]), str(trade_id[rows][worst]), {c: v for c, v in commission.items() if v},
+        float(swap.sum()), basis, multipliers, tuple(explained),
     )  # fmt: skip
 
 
@@ -140,7 +146,7 @@ def _sizes(
         weights = np.abs(moved[usable])
         ratio = float((ratios * weights).sum() / weights.sum())
         nearest = float(f"{ratio:.3g}")
-        if not 0.5 <= abs(ratio - 1.0):
+        if not abs(ratio - 1.0) >= 0.5:
             continue  # units of the thing itself; what differs is cost
         if ratio > 0 and abs(ratio / nearest - 1) < 2e-3 and np.std(ratios) < 0.01 * abs(ratio):
             sizes[rows] = nearest

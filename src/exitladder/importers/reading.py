@@ -119,8 +119,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     _symbols(frame, found, options)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
     reader = _Rows(found, prepared, numbers, zone, options)
-    made = reader.fills() if prepared.kind == "fills" else reader.round_trips()
-    return made
+    return reader.fills() if prepared.kind == "fills" else reader.round_trips()
 
 
 def _without_holes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -202,13 +201,14 @@ class _Rows:
             return sides
         if self.options.side:
             return np.full(self.n, 1.0 if self.options.side == "long" else -1.0)
-        if not negative.any():
+        if not negative.any() and not self.profile.signed:
             raise TradesError(
                 f"Trades must have a side, but {self.found.sheet.name} has no column of sides and all quantities are "
                 "positive, which tells none. Give it with --side long or --side short, or name the column with --map "
                 "OLD=side."
             )
-        self.prepared.notes.append("side: from the sign of the quantity")
+        if not self.profile.signed:
+            self.prepared.notes.append("side: from the sign of the quantity")
         return np.where(negative, -1.0, 1.0)
 
     def fills(self) -> Executions:
@@ -244,7 +244,7 @@ class _Rows:
         parts = [self.numbers[name] for name in ("fee", "fee2") if name in self.numbers]
         if not parts:
             return np.full(self.n, np.nan)
-        return self.profile.costs * np.nansum(parts, axis=0) + 0.0
+        return np.asarray(self.profile.costs * np.nansum(parts, axis=0) + 0.0, dtype=np.float64)
 
     def paid_in_base(
         self, side: FloatArray, quantity: FloatArray, price: FloatArray, cost: FloatArray,
@@ -258,7 +258,8 @@ class _Rows:
             quote = self.text("currency")
             coin = np.where(in_base, quote, coin)
             self.prepared.notes.append(
-                f"{int(in_base.sum())} fees were paid in the coin itself: the quantity held is less by them, and they are "
+                f"{int(in_base.sum())} fees were paid in the coin itself: the quantity held is less by them, and they "
+                "are "
                 "counted at the fill's price"
             )
         return quantity, cost, coin
@@ -325,7 +326,8 @@ class _Rows:
             i = int(np.argmax(pd.Series(given).duplicated()))
             if self.profile.name == "round-trips":
                 self.refuse(pd.Series(given).duplicated().to_numpy(), "trade_id must be unique", "trade_id",
-                            f"Rows of one position are read as fills: time, side, quantity, price ({i + 1}).")  # fmt: skip
+                            "Rows of one position are read as fills: time, side, quantity, price "
+                            f"({i + 1}).")  # fmt: skip
         return given
 
     def _entries(
@@ -345,7 +347,8 @@ class _Rows:
             name = symbols.index[symbols > 1][0]
             raise TradesError(
                 f"Trades must be positions, but {self.found.sheet.name} looks like a list of executions: none of its "
-                f"{self.n} rows has an exit, and '{name}' is both bought and sold. Name the columns time, side, quantity "
+                f"{self.n} rows has an exit, and '{name}' is both bought and sold. Name the columns time, side, "
+                "quantity "
                 "and price to read them as fills."
             )
 

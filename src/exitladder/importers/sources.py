@@ -110,7 +110,7 @@ def _sheets(name: str, data: bytes) -> list[Sheet]:
     start = text.lstrip()[:200].lower()
     if start.startswith(("{", "[")):
         return _json(name, text)
-    if start.startswith("<?xml") or start.startswith("<flexqueryresponse"):
+    if start.startswith(("<?xml", "<flexqueryresponse")):
         return _xml(name, text)
     if start.startswith("<"):
         return [_html(name, text)]
@@ -145,7 +145,8 @@ def _zip(name: str, data: bytes) -> list[Sheet]:
         chosen = found[:1] if found else members
         if len(chosen) != 1:
             raise InputFileError(
-                f"An archive must hold one file, but '{name}' holds {len(names)}: {', '.join(names[:5])}. Unpack it and "
+                f"An archive must hold one file, but '{name}' holds {len(names)}: {', '.join(names[:5])}. Unpack it "
+                "and "
                 "name the file with the trades."
             )
         if chosen[0].file_size > _MOST_BYTES:

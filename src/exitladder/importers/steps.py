@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -65,8 +66,8 @@ def mt5_python(found: Found, prepared: Prepared, others: Sequence[Found]) -> Non
     """Take millisecond or second stamps as texts of the server's clock."""
     number = pd.to_numeric(prepared.frame["time"], errors="coerce")
     if number.notna().all():
-        unit = "ms" if number.max() > 1e11 else "s"
-        prepared.frame["time"] = [s.isoformat() for s in pd.to_datetime(number, unit=unit)]
+        unit: Literal["ms", "s"] = "ms" if number.max() > 1e11 else "s"
+        prepared.frame["time"] = [s.isoformat() for s in pd.DatetimeIndex(pd.to_datetime(number.to_numpy(), unit=unit))]
 
 
 def units_behind(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
@@ -110,7 +111,8 @@ def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     quote = frame["symbol"].isin(pairs).to_numpy() & ~is_base
     if inverse.any():
         raise TradesError(
-            f"Quantities must be in units of the base, but {frame['symbol'][inverse].iloc[0]} is coin-margined, of which "
+            f"Quantities must be in units of the base, but {frame['symbol'][inverse].iloc[0]} is coin-margined, of "
+            "which "
             f"the log gives US dollars ({frame['line'][inverse].iloc[0]}). Take these rows out."
         )
     fees = frame[quote].set_index(["symbol", "time", "price"])["fee"] if quote.any() else None
@@ -119,13 +121,16 @@ def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     if fees is not None:
         quotes = frame[quote].drop_duplicates(["symbol", "time", "price"]).set_index(["symbol", "time", "price"])
         for row in frame.index[is_base]:
-            key = (frame.at[row, "symbol"], frame.at[row, "time"], frame.at[row, "price"])
-            frame.at[row, "profit"] = ""
-            if key in quotes.index and float(frame.at[row, "fee"] or 0) == 0:
-                frame.at[row, "fee"], frame.at[row, "fee_currency"] = quotes.at[key, "fee"], quotes.at[key, "currency"]
+            key = (frame.loc[row, "symbol"], frame.loc[row, "time"], frame.loc[row, "price"])
+            frame.loc[row, "profit"] = ""
+            if key in quotes.index and float(frame.loc[row, "fee"] or 0) == 0:
+                frame.loc[row, "fee"], frame.loc[row, "fee_currency"] = (
+                    quotes.loc[key, "fee"],
+                    quotes.loc[key, "currency"],
+                )
         for row in frame.index[is_base]:
-            symbol, coin = frame.at[row, "symbol"], frame.at[row, "base"]
-            frame.at[row, "currency"] = symbol.removeprefix(coin)
+            symbol, coin = frame.loc[row, "symbol"], frame.loc[row, "base"]
+            frame.loc[row, "currency"] = symbol.removeprefix(coin)
         prepared.notes.append(f"{int(quote.sum())} rows are the money side of spot fills and were not read twice")
     frame["quantity"] = frame["quantity"].str.lstrip("-")
     prepared.frame = frame[~quote].reset_index(drop=True)
@@ -150,9 +155,9 @@ def okx(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
         nth = place + "|" + place.groupby([place, money_side]).cumcount().astype(str)
         paid = frame[money_side].set_index(nth[money_side])
         for row in frame.index[spot & ~money_side]:
-            if float(frame.at[row, "fee"] or 0) == 0 and nth[row] in paid.index:
-                frame.at[row, "fee"] = paid.at[nth[row], "fee"]
-                frame.at[row, "fee_currency"] = paid.at[nth[row], "fee_currency"]
+            if float(frame.loc[row, "fee"] or 0) == 0 and nth[row] in paid.index:
+                frame.loc[row, "fee"] = paid.loc[nth[row], "fee"]
+                frame.loc[row, "fee_currency"] = paid.loc[nth[row], "fee_currency"]
         prepared.notes.append(f"{int(money_side.sum())} rows are the money side of spot fills and were not read twice")
     contracts = ~spot & (frame["unit"].str.lower() == "cont")
     if contracts.any():
@@ -254,20 +259,25 @@ def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) 
             frame.loc[still, ["exit_time", "exit_price"]] = ""
         return
     rows = []
-    for _, trade in frame.iterrows():
+    for trade in frame.to_dict("records"):
         orders = [o for o in json.loads(trade["orders"]) if o.get("order_filled_timestamp") and o.get("amount")]
+        leaves = "sell" if trade["side"] == "long" else "buy"
         for n, order in enumerate(orders):
             is_entry = bool(order.get("ft_is_entry"))
+            # a stop on the exchange is an order of the kind "stoploss"
+            side = order["ft_order_side"] if order["ft_order_side"] in ("buy", "sell") else leaves
+            is_last = n == len(orders) - 1 and not is_entry
             rows.append(
                 {
                     "trade_id": trade["trade_id"], "symbol": trade["symbol"], "line": trade["line"],
-                    "side": order["ft_order_side"] if order["ft_order_side"] in ("buy", "sell") else ("sell" if trade["side"] == "long" else "buy"),
+                    "side": side,
                     "time": pd.Timestamp(int(order["order_filled_timestamp"]), unit="ms").isoformat(),
                     "quantity": repr(float(order["amount"])), "price": repr(float(order["safe_price"])),
                     "fee_rate": trade.get("fee_rate" if is_entry else "exit_fee_rate", ""),
-                    "stop": trade.get("stop", ""), "tag": trade.get("tag", ""), "fill_id": f"{trade['trade_id']}-{n + 1}",
-                    "profit": trade.get("profit", "") if n == len(orders) - 1 and not is_entry else "",
-                    "swap": trade.get("swap", "") if n == len(orders) - 1 and not is_entry else "",
+                    "stop": trade.get("stop", ""), "tag": trade.get("tag", ""),
+                    "fill_id": f"{trade['trade_id']}-{n + 1}",
+                    "profit": trade.get("profit", "") if is_last else "",
+                    "swap": trade.get("swap", "") if is_last else "",
                     "multiplier": trade.get("multiplier", ""),
                 }
             )  # fmt: skip
@@ -335,7 +345,7 @@ def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
         ("line", "line"),
     ):
         if source in entries:
-            legs[name] = [entries.at[n, source] for n in numbers]
+            legs[name] = [entries.loc[n, source] for n in numbers]
     closed = exits.reindex(numbers)
     still = closed["time"].isna() | closed["time"].str.strip().str.lower().eq("open")
     if "signal" in closed:
@@ -345,9 +355,9 @@ def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
         if source in closed:
             legs[name] = ["" if off or pd.isna(v) else v for off, v in zip(still_list, closed[source], strict=True)]
     if "value" in entries:
-        legs["value"] = [entries.at[n, "value"] for n in numbers]
+        legs["value"] = [entries.loc[n, "value"] for n in numbers]
     if "symbol" in entries:
-        legs["symbol"] = [entries.at[n, "symbol"].split(":")[-1] for n in numbers]
+        legs["symbol"] = [entries.loc[n, "symbol"].split(":")[-1] for n in numbers]
     legs["currency"] = found.currency
     if "fee" in legs and found.currency:
         legs["fee_currency"] = found.currency
@@ -373,8 +383,20 @@ def plain(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
 
 
 STEPS: dict[str, Step] = {
-    "mt5_deals": mt5_deals, "mt5_python": mt5_python, "units": units_behind, "binance_spot": binance_spot, "binance_futures": binance_futures,
-    "bybit": bybit, "okx": okx, "lean": lean, "lean_trades": lean_trades, "freqtrade_orders": freqtrade_orders,
-    "freqtrade_trades": freqtrade_trades, "backtesting": backtesting, "vectorbt": vectorbt,
-    "nautilus_positions": nautilus_positions, "tradingview": tradingview, "plain": plain,
-}  # fmt: skip
+    "mt5_deals": mt5_deals,
+    "mt5_python": mt5_python,
+    "units": units_behind,
+    "binance_spot": binance_spot,
+    "binance_futures": binance_futures,
+    "bybit": bybit,
+    "okx": okx,
+    "lean": lean,
+    "lean_trades": lean_trades,
+    "freqtrade_orders": freqtrade_orders,
+    "freqtrade_trades": freqtrade_trades,
+    "backtesting": backtesting,
+    "vectorbt": vectorbt,
+    "nautilus_positions": nautilus_positions,
+    "tradingview": tradingview,
+    "plain": plain,
+}

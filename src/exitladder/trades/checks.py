@@ -144,7 +144,7 @@ def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_ST
     missing = np.isnan(risk)
     if missing.any():
         risk = np.where(missing, _risk(placed, without_stop), risk)
-    marked = np.flatnonzero(beyond > _TOLERANCE * risk[owner])
+    marked = np.flatnonzero(beyond > _TOLERANCE * risk[owner] * (1 + _ROUNDING))
     table = pd.DataFrame(
         {
             "trade": owner[marked],

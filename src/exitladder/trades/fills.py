@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,8 @@ def fills_from_columns(
         quantity=np.asarray(quantity, dtype=np.float64),
         price=np.asarray(price, dtype=np.float64),
         **texts,
-        **{k: np.asarray(given[k], dtype=np.float64) for k in _NUMBERS},
+        commission=np.asarray(given["commission"], dtype=np.float64),
+        stop_price=np.asarray(given["stop_price"], dtype=np.float64),
     )
 
 
@@ -232,7 +233,8 @@ def each_once(fills: Fills, table: Table | None = None) -> Fills:
     keep = first_of_each(fills, table)
     if not keep.all():
         warnings.warn(
-            f"{int((~keep).sum())} fills came a second time (same fill_id, such as '{fills.fill_id[~keep][0]}') and were "
+            f"{int((~keep).sum())} fills came a second time (same fill_id, such as '{fills.fill_id[~keep][0]}') and "
+            "were "
             "counted once.",
             ExitladderWarning,
             stacklevel=3,
@@ -272,7 +274,8 @@ def first_of_each(fills: Fills, table: Table | None = None) -> npt.NDArray[np.bo
         if names:
             place = f" ({table.place(j)} and {table.place(i)})" if table is not None else ""
             raise TradesError(
-                f"fill_id must be unique, but '{fill}' comes twice with a different {names[0]}{place}. Give each fill an "
+                f"fill_id must be unique, but '{fill}' comes twice with a different {names[0]}{place}. Give each fill "
+                "an "
                 "id of its own, or leave the ids blank."
             )
         keep[i] = False
@@ -293,7 +296,7 @@ def with_ids(fills: Fills) -> Fills:
         name = hashlib.sha256("|".join(map(str, content)).encode()).hexdigest()[:12]
         seen[name] += 1
         ids[i] = name if seen[name] == 1 else f"{name}-{seen[name]}"
-    return Fills(**{f.name: ids if f.name == "fill_id" else getattr(fills, f.name) for f in fields(fills)})
+    return replace(fills, fill_id=ids)
 
 
 class _Faults:

@@ -285,7 +285,8 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
     if other.any():
         i = int(np.argmax(other))
         raise TradesError(
-            f"A fill must have the symbol of its trade, but '{fills.trade_id[i]}' is in {trades.symbol[owner[i]]} and a "
+            f"A fill must have the symbol of its trade, but '{fills.trade_id[i]}' is in {trades.symbol[owner[i]]} and "
+            "a "
             f"fill of it in {fills.symbol[i]}. Correct the symbol or the trade_id."
         )
     alike = replace(fills, symbol=trades.symbol[owner], stop_price=trades.stop_price[owner], tag=trades.tag[owner])
@@ -300,7 +301,7 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
     entry_at = trades.entry_at.copy()
     entry_at[place[~single]] = -1
     n_entries = np.ones(len(trades), dtype=np.int64) if trades.n_entries is None else trades.n_entries.copy()
-    n_entries[place] = found.n_entries
+    n_entries[place] = 1 if found.n_entries is None else found.n_entries
     return replace(trades, **merged, entry_at=entry_at, n_entries=n_entries, fills=_spread(found, place, len(trades)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -166,8 +167,8 @@ class Trades(Sequence[Trade]):
         """Return the trades at these positions (integers) or where this mask is true."""
         rows = np.asarray(rows)
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fills"}
-        taken = {name: None if column is None else column[numbers] for name, column in columns.items()}
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fills"}
+        taken: dict[str, Any] = {n: None if column is None else column[numbers] for n, column in columns.items()}
         return Trades(**taken, fills=None if self.fills is None else self.fills.take(numbers % max(len(self), 1)))
 
     def own_exits(self) -> OwnExits:

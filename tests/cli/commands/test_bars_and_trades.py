@@ -125,8 +125,8 @@ def test_check_names_fills_outside_their_bar(run: Run, tmp_path: Path) -> None:
     (tmp_path / "TY-1d.csv").write_text(f"timestamp,open,high,low,close\n{rows}\n")
     (tmp_path / "trades.csv").write_text(
         "trade_id,symbol,side,entry_time,entry_price,quantity,stop_price,exit_time,exit_price\n"
-        "T1,TY-1d,long,2024-01-03,100,10,98,2024-01-05,1005\nT2,TY-1d,long,2024-01-03,100,10,98,2024-01-04,100.5\n"
-        "T3,TY-1d,long,2024-01-03,100,10,98,2024-01-04,101.1\n"
+        "T1,TY,long,2024-01-03,100,10,98,2024-01-05,1005\nT2,TY,long,2024-01-03,100,10,98,2024-01-04,100.5\n"
+        "T3,TY,long,2024-01-03,100,10,98,2024-01-04,101.1\n"
     )
     result = run("trades", "check", "trades.csv", "--bars", "TY-1d.csv", "--format", "json")
     shown = json.loads(result.stdout)

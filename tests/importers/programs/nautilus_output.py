@@ -52,7 +52,9 @@ frame = pd.DataFrame(
     index=pd.date_range("2024-01-01", periods=100, freq="h", tz="UTC", name="timestamp"),
 ).round(5)
 engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
-engine.add_venue(Venue("SIM"), OmsType.HEDGING, AccountType.MARGIN, base_currency=USD, starting_balances=[Money(1_000_000, USD)])
+engine.add_venue(
+    Venue("SIM"), OmsType.HEDGING, AccountType.MARGIN, base_currency=USD, starting_balances=[Money(1_000_000, USD)]
+)
 engine.add_instrument(instrument)
 engine.add_data(BarDataWrangler(bar_type, instrument).process(frame))
 engine.add_strategy(InParts())

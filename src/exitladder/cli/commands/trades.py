@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option, reading_options
+from exitladder.cli.inputs import bars_options, load_bars, path_option, reading_options
 from exitladder.cli.session import Session, example, session_command
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _checked(
     session: Session, path: Path, fills: Path | None, bars: Path | None, repair: bool, interval: str | None
 ) -> tuple[TradesReport, ExitladderError | None]:
     """Return the report, and the error to end with."""
-    from exitladder.errors import ExitladderError, TradesError
+    from exitladder.errors import TradesError
     from exitladder.files.tables import read_table
     from exitladder.plans.units import Distance
     from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars

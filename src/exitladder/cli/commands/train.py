@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
