@@ -127,6 +127,20 @@ def test_fills_that_break_a_rule(files: tuple[Path, Path], old: str, new: str, m
         read_trades(files[0], fills=files[1])
 
 
+def test_what_was_known_at_a_moment_has_no_later_exit(files: tuple[Path, Path]) -> None:
+    trades = read_trades(files[0], fills=files[1])
+    noon = pd.Timestamp("2024-01-02T12:30Z").value
+    known = trades.known_at(noon)
+    assert known.is_open.all() and known.quantity_open[0] == 120
+    own = known.own_exits()
+    assert own.trade.tolist() == [0] and own.price.tolist() == [55.0] and own.quantity.tolist() == [30.0]
+    # nothing that comes later changes what was known
+    later = FILLS.replace("sell,120,49.0", "sell,20,1.0")
+    files[1].write_text(later)
+    assert read_trades(files[0], fills=files[1]).known_at(noon).fingerprint() == known.fingerprint()
+    assert trades.known_at(pd.Timestamp("2024-02-01T00:00Z").value).fingerprint() == trades.fingerprint()
+
+
 def test_files_without_fills_are_as_they_were(files: tuple[Path, Path]) -> None:
     trades = read_trades(files[0])
     assert trades.fills is None and trades.n_entries is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,36 @@ class Trades(Sequence[Trade]):
         last = start[1:] - 1
         quantity[last[closed & (start[1:] > start[:-1])]] = np.inf
         return OwnExits(start, time, price, quantity)
+
+    def known_at(self, moment: int) -> Trades:
+        """Return the trades as their files would have told them at a moment: later exits are not there.
+
+        Parameters
+        ----------
+        moment : int
+            Nanoseconds since 1970 UTC.
+        """
+        later = self.exit_time > moment
+        known = replace(
+            self,
+            exit_time=np.where(later, NO_TIME, self.exit_time),
+            exit_price=np.where(later, np.nan, self.exit_price),
+        )
+        if self.fills is None:
+            return known
+        fills, owner = self.fills, self.fills.trade
+        kept = fills.is_entry | (fills.time <= moment)
+        sizes = np.bincount(owner[kept], minlength=len(self))
+        start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        parts = TradeFills(start, fills.time[kept], fills.is_entry[kept], fills.price[kept], fills.quantity[kept])
+        known = replace(known, fills=parts)
+        own = known.own_exits()
+        sold = np.bincount(
+            own.trade, weights=np.where(np.isfinite(own.quantity), own.quantity, 0.0), minlength=len(self)
+        )
+        has_fills = sizes > 0
+        left = np.where(has_fills & known.is_open, self.quantity - sold, self.quantity_open)
+        return replace(known, quantity_open=left)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over all columns."""
