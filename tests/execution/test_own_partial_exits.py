@@ -11,7 +11,8 @@ from tests.execution.paths import HOUR
 
 from exitladder.execution import simulate_own_exits
 from exitladder.plans.file import ladder_from_mapping
-from exitladder.trades.trades import PlacedTrades, TradeFills
+from exitladder.trades.trade_fills import TradeFills
+from exitladder.trades.trades import PlacedTrades
 
 ROWS = [[100, 103, 99, 102], [102, 105, 101, 104], [104, 110, 103, 109], [109, 112, 96, 97], [97, 98, 95, 96]]
 LONG = {"entry": 100.0, "stop": 98.0, "quantity": 100.0}

@@ -15,7 +15,7 @@ from exitladder.cli.session import Session
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.bars.report import BarsReport
-    from exitladder.trades.trades import Trades
+    from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # how many warnings of one kind are shown before the rest is counted
@@ -101,9 +101,27 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
             f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
-            "its "
-            "last entry on, at the average price of what was held then"
+            "its last entry on, at the average price of what was held then"
         )
     if bars is not None:
-        check_trades_on_bars(place_trades(trades, bars))
+        placed = place_trades(trades, bars)
+        check_trades_on_bars(placed)
+        _warn_of_exits(session, placed)
     return trades
+
+
+def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
+    """Warn of own exits at prices that were not traded: such trades are no baseline."""
+    from exitladder.plans.units import Distance
+    from exitladder.trades.checks import fills_outside_bars
+
+    stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
+    outside = fills_outside_bars(placed, stop)
+    exits = outside[outside["fill"] == "exit"]
+    for row in exits.head(_SHOWN).itertuples():
+        session.warn(
+            f"own exit of trade '{row.trade_id}' at {row.price:.10g} ({row.time:%Y-%m-%d %H:%M}) is outside its bar "
+            f"({row.low:.10g} to {row.high:.10g}). Your own exit of this trade is not used as a baseline; correct it."
+        )
+    if len(exits) > _SHOWN:
+        session.warn(f"{len(exits) - _SHOWN} more exits outside their bar; `exitladder trades check` lists the worst.")

@@ -22,7 +22,8 @@ from exitladder.execution.kernel.trade_start import enter, set_up
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.trades.checks import fills_outside_bars
-from exitladder.trades.trades import OwnExits, PlacedTrades
+from exitladder.trades.trade_fills import OwnExits
+from exitladder.trades.trades import PlacedTrades
 
 BEFORE_ENTRY, OUTSIDE_BAR = -2, -3
 

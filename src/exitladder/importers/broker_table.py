@@ -94,10 +94,8 @@ def _refuse_executions(frame: pd.DataFrame, table: Table) -> None:
     if both.any():
         raise TradesError(
             f"Trades must be positions, but {table.name} looks like a list of executions: none of its {len(frame)} "
-            "rows "
-            f"has an exit, and '{both.index[both][0]}' is both bought and sold. Import it without --map where its "
-            "columns "
-            "are known, or rename them to time, side, quantity and price to read them as fills."
+            f"rows has an exit, and '{both.index[both][0]}' is both bought and sold. Import it without --map where its "
+            "columns are known, or rename them to time, side, quantity and price to read them as fills."
         )
 
 
@@ -110,9 +108,8 @@ def _understand(frame: pd.DataFrame, table: Table) -> list[str]:
             if not (quantity < 0).any():
                 raise TradesError(
                     f"Trades must have a side, but {table.name} has no column of sides and all quantities are "
-                    "positive, "
-                    "which tells none. Give it with --side long or --side short, or name the column with --map "
-                    "OLD=side."
+                    "positive, which tells none. Give it with --side long or --side short, or name the column with "
+                    "--map OLD=side."
                 )
             frame["side"] = np.where(quantity < 0, "short", "long")
             described.append("side: from the sign of the quantity")

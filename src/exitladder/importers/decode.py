@@ -141,8 +141,8 @@ def decode_times(texts: pd.Series, tz: str, *, place: str, day_first: bool | Non
         i = int(np.argmax(broken))
         raise TradesError(
             f"Stamps must be readable and in one order of day and month, but {place} has {texts.iloc[i]!r} (row "
-            f"{i + 1}; "
-            f"{int(broken.sum())} rows affected). Say the order with --dayfirst or --monthfirst, or write ISO 8601."
+            f"{i + 1}; {int(broken.sum())} rows affected). Say the order with --dayfirst or --monthfirst, or write ISO "
+            "8601."
         )
     return time
 

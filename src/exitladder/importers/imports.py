@@ -129,8 +129,7 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
     if len(strategies) > 1:
         raise TradesError(
             f"A result must be of one strategy, but '{label}' holds {len(strategies)}: {'; '.join(strategies)}. Export "
-            "one "
-            "of them alone."
+            "one of them alone."
         )
     done, faults = [], []
     for table in chosen:
@@ -166,8 +165,7 @@ def _told(trades: Trades) -> list[str]:
     if several.any():
         notes.append(
             f"{int(several.sum())} positions have several entries, such as '{trades.trade_id[several][0]}': they are "
-            "judged "
-            "from the last entry on, at the average price of what was held then (column n_entries)"
+            "judged from the last entry on, at the average price of what was held then (column n_entries)"
         )
     without = int(np.isnan(trades.stop_price).sum())
     if without:

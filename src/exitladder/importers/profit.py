@@ -57,8 +57,7 @@ class ClosedProfit:
         unit = f" {self.currency}" if self.currency else ""
         text = (
             f"profit of {self.n_positions} closed positions ({self.basis} of commission): {_money(self.by_file)}{unit} "
-            "by "
-            f"the file, {_money(self.from_fills)}{unit} from the fills; residue {_money(self.residue)}"
+            f"by the file, {_money(self.from_fills)}{unit} from the fills; residue {_money(self.residue)}"
         )
         if self.explained:
             text += f" ({'; '.join(self.explained)})"

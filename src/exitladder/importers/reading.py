@@ -13,8 +13,9 @@ from exitladder.arrays import FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.importers.decode import HOLES, decimal_mark, decode_numbers, decode_sides, decode_times
+from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
-from exitladder.importers.steps import STEPS, Prepared
+from exitladder.importers.steps import STEPS
 from exitladder.trades.fills import Fills, fills_from_columns
 
 NUMBERS = (
@@ -259,8 +260,7 @@ class _Rows:
             coin = np.where(in_base, quote, coin)
             self.prepared.notes.append(
                 f"{int(in_base.sum())} fees were paid in the coin itself: the quantity held is less by them, and they "
-                "are "
-                "counted at the fill's price"
+                "are counted at the fill's price"
             )
         return quantity, cost, coin
 
@@ -348,8 +348,7 @@ class _Rows:
             raise TradesError(
                 f"Trades must be positions, but {self.found.sheet.name} looks like a list of executions: none of its "
                 f"{self.n} rows has an exit, and '{name}' is both bought and sold. Name the columns time, side, "
-                "quantity "
-                "and price to read them as fills."
+                "quantity and price to read them as fills."
             )
 
     def _stops(self) -> FloatArray:

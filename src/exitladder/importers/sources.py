@@ -146,8 +146,7 @@ def _zip(name: str, data: bytes) -> list[Sheet]:
         if len(chosen) != 1:
             raise InputFileError(
                 f"An archive must hold one file, but '{name}' holds {len(names)}: {', '.join(names[:5])}. Unpack it "
-                "and "
-                "name the file with the trades."
+                "and name the file with the trades."
             )
         if chosen[0].file_size > _MOST_BYTES:
             raise InputFileError(f"'{chosen[0].filename}' in '{name}' is larger than 1 GB unpacked. Unpack it first.")

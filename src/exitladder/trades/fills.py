@@ -234,8 +234,7 @@ def each_once(fills: Fills, table: Table | None = None) -> Fills:
     if not keep.all():
         warnings.warn(
             f"{int((~keep).sum())} fills came a second time (same fill_id, such as '{fills.fill_id[~keep][0]}') and "
-            "were "
-            "counted once.",
+            "were counted once.",
             ExitladderWarning,
             stacklevel=3,
         )
@@ -275,8 +274,7 @@ def first_of_each(fills: Fills, table: Table | None = None) -> npt.NDArray[np.bo
             place = f" ({table.place(j)} and {table.place(i)})" if table is not None else ""
             raise TradesError(
                 f"fill_id must be unique, but '{fill}' comes twice with a different {names[0]}{place}. Give each fill "
-                "an "
-                "id of its own, or leave the ids blank."
+                "an id of its own, or leave the ids blank."
             )
         keep[i] = False
     return keep

@@ -13,7 +13,8 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.trades.fills import Fills
-from exitladder.trades.trades import TradeFills, Trades
+from exitladder.trades.trade_fills import TradeFills
+from exitladder.trades.trades import Trades
 
 GROUPINGS = ("positions", "fifo")
 # what is left of a position may be an error of rounding, as a share of its largest size
@@ -286,8 +287,7 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
         i = int(np.argmax(other))
         raise TradesError(
             f"A fill must have the symbol of its trade, but '{fills.trade_id[i]}' is in {trades.symbol[owner[i]]} and "
-            "a "
-            f"fill of it in {fills.symbol[i]}. Correct the symbol or the trade_id."
+            f"a fill of it in {fills.symbol[i]}. Correct the symbol or the trade_id."
         )
     alike = replace(fills, symbol=trades.symbol[owner], stop_price=trades.stop_price[owner], tag=trades.tag[owner])
     positions = group_fills(alike)

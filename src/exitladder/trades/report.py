@@ -89,7 +89,7 @@ def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFram
     without = int(np.isnan(trades.stop_price).sum())
     if without:
         report.assumed.append(
-            f"{without} trades without stop_price: R from labels.initial_stop (--set labels.initial_stop=2ATR)"
+            f"{without} trades without stop_price: R is labels.initial_stop (--set labels.initial_stop=2ATR)"
         )
     given = int((trades.entry_at < 0).sum())
     if given:
@@ -112,8 +112,8 @@ def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFram
     if len(outside):
         entries = outside["fill"] == "entry"
         report.to_do.append(
-            f"correct the prices or times of {outside['trade'].nunique()} trades ({int(entries.sum())} entries, "
-            f"{int((~entries).sum())} exits outside their bar by more than 0.1 R), or check --tz and data.adjust"
+            f"correct prices or times: {int(entries.sum())} entries and {int((~entries).sum())} exits are outside "
+            "their bar by more than 0.1 R; or check --tz and data.adjust"
         )
 
 
