@@ -133,7 +133,7 @@ def freqtrade_base(path: Path) -> None:
         profit = 12 * 2.1 * 0.999 + 8 * 1.9 * 0.999 - 20 * 2.0 * 1.001
         base.execute(
             "insert into trades values (1,'ADA/USDT',0,0,2.0,1.9,20,'2024-01-01 00:00:00','2024-01-02',.001,.001,1.8,'x',?,?,0,"
-            "1,2)", (profit, profit),
+            "10,2)", (profit, profit),
         )  # fmt: skip
         base.execute(
             "insert into trades values (2,'BTC/USDT',1,1,50000,null,.1,'2024-01-03 00:00:00',null,.0,.0,55000,'',0,null,-1.5,1,2)"

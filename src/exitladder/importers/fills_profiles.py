@@ -26,7 +26,8 @@ FILLS = (
         columns={
             "time": mt5.TIME, "fill_id": mt5.DEAL, "symbol": mt5.SYMBOL, "side": mt5.TYPE, "direction": mt5.DIRECTION,
             "quantity": mt5.VOLUME, "price": mt5.PRICE, "order_id": mt5.ORDER, "fee": mt5.COMMISSION,
-            "fee2": ("fee", "gebuhr"), "swap": mt5.SWAP, "profit": mt5.PROFIT, "balance": ("balance", "saldo", "kontostand", "solde", "баланс"),
+            "fee2": ("fee", "gebuhr"), "swap": mt5.SWAP, "profit": mt5.PROFIT,
+            "balance": ("balance", "saldo", "kontostand", "solde", "баланс"),
             "tag": ("comment", "kommentar", "commentaire", "comentario", "commento", "комментарий"),
         },
         needs=("time", "fill_id", "symbol", "side", "direction", "quantity", "price"),

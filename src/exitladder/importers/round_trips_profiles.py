@@ -16,7 +16,7 @@ ROUND_TRIPS = (
             "exit_price": ("closerate",), "stop": ("initialstoplossabs", "initialstoploss"), "short": ("isshort",),
             "profit": ("profitabs", "closeprofitabs"), "realized": ("realizedprofit",), "open": ("isopen",),
             "fee_rate": ("feeopen",), "exit_fee_rate": ("feeclose",), "tag": ("entertag",), "orders": ("orders",),
-            "swap": ("fundingfees",), "strategy": ("strategy",), "multiplier": ("contractsize",),
+            "swap": ("fundingfees",), "strategy": ("strategy",),
         },
         needs=("symbol", "quantity", "entry_time", "entry_price", "exit_time", "exit_price"),
         zone="UTC",
@@ -111,7 +111,8 @@ ROUND_TRIPS = (
         kind="round_trips",
         columns={
             "entry_time": mt5.TIME, "trade_id": mt5.POSITION, "symbol": mt5.SYMBOL, "side": mt5.TYPE,
-            "quantity": mt5.VOLUME, "entry_price": mt5.PRICE, "stop": ("sl",), "exit_time": tuple(f"{t}#2" for t in mt5.TIME),
+            "quantity": mt5.VOLUME,
+            "entry_price": mt5.PRICE, "stop": ("sl",), "exit_time": tuple(f"{t}#2" for t in mt5.TIME),
             "exit_price": tuple(f"{p}#2" for p in mt5.PRICE), "fee": mt5.COMMISSION, "swap": mt5.SWAP,
             "profit": mt5.PROFIT,
         },

@@ -66,7 +66,6 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
         ("stop", "stop"),
         ("fee_rate", "fee_rate"),
         ("exit_fee_rate", "exit_fee_rate"),
-        ("multiplier", "multiplier"),
     ):
         if source in trades:
             frame[name] = owner.map(trades[source]).fillna("")
@@ -124,7 +123,6 @@ def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) 
                     "fill_id": f"{trade['trade_id']}-{n + 1}",
                     "profit": trade.get("profit", "") if is_last else "",
                     "swap": trade.get("swap", "") if is_last else "",
-                    "multiplier": trade.get("multiplier", ""),
                 }
             )  # fmt: skip
     prepared.frame = pd.DataFrame(rows, dtype=object)
