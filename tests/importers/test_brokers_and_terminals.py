@@ -279,3 +279,27 @@ def test_okx_swap_in_contracts(read: Read) -> None:
     found = read("\n".join(["UID:1,Account Type:Main,Time Zone:UTC+0", OKX, *rows]))
     assert len(found.trades) == 1 and found.profit is not None and abs(found.profit.residue) < 0.005
     assert found.profit.multipliers == {"ETH-USDT-SWAP": 0.1} and found.money == {"funding fee (funding)": -0.2}
+
+
+def test_orders_of_any_broker_count_by_what_was_filled(read: Read) -> None:
+    text = (
+        "Symbol,Side,Status,Filled,Total Qty,Price,Avg Price,Filled Time\n"
+        "AMC,Buy,Filled,100,100,$5.00,$5.02,03/13/2026 09:31:05\n"
+        "AMC,Buy,Cancelled,40,100,$4.90,$4.95,03/13/2026 09:40:00\n"
+        "AMC,Sell,Cancelled,0,140,$6.00,,\n"
+        'AMC,Sell,Filled,140,140,"$1,005.50","$1,005.50",03/16/2026 10:00:00\n'
+    )
+    found = read(text)
+    assert len(found.trades) == 1 and found.trades.quantity.tolist() == [140.0]
+    assert found.trades.entry_price[0] == pytest.approx((100 * 5.02 + 40 * 4.95) / 140)
+    assert found.trades.exit_price.tolist() == [1005.5]
+
+
+def test_orders_without_filled_quantities_count_where_they_are_done(read: Read) -> None:
+    text = (
+        "symbol,side,status,qty,price,time\nA,buy,filled,10,5,2024-01-02\nA,sell,canceled,10,9,2024-01-03\n"
+        "A,sell,working,10,9,2024-01-03\n"
+    )
+    found = read(text)
+    assert found.trades.is_open.tolist() == [True]
+    assert "1 rows left out: status is canceled" in found.notes

@@ -99,9 +99,10 @@ def import_files(
     )
 
 
-def is_known(source: str | Path, name: str = "") -> bool:
-    """Return whether a file holds a table of a known kind."""
-    return bool(name) or bool([f for f in find_tables(open_source(source), PROFILES) if f.profile.kind != "helper"])
+def known_as(source: str | Path) -> str:
+    """Return what kind of table a file holds, blank where none is known."""
+    found = [f.profile.title for f in find_tables(open_source(source), PROFILES) if f.profile.kind != "helper"]
+    return found[0] if found else ""
 
 
 def _profiles(name: str) -> tuple[Profile, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -196,7 +197,8 @@ def _json(name: str, text: str) -> list[Sheet]:
 def _xml(name: str, text: str) -> list[Sheet]:
     if "<!doctype" in text[:10_000].lower():
         raise InputFileError(f"'{name}' declares a document type, which a list of trades never needs. Export it again.")
-    root = ElementTree.fromstring(text.encode())
+    # the text is decoded already, whatever encoding it declares
+    root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     by_tag: dict[str, list[dict[str, Any]]] = {}
     for element in root.iter():
         if len(element.attrib) > 3:

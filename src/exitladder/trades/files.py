@@ -92,7 +92,10 @@ def write_trades(trades: Trades, path: str | Path) -> None:
 
 def faults_of_table(table: Table, tz: str) -> list[TradesError]:
     """Return every fault of a table of trades, in the order in which the rules are held."""
-    reader = _Reader(table, tz)
+    try:
+        reader = _Reader(table, tz)
+    except TradesError as fault:
+        return [fault]
     reader.faults = []
     try:
         _trades_of(reader, table)

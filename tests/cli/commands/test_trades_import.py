@@ -93,6 +93,15 @@ def test_what_a_file_leaves_open_is_asked_for(
     assert result.exit_code == 1 and message in result.stderr
 
 
+def test_check_tells_that_a_file_of_another_program_must_be_imported(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(
+        "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n2024-01-01,BTCUSDT,BUY,42000,0.5BTC,21000USDT,1USDT\n"
+    )
+    result = run("trades", "check", "b.csv")
+    assert result.exit_code == 1
+    assert "this is Binance spot trades: `exitladder trades import b.csv --out trades.csv`" in result.stdout
+
+
 def test_what_was_asked_for_is_taken(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text('symbol;time;side;quantity;price\nOLD;03/04/2024;buy;1;"1,234"\n')
     (tmp_path / "names.csv").write_text("old,new\nOLD,NEW\n")

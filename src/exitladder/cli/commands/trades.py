@@ -106,6 +106,7 @@ def _checked(
     """Return the report, and the error to end with."""
     from exitladder.errors import TradesError
     from exitladder.files.tables import read_table
+    from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
     from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars
     from exitladder.trades.files import faults_of_table, read_trades
@@ -122,7 +123,9 @@ def _checked(
             report.counts["n_trades"] = len(table.frame)
             report.faults = [str(fault) for fault in faults]
             report.worst = report.faults[:3] if len(faults) > 1 else []
-            report.to_do = ["correct the rows above, then check again"]
+            kind = known_as(path) if "must have the columns" in report.faults[0] else ""
+            advice = f"this is {kind}: `exitladder trades import {path} --out trades.csv` turns it into trades"
+            report.to_do = [advice if kind else "correct the rows above, then check again"]
             more = f" {len(faults)} rules are broken in all." if len(faults) > 1 else ""
             return report, TradesError(f"{faults[0]}{more}")
     found = read_trades(path, fills=fills, tz=tz)
@@ -193,13 +196,13 @@ def import_(
     Brokers, Binance, Bybit, OKX, NautilusTrader, Lean, and plain lists of fills or round trips. Other tables are read
     with --map. What was left out or assumed is told on stderr. Files of one program may overlap: a fill counts once.
     """
-    from exitladder.importers.imports import import_files, is_known
+    from exitladder.importers.imports import import_files, known_as
     from exitladder.importers.reading import ImportOptions
     from exitladder.trades.files import write_trades
     from exitladder.trades.fills import write_fills
     from exitladder.trades.report import counts_of
 
-    if renames or values or not (program or is_known(sources[0])):
+    if renames or values or not (program or known_as(sources[0])):
         _import_by_columns(session, sources, renames, values, side, out)
         return
     tz = session.settings.data.tz
