@@ -196,7 +196,8 @@ class _Reader:
                 f"Trades must have the columns {', '.join(REQUIRED)}, but {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing ({table.name} has: "
                 f"{', '.join(map(str, table.frame.columns))}).{hint} "
-                "`exitladder trades import --map old=new` renames columns."
+                "`exitladder trades import FILE --out trades.csv` reads files of other programs; --map old=new renames "
+                "columns."
             )
         unknown = [str(label) for name, label in labels.items() if name not in known]
         if unknown:

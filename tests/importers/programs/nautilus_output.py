@@ -18,7 +18,7 @@ from nautilus_trader.trading.strategy import Strategy
 
 folder = Path(sys.argv[1])
 instrument = TestInstrumentProvider.default_fx_ccy("EUR/USD")
-bar_type = BarType.from_str("EUR/USD.SIM-1-HOUR-BID-EXTERNAL")
+bar_type = BarType.from_str("EUR/USD.SIM-1-HOUR-LAST-EXTERNAL")
 
 
 class InParts(Strategy):
@@ -53,7 +53,7 @@ frame = pd.DataFrame(
 ).round(5)
 engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
 engine.add_venue(
-    Venue("SIM"), OmsType.HEDGING, AccountType.MARGIN, base_currency=USD, starting_balances=[Money(1_000_000, USD)]
+    Venue("SIM"), OmsType.NETTING, AccountType.MARGIN, base_currency=USD, starting_balances=[Money(1_000_000, USD)]
 )
 engine.add_instrument(instrument)
 engine.add_data(BarDataWrangler(bar_type, instrument).process(frame))
