@@ -45,7 +45,7 @@ def open_trades(trades: Trades, asof: int | None = None) -> Trades:
         chosen = trades.take(trades.is_open)
     else:
         entered = trades.entry_time < asof
-        chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof)))
+        chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof))).known_at(asof - 1)
     if len(chosen) == 0:
         raise TradesError("At least one trade must be open, but none is. A trade is open if its exit_time is empty.")
     n = len(chosen)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from exitladder.cli.session import Session
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.bars.report import BarsReport
-    from exitladder.trades.trades import Trades
+    from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # number of warnings shown before the rest is only counted
@@ -148,13 +150,37 @@ def show_report(session: Session, report: BarsReport) -> None:
         session.say(f"prices of {adjusted} of {len(report.symbols)} symbols were adjusted by adj_close")
 
 
-def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Trades:
+@dataclass(frozen=True)
+class TradeFiles:
+    """A file of trades, and the file of their fills, if any."""
+
+    trades: Path
+    fills: Path | None = None
+
+
+def trades_options(what: str) -> Decorator:
+    """Add ``--trades`` and ``--fills`` to a command; its function gets both as `trades`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, trades: Path, fills: Path | None, **options: Any) -> Any:
+            return function(*args, trades=TradeFiles(trades, fills), **options)
+
+        with_fills = path_option("--fills", "Fills of these trades: partial exits, several entries.", required=False)(
+            run
+        )
+        return path_option("--trades", what)(with_fills)
+
+    return decorate
+
+
+def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None = None) -> Trades:
     """Return the trades of a file, checked against the bars if given.
 
     Parameters
     ----------
     session : Session
-    path : Path
+    source : path or TradeFiles
     bars : BarSet, optional
 
     Returns
@@ -170,10 +196,18 @@ def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Tra
     from exitladder.trades.files import read_trades
     from exitladder.trades.trades import place_trades
 
-    trades = read_trades(path, tz=session.settings.data.tz)
+    files = source if isinstance(source, TradeFiles) else TradeFiles(source)
+    trades = read_trades(files.trades, fills=files.fills, tz=session.settings.data.tz)
+    if trades.n_entries is not None and (trades.n_entries > 1).any():
+        session.say(
+            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
+            "its last entry on, at the average price of what was held then"
+        )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        check_trades_on_bars(place_trades(trades, bars))
+        placed = place_trades(trades, bars)
+        check_trades_on_bars(placed)
+        _warn_of_exits(session, placed)
     return trades
 
 
@@ -197,3 +231,20 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
         symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
         trades = replace(trades, symbol=symbol)
     return on_session_dates(trades, bars, session.settings.data.tz)
+
+
+def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
+    """Warn of own exits at prices that were not traded: such trades are no baseline."""
+    from exitladder.plans.units import Distance
+    from exitladder.trades.checks import fills_outside_bars
+
+    stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
+    outside = fills_outside_bars(placed, stop)
+    exits = outside[outside["fill"] == "exit"]
+    for row in exits.head(_SHOWN).itertuples():
+        session.warn(
+            f"own exit of trade '{row.trade_id}' at {row.price:.10g} ({row.time:%Y-%m-%d %H:%M}) is outside its bar "
+            f"({row.low:.10g} to {row.high:.10g}). Your own exit of this trade is not used as a baseline; correct it."
+        )
+    if len(exits) > _SHOWN:
+        session.warn(f"{len(exits) - _SHOWN} more exits outside their bar; `exitladder trades check` lists the worst.")

@@ -278,7 +278,7 @@ class Simulation:
         """Return the table of ``trades.csv``: one row per trade, in the order of the trades."""
         trades = self.placed.trades
         exit_time = np.where(self.exit_bar >= 0, self.placed.bars.time[self.exit_bar], pd.NaT.value)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "trade_id": trades.trade_id,
                 "symbol": trades.symbol,
@@ -302,6 +302,10 @@ class Simulation:
                 "ambiguous_bars": self.ambiguous_bars,
             }
         )
+        if trades.n_entries is not None and (trades.n_entries > 1).any():
+            # of several entries: entry_time is the last one's, entry_price their average
+            frame["n_entries"] = trades.n_entries
+        return frame
 
 
 def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:

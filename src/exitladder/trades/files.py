@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,30 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, stamps_to_ns
 from exitladder.files.tables import Table, read_table
+from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
+from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
-OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag")
+OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries")
 
 BoolArray = npt.NDArray[np.bool_]
 
 
-def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades:
+def read_trades(
+    source: str | Path | pd.DataFrame, *, fills: str | Path | pd.DataFrame | None = None, tz: str = "UTC"
+) -> Trades:
     """Return the trades in a CSV, Parquet or Feather file, or in a table.
 
     Parameters
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag``, in any order.
+        exit_time, exit_price, quantity_open, tag``, in any order. A table with ``time, side (buy|sell), price``
+        and ``symbol`` holds fills, which are grouped into positions.
+    fills : path or DataFrame, optional
+        The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
+        and exits of a trade then follow from its fills.
     tz : str
         Time zone of stamps that carry none.
 
@@ -42,9 +50,16 @@ def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades
     TradesError
         If a trade breaks a rule, told with its value, place and cure.
     """
-    if isinstance(source, pd.DataFrame):
-        return trades_from_frame(source, tz=tz)
-    return trades_of_table(read_table(source), tz)
+    table = Table.from_frame(source, "trades") if isinstance(source, pd.DataFrame) else read_table(source)
+    if is_fills_table(table.frame):
+        if fills is not None:
+            raise TradesError(
+                f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
+                "price). Give it alone, or give a trades file with --trades."
+            )
+        return trades_of_fills(fills_of_table(table, tz, needs=("symbol",)))
+    trades = trades_of_table(table, tz)
+    return trades if fills is None else with_fills(trades, read_fills(fills, tz=tz, needs=("trade_id",)))
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
@@ -75,10 +90,27 @@ def write_trades(trades: Trades, path: str | Path) -> None:
     write_table(trades.to_frame(), path)
 
 
+def faults_of_table(table: Table, tz: str) -> list[TradesError]:
+    """Return every fault of a table of trades, in the order in which the rules are held."""
+    try:
+        reader = _Reader(table, tz)
+    except TradesError as fault:
+        return [fault]
+    reader.faults = []
+    try:
+        _trades_of(reader, table)
+    except TradesError as fault:
+        reader.faults.append(fault)
+    return reader.faults
+
+
 def trades_of_table(table: Table, tz: str) -> Trades:
     """Return the trades in a table; see `read_trades`."""
     check_tz(tz, TradesError)
-    reader = _Reader(table, tz)
+    return _trades_of(_Reader(table, tz), table)
+
+
+def _trades_of(reader: _Reader, table: Table) -> Trades:
     n = len(table.frame)
     if not n:
         raise TradesError(f"There must be at least one trade, but {table.name} has none.")
@@ -101,6 +133,7 @@ def trades_of_table(table: Table, tz: str) -> Trades:
         exit_price=reader.numbers("exit_price"),
         quantity_open=reader.numbers("quantity_open", least_is_zero=True),
         tag=reader.texts("tag", needed=False),
+        n_entries=reader.counts("n_entries"),
     )
     _check_together(reader, trades)
     return trades
@@ -150,6 +183,7 @@ class _Reader:
         self.table = table
         self.tz = tz
         self.ids: npt.NDArray[np.object_] | None = None
+        self.faults: list[TradesError] | None = None
         labels: dict[str, object] = {}
         for label in table.frame.columns:
             labels.setdefault(snake_name(label), label)
@@ -162,7 +196,8 @@ class _Reader:
                 f"Trades must have the columns {', '.join(REQUIRED)}, but {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing ({table.name} has: "
                 f"{', '.join(map(str, table.frame.columns))}).{hint} "
-                "`exitladder trades import --map old=new` renames columns."
+                "`exitladder trades import FILE --out trades.csv` reads files of other programs; --map old=new renames "
+                "columns."
             )
         unknown = [str(label) for name, label in labels.items() if name not in known]
         if unknown:
@@ -178,11 +213,14 @@ class _Reader:
             i = int(np.argmax(broken))
             self._raise(broken, rule, value if isinstance(value, str) else value(i), cure)
 
-    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> NoReturn:
+    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> None:
         i, count = int(np.argmax(broken)), int(np.count_nonzero(broken))
         who = "a trade" if self.ids is None else f"trade '{self.ids[i]}'"
         more = f" {count - 1} more trades are like it." if count > 1 else ""
-        raise TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        fault = TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        if self.faults is None:
+            raise fault
+        self.faults.append(fault)
 
     def texts(self, name: str, *, needed: bool = True) -> npt.NDArray[np.object_]:
         n = len(self.table.frame)
@@ -211,6 +249,12 @@ class _Reader:
         cure = "Correct it or take the trade out"
         self.refuse(broken, rule, lambda i: f"has {name}={'blank' if blank[i] else given.iloc[i]}", cure)
         return values
+
+    def counts(self, name: str) -> npt.NDArray[np.int64] | None:
+        if name not in self.columns:
+            return None
+        values = self.numbers(name)
+        return np.where(np.isnan(values), 1, values).astype(np.int64)
 
     def stamps(self, name: str, *, needed: bool = False) -> npt.NDArray[np.int64]:
         if name not in self.columns:
@@ -241,7 +285,7 @@ class _Reader:
             lambda i: f"has entry_at={given.iloc[i]!r}",
             "Write one of them or leave it blank",
         )
-        return np.asarray(found, dtype=np.int8)
+        return np.asarray(found.fillna(-1), dtype=np.int8)
 
 
 def _when(nanoseconds: Any) -> str:

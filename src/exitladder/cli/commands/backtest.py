@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -15,7 +15,7 @@ from exitladder.cli.session import Session, example, session_command
     epilog=example("exitladder backtest --bars data/ --trades trades.csv --ladder ladder.toml --out result/"),
 )
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet).")
+@trades_options("Trades (.csv or .parquet).")
 @path_option("--ladder", "Ladder (.toml).")
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @click.option(
@@ -30,7 +30,7 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     ladder: Path,
     finer_bars: Path | None,
     model: str | None,

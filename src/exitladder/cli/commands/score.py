@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    fitted_to_bars,
+    load_bars,
+    load_trades,
+    path_option,
+    trades_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
@@ -21,7 +29,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @click.command("score", epilog=example(*_EXAMPLE))
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
+@trades_options("Trades (.csv or .parquet); open ones are scored.")
 @path_option("--ladder", "Ladder (.toml).")
 @click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
 @click.option(
@@ -34,7 +42,7 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     ladder: Path,
     model: str,
     asof: str | None,

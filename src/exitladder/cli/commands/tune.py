@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.command("tune", epilog=example("exitladder tune --bars data/ --trades trades.csv --trials 200 --out tuned/"))
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet).")
+@trades_options("Trades (.csv or .parquet).")
 @click.option(
     "--model",
     metavar="REF",
@@ -54,7 +54,7 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     model: str | None,
     ladder: Path | None,
     fresh: bool,
