@@ -14,6 +14,7 @@ from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_repo
 from exitladder.bars.tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
 from exitladder.clock import interval_from_name, interval_name
 from exitladder.errors import BarsError
+from exitladder.files.names import symbol_of_stem
 from exitladder.files.tables import Table, read_table, table_suffix
 
 __all__ = ["bars_from_frame", "check_bar_files", "name_parts", "read_bars"]
@@ -93,7 +94,7 @@ def name_parts(path: Path) -> tuple[str, int]:
     suffix = table_suffix(path) or ""
     stem = path.name[: len(path.name) - len(suffix)]
     match = _NAMED.fullmatch(stem)
-    return (match[1], interval_from_name(match[2])) if match else (stem, 0)
+    return (symbol_of_stem(match[1]), interval_from_name(match[2])) if match else (symbol_of_stem(stem), 0)
 
 
 def _read(path: Path, tz: str, adjust: str, repair: bool, interval: str | None) -> tuple[list[Bars], BarsReport]:

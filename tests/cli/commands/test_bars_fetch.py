@@ -523,4 +523,4 @@ def test_no_other_module_can_ask_for_an_address(root: Path) -> None:
                     found.add(file.name)
                 if any(m.startswith("urllib.request") or m == "urllib" for m in modules):
                     found.add(file.name)
-    assert found == {"web_files.py", "tracking_page.py"}
+    assert found == {"web.py", "tracking_page.py"}
