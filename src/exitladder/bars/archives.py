@@ -226,7 +226,7 @@ def _one_symbol(
         if content is not None:
             name = urllib.parse.unquote(address.rpartition("/")[2])
             found[month], report = bars_in_zip(content, name, month, symbol, options)
-            repaired += report.of_severity("mended")
+            repaired += report.of_severity("repaired")
         advance(1)
     if not found:
         raise BarsError(

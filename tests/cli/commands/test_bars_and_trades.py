@@ -35,7 +35,7 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
     assert repaired.exit_code == 0
     table = pd.read_csv(io.StringIO(repaired.stdout))
-    assert table["severity"].tolist()[:2] == ["mended", "mended"]
+    assert table["severity"].tolist()[:2] == ["repaired", "repaired"]
 
 
 def test_bars_check_as_a_table(run: Run, sample: Path) -> None:

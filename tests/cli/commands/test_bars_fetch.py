@@ -367,7 +367,7 @@ def other_interval(archive: ArchiveServer) -> None:
         (long_lines, f"{MONTH}.csv cannot be read as klines: Length of header or names does not match"),
         (short_line, f"Every line must have the 12 columns of klines, but one has fewer ({MONTH}.csv, line 8)."),
         (text_price, f"open must be a number, but is 'dear' ({MONTH}.csv, line 8)"),
-        (broken_rule, "high must not lie below low"),
+        (broken_rule, "high must not be below low"),
         (other_month, f"Every bar of {MONTH}.csv must start in 2024-12, but one starts at 2024-11-01"),
         (other_interval, f"{MONTH}.csv must hold 1h bars, but holds 30m bars."),
     ],
@@ -384,12 +384,12 @@ def test_nothing_is_written_where_anything_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_rule_is_mended_where_that_is_asked(run: Run, tmp_path: Path, archive: ArchiveServer) -> None:
+def test_a_broken_rule_is_repaired_on_request(run: Run, tmp_path: Path, archive: ArchiveServer) -> None:
     fill(archive)
     broken_rule(archive)
     done = run(*FETCH, "--repair", "--out", "b.parquet")
     assert done.exit_code == 0
-    assert f"({MONTH}.csv, line 8, 2024-12-01 07:00 UTC). Mended: widen high and low" in done.stderr
+    assert f"({MONTH}.csv, line 8, 2024-12-01 07:00 UTC). Repaired: swap high and low" in done.stderr
     assert is_same(read_bars(tmp_path / "b.parquet")[0], as_read(BARS))
 
 
@@ -523,4 +523,4 @@ def test_no_other_module_can_ask_for_an_address(root: Path) -> None:
                     found.add(file.name)
                 if any(m.startswith("urllib.request") or m == "urllib" for m in modules):
                     found.add(file.name)
-    assert found == {"web.py", "tracking_page.py"}
+    assert found == {"web.py", "mlflow.py"}

@@ -33,34 +33,53 @@ def _one(source: Path | None, bars: Path | None) -> Path:
     "check",
     epilog=example(
         "exitladder bars check data/ --tz America/New_York",
-        "exitladder bars check data/AAPL-1d.parquet --repair --format json",
+        "exitladder bars check data/AAPL-1d.parquet --rows bad_rows.csv --format json",
     ),
 )
 @_source
+@path_option("--rows", "File for every affected row (.csv or .parquet).", required=False)
 @session_command
-def check(session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None) -> None:
-    """Hold bars to every rule.
+def check(
+    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, rows: Path | None
+) -> None:
+    """Validate bars.
 
-    Lists errors, what was mended, warnings and notes. Ends with 1 if any bars cannot be used as they are.
-    With --repair it shows what would be mended.
+    Reports everything in one go, the worst first: counts, the three worst rows, assumptions, next steps. Exits with
+    1 if any bars cannot be used as they are. With --repair it shows the repairs. --rows writes every affected row.
     """
+    from exitladder.bars.check_screen import check_screen, with_unfinished
     from exitladder.bars.reading import check_bar_files
     from exitladder.errors import BarsError
+    from exitladder.files.output import write_table
 
     data = session.settings.data
     path = _one(source, bars)
-    report = check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    report = with_unfinished(check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval))
+    if rows is not None:
+        write_table(report.rows_frame(), rows)
+    screen = check_screen(report, path, rows)
     if session.form == "json":
-        session.emit({"symbols": report.symbols_frame(), "findings": report.to_frame()})
+        session.emit(
+            {
+                "symbols": report.symbols_frame(),
+                "findings": report.to_frame(),
+                "worst_rows": report.worst_rows(),
+                "assumed": list(report.assumed),
+                "next_steps": list(screen.next_steps),
+            }
+        )
     elif session.form == "csv":
         session.emit(report.to_frame())
     else:
-        session.emit(report.symbols_frame())
-        session.stdout.write("\n")
-        session.emit(report.to_frame())
+        for title, part in screen.parts:
+            session.stdout.write(f"{title}\n")
+            if len(part):
+                session.emit(part)
+            session.stdout.write("\n")
+        session.stdout.write("\n".join(screen.lines) + "\n")
     if report.errors:
         count = f"{len(report.errors)} rules are" if len(report.errors) > 1 else "One rule is"
-        raise BarsError(f"{count} broken in the bars of '{path}'. The first: {report.errors[0]}")
+        raise BarsError(f"{count} broken in the bars of '{path}'. The worst: {report.errors[0]}")
 
 
 @command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
