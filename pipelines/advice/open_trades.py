@@ -68,7 +68,7 @@ def score_open(
     where the stop stands now and what was decided at the last close.
     """
     longest = int(np.diff(bars.start).max())
-    prepared = prepare(bars, trades, settings, max_bars=longest)
+    prepared = prepare(bars, trades, settings, max_bars=longest, keeps_all=True)
     warn_of_stale_sources(prepared.features, bars, sorted(set(trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)

@@ -48,7 +48,8 @@ def check_screen(report: BarsReport, path: Path, rows: Path | None = None) -> Ch
     """
     n_bars = sum(s.n_bars for s in report.symbols)
     counts = ", ".join(_counted(report, severity) for severity in SEVERITIES if report.of_severity(severity))
-    title = f"{len(report.symbols)} symbol{'s' if len(report.symbols) != 1 else ''}, {n_bars:,} bars: {counts or 'no findings'}"
+    symbols = f"{len(report.symbols)} symbol{'s' if len(report.symbols) != 1 else ''}"
+    title = f"{symbols}, {n_bars:,} bars: {counts or 'no findings'}"
     parts: list[tuple[str, pd.DataFrame]] = [(title, _symbols(report))]
     if report.findings:
         parts.append(("Findings, the worst first", report.rules_frame()))

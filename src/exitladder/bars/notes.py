@@ -154,9 +154,9 @@ def _spikes(bars: Bars, source: str) -> tuple[list[Finding], IntArray]:
         for i in worst
     )
     message = (
-        f"{len(rows)} bars of '{bars.symbol}' hold a price more than {_SPIKE_RANGES:g} typical ranges beyond all prices "
-        f"around it: {shown}{' and more' if len(rows) > 3 else ''} ({source}). It may be a bad tick: orders fill at it. "
-        "Compare another source and correct or remove the row."
+        f"{len(rows)} bars of '{bars.symbol}' hold a price more than {_SPIKE_RANGES:g} typical ranges beyond all "
+        f"prices around it: {shown}{' and more' if len(rows) > 3 else ''} ({source}). It may be a bad tick: orders "
+        "fill at it. Compare another source and correct or remove the row."
     )
     return [_finding(bars, "warning", "spike", (source, message), rows, off[rows])], rows
 
@@ -329,8 +329,8 @@ def _dividends(bars: Bars, source: str) -> list[Finding]:
         return []
     message = (
         f"Bars of '{bars.symbol}' are read as traded; about {len(rows)} dividends that its adj_close knows are not "
-        f"counted, first on {stamp_text(int(bars.time[rows[0]]))} ({source}). Read with data.adjust=auto and adjust the "
-        "trades too: `exitladder trades adjust`."
+        f"counted, first on {stamp_text(int(bars.time[rows[0]]))} ({source}). Read with data.adjust=auto and "
+        "adjust the trades too: `exitladder trades adjust`."
     )
     return [_finding(bars, "note", "dividends_not_counted", (source, message), rows)]
 

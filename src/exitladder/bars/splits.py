@@ -141,7 +141,7 @@ def _ratio(jump: float, volume_ratio: float, first_day_ratio: float) -> str:
         return best if agrees and not is_news and nearest < _NEAR / 2 else ""
     if nearest < _NEAR:
         # nothing else moves a price to a fifth overnight
-        is_doubted = size < 5 and not agrees and (is_news or _volume_denies(volume_ratio, factor))
+        is_doubted = size < 5 and (is_news or (not agrees and _volume_denies(volume_ratio, factor)))
         return "" if is_doubted else best
     # a split's day has its own move on top
     return best if agrees and not is_news and nearest < _NEAR_WITH_VOLUME and size >= 1.9 else ""

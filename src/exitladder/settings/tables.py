@@ -32,6 +32,11 @@ class DataSettings:
 
     tz: str = _key("UTC", "time zone of stamps that carry none")
     adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    splits: str = _key(
+        "leave_out",
+        "trades across a likely split that no adjustment has removed: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
 
 
 @dataclass(frozen=True)

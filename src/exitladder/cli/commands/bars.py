@@ -82,20 +82,41 @@ def check(
         raise BarsError(f"{count} broken in the bars of '{path}'. The worst: {report.errors[0]}")
 
 
-@command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
+@command.command(
+    "adjust",
+    epilog=example(
+        "exitladder bars adjust raw/ --out adjusted/",
+        "exitladder bars adjust raw/ --split AAPL,2020-08-31,4:1 --out adjusted/",
+        "exitladder bars adjust raw/ --actions actions.csv --out adjusted/",
+    ),
+)
 @_source
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
+@path_option("--out", "Folder for one Parquet file per symbol, or one .parquet or .csv file.")
 @session_command
 def adjust(
-    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, out: Path
+    session: Session,
+    source: Path | None,
+    bars: Path | None,
+    repair: bool,
+    interval: str | None,
+    splits: tuple[str, ...],
+    actions: Path | None,
+    out: Path,
 ) -> None:
-    """Write bars adjusted by adj_close.
+    """Write bars adjusted for splits and dividends.
 
-    Prices are adjusted for splits and dividends, the volume is divided by the same factor.
+    By adj_close, and by the splits and actions given. Prices before a split are divided by its ratio and volumes
+    multiplied; a ratio that the prices do not show is rejected.
     """
+    from exitladder.bars.actions import apply_actions, parse_split, read_actions
     from exitladder.bars.writing import write_bars
 
+    given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
     adjusted = load_bars(session, _one(source, bars), repair, interval)
+    if given:
+        adjusted = apply_actions(adjusted, given)
     session.emit(write_bars(adjusted, out))
 
 

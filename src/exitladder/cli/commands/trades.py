@@ -137,3 +137,44 @@ def _described(trades: Trades) -> dict[str, Any]:
         "first_entry": trades[int(np.argmin(trades.entry_time))].entry_time,
         "last_entry": trades[int(np.argmax(trades.entry_time))].entry_time,
     }
+
+
+@command.command(
+    "adjust",
+    epilog=example(
+        "exitladder trades adjust --trades raw.csv --bars raw/ --out trades.csv",
+        "exitladder trades adjust --trades raw.csv --bars raw/ --split AAPL,2020-08-31,4:1 --out trades.csv",
+    ),
+)
+@path_option("--trades", "Trades at prices as traded (.csv or .parquet).")
+@bars_options
+@click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
+@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@session_command
+def adjust(
+    session: Session,
+    trades: Path,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    splits: tuple[str, ...],
+    actions: Path | None,
+    out: Path,
+) -> None:
+    """Adjust the prices of trades as their bars are adjusted.
+
+    By the bars' adj_close, or by the splits and actions given. Without this, trades at prices as traded do not fit
+    adjusted bars: their stops and targets are at another level.
+    """
+    from exitladder.bars.actions import parse_split, read_actions
+    from exitladder.bars.reading import read_bars
+    from exitladder.trades.adjust import adjust_trades
+    from exitladder.trades.files import write_trades
+
+    given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
+    found = load_trades(session, trades)
+    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    done = adjust_trades(found, raw, given or None)
+    write_trades(done.trades, out)
+    session.emit({"file": str(out), "n_adjusted": done.n_changed, **_described(done.trades)})
