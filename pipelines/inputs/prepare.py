@@ -95,6 +95,9 @@ def prepare(
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")
     order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
+    if settings.symbols:
+        settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
+        bars = bars.with_contracts(settings.symbols)
     placed = place_trades(trades.take(order), bars)
     if settings.data.splits != "keep":
         placed = _without_splits(placed, max_bars or settings.labels.max_bars, keeps_all)

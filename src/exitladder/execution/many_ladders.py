@@ -9,6 +9,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray, FloatTable, IntArray
 from exitladder.bars.bars import BarSet
+from exitladder.execution.contracts import contract_groups, tables_by_group
 from exitladder.execution.dispatch import Written, prepare_run
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
@@ -48,6 +49,12 @@ def simulate_many(
     float64 array, shape (n_trades, n_ladders)
         NaN where a trade was skipped.
     """
+    if groups := contract_groups(placed):
+        (out,) = tables_by_group(
+            lambda p, of, heard: (simulate_many(p, of, heard, finer=finer, progress=progress, threads=threads),),
+            groups, placed, ladders, signals,
+        )  # fmt: skip
+        return out
     out = np.empty((len(placed), len(ladders)))
     if out.size:
         run = prepare_run(placed, ladders, signals, finer)
@@ -98,7 +105,13 @@ def simulate_moments(
     n_ladders = len(ladders)
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
     worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)
-    if len(placed) and n_ladders:
+    if len(placed) and n_ladders and contract_groups(placed):
+        rows = max(1, PAIRS_AT_ONCE // n_ladders)
+        for start in range(0, len(placed), rows):
+            which = np.arange(start, min(start + rows, len(placed)))
+            part = placed.take(which), ladders, None if signals is None else signals.take(which)
+            _add_moments(simulate_many(*part, finer=finer, progress=progress, threads=threads), sums, worst, best)
+    elif len(placed) and n_ladders:
         run = prepare_run(placed, ladders, signals, finer)
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
         with use_threads(threads), progress.stage("simulations", len(placed) * n_ladders) as advance:

@@ -6,6 +6,7 @@ import numpy as np
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
+from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import run_one_ladder
 from exitladder.execution.kernel.packed import Readings, atr_windows, make_plan
@@ -43,6 +44,10 @@ def simulate(
     mirrored market does not give the mirrored result.
     """
     signals = checked_signals(placed, signals)
+    if groups := contract_groups(placed):
+        return simulate_groups(
+            lambda p, of, heard: simulate(p, of, heard, finer=finer), groups, placed, ladder, signals
+        )
     windows = atr_windows([ladder])
     plan = make_plan([ladder], signals.names, windows)
     market = make_market(placed.bars, windows, finer)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exitladder.arrays import FloatTable, IntTable
+from exitladder.execution.contracts import contract_groups, tables_by_group
 from exitladder.execution.dispatch import Written, blank_ends, prepare_run
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
@@ -57,6 +58,13 @@ def simulate_outcomes(
     -----
     In batches, as `simulate_many`; net r alone costs less, and a third of the memory or less.
     """
+    if groups := contract_groups(placed):
+
+        def tables(p: PlacedTrades, of: Sequence[Ladder], heard: Signals | None) -> tuple[FloatTable, ...]:
+            part = simulate_outcomes(p, of, heard, threads=threads)
+            return part.net_r, part.last_bar, part.n_fills, part.mfe_r  # type: ignore[return-value]
+
+        return Outcomes(*tables_by_group(tables, groups, placed, ladders, signals))  # type: ignore[arg-type]
     shape = (len(placed), len(ladders))
     net_r, ends = np.empty(shape), blank_ends(shape)
     if net_r.size:

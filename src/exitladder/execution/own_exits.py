@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
@@ -93,6 +94,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     -----
     A trade that was left later than the bars reach counts as left in the last bar.
     """
+    if groups := contract_groups(placed):
+        return simulate_groups(lambda part, of, _: simulate_own_exits(part, of), groups, placed, ladder)
     bare = Ladder(
         name=ladder.name,
         atr_window=ladder.atr_window,

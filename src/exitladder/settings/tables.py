@@ -14,6 +14,8 @@ from typing import Any
 from exitladder.errors import BarsError, LadderError, SettingsError
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
+from exitladder.settings.contracts import Contracts, contracts_from_mapping
+from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.keys import _checked, _key, _one
 
 
@@ -327,6 +329,8 @@ class Settings:
     tuning: TuningSettings = field(default_factory=TuningSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     costs: Costs = field(default_factory=Costs)
+    symbols: Contracts = field(default_factory=Contracts)
+    currencies: Currencies = field(default_factory=Currencies)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
@@ -334,6 +338,12 @@ class Settings:
         changed: dict[str, Any] = {}
         for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
             part = getattr(self, name)
+            if isinstance(part, Contracts):
+                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                continue
+            if isinstance(part, Currencies):
+                changed[name] = currencies_from_mapping(values, part)
+                continue
             only_keys(values, [f.name for f in fields(part)], name, SettingsError)
             if isinstance(part, Costs):
                 try:
@@ -352,9 +362,9 @@ class Settings:
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the settings as nested tables of plain values."""
         return {
-            part.name: {
-                f.name: _plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
-            }
+            part.name: getattr(self, part.name).to_mapping()
+            if isinstance(getattr(self, part.name), (Contracts, Currencies))
+            else {f.name: _plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))}
             for part in fields(self)
         }
 

@@ -1,0 +1,79 @@
+"""A contract proposed from the bars of a symbol: tick and lot as far as prices and volumes show them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars
+from exitladder.settings.contracts import Contract
+
+_MOST_DECIMALS = 8
+_ROWS = 20_000
+
+
+def propose_contract(bars: Bars) -> Contract:
+    """Return the tick and the lot that the bars show; what they do not show is left at its default.
+
+    Parameters
+    ----------
+    bars : Bars
+        As traded: adjusted prices have no tick.
+
+    Returns
+    -------
+    Contract
+        The tick is the greatest common divisor of the latest prices, the lot that of the volumes (at most 1, as
+        volumes of shares are often rounded to hundreds). Multiplier, currency and session are not in the bars.
+    """
+    latest = slice(max(0, len(bars) - _ROWS), len(bars))
+    prices = np.concatenate([getattr(bars, name)[latest] for name in ("open", "high", "low", "close")])
+    tick = common_step(prices)
+    lot = 0.0
+    if bars.volume is not None:
+        traded = bars.volume[latest]
+        lot = min(common_step(traded[traded > 0]), 1.0)
+    return Contract(tick=tick, lot=lot, min_quantity=lot)
+
+
+def common_step(values: FloatArray) -> float:
+    """Return the largest step of which all values are multiples, or 0 if they have none of at most 8 decimals.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n,)
+
+    Examples
+    --------
+    >>> common_step(np.array([4900.25, 4901.5, 4899.0])), common_step(np.array([0.1, 0.30000000000000004]))
+    (0.25, 0.1)
+    >>> common_step(np.array([np.pi, np.e]))
+    0.0
+    """
+    values = np.unique(np.abs(values[np.isfinite(values)]))
+    values = values[values > 0]
+    if not len(values):
+        return 0.0
+    for decimals in range(_MOST_DECIMALS + 1):
+        counts = np.round(values * 10.0**decimals)
+        if counts.max() > 2**53 / 4:
+            break
+        if np.allclose(counts / 10.0**decimals, values, rtol=1e-9, atol=0):
+            step = int(np.gcd.reduce(counts.astype(np.int64)))
+            # prices of real markets step by 1, 2, 2.5 or 5 of some power of ten, or by a binary fraction
+            return float(_plain(step) / 10.0**decimals)
+    return 0.0
+
+
+def _plain(step: int) -> int:
+    """Return the largest divisor of a step that markets use; few values share larger ones by chance."""
+    best = 1
+    for base in (1, 2, 25, 5, 125, 15625, 3125, 625):
+        value = base
+        while value <= step:
+            if step % value == 0:
+                best = max(best, value)
+            value *= 10
+    return best if math.gcd(best, step) == best else 1
