@@ -8,6 +8,7 @@ import io
 import json
 import socket
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -438,6 +439,98 @@ def test_a_server_that_stays_silent_is_given_up(
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         done = run(*FETCH, "--base-url", address, "--out", "b.parquet")
     assert done.exit_code == 1 and "cannot be read: timed out (4 tries)." in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def endless_continue(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        threading.Event().wait(0.01)
+
+
+def a_byte_at_a_time(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    while True:
+        connection.sendall(b"0")
+        threading.Event().wait(0.1)
+
+
+def a_header_at_a_time(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for k in range(10_000):
+        connection.sendall(b"X-%d: 1\r\n" % k)
+        threading.Event().wait(0.1)
+
+
+def answering(text: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(text)
+
+
+@contextmanager
+def hostile(behave: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Give the address of a server that misbehaves in the same way on every connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def one(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.settimeout(30)
+                connection.recv(4096)
+                behave(connection)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=one, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("behave", "part"),
+    [
+        (endless_continue, "it was not read whole within 0.7 s"),
+        (a_byte_at_a_time, "it was not read whole within 0.7 s"),
+        (a_header_at_a_time, "it was not read whole within 0.7 s"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nxx"), "must begin with 64 hexadecimal digits"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nxx"), "must begin with 64 hexadecimal digits"),
+        (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nxx\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nxx\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"), "redirects to"),
+        (answering(b"nonsense\r\n\r\n"), "cannot be read: "),
+        (answering(b""), "cannot be read: "),
+    ],
+)  # fmt: skip
+def test_no_server_holds_the_command_for_ever(
+    run: Run, tmp_path: Path, archive: ArchiveServer, monkeypatch: pytest.MonkeyPatch,
+    behave: Callable[[socket.socket], None], part: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("exitladder.files.web._DEADLINE", 0.7)
+    before = time.monotonic()
+    with hostile(behave) as address:
+        done = run(*FETCH, "--base-url", address, "--out", "b.parquet")
+    assert time.monotonic() - before < 10
+    assert done.exit_code == 1 and part in done.stderr
+    assert "bug" not in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_packings_that_are_spoilt_are_reported(
+    run: Run, tmp_path: Path, archive: ArchiveServer, method: int
+) -> None:
+    fill(archive)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as file:
+        file.writestr(f"{MONTH}.csv", GOOD)
+    content = bytearray(packed.getvalue())
+    content[200:260] = bytes(60)
+    archive.put(f"{MONTH}.zip", bytes(content))
+    done = run(*FETCH, "--out", "b.parquet")
+    assert done.exit_code == 1 and "must be a zip file that can be unpacked, but is not" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
