@@ -32,6 +32,7 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import compare_r
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
+from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def backtest(
     learnt = _load_model(model, tracker) if model else None
     if learnt is not None:
         settings = with_features_of(learnt, settings, bars)
+    check_price_targets(ladder, trades)
     prepared = prepare(bars, trades, settings, max_bars=_life(ladder, settings))
     with tracker.run("backtest", bars=bars, trades=trades, settings=settings, ladder=ladder) as run:
         predictions = None

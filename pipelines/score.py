@@ -20,6 +20,7 @@ from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
 
@@ -70,6 +71,7 @@ def score(
     settings = with_features_of(learnt, settings, bars)
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
+    check_price_targets(ladder, still_open)
     with tracker.run("score", bars=seen, trades=still_open, settings=settings, ladder=ladder) as run:
         frame = score_open(seen, still_open, ladder, learnt, settings, progress)
         with progress.stage("drift", 1) as advance:

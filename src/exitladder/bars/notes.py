@@ -22,7 +22,7 @@ _BIG_MOVES = ((_DAY, 0.35), (_DAY // 6, 0.2), (_DAY // 24, 0.15), (_DAY // 288, 
 # a step is usual if at least this share of all steps is as long
 _USUAL_STEP = 0.005
 # a price beyond all prices around it by more than this many typical ranges, and this share of the price
-_SPIKE_RANGES, _SPIKE_SHARE = 12.0, 0.02
+_SPIKE_RANGES, _SPIKE_SHARE = 8.0, 0.02
 # an overnight jump is to another level if it exceeds this many typical daily ranges and lasts
 _JUMP_RANGES, _LASTING = 4.0, 5
 
@@ -248,7 +248,11 @@ def _lengths(bars: Bars, source: str) -> list[Finding]:
     lengths, place, counts = np.unique(step, return_inverse=True, return_counts=True)
     rare = counts < max(2.0, _USUAL_STEP * len(step))
     short = np.array([is_short_step(int(length), bars.interval_ns) for length in lengths])
-    rows = np.flatnonzero((short & rare)[place]) + 1
+    strange = (short & rare)[place]
+    # of a row between two bars only that row is named, not the bar after it
+    rows = np.flatnonzero(strange)
+    late = [k > 0 and strange[k - 1] and not is_short_step(int(step[k - 1] + step[k]), bars.interval_ns) for k in rows]
+    rows = rows[~np.array(late, dtype=bool)] + 1
     if len(rows):
         message = (
             f"{len(rows)} bars of '{bars.symbol}' begin before the {bars.interval} bar before them has ended, first on "

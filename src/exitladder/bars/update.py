@@ -15,6 +15,7 @@ from exitladder.bars.reading import read_bars
 from exitladder.bars.writing import write_bars
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
+from exitladder.files.names import file_stem
 from exitladder.files.tables import table_suffix
 
 _SAME = 1e-9
@@ -69,7 +70,7 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
     """
     path = Path(path)
     now = time.time_ns() if asof_ns is None else asof_ns
-    stored = read_bars(path, adjust="none", tz=tz)[0] if path.exists() else None
+    stored = _stored(path, tz) if path.exists() else None
     members: dict[str, Bars] = {} if stored is None else {symbol: stored[symbol] for symbol in stored}
     done = []
     for symbol in newer:
@@ -90,19 +91,38 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
     return done
 
 
+def _stored(path: Path, tz: str) -> BarSet:
+    """Return the stored bars; refuse files that writing them anew would double or cut."""
+    bars, report = read_bars(path, adjust="none", tz=tz)
+    lost = [f.message for f in report.findings if f.rule in ("text_column", "live_row")]
+    if lost:
+        raise BarsError(
+            f"An update must not lose stored data, but would: {lost[0]} Remove it from the stored file first."
+        )
+    if not table_suffix(path):
+        for summary in report.symbols:
+            name = f"{file_stem(summary.symbol)}-{bars[summary.symbol].interval}.parquet"
+            if summary.source != name:
+                raise BarsError(
+                    f"In a folder, the bars of '{summary.symbol}' must be in {name} to be updated, but are in "
+                    f"{summary.source}. Name that file itself: `exitladder bars update {path / summary.source} FILE`."
+                )
+    return bars
+
+
 def _joined(old: Bars, new: Bars, n_unfinished: int) -> tuple[Bars, Update]:
     if not len(new):
         return old, Update(old.symbol, 0, 0, n_unfinished, False, 0)
     if len(new) > 1 and new.interval_ns != old.interval_ns:
         raise BarsError(
-            f"Bars of one symbol must have one length, but '{old.symbol}' has {interval_name(old.interval_ns)} bars and "
-            f"the newer ones are {interval_name(new.interval_ns)}."
+            f"Bars of one symbol must have one length, but '{old.symbol}' has {interval_name(old.interval_ns)} bars "
+            f"and the newer ones are {interval_name(new.interval_ns)}."
         )
     missing = sorted(set(_columns(old)) ^ set(_columns(new)))
     if missing:
         raise BarsError(
-            f"Newer bars of '{old.symbol}' must have the columns of the stored ones, but {', '.join(missing)} is in one "
-            "only. Export them from the same source."
+            f"Newer bars of '{old.symbol}' must have the columns of the stored ones, but {', '.join(missing)} is in "
+            "one only. Export them from the same source."
         )
     new = _rescaled(old, new)
     at = np.searchsorted(old.time, new.time)

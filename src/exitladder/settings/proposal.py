@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
 from exitladder.arrays import FloatArray
-from exitladder.bars.bars import Bars
-from exitladder.settings.contracts import Contract
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.settings.contracts import Contract, Contracts
 
 _MOST_DECIMALS = 8
 _ROWS = 20_000
@@ -36,6 +37,28 @@ def propose_contract(bars: Bars) -> Contract:
         traded = bars.volume[latest]
         lot = min(common_step(traded[traded > 0]), 1.0)
     return Contract(tick=tick, lot=lot, min_quantity=lot)
+
+
+def propose_contracts(bars: BarSet, known: Contracts) -> Contracts:
+    """Return contracts of all symbols: those known, and proposals for the others."""
+    return Contracts({**{symbol: propose_contract(bars[symbol]) for symbol in bars}, **known})
+
+
+def ladder_with_steps(text: str, contracts: Contracts) -> str:
+    """Return a ladder file's text without a tick and a lot of its own: those of the symbols count.
+
+    Parameters
+    ----------
+    text : str
+        TOML with the lines ``tick = ...``, ``lot = ...`` and ``min_quantity = ...``.
+    contracts : Contracts
+        If all have one tick or one lot, the text states it; otherwise it is 0 and each symbol's own counts.
+    """
+    for name in ("tick", "lot", "min_quantity"):
+        steps = {getattr(contract, name) for contract in contracts.values()}
+        step = steps.pop() if len(steps) == 1 else 0.0
+        text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {step:.10g}", text)
+    return text
 
 
 def common_step(values: FloatArray) -> float:

@@ -1,4 +1,4 @@
-"""``exitladder bars``: check, adjust, resample and fetch bars."""
+"""``exitladder bars``: check, adjust, resample, fetch and update bars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exitladder.cli.session import Session, example, session_command
 
 @click.group("bars", epilog=example("exitladder bars check data/"))
 def command() -> None:
-    """Check, adjust, resample and fetch bars."""
+    """Check, adjust, resample, fetch and update bars."""
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -192,3 +192,48 @@ def fetch(
     )
     tell(session, report)
     session.emit(write_bars(bars, out))
+
+
+@command.command(
+    "update",
+    epilog=example(
+        "exitladder bars update data/ today.csv",
+        "exitladder bars update data/AAPL-1d.parquet AAPL.csv --asof 2024-06-28T21:00Z",
+    ),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("newer", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--asof", metavar="TIME", help="Leave out bars that end after this time; the present by default.")
+@reading_options
+@session_command
+def update(session: Session, path: Path, newer: Path, asof: str | None, repair: bool, interval: str | None) -> None:
+    """Append newer bars to stored ones.
+
+    Bars in both must agree; only the last stored bar may differ, and is replaced. Unfinished bars are left out. PATH
+    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is written anew as a whole, or not at all.
+    """
+    from exitladder.bars.reading import read_bars
+    from exitladder.bars.update import update_bars, updates_frame
+
+    tz = session.settings.data.tz
+    bars, report = read_bars(newer, tz=tz, adjust="none", repair=repair, interval=interval)
+    tell(session, report)
+    done = update_bars(path, bars, asof_ns=_moment(asof, tz) if asof else None, tz=tz)
+    for one in done:
+        if one.gap:
+            session.warn(
+                f"'{one.symbol}' has a gap before the newer bars: nothing overlaps, so the join is not checked."
+            )
+    session.emit(updates_frame(done))
+
+
+def _moment(text: str, tz: str) -> int:
+    import pandas as pd
+
+    from exitladder.clock import NO_TIME
+    from exitladder.files.stamps import stamps_to_ns
+
+    moment = int(stamps_to_ns(pd.Series([text], dtype="str"), tz)[0])
+    if moment == NO_TIME:
+        raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {text!r}.", param_hint="'--asof'")
+    return moment
