@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from exitladder.clock import interval_name
 
 # more symbols than this are counted, not listed
 _LISTED = 12
-_LINES = 4
+_LINES = 6
 _DAY = 86_400 * 10**9
 
 
@@ -59,9 +60,9 @@ def check_screen(report: BarsReport, path: Path, rows: Path | None = None) -> Ch
     steps = _next_steps(report, path, rows)
     lines = []
     for heading, texts in (
-        ("Errors and warnings", [*report.errors, *report.warnings]),
-        ("Notes", [n for n in report.notes if n not in report.assumed]),
-        ("Assumed", report.assumed),
+        ("Errors and warnings", _one_per_rule(report.of_severity("error", "repaired", "warning"))),
+        ("Notes", _one_per_rule(f for f in report.of_severity("note") if f.message not in report.assumed)),
+        ("Assumed", _one_per_rule(f for f in report.findings if f.message in report.assumed)),
         ("Next steps", steps),
     ):
         if texts:
@@ -69,6 +70,19 @@ def check_screen(report: BarsReport, path: Path, rows: Path | None = None) -> Ch
             if len(texts) > _LINES:
                 lines.append(f"- and {len(texts) - _LINES} more (--format csv lists all)")
     return CheckScreen(tuple(parts), tuple(lines), tuple(steps))
+
+
+def _one_per_rule(findings: Iterable[Finding]) -> list[str]:
+    """Return the first message of each rule, and how many more symbols it concerns."""
+    first: dict[tuple[str, str], Finding] = {}
+    more: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding.severity, finding.rule)
+        more[key] = more.get(key, -1) + 1
+        first.setdefault(key, finding)
+    return [
+        finding.message + (f" (and {more[key]} more like it)" if more[key] else "") for key, finding in first.items()
+    ]
 
 
 def with_unfinished(report: BarsReport, now_ns: int | None = None) -> BarsReport:

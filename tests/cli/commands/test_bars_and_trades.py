@@ -30,7 +30,7 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     assert [f["rule"] for f in output["findings"]] == ["unsorted", "high_below_low"]
     assert output["symbols"][0]["n_error"] == 2
     assert result.stderr.startswith(
-        "error: 2 rules are broken in the bars of 'ACME.csv'. The first: Stamps must increase"
+        "error: 2 rules are broken in the bars of 'ACME.csv'. The worst: Stamps must increase"
     )
     repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
     assert repaired.exit_code == 0
