@@ -97,7 +97,7 @@ def prepare(
     order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     if settings.symbols:
         settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
-        bars = bars.with_contracts(settings.symbols)
+        bars = bars.with_contracts(settings.symbols, settings.currencies)
     placed = place_trades(trades.take(order), bars)
     if settings.data.splits != "keep":
         placed = _without_splits(placed, max_bars or settings.labels.max_bars, keeps_all)

@@ -20,6 +20,7 @@ from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_fingerprint, ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.contracts import Contract, Contracts
+from exitladder.settings.currencies import currencies_from_mapping
 from exitladder.trades.files import trades_from_frame
 from exitladder.trades.trades import PlacedTrades, place_trades
 
@@ -113,6 +114,19 @@ def test_a_book_of_several_contracts_is_that_of_each_alone() -> None:
     own = simulate_own_exits(book, plan)
     assert own.pnl[1] == pytest.approx(170.0 * 20 - 2 * 2.25)
     assert own.quantity.tolist() == [2, 1, 100, 3]
+
+
+def test_money_of_another_currency_is_the_account_s() -> None:
+    """An R is an R in every currency; money is converted at the rate known at the entry."""
+    contracts = Contracts({"ES": Contract(50, currency="USD"), "ACME": Contract(currency="EUR")})
+    market = bars(ES=4900, ACME=50, EURUSD=1.25)
+    book, plan = placed(market, ES, ("ACME", 50.0, 100.0, 48.0)), ladder(commission_per_unit=2.25)
+    plain = simulate(replace(book, bars=market.with_contracts(contracts)), plan)
+    own = currencies_from_mapping({"account": "EUR", "USD": "1/EURUSD"})
+    done = simulate(replace(book, bars=market.with_contracts(contracts, own)), plan)
+    assert done.r.tolist() == plain.r.tolist()
+    assert done.pnl.tolist() == pytest.approx([plain.pnl[0] / 1.25, plain.pnl[1]])
+    assert done.fills_frame()["commission"].sum() == pytest.approx(9 / 1.25 + 450)
 
 
 def test_an_inverse_contract_is_not_simulated_as_a_linear_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -198,14 +198,14 @@ def _check_jump(bars: Bars, action: Action, i: int) -> None:
         )
 
 
-def _row_actions(table: Table, found: dict[str, object], i: int) -> list[Action]:
+def _row_actions(table: Table, found: Mapping[str, str | None], i: int) -> list[Action]:
     row, place = table.frame.iloc[i], table.place(i)
-    symbol, time = str(row[found["symbol"]]).strip(), _date(row[found["date"]], place)
+    symbol, time = str(row[str(found["symbol"])]).strip(), _date(row[str(found["date"])], place)
     actions = []
-    split = None if found["split"] is None else row[found["split"]]
+    split = None if found["split"] is None else row[str(found["split"])]
     if split is not None and not pd.isna(split) and str(split).strip() not in ("", "0", "0.0", "1", "1.0"):
         actions.append(Action(symbol, time, factor=_ratio(str(split).strip(), place)))
-    cash = None if found["dividend"] is None else row[found["dividend"]]
+    cash = None if found["dividend"] is None else row[str(found["dividend"])]
     if cash is not None and not pd.isna(cash) and str(cash).strip():
         try:
             amount = float(cash)

@@ -104,6 +104,8 @@ class BarSet(Mapping[str, Bars]):
         What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
     contracts : mapping of str to Contract
         Of the symbols that have one (`exitladder.settings.contracts`); see `with_contracts`.
+    currencies : Currencies or None
+        The account's currency and its rates (`exitladder.settings.currencies`).
 
     Raises
     ------
@@ -137,6 +139,7 @@ class BarSet(Mapping[str, Bars]):
         }
         self.atr: dict[int, FloatArray] = {}
         self.contracts: Mapping[str, Any] = {}
+        self.currencies: Any = None
         self._index = {name: k for k, name in enumerate(names)}
         self._extra_of = tuple(frozenset(p.extra) for p in parts)
 
@@ -204,12 +207,12 @@ class BarSet(Mapping[str, Bars]):
         if not parts:
             asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
             raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
-        return BarSet(parts).with_contracts(self.contracts)
+        return BarSet(parts).with_contracts(self.contracts, self.currencies)
 
-    def with_contracts(self, contracts: Mapping[str, Any]) -> BarSet:
-        """Return the same bars whose symbols have these contracts; the arrays are shared."""
+    def with_contracts(self, contracts: Mapping[str, Any], currencies: Any = None) -> BarSet:
+        """Return the same bars with contracts of their symbols and rates of their currencies; arrays are shared."""
         same = copy.copy(self)
-        same.contracts = contracts
+        same.contracts, same.currencies = contracts, currencies
         return same
 
     def fingerprint(self) -> str:

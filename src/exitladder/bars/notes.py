@@ -336,7 +336,7 @@ def _dividends(bars: Bars, source: str) -> list[Finding]:
         f"counted, first on {stamp_text(int(bars.time[rows[0]]))} ({source}). Read with data.adjust=auto and "
         "adjust the trades too: `exitladder trades adjust`."
     )
-    return [_finding(bars, "note", "dividends_not_counted", (source, message), rows)]
+    return [_finding(bars, "warning", "dividends_not_counted", (source, message), rows)]
 
 
 def _length(nanoseconds: int) -> str:

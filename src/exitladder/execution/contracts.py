@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from exitladder.arrays import FloatTable, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntArray
 from exitladder.errors import LadderError
 from exitladder.execution.kernel import state as s
 from exitladder.execution.signals import Signals
@@ -43,7 +43,8 @@ def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
                 f"simulated in coins yet. Set symbols.{symbols[k]}.inverse = false to judge it in price R."
             )
         # what changes neither money nor steps makes no group of its own
-        plain = Contract(contract.multiplier, contract.tick, contract.lot, contract.min_quantity)
+        steps = (contract.tick, contract.lot, contract.min_quantity)
+        plain = Contract(contract.multiplier, *steps, currency=contract.currency)
         groups.setdefault(plain, []).append(k)
     return [(contract, np.flatnonzero(np.isin(placed.symbol_index, members))) for contract, members in groups.items()]
 
@@ -51,6 +52,15 @@ def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
 def with_contract(ladder: Ladder, contract: Contract) -> Ladder:
     """Return a ladder whose costs are those of a contract: its multiplier, tick, lot and minimum quantity."""
     return replace(ladder, costs=contract.costs(ladder.costs))
+
+
+def _rates(placed: PlacedTrades, contract: Contract, rows: IntArray) -> FloatArray:
+    """Return units of the account's currency for one of the contract's, as known at each entry."""
+    currencies = placed.bars.currencies
+    if currencies is None:
+        return np.ones(len(rows))
+    rates: FloatArray = currencies.rate(contract.currency, placed.trades.entry_time[rows], placed.bars)
+    return rates
 
 
 def _part(placed: PlacedTrades, rows: IntArray, signals: Signals | None) -> tuple[PlacedTrades, Signals | None]:
@@ -92,7 +102,8 @@ def simulate_groups(
         book = done.book.copy()
         book[:, s.B_TRADE] = rows[book[:, s.B_TRADE].astype(np.int64)]
         books.append(book)
-        lots[rows], multipliers[rows] = own.costs.lot, own.costs.multiplier
+        lots[rows] = own.costs.lot
+        multipliers[rows] = own.costs.multiplier * _rates(placed, contract, rows)
         ladder_run = done.ladder
     book = np.concatenate(books)
     book = book[np.argsort(book[:, s.B_TRADE], kind="stable")]
