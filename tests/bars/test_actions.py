@@ -59,13 +59,13 @@ def test_a_fall_on_news_is_no_small_split() -> None:
     table = walk(5 / 4, volume_follows=False)
     assert likely_splits(one(table)["ACME"]) == []
     crash = walk(1.9, volume_follows=False)
-    crash.iloc[60, crash.columns.get_loc("volume")] *= 20
+    crash.loc[crash.index[60], "volume"] = 20 * crash["volume"].iloc[60]
     assert likely_splits(one(crash)["ACME"]) == []
 
 
 def test_a_bad_tick_is_no_split() -> None:
     table = walk()
-    table.iloc[60, :4] /= 2
+    table.loc[table.index[60], ["open", "high", "low", "close"]] /= 2
     assert likely_splits(one(table)["ACME"]) == []
 
 
@@ -75,7 +75,8 @@ def test_adjusting_undoes_a_split(ratio: tuple[int, int], seed: int) -> None:
     raw, true = one(walk(new / old, seed=seed)), one(walk(seed=seed))
     adjusted = apply_actions(raw, [parse_split(f"ACME,2024-03-01,{new}:{old}")])["ACME"]
     np.testing.assert_allclose(adjusted.close, true["ACME"].close * old / new, rtol=1e-12)
-    np.testing.assert_allclose(adjusted.volume, true["ACME"].volume * new / old, rtol=1e-12)  # type: ignore[operator]
+    assert adjusted.volume is not None and true["ACME"].volume is not None
+    np.testing.assert_allclose(adjusted.volume, true["ACME"].volume * new / old, rtol=1e-12)
     assert unresolved_splits(adjusted) == []
 
 
@@ -209,3 +210,24 @@ def test_a_trade_across_a_split_is_named_and_one_after_it_is_not() -> None:
     placed = place_trades(trades_from_frame(table), bars)
     assert across_splits(placed, 20).tolist() == [True, False]
     assert across_splits(placed, 5).tolist() == [False, False]
+
+
+def test_trades_across_a_split_are_left_out_and_counted() -> None:
+    from exitladder.errors import ExitladderWarning
+    from exitladder.pipelines.inputs.prepare import prepare
+    from exitladder.settings.loading import load_settings
+
+    bars = one(walk(4.0))
+    own = bars["ACME"]
+    rows = [(k, f"T{k}") for k in (30, 50, 64, 80)]
+    table = pd.concat(
+        [book(f"{pd.Timestamp(own.time[k]):%Y-%m-%d}", float(own.open[k])).assign(trade_id=name) for k, name in rows]
+    )
+    trades = trades_from_frame(table)
+    with pytest.warns(ExitladderWarning, match=r"1 of 4 trades \(ACME\) may be held across an unadjusted split"):
+        kept = prepare(bars, trades, load_settings(None), max_bars=15)
+    assert kept.placed.trades.trade_id.tolist() == ["T30", "T64", "T80"]
+    everything = prepare(bars, trades, load_settings(None, ["data.splits=keep"]), max_bars=15)
+    assert len(everything.placed) == 4
+    with pytest.raises(TradesError, match="2 of 2 trades"):
+        prepare(bars, trades.take([0, 1]), load_settings(None), max_bars=60)

@@ -109,8 +109,9 @@ def simulate_moments(
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
         for start in range(0, len(placed), rows):
             which = np.arange(start, min(start + rows, len(placed)))
-            part = placed.take(which), ladders, None if signals is None else signals.take(which)
-            _add_moments(simulate_many(*part, finer=finer, progress=progress, threads=threads), sums, worst, best)
+            taken, heard = placed.take(which), None if signals is None else signals.take(which)
+            part = simulate_many(taken, ladders, heard, finer=finer, progress=progress, threads=threads)
+            _add_moments(part, sums, worst, best)
     elif len(placed) and n_ladders:
         run = prepare_run(placed, ladders, signals, finer)
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
