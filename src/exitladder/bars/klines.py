@@ -69,7 +69,7 @@ def bars_in_zip(
     interval_ns = options.interval_ns or 0
     member = name.removesuffix(".zip") + ".csv"
     table = _klines(_unpacked(content, name, member, most_bytes(month, interval_ns)), member)
-    # any length is read, so that a wrong one can be told
+    # any length is read, so that a wrong one can be reported
     found, report = bars_of_table(table, symbol, interval_ns, ReadOptions("UTC", "none", options.repair, None))
     if report.errors:
         raise BarsError(report.errors[0])

@@ -17,7 +17,7 @@ from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
 
 _DAY = 86_400 * 10**9
-# |ln(close / previous close)| above which a move is told, by the bar's length
+# |ln(close / previous close)| above which a move is reported, by the bar's length
 _BIG_MOVES = ((_DAY, 0.35), (_DAY // 6, 0.2), (_DAY // 24, 0.15), (_DAY // 288, 0.1), (0, 0.05))
 # a step is usual if at least this share of all steps is as long
 _USUAL_STEP = 0.005
@@ -41,7 +41,7 @@ def commonest_step(time: np.ndarray) -> int:
 
 
 def big_move(interval_ns: int) -> float:
-    """Return the |ln(close / previous close)| above which a move of such a bar is told."""
+    """Return the |ln(close / previous close)| above which a move of such a bar is reported."""
     return next(limit for length, limit in _BIG_MOVES if interval_ns >= length)
 
 
@@ -344,9 +344,9 @@ def _length(nanoseconds: int) -> str:
 
 
 def _finding(
-    bars: Bars, severity: str, rule: str, told: tuple[str, str], rows: IntArray, off: FloatArray | None = None
+    bars: Bars, severity: str, rule: str, text: tuple[str, str], rows: IntArray, off: FloatArray | None = None
 ) -> Finding:
-    source, message = told
+    source, message = text
     worst = int(rows[0]) if off is None else int(rows[np.argmax(off)])
     shown = pd.DataFrame(
         {

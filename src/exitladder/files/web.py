@@ -158,7 +158,7 @@ def _body(answer: requests.Response, address: str, limit: int, stop: threading.E
     length = int(described) if described and described.strip().isdigit() else None
     content = bytearray()
     if length is None or length <= limit:
-        # reading without decoding, and without trusting the length: a body that is cut is told below
+        # without decoding, and without trusting the length: a cut body is reported below
         answer.raw.enforce_content_length = False
         while len(content) <= limit and (chunk := answer.raw.read1(_CHUNK)):
             content += chunk

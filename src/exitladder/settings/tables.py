@@ -316,6 +316,7 @@ class Settings:
 
     Examples
     --------
+    >>> from exitladder.settings.loading import load_settings
     >>> load_settings(None, ["tuning.n_trials=50", "costs.commission_bps=2"]).tuning.n_trials
     50
     """

@@ -213,9 +213,9 @@ def test_several_symbols_make_one_file_that_other_commands_read(
 @pytest.mark.parametrize(
     ("left_out", "message"),
     [
-        ("2024-11", "for 2024-11 (404): the first that is there is 2024-12."),
+        ("2024-11", "for 2024-11 (404): the first available is 2024-12."),
         ("2024-12", "for 2024-12 (404): a gap between the bars of 2024-11-30 23:00 UTC and 2025-01-01."),
-        ("2025-02", "for 2025-02 (404): the last that is there is 2025-01;"),
+        ("2025-02", "for 2025-02 (404): the last available is 2025-01;"),
     ],
 )
 def test_a_month_that_is_missing_is_a_warning(
@@ -351,7 +351,7 @@ def other_interval(archive: ArchiveServer) -> None:
     ("spoil", "part"),
     [
         (wrong_checksum, f"The SHA-256 of {MONTH}.zip must be {'0' * 64}, as its CHECKSUM says, but is"),
-        (no_checksum, "Every month must be held to its SHA-256, but there is no 'http://127.0.0.1"),
+        (no_checksum, "Every month must be verified against its SHA-256, but there is no 'http://127.0.0.1"),
         (checksum_is_a_page, "A CHECKSUM must begin with 64 hexadecimal digits"),
         (cut_body, "cannot be read: it ended after "),
         (always_busy, "cannot be read: the server answers 503 Service Unavailable (4 tries)."),

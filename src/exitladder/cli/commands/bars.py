@@ -124,7 +124,7 @@ def adjust(
 @_source
 @click.option("--to", "target", required=True, metavar="LENGTH", help="Length of the new bars, such as 4h, 1d or 1w.")
 @click.option("--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Where a day and a week begin.")
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@path_option("--out", "Folder for one Parquet file per symbol, or one .parquet or .csv file.")
 @session_command
 def resample(
     session: Session,
@@ -138,7 +138,7 @@ def resample(
 ) -> None:
     """Write longer bars made of shorter ones.
 
-    The last one is left out unless its whole interval has passed.
+    The last bar is left out unless its whole interval has passed.
     """
     from exitladder.bars.resample import resample_bars
     from exitladder.bars.writing import write_bars
@@ -155,16 +155,20 @@ def resample(
     ),
 )
 @click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
-@click.option("--source", default="binance", show_default=True, metavar="NAME", help="Whose archive is asked.")
+@click.option("--source", default="binance", show_default=True, metavar="NAME", help="The archive to fetch from.")
 @click.option("--interval", required=True, metavar="LENGTH", help="Length of the bars, such as 1h.")
 @click.option("--from", "first", required=True, metavar="MONTH", help="First month, such as 2023-01.")
-@click.option("--to", "last", metavar="MONTH", help="Last month; without it the one that ended last.")
-@click.option("--repair", is_flag=True, help="Mend bars that break a rule, and say so.")
+@click.option("--to", "last", metavar="MONTH", help="Last month; the latest complete one by default.")
+@click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair.")
 @click.option(
-    "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="Of a mirror of the archive."
+    "--base-url",
+    envvar="EXITLADDER_BASE_URL",
+    show_envvar=True,
+    metavar="URL",
+    help="Address of a mirror of the archive.",
 )
-@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Folder that keeps the months fetched.")
-@path_option("--out", "Folder for one Parquet file a symbol, or one .parquet or .csv file.")
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Folder that keeps the fetched months.")
+@path_option("--out", "Folder for one Parquet file per symbol, or one .parquet or .csv file.")
 @session_command
 def fetch(
     session: Session,
@@ -180,8 +184,8 @@ def fetch(
 ) -> None:
     """Download bars from an exchange's public archive.
 
-    Each month is held to the SHA-256 that the archive tells, and the bars to every rule. Nothing is written unless
-    every month passes; months that the archive has not are warned of.
+    Each month is verified against the archive's SHA-256, and the bars are validated. Nothing is written unless every
+    month passes; missing months produce a warning.
     """
     from exitladder.bars.archives import fetch_bars, months_from, open_archive
     from exitladder.bars.writing import write_bars
