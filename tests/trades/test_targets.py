@@ -40,6 +40,11 @@ def test_a_partial_stop_out_by_price_is_a_warning() -> None:
         check_price_targets(plan(47), book("long", 50, 60, stop=45))
 
 
+def test_a_remote_price_is_a_warning_for_shorts_too() -> None:
+    with pytest.warns(ExitladderWarning, match=r'factor of 5 away from all 2 entries. Did you mean "1R"'):
+        check_price_targets(plan(1), book("short", 50, 60))
+
+
 @pytest.mark.parametrize("target", [70, 55, "1R", "-0.5R"])
 def test_other_targets_are_fine(target: object) -> None:
     with warnings.catch_warnings():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 import numpy as np
@@ -11,8 +10,14 @@ from exitladder.arrays import FloatArray
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.settings.contracts import Contract, Contracts
 
-_MOST_DECIMALS = 8
 _ROWS = 20_000
+_NEARLY_ALL = 0.995
+# prices step by 1, 2, 2.5 or 5 of a power of ten, or by a binary fraction
+_STEPS = sorted(
+    {float(f"{base}e{power}") for base in ("1", "2", "2.5", "5") for power in range(-8, 4)}
+    | {1 / 2**k for k in range(1, 9)},
+    reverse=True,
+)
 
 
 def propose_contract(bars: Bars) -> Contract:
@@ -62,11 +67,12 @@ def ladder_with_steps(text: str, contracts: Contracts) -> str:
 
 
 def common_step(values: FloatArray) -> float:
-    """Return the largest step of which all values are multiples, or 0 if they have none of at most 8 decimals.
+    """Return the largest step of markets of which nearly all values are multiples, or 0 if there is none.
 
     Parameters
     ----------
     values : float64 array, shape (n,)
+        One in 200 may be off the step: averages and corrections are in most sources.
 
     Examples
     --------
@@ -75,28 +81,15 @@ def common_step(values: FloatArray) -> float:
     >>> common_step(np.array([np.pi, np.e]))
     0.0
     """
-    values = np.unique(np.abs(values[np.isfinite(values)]))
+    values = np.abs(values[np.isfinite(values)])
     values = values[values > 0]
     if not len(values):
         return 0.0
-    for decimals in range(_MOST_DECIMALS + 1):
-        counts = np.round(values * 10.0**decimals)
-        if counts.max() > 2**53 / 4:
+    for step in _STEPS:
+        counts = values / step
+        slack = 1e-7 + 1e-10 * counts
+        if slack.max() > 0.05:
             break
-        if np.allclose(counts / 10.0**decimals, values, rtol=1e-9, atol=0):
-            step = int(np.gcd.reduce(counts.astype(np.int64)))
-            # prices of real markets step by 1, 2, 2.5 or 5 of some power of ten, or by a binary fraction
-            return float(_plain(step) / 10.0**decimals)
+        if np.mean(np.abs(counts - np.round(counts)) < slack) >= _NEARLY_ALL:
+            return step
     return 0.0
-
-
-def _plain(step: int) -> int:
-    """Return the largest divisor of a step that markets use; few values share larger ones by chance."""
-    best = 1
-    for base in (1, 2, 25, 5, 125, 15625, 3125, 625):
-        value = base
-        while value <= step:
-            if step % value == 0:
-                best = max(best, value)
-            value *= 10
-    return best if math.gcd(best, step) == best else 1

@@ -12,6 +12,8 @@ from exitladder.trades.trades import Trades
 
 # a price this many times nearer to zero, or farther, than the entry is no stop-out
 _ABSURD = 2.0
+# a price this many times nearer to zero, or farther, than every entry is suspicious on either side
+_REMOTE = 5.0
 
 
 def check_price_targets(ladder: Ladder, trades: Trades) -> None:
@@ -36,6 +38,14 @@ def check_price_targets(ladder: Ladder, trades: Trades) -> None:
         price, side = rung.target.value, trades.side.astype(np.int64)
         beyond = side * (trades.entry_price - price)
         if not (beyond > 0).all():
+            ratio = trades.entry_price / price
+            if (np.maximum(ratio, 1 / ratio) > _REMOTE).all():
+                warnings.warn(
+                    f"rungs[{number}] of ladder '{ladder.name}' has the price {price:.10g} as its target, more than a "
+                    f'factor of {_REMOTE:g} away from all {len(trades)} entries. Did you mean "{price:.10g}R"?',
+                    ExitladderWarning,
+                    stacklevel=2,
+                )
             continue
         past_stop = side * (trades.stop_price - price) >= 0
         absurd = np.where(side > 0, price < trades.entry_price / _ABSURD, price > trades.entry_price * _ABSURD)
