@@ -28,6 +28,7 @@ from exitladder.statistics.comparison import compare_r
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 from exitladder.statistics.ratios import with_interval
+from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
@@ -105,6 +106,7 @@ def backtest(
     TradesError
         If there is no trade, or a trade is outside its bars.
     """
+    check_price_targets(ladder, trades)
     longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
     job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
     with job.run("backtest", ladder) as run:

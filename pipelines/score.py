@@ -16,6 +16,7 @@ from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, ope
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
 
@@ -78,6 +79,7 @@ def score(
     """
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
+    check_price_targets(ladder, still_open)
     job = advice_job(seen, still_open, settings, model, progress)
     with job.run("score", ladder) as run:
         frame = score_open(job, ladder)

@@ -67,7 +67,7 @@ def advice_job(
     progress : Progress
     """
     longest = int(np.diff(bars.start).max())
-    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)
     return replace(job, embargo=False)
 
 

@@ -54,7 +54,7 @@ def test_what_cannot_be_is_refused(override: str, message: str) -> None:
 def test_every_key_has_its_comment() -> None:
     for part in Settings.__dataclass_fields__:
         table = getattr(Settings(), part)
-        if part == "costs":
+        if part in ("costs", "symbols", "currencies"):
             continue
         for name, key in table.__dataclass_fields__.items():
             assert key.metadata["text"], f"{part}.{name}"

@@ -1,12 +1,13 @@
-"""The rules that bars must keep, and how a broken one is mended.
+"""The rules for bars, and the repair of each.
 
-Every rule is looked for on every row. Without `repair` a broken rule is an error; with it the rows
-are mended in the order written here, and each mend is counted.
+Every rule is checked on every row. Without `repair` a broken rule is an error; with it the rows are repaired in
+the order below and each repair is counted. A repair never makes a price reachable that was not traded: it drops
+rows, or moves a price into its bar.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,22 @@ import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.columns import PRICES
+from exitladder.bars.ranges import typical_range
 from exitladder.bars.report import Finding
-from exitladder.clock import NO_TIME, stamp_text
+from exitladder.clock import NO_TIME, interval_name, stamp_text
 from exitladder.files.tables import Table
 
-_CURE = "or let --repair (repair=True) {mend}"
+_CURE = "or let --repair (repair=True) {repair}"
+# an open or close farther outside its bar than this many typical ranges is a bad tick, not rounding
+_BAD_TICK = 2.0
+# a bar farther from the closes around it than this many typical ranges is dropped
+_LOST = 10.0
+_HOUR = 3_600 * 10**9
 
 
 @dataclass
 class RawBars:
-    """Rows of one symbol as they stand in the file.
+    """Rows of one symbol as read from the file.
 
     Parameters
     ----------
@@ -35,7 +42,7 @@ class RawBars:
     rows : int64 array, shape (n,)
         Position of each row in the table.
     time : int64 array, shape (n,)
-        Nanoseconds since 1970 UTC; ``NO_TIME`` where unreadable.
+        Nanoseconds since 1970 UTC; ``NO_TIME`` if unreadable.
     columns : dict of str to float64 array, shape (n,)
         ``open, high, low, close``, maybe ``volume`` and ``adj_close``, and further series.
     """
@@ -56,21 +63,40 @@ class RawBars:
         self.rows, self.time = self.rows[chosen], self.time[chosen]
         self.columns = {name: values[chosen] for name, values in self.columns.items()}
 
+    def copy(self) -> RawBars:
+        """Return the same rows, whose repair leaves these alone."""
+        return replace(self, columns=dict(self.columns))
+
     def place(self, i: int) -> str:
         """Return file, line and stamp of a row."""
         where = self.table.place(int(self.rows[i]))
         return where if self.time[i] == NO_TIME else f"{where}, {stamp_text(int(self.time[i]))}"
 
+    def shown(self, positions: IntArray, off: FloatArray | None = None) -> pd.DataFrame:
+        """Return rows as a table for the report; `off` is by how many typical ranges each price is off."""
+        time = np.where(self.time[positions] == NO_TIME, pd.NaT.value, self.time[positions])
+        volume = self.columns.get("volume")
+        return pd.DataFrame(
+            {
+                "place": [self.table.place(int(self.rows[i])) for i in positions],
+                "timestamp": pd.to_datetime(time, utc=True, unit="ns"),
+                **{name: self.columns[name][positions] for name in PRICES},
+                "volume": np.full(len(positions), np.nan) if volume is None else volume[positions],
+                "ranges_off": np.full(len(positions), np.nan) if off is None else off,
+            }
+        )
+
 
 def check_bars(raw: RawBars, *, repair: bool) -> list[Finding]:
-    """Return what breaks a rule; with `repair`, mend `raw` in place.
+    """Return the broken rules; with `repair`, repair `raw` in place.
 
     Parameters
     ----------
     raw : RawBars
     repair : bool
-        Sort; drop repeated stamps, rows without a price and rows with a price of 0 or less; widen high
-        and low to hold open and close; set an unusable volume to 0.
+        Sort; drop repeated stamps, rows without a stamp or a price and rows with a price of 0 or less; swap high
+        and low if they are exchanged; move open and close into their bar; drop bars far from all others; set an
+        unusable volume to 0. Rows with four prices whose stamp cannot be read are never dropped.
     """
     checks = _Checks(raw, repair)
     checks.stamps_readable()
@@ -80,6 +106,7 @@ def check_bars(raw: RawBars, *, repair: bool) -> list[Finding]:
     checks.stamps_unique()
     checks.range_holds()
     checks.volume_usable()
+    checks.last_row_finished()
     if not len(raw):
         message = f"There must be at least one bar of '{raw.symbol}', but {raw.table.name} has none."
         checks.findings.append(Finding(raw.symbol, "error", "no_rows", 0, raw.table.name, message))
@@ -93,29 +120,57 @@ class _Checks:
         self.findings: list[Finding] = []
 
     def _found(
-        self, broken: BoolArray, name: str, rule: str, value: str, repair_rule: str, cure: str, first: int = -1
+        self,
+        broken: BoolArray,
+        name: str,
+        sentence: tuple[str, str],
+        cure: tuple[str, str],
+        off: FloatArray | None = None,
     ) -> bool:
-        """Note a broken rule; return whether it is to be mended. `first` is the row that `value` tells of."""
-        count = int(np.count_nonzero(broken))
-        if not count:
+        """Note a broken rule; return whether to repair it. The worst row is shown, by `off`, else the first.
+
+        `sentence` is the rule and its value, `cure` the cure by hand and by repair.
+        """
+        rows = np.flatnonzero(broken)
+        if not len(rows):
             return False
         raw = self.raw
-        place = raw.place(int(np.argmax(broken)) if first < 0 else first)
-        more = f" {count - 1} more rows of '{raw.symbol}' are like it." if count > 1 else ""
-        ending = f"Mended: {repair_rule}." if self.repair else f"{cure}, {_CURE.format(mend=repair_rule)}."
-        message = f"{rule}, but {value} ({place}).{more} {ending}"
-        self.findings.append(Finding(raw.symbol, "mended" if self.repair else "error", name, count, place, message))
+        worst = int(rows[np.argmax(off[rows])]) if off is not None else int(rows[0])
+        place = raw.place(worst)
+        more = f" {len(rows)} rows of '{raw.symbol}' are affected." if len(rows) > 1 else ""
+        ending = f"Repaired: {cure[1]}." if self.repair else f"{cure[0]}, {_CURE.format(repair=cure[1])}."
+        message = f"{sentence[0]}, but {sentence[1]} ({place}).{more} {ending}"
+        shown = raw.shown(rows, None if off is None else off[rows])
+        severity = "repaired" if self.repair else "error"
+        self.findings.append(Finding(raw.symbol, severity, name, len(rows), place, message, shown))
         return self.repair
 
     def stamps_readable(self) -> None:
-        broken = self.raw.time == NO_TIME
+        raw = self.raw
+        broken = raw.time == NO_TIME
         if not broken.any():
             return
-        shown = self.raw.table.frame[self.raw.stamp_label].iloc[int(self.raw.rows[np.argmax(broken)])]
+        given = raw.table.frame[raw.stamp_label].iloc[raw.rows[broken]]
+        blank = broken.copy()
+        blank[broken] = given.isna().to_numpy() | (given.astype("str").str.strip() == "").to_numpy()
+        priced = np.all([np.isfinite(raw.columns[name]) for name in PRICES], axis=0)
         rule = "Every bar needs a timestamp that can be read in its time zone"
         cure = "Write ISO 8601 with its offset such as 2024-01-31T15:30Z"
-        if self._found(broken, "unreadable_stamp", rule, f"it is {_shown(shown)}", "drop such rows", cure):
-            self.raw.keep(~broken)
+        unread = broken & ~blank & priced
+        if unread.any():
+            # a stamp is there and so are its prices: the fault may be in how it was read
+            shown = raw.table.frame[raw.stamp_label].iloc[int(raw.rows[np.argmax(unread)])]
+            place, count = raw.place(int(np.argmax(unread))), int(unread.sum())
+            more = f" {count} rows of '{raw.symbol}' are affected." if count > 1 else ""
+            message = f"{rule}, but it is {_shown(shown)} ({place}).{more} {cure}; --repair keeps such rows."
+            rows = raw.shown(np.flatnonzero(unread))
+            self.findings.append(Finding(raw.symbol, "error", "unreadable_stamp", count, place, message, rows))
+        useless = broken & ~unread
+        if useless.any():
+            shown = raw.table.frame[raw.stamp_label].iloc[int(raw.rows[np.argmax(useless)])]
+            sentence = (rule, f"it is {_shown(shown)}")
+            if self._found(useless, "unreadable_stamp", sentence, (cure, "drop such rows")):
+                raw.keep(~useless)
 
     def prices_known(self) -> None:
         columns = self.raw.columns
@@ -124,8 +179,8 @@ class _Checks:
             i = int(np.argmax(broken))
             name = next(n for n in PRICES if not np.isfinite(columns[n][i]))
             value = f"{name} is {columns[name][i]:g}" if np.isinf(columns[name][i]) else f"{name} is NaN"
-            rule, cure = "Every price must be a finite number", "Fill in the price or take the row out"
-            if self._found(broken, "nan_price", rule, value, "drop such rows", cure):
+            cure = ("Fill in the price or remove the row", "drop such rows")
+            if self._found(broken, "nan_price", ("Every price must be a finite number", value), cure):
                 self.raw.keep(~broken)
 
     def prices_positive(self) -> None:
@@ -138,10 +193,8 @@ class _Checks:
                 "Every price must be greater than 0 (negative prices have been real, as in crude oil in April 2020, "
                 "but percentages and R make no sense there)"
             )
-            cure = "Take these rows out, or shift the whole series by a constant and the trades with it"
-            if self._found(
-                broken, "price_not_positive", rule, f"{name} is {columns[name][i]:g}", "drop such rows", cure
-            ):
+            cure = ("Remove these rows, or shift the whole series and its trades by a constant", "drop such rows")
+            if self._found(broken, "price_not_positive", (rule, f"{name} is {columns[name][i]:g}"), cure):
                 self.raw.keep(~broken)
 
     def stamps_sorted(self) -> None:
@@ -150,8 +203,8 @@ class _Checks:
         if broken.any():
             i = int(np.argmax(broken))
             value = f"{stamp_text(int(time[i]))} comes after {stamp_text(int(time[i - 1]))}"
-            rule = "Stamps must increase from row to row"
-            if self._found(broken, "unsorted", rule, value, "sort them", "Sort the file"):
+            sentence = ("Stamps must increase from row to row", value)
+            if self._found(broken, "unsorted", sentence, ("Sort the file", "sort them")):
                 self.raw.keep(np.argsort(time, kind="stable"))
 
     def stamps_unique(self) -> None:
@@ -167,40 +220,77 @@ class _Checks:
             same[1:] &= (column[1:] == column[:-1]) | (np.isnan(column[1:]) & np.isnan(column[:-1]))
         unsorted = np.empty(len(order), dtype=np.int64)
         unsorted[order] = np.arange(len(order))
-        rule = f"Each stamp of '{raw.symbol}' must come once"
-        exact, other = same, repeats & ~same
+        rule = f"Each stamp of '{raw.symbol}' must appear once"
         for broken, name, what, repair_rule in (
-            (exact, "duplicate", "comes again with the same values", "drop the repeats"),
-            (other, "conflicting_duplicate", "comes again with other values", "keep the last of them"),
+            (same, "duplicate", "appears again with the same values", "drop the repeats"),
+            (repeats & ~same, "conflicting_duplicate", "appears again with other values", "keep the last of them"),
         ):
             if broken.any():
-                i = int(order[np.argmax(broken)])
-                value = f"{stamp_text(int(raw.time[i]))} {what}"
-                self._found(broken[unsorted], name, rule, value, repair_rule, "Take out the repeats", first=i)
+                first = order[np.argmax(broken)]
+                sentence = (rule, f"{stamp_text(int(raw.time[first]))} {what}")
+                self._found(broken[unsorted], name, sentence, ("Remove the repeats", repair_rule))
         if self.repair:
             # sorted by now; the last of each stamp is the one that counts
-            raw.keep(np.append(raw.time[1:] != raw.time[:-1], True))
+            raw.keep(np.append((raw.time[1:] != raw.time[:-1]) | (raw.time[1:] == NO_TIME), True))
 
     def range_holds(self) -> None:
-        columns = self.raw.columns
-        open_, high, low, close = (columns[name] for name in PRICES)
+        open_, high, low, close = (self.raw.columns[name] for name in PRICES)
         inverted = high < low
-        if inverted.any():
-            i = int(np.argmax(inverted))
-            rule, value = "high must not lie below low", f"high is {high[i]:.10g} and low is {low[i]:.10g}"
-            repair_rule, cure = "widen high and low to hold all four prices", "Correct the row or take it out"
-            self._found(inverted, "high_below_low", rule, value, repair_rule, cure)
+        swapped = inverted & (np.maximum(open_, close) <= low) & (np.minimum(open_, close) >= high)
         outside = ~inverted & ((np.maximum(open_, close) > high) | (np.minimum(open_, close) < low))
-        if outside.any():
-            i = int(np.argmax(outside))
-            name, price = ("open", open_[i]) if not low[i] <= open_[i] <= high[i] else ("close", close[i])
-            rule = "open and close must lie between low and high"
-            value = f"{name} is {price:.10g}, low {low[i]:.10g}, high {high[i]:.10g}"
-            repair_rule, cure = "widen high and low to hold them", "Correct the row or take it out"
-            self._found(outside, "outside_high_low", rule, value, repair_rule, cure)
-        if self.repair and (inverted.any() or outside.any()):
-            stack = np.stack([open_, high, low, close])
-            columns["high"], columns["low"] = stack.max(axis=0), stack.min(axis=0)
+        if not (inverted.any() or outside.any()):
+            return
+        usual = typical_range(np.maximum(high, low), np.minimum(high, low), close)
+        beyond = np.maximum(np.maximum(open_, close) - high, low - np.minimum(open_, close))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            off = np.where(outside, beyond / usual, np.where(inverted, (low - high) / usual, np.nan))
+        off = np.where(np.isnan(off) & (inverted | outside), 0.0, off)
+        lost = (inverted & ~swapped) | (outside & self._is_lost(low, high, close, usual, np.flatnonzero(outside)))
+        self._swap_or_drop(inverted, off)
+        for broken, name, repair_rule in (
+            (
+                outside & (off > _BAD_TICK),
+                "bad_tick",
+                "move open and close into the bar, drop bars far from all others",
+            ),
+            (outside & ~(off > _BAD_TICK), "outside_high_low", "move open and close into the bar"),
+        ):
+            if broken.any():
+                i = int(np.flatnonzero(broken)[np.argmax(off[broken])])
+                named, price = ("open", open_[i]) if not low[i] <= open_[i] <= high[i] else ("close", close[i])
+                value = f"{named} is {price:.10g}, low {low[i]:.10g}, high {high[i]:.10g}"
+                value += f", {off[i]:.1f} typical ranges outside" if name == "bad_tick" and np.isfinite(off[i]) else ""
+                sentence = ("open and close must be between low and high", value)
+                self._found(broken, name, sentence, ("Correct the row or remove it", repair_rule), off)
+        if self.repair:
+            columns = self.raw.columns
+            columns["high"], columns["low"] = np.where(swapped, low, high), np.where(swapped, high, low)
+            for name in ("open", "close"):
+                columns[name] = np.where(outside, np.clip(columns[name], low, high), columns[name])
+            self.raw.keep(~lost)
+
+    def _swap_or_drop(self, inverted: BoolArray, off: FloatArray) -> None:
+        if inverted.any():
+            columns = self.raw.columns
+            i = int(np.flatnonzero(inverted)[np.argmax(off[inverted])])
+            value = f"high is {columns['high'][i]:.10g} and low is {columns['low'][i]:.10g}"
+            sentence = ("high must not be below low", value)
+            repair_rule = "swap high and low if they hold open and close, drop the row otherwise"
+            self._found(inverted, "high_below_low", sentence, ("Correct the row or remove it", repair_rule), off)
+
+    def _is_lost(
+        self, low: FloatArray, high: FloatArray, close: FloatArray, usual: FloatArray, rows: IntArray
+    ) -> BoolArray:
+        """Return which of the rows have a bar far from the closes around it: it is the bar that is wrong."""
+        lost = np.zeros(len(close), dtype=bool)
+        if len(close) < 3:
+            return lost
+        around = rows[:, None] + np.array([-2, -1, 1, 2])
+        near = np.where((around >= 0) & (around < len(close)), close[np.clip(around, 0, len(close) - 1)], np.nan)
+        middle = np.nanmedian(near, axis=1)
+        away = np.maximum(low[rows] - middle, middle - high[rows])
+        lost[rows] = away > _LOST * usual[rows]
+        return lost
 
     def volume_usable(self) -> None:
         volume = self.raw.columns.get("volume")
@@ -213,8 +303,40 @@ class _Checks:
             if broken.any():
                 value = f"it is {'NaN' if name == 'nan_volume' else format(volume[np.argmax(broken)], 'g')}"
                 # 0 is the pessimistic reading: nothing is known to have traded
-                if self._found(broken, name, rule, value, "set it to 0", "Correct the volume"):
+                if self._found(broken, name, (rule, value), ("Correct the volume", "set it to 0")):
                     volume = self.raw.columns["volume"] = np.where(broken, 0.0, volume)
+
+    def last_row_finished(self) -> None:
+        """Leave out a last row that begins inside the bar before it, as live quotes do."""
+        raw = self.raw
+        steps = np.diff(raw.time)
+        if len(steps) < 3 or (steps <= 0).any() or (raw.time == NO_TIME).any():
+            return
+        lengths, counts = np.unique(steps[:-1], return_counts=True)
+        usual = int(lengths[np.argmax(counts)])
+        if not is_short_step(int(steps[-1]), usual) or (counts.max() < 2 and len(lengths) > 2):
+            return
+        if (lengths <= steps[-1]).any():
+            return  # such steps are usual here
+        late = str(pd.Timedelta(int(steps[-1]))).removeprefix("0 days ")
+        message = (
+            f"The last row of '{raw.symbol}' begins {late} after the one before it, inside a {interval_name(usual)} "
+            f"bar ({raw.place(len(raw) - 1)}). It is taken for a live quote and left out; remove or complete it to "
+            "have it read."
+        )
+        last = np.array([len(raw) - 1])
+        self.findings.append(
+            Finding(raw.symbol, "warning", "live_row", 1, raw.place(len(raw) - 1), message, raw.shown(last))
+        )
+        raw.keep(np.arange(len(raw) - 1))
+
+
+def is_short_step(step: int, usual: int) -> bool:
+    """Return whether a step is shorter than the bar by more than a change of daylight saving time (nanoseconds)."""
+    slack = _HOUR if usual >= 2 * _HOUR else 0
+    if usual >= 27 * 24 * _HOUR:
+        slack = usual // 8  # months differ
+    return step < usual - slack
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import warnings
 import zipfile
 import zlib
@@ -67,7 +68,7 @@ def bars_in_zip(
     interval_ns = options.interval_ns or 0
     member = name.removesuffix(".zip") + ".csv"
     table = _klines(_unpacked(content, name, member, most_bytes(month, interval_ns)), member)
-    # any length is read, so that a wrong one can be told
+    # any length is read, so that a wrong one can be reported
     found, report = bars_of_table(table, symbol, interval_ns, ReadOptions("UTC", "none", options.repair, None))
     if report.errors:
         raise BarsError(report.errors[0])
@@ -95,8 +96,8 @@ def _unpacked(content: bytes, name: str, member: str, limit: int) -> bytes:
                 raise InputFileError(f"{name} must hold {member}, but holds {inside}. {_CURE}")
             with packed.open(member) as stream:
                 text = stream.read(limit + 1)
-    # RuntimeError: it asks for a password
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as cause:
+    # RuntimeError: it asks for a password; OSError: bz2 that is none; NotImplementedError: another packing
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as cause:
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         raise InputFileError(
             f"{name} must be a zip file that can be unpacked, but is not: {reason}. {_CURE}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from exitladder.clock import interval_from_name
 from exitladder.errors import BarsError, InputFileError
 from exitladder.files.conventions import Conventions
+from exitladder.files.names import symbol_of_stem
 from exitladder.files.tables import read_table, table_suffix
 
 _LENGTH = r"\d+(?:[smhdwDHW]|ms)"
@@ -57,18 +58,18 @@ def file_name(path: Path) -> FileName:
     """
     stem = path.name[: len(path.name) - len(table_suffix(path) or "")]
     if found := _MONTH.fullmatch(stem):
-        return FileName(found[1], interval_from_name(found[2]), part=found[3])
+        return FileName(symbol_of_stem(found[1]), interval_from_name(found[2]), part=found[3])
     if found := _FREQTRADE.fullmatch(stem):
         kind = found[3] if found[3] in _NOT_CANDLES else ""
-        return FileName(found[1], interval_from_name(found[2]), kind=kind, source="freqtrade")
+        return FileName(symbol_of_stem(found[1]), interval_from_name(found[2]), kind=kind, source="freqtrade")
     if found := _TRADINGVIEW.fullmatch(stem):
         length = found[3] + "m" if found[3].isdigit() else found[3] if found[3][0].isdigit() else "1" + found[3]
         return FileName(found[2], interval_from_name(length), source="TradingView")
     if found := _HISTDATA.fullmatch(stem):
-        return FileName(found[1], interval_from_name("1m"), part=found[2], source="HistData")
+        return FileName(symbol_of_stem(found[1]), interval_from_name("1m"), part=found[2], source="HistData")
     if found := _NAMED.fullmatch(stem):
-        return FileName(found[1], interval_from_name(found[2]))
-    return FileName(stem)
+        return FileName(symbol_of_stem(found[1]), interval_from_name(found[2]))
+    return FileName(symbol_of_stem(stem))
 
 
 def name_parts(path: Path) -> tuple[str, int]:

@@ -51,7 +51,7 @@ def read_bars(
     adjust : {"auto", "none"}
         With "auto", prices are adjusted by ``adj_close`` where that column is there.
     repair : bool
-        Mend what can be mended (see `exitladder.bars.checks`) instead of refusing it.
+        Repair invalid bars (see `exitladder.bars.checks`) instead of refusing them.
     interval : str, optional
         Read only bars of this length, such as ``1h``, from a folder that holds several.
     conventions : Conventions
@@ -62,7 +62,7 @@ def read_bars(
     InputFileError
         If a file is missing or cannot be read.
     BarsError
-        If bars break a rule, told with its value, place and cure.
+        If bars break a rule; the message has its value, place and cure.
     """
     if isinstance(source, pd.DataFrame):
         name = symbol or conventions.symbol

@@ -13,7 +13,7 @@ from exitladder.bars.cells import read_cells, rows_by_symbol, snap_noise
 from exitladder.bars.checks import RawBars, check_bars
 from exitladder.bars.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.how_read import reading_of
-from exitladder.bars.notes import commonest_step, notes_on
+from exitladder.bars.notes import commonest_step, notes_despite_errors, notes_on
 from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
 from exitladder.bars.stamping import Placing, place_in_time
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
@@ -233,6 +233,8 @@ def _one_symbol(
         if volume is None:
             message = f"'{raw.symbol}' has no volume ({source}); features that need it are left out."
             findings.append(Finding(raw.symbol, "note", "no_volume", len(bars), source, message))
+    else:
+        findings += notes_despite_errors(raw, step, adjust=with_adjusting)
     known = raw.time[raw.time != NO_TIME]
     first, last = (pd.Timestamp(int(t), tz="UTC") for t in (known.min(), known.max())) if len(known) else (None, None)
     n_bars = len(bars) if bars is not None else 0

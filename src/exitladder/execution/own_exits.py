@@ -10,6 +10,7 @@ import pandas as pd
 from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
@@ -182,6 +183,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     An exit after the end of the bars counts as one in the last bar. A trade with an exit outside its bar by more than
     a tenth of its risk (E2) is skipped: nobody got that price.
     """
+    if groups := contract_groups(placed):
+        return simulate_groups(lambda part, of, _: simulate_own_exits(part, of), groups, placed, ladder)
     bare = Ladder(
         name=ladder.name,
         atr_window=ladder.atr_window,

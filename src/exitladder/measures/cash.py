@@ -101,5 +101,6 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     paid = np.bincount(row[is_entry], (quantity * price)[is_entry], n)
     entry = np.divide(paid, bought, out=trades["entry_price"].to_numpy(np.float64).copy(), where=bought > 0)
     side = np.where((trades["side"] == "long").to_numpy(), 1.0, -1.0)
-    gain = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
+    points = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
+    gain = points * trades["multiplier"].to_numpy(np.float64)[row] if "multiplier" in trades else points
     return np.asarray(np.nan_to_num(gain) - commission)

@@ -138,7 +138,12 @@ def ladder_to_toml(ladder: Ladder) -> str:
 
 
 def ladder_fingerprint(ladder: Ladder) -> str:
-    """Return a short hash that two ladders share only if they are equal in everything but the name."""
+    """Return a short hash that two ladders share only if they are equal in everything but the name.
+
+    Fields that version 0.1 did not know are left out at their default, so that its hashes hold.
+    """
     content = asdict(ladder)
     content.pop("name")
+    if content["costs"]["multiplier"] == 1.0:
+        del content["costs"]["multiplier"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

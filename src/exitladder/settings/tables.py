@@ -16,6 +16,8 @@ from exitladder.files.conventions import DECIMALS, STAMPS, Conventions
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
 from exitladder.plans.units import Distance
+from exitladder.settings.contracts import Contracts, contracts_from_mapping
+from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
 from exitladder.settings.keys import _checked, _key, _one
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
@@ -45,6 +47,11 @@ class DataSettings:
     symbol_map: str = _key("", "CSV file of symbols as the bars have them, and their new names")
     side: str = _key("", "side of trades that tell none: long or short", among=("", "long", "short"))
     adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    splits: str = _key(
+        "leave_out",
+        "trades across a likely split that no adjustment has removed: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
     max_unpacked_mb: int = _key(4000, "most megabytes a packed file may unpack to", least=1)
     max_columns: int = _key(2000, "most columns a table may have", least=1)
 
@@ -436,6 +443,8 @@ class Settings:
     tuning: TuningSettings = field(default_factory=TuningSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     costs: Costs = field(default_factory=Costs)
+    symbols: Contracts = field(default_factory=Contracts)
+    currencies: Currencies = field(default_factory=Currencies)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property
@@ -450,6 +459,12 @@ class Settings:
             part = getattr(self, name)
             if name == "search":
                 refuse_earlier_search_keys(values, place)
+            if isinstance(part, Contracts):
+                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                continue
+            if isinstance(part, Currencies):
+                changed[name] = currencies_from_mapping(values, part)
+                continue
             only_keys(values, [f.name for f in fields(part)], name, SettingsError)
             if isinstance(part, Costs):
                 try:
@@ -468,9 +483,9 @@ class Settings:
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the settings as nested tables of plain values."""
         return {
-            part.name: {
-                f.name: plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
-            }
+            part.name: getattr(self, part.name).to_mapping()
+            if isinstance(getattr(self, part.name), (Contracts, Currencies))
+            else {f.name: plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))}
             for part in fields(self)
         }
 

@@ -29,11 +29,13 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     output = json.loads(result.stdout)
     assert [f["rule"] for f in output["findings"]] == ["unsorted", "high_below_low"]
     assert output["symbols"][0]["n_error"] == 2
-    assert result.stderr.startswith("error: 2 errors in the bars of 'ACME.csv'. First: Stamps must increase")
+    assert result.stderr.startswith(
+        "error: 2 rules are broken in the bars of 'ACME.csv'. The worst: Stamps must increase"
+    )
     repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
     assert repaired.exit_code == 0
     table = pd.read_csv(io.StringIO(repaired.stdout))
-    assert table["severity"].tolist()[:2] == ["mended", "mended"]
+    assert table["severity"].tolist()[:2] == ["repaired", "repaired"]
 
 
 def test_bars_check_as_a_table(run: Run, sample: Path) -> None:

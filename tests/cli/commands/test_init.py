@@ -29,6 +29,8 @@ def test_every_key_is_there_and_explained(run: Run, tmp_path: Path) -> None:
     tables = tomllib.loads(text)
     for part in fields(Settings):
         keys = {f.name for f in fields(getattr(Settings(), part.name))}
+        # the keys of these tables are the user's symbols and currencies
+        keys = {"symbols": set(), "currencies": {"account"}}.get(part.name, keys)
         assert set(tables[part.name]) == keys
     before = ""
     for line in text.splitlines():

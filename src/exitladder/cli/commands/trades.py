@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, path_option, reading_options
+from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option, reading_options
 from exitladder.cli.session import Session, example, session_command
 
 if TYPE_CHECKING:
@@ -293,3 +293,44 @@ def _summary(trades: Trades) -> dict[str, Any]:
     from exitladder.trades.report import counts_of
 
     return counts_of(trades)
+
+
+@command.command(
+    "adjust",
+    epilog=example(
+        "exitladder trades adjust --trades raw.csv --bars raw/ --out trades.csv",
+        "exitladder trades adjust --trades raw.csv --bars raw/ --split AAPL,2020-08-31,4:1 --out trades.csv",
+    ),
+)
+@path_option("--trades", "Trades at prices as traded (.csv or .parquet).")
+@bars_options
+@click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
+@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@session_command
+def adjust(
+    session: Session,
+    trades: Path,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    splits: tuple[str, ...],
+    actions: Path | None,
+    out: Path,
+) -> None:
+    """Adjust the prices of trades as their bars are adjusted.
+
+    By the bars' adj_close, or by the splits and actions given. Without this, trades at prices as traded do not fit
+    adjusted bars: their stops and targets are at another level.
+    """
+    from exitladder.bars.actions import parse_split, read_actions
+    from exitladder.bars.reading import read_bars
+    from exitladder.trades.adjust import adjust_trades
+    from exitladder.trades.files import write_trades
+
+    given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
+    found = load_trades(session, trades)
+    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    done = adjust_trades(found, raw, given or None)
+    write_trades(done.trades, out)
+    session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})
