@@ -76,8 +76,8 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
     clock = stored.get("exchange_tz", settings.exchange_tz)
     if clock != settings.exchange_tz:
         raise FeatureError(
-            f"The model was trained by the clock of '{clock}', but features.exchange_tz is '{settings.exchange_tz}'. "
-            f"Set it to '{clock}', or train anew."
+            f"The model was trained on the clock of '{clock}', but features.exchange_tz is '{settings.exchange_tz}'. "
+            f"Set it to '{clock}', or train the model again."
         )
     given = {s.name: s for s in settings.series}
     for name, wanted in stored.get("series", {}).items():
@@ -96,7 +96,7 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
                 key = {"delay_ns": "delay", "is_directed": "directed"}.get(key, key)
                 raise FeatureError(
                     f"The model was trained with {key} {shown[0]} of the series '{name}', but the settings declare "
-                    f"{shown[1]}. Use what it was trained with, or train anew."
+                    f"{shown[1]}. Declare the series as in training, or train the model again."
                 )
 
 

@@ -1,4 +1,4 @@
-"""What is known besides the symbol's own bars: a benchmark, series of the user's own, the exchange's clock."""
+"""Inputs other than the symbol's own bars: a benchmark, the user's own series, the exchange's clock."""
 
 from __future__ import annotations
 

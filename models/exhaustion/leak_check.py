@@ -97,7 +97,7 @@ def check_leaks(
     seed: int = 0,
     threads: int = 0,
 ) -> LeakReport:
-    """Return whether features or model know what they cannot.
+    """Test whether features or model know the future.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ class ExhaustionModel:
         n_folds : int
             Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
         embargo_ns : int
-            Gap between the last training label, with the rows' own embargo, and the first row a stage
+            Gap between the last training label, with the rows' own embargo, and the first row that a stage
             predicts; nanoseconds.
         seed, threads : int
             0 threads means all cores.

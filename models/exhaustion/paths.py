@@ -57,7 +57,7 @@ def path_measures(
     Notes
     -----
     Source: M. López de Prado, Advances in Financial Machine Learning (2018), chapter 12. Paths share trades and
-    most of what they are trained on, so they vary less than independent histories would.
+    most of their training rows, so they vary less than independent histories would.
     """
     splitter = CombinatorialPurged(n_blocks, n_test_blocks, embargo_ns)
     used = np.flatnonzero(rows.is_used)

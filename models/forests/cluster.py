@@ -328,7 +328,7 @@ class _OfWorker:
 
 
 class _Share:
-    """A matrix in blocks, shared among workers: block k lies on worker k modulo their number."""
+    """A matrix in blocks, shared among workers: block k is on worker k modulo their number."""
 
     def __init__(self, client: Any, workers: Sequence[str], X: Block) -> None:
         self.client, self.workers, self.X = client, tuple(workers), X
@@ -371,7 +371,7 @@ class _Share:
         return np.asarray(np.sum(found, axis=0))
 
     def _parts(self, rows: IntArray, y: FloatArray) -> list[_OfWorker]:
-        """Return these rows where they lie, each worker's together, in the order of the workers."""
+        """Return these rows grouped by the worker that holds them, in the order of the workers."""
         n, block = len(self.workers), rows // self.size
         # All blocks are full but the last of all, so a worker's rows count on through its blocks.
         local = block // n * self.size + rows % self.size
@@ -407,7 +407,7 @@ def _orderly_client(distributed: Any) -> Any:
 
 
 def _as_array(parts: list[tuple[Any, tuple[int, ...]]], dtype: Any) -> Any:
-    """Return a Dask array of what lies on the workers, a chunk each."""
+    """Return a Dask array of the parts on the workers, one chunk per part."""
     dask, arrays = importlib.import_module("dask"), importlib.import_module("dask.array")
     chunks = [arrays.from_delayed(dask.delayed(future), shape, dtype) for future, shape in parts]
     return arrays.concatenate(chunks)

@@ -32,7 +32,7 @@ class MemoryBudget:
         With the rows on disk: their bins, one byte a value, for all rows and again for each forest of the
         ensemble, twice as LightGBM keeps them in two orders.
     limit : float
-        ``model.memory_gb``, or a share of what is available.
+        ``model.memory_gb``, or a share of the available memory.
     """
 
     in_memory: float

@@ -40,8 +40,8 @@ class TrainingRows:
     reachable : bool array, shape (n_rows,)
         Rows to learn from.
     embargo_end_ns : int64 array, shape (n_rows,), optional
-        Until when a row is kept apart from what is tested: so many bars of its own symbol after its last
-        label is known. By default until that is known.
+        End of each row's embargo: a number of its symbol's bars after its last label is known. Rows tested
+        before it do not train on this row. By default the time the label is known.
     """
 
     X: npt.NDArray[np.float32]

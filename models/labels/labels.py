@@ -227,8 +227,8 @@ def above_zero(**distances: float) -> None:
 def average_uniqueness(first_bar: npt.ArrayLike, last_bar: npt.ArrayLike) -> FloatArray:
     """Return each label's mean, over the bars it looks at, of one over how many labels look at that bar.
 
-    The sum is the effective number of labels, to be reported beside their count. Used as training weights
-    uniqueness changes what is learnt (labels that resolve fast weigh more), so here it is not.
+    The sum is the effective number of labels, reported beside their count. As training weights, uniqueness would
+    change the target (labels that resolve fast weigh more), so it is not used for that here.
 
     Parameters
     ----------

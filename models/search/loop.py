@@ -47,7 +47,7 @@ class Inline:
         self.evaluator = evaluator
 
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Asked:
-        """Return what is to be evaluated."""
+        """Return the ladders, to be evaluated by `first_done`."""
         return ladders, incumbent
 
     def first_done(self, flying: Sequence[Asked]) -> list[tuple[Asked, Evaluation]]:

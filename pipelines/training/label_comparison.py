@@ -41,8 +41,8 @@ def compare_labels(
     Returns
     -------
     DataFrame
-        Columns label, output (the series that it teaches), n_rows, n_effective, auc (of a probability),
-        correlation (of a value, with what it predicts), expectancy_r, and value_r with value_low and value_high:
+        Columns label, output (the series that it trains), n_rows, n_effective, auc (of a probability),
+        correlation (of a value, with its label), expectancy_r, and value_r with value_low and value_high:
         the exit on it or on a trail, and its gain over the best trailing stop, in R per trade.
     """
     found: list[dict[str, Any]] = []

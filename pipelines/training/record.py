@@ -36,7 +36,7 @@ def log_trained(
     run : TrackedRun
     trained : Trained
     name : str
-        What the model is registered by; see `model_name`.
+        Name under which the model is registered; see `model_name`.
     pages : mapping of str to content
         Its card and pictures, by file name.
     description : str

@@ -82,7 +82,7 @@ def order_of(evaluation: Evaluation) -> IntArray:
     """Return positions from best to worst.
 
     Feasible ladders come before others, those by how little they break. Among the feasible, one objective
-    decides by its value; several by front, and within a front by how far apart its members lie (NSGA-II,
+    decides by its value; several by front, and within a front by crowding distance (NSGA-II,
     Deb et al. 2002). Those that were pruned come after all with values, by how long they lasted and then by
     their mean until then; those without anything are last. Of equals the earlier one is first.
     """

@@ -1,8 +1,8 @@
 """The search space: ladders as a function of a trial.
 
-Every suggestion is a valid ladder: targets are a first one and gaps on top, fractions are sticks broken
-off what is left, so they are always in order and never sum to more than one. A parameter is suggested
-only if it changes the ladder, and each value gives a different number, so that no trial repeats another.
+Every suggestion is a valid ladder: a first target plus gaps, and fractions of the remaining position
+(stick-breaking), so targets are always in order and fractions never sum to more than one. A parameter is
+suggested only if it changes the ladder, and each value gives a different number, so no trial repeats another.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SearchSpace:
     settings : SearchSettings
         Ranges; one of a single value fixes it.
     base : Ladder
-        Gives what is not searched: costs, execution, ATR window and, unless ``search.stop`` is given,
+        Supplies everything that is not searched: costs, execution, ATR window and, unless ``search.stop`` is given,
         the initial stop.
     signals : tuple of str
         Series the model gives; `exhaustion` and `hold_value_r` make a rung each possible.

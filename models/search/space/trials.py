@@ -92,7 +92,7 @@ class Range:
         return self.choices[position] if self.choices else position
 
     def share_of(self, value: Any) -> float:
-        """Return a coordinate that gives the value; whole numbers and choices lie in the middle of their share."""
+        """Return a coordinate that gives the value; whole numbers and choices are in the middle of their share."""
         if self.kind == "float":
             low, high, at = self.low, self.high, float(value)
         else:
@@ -110,7 +110,7 @@ class Range:
         return value is not None and self.low <= float(value) <= self.high
 
     def nearest(self, value: Any) -> Any:
-        """Return the value, else the nearest end; the middle of numbers or the first choice for what is no value."""
+        """Return the value clamped to the range; without a value, the middle of the range or the first choice."""
         if self.choices:
             return value if value in self.choices else self.choices[0]
         if value is None:

@@ -132,8 +132,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     placed : PlacedTrades
         Trades without an exit are marked at the last close and are open.
     ladder : Ladder
-        Defines R for trades without a stop, and the costs. The exit's price is what was got: it pays
-        commission and no slippage. The order that closed a trade reads `time`.
+        Defines R for trades without a stop, and the costs. The recorded exit price is the price realised: the
+        exit pays commission but no slippage. The order that closed a trade reads `time`.
 
     Returns
     -------

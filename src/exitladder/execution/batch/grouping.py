@@ -77,8 +77,8 @@ def needs_atr(ladder: Ladder) -> bool:
 def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
     """Return which trades can run in a batch of these ladders.
 
-    Those whose ATR is known, if it is needed, and whose targets lie beyond the entry: if R or ATR vanish beside
-    the price, as on bars that do not move, a target is at the entry and thereby a stop order.
+    A trade can if its ATR is known (where a ladder needs it) and every target is beyond the entry. If R or ATR is
+    negligible against the price, as on bars that do not move, a target is at the entry and acts as a stop order.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside.
+    """Return a price clamped to its bar: levels can be a rounding error outside of it.
 
     Parameters
     ----------
