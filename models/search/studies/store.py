@@ -355,8 +355,8 @@ def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> Stud
     if "program" in differ:
         raise ModelError(
             f"Study '{name}' in {url} must be made by this version of exitladder to be continued, but was made by "
-            f"another, which may score ladders differently (differs in: {', '.join(differ)}). It can still be read. Give "
-            "another name (tuning.study), or start again with --fresh, which deletes this study."
+            f"another one, which may score ladders differently (differs in: {', '.join(differ)}). It can still be "
+            "read. Give another name (tuning.study), or start again with --fresh, which deletes this study."
         )
     if differ:
         raise ModelError(
