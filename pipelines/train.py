@@ -59,6 +59,10 @@ def train(
         Also measure over the paths of combinatorial purged cross-validation; this trains fifteen times.
     progress : Progress
 
+    Returns
+    -------
+    TrainResult
+
     Raises
     ------
     TradesError

@@ -150,6 +150,19 @@ def fill_state(
     """Write trade state into the columns of `out` from `column` on.
 
     Row k of `out` is row ``select[k]``; `select` increases strictly, None takes all rows.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        ATR known at each bar's close, in price.
+    slots : int64 array, shape (n_names,)
+        The columns to write; see `state_slots`.
+    select : int64 array, shape (n_selected,), or None
+    out : float array, shape (n_selected, at least column + n_names)
+        Written in place.
+    column : int
     """
     bars = placed.bars
     _state_kernel(

@@ -119,6 +119,10 @@ def open_job(
     progress : Progress
         Shows the predictions being made.
 
+    Returns
+    -------
+    Job
+
     Raises
     ------
     TrackingError

@@ -69,6 +69,10 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     bars : BarSet
         The bars to predict on.
 
+    Returns
+    -------
+    Settings
+
     Raises
     ------
     FeatureError
@@ -104,6 +108,11 @@ def predict_rows(
     embargo : bool
         False lets the last stage predict from its last label on; for advice on trades open now.
 
+    Returns
+    -------
+    RowPredictions
+        NaN for rows before the first stage.
+
     Notes
     -----
     Predictions are never in-sample: a stage predicts only bars after all labels that it was trained on had ended.
@@ -134,6 +143,11 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *
     select : int64 array
         Row numbers.
     embargo : bool
+
+    Returns
+    -------
+    Predictions
+        In the order of `select`.
     """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)

@@ -84,6 +84,10 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
     max_bars : int, optional
         Rows per trade at most; ``labels.max_bars`` by default.
 
+    Returns
+    -------
+    Prepared
+
     Raises
     ------
     TradesError

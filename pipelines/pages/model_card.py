@@ -125,6 +125,11 @@ def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[st
     settings : Settings
         Those it was trained with.
     run_id : str
+
+    Returns
+    -------
+    dict of str to content
+        ``model_card.html`` and ``pictures/KIND.svg``.
     """
     pictures = model_pictures(trained)
     card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id)

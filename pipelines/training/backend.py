@@ -33,6 +33,10 @@ class TrainingBackend:
         n_rows, n_features : int
         settings : ModelSettings
             ``model.memory_gb`` limits the memory.
+
+        Returns
+        -------
+        Place
         """
         return place_of_rows(n_rows, n_features, settings, has_cluster=self.cluster is not None)
 

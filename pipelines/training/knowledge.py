@@ -38,6 +38,10 @@ def with_knowledge(
     rows : TrainingRows
     predictions : RowPredictions
         Out of fold.
+
+    Returns
+    -------
+    ExhaustionModel
     """
     known = {
         "training": training_span(prepared, rows),

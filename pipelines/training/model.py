@@ -103,6 +103,10 @@ def train_model(
     progress : Progress
     backend : TrainingBackend
 
+    Returns
+    -------
+    Trained
+
     Raises
     ------
     ModelError
@@ -156,6 +160,10 @@ def fit_model(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    ExhaustionModel
     """
     return ExhaustionModel.fit(
         rows,
@@ -185,6 +193,11 @@ def model_paths(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    DataFrame
+        One row per path.
     """
     rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
@@ -209,6 +222,10 @@ def training_rows(
     labels : RowLabels, optional
         Those of the settings by default.
     backend : TrainingBackend
+
+    Returns
+    -------
+    TrainingRows
 
     Raises
     ------

@@ -72,6 +72,10 @@ def model_value(
     settings : Settings
     series : sequence of str
         The model's series that an exit may be on.
+
+    Returns
+    -------
+    ModelValue
     """
     chosen = predicted_trades(prepared, predictions)
     if len(chosen) < 2 * LEAST_TRADES:
@@ -103,6 +107,10 @@ def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int
     prepared : Prepared
     predicted : RowPredictions
     seed : int
+
+    Returns
+    -------
+    RowPredictions
     """
     rng = np.random.default_rng(seed)
     start, length = prepared.rows.start[:-1], prepared.rows.lengths

@@ -96,7 +96,21 @@ class Database:
             yield connection
 
     def run(self, connection: Any, statement: str, **values: Any) -> list[Any]:
-        """Execute a statement and return its rows, if it has any."""
+        """Execute a statement and return its rows, if it has any.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+        statement : str
+            SQL with ``:name`` placeholders.
+        **values
+            Values of the placeholders.
+
+        Returns
+        -------
+        list of Row
+            Empty if the statement returns none.
+        """
         done = connection.execute(self.sqlalchemy.text(statement), values)
         return list(done.fetchall()) if done.returns_rows else []
 

@@ -105,6 +105,10 @@ class Resampling:
         influence : float array, shape (n,)
             What each value adds to the statistic; its dependence sets the length of the blocks.
         intervals : Intervals
+
+        Returns
+        -------
+        Resampling
         """
         group = np.asarray(group)
         first = np.ones(len(group), dtype=np.bool_)
