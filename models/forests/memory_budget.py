@@ -56,13 +56,13 @@ class MemoryBudget:
         -------
         MemoryBudget
         """
-        learnt = math.ceil(n_rows / settings.row_step) * n_features
-        bins, beside = learnt * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
+        used = math.ceil(n_rows / settings.row_step) * n_features
+        bins, beside = used * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
         drawn = min(n_rows, _DRAWN_ROWS) * n_features * _BYTES_DRAWN
         limit = settings.memory_gb * 1e9
         if not limit:
             limit = SHARE * (available_bytes() if available is None else available)
-        return cls(n_rows * n_features * 4 + learnt * 4 + bins + beside, bins + beside + drawn, limit)
+        return cls(n_rows * n_features * 4 + used * 4 + bins + beside, bins + beside + drawn, limit)
 
 
 def place_of_rows(

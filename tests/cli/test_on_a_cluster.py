@@ -94,7 +94,7 @@ def test_rows_without_room_are_refused_with_the_cures(command: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "tune"])
-def test_a_scheduler_that_does_not_answer_is_told_though_nobody_needs_it(command: Command, name: str) -> None:
+def test_a_silent_scheduler_is_reported_even_if_unused(command: Command, name: str) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     out = ("--out", "tuned") if name == "tune" else ()
     done = command(name, "--bars", "bars", "--trades", "trades.csv", "--scheduler", "nonsense", *out)

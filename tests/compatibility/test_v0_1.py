@@ -161,7 +161,7 @@ def studies(store: Path) -> dict[str, int]:
         return dict(kept.execute(query))
 
 
-def test_a_search_on_old_studies_starts_anew_and_says_so(
+def test_a_search_on_old_studies_starts_again_and_says_so(
     settings: Settings, bars: BarSet, store: Path, tmp_path: Path
 ) -> None:
     before = studies(store)

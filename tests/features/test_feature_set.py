@@ -29,7 +29,7 @@ def test_families_and_names_join_without_repeating() -> None:
     assert "held" in features.names
 
 
-def test_every_listed_name_stands_for_itself() -> None:
+def test_every_listed_name_gives_its_own_column() -> None:
     for name in describe_catalogue()["name"]:
         assert FeatureSet.from_names([name]).names == (name,)
 

@@ -123,9 +123,9 @@ def test_a_model_rung_fires_on_predictions_that_are_never_in_sample(
     bars: BarSet, trades: Trades, small: Settings, classic: Ladder, trained: TrainResult
 ) -> None:
     found = backtest(bars, trades, classic, small, model=trained.model)
-    printed = found.summary["predictions"]
-    assert printed["n_rows_in_sample"] == 0
-    assert printed["n_rows_out_of_fold"] > 0
+    counts = found.summary["predictions"]
+    assert counts["n_rows_in_sample"] == 0
+    assert counts["n_rows_out_of_fold"] > 0
     assert (found.fills["rung"] == 3).any()
 
 

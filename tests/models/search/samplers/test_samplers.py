@@ -29,7 +29,7 @@ ranges = st.one_of(
 
 
 @given(within=ranges, share=st.floats(0, 1))
-def test_a_value_lies_in_its_range_and_is_found_again(within: Range, share: float) -> None:
+def test_a_value_is_in_its_range_and_is_found_again(within: Range, share: float) -> None:
     value = within.value_at(share)
     if within.choices:
         assert value in within.choices

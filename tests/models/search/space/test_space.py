@@ -198,7 +198,7 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         assert space.parameters_of(replace(classic, **change)) is None
 
 
-def test_series_of_indicator_rungs_are_told_to_who_must_bring_them() -> None:
+def test_series_of_indicator_rungs_are_listed() -> None:
     space = SearchSpace(SearchSettings(indicator_rungs=(RSI, "bb_pctb_20 >= 0.8..1.2")), BASE, ("exhaustion",))
     assert space.series == ("bb_pctb_20", "exhaustion", "rsi_14")
 

@@ -128,7 +128,7 @@ def test_optuna_reads_what_was_found(url: str) -> None:
     store.close()
 
 
-def test_a_finished_search_is_read_and_other_ones_are_told_apart(url: str) -> None:
+def test_a_finished_search_is_read_and_others_are_distinguished(url: str) -> None:
     store = StudyStore(url)
     found = found_by("qmc", store, name="mine", identity={"trades": "a"})
 
