@@ -105,7 +105,7 @@ def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str]
     Raises
     ------
     FeatureError
-        If it is none of them.
+        If the name is unknown.
     """
     if name == "default":
         return DEFAULT_SET

@@ -84,7 +84,7 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
         if name not in given:
             raise FeatureError(
                 f"The model was trained with the series '{name}' (column '{wanted['column']}', "
-                f"delay {interval_name(wanted['delay_ns'])}), but the settings declare none of that name. "
+                f"delay {interval_name(wanted['delay_ns'])}), but the settings declare no series of that name. "
                 "Add it as a table [[features.series]]."
             )
         own: dict[str, Any] = ExtraSeries(
@@ -135,7 +135,7 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
     -----
     ExitladderWarning
         Naming each once, and its last value's time. That value is used until the next one is known, so nothing
-        else shows that it is stale.
+        else reveals that it is stale.
     """
     outside, described = features.outside, set()
     for symbol in symbols:
@@ -148,7 +148,7 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
                 described.add(what)
                 last = pd.Timestamp(int(steps.known[steps.known <= moment][-1]), tz="UTC")
                 warnings.warn(
-                    f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' go on to "
+                    f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' continue to "
                     f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is taken. Bring its file up "
                     "to date.",
                     ExitladderWarning,
@@ -165,7 +165,7 @@ def _symbol_of(benchmark: str) -> str:
 
 
 def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
-    """Return the benchmark's bars: of the bars at hand, else of a file."""
+    """Return the benchmark's bars, from the given bars or else from a file."""
     if text in bars.symbols:
         return bars[text]
     if not Path(text).is_file():

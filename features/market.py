@@ -80,7 +80,7 @@ class Market:
 
     @cached_property
     def volume(self) -> FloatArray | None:
-        """Volume as it is, shape (n_bars,); None without any traded volume."""
+        """Raw volume, shape (n_bars,); None if there is no traded volume."""
         volume = self.bars.volume
         return volume if volume is not None and bool(np.any(volume > 0)) else None
 

@@ -84,7 +84,7 @@ class ExtraSeries:
         return self.steps.get(symbol, self.steps.get(EVERY_SYMBOL))
 
     def declaration(self) -> dict[str, object]:
-        """Return what a model keeps of it."""
+        """Return the declaration that a model stores."""
         return {"column": self.column, "delay_ns": self.delay_ns, "is_directed": self.is_directed}
 
 

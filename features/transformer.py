@@ -50,9 +50,9 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Nothing is learnt from the data. Because rows need the bars before them, transform a whole history
-    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part. By
-    the same nature two of scikit-learn's estimator checks cannot hold: rows in another order, or a few
+    Nothing is fitted to the data. Because rows need the bars before them, transform a whole history
+    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part. For
+    the same reason, two of scikit-learn's estimator checks cannot hold: rows in another order, or a few
     of them alone, are another history. It passes all others.
 
     Examples

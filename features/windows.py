@@ -242,7 +242,7 @@ def log_above_zero(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 def log_over_median(x: FloatArray, n: int) -> FloatArray:
     """Return the log of x over the median of those above zero among the n values before, shape (n_bars,).
 
-    A value that is not above zero counts as the smallest of those; NaN where there is none of them.
+    Values at or below zero count as the smallest positive one; NaN if there is no positive value.
     """
     size = len(x)
     out = np.full(size, np.nan)

@@ -301,7 +301,7 @@ def _compare(monitored: MonitoredFeature, values: npt.NDArray[np.floating], symb
 
 
 def _certain(difference: float) -> float:
-    """What never varied in training: any difference is none of chance."""
+    """Return the p value for a quantity that never varied in training: any difference is certain."""
     return 1.0 if abs(difference) < 1e-9 else 0.0
 
 

@@ -58,7 +58,7 @@ class PurgedWalkForward:
 
     Examples
     --------
-    Six trades, each begun a day after the one before it and known two days after its start. The fold that
+    Six trades, each started a day after the one before and known two days after its start. The fold that
     tests trades 4 and 5 may not train on trade 3, which is known only on day 5:
 
     >>> import numpy as np
@@ -97,8 +97,8 @@ class PurgedWalkForward:
         group : int array, shape (n_samples,), optional
             The trade of each sample; each sample is its own group where it is left out.
         block_starts : int64 array, shape (n,), optional
-            Starts that the blocks are cut by in place of the groups' own. Which samples have a label is known
-            only later; cutting by all trades' starts keeps that out of the earlier cuts.
+            Starts used for the block boundaries instead of the groups' own. Only later data show which samples get
+            a label; boundaries from all trades' starts keep that knowledge out.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class PurgedWalkForward:
         yield from ((fold.train, fold.test) for fold in self.folds(*_columns(groups)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds; with `groups` less those that purging leaves without training samples.
+        """Return the number of folds; with `groups`, without those that purging leaves no training samples.
 
         Parameters
         ----------

@@ -174,7 +174,7 @@ def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
 
 
 def tells_apart(calibrator: Calibrator) -> bool:
-    """Return whether raw probabilities that differ may get different ones; a calibrator that learnt no rise may not.
+    """Return whether different raw probabilities can get different calibrated ones; not so for a flat calibrator.
 
     Examples
     --------

@@ -258,7 +258,7 @@ def _shuffled_auc(
 
 
 def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: int) -> FloatArray:
-    """Return labels in which each trade's rows carry those of another trade, turned by a random number of bars.
+    """Return labels with each trade's rows relabelled from another trade, rotated by a random number of bars.
 
     Parameters
     ----------

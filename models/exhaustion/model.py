@@ -124,8 +124,8 @@ class ExhaustionModel:
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(
-                "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
-                "Give bars that go on after the trades, or smaller label distances (labels.*)."
+                "There must be labelled rows to train on, but there are none: all are unreachable or unresolved. "
+                "Give bars that continue after the trades, or smaller label distances (labels.*)."
             )
         spans = stage_spans(rows, n_folds, embargo_ns)
         with progress.stage("training stages", len(spans)) as advance:

@@ -1,8 +1,8 @@
 """Forests trained by LightGBM's Dask estimators on the workers of a cluster, for rows that do not fit in one process.
 
 Every worker holds its share of the rows' blocks, sent once. Which rows a worker gets follows from their number and
-the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order; so the same rows on as
-many workers give the same trees to the bit, whichever workers they are and whatever died on the way.
+the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order. So the same rows on the
+same number of workers give bit-identical trees, whichever workers they are and whichever of them died meanwhile.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class ClusterTrainer:
         refuse_other_programs(self._client)
         if self.size < size:
             warnings.warn(
-                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees "
+                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} continue. Trees "
                 "trained from now on differ slightly from those that all workers would have trained.",
                 ExitladderWarning,
                 stacklevel=2,
@@ -195,9 +195,9 @@ class ClusterTrainer:
 
 
 def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
-    """Return which process each of these workers is, by its address; only of those that are there.
+    """Return an identity of each worker process by address, for the workers that are present.
 
-    A worker that was started again may have the address of the one before, but has a folder of its own.
+    A restarted worker may have the address of its predecessor, but has a folder of its own.
     """
     known = workers_of(client)
     return {worker: known[worker]["local_directory"] for worker in workers if worker in known}
@@ -207,7 +207,7 @@ def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
 def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> Iterator[None]:
     """Close the client and set `is_lost` as soon as a worker is lost, which ends every wait for it.
 
-    Dask itself goes on waiting for the worker that a task was meant for.
+    Dask itself would keep waiting for the worker assigned to the task.
     """
     is_done = threading.Event()
 
@@ -251,7 +251,7 @@ class ClusterRows:
         n_trees : int
         objective : {"binary", "regression"}
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
@@ -294,7 +294,7 @@ class ClusterRows:
             Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
             0 trains all trees and keeps them.
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
@@ -362,7 +362,7 @@ class _Share:
         return _NETWORK.sub(r"[\1: ]", estimator.booster_.model_to_string(num_iteration=-1))
 
     def lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
-        """Return the sum of the rows' losses after each of so many trees, shape (n_trees,)."""
+        """Return the sum of the rows' losses after each tree, shape (n_trees,)."""
         futures = [
             self.client.submit(losses_by_tree, text, part.X, part.y, objective, n_trees, pure=False)
             for part in self._parts(rows, y)

@@ -30,7 +30,7 @@ class MemoryBudget:
         With the rows in memory: themselves, a copy of the stage's, and their bins.
     on_disk : float
         With the rows on disk: their bins, one byte a value, for all rows and again for each forest of the
-        ensemble, twice as LightGBM keeps them in two orders.
+        ensemble, doubled because LightGBM stores them in two orders.
     limit : float
         ``model.memory_gb``, or a share of the available memory.
     """
@@ -41,7 +41,7 @@ class MemoryBudget:
 
     @classmethod
     def of(cls, n_rows: int, n_features: int, settings: ModelSettings, available: float | None = None) -> MemoryBudget:
-        """Return the memory budget of training on so many rows.
+        """Return the memory budget for training on a number of rows.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class MemoryBudget:
 def place_of_rows(
     n_rows: int, n_features: int, settings: ModelSettings, *, has_cluster: bool, available: float | None = None
 ) -> Place:
-    """Return where so many rows are kept: the first of memory, cluster and disk that fits the budget.
+    """Return where a number of rows is kept: the first of memory, cluster and disk that fits the budget.
 
     Parameters
     ----------

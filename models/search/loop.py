@@ -186,7 +186,7 @@ class SearchWorker:
 
 @contextmanager
 def _kept(study: Study, in_flight: Mapping[int, object]) -> Iterator[None]:
-    """Renew the claims on batches while they are evaluated, and give up those that are left."""
+    """Renew the claims on batches while they are evaluated, and release the unfinished ones at the end."""
     ended = threading.Event()
 
     def renew() -> None:

@@ -124,7 +124,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """What a process needs to take part in a search."""
+    """Everything a process needs to work on a search."""
 
     url: str
     lease_seconds: float

@@ -40,7 +40,7 @@ _TEXTS = {"trade_id": str, "symbol": str}
 
 @dataclass(frozen=True)
 class PageHead:
-    """What the page says of a run beyond its numbers.
+    """Texts of the page other than the results.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PageHead:
 
 
 def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str, Content]:
-    """Return the files that the page needs beside those of the tuning itself, by name.
+    """Return the files, by name, that the page needs besides those of the tuning.
 
     Parameters
     ----------

@@ -26,9 +26,9 @@ PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 def compare_labels(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
-    """Return the results of the model with each label, everything else being the same.
+    """Return the results of the model with each label, all else equal.
 
-    Every label is learnt in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
+    Every label is trained in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
     predicted out of fold, and the later half is scored once.
 
     Parameters

@@ -77,7 +77,7 @@ def model_summary(model: ExhaustionModel) -> dict[str, Any]:
 
 
 def trained_summary(trained: Trained) -> dict[str, Any]:
-    """Return the summary of a model that was just trained, with its worth in R and the leak check."""
+    """Return the summary of a model that was just trained, with the value of its signal in R and the leak check."""
     found = trained.value.comparison
     worth = {"difference_r": found.difference_r, "interval": [found.low, found.high]} if found else None
     return model_summary(trained.model) | {"value": worth, "leak_check": trained.leaks.verdict}

@@ -65,8 +65,8 @@ def test_train_grows_its_forests_on_the_cluster_where_rows_exceed_the_limit(comm
     train = ("train", "--bars", "bars", "--trades", "trades.csv")
     there = result(command(*train, "--scheduler", cluster.scheduler_address, *LITTLE))
     here = result(command(*train))
-    assert here["learnt"] == "in memory"
-    assert there["learnt"] == "on 2 workers"
+    assert here["rows_stored"] == "in memory"
+    assert there["rows_stored"] == "on 2 workers"
     for name in ("n_trades", "n_rows", "n_stages", "n_rows_out_of_fold", "n_effective", "base_rate"):
         assert there[name] == here[name]
     assert there["auc"] == pytest.approx(here["auc"], abs=0.03)

@@ -93,7 +93,7 @@ class ParameterSource(Protocol):
 
 @dataclass(frozen=True)
 class TrialSource:
-    """Parameters suggested by a trial, which is not asked if only one value is possible."""
+    """Parameters suggested by a trial; a parameter with one possible value is not suggested."""
 
     trial: Trial
 
@@ -178,7 +178,7 @@ class TrialSource:
 
 
 class LadderSource:
-    """Parameters read from a ladder, kept as those that would suggest it."""
+    """Parameters read from a ladder: the values that would suggest it."""
 
     def __init__(self, ladder: Ladder) -> None:
         self.ladder = ladder
@@ -270,7 +270,7 @@ class LadderSource:
         return value
 
     def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
-        """Return a cell; the parameter kept is its middle.
+        """Return a cell; the recorded parameter is its middle.
 
         Parameters
         ----------

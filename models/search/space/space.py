@@ -191,7 +191,7 @@ class SearchSpace:
         )
 
     def _split(self, ask: ParameterSource, n: int, signals: list[str]) -> list[int]:
-        """Return shares of price rungs, then of signal rungs; each keeps its least, and what none sells is the runner.
+        """Return shares of price rungs, then of signal rungs, each at least its minimum; the remainder is the runner.
 
         All splits of price rungs are equally likely where parameters are drawn at random. A signal rung sells what
         no rung before it sells, or a part of that.

@@ -124,7 +124,7 @@ def _between(low: float, high: float, share: float, log: bool) -> float:
 
 
 class RecordedTrial:
-    """A trial whose values come from a function of the parameter's name and range; it keeps both.
+    """A trial whose values come from a function of the parameter's name and range; it records both.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class RecordedTrial:
     Attributes
     ----------
     parameters : dict
-        Values by name, in the order in which they were asked for.
+        Values by name, in the order of the suggestions.
     ranges : dict of str to Range
     """
 

@@ -64,7 +64,7 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> Non
 
 @njit(error_model="numpy", forceinline=True)
 def run_own_exit(position: Position, inputs: Inputs, exits: OwnExits, i: int, row: int) -> None:
-    """Hold trade i until its own exit, at the price that was got; mark it if there is none.
+    """Hold trade i until its own exit, at the recorded price; mark it at the last close if there is none.
 
     Parameters
     ----------

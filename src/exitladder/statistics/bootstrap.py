@@ -85,8 +85,8 @@ class Resampling:
     block : float
         Mean length of the blocks, in units.
     intervals : Intervals
-        How many resamples are drawn, from which seed, and the confidence of the intervals made of them. The same
-        plan always draws the same.
+        Number of resamples, their seed, and the confidence of the intervals. The same plan always draws the same
+        resamples.
     """
 
     unit: IntArray

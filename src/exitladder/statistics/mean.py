@@ -14,7 +14,7 @@ from exitladder.statistics.bootstrap import Resampling, two_sided_p
 from exitladder.statistics.intervals import Intervals
 
 MIN_TRADES = 20
-"""Fewer trades get no interval: a resample of so few says little about new trades."""
+"""With fewer trades there is no interval: resamples of so few carry little information about new trades."""
 MIN_DAYS = 20
 """With fewer days, only trades are resampled."""
 _DAY_NS = 86_400_000_000_000

@@ -1,6 +1,6 @@
 """One trade under every ladder of a batch, once `exitladder.execution.batch.kernel` has prepared the trade.
 
-If only net r is asked for, `ends` is None, and the compiler leaves out all that writes them.
+If only net R is requested, `ends` is None, and the compiler removes the code that writes them.
 """
 
 from __future__ import annotations
