@@ -116,8 +116,8 @@ def refuse_other_benchmark(stored: Mapping[str, Any], outside: Outside) -> None:
     trained = stored.get("benchmark_interval", outside.benchmark_interval)
     if trained != outside.benchmark_interval:
         raise FeatureError(
-            f"The model was trained with bars of {trained} of the benchmark '{outside.benchmark}', but these are of "
-            f"{outside.benchmark_interval}, whose closes are known at other times. Name a file of {trained} bars."
+            f"The model was trained with {trained} bars of the benchmark '{outside.benchmark}', but these are "
+            f"{outside.benchmark_interval} bars, whose closes are known at other times. Give a file of {trained} bars."
         )
 
 
@@ -149,8 +149,8 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
                 last = pd.Timestamp(int(steps.known[steps.known <= moment][-1]), tz="UTC")
                 warnings.warn(
                     f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' continue to "
-                    f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is taken. Bring its file up "
-                    "to date.",
+                    f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is used. Update its "
+                    "file.",
                     ExitladderWarning,
                     stacklevel=3,
                 )
@@ -178,7 +178,7 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
     try:
         found, _ = read_bars(text, tz=data.tz, adjust=data.adjust)
     except BarsError as error:
-        raise FeatureError(f"The benchmark must be usable bars: {error}") from error
+        raise FeatureError(f"The benchmark's bars must be usable: {error}") from error
     if len(found) != 1:
         raise FeatureError(f"A benchmark's file must hold one symbol, but '{text}' holds {', '.join(found.symbols)}.")
     return found[found.symbols[0]]

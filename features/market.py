@@ -98,7 +98,7 @@ class Market:
                 stamp = np.datetime64(int(self.bars.time[at]), "ns")
                 raise FeatureError(
                     f"Prices must be finite, but {name} is {prices[at]} in the bar of '{self.bars.symbol}' at {stamp} "
-                    "UTC. One such price would spoil every later value of a recursive indicator. "
+                    "UTC. One such price would corrupt every later value of a recursive indicator. "
                     "Repair or drop that bar."
                 )
 

@@ -123,7 +123,7 @@ def refuse_other_columns(stored: Mapping[str, Any], features: FeatureSet) -> Non
     if names != features.names:
         place = next(k for k, (a, b) in enumerate(zip(names, features.names, strict=True)) if a != b)
         raise FeatureError(
-            "The features of a stored model must come in its order, columns of bars before those of trade state, but "
+            "The features of a stored model must be in its order, columns of bars before those of trade state, but "
             f"place {place + 1} holds {names[place]} where {features.names[place]} belongs. Train the model again."
         )
     kept = stored.get("columns", {})

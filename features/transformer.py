@@ -112,7 +112,7 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if bars.n_bars != len(table):
             raise BarsError(
                 f"Each row must be a usable bar, but of {len(table)} rows {bars.n_bars} are. "
-                "Check the table with `exitladder bars` first."
+                "Check the table with `exitladder bars check` first."
             )
         return matrix.values[_rows_of(table, bars.symbols, bars.start)]
 

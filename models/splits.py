@@ -232,7 +232,7 @@ class CombinatorialPurged:
         if not all(block.any() for block in blocks):
             raise ModelError(
                 f"The groups must begin at {self.n_blocks} different times at least to be cut into as many blocks, "
-                "but too many of them begin at the same time. Take fewer blocks."
+                "but too many of them begin at the same time. Use fewer blocks."
             )
         folds = []
         for number, chosen in enumerate(self.test_blocks()):
@@ -307,10 +307,10 @@ class _Samples:
         given = np.arange(len(start)) if group is None else np.asarray(group)
         if not start.ndim == 1 or not len(start) == len(end) == len(given):
             raise ModelError(
-                f"Starts, ends and groups must be equally many, but are {len(start)}, {len(end)} and {len(given)}."
+                f"Starts, ends and groups must have the same length, but have {len(start)}, {len(end)}, {len(given)}."
             )
         if not len(start):
-            raise ModelError("There must be samples to split, but there is none.")
+            raise ModelError("There must be samples to split, but there are none.")
         if (end < start).any():
             raise ModelError(
                 f"A label must not be known before its sample is decided, but {int((end < start).sum())} samples end "
@@ -333,7 +333,7 @@ def _block_edges(starts: IntArray, n_blocks: int) -> IntArray:
     if n < n_blocks:
         raise ModelError(
             f"There must be at least {n_blocks} trades to be cut into {n_blocks} blocks in time, but there are "
-            f"{n}. Give more trades or take fewer folds (validation.n_folds)."
+            f"{n}. Give more trades or use fewer folds (validation.n_folds)."
         )
     ordered = np.sort(starts)
     cuts = ordered[[k * n // n_blocks for k in range(n_blocks)]]

@@ -92,7 +92,7 @@ class ClusterTrainer:
         self._client = self._joined()
         self.size = len(workers_of(self._client))
         if not self.size:
-            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+            raise ModelError(f"The cluster at '{scheduler}' must have at least one worker, but has none.")
 
     def __call__(self, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ClusterRows:
         """Return a stage's training rows, ready for training forests.
@@ -143,11 +143,11 @@ class ClusterTrainer:
                     raise
                 if not left:
                     raise ModelError(
-                        f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, at last with: "
-                        f"{cause!r}. Look into the logs of its workers; one that takes more memory than it may is "
-                        "killed, and then more workers, or more memory for each, are the cure."
+                        f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, last with: "
+                        f"{cause!r}. Check the logs of its workers. A worker that exceeds its memory limit is killed; "
+                        "in that case add workers or give each more memory."
                     ) from cause
-                self._begin_anew()
+                self._restart()
         raise AssertionError
 
     def _joined(self) -> Any:
@@ -159,7 +159,7 @@ class ClusterTrainer:
         """Return workers that can be used, no more than there were at first."""
         return sorted(set(workers_of(self._client)) - self._useless)[: self.size]
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         """Discard the work in progress and restart the workers that took part.
 
         LightGBM on a worker may wait for a lost worker for ever; only restarting its process ends that.
@@ -181,8 +181,8 @@ class ClusterTrainer:
         size, self.size = self.size, len(self._present())
         if not self.size:
             raise ModelError(
-                f"The cluster at '{self._scheduler}' has lost all its workers while training. Start them again, with "
-                "nannies ('dask worker' does so by default), and with more memory if that is what killed them."
+                f"The cluster at '{self._scheduler}' has lost all its workers while training. Restart them with "
+                "nannies (the default of 'dask worker'), and with more memory if they ran out of it."
             )
         refuse_other_programs(self._client)
         if self.size < size:

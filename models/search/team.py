@@ -168,7 +168,7 @@ class DaskExecutor:
         self.client = join_cluster(scheduler, "Searching", ModelError)
         self.size = len(workers_of(self.client))
         if not self.size:
-            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+            raise ModelError(f"The cluster at '{scheduler}' must have at least one worker, but has none.")
 
     def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
         """Return when all batches are known; the data of `evaluator` are sent to every worker once.

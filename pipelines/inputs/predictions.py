@@ -90,7 +90,7 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     if trained and others:
         raise FeatureError(
             f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}. The "
-            "same features mean something else on them. Use bars of its interval, or train on these."
+            "same features measure something else on them. Use bars of the model's interval, or train on these bars."
         )
     return replace(settings, features=replace(settings.features, names=features.names))
 

@@ -287,7 +287,7 @@ def test_a_fold_with_one_outcome_has_no_stage_and_later_ones_go_on(rows: Trainin
     ("change", "message"),
     [
         ({"race": np.full(4500, 0.5)}, "must be 0, 1 or NaN"),
-        ({"trade": np.zeros(3, dtype=np.int64)}, r"trade must have one value a row \(4500\)"),
+        ({"trade": np.zeros(3, dtype=np.int64)}, r"trade must have one value per row \(4500\)"),
         ({"race_end_ns": np.zeros(4500, dtype=np.int64), "hold_end_ns": np.zeros(4500, dtype=np.int64)}, "known after"),
         ({"names": ("a", "a", "b", "c")}, "differ from each other"),
         ({"X": np.full((4500, 4), np.inf, dtype=np.float32)}, "'feature_0' holds an infinite value"),

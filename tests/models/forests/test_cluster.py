@@ -242,7 +242,7 @@ def test_a_repeated_failure_is_reported(
     monkeypatch.setattr(cluster_growing, "_TRIES", 2)
     parameters = booster_parameters(QUICK, "binary", 0, 1) | {"num_leaves": -1}
     train = np.arange(len(rows))
-    with pytest.raises(ModelError, match=r"failed 2 times, at last with: .*num_leaves.* logs of its workers"):
+    with pytest.raises(ModelError, match=r"failed 2 times, last with: .*num_leaves.* logs of its workers"):
         make_trainer(rows, train, parameters).train(train, rows.race, 5, "binary")
 
 

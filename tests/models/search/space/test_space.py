@@ -224,7 +224,7 @@ def test_the_defaults_of_the_file_are_a_space() -> None:
         ({"time_bars": (0, 2)}, "search.time_bars must be above 0"),
         ({"fraction_step": 0.3}, "search.fraction_step must divide the position"),
         ({"indicator_rungs": ("rsi_14 >= 60 to 80",)}, "must read 'series >= least..most'"),
-        ({"indicator_rungs": ("rsi_14 >= 80..60",)}, "must begin with its least number"),
+        ({"indicator_rungs": ("rsi_14 >= 80..60",)}, "must start with its smaller number"),
         ({"indicator_rungs": ("rsi_14 >= 60..80", "rsi_14 >= 70..90")}, "must not overlap"),
     ],
 )
