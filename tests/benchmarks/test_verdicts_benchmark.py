@@ -36,7 +36,7 @@ def driftless(verdicts: Any) -> list[Any]:
 
 @pytest.mark.parametrize("baseline", [OWN_EXITS, SIMPLEST])
 def test_driftless_markets_are_not_called_better(driftless: list[Any], baseline: str) -> None:
-    """At a chance of 5 % a run, more than this is said once in a thousand times."""
+    """With a 5% chance per run, more than this occurs once in a thousand times."""
     kinds = [run.says(baseline) for run in driftless]
     assert kinds.count("better") <= binom.ppf(0.999, len(kinds), 0.05)
     assert kinds.count("worse") <= binom.ppf(0.999, len(kinds), 0.05)
