@@ -17,7 +17,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.calibration.calibrators import tells_apart
+from exitladder.models.calibration.calibrators import discriminates
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
@@ -224,7 +224,7 @@ class ExhaustionModel:
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
             if of == "exhaustion":
-                has_view = tells_apart(part.calibrator)
+                has_view = discriminates(part.calibrator)
                 out[chosen] = part.race.contributions(X[chosen], threads) if has_view else 0.0
             else:
                 out[chosen] = part.hold.contributions(X[chosen], threads)

@@ -151,7 +151,7 @@ class ClusterTrainer:
         raise AssertionError
 
     def _joined(self) -> Any:
-        client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        client = join_cluster(self._scheduler, "Training", ModelError, _ordered_client(self._distributed))
         refuse_other_programs(client)
         return client
 
@@ -167,7 +167,7 @@ class ClusterTrainer:
         self._share = None
         with contextlib.suppress(OSError, TimeoutError):
             self._client.close(timeout=5)
-        self._client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        self._client = join_cluster(self._scheduler, "Training", ModelError, _ordered_client(self._distributed))
         known = workers_of(self._client)
         stuck = [worker for worker in self._workers if worker in known]
         guarded = [worker for worker in stuck if known[worker]["nanny"]]
@@ -300,22 +300,22 @@ class ClusterRows:
         -------
         TrainedForest
         """
-        texts, lost = [], np.zeros(n_trees)
+        texts, total = [], np.zeros(n_trees)
         for train, test in folds:
             text = self.train(rows[train], y[train], n_trees, objective, parameters=parameters).text
-            lost += self._lost(rows[test], y[test], text, objective, n_trees)
+            total += self._losses(rows[test], y[test], text, objective, n_trees)
             texts.append(text)
         patient = Patience(patience)
-        for loss in lost / sum(len(test) for _, test in folds):
+        for loss in total / sum(len(test) for _, test in folds):
             if patient.is_over(loss):
                 break
         n_rounds = patient.n_rounds
         cut = [first_trees(text, n_rounds) for text in texts]
         return TrainedForest(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
 
-    def _lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+    def _losses(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         where = self._train[rows]
-        return self._trainer.do(self._rows.X, lambda share: share.lost(where, y, text, objective, n_trees))
+        return self._trainer.do(self._rows.X, lambda share: share.losses(where, y, text, objective, n_trees))
 
 
 @dataclass(frozen=True)
@@ -361,7 +361,7 @@ class _Share:
             )
         return _NETWORK.sub(r"[\1: ]", estimator.booster_.model_to_string(num_iteration=-1))
 
-    def lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+    def losses(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         """Return the sum of the rows' losses after each tree, shape (n_trees,)."""
         futures = [
             self.client.submit(losses_by_tree, text, part.X, part.y, objective, n_trees, pure=False)
@@ -391,7 +391,7 @@ class _Share:
         return self.client.scatter(array, workers=[self.workers[worker]], hash=False)
 
 
-def _orderly_client(distributed: Any) -> Any:
+def _ordered_client(distributed: Any) -> Any:
     """Return a Dask client class whose `who_has` keeps the order of the futures.
 
     LightGBM ranks the workers by that order, and the rank decides which worker finds the bins of which features.

@@ -95,7 +95,7 @@ class SearchWorker:
             If an evaluation has another size, or other objectives, than the plan.
         """
         in_flight: dict[int, tuple[Any, list[Candidate]]] = {}
-        with _kept(self.study, in_flight):
+        with _renewed_claims(self.study, in_flight):
             while is_wanted():
                 self._read_news(advance)
                 while len(in_flight) < executor.capacity and (claimed := self.study.claim()) is not None:
@@ -185,7 +185,7 @@ class SearchWorker:
 
 
 @contextmanager
-def _kept(study: Study, in_flight: Mapping[int, object]) -> Iterator[None]:
+def _renewed_claims(study: Study, in_flight: Mapping[int, object]) -> Iterator[None]:
     """Renew the claims on batches while they are evaluated, and release the unfinished ones at the end."""
     ended = threading.Event()
 

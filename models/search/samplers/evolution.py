@@ -102,7 +102,7 @@ def order_of(evaluation: Evaluation) -> IntArray:
     front[feasible] = fronts(values[feasible])
     for level in np.unique(front[feasible]):
         members = feasible[front[feasible] == level]
-        apart[members] = apartness(values[members])
+        apart[members] = crowding_distance(values[members])
     return np.asarray(np.lexsort((-until, -lasted, -apart, front, broken)), dtype=np.int64)
 
 
@@ -125,7 +125,7 @@ def fronts(values: FloatArray) -> IntArray:
     return front
 
 
-def apartness(values: FloatArray) -> FloatArray:
+def crowding_distance(values: FloatArray) -> FloatArray:
     """Return the crowding distance of each row within its front, shape (n,); infinite at the ends."""
     n = len(values)
     apart = np.zeros(n)

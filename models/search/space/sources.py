@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exitladder.models.search.space.grid import Grid
-from exitladder.models.search.space.trials import NotHeldError, Trial
+from exitladder.models.search.space.trials import OutsideSpaceError, Trial
 from exitladder.plans.ladder import Ladder
 
 
@@ -204,12 +204,12 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value is None or not low <= value <= high:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if low < high:
             self.parameters[name] = value
         return value
@@ -231,7 +231,7 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
 
@@ -259,12 +259,12 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value not in choices:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if len(choices) > 1:
             self.parameters[name] = value
         return value
@@ -290,12 +290,12 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value is None or not 0 <= value < n:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if n > 1:
             self.parameters[name] = 1.0 - (1.0 - (value + 0.5) / n) ** power
         return value

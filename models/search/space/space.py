@@ -27,7 +27,7 @@ from exitladder.models.search.space.readers import (
     trail_unit,
 )
 from exitladder.models.search.space.sources import LadderSource, ParameterSource, TrialSource
-from exitladder.models.search.space.trials import NotHeldError, Trial
+from exitladder.models.search.space.trials import OutsideSpaceError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
 from exitladder.settings.tables import SearchSettings
@@ -153,7 +153,7 @@ class SearchSpace:
         ask = LadderSource(ladder)
         try:
             made = self._ladder(ask)
-        except (LadderError, NotHeldError):
+        except (LadderError, OutsideSpaceError):
             return None
         return ask.parameters if replace(made, name=ladder.name) == ladder else None
 

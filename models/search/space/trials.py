@@ -49,7 +49,7 @@ class Trial(Protocol):
         """Return one of the choices."""
 
 
-class NotHeldError(Exception):
+class OutsideSpaceError(Exception):
     """A ladder or a parameter is outside the space."""
 
 
@@ -195,14 +195,14 @@ def exact_trial(parameters: Mapping[str, Any]) -> RecordedTrial:
 
     Raises
     ------
-    NotHeldError
+    OutsideSpaceError
         When such a parameter is suggested.
     """
 
     def value_of(name: str, within: Range) -> Any:
         value = parameters.get(name)
         if not within.holds(value):
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         return value
 
     return RecordedTrial(value_of)
