@@ -107,6 +107,10 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
         The command line, shown on the page under how to get the same numbers again.
     progress : Progress
 
+    Returns
+    -------
+    DemoResult
+
     Raises
     ------
     OutputFileError

@@ -119,7 +119,7 @@ def barrier_rows(
 
 @njit(cache=True, error_model="numpy")
 def continuation_rows(rows: LabelRows, bars: LabelBars, trail_atr: float, found: Found) -> None:
-    """Find the price gained by leaving on a trail begun at t over leaving at the open of t+1.
+    """Find the price gained by exiting on a trail started at t over exiting at the open of t+1.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def continuation_rows(rows: LabelRows, bars: LabelBars, trail_atr: float, found:
 def reached_rows(
     rows: LabelRows, bars: LabelBars, entry_price: FloatArray, trail_atr: float, reached: FloatArray
 ) -> None:
-    """Write 1 if a trail begun at the entry still holds the trade at the row's close, else 0.
+    """Write 1 if a trail started at the entry still holds the trade at the row's close, else 0.
 
     Parameters
     ----------

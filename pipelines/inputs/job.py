@@ -70,7 +70,7 @@ class Job:
 
     @cached_property
     def predictions(self) -> RowPredictions | None:
-        """The model's predictions for every row, computed when first asked for; None without a model."""
+        """The model's predictions for every row, computed at first use; None without a model."""
         if self.model is None:
             return None
         return predict_rows(self.prepared, self.model, self.progress, embargo=self.embargo)
@@ -121,6 +121,10 @@ def open_job(
         Whether trades that may be held across an unadjusted split are kept, as open ones must be.
     progress : Progress
         Shows the predictions being made.
+
+    Returns
+    -------
+    Job
 
     Raises
     ------

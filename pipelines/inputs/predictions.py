@@ -69,6 +69,10 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     bars : BarSet
         The bars to predict on.
 
+    Returns
+    -------
+    Settings
+
     Raises
     ------
     FeatureError
@@ -86,7 +90,7 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     if trained and others:
         raise FeatureError(
             f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}. The "
-            "same features mean something else on them. Use bars of its interval, or train on these."
+            "same features measure something else on them. Use bars of the model's interval, or train on these bars."
         )
     return replace(settings, features=replace(settings.features, names=features.names))
 
@@ -103,6 +107,11 @@ def predict_rows(
     progress : Progress
     embargo : bool
         False lets the last stage predict from its last label on; for advice on trades open now.
+
+    Returns
+    -------
+    RowPredictions
+        NaN for rows before the first stage.
 
     Notes
     -----
@@ -134,6 +143,11 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *
     select : int64 array
         Row numbers.
     embargo : bool
+
+    Returns
+    -------
+    Predictions
+        In the order of `select`.
     """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)

@@ -90,6 +90,10 @@ def prepare(
     keeps_all : bool
         Whether trades that may be held across an unadjusted split are kept, with a warning, as open ones must be.
 
+    Returns
+    -------
+    Prepared
+
     Raises
     ------
     TradesError

@@ -21,9 +21,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputFileError(
-            f"'{path}' must be the JSON that exitladder wrote, but cannot be read: {error}."
-        ) from error
+        raise InputFileError(f"'{path}' must be JSON written by exitladder, but cannot be read: {error}.") from error
     if not isinstance(table, dict):
         raise InputFileError(f"'{path}' must hold a table of names and values, but holds {type(table).__name__}.")
     return table
@@ -55,16 +53,18 @@ def backtest_page(folder: Path) -> PageContent:
 
 
 _SHOWN = {
-    "expectancy_r": ("expectancy", "{:+.3f} R", "mean net R per trade"),
-    "win_rate": ("win rate", "{:.1%}", "trades that closed above 0, after costs"),
-    "profit_factor": ("profit factor", "{:.2f}", "money won over money lost"),
-    "cvar_r": ("worst 5% of trades", "{:+.2f} R", "their mean (CVaR)"),
+    "expectancy_r": ("expectancy per trade", "{:+.3f} R", "mean net R"),
+    "win_rate": ("win rate", "{:.1%}", "trades with a net gain, after costs"),
+    "profit_factor": ("profit factor", "{:.2f}", "gains divided by losses"),
+    "cvar_5_r": ("worst 5% of trades", "{:+.2f} R", "mean (CVaR)"),
     "max_drawdown_r": ("max drawdown", "{:+.1f} R", "of the cumulative net R"),
-    "capture": ("capture", "{:.1%}", "of the best open profit that was kept"),
+    "mean_capture": ("profit capture", "{:.1%}", "of the best open profit (MFE)"),
 }
 
 
 def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
+    confidence = summary.get("resampling", {}).get("confidence")
+    percent = "" if confidence is None else f"{100 * confidence:.4g}% "
     shown = []
     for name, (label, form, meaning) in _SHOWN.items():
         entry = summary.get(name)
@@ -72,6 +72,7 @@ def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
             continue
         note = meaning
         if entry.get("low") is not None:
-            note += f"; CI [{form.format(entry['low'])}, {form.format(entry['high'])}]"
+            ends = (form.removesuffix(" R").format(entry[end]) for end in ("low", "high"))
+            note += f"; {percent}CI [{', '.join(ends)}]"
         shown.append(KeyNumber(label, form.format(entry["value"]), note))
     return shown

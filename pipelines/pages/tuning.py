@@ -40,7 +40,7 @@ _TEXTS = {"trade_id": str, "symbol": str}
 
 @dataclass(frozen=True)
 class PageHead:
-    """What the page says of a run beyond its numbers.
+    """Texts of the page other than the results.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PageHead:
 
 
 def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str, Content]:
-    """Return the files that the page needs beside those of the tuning itself, by name.
+    """Return the files, by name, that the page needs besides those of the tuning.
 
     Parameters
     ----------
@@ -300,10 +300,11 @@ def _model_note(model: Mapping[str, Any]) -> str:
             text += "There are too few trades to measure the value of its signal in R. "
         else:
             low, high = model["value"]["interval"]
+            percent = _percent(model["value"].get("confidence"))
             text += (
                 "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, changed "
-                f"the result by {_ends(model['value']['difference_r'])} R per trade (CI [{_ends(low)}, {_ends(high)}]) "
-                "out of sample. "
+                f"the result by {_ends(model['value']['difference_r'])} R per trade ({percent}CI [{_ends(low)}, "
+                f"{_ends(high)}]) out of sample. "
             )
     if "leak_check" in model:
         text += f"Leak check (look-ahead): {model['leak_check']}."

@@ -196,6 +196,11 @@ def example_pictures(examples: Sequence[TradeExample], trades: pd.DataFrame, fil
     examples : sequence of TradeExample
     trades, fills : DataFrame
         With the columns of ``trades.csv`` and ``fills.csv``; the examples must be among them.
+
+    Returns
+    -------
+    list of Picture
+        One per example.
     """
     position = pd.Index(trades["trade_id"])
     return [

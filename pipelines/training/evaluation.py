@@ -35,6 +35,11 @@ def calibration_by_group(
     rows : TrainingRows
     predictions : RowPredictions
     intervals : Intervals
+
+    Returns
+    -------
+    DataFrame
+        See `calibration_table`.
     """
     evaluation = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
     trade, trades = rows.trade[evaluation], prepared.placed.trades
@@ -92,6 +97,11 @@ def model_baselines(
     settings : Settings
     make_trainer : MakeTrainer
         Makes the trainer of the forests.
+
+    Returns
+    -------
+    dict of str to dict
+        The measures of each baseline, by its name.
     """
     evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
     found: dict[str, dict[str, float]] = {}

@@ -26,9 +26,9 @@ PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 def compare_labels(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
-    """Return the results of the model with each label, everything else being the same.
+    """Return the results of the model with each label, all else equal.
 
-    Every label is learnt in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
+    Every label is trained in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
     predicted out of fold, and the later half is scored once.
 
     Parameters
@@ -41,8 +41,8 @@ def compare_labels(
     Returns
     -------
     DataFrame
-        Columns label, output (the series that it teaches), n_rows, n_effective, auc (of a probability),
-        correlation (of a value, with what it predicts), expectancy_r, and value_r with value_low and value_high:
+        Columns label, output (the series that it trains), n_rows, n_effective, auc (of a probability),
+        correlation (of a value, with its label), expectancy_r, and value_r with value_low and value_high:
         the exit on it or on a trail, and its gain over the best trailing stop, in R per trade.
     """
     found: list[dict[str, Any]] = []

@@ -43,7 +43,7 @@ class Trained:
         Calibration overall and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
         Threshold and trail tuned on all out-of-fold trades; None if there are too few.
-    learnt : str
+    rows_stored : str
         Where the rows were kept during training: in memory, on disk, or on workers of a cluster.
     """
 
@@ -58,7 +58,7 @@ class Trained:
     n_effective: dict[str, float]
     calibration: pd.DataFrame
     policy: ModelPolicy | None = None
-    learnt: str = "in memory"
+    rows_stored: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder train`` prints, without the run."""
@@ -66,7 +66,7 @@ class Trained:
         return {
             "n_trades": self.n_trades,
             "n_rows": self.n_rows,
-            "learnt": self.learnt,
+            "rows_stored": self.rows_stored,
             "n_effective": self.n_effective,
             "log_loss": metrics["log_loss"],
             "brier": metrics["brier"],
@@ -102,6 +102,10 @@ def train_model(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    Trained
 
     Raises
     ------
@@ -140,7 +144,7 @@ def train_model(
         },
         calibration=calibration_by_group(prepared, rows, predictions, settings.intervals),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
-        learnt=backend.describe(rows),
+        rows_stored=backend.describe(rows),
     )
 
 
@@ -156,6 +160,10 @@ def fit_model(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    ExhaustionModel
     """
     return ExhaustionModel.fit(
         rows,
@@ -185,6 +193,11 @@ def model_paths(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    DataFrame
+        One row per path.
     """
     rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
@@ -209,6 +222,10 @@ def training_rows(
     labels : RowLabels, optional
         Those of the settings by default.
     backend : TrainingBackend
+
+    Returns
+    -------
+    TrainingRows
 
     Raises
     ------

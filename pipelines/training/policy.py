@@ -125,6 +125,10 @@ def tune_model_policy(
         Positions of the trades to tune on; all predicted ones by default.
     series : sequence of str
         The model's series to try: exhaustion, hold_value_r.
+
+    Returns
+    -------
+    ModelPolicy
     """
     chosen = predicted_trades(prepared, predictions) if trades is None else trades
     part = prepared.placed.take(chosen)

@@ -1,4 +1,4 @@
-"""The worth of the model's signal in R, on trades that neither the model nor its threshold has seen."""
+"""The value of the model's signal in R, on trades that neither the model nor its threshold has seen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelValue:
     expectancy_r : dict of str to float
         Mean net R per trade of each policy on the same later half.
     shuffled_gain_r : float
-        The same gain with predictions shuffled between trades: the worth of exiting now and then without knowing when.
+        The same gain with predictions shuffled between trades: the value of exits without timing information.
         NaN if it is not known.
     """
 
@@ -72,6 +72,10 @@ def model_value(
     settings : Settings
     series : sequence of str
         The model's series that an exit may be on.
+
+    Returns
+    -------
+    ModelValue
     """
     chosen = predicted_trades(prepared, predictions)
     if len(chosen) < 2 * LEAST_TRADES:
@@ -94,7 +98,7 @@ def model_value(
 
 
 def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:
-    """Return predictions in which each trade has, bar by bar, those of another trade of the same stage.
+    """Return predictions with each trade's replaced, bar by bar, by those of another trade of the same stage.
 
     How often and how late in a trade the signal fires stays the same; its knowledge of the trade is gone.
 
@@ -103,6 +107,10 @@ def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int
     prepared : Prepared
     predicted : RowPredictions
     seed : int
+
+    Returns
+    -------
+    RowPredictions
     """
     rng = np.random.default_rng(seed)
     start, length = prepared.rows.start[:-1], prepared.rows.lengths

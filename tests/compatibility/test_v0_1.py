@@ -161,12 +161,12 @@ def studies(store: Path) -> dict[str, int]:
         return dict(kept.execute(query))
 
 
-def test_a_search_on_old_studies_starts_anew_and_says_so(
+def test_a_search_on_old_studies_starts_again_and_says_so(
     settings: Settings, bars: BarSet, store: Path, tmp_path: Path
 ) -> None:
     before = studies(store)
     trades = read_trades(OLD / "trades.csv")
-    with pytest.warns(ExitladderWarning, match="made by another version of exitladder, which may value a ladder"):
+    with pytest.warns(ExitladderWarning, match="made by another version of exitladder, which may score ladders"):
         tune(bars, trades, settings, out=tmp_path / "tuned")
     after = studies(store)
     assert {name: after[name] for name in before} == before

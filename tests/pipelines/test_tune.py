@@ -77,7 +77,7 @@ def written(
 
 def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Settings, tmp_path: Path) -> None:
     page = (written / "index.html").read_text(encoding="utf-8")
-    for title in (*GROUPS, "Tuned again before each test part", "As one account"):
+    for title in (*GROUPS, "Walk-forward test parts", "As one account"):
         assert f"<h2>{title}</h2>" in page
     assert escape("exitladder tune --trades 'my trades.csv'") in page
     assert "Open trades" not in page
@@ -216,8 +216,8 @@ def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trade
             },
             "search": {
                 "stop": [1.5, 3.0],
-                "target_units": ["ATR", "%"],
-                "trail_units": ["ATR", "R", "%"],
+                "first_target": [["1ATR", "8ATR"], ["1%", "20%"]],
+                "trail_width": [["1.5ATR", "8ATR"], ["0.5R", "4R"], ["1%", "20%"]],
                 "breakeven_offset_r": [0.0, 0.2],
                 "indicator_rungs": ["rsi_14 >= 60..85 and open_r >= 0..1", "bb_pctb_20 >= 0.8..1.2"],
             },

@@ -106,9 +106,9 @@ def test_trades_needed_would_be_enough() -> None:
     """Collecting as many more trades as it says finds the planted difference about as often as it says."""
     edge, n = 0.05, 200
     plain = ((1.959964 + 0.841621) * 0.5 / edge) ** 2
-    printed = [c.n + c.trades_needed for seed in range(60) if (c := compare(seed, edge=edge)).trades_needed is not None]
+    needed = [c.n + c.trades_needed for seed in range(60) if (c := compare(seed, edge=edge)).trades_needed is not None]
     assert n < plain < 1000
-    assert 0.3 * plain < np.median(printed) < 3 * plain
+    assert 0.3 * plain < np.median(needed) < 3 * plain
     found = [verdict(compare(seed, n=round(plain), edge=edge), "a", "b").kind == "better" for seed in range(100)]
     assert binom.ppf(0.001, 100, 0.8) <= sum(found) <= binom.ppf(0.999, 100, 0.8)
 

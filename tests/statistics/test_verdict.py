@@ -46,7 +46,7 @@ def test_better_states_the_difference_and_the_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dsr", "pbo", "kind", "printed"),
+    ("dsr", "pbo", "kind", "expected"),
     [
         (0.951, 0.2, "better", "deflated Sharpe ratio of 0.95"),
         (0.9499, 0.2, "no_difference", "is 0.94, below 0.95"),
@@ -56,11 +56,11 @@ def test_better_states_the_difference_and_the_sample() -> None:
     ],
 )
 def test_better_also_needs_the_search_to_be_honest(
-    dsr: float | None, pbo: float | None, kind: str, printed: str
+    dsr: float | None, pbo: float | None, kind: str, expected: str
 ) -> None:
     found = verdict(BETTER, "tuned", "stop only", dsr=dsr, pbo=pbo)
     assert found.kind == kind
-    assert printed in found.text
+    assert expected in found.text
     assert ("earned more" in found.text) == (kind == "better")
 
 
@@ -103,13 +103,13 @@ def test_undecided_estimates_the_required_sample_size() -> None:
     )
 
 
-@pytest.mark.parametrize(("n", "printed"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
-def test_too_few_trades_are_reported(n: int, printed: str) -> None:
+@pytest.mark.parametrize(("n", "expected"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
+def test_too_few_trades_are_reported(n: int, expected: str) -> None:
     few = replace(BETTER, n=n, low=math.nan, high=math.nan, p_value=math.nan, n_effective=math.nan, trades_needed=None)
     found = verdict(few, "a", "b", dsr=0.99)
     assert found.kind == "no_difference"
     assert "Too few trades" in found.text
-    assert printed in found.text
+    assert expected in found.text
     assert "nan" not in found.text
 
 

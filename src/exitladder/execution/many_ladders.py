@@ -159,7 +159,7 @@ def simulate_moments(
     progress: Progress = SILENT,
     threads: int = 0,
 ) -> LadderMoments:
-    """Return mean, spread and extremes of every ladder's net r, in memory that does not grow with the trades.
+    """Return mean, spread and extremes of every ladder's net R; the memory used does not grow with the trades.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def simulate(
 
 
 def checked_signals(placed: PlacedTrades, signals: Signals | None) -> Signals:
-    """Return the signals, or ones without any series; refuse those of other trades."""
+    """Return the signals, or signals without any series; reject those of other trades."""
     if signals is None:
         return Signals.none(len(placed))
     if signals.base.shape[1] != len(placed):

@@ -171,8 +171,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         Quantity without an exit is marked at the last close, and the trade is open. If the trades' fills are known,
         each partial exit counts with its own quantity, price and bar.
     ladder : Ladder
-        Defines R for trades without a stop, and the costs. The exit's price is what was got: it pays
-        commission and no slippage. The order that closed a trade reads `time`.
+        Defines R for trades without a stop, and the costs. The recorded exit price is the price realised: the
+        exit pays commission but no slippage. The order that closed a trade reads `time`.
 
     Returns
     -------

@@ -27,6 +27,11 @@ def rung_measures(
     ladder : Ladder
     plan : Resampling or None
         None gives values without intervals.
+
+    Returns
+    -------
+    list of dict
+        The measures of one rung each, by name.
     """
     n, n_rungs = len(trades), len(ladder.rungs)
     hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)

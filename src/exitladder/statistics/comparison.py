@@ -99,6 +99,10 @@ def compare_r(
     intervals : Intervals
         Confidence, number of resamples and seed.
 
+    Returns
+    -------
+    Comparison
+
     Raises
     ------
     ValueError

@@ -236,13 +236,13 @@ def unguarded_workers(distributed: Any, n: int) -> Iterator[str]:
                 process.wait()
 
 
-def test_what_fails_again_and_again_is_told(
+def test_a_repeated_failure_is_reported(
     rows: TrainingRows, make_trainer: ClusterTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_growing, "_TRIES", 2)
     parameters = booster_parameters(QUICK, "binary", 0, 1) | {"num_leaves": -1}
     train = np.arange(len(rows))
-    with pytest.raises(ModelError, match=r"failed 2 times, at last with: .*num_leaves.* logs of its workers"):
+    with pytest.raises(ModelError, match=r"failed 2 times, last with: .*num_leaves.* logs of its workers"):
         make_trainer(rows, train, parameters).train(train, rows.race, 5, "binary")
 
 
@@ -256,7 +256,7 @@ def _of_this_process() -> int:
     return os.getpid()
 
 
-def test_a_scheduler_that_is_not_there_and_a_missing_dask_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scheduler_and_a_missing_dask_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     with pytest.raises(ModelError, match="'nonsense' does not answer"):
         ClusterTrainer("nonsense")

@@ -96,7 +96,7 @@ def test_a_ladder_outside_the_space_has_a_portrait_too(objectives: Objectives, f
     outside = Ladder(stop=replace(BASE.stop, time=200))
     result = diagnostics(objectives, found.evaluation, found.ladders, outside, {})
     assert result.plateau.kind == "unknown" and result.slices.empty and result.stability.empty
-    assert "does not hold the ladder" in result.text
+    assert "outside the search space" in result.text
     json_text(result.to_mapping())
 
 

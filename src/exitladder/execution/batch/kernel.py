@@ -75,6 +75,10 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
         Position of the trade.
     row : int
         Its row of the results.
+
+    Returns
+    -------
+    TradeTerms
     """
     batch, entries, market, number = inputs.batch, inputs.entries, inputs.market, inputs.batch.number
     tick, lot = number[n.N_TICK], number[n.N_LOT]
@@ -161,6 +165,10 @@ def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
     prepared : Prepared
     room : int
         Number of bars.
+
+    Returns
+    -------
+    Prepared
     """
     p = prepared
     n_breakevens = len(batch.breakeven_unit) if batch.tabled_breakevens else 0

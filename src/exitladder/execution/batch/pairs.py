@@ -1,6 +1,6 @@
 """One trade under every ladder of a batch, once `exitladder.execution.batch.kernel` has prepared the trade.
 
-If only net r is asked for, `ends` is None, and the compiler leaves out all that writes them.
+If only net R is requested, `ends` is None, and the compiler removes the code that writes them.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     atr_before : float
         ATR known before the bar, in price.
     slippage : Slippage
+
+    Returns
+    -------
+    float
+        Signed price after slippage, rounded to the tick against the trade.
     """
     by_atr = slippage.atr * atr_before if slippage.atr > 0.0 else 0.0
     return to_tick(base - (abs(base) * slippage.rate + slippage.ticks + by_atr), slippage.tick)
@@ -224,6 +229,11 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     leave : int
         Event number.
     prepared : Prepared
+
+    Returns
+    -------
+    int
+        Number of cells in `prepared.order`.
     """
     table, cell_target, order = batch.table, batch.cell_target, prepared.order
     code, level = prepared.code, prepared.level
@@ -260,6 +270,11 @@ def sell_as_reached(
     leave : int
     terms : TradeTerms
     prepared : Prepared
+
+    Returns
+    -------
+    tuple
+        As `sell_in_order` returns.
     """
     cell_target, cell_slot, order, number = batch.cell_target, batch.cell_slot, prepared.order, batch.number
     left, gross, cost = terms.lots, 0.0, terms.entry_cost
@@ -287,6 +302,11 @@ def sold_at(event: int, level: float, path: Path) -> float:
     level : float
         Signed price of the order.
     path : Path
+
+    Returns
+    -------
+    float
+        Signed price.
     """
     h = event >> 2
     return clamp(level, path.low[h], path.high[h]) if event & 3 == 3 else float(path.open[h])
@@ -307,6 +327,11 @@ def peak_of(entry: float, h: int, base: float, path: Path) -> float:
     base : float
         Signed market price of the fill.
     path : Path
+
+    Returns
+    -------
+    float
+        Signed price.
     """
     return float(max(path.best[h - 1] if h > 0 else entry, path.open[h], base))
 
@@ -327,6 +352,12 @@ def last_bar_and_peak(
         Event number and signed price of the last rung sold.
     terms : TradeTerms
     path : Path
+
+    Returns
+    -------
+    bar : int
+    peak : float
+        Signed price.
     """
     if not is_left:
         leave, kept = touch

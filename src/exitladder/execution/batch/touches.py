@@ -29,6 +29,11 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
         Bar, counted from the trade's first.
     opened, low, level : float
         Signed prices.
+
+    Returns
+    -------
+    int
+        Event number.
     """
     if not down_to(low, level):
         return NEVER
@@ -37,13 +42,18 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
 
 @njit(error_model="numpy", forceinline=True)
 def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside.
+    """Return a price clamped to its bar: levels can be a rounding error outside of it.
 
     Parameters
     ----------
     level : float
     low : float
     high : float
+
+    Returns
+    -------
+    float
+        Between `low` and `high`.
     """
     return min(max(level, low), high)
 
@@ -197,6 +207,11 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
     ----------
     size, left, lots, least : float
         In lots: of the rung, the rest, entered quantity, smallest quantity that may be ordered.
+
+    Returns
+    -------
+    float
+        Lots.
     """
     part = min(size, left)
     if part > 0.0 and (left - part < least * (1.0 - SNAP) or left - part <= DUST * lots):
@@ -249,6 +264,13 @@ def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int
     path : Path
     start, last : int
         The bars to look at, both included, counted from the trade's first.
+
+    Returns
+    -------
+    event : int
+        `NEVER` if the trail is not reached by `last`.
+    line : float
+        Signed price.
     """
     unit, width, tick = batch.trail_unit[k], batch.trail_value[k], batch.number[n.N_TICK]
     risk, best, atr = terms.risk, path.best, path.atr
@@ -278,6 +300,11 @@ def first_at_least(best: FloatArray, price: float, count: int) -> int:
         Signed.
     count : int
         Bars to look at.
+
+    Returns
+    -------
+    int
+        Bar, counted from the trade's first.
     """
     low, high = 0, count
     while low < high:
