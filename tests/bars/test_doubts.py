@@ -88,7 +88,7 @@ def test_a_live_row_at_the_end_is_left_out() -> None:
     bars, report = bars_from_frame(pd.concat([frame, live]), "ACME")
     assert len(bars["ACME"]) == 20 and bars["ACME"].time[-1] == frame.index[-1].value
     (warning,) = report.warnings
-    assert "begins 16:00:01 after the one before it, inside a 1d bar" in warning
+    assert "comes 0 days 16:00:01 after the one before, and its bars are 1d long" in warning
 
 
 def test_a_row_between_two_days_overlaps() -> None:

@@ -17,7 +17,7 @@ from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.columns import PRICES
 from exitladder.bars.ranges import typical_range
 from exitladder.bars.report import Finding
-from exitladder.clock import NO_TIME, interval_name, stamp_text
+from exitladder.clock import NO_TIME, stamp_text
 from exitladder.files.tables import Table
 
 _CURE = "or let --repair (repair=True) {repair}"
@@ -106,7 +106,6 @@ def check_bars(raw: RawBars, *, repair: bool) -> list[Finding]:
     checks.stamps_unique()
     checks.range_holds()
     checks.volume_usable()
-    checks.last_row_finished()
     if not len(raw):
         message = f"There must be at least one bar of '{raw.symbol}', but {raw.table.name} has none."
         checks.findings.append(Finding(raw.symbol, "error", "no_rows", 0, raw.table.name, message))
@@ -305,30 +304,6 @@ class _Checks:
                 # 0 is the pessimistic reading: nothing is known to have traded
                 if self._found(broken, name, (rule, value), ("Correct the volume", "set it to 0")):
                     volume = self.raw.columns["volume"] = np.where(broken, 0.0, volume)
-
-    def last_row_finished(self) -> None:
-        """Leave out a last row that begins inside the bar before it, as live quotes do."""
-        raw = self.raw
-        steps = np.diff(raw.time)
-        if len(steps) < 3 or (steps <= 0).any() or (raw.time == NO_TIME).any():
-            return
-        lengths, counts = np.unique(steps[:-1], return_counts=True)
-        usual = int(lengths[np.argmax(counts)])
-        if not is_short_step(int(steps[-1]), usual) or (counts.max() < 2 and len(lengths) > 2):
-            return
-        if (lengths <= steps[-1]).any():
-            return  # such steps are usual here
-        late = str(pd.Timedelta(int(steps[-1]))).removeprefix("0 days ")
-        message = (
-            f"The last row of '{raw.symbol}' begins {late} after the one before it, inside a {interval_name(usual)} "
-            f"bar ({raw.place(len(raw) - 1)}). It is taken for a live quote and left out; remove or complete it to "
-            "have it read."
-        )
-        last = np.array([len(raw) - 1])
-        self.findings.append(
-            Finding(raw.symbol, "warning", "live_row", 1, raw.place(len(raw) - 1), message, raw.shown(last))
-        )
-        raw.keep(np.arange(len(raw) - 1))
 
 
 def is_short_step(step: int, usual: int) -> bool:

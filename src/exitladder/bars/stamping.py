@@ -70,7 +70,7 @@ def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
         time = _whole(raw.time)
         step = placing.length_ns or commonest_step(_distinct(time)) or _DAY
         raw.time = np.where(readable, time - step, NO_TIME)
-    return [*findings, *_mixed_lengths(raw)]
+    return findings
 
 
 def _local(time: IntArray, tz: str) -> IntArray:
@@ -132,35 +132,3 @@ def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:
     keep[last] = False
     raw.keep(keep)
     return [finding]
-
-
-def _mixed_lengths(raw: RawBars) -> list[Finding]:
-    """Tell of stretches whose rows are days apart in bars that are shorter than a day, or the other way round."""
-    time = _distinct(raw.time)
-    if len(time) < 2 * _RUN:
-        return []
-    steps = np.diff(time)
-    if steps.min() >= _DAY or steps.max() < _DAY:
-        return []
-    usual = commonest_step(time)
-    longer = (steps % _DAY == 0) if usual < _DAY else (steps < _NEARLY_A_DAY)
-    if usual < _DAY:
-        # one bar a day, each at the same time: days in a file of shorter bars
-        edges = np.diff(np.concatenate([[0], longer.astype(np.int8), [0]]))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        runs = ends - starts
-        if not len(runs) or runs.max() < _RUN:
-            return []
-        first, count, other = int(starts[np.argmax(runs)]), int(runs[runs >= _RUN].sum()), _DAY
-    else:
-        count = int(longer.sum())
-        if count < _RUN:
-            return []
-        first, other = int(np.argmax(longer)), int(np.median(steps[longer]))
-    message = (
-        f"All bars of '{raw.symbol}' must be of one length, but {interval_name(usual)} bars and, from "
-        f"{stamp_text(int(time[first]))} on, {count} steps of {interval_name(other)} are mixed ({raw.table.name}). "
-        "Keep each length in a file of its own."
-    )
-    place = f"{raw.table.name}, {stamp_text(int(time[first]))}"
-    return [Finding(raw.symbol, "warning", "mixed_lengths", count, place, message)]

@@ -197,7 +197,7 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     from exitladder.trades.trades import place_trades
 
     files = source if isinstance(source, TradeFiles) else TradeFiles(source)
-    trades = read_trades(files.trades, fills=files.fills, tz=session.settings.data.tz)
+    trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
             f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "

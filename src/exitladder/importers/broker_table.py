@@ -9,6 +9,7 @@ import pandas as pd
 
 from exitladder.bars.columns import snake_name
 from exitladder.errors import TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.tables import Table
 from exitladder.trades.files import OPTIONAL, REQUIRED, trades_of_table
 from exitladder.trades.trades import Trades
@@ -20,7 +21,7 @@ _SIDES = {
 
 
 def import_trades(
-    table: Table, renames: Mapping[str, str], values: Mapping[str, str], *, tz: str = "UTC"
+    table: Table, renames: Mapping[str, str], values: Mapping[str, str], *, conventions: Conventions = PLAIN
 ) -> tuple[Trades, list[str]]:
     """Return trades of a broker's table, and what was understood on the way.
 
@@ -31,8 +32,8 @@ def import_trades(
         From the table's columns to those of trades.
     values : mapping of str to str
         Columns that are the same for every trade, such as ``symbol``.
-    tz : str
-        Time zone of stamps that carry none.
+    conventions : Conventions
+        Time zone, order of day and month, and decimal mark, if the file leaves them open.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def import_trades(
     described += _understand(frame, table)
     if not words.isin(["long", "short"]).any():
         _refuse_executions(frame, table)
-    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), tz), described
+    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), conventions), described
 
 
 _SIDE_NAMES = ("side", "direction", "long_short", "position_side", "type", "buy_sell", "action", "market_pos", "b_s")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import pandas as pd
 from exitladder.bars.columns import snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
-from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
 from exitladder.trades.positions import trades_of_fills, with_fills
@@ -23,11 +27,17 @@ from exitladder.trades.trades import ENTRY_AT, Trades
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
 OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries")
 
+_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open")
+
 BoolArray = npt.NDArray[np.bool_]
 
 
 def read_trades(
-    source: str | Path | pd.DataFrame, *, fills: str | Path | pd.DataFrame | None = None, tz: str = "UTC"
+    source: str | Path | pd.DataFrame,
+    *,
+    fills: str | Path | pd.DataFrame | None = None,
+    tz: str = "UTC",
+    conventions: Conventions = PLAIN,
 ) -> Trades:
     """Return the trades in a CSV, Parquet or Feather file, or in a table.
 
@@ -41,25 +51,37 @@ def read_trades(
         The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
         and exits of a trade then follow from its fills.
     tz : str
-        Time zone of stamps that carry none.
+        Time zone of timestamps without one.
+    conventions : Conventions
+        The order of day and month and the decimal mark, if the file leaves them open.
+
+    Returns
+    -------
+    Trades
 
     Raises
     ------
     InputFileError
         If the file is missing or cannot be read.
     TradesError
-        If a trade breaks a rule, told with its value, place and cure.
+        If a trade is invalid; the message has the rule, value, place and cure.
     """
-    table = Table.from_frame(source, "trades") if isinstance(source, pd.DataFrame) else read_table(source)
+    how = conventions if tz == "UTC" else replace(conventions, tz=tz)
+    if isinstance(source, pd.DataFrame):
+        table = Table.from_frame(source, "trades")
+    else:
+        table = read_table(source, conventions=how)
     if is_fills_table(table.frame):
         if fills is not None:
             raise TradesError(
                 f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
                 "price). Give it alone, or give a trades file with --trades."
             )
-        return trades_of_fills(fills_of_table(table, tz, needs=("symbol",)))
-    trades = trades_of_table(table, tz)
-    return trades if fills is None else with_fills(trades, read_fills(fills, tz=tz, needs=("trade_id",)))
+        return trades_of_fills(fills_of_table(table, how, needs=("symbol",)))
+    trades = trades_of_table(table, how)
+    if fills is None:
+        return trades
+    return with_fills(trades, read_fills(fills, conventions=how, needs=("trade_id",)))
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
@@ -76,7 +98,7 @@ def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "
     exitladder.errors.TradesError: stop_price must lie below entry_price for a long, but trade 'T1' has
     stop_price=101 and entry_price=100 (trades, row 1). Correct the stop or the side.
     """
-    return trades_of_table(Table.from_frame(frame, place), tz)
+    return trades_of_table(Table.from_frame(frame, place), replace(PLAIN, tz=tz))
 
 
 def write_trades(trades: Trades, path: str | Path) -> None:
@@ -90,10 +112,10 @@ def write_trades(trades: Trades, path: str | Path) -> None:
     write_table(trades.to_frame(), path)
 
 
-def faults_of_table(table: Table, tz: str) -> list[TradesError]:
+def faults_of_table(table: Table, how: Conventions) -> list[TradesError]:
     """Return every fault of a table of trades, in the order in which the rules are held."""
     try:
-        reader = _Reader(table, tz)
+        reader = _Reader(table, how)
     except TradesError as fault:
         return [fault]
     reader.faults = []
@@ -104,10 +126,10 @@ def faults_of_table(table: Table, tz: str) -> list[TradesError]:
     return reader.faults
 
 
-def trades_of_table(table: Table, tz: str) -> Trades:
+def trades_of_table(table: Table, how: Conventions) -> Trades:
     """Return the trades in a table; see `read_trades`."""
-    check_tz(tz, TradesError)
-    return _trades_of(_Reader(table, tz), table)
+    check_tz(how.tz, TradesError)
+    return _trades_of(_Reader(table, how), table)
 
 
 def _trades_of(reader: _Reader, table: Table) -> Trades:
@@ -179,9 +201,9 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
 class _Reader:
     """Columns of trades, each read by its rule."""
 
-    def __init__(self, table: Table, tz: str) -> None:
+    def __init__(self, table: Table, how: Conventions) -> None:
         self.table = table
-        self.tz = tz
+        self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
         labels: dict[str, object] = {}
@@ -241,7 +263,7 @@ class _Reader:
             return np.full(len(self.table.frame), np.nan)
         given = self.columns[name]
         blank = given.isna().to_numpy()
-        values = pd.to_numeric(given, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        values = parse_numbers(given, self._decimal)[0]
         limit = "0 or more" if least_is_zero else "greater than 0"
         rule = f"{name} must be a number {limit}" + ("" if needed else " or blank")
         low = values < 0 if least_is_zero else values <= 0
@@ -256,12 +278,41 @@ class _Reader:
         values = self.numbers(name)
         return np.where(np.isnan(values), 1, values).astype(np.int64)
 
+    @cached_property
+    def _date_order(self) -> str:
+        """Return the order of day and month: as given, else as any column of times settles it."""
+        if self.how.dates != "auto":
+            return self.how.dates
+        for name in ("entry_time", "exit_time"):
+            if name in self.columns:
+                found = read_stamps(self.columns[name], tz=self.how.tz, dates="auto")
+                if found.order and not found.problem:
+                    return found.order.replace(" ", "")
+        return "auto"
+
+    @cached_property
+    def _decimal(self) -> str:
+        """Return the decimal mark of the numbers that are text: as given, else as any of them settles it."""
+        given = [self.columns[name] for name in _NUMBERS if name in self.columns]
+        words = [column for column in given if is_text(column)]
+        if not words:
+            return "."
+        has_points = any(not is_text(column) and bool((column.dropna() % 1 != 0).any()) for column in given)
+        try:
+            said = "," if self.table.decimal == "," and self.how.decimal == "auto" else self.how.decimal
+            return decimal_mark(words, said=said, has_points=has_points)
+        except MixedNumbersError as cause:
+            raise TradesError(f"{cause} ({self.table.name}).") from None
+
     def stamps(self, name: str, *, needed: bool = False) -> npt.NDArray[np.int64]:
         if name not in self.columns:
             return np.full(len(self.table.frame), NO_TIME, dtype=np.int64)
         given = self.columns[name]
         blank = given.isna().to_numpy()
-        time = stamps_to_ns(given, self.tz)
+        found = read_stamps(given, tz=self.how.tz, dates=self._date_order)
+        if found.problem:
+            raise TradesError(f"{found.problem} ({name}, {self.table.name}).")
+        time = found.ns
         broken = (time == NO_TIME) & (needed | ~blank)
         rule = f"{name} must be a stamp that can be read in its time zone" + ("" if needed else " or blank")
         cure = "Write ISO 8601 such as 2024-01-31T15:30Z"

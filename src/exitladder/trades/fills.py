@@ -18,8 +18,9 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.columns import snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.output import write_table
-from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 
 FILL_COLUMNS = ("trade_id", "fill_id", "time", "side", "quantity", "price", "commission", "commission_currency", "tag")
@@ -148,7 +149,9 @@ def is_fills_table(frame: pd.DataFrame) -> bool:
     return bool(side.isin(list(_SIDES)).any())
 
 
-def read_fills(source: str | Path | pd.DataFrame, *, tz: str = "UTC", needs: Sequence[str] = ()) -> Fills:
+def read_fills(
+    source: str | Path | pd.DataFrame, *, conventions: Conventions = PLAIN, needs: Sequence[str] = ()
+) -> Fills:
     """Return the fills in a CSV, Parquet or Feather file, or in a table.
 
     Parameters
@@ -167,7 +170,7 @@ def read_fills(source: str | Path | pd.DataFrame, *, tz: str = "UTC", needs: Seq
         If a fill breaks a rule, told with its value, place and cure.
     """
     table = Table.from_frame(source, "fills") if isinstance(source, pd.DataFrame) else read_table(source)
-    return fills_of_table(table, tz, needs)
+    return fills_of_table(table, conventions, needs)
 
 
 def write_fills(fills: Fills, path: str | Path) -> None:
@@ -175,9 +178,9 @@ def write_fills(fills: Fills, path: str | Path) -> None:
     write_table(fills.to_frame(), path)
 
 
-def fills_of_table(table: Table, tz: str = "UTC", needs: Sequence[str] = ()) -> Fills:
+def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] = ()) -> Fills:
     """Return the fills in a table, each once; see `read_fills`."""
-    check_tz(tz, TradesError)
+    check_tz(how.tz, TradesError)
     labels = {snake_name(label): label for label in table.frame.columns}
     needed = ("time", "side", "quantity", "price", *needs)
     missing = [name for name in needed if name not in labels]
@@ -191,7 +194,10 @@ def fills_of_table(table: Table, tz: str = "UTC", needs: Sequence[str] = ()) -> 
     if not len(table.frame):
         raise TradesError(f"There must be at least one fill, but {table.name} has none.")
     columns = {name: table.frame[label] for name, label in labels.items()}
-    time = stamps_to_ns(columns["time"], tz)
+    found = read_stamps(columns["time"], tz=how.tz, dates=how.dates)
+    if found.problem:
+        raise TradesError(f"{found.problem} (time, {table.name}).")
+    time = found.ns
     faults = _Faults(table)
     faults.find(time == NO_TIME, "time must be a readable stamp", columns["time"])
     given = columns["side"].astype("str").str.strip().str.lower()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, fitted_to_bars, load_bars, load_trades, path_option, reading_options
+from exitladder.cli.inputs import (
+    bars_options,
+    file_options,
+    fitted_to_bars,
+    load_bars,
+    load_trades,
+    path_option,
+    reading_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 if TYPE_CHECKING:
@@ -114,11 +123,11 @@ def _checked(
     from exitladder.trades.report import TradesReport, counts_of, describe
     from exitladder.trades.trades import place_trades
 
-    tz = session.settings.data.tz
+    how = session.settings.data.conventions
     report = TradesReport({"file": str(path)})
-    table = read_table(path)
+    table = read_table(path, conventions=how)
     if not is_fills_table(table.frame):
-        faults = faults_of_table(table, tz)
+        faults = faults_of_table(table, how)
         if faults:
             report.counts["n_trades"] = len(table.frame)
             report.faults = [str(fault) for fault in faults]
@@ -128,7 +137,7 @@ def _checked(
             report.to_do = [advice if kind else "correct the rows above, then check again"]
             more = f" {len(faults)} rules are broken in all." if len(faults) > 1 else ""
             return report, TradesError(f"{faults[0]}{more}")
-    found = read_trades(path, fills=fills, tz=tz)
+    found = read_trades(path, fills=fills, conventions=how)
     report.counts |= counts_of(found)
     outside = None
     error: ExitladderError | None = None
@@ -142,7 +151,7 @@ def _checked(
         except TradesError as fault:
             report.faults.append(str(fault))
             error = fault
-    describe(found, report, tz, outside)
+    describe(found, report, how.tz, outside)
     return report, error
 
 
@@ -154,6 +163,12 @@ _IMPORT = (
 )
 
 
+def _with_file_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in file_options():
+        function = option(function)
+    return function
+
+
 @command.command("import", epilog=example(*_IMPORT))
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -161,14 +176,10 @@ _IMPORT = (
 )
 @click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
 @click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
-@click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz).")
-@click.option("--dayfirst/--monthfirst", "day_first", default=None, help="Order of dates such as 03/04/2024.")
-@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark; default: the one that the file settles.")
-@click.option("--symbol", default="", metavar="NAME", help="Symbol of a file that names none.")
-@click.option(
-    "--symbol-map", type=click.Path(path_type=Path), metavar="FILE", help="CSV of two columns: old and new name."
-)
-@click.option("--side", type=click.Choice(["long", "short"]), help="Side of trades of which the file tells none.")
+@_with_file_options
+@click.option("--symbol", metavar="NAME", help="Symbol of a file that names none (data.symbol).")
+@click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")
+@click.option("--side", type=click.Choice(["long", "short"]), help="Side of trades whose file has none (data.side).")
 @click.option(
     "--group", "grouping", type=click.Choice(["positions", "fifo"]), default="positions", show_default=True,
     help="Fills from flat to flat, or each entry with the exits that close it, oldest first.",
@@ -187,15 +198,14 @@ def import_(
     values: tuple[str, ...],
     out: Path,
     fills_out: Path | None,
-    symbol_map: Path | None,
     side: str | None,
-    **reading: Any,
+    **grouping: Any,
 ) -> None:
     """Turn files of other programs into trades with their fills.
 
     Knows freqtrade (database, backtest), backtesting.py, vectorbt, MetaTrader 4 and 5, TradingView, Interactive
     Brokers, Binance, Bybit, OKX, NautilusTrader, Lean, and plain lists of fills or round trips. Other tables are read
-    with --map. What was left out or assumed is told on stderr. Files of one program may overlap: a fill counts once.
+    with --map. Rows left out and assumptions go to stderr. Files of one program may overlap: a fill counts once.
     """
     from exitladder.importers.imports import import_files, known_as
     from exitladder.importers.reading import ImportOptions
@@ -206,9 +216,16 @@ def import_(
     if renames or values or not (program or known_as(sources[0])):
         _import_by_columns(session, sources, renames, values, side, out)
         return
-    tz = session.settings.data.tz
+    data = session.settings.data
+    how = data.conventions
     options = ImportOptions(
-        tz="" if tz == "UTC" else tz, symbol_map=_symbol_map(symbol_map), side=side or "", **reading
+        tz="" if how.tz == "UTC" else how.tz,
+        decimal=None if how.decimal == "auto" else how.decimal,
+        day_first=None if how.dates == "auto" else how.dates == "dayfirst",
+        symbol=how.symbol,
+        symbol_map=_symbol_map(how.symbol_map),
+        side=side or data.side,
+        **grouping,
     )
     found = import_files(sources, program, options)
     session.say(f"read as: {found.format}")
@@ -257,20 +274,23 @@ def _import_by_columns(
 
     if len(sources) > 1:
         raise click.UsageError("--map and --value read one file; import the others alone.")
+    how = session.settings.data.conventions
     given = _pairs("--value", values) | ({"side": side} if side else {})
-    trades, notes = import_trades(read_table(sources[0]), _pairs("--map", renames), given, tz=session.settings.data.tz)
+    trades, notes = import_trades(
+        read_table(sources[0], conventions=how), _pairs("--map", renames), given, conventions=how
+    )
     for line in notes:
         session.say(line)
     write_trades(trades, out)
     session.emit({"file": str(out), **_summary(trades)})
 
 
-def _symbol_map(path: Path | None) -> dict[str, str]:
-    if path is None:
+def _symbol_map(path: str) -> dict[str, str]:
+    if not path:
         return {}
     from exitladder.files.tables import read_table
 
-    frame = read_table(path).frame
+    frame = read_table(Path(path)).frame
     if frame.shape[1] != 2:
         raise click.BadParameter(
             f"must have two columns, old and new name, but has {frame.shape[1]}.", param_hint="--symbol-map"
