@@ -202,7 +202,7 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
 def test_a_model_refuses_longer_bars_of_its_benchmark(pair: BarSet) -> None:
     stored = feature_set_to_mapping(feature_set_of(settings_with(names=("beta_60",), benchmark="INDEX"), pair))
     refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1d"))
-    with pytest.raises(FeatureError, match="bars of 1d of the benchmark 'INDEX', but these are of 1w"):
+    with pytest.raises(FeatureError, match="1d bars of the benchmark 'INDEX', but these are 1w bars"):
         refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1w"))
 
 
