@@ -201,7 +201,7 @@ def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
         ('tz = "America/New_York"', 'tz = "UTC"', "clock of 'America/New_York', but features.exchange_tz is 'UTC'"),
         ('delay = "1d"', 'delay = "0"', "delay 1d of the series 'vix', but the settings declare 0s"),
         ("directed = true", "", "directed True of the series 'flow', but the settings declare False"),
-        ('name = "vix"', 'name = "vox"', "series 'vix' (column 'close', delay 1d), but the settings declare none"),
+        ('name = "vix"', 'name = "vox"', "series 'vix' (column 'close', delay 1d), but the settings declare no series"),
         ('path = "vix.csv"', 'path = "gone.csv"', "gone.csv"),
         ('column = "net"', 'column = "nett"', "column 'net' of the series 'flow', but the settings declare 'nett'"),
     ],

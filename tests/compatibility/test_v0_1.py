@@ -172,6 +172,6 @@ def test_a_search_on_old_studies_starts_again_and_says_so(
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 2
     named = load_settings(OLD / "exitladder.toml", [f"tracking.store={store.as_posix()!r}", "tuning.study=named"])
-    with pytest.raises(ModelError, match=r"Study 'named-fold-1' .* differs in: program"):
+    with pytest.raises(ModelError, match=r"Study 'named-fold-1' .*differs in: program"):
         tune(bars, trades, named, out=tmp_path / "named")
     assert studies(store) == after

@@ -248,7 +248,7 @@ def test_a_repeated_failure_is_reported(
 
 def test_another_version_of_the_program_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "program_fingerprint", _of_this_process)
-    with pytest.raises(ModelError, match="one has another version of exitladder"):
+    with pytest.raises(ModelError, match="one runs another"):
         ClusterTrainer(cluster.scheduler_address)
 
 
