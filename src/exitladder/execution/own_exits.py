@@ -13,7 +13,7 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import count_bar
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import mark, record_fills
 from exitladder.execution.kernel.orders import sell
@@ -42,7 +42,7 @@ class OwnExits(NamedTuple):
     price: FloatArray
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def follow_bars(position: Position, market: Market, first: int, end: int) -> None:
     """Count extremes and financing of the bars from `first` to `end`.
 
@@ -62,7 +62,7 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> Non
         count_bar(position, side * market.close[bar])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def run_own_exit(position: Position, inputs: Inputs, exits: OwnExits, i: int, row: int) -> None:
     """Hold trade i until its own exit, at the price that was got; mark it if there is none.
 

@@ -45,7 +45,7 @@ from exitladder.execution.batch.touches import (
 )
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, compiled
 from exitladder.execution.kernel.packed import Ends, Entries, Market, Readings
 from exitladder.execution.kernel.rounding import commission_of, distance, on_grid, to_tick, whole_steps
 
@@ -64,7 +64,7 @@ class BatchInputs(NamedTuple):
     market: Market
 
 
-@njit(error_model="numpy")
+@compiled
 def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
     """Return trade i as the batch sees it, to be written to a row of the results; its `n_bars` is 0 if it is skipped.
 
@@ -110,7 +110,7 @@ def empty_path(room: int) -> Path:
     return Path(np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room))
 
 
-@njit(error_model="numpy")
+@compiled
 def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
     """Write the bars of a trade in signed prices, its best price so far, and ATR.
 

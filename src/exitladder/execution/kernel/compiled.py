@@ -1,4 +1,4 @@
-"""A number that changes with the rules' source, for the cache of compiled code.
+"""How the kernels are compiled: two decorators, and a number that changes with the rules' source for the cache.
 
 The compiler keeps machine code on disk by the file of the compiled function alone. Were another file changed,
 such as the one that says when a stop fills, it would go on running the old rule. So every function that is kept
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+
+from numba import njit
 
 _EXECUTION = Path(__file__).resolve().parents[1]
 
@@ -28,3 +30,10 @@ def source_number() -> int:
 
 
 SOURCES = source_number()
+
+# Decorators of the functions that the kernels consist of. They take arrays in tuples and do not count references
+# to them: counting costs several times as much as the rules. So such a function, and every one that it calls, makes
+# no arrays (the compiler refuses it), and none returns a new one to a function that counts. Functions that make
+# arrays, and those that call them, use `njit` itself.
+compiled = njit(error_model="numpy", _nrt=False)
+inlined = njit(error_model="numpy", _nrt=False, forceinline=True)
