@@ -73,7 +73,7 @@ def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
             ends.last_bar[row, m], ends.n_fills[row, m], ends.mfe_r[row, m] = -1, 0, np.nan
 
 
-@compiled
+@inlined
 def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every cell write when it sells, from which bar on that matters, and the money if there is room for it.
 

@@ -8,7 +8,7 @@ from exitladder.arrays import FloatArray, FloatTable
 from exitladder.execution.batch.packed import Batch, Path, Prepared, TradeTerms
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick, whole_steps
 
@@ -48,7 +48,7 @@ def clamp(level: float, low: float, high: float) -> float:
     return min(max(level, low), high)
 
 
-@compiled
+@inlined
 def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every target write its order's price, when it is first reached, and the price that it then gets.
 
@@ -114,7 +114,7 @@ def first_stop(market: Market, side: float, stop: float, first: int, most: int) 
     return NEVER, most
 
 
-@compiled
+@inlined
 def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every bar write the first event from it on at which each breakeven stop is reached.
 
@@ -160,7 +160,7 @@ def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared)
             line[h + 1, k] = now if now > line[h, k] else line[h, k]
 
 
-@compiled
+@inlined
 def table_trails(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, first: int) -> None:
     """For every bar from `first` on write the first event from it on that reaches each trail, and the trail then.
 
@@ -204,7 +204,7 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
     return part
 
 
-@compiled
+@inlined
 def size_splits(fraction: FloatTable, lot: float, terms: TradeTerms, prepared: Prepared) -> None:
     """Write the lots of every split's rungs, what each sells if reached in order, and the lots left in between.
 
