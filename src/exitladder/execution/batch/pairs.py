@@ -245,7 +245,7 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     return count
 
 
-@compiled
+@inlined
 def sell_as_reached(
     batch: Batch, m: int, leave: int, terms: TradeTerms, prepared: Prepared
 ) -> tuple[float, float, float, int, int]:
@@ -355,6 +355,7 @@ def run_pairs(
     slippage = slippage_of(number)
     lot, entry = number[n.N_LOT], terms.entry
     whole = terms.risk * terms.start
+    net_r = out[row]
     for m in range(len(table)):
         leave, kept = exit_of(batch, m, terms, path, prepared)
         if table[m, P_IN_ORDER] > 0:
@@ -370,7 +371,7 @@ def run_pairs(
                 gross += (paid - entry) * quantity
                 cost += commission_of(paid, quantity, number)
         place = int(table[m, P_PLACE])
-        out[row, place] = (gross - cost - 0.0) / whole
+        net_r[place] = (gross - cost - 0.0) / whole
         if ends is not None:
             touch = (NEVER, 0.0) if last < 0 else (int(prepared.code[last]), float(prepared.level[last]))
             h, peak = last_bar_and_peak(left > 0.0, leave, kept, touch, terms, path)
