@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from numba import njit
+from exitladder.runtime.compiling import uncounted
 
 _EXECUTION = Path(__file__).resolve().parents[1]
 
@@ -31,9 +31,6 @@ def source_number() -> int:
 
 SOURCES = source_number()
 
-# Decorators of the functions that the kernels consist of. They take arrays in tuples and do not count references
-# to them: counting costs several times as much as the rules. So such a function, and every one that it calls, makes
-# no arrays (the compiler refuses it), and none returns a new one to a function that counts. Functions that make
-# arrays, and those that call them, use `njit` itself.
-compiled = njit(error_model="numpy", _nrt=False)
-inlined = njit(error_model="numpy", _nrt=False, forceinline=True)
+# Decorators of the functions that the kernels consist of.
+compiled = uncounted(error_model="numpy")
+inlined = uncounted(error_model="numpy", forceinline=True)
