@@ -15,7 +15,7 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import count_bar
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import mark, record_fills
 from exitladder.execution.kernel.orders import sell
@@ -52,7 +52,7 @@ class PlacedExits(NamedTuple):
     lots: FloatArray
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def follow_bars(position: Position, market: Market, first: int, end: int) -> int:
     """Count extremes and financing of the bars from `first` to `end`; return the later of the two.
 
@@ -77,7 +77,7 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> int
     return max(first, end)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def cannot_run(exits: PlacedExits, i: int, has_bars: bool) -> int:
     """Return the code that says why trade i cannot be replayed, or `NOT_SKIPPED`.
 
@@ -100,7 +100,7 @@ def cannot_run(exits: PlacedExits, i: int, has_bars: bool) -> int:
     return o.EXIT_OUTSIDE_BAR if exits.bar[first] == OUTSIDE_BAR else o.NOT_SKIPPED
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int, row: int) -> None:
     """Hold trade i through its own exits, at the prices that were got; mark at the last close what has no exit.
 

@@ -6,7 +6,6 @@ If only net R is requested, `ends` is None, and the compiler removes the code th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable
 from exitladder.execution.batch.packed import (
@@ -28,20 +27,21 @@ from exitladder.execution.batch.packed import (
 from exitladder.execution.batch.touches import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.packed import Ends
 from exitladder.execution.kernel.rounding import commission_of, on_grid, to_tick
 
 SLACK = o.SLACK
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def slippage_of(number: FloatArray) -> Slippage:
     """Return the slippage of a batch; `number` is `exitladder.execution.batch.packed.Batch.number`."""
     tick = number[n.N_TICK]
     return Slippage(number[n.N_SLIP_RATE], number[n.N_SLIP_TICKS] * tick, number[n.N_SLIP_ATR], tick)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     """Return the signed price that a market or stop order gets (S3).
 
@@ -62,7 +62,7 @@ def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     return to_tick(base - (abs(base) * slippage.rate + slippage.ticks + by_atr), slippage.tick)
 
 
-@njit(error_model="numpy")
+@compiled
 def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
     """Write that a trade was skipped under every ladder.
 
@@ -78,7 +78,7 @@ def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
             ends.last_bar[row, m], ends.n_fills[row, m], ends.mfe_r[row, m] = -1, 0, np.nan
 
 
-@njit(error_model="numpy")
+@inlined
 def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every cell write when it sells, from which bar on that matters, and the money if there is room for it.
 
@@ -113,7 +113,7 @@ def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Pre
             cell_fee[c] = commission_of(price, quantity, batch.number)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def exit_of(batch: Batch, m: int, terms: TradeTerms, path: Path, prepared: Prepared) -> tuple[int, float]:
     """Return when a ladder's stops or its time stop sell all that is left.
 
@@ -169,7 +169,7 @@ def exit_of(batch: Batch, m: int, terms: TradeTerms, path: Path, prepared: Prepa
     return leave, kept
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sell_in_order(
     batch: Batch, m: int, leave: int, terms: TradeTerms, prepared: Prepared, ends: Ends | None
 ) -> tuple[float, float, float, int, int]:
@@ -215,7 +215,7 @@ def sell_in_order(
     return gross, cost, prepared.stays[stay], sales, last
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     """Put the cells of a ladder that sell before event `leave` into the order in which they do; return their number.
 
@@ -255,7 +255,7 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     return count
 
 
-@njit(error_model="numpy")
+@inlined
 def sell_as_reached(
     batch: Batch, m: int, leave: int, terms: TradeTerms, prepared: Prepared
 ) -> tuple[float, float, float, int, int]:
@@ -291,7 +291,7 @@ def sell_as_reached(
     return gross, cost, left, sales, last
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sold_at(event: int, level: float, path: Path) -> float:
     """Return the market price, before slippage and tick, at which an order of this event and signed price fills.
 
@@ -312,7 +312,7 @@ def sold_at(event: int, level: float, path: Path) -> float:
     return clamp(level, path.low[h], path.high[h]) if event & 3 == 3 else float(path.open[h])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def peak_of(entry: float, h: int, base: float, path: Path) -> float:
     """Return the best price of a trade whose last fill is in bar h at `base`.
 
@@ -336,7 +336,7 @@ def peak_of(entry: float, h: int, base: float, path: Path) -> float:
     return float(max(path.best[h - 1] if h > 0 else entry, path.open[h], base))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def last_bar_and_peak(
     is_left: bool, leave: int, kept: float, touch: tuple[int, float], terms: TradeTerms, path: Path
 ) -> tuple[int, float]:
@@ -367,7 +367,7 @@ def last_bar_and_peak(
     return h, peak_of(terms.entry, h, sold_at(leave, kept, path), path)
 
 
-@njit(error_model="numpy")
+@compiled
 def run_pairs(
     batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, out: FloatTable, ends: Ends | None
 ) -> None:
@@ -386,6 +386,7 @@ def run_pairs(
     slippage = slippage_of(number)
     lot, entry = number[n.N_LOT], terms.entry
     whole = terms.risk * terms.start
+    net_r = out[row]
     for m in range(len(table)):
         leave, kept = exit_of(batch, m, terms, path, prepared)
         if table[m, P_IN_ORDER] > 0:
@@ -401,7 +402,7 @@ def run_pairs(
                 gross += (paid - entry) * quantity
                 cost += commission_of(paid, quantity, number)
         place = int(table[m, P_PLACE])
-        out[row, place] = (gross - cost - 0.0) / whole
+        net_r[place] = (gross - cost - 0.0) / whole
         if ends is not None:
             touch = (NEVER, 0.0) if last < 0 else (int(prepared.code[last]), float(prepared.level[last]))
             h, peak = last_bar_and_peak(left > 0.0, leave, kept, touch, terms, path)

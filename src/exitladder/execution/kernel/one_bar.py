@@ -8,11 +8,11 @@ at the line that says so.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import distance, down_to, to_tick, whole_steps
@@ -21,7 +21,7 @@ from exitladder.execution.kernel.state import Bar, Position
 SLACK = o.SLACK
 
 
-@njit(error_model="numpy")
+@compiled
 def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     """X2: fill at a bar's open, in the order of the rule.
 
@@ -68,7 +68,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
                 return
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def trail_of(position: Position, best: float, atr: float) -> float:
     """Return the signed price of the trail for a best price, rounded against the trader; NaN without trail or ATR.
 
@@ -87,7 +87,7 @@ def trail_of(position: Position, best: float, atr: float) -> float:
     return to_tick(best - away, number[n.N_TICK])
 
 
-@njit(error_model="numpy")
+@compiled
 def ratchet_walk(position: Position, best: float) -> None:
     """Ratchet the trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     state = position.state
@@ -96,7 +96,7 @@ def ratchet_walk(position: Position, best: float) -> None:
         state[s.WALK_LINE] = line
 
 
-@njit(error_model="numpy")
+@compiled
 def note_ambiguity(position: Position, high: float, low: float) -> None:
     """X7b: note a bar inside which the order of high and low (signed prices) decides.
 
@@ -127,7 +127,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
             state[s.AMBIGUOUS_HERE] = 1.0
 
 
-@njit(error_model="numpy")
+@compiled
 def walk(position: Position, bar: Bar, high_first: bool) -> None:
     """Walk open, one extreme, the other, close; orders fill in the order reached and the trail ratchets along (X3).
 
@@ -161,7 +161,7 @@ def walk(position: Position, bar: Bar, high_first: bool) -> None:
         previous = target
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def after_bar(position: Position, high: float, low: float) -> None:
     """Count a bar's extremes (signed); its decisions about the stop are in force from the next bar (X4, X5).
 
@@ -184,7 +184,7 @@ def after_bar(position: Position, high: float, low: float) -> None:
             state[s.ARMED] = 1.0
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def process_inside(position: Position, bar: Bar, policy: int) -> None:
     """X3: fill inside a bar, by the intrabar policy.
 
@@ -213,7 +213,7 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
             rise(position, bar, bar.high)
 
 
-@njit(error_model="numpy")
+@compiled
 def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -> None:
     """X2 and X3: fill the resting and pending orders of one bar.
 
@@ -244,7 +244,7 @@ def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -
     after_bar(position, high, low)
 
 
-@njit(error_model="numpy")
+@compiled
 def process_finer_bars(
     position: Position, market: Market, index: int, first: int, end: int, is_entry_bar: bool
 ) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.compiled import compiled, inlined
 
 SLACK = o.SLACK
 SNAP = o.SNAP
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def on_grid(count: float, step: float) -> float:
     """Return ``count`` steps as a price or quantity; 5040 ticks of 0.01 are 50.4 and not 50.400000000000006."""
     if step <= 0.0:
@@ -23,7 +23,7 @@ def on_grid(count: float, step: float) -> float:
     return count * step
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def whole_steps(amount: float, step: float) -> float:
     """Return how many steps fit into `amount`, rounding down; float multiples are snapped first (S1)."""
     if step <= 0.0:
@@ -35,7 +35,7 @@ def whole_steps(amount: float, step: float) -> float:
     return float(np.floor(count))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def to_tick(price: float, tick: float) -> float:
     """Return a signed price rounded to the tick against the trader: down, for a sale (S3)."""
     if tick <= 0.0:
@@ -43,13 +43,13 @@ def to_tick(price: float, tick: float) -> float:
     return on_grid(whole_steps(price, tick), tick)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def down_to(low: float, level: float) -> bool:
     """Whether a price fell to a level; prices within `SLACK` of one another are one price."""
     return low <= level + abs(level) * SLACK
 
 
-@njit(error_model="numpy")
+@compiled
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     """Return the commission of one fill (S2).
 
@@ -65,7 +65,7 @@ def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     return float(max(cost, number[n.N_LEAST]))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def distance(unit: int, value: float, risk: float, atr: float, price: float) -> float:
     """Return a length in price; NaN if its ATR is not known.
 
