@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars.report import BarsReport
+from exitladder.bars.checking.report import BarsReport
 from exitladder.execution import STATUS
 from exitladder.files.output import Content
 from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from exitladder.bars.actions import Action, apply_actions, parse_split, read_actions
 from exitladder.bars.bars import BarSet
+from exitladder.bars.checking.splits import RATIOS, crosses_split, likely_splits, unresolved_splits
 from exitladder.bars.reading import bars_from_frame, check_bar_files, read_bars
-from exitladder.bars.splits import RATIOS, crosses_split, likely_splits, unresolved_splits
 from exitladder.errors import BarsError, TradesError
 from exitladder.execution import simulate
 from exitladder.plans.file import ladder_from_mapping
@@ -118,7 +118,7 @@ def test_a_file_of_actions(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 99), max_size=4), st.integers(0, 99), st.integers(0, 30))
 def test_trades_across_a_split(splits: list[int], entry: int, length: int) -> None:
-    from exitladder.bars.splits import Split
+    from exitladder.bars.checking.splits import Split
 
     known = [Split("A", bar, 0, "2:1", 0.7, 1.0) for bar in splits]
     expected = any(entry < bar <= entry + length for bar in splits)

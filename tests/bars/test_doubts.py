@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitladder.bars.check_screen import check_screen, with_unfinished
-from exitladder.bars.notes import untraded
+from exitladder.bars.checking.check_screen import check_screen, with_unfinished
+from exitladder.bars.checking.notes import untraded
+from exitladder.bars.checking.report import BarsReport
 from exitladder.bars.reading import bars_from_frame, check_bar_files, read_bars
-from exitladder.bars.report import BarsReport
 from exitladder.errors import BarsError
 
 HEADER = "timestamp,open,high,low,close,volume\n"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.columns import snake_name
+from exitladder.bars.layouts.columns import snake_name
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError, did_you_mean
 from exitladder.files.tables import Table, read_table

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.klines import bars_in_zip, most_bytes
-from exitladder.bars.report import BarsReport, Finding, join_reports
+from exitladder.bars.checking.report import BarsReport, Finding, join_reports
+from exitladder.bars.layouts.klines import bars_in_zip, most_bytes
 from exitladder.bars.tables import ReadOptions, bars_of_table, read_options
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError, InputFileError, did_you_mean

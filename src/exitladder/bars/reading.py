@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.columns import bar_columns
-from exitladder.bars.headerless import headerless_columns
-from exitladder.bars.joining import join_parts
-from exitladder.bars.names import FileName, file_name, name_parts, renamed
-from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.layouts.columns import bar_columns
+from exitladder.bars.layouts.headerless import headerless_columns
+from exitladder.bars.layouts.joining import join_parts
+from exitladder.bars.layouts.names import FileName, file_name, name_parts, renamed
 from exitladder.bars.tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
 from exitladder.clock import interval_name
 from exitladder.errors import BarsError
@@ -51,7 +51,7 @@ def read_bars(
     adjust : {"auto", "none"}
         With "auto", prices are adjusted by ``adj_close`` where that column is there.
     repair : bool
-        Repair invalid bars (see `exitladder.bars.checks`) instead of refusing them.
+        Repair invalid bars (see `exitladder.bars.checking.checks`) instead of refusing them.
     interval : str, optional
         Read only bars of this length, such as ``1h``, from a folder that holds several.
     conventions : Conventions

@@ -9,13 +9,13 @@ import pandas as pd
 
 from exitladder.bars.adjust import adjust_prices
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.cells import read_cells, rows_by_symbol, snap_noise
-from exitladder.bars.checks import RawBars, check_bars
-from exitladder.bars.columns import PRICES, REQUIRED, BarColumns, bar_columns
-from exitladder.bars.how_read import reading_of
-from exitladder.bars.notes import commonest_step, notes_despite_errors, notes_on
-from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
-from exitladder.bars.stamping import Placing, place_in_time
+from exitladder.bars.checking.checks import RawBars, check_bars
+from exitladder.bars.checking.notes import commonest_step, notes_despite_errors, notes_on
+from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, snap_noise
+from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
+from exitladder.bars.layouts.how_read import reading_of
+from exitladder.bars.layouts.stamping import Placing, place_in_time
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions

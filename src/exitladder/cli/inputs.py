@@ -15,7 +15,7 @@ from exitladder.cli.session import Session
 
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
-    from exitladder.bars.report import BarsReport
+    from exitladder.bars.checking.report import BarsReport
     from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -221,7 +221,7 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
 
     import numpy as np
 
-    from exitladder.bars.names import match_symbols
+    from exitladder.bars.layouts.names import match_symbols
     from exitladder.trades.session_dates import on_session_dates
 
     names = match_symbols((str(symbol) for symbol in trades.symbol), bars)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from exitladder.bars.columns import snake_name
+from exitladder.bars.layouts.columns import snake_name
 from exitladder.errors import TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.tables import Table

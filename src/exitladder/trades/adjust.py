@@ -10,7 +10,7 @@ import numpy as np
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.actions import Action, price_factors
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.splits import crosses_split, unresolved_splits
+from exitladder.bars.checking.splits import crosses_split, unresolved_splits
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.trades.trades import PlacedTrades, Trades

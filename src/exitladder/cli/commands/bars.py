@@ -47,7 +47,7 @@ def check(
     Reports everything in one go, the worst first: counts, the three worst rows, assumptions, next steps. Exits with
     1 if any bars cannot be used as they are. With --repair it shows the repairs. --rows writes every affected row.
     """
-    from exitladder.bars.check_screen import check_screen, with_unfinished
+    from exitladder.bars.checking.check_screen import check_screen, with_unfinished
     from exitladder.bars.reading import check_bar_files
     from exitladder.errors import BarsError
     from exitladder.files.output import write_table

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from exitladder.bars.report import SEVERITIES, BarsReport, Finding
+from exitladder.bars.checking.report import SEVERITIES, BarsReport, Finding
 from exitladder.clock import interval_name
 
 # more symbols than this are counted, not listed

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import Bars
-from exitladder.bars.columns import snake_name
-from exitladder.bars.headerless import KLINES
-from exitladder.bars.report import BarsReport
+from exitladder.bars.checking.report import BarsReport
+from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.headerless import KLINES
 from exitladder.bars.tables import ReadOptions, bars_of_table
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError, InputFileError

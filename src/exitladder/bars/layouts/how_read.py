@@ -14,8 +14,8 @@ from exitladder.clock import NO_TIME
 from exitladder.files.table import Table
 
 if TYPE_CHECKING:
-    from exitladder.bars.columns import BarColumns
-    from exitladder.bars.stamping import Placing
+    from exitladder.bars.layouts.columns import BarColumns
+    from exitladder.bars.layouts.stamping import Placing
 
 _DAY = 86_400 * 10**9
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
-from exitladder.bars.columns import PRICES
-from exitladder.bars.ranges import typical_range
-from exitladder.bars.report import Finding
+from exitladder.bars.checking.ranges import typical_range
+from exitladder.bars.checking.report import Finding
+from exitladder.bars.layouts.columns import PRICES
 from exitladder.clock import NO_TIME, stamp_text
 from exitladder.files.tables import Table
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from exitladder.bars.bars import Bars
-from exitladder.bars.columns import PRICES
-from exitladder.bars.notes import notes_on
-from exitladder.bars.report import BarsReport, Finding, SymbolSummary
+from exitladder.bars.checking.notes import notes_on
+from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary
+from exitladder.bars.layouts.columns import PRICES
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError
 

@@ -8,11 +8,11 @@ import pandas as pd
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.adjust import adjust_prices
 from exitladder.bars.bars import Bars
-from exitladder.bars.checks import RawBars, check_bars, is_short_step
-from exitladder.bars.columns import PRICES
-from exitladder.bars.ranges import typical_range
-from exitladder.bars.report import Finding
-from exitladder.bars.splits import likely_splits
+from exitladder.bars.checking.checks import RawBars, check_bars, is_short_step
+from exitladder.bars.checking.ranges import typical_range
+from exitladder.bars.checking.report import Finding
+from exitladder.bars.checking.splits import likely_splits
+from exitladder.bars.layouts.columns import PRICES
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
 

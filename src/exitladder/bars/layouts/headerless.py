@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from exitladder.bars.columns import OHLCV
+from exitladder.bars.layouts.columns import OHLCV
 from exitladder.errors import BarsError
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, parse_numbers
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.bars.columns import PRICES, BarColumns
-from exitladder.bars.report import Finding
+from exitladder.bars.checking.report import Finding
+from exitladder.bars.layouts.columns import PRICES, BarColumns
 from exitladder.errors import BarsError
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.tables import Table

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import BoolArray, IntArray
-from exitladder.bars.checks import RawBars
-from exitladder.bars.notes import commonest_step
-from exitladder.bars.report import Finding
+from exitladder.bars.checking.checks import RawBars
+from exitladder.bars.checking.notes import commonest_step
+from exitladder.bars.checking.report import Finding
 from exitladder.clock import NO_TIME, interval_name, stamp_text
 from exitladder.files.stamps import Stamps
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.ranges import typical_range
+from exitladder.bars.checking.ranges import typical_range
 
 _DAY = 86_400 * 10**9
 # new shares for old ones, as companies split; each also the other way round

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import pandas as pd
 
-from exitladder.bars.how_read import Reading
+from exitladder.bars.layouts.how_read import Reading
 from exitladder.clock import interval_name
 
 SEVERITIES = ("error", "repaired", "warning", "note")
