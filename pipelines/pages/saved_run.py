@@ -54,19 +54,19 @@ def backtest_page(folder: Path) -> PageContent:
     )
 
 
-_SHOWN = {
+SHOWN = {
     "expectancy_r": ("expectancy", "{:+.3f} R", "mean net R per trade"),
     "win_rate": ("win rate", "{:.1%}", "trades that closed above 0, after costs"),
     "profit_factor": ("profit factor", "{:.2f}", "money won over money lost"),
-    "cvar_r": ("worst 5% of trades", "{:+.2f} R", "their mean (CVaR)"),
+    "cvar_5_r": ("worst 5% of trades", "{:+.2f} R", "their mean (CVaR)"),
     "max_drawdown_r": ("max drawdown", "{:+.1f} R", "of the cumulative net R"),
-    "capture": ("capture", "{:.1%}", "of the best open profit that was kept"),
+    "mean_capture": ("capture", "{:.1%}", "of the best open profit that was kept"),
 }
 
 
 def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
     shown = []
-    for name, (label, form, meaning) in _SHOWN.items():
+    for name, (label, form, meaning) in SHOWN.items():
         entry = summary.get(name)
         if not isinstance(entry, dict) or entry.get("value") is None:
             continue
