@@ -124,7 +124,7 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
         with progress.stage("page", 1) as advance:
             head = PageHead("exitladder demo: sample data", command, tuple(data_notes(work.report)))
             files: dict[str, Content] = {
-                **tuned_files(tuned),
+                **tuned_files(tuned, run_id, model),
                 **page_files(job, tuned, run_id, head),
                 "model.json": _model_summary(work.trained),
                 "policies.csv": tuned.scoreboard.table,

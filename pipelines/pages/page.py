@@ -99,6 +99,8 @@ class PageContent:
     Parameters
     ----------
     title, subtitle : str
+    recommendation : str
+        The exit to use, in a sentence.
     verdict : {"better", "worse", "no_difference", "none"}
     verdict_text : str
         The verdict in words.
@@ -128,6 +130,7 @@ class PageContent:
     """
 
     title: str
+    recommendation: str = ""
     verdict_text: str = ""
     verdict: Verdict = "none"
     subtitle: str = ""

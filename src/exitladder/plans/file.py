@@ -96,7 +96,7 @@ def _execution(table: object) -> Execution:
 def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
     """Return nested tables that `ladder_from_mapping` reads back to an equal ladder; omits defaults except rungs.
 
-    What the ladder was tuned on (``[tuned]``) is left out.
+    The provenance (``[tuned]``) is left out.
     """
     rungs: list[dict[str, Any]] = []
     for rung in ladder.rungs:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import tomli_w
@@ -17,7 +16,7 @@ from exitladder.files.toml import only_keys
 Choice = Literal["own_exits", "simple", "ladder", "ladder_with_model"]
 CHOICES: tuple[str, ...] = get_args(Choice)
 VERDICTS = ("better", "worse", "no_difference")
-_A_SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_LINE = 6
 _PRINTS = 12
 _TEXTS = ("choice", "exit", "model", "run", "verdict", "verdict_text")
@@ -74,6 +73,10 @@ def trade_fingerprint(symbol: str, side: int, entry_bar: int) -> str:
         +1 long, -1 short.
     entry_bar : int
         Start of the bar of the entry, nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -138,12 +141,11 @@ def _moment(table: Mapping[str, Any], name: str) -> int:
     value = table.get(name)
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise LadderError(f"tuned.{name} must be a timestamp with a time zone, but is {value!r}.")
-    return round(value.timestamp()) * _A_SECOND
+    return (value - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _stamp(moment: int) -> datetime:
-    """Return whole seconds; a bar closes on one, and a moment in between is rounded up."""
-    return datetime.fromtimestamp(math.ceil(moment / _A_SECOND), tz=UTC)
+    return _EPOCH + timedelta(microseconds=moment // 1000)
 
 
 def fingerprints(symbols: Iterable[str], sides: Iterable[int], entry_bars: Iterable[int]) -> list[str]:
@@ -155,5 +157,9 @@ def fingerprints(symbols: Iterable[str], sides: Iterable[int], entry_bars: Itera
     sides : iterable of int
     entry_bars : iterable of int
         Start of the bar of each entry, nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    list of str
     """
     return [trade_fingerprint(symbol, side, bar) for symbol, side, bar in zip(symbols, sides, entry_bars, strict=True)]

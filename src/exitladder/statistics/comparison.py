@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.special import ndtri
 
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
+_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Comparison:
         Mean net R per trade of each, over the pairs.
     confidence : float
         Nominal coverage of the interval, such as 0.95.
+    n_days : int or None
+        Days (UTC) on which the pairs were entered; None if unknown.
     """
 
     difference_r: float
@@ -66,6 +69,7 @@ class Comparison:
     candidate_r: float
     baseline_r: float
     confidence: float
+    n_days: int | None = None
 
     @property
     def is_known(self) -> bool:
@@ -136,6 +140,7 @@ def compare_r(
         candidate_r=float(ours[paired].mean()) if some else math.nan,
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
+        n_days=len(np.unique(nanoseconds(time)[paired] // _DAY_NS)),
     )
 
 
