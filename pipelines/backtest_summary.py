@@ -17,6 +17,7 @@ from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
 from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
+from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.tuning.policies import OWN_EXITS
@@ -25,6 +26,7 @@ from exitladder.pipelines.tuning.samples import (
     WALK_FORWARD_COMMAND,
     Labels,
     SampleCounts,
+    n_duplicates,
     samples_of,
 )
 from exitladder.plans.ladder import Ladder, Rung
@@ -110,7 +112,9 @@ def backtest_summary(
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples() for part in parts])
-    results = _beside_r(parts, finer, marks_open=walk_forward)
+    beside = _beside_tables(parts, finer, marks_open=walk_forward)
+    results = {other: table["r"].to_numpy(np.float64) for other, (table, _) in beside.items()}
+    leverage = parts[0].ladder.execution.leverage
     r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     summary = {
@@ -122,12 +126,16 @@ def backtest_summary(
             policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
             intervals=intervals,
         ),
+        "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
+        **plain_exposure(exposure(trades, fills, leverage=leverage)),
     }
     if "finer_bars" in by_policy:
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _inactive(parts)
     summary["beside"] = _beside(labels, r, results, time, intervals)
+    for other, tables_of_other in beside.items():
+        summary["beside"][other] |= plain_exposure(exposure(*tables_of_other, leverage=leverage))
     summary |= summarise_after_exit(after, trades, intervals=intervals)
     predictions = job.predictions_for([part.ladder for part in parts])
     if predictions is not None:
@@ -151,6 +159,7 @@ def _sample_and_verdict(
         return {
             **counts.to_mapping(),
             "baseline": baseline,
+            "detectable_r": None,
             "verdict": None,
             "verdict_text": no_verdict(counts),
         }
@@ -160,6 +169,7 @@ def _sample_and_verdict(
     return {
         **counts.to_mapping(),
         "baseline": baseline,
+        "detectable_r": None if np.isnan(found.detectable_r) else found.detectable_r,
         "verdict": evaluation.kind,
         "verdict_text": only + evaluation.text,
     }
@@ -183,18 +193,31 @@ def _under_each_policy(
     return found
 
 
-def _beside_r(parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool) -> dict[str, FloatArray]:
-    """Return net R of selling all at once and of the user's own exits, if any are known; NaN where they are not."""
+def _beside_tables(
+    parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return trades and fills of selling all at once and of the user's own exits; net R is NaN where it is unknown."""
+    placed = [part.simulation.placed for part in parts]
     found = {
-        ALL_OUT: np.concatenate(
-            [simulate(p.simulation.placed, all_out(p.ladder), p.signals, finer=finer).r for p in parts]
-        )
+        ALL_OUT: [
+            simulate(some, all_out(part.ladder), part.signals, finer=finer)
+            for some, part in zip(placed, parts, strict=True)
+        ]
     }
-    is_open = np.concatenate([part.simulation.placed.trades.is_open for part in parts])
+    is_open = np.concatenate([some.trades.is_open for some in placed])
     if not is_open.all():
-        own = np.concatenate([simulate_own_exits(part.simulation.placed, part.ladder).r for part in parts])
-        found[OWN_EXITS] = own if marks_open else np.where(is_open, np.nan, own)
-    return {name: r for name, r in found.items() if np.isfinite(r).any()}
+        found[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in zip(placed, parts, strict=True)]
+    tables = {}
+    for name, done in found.items():
+        trades, fills = (
+            pd.concat([getattr(one, table)() for one in done], ignore_index=True)
+            for table in ("trades_frame", "fills_frame")
+        )
+        if name == OWN_EXITS and not marks_open:
+            trades["r"] = trades["r"].where(~is_open)
+        if trades["r"].notna().any():
+            tables[name] = trades, fills
+    return tables
 
 
 def _beside(

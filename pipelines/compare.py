@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError
+from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.tuning.samples import (
@@ -18,6 +20,7 @@ from exitladder.pipelines.tuning.samples import (
     WALK_FORWARD_COMMAND,
     SampleCounts,
 )
+from exitladder.plans.file import read_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
@@ -38,10 +41,11 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``baseline``, ``sources`` (sample and metrics of each) and ``pairs``: difference_r (later minus first),
-        interval, p_value, p_adjusted (Holm), verdict, verdict_text, n_trades, sample, n_in_sample, n_mixed,
-        n_out_of_sample, difference_seen_r (the difference on the other trades, which is no evidence). Without a trade
-        out of sample, there is no verdict, and verdict_text names the command that gives one.
+        ``baseline``, ``sources`` (sample, metrics, time and capital of each) and ``pairs``: difference_r (later minus
+        first), interval, p_value, p_adjusted (Holm), detectable_r (minimum detectable difference), verdict,
+        verdict_text, n_trades, sample, n_in_sample, n_mixed, n_out_of_sample, difference_seen_r (the difference on
+        the other trades, which is no evidence). Without a trade out of sample, there is no verdict, and verdict_text
+        names the command that gives one.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     adjusted = holm([pair["found"].p_value for pair in pairs])
     return {
         "baseline": first,
-        "sources": {name: _metrics(table) for name, table in tables.items()},
+        "sources": {name: _metrics(table) | _exposure(name, table, tracker) for name, table in tables.items()},
         "pairs": [_result(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
     }
 
@@ -104,6 +108,7 @@ def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
         "interval": [found.low, found.high],
         "p_value": found.p_value,
         "p_adjusted": p_adjusted,
+        "detectable_r": None if math.isnan(found.detectable_r) else found.detectable_r,
         "difference_seen_r": pair["difference_seen_r"],
     }
     if not counts.n_out_of_sample:
@@ -122,12 +127,26 @@ def _nanoseconds(stamps: pd.Series) -> Any:
     return pd.DatetimeIndex(stamps).as_unit("ns").asi8
 
 
-def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
+def _path_of(source: str, tracker: Tracker) -> Path:
     path = Path(source)
     if path.is_dir():
-        path = path / "trades.csv"
-    elif not path.is_file():
-        path = run_artifact(source, "trades.csv", tracker.store)
+        return path / "trades.csv"
+    return path if path.is_file() else run_artifact(source, "trades.csv", tracker.store)
+
+
+def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, Any]:
+    """Return the time and the capital that a run took; empty without its fills."""
+    beside = _path_of(source, tracker).parent
+    if not (beside / "fills.csv").is_file():
+        return {}
+    fills = pd.read_csv(beside / "fills.csv", dtype={"trade_id": str})
+    ladder = beside / "ladder.toml"
+    leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
+    return plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))
+
+
+def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
+    path = _path_of(source, tracker)
     if not path.is_file():
         raise InputFileError(f"'{source}' holds no trades.csv; give a backtest's folder or run id.")
     table = pd.read_csv(path, dtype={"trade_id": str, "symbol": str})

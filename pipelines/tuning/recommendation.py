@@ -61,6 +61,7 @@ class Evidence:
             "interval": [found.low, found.high],
             "p_value": found.p_value,
             "p_adjusted": self.p_adjusted,
+            "detectable_r": found.detectable_r,
             "verdict": self.verdict,
         }
 

@@ -97,6 +97,22 @@ def samples_of(placed: PlacedTrades, tuned: TunedOn | None, ended: IntArray) -> 
     return labels
 
 
+def n_duplicates(placed: PlacedTrades) -> int:
+    """Return the number of trades that share symbol, side and entry bar with an earlier one."""
+    return len(placed) - len(set(fingerprints_of(placed)))
+
+
+def duplicate_note(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on near-duplicate trades if there are any: they count once as evidence, not each."""
+    n = n_duplicates(placed)
+    if not n:
+        return []
+    return [
+        f"{n:,} of the {len(placed):,} trades are near-duplicates: they share symbol, side and entry bar with another "
+        "one and add no evidence of their own."
+    ]
+
+
 def fingerprints_of(placed: PlacedTrades) -> list[str]:
     """Return the fingerprint of each trade by symbol, side and entry bar."""
     bars = placed.bars.time[placed.entry_bar]

@@ -25,10 +25,12 @@ from exitladder.pipelines.tuning.evidence import (
     risk_of,
     search_luck,
 )
+from exitladder.pipelines.tuning.exposures import price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation import Recommendation, levels_of, pasts_of, recommend
 from exitladder.pipelines.tuning.recommended import EDGE, RecommendedExit, model_note, recommended_exit, warnings_on
+from exitladder.pipelines.tuning.samples import duplicate_note
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
 from exitladder.pipelines.tuning.without_model import WithoutModel, without_model
 from exitladder.plans.file import ladder_to_mapping
@@ -196,6 +198,7 @@ class Tuned:
             "difference_r": self.against.difference_r,
             "interval": [self.against.low, self.against.high],
             "p_value": self.against.p_value,
+            "detectable_r": self.against.detectable_r,
             "dsr": self.luck.dsr,
             "psr": self.luck.psr,
             "min_track_record": self.luck.min_track_record if math.isfinite(self.luck.min_track_record) else None,
@@ -269,12 +272,14 @@ def tune_ladder(
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
     accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
+    board = replace(board, table=with_exposure(board.table, tuning, folds, fold_of, test, plain))
     against = board.comparisons[baseline]
     luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
+    said += [*price_of_gain(board.table, baseline), *duplicate_note(prepared.placed.take(test))]
     recommendation = recommend(
         net_r,
         time,

@@ -19,11 +19,18 @@ from exitladder.pipelines.score import score, write_scores
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tune import TuneResult, tune
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
-from exitladder.pipelines.tuning.samples import IN_SAMPLE, MIXED, OUT_OF_SAMPLE, SampleCounts
+from exitladder.pipelines.tuning.samples import (
+    IN_SAMPLE,
+    MIXED,
+    OUT_OF_SAMPLE,
+    SampleCounts,
+    duplicate_note,
+    n_duplicates,
+)
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.settings.tables import Settings
-from exitladder.trades.trades import Trades
+from exitladder.trades.trades import Trades, place_trades
 
 MOMENT = pd.Timestamp("2012-01-03", tz="UTC")
 
@@ -99,7 +106,12 @@ def test_on_its_own_trades_a_ladder_gets_no_verdict(
     assert pair["difference_seen_r"] == pytest.approx((found.trades["r"] - hold.trades["r"]).mean())
     samples = [source["sample"] for source in compared["sources"].values()]
     assert samples == [OUT_OF_SAMPLE, IN_SAMPLE]
-    assert compared["sources"][str(folder / "own")]["n_in_sample"] == found.summary["n_in_sample"]
+    shown = compared["sources"][str(folder / "own")]
+    assert shown["n_in_sample"] == found.summary["n_in_sample"]
+    taken = ("r_per_bar", "mean_open", "max_open", "capital_used")
+    assert [shown[name] for name in taken] == pytest.approx([found.summary[name] for name in taken])
+    assert found.summary["max_open"] >= found.summary["mean_open"] > 0
+    assert {*taken} <= set(found.summary["beside"][OWN_EXITS])
 
 
 def test_only_later_trades_count_in_a_verdict(
@@ -139,6 +151,10 @@ def test_the_walk_forward_replayed_gives_the_numbers_of_the_tuning(
     assert again.index.tolist() == expected.index.tolist()
     assert again.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-12, nan_ok=True)
     row = tuned.tuned.scoreboard.table.set_index("policy").loc[TUNED]
+    for name in ("r_per_bar", "mean_open", "max_open", "capital_used"):
+        assert found.summary[name] == pytest.approx(row[name])
+    own_row = tuned.tuned.scoreboard.table.set_index("policy").loc[OWN_EXITS]
+    assert found.summary["beside"][OWN_EXITS]["r_per_bar"] == pytest.approx(own_row["r_per_bar"])
     assert found.summary["expectancy_r"]["value"] == pytest.approx(row["expectancy_r"])
     assert found.summary["win_rate"]["value"] == pytest.approx(row["win_rate"])
     assert found.summary["cvar_5_r"]["value"] == pytest.approx(row["cvar_r"])
@@ -168,6 +184,15 @@ def test_a_folder_without_a_walk_forward_is_refused(
     (tmp_path / "fold-1.toml").write_text("rungs = []\n[stop]\ntime = 4\n")
     with pytest.raises(LadderError, match=r"must say what it was tuned on"):
         backtest_walk_forward(bars, past, tmp_path, small)
+
+
+def test_trades_of_one_symbol_side_and_entry_bar_are_near_duplicates(bars: BarSet, past: Trades) -> None:
+    twice = past.take([0, 1, 2, 2, 2])
+    placed = place_trades(replace(twice, entry_price=twice.entry_price * np.array([1, 1, 1, 1.001, 0.999])), bars)
+    assert n_duplicates(placed) == 2
+    (text,) = duplicate_note(placed)
+    assert text.startswith("2 of the 5 trades are near-duplicates")
+    assert duplicate_note(place_trades(past.take([0, 1, 2]), bars)) == []
 
 
 def test_the_sample_of_a_run() -> None:

@@ -183,6 +183,8 @@ def _sample(c: Comparison) -> str:
     text = f"Based on {c.n:,} trades (effective sample size about {c.n_effective:,.0f})"
     if c.n_pairs_dropped:
         text += f"; excluded: {c.n_pairs_dropped:,} without a result under both"
+    if not math.isnan(c.detectable_r) and c.detectable_r > 0:
+        text += f". Smallest true difference that they detect: {c.detectable_r:.2g} R ({POWER:.0%} power)"
     return text + "."
 
 
