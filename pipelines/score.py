@@ -134,13 +134,13 @@ def without_orders(frame: pd.DataFrame, trades: Trades, tuned: TunedOn) -> pd.Da
     """
     reason = f"No orders: your own exits close this trade. {tuned.verdict_text}".strip()
     stops = dict(zip(map(str, trades.trade_id), trades.stop_price, strict=True))
-    none: list[list[object]] = [[] for _ in range(len(frame))]
+    index = frame.index
     return frame.assign(
         action=HOLD,
         action_quantity=0.0,
         stop_price=[float(stops[trade_id]) for trade_id in frame["trade_id"]],
-        orders=none,
-        reasons=[[reason] for _ in range(len(frame))],
+        orders=pd.Series([[] for _ in index], index=index, dtype=object),
+        reasons=pd.Series([[reason] for _ in index], index=index, dtype=object),
     )
 
 

@@ -80,18 +80,18 @@ def price_of_gain(board: pd.DataFrame, baseline: str) -> list[str]:
     list of str
     """
     rows = board.set_index("policy")
-    ours, theirs = rows.loc[TUNED], rows.loc[baseline]
+    ours, theirs = ({str(k): float(v) for k, v in rows.loc[name].items()} for name in (TUNED, baseline))
     if not theirs["difference_r"] > 0:
         return []
     said = []
-    held = float(ours["bars_in_market"]), float(theirs["bars_in_market"])
-    rate = float(ours["r_per_bar"]), float(theirs["r_per_bar"])
+    held = ours["bars_in_market"], theirs["bars_in_market"]
+    rate = ours["r_per_bar"], theirs["r_per_bar"]
     if held[0] > _MUCH_MORE * held[1] and rate[0] < rate[1]:
         said.append(
             f"The gain takes time: {held[0]:.1f} bars per trade vs {held[1]:.1f}, {rate[0]:+.3g} R per bar in the "
             f"market vs {rate[1]:+.3g} R."
         )
-    used = float(ours["capital_used"]), float(theirs["capital_used"])
+    used = ours["capital_used"], theirs["capital_used"]
     if used[0] > _MUCH_MORE * used[1]:
         said.append(
             f"The gain takes capital: up to {used[0]:,.0f} vs {used[1]:,.0f} in the market at one time, and up to "

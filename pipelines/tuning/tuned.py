@@ -285,7 +285,9 @@ def tune_ladder(
         time,
         pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
         [cut.test for cut in walk.folds],
-        levels_of(list(net_r), model_has_edge=predictions is not None and predictions.finding == EDGE),
+        levels_of(
+            [str(name) for name in net_r], model_has_edge=predictions is not None and predictions.finding == EDGE
+        ),
         settings.intervals,
     )
     tuned = Tuned(
