@@ -11,6 +11,7 @@ import pandas as pd
 
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.signals import Signals
 from exitladder.files.output import Content, write_folder
 from exitladder.measures.after_exit import after_exit
 from exitladder.pipelines.backtest_summary import (
@@ -27,7 +28,7 @@ from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.trades.trades import Trades
+from exitladder.trades.trades import PlacedTrades, Trades
 
 __all__ = ["ALL_OUT", "SPREAD_POLICIES", "BacktestResult", "all_out", "backtest", "backtest_walk_forward", "headline"]
 
@@ -97,6 +98,9 @@ def backtest(
 ) -> BacktestResult:
     """Return the results of the ladder on these trades.
 
+    A ladder that stands for the user's own exits (``choice = "own_exits"`` in its ``[tuned]`` table) gives their
+    results.
+
     Parameters
     ----------
     bars : BarSet
@@ -126,8 +130,7 @@ def backtest(
     longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
     job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
     signals = job.signals([ladder])
-    part = BacktestPart(simulate(job.prepared.placed, ladder, signals, finer=finer), signals, ladder)
-    return _recorded(job, (part,), finer, ladder.name)
+    return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer, ladder.name)
 
 
 def backtest_walk_forward(
@@ -179,11 +182,15 @@ def backtest_walk_forward(
         at = np.flatnonzero(part_of == k)
         if not len(at):
             continue
-        placed, own = job.prepared.placed.take(at), signals.take(at)
-        keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
-        done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, own, finer=finer)
-        parts.append(BacktestPart(done, own, ladder, keeps))
+        parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
     return _recorded(job, tuple(parts), finer, TUNED, n_before=int((part_of < 0).sum()))
+
+
+def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> BacktestPart:
+    """Return the trades under a ladder, or under the user's own exits if that is what the ladder stands for."""
+    keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
+    done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, signals, finer=finer)
+    return BacktestPart(done, signals, ladder, keeps)
 
 
 def _recorded(
@@ -200,9 +207,8 @@ def _recorded(
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples() for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
-        summary = walk | backtest_summary(
-            job, parts, (fills, trades, after), finer, name, walk_forward=n_before is not None
-        )
+        tables = fills, trades, after
+        summary = backtest_summary(job, parts, tables, finer, name, walk_forward=n_before is not None) | walk
         result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})

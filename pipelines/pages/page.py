@@ -277,7 +277,7 @@ _POLICY_COLUMNS = (
     _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "maximum drawdown of the cumulative net R"),
     _Column("Bars in market", "bars_in_market", ".1f", "mean number of bars in the market per trade"),
     _Column("R per bar", "r_per_bar", "+.4f", "net R per bar in the market"),
-    _Column("Open trades", "mean_open", ".1f", "average number of trades open together"),
+    _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
     _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
     _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
     _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),

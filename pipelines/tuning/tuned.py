@@ -29,7 +29,15 @@ from exitladder.pipelines.tuning.exposures import price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation import Recommendation, levels_of, pasts_of, recommend
-from exitladder.pipelines.tuning.recommended import EDGE, RecommendedExit, model_note, recommended_exit, warnings_on
+from exitladder.pipelines.tuning.recommended import (
+    EDGE,
+    RecommendedExit,
+    choice_of,
+    model_note,
+    provenance,
+    recommended_exit,
+    warnings_on,
+)
 from exitladder.pipelines.tuning.samples import duplicate_note
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
 from exitladder.pipelines.tuning.without_model import WithoutModel, without_model
@@ -107,8 +115,10 @@ class Tuned:
 
     @property
     def ladder(self) -> Ladder:
-        """The ladder to use from now on."""
-        return self.choice.ladder
+        """The ladder to use from now on, with what it was tuned on."""
+        ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
+        known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
+        return replace(ladder, tuned=known)
 
     @property
     def policies(self) -> tuple[Policy, ...]:

@@ -226,6 +226,10 @@ def test_score_names_the_verdict_and_gives_no_orders_with_own_exits(
     )
     stops = pd.Series(some_open.stop_price, index=some_open.trade_id)[kept["trade_id"]]
     assert np.array_equal(kept["stop_price"], stops, equal_nan=True)
+    done = backtest(bars, some_open, own, small, model=trained.model)
+    known = done.trades[(done.trades["sample"] == OUT_OF_SAMPLE).to_numpy()]
+    beside = done.summary["beside"][OWN_EXITS]
+    assert beside["difference_r"]["value"] == 0.0 and 0 < beside["n_pairs"] <= len(known)
     assert score(bars, some_open, replace(ladder, tuned=None), trained.model, small).verdict == ""
 
 
