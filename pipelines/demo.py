@@ -70,6 +70,11 @@ class DemoResult:
         """The verdict in words."""
         return self.work.tuned.verdict.text
 
+    @property
+    def recommendation(self) -> str:
+        """The exit to use, in a sentence."""
+        return self.work.tuned.recommended.sentence
+
     def summary_frame(self) -> pd.DataFrame:
         """Return the policies on the scored trades, one row each."""
         return self.work.tuned.scoreboard.table

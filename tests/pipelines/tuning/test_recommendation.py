@@ -74,6 +74,18 @@ def test_the_bar_is_corrected_for_the_number_of_exits() -> None:
     assert one.found.p_value <= 0.05 < one.p_adjusted == pytest.approx(4 * one.found.p_value)
 
 
+def test_without_a_difference_own_exits_are_nearly_always_kept() -> None:
+    rng = np.random.default_rng(11)
+    replaced = 0
+    for _ in range(200):
+        own = rng.normal(0.0, 1.0, 150)
+        net_r = {OWN_EXITS: own}
+        net_r |= {name: own + rng.normal(0.0, 0.5, 150) for level in LEVELS[1:] for name in level}
+        replaced += choose_exit(net_r, TIME[:150], LEVELS, FEW).exit != OWN_EXITS
+    # Nominal: 2.5% for any of the four together; 11 or more of 200 have a probability of 1%.
+    assert replaced <= 10
+
+
 def test_few_days_are_no_evidence() -> None:
     within = TIME % (19 * DAY)
     assert choose_exit(results(trail=0.5), np.sort(within), LEVELS, FEW).exit == OWN_EXITS
