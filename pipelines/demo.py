@@ -70,6 +70,11 @@ class DemoResult:
         """The verdict in words."""
         return self.work.tuned.verdict.text
 
+    @property
+    def recommendation(self) -> str:
+        """The exit to use, in a sentence."""
+        return self.work.tuned.recommended.sentence
+
     def summary_frame(self) -> pd.DataFrame:
         """Return the policies on the scored trades, one row each."""
         return self.work.tuned.scoreboard.table
@@ -128,7 +133,7 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
         with progress.stage("page", 1) as advance:
             head = PageHead("exitladder demo: sample data", command, tuple(data_notes(work.report)))
             files: dict[str, Content] = {
-                **tuned_files(tuned),
+                **tuned_files(tuned, run_id, model),
                 **page_files(job, tuned, run_id, head),
                 "model.json": _model_summary(work.trained),
                 "policies.csv": tuned.scoreboard.table,

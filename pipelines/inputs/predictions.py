@@ -40,12 +40,15 @@ class RowPredictions:
     stage : int16 array, shape (n_rows,)
         The stage that predicted, -1 for none; the last stage is the final model, earlier ones are folds.
     n_stages : int
+    finding : str
+        Of the model's training: ``edge``, ``harm`` or ``no edge``; empty if it is not known.
     """
 
     exhaustion: FloatArray
     hold_value_r: FloatArray
     stage: npt.NDArray[np.int16]
     n_stages: int
+    finding: str = ""
 
     def counts(self) -> dict[str, int]:
         """Return how many rows were predicted by fold models, by the final model and by none."""
@@ -130,7 +133,7 @@ def predict_rows(
                 predicted.stage,
             )
             advance(part.stop - part.start)
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages))
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), str(model.context.get("value_finding", "")))
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:

@@ -118,6 +118,7 @@ def train_model(
     predictions = predict_rows(prepared, model, progress)
     model = with_knowledge(model, prepared, rows, predictions)
     value = model_value(prepared, predictions, settings)
+    model = replace(model, context={**model.context, "value_finding": value.finding})
     enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
     evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})

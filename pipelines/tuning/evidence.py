@@ -240,10 +240,22 @@ def account(
     return pd.DataFrame(rows)
 
 
-def _booked(
-    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policy: str
-) -> tuple[IntArray, FloatArray]:
-    """Return the day and net R of every fill of a policy in the test parts."""
+def executed(tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policy: str) -> list[Simulation]:
+    """Return the test parts as a policy executes them, each by the choice before it.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    choices : sequence of Choice
+        One a fold.
+    fold : int array, shape (n_trades,)
+    test : bool array, shape (n_trades,)
+    policy : str
+
+    Returns
+    -------
+    list of Simulation
+    """
     parts: list[Simulation] = []
     for k, choice in enumerate(choices):
         trades = np.flatnonzero(test & (fold == k))
@@ -251,6 +263,14 @@ def _booked(
             parts.append(_own_exits(tuning, trades))
         else:
             parts.append(tuning.simulate(choice.ladder_of(policy), trades))
+    return parts
+
+
+def _booked(
+    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policy: str
+) -> tuple[IntArray, FloatArray]:
+    """Return the day and net R of every fill of a policy in the test parts."""
+    parts = executed(tuning, choices, fold, test, policy)
     time = tuning.prepared.placed.bars.time
     day = np.concatenate([time[part.fills.bar] // DAY_NS for part in parts])
     scaled = [part.fills.net_r * base_risk(part.placed, part.ladder, tuning.base)[part.fills.trade] for part in parts]

@@ -25,6 +25,7 @@ TIME_STOP = "hold to the time stop"
 OWN_EXITS = "your own exits"
 OWN_LADDER = "your ladder"
 TUNED = "tuned ladder"
+WITHOUT_MODEL = "tuned ladder without the model"
 SIMPLEST = "best simple exit"
 
 

@@ -77,7 +77,7 @@ def written(
 
 def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Settings, tmp_path: Path) -> None:
     page = (written / "index.html").read_text(encoding="utf-8")
-    for title in (*GROUPS, "Walk-forward test parts", "As one account"):
+    for title in (*GROUPS, "Walk-forward test parts", "Account over all test parts"):
         assert f"<h2>{title}</h2>" in page
     assert escape("exitladder tune --trades 'my trades.csv'") in page
     assert "Open trades" not in page

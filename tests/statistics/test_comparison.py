@@ -102,6 +102,17 @@ def test_a_planted_difference_is_found() -> None:
     assert verdict(compare(1, edge=-0.15), "a", "b").kind == "worse"
 
 
+def test_days_of_entry_are_counted_and_the_detectable_difference_follows_from_the_standard_error() -> None:
+    rng = np.random.default_rng(5)
+    gain = rng.normal(0.0, 1.0, 900)
+    found = compare_r(gain, np.zeros(900), time=np.arange(900) * 3_600_000_000_000)
+    assert found.n_days == 38
+    # (1.96 + 0.84) standard errors of independent values
+    assert found.detectable_r == pytest.approx(2.80 / 30, rel=0.15)
+    skipped = np.where(np.arange(900) < 48, np.nan, gain)
+    assert compare_r(skipped, np.zeros(900), time=np.arange(900) * 3_600_000_000_000).n_days == 36
+
+
 def test_trades_needed_would_be_enough() -> None:
     """Collecting as many more trades as it says finds the planted difference about as often as it says."""
     edge, n = 0.05, 200

@@ -45,6 +45,21 @@ def test_better_states_the_difference_and_the_sample() -> None:
         assert part in found.text
 
 
+def test_trades_of_few_days_are_never_better_however_many() -> None:
+    week = replace(BETTER, n_days=7)
+    found = verdict(week, "tuned", "stop only")
+    assert found.kind == "no_difference"
+    assert "the trades were entered on only 7 days, and 'better' requires at least 20" in found.text
+    assert verdict(replace(BETTER, n_days=20), "tuned", "stop only").kind == "better"
+    assert verdict(replace(WORSE, n_days=7), "tuned", "stop only").kind == "worse"
+
+
+def test_the_smallest_detectable_difference_is_stated() -> None:
+    text = verdict(replace(UNDECIDED, detectable_r=0.1142), "tuned", "stop only").text
+    assert "Smallest true difference that they detect: 0.11 R (80% power)." in text
+    assert "Smallest" not in verdict(UNDECIDED, "tuned", "stop only").text
+
+
 @pytest.mark.parametrize(
     ("dsr", "pbo", "kind", "expected"),
     [

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 # where the arguments of the call are kept in click's context
 ARGUMENTS = "exitladder.arguments"
+# read from the current folder if no other settings file is given
+SETTINGS_FILE = "exitladder.toml"
+# `init` writes that file; the numbers of `demo` are the same everywhere
+_WITHOUT_PROJECT = ("init", "demo")
 FORMATS = ("table", "json", "csv")
 # options that say how files are read, each a key of [data]
 READING_OPTIONS = ("stamps", "dayfirst", "monthfirst", "decimal", "columns", "symbol", "symbol_map")
@@ -113,18 +117,23 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         changes = [f"{key}={_as_toml(value)}" for key, value in _shortcuts(options).items()]
         if seed is not None:
             changes.append(f"project.seed={seed}")
-        settings = load_settings(settings_file, [*overrides, *changes])
+        found = _settings_here() if settings_file is None else None
+        if found is not None and not is_quiet:
+            click.echo(f"settings: {found} (in this folder; --settings FILE reads another one)", err=True)
+        settings = load_settings(settings_file or found, [*overrides, *changes])
         with _only_data_on_stdout() as stdout, _plain_warnings():
             session = Session(settings, form, is_quiet, stdout)
-            if settings_file is None and Path("exitladder.toml").is_file() and run.__name__ != "init":
-                session.say(
-                    "note: exitladder.toml in this folder is not used; pass --settings exitladder.toml to use it"
-                )
             return function(session, **options)
 
     for option in reversed(_COMMON):
         run = option(run)
     return run
+
+
+def _settings_here() -> Path | None:
+    """Return the settings file of the current folder, None if there is none or the command must not depend on it."""
+    here = Path(SETTINGS_FILE)
+    return here if click.get_current_context().info_name not in _WITHOUT_PROJECT and here.is_file() else None
 
 
 _COMMON: tuple[Callable[..., Any], ...] = (

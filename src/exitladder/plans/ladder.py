@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from exitladder.errors import LadderError
 from exitladder.plans.costs import Costs
+from exitladder.plans.provenance import TunedOn
 from exitladder.plans.units import Condition, Distance, Target
 
 STATE_SERIES = ("open_r", "mfe_r", "mae_r", "give_back_r", "bars_held", "stop_distance_r")
@@ -114,6 +115,8 @@ class Ladder:
     stop: Stop = field(default_factory=Stop)
     costs: Costs = field(default_factory=Costs)
     execution: Execution = field(default_factory=Execution)
+    # What the ladder was tuned on is no part of the plan: ladders that trade alike are equal.
+    tuned: TunedOn | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():

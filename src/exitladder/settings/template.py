@@ -74,7 +74,7 @@ def settings_toml(settings: Settings) -> str:
     threads = 0           # number of threads; 0: all cores; at least 0
     """
     lines = [
-        "# Settings of an exitladder project. Pass the file with --settings exitladder.toml; override single keys",
+        "# Settings of an exitladder project. Commands run in this folder read the file; override single keys",
         "# with --set table.key=value. A missing key has the default shown here.",
         "",
     ]

@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.special import ndtri
 
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
+_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Comparison:
         Mean net R per trade of each, over the pairs.
     confidence : float
         Nominal coverage of the interval, such as 0.95.
+    n_days : int or None
+        Days (UTC) on which the pairs were entered; None if unknown.
+    detectable_r : float
+        Minimum detectable difference: the smallest true difference that these pairs detect with 80% power; NaN if it
+        cannot be estimated.
     """
 
     difference_r: float
@@ -66,6 +72,8 @@ class Comparison:
     candidate_r: float
     baseline_r: float
     confidence: float
+    n_days: int | None = None
+    detectable_r: float = math.nan
 
     @property
     def is_known(self) -> bool:
@@ -140,6 +148,8 @@ def compare_r(
         candidate_r=float(ours[paired].mean()) if some else math.nan,
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
+        detectable_r=_detectable(found.standard_error, intervals.confidence),
+        n_days=len(np.unique(nanoseconds(time)[paired] // _DAY_NS)),
     )
 
 
@@ -158,6 +168,11 @@ def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
     return adjusted
+
+
+def _detectable(error: float, confidence: float) -> float:
+    """Return the smallest true difference that a test with this standard error detects with the power `POWER`."""
+    return (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error
 
 
 def _trades_needed(difference: float, error: float, n: int, confidence: float) -> int | None:

@@ -19,7 +19,7 @@ from exitladder.cli.inputs import (
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
-    "exitladder score --bars data/ --trades trades.csv --ladder tuned/ladder.toml \\",
+    "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --out advice.html",
 )
 
@@ -69,8 +69,10 @@ def command(
     result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
     if result.notice:
         session.warn(result.notice)
+    if result.verdict:
+        session.say(result.verdict)
     if out is not None:
-        write_scores(result.frame, out)
+        write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
     session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
 
