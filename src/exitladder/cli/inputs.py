@@ -201,7 +201,7 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
             f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
-            "its last entry on, at the average price of what was held then"
+            "its last entry on, at the average price of the quantity held then"
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)

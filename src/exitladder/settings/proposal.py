@@ -21,7 +21,7 @@ _STEPS = sorted(
 
 
 def propose_contract(bars: Bars) -> Contract:
-    """Return the tick and the lot that the bars show; what they do not show is left at its default.
+    """Return the tick and the lot that the bars show; the rest keeps its default.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def make(
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @path_option("--trades", "The same as SOURCE.", required=False)
 @path_option("--fills", "Fills of these trades.", required=False)
-@path_option("--bars", "Bars to hold them against: a file, or a folder of files.", required=False)
+@path_option("--bars", "Bars to check them against: a file or a folder of files.", required=False)
 @reading_options
 @session_command
 def check(
@@ -95,7 +95,7 @@ def check(
 ) -> None:
     """Check trades against every rule, and against their bars.
 
-    Lists all faults, the three worst rows, what was assumed with the option that changes it, and what to do. Ends
+    Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Ends
     with 1 if any trade cannot be used as it is.
     """
     if (source is None) == (trades is None):
