@@ -218,7 +218,7 @@ def update(session: Session, path: Path, newer: Path, asof: str | None, repair: 
     """Append newer bars to stored ones.
 
     Bars in both must agree; only the last stored bar may differ, and is replaced. Unfinished bars are left out. PATH
-    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is written anew as a whole, or not at all.
+    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is rewritten as a whole or not at all.
     """
     from exitladder.bars.reading import read_bars
     from exitladder.bars.update import update_bars, updates_frame
