@@ -23,7 +23,7 @@ from exitladder.pipelines.backtest_summary import (
 )
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.tuning.policies import TUNED
-from exitladder.pipelines.tuning.replay import name_of_fold, read_walk_forward
+from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress

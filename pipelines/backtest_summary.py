@@ -21,7 +21,7 @@ from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.tuning.policies import OWN_EXITS
-from exitladder.pipelines.tuning.samples import (
+from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
     WALK_FORWARD_COMMAND,
     Labels,

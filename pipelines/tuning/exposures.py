@@ -12,7 +12,7 @@ from exitladder.measures.exposure import exposure
 from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
 from exitladder.pipelines.tuning.evidence import executed
 from exitladder.pipelines.tuning.policies import TUNED, WITHOUT_MODEL
-from exitladder.pipelines.tuning.without_model import WithoutModel
+from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel
 
 # A gain that takes this many times as long, or ties up this many times as much, is said to be bought.
 _MUCH_MORE = 1.25

@@ -12,8 +12,8 @@ import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL
-from exitladder.pipelines.tuning.recommendation import SIMPLE_EXITS, Evidence
-from exitladder.pipelines.tuning.samples import fingerprints_of
+from exitladder.pipelines.tuning.recommendation.exit_choice import SIMPLE_EXITS, Evidence
+from exitladder.pipelines.tuning.samples.labels import fingerprints_of
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import Choice, TunedOn
 from exitladder.plans.words import in_words
