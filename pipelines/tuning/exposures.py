@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -79,8 +80,8 @@ def price_of_gain(board: pd.DataFrame, baseline: str) -> list[str]:
     -------
     list of str
     """
-    rows = board.set_index("policy")
-    ours, theirs = ({str(k): float(v) for k, v in rows.loc[name].items()} for name in (TUNED, baseline))
+    rows: dict[Any, dict[Any, Any]] = board.set_index("policy").to_dict("index")
+    ours, theirs = rows[TUNED], rows[baseline]
     if not theirs["difference_r"] > 0:
         return []
     said = []

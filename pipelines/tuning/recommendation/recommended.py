@@ -297,7 +297,9 @@ def model_note(facts: Mapping[str, Any]) -> str:
         f"With the model, tuning earned {with_model} R per trade, without it {without} R: a difference of {difference} "
         f"R (CI [{low}, {high}])."
     )
-    if not facts["model_may_be_recommended"]:
+    if facts["model_may_be_recommended"]:
+        text += " The model's training found an edge."
+    else:
         text += (
             f" The model's training established no edge (finding: {facts['model_finding']}), so the recommendation "
             "does not use it."
