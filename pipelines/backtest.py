@@ -14,6 +14,7 @@ from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.files.output import Content, write_folder
 from exitladder.measures.after_exit import after_exit
+from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.pipelines.backtest_summary import (
     ALL_OUT,
     SPREAD_POLICIES,
@@ -23,7 +24,7 @@ from exitladder.pipelines.backtest_summary import (
 )
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.tuning.policies import TUNED
-from exitladder.pipelines.tuning.replay import name_of_fold, read_walk_forward
+from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -209,8 +210,8 @@ def _recorded(
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples() for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
-        tables = fills, trades, after
-        summary = backtest_summary(job, parts, tables, finer, name, walk_forward=n_before is not None) | walk
+        summary = backtest_summary(job, parts, (fills, trades), finer, name, walk_forward=n_before is not None) | walk
+        summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
         result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})

@@ -15,13 +15,12 @@ from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
-from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.tuning.policies import OWN_EXITS
-from exitladder.pipelines.tuning.samples import (
+from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
     WALK_FORWARD_COMMAND,
     Labels,
@@ -81,20 +80,20 @@ class BacktestPart:
 def backtest_summary(
     job: Job,
     parts: Sequence[BacktestPart],
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
     finer: BarSet | None,
     name: str,
     *,
     walk_forward: bool = False,
 ) -> dict[str, Any]:
-    """Return the content of ``summary.json``.
+    """Return the content of ``summary.json``, except for the prices after the exits.
 
     Parameters
     ----------
     job : Job
     parts : sequence of BacktestPart
-    tables : (DataFrame, DataFrame, DataFrame)
-        Fills, trades and the prices after each closed trade, of all parts.
+    tables : (DataFrame, DataFrame)
+        Fills and trades of all parts.
     finer : BarSet or None
     name : str
         Name of the ladder in the verdict.
@@ -106,7 +105,7 @@ def backtest_summary(
     dict
         Plain values for strict JSON.
     """
-    fills, trades, after = tables
+    fills, trades = tables
     intervals = job.settings.intervals
     by_policy = _under_each_policy(parts, finer, job.progress)
     # The rungs of several ladders have no common measures.
@@ -136,7 +135,6 @@ def backtest_summary(
     summary["beside"] = _beside(labels, r, results, time, intervals)
     for other, tables_of_other in beside.items():
         summary["beside"][other] |= plain_exposure(exposure(*tables_of_other, leverage=leverage))
-    summary |= summarise_after_exit(after, trades, intervals=intervals)
     predictions = job.predictions_for([part.ladder for part in parts])
     if predictions is not None:
         summary["predictions"] = predictions.counts()

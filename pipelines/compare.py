@@ -13,7 +13,7 @@ from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.tracker import Tracker
-from exitladder.pipelines.tuning.samples import (
+from exitladder.pipelines.tuning.samples.labels import (
     IN_SAMPLE,
     MIXED,
     OUT_OF_SAMPLE,

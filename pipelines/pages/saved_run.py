@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.errors import InputFileError
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
-from exitladder.pipelines.tuning.samples import OUT_OF_SAMPLE
+from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
 from exitladder.plans.provenance import without_fingerprints
 

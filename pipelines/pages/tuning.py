@@ -39,7 +39,7 @@ from exitladder.pipelines.tracking.provenance import describe_bars, describe_tra
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, Plateau
 from exitladder.pipelines.tuning.policies import TUNED
-from exitladder.pipelines.tuning.recommended import model_note
+from exitladder.pipelines.tuning.recommendation.recommended import model_note
 from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.file import read_ladder
 from exitladder.plans.provenance import without_fingerprints

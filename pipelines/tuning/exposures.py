@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from exitladder.measures.exposure import exposure
 from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
 from exitladder.pipelines.tuning.evidence import executed
 from exitladder.pipelines.tuning.policies import TUNED, WITHOUT_MODEL
-from exitladder.pipelines.tuning.without_model import WithoutModel
+from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel
 
 # A gain that takes this many times as long, or ties up this many times as much, is said to be bought.
 _MUCH_MORE = 1.25
@@ -79,8 +80,8 @@ def price_of_gain(board: pd.DataFrame, baseline: str) -> list[str]:
     -------
     list of str
     """
-    rows = board.set_index("policy")
-    ours, theirs = ({str(k): float(v) for k, v in rows.loc[name].items()} for name in (TUNED, baseline))
+    rows: dict[Any, dict[Any, Any]] = board.set_index("policy").to_dict("index")
+    ours, theirs = rows[TUNED], rows[baseline]
     if not theirs["difference_r"] > 0:
         return []
     said = []

@@ -12,8 +12,8 @@ from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tuning.folds import Mask
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
-from exitladder.pipelines.tuning.recommended import choice_of, provenance
-from exitladder.pipelines.tuning.replay import name_of_fold
+from exitladder.pipelines.tuning.recommendation.recommended import choice_of, provenance
+from exitladder.pipelines.tuning.samples.replay import name_of_fold
 from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder

@@ -28,8 +28,8 @@ from exitladder.pipelines.tuning.evidence import (
 from exitladder.pipelines.tuning.exposures import price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
-from exitladder.pipelines.tuning.recommendation import Recommendation, levels_of, pasts_of, recommend
-from exitladder.pipelines.tuning.recommended import (
+from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
+from exitladder.pipelines.tuning.recommendation.recommended import (
     EDGE,
     RecommendedExit,
     choice_of,
@@ -38,9 +38,9 @@ from exitladder.pipelines.tuning.recommended import (
     recommended_exit,
     warnings_on,
 )
-from exitladder.pipelines.tuning.samples import duplicate_note
+from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel, without_model
+from exitladder.pipelines.tuning.samples.labels import duplicate_note
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
-from exitladder.pipelines.tuning.without_model import WithoutModel, without_model
 from exitladder.plans.file import ladder_to_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.words import in_words

@@ -19,7 +19,7 @@ from exitladder.pipelines.score import score, write_scores
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tune import TuneResult, tune
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
-from exitladder.pipelines.tuning.samples import (
+from exitladder.pipelines.tuning.samples.labels import (
     IN_SAMPLE,
     MIXED,
     OUT_OF_SAMPLE,

@@ -137,7 +137,13 @@ def _settings_here() -> Path | None:
 
 
 _COMMON: tuple[Callable[..., Any], ...] = (
-    click.option("--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings file."),
+    click.option(
+        "--settings",
+        "settings_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Settings file; default: exitladder.toml of this folder, if there is one.",
+    ),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key; repeatable."),
     click.option("--seed", type=click.IntRange(min=0), help="Random seed (project.seed)."),
     click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="Output format on stdout."),

@@ -22,8 +22,14 @@ from exitladder.pipelines.tuning.policies import (
     TUNED,
     WITHOUT_MODEL,
 )
-from exitladder.pipelines.tuning.recommendation import SIMPLE_EXITS, Levels, choose_exit, levels_of, recommend
-from exitladder.pipelines.tuning.recommended import warnings_on
+from exitladder.pipelines.tuning.recommendation.exit_choice import (
+    SIMPLE_EXITS,
+    Levels,
+    choose_exit,
+    levels_of,
+    recommend,
+)
+from exitladder.pipelines.tuning.recommendation.recommended import warnings_on
 from exitladder.pipelines.tuning.tuned import tune_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals

@@ -12,8 +12,8 @@ import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL
-from exitladder.pipelines.tuning.recommendation import SIMPLE_EXITS, Evidence
-from exitladder.pipelines.tuning.samples import fingerprints_of
+from exitladder.pipelines.tuning.recommendation.exit_choice import SIMPLE_EXITS, Evidence
+from exitladder.pipelines.tuning.samples.labels import fingerprints_of
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import Choice, TunedOn
 from exitladder.plans.words import in_words
@@ -297,7 +297,9 @@ def model_note(facts: Mapping[str, Any]) -> str:
         f"With the model, tuning earned {with_model} R per trade, without it {without} R: a difference of {difference} "
         f"R (CI [{low}, {high}])."
     )
-    if not facts["model_may_be_recommended"]:
+    if facts["model_may_be_recommended"]:
+        text += " The model's training found an edge."
+    else:
         text += (
             f" The model's training established no edge (finding: {facts['model_finding']}), so the recommendation "
             "does not use it."
