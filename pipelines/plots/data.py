@@ -243,7 +243,8 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
     weighted = named.assign(weight=weight, product=weight * price_r)
     # Within a trade by quantity, across trades each once: shares of one symbol and of another are no common unit.
     by_trade = weighted.groupby(["name", "trade_id"])[["weight", "product"]].sum()
-    groups = (by_trade["product"] / by_trade["weight"]).groupby("name").agg(n="count", mean_r="mean")
+    by_name = (by_trade["product"] / by_trade["weight"]).groupby("name")
+    groups = pd.DataFrame({"n": by_name.count(), "mean_r": by_name.mean()})
     order = [f"rung {number}" for number in range(1, n_rungs + 1)]
     others = groups[~groups.index.isin(order)].sort_values("n", ascending=False, kind="stable").index
     table = groups.reindex([*order, *others])
