@@ -71,6 +71,22 @@ class Archive:
     def month(self, symbol: str, interval: str, month: pd.Period, limit: int) -> bytes | None:
         """Return the file of a month, verified, or None where the archive has none.
 
+        Parameters
+        ----------
+        symbol : str
+            As the archive spells it.
+        interval : str
+            Length of the bars, such as ``1h``.
+        month : Period
+            A calendar month, UTC.
+        limit : int
+            Size of the largest file to accept, in bytes.
+
+        Returns
+        -------
+        bytes or None
+            The content of the zip file, equal to its SHA-256 checksum.
+
         Raises
         ------
         InputFileError
@@ -104,13 +120,40 @@ class Archive:
         return fetched
 
     def address(self, symbol: str, interval: str, month: pd.Period) -> str:
-        """Return the address of a month's file."""
+        """Return the address of a month's file.
+
+        Parameters
+        ----------
+        symbol : str
+            As the archive spells it.
+        interval : str
+            Length of the bars, such as ``1h``.
+        month : Period
+            A calendar month, UTC.
+
+        Returns
+        -------
+        str
+        """
         path = self.source.path.format(symbol=urllib.parse.quote(symbol), interval=interval, month=month)
         return f"{self.base_url}/{path}"
 
 
 def open_archive(source: str = "binance", base_url: str | None = None, cache: str | Path | None = None) -> Archive:
     """Return an archive that can be asked for bars; nothing is asked yet.
+
+    Parameters
+    ----------
+    source : str
+        One of `SOURCES`.
+    base_url : str, optional
+        Address of a mirror; by default the source's own.
+    cache : path, optional
+        Folder that keeps the downloaded files. Without it, no file is kept.
+
+    Returns
+    -------
+    Archive
 
     Raises
     ------

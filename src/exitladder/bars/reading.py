@@ -57,6 +57,12 @@ def read_bars(
     conventions : Conventions
         What files may leave open: order of day and month, decimal mark, which end of a bar is stamped, names.
 
+    Returns
+    -------
+    bars : BarSet
+    report : BarsReport
+        The findings that are not errors, and how each file was read.
+
     Raises
     ------
     InputFileError
@@ -93,6 +99,25 @@ def check_bar_files(
     """Return what is found in bars, errors included, where `read_bars` would stop at the first.
 
     Parameters are those of `read_bars`.
+
+    Parameters
+    ----------
+    source : path
+        A file or a folder of bars.
+    tz, adjust, repair, interval, conventions
+        As for `read_bars`.
+
+    Returns
+    -------
+    BarsReport
+        With the errors.
+
+    Raises
+    ------
+    InputFileError
+        If the source is missing or cannot be read.
+    BarsError
+        If an option is invalid.
     """
     return _read(Path(source), read_options(tz, adjust, repair, interval, conventions))[1]
 

@@ -44,7 +44,24 @@ class ReadOptions:
 def read_options(
     tz: str, adjust: str, repair: bool, interval: str | None, conventions: Conventions = PLAIN
 ) -> ReadOptions:
-    """Return how bars are to be read, checked; `tz` counts where it is not UTC, else the conventions' one."""
+    """Return how bars are to be read, checked; `tz` counts where it is not UTC, else the conventions' one.
+
+    Parameters
+    ----------
+    tz, adjust, repair, conventions
+        As for `exitladder.bars.reading.read_bars`.
+    interval : str or None
+        Length of the bars to read, such as ``1h``; None accepts any.
+
+    Returns
+    -------
+    ReadOptions
+
+    Raises
+    ------
+    BarsError
+        If the time zone, `adjust`, the interval or a convention is unknown.
+    """
     zone = check_tz(tz if tz != "UTC" else conventions.tz, BarsError)
     if adjust not in ("auto", "none"):
         raise BarsError(f"adjust must be auto or none, but is {adjust!r}.")
@@ -71,6 +88,16 @@ def bars_from_frame(
         The symbol where there is no such column.
     tz, adjust, repair, conventions
         As for `read_bars`.
+
+    Returns
+    -------
+    bars : BarSet
+    report : BarsReport
+
+    Raises
+    ------
+    BarsError
+        If an option is invalid or the bars break a rule; the message has the value, place and cure.
 
     Examples
     --------
@@ -100,6 +127,12 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     interval_ns : int
         What the file's name says, or 0.
     options : ReadOptions
+
+    Returns
+    -------
+    bars : list of Bars
+        One item per symbol; empty if the table is unusable.
+    report : BarsReport
     """
     names = bar_columns(table.frame.columns, table.doubled)
     if names.missing:

@@ -59,6 +59,19 @@ def is_finished(bars: Bars, now_ns: int, session: TradingSession | None = None) 
 
     A daily or longer bar is over at the close of its last day's session, in exchange time. Its stamp is a calendar
     date; without a session, nothing is known before that date ends in UTC, which no session outlasts.
+
+    Parameters
+    ----------
+    bars : Bars
+        Of one symbol; at least one bar.
+    now_ns : int
+        The moment, nanoseconds since 1970 UTC.
+    session : TradingSession, optional
+        Trading hours of the symbol, for daily and longer bars.
+
+    Returns
+    -------
+    bool or None
     """
     first, end = int(bars.time[-1]), int(bars.time[-1]) + bars.interval_ns
     if bars.interval_ns < _DAY or first % _DAY:
@@ -84,6 +97,12 @@ def without_unfinished(
         By symbol, as far as they are known.
     ask : bool
         Refuse where it is not known whether a bar is finished, rather than leave that bar out.
+
+    Returns
+    -------
+    bars : BarSet
+    messages : list of str
+        Empty if every bar is finished.
 
     Raises
     ------

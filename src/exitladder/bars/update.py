@@ -61,6 +61,11 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
     tz : str
         Time zone of stored stamps that carry none.
 
+    Returns
+    -------
+    list of Update
+        One item per symbol of `newer`.
+
     Raises
     ------
     BarsError

@@ -93,6 +93,10 @@ def load_bars(
     unfinished : {"leave_out", "ask", "keep"}
         What to do with a newest bar that may still be forming by the clock: leave it out, refuse where its session
         is not known, or keep it because the moment is given otherwise.
+
+    Returns
+    -------
+    BarSet
     """
     from exitladder.bars.reading import read_bars
 
@@ -216,6 +220,17 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
 
     A symbol is renamed only if it is not among the bars and exactly one of theirs differs in separators and capitals
     alone.
+
+    Parameters
+    ----------
+    session : Session
+        Prints which symbols were renamed; its settings have the time zone of the trades.
+    trades : Trades
+    bars : BarSet
+
+    Returns
+    -------
+    Trades
     """
     from dataclasses import replace
 

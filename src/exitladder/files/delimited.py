@@ -57,7 +57,27 @@ class _Sniffed:
 
 
 def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Conventions) -> Table:
-    """Return the table in a text file, see `exitladder.files.tables.read_table`."""
+    """Return the table in a text file, see `exitladder.files.tables.read_table`.
+
+    Parameters
+    ----------
+    path : path
+        A text file, maybe gzipped or alone in a zip file.
+    name_columns : callable or None
+        Names the columns of a file without a header line, by its first lines and its separator.
+    conventions : Conventions
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputFileError
+        If the text is not UTF-8, UTF-16 or Windows-1252, or the table is too large or malformed.
+    pandas.errors.EmptyDataError
+        If the file has no line with text.
+    """
     with open_bytes(path, conventions) as stream:
         head = stream.read(_SAMPLE_BYTES)
     encoding = text_encoding(head)

@@ -46,6 +46,11 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
     has_points : bool
         Whether other numbers of the file have decimal points.
 
+    Returns
+    -------
+    {".", ","}
+        A point if no number settles it and none is ambiguous.
+
     Raises
     ------
     MixedNumbersError

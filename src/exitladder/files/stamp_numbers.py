@@ -105,6 +105,16 @@ def _compact(number: npt.NDArray[Any], finite: npt.NDArray[np.bool_], digits: in
 def days_from_civil(year: IntArray, month: IntArray, day: IntArray) -> IntArray:
     """Return days since 1970-01-01, shape as given; ``NO_TIME`` where there is no such date.
 
+    Parameters
+    ----------
+    year, month, day : int64 array, shape (n,)
+        Of the Gregorian calendar; months and days count from 1.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+        In days.
+
     Examples
     --------
     >>> days_from_civil(np.array([2024, 2023]), np.array([2, 2]), np.array([29, 29])).tolist()[0]

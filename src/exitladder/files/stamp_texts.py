@@ -95,6 +95,11 @@ def read_texts(texts: Any, tz: str, dates: str) -> TextStamps:
         Zone of stamps that carry none.
     dates : {"auto", "dayfirst", "monthfirst"}
         Order of day and month where the column does not settle it.
+
+    Returns
+    -------
+    TextStamps
+        Its `problem` is not empty if the order of day and month is ambiguous.
     """
     found = pc.extract_regex(texts, _STAMP)
     part = {field.name: pc.struct_field(found, field.name) for field in found.type}

@@ -83,6 +83,11 @@ def read_stamps(
     time_of_day : Series, optional
         A second column with the times: 09:30, 093000, 930.
 
+    Returns
+    -------
+    Stamps
+        Unreadable stamps are ``NO_TIME``. Its `problem` is not empty if the whole column is unusable.
+
     Examples
     --------
     >>> pd.to_datetime(read_stamps(pd.Series(["15/01/24", "03/02/24"])).ns)

@@ -49,6 +49,10 @@ def read_table(
     sheet : str
         Of an Excel file; needed if it has several sheets that are not empty.
 
+    Returns
+    -------
+    Table
+
     Raises
     ------
     InputFileError

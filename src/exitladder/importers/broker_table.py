@@ -35,6 +35,12 @@ def import_trades(
     conventions : Conventions
         Time zone, order of day and month, and decimal mark, if the file leaves them open.
 
+    Returns
+    -------
+    trades : Trades
+    notes : list of str
+        How columns were interpreted and which were left out.
+
     Raises
     ------
     TradesError

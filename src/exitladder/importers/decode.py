@@ -42,6 +42,10 @@ def decimal_mark(texts: Iterable[str], delimiter: str, given: str | None = None)
     given : {".", ","}, optional
         What the user says.
 
+    Returns
+    -------
+    {".", ","}
+
     Raises
     ------
     TradesError
@@ -125,6 +129,10 @@ def decode_times(texts: pd.Series, tz: str, *, place: str, day_first: bool | Non
         What messages call the column.
     day_first : bool, optional
         What the user says about ``03/04/2024``.
+
+    Returns
+    -------
+    int64 array, shape (n,)
 
     Raises
     ------

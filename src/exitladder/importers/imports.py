@@ -62,6 +62,11 @@ def import_files(
         Of the program, one of `NAMES`; blank: found by the headers.
     options : ImportOptions, optional
 
+    Returns
+    -------
+    Imported
+        The trades with their fills, and notes about the import.
+
     Raises
     ------
     InputFileError

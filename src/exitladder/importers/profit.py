@@ -78,6 +78,10 @@ def closed_profit(
         Of its fills.
     trade_id : object array of str, shape (n_positions,)
 
+    Returns
+    -------
+    ClosedProfit or None
+
     Notes
     -----
     A position that is flat earned the same under FIFO and under average price, so that the sum over closed

@@ -98,6 +98,10 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         Further tables of the same file: orders beside deals, trades beside orders.
     options : ImportOptions
 
+    Returns
+    -------
+    Executions
+
     Raises
     ------
     TradesError

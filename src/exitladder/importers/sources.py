@@ -53,7 +53,23 @@ class Sheet:
 
     @classmethod
     def of(cls, name: str, rows: Iterable[Sequence[object]], unit: str = "row", delimiter: str = "") -> Sheet:
-        """Return a sheet of rows of any cells, counted from 1."""
+        """Return a sheet of rows of any cells, counted from 1.
+
+        Parameters
+        ----------
+        name : str
+            The sheet's name in messages.
+        rows : iterable of sequence of object
+            Cells of any type; they become texts.
+        unit : {"line", "row"}
+            What the numbers of the rows count.
+        delimiter : str
+            Separator of a text file; empty for other files.
+
+        Returns
+        -------
+        Sheet
+        """
         texts = [[_text(cell) for cell in row] for row in rows]
         return cls(name, unit, texts, list(range(1, len(texts) + 1)), [frozenset()] * len(texts), delimiter)
 

@@ -13,7 +13,17 @@ from exitladder.importers.profiles import Found
 
 
 def plain(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read `is_short` as the side, and what was filled rather than what was ordered."""
+    """Read `is_short` as the side, and what was filled rather than what was ordered.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     if "filled" in frame:
         frame["quantity"] = frame["filled"]

@@ -16,7 +16,17 @@ from exitladder.importers.profiles import Found
 
 
 def mt5_deals(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Group deals of hedging accounts by the side they open or close; take stops from the orders."""
+    """Group deals of hedging accounts by the side they open or close; take stops from the orders.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. The stops come from its ``mt5-orders``.
+    """
     frame = prepared.frame
     account = " ".join(cell for row in found.before for cell in row).lower()
     buys = frame["side"].str.lower().isin(["buy", "kauf", "compra", "achat"])
@@ -35,7 +45,17 @@ def mt5_deals(found: Found, prepared: Prepared, others: Sequence[Found]) -> None
 
 
 def mt5_python(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take millisecond or second stamps as texts of the server's clock."""
+    """Take millisecond or second stamps as texts of the server's clock.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     number = pd.to_numeric(prepared.frame["time"], errors="coerce")
     if number.notna().all():
         unit: Literal["ms", "s"] = "ms" if number.max() > 1e11 else "s"
@@ -43,7 +63,17 @@ def mt5_python(found: Found, prepared: Prepared, others: Sequence[Found]) -> Non
 
 
 def units_behind(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take the units behind quantities and fees (``0.5BTC``, ``1.2 USDT``) as base and fee currencies."""
+    """Take the units behind quantities and fees (``0.5BTC``, ``1.2 USDT``) as base and fee currencies.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     if "fee_currency" not in frame and "fee" in frame:
         frame["fee_currency"] = units(frame["fee"])
@@ -54,13 +84,33 @@ def units_behind(found: Found, prepared: Prepared, others: Sequence[Found]) -> N
 
 
 def binance_spot(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """As `units_behind`; the header says whether stamps are in UTC."""
+    """As `units_behind`; the header says whether stamps are in UTC.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     units_behind(found, prepared, others)
     prepared.zone = "UTC" if "utc" in found.headers["time"].lower() else ""
 
 
 def binance_futures(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions."""
+    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     binance_spot(found, prepared, others)
     frame = prepared.frame
     frame["base"] = ""
@@ -75,7 +125,22 @@ def binance_futures(found: Found, prepared: Prepared, others: Sequence[Found]) -
 
 
 def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Keep one of the two rows that a spot fill has; sells have negative quantities."""
+    """Keep one of the two rows that a spot fill has; sells have negative quantities.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+
+    Raises
+    ------
+    TradesError
+        If a row is of a coin-margined contract, whose quantity is in US dollars.
+    """
     frame = prepared.frame
     is_base = np.array([s.startswith(c) and s != c for c, s in zip(frame["currency"], frame["symbol"], strict=True)])
     inverse = frame["symbol"].str.endswith("USD").to_numpy() & is_base
@@ -108,7 +173,17 @@ def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
 
 
 def okx(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read the zone of the first line; keep the row of a spot fill that is in the base currency."""
+    """Read the zone of the first line; keep the row of a spot fill that is in the base currency.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     head = " ".join(cell for row in found.before for cell in row)
     if zone := re.search(r"Time Zone:\s*UTC([+-]\d{1,2})?(?::00)?", head):
@@ -140,7 +215,17 @@ def okx(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
 
 
 def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Join the two rows of each trade number; trade numbers of one entry are legs of one position."""
+    """Join the two rows of each trade number; trade numbers of one entry are legs of one position.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     kind = frame["type"].str.strip().str.lower()
     is_entry = kind.str.contains("entry|einstieg|entrada|entrée|ingresso", regex=True)

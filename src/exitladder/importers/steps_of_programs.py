@@ -15,14 +15,34 @@ from exitladder.importers.profiles import Found
 
 
 def lean(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take signed fill quantities; event numbers count within an order."""
+    """Take signed fill quantities; event numbers count within an order.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     frame["fill_id"] = frame["order_id"] + "-" + frame["fill_id"] if "fill_id" in frame else ""
     frame["symbol"] = frame["symbol"].str.split().str[0]
 
 
 def lean_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take the ticker out of Lean's symbols, which may be objects or lists."""
+    """Take the ticker out of Lean's symbols, which may be objects or lists.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
 
     def ticker(text: str) -> str:
         if text.startswith(("[", "{")):
@@ -41,7 +61,17 @@ def lean_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
 
 
 def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take price and quantity as freqtrade does, and fees, stops and profit from the trades."""
+    """Take price and quantity as freqtrade does, and fees, stops and profit from the trades.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Fees, stops and profit come from its freqtrade trades.
+    """
     frame = prepared.frame
     for name in ("average", "stop_price", "ft_price"):
         if name in frame:
@@ -88,7 +118,22 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
 
 
 def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read the orders inside of trades as fills where there are any, else one round trip a trade."""
+    """Read the orders inside of trades as fills where there are any, else one round trip a trade.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+
+    Raises
+    ------
+    TradesError
+        If the table holds trades of several strategies.
+    """
     frame = prepared.frame
     if "strategy" in frame and len(set(frame["strategy"])) > 1:
         raise TradesError(f"A result must be of one strategy, but holds {', '.join(sorted(set(frame['strategy'])))}.")
@@ -130,7 +175,17 @@ def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) 
 
 
 def backtesting(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Sizes carry the side."""
+    """Sizes carry the side.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     frame["sign"] = frame["quantity"].str.startswith("-").map({True: "short", False: "long"})
     frame["side"] = frame["sign"]
@@ -142,7 +197,17 @@ def backtesting(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
 
 
 def vectorbt(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Open rows carry an exit that never was."""
+    """Open rows carry an exit that never was.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     still = frame["status"].str.strip().str.lower() == "open"
     if still.any():
@@ -153,7 +218,17 @@ def vectorbt(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
 
 
 def nautilus_positions(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Money is written with its currency, several as a list."""
+    """Money is written with its currency, several as a list.
+
+    Parameters
+    ----------
+    found : Found
+        The table as found in its file.
+    prepared : Prepared
+        Changed in place.
+    others : sequence of Found
+        Further tables of the same file. Not used.
+    """
     frame = prepared.frame
     for name in ("fee", "profit"):
         if name in frame:

@@ -84,6 +84,11 @@ class Contract:
             +1 long, -1 short.
         entry, price, quantity : float
 
+        Returns
+        -------
+        float
+            Negative for a loss.
+
         Examples
         --------
         >>> Contract(multiplier=50).money(1, 4900, 4904, 2)

@@ -77,6 +77,10 @@ class Currencies:
         bars : mapping of str to Bars, optional
             Where a rate is a series: the close of its last bar that had closed then, never a later one.
 
+        Returns
+        -------
+        float64 array, shape (n,)
+
         Raises
         ------
         SettingsError

@@ -100,6 +100,11 @@ def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntA
         Positions of the trades that the times belong to.
     time : int64 array, shape (n,)
         Nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+        Positions counted through all bars of the set.
     """
     bars = placed.bars
     out = np.full(len(time), -1, dtype=np.int64)

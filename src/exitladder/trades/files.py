@@ -87,6 +87,24 @@ def read_trades(
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
     """Return the trades in a table; `place` is what messages call it.
 
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per trade, columns as in a trades file.
+    place : str
+        Name of the table in error messages.
+    tz : str
+        Time zone of stamps that carry none.
+
+    Returns
+    -------
+    Trades
+
+    Raises
+    ------
+    TradesError
+        If a trade breaks a rule; the message has the value, place and cure.
+
     Examples
     --------
     >>> table = pd.DataFrame(

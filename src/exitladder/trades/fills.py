@@ -106,6 +106,10 @@ def fills_from_columns(
     quantity, price : array of float, shape (n,)
     **more : array, shape (n,)
         Further columns of `Fills`.
+
+    Returns
+    -------
+    Fills
     """
     n = len(time)
     blank, nothing = np.full(n, "", dtype=object), np.full(n, np.nan)
@@ -159,10 +163,15 @@ def read_fills(
     source : path or DataFrame
         Columns ``time, side (buy|sell), quantity, price`` and maybe ``trade_id, fill_id, symbol, commission,
         commission_currency, tag, stop_price``, in any order.
-    tz : str
-        Time zone of stamps that carry none.
+    conventions : Conventions
+        Time zone and order of day and month, if the stamps leave them open.
     needs : sequence of str
         Further columns that must be there and filled in: ``trade_id`` beside trades, ``symbol`` without.
+
+    Returns
+    -------
+    Fills
+        A fill that the file repeats under the same `fill_id` counts once.
 
     Raises
     ------
@@ -179,7 +188,26 @@ def write_fills(fills: Fills, path: str | Path) -> None:
 
 
 def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] = ()) -> Fills:
-    """Return the fills in a table, each once; see `read_fills`."""
+    """Return the fills in a table, each once; see `read_fills`.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as for `read_fills`.
+    how : Conventions
+        Time zone and order of day and month.
+    needs : sequence of str
+        Further columns that must be there and filled in.
+
+    Returns
+    -------
+    Fills
+
+    Raises
+    ------
+    TradesError
+        If a column is missing, there is no fill, or a fill breaks a rule; the message has the value, place and cure.
+    """
     check_tz(how.tz, TradesError)
     labels = {snake_name(label): label for label in table.frame.columns}
     needed = ("time", "side", "quantity", "price", *needs)

@@ -92,6 +92,10 @@ def group_fills(fills: Fills, grouping: str = "positions", *, dust: float = 0.0)
     dust : float
         Share of a position's largest size below which what is left counts as flat.
 
+    Returns
+    -------
+    Positions
+
     Raises
     ------
     TradesError

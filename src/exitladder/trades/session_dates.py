@@ -27,6 +27,10 @@ def on_session_dates(trades: Trades, bars: BarSet, tz: str) -> Trades:
     bars : BarSet
     tz : str
         The zone in which the trades' stamps were read.
+
+    Returns
+    -------
+    Trades
     """
     if tz == "UTC":
         return trades

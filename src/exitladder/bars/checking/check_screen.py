@@ -46,6 +46,10 @@ def check_screen(report: BarsReport, path: Path, rows: Path | None = None) -> Ch
         Where the bars were read from, for the commands in the next steps.
     rows : Path, optional
         Where every affected row was written.
+
+    Returns
+    -------
+    CheckScreen
     """
     n_bars = sum(s.n_bars for s in report.symbols)
     counts = ", ".join(_counted(report, severity) for severity in SEVERITIES if report.of_severity(severity))

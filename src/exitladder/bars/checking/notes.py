@@ -63,6 +63,10 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
         The file's name, for the place.
     is_adjusted : bool
         Whether prices were adjusted; a move like a split's then has another cure.
+
+    Returns
+    -------
+    list of Finding
     """
     found = [*_gaps(bars, source), *_lengths(bars, source), *_volumes(bars, source), *_dividends(bars, source)]
     if len(bars) < 2:
@@ -81,6 +85,11 @@ def notes_despite_errors(raw: RawBars, interval_ns: int, *, adjust: bool) -> lis
     interval_ns : int
     adjust : bool
         Whether prices are to be adjusted by ``adj_close``.
+
+    Returns
+    -------
+    list of Finding
+        Empty if the bars cannot be repaired or adjusted, or if their interval is unknown.
     """
     copy = raw.copy()
     if any(f.severity == "error" for f in check_bars(copy, repair=True)) or not interval_ns:

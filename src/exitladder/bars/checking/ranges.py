@@ -21,6 +21,11 @@ def typical_range(high: FloatArray, low: FloatArray, close: FloatArray) -> Float
     ----------
     high, low, close : float64 array, shape (n,)
         In time order; rows that are not finite are ignored.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        In price; NaN if there are fewer than two bars or none moved.
     """
     n = len(close)
     if n < 2:

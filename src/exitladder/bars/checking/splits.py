@@ -123,6 +123,11 @@ def crosses_split(first_bar: IntArray, last_bar: IntArray, splits: Iterable[Spli
         The bar of the entry, and the last bar at which the trade may be held, counted through the whole set.
     splits : iterable of Split
         As `unresolved_splits` gives them for the same set.
+
+    Returns
+    -------
+    bool array, shape (n_trades,)
+        True if a split comes after the bar of the entry and no later than the last bar.
     """
     at = np.sort(np.array([s.bar for s in splits], dtype=np.int64))
     after_entry = np.searchsorted(at, np.asarray(first_bar), side="right")

@@ -53,6 +53,11 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
     names : BarColumns
     decimal : {"auto", ".", ","}
         What the user says the decimal mark is.
+
+    Returns
+    -------
+    Cells
+        Its `problem` is not empty if the decimal mark is ambiguous.
     """
     cells = Cells(decimal=table.decimal)
     needed = [name for name in (*PRICES, "volume", "adj_close") if name in names.known]
@@ -113,6 +118,20 @@ def _volume(cells: Cells, table: Table, names: BarColumns) -> None:
 
 def rows_by_symbol(table: Table, names: BarColumns, symbol: str) -> Iterator[tuple[str, IntArray]]:
     """Yield each symbol and its rows; `symbol` is the one of a table without such a column.
+
+    Parameters
+    ----------
+    table : Table
+    names : BarColumns
+    symbol : str
+        The symbol of a table without a ``symbol`` column.
+
+    Yields
+    ------
+    name : str
+        The symbol.
+    rows : int64 array, shape (n_rows,)
+        Positions of its rows in the table, in the table's order.
 
     Raises
     ------

@@ -31,6 +31,11 @@ def headerless_columns(lines: Sequence[Sequence[str]], separator: str, stamps: s
     stamps : {"auto", "start", "end"}
         Which end of a bar is stamped, if it is known.
 
+    Returns
+    -------
+    sequence of str or None
+        One name per column.
+
     Raises
     ------
     BarsError

@@ -83,7 +83,21 @@ class Reading:
 
 
 def reading_of(table: Table, names: BarColumns, decimal: str, placing: Placing) -> Reading:
-    """Return how a table was read."""
+    """Return how a table was read.
+
+    Parameters
+    ----------
+    table : Table
+    names : BarColumns
+    decimal : str
+        The decimal mark that was used.
+    placing : Placing
+        The stamps and the time zone that was used.
+
+    Returns
+    -------
+    Reading
+    """
     stamps = placing.stamps
     if stamps.are_dates:
         zone = "calendar dates"

@@ -58,6 +58,11 @@ def bars_in_zip(
     options : ReadOptions
         With the length that the bars must have.
 
+    Returns
+    -------
+    bars : Bars
+    report : BarsReport
+
     Raises
     ------
     InputFileError
