@@ -68,6 +68,11 @@ def tune(
         The command line, shown on the page under how to get the same numbers again.
     progress : Progress
 
+    Returns
+    -------
+    TuneResult
+        The run id and everything that was tuned.
+
     Raises
     ------
     TrackingError

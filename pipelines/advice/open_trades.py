@@ -65,6 +65,11 @@ def advice_job(
     settings : Settings
     model : str or ExhaustionModel
     progress : Progress
+
+    Returns
+    -------
+    Job
+        Its model predicts from its last label on, without an embargo.
     """
     longest = int(np.diff(bars.start).max())
     job = open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)

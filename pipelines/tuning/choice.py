@@ -142,6 +142,11 @@ class Tuning:
         own_ladder : Ladder or None
         progress : Progress
         backend : SearchBackend
+
+        Returns
+        -------
+        Tuning
+            With the signals that any candidate or the own ladder reads.
         """
         base = _base(settings, own_ladder)
         space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
@@ -159,6 +164,11 @@ class Tuning:
             Of the search's study.
         until : int, optional
             The cut, nanoseconds since 1970 UTC: nothing after it is known.
+
+        Returns
+        -------
+        Choice
+            The tuned policy first, then the baselines and the own ladder, with the search behind them.
         """
         settings = self.settings
         training = self._tuned_on(training)
@@ -236,8 +246,16 @@ class Tuning:
 
         Parameters
         ----------
+        ladders : sequence of Ladder
+        trades : bool array, shape (n_trades,)
+            The trades to execute.
         until : int, optional
             As in `choose`.
+
+        Returns
+        -------
+        float64 array, shape (n_chosen, n_ladders)
+            In the base's R; rows in the order of the trades.
         """
         at = np.flatnonzero(trades)
         placed = self.prepared.placed.take(at)
@@ -291,6 +309,11 @@ def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd
         From `stitched`.
     tuning : Tuning
     walk : WalkForward
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        Net R; with one more column, `OWN_EXITS`, if at least half of the test trades have a known exit.
     """
     trades = tuning.prepared.placed.trades
     if (~trades.is_open[walk.test]).mean() < 0.5:
@@ -308,6 +331,11 @@ def with_no_change(table: pd.DataFrame, choices: Sequence[Choice], fold: IntArra
     choices : sequence of Choice
         One a fold.
     fold : int array, shape (n_trades,)
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        Net R; the same table if it has no own exits.
     """
     if OWN_EXITS not in table:
         return table

@@ -164,6 +164,10 @@ def diagnostics(
         The tuned one.
     folds : mapping of str to Ladder
         The ladders tuned on other stretches of the past, by their names.
+
+    Returns
+    -------
+    LadderDiagnostics
     """
     ladder = replace(ladder, name=SUGGESTED)
     importance, fit = parameter_importance(ladders, tried.values[:, 0], objectives.seed)

@@ -76,6 +76,10 @@ def search_luck(
     against : Comparison
         Of the two.
     walk : WalkForward
+
+    Returns
+    -------
+    SearchLuck
     """
     test = walk.test
     n_trials = sum(choice.search.n_trials for choice in choices)
@@ -135,6 +139,11 @@ def all_at_once(
         Names of the exits to beat.
     intervals : Intervals
         Its confidence and seed; this test has its own number of resamples.
+
+    Returns
+    -------
+    dict of str to SuperiorAbility
+        By benchmark; a name that is given twice is tested once.
     """
     return {
         name: superior_ability(
@@ -175,6 +184,11 @@ def execute_tuned(tuning: Tuning, choices: Sequence[Choice], fold: IntArray, tes
         One a fold.
     fold : int array, shape (n_trades,)
     test : bool array, shape (n_trades,)
+
+    Returns
+    -------
+    tuple of ScoredPart
+        One per fold, in time order.
     """
     parts = []
     for k, choice in enumerate(choices):
@@ -288,6 +302,11 @@ def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[
         From `account`.
     baseline : str
         Name of the policy that the tuned one is compared with.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        All in R.
     """
     by_trade, by_account = board.set_index("policy"), accounts.set_index("policy")
 

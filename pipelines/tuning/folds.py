@@ -110,6 +110,11 @@ def walk_forward(prepared: Prepared, settings: ValidationSettings, longest_bars:
     longest_bars : int
         Bars that any candidate can hold a trade.
 
+    Returns
+    -------
+    WalkForward
+        Fewer parts than the settings ask for if one of them would be too small.
+
     Raises
     ------
     TradesError

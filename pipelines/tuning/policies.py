@@ -118,6 +118,11 @@ def tune_baselines(
     settings : Settings
     signals : Signals, optional
     progress : Progress
+
+    Returns
+    -------
+    list of Policy
+        One per kind of baseline.
     """
     found = []
     candidates = baseline_candidates(base, settings.search)

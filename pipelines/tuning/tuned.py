@@ -260,6 +260,10 @@ def tune_ladder(
         Where studies are kept and which processes evaluate candidates; by default none are kept and this process does.
     progress : Progress
 
+    Returns
+    -------
+    Tuned
+
     Raises
     ------
     TradesError

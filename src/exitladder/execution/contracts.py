@@ -86,6 +86,11 @@ def simulate_groups(
     placed : PlacedTrades
     ladder : Ladder
     signals : Signals, optional
+
+    Returns
+    -------
+    Simulation
+        Of all trades, in the order of `placed`, with the lot and the multiplier of each.
     """
     n = len(placed)
     lots, multipliers = np.zeros(n), np.ones(n)
@@ -129,6 +134,11 @@ def tables_by_group(
     placed : PlacedTrades
     ladders : sequence of Ladder
     signals : Signals, optional
+
+    Returns
+    -------
+    tuple of float array, shape (n_trades, n_ladders)
+        One for each table that `run` returns, of the same type; rows in the order of `placed`.
     """
     whole: tuple[FloatTable, ...] = ()
     for contract, rows in groups:

@@ -86,6 +86,11 @@ def financing_rate(side: float, funding: float, borrow: float) -> float:
         +1 long, -1 short.
     funding, borrow : float
         Per bar, as shares of the notional.
+
+    Returns
+    -------
+    float
+        Share of the notional per bar; negative if the holder is paid.
     """
     return funding if side > 0.0 else borrow - funding
 
@@ -129,6 +134,10 @@ def is_true(value: float, comparison: int, threshold: float) -> bool:
     comparison : int
         Position in `exitladder.execution.kernel.codes.COMPARISONS`.
     threshold : float
+
+    Returns
+    -------
+    bool
     """
     if comparison == 0:
         return value >= threshold
@@ -151,6 +160,11 @@ def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose)
     bar : int
         Bar number through the whole `BarSet`.
     now : AtClose
+
+    Returns
+    -------
+    bool
+        True if the rung has no conditions.
     """
     for c in range(conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]):
         k = conditions.series[c]

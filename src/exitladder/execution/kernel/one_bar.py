@@ -79,6 +79,11 @@ def trail_of(position: Position, best: float, atr: float) -> float:
         Signed best price so far.
     atr : float
         In price.
+
+    Returns
+    -------
+    float
+        Signed price on the tick.
     """
     number, unit = position.number, position.code[n.C_TRAIL_UNIT]
     if unit == o.NO_UNIT:

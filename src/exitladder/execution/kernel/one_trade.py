@@ -155,6 +155,11 @@ def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
         +1 long, -1 short.
     bar : int
         Bar number through the whole `BarSet`.
+
+    Returns
+    -------
+    Bar
+        Its high is never below its low, on either side.
     """
     high, low = side * bars.high[bar], side * bars.low[bar]
     if low > high:

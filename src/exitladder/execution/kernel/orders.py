@@ -63,6 +63,11 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     number : float64 array, shape (PLAN_NUMBERS,)
     base : float
         Signed market price.
+
+    Returns
+    -------
+    float
+        Signed price, worse than the market price for the trader or equal to it.
     """
     by_atr = number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0
     away = abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr

@@ -60,6 +60,11 @@ def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     quantity : float
         In units.
     number : float64 array, shape (PLAN_NUMBERS,)
+
+    Returns
+    -------
+    float
+        At least the minimum commission.
     """
     cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
     return float(max(cost, number[n.N_LEAST]))
@@ -77,6 +82,11 @@ def distance(unit: int, value: float, risk: float, atr: float, price: float) -> 
         In that unit.
     risk, atr, price : float
         R, ATR and the price that per cent refer to.
+
+    Returns
+    -------
+    float
+        In price.
     """
     if unit == o.IN_R:
         return value * risk

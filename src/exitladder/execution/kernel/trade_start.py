@@ -61,6 +61,11 @@ def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
         ATR of every bar.
     i : int
         Position of the trade.
+
+    Returns
+    -------
+    EntryFacts
+        Its ATR is NaN if no bar had closed by the entry.
     """
     known = entries.known_bar[i]
     side = float(entries.side[i])
@@ -103,6 +108,11 @@ def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> flo
     risk : float
         R in price.
     facts : EntryFacts
+
+    Returns
+    -------
+    float
+        Signed; NaN too if an extension or a resistance is not above the signed entry price.
     """
     if unit == o.IN_PRICE:
         return float(facts.side * value)
@@ -231,6 +241,11 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     i : int
         Position of the trade.
     facts : EntryFacts
+
+    Returns
+    -------
+    int
+        Skip reason of `exitladder.execution.kernel.codes`; `NOT_SKIPPED` if the trade is entered.
     """
     state, number = position.state, position.number
     state[:] = 0.0
