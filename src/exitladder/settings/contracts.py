@@ -9,11 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from exitladder.errors import SettingsError
-from exitladder.files.stamps import check_tz
-from exitladder.files.tables import read_table
 from exitladder.files.toml import only_keys, read_toml
 from exitladder.plans.costs import Costs
 
@@ -71,6 +67,9 @@ class Contract:
         if self.session and not _SESSION.fullmatch(self.session):
             raise SettingsError(f"symbols: session must read like 09:30-16:00, but is {self.session!r}.")
         if self.exchange_tz:
+            # Loaded late: it needs pandas, and a command's help does not.
+            from exitladder.files.stamps import check_tz
+
             check_tz(self.exchange_tz, SettingsError)
         if not isinstance(self.inverse, bool):
             raise SettingsError(f"symbols: inverse must be true or false, but is {self.inverse!r}.")
@@ -199,6 +198,10 @@ def read_contracts(path: str | Path) -> Contracts:
         content = read_toml(path, "symbols", SettingsError)
         inner = content.get("symbols", content) if isinstance(content, Mapping) else content
         return contracts_from_mapping(inner, f"symbols ({path.name})")
+    import pandas as pd
+
+    from exitladder.files.tables import read_table
+
     table = read_table(path)
     frame = table.frame
     known = ["symbol", *(f.name for f in fields(Contract))]

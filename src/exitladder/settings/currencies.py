@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from exitladder.arrays import FloatArray, IntArray
-from exitladder.bars.bars import Bars
 from exitladder.errors import SettingsError
+
+if TYPE_CHECKING:
+    from exitladder.arrays import FloatArray, IntArray
+    from exitladder.bars.bars import Bars
 
 _CODE = re.compile(r"[A-Z]{3,5}")
 
@@ -86,6 +86,8 @@ class Currencies:
         SettingsError
             If the currency has no rate, or its series none by then.
         """
+        import numpy as np
+
         if not currency or not self.account or currency == self.account:
             return np.ones(len(time))
         self.check([currency])

@@ -210,7 +210,7 @@ def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monke
     with unguarded_workers(distributed, 3) as address:
         make_trainer = ClusterTrainer(address)
         make_trainer.size = 2
-        with pytest.warns(ExitladderWarning, match="1 of 2 go on"):
+        with pytest.warns(ExitladderWarning, match="1 of 2 continue"):
             text = make_trainer(rows, train, parameters).train(train, rows.race, 20, "binary").text
         alone = train_here(rows, train, parameters).train(train, rows.race, 20, "binary").text
         assert trees(text) == trees(alone)
