@@ -75,7 +75,7 @@ def test_the_front_names_the_chosen(objectives: Objectives, found: SearchResult,
 
 def test_it_is_told_in_words_numbers_and_pictures(drawn: LadderDiagnostics) -> None:
     json_text(drawn.to_mapping())
-    assert f"{drawn.plateau.share:.0%} of {len(drawn.plateau.behind)} ladders" in drawn.text
+    assert f"{drawn.plateau.share:.0%} of {len(drawn.plateau.behind)} neighbouring ladders" in drawn.text
     assert 0 <= drawn.plateau.share <= 1 and len(drawn.plateau.behind) > 100
     for figure in (
         dependence_picture(drawn.importance, drawn.fit),
