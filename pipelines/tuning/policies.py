@@ -38,7 +38,7 @@ class Policy:
 
 
 def steps(bounds: Sequence[float], step: float) -> list[float]:
-    """Return the multiples of `step` that lie within ``[bounds[0], bounds[-1]]``.
+    """Return the multiples of `step` within ``[bounds[0], bounds[-1]]``.
 
     Examples
     --------

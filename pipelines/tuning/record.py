@@ -54,7 +54,7 @@ def tuned_files(tuned: Tuned, run: str = "", model: str = "") -> dict[str, Conte
 
 
 def ladder_files(tuned: Tuned, run: str = "", model: str = "") -> dict[str, Content]:
-    """Return the ladder, the recommended exit and the ladder of each part, each with what it was tuned on.
+    """Return the ladder, the recommended exit and the ladder of each part, each with its training trades.
 
     Parameters
     ----------

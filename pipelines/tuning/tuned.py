@@ -115,7 +115,7 @@ class Tuned:
 
     @property
     def ladder(self) -> Ladder:
-        """The ladder to use from now on, with what it was tuned on."""
+        """The ladder to use from now on, with its training trades."""
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
         known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
         return replace(ladder, tuned=known)

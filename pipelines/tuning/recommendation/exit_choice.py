@@ -220,7 +220,7 @@ def recommend(
 
 
 def pasts_of(trades: Trades, walk: WalkForward, last_close: int) -> list[tuple[Mask, Mask]]:
-    """Return what was known before each part and is known now; see `recommend`.
+    """Return the evidence before each part and the present one; see `recommend`.
 
     Parameters
     ----------

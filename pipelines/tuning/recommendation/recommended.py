@@ -1,4 +1,4 @@
-"""The recommended exit as a ladder, in a sentence, and with what it was tuned on."""
+"""The recommended exit as a ladder, in a sentence, and with its training trades."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def provenance(
     trades : bool array, shape (n_trades,)
         Those it was tuned on.
     last : int
-        The end of what was known, nanoseconds since 1970 UTC.
+        The end of the known trades, nanoseconds since 1970 UTC.
     text : str
         The verdict in a sentence; by default the first one of the tuning's verdict.
     run : str

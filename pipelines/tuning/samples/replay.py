@@ -64,7 +64,7 @@ def read_walk_forward(folder: Path) -> WalkForwardLadders:
     InputFileError
         If there is none.
     LadderError
-        If one of them is invalid or does not say what it was tuned on.
+        If one of them is invalid or does not name its training trades.
     """
     inside = folder / FOLDS if (folder / FOLDS).is_dir() else folder
     paths = sorted(inside.glob("fold-*.toml"), key=_number)
@@ -81,8 +81,7 @@ def read_walk_forward(folder: Path) -> WalkForwardLadders:
     for path, ladder in zip(paths, ladders, strict=True):
         if ladder.tuned is None:
             raise LadderError(
-                f"The ladder of a part must say what it was tuned on ([tuned]), but '{path}' does not. Run exitladder "
-                "tune again."
+                f"The ladder of a part must have a [tuned] table, but '{path}' does not. Run exitladder tune again."
             )
     found = WalkForwardLadders(tuple(ladders))
     if (np.diff(found.cuts) <= 0).any():

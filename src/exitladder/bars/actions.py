@@ -1,4 +1,4 @@
-"""Corporate actions: splits and cash dividends, and what they make of prices, volumes and quantities."""
+"""Corporate actions: splits and cash dividends, and their effect on prices, volumes and quantities."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def apply_actions(bars: BarSet, actions: Sequence[Action]) -> BarSet:
     Raises
     ------
     BarsError
-        If a symbol has no bars, an action lies outside its bars, or the prices do not jump as a split must: then it
+        If a symbol has no bars, an action is outside its bars, or the prices do not jump as a split must: then it
         is adjusted already, or the date or the ratio is wrong.
     """
     for action in actions:

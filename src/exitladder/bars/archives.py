@@ -211,7 +211,7 @@ def fetch_bars(
     repair: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars of some symbols and months from an archive, checked, and what was found in them.
+    """Return the bars of some symbols and months from an archive, checked, with the findings.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class BarSet(Mapping[str, Bars]):
     Parameters
     ----------
     members : iterable of Bars
-        One a symbol, in any order; kept sorted by symbol.
+        One per symbol, in any order; kept sorted by symbol.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Bars as users keep them: one file a symbol, a folder of them, or one file of many symbols."""
+"""Bars as users keep them: one file per symbol, a folder of them, or one file of many symbols."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_bars(
     interval: str | None = None,
     conventions: Conventions = PLAIN,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars in a file, a folder or a table, checked, and what was found in them.
+    """Return the bars in a file, a folder or a table, checked, with the findings.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def check_bar_files(
     interval: str | None = None,
     conventions: Conventions = PLAIN,
 ) -> BarsReport:
-    """Return what is found in bars, errors included, where `read_bars` would stop at the first.
+    """Return the findings in bars, errors included; `read_bars` stops at the first error.
 
     Parameters are those of `read_bars`.
 

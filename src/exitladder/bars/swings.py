@@ -16,7 +16,7 @@ LOOK_BACK = 250
 
 @dataclass(frozen=True)
 class Pivots:
-    """Bars whose high stands above its neighbours, in time order.
+    """Bars whose high is above its neighbours, in time order.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def bars_from_frame(
     repair: bool = False,
     conventions: Conventions = PLAIN,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars in a table, checked, and what was found in them.
+    """Return the bars in a table, checked, with the findings.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def bars_from_frame(
 
 
 def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
-    """Return the usable bars of a table and what was found, errors included.
+    """Return the usable bars of a table and the findings, errors included.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def _one_symbol(
     n_snapped = snap_noise(raw.columns)
     if n_snapped:
         message = (
-            f"Open or close of {n_snapped} bars of '{raw.symbol}' lay outside of high and low by rounding alone, less "
+            f"Open or close of {n_snapped} bars of '{raw.symbol}' were outside high and low by rounding alone, less "
             f"than 1e-9 of the price, and was moved onto them ({source})."
         )
         findings.append(Finding(raw.symbol, "note", "rounding", n_snapped, source, message))
@@ -287,7 +287,7 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
         described.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):
         message = (
-            f"adj_close / close of '{raw.symbol}' falls by more than 5 % on {len(falls)} bars, first at "
+            f"adj_close / close of '{raw.symbol}' falls by more than 5% on {len(falls)} bars, first at "
             f"{raw.place(int(falls[0]))}. Only a merger of shares does that; otherwise the source's adj_close is wrong."
         )
         described.append(
@@ -297,7 +297,7 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
 
 
 def _interval(raw: RawBars, named_ns: int, asked_ns: int) -> tuple[int, Finding | None]:
-    """Return the length of the bars: the name's unless stamps lie closer, else the commonest step."""
+    """Return the length of the bars: the name's unless stamps are closer, else the commonest step."""
     time = np.sort(raw.time[raw.time != NO_TIME])
     steps = np.diff(time)
     positive = steps[steps > 0]

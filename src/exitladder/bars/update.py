@@ -1,4 +1,4 @@
-"""Newer bars put behind older ones, the overlap held against them."""
+"""Newer bars appended to older ones after a check of their overlap."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Update:
 
 
 def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, tz: str = "UTC") -> list[Update]:
-    """Append newer bars to those of a file or a folder, whole or not at all, and return what was done.
+    """Append newer bars to those of a file or a folder, whole or not at all, and return the changes.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
 
 
 def _stored(path: Path, tz: str) -> BarSet:
-    """Return the stored bars; refuse files that writing them anew would double or cut."""
+    """Return the stored bars; refuse files that a rewrite would double or cut."""
     bars, report = read_bars(path, adjust="none", tz=tz)
     lost = [f.message for f in report.findings if f.rule in ("text_column", "live_row")]
     if lost:
@@ -149,7 +149,7 @@ def _joined(old: Bars, new: Bars, n_unfinished: int) -> tuple[Bars, Update]:
             f"Bars that overlap must agree, but {int(differs.sum())} of {int(both.sum())} of '{old.symbol}' differ: on "
             f"{stamp_text(int(new.time[i]))} the close is {old.close[at[i]]:.10g} in the stored bars and "
             f"{new.close[i]:.10g} in the newer ones. A split or another adjustment since then needs the whole history "
-            "anew; otherwise the sources differ."
+            "again; otherwise the sources differ."
         )
     replaced = bool(is_last.any())
     keep = len(old) - int(replaced)
@@ -186,7 +186,7 @@ def _rescaled(old: Bars, new: Bars) -> Bars:
     if scale.max() > scale.min() * (1 + 1e-4):
         raise BarsError(
             f"adj_close of '{old.symbol}' differs between the stored and the newer bars by more than one factor. Fetch "
-            "the whole history anew."
+            "the whole history again."
         )
     return replace(new, extra={**new.extra, "adj_close": new.extra["adj_close"] * float(np.median(scale))})
 

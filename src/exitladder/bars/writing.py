@@ -13,7 +13,7 @@ from exitladder.files.tables import table_suffix
 
 
 def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
-    """Write bars and return what was written: file, symbol, interval, n_bars, first, last.
+    """Write bars and return a summary: file, symbol, interval, n_bars, first, last.
 
     Parameters
     ----------

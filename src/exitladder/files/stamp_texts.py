@@ -156,7 +156,7 @@ def _named_month(names: Any) -> IntArray:
 
 
 def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray], dates: str) -> tuple[str, str]:
-    """Fill in dates such as 31/01/2024, all in one order; return the order, or what is wrong."""
+    """Fill in dates such as 31/01/2024, all in one order; return the order, or the problem."""
     first, there = _number(part["p"])
     if not there.any():
         return "", ""

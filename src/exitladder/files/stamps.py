@@ -43,7 +43,7 @@ class Stamps:
     form : str
         Such as ``ISO 8601``, ``dates and times``, ``epoch milliseconds``.
     order : str
-        ``day first`` or ``month first`` where that had to be told, else empty.
+        ``day first`` or ``month first`` if the dates alone do not show it, else empty.
     n_naive : int
         Stamps without a zone of their own, which were placed in the zone assumed.
     problem : str
@@ -76,7 +76,7 @@ def read_stamps(
         Dates and times, aware or not; ISO 8601 and other usual texts; epochs in seconds, milliseconds, microseconds
         or nanoseconds; digits such as 20240131 and 20240131153000; serial days of a spreadsheet.
     tz : str
-        Time zone of the stamps that carry none. A stamp that this zone does not know (it lies in the
+        Time zone of the stamps that carry none. A stamp that this zone does not know (it is in the
         hour that daylight saving skips, or in the one it repeats, and the rows do not tell which) is unreadable.
     dates : {"auto", "dayfirst", "monthfirst"}
         Order of day and month in dates such as 01/02/2024, used where the column does not settle it.

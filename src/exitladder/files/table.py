@@ -11,14 +11,14 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Table:
-    """A table and where each of its rows stands in the file, for messages.
+    """A table and the place of each of its rows in the file, for messages.
 
     Parameters
     ----------
     frame : DataFrame
         Rows numbered from 0.
     name : str
-        The file's name, or what the table is called.
+        The file's name, or the name of the table.
     unit : {"line", "row"}
         What `numbers` count: lines of a text file (the header is one) or rows of a table.
     numbers : int64 array, shape (n_rows,)
@@ -31,7 +31,7 @@ class Table:
     has_header : bool
         Whether the file names its columns.
     remarks : tuple of str
-        What was left out, or understood, on the way.
+        Parts left out, and how others were read.
     """
 
     frame: pd.DataFrame
@@ -45,7 +45,7 @@ class Table:
     remarks: tuple[str, ...] = ()
 
     def place(self, position: int) -> str:
-        """Return where a row stands, such as ``trades.csv, line 18``."""
+        """Return the place of a row, such as ``trades.csv, line 18``."""
         return f"{self.name}, {self.unit} {int(self.numbers[position])}"
 
     @classmethod

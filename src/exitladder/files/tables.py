@@ -41,7 +41,7 @@ def read_table(
     Parameters
     ----------
     path : path
-        CSV (comma, semicolon, tab or bar; gzipped, or alone in a zip file), Excel (.xlsx), Parquet or Feather, told
+        CSV (comma, semicolon, tab or bar; gzipped, or alone in a zip file), Excel (.xlsx), Parquet or Feather, known
         by its suffix.
     name_columns : callable, optional
         Names the columns of a text file without a header line, by its first lines and its separator.

@@ -72,8 +72,8 @@ def offset_ns(text: str) -> int | None:
 def localize(stamps: pd.DatetimeIndex, tz: str) -> pd.DatetimeIndex:
     """Return local times of a zone as instants.
 
-    The hour that comes twice when daylight saving ends is told by the order of the rows. A time that is skipped, or
-    that comes twice and cannot be told, is NaT; a date whose midnight is skipped or comes twice still names its day.
+    The hour that comes twice when daylight saving ends is settled by the order of the rows. A time that is skipped, or
+    that comes twice and is ambiguous, is NaT; a date whose midnight is skipped or comes twice still names its day.
     """
     if tz == "UTC":
         return stamps.tz_localize("UTC")
@@ -108,7 +108,7 @@ def _localize_run_by_run(stamps: pd.DatetimeIndex, tz: str) -> pd.DatetimeIndex:
 
 
 def _run(time: IntArray, tz: str) -> IntArray:
-    """Return the instants of local times that go forward; those that cannot be told are NaT."""
+    """Return the instants of local times that go forward; ambiguous ones are NaT."""
     first = np.append(True, np.diff(time) != 0)
     # rows of several symbols may share their stamps
     for chosen, rows in ((time, slice(None)), (time[first], np.cumsum(first) - 1)):

@@ -23,7 +23,7 @@ _SIDES = {
 def import_trades(
     table: Table, renames: Mapping[str, str], values: Mapping[str, str], *, conventions: Conventions = PLAIN
 ) -> tuple[Trades, list[str]]:
-    """Return trades of a broker's table, and what was understood on the way.
+    """Return trades of a broker's table, with notes on how it was read.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ _SIDE_NAMES = ("side", "direction", "long_short", "position_side", "type", "buy_
 
 
 def _find_side(frame: pd.DataFrame) -> list[str]:
-    """Take a column of sides under any usual name, or `is_short`, as the side; return what was done."""
+    """Take a column of sides under any usual name, or `is_short`, as the side; return notes."""
     if "side" in frame:
         return []
     names = {snake_name(c): c for c in frame.columns}
@@ -107,7 +107,7 @@ def _refuse_executions(frame: pd.DataFrame, table: Table) -> None:
 
 
 def _understand(frame: pd.DataFrame, table: Table) -> list[str]:
-    """Read sides, signs and missing ids in place; return what was done."""
+    """Read sides, signs and missing ids in place; return notes."""
     described = []
     if "quantity" in frame:
         quantity = pd.to_numeric(frame["quantity"], errors="coerce")

@@ -23,7 +23,7 @@ from exitladder.trades.trades import Trades
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import made, and what it understood.
+    """The result of an import, with notes on how the file was read.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class Imported:
     fills : Fills
         One row a fill and trade; `trade_id` filled in.
     format : str
-        What the file was read as.
+        The format.
     notes : list of str
-        What was left out or assumed, with the option that changes it.
+        Rows left out and assumptions, with the option that changes them.
     profit : ClosedProfit, optional
-        The program's profit held against the fills.
+        The program's profit compared with the fills.
     money : dict of str to float
         Sums in the file that belong to no fill, such as funding.
     """
@@ -171,7 +171,7 @@ def _told(trades: Trades) -> list[str]:
     if several.any():
         notes.append(
             f"{int(several.sum())} positions have several entries, such as '{trades.trade_id[several][0]}': they are "
-            "judged from the last entry on, at the average price of what was held then (column n_entries)"
+            "judged from the last entry on, at the average price of the quantity held then (column n_entries)"
         )
     without = int(np.isnan(trades.stop_price).sum())
     if without:

@@ -22,9 +22,9 @@ class Prepared:
     zone : str
         Time zone that the file itself tells, else blank.
     notes : list of str
-        What was left out or assumed.
+        Rows left out, and assumptions.
     money : dict of str to float
-        Sums in the file that belong to no fill, such as funding, by what they are.
+        Sums in the file that belong to no fill, such as funding, by kind.
     """
 
     frame: pd.DataFrame

@@ -1,4 +1,4 @@
-"""What is known of each program's file, as data: its headers, filters, zone, signs and rules."""
+"""Each program's file as data: its headers, filters, zone, signs and rules."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Profile:
     signed : bool
         Whether quantities always carry the side, also where all are positive.
     costs : {1, -1}
-        Sign of what was paid: -1 where costs are negative.
+        Sign of costs: -1 if costs are negative numbers.
     profit : {"", "gross", "net", "net or gross"}
         What its column of profit is: before or after commission.
     group : sequence of str
@@ -52,7 +52,7 @@ class Profile:
     prepare : str
         Name of the step in `exitladder.importers.steps` that the table needs before it is read.
     notes : sequence of str
-        What is assumed, told at every import.
+        Assumptions, reported at every import.
     refusal : str
         Why such a file cannot be used, and what to export in its place.
     """

@@ -1,4 +1,4 @@
-"""What a program says closed positions earned, held against what their fills give."""
+"""The profit of closed positions by the program, compared with that of their fills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ClosedProfit:
         Of one position, with its `trade_id`.
     trade_id : str
     commission : dict of str to float
-        What was paid on these positions, by currency.
+        Commission on these positions, by currency.
     swap : float
         Swap and funding booked with them.
     basis : {"gross", "net"}
@@ -36,7 +36,7 @@ class ClosedProfit:
     multipliers : dict of str to float
         Contract sizes used, by symbol, where not 1.
     explained : tuple of str
-        What the residue is made of.
+        Known parts of the residue.
     """
 
     n_positions: int

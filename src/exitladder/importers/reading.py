@@ -43,7 +43,7 @@ class ImportOptions:
         Side of trades of which the file tells none.
     grouping : {"positions", "fifo"}
     dust : float
-        Share of a position below which what is left counts as flat.
+        Share of a position below which the remainder counts as flat.
     """
 
     tz: str = ""
@@ -73,7 +73,7 @@ class Executions:
     currency : object array of str, shape (n_fills,)
         Of profit, blank where unknown.
     notes : list of str
-        What was left out or assumed.
+        Rows left out, and assumptions.
     money : dict of str to float
         Sums of the file that belong to no fill.
     """
@@ -243,7 +243,7 @@ class _Rows:
         )  # fmt: skip
 
     def cost(self, price: FloatArray, quantity: FloatArray, rate: str) -> FloatArray:
-        """Return what was paid, positive; NaN where the file tells nothing."""
+        """Return the costs, positive; NaN if the file has none."""
         if rate in self.numbers:
             return self.numbers[rate] * price * quantity * np.nan_to_num(self.number("multiplier"), nan=1.0)
         parts = [self.numbers[name] for name in ("fee", "fee2") if name in self.numbers]
@@ -280,7 +280,7 @@ class _Rows:
         self.refuse(~(entry_price > 0), "entry_price must be a number greater than 0", "entry_price", "Correct it.")
         self.refuse(entry_time == NO_TIME, "entry_time must be filled in", "entry_time", "Fill it in.")
         self.refuse(
-            closed & (exit_time < entry_time), "exit_time must not lie before entry_time", "exit_time", "Swap them."
+            closed & (exit_time < entry_time), "exit_time must not be before entry_time", "exit_time", "Swap them."
         )
         self._not_executions(side, closed)
         names = self._groups()

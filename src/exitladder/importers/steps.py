@@ -13,7 +13,7 @@ from exitladder.importers.profiles import Found
 
 
 def plain(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read `is_short` as the side, and what was filled rather than what was ordered.
+    """Read `is_short` as the side, and the filled quantity rather than the ordered one.
 
     Parameters
     ----------

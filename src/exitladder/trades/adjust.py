@@ -48,7 +48,7 @@ def adjust_trades(trades: Trades, bars: BarSet, actions: Sequence[Action] | None
     -------
     AdjustedTrades
         Entry and stop by the factor of the entry's bar, the exit by that of its own. By ``adj_close``, price times
-        quantity stays what it was.
+        quantity is unchanged.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def adjust_trades(trades: Trades, bars: BarSet, actions: Sequence[Action] | None
         fits_raw, fits_adjusted = fits_raw + raw, fits_adjusted + adjusted
     if fits_adjusted > fits_raw:
         raise TradesError(
-            f"Trades must be at prices as traded to be adjusted, but {fits_adjusted} entries lie within adjusted bars "
+            f"Trades must be at prices as traded to be adjusted, but {fits_adjusted} entries are within adjusted bars "
             f"and {fits_raw} within bars as traded. They are adjusted already, or the bars are those of another source."
         )
     changed = replace(
@@ -131,7 +131,7 @@ def _factors(bars: Bars, actions: list[Action] | None, time: IntArray) -> tuple[
 def _fits(bars: Bars, time: IntArray, price: FloatArray, factor: FloatArray) -> tuple[int, int]:
     """Return how many entries fit the bar as traded and not the adjusted one, and the other way round.
 
-    A price fits that lies within the bar; one that both could hold is at the open or the close of one of them.
+    A price within the bar fits; one that both could hold is at the open or the close of one of them.
     """
     at = np.clip(np.searchsorted(bars.time, time, side="right") - 1, 0, len(bars) - 1)
     low, high = bars.low[at] * (1 - _NEAR), bars.high[at] * (1 + _NEAR)

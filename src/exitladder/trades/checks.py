@@ -32,7 +32,7 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
     Raises
     ------
     TradesError
-        If a price lies outside by more than the larger of the bar's range and 5 % of the price. Such a trade
+        If a price is outside by more than the larger of the bar's range and 5% of the price. Such a trade
         is not of these bars: most often one of the two is adjusted for splits and the other is not.
     """
     placed, bar, price = _entries(placed)
@@ -45,7 +45,7 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
         i = int(np.argmax(far))
         ratio = float(np.median((price / bars.open[bar])[far]))
         raise TradesError(
-            "entry_price must lie within its bar, but "
+            "entry_price must be within its bar, but "
             f"trade '{trades.trade_id[i]}' of {trades.symbol[i]} was entered at {price[i]:.10g} and the bar of "
             f"{stamp_text(int(bars.time[bar[i]]))} runs from {low[i]:.10g} to {high[i]:.10g}. {int(far.sum())} of "
             f"{len(placed)} trades are concerned (median {ratio:.4g} times the bar's open). Probably one side is "
@@ -65,7 +65,7 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
 
 
 def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
-    """Return the trades whose entry can be held to its bar, with the bar and price that speak against them most.
+    """Return the trades whose entry can be compared with its bar, with the bar and price that contradict it most.
 
     A position of several entries is held fill by fill; where only its average is known it is left out.
     """
@@ -91,7 +91,7 @@ def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
 
 
 def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntArray:
-    """Return the bar in which each time lies, -1 where there is none.
+    """Return the bar of each time, -1 if there is none.
 
     Parameters
     ----------
@@ -120,14 +120,14 @@ def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntA
 
 
 def _beyond(bars: BarSet, bar: IntArray, price: FloatArray) -> FloatArray:
-    """Return how far prices lie outside of their bars, 0 inside, NaN where there is no bar."""
+    """Return how far prices are outside their bars, 0 inside, NaN if there is no bar."""
     at = np.maximum(bar, 0)
     out = np.maximum(np.maximum(bars.low[at] - price, price - bars.high[at]), 0.0)
     return np.where((bar >= 0), np.where(out > _ROUNDING * price, out, 0.0), np.nan)
 
 
 def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> pd.DataFrame:
-    """Return the fills that lie outside of their bar by more than a tenth of the trade's risk (E2).
+    """Return the fills outside their bar by more than a tenth of the trade's risk (E2).
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "
     ... )
     >>> trades_from_frame(table)
     Traceback (most recent call last):
-    exitladder.errors.TradesError: stop_price must lie below entry_price for a long, but trade 'T1' has
+    exitladder.errors.TradesError: stop_price must be below entry_price for a long, but trade 'T1' has
     stop_price=101 and entry_price=100 (trades, row 1). Correct the stop or the side.
     """
     return trades_of_table(Table.from_frame(frame, place), replace(PLAIN, tz=tz))
@@ -185,7 +185,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
         broken = (trades.side == s) & wrong(trades.stop_price, trades.entry_price)
         reader.refuse(
             broken,
-            f"stop_price must lie {where} entry_price for a {name}",
+            f"stop_price must be {where} entry_price for a {name}",
             lambda i: f"has stop_price={trades.stop_price[i]:.10g} and entry_price={trades.entry_price[i]:.10g}",
             "Correct the stop or the side",
         )
@@ -198,7 +198,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
     )
     reader.refuse(
         has_time & (trades.exit_time < trades.entry_time),
-        "exit_time must not lie before entry_time",
+        "exit_time must not be before entry_time",
         lambda i: f"was entered at {_when(trades.entry_time[i])} and left at {_when(trades.exit_time[i])}",
         "Correct the times",
     )
@@ -206,7 +206,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
         trades.quantity_open > trades.quantity,
         "quantity_open must not exceed quantity",
         lambda i: f"has quantity_open={trades.quantity_open[i]:.10g} and quantity={trades.quantity[i]:.10g}",
-        "quantity is what was entered, quantity_open what is left of it",
+        "quantity is the quantity entered, quantity_open the rest of it",
     )
     reader.refuse(
         has_time & (trades.quantity_open > 0),

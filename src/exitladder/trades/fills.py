@@ -1,4 +1,4 @@
-"""Fills: what was really bought and sold, one row per execution."""
+"""Fills: the real purchases and sales, one row per execution."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Fills:
         +1 bought, -1 sold.
     quantity, price : float64 array, shape (n,)
     commission : float64 array, shape (n,)
-        What was paid, in `commission_currency`; negative is a rebate; NaN where not given.
+        Commission, in `commission_currency`; negative is a rebate; NaN where not given.
     stop_price : float64 array, shape (n,)
         The initial stop that an entry came with; NaN where not given.
     """
@@ -94,7 +94,7 @@ def fills_from_columns(
     price: npt.ArrayLike,
     **more: npt.ArrayLike,
 ) -> Fills:
-    """Return fills of these columns; what is not given is blank or NaN.
+    """Return fills of these columns; missing ones are blank or NaN.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def read_fills(
     Raises
     ------
     TradesError
-        If a fill breaks a rule, told with its value, place and cure.
+        If a fill is invalid; the message has the rule, value, place and cure.
     """
     table = Table.from_frame(source, "fills") if isinstance(source, pd.DataFrame) else read_table(source)
     return fills_of_table(table, conventions, needs)
@@ -332,7 +332,7 @@ def with_ids(fills: Fills) -> Fills:
 
 
 class _Faults:
-    """Every rule that rows of a table break, told together."""
+    """Every rule that rows of a table break, in one report."""
 
     def __init__(self, table: Table) -> None:
         self.table = table

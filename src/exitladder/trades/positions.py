@@ -36,7 +36,7 @@ class Positions:
     side : int8 array, shape (n_positions,)
         +1 long, -1 short.
     left : float64 array, shape (n_positions,)
-        What is still held; 0 where the position is closed.
+        Quantity still held; 0 if the position is closed.
     """
 
     start: IntArray
@@ -67,7 +67,7 @@ class _Open:
         self.most = max(self.most, self.held)
 
     def leave(self, fill: int, wanted: float, dust: float) -> float:
-        """Sell at most what is held; return what the fill has left."""
+        """Sell at most the quantity held; return the rest of the fill."""
         sold = min(wanted, self.held)
         rest = self.held - sold
         if rest <= max(_ROUNDING, dust) * self.most:
@@ -90,7 +90,7 @@ def group_fills(fills: Fills, grouping: str = "positions", *, dust: float = 0.0)
         ``positions``: from flat to flat, with several entries and exits. ``fifo``: every entry is a position of
         its own, and exits close the oldest first. Fills with a `trade_id` are always grouped by it.
     dust : float
-        Share of a position's largest size below which what is left counts as flat.
+        Share of a position's largest size below which the remainder counts as flat.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def _by_key(fills: Fills) -> Iterator[tuple[tuple[str, str], list[int]]]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A position as it is judged: from its last entry on, at the average price of what was held then."""
+    """A position as it is judged: from its last entry on, at the average price of the quantity held then."""
 
     entry_time: int
     price: float

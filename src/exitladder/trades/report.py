@@ -1,4 +1,4 @@
-"""What `trades check` shows: counts, the worst rows, what was assumed and what to do."""
+"""The screen of `trades check`: counts, the worst rows, assumptions and next steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TradesReport:
     worst : list of str
         The three worst rows.
     assumed : list of str
-        What the file does not say, with the option that changes it.
+        Assumptions, with the option that changes each.
     to_do : list of str
     """
 
@@ -73,7 +73,7 @@ def counts_of(trades: Trades) -> dict[str, Any]:
 
 
 def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFrame | None) -> None:
-    """Fill in what was assumed, the worst rows and what to do, for trades that can be read.
+    """Fill in the assumptions, the worst rows and the next steps, for trades that can be read.
 
     Parameters
     ----------

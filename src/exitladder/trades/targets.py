@@ -1,4 +1,4 @@
-"""Price targets held against the trades that they are for."""
+"""Price targets compared with the trades that they are for."""
 
 from __future__ import annotations
 

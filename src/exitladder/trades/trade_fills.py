@@ -1,4 +1,4 @@
-"""What was really bought and sold in each trade, and the exits among it."""
+"""The real fills of each trade, and the exits among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exitladder.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class TradeFills:
-    """What was really bought and sold in each trade, in the order of time within a trade.
+    """The real fills of each trade, in the order of time within a trade.
 
     Parameters
     ----------

@@ -61,9 +61,9 @@ class Trades(Sequence[Trade]):
         ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 where it follows from the bar's start.
     n_entries : int64 array, shape (n,), optional
         How many entries a position has. With more than one it is judged from the last entry on, at the average
-        price (`entry_price`) of what was held then (`quantity`).
+        price (`entry_price`) of the quantity held then (`quantity`).
     fills : TradeFills, optional
-        What was really bought and sold, where the user's files tell it.
+        The real fills, if the user's files have them.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -137,7 +137,7 @@ class Trades(Sequence[Trade]):
         return OwnExits(start, time, price, quantity)
 
     def known_at(self, moment: int) -> Trades:
-        """Return the trades as their files would have told them at a moment: later exits are not there.
+        """Return the trades as their files would have shown them at a moment: later exits are not there.
 
         Parameters
         ----------
@@ -261,7 +261,7 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
     Raises
     ------
     TradesError
-        If a trade's symbol has no bars, or its entry lies before the first bar or after the last
+        If a trade's symbol has no bars, or its entry is before the first bar or after the last
         bar's end.
     """
     n = len(trades)
@@ -282,13 +282,13 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
         time = bars.time[low:high]
         when = trades.entry_time[rows]
         position = np.searchsorted(time, when, side="right") - 1
-        # A gap in the bars (night, weekend, halt) is no bar: an entry must lie within one.
+        # A gap in the bars (night, weekend, halt) is no bar: an entry must be within one.
         outside = (position < 0) | (when >= time[np.maximum(position, 0)] + bars.interval_ns[k])
         if outside.any():
             i = int(rows[np.flatnonzero(outside)[0]])
             first, last = (pd.Timestamp(int(t), tz="UTC") for t in (time[0], time[-1]))
             raise TradesError(
-                f"entry_time must lie within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
+                f"entry_time must be within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
                 f"{pd.Timestamp(int(trades.entry_time[i]), tz='UTC')} and the bars of '{symbol}' run from {first} to "
                 f"{last}, with no bar at that time. {int(outside.sum())} trades of '{symbol}' are concerned. "
                 "Load bars that cover them, check --tz, or take these trades out."

@@ -97,7 +97,7 @@ def test_a_stop_on_the_wrong_side_is_told_with_its_place(run: Run, tmp_path: Pat
     result = run("trades", "check", "--trades", "trades.csv")
     assert result.exit_code == 1
     assert result.stderr == (
-        "error: stop_price must lie below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
+        "error: stop_price must be below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
         "entry_price=100 (trades.csv, line 2). Correct the stop or the side.\n"
     )
     # by either name

@@ -1,4 +1,4 @@
-"""What was found in bars, what was repaired, and what to mind."""
+"""Findings and repairs in bars, and their report."""
 
 from __future__ import annotations
 

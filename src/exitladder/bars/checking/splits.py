@@ -62,7 +62,7 @@ class Split:
 
     @property
     def evidence(self) -> str:
-        """What speaks for it: the price's ratio, and the volume's beside it."""
+        """The evidence: the ratio of the price, with that of the volume."""
         price = f"price ratio {np.exp(self.jump):.3f}"
         if not np.isfinite(self.volume_ratio):
             return f"{price}, volume unknown"

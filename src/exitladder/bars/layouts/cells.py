@@ -1,4 +1,4 @@
-"""Cells of a table of bars: numbers by one convention a file, symbols, and small faults that are told."""
+"""Cells of a table of bars: numbers by one convention per file, symbols, and small faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cells:
     decimal : {".", ","}
         The file's decimal mark.
     problem : str
-        What is wrong; empty if nothing.
+        The error; empty if there is none.
     findings : list of Finding
     """
 
@@ -156,7 +156,7 @@ def rows_by_symbol(table: Table, names: BarColumns, symbol: str) -> Iterator[tup
 
 
 def snap_noise(columns: dict[str, FloatArray]) -> int:
-    """Move an open or close that lies outside of high and low by rounding alone onto them; return how many rows.
+    """Move an open or close that is outside high and low by rounding alone onto them; return the number of rows.
 
     Examples
     --------

@@ -54,7 +54,7 @@ class BarColumns:
     known : dict of str to object
         From the one name used here to the table's own label.
     time_of_day : object or None
-        The column with the time, where date and time stand apart.
+        The column with the time, if date and time are separate columns.
     extra : dict of str to object
         Further columns, by their name in lower case with underscores.
     ticks : object or None

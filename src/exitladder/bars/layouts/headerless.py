@@ -102,5 +102,5 @@ def _is_whole(values: list[list[float]], at: int) -> bool:
 
 
 def _within(values: list[list[float]], at: int) -> bool:
-    """Whether a column lies between low and high: an average price."""
+    """Whether a column is between low and high: an average price."""
     return all(row[3] * 0.999 <= row[at] <= row[2] * 1.001 for row in values if len(row) > at)

@@ -1,4 +1,4 @@
-"""How a file of bars was read: what it settled itself, what was assumed and the option that changes it."""
+"""How a file of bars was read: settled by the file or assumed, with the option that changes it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def reading_of(table: Table, names: BarColumns, decimal: str, placing: Placing) 
 
 
 def _hours(wall: IntArray) -> str:
-    """Return the hours in which most bars lie, on the clock of the file."""
+    """Return the hours of most bars, on the clock of the file."""
     known = wall[wall != NO_TIME][:100_000]
     clock = np.sort(known % _DAY)
     if not len(clock):

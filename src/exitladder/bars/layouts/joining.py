@@ -26,7 +26,7 @@ def join_parts(parts: Sequence[tuple[Bars, str]], report: BarsReport) -> tuple[B
     parts : sequence of (Bars, str)
         Bars of one symbol, each with the name of its file.
     report : BarsReport
-        What was found in these files.
+        The findings in these files.
 
     Raises
     ------

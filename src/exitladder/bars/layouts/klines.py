@@ -43,7 +43,7 @@ def most_bytes(month: pd.Period, interval_ns: int) -> int:
 def bars_in_zip(
     content: bytes, name: str, month: pd.Period, symbol: str, options: ReadOptions
 ) -> tuple[Bars, BarsReport]:
-    """Return the bars of one month, checked, and what was found in them.
+    """Return the bars of one month, checked, with the findings.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class Placing:
 
 
 def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
-    """Set the start of each bar of `raw` in place, and return what was found on the way.
+    """Set the start of each bar of `raw` in place, and return the findings.
 
     A daily bar's stamp is the calendar date of its session, whatever zone it is written in: it becomes that date
     at 00:00 UTC.

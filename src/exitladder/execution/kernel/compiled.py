@@ -2,7 +2,7 @@
 
 The compiler keeps machine code on disk by the file of the compiled function alone. Were another file changed,
 such as the one that says when a stop fills, it would go on running the old rule. So every function that is kept
-closes over this number, which is part of its key in the cache; what it calls is not kept on its own.
+closes over this number, which is part of its key in the cache; the functions it calls are not kept on their own.
 """
 
 from __future__ import annotations
