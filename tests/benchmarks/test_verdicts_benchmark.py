@@ -78,7 +78,7 @@ def test_crowded_trades_overlap_and_plain_ones_do_not(verdicts: Any) -> None:
 
 def test_a_strong_drift_that_the_own_exits_leave_too_early_is_found(verdicts: Any) -> None:
     # fewer than 20 days of entries forbid "better"
-    for run in verdicts.runs(0.3, range(2), 280, verdicts.settings_of(QUICK)):
+    for run in verdicts.runs(0.3, range(2), 360, verdicts.settings_of(QUICK)):
         assert run.says(OWN_EXITS) == run.tuned.verdict.kind == "better"
         assert "earned more than" in run.tuned.verdict.text
 
