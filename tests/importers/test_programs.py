@@ -212,15 +212,10 @@ def test_lean_order_events_and_closed_trades(read: Read) -> None:
     assert found.profit is not None and found.profit.basis == "gross" and abs(found.profit.residue) < 0.005
 
 
-DATA = Path(os.environ.get("EXITLADDER_DATA", "/work/shared/data")) / "trades"
-
-
 @pytest.fixture
-def shared() -> Path:
-    """The folder of real trades for tests; skipped where it is not there."""
-    if not DATA.is_dir():
-        pytest.skip(f"no real trades in {DATA}; set EXITLADDER_DATA")
-    return DATA
+def shared(shared_data: Path) -> Path:
+    """The folder of real trades; skipped where it is not there."""
+    return shared_data / "trades"
 
 
 def test_real_freqtrade_backtest(shared: Path) -> None:
