@@ -222,26 +222,46 @@ class _Checks:
         rule = f"Each stamp of '{raw.symbol}' must appear once"
         for broken, name, what, repair_rule in (
             (same, "duplicate", "appears again with the same values", "drop the repeats"),
-            (repeats & ~same, "conflicting_duplicate", "appears again with other values", "keep the last of them"),
+            (
+                repeats & ~same,
+                "conflicting_duplicate",
+                "appears again with other values",
+                "keep the last valid one",
+            ),
         ):
             if broken.any():
                 first = order[np.argmax(broken)]
                 sentence = (rule, f"{stamp_text(int(raw.time[first]))} {what}")
                 self._found(broken[unsorted], name, sentence, ("Remove the repeats", repair_rule))
         if self.repair:
-            # sorted by now; the last of each stamp is the one that counts
-            raw.keep(np.append((raw.time[1:] != raw.time[:-1]) | (raw.time[1:] == NO_TIME), True))
+            # sorted by now; the last bar of each stamp counts, and a row without a possible range only if all are so
+            is_first = np.append(True, (raw.time[1:] != raw.time[:-1]) | (raw.time[1:] == NO_TIME))
+            inverted, swapped = self._inverted()
+            rank = np.arange(len(raw)) + np.where(inverted & ~swapped, 0, len(raw))
+            keep: BoolArray = np.zeros(len(raw), dtype=bool)
+            keep[np.maximum.reduceat(rank, np.flatnonzero(is_first)) % len(raw)] = True
+            raw.keep(keep)
+
+    def _inverted(self) -> tuple[BoolArray, BoolArray]:
+        """Return the rows whose high is below their low, and those of them that hold all prices once exchanged."""
+        open_, high, low, close = self._finite_prices()
+        inverted = high < low
+        return inverted, inverted & (np.maximum(open_, close) <= low) & (np.minimum(open_, close) >= high)
+
+    def _finite_prices(self) -> list[FloatArray]:
+        """Return the prices; an infinite one is no price, and has been reported as such."""
+        columns = (self.raw.columns[name] for name in PRICES)
+        return [np.where(np.isfinite(values), values, np.nan) for values in columns]
 
     def range_holds(self) -> None:
-        open_, high, low, close = (self.raw.columns[name] for name in PRICES)
-        inverted = high < low
-        swapped = inverted & (np.maximum(open_, close) <= low) & (np.minimum(open_, close) >= high)
+        open_, high, low, close = self._finite_prices()
+        inverted, swapped = self._inverted()
         outside = ~inverted & ((np.maximum(open_, close) > high) | (np.minimum(open_, close) < low))
         if not (inverted.any() or outside.any()):
             return
         usual = typical_range(np.maximum(high, low), np.minimum(high, low), close)
-        beyond = np.maximum(np.maximum(open_, close) - high, low - np.minimum(open_, close))
         with np.errstate(divide="ignore", invalid="ignore"):
+            beyond = np.maximum(np.maximum(open_, close) - high, low - np.minimum(open_, close))
             off = np.where(outside, beyond / usual, np.where(inverted, (low - high) / usual, np.nan))
         off = np.where(np.isnan(off) & (inverted | outside), 0.0, off)
         lost = (inverted & ~swapped) | (outside & self._is_lost(low, high, close, usual, np.flatnonzero(outside)))
@@ -286,9 +306,9 @@ class _Checks:
             return lost
         around = rows[:, None] + np.array([-2, -1, 1, 2])
         near = np.where((around >= 0) & (around < len(close)), close[np.clip(around, 0, len(close) - 1)], np.nan)
-        middle = np.nanmedian(near, axis=1)
-        away = np.maximum(low[rows] - middle, middle - high[rows])
-        lost[rows] = away > _LOST * usual[rows]
+        known = np.isfinite(near).any(axis=1)
+        rows, middle = rows[known], np.nanmedian(near[known], axis=1)
+        lost[rows] = np.maximum(low[rows] - middle, middle - high[rows]) > _LOST * usual[rows]
         return lost
 
     def volume_usable(self) -> None:
