@@ -183,7 +183,7 @@ def test_a_folder_without_a_walk_forward_is_refused(
     with pytest.raises(InputFileError, match="--out folder of exitladder tune"):
         backtest_walk_forward(bars, past, tmp_path, small)
     (tmp_path / "fold-1.toml").write_text("rungs = []\n[stop]\ntime = 4\n")
-    with pytest.raises(LadderError, match=r"must have a [tuned] table"):
+    with pytest.raises(LadderError, match=r"must have a \[tuned\] table"):
         backtest_walk_forward(bars, past, tmp_path, small)
 
 
