@@ -324,12 +324,10 @@ class _Rows:
         if (given == "").any():
             self.prepared.notes.append(f"trade_id: numbered T-1 to T-{self.n}")
             return np.array([f"T-{k}" for k in range(1, self.n + 1)], dtype=object)
-        if self.prepared.kind == "round_trips" and self.profile.kind != "legs" and len(set(given)) < self.n:
-            i = int(np.argmax(pd.Series(given).duplicated()))
-            if self.profile.name == "round-trips":
-                self.refuse(pd.Series(given).duplicated().to_numpy(), "trade_id must be unique", "trade_id",
-                            "Rows of one position are read as fills: time, side, quantity, price "
-                            f"({i + 1}).")  # fmt: skip
+        again = pd.Series(given).duplicated().to_numpy()
+        if self.profile.name == "round-trips" and again.any():
+            cure = "Rows of one position are read as fills: time, side, quantity, price "
+            self.refuse(again, "trade_id must be unique", "trade_id", f"{cure}({int(np.argmax(again)) + 1}).")
         return given
 
     def _entries(

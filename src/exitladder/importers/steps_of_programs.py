@@ -60,13 +60,9 @@ def freqtrade_orders(prepared: Prepared) -> None:
         return
     trades = by[0].frame.set_index("trade_id")
     owner = frame["trade_id"]
-    for name, source in (
-        ("stop", "stop"),
-        ("fee_rate", "fee_rate"),
-        ("exit_fee_rate", "exit_fee_rate"),
-    ):
-        if source in trades:
-            frame[name] = owner.map(trades[source]).fillna("")
+    for name in ("stop", "fee_rate", "exit_fee_rate", "tag"):
+        if name in trades:
+            frame[name] = owner.map(trades[name]).fillna("")
     short = (
         trades["short"].str.lower().isin(["1", "true"]) if "short" in trades else pd.Series(False, index=trades.index)
     )
@@ -74,8 +70,6 @@ def freqtrade_orders(prepared: Prepared) -> None:
     is_exit = frame["side"].str.lower() != entry_side
     if "exit_fee_rate" in frame:
         frame["fee_rate"] = np.where(is_exit, frame["exit_fee_rate"], frame["fee_rate"])
-    if "tag" in trades:
-        frame["tag"] = owner.map(trades["tag"]).fillna("")
     last = ~owner.where(is_exit).duplicated(keep="last") & is_exit
     closed = trades["open"].str.lower().isin(["0", "false"]) if "open" in trades else trades["exit_time"] != ""
     # with partial exits the sum is realized_profit, and close_profit_abs of closed trades
@@ -136,8 +130,7 @@ def freqtrade_trades(prepared: Prepared) -> None:
 def backtesting(prepared: Prepared) -> None:
     """Sizes carry the side."""
     frame = prepared.frame
-    frame["sign"] = frame["quantity"].str.startswith("-").map({True: "short", False: "long"})
-    frame["side"] = frame["sign"]
+    frame["side"] = frame["quantity"].str.startswith("-").map({True: "short", False: "long"})
     frame["quantity"] = frame["quantity"].str.lstrip("-")
     if "tag" in frame:
         frame["tag"] = frame["tag"].replace({"None": "", "nan": ""})
