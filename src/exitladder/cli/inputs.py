@@ -43,6 +43,26 @@ def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
 
 
+def given_once(source: Path | None, option: Path | None, rule: str) -> Path:
+    """Return the one path that was given as an argument or as an option.
+
+    Parameters
+    ----------
+    source, option : path, optional
+    rule : str
+        The message if neither or both are given.
+
+    Returns
+    -------
+    path
+    """
+    if source is not None and option is None:
+        return source
+    if option is not None and source is None:
+        return option
+    raise click.UsageError(rule)
+
+
 def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--bars`` and the options for reading bars to a command."""
     return path_option("--bars", "Bars: a file or a folder of files.")(reading_options(function))

@@ -11,6 +11,7 @@ from exitladder.cli.inputs import (
     bars_options,
     file_options,
     fitted_to_bars,
+    given_once,
     load_bars,
     load_trades,
     path_option,
@@ -97,9 +98,8 @@ def check(
     Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Ends
     with 1 if any trade cannot be used as it is.
     """
-    if (source is None) == (trades is None):
-        raise click.UsageError("Name the trades once: as SOURCE or with --trades FILE.")
-    report, error = _checked(session, source or trades, fills, bars, repair, interval)  # type: ignore[arg-type]
+    path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
+    report, error = _checked(session, path, fills, bars, repair, interval)
     if session.form == "table":
         session.stdout.write(report.text())
     else:
