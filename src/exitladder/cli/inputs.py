@@ -43,6 +43,26 @@ def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
 
 
+def given_once(source: Path | None, option: Path | None, rule: str) -> Path:
+    """Return the one path that was given as an argument or as an option.
+
+    Parameters
+    ----------
+    source, option : path, optional
+    rule : str
+        The message if neither or both are given.
+
+    Returns
+    -------
+    path
+    """
+    if source is not None and option is None:
+        return source
+    if option is not None and source is None:
+        return option
+    raise click.UsageError(rule)
+
+
 def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--bars`` and the options for reading bars to a command."""
     return path_option("--bars", "Bars: a file or a folder of files.")(reading_options(function))
@@ -50,8 +70,7 @@ def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for reading bars to a command."""
-    options: tuple[Callable[..., Any], ...] = (
-        *file_options(),
+    options = (
         click.option("--columns", callback=_names, metavar="NAMES", help="Columns of bars without a header line."),
         click.option("--stamps", type=click.Choice(["start", "end"]), help="Which end of a bar its stamp names."),
         click.option("--symbol", metavar="NAME", help="Symbol of bars that have one (data.symbol)."),
@@ -61,17 +80,20 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     for option in reversed(options):
         function = option(function)
-    return function
+    return file_options(function)
 
 
-def file_options() -> tuple[Callable[..., Any], ...]:
-    """Return the options that say how stamps and numbers of any file are read."""
-    return (
+def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how stamps and numbers of any file are read to a command."""
+    options = (
         click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
         click.option("--dayfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the day."),
         click.option("--monthfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the month."),
         click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers (data.decimal)."),
     )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
@@ -112,10 +134,9 @@ def load_bars(
 def _only_finished(session: Session, bars: BarSet, *, ask: bool) -> BarSet:
     from exitladder.bars.unfinished import TradingSession, without_unfinished
 
-    known = getattr(session.settings, "symbols", {})
     sessions = {
         name: TradingSession(about.session, about.exchange_tz)
-        for name, about in known.items()
+        for name, about in session.settings.symbols.items()
         if about.session and about.exchange_tz
     }
     finished, messages = without_unfinished(bars, now_ns(), sessions, ask=ask)

@@ -16,6 +16,10 @@ class Prepared:
 
     Parameters
     ----------
+    found : Found
+        The table as found in its file.
+    others : sequence of Found
+        Further tables of the same file: orders beside deals, trades beside orders.
     frame : DataFrame of str
         Columns by the profile's names.
     kind : {"fills", "round_trips"}
@@ -27,6 +31,8 @@ class Prepared:
         Sums in the file that belong to no fill, such as funding, by kind.
     """
 
+    found: Found
+    others: Sequence[Found]
     frame: pd.DataFrame
     kind: str
     zone: str = ""
@@ -34,4 +40,5 @@ class Prepared:
     money: dict[str, float] = field(default_factory=dict)
 
 
-Step = Callable[[Found, Prepared, Sequence[Found]], None]
+# changes the table in place
+Step = Callable[[Prepared], None]

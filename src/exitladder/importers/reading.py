@@ -108,11 +108,11 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         If the file leaves something open that must be asked for, or a row breaks a rule.
     """
     profile = found.profile
-    prepared = Prepared(found.frame.copy(), profile.kind)
+    prepared = Prepared(found, others, found.frame.copy(), profile.kind)
     if profile.prepare:
-        STEPS[profile.prepare](found, prepared, others)
+        STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
-    _keep(prepared, profile, found, options)
+    _keep(prepared, options)
     frame = prepared.frame
     if not len(frame):
         raise TradesError(
@@ -123,7 +123,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
     _symbols(frame, found, options)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
-    reader = _Rows(found, prepared, numbers, zone, options)
+    reader = _Rows(prepared, numbers, zone, options)
     return reader.fills() if prepared.kind == "fills" else reader.round_trips()
 
 
@@ -131,13 +131,13 @@ def _without_holes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(lambda text: "" if str(text).strip().lower() in HOLES else str(text).strip())
 
 
-def _keep(prepared: Prepared, profile: Profile, found: Found, options: ImportOptions) -> None:
+def _keep(prepared: Prepared, options: ImportOptions) -> None:
     """Leave out rows that are no fills, such as balances and funding; say how many of what."""
     frame = prepared.frame
     when = "time" if "time" in frame else "entry_time"
     totals = (frame[when] == "") & (frame["symbol"] == "" if "symbol" in frame else True)
     frame = frame[~totals]
-    for name, words in profile.keep.items():
+    for name, words in prepared.found.profile.keep.items():
         if name not in frame:
             continue
         out = ~frame[name].str.lower().isin(words)
@@ -168,11 +168,9 @@ def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
 class _Rows:
     """Rows of one prepared table, read column by column."""
 
-    def __init__(
-        self, found: Found, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions
-    ) -> None:
-        self.found, self.prepared, self.numbers, self.zone, self.options = found, prepared, numbers, zone, options
-        self.profile, self.frame = found.profile, prepared.frame
+    def __init__(self, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions) -> None:
+        self.prepared, self.numbers, self.zone, self.options = prepared, numbers, zone, options
+        self.found, self.profile, self.frame = prepared.found, prepared.found.profile, prepared.frame
         self.n = len(self.frame)
 
     def number(self, name: str, default: float = np.nan) -> FloatArray:
@@ -326,12 +324,10 @@ class _Rows:
         if (given == "").any():
             self.prepared.notes.append(f"trade_id: numbered T-1 to T-{self.n}")
             return np.array([f"T-{k}" for k in range(1, self.n + 1)], dtype=object)
-        if self.prepared.kind == "round_trips" and self.profile.kind != "legs" and len(set(given)) < self.n:
-            i = int(np.argmax(pd.Series(given).duplicated()))
-            if self.profile.name == "round-trips":
-                self.refuse(pd.Series(given).duplicated().to_numpy(), "trade_id must be unique", "trade_id",
-                            "Rows of one position are read as fills: time, side, quantity, price "
-                            f"({i + 1}).")  # fmt: skip
+        again = pd.Series(given).duplicated().to_numpy()
+        if self.profile.name == "round-trips" and again.any():
+            cure = "Rows of one position are read as fills: time, side, quantity, price "
+            self.refuse(again, "trade_id must be unique", "trade_id", f"{cure}({int(np.argmax(again)) + 1}).")
         return given
 
     def _entries(

@@ -34,7 +34,7 @@ ROUND_TRIPS = (
         },
         needs=("quantity", "entry_bar", "entry_price", "exit_price", "entry_time", "exit_time"),
         profit="net or gross",
-        group=("entry_bar", "entry_price", "sign", "tag"),
+        group=("entry_bar", "entry_price", "side", "tag"),
         prepare="backtesting",
         notes=("trades still open at the end of the backtest are missing unless it ran with finalize_trades=True",),
     ),

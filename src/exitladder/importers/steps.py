@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from exitladder.importers import steps_of_brokers as brokers
 from exitladder.importers import steps_of_programs as programs
 from exitladder.importers.prepared import Prepared, Step
-from exitladder.importers.profiles import Found
 
 
-def plain(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read `is_short` as the side, and the filled quantity rather than the ordered one.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def plain(prepared: Prepared) -> None:
+    """Read `is_short` as the side, and the filled quantity rather than the ordered one."""
     frame = prepared.frame
     if "filled" in frame:
         frame["quantity"] = frame["filled"]

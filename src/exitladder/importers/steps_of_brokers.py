@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,30 +11,19 @@ import pandas as pd
 from exitladder.errors import TradesError
 from exitladder.importers.decode import units
 from exitladder.importers.prepared import Prepared
-from exitladder.importers.profiles import Found
 
 
-def mt5_deals(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Group deals of hedging accounts by the side they open or close; take stops from the orders.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. The stops come from its ``mt5-orders``.
-    """
+def mt5_deals(prepared: Prepared) -> None:
+    """Group deals of hedging accounts by the side they open or close; take stops from the orders."""
     frame = prepared.frame
-    account = " ".join(cell for row in found.before for cell in row).lower()
+    account = " ".join(cell for row in prepared.found.before for cell in row).lower()
     buys = frame["side"].str.lower().isin(["buy", "kauf", "compra", "achat"])
     closing = frame["direction"].str.lower().isin(["out", "ausgang", "sortie", "salida", "saida", "saída", "uscita"])
     if "hedge" in account or "hedging" in account:
         is_long = buys != closing
         frame["book"] = np.where(is_long, "long", "short")
         prepared.notes.append("hedging account: long and short deals of a symbol are separate positions")
-    by = [o for o in others if o.profile.name == "mt5-orders"]
+    by = [o for o in prepared.others if o.profile.name == "mt5-orders"]
     if by:
         stops = dict(zip(by[0].frame["order_id"], by[0].frame["stop"], strict=True))
         frame["stop"] = [
@@ -44,36 +32,16 @@ def mt5_deals(found: Found, prepared: Prepared, others: Sequence[Found]) -> None
         prepared.notes.append("stop_price: from the S / L of the opening orders")
 
 
-def mt5_python(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take millisecond or second stamps as texts of the server's clock.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def mt5_python(prepared: Prepared) -> None:
+    """Take millisecond or second stamps as texts of the server's clock."""
     number = pd.to_numeric(prepared.frame["time"], errors="coerce")
     if number.notna().all():
         unit: Literal["ms", "s"] = "ms" if number.max() > 1e11 else "s"
         prepared.frame["time"] = [s.isoformat() for s in pd.DatetimeIndex(pd.to_datetime(number.to_numpy(), unit=unit))]
 
 
-def units_behind(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take the units behind quantities and fees (``0.5BTC``, ``1.2 USDT``) as base and fee currencies.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def units_behind(prepared: Prepared) -> None:
+    """Take the units behind quantities and fees (``0.5BTC``, ``1.2 USDT``) as base and fee currencies."""
     frame = prepared.frame
     if "fee_currency" not in frame and "fee" in frame:
         frame["fee_currency"] = units(frame["fee"])
@@ -83,35 +51,15 @@ def units_behind(found: Found, prepared: Prepared, others: Sequence[Found]) -> N
         frame["currency"] = amount
 
 
-def binance_spot(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """As `units_behind`; the header says whether stamps are in UTC.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
-    units_behind(found, prepared, others)
-    prepared.zone = "UTC" if "utc" in found.headers["time"].lower() else ""
+def binance_spot(prepared: Prepared) -> None:
+    """As `units_behind`; the header says whether stamps are in UTC."""
+    units_behind(prepared)
+    prepared.zone = "UTC" if "utc" in prepared.found.headers["time"].lower() else ""
 
 
-def binance_futures(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
-    binance_spot(found, prepared, others)
+def binance_futures(prepared: Prepared) -> None:
+    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions."""
+    binance_spot(prepared)
     frame = prepared.frame
     frame["base"] = ""
     if "position_side" in frame:
@@ -124,17 +72,8 @@ def binance_futures(found: Found, prepared: Prepared, others: Sequence[Found]) -
             frame["currency"] = coins.pop()
 
 
-def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
+def bybit(prepared: Prepared) -> None:
     """Keep one of the two rows that a spot fill has; sells have negative quantities.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
 
     Raises
     ------
@@ -172,20 +111,10 @@ def bybit(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     prepared.frame = frame[~quote].reset_index(drop=True)
 
 
-def okx(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Read the zone of the first line; keep the row of a spot fill that is in the base currency.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def okx(prepared: Prepared) -> None:
+    """Read the zone of the first line; keep the row of a spot fill that is in the base currency."""
     frame = prepared.frame
-    head = " ".join(cell for row in found.before for cell in row)
+    head = " ".join(cell for row in prepared.found.before for cell in row)
     if zone := re.search(r"Time Zone:\s*UTC([+-]\d{1,2})?(?::00)?", head):
         hours = int(zone[1] or 0)
         # names of the tz database count westward
@@ -214,18 +143,8 @@ def okx(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
     prepared.frame = frame[~money_side].reset_index(drop=True)
 
 
-def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Join the two rows of each trade number; trade numbers of one entry are legs of one position.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def tradingview(prepared: Prepared) -> None:
+    """Join the two rows of each trade number; trade numbers of one entry are legs of one position."""
     frame = prepared.frame
     kind = frame["type"].str.strip().str.lower()
     is_entry = kind.str.contains("entry|einstieg|entrada|entrée|ingresso", regex=True)
@@ -261,9 +180,9 @@ def tradingview(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
         legs["value"] = [entries.loc[n, "value"] for n in numbers]
     if "symbol" in entries:
         legs["symbol"] = [entries.loc[n, "symbol"].split(":")[-1] for n in numbers]
-    legs["currency"] = found.currency
-    if "fee" in legs and found.currency:
-        legs["fee_currency"] = found.currency
+    legs["currency"] = prepared.found.currency
+    if "fee" in legs and prepared.found.currency:
+        legs["fee_currency"] = prepared.found.currency
     key = legs["side"] + "|" + legs["entry_time"] + "|" + legs["entry_price"]
     legs["trade_id"] = legs["trade_id"].groupby(key).transform("first")
     regrouped = len(legs) - legs["trade_id"].nunique()

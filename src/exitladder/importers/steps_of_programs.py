@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,38 +10,17 @@ import pandas as pd
 from exitladder.errors import TradesError
 from exitladder.importers.decode import units
 from exitladder.importers.prepared import Prepared
-from exitladder.importers.profiles import Found
 
 
-def lean(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take signed fill quantities; event numbers count within an order.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def lean(prepared: Prepared) -> None:
+    """Take signed fill quantities; event numbers count within an order."""
     frame = prepared.frame
     frame["fill_id"] = frame["order_id"] + "-" + frame["fill_id"] if "fill_id" in frame else ""
     frame["symbol"] = frame["symbol"].str.split().str[0]
 
 
-def lean_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take the ticker out of Lean's symbols, which may be objects or lists.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def lean_trades(prepared: Prepared) -> None:
+    """Take the ticker out of Lean's symbols, which may be objects or lists."""
 
     def ticker(text: str) -> str:
         if text.startswith(("[", "{")):
@@ -60,18 +38,8 @@ def lean_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
     prepared.frame = prepared.frame.drop(columns=["trade_id"], errors="ignore")
 
 
-def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Take price and quantity as freqtrade does, and fees, stops and profit from the trades.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Fees, stops and profit come from its freqtrade trades.
-    """
+def freqtrade_orders(prepared: Prepared) -> None:
+    """Take price and quantity as freqtrade does, and fees, stops and profit from the trades."""
     frame = prepared.frame
     for name in ("average", "stop_price", "ft_price"):
         if name in frame:
@@ -87,18 +55,14 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
     if "fee_base" in frame:
         quantity -= pd.to_numeric(frame["fee_base"], errors="coerce").fillna(0.0)
     frame["quantity"] = [repr(float(q)) for q in quantity]
-    by = [o for o in others if o.profile.title == "freqtrade trades"]
+    by = [o for o in prepared.others if o.profile.title == "freqtrade trades"]
     if not by or "trade_id" not in by[0].frame:
         return
     trades = by[0].frame.set_index("trade_id")
     owner = frame["trade_id"]
-    for name, source in (
-        ("stop", "stop"),
-        ("fee_rate", "fee_rate"),
-        ("exit_fee_rate", "exit_fee_rate"),
-    ):
-        if source in trades:
-            frame[name] = owner.map(trades[source]).fillna("")
+    for name in ("stop", "fee_rate", "exit_fee_rate", "tag"):
+        if name in trades:
+            frame[name] = owner.map(trades[name]).fillna("")
     short = (
         trades["short"].str.lower().isin(["1", "true"]) if "short" in trades else pd.Series(False, index=trades.index)
     )
@@ -106,8 +70,6 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
     is_exit = frame["side"].str.lower() != entry_side
     if "exit_fee_rate" in frame:
         frame["fee_rate"] = np.where(is_exit, frame["exit_fee_rate"], frame["fee_rate"])
-    if "tag" in trades:
-        frame["tag"] = owner.map(trades["tag"]).fillna("")
     last = ~owner.where(is_exit).duplicated(keep="last") & is_exit
     closed = trades["open"].str.lower().isin(["0", "false"]) if "open" in trades else trades["exit_time"] != ""
     # with partial exits the sum is realized_profit, and close_profit_abs of closed trades
@@ -117,17 +79,8 @@ def freqtrade_orders(found: Found, prepared: Prepared, others: Sequence[Found]) 
         frame["swap"] = np.where(last, owner.map(trades["swap"]).fillna(""), "")
 
 
-def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
+def freqtrade_trades(prepared: Prepared) -> None:
     """Read the orders inside of trades as fills where there are any, else one round trip a trade.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
 
     Raises
     ------
@@ -174,21 +127,10 @@ def freqtrade_trades(found: Found, prepared: Prepared, others: Sequence[Found]) 
     prepared.kind = "fills"
 
 
-def backtesting(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Sizes carry the side.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def backtesting(prepared: Prepared) -> None:
+    """Sizes carry the side."""
     frame = prepared.frame
-    frame["sign"] = frame["quantity"].str.startswith("-").map({True: "short", False: "long"})
-    frame["side"] = frame["sign"]
+    frame["side"] = frame["quantity"].str.startswith("-").map({True: "short", False: "long"})
     frame["quantity"] = frame["quantity"].str.lstrip("-")
     if "tag" in frame:
         frame["tag"] = frame["tag"].replace({"None": "", "nan": ""})
@@ -196,18 +138,8 @@ def backtesting(found: Found, prepared: Prepared, others: Sequence[Found]) -> No
         frame["tag"] = ""
 
 
-def vectorbt(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Open rows carry an exit that never was.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def vectorbt(prepared: Prepared) -> None:
+    """Open rows carry an exit that never was."""
     frame = prepared.frame
     still = frame["status"].str.strip().str.lower() == "open"
     if still.any():
@@ -217,18 +149,8 @@ def vectorbt(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
         )
 
 
-def nautilus_positions(found: Found, prepared: Prepared, others: Sequence[Found]) -> None:
-    """Money is written with its currency, several as a list.
-
-    Parameters
-    ----------
-    found : Found
-        The table as found in its file.
-    prepared : Prepared
-        Changed in place.
-    others : sequence of Found
-        Further tables of the same file. Not used.
-    """
+def nautilus_positions(prepared: Prepared) -> None:
+    """Money is written with its currency, several as a list."""
     frame = prepared.frame
     for name in ("fee", "profit"):
         if name in frame:

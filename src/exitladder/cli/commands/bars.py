@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import load_bars, path_option, reading_options, show_report
+from exitladder.cli.inputs import given_once, load_bars, path_option, reading_options, show_report
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -24,9 +24,7 @@ def _source(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _one(source: Path | None, bars: Path | None) -> Path:
-    if (source is None) == (bars is None):
-        raise click.UsageError("Give the bars once: as SOURCE or with --bars PATH.")
-    return source or bars  # type: ignore[return-value]
+    return given_once(source, bars, "Give the bars once: as SOURCE or with --bars PATH.")
 
 
 @command.command(

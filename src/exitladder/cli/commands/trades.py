@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from exitladder.cli.inputs import (
     bars_options,
     file_options,
     fitted_to_bars,
+    given_once,
     load_bars,
     load_trades,
     path_option,
@@ -98,9 +98,8 @@ def check(
     Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Ends
     with 1 if any trade cannot be used as it is.
     """
-    if (source is None) == (trades is None):
-        raise click.UsageError("Name the trades once: as SOURCE or with --trades FILE.")
-    report, error = _checked(session, source or trades, fills, bars, repair, interval)  # type: ignore[arg-type]
+    path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
+    report, error = _checked(session, path, fills, bars, repair, interval)
     if session.form == "table":
         session.stdout.write(report.text())
     else:
@@ -163,12 +162,6 @@ _IMPORT = (
 )
 
 
-def _with_file_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in file_options():
-        function = option(function)
-    return function
-
-
 @command.command("import", epilog=example(*_IMPORT))
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -176,7 +169,7 @@ def _with_file_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
 @click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
-@_with_file_options
+@file_options
 @click.option("--symbol", metavar="NAME", help="Symbol of a file that names none (data.symbol).")
 @click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")
 @click.option("--side", type=click.Choice(["long", "short"]), help="Side of trades whose file has none (data.side).")
