@@ -17,11 +17,11 @@ import click
 from exitladder.cli.interruption import Interruptible
 from exitladder.errors import ExitladderWarning
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.loading import load_settings
-from exitladder.settings.tables import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from exitladder.settings.tables import Settings
 
 # wide help on wide terminals
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -111,6 +111,8 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         is_debugging: bool,
         **options: Any,
     ) -> Any:
+        from exitladder.settings.loading import load_settings
+
         if takes_names:
             options["names"] = tuple(text for text in overrides if "=" not in text)
             overrides = tuple(text for text in overrides if "=" in text)
