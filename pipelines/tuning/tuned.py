@@ -17,15 +17,13 @@ from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
 from exitladder.pipelines.tuning.evidence import (
-    ScoredPart,
     SearchLuck,
     account,
     all_at_once,
-    execute_tuned,
     risk_of,
     search_luck,
 )
-from exitladder.pipelines.tuning.exposures import price_of_gain, with_exposure
+from exitladder.pipelines.tuning.executed import ScoredPart, execute_policies, price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
@@ -285,8 +283,9 @@ def tune_ladder(
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
-    accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
-    board = replace(board, table=with_exposure(board.table, tuning, folds, fold_of, test, plain))
+    executed = execute_policies(tuning, folds, walk, tested, plain)
+    accounts = account({name: executed.booked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
+    board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
     luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
@@ -324,7 +323,7 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
-        parts=execute_tuned(tuning, folds, fold_of, test),
+        parts=executed.parts,
         recommendation=recommendation,
         base=tuning.base,
         placed=prepared.placed,
