@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import joined_tables
 from exitladder.files.output import Content, write_folder
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
@@ -201,16 +202,13 @@ def _recorded(
 ) -> BacktestResult:
     """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
     with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
-        fills, trades = (
-            pd.concat([getattr(part.simulation, table)() for part in parts], ignore_index=True)
-            for table in ("fills_frame", "trades_frame")
-        )
+        trades, fills = joined_tables([part.simulation for part in parts])
         by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
         after = pd.concat(by_ladder, ignore_index=True) if by_ladder else after_exit(parts[0].simulation).iloc[:0]
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples() for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
-        summary = backtest_summary(job, parts, (fills, trades), finer, name, walk_forward=n_before is not None) | walk
+        summary = backtest_summary(job, parts, (trades, fills), finer, name, walk_forward=n_before is not None) | walk
         summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
         result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))

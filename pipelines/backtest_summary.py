@@ -14,7 +14,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import STATUS
+from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
@@ -93,7 +93,7 @@ def backtest_summary(
     job : Job
     parts : sequence of BacktestPart
     tables : (DataFrame, DataFrame)
-        Fills and trades of all parts.
+        Trades and fills of all parts.
     finer : BarSet or None
     name : str
         Name of the ladder in the verdict.
@@ -105,7 +105,7 @@ def backtest_summary(
     dict
         Plain values for strict JSON.
     """
-    fills, trades = tables
+    trades, fills = tables
     intervals = job.settings.intervals
     by_policy = _under_each_policy(parts, finer, job.progress)
     # The rungs of several ladders have no common measures.
@@ -207,10 +207,7 @@ def _beside_tables(
         found[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in zip(placed, parts, strict=True)]
     tables = {}
     for name, done in found.items():
-        trades, fills = (
-            pd.concat([getattr(one, table)() for one in done], ignore_index=True)
-            for table in ("trades_frame", "fills_frame")
-        )
+        trades, fills = joined_tables(done)
         if name == OWN_EXITS and not marks_open:
             trades["r"] = trades["r"].where(~is_open)
         if trades["r"].notna().any():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import joined_tables
 from exitladder.measures.cash import DAY_NS
 from exitladder.measures.exposure import exposure
 from exitladder.pipelines.tuning.choice import Choice, Tuning
@@ -91,7 +92,7 @@ def execute_policies(
         else:
             done = _simulations(tuning, choices, walk, name)
         booked[name] = _booked(done, tuning.base)
-        exposures[name] = _exposure_of(done, tuning.base.execution.leverage)
+        exposures[name] = exposure(*joined_tables(done), leverage=tuning.base.execution.leverage)
         if name == TUNED:
             tuned = done
     parts = tuple(
@@ -111,14 +112,6 @@ def _simulations(tuning: Tuning, choices: Sequence[Choice], walk: WalkForward, p
         else:
             found.append(tuning.simulate(choice.ladder_of(policy), trades))
     return found
-
-
-def _exposure_of(parts: Sequence[Simulation], leverage: float) -> dict[str, float]:
-    trades, fills = (
-        pd.concat([getattr(part, table)() for part in parts], ignore_index=True)
-        for table in ("trades_frame", "fills_frame")
-    )
-    return exposure(trades, fills, leverage=leverage)
 
 
 def _booked(parts: Sequence[Simulation], base: Ladder) -> DailyFills:

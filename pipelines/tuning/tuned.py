@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
+from exitladder.execution.simulation import joined_tables
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
@@ -180,13 +181,9 @@ class Tuned:
             )
         return pd.DataFrame(rows)
 
-    def trades_frame(self) -> pd.DataFrame:
-        """Return the trades of all test parts with the columns of ``trades.csv``."""
-        return pd.concat([part.simulation.trades_frame() for part in self.parts], ignore_index=True)
-
-    def fills_frame(self) -> pd.DataFrame:
-        """Return the fills of all test parts with the columns of ``fills.csv``."""
-        return pd.concat([part.simulation.fills_frame() for part in self.parts], ignore_index=True)
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return trades and fills of all test parts, with the columns of ``trades.csv`` and ``fills.csv``."""
+        return joined_tables([part.simulation for part in self.parts])
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder tune`` prints, without the run."""
