@@ -9,10 +9,10 @@ import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import simulate_many
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, predicted_trades, tune_model_policy
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, tune_model_policy
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition

@@ -15,7 +15,7 @@ from exitladder.execution.signals import Signals
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
@@ -222,11 +222,9 @@ class Tuning:
         """
         if self.predictions is None:
             return training
-        rows = self.prepared.rows
-        is_predicted = np.zeros(len(training), dtype=bool)
-        has_rows = rows.lengths > 0
-        is_predicted[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
-        both = training & is_predicted
+        both = np.zeros(len(training), dtype=bool)
+        predicted = predicted_trades(self.prepared, self.predictions)
+        both[predicted] = training[predicted]
         return both if both.sum() >= LEAST_TRADES else training
 
     def _space(self, training: Mask) -> SearchSpace:
