@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from exitladder.models.calibration.measures import probability_measures
@@ -20,6 +21,11 @@ from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
 from exitladder.pipelines.training.value import model_value
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
+
+
+def evaluated_rows(rows: TrainingRows, predictions: RowPredictions) -> npt.NDArray[np.bool_]:
+    """Return which rows the model is evaluated on: reachable, labelled, predicted out of fold; shape (n_rows,)."""
+    return np.asarray((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
 
 
 def calibration_by_group(
@@ -41,7 +47,7 @@ def calibration_by_group(
     DataFrame
         See `calibration_table`.
     """
-    evaluation = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
+    evaluation = np.flatnonzero(evaluated_rows(rows, predictions))
     trade, trades = rows.trade[evaluation], prepared.placed.trades
     groups = {
         "side": np.where(trades.side[trade] > 0, "long", "short"),
@@ -103,7 +109,7 @@ def model_baselines(
     dict of str to dict
         The measures of each baseline, by its name.
     """
-    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    evaluation = evaluated_rows(rows, predictions)
     found: dict[str, dict[str, float]] = {}
     if evaluation.any():
         predicted = baseline_probabilities(
