@@ -18,7 +18,7 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
-from exitladder.pipelines.training.value import model_value
+from exitladder.pipelines.training.value import gain_over_trail
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 
@@ -125,6 +125,6 @@ def model_baselines(
             found[name] = {key: measured[key] for key in ("log_loss", "brier", "auc")}
             if name != CONSTANT:
                 others = replace(predictions, exhaustion=p)
-                earned = model_value(prepared, others, settings, series=("exhaustion",)).expectancy_r
+                _, earned = gain_over_trail(prepared, others, settings, series=("exhaustion",))
                 found[name] |= {"expectancy_r": earned[MODEL_OR_TRAIL]} if earned else {}
     return found
