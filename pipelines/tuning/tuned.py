@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,12 @@ class Tuned:
     placed: PlacedTrades
     without_model: WithoutModel | None = None
 
-    @property
+    @cached_property
     def recommended(self) -> RecommendedExit:
         """The recommended exit as a ladder, with the sentence that says what to do."""
         return recommended_exit(self)
 
-    @property
+    @cached_property
     def ladder(self) -> Ladder:
         """The ladder to use from now on, with its training trades."""
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
