@@ -17,7 +17,7 @@ from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio, sortino_ratio
+from exitladder.statistics.metrics import falls_of_sum, sharpe_ratio, sortino_ratio
 from exitladder.statistics.overfitting import pbo_cscv
 from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
 from exitladder.statistics.spa import N_BOOTSTRAP, SuperiorAbility, superior_ability
@@ -180,9 +180,8 @@ def account(booked: Mapping[str, DailyFills], first_entry: int) -> pd.DataFrame:
     rows = []
     for name, (day, r) in booked.items():
         daily = np.bincount(day - first, r, n_days)
-        path = np.cumsum(daily)
-        deepest = max_drawdown_of_sum(daily)
-        fall = path - np.maximum(np.maximum.accumulate(path), 0.0)
+        falls = falls_of_sum(daily)
+        deepest = float(falls.min())
         rows.append(
             {
                 "policy": name,
@@ -192,7 +191,7 @@ def account(booked: Mapping[str, DailyFills], first_entry: int) -> pd.DataFrame:
                 "sortino": sortino_ratio(daily, DAYS_PER_YEAR),
                 "max_drawdown_r": deepest,
                 "calmar": float(daily.sum()) * DAYS_PER_YEAR / n_days / -deepest if deepest < 0 else math.nan,
-                "ulcer_r": math.sqrt(float(np.mean(fall**2))),
+                "ulcer_r": math.sqrt(float(np.mean(falls[1:] ** 2))),
             }
         )
     return pd.DataFrame(rows)
