@@ -179,6 +179,6 @@ def _trades_needed(difference: float, error: float, n: int, confidence: float) -
     """Return the additional trades that a test of this difference needs, its standard error falling as 1/sqrt(n)."""
     if math.isnan(error) or difference == 0:
         return None
-    distance = (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error / abs(difference)
+    distance = _detectable(error, confidence) / abs(difference)
     total = n * distance**2
     return max(0, math.ceil(total) - n) if total < 1e12 else None
