@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
@@ -19,7 +18,7 @@ from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
-from exitladder.pipelines.tuning.folds import LEAST_TRADES, WalkForward, known_by
+from exitladder.pipelines.tuning.folds import LEAST_TRADES, Mask, WalkForward, known_by
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
 from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
@@ -30,7 +29,6 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
 _HOLD_VALUE_QUANTILES = (0.005, 0.5)
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
