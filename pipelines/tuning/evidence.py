@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.measures.cash import DAY_NS, DAYS_PER_YEAR
+from exitladder.clock import DAY_NS
+from exitladder.measures.cash import DAYS_PER_YEAR
 from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
 from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED

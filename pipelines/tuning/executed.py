@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.clock import DAY_NS
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
-from exitladder.measures.cash import DAY_NS
 from exitladder.measures.exposure import exposure
 from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.evidence import DailyFills

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from exitladder.clock import DAY_NS
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
-_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def compare_r(
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
         detectable_r=_detectable(found.standard_error, intervals.confidence),
-        n_days=len(np.unique(nanoseconds(time)[paired] // _DAY_NS)),
+        n_days=len(np.unique(nanoseconds(time)[paired] // DAY_NS)),
     )
 
 
