@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import joined_tables
 from exitladder.files.output import Content, write_folder
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
@@ -23,7 +24,6 @@ from exitladder.pipelines.backtest_summary import (
     backtest_summary,
 )
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -133,7 +133,7 @@ def backtest(
     longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
     job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
     signals = job.signals([ladder])
-    return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer, ladder.name)
+    return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
 
 
 def backtest_walk_forward(
@@ -186,7 +186,7 @@ def backtest_walk_forward(
         if not len(at):
             continue
         parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
-    return _recorded(job, tuple(parts), finer, TUNED, n_before=int((part_of < 0).sum()))
+    return _recorded(job, tuple(parts), finer, n_before=int((part_of < 0).sum()))
 
 
 def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> BacktestPart:
@@ -197,20 +197,17 @@ def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: Bar
 
 
 def _recorded(
-    job: Job, parts: tuple[BacktestPart, ...], finer: BarSet | None, name: str, n_before: int | None = None
+    job: Job, parts: tuple[BacktestPart, ...], finer: BarSet | None, n_before: int | None = None
 ) -> BacktestResult:
     """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
     with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
-        fills, trades = (
-            pd.concat([getattr(part.simulation, table)() for part in parts], ignore_index=True)
-            for table in ("fills_frame", "trades_frame")
-        )
+        trades, fills = joined_tables([part.simulation for part in parts])
         by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
         after = pd.concat(by_ladder, ignore_index=True) if by_ladder else after_exit(parts[0].simulation).iloc[:0]
         if any(part.ladder.tuned is not None for part in parts):
-            trades["sample"] = np.concatenate([part.samples() for part in parts])
+            trades["sample"] = np.concatenate([part.samples for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
-        summary = backtest_summary(job, parts, (fills, trades), finer, name, walk_forward=n_before is not None) | walk
+        summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
         summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
         result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))

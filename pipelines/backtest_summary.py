@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import STATUS
+from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
-from exitladder.pipelines.tuning.policies import OWN_EXITS
+from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
     WALK_FORWARD_COMMAND,
@@ -31,9 +31,8 @@ from exitladder.pipelines.tuning.samples.labels import (
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Target
 from exitladder.runtime.progress import Progress
-from exitladder.statistics.comparison import compare_r
-from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.comparison import Comparison, compare_r
+from exitladder.statistics.mean import MeanInterval, mean_interval
 from exitladder.statistics.ratios import with_interval
 from exitladder.statistics.verdict import verdict
 
@@ -62,8 +61,9 @@ class BacktestPart:
     ladder: Ladder
     keeps_own_exits: bool = False
 
+    @cached_property
     def samples(self) -> Labels:
-        """Return whether each trade is in-sample, mixed or out of sample for the ladder, shape (n_trades,)."""
+        """Whether each trade is in-sample, mixed or out of sample for the ladder, shape (n_trades,)."""
         done = self.simulation
         close = done.placed.bars.close_time
         ended = np.where(done.status == STATUS.index("closed"), close[done.exit_bar], _STILL_OPEN)
@@ -82,7 +82,6 @@ def backtest_summary(
     parts: Sequence[BacktestPart],
     tables: tuple[pd.DataFrame, pd.DataFrame],
     finer: BarSet | None,
-    name: str,
     *,
     walk_forward: bool = False,
 ) -> dict[str, Any]:
@@ -93,10 +92,8 @@ def backtest_summary(
     job : Job
     parts : sequence of BacktestPart
     tables : (DataFrame, DataFrame)
-        Fills and trades of all parts.
+        Trades and fills of all parts.
     finer : BarSet or None
-    name : str
-        Name of the ladder in the verdict.
     walk_forward : bool
         Whether the parts are those of a walk-forward. Own exits still open are then marked, as in its tuning.
 
@@ -105,19 +102,27 @@ def backtest_summary(
     dict
         Plain values for strict JSON.
     """
-    fills, trades = tables
+    trades, fills = tables
     intervals = job.settings.intervals
     by_policy = _under_each_policy(parts, finer, job.progress)
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
-    labels = np.concatenate([part.samples() for part in parts])
+    labels = np.concatenate([part.samples for part in parts])
     beside = _beside_tables(parts, finer, marks_open=walk_forward)
     results = {other: table["r"].to_numpy(np.float64) for other, (table, _) in beside.items()}
     leverage = parts[0].ladder.execution.leverage
     r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
+    known = labels == OUT_OF_SAMPLE
+    against = {
+        other: compare_r(r[known], theirs[known], time=time[known], intervals=intervals)
+        for other, theirs in results.items()
+        if known.any()
+    }
+    baseline = OWN_EXITS if OWN_EXITS in results else ALL_OUT
+    name = TUNED if walk_forward else parts[0].ladder.name
     summary = {
-        **_sample_and_verdict(labels, (name, r), results, time, intervals),
+        **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against),
         **summarise(
             trades,
             fills,
@@ -132,9 +137,13 @@ def backtest_summary(
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _inactive(parts)
-    summary["beside"] = _beside(labels, r, results, time, intervals)
-    for other, tables_of_other in beside.items():
-        summary["beside"][other] |= plain_exposure(exposure(*tables_of_other, leverage=leverage))
+    # With no trade out of sample, the other exits are shown on all trades.
+    shown = known if known.any() else np.ones(len(known), dtype=bool)
+    summary["beside"] = {
+        other: _beside(mean_interval(theirs[shown], time=time[shown], intervals=intervals), against.get(other))
+        | plain_exposure(exposure(*beside[other], leverage=leverage))
+        for other, theirs in results.items()
+    }
     predictions = job.predictions_for([part.ladder for part in parts])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
@@ -142,31 +151,16 @@ def backtest_summary(
 
 
 def _sample_and_verdict(
-    labels: Labels,
-    ours: tuple[str, FloatArray],
-    others: dict[str, FloatArray],
-    time: IntArray,
-    intervals: Intervals,
+    counts: SampleCounts, name: str, baseline: str, against: Mapping[str, Comparison]
 ) -> dict[str, Any]:
-    """Return the sample of the trades, and the verdict on those out of sample against the first other exit."""
-    counts = SampleCounts.of(labels)
-    name, r = ours
-    baseline = OWN_EXITS if OWN_EXITS in others else ALL_OUT
-    known = labels == OUT_OF_SAMPLE
-    if not known.any():
-        return {
-            **counts.to_mapping(),
-            "baseline": baseline,
-            "detectable_r": None,
-            "verdict": None,
-            "verdict_text": no_verdict(counts),
-        }
-    found = compare_r(r[known], others[baseline][known], time=time[known], intervals=intervals)
+    """Return the sample of the trades, and the verdict on those out of sample against the baseline."""
+    facts = {**counts.to_mapping(), "baseline": baseline}
+    if not counts.n_out_of_sample:
+        return facts | {"detectable_r": None, "verdict": None, "verdict_text": no_verdict(counts)}
+    found = against[baseline]
     evaluation = verdict(found, name, baseline)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{counts.text} The verdict covers only these. "
-    return {
-        **counts.to_mapping(),
-        "baseline": baseline,
+    return facts | {
         "detectable_r": None if np.isnan(found.detectable_r) else found.detectable_r,
         "verdict": evaluation.kind,
         "verdict_text": only + evaluation.text,
@@ -207,10 +201,7 @@ def _beside_tables(
         found[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in zip(placed, parts, strict=True)]
     tables = {}
     for name, done in found.items():
-        trades, fills = (
-            pd.concat([getattr(one, table)() for one in done], ignore_index=True)
-            for table in ("trades_frame", "fills_frame")
-        )
+        trades, fills = joined_tables(done)
         if name == OWN_EXITS and not marks_open:
             trades["r"] = trades["r"].where(~is_open)
         if trades["r"].notna().any():
@@ -218,33 +209,14 @@ def _beside_tables(
     return tables
 
 
-def _beside(
-    labels: Labels, ours: FloatArray, others: dict[str, FloatArray], time: IntArray, intervals: Intervals
-) -> dict[str, dict[str, Any]]:
-    """Return the results of the other exits, with the ladder's advantage over each on trades out of sample.
-
-    With no trade out of sample, the other exits are shown on all trades and the advantage is unknown.
-    """
-    known = labels == OUT_OF_SAMPLE
-    some = bool(known.any())
-    shown = known if some else np.ones(len(known), dtype=bool)
-    found = {}
-    for name, r in others.items():
-        mean = mean_interval(r[shown], time=time[shown], intervals=intervals)
-        entry: dict[str, Any] = {
-            "n_trades": mean.n,
-            "expectancy_r": with_interval(mean.value, mean.low, mean.high),
-            "difference_r": None,
-            "n_pairs": 0,
-        }
-        if some:
-            against = compare_r(ours[shown], r[shown], time=time[shown], intervals=intervals)
-            entry |= {
-                "difference_r": with_interval(against.difference_r, against.low, against.high),
-                "n_pairs": against.n,
-            }
-        found[name] = entry
-    return found
+def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
+    """Return the results of another exit, with the ladder's advantage over it on trades out of sample, if known."""
+    return {
+        "n_trades": mean.n,
+        "expectancy_r": with_interval(mean.value, mean.low, mean.high),
+        "difference_r": with_interval(against.difference_r, against.low, against.high) if against else None,
+        "n_pairs": against.n if against else 0,
+    }
 
 
 def _inactive(parts: Sequence[BacktestPart]) -> dict[str, Any]:

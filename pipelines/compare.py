@@ -24,6 +24,7 @@ from exitladder.plans.file import read_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.mean import nanoseconds
 from exitladder.statistics.verdict import verdict
 
 
@@ -84,7 +85,7 @@ def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: 
         OUT_OF_SAMPLE,
     )
     known = labels == OUT_OF_SAMPLE
-    time = _nanoseconds(both["entry_time"])
+    time = nanoseconds(both["entry_time"])
     seen = (ours - theirs)[~known]
     seen = seen[np.isfinite(seen)]
     return {
@@ -121,10 +122,6 @@ def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
 
 def _seen(counts: SampleCounts) -> str:
     return counts.text.replace("The ladder was tuned", "A ladder of this pair was tuned", 1)
-
-
-def _nanoseconds(stamps: pd.Series) -> Any:
-    return pd.DatetimeIndex(stamps).as_unit("ns").asi8
 
 
 def _path_of(source: str, tracker: Tracker) -> Path:

@@ -156,3 +156,14 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
     return model.predict(matrix.values, when, embargo=embargo)
+
+
+def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
+    """Return the positions of the trades that are predicted on every bar, in order of entry.
+
+    A stage predicts from some time on, so these are the trades predicted on their first bar.
+    """
+    starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
+    is_predicted = np.zeros(len(prepared.placed), dtype=bool)
+    is_predicted[has_rows] = predictions.stage[starts[has_rows]] >= 0
+    return np.flatnonzero(is_predicted)

@@ -126,7 +126,7 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
     Parameters
     ----------
     accounts : DataFrame
-        With the columns of `tuning_evidence.account`.
+        With the columns of `exitladder.pipelines.tuning.evidence.account`.
     """
     return PageTable(
         "Account over all test parts",

@@ -188,7 +188,7 @@ def ladder_steps(
         LadderStep(
             number=number,
             fraction=rung.fraction,
-            text=str(rung.target) if rung.target is not None else " and ".join(map(str, rung.when)),
+            text=rung.trigger,
             level=_height(rung.target, scale),
         )
         for number, rung in enumerate(ladder.rungs, start=1)

@@ -216,8 +216,5 @@ def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> 
 
 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
-    parts = [
-        f"{rung.fraction:.0%} at {rung.target if rung.target is not None else ' and '.join(map(str, rung.when))}"
-        for rung in rungs
-    ]
+    parts = [f"{rung.fraction:.0%} at {rung.trigger}" for rung in rungs]
     return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."

@@ -15,13 +15,18 @@ from exitladder.models.exhaustion.leak_check import LeakReport, check_leaks, nex
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.rows import TrainingRows
-from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
+from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
-from exitladder.pipelines.training.evaluation import calibration_by_group, calibration_mapping, model_baselines
+from exitladder.pipelines.training.evaluation import (
+    calibration_by_group,
+    calibration_mapping,
+    evaluated_rows,
+    model_baselines,
+)
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
-from exitladder.pipelines.training.policy import ModelPolicy, predicted_trades, tune_model_policy
+from exitladder.pipelines.training.policy import ModelPolicy, tune_model_policy
 from exitladder.pipelines.training.value import ModelValue, model_value
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.runtime.memory import matrix_on_disk
@@ -120,7 +125,7 @@ def train_model(
     value = model_value(prepared, predictions, settings)
     model = replace(model, context={**model.context, "value_finding": value.finding})
     enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
-    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    evaluation = evaluated_rows(rows, predictions)
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
     return Trained(
         model=model,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
@@ -15,11 +14,11 @@ from exitladder.execution.signals import Signals
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
-from exitladder.pipelines.tuning.folds import LEAST_TRADES, WalkForward, known_by
+from exitladder.pipelines.tuning.folds import LEAST_TRADES, Mask, WalkForward, known_by
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
 from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
@@ -30,7 +29,6 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
 _HOLD_VALUE_QUANTILES = (0.005, 0.5)
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -222,11 +220,9 @@ class Tuning:
         """
         if self.predictions is None:
             return training
-        rows = self.prepared.rows
-        is_predicted = np.zeros(len(training), dtype=bool)
-        has_rows = rows.lengths > 0
-        is_predicted[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
-        both = training & is_predicted
+        both = np.zeros(len(training), dtype=bool)
+        predicted = predicted_trades(self.prepared, self.predictions)
+        both[predicted] = training[predicted]
         return both if both.sum() >= LEAST_TRADES else training
 
     def _space(self, training: Mask) -> SearchSpace:

@@ -35,14 +35,14 @@ def tuned_files(tuned: Tuned, run: str = "", model: str = "") -> dict[str, Conte
     -------
     dict of str to content
     """
-    found = tuned.diagnostics
+    found, (trades, fills) = tuned.diagnostics, tuned.tables()
     return {
         **ladder_files(tuned, run, model),
         "trials.csv": tuned.choice.trials_frame(),
         "folds.csv": tuned.folds_frame(),
         "net_r.csv": tuned.results_frame(),
-        "trades.csv": tuned.trades_frame(),
-        "fills.csv": tuned.fills_frame(),
+        "trades.csv": trades,
+        "fills.csv": fills,
         "importance.csv": found.importance,
         "slices.csv": found.slices,
         "neighbours.csv": pd.DataFrame({"behind": found.plateau.behind}),

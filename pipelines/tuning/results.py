@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.execution import Simulation, simulate_many
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
-from exitladder.measures.cash import DAY_NS
 from exitladder.plans.ladder import Ladder
 from exitladder.trades.trades import PlacedTrades
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
+from exitladder.execution.simulation import joined_tables
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
@@ -17,15 +19,13 @@ from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
 from exitladder.pipelines.tuning.evidence import (
-    ScoredPart,
     SearchLuck,
     account,
     all_at_once,
-    execute_tuned,
     risk_of,
     search_luck,
 )
-from exitladder.pipelines.tuning.exposures import price_of_gain, with_exposure
+from exitladder.pipelines.tuning.executed import ScoredPart, execute_policies, price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
@@ -108,12 +108,12 @@ class Tuned:
     placed: PlacedTrades
     without_model: WithoutModel | None = None
 
-    @property
+    @cached_property
     def recommended(self) -> RecommendedExit:
         """The recommended exit as a ladder, with the sentence that says what to do."""
         return recommended_exit(self)
 
-    @property
+    @cached_property
     def ladder(self) -> Ladder:
         """The ladder to use from now on, with its training trades."""
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
@@ -182,13 +182,9 @@ class Tuned:
             )
         return pd.DataFrame(rows)
 
-    def trades_frame(self) -> pd.DataFrame:
-        """Return the trades of all test parts with the columns of ``trades.csv``."""
-        return pd.concat([part.simulation.trades_frame() for part in self.parts], ignore_index=True)
-
-    def fills_frame(self) -> pd.DataFrame:
-        """Return the fills of all test parts with the columns of ``fills.csv``."""
-        return pd.concat([part.simulation.fills_frame() for part in self.parts], ignore_index=True)
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return trades and fills of all test parts, with the columns of ``trades.csv`` and ``fills.csv``."""
+        return joined_tables([part.simulation for part in self.parts])
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder tune`` prints, without the run."""
@@ -285,8 +281,9 @@ def tune_ladder(
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
-    accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
-    board = replace(board, table=with_exposure(board.table, tuning, folds, fold_of, test, plain))
+    executed = execute_policies(tuning, folds, walk, tested, plain)
+    accounts = account({name: executed.booked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
+    board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
     luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
@@ -324,7 +321,7 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
-        parts=execute_tuned(tuning, folds, fold_of, test),
+        parts=executed.parts,
         recommendation=recommendation,
         base=tuning.base,
         placed=prepared.placed,

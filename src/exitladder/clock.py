@@ -7,6 +7,8 @@ import pandas as pd
 
 from exitladder.errors import BarsError
 
+DAY_NS = 86_400_000_000_000
+
 
 def stamp_text(nanoseconds: int) -> str:
     """Return a stamp as text, without the time where it is midnight.

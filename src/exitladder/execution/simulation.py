@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -321,6 +322,12 @@ class Simulation:
             # of several entries: entry_time is the last one's, entry_price their average
             table["n_entries"] = trades.n_entries
         return table if (multiplier == 1).all() else table.assign(multiplier=multiplier)
+
+
+def joined_tables(parts: Sequence[Simulation]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of ``trades.csv`` and ``fills.csv`` of several simulations, one after another."""
+    trades = pd.concat([part.trades_frame() for part in parts], ignore_index=True)
+    return trades, pd.concat([part.fills_frame() for part in parts], ignore_index=True)
 
 
 def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.statistics.mean import nanoseconds
 
-DAY_NS = 86_400_000_000_000
 DAYS_PER_YEAR = 365.25
 
 

@@ -35,6 +35,17 @@ class Rung:
         """Whether the rung is triggered by conditions at a close rather than by a resting price."""
         return self.target is None
 
+    @property
+    def trigger(self) -> str:
+        """The target or the conditions, as the ladder file writes them.
+
+        Examples
+        --------
+        >>> Rung(0.5, Target(1.5, "R")).trigger
+        '1.5R'
+        """
+        return str(self.target) if self.target is not None else " and ".join(map(str, self.when))
+
 
 @dataclass(frozen=True)
 class Stop:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exitladder.plans.file import ladder_fingerprint
-from exitladder.plans.ladder import Ladder
+from exitladder.plans.ladder import Ladder, Rung
 
 
 def in_words(ladder: Ladder) -> str:
@@ -24,12 +24,7 @@ def in_words(ladder: Ladder) -> str:
     >>> in_words(Ladder())
     'initial stop only'
     """
-    parts = [
-        f"{rung.fraction * 100:.4g}% at {rung.target}"
-        if rung.target is not None
-        else f"{rung.fraction * 100:.4g}% when {' and '.join(map(str, rung.when))}"
-        for rung in ladder.rungs
-    ]
+    parts = [_rung_in_words(rung) for rung in ladder.rungs]
     stop = ladder.stop
     if stop.breakeven_after is not None:
         parts.append(f"breakeven after rung {stop.breakeven_after}")
@@ -42,6 +37,10 @@ def in_words(ladder: Ladder) -> str:
     return ", ".join(parts) or "initial stop only"
 
 
+def _rung_in_words(rung: Rung) -> str:
+    return f"{100 * rung.fraction:.4g}% {'when' if rung.is_signal else 'at'} {rung.trigger}"
+
+
 def describe_ladder(ladder: Ladder) -> dict[str, str]:
     """Return a short description of each part of a ladder, for side-by-side comparison.
 
@@ -52,11 +51,7 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     >>> describe_ladder(ladder)["rungs"], describe_ladder(ladder)["stop"]
     ('25% at 1R; runner 75%', 'trail 3ATR')
     """
-    parts = [
-        f"{100 * rung.fraction:.4g}% "
-        + (f"at {rung.target}" if rung.target is not None else "when " + " and ".join(map(str, rung.when)))
-        for rung in ladder.rungs
-    ]
+    parts = [_rung_in_words(rung) for rung in ladder.rungs]
     if ladder.runner > 1e-9:
         parts.append(f"runner {100 * ladder.runner:.4g}%")
     return {

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from exitladder.clock import DAY_NS
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
-_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def compare_r(
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
         detectable_r=_detectable(found.standard_error, intervals.confidence),
-        n_days=len(np.unique(nanoseconds(time)[paired] // _DAY_NS)),
+        n_days=len(np.unique(nanoseconds(time)[paired] // DAY_NS)),
     )
 
 
@@ -179,6 +179,6 @@ def _trades_needed(difference: float, error: float, n: int, confidence: float) -
     """Return the additional trades that a test of this difference needs, its standard error falling as 1/sqrt(n)."""
     if math.isnan(error) or difference == 0:
         return None
-    distance = (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error / abs(difference)
+    distance = _detectable(error, confidence) / abs(difference)
     total = n * distance**2
     return max(0, math.ceil(total) - n) if total < 1e12 else None

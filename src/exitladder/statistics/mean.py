@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.statistics.bootstrap import Resampling, two_sided_p
 from exitladder.statistics.intervals import Intervals
 
@@ -17,7 +18,6 @@ MIN_TRADES = 20
 """With fewer trades there is no interval: resamples of so few carry little information about new trades."""
 MIN_DAYS = 20
 """With fewer days, only trades are resampled."""
-_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def plan_resampling(values: FloatArray, when: IntArray, intervals: Intervals) ->
     if n < MIN_TRADES:
         return MeanInterval(mean, nan, nan, nan, nan, n, nan, nan, ""), None
     influence = values - mean
-    day = when // _DAY_NS
+    day = when // DAY_NS
     schemes = {"trades": np.arange(n)}
     if int(np.sum(day[1:] != day[:-1])) + 1 >= MIN_DAYS:
         schemes["days"] = day

@@ -10,12 +10,12 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
-from exitladder.pipelines.inputs.predictions import RowPredictions
+from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.training import policy as model_policy
-from exitladder.pipelines.training.policy import predicted_trades, trail_ladders, tune_model_policy
+from exitladder.pipelines.training.policy import trail_ladders, tune_model_policy
 from exitladder.pipelines.training.value import model_value, shuffle_predictions
 from exitladder.pipelines.tuning.policies import objective_values
 from exitladder.plans.file import read_ladder

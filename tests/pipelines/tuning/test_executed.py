@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from exitladder.pipelines.tuning.exposures import price_of_gain
+from exitladder.pipelines.tuning.executed import price_of_gain
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 
 
