@@ -1,0 +1,71 @@
+"""The measures of exits as a table of text, 80 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MARK = "*"
+NOTE = "hindsight: uses prices that were not known at the exit. Compare, do not aim."
+
+
+def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
+    """Return the measures of one policy as lines of at most 80 characters.
+
+    Parameters
+    ----------
+    name : str
+        Of the policy.
+    summary : mapping
+        From `exitladder.measures.exits.summary.summarise_exits`.
+    confidence : float
+        Of the intervals.
+
+    Returns
+    -------
+    str
+    """
+    interval = f"R [{100 * confidence:.4g}% CI]"
+    lines = [
+        f"{name}: exits of {summary['n_closed']:,} closed trades, means per trade",
+        f"{'measure':<28}{'n':>7} {interval:<26}{'%':>8}{'money':>10}",
+    ]
+    lines += [_line(entry) for entry in summary.values() if isinstance(entry, Mapping)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    label = entry["label"] + (f" {MARK}" if entry["hindsight"] else "")
+    head = f"{label:<28}{entry['n']:>7,} "
+    if "share" in entry:
+        return head + value_text(entry["share"], "{:.0%}")
+    percent, money = (
+        number_text(entry[unit]["value"], form) for unit, form in (("percent", "+.2f"), ("money", "+,.0f"))
+    )
+    return f"{head}{value_text(entry['r'], '{:+.2f}'):<26}{percent:>8}{money:>10}"
+
+
+def value_text(value: Mapping[str, float | None], form: str) -> str:
+    """Return a value with its interval.
+
+    Examples
+    --------
+    >>> value_text({"value": 1.5, "low": None, "high": None}, "{:+.2f}")
+    '+1.50'
+    """
+    texts = [number_text(value[key], form[2:-1]) for key in ("value", "low", "high")]
+    return texts[0] if value["low"] is None or value["high"] is None else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def number_text(value: float | None, form: str) -> str:
+    """Return a formatted number, empty if there is none; zero has no sign.
+
+    Examples
+    --------
+    >>> number_text(-0.001, "+.2f"), number_text(None, "+.2f")
+    ('0.00', '')
+    """
+    if value is None:
+        return ""
+    text = format(value, form)
+    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
