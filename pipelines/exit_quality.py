@@ -156,8 +156,8 @@ def own_exit_quality(
     n_closed = int((own.status == STATUS.index("closed")).sum())
     if not n_closed:
         raise TradesError(
-            f"Measuring own exits needs a trade with exit_time and exit_price, but none of {len(placed)} was closed within "
-            "its bars. Add the exits, or run `exitladder backtest` to measure those of a ladder."
+            f"Measuring own exits needs a trade with exit_time and exit_price, but none of {len(placed)} was closed "
+            "within its bars. Add the exits, or run `exitladder backtest` to measure those of a ladder."
         )
     left_alone, plan = set_and_forget(base, target), None
     if left_alone is not None:
@@ -167,8 +167,8 @@ def own_exit_quality(
     notes = [session_note(sessions, dict.fromkeys(placed.trades.symbol))]
     if n_closed < len(placed):
         notes.append(
-            f"{len(placed) - n_closed} of {len(placed)} trades have no usable own exit and are left out: they are open, "
-            "or their exit is outside its bar (`exitladder trades check`)."
+            f"{len(placed) - n_closed} of {len(placed)} trades have no usable own exit and are left out: they are "
+            "open, or their exit is outside its bar (`exitladder trades check`)."
         )
     if plan is None:
         notes.append("Without --target, such as --target 2R, there is no set-and-forget exit and no way to the target.")

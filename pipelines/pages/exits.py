@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.measures.exits.summary import UNITS
-from exitladder.measures.exits.text import number_text, value_text
+from exitladder.measures.exits.text import number_text, shown_measures, value_text
 from exitladder.pipelines.pages.page import PageTable
 
 _FORMS = {"r": "{:+.2f}", "percent": "{:+.2f}", "money": "{:+,.0f}"}
@@ -32,7 +32,7 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
             f"Exits, measured: {policy}",
             f"Means per trade of {measures['n_closed']:,} closed trades{interval}; % of the entry price, money in "
             f"account currency. {notes}",
-            pd.DataFrame([_row(one) for one in measures.values() if isinstance(one, Mapping)]),
+            pd.DataFrame([_row(one) for one in shown_measures(measures)]),
         )
         for policy, measures in quality["policies"].items()
     ]

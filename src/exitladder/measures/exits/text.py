@@ -30,8 +30,22 @@ def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
         f"{name}: exits of {summary['n_closed']:,} closed trades, means per trade",
         f"{'measure':<28}{'n':>7} {interval:<26}{'%':>8}{'money':>10}",
     ]
-    lines += [_line(entry) for entry in summary.values() if isinstance(entry, Mapping)]
+    lines += [_line(entry) for entry in shown_measures(summary)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def shown_measures(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the measures to show: where no trade had several exits, those that would say the same twice are left out.
+
+    Parameters
+    ----------
+    summary : mapping
+        From `exitladder.measures.exits.summary.summarise_exits`.
+    """
+    names = [name for name, entry in summary.items() if isinstance(entry, Mapping)]
+    if "scaling" not in summary:
+        names = [name for name in names if not name.startswith(("position_", "first_exit_"))]
+    return [summary[name] for name in names]
 
 
 def _line(entry: Mapping[str, Any]) -> str:
@@ -39,9 +53,7 @@ def _line(entry: Mapping[str, Any]) -> str:
     head = f"{label:<28}{entry['n']:>7,} "
     if "share" in entry:
         return head + value_text(entry["share"], "{:.0%}")
-    percent, money = (
-        number_text(entry[unit]["value"], form) for unit, form in (("percent", "+.2f"), ("money", "+,.0f"))
-    )
+    percent, money = number_text(entry["percent"]["value"], "+.2f"), number_text(entry["money"]["value"], "+,.0f")
     return f"{head}{value_text(entry['r'], '{:+.2f}'):<26}{percent:>8}{money:>10}"
 
 
