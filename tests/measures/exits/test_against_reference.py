@@ -131,9 +131,7 @@ def test_ladders(data: st.DataObject, run: Callable[..., Simulation], worlds: Mo
             for time, price, quantity in zip(own["bar_time"], own["price"], own["quantity"], strict=True)
         ]
         planned = t["entry"] + targets[0] * (t["entry"] - t["stop"])
-        slow[f"T{i}"] = Slow(
-            rows, offset, t["side"], t["entry"], t["stop"], t["quantity"], t["first"], exits, planned
-        )
+        slow[f"T{i}"] = Slow(rows, offset, t["side"], t["entry"], t["stop"], t["quantity"], t["first"], exits, planned)
     compare(simulation, slow, Target(targets[0], "R"))
 
 
