@@ -11,7 +11,7 @@ from exitladder.measures.exits.summary import UNITS
 from exitladder.measures.exits.text import number_text, shown_measures, value_text
 from exitladder.pipelines.pages.page import PageTable
 
-_FORMS = {"r": "{:+.2f}", "percent": "{:+.2f}", "money": "{:+,.0f}"}
+_FORMS = {"r": "{:+.3f}", "percent": "{:+.2f}", "money": "{:+,.0f}"}
 _HEADS = {"r": "R", "percent": "%", "money": "Money"}
 
 
@@ -40,7 +40,7 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
 
 def _row(one: Mapping[str, Any]) -> dict[str, str]:
     if "share" in one:
-        units = dict.fromkeys(_HEADS.values(), "") | {"R": value_text(one["share"], "{:.0%}")}
+        units = dict.fromkeys(_HEADS.values(), "") | {"R": value_text(one["share"], "{:.1%}")}
     else:
         units = {_HEADS[unit]: value_text(one[unit], _FORMS[unit]) for unit in UNITS}
     values = {f"{head} or share" if head == "R" else head: text.replace("-", "−") for head, text in units.items()}

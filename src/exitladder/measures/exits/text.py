@@ -25,9 +25,10 @@ def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
     -------
     str
     """
+    n = summary["n_closed"]
     interval = f"R [{100 * confidence:.4g}% CI]"
     lines = [
-        f"{name}: exits of {summary['n_closed']:,} closed trades, means per trade",
+        f"{name}: exits of {n:,} closed trade{'s' if n != 1 else ''}, means per trade",
         f"{'measure':<28}{'n':>7} {interval:<26}{'%':>8}{'money':>10}",
     ]
     lines += [_line(entry) for entry in shown_measures(summary)]
@@ -52,9 +53,9 @@ def _line(entry: Mapping[str, Any]) -> str:
     label = entry["label"] + (f" {MARK}" if entry["hindsight"] else "")
     head = f"{label:<28}{entry['n']:>7,} "
     if "share" in entry:
-        return head + value_text(entry["share"], "{:.0%}")
+        return head + value_text(entry["share"], "{:.1%}")
     percent, money = number_text(entry["percent"]["value"], "+.2f"), number_text(entry["money"]["value"], "+,.0f")
-    return f"{head}{value_text(entry['r'], '{:+.2f}'):<26}{percent:>8}{money:>10}"
+    return f"{head}{value_text(entry['r'], '{:+.3f}'):<26}{percent:>8}{money:>10}"
 
 
 def value_text(value: Mapping[str, float | None], form: str) -> str:
