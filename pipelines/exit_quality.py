@@ -43,7 +43,7 @@ class ExitQuality:
     summary : dict
         By policy, see `exitladder.measures.exits.summary.summarise_exits`.
     notes : tuple of str
-        What was assumed or left out, with the option that changes it.
+        Assumptions and trades left out, with the option that changes them.
     """
 
     table: pd.DataFrame

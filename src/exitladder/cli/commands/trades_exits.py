@@ -52,7 +52,7 @@ def exits(
 
     MFE, MAE and heat; efficiency; the best last exit within the trade's own risk; the exit some bars or sessions later;
     what managing gave over set and forget, and scaling out over a full hold: in R, % of the entry price and money, with
-    confidence intervals. What is marked as hindsight describes the past and is no rule.
+    confidence intervals. Measures marked as hindsight describe the past and are no rule.
     """
     from exitladder.files.output import write_table
     from exitladder.measures.exits.later import Horizons

@@ -109,7 +109,19 @@ class ClosedTrades:
         return np.where(bar >= 0, (state[:, s.SIDE] * close - state[:, s.ENTRY]) / state[:, s.RISK], np.nan)
 
     def prices(self, i: int, first: int, stop: int) -> PricesInR:
-        """Return the bars from `first` up to but without `stop` in R of trade i."""
+        """Return bars in R of a trade.
+
+        Parameters
+        ----------
+        i : int
+            Position of the trade.
+        first, stop : int
+            The first bar, and the one after the last.
+
+        Returns
+        -------
+        PricesInR
+        """
         bars, part = self.simulation.placed.bars, slice(first, max(first, stop))
         high, low = self.in_r(i, bars.high[part]), self.in_r(i, bars.low[part])
         is_long = self.simulation.states[self.rows[i], s.SIDE] > 0

@@ -45,7 +45,7 @@ def position_excursions(closed: ClosedTrades) -> Columns:
 
     In R of the entered quantity, before commission. Earlier partial exits count at the prices they got, and only the
     quantity still held moves with price. Within a bar of a partial exit the order of prices is unknown: the gain
-    counts what was left after it, the loss the worse of before and after.
+    counts the quantity after it, the loss the worse of before and after.
     """
     best, worst = np.zeros(len(closed)), np.zeros(len(closed))
     for i in range(len(closed)):
