@@ -150,6 +150,7 @@ def _summary(
     if "finer_bars" in by_policy:
         summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
     summary["inactive_rungs"] = inactive_rungs(simulation)
+    summary["n_small_rests"] = int(simulation.small_rests.sum())
     summary["beside"] = _beside(simulation, signals, finer, intervals)
     summary |= summarise_after_exit(after, trades, intervals=intervals)
     predictions = job.predictions_for([simulation.ladder])

@@ -24,10 +24,14 @@ from exitladder.plans.ladder import Ladder, Stop
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
-FILLS = ["trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r"]
+FILLS = [
+    "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "financing",
+    "r",
+]  # fmt: skip
 TRADES = [
     "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
-    "exit_price", "pnl", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills", "ambiguous_bars",
+    "exit_price", "pnl", "financing", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills",
+    "ambiguous_bars",
 ]  # fmt: skip
 
 

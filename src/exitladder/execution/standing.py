@@ -67,18 +67,19 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
 
     stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
     for j in np.flatnonzero(rungs[s.STATUS] == o.PENDING):
-        lots = min(left, float(rungs[s.LOTS, j]))
+        lots = left if rungs[s.KIND, j] == o.REST else min(left, float(rungs[s.LOTS, j]))
         if lots > 0 and not stopping:
             add("market", lots, rung=int(j) + 1)
             left -= lots
     if state[s.EXIT_ORDER] >= 0:
         if left > 0:
-            add("market", left, order=o.ORDERS[int(state[s.EXIT_ORDER])])
+            rest = int(state[s.EXIT_RUNG])
+            add("market", left, rung=rest + 1 if rest >= 0 else None, order=o.ORDERS[int(state[s.EXIT_ORDER])])
         return out
     if left <= 0:
         return out
     for j in np.flatnonzero(rungs[s.STATUS] == o.RESTING):
-        if rungs[s.KIND, j] == o.SIGNAL:
+        if rungs[s.KIND, j] in (o.SIGNAL, o.REST):
             continue
         kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
         add(kind, min(left, float(rungs[s.LOTS, j])), float(rungs[s.LEVEL, j]), int(j) + 1)

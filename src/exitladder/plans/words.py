@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exitladder.plans.file import ladder_fingerprint
-from exitladder.plans.ladder import Ladder
+from exitladder.plans.ladder import Ladder, Rung
 
 
 def in_words(ladder: Ladder) -> str:
@@ -25,9 +25,9 @@ def in_words(ladder: Ladder) -> str:
     'initial stop only'
     """
     parts = [
-        f"{rung.fraction * 100:.4g}% at {rung.target}"
+        f"{share_of(rung)} at {rung.target}"
         if rung.target is not None
-        else f"{rung.fraction * 100:.4g}% when {' and '.join(map(str, rung.when))}"
+        else f"{share_of(rung)} when {' and '.join(map(str, rung.when))}"
         for rung in ladder.rungs
     ]
     stop = ladder.stop
@@ -42,6 +42,11 @@ def in_words(ladder: Ladder) -> str:
     return ", ".join(parts) or "initial stop only"
 
 
+def share_of(rung: Rung) -> str:
+    """Return how much a rung sells, in words."""
+    return "the rest" if rung.sells_rest else f"{rung.fraction * 100:.4g}%"
+
+
 def describe_ladder(ladder: Ladder) -> dict[str, str]:
     """Return a short description of each part of a ladder, for side-by-side comparison.
 
@@ -53,7 +58,7 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     ('25% at 1R; runner 75%', 'trail 3ATR')
     """
     parts = [
-        f"{100 * rung.fraction:.4g}% "
+        f"{share_of(rung)} "
         + (f"at {rung.target}" if rung.target is not None else "when " + " and ".join(map(str, rung.when)))
         for rung in ladder.rungs
     ]

@@ -54,7 +54,7 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
         state[s.SKIPPED_WHY] = o.NO_BAR
         return False
     enter(position, entries.entry_bar[i], row)
-    bars = BarArrays(market.open, market.high, market.low, market.close, market.volume, atr)
+    bars = BarArrays(market.open, market.high, market.low, market.close, market.volume, atr, market.idle)
     conditions = RungConditions(
         rung_code, plan.series, plan.comparison, plan.threshold,
         readings.values, readings.base, readings.first, readings.end,
@@ -84,7 +84,7 @@ def mark(position: Position, bar: int, price: float) -> None:
     state[s.GROSS] += gain
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
     net_r = (gain - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
-    record(position, Fill(bar, o.MARK, -1, quantity, price, 0.0, 0.0, net_r))
+    record(position, Fill(bar, o.MARK, -1, quantity, price, 0.0, 0.0, state[s.FINANCING_DUE], net_r))
 
 
 @njit(error_model="numpy", forceinline=True)
