@@ -18,6 +18,7 @@ from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job, open_job
+from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder, Rung
@@ -105,8 +106,7 @@ def backtest(
     TradesError
         If there is no trade, or a trade is outside its bars.
     """
-    longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
-    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    job = open_job(bars, trades, settings, model=model, max_bars=signal_bars(ladder, settings), progress=progress)
     with job.run("backtest", ladder) as run:
         signals = job.signals([ladder])
         simulation = simulate(job.prepared.placed, ladder, signals, finer=finer)
@@ -156,6 +156,9 @@ def _summary(
     predictions = job.predictions_for([simulation.ladder])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
+    if outlives_rows(simulation.ladder):
+        most = signal_bars(simulation.ladder, job.settings)
+        summary["signals_end"] = {"after_bars": most, "n_trades": int((simulation.bars_held > most).sum())}
     return summary
 
 

@@ -8,11 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import OutputFileError
+from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.files.output import write_json, write_table, write_text
 from exitladder.pipelines.advice.advice import ACTIONS
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
-from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, open_trades, score_open
+from exitladder.pipelines.advice.open_trades import (
+    advice_job,
+    entered_after,
+    flat_scores,
+    open_trades,
+    score_open,
+    unscored,
+)
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -49,6 +56,7 @@ def score(
     settings: Settings,
     *,
     asof: int | None = None,
+    finer: BarSet | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
@@ -65,22 +73,42 @@ def score(
     asof : int, optional
         Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
         left out. All bars by default.
+    finer : BarSet, optional
+        Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     progress : Progress
 
     Raises
     ------
     TradesError
         If no trade is open.
+    LadderError
+        If the ladder walks finer bars and none are given.
     TrackingError
         If there is no such model.
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     """
+    if ladder.execution.intrabar == "finer_bars" and finer is None:
+        raise LadderError(
+            'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
+            "given. Name them with --finer-bars, or set another policy."
+        )
     seen = bars if asof is None else bars.until(asof)
+    if finer is not None and asof is not None:
+        finer = finer.until(asof)
     still_open = open_trades(trades, asof)
+    too_late = entered_after(still_open, seen)
+    if too_late.all():
+        raise TradesError(
+            f"At least one open trade must have been entered by the last closed bar, but all {len(still_open)} were "
+            f"entered later, such as '{still_open.trade_id[0]}'. Load newer bars."
+        )
+    waiting, still_open = still_open.take(too_late), still_open.take(~too_late)
     job = advice_job(seen, still_open, settings, model, progress)
     with job.run("score", ladder) as run:
-        frame = score_open(job, ladder)
+        frame = score_open(job, ladder, finer)
+        if len(waiting):
+            frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.trained_model, job.settings)
             advance(1)

@@ -142,7 +142,7 @@ def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str
     assert set(COLUMNS) <= set(matrix.names)
     assert np.isfinite(matrix.values[:, [matrix.names.index(c) for c in COLUMNS]]).all(axis=1).mean() > 0.9
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(last)]
-    printed = model.predict(matrix.values, when, embargo=False).exhaustion
+    printed = model.predict(matrix.values, when).exhaustion
     return dict(zip(prepared.placed.trades.trade_id, printed, strict=True))
 
 

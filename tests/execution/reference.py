@@ -174,6 +174,9 @@ class Reference:
             self.out.skipped = skipped
             return self.out
         self.enter()
+        if self.trade.first_bar > self.trade.entry_bar:
+            # X5b: the line of the entry, from its own price, in force from the first bar it is exposed to.
+            self.raise_line(self.trail_from_best(self.entry, self.entry_atr))
         if self.trade.finer_from is not None:
             e = self.trade.entry_bar
             pieces = list(self.finer[e])[self.trade.finer_from :]
@@ -188,9 +191,6 @@ class Reference:
         self.atr_before = (
             self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
         )
-        if self.trade.first_bar > self.trade.entry_bar:
-            # X5b: the line of the entry, from its own price, in force from the next bar on.
-            self.raise_line(self.trail_from_best(self.entry, self.entry_atr))
         for t in range(self.trade.first_bar, len(self.bars)):
             bar = self.bars[t]
             is_entry = t == self.trade.entry_bar

@@ -129,7 +129,7 @@ def test_an_exit_by_hold_value_gives_its_reasons_first(
     prepared = prepare(seen, one, small)
     X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
     model = trained.trained.model
-    (stage,) = model.stage_of(np.array([bars.close_time[first + 1]]), embargo=False)
+    (stage,) = model.stage_of(np.array([bars.close_time[first + 1]]))
     (parts,) = model.stages[stage].hold.contributions(X)
     n = min(3, int((np.abs(parts) >= LEAST_MOVE).sum()))
     about_holding = [text for text in row["reasons"] if "value of holding" in text]

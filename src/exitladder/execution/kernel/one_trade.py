@@ -21,7 +21,7 @@ from exitladder.execution.kernel.bar_close import (
     ratchet,
     slack_in_r,
 )
-from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars, trail_of
+from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, on_grid, to_tick
@@ -218,7 +218,7 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
         Read for its finer bars.
     """
     state = position.state
-    side, i, entry_atr = state[s.SIDE], int(state[s.TRADE]), state[s.ATR_BEFORE]
+    side, i = state[s.SIDE], int(state[s.TRADE])
     entry_bar, first_bar, end_bar = entries.entry_bar[i], entries.first_bar[i], entries.end_bar[i]
     policy = position.code[n.C_POLICY]
     finer = policy == o.FINER_BARS and len(market.finer_first) > 0
@@ -232,10 +232,6 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
         if state[s.LEFT] <= 0.0:
             return
     if first_bar > entry_bar:
-        # X5b: the line of the entry, drawn from its own price, which binds the next bar.
-        line = trail_of(position, state[s.ENTRY], entry_atr)
-        if line > state[s.LINE]:
-            state[s.LINE] = line
         state[s.ATR_BEFORE] = bars.atr[entry_bar]
     t = first_bar - 1
     while t < end_bar - 1:
