@@ -33,7 +33,7 @@ def on_tick(price: float, side: int, tick: float) -> float:
     nearest = round(steps)
     if abs(steps - nearest) < 1e-6:
         return nearest * tick
-    return (np.floor(steps) if side > 0 else np.ceil(steps)) * tick
+    return float(np.floor(steps) if side > 0 else np.ceil(steps)) * tick
 
 
 def execute(
@@ -54,7 +54,7 @@ def execute(
 
     def reached(order: Mapping[str, Any], price: float) -> bool:
         away = side * (price - order["price"]) * (1 if order["type"] == "limit" else -1)
-        return away >= -1e-12 * abs(price)
+        return bool(away >= -1e-12 * abs(price))
 
     for order in orders:
         if order["type"] == "market":
@@ -81,13 +81,17 @@ def execute(
 def orders_of(simulation: Simulation) -> list[dict[str, Any]]:
     frame = standing_orders(simulation)
     return [
-        {**row, "rung": None if row["rung"] is None or np.isnan(row["rung"]) else int(row["rung"])}
+        {
+            **{str(name): value for name, value in row.items()},
+            "rung": None if np.isnan(row["rung"]) else int(row["rung"]),
+        }
         for row in frame.astype({"rung": "float64"}).to_dict("records")
     ]
 
 
 def sales_by_bar(simulation: Simulation) -> dict[int, list[Sale]]:
-    fills, found = simulation.fills, {}
+    fills = simulation.fills
+    found: dict[int, list[Sale]] = {}
     for k in range(len(fills)):
         order = ORDERS[fills.order[k]]
         if order not in ("entry", "mark"):

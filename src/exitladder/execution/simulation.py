@@ -190,10 +190,10 @@ class Simulation:
     @cached_property
     def n_fills(self) -> IntArray:
         """Fills of each trade: the entry and every sale. The mark of an open trade is none (X8)."""
-        return self._n_rows - (self.status == o.OPEN)
+        return np.asarray(self.n_rows - (self.status == o.OPEN))
 
     @cached_property
-    def _n_rows(self) -> IntArray:
+    def n_rows(self) -> IntArray:
         """Number of rows of each trade in `fills`."""
         return self.states[:, s.FILLS].astype(np.int64)
 
@@ -271,7 +271,7 @@ class Simulation:
     def fills_frame(self) -> pd.DataFrame:
         """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
         fills, placed = self.fills, self.placed
-        first = np.concatenate([[0], np.cumsum(self._n_rows)])[:-1]
+        first = np.concatenate([[0], np.cumsum(self.n_rows)])[:-1]
         return pd.DataFrame(
             {
                 "trade_id": placed.trades.trade_id[fills.trade],

@@ -97,9 +97,10 @@ def test_reasons_tell_how_far_each_feature_moves_the_calibrated_probability(
     frame = score_open(advice_job(bars, trades, small, model), classic)
     prepared = prepare(bars, trades, small, max_bars=int(np.diff(bars.start).max()))
     X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last_rows(prepared)).values
-    race = model.stages[-1].race
+    when = prepared.placed.bars.close_time[prepared.rows.bar_of(last_rows(prepared))]
     moves = []
     for i, row in enumerate(frame.to_dict("records")):
+        race = model.stages[model.stage_of(when[i : i + 1])[0]].race
         # By hand: log-odds without the feature's Shapley value, through the same line.
         x = logit(race.predict(X[i : i + 1]))[0]
         parts = race.contributions(X[i : i + 1])[0]
