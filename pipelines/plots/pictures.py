@@ -212,7 +212,7 @@ def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> 
 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
     parts = [
-        f"{rung.fraction:.0%} at {rung.target if rung.target is not None else ' and '.join(map(str, rung.when))}"
+        f"{'the rest' if rung.sells_rest else f'{rung.fraction:.0%}'} at {rung.target if rung.target is not None else ' and '.join(map(str, rung.when))}"
         for rung in rungs
     ]
     return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."

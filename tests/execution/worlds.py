@@ -131,7 +131,7 @@ def stops(draw: st.DrawFn, some_rungs: list[dict[str, Any]]) -> dict[str, Any]:
     movers = [number for number, rung in enumerate(some_rungs, start=1) if rung["fraction"] != "rest"]
     stop: dict[str, Any] = {"initial": draw(st.sampled_from(["2ATR", "1ATR", "2%", "3%"]))}
     numbers = st.sampled_from(movers or [1])
-    if movers and draw(st.booleans()):
+    if draw(st.booleans()) and movers:
         stop["breakeven_after"] = draw(numbers)
         stop["breakeven_offset"] = draw(st.sampled_from(["0R", "0.1R", "-0.25R", "0.5ATR", "0.5%"]))
     if draw(st.booleans()):
