@@ -11,21 +11,21 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --constr
 demo: $(VENV)/.installed
 	$(BIN)/exitladder demo
 
-# A file's tests stay on one process, and so do the servers and clusters that they start.
+# All tests of a file run in one process, with the servers and clusters that they start.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(VENV)/.installed-dev
 	$(PYTEST)
 
-# What is quick to tell, once the engine has been compiled: no search, no training, no other program.
+# The quick tests (after the engine has been compiled once): no search, no training, no other program.
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) -m 'not slow'
 
 coverage: $(VENV)/.installed-dev
 	$(PYTEST) -m 'not slow' --cov --cov-report term:skip-covered
 
-# The other programs that some tests run beside this one; each is a cached environment of its own.
+# Other programs that some tests compare with; each gets its own cached environment.
 external: $(VENV)/bin/python
 	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus
 
@@ -46,7 +46,7 @@ layers: contracts
 
 # Only ever lowered: the number of public functions whose docstrings still lack a section.
 docstrings: $(VENV)/.installed-dev
-	$(BIN)/python tools/check_docstrings.py --max 119
+	$(BIN)/python tools/check_docstrings.py --max 0
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/packaging

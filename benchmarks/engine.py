@@ -244,7 +244,7 @@ def main() -> int:
     read = signals_of(placed)
     worded = {"on steps": with_signals(steps, 0.05), "of any value": with_signals(any_value, 0.0)}
     print(
-        f"{options.trades} trades x {options.ladders} ladders, at most 200 bars; walked a pair on average: "
+        f"{options.trades} trades x {options.ladders} ladders, at most 200 bars; bars walked per pair: "
         f"{bars_walked(placed, steps):.1f} on steps, {bars_walked(placed, any_value):.1f} any value"
     )
 

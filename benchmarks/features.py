@@ -163,12 +163,12 @@ def families(bars: BarSet) -> None:
     table = describe_catalogue()
     names = {str(f): list(rows["name"]) for f, rows in table.groupby("family", sort=False) if f != "trade_state"}
     names["all of them"] = [name for group in names.values() for name in group]
-    print(f"\n{'family':14}{'columns':>8}{'CPU ms':>10}{'ns a value':>12}{'result MB':>11}{'grows by MB':>13}")
+    print(f"\n{'family':14}{'columns':>8}{'CPU ms':>10}{'ns per value':>14}{'result MB':>11}{'grows by MB':>13}")
     for family, columns in names.items():
         used, grown = in_process(grow, bars, FeatureSet.from_names(columns, outside))
         values = bars.n_bars * len(columns)
         size = f"{8e-6 * values:11.0f}{grown:13.0f}"
-        print(f"{family:14}{len(columns):8}{1e3 * used:10.0f}{1e9 * used / values:12.1f}{size}")
+        print(f"{family:14}{len(columns):8}{1e3 * used:10.0f}{1e9 * used / values:14.1f}{size}")
 
 
 def grow(bars: BarSet, features: FeatureSet) -> tuple[float, float]:
@@ -230,7 +230,7 @@ def state_rows(bars: BarSet, rounds: int) -> None:
             used.append(time.process_time() - begin)
         print(
             f"trade state, {label}: {rows.n_rows:,} rows x {len(names)} columns, "
-            f"{rows.n_rows / np.median(used) / 1e6:.1f} million rows a second"
+            f"{rows.n_rows / np.median(used) / 1e6:.1f} million rows per second"
         )
 
 

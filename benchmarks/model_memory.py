@@ -1,7 +1,7 @@
 """Memory and time of training the model on many rows: in memory, from disk, on a cluster.
 
 Run ``python benchmarks/model_memory.py [--rows 1000000] [--features 60]``: random rows, one walk-forward stage and
-the last one, each with its three forests for either output. Time is that of a few trees a forest, the memory that
+the last one, each with its three forests for either output. Time is that of a few trees per forest, the memory that
 of any number. Each way has a process of its own; the cluster is of two worker processes of one thread on this
 machine. Memory is what cannot be given up, so pages of files are not counted; it is looked at every 10 ms (Linux).
 """
@@ -86,7 +86,7 @@ def watch_worker(dask_worker: Any) -> None:
 
 
 def worker_peak(dask_worker: Any) -> float:
-    """Return what the watch on a worker has seen."""
+    """Return the memory measured on a worker."""
     return float(dask_worker.exitladder_watch.end())
 
 
@@ -145,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--features", type=int, default=60)
-    parser.add_argument("--trees", type=int, default=20, help="trees a forest")
+    parser.add_argument("--trees", type=int, default=20, help="trees per forest")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--way", choices=WAYS, help="only this, as JSON")
     args = parser.parse_args()
@@ -154,9 +154,9 @@ def main() -> None:
         return
     room = MemoryBudget.of(args.rows, args.features, ModelSettings())
     print(f"{args.rows:,} rows x {args.features} features as float32: {4e-6 * args.rows * args.features:,.0f} MB")
-    print(f"thought to need {room.in_memory / 1e6:,.0f} MB in memory, {room.on_disk / 1e6:,.0f} MB with rows on disk")
-    print(f"2 stages of {args.trees} trees a forest, {n_threads(args.threads, args.rows)} threads here")
-    print(f"{'rows':<8} {'MB before':>10} {'MB at peak':>11} {'a worker':>9} {'seconds':>8} {'log loss':>9} {'auc':>7}")
+    print(f"estimate: {room.in_memory / 1e6:,.0f} MB in memory, {room.on_disk / 1e6:,.0f} MB with rows on disk")
+    print(f"2 stages of {args.trees} trees per forest, {n_threads(args.threads, args.rows)} threads here")
+    print(f"{'rows':<8} {'MB before':>10} {'MB at peak':>11} {'worker':>9} {'seconds':>8} {'log loss':>9} {'auc':>7}")
     for way in WAYS:
         command = [sys.executable, __file__, *sys.argv[1:], "--way", way]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

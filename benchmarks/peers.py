@@ -184,7 +184,7 @@ def main() -> int:
     found = peers(sample, options.peer_trades, options.peer_ladders)
     held = np.mean([simulate(part.placed, ladder).bars_held.mean() for ladder in part.ladders])
     versions = [f"{n} {__import__(n).__version__}" for n in ("numpy", "numba", "vectorbt", "backtesting") if _is(n)]
-    print(f"{held:.0f} bars a pair on average; {', '.join(versions)}")
+    print(f"{held:.0f} bars per pair on average; {', '.join(versions)}")
     same = [check(name, run(), ours) for name, (_, run, ours) in found.items()]
 
     first, small = (
@@ -203,7 +203,7 @@ def main() -> int:
             start = time.process_time()
             run()
             cost[name].append((time.process_time() - start) / n)
-    print(f"\n{'':44} {'pairs':>10} {'a pair':>12} {'times ours':>11}")
+    print(f"\n{'':44} {'pairs':>10} {'per pair':>12} {'times ours':>11}")
     for name, taken in cost.items():
         ratio = statistics.median(theirs / ours for theirs, ours in zip(taken, cost[first], strict=True))
         print(f"{name:44} {runs[name][0]:10,} {statistics.median(taken) * 1e9:9,.0f} ns {ratio:11,.1f}")

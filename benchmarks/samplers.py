@@ -115,7 +115,7 @@ def speed(n_trades: int, rounds: int) -> None:
     ways[f"mixture, {n_trades:,} trades, kept, 1,000 trials"] = lambda: kept("mixture", 1000, BATCH)
     ways["Optuna's add_trials alone, the same 1,000 trials"] = lambda: by_optuna(trials)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    print(f"{'':62} processor s  wall s  to Optuna alone")
+    print(f"{'':62} processor s  wall s  vs Optuna alone")
     for _ in range(rounds):
         for name, run in ways.items():
             times[name].append(cpu(run))
@@ -136,7 +136,7 @@ class Floats:
 
 
 def table(n: int) -> None:
-    print(f"milliseconds a trial, {n} trials ({n // 2} of TPE with two objectives), batches of {BATCH}")
+    print(f"milliseconds per trial, {n} trials ({n // 2} of TPE with two objectives), batches of {BATCH}")
     print(f"{'':10} {'':>12}" + "".join(f"{k:>6} parameters" for k in (4, 8, 16)))
     for name in SAMPLERS:
         for n_objectives in (1, 2):

@@ -1,4 +1,4 @@
-"""What is known at a bar's close: one named matrix, in the trade's direction and free of price."""
+"""Features known at a bar's close: one named matrix, in the trade's direction and independent of the price level."""
 
 from exitladder.features.catalogue import describe_catalogue
 from exitladder.features.compute import features_frame

@@ -80,7 +80,7 @@ def find_column(name: str) -> Column | None:
     for parameter, value in zip(column.feature.parameters, column.values, strict=True):
         if not LEAST_WINDOW <= value <= MOST_WINDOW:
             raise FeatureError(
-                f"{parameter} of {column.feature.template} must lie between {LEAST_WINDOW} and {MOST_WINDOW}, "
+                f"{parameter} of {column.feature.template} must be between {LEAST_WINDOW} and {MOST_WINDOW}, "
                 f"but is {value} in '{name}'."
             )
     return column
@@ -105,7 +105,7 @@ def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str]
     Raises
     ------
     FeatureError
-        If it is none of them.
+        If the name is unknown.
     """
     if name == "default":
         return DEFAULT_SET
@@ -127,7 +127,7 @@ def expand_name(name: str, *, has_benchmark: bool = False, series: Sequence[str]
 
 
 def describe_catalogue(names: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row a column: what it is, what it needs and where it comes from.
+    """Return one row per column: its definition, inputs and source.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ from exitladder.features.matrix import feature_matrix
 def features_frame(
     bars: BarSet, features: FeatureSet, side: int = 1, *, workers: int = 1, scheduler: str = ""
 ) -> pd.DataFrame:
-    """Return the bar features as a table: symbol, timestamp (UTC, bar start), one column a feature.
+    """Return the bar features as a table: symbol, timestamp (UTC, bar start), one column per feature.
 
-    A value is known at the close of the bar whose start is its stamp.
+    Each value is known at the close of the bar that its timestamp starts.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class FeatureSet:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to other processes by names: the columns' formulas are looked up again there."""
+        """Pickle by names: the receiving process looks up the columns' formulas."""
         return FeatureSet, (self.bar_names, self.state_names, self.outside)
 
     @property

@@ -76,15 +76,15 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
     clock = stored.get("exchange_tz", settings.exchange_tz)
     if clock != settings.exchange_tz:
         raise FeatureError(
-            f"The model was trained by the clock of '{clock}', but features.exchange_tz is '{settings.exchange_tz}'. "
-            f"Set it to '{clock}', or train anew."
+            f"The model was trained on the clock of '{clock}', but features.exchange_tz is '{settings.exchange_tz}'. "
+            f"Set it to '{clock}', or train the model again."
         )
     given = {s.name: s for s in settings.series}
     for name, wanted in stored.get("series", {}).items():
         if name not in given:
             raise FeatureError(
                 f"The model was trained with the series '{name}' (column '{wanted['column']}', "
-                f"delay {interval_name(wanted['delay_ns'])}), but the settings declare none of that name. "
+                f"delay {interval_name(wanted['delay_ns'])}), but the settings declare no series of that name. "
                 "Add it as a table [[features.series]]."
             )
         own: dict[str, Any] = ExtraSeries(
@@ -96,7 +96,7 @@ def refuse_other_sources(stored: Mapping[str, Any], settings: FeatureSettings) -
                 key = {"delay_ns": "delay", "is_directed": "directed"}.get(key, key)
                 raise FeatureError(
                     f"The model was trained with {key} {shown[0]} of the series '{name}', but the settings declare "
-                    f"{shown[1]}. Use what it was trained with, or train anew."
+                    f"{shown[1]}. Declare the series as in training, or train the model again."
                 )
 
 
@@ -116,8 +116,8 @@ def refuse_other_benchmark(stored: Mapping[str, Any], outside: Outside) -> None:
     trained = stored.get("benchmark_interval", outside.benchmark_interval)
     if trained != outside.benchmark_interval:
         raise FeatureError(
-            f"The model was trained with bars of {trained} of the benchmark '{outside.benchmark}', but these are of "
-            f"{outside.benchmark_interval}, whose closes are known at other times. Name a file of {trained} bars."
+            f"The model was trained with {trained} bars of the benchmark '{outside.benchmark}', but these are "
+            f"{outside.benchmark_interval} bars, whose closes are known at other times. Give a file of {trained} bars."
         )
 
 
@@ -135,7 +135,7 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
     -----
     ExitladderWarning
         Naming each once, and its last value's time. That value is used until the next one is known, so nothing
-        else shows that it is stale.
+        else reveals that it is stale.
     """
     outside, described = features.outside, set()
     for symbol in symbols:
@@ -148,9 +148,9 @@ def warn_of_stale_sources(features: FeatureSet, bars: BarSet, symbols: Sequence[
                 described.add(what)
                 last = pd.Timestamp(int(steps.known[steps.known <= moment][-1]), tz="UTC")
                 warnings.warn(
-                    f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' go on to "
-                    f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is taken. Bring its file up "
-                    "to date.",
+                    f"The {what} is known up to {last:%Y-%m-%d %H:%M} UTC only, but the bars of '{symbol}' continue to "
+                    f"{pd.Timestamp(moment, tz='UTC'):%Y-%m-%d %H:%M} UTC: its last value is used. Update its "
+                    "file.",
                     ExitladderWarning,
                     stacklevel=3,
                 )
@@ -165,7 +165,7 @@ def _symbol_of(benchmark: str) -> str:
 
 
 def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
-    """Return the benchmark's bars: of the bars at hand, else of a file."""
+    """Return the benchmark's bars, from the given bars or else from a file."""
     if text in bars.symbols:
         return bars[text]
     if not Path(text).is_file():
@@ -178,7 +178,7 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
     try:
         found, _ = read_bars(text, tz=data.tz, adjust=data.adjust)
     except BarsError as error:
-        raise FeatureError(f"The benchmark must be usable bars: {error}") from error
+        raise FeatureError(f"The benchmark's bars must be usable: {error}") from error
     if len(found) != 1:
         raise FeatureError(f"A benchmark's file must hold one symbol, but '{text}' holds {', '.join(found.symbols)}.")
     return found[found.symbols[0]]

@@ -1,4 +1,4 @@
-"""The same bars put together to longer ones, of which only closed ones are seen."""
+"""Bars aggregated to a longer interval, of which only closed ones are visible."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def higher_bars(bars: Bars, k: int) -> tuple[Bars, IntArray]:
     Returns
     -------
     higher : Bars
-        The last one may lack bars that are still to come; nothing refers to it then.
+        The last one may be incomplete; nothing refers to it then.
     closed : int64 array, shape (n_bars,)
-        Position in `higher`, -1 where none has closed yet. A higher bar is closed by the bar that ends
-        it, or, where that one is missing, by the first bar after it.
+        Position in `higher`, -1 if none has closed yet. A higher bar is closed by the bar that ends
+        it, or, if that one is missing, by the first bar after it.
     """
     length = k * bars.interval_ns
     slot = (bars.time - _MONDAY_NS) // length

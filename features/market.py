@@ -80,7 +80,7 @@ class Market:
 
     @cached_property
     def volume(self) -> FloatArray | None:
-        """Volume as it is, shape (n_bars,); None without any traded volume."""
+        """Raw volume, shape (n_bars,); None if there is no traded volume."""
         volume = self.bars.volume
         return volume if volume is not None and bool(np.any(volume > 0)) else None
 
@@ -98,7 +98,7 @@ class Market:
                 stamp = np.datetime64(int(self.bars.time[at]), "ns")
                 raise FeatureError(
                     f"Prices must be finite, but {name} is {prices[at]} in the bar of '{self.bars.symbol}' at {stamp} "
-                    "UTC. One such price would spoil every later value of a recursive indicator. "
+                    "UTC. One such price would corrupt every later value of a recursive indicator. "
                     "Repair or drop that bar."
                 )
 

@@ -81,7 +81,7 @@ def feature_matrix(bars: BarSet, features: FeatureSet, side: int) -> FeatureMatr
     Raises
     ------
     FeatureError
-        If a price is not finite, or a benchmark or series is asked for that is not there.
+        If a price is not finite, or a required benchmark or series is missing.
 
     Warns
     -----
@@ -139,7 +139,7 @@ def row_matrix(
     -------
     RowMatrix
         Row k is row ``select[k]``. Symbols and sides are computed one after the other, so that
-        beside the result only one symbol's features are in memory.
+        only one symbol's features are in memory besides the result.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is known besides the symbol's own bars: a benchmark, series of the user's own, the exchange's clock."""
+"""Inputs other than the symbol's own bars: a benchmark, the user's own series, the exchange's clock."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ExtraSeries:
         return self.steps.get(symbol, self.steps.get(EVERY_SYMBOL))
 
     def declaration(self) -> dict[str, object]:
-        """Return what a model keeps of it."""
+        """Return the declaration that a model stores."""
         return {"column": self.column, "delay_ns": self.delay_ns, "is_directed": self.is_directed}
 
 

@@ -86,8 +86,8 @@ def compute_share(bars: BarSet, features: FeatureSet, side: int, fingerprint: st
     """
     if features.fingerprint() != fingerprint:
         raise FeatureError(
-            "Every worker must compute features alike, but one has another version of exitladder. "
-            "Install the same version on all."
+            "All workers must compute the same features, but one has another version of exitladder. "
+            "Install the same version on all workers."
         )
     return matrix_values(bars, features, side)
 

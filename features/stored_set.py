@@ -1,7 +1,7 @@
-"""A feature set as a model keeps it, and what is refused when it is to be computed again.
+"""A feature set as stored with a model, and the checks before it is computed again.
 
-Kept are each column's definition and what it gives on bars that are the same everywhere. So a difference is
-found wherever it comes from: another formula, another warm-up, or a library that computes otherwise.
+For each column, the model stores the definition and the mean on fixed probe bars. This detects every cause of a
+difference: another formula, another warm-up, or a library that computes differently.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def feature_set_from_mapping(table: Mapping[str, Any]) -> FeatureSet:
     """
     names = table.get("names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise FeatureError(f"A stored feature set must have a list of names, but has {names!r}. Train the model anew.")
+        raise FeatureError(f"A stored feature set must have a list of names, but has {names!r}. Train the model again.")
     refuse_other_names(names)
     features = FeatureSet.from_names(names, Outside(exchange_tz=table.get("exchange_tz", NOTHING.exchange_tz)))
     refuse_other_columns(table, features)
@@ -63,7 +63,7 @@ def feature_set_from_mapping(table: Mapping[str, Any]) -> FeatureSet:
 
 
 def stored_columns(features: FeatureSet) -> dict[str, dict[str, Any]]:
-    """Return what is kept of each column: its version, formula and warm-up, and its mean on the probe bars."""
+    """Return the stored facts of each column: version, formula, warm-up, and the mean on the probe bars."""
     market = Market(probe_bars(), 1, _probe_outside(features))
     kept: dict[str, dict[str, Any]] = {}
     for column in features.columns:
@@ -100,7 +100,7 @@ def refuse_other_names(names: Sequence[str]) -> None:
     if unknown:
         raise FeatureError(
             f"The model was trained with features that this version of exitladder does not have: {_some(unknown)}. "
-            "Train it anew, or use the version that trained it."
+            "Train it again, or use the version that trained it."
         )
 
 
@@ -123,8 +123,8 @@ def refuse_other_columns(stored: Mapping[str, Any], features: FeatureSet) -> Non
     if names != features.names:
         place = next(k for k, (a, b) in enumerate(zip(names, features.names, strict=True)) if a != b)
         raise FeatureError(
-            "The features of a stored model must come in its order, columns of bars before those of trade state, but "
-            f"place {place + 1} holds {names[place]} where {features.names[place]} belongs. Train the model anew."
+            "The features of a stored model must be in its order, columns of bars before those of trade state, but "
+            f"place {place + 1} holds {names[place]} where {features.names[place]} belongs. Train the model again."
         )
     kept = stored.get("columns", {})
     now = stored_columns(features)
@@ -137,12 +137,12 @@ def refuse_other_columns(stored: Mapping[str, Any], features: FeatureSet) -> Non
         "The features of a stored model must be computed as they were when it was trained, but "
         f"{_some(differences, '; ') or 'their order was changed (the fingerprint is another)'}"
         f"{' (' + ', '.join(others) + ')' if others else ''}. "
-        "Train it anew, or use the versions that trained it."
+        "Train it again, or use the versions that trained it."
     )
 
 
 def _differences(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return in words how a column differs from what it was."""
+    """Describe how a column differs from its stored definition."""
     for key, word in (("version", "version"), ("first", "leading bars without a value"), ("warm_up", "warm-up, bars")):
         if then.get(key) != now.get(key):
             return [

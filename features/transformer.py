@@ -50,9 +50,9 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Nothing is learnt from the data. Because rows need the bars before them, transform a whole history
-    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part. By
-    the same nature two of scikit-learn's estimator checks cannot hold: rows in another order, or a few
+    Nothing is fitted to the data. Because rows need the bars before them, transform a whole history
+    and split afterwards, or give `transform` the warm-up (``features_.warm_up`` bars) of each part. For
+    the same reason, two of scikit-learn's estimator checks cannot hold: rows in another order, or a few
     of them alone, are another history. It passes all others.
 
     Examples
@@ -112,7 +112,7 @@ class FeatureTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if bars.n_bars != len(table):
             raise BarsError(
                 f"Each row must be a usable bar, but of {len(table)} rows {bars.n_bars} are. "
-                "Check the table with `exitladder bars` first."
+                "Check the table with `exitladder bars check` first."
             )
         return matrix.values[_rows_of(table, bars.symbols, bars.start)]
 

@@ -1,8 +1,8 @@
 """Compiled statistics of moving windows.
 
-Each window is summed anew in a fixed order, measured from its own last value. So a value depends on
+Each window is summed from scratch in a fixed order, relative to its own last value. So a value depends on
 nothing outside of its window (to the bit, wherever the series starts), a flat window gives exactly
-zero, and no error builds up. Lags are the outer loop, so that the inner one runs over neighbouring
+zero, and no error accumulates. Lags are the outer loop, so that the inner one runs over neighbouring
 bars and compiles to vector instructions: this is faster than running sums.
 """
 
@@ -66,7 +66,7 @@ def moving_moments(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
     Notes
     -----
-    One pass is exact enough: the last value lies in the window, so it is at most sqrt(n - 1)
+    One pass is exact enough: the last value is in the window, so it is at most sqrt(n - 1)
     deviations from the mean, and what cancels costs n roundings, not all digits.
     """
     size = len(x)
@@ -242,7 +242,7 @@ def log_above_zero(x: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 def log_over_median(x: FloatArray, n: int) -> FloatArray:
     """Return the log of x over the median of those above zero among the n values before, shape (n_bars,).
 
-    A value that is not above zero counts as the smallest of those; NaN where there is none of them.
+    Values at or below zero count as the smallest positive one; NaN if there is no positive value.
     """
     size = len(x)
     out = np.full(size, np.nan)
@@ -441,7 +441,7 @@ def moving_extremes(high: FloatArray, low: FloatArray, n: int) -> tuple[FloatArr
 
 @njit(cache=True, error_model="numpy")
 def moving_rank(x: FloatArray, n: int) -> FloatArray:
-    """Return the share of the n - 1 values before each that lie below it, ties half, shape (n_bars,).
+    """Return the share of the n - 1 preceding values below each value, ties count half, shape (n_bars,).
 
     NaN where the window holds a NaN.
     """

@@ -1,1 +1,1 @@
-"""What is learnt: labels, purged splits, the exhaustion model, and the ladder search."""
+"""Machine learning: labels, purged splits, the exhaustion model, and the ladder search."""

@@ -70,7 +70,7 @@ class MonitoredFeature:
 
 @dataclass(frozen=True)
 class DriftReference:
-    """The distributions of training and how far its own windows lay from them; made by `of`."""
+    """The training distributions, and how far training's own windows deviate from them; built by `of`."""
 
     monitored: tuple[MonitoredFeature, ...]
 
@@ -92,7 +92,7 @@ class DriftReference:
         values : float array, shape (n, n_names)
             NaN where not known.
         window : int64 array, shape (n,)
-            The window of time that each row lies in; see `windows`.
+            The time window of each row; see `windows`.
         symbol : int64 array, shape (n,)
         counted : bool array, shape (n, n_names), optional
             Rows that count, such as those after the warm-up; all by default.
@@ -120,7 +120,7 @@ class DriftReference:
         *,
         counted: npt.NDArray[np.bool_] | None = None,
     ) -> pd.DataFrame:
-        """Return how far each quantity lies from training in one window of time, the farthest first.
+        """Return how far each quantity has moved from training in one time window, largest move first.
 
         Parameters
         ----------
@@ -179,14 +179,14 @@ def adjusted_p(table: pd.DataFrame) -> FloatArray:
 def moved(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which rows of a comparison have moved, shape (n_rows,).
 
-    Two things must hold: the index is at least `SOME`, and by one of the tests training's own windows would hardly
-    ever lie so far off: `adjusted_p` is at most `LEVEL`.
+    Both conditions must hold: the stability index is at least `SOME`, and training's own windows hardly ever deviate
+    as much (`adjusted_p` is at most `LEVEL`).
     """
     return np.asarray((table["psi"].to_numpy(dtype=float) >= SOME) & (adjusted_p(table) <= LEVEL))
 
 
 def windows(time_ns: IntArray, n_bars: int = WINDOW, *, clock: IntArray | None = None) -> IntArray:
-    """Return the window that each time lies in: one after the other, of so many different times each.
+    """Return the window number of each time; consecutive windows hold `n_bars` distinct times each.
 
     Parameters
     ----------
@@ -301,21 +301,21 @@ def _compare(monitored: MonitoredFeature, values: npt.NDArray[np.floating], symb
 
 
 def _certain(difference: float) -> float:
-    """What never varied in training: any difference is none of chance."""
+    """Return the p value for a quantity that never varied in training: any difference is certain."""
     return 1.0 if abs(difference) < 1e-9 else 0.0
 
 
 def _counts(
     values: npt.NDArray[np.floating], edges: FloatArray, cell: IntArray, n_cells: int
 ) -> npt.NDArray[np.float64]:
-    """Count values by cell and bin, shape (n_cells, n_bins + 1); the last bin is of what is not known."""
+    """Count values by cell and bin, shape (n_cells, n_bins + 1); the last bin holds unknown values."""
     n = len(edges) + 2
     place = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), n - 1)
     return np.bincount(cell * n + place, minlength=n_cells * n).reshape(n_cells, n).astype(np.float64)
 
 
 def _mid_ranks(shares: FloatArray) -> FloatArray:
-    """Ranks from 0 to 1 of the bins, in the middle of each; what is not known ranks in the middle of all."""
+    """Return the mid-rank of each bin, from 0 to 1; unknown values rank 0.5."""
     return np.append(_percentiles(shares), 0.5)
 
 

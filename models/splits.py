@@ -58,7 +58,7 @@ class PurgedWalkForward:
 
     Examples
     --------
-    Six trades, each begun a day after the one before it and known two days after its start. The fold that
+    Six trades, each started a day after the one before and known two days after its start. The fold that
     tests trades 4 and 5 may not train on trade 3, which is known only on day 5:
 
     >>> import numpy as np
@@ -97,8 +97,8 @@ class PurgedWalkForward:
         group : int array, shape (n_samples,), optional
             The trade of each sample; each sample is its own group where it is left out.
         block_starts : int64 array, shape (n,), optional
-            Starts that the blocks are cut by in place of the groups' own. Which samples have a label is known
-            only later; cutting by all trades' starts keeps that out of the earlier cuts.
+            Starts used for the block boundaries instead of the groups' own. Only later data show which samples get
+            a label; boundaries from all trades' starts keep that knowledge out.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class PurgedWalkForward:
         yield from ((fold.train, fold.test) for fold in self.folds(*_columns(groups)))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds; with `groups` less those that purging leaves without training samples.
+        """Return the number of folds; with `groups`, without those that purging leaves no training samples.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class CombinatorialPurged:
         if not all(block.any() for block in blocks):
             raise ModelError(
                 f"The groups must begin at {self.n_blocks} different times at least to be cut into as many blocks, "
-                "but too many of them begin at the same time. Take fewer blocks."
+                "but too many of them begin at the same time. Use fewer blocks."
             )
         folds = []
         for number, chosen in enumerate(self.test_blocks()):
@@ -307,10 +307,10 @@ class _Samples:
         given = np.arange(len(start)) if group is None else np.asarray(group)
         if not start.ndim == 1 or not len(start) == len(end) == len(given):
             raise ModelError(
-                f"Starts, ends and groups must be equally many, but are {len(start)}, {len(end)} and {len(given)}."
+                f"Starts, ends and groups must have the same length, but have {len(start)}, {len(end)}, {len(given)}."
             )
         if not len(start):
-            raise ModelError("There must be samples to split, but there is none.")
+            raise ModelError("There must be samples to split, but there are none.")
         if (end < start).any():
             raise ModelError(
                 f"A label must not be known before its sample is decided, but {int((end < start).sum())} samples end "
@@ -333,7 +333,7 @@ def _block_edges(starts: IntArray, n_blocks: int) -> IntArray:
     if n < n_blocks:
         raise ModelError(
             f"There must be at least {n_blocks} trades to be cut into {n_blocks} blocks in time, but there are "
-            f"{n}. Give more trades or take fewer folds (validation.n_folds)."
+            f"{n}. Give more trades or use fewer folds (validation.n_folds)."
         )
     ordered = np.sort(starts)
     cuts = ordered[[k * n // n_blocks for k in range(n_blocks)]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,38 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import joined_tables
 from exitladder.files.output import Content, write_folder
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
-from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
-from exitladder.measures.summary import summarise
+from exitladder.pipelines.backtest_summary import (
+    ALL_OUT,
+    SPREAD_POLICIES,
+    BacktestPart,
+    all_out,
+    backtest_summary,
+)
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
-from exitladder.pipelines.tuning.policies import OWN_EXITS
+from exitladder.pipelines.inputs.predictions import signal_bars
+from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
-from exitladder.plans.ladder import Ladder, Rung
-from exitladder.plans.units import Target
+from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.statistics.comparison import compare_r
-from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
-from exitladder.statistics.ratios import with_interval
-from exitladder.trades.trades import Trades
+from exitladder.trades.targets import check_price_targets
+from exitladder.trades.trades import PlacedTrades, Trades
 
-SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
-ALL_OUT = "all out at the first target"
+__all__ = ["ALL_OUT", "SPREAD_POLICIES", "BacktestResult", "all_out", "backtest", "backtest_walk_forward", "headline"]
 
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """The results of a ladder on every trade.
+    """The results of a ladder, or of the ladders of a walk-forward, on every trade.
 
     Parameters
     ----------
+    parts : tuple of BacktestPart
+        One for a single ladder; one per test part for a walk-forward.
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
     after_exit : DataFrame
@@ -50,21 +53,35 @@ class BacktestResult:
     """
 
     run_id: str
-    ladder: Ladder
-    simulation: Simulation
+    parts: tuple[BacktestPart, ...]
     fills: pd.DataFrame
     trades: pd.DataFrame
     after_exit: pd.DataFrame
     summary: dict[str, Any]
 
+    @property
+    def ladder(self) -> Ladder:
+        """The ladder; of a walk-forward the last one."""
+        return self.parts[-1].ladder
+
+    @property
+    def simulation(self) -> Simulation:
+        """The simulation of `ladder`."""
+        return self.parts[-1].simulation
+
     def files(self) -> dict[str, Content]:
         """Return the files to write, by name."""
+        ladders = (
+            {"ladder.toml": ladder_to_toml(self.ladder)}
+            if not self.summary["walk_forward"]
+            else {name_of_fold(k): ladder_to_toml(part.ladder) for k, part in enumerate(self.parts, start=1)}
+        )
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
             "after_exit.csv": self.after_exit,
             "summary.json": self.summary,
-            "ladder.toml": ladder_to_toml(self.ladder),
+            **ladders,
         }
 
     def write(self, out: Path) -> None:
@@ -84,6 +101,9 @@ def backtest(
 ) -> BacktestResult:
     """Return the results of the ladder on these trades.
 
+    A ladder that stands for the user's own exits (``choice = "own_exits"`` in its ``[tuned]`` table) gives their
+    results.
+
     Parameters
     ----------
     bars : BarSet
@@ -97,6 +117,10 @@ def backtest(
         model that was trained before it, never by one that has seen it.
     progress : Progress
 
+    Returns
+    -------
+    BacktestResult
+
     Raises
     ------
     TrackingError
@@ -106,22 +130,88 @@ def backtest(
     TradesError
         If there is no trade, or a trade is outside its bars.
     """
+    check_price_targets(ladder, trades)
     job = open_job(bars, trades, settings, model=model, max_bars=signal_bars(ladder, settings), progress=progress)
-    with job.run("backtest", ladder) as run:
-        signals = job.signals([ladder])
-        simulation = simulate(job.prepared.placed, ladder, signals, finer=finer)
-        after = after_exit(simulation)
-        summary = _summary(job, simulation, after, signals, finer)
-        result = BacktestResult(
-            run_id=run.run_id,
-            ladder=ladder,
-            simulation=simulation,
-            fills=simulation.fills_frame(),
-            trades=simulation.trades_frame(),
-            after_exit=after,
-            summary=summary,
-        )
+    signals = job.signals([ladder])
+    return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
+
+
+def backtest_walk_forward(
+    bars: BarSet,
+    trades: Trades,
+    folder: Path,
+    settings: Settings,
+    *,
+    finer: BarSet | None = None,
+    model: str | None = None,
+    progress: Progress = SILENT,
+) -> BacktestResult:
+    """Return the results of each trade under the ladder that was tuned before it: all are out of sample.
+
+    On the trades of the tuning these are the numbers of its scoreboard. Trades entered before the first tuning ended
+    belong to no part; they are left out and counted.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+    folder : Path
+        The ``--out`` folder of ``exitladder tune``, or its folder ``folds``.
+    settings : Settings
+    finer : BarSet, optional
+    model : str, optional
+        A REF, needed if a ladder's conditions name the model's series.
+    progress : Progress
+
+    Returns
+    -------
+    BacktestResult
+
+    Raises
+    ------
+    InputFileError
+        If the folder holds no ladders of a walk-forward.
+    LadderError
+        If one of them is invalid, or a condition names an unknown series.
+    TradesError
+        If no trade belongs to a part, or a trade is outside its bars.
+    """
+    walk = read_walk_forward(folder)
+    job = open_job(bars, trades, settings, model=model, progress=progress)
+    part_of = walk.part_of(job.prepared.entry_time)
+    signals = job.signals(walk.ladders)
+    parts = []
+    for k, ladder in enumerate(walk.ladders):
+        at = np.flatnonzero(part_of == k)
+        if not len(at):
+            continue
+        parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
+    return _recorded(job, tuple(parts), finer, n_before=int((part_of < 0).sum()))
+
+
+def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> BacktestPart:
+    """Return the trades under a ladder, or under the user's own exits if that is what the ladder stands for."""
+    keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
+    done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, signals, finer=finer)
+    return BacktestPart(done, signals, ladder, keeps)
+
+
+def _recorded(
+    job: Job, parts: tuple[BacktestPart, ...], finer: BarSet | None, n_before: int | None = None
+) -> BacktestResult:
+    """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
+    with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
+        trades, fills = joined_tables([part.simulation for part in parts])
+        by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
+        after = pd.concat(by_ladder, ignore_index=True) if by_ladder else after_exit(parts[0].simulation).iloc[:0]
+        if any(part.ladder.tuned is not None for part in parts):
+            trades["sample"] = np.concatenate([part.samples for part in parts])
+        walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
+        summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
+        summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
+        result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))
+        run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files())
     return result
 
@@ -133,89 +223,3 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
         for name, entry in summary.items()
         if isinstance(entry, dict) and entry.get("value") is not None
     }
-
-
-def _summary(
-    job: Job, simulation: Simulation, after: pd.DataFrame, signals: Signals, finer: BarSet | None
-) -> dict[str, Any]:
-    trades, intervals = simulation.trades_frame(), job.settings.intervals
-    by_policy = _under_each_policy(simulation, signals, finer, job.progress)
-    summary = summarise(
-        trades,
-        simulation.fills_frame(),
-        simulation.ladder,
-        policies={name: found.r for name, found in by_policy.items()},
-        intervals=intervals,
-    )
-    if "finer_bars" in by_policy:
-        summary["intrabar"]["coarse_bars"] = coarse_bars(by_policy["finer_bars"])
-    summary["inactive_rungs"] = inactive_rungs(simulation)
-    summary["n_small_rests"] = int(simulation.small_rests.sum())
-    summary["beside"] = _beside(simulation, signals, finer, intervals)
-    summary |= summarise_after_exit(after, trades, intervals=intervals)
-    predictions = job.predictions_for([simulation.ladder])
-    if predictions is not None:
-        summary["predictions"] = predictions.counts()
-    if outlives_rows(simulation.ladder):
-        most = signal_bars(simulation.ladder, job.settings)
-        summary["signals_end"] = {"after_bars": most, "n_trades": int((simulation.bars_held > most).sum())}
-    return summary
-
-
-def _under_each_policy(
-    simulation: Simulation, signals: Signals, finer: BarSet | None, progress: Progress
-) -> dict[str, Simulation]:
-    """Return the simulation under each intrabar policy that these bars allow."""
-    ladder = simulation.ladder
-    found: dict[str, Simulation] = {}
-    names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
-    with progress.stage("intrabar policies", len(names)) as advance:
-        for name in names:
-            other = replace(ladder, execution=replace(ladder.execution, intrabar=name))
-            is_own = name == ladder.execution.intrabar
-            found[name] = simulation if is_own else simulate(simulation.placed, other, signals, finer=finer)
-            advance(1)
-    return found
-
-
-def _beside(
-    simulation: Simulation, signals: Signals, finer: BarSet | None, intervals: Intervals
-) -> dict[str, dict[str, Any]]:
-    """Return the results of selling all at once and of the user's own exits, with the ladder's advantage over each."""
-    placed, ladder = simulation.placed, simulation.ladder
-    others = {ALL_OUT: simulate(placed, all_out(ladder), signals, finer=finer).r}
-    if (~placed.trades.is_open).any():
-        own = simulate_own_exits(placed, ladder).r
-        others[OWN_EXITS] = np.where(placed.trades.is_open, np.nan, own)
-    time = placed.trades.entry_time
-    found = {}
-    for name, r in others.items():
-        if not np.isfinite(r).any():
-            continue
-        mean = mean_interval(r, time=time, intervals=intervals)
-        against = compare_r(simulation.r, r, time=time, intervals=intervals)
-        found[name] = {
-            "n_trades": mean.n,
-            "expectancy_r": with_interval(mean.value, mean.low, mean.high),
-            "difference_r": with_interval(against.difference_r, against.low, against.high),
-            "n_pairs": against.n,
-        }
-    return found
-
-
-def all_out(ladder: Ladder) -> Ladder:
-    """Return the all-in, all-out version of a ladder: everything is sold at its first target, with the same stop.
-
-    A ladder without a target keeps only its stop, trail and time stop.
-    """
-    targets = [rung.target for rung in ladder.rungs if rung.target is not None and rung.target.value > 0]
-    stop = replace(
-        ladder.stop,
-        breakeven_after=None,
-        breakeven_offset=type(ladder.stop.breakeven_offset)(0.0, "R"),
-        trail_after=None,
-        trail=None if ladder.stop.trail_after is not None else ladder.stop.trail,
-    )
-    if not targets:
-        return replace(ladder, name=ALL_OUT, rungs=(), stop=stop)
-    return replace(ladder, name=ALL_OUT, rungs=(Rung(1.0, Target(targets[0].value, targets[0].unit)),), stop=stop)

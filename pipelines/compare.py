@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,28 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError
+from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.pipelines.tuning.samples.labels import (
+    IN_SAMPLE,
+    MIXED,
+    OUT_OF_SAMPLE,
+    WALK_FORWARD_COMMAND,
+    SampleCounts,
+)
+from exitladder.plans.file import read_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.mean import nanoseconds
 from exitladder.statistics.verdict import verdict
 
 
 def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     """Compare every later source with the first, paired by trade.
+
+    Only trades that are out of sample for both runs count: a ladder is not compared on the trades it was tuned on.
 
     Parameters
     ----------
@@ -28,8 +42,11 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``baseline``, ``sources`` (metrics of each) and ``pairs``: difference_r (later minus first),
-        interval, p_value, p_adjusted (Holm), verdict, verdict_text, n_trades.
+        ``baseline``, ``sources`` (sample, metrics, time and capital of each) and ``pairs``: difference_r (later minus
+        first), interval, p_value, p_adjusted (Holm), detectable_r (minimum detectable difference), verdict,
+        verdict_text, n_trades, sample, n_in_sample, n_mixed, n_out_of_sample, difference_seen_r (the difference on
+        the other trades, which is no evidence). Without a trade out of sample, there is no verdict, and verdict_text
+        names the command that gives one.
 
     Raises
     ------
@@ -43,54 +60,90 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     if len(tables) < 2:
         raise TradesError(f"A comparison needs two different runs, but '{sources[0]}' is given twice.")
     first, *others = tables
-    pairs: list[dict[str, Any]] = []
-    for other in others:
-        both = tables[other].merge(tables[first], left_index=True, right_index=True, suffixes=("", "_first"))
-        if both.empty:
-            raise TradesError(
-                f"Runs are compared on shared trades, but '{first}' and '{other}' share no trade_id. "
-                "Run them on the same trades file."
-            )
-        both = both.sort_values("entry_time", kind="stable")
-        found = compare_r(
-            both["r"].to_numpy(np.float64),
-            both["r_first"].to_numpy(np.float64),
-            time=_nanoseconds(both["entry_time"]),
-            intervals=settings.intervals,
-        )
-        pairs.append({"source": other, "against": first, "n_trades": found.n, "found": found})
+    pairs = [_paired(tables, other, first, settings.intervals) for other in others]
     adjusted = holm([pair["found"].p_value for pair in pairs])
     return {
         "baseline": first,
-        "sources": {name: _metrics(table) for name, table in tables.items()},
+        "sources": {name: _metrics(table) | _exposure(name, table, tracker) for name, table in tables.items()},
         "pairs": [_result(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
     }
 
 
-def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
-    found: Comparison = pair.pop("found")
-    evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
+def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: Intervals) -> dict[str, Any]:
+    both = tables[other].merge(tables[first], left_index=True, right_index=True, suffixes=("", "_first"))
+    if both.empty:
+        raise TradesError(
+            f"Runs are compared on shared trades, but '{first}' and '{other}' share no trade_id. "
+            "Run them on the same trades file."
+        )
+    both = both.sort_values("entry_time", kind="stable")
+    ours, theirs = both["r"].to_numpy(np.float64), both["r_first"].to_numpy(np.float64)
+    # A trade is as little out of sample as the run that has seen more of it.
+    labels = np.select(
+        [(both[["sample", "sample_first"]] == name).any(axis=1) for name in (IN_SAMPLE, MIXED)],
+        [IN_SAMPLE, MIXED],
+        OUT_OF_SAMPLE,
+    )
+    known = labels == OUT_OF_SAMPLE
+    time = nanoseconds(both["entry_time"])
+    seen = (ours - theirs)[~known]
+    seen = seen[np.isfinite(seen)]
     return {
-        **pair,
+        "source": other,
+        "against": first,
+        "found": compare_r(ours[known], theirs[known], time=time[known], intervals=intervals),
+        "counts": SampleCounts.of(labels),
+        "difference_seen_r": float(seen.mean()) if len(seen) else None,
+    }
+
+
+def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
+    found: Comparison = pair["found"]
+    counts: SampleCounts = pair["counts"]
+    result = {
+        "source": pair["source"],
+        "against": pair["against"],
+        "n_trades": found.n,
+        **counts.to_mapping(),
         "difference_r": found.difference_r,
         "interval": [found.low, found.high],
         "p_value": found.p_value,
         "p_adjusted": p_adjusted,
-        "verdict": evaluation.kind,
-        "verdict_text": evaluation.text,
+        "detectable_r": None if math.isnan(found.detectable_r) else found.detectable_r,
+        "difference_seen_r": pair["difference_seen_r"],
     }
+    if not counts.n_out_of_sample:
+        text = f"No verdict: {_seen(counts)} For a verdict on trades that no ladder has seen, compare with the output "
+        return result | {"verdict": None, "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}."}
+    evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
+    only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "
+    return result | {"verdict": evaluation.kind, "verdict_text": only + evaluation.text}
 
 
-def _nanoseconds(stamps: pd.Series) -> Any:
-    return pd.DatetimeIndex(stamps).as_unit("ns").asi8
+def _seen(counts: SampleCounts) -> str:
+    return counts.text.replace("The ladder was tuned", "A ladder of this pair was tuned", 1)
+
+
+def _path_of(source: str, tracker: Tracker) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        return path / "trades.csv"
+    return path if path.is_file() else run_artifact(source, "trades.csv", tracker.store)
+
+
+def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, Any]:
+    """Return the time and the capital that a run took; empty without its fills."""
+    beside = _path_of(source, tracker).parent
+    if not (beside / "fills.csv").is_file():
+        return {}
+    fills = pd.read_csv(beside / "fills.csv", dtype={"trade_id": str})
+    ladder = beside / "ladder.toml"
+    leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
+    return plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))
 
 
 def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
-    path = Path(source)
-    if path.is_dir():
-        path = path / "trades.csv"
-    elif not path.is_file():
-        path = run_artifact(source, "trades.csv", tracker.store)
+    path = _path_of(source, tracker)
     if not path.is_file():
         raise InputFileError(f"'{source}' holds no trades.csv; give a backtest's folder or run id.")
     table = pd.read_csv(path, dtype={"trade_id": str, "symbol": str})
@@ -98,6 +151,9 @@ def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
     if missing:
         raise InputFileError(f"'{path}' must be the trades.csv of a backtest, but has no column {sorted(missing)[0]}.")
     table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
+    # Only ladders that were tuned have seen trades; see `exitladder.pipelines.backtest`.
+    if "sample" not in table:
+        table["sample"] = OUT_OF_SAMPLE
     return table.set_index("trade_id")
 
 
@@ -105,6 +161,7 @@ def _metrics(table: pd.DataFrame) -> dict[str, Any]:
     r = table["r"].dropna().to_numpy(np.float64)
     counts = table["status"].value_counts()
     return {
+        **SampleCounts.of(table["sample"]).to_mapping(),
         "n_trades": len(table),
         "n_open": int(counts.get("open", 0)),
         "n_skipped": int(counts.get("skipped", 0)),

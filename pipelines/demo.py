@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.bars.report import BarsReport
+from exitladder.bars.checking.report import BarsReport
 from exitladder.execution import STATUS
 from exitladder.files.output import Content
 from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open
@@ -70,6 +70,11 @@ class DemoResult:
         """The verdict in words."""
         return self.work.tuned.verdict.text
 
+    @property
+    def recommendation(self) -> str:
+        """The exit to use, in a sentence."""
+        return self.work.tuned.recommended.sentence
+
     def summary_frame(self) -> pd.DataFrame:
         """Return the policies on the scored trades, one row each."""
         return self.work.tuned.scoreboard.table
@@ -107,6 +112,10 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
         The command line, shown on the page under how to get the same numbers again.
     progress : Progress
 
+    Returns
+    -------
+    DemoResult
+
     Raises
     ------
     OutputFileError
@@ -124,7 +133,7 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
         with progress.stage("page", 1) as advance:
             head = PageHead("exitladder demo: sample data", command, tuple(data_notes(work.report)))
             files: dict[str, Content] = {
-                **tuned_files(tuned),
+                **tuned_files(tuned, run_id, model),
                 **page_files(job, tuned, run_id, head),
                 "model.json": _model_summary(work.trained),
                 "policies.csv": tuned.scoreboard.table,

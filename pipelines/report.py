@@ -28,6 +28,11 @@ def report(source: str, out: Path, settings: Settings) -> Path:
     settings : Settings
         They name the store that run ids are looked up in.
 
+    Returns
+    -------
+    Path
+        `out`.
+
     Raises
     ------
     InputFileError

@@ -10,7 +10,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.files.output import write_json, write_table, write_text
-from exitladder.pipelines.advice.advice import ACTIONS
+from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
 from exitladder.pipelines.advice.open_trades import (
     advice_job,
@@ -21,8 +21,10 @@ from exitladder.pipelines.advice.open_trades import (
     unscored,
 )
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
 
@@ -40,12 +42,15 @@ class ScoreResult:
         Features that have moved are named in the warnings of every row.
     notice : str
         That warning; empty if nothing has moved.
+    verdict : str
+        The verdict of the ladder's tuning; empty for a ladder that was not tuned.
     """
 
     run_id: str
     frame: pd.DataFrame
     drift: pd.DataFrame
     notice: str
+    verdict: str = ""
 
 
 def score(
@@ -60,6 +65,9 @@ def score(
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
+
+    If the ladder stands for the user's own exits (``choice = "own_exits"`` in its ``[tuned]`` table), there are no
+    orders, and the reason says why.
 
     Parameters
     ----------
@@ -76,6 +84,10 @@ def score(
     finer : BarSet, optional
         Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     progress : Progress
+
+    Returns
+    -------
+    ScoreResult
 
     Raises
     ------
@@ -96,14 +108,9 @@ def score(
     seen = bars if asof is None else bars.until(asof)
     if finer is not None and asof is not None:
         finer = finer.until(asof)
-    still_open = open_trades(trades, asof)
-    too_late = entered_after(still_open, seen)
-    if too_late.all():
-        raise TradesError(
-            f"At least one open trade must have been entered by the last closed bar, but all {len(still_open)} were "
-            f"entered later, such as '{still_open.trade_id[0]}'. Load newer bars."
-        )
-    waiting, still_open = still_open.take(too_late), still_open.take(~too_late)
+    everyone = open_trades(trades, asof)
+    check_price_targets(ladder, everyone)
+    still_open, waiting = _entered_on_bars(everyone, seen)
     job = advice_job(seen, still_open, settings, model, progress)
     with job.run("score", ladder) as run:
         frame = score_open(job, ladder, finer)
@@ -115,15 +122,71 @@ def score(
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
+        if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
+            frame = without_orders(frame, everyone, ladder.tuned)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
         run.log_artifact(drift.to_csv(index=False), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice)
+    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
 
 
-def write_scores(frame: pd.DataFrame, path: Path) -> None:
-    """Write the scores as .csv, .json or .html, by the file's ending.
+def _entered_on_bars(trades: Trades, bars: BarSet) -> tuple[Trades, Trades]:
+    """Return the trades entered by the last closed bar of their symbol, and the later ones."""
+    too_late = entered_after(trades, bars)
+    if too_late.all():
+        raise TradesError(
+            f"At least one open trade must have been entered by the last closed bar, but all {len(trades)} were "
+            f"entered later, such as '{trades.trade_id[0]}'. Load newer bars."
+        )
+    return trades.take(~too_late), trades.take(too_late)
+
+
+def tuning_verdict(ladder: Ladder) -> str:
+    """Return the verdict of the tuning that made a ladder, as one line; empty for a ladder that was not tuned."""
+    if ladder.tuned is None:
+        return ""
+    kind = ladder.tuned.verdict.replace("_", " ")
+    return f"'{ladder.name}' was tuned on data until {ladder.tuned.last_time[:10]}; verdict of the tuning: {kind}. " + (
+        ladder.tuned.verdict_text
+    )
+
+
+def without_orders(frame: pd.DataFrame, trades: Trades, tuned: TunedOn) -> pd.DataFrame:
+    """Return the scores with no orders: the trades are closed by the user's own exits.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    trades : Trades
+        The open ones; their own stop is shown.
+    tuned : TunedOn
+
+    Returns
+    -------
+    DataFrame
+        A row per open trade, as in `frame`.
+    """
+    reason = f"No orders: your own exits close this trade. {tuned.verdict_text}".strip()
+    stops = dict(zip(map(str, trades.trade_id), trades.stop_price, strict=True))
+    index = frame.index
+    return frame.assign(
+        action=HOLD,
+        action_quantity=0.0,
+        stop_price=[float(stops[trade_id]) for trade_id in frame["trade_id"]],
+        orders=pd.Series([[] for _ in index], index=index, dtype=object),
+        reasons=pd.Series([[reason] for _ in index], index=index, dtype=object),
+    )
+
+
+def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
+    """Write the scores as .csv, .json or .html, by the file's ending; a page also shows the verdict of the tuning.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : Path
+    verdict : str
 
     Raises
     ------
@@ -138,6 +201,6 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
     elif kind == ".html":
         from exitladder.pipelines.pages.score import score_page
 
-        write_text(score_page(frame), path)
+        write_text(score_page(frame, verdict), path)
     else:
         raise OutputFileError(f"Scores are written as .csv, .json or .html, but the file is '{path}'.")

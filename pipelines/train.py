@@ -54,10 +54,14 @@ def train(
         Open ones count as well: labels follow the market, not the trade's own exit.
     settings : Settings
     with_labels : bool
-        Also train on every other label and compare what each is worth; this takes four times as long again.
+        Also train on every other label and compare the results; this takes about four times as long in addition.
     with_paths : bool
         Also measure over the paths of combinatorial purged cross-validation; this trains fifteen times.
     progress : Progress
+
+    Returns
+    -------
+    TrainResult
 
     Raises
     ------

@@ -28,7 +28,8 @@ class TuneResult:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that the command prints."""
-        return {"run_id": self.run_id, **self.tuned.to_mapping()}
+        found = self.tuned.to_mapping()
+        return {"recommendation": found.pop("recommendation"), "run_id": self.run_id, **found}
 
 
 def tune(
@@ -60,11 +61,17 @@ def tune(
     fresh : bool
         Delete the kept studies of this tuning and start again.
     out : Path
-        Folder for the page ``index.html``, for ``ladder.toml``, ``tune.json``, ``trials.csv``, ``folds.csv``,
+        Folder for the page ``index.html``, for ``recommended.toml``, ``ladder.toml``, ``folds/`` (the ladder of each
+        part), ``tune.json``, ``trials.csv``, ``folds.csv``,
         ``net_r.csv``, ``trades.csv`` and ``fills.csv``, and for the tables behind the diagnostics.
     command : str
         The command line, shown on the page under how to get the same numbers again.
     progress : Progress
+
+    Returns
+    -------
+    TuneResult
+        The run id and everything that was tuned.
 
     Raises
     ------
@@ -89,7 +96,9 @@ def tune(
                 progress=progress,
             )
         log_tuned(run, tuned)
-        files = tuned_files(tuned) | page_files(job, tuned, run.run_id, PageHead(command=command))
+        files = tuned_files(tuned, run.run_id, model or "") | page_files(
+            job, tuned, run.run_id, PageHead(command=command)
+        )
         if job.model is not None:
             files["model.json"] = model_summary(job.model)
         write_tuning(out, files, run)

@@ -9,7 +9,8 @@ import exitladder
 
 NAMES = {
     "Costs", "ExhaustionClassifier", "ExitladderError", "HoldValueRegressor", "Ladder", "Settings", "__version__",
-    "backtest", "compare", "features_frame", "load_sample_bars", "load_settings", "make_trades", "place_trades",
+    "backtest", "compare", "features_frame", "load_sample_bars", "ladder_from_mapping",
+    "load_settings", "make_trades", "place_trades",
     "read_bars", "read_ladder", "read_trades", "report", "score", "simulate", "train", "tune",
 }  # fmt: skip
 

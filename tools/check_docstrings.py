@@ -119,9 +119,10 @@ def _own(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_public(node: Function) -> bool:
-    # Other signatures of a function, and what sets a property, are described where the function is; the docstring of
-    # a command is its --help.
-    return not node.name.startswith("_") and not _is_decorated(node, "overload", "setter", "command", "session_command")
+    # Overloads and setters are described at the function or property. The docstring of a command is its --help; that of
+    # a feature is its formula, and its decorator states windows, unit and source.
+    described = ("overload", "setter", "command", "session_command", "feature")
+    return not node.name.startswith("_") and not _is_decorated(node, *described)
 
 
 def _is_decorated(node: Function, *names: str) -> bool:

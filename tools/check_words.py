@@ -1,6 +1,6 @@
 """Check user-facing texts for words that a reader of the field stumbles over.
 
-Reads ``words.toml`` beside this file. Checked are README and ``docs/*.md`` outside of code, docstrings and string
+Reads ``words.toml`` beside this file. Checked are the Markdown pages outside of code, docstrings and string
 literals of the package's modules, templates, and the Markdown of notebooks. Every hit is printed with its file, line,
 words and rule; the exit code is 1 if there is one.
 
@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).resolve().parent / "words.toml"
 CODE = ("src/exitladder", "features", "models", "pipelines", "benchmarks", "tools")
-PAGES = ("README.md", "CHANGELOG.md", "docs/*.md", "src/exitladder/sample/*.md")
+PAGES = ("*.md", ".github/*.md", "docs/*.md", "docs/design/*.md", "src/exitladder/sample/*.md")
 TEMPLATES = ("pipelines/pages/*.jinja",)
 NOTEBOOKS = ("notebooks/*.ipynb",)
 

@@ -90,7 +90,7 @@ def atr_at_entry(placed: PlacedTrades, atr: FloatArray) -> FloatArray:
 def trade_risk(placed: PlacedTrades, atr: FloatArray) -> FloatArray:
     """Return the risk R of each trade, in price, shape (n_trades,).
 
-    The distance to the stop where the trade brings one, else two ATR known at the entry. A trade
+    The distance to the stop if the trade has one, else two ATR known at the entry. A trade
     without either (or with a stop at its entry price) has NaN.
     """
     own = placed.trades.side * (placed.trades.entry_price - placed.trades.stop_price)
@@ -113,8 +113,7 @@ def trade_state_rows(placed: PlacedTrades, rows: TradeRows, atr: FloatArray, nam
     Returns
     -------
     float64 array
-        NaN in columns of R where R is not known, in columns of ATR where the ATR is not, in participation
-        where the usual volume is not; nowhere else.
+        NaN only if unknown: R in columns of R, the ATR in columns of ATR, the usual volume in participation.
 
     Raises
     ------
@@ -150,6 +149,19 @@ def fill_state(
     """Write trade state into the columns of `out` from `column` on.
 
     Row k of `out` is row ``select[k]``; `select` increases strictly, None takes all rows.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    rows : TradeRows
+    atr : float64 array, shape (n_bars,)
+        ATR known at each bar's close, in price.
+    slots : int64 array, shape (n_names,)
+        The columns to write; see `state_slots`.
+    select : int64 array, shape (n_selected,), or None
+    out : float array, shape (n_selected, at least column + n_names)
+        Written in place.
+    column : int
     """
     bars = placed.bars
     _state_kernel(

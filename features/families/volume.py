@@ -164,7 +164,7 @@ def normal_cdf(x: FloatArray) -> FloatArray:
 
 @njit(cache=True, error_model="numpy")
 def _slot_z(volume: FloatArray, slot: IntArray, n: int) -> FloatArray:
-    """Return each log volume's distance from those of the n traded bars of its slot before, in their deviations."""
+    """Return the z-score of each log volume against the previous n traded bars of its slot."""
     n_slots = slot.max() + 1
     seen = np.zeros(n_slots, dtype=np.int64)
     past = np.empty((n_slots, n))

@@ -173,12 +173,12 @@ def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
     raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(str(kind), KINDS)}")
 
 
-def tells_apart(calibrator: Calibrator) -> bool:
-    """Return whether raw probabilities that differ may get different ones; a calibrator that learnt no rise may not.
+def discriminates(calibrator: Calibrator) -> bool:
+    """Return whether different raw probabilities can get different calibrated ones; not so for a flat calibrator.
 
     Examples
     --------
-    >>> tells_apart(Platt(0.8, 0.1)), tells_apart(Platt(0.0, 0.1))
+    >>> discriminates(Platt(0.8, 0.1)), discriminates(Platt(0.0, 0.1))
     (True, False)
     """
     predicted = calibrator.apply(np.linspace(0.005, 0.995, 199))

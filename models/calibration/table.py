@@ -78,6 +78,11 @@ def measured_probabilities(p: FloatArray, y: FloatArray, trade: IntArray, interv
     p, y, trade
         As in `calibration_table`, in order of trade.
     intervals : Intervals
+
+    Returns
+    -------
+    dict
+        Each measure by name, and its interval as ``NAME_low`` and ``NAME_high``.
     """
     measured = probability_measures(p, y)
     x = logit(p)

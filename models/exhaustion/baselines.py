@@ -62,8 +62,8 @@ def baseline_probabilities(
     Notes
     -----
     *constant* is the share of ones among the training labels. The *logistic regression* sees features
-    standardised by the training rows, unknown values being their median. *LightGBM on shuffled labels* is a
-    forest like the model's after each trade got another trade's labels: what chance alone gives.
+    standardised by the training rows, with unknown values at their median. *LightGBM on shuffled labels* is a
+    forest like the model's, trained after each trade got another trade's labels: the result of chance alone.
     """
     spans = {span.valid_from_ns: span.train for span in stage_spans(rows, n_folds, embargo_ns)}
     sampled = rows.every(model.settings.row_step)

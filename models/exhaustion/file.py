@@ -134,7 +134,7 @@ def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> Non
     ]
     raise ModelError(
         "The features must be those that the model was trained on, in their order, but differ from "
-        f"{place}: {'; '.join(parts) or 'the same ones in another order (' + moved[0] + ')'}. "
+        f"{place}: {'; '.join(parts) or 'the same features in another order (' + moved[0] + ')'}. "
         "Compute the model's own feature set, or train again."
     )
 
@@ -150,7 +150,7 @@ def _read_table(source: Path) -> Mapping[str, Any]:
     except ValueError as cause:
         raise ModelError(f"{MODEL_FILE} must be JSON, but '{path}' is not: {cause}. Train the model again.") from cause
     if not isinstance(table, dict) or table.get("kind") != _KIND:
-        raise ModelError(f"{MODEL_FILE} must be that of an exhaustion model, but '{path}' is something else.")
+        raise ModelError(f"{MODEL_FILE} must describe an exhaustion model, but '{path}' does not.")
     if table.get("schema_version") != SCHEMA_VERSION:
         raise ModelError(
             f"The model's schema must be version {SCHEMA_VERSION}, but '{path}' has version "
@@ -159,8 +159,8 @@ def _read_table(source: Path) -> Mapping[str, Any]:
     found, stated = table_digest(table), str(table.get("sha256"))
     if found != stated:
         raise ModelError(
-            f"{MODEL_FILE} must be as it was written, but '{path}' has SHA-256 {found[:12]}… and says {stated[:12]}…. "
-            "It was changed; take the model from its run again."
+            f"{MODEL_FILE} must be unchanged, but '{path}' has SHA-256 {found[:12]}… and states {stated[:12]}…. "
+            "The file was changed; copy the model from its run again."
         )
     return table
 
@@ -193,8 +193,8 @@ def _forest(entry: Mapping[str, str], source: Path) -> Forest:
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
         raise ModelError(
-            f"The booster must be the one that was trained, but '{path}' has SHA-256 {found[:12]}… and {MODEL_FILE} "
-            f"says {entry['sha256'][:12]}…. The file was changed or cut off; take it from its run again."
+            f"The booster file must be unchanged, but '{path}' has SHA-256 {found[:12]}… and {MODEL_FILE} "
+            f"states {entry['sha256'][:12]}…. The file was changed or truncated; copy it from its run again."
         )
     return Forest(content.decode())
 

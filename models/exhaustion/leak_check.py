@@ -97,7 +97,7 @@ def check_leaks(
     seed: int = 0,
     threads: int = 0,
 ) -> LeakReport:
-    """Return whether features or model know what they cannot.
+    """Test whether features or model know the future.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def _shuffled_auc(
 
 
 def shuffled_by_trade(trade: IntArray, time_ns: IntArray, y: FloatArray, seed: int) -> FloatArray:
-    """Return labels in which each trade's rows carry those of another trade, turned by a random number of bars.
+    """Return labels with each trade's rows relabelled from another trade, rotated by a random number of bars.
 
     Parameters
     ----------

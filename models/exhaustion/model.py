@@ -17,7 +17,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.calibration.calibrators import tells_apart
+from exitladder.models.calibration.calibrators import discriminates
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
@@ -101,7 +101,7 @@ class ExhaustionModel:
         n_folds : int
             Walk-forward folds; the first of ``n_folds + 1`` blocks of trades is only ever trained on.
         embargo_ns : int
-            Gap between the last training label, with the rows' own embargo, and the first row a stage
+            Gap between the last training label, with the rows' own embargo, and the first row that a stage
             predicts; nanoseconds.
         seed, threads : int
             0 threads means all cores.
@@ -124,8 +124,8 @@ class ExhaustionModel:
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(
-                "There must be rows with labels to train on, but there is none: all are unreachable or unresolved. "
-                "Give bars that go on after the trades, or smaller label distances (labels.*)."
+                "There must be labelled rows to train on, but there are none: all are unreachable or unresolved. "
+                "Give bars that continue after the trades, or smaller label distances (labels.*)."
             )
         spans = stage_spans(rows, n_folds, embargo_ns)
         with progress.stage("training stages", len(spans)) as advance:
@@ -224,7 +224,7 @@ class ExhaustionModel:
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
             if of == "exhaustion":
-                has_view = tells_apart(part.calibrator)
+                has_view = discriminates(part.calibrator)
                 out[chosen] = part.race.contributions(X[chosen], threads) if has_view else 0.0
             else:
                 out[chosen] = part.hold.contributions(X[chosen], threads)

@@ -1,9 +1,9 @@
 """Variation of the model's measures over several backtest paths (combinatorial purged cross-validation).
 
-Walk-forward gives one backtest path. Combinatorial purged cross-validation (CPCV) tests every choice of some blocks
-of trades in time and trains on all the others; the tests combine to several paths, each of which predicts every
-trade. Its training data include trades after the tested ones, which live trading cannot; so the paths measure how
-certain the measures are, and no exit is tuned on them.
+Walk-forward gives one backtest path. Combinatorial purged cross-validation (CPCV) tests every combination of
+blocks of trades and trains on the others. The tests combine into several paths, each of which predicts every trade.
+The training data include trades after the tested ones, unlike in live trading. So the paths measure only the
+uncertainty of the measures, and no exit is tuned on them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def path_measures(
     Notes
     -----
     Source: M. López de Prado, Advances in Financial Machine Learning (2018), chapter 12. Paths share trades and
-    most of what they are trained on, so they vary less than independent histories would.
+    most of their training rows, so they vary less than independent histories would.
     """
     splitter = CombinatorialPurged(n_blocks, n_test_blocks, embargo_ns)
     used = np.flatnonzero(rows.is_used)

@@ -19,7 +19,7 @@ class Stage:
     last_label_ns : int
         When the last training label was known; at least the embargo before `valid_from_ns`.
     n_rows, n_trades : int
-        What it was trained on.
+        Size of the training set.
     race, hold : Forest
         Raw probability of exhaustion, and advantage of holding in R.
     calibrator : Calibrator

@@ -171,7 +171,7 @@ class Training:
         return fit_calibrator(kind, predicted[usable], rows.race[usable])
 
     def _best_kind(self, predicted: FloatArray, usable: IntArray) -> str:
-        """Return the calibration of the least log loss on later quarters, each fitted on what was known before it.
+        """Return the calibration with the least log loss on later quarters, each fitted on earlier predictions only.
 
         Dependent rows (bars of a trade, trades of a day) let flexible calibrations win by chance, so the simplest
         one is kept unless another gains two standard errors over it, estimated between stretches of time.

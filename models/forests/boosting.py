@@ -38,13 +38,13 @@ def load_lightgbm() -> Any:
 
 
 def n_threads(threads: int, n_rows: int) -> int:
-    """Return a fixed number of threads for so many rows; the trees are the same to the bit with any.
+    """Return the number of threads for a number of rows; the trees are bit-identical with any number of threads.
 
     Parameters
     ----------
     threads : int
-        0 chooses: all cores that this process may use where there are `ROWS_OF_THREADS` rows, else one. On
-        fewer, threads wait for each other longer than they work, and much longer where cores are shared.
+        0 means all cores available to this process from `ROWS_OF_THREADS` rows on, else one. With fewer
+        rows, threads wait for each other longer than they work, and much longer if cores are shared.
     n_rows : int
     """
     if threads > 0:
@@ -105,7 +105,7 @@ class Forest:
 
     @property
     def n_trees(self) -> int:
-        """Number of trees; of a mean of boosters, those of all of them."""
+        """Number of trees; for a mean of boosters, the total."""
         return n_trees(self.text)
 
     def predict(self, X: Matrix, threads: int = 0) -> FloatArray:
@@ -146,7 +146,7 @@ class TrainedForest:
 
 
 class Patience:
-    """Early stopping: end training after so many trees without a smaller loss than the smallest so far.
+    """Early stopping: end training once a number of trees in a row has not lowered the smallest loss.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ class Patience:
 class BinnedRows:
     """Rows cut into bins once, for several boosters.
 
-    Bins depend on the values of the rows given here and on nothing else, so a stage that is to know only
-    the past must be given only the past.
+    Bins depend only on the values of the rows given here, so a stage that may know only the past must be given only
+    past rows.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ class BinnedRows:
         objective : {"binary", "regression"}
         weight : float64 array, shape (n,), optional
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were cut with.
+            LightGBM parameters that override those used for binning the rows.
 
         Returns
         -------
@@ -276,7 +276,7 @@ class BinnedRows:
             Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
             0 trains all trees and keeps them.
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------

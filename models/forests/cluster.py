@@ -1,8 +1,8 @@
 """Forests trained by LightGBM's Dask estimators on the workers of a cluster, for rows that do not fit in one process.
 
 Every worker holds its share of the rows' blocks, sent once. Which rows a worker gets follows from their number and
-the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order; so the same rows on as
-many workers give the same trees to the bit, whichever workers they are and whatever died on the way.
+the number of workers alone, and LightGBM adds up the workers' histograms in a fixed order. So the same rows on the
+same number of workers give bit-identical trees, whichever workers they are and whichever of them died meanwhile.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class ClusterTrainer:
         self._client = self._joined()
         self.size = len(workers_of(self._client))
         if not self.size:
-            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+            raise ModelError(f"The cluster at '{scheduler}' must have at least one worker, but has none.")
 
     def __call__(self, rows: TrainingRows, train: IntArray, parameters: dict[str, Any]) -> ClusterRows:
         """Return a stage's training rows, ready for training forests.
@@ -143,15 +143,15 @@ class ClusterTrainer:
                     raise
                 if not left:
                     raise ModelError(
-                        f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, at last with: "
-                        f"{cause!r}. Look into the logs of its workers; one that takes more memory than it may is "
-                        "killed, and then more workers, or more memory for each, are the cure."
+                        f"Training on the cluster at '{self._scheduler}' failed {_TRIES} times, last with: "
+                        f"{cause!r}. Check the logs of its workers. A worker that exceeds its memory limit is killed; "
+                        "in that case add workers or give each more memory."
                     ) from cause
-                self._begin_anew()
+                self._restart()
         raise AssertionError
 
     def _joined(self) -> Any:
-        client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        client = join_cluster(self._scheduler, "Training", ModelError, _ordered_client(self._distributed))
         refuse_other_programs(client)
         return client
 
@@ -159,7 +159,7 @@ class ClusterTrainer:
         """Return workers that can be used, no more than there were at first."""
         return sorted(set(workers_of(self._client)) - self._useless)[: self.size]
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         """Discard the work in progress and restart the workers that took part.
 
         LightGBM on a worker may wait for a lost worker for ever; only restarting its process ends that.
@@ -167,7 +167,7 @@ class ClusterTrainer:
         self._share = None
         with contextlib.suppress(OSError, TimeoutError):
             self._client.close(timeout=5)
-        self._client = join_cluster(self._scheduler, "Training", ModelError, _orderly_client(self._distributed))
+        self._client = join_cluster(self._scheduler, "Training", ModelError, _ordered_client(self._distributed))
         known = workers_of(self._client)
         stuck = [worker for worker in self._workers if worker in known]
         guarded = [worker for worker in stuck if known[worker]["nanny"]]
@@ -181,13 +181,13 @@ class ClusterTrainer:
         size, self.size = self.size, len(self._present())
         if not self.size:
             raise ModelError(
-                f"The cluster at '{self._scheduler}' has lost all its workers while training. Start them again, with "
-                "nannies ('dask worker' does so by default), and with more memory if that is what killed them."
+                f"The cluster at '{self._scheduler}' has lost all its workers while training. Restart them with "
+                "nannies (the default of 'dask worker'), and with more memory if they ran out of it."
             )
         refuse_other_programs(self._client)
         if self.size < size:
             warnings.warn(
-                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} go on. Trees "
+                f"The cluster at '{self._scheduler}' has lost workers: {self.size} of {size} continue. Trees "
                 "trained from now on differ slightly from those that all workers would have trained.",
                 ExitladderWarning,
                 stacklevel=2,
@@ -195,9 +195,9 @@ class ClusterTrainer:
 
 
 def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
-    """Return which process each of these workers is, by its address; only of those that are there.
+    """Return an identity of each worker process by address, for the workers that are present.
 
-    A worker that was started again may have the address of the one before, but has a folder of its own.
+    A restarted worker may have the address of its predecessor, but has a folder of its own.
     """
     known = workers_of(client)
     return {worker: known[worker]["local_directory"] for worker in workers if worker in known}
@@ -207,7 +207,7 @@ def _processes(client: Any, workers: Sequence[str]) -> dict[str, str]:
 def _watched(client: Any, workers: dict[str, str], is_lost: threading.Event) -> Iterator[None]:
     """Close the client and set `is_lost` as soon as a worker is lost, which ends every wait for it.
 
-    Dask itself goes on waiting for the worker that a task was meant for.
+    Dask itself would keep waiting for the worker assigned to the task.
     """
     is_done = threading.Event()
 
@@ -251,7 +251,7 @@ class ClusterRows:
         n_trees : int
         objective : {"binary", "regression"}
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
@@ -294,28 +294,28 @@ class ClusterRows:
             Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
             0 trains all trees and keeps them.
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
         TrainedForest
         """
-        texts, lost = [], np.zeros(n_trees)
+        texts, total = [], np.zeros(n_trees)
         for train, test in folds:
             text = self.train(rows[train], y[train], n_trees, objective, parameters=parameters).text
-            lost += self._lost(rows[test], y[test], text, objective, n_trees)
+            total += self._losses(rows[test], y[test], text, objective, n_trees)
             texts.append(text)
         patient = Patience(patience)
-        for loss in lost / sum(len(test) for _, test in folds):
+        for loss in total / sum(len(test) for _, test in folds):
             if patient.is_over(loss):
                 break
         n_rounds = patient.n_rounds
         cut = [first_trees(text, n_rounds) for text in texts]
         return TrainedForest(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
 
-    def _lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+    def _losses(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         where = self._train[rows]
-        return self._trainer.do(self._rows.X, lambda share: share.lost(where, y, text, objective, n_trees))
+        return self._trainer.do(self._rows.X, lambda share: share.losses(where, y, text, objective, n_trees))
 
 
 @dataclass(frozen=True)
@@ -328,7 +328,7 @@ class _OfWorker:
 
 
 class _Share:
-    """A matrix in blocks, shared among workers: block k lies on worker k modulo their number."""
+    """A matrix in blocks, shared among workers: block k is on worker k modulo their number."""
 
     def __init__(self, client: Any, workers: Sequence[str], X: Block) -> None:
         self.client, self.workers, self.X = client, tuple(workers), X
@@ -361,8 +361,8 @@ class _Share:
             )
         return _NETWORK.sub(r"[\1: ]", estimator.booster_.model_to_string(num_iteration=-1))
 
-    def lost(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
-        """Return the sum of the rows' losses after each of so many trees, shape (n_trees,)."""
+    def losses(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
+        """Return the sum of the rows' losses after each tree, shape (n_trees,)."""
         futures = [
             self.client.submit(losses_by_tree, text, part.X, part.y, objective, n_trees, pure=False)
             for part in self._parts(rows, y)
@@ -371,7 +371,7 @@ class _Share:
         return np.asarray(np.sum(found, axis=0))
 
     def _parts(self, rows: IntArray, y: FloatArray) -> list[_OfWorker]:
-        """Return these rows where they lie, each worker's together, in the order of the workers."""
+        """Return these rows grouped by the worker that holds them, in the order of the workers."""
         n, block = len(self.workers), rows // self.size
         # All blocks are full but the last of all, so a worker's rows count on through its blocks.
         local = block // n * self.size + rows % self.size
@@ -391,7 +391,7 @@ class _Share:
         return self.client.scatter(array, workers=[self.workers[worker]], hash=False)
 
 
-def _orderly_client(distributed: Any) -> Any:
+def _ordered_client(distributed: Any) -> Any:
     """Return a Dask client class whose `who_has` keeps the order of the futures.
 
     LightGBM ranks the workers by that order, and the rank decides which worker finds the bins of which features.
@@ -407,7 +407,7 @@ def _orderly_client(distributed: Any) -> Any:
 
 
 def _as_array(parts: list[tuple[Any, tuple[int, ...]]], dtype: Any) -> Any:
-    """Return a Dask array of what lies on the workers, a chunk each."""
+    """Return a Dask array of the parts on the workers, one chunk per part."""
     dask, arrays = importlib.import_module("dask"), importlib.import_module("dask.array")
     chunks = [arrays.from_delayed(dask.delayed(future), shape, dtype) for future, shape in parts]
     return arrays.concatenate(chunks)

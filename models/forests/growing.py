@@ -43,7 +43,7 @@ class ForestTrainer(Protocol):
         n_trees : int
         objective : {"binary", "regression"}
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class ForestTrainer(Protocol):
             Trees without a smaller loss after which training ends; the trees after the smallest loss are dropped.
             0 trains all trees and keeps them.
         parameters : dict, optional
-            Of LightGBM, in place of those of the same name that the rows were prepared with.
+            LightGBM parameters that override those used for preparing the rows.
 
         Returns
         -------
@@ -244,7 +244,7 @@ def predict_rows(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: 
 
 
 def enough(rows: TrainingRows, train: IntArray) -> bool:
-    """Return whether these rows suffice to grow both forests on."""
+    """Return whether these rows are enough to grow both forests."""
     race, hold = rows.race[train], rows.hold[train]
     known = np.isfinite(race)
     ones = int(race[known].sum())
@@ -256,7 +256,7 @@ def enough(rows: TrainingRows, train: IntArray) -> bool:
 
 
 def _inner_folds(rows: TrainingRows, train: IntArray, ensemble: int, embargo_ns: int) -> tuple[InnerFold, ...]:
-    """Return positions in `train` to grow on and to hold out, purged; none where some part has too little.
+    """Return purged folds: positions in `train` to grow on and to hold out; none if a part has too few rows.
 
     For an ensemble each of its forests holds out one block of trades in time; a single forest finds its
     number of trees on the latest quarter of the trades.

@@ -32,7 +32,7 @@ def mean_text(texts: Sequence[str]) -> str:
         return texts[0]
     parts = [_Parts(text) for text in texts]
     if len({part.head for part in parts}) != 1:
-        raise ModelError("Boosters can be averaged only where features and objective are the same, but they differ.")
+        raise ModelError("Boosters can be averaged only if their features and objective are the same, but they differ.")
     trees = [tree for part in parts for tree in part.trees]
     written = "".join(f"Tree={k}\n{_shared(tree, len(texts))}" for k, tree in enumerate(trees))
     return f"{parts[0].start}\n{written}{_LAST}\n\n{parts[0].parameters}"

@@ -30,9 +30,9 @@ class MemoryBudget:
         With the rows in memory: themselves, a copy of the stage's, and their bins.
     on_disk : float
         With the rows on disk: their bins, one byte a value, for all rows and again for each forest of the
-        ensemble, twice as LightGBM keeps them in two orders.
+        ensemble, doubled because LightGBM stores them in two orders.
     limit : float
-        ``model.memory_gb``, or a share of what is available.
+        ``model.memory_gb``, or a share of the available memory.
     """
 
     in_memory: float
@@ -41,7 +41,7 @@ class MemoryBudget:
 
     @classmethod
     def of(cls, n_rows: int, n_features: int, settings: ModelSettings, available: float | None = None) -> MemoryBudget:
-        """Return the memory budget of training on so many rows.
+        """Return the memory budget for training on a number of rows.
 
         Parameters
         ----------
@@ -56,19 +56,19 @@ class MemoryBudget:
         -------
         MemoryBudget
         """
-        learnt = math.ceil(n_rows / settings.row_step) * n_features
-        bins, beside = learnt * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
+        used = math.ceil(n_rows / settings.row_step) * n_features
+        bins, beside = used * (1 + 2 * settings.ensemble), n_rows * _BESIDE_ROWS
         drawn = min(n_rows, _DRAWN_ROWS) * n_features * _BYTES_DRAWN
         limit = settings.memory_gb * 1e9
         if not limit:
             limit = SHARE * (available_bytes() if available is None else available)
-        return cls(n_rows * n_features * 4 + learnt * 4 + bins + beside, bins + beside + drawn, limit)
+        return cls(n_rows * n_features * 4 + used * 4 + bins + beside, bins + beside + drawn, limit)
 
 
 def place_of_rows(
     n_rows: int, n_features: int, settings: ModelSettings, *, has_cluster: bool, available: float | None = None
 ) -> Place:
-    """Return where so many rows are kept: the first of memory, cluster and disk that fits the budget.
+    """Return where a number of rows is kept: the first of memory, cluster and disk that fits the budget.
 
     Parameters
     ----------

@@ -40,8 +40,8 @@ class TrainingRows:
     reachable : bool array, shape (n_rows,)
         Rows to learn from.
     embargo_end_ns : int64 array, shape (n_rows,), optional
-        Until when a row is kept apart from what is tested: so many bars of its own symbol after its last
-        label is known. By default until that is known.
+        End of each row's embargo: a number of its symbol's bars after its last label is known. Rows tested
+        before it do not train on this row. By default the time the label is known.
     """
 
     X: npt.NDArray[np.float32]
@@ -61,7 +61,7 @@ class TrainingRows:
         for name in ("trade", "time_ns", "race", "race_end_ns", "hold", "hold_end_ns", "reachable", "embargo_end_ns"):
             column = getattr(self, name)
             if column is not None and column.shape != (n,):
-                raise ModelError(f"{name} must have one value a row ({n}), but has shape {column.shape}.")
+                raise ModelError(f"{name} must have one value per row ({n}), but has shape {column.shape}.")
         known = np.isfinite(self.race)
         if not np.isin(self.race[known], (0.0, 1.0)).all():
             raise ModelError("The race label must be 0, 1 or NaN, but holds other values.")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.runtime.compiling import uncounted
 
 
 class LabelRows(NamedTuple):
@@ -58,7 +57,7 @@ class Found(NamedTuple):
     end_bar: IntArray
 
 
-@njit(error_model="numpy", forceinline=True)
+@uncounted(error_model="numpy", forceinline=True)
 def _begin(rows: LabelRows, i: int, row: int, found: Found) -> int:
     """Write a row of trade i as unresolved up to the end of its data, and return its bar."""
     found.value[row] = math.nan
@@ -66,19 +65,19 @@ def _begin(rows: LabelRows, i: int, row: int, found: Found) -> int:
     return int(rows.first_bar[i] + row - rows.start[i])
 
 
-@njit(error_model="numpy", forceinline=True)
+@uncounted(error_model="numpy", forceinline=True)
 def _worst(bars: LabelBars, side: float, bar: int) -> float:
     """Return the worst price of a bar for a trade of this side, signed."""
     return float(bars.low[bar] if side > 0 else -bars.high[bar])
 
 
-@njit(error_model="numpy", forceinline=True)
+@uncounted(error_model="numpy", forceinline=True)
 def _best(bars: LabelBars, side: float, bar: int) -> float:
     """Return the best price of a bar for a trade of this side, signed."""
     return float(bars.high[bar] if side > 0 else -bars.low[bar])
 
 
-@njit(cache=True, error_model="numpy")
+@uncounted(cache=True, error_model="numpy")
 def barrier_rows(
     rows: LabelRows, bars: LabelBars, give_back_atr: float, extend_atr: float, horizon: int, found: Found
 ) -> None:
@@ -117,9 +116,9 @@ def barrier_rows(
                 break
 
 
-@njit(cache=True, error_model="numpy")
+@uncounted(cache=True, error_model="numpy")
 def continuation_rows(rows: LabelRows, bars: LabelBars, trail_atr: float, found: Found) -> None:
-    """Find the price gained by leaving on a trail begun at t over leaving at the open of t+1.
+    """Find the price gained by exiting on a trail started at t over exiting at the open of t+1.
 
     Parameters
     ----------
@@ -150,11 +149,11 @@ def continuation_rows(rows: LabelRows, bars: LabelBars, trail_atr: float, found:
                     line = max(line, best - trail_atr * bars.atr[u])
 
 
-@njit(cache=True, error_model="numpy")
+@uncounted(cache=True, error_model="numpy")
 def reached_rows(
     rows: LabelRows, bars: LabelBars, entry_price: FloatArray, trail_atr: float, reached: FloatArray
 ) -> None:
-    """Write 1 if a trail begun at the entry still holds the trade at the row's close, else 0.
+    """Write 1 if a trail started at the entry still holds the trade at the row's close, else 0.
 
     Parameters
     ----------
@@ -181,7 +180,7 @@ def reached_rows(
                 line = max(line, best - trail_atr * bars.atr[t])
 
 
-@njit(cache=True, error_model="numpy")
+@uncounted(cache=True, error_model="numpy")
 def remaining_rows(rows: LabelRows, bars: LabelBars, give_back_atr: float, found: Found) -> None:
     """Find how much further price went before it gave back from its best, in price.
 
@@ -210,7 +209,7 @@ def remaining_rows(rows: LabelRows, bars: LabelBars, give_back_atr: float, found
                 best = max(best, _best(bars, s, u))
 
 
-@njit(cache=True, error_model="numpy")
+@uncounted(cache=True, error_model="numpy")
 def pivot_rows(rows: LabelRows, bars: LabelBars, give_back_atr: float, found: Found) -> None:
     """Write 1 at the bar of the best price before the first give-back, 0 before it, NaN after it.
 

@@ -94,7 +94,7 @@ def continuation_advantage(
 ) -> Labels:
     """Return the advantage of holding under a baseline trail over exiting now, in R, for each row.
 
-    Both exits are what could have been traded. A decision at the close of t is a market order for the
+    Both exits could have been traded. A decision at the close of t is a market order for the
     open of t+1 (rule X2a), so *exiting now* is worth the open of t+1 and not the close of t. The
     baseline is a trail of `trail_atr` ATR that starts at the close of t with that close as its best
     price, is in force from bar t+1, ratchets on completed bars only (rule X5) and fills at its line or
@@ -225,10 +225,10 @@ def above_zero(**distances: float) -> None:
 
 
 def average_uniqueness(first_bar: npt.ArrayLike, last_bar: npt.ArrayLike) -> FloatArray:
-    """Return each label's mean, over the bars it looks at, of one over how many labels look at that bar.
+    """Return each label's average uniqueness: the mean over its bars of 1 / (number of labels that use the bar).
 
-    The sum is the effective number of labels, to be reported beside their count. Used as training weights
-    uniqueness changes what is learnt (labels that resolve fast weigh more), so here it is not.
+    The sum is the effective number of labels, reported beside their count. As training weights, uniqueness would
+    change the target (labels that resolve fast weigh more), so it is not used for that here.
 
     Parameters
     ----------

@@ -154,8 +154,8 @@ class Evaluation:
     def front(self) -> IntArray:
         """Return positions of the feasible ladders that no feasible one beats, in order; of equals the first.
 
-        One beats another if it is at least as good in every objective and better in one. Where no
-        ladder is feasible, those of the least broken constraints stand in for them.
+        One beats another if it is at least as good in every objective and better in one. If no
+        ladder is feasible, those with the smallest violation are used instead.
         """
         usable = self.feasible
         if not usable.any():

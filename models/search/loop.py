@@ -31,7 +31,7 @@ class BatchExecutor(Protocol):
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Any:
         """Start evaluating a batch, pruned against the incumbent if there is one; returns a handle for `first_done`."""
 
-    def first_done(self, flying: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
+    def first_done(self, in_flight: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
         """Return the batches that are done, at least one."""
 
 
@@ -47,12 +47,12 @@ class Inline:
         self.evaluator = evaluator
 
     def submit(self, ladders: list[Ladder], incumbent: FloatArray | None) -> Asked:
-        """Return what is to be evaluated."""
+        """Return the ladders, to be evaluated by `first_done`."""
         return ladders, incumbent
 
-    def first_done(self, flying: Sequence[Asked]) -> list[tuple[Asked, Evaluation]]:
+    def first_done(self, in_flight: Sequence[Asked]) -> list[tuple[Asked, Evaluation]]:
         """Evaluate the first batch."""
-        return [(flying[0], self.evaluator(*flying[0]))]
+        return [(in_flight[0], self.evaluator(*in_flight[0]))]
 
 
 class SearchWorker:
@@ -94,21 +94,21 @@ class SearchWorker:
         ModelError
             If an evaluation has another size, or other objectives, than the plan.
         """
-        flying: dict[int, tuple[Any, list[Candidate]]] = {}
-        with _kept(self.study, flying):
+        in_flight: dict[int, tuple[Any, list[Candidate]]] = {}
+        with _renewed_claims(self.study, in_flight):
             while is_wanted():
                 self._read_news(advance)
-                while len(flying) < executor.capacity and (claimed := self.study.claim()) is not None:
+                while len(in_flight) < executor.capacity and (claimed := self.study.claim()) is not None:
                     if self.plan.known_before(claimed) >= self.next_recorded:
                         # Batches that it depends on may have become known since.
                         self._read_news(advance)
                     candidates = self._ask(claimed)
                     work = executor.submit([c.ladder for c in candidates], self._incumbent(claimed))
-                    flying[claimed] = (work, candidates)
-                if flying:
-                    for done, evaluation in executor.first_done([work for work, _ in flying.values()]):
-                        number = next(k for k, (work, _) in flying.items() if work is done)
-                        candidates = flying.pop(number)[1]
+                    in_flight[claimed] = (work, candidates)
+                if in_flight:
+                    for done, evaluation in executor.first_done([work for work, _ in in_flight.values()]):
+                        number = next(k for k, (work, _) in in_flight.items() if work is done)
+                        candidates = in_flight.pop(number)[1]
                         self._check(evaluation, len(candidates))
                         if self.study.finish(number, candidates, evaluation):
                             advance(self._know(number, candidates, evaluation))
@@ -185,13 +185,13 @@ class SearchWorker:
 
 
 @contextmanager
-def _kept(study: Study, flying: Mapping[int, object]) -> Iterator[None]:
-    """Renew the claims on batches while they are evaluated, and give up those that are left."""
+def _renewed_claims(study: Study, in_flight: Mapping[int, object]) -> Iterator[None]:
+    """Renew the claims on batches while they are evaluated, and release the unfinished ones at the end."""
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(_KEEP_SECONDS):
-            for batch in list(flying):
+            for batch in list(in_flight):
                 study.keep(batch)
 
     thread = threading.Thread(target=renew, daemon=True)
@@ -203,5 +203,5 @@ def _kept(study: Study, flying: Mapping[int, object]) -> Iterator[None]:
         thread.join()
         # Interrupted: others need not wait until the claims expire.
         with suppress(ModelError):
-            for batch in flying:
+            for batch in in_flight:
                 study.release(batch)

@@ -67,7 +67,7 @@ def is_worse(seen: FloatArray, incumbent: FloatArray, p_threshold: float) -> npt
 
 
 def signed_rank_p(differences: FloatArray) -> FloatArray:
-    """Return the p value of Wilcoxon's signed-rank test that each row's differences lie below 0, shape (n,).
+    """Return the p value of Wilcoxon's signed-rank test that each row's differences are below 0, shape (n,).
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def signed_rank_p(differences: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _at_most(k: int) -> FloatArray:
-    """Return the probability that the ranks of what lies above 0 add up to at most 0, 1, 2, ..."""
+    """Return the probability that the ranks of positive differences sum to at most 0, 1, 2, ..."""
     ways = np.ones(1)
     for rank in range(1, k + 1):
         ways = np.convolve(ways, np.concatenate([[0.5], np.zeros(rank - 1), [0.5]]))

@@ -124,7 +124,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class SearchJob:
-    """What a process needs to take part in a search."""
+    """Everything a process needs to work on a search."""
 
     url: str
     lease_seconds: float
@@ -168,7 +168,7 @@ class DaskExecutor:
         self.client = join_cluster(scheduler, "Searching", ModelError)
         self.size = len(workers_of(self.client))
         if not self.size:
-            raise ModelError(f"The cluster at '{scheduler}' must have a worker at least, but has none.")
+            raise ModelError(f"The cluster at '{scheduler}' must have at least one worker, but has none.")
 
     def search(self, worker: SearchWorker, evaluator: Evaluator, advance: Advance) -> None:
         """Return when all batches are known; the data of `evaluator` are sent to every worker once.
@@ -214,18 +214,18 @@ class _Cluster:
         """Send a batch."""
         return _Sent(ladders, incumbent, self._sent(ladders, incumbent))
 
-    def first_done(self, flying: Sequence[_Sent]) -> list[tuple[_Sent, Evaluation]]:
+    def first_done(self, in_flight: Sequence[_Sent]) -> list[tuple[_Sent, Evaluation]]:
         """Return batches that are done."""
         while True:
             # The status is checked below: a lost future counts as cancelled.
             with self.client.as_current(), suppress(CancelledError):
-                self.distributed.wait([sent.future for sent in flying], return_when="FIRST_COMPLETED")
-            lost = [sent for sent in flying if sent.future.status in ("cancelled", "lost")]
+                self.distributed.wait([sent.future for sent in in_flight], return_when="FIRST_COMPLETED")
+            lost = [sent for sent in in_flight if sent.future.status in ("cancelled", "lost")]
             if lost:
                 self.held = self._scattered(self.evaluator)
                 for sent in lost:
                     sent.future = self._sent(sent.ladders, sent.incumbent)
-            done = [(sent, sent.future.result()) for sent in flying if sent.future.status in ("finished", "error")]
+            done = [(sent, sent.future.result()) for sent in in_flight if sent.future.status in ("finished", "error")]
             if done:
                 return done
 

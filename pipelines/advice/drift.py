@@ -68,7 +68,7 @@ def drift_now(
     longest = int(model.context["labels"]["max_bars"])
     recent = _recent_trades(bars, trades, looked_at, WINDOW + longest)
     if len(recent):
-        prepared = prepare(bars, recent, settings, max_bars=longest)
+        prepared = prepare(bars, recent, settings, max_bars=longest, keeps_all=True)
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
         predicted = predict_some(prepared, model, chosen)
         names, values = row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)

@@ -45,7 +45,7 @@ def open_trades(trades: Trades, asof: int | None = None) -> Trades:
         chosen = trades.take(trades.is_open)
     else:
         entered = trades.entry_time < asof
-        chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof)))
+        chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof))).known_at(asof - 1)
     if len(chosen) == 0:
         raise TradesError("At least one trade must be open, but none is. A trade is open if its exit_time is empty.")
     n = len(chosen)
@@ -102,9 +102,13 @@ def advice_job(
     settings : Settings
     model : str or ExhaustionModel
     progress : Progress
+
+    Returns
+    -------
+    Job
     """
     longest = int(np.diff(bars.start).max())
-    return open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    return open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)
 
 
 def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.DataFrame:
@@ -155,7 +159,7 @@ def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: 
     until = pd.Timestamp(max(stage.valid_from_ns for stage in model.stages), tz="UTC")
     close_time = job.bars.close_time
     for i, row in enumerate(rows):
-        if outlives_rows(ladder) and row["bars_held"] > most:
+        if outlives_rows(ladder, most) and row["bars_held"] > most:
             row["warnings"].append(
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
                 "Set stop.time, or raise labels.max_bars."

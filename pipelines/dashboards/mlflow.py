@@ -82,6 +82,11 @@ def running_page(
     port : int
         0 takes a free one.
 
+    Yields
+    ------
+    (str, Popen)
+        Address of the page, and the server's process.
+
     Raises
     ------
     TrackingError

@@ -66,7 +66,7 @@ class Job:
 
     @cached_property
     def predictions(self) -> RowPredictions | None:
-        """The model's predictions for every row, computed when first asked for; None without a model."""
+        """The model's predictions for every row, computed at first use; None without a model."""
         if self.model is None:
             return None
         return predict_rows(self.prepared, self.model, self.progress)
@@ -113,6 +113,7 @@ def open_job(
     *,
     model: str | ExhaustionModel | None = None,
     max_bars: int | None = None,
+    keeps_all: bool = False,
     progress: Progress = SILENT,
 ) -> Job:
     """Return the trades prepared on their bars, with the model loaded and checked against bars and settings.
@@ -126,8 +127,14 @@ def open_job(
         A model, or its REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
     max_bars : int, optional
         Rows of a trade at most; ``labels.max_bars`` by default.
+    keeps_all : bool
+        Whether trades that may be held across an unadjusted split are kept, as open ones must be.
     progress : Progress
         Shows the predictions being made.
+
+    Returns
+    -------
+    Job
 
     Raises
     ------
@@ -142,5 +149,5 @@ def open_job(
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
     if model is not None:
         settings = with_features_of(model, settings, bars)
-    prepared = prepare(bars, trades, settings, max_bars=max_bars)
+    prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all)
     return Job(bars, trades, settings, prepared, model, progress=progress)

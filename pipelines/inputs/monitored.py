@@ -65,6 +65,11 @@ def row_values(
         Row numbers.
     exhaustion, hold_value : float64 array, shape (n_chosen,)
         The model's predictions on them.
+
+    Returns
+    -------
+    names : tuple of str
+    values : float64 array, shape (n_chosen, n_names)
     """
     state = prepared.features.state_names
     values = np.empty((len(chosen), len(state) + len(MODEL_SERIES)))

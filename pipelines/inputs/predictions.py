@@ -44,6 +44,8 @@ class RowPredictions:
     n_stages : int
     n_embargoed : int
         Rows in the embargo after the last stage's labels, which the stage before predicts.
+    finding : str
+        Of the model's training: ``edge``, ``harm`` or ``no edge``; empty if it is not known.
     """
 
     exhaustion: FloatArray
@@ -51,6 +53,7 @@ class RowPredictions:
     stage: npt.NDArray[np.int16]
     n_stages: int
     n_embargoed: int = 0
+    finding: str = ""
 
     def counts(self) -> dict[str, int]:
         """Return how many rows were predicted by fold models, by the final model and by none."""
@@ -74,9 +77,10 @@ def signal_bars(ladder: Ladder, settings: Settings) -> int:
     return ladder.stop.time or max(settings.labels.max_bars, *settings.search.time_bars)
 
 
-def outlives_rows(ladder: Ladder) -> bool:
-    """Whether a ladder can read a model or trade features for longer than they are known; see `signal_bars`."""
-    return ladder.stop.time is None and any(name in (*MODEL_SERIES, *STATE_NAMES) for name in ladder.series)
+def outlives_rows(ladder: Ladder, most: int) -> bool:
+    """Whether a ladder can read a model or trade features after the `most` bars of a trade that they are known for."""
+    can_outlive = ladder.stop.time is None or ladder.stop.time > most
+    return can_outlive and any(name in (*MODEL_SERIES, *STATE_NAMES) for name in ladder.series)
 
 
 def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
@@ -88,6 +92,10 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     settings : Settings
     bars : BarSet
         The bars to predict on.
+
+    Returns
+    -------
+    Settings
 
     Raises
     ------
@@ -106,7 +114,7 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     if trained and others:
         raise FeatureError(
             f"The model was trained on bars of {' and '.join(trained)}, but these are of {' and '.join(others)}. The "
-            "same features mean something else on them. Use bars of its interval, or train on these."
+            "same features measure something else on them. Use bars of the model's interval, or train on these bars."
         )
     return replace(settings, features=replace(settings.features, names=features.names))
 
@@ -119,6 +127,11 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     prepared : Prepared
     model : ExhaustionModel
     progress : Progress
+
+    Returns
+    -------
+    RowPredictions
+        NaN for rows before the first stage.
 
     Notes
     -----
@@ -140,7 +153,8 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
             advance(part.stop - part.start)
     when = prepared.placed.bars.close_time[prepared.rows.bar]
     embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed)
+    finding = str(model.context.get("value_finding", ""))
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding)
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> Predictions:
@@ -152,8 +166,24 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -
     model : ExhaustionModel
     select : int64 array
         Row numbers.
+
+    Returns
+    -------
+    Predictions
+        In the order of `select`.
     """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
     return model.predict(matrix.values, when)
+
+
+def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
+    """Return the positions of the trades that are predicted on every bar, in order of entry.
+
+    A stage predicts from some time on, so these are the trades predicted on their first bar.
+    """
+    starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
+    is_predicted = np.zeros(len(prepared.placed), dtype=bool)
+    is_predicted[has_rows] = predictions.stage[starts[has_rows]] >= 0
+    return np.flatnonzero(is_predicted)

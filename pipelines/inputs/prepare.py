@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,13 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
-from exitladder.errors import TradesError
+from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.execution import simulate
 from exitladder.features import FeatureSet, feature_set_of
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
+from exitladder.trades.adjust import across_splits, split_text
 from exitladder.trades.rows import TradeRows, trade_rows
 from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
@@ -73,7 +75,9 @@ def base_ladder(settings: Settings, name: str = "base") -> Ladder:
     )
 
 
-def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int | None = None) -> Prepared:
+def prepare(
+    bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int | None = None, keeps_all: bool = False
+) -> Prepared:
     """Return the trades placed on their bars, sorted by entry time, with risk, rows and feature set.
 
     Parameters
@@ -83,16 +87,27 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
     settings : Settings
     max_bars : int, optional
         Rows per trade at most; ``labels.max_bars`` by default.
+    keeps_all : bool
+        Whether trades that may be held across an unadjusted split are kept, with a warning, as open ones must be.
+
+    Returns
+    -------
+    Prepared
 
     Raises
     ------
     TradesError
-        If there is no trade, or a trade is outside its bars.
+        If there is no trade, a trade is outside its bars, or all may be held across an unadjusted split.
     """
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")
     order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
+    if settings.symbols:
+        settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
+        bars = bars.with_contracts(settings.symbols, settings.currencies)
     placed = place_trades(trades.take(order), bars)
+    if settings.data.splits != "keep":
+        placed = _without_splits(placed, max_bars or settings.labels.max_bars, keeps_all)
     base = base_ladder(settings)
     return Prepared(
         placed=placed,
@@ -101,3 +116,22 @@ def prepare(bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int |
         rows=trade_rows(placed, max_bars or settings.labels.max_bars),
         features=feature_set_of(settings, bars),
     )
+
+
+def _without_splits(placed: PlacedTrades, max_bars: int, keeps_all: bool) -> PlacedTrades:
+    """Leave out trades that may be held across an unadjusted split, with a warning that counts them."""
+    across = across_splits(placed, max_bars)
+    if not across.any():
+        return placed
+    if keeps_all:
+        warnings.warn(
+            f"{int(across.sum())} of {len(placed)} trades may be held across an unadjusted split: their stops and "
+            "targets are at the wrong level. Adjust the bars and the trades first (`exitladder bars check`).",
+            ExitladderWarning,
+            stacklevel=3,
+        )
+        return placed
+    if across.all():
+        raise TradesError(split_text(placed, across))
+    warnings.warn(split_text(placed, across), ExitladderWarning, stacklevel=3)
+    return placed.take(~across)

@@ -37,6 +37,11 @@ def signals_for(
     predictions : RowPredictions, optional
         Needed for ``exhaustion`` and ``hold_value_r``.
 
+    Returns
+    -------
+    Signals
+        Without any series if none is named.
+
     Raises
     ------
     LadderError

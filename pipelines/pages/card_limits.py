@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exitladder.models.calibration.calibrators import tells_apart
+from exitladder.models.calibration.calibrators import discriminates
 from exitladder.models.drift import WINDOW
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
@@ -37,7 +37,7 @@ def known_limits(trained: Trained, settings: Settings) -> list[str]:
     """Return the limitations of the model: untrained ranges, uncovered risks, and problems found."""
     span, labels = trained.model.context["training"], settings.labels
     limits = []
-    if not tells_apart(trained.model.stages[-1].calibrator):
+    if not discriminates(trained.model.stages[-1].calibrator):
         limits.append(
             "The last stage predicts the same exhaustion, the base rate, for every row: the differences between its "
             "trees' predictions did not hold out of fold. A rule on exhaustion then acts on all trades or on none."

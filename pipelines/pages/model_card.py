@@ -95,7 +95,7 @@ def model_card(
         f"{_day(span['last_row_ns'])}",
         verdict=_VERDICTS[trained.value.finding],
         verdict_text=verdict_of(trained),
-        key_numbers=_key_numbers(trained),
+        key_numbers=_key_numbers(trained, settings.validation.confidence),
         warnings=[f"The leak check (look-ahead) raised a flag: {text}" for text in trained.leaks.reasons],
         sections=[
             CardSection("Predictions", label_words(settings)),
@@ -125,6 +125,11 @@ def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[st
     settings : Settings
         Those it was trained with.
     run_id : str
+
+    Returns
+    -------
+    dict of str to content
+        ``model_card.html`` and ``pictures/KIND.svg``.
     """
     pictures = model_pictures(trained)
     card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id)
@@ -158,7 +163,7 @@ def verdict_of(trained: Trained) -> str:
     return f"{result} {worth}: {finding}.{placebo if math.isfinite(shuffled) else ''}"
 
 
-def _key_numbers(trained: Trained) -> list[KeyNumber]:
+def _key_numbers(trained: Trained, confidence: float) -> list[KeyNumber]:
     result, found = trained.to_mapping(), trained.value.comparison
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     shown = [
@@ -167,7 +172,7 @@ def _key_numbers(trained: Trained) -> list[KeyNumber]:
         KeyNumber(
             "calibration error",
             _number(result["calibration_error"], ".3f"),
-            _interval(result.get("calibration_error_interval")),
+            _interval(result.get("calibration_error_interval"), confidence),
         ),
         KeyNumber("base rate", _number(result["base_rate"], ".1%"), "frequency of exhaustion"),
     ]
@@ -340,8 +345,8 @@ def _number(value: float, form: str) -> str:
     return f"{value:{form}}" if math.isfinite(value) else "–"
 
 
-def _interval(ends: Sequence[float] | None) -> str:
-    return f"CI [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and all(map(math.isfinite, ends)) else ""
+def _interval(ends: Sequence[float] | None, confidence: float) -> str:
+    return f"{confidence:.0%} CI [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and all(map(math.isfinite, ends)) else ""
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

@@ -99,6 +99,8 @@ class PageContent:
     Parameters
     ----------
     title, subtitle : str
+    recommendation : str
+        The exit to use, in a sentence.
     verdict : {"better", "worse", "no_difference", "none"}
     verdict_text : str
         The verdict in words.
@@ -107,7 +109,8 @@ class PageContent:
     key_numbers : sequence of KeyNumber
     policies : DataFrame
         One row per policy; absent or empty columns are omitted: policy, n_trades, expectancy_r, expectancy_low,
-        expectancy_high, win_rate, sharpe, max_drawdown_r, cvar_r, difference_r, low, high (candidate minus policy),
+        expectancy_high, win_rate, sharpe, max_drawdown_r, bars_in_market, r_per_bar, mean_open, max_open,
+        capital_used, cvar_r, difference_r, low, high (candidate minus policy),
         p_adjusted.
     candidate : str
         The highlighted policy.
@@ -128,6 +131,7 @@ class PageContent:
     """
 
     title: str
+    recommendation: str = ""
     verdict_text: str = ""
     verdict: Verdict = "none"
     subtitle: str = ""
@@ -271,6 +275,11 @@ _POLICY_COLUMNS = (
     _Column("Win rate", "win_rate", ".1%", "share of trades with a net gain"),
     _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
     _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "maximum drawdown of the cumulative net R"),
+    _Column("Bars in market", "bars_in_market", ".1f", "mean number of bars in the market per trade"),
+    _Column("R per bar", "r_per_bar", "+.4f", "net R per bar in the market"),
+    _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
+    _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
+    _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
     _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),
     _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
     _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),

@@ -11,7 +11,9 @@ import pandas as pd
 from exitladder.errors import InputFileError
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
+from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
+from exitladder.plans.provenance import without_fingerprints
 
 THIS_LADDER = "this ladder"
 
@@ -21,9 +23,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputFileError(
-            f"'{path}' must be the JSON that exitladder wrote, but cannot be read: {error}."
-        ) from error
+        raise InputFileError(f"'{path}' must be JSON written by exitladder, but cannot be read: {error}.") from error
     if not isinstance(table, dict):
         raise InputFileError(f"'{path}' must hold a table of names and values, but holds {type(table).__name__}.")
     return table
@@ -34,44 +34,69 @@ def backtest_page(folder: Path) -> PageContent:
     texts = {"trade_id": str, "symbol": str}
     trades = pd.read_csv(folder / "trades.csv", dtype=texts)
     fills = pd.read_csv(folder / "fills.csv", dtype={"trade_id": str})
-    ladder, summary = read_ladder(folder / "ladder.toml"), read_json(folder / "summary.json")
+    summary = read_json(folder / "summary.json")
+    file = folder / "ladder.toml"
+    # A walk-forward has a ladder for each part.
+    ladder = read_ladder(file) if file.is_file() else None
+    n_rungs = len(ladder.rungs) if ladder else int(pd.to_numeric(fills["rung"]).fillna(0).max())
     done = trades.dropna(subset=["r"])
     net_r = pd.DataFrame({THIS_LADDER: done["r"].to_numpy()}, index=pd.to_datetime(done["entry_time"], utc=True))
     counts = trades["status"].value_counts()
     return PageContent(
-        title=f"Backtest of '{ladder.name}'",
+        title=f"Backtest of '{ladder.name}'" if ladder else "Backtest of the walk-forward ladders",
         subtitle=f"{len(trades):,} trades in {trades['symbol'].nunique()} symbols",
-        verdict_text="The results of this ladder on these trades. To test whether it is better than another exit, use "
-        "exitladder compare or exitladder tune.",
+        verdict=summary.get("verdict") or "none",
+        verdict_text=summary.get("verdict_text")
+        or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
+        "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
         groups=[
-            PictureGroup("The ladder", [ladder_picture_of(ladder)]),
-            PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER)),
-            PictureGroup("Profit capture", trades_pictures(trades, fills, len(ladder.rungs))),
+            PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
+            PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
+            PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
-        data_notes=[(str(name), f"{int(n):,}") for name, n in counts.items()],
-        ladder_toml=(folder / "ladder.toml").read_text(encoding="utf-8"),
+        data_notes=[(str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]],
+        ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
 
 
-_SHOWN = {
-    "expectancy_r": ("expectancy", "{:+.3f} R", "mean net R per trade"),
-    "win_rate": ("win rate", "{:.1%}", "trades that closed above 0, after costs"),
-    "profit_factor": ("profit factor", "{:.2f}", "money won over money lost"),
-    "cvar_r": ("worst 5% of trades", "{:+.2f} R", "their mean (CVaR)"),
+def _untouched(trades: pd.DataFrame) -> pd.Timestamp | None:
+    """Return the entry after which every trade is out of sample, None if all are or none is."""
+    if "sample" not in trades:
+        return None
+    time = pd.to_datetime(trades["entry_time"], utc=True)
+    seen = time[(trades["sample"] != OUT_OF_SAMPLE).to_numpy()]
+    later = time[time > seen.max()] if len(seen) else seen
+    return pd.Timestamp(later.min()) if len(later) else None
+
+
+def _samples(trades: pd.DataFrame) -> list[tuple[str, int]]:
+    if "sample" not in trades:
+        return []
+    return [(str(name).replace("_", " "), int(n)) for name, n in trades["sample"].value_counts().items()]
+
+
+SHOWN = {
+    "expectancy_r": ("expectancy per trade", "{:+.3f} R", "mean net R"),
+    "win_rate": ("win rate", "{:.1%}", "trades with a net gain, after costs"),
+    "profit_factor": ("profit factor", "{:.2f}", "gains divided by losses"),
+    "cvar_5_r": ("worst 5% of trades", "{:+.2f} R", "mean (CVaR)"),
     "max_drawdown_r": ("max drawdown", "{:+.1f} R", "of the cumulative net R"),
-    "capture": ("capture", "{:.1%}", "of the best open profit that was kept"),
+    "mean_capture": ("profit capture", "{:.1%}", "of the best open profit (MFE)"),
 }
 
 
 def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
+    confidence = summary.get("resampling", {}).get("confidence")
+    percent = "" if confidence is None else f"{100 * confidence:.4g}% "
     shown = []
-    for name, (label, form, meaning) in _SHOWN.items():
+    for name, (label, form, meaning) in SHOWN.items():
         entry = summary.get(name)
         if not isinstance(entry, dict) or entry.get("value") is None:
             continue
         note = meaning
         if entry.get("low") is not None:
-            note += f"; CI [{form.format(entry['low'])}, {form.format(entry['high'])}]"
+            ends = (form.removesuffix(" R").format(entry[end]) for end in ("low", "high"))
+            note += f"; {percent}CI [{', '.join(ends)}]"
         shown.append(KeyNumber(label, form.format(entry["value"]), note))
     return shown

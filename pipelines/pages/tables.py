@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from exitladder.pipelines.pages.page import PageTable
@@ -41,13 +44,89 @@ def fold_table(folds: pd.DataFrame) -> PageTable:
     )
 
 
+def recommendation_tables(
+    parts: pd.DataFrame, evidence: pd.DataFrame, facts: Mapping[str, Any], model: str
+) -> list[PageTable]:
+    """Return the exits recommended before each part with their results, and the comparisons behind the last choice.
+
+    Parameters
+    ----------
+    parts, evidence : DataFrame
+        ``recommended_parts`` and ``recommended_evidence`` of `Tuned.to_mapping`.
+    facts : mapping
+        ``recommended`` of the same.
+    model : str
+        The results with and without the model, in words; empty without one.
+
+    Returns
+    -------
+    list of PageTable
+    """
+    low, high = facts["interval_from_default"]
+    interval = "" if low is None or high is None else f" (CI [{low:+.3f}, {high:+.3f}])"
+    mean, difference = facts["expectancy_r"], facts["difference_from_default_r"]
+    shown = (
+        ""
+        if mean is None or difference is None
+        else (f" Together they earned {mean:+.3f} R per trade, {difference:+.3f} R vs {facts['default']}{interval}.")
+    )
+    tables = [
+        PageTable(
+            "Recommended exit before each part",
+            "The choice between your exits, the simple exits and the ladders was itself made on the past of each part "
+            f"and scored on the part.{shown} {model}".strip(),
+            pd.DataFrame(
+                {
+                    "Part": [str(fold) for fold in parts["fold"]],
+                    "Exit": parts["exit"],
+                    "Trades scored": parts["n_scored"],
+                    "Expectancy (R)": parts["expectancy_r"],
+                }
+            ),
+            {"Trades scored": ",.0f", "Expectancy (R)": "+.3f"},
+        )
+    ]
+    if len(evidence):
+        ends = zip(evidence["interval"], evidence["difference_r"], strict=True)
+        known = [None not in interval and value is not None for interval, value in ends]
+        evidence = evidence[known]
+    if len(evidence):
+        tables.append(
+            PageTable(
+                "Comparisons behind the recommendation",
+                "A more complex exit replaces a simpler one only if it earned significantly more, after correction for "
+                "the number of exits compared (Holm). All trades are out of sample.",
+                pd.DataFrame(
+                    {
+                        "Exit": evidence["exit"],
+                        "Compared with": evidence["against"],
+                        "Trades": evidence["n_trades"],
+                        "Difference (R)": evidence["difference_r"],
+                        "Low (R)": [ends[0] for ends in evidence["interval"]],
+                        "High (R)": [ends[1] for ends in evidence["interval"]],
+                        "p (adjusted)": evidence["p_adjusted"],
+                        "Verdict": [str(kind).replace("_", " ") for kind in evidence["verdict"]],
+                    }
+                ),
+                {
+                    "Trades": ",.0f",
+                    "Difference (R)": "+.3f",
+                    "Low (R)": "+.3f",
+                    "High (R)": "+.3f",
+                    "p (adjusted)": ".3f",
+                },
+            )
+        )
+    return tables
+
+
 def account_table(accounts: pd.DataFrame) -> PageTable:
     """Return the table of accounts that run through all test parts.
 
     Parameters
     ----------
     accounts : DataFrame
-        With the columns of `tuning_evidence.account`.
+        With the columns of `exitladder.pipelines.tuning.evidence.account`.
     """
     return PageTable(
         "Account over all test parts",

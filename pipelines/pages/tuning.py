@@ -13,9 +13,17 @@ import pandas as pd
 
 from exitladder.files.output import Content, write_folder, write_text
 from exitladder.pipelines.inputs.job import Job
-from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup, Reproduction, Tone, page_html
+from exitladder.pipelines.pages.page import (
+    KeyNumber,
+    PageContent,
+    PageTable,
+    PictureGroup,
+    Reproduction,
+    Tone,
+    page_html,
+)
 from exitladder.pipelines.pages.saved_run import read_json
-from exitladder.pipelines.pages.tables import account_table, fold_table
+from exitladder.pipelines.pages.tables import account_table, fold_table, recommendation_tables
 from exitladder.pipelines.plots.data import Reliability
 from exitladder.pipelines.plots.examples import TradeExample, example_trades
 from exitladder.pipelines.plots.picture import Picture
@@ -31,8 +39,10 @@ from exitladder.pipelines.tracking.provenance import describe_bars, describe_tra
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, Plateau
 from exitladder.pipelines.tuning.policies import TUNED
+from exitladder.pipelines.tuning.recommendation.recommended import model_note
 from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.file import read_ladder
+from exitladder.plans.provenance import without_fingerprints
 
 PAGE = "index.html"
 _TEXTS = {"trade_id": str, "symbol": str}
@@ -40,7 +50,7 @@ _TEXTS = {"trade_id": str, "symbol": str}
 
 @dataclass(frozen=True)
 class PageHead:
-    """What the page says of a run beyond its numbers.
+    """Texts of the page other than the results.
 
     Parameters
     ----------
@@ -57,7 +67,7 @@ class PageHead:
 
 
 def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str, Content]:
-    """Return the files that the page needs beside those of the tuning itself, by name.
+    """Return the files, by name, that the page needs besides those of the tuning.
 
     Parameters
     ----------
@@ -144,19 +154,33 @@ def tuning_page(folder: Path) -> PageContent:
     return PageContent(
         title=run.get("title") or "Tuned ladder",
         subtitle=_subtitle(result, run),
+        # Until version 0.2 a tuning recommended nothing.
+        recommendation=result.get("recommendation", ""),
         verdict=result["verdict"],
         verdict_text=result["verdict_text"],
         key_numbers=_key_numbers(result, policies, run.get("confidence")),
         policies=policies,
         candidate=TUNED,
-        tables=[fold_table(folds), account_table(pd.DataFrame(result["continuous"]))],
+        tables=[
+            *_recommendation_tables(result),
+            fold_table(folds),
+            account_table(pd.DataFrame(result["continuous"])),
+        ],
         groups=_groups(folder, result, policies, shown),
         data_notes=[*_facts(run), *_counts(folder, result, shown)],
         open_trades=pd.read_csv(folder / "scores.csv", dtype=_TEXTS) if "scores.csv" in shown else None,
-        ladder_toml=(folder / "ladder.toml").read_text(encoding="utf-8"),
+        ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),
         reproduction=_reproduction(run) if run else None,
     )
+
+
+def _recommendation_tables(result: Mapping[str, Any]) -> list[PageTable]:
+    parts, evidence = result.get("recommended_parts", []), result.get("recommended_evidence", [])
+    if not parts:
+        return []
+    facts = result["recommended"]
+    return recommendation_tables(pd.DataFrame(parts), pd.DataFrame(evidence), facts, model_note(facts))
 
 
 def _subtitle(result: Mapping[str, Any], run: Mapping[str, Any]) -> str:
@@ -300,10 +324,11 @@ def _model_note(model: Mapping[str, Any]) -> str:
             text += "There are too few trades to measure the value of its signal in R. "
         else:
             low, high = model["value"]["interval"]
+            percent = _percent(model["value"].get("confidence"))
             text += (
                 "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, changed "
-                f"the result by {_ends(model['value']['difference_r'])} R per trade (CI [{_ends(low)}, {_ends(high)}]) "
-                "out of sample. "
+                f"the result by {_ends(model['value']['difference_r'])} R per trade ({percent}CI [{_ends(low)}, "
+                f"{_ends(high)}]) out of sample. "
             )
     if "leak_check" in model:
         text += f"Leak check (look-ahead): {model['leak_check']}."

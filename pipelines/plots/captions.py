@@ -157,10 +157,10 @@ def to_page(
     -------
     Picture
     """
-    standing, caption = HOW_TO_READ[kind]
+    heading, caption = HOW_TO_READ[kind]
     return Picture(
         image=to_svg(figure),
-        title=title or standing,
+        title=title or heading,
         caption=caption if explain else "",
         alt=alt,
         half=kind in HALVES if half is None else half,

@@ -188,7 +188,7 @@ def ladder_steps(
         LadderStep(
             number=number,
             fraction=rung.fraction,
-            text=str(rung.target) if rung.target is not None else " and ".join(map(str, rung.when)),
+            text=rung.trigger,
             level=_height(rung.target, scale),
         )
         for number, rung in enumerate(ladder.rungs, start=1)
@@ -225,23 +225,31 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
     Returns
     -------
     DataFrame
-        name, hit_rate (share of trades with such a fill), mean_r (quantity-weighted mean R of those
-        fills), n (trades); rungs in order, then the other exits by frequency.
+        name, hit_rate (share of trades with such a fill), mean_r (mean over these trades of the R at which each sold,
+        before costs, as in ``rungs`` of ``summary.json``), n (trades); rungs in order, then the other exits by
+        frequency.
     """
-    n_trades = max(int((trades["status"] != "skipped").sum()), 1)
-    exits = fills[~fills["order"].isin(["entry", "mark"])]
+    carried = trades[trades["status"] != "skipped"]
+    n_trades = max(len(carried), 1)
+    exits = fills[~fills["order"].isin(["entry", "mark"]) & fills["trade_id"].isin(carried["trade_id"])]
     is_rung = exits["order"] == "rung"
     rungs = pd.to_numeric(exits["rung"], errors="coerce")
     named = exits.assign(name=exits["order"].where(~is_rung, "rung " + rungs.fillna(0).astype(int).astype(str)))
-    weighted = named.assign(weight=named["quantity"].astype(float), product=named["quantity"] * named["r"])
-    groups = weighted.groupby("name").agg(
-        n=("trade_id", "nunique"), weight=("weight", "sum"), product=("product", "sum")
-    )
+    by_id = carried.set_index("trade_id")
+    trade = by_id.loc[named["trade_id"]]
+    sign = np.where((trade["side"] == "long").to_numpy(), 1.0, -1.0)
+    price_r = sign * (named["price"].to_numpy() - trade["entry_price"].to_numpy()) / trade["risk"].to_numpy()
+    weight = named["quantity"].astype(float)
+    weighted = named.assign(weight=weight, product=weight * price_r)
+    # Within a trade by quantity, across trades each once: shares of one symbol and of another are no common unit.
+    by_trade = weighted.groupby(["name", "trade_id"])[["weight", "product"]].sum()
+    by_name = (by_trade["product"] / by_trade["weight"]).groupby("name")
+    groups = pd.DataFrame({"n": by_name.count(), "mean_r": by_name.mean()})
     order = [f"rung {number}" for number in range(1, n_rungs + 1)]
     others = groups[~groups.index.isin(order)].sort_values("n", ascending=False, kind="stable").index
     table = groups.reindex([*order, *others])
     n = table["n"].fillna(0).astype(int)
-    mean = (table["product"] / table["weight"]).to_numpy(dtype=float)
+    mean = table["mean_r"].to_numpy(dtype=float)
     return pd.DataFrame({"name": table.index, "hit_rate": n.to_numpy() / n_trades, "mean_r": mean, "n": n.to_numpy()})
 
 

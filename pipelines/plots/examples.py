@@ -73,9 +73,13 @@ def example_trades(simulation: Simulation, signals: Signals, most: int = 4) -> l
         Of its trades.
     most : int
         Number of trades at most.
+
+    Returns
+    -------
+    list of TradeExample
     """
     trades, fills = simulation.trades_frame(), simulation.fills_frame()
-    return [_example(simulation, signals, i, trades.iloc[i], fills) for i in _telling_trades(simulation, most)]
+    return [_example(simulation, signals, i, trades.iloc[i], fills) for i in _representative_trades(simulation, most)]
 
 
 def _texts(stamps: pd.Series | pd.Index) -> list[str]:
@@ -94,7 +98,7 @@ def _example(simulation: Simulation, signals: Signals, i: int, trade: pd.Series,
     )
 
 
-def _telling_trades(simulation: Simulation, most: int) -> list[int]:
+def _representative_trades(simulation: Simulation, most: int) -> list[int]:
     """Return the positions of trades with many fills, won and lost, of different symbols."""
     chosen: list[int] = []
     symbols: set[str] = set()
@@ -123,6 +127,11 @@ def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:
         Of all its trades.
     i : int
         Position of the trade.
+
+    Returns
+    -------
+    Series of float
+        Price; NaN until a stop is in force.
     """
     placed = simulation.placed
     first, last = int(placed.first_bar[i]), int(simulation.exit_bar[i])

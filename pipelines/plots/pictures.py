@@ -197,6 +197,11 @@ def example_pictures(examples: Sequence[TradeExample], trades: pd.DataFrame, fil
     examples : sequence of TradeExample
     trades, fills : DataFrame
         With the columns of ``trades.csv`` and ``fills.csv``; the examples must be among them.
+
+    Returns
+    -------
+    list of Picture
+        One per example.
     """
     position = pd.Index(trades["trade_id"])
     return [
@@ -212,8 +217,5 @@ def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> 
 
 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
-    parts = [
-        f"{share_of(rung)} at {rung.target if rung.target is not None else ' and '.join(map(str, rung.when))}"
-        for rung in rungs
-    ]
+    parts = [f"{share_of(rung)} at {rung.trigger}" for rung in rungs]
     return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."

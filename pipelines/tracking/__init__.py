@@ -1,1 +1,1 @@
-"""Runs and models kept; the only room that knows MLflow."""
+"""Stored runs and models; the only room that knows MLflow."""

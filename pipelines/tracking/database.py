@@ -34,8 +34,8 @@ def alone(store: Path, seconds: float = 120.0) -> Iterator[None]:
 def settle(database: Path, artifacts: Path) -> int:
     """Point a store's database to its own folder of artifacts; return how many experiments had moved.
 
-    MLflow stores absolute paths and would go on writing to the former place of a store that was moved.
-    Only experiments with artifacts in a local folder of that name are changed; all others stay as they are.
+    MLflow stores absolute paths and would keep writing to the old location of a moved store.
+    Only experiments with artifacts in a local folder of that name are changed; all others stay unchanged.
 
     Parameters
     ----------

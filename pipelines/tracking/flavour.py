@@ -68,7 +68,9 @@ class ExhaustionPyfunc:
         if TIME in model_input:
             stamps = pd.to_datetime(model_input[TIME], utc=True)
             if stamps.isna().any():
-                raise ModelError(f"'{TIME}' must be when each row's bar closed, but some are blank. Remove those rows.")
+                raise ModelError(
+                    f"'{TIME}' must hold the close of each row's bar, but some are blank. Remove those rows."
+                )
             when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
         else:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)

@@ -74,8 +74,8 @@ def _registered_model(ref: str, store: Path) -> Path:
         source = store / "artifacts" / version.run_id / "artifacts" / source.name
     if not source.is_dir():
         raise TrackingError(
-            f"The files of '{ref}' are gone from the store '{store}'. Train the model again, or bring the folder "
-            "'artifacts' of the store back."
+            f"The files of '{ref}' are gone from the store '{store}'. Train the model again, or restore the folder "
+            "'artifacts' of the store."
         )
     return source
 

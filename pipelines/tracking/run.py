@@ -95,7 +95,7 @@ class TrackedRun:
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
     def log_files(self, contents: Mapping[str, Content]) -> None:
-        """Save several files, by name; see `exitladder.files.output.write_folder` for what they may be."""
+        """Save several files, by name; see `exitladder.files.output.write_folder` for the contents allowed."""
         if self.folder is not None:
             with plain_errors("The run's files cannot be saved"):
                 write_folder(self.folder, contents)

@@ -61,6 +61,10 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
         Path inside the run's artifacts.
     store : path
 
+    Returns
+    -------
+    Path
+
     Raises
     ------
     TrackingError

@@ -80,6 +80,11 @@ class Tracker:
         bars : BarSet, optional
         trades : Trades, optional
 
+        Yields
+        ------
+        TrackedRun
+            Takes the metrics and files; it ignores them if tracking is off.
+
         Raises
         ------
         TrackingError

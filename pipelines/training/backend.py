@@ -15,7 +15,7 @@ from exitladder.settings.tables import ModelSettings
 
 @dataclass(frozen=True)
 class TrainingBackend:
-    """Where forests are grown.
+    """The place where forests are trained: this process or a cluster.
 
     Parameters
     ----------
@@ -26,13 +26,17 @@ class TrainingBackend:
     cluster: ClusterTrainer | None = None
 
     def place(self, n_rows: int, n_features: int, settings: ModelSettings) -> Place:
-        """Return where so many rows are kept: in memory, on disk or on the cluster; see `place_of_rows`.
+        """Return where a number of rows is kept: in memory, on disk or on the cluster; see `place_of_rows`.
 
         Parameters
         ----------
         n_rows, n_features : int
         settings : ModelSettings
             ``model.memory_gb`` limits the memory.
+
+        Returns
+        -------
+        Place
         """
         return place_of_rows(n_rows, n_features, settings, has_cluster=self.cluster is not None)
 

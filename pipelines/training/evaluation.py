@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from exitladder.models.calibration.measures import probability_measures
@@ -17,9 +18,14 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
-from exitladder.pipelines.training.value import model_value
+from exitladder.pipelines.training.value import gain_over_trail
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
+
+
+def evaluated_rows(rows: TrainingRows, predictions: RowPredictions) -> npt.NDArray[np.bool_]:
+    """Return which rows the model is evaluated on: reachable, labelled, predicted out of fold; shape (n_rows,)."""
+    return np.asarray((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
 
 
 def calibration_by_group(
@@ -35,8 +41,13 @@ def calibration_by_group(
     rows : TrainingRows
     predictions : RowPredictions
     intervals : Intervals
+
+    Returns
+    -------
+    DataFrame
+        See `calibration_table`.
     """
-    evaluation = np.flatnonzero((predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race))
+    evaluation = np.flatnonzero(evaluated_rows(rows, predictions))
     trade, trades = rows.trade[evaluation], prepared.placed.trades
     groups = {
         "side": np.where(trades.side[trade] > 0, "long", "short"),
@@ -92,8 +103,13 @@ def model_baselines(
     settings : Settings
     make_trainer : MakeTrainer
         Makes the trainer of the forests.
+
+    Returns
+    -------
+    dict of str to dict
+        The measures of each baseline, by its name.
     """
-    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    evaluation = evaluated_rows(rows, predictions)
     found: dict[str, dict[str, float]] = {}
     if evaluation.any():
         predicted = baseline_probabilities(
@@ -109,6 +125,6 @@ def model_baselines(
             found[name] = {key: measured[key] for key in ("log_loss", "brier", "auc")}
             if name != CONSTANT:
                 others = replace(predictions, exhaustion=p)
-                earned = model_value(prepared, others, settings, series=("exhaustion",)).expectancy_r
+                _, earned = gain_over_trail(prepared, others, settings, series=("exhaustion",))
                 found[name] |= {"expectancy_r": earned[MODEL_OR_TRAIL]} if earned else {}
     return found

@@ -1,4 +1,4 @@
-"""What is saved with a model beside its trees: training span, partial dependence, and the reference for drift."""
+"""Facts saved with a model beside its trees: training span, partial dependence, and the reference for drift."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def with_knowledge(
     rows : TrainingRows
     predictions : RowPredictions
         Out of fold.
+
+    Returns
+    -------
+    ExhaustionModel
     """
     known = {
         "training": training_span(prepared, rows),
@@ -70,8 +74,8 @@ def partial_dependence(
     """Return the partial dependence of the last stage on its leading features, as plain values.
 
     Friedman (2001): for each of some values of the feature, all others keep their values in a sample of training rows,
-    and the predictions are averaged. It shows what the model does, not what the market does; if features move
-    together, it includes rows that do not occur.
+    and the predictions are averaged. It describes the model, not the market; if features are correlated,
+    it averages over rows that do not occur.
 
     Parameters
     ----------

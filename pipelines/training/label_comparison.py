@@ -13,7 +13,7 @@ from exitladder.pipelines.training.backend import HERE, TrainingBackend
 from exitladder.pipelines.training.labels import n_effective, row_labels
 from exitladder.pipelines.training.model import fit_model, training_rows
 from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
-from exitladder.pipelines.training.value import model_value
+from exitladder.pipelines.training.value import gain_over_trail
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
@@ -26,9 +26,9 @@ PAIRS = tuple(zip(DECISIONS, (*EXHAUSTIONS, *EXHAUSTIONS), strict=True))
 def compare_labels(
     prepared: Prepared, settings: Settings, progress: Progress = SILENT, backend: TrainingBackend = HERE
 ) -> pd.DataFrame:
-    """Return the results of the model with each label, everything else being the same.
+    """Return the results of the model with each label, all else equal.
 
-    Every label is learnt in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
+    Every label is trained in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
     predicted out of fold, and the later half is scored once.
 
     Parameters
@@ -41,8 +41,8 @@ def compare_labels(
     Returns
     -------
     DataFrame
-        Columns label, output (the series that it teaches), n_rows, n_effective, auc (of a probability),
-        correlation (of a value, with what it predicts), expectancy_r, and value_r with value_low and value_high:
+        Columns label, output (the series that it trains), n_rows, n_effective, auc (of a probability),
+        correlation (of a value, with its label), expectancy_r, and value_r with value_low and value_high:
         the exit on it or on a trail, and its gain over the best trailing stop, in R per trade.
     """
     found: list[dict[str, Any]] = []
@@ -56,8 +56,7 @@ def compare_labels(
         if exhaustion not in {row["label"] for row in found}:
             taught.append((exhaustion, "exhaustion", labels.exhaustion))
         for label, output, values in taught:
-            value = model_value(prepared, predictions, chosen, series=(output,))
-            against = value.comparison
+            against, earned = gain_over_trail(prepared, predictions, chosen, series=(output,))
             found.append(
                 {
                     "label": label,
@@ -66,7 +65,7 @@ def compare_labels(
                     "n_effective": n_effective(prepared, values, labels.reachable),
                     "auc": model.metrics["auc"] if output == "exhaustion" else float("nan"),
                     "correlation": model.metrics["hold_correlation"] if output != "exhaustion" else float("nan"),
-                    "expectancy_r": value.expectancy_r.get(MODEL_OR_TRAIL, float("nan")),
+                    "expectancy_r": earned.get(MODEL_OR_TRAIL, float("nan")),
                     "value_r": against.difference_r if against else float("nan"),
                     "value_low": against.low if against else float("nan"),
                     "value_high": against.high if against else float("nan"),

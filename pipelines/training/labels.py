@@ -64,6 +64,10 @@ def n_effective(prepared: Prepared, labels: Labels, used: npt.NDArray[np.bool_])
         Of all rows.
     used : bool array, shape (n_rows,)
         Rows to count; those whose label is not known are left out.
+
+    Returns
+    -------
+    float
     """
     chosen = np.flatnonzero(used & labels.is_known)
     return float(average_uniqueness(prepared.rows.bar_of(chosen) + 1, labels.end_bar[chosen]).sum())

@@ -15,13 +15,18 @@ from exitladder.models.exhaustion.leak_check import LeakReport, check_leaks, nex
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.rows import TrainingRows
-from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows
+from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
-from exitladder.pipelines.training.evaluation import calibration_by_group, calibration_mapping, model_baselines
+from exitladder.pipelines.training.evaluation import (
+    calibration_by_group,
+    calibration_mapping,
+    evaluated_rows,
+    model_baselines,
+)
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
-from exitladder.pipelines.training.policy import ModelPolicy, predicted_trades, tune_model_policy
+from exitladder.pipelines.training.policy import ModelPolicy, tune_model_policy
 from exitladder.pipelines.training.value import ModelValue, model_value
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.runtime.memory import matrix_on_disk
@@ -43,7 +48,7 @@ class Trained:
         Calibration overall and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
         Threshold and trail tuned on all out-of-fold trades; None if there are too few.
-    learnt : str
+    rows_stored : str
         Where the rows were kept during training: in memory, on disk, or on workers of a cluster.
     """
 
@@ -58,7 +63,7 @@ class Trained:
     n_effective: dict[str, float]
     calibration: pd.DataFrame
     policy: ModelPolicy | None = None
-    learnt: str = "in memory"
+    rows_stored: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder train`` prints, without the run."""
@@ -66,7 +71,7 @@ class Trained:
         return {
             "n_trades": self.n_trades,
             "n_rows": self.n_rows,
-            "learnt": self.learnt,
+            "rows_stored": self.rows_stored,
             "n_effective": self.n_effective,
             "log_loss": metrics["log_loss"],
             "brier": metrics["brier"],
@@ -103,6 +108,10 @@ def train_model(
     progress : Progress
     backend : TrainingBackend
 
+    Returns
+    -------
+    Trained
+
     Raises
     ------
     ModelError
@@ -114,8 +123,9 @@ def train_model(
     predictions = predict_rows(prepared, model, progress)
     model = with_knowledge(model, prepared, rows, predictions)
     value = model_value(prepared, predictions, settings)
+    model = replace(model, context={**model.context, "value_finding": value.finding})
     enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
-    evaluation = (predictions.stage >= 0) & rows.is_used & np.isfinite(rows.race)
+    evaluation = evaluated_rows(rows, predictions)
     outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
     return Trained(
         model=model,
@@ -140,7 +150,7 @@ def train_model(
         },
         calibration=calibration_by_group(prepared, rows, predictions, settings.intervals),
         policy=tune_model_policy(prepared, predictions, settings) if enough else None,
-        learnt=backend.describe(rows),
+        rows_stored=backend.describe(rows),
     )
 
 
@@ -156,6 +166,10 @@ def fit_model(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    ExhaustionModel
     """
     return ExhaustionModel.fit(
         rows,
@@ -185,6 +199,11 @@ def model_paths(
     settings : Settings
     progress : Progress
     backend : TrainingBackend
+
+    Returns
+    -------
+    DataFrame
+        One row per path.
     """
     rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
@@ -209,6 +228,10 @@ def training_rows(
     labels : RowLabels, optional
         Those of the settings by default.
     backend : TrainingBackend
+
+    Returns
+    -------
+    TrainingRows
 
     Raises
     ------

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import simulate_many
 from exitladder.models.labels.labels import reachable_rows
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.policies import objective_values, steps
@@ -76,17 +76,6 @@ class ModelPolicy:
         }
 
 
-def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:
-    """Return the positions of the trades that are predicted on every bar, in order of entry.
-
-    A stage predicts from some time on, so these are the trades predicted on their first bar.
-    """
-    starts, has_rows = prepared.rows.start[:-1], prepared.rows.lengths > 0
-    is_predicted = np.zeros(len(prepared.placed), dtype=bool)
-    is_predicted[has_rows] = predictions.stage[starts[has_rows]] >= 0
-    return np.flatnonzero(is_predicted)
-
-
 def trail_base(settings: Settings) -> Ladder:
     """Return the ladder without rungs and trail that all policies here share: costs, initial stop, time stop."""
     base = base_ladder(settings)
@@ -125,6 +114,10 @@ def tune_model_policy(
         Positions of the trades to tune on; all predicted ones by default.
     series : sequence of str
         The model's series to try: exhaustion, hold_value_r.
+
+    Returns
+    -------
+    ModelPolicy
     """
     chosen = predicted_trades(prepared, predictions) if trades is None else trades
     part = prepared.placed.take(chosen)

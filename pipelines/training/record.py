@@ -36,7 +36,7 @@ def log_trained(
     run : TrackedRun
     trained : Trained
     name : str
-        What the model is registered by; see `model_name`.
+        Name under which the model is registered; see `model_name`.
     pages : mapping of str to content
         Its card and pictures, by file name.
     description : str
@@ -77,7 +77,10 @@ def model_summary(model: ExhaustionModel) -> dict[str, Any]:
 
 
 def trained_summary(trained: Trained) -> dict[str, Any]:
-    """Return the summary of a model that was just trained, with its worth in R and the leak check."""
+    """Return the summary of a model that was just trained, with the value of its signal in R and the leak check."""
     found = trained.value.comparison
-    worth = {"difference_r": found.difference_r, "interval": [found.low, found.high]} if found else None
-    return model_summary(trained.model) | {"value": worth, "leak_check": trained.leaks.verdict}
+    value = None
+    if found is not None:
+        ends = [found.low, found.high]
+        value = {"difference_r": found.difference_r, "interval": ends, "confidence": found.confidence}
+    return model_summary(trained.model) | {"value": value, "leak_check": trained.leaks.verdict}

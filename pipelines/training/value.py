@@ -1,4 +1,4 @@
-"""The worth of the model's signal in R, on trades that neither the model nor its threshold has seen."""
+"""The value of the model's signal in R, on trades that neither the model nor its threshold has seen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import simulate_many
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, predicted_trades, tune_model_policy
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, tune_model_policy
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition
@@ -35,7 +35,7 @@ class ModelValue:
     expectancy_r : dict of str to float
         Mean net R per trade of each policy on the same later half.
     shuffled_gain_r : float
-        The same gain with predictions shuffled between trades: the worth of exiting now and then without knowing when.
+        The same gain with predictions shuffled between trades: the value of exits without timing information.
         NaN if it is not known.
     """
 
@@ -56,10 +56,10 @@ class ModelValue:
         return "harm" if self.comparison.high < 0 else "no edge"
 
 
-def model_value(
+def gain_over_trail(
     prepared: Prepared, predictions: RowPredictions, settings: Settings, *, series: Sequence[str] = MODEL_SERIES
-) -> ModelValue:
-    """Return the gain of exits on the model's signal over the best trailing stop.
+) -> tuple[Comparison | None, dict[str, float]]:
+    """Return the gain of exits on the model's signal over the best trailing stop, and the mean result of each policy.
 
     The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
     half, which neither the boosters nor the thresholds have seen, is scored once.
@@ -72,29 +72,50 @@ def model_value(
     settings : Settings
     series : sequence of str
         The model's series that an exit may be on.
+
+    Returns
+    -------
+    comparison : Comparison or None
+    expectancy_r : dict of str to float
+        As in `ModelValue`.
     """
     chosen = predicted_trades(prepared, predictions)
     if len(chosen) < 2 * LEAST_TRADES:
-        return ModelValue(None, {})
-    earlier, later = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
-    result = _scored(prepared, predictions, settings, earlier, later, series)
+        return None, {}
+    result = _scored(prepared, predictions, settings, chosen, series)
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAIL],
-        time=prepared.entry_time[later],
+        time=prepared.entry_time[chosen[len(chosen) // 2 :]],
         intervals=settings.intervals,
     )
+    return found, {name: _mean(r) for name, r in result.items()}
+
+
+def model_value(prepared: Prepared, predictions: RowPredictions, settings: Settings) -> ModelValue:
+    """Return the gain of exits on the model's signal, beside that on shuffled predictions; see `gain_over_trail`.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    predictions : RowPredictions
+        Out of fold.
+    settings : Settings
+
+    Returns
+    -------
+    ModelValue
+    """
+    comparison, expectancy_r = gain_over_trail(prepared, predictions, settings)
+    if comparison is None:
+        return ModelValue(None, {})
     others = shuffle_predictions(prepared, predictions, settings.project.seed)
-    shuffled = _scored(prepared, others, settings, earlier, later, series)
-    return ModelValue(
-        comparison=found,
-        expectancy_r={name: _mean(r) for name, r in result.items()},
-        shuffled_gain_r=_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAIL]),
-    )
+    shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions), MODEL_SERIES)
+    return ModelValue(comparison, expectancy_r, _mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAIL]))
 
 
 def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:
-    """Return predictions in which each trade has, bar by bar, those of another trade of the same stage.
+    """Return predictions with each trade's replaced, bar by bar, by those of another trade of the same stage.
 
     How often and how late in a trade the signal fires stays the same; its knowledge of the trade is gone.
 
@@ -103,6 +124,10 @@ def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int
     prepared : Prepared
     predicted : RowPredictions
     seed : int
+
+    Returns
+    -------
+    RowPredictions
     """
     rng = np.random.default_rng(seed)
     start, length = prepared.rows.start[:-1], prepared.rows.lengths
@@ -121,11 +146,11 @@ def _scored(
     prepared: Prepared,
     predictions: RowPredictions,
     settings: Settings,
-    earlier: IntArray,
-    later: IntArray,
+    trades: IntArray,
     series: Sequence[str],
 ) -> dict[str, FloatArray]:
-    """Return the later trades' net R under each policy, tuned on the earlier ones."""
+    """Return the net R of the later half of the trades under each policy, tuned on the earlier half."""
+    earlier, later = trades[: len(trades) // 2], trades[len(trades) // 2 :]
     tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
     return net_r_of(prepared, predictions, later, _policies(tuned), threads=settings.project.threads)
 

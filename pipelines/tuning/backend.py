@@ -57,6 +57,11 @@ def search_backend(
     fresh : bool
         Delete the kept studies and start again.
 
+    Yields
+    ------
+    SearchBackend
+        Its store and its cluster connection are closed when the block ends.
+
     Raises
     ------
     SettingsError

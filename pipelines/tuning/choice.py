@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
@@ -15,11 +14,11 @@ from exitladder.execution.signals import Signals
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
-from exitladder.pipelines.tuning.folds import LEAST_TRADES, WalkForward, known_by
+from exitladder.pipelines.tuning.folds import LEAST_TRADES, Mask, WalkForward, known_by
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
 from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
@@ -30,7 +29,6 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
 _HOLD_VALUE_QUANTILES = (0.005, 0.5)
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,11 @@ class Tuning:
         own_ladder : Ladder or None
         progress : Progress
         backend : SearchBackend
+
+        Returns
+        -------
+        Tuning
+            With the signals that any candidate or the own ladder reads.
         """
         base = _base(settings, own_ladder)
         space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
@@ -159,6 +162,11 @@ class Tuning:
             Of the search's study.
         until : int, optional
             The cut, nanoseconds since 1970 UTC: nothing after it is known.
+
+        Returns
+        -------
+        Choice
+            The tuned policy first, then the baselines and the own ladder, with the search behind them.
         """
         settings = self.settings
         training = self._tuned_on(training)
@@ -212,11 +220,9 @@ class Tuning:
         """
         if self.predictions is None:
             return training
-        rows = self.prepared.rows
-        is_predicted = np.zeros(len(training), dtype=bool)
-        has_rows = rows.lengths > 0
-        is_predicted[has_rows] = self.predictions.stage[rows.start[:-1][has_rows]] >= 0
-        both = training & is_predicted
+        both = np.zeros(len(training), dtype=bool)
+        predicted = predicted_trades(self.prepared, self.predictions)
+        both[predicted] = training[predicted]
         return both if both.sum() >= LEAST_TRADES else training
 
     def _space(self, training: Mask) -> SearchSpace:
@@ -236,8 +242,16 @@ class Tuning:
 
         Parameters
         ----------
+        ladders : sequence of Ladder
+        trades : bool array, shape (n_trades,)
+            The trades to execute.
         until : int, optional
             As in `choose`.
+
+        Returns
+        -------
+        float64 array, shape (n_chosen, n_ladders)
+            In the base's R; rows in the order of the trades.
         """
         at = np.flatnonzero(trades)
         placed = self.prepared.placed.take(at)
@@ -291,6 +305,11 @@ def with_own_exits(table: pd.DataFrame, tuning: Tuning, walk: WalkForward) -> pd
         From `stitched`.
     tuning : Tuning
     walk : WalkForward
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        Net R; with one more column, `OWN_EXITS`, if at least half of the test trades have a known exit.
     """
     trades = tuning.prepared.placed.trades
     if (~trades.is_open[walk.test]).mean() < 0.5:
@@ -308,6 +327,11 @@ def with_no_change(table: pd.DataFrame, choices: Sequence[Choice], fold: IntArra
     choices : sequence of Choice
         One a fold.
     fold : int array, shape (n_trades,)
+
+    Returns
+    -------
+    DataFrame, shape (n_trades, n_policies)
+        Net R; the same table if it has no own exits.
     """
     if OWN_EXITS not in table:
         return table

@@ -164,6 +164,10 @@ def diagnostics(
         The tuned one.
     folds : mapping of str to Ladder
         The ladders tuned on other stretches of the past, by their names.
+
+    Returns
+    -------
+    LadderDiagnostics
     """
     ladder = replace(ladder, name=SUGGESTED)
     importance, fit = parameter_importance(ladders, tried.values[:, 0], objectives.seed)
@@ -193,7 +197,7 @@ def stability(folds: Mapping[str, Ladder], tried: tuple[Ladder, ...]) -> pd.Data
     Returns
     -------
     DataFrame
-        parameter, a column a ladder, agreement: 1 less the mean difference between two of the ladders over that
+        parameter, one column per ladder, agreement: 1 less the mean difference between two of the ladders over that
         between two of those tried; two differ by 1 where only one has the part, or where choices differ.
     """
     nothing = pd.DataFrame(columns=["parameter", *folds, "agreement"])

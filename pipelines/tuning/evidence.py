@@ -10,23 +10,23 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.execution import Simulation, simulate_own_exits
-from exitladder.execution.signals import Signals
-from exitladder.measures.cash import DAY_NS, DAYS_PER_YEAR
-from exitladder.pipelines.tuning.choice import Choice, Mask, Tuning
+from exitladder.clock import DAY_NS
+from exitladder.measures.cash import DAYS_PER_YEAR
+from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
-from exitladder.pipelines.tuning.policies import OWN_EXITS, SIMPLEST, TUNED
-from exitladder.pipelines.tuning.results import base_risk
+from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio, sortino_ratio
+from exitladder.statistics.metrics import falls_of_sum, sharpe_ratio, sortino_ratio
 from exitladder.statistics.overfitting import pbo_cscv
 from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
 from exitladder.statistics.spa import N_BOOTSTRAP, SuperiorAbility, superior_ability
 
 _PBO_BLOCKS = 10
 _MOST_TRIALS, _MOST_PAIRS = 1000, 8_000_000
+DailyFills = tuple[IntArray, FloatArray]
+"""Day (since 1970 UTC) and net R of every fill."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ def search_luck(
     against : Comparison
         Of the two.
     walk : WalkForward
+
+    Returns
+    -------
+    SearchLuck
     """
     test = walk.test
     n_trials = sum(choice.search.n_trials for choice in choices)
@@ -135,6 +139,11 @@ def all_at_once(
         Names of the exits to beat.
     intervals : Intervals
         Its confidence and seed; this test has its own number of resamples.
+
+    Returns
+    -------
+    dict of str to SuperiorAbility
+        By benchmark; a name that is given twice is tested once.
     """
     return {
         name: superior_ability(
@@ -147,51 +156,7 @@ def all_at_once(
     }
 
 
-@dataclass(frozen=True)
-class ScoredPart:
-    """The trades of a test part as the policy tuned before it executes them.
-
-    Parameters
-    ----------
-    simulation : Simulation
-    signals : Signals
-        What its ladder reads, for these trades.
-    keeps_own_exits : bool
-        Whether the choice was to keep the user's own exits; the simulation is then theirs.
-    """
-
-    simulation: Simulation
-    signals: Signals
-    keeps_own_exits: bool
-
-
-def execute_tuned(tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask) -> tuple[ScoredPart, ...]:
-    """Return every test part executed by the policy that was tuned before it.
-
-    Parameters
-    ----------
-    tuning : Tuning
-    choices : sequence of Choice
-        One a fold.
-    fold : int array, shape (n_trades,)
-    test : bool array, shape (n_trades,)
-    """
-    parts = []
-    for k, choice in enumerate(choices):
-        trades = np.flatnonzero(test & (fold == k))
-        own = choice.keeps_own_exits
-        done = _own_exits(tuning, trades) if own else tuning.simulate(choice.ladder, trades)
-        parts.append(ScoredPart(done, tuning.signals.take(trades), own))
-    return tuple(parts)
-
-
-def _own_exits(tuning: Tuning, trades: IntArray) -> Simulation:
-    return simulate_own_exits(tuning.prepared.placed.take(trades), tuning.base)
-
-
-def account(
-    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policies: Sequence[str]
-) -> pd.DataFrame:
+def account(booked: Mapping[str, DailyFills], first_entry: int) -> pd.DataFrame:
     """Return the account of each policy over all test parts, every trade risking 1R.
 
     Each trade is executed to its end by the choice of the fold in which it was entered. Fills are booked on
@@ -199,15 +164,10 @@ def account(
 
     Parameters
     ----------
-    tuning : Tuning
-    choices : sequence of Choice
-        One a fold.
-    fold : int array, shape (n_trades,)
-        The fold whose choice executes each trade.
-    test : bool array, shape (n_trades,)
-        Trades of any test part.
-    policies : sequence of str
-        Names.
+    booked : mapping of str to DailyFills
+        By policy.
+    first_entry : int
+        Time of the first entry in a test part, nanoseconds since 1970 UTC.
 
     Returns
     -------
@@ -215,16 +175,14 @@ def account(
         A row per policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
         daily results, annualised), max_drawdown_r, calmar (R a year over the drawdown), ulcer_r.
     """
-    booked = {name: _booked(tuning, choices, fold, test, name) for name in dict.fromkeys(policies)}
     days = np.concatenate([day for day, _ in booked.values()])
-    first = int(tuning.prepared.entry_time[test].min() // DAY_NS)
+    first = first_entry // DAY_NS
     n_days = int(max(days.max(initial=first), first)) - first + 1
     rows = []
     for name, (day, r) in booked.items():
         daily = np.bincount(day - first, r, n_days)
-        path = np.cumsum(daily)
-        deepest = max_drawdown_of_sum(daily)
-        fall = path - np.maximum(np.maximum.accumulate(path), 0.0)
+        falls = falls_of_sum(daily)
+        deepest = float(falls.min())
         rows.append(
             {
                 "policy": name,
@@ -234,27 +192,10 @@ def account(
                 "sortino": sortino_ratio(daily, DAYS_PER_YEAR),
                 "max_drawdown_r": deepest,
                 "calmar": float(daily.sum()) * DAYS_PER_YEAR / n_days / -deepest if deepest < 0 else math.nan,
-                "ulcer_r": math.sqrt(float(np.mean(fall**2))),
+                "ulcer_r": math.sqrt(float(np.mean(falls[1:] ** 2))),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _booked(
-    tuning: Tuning, choices: Sequence[Choice], fold: IntArray, test: Mask, policy: str
-) -> tuple[IntArray, FloatArray]:
-    """Return the day and net R of every fill of a policy in the test parts."""
-    parts: list[Simulation] = []
-    for k, choice in enumerate(choices):
-        trades = np.flatnonzero(test & (fold == k))
-        if policy == OWN_EXITS or (policy == TUNED and choice.keeps_own_exits):
-            parts.append(_own_exits(tuning, trades))
-        else:
-            parts.append(tuning.simulate(choice.ladder_of(policy), trades))
-    time = tuning.prepared.placed.bars.time
-    day = np.concatenate([time[part.fills.bar] // DAY_NS for part in parts])
-    scaled = [part.fills.net_r * base_risk(part.placed, part.ladder, tuning.base)[part.fills.trade] for part in parts]
-    return day.astype(np.int64), np.concatenate(scaled)
 
 
 def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[str, tuple[float, float]]:
@@ -268,6 +209,11 @@ def risk_of(board: pd.DataFrame, accounts: pd.DataFrame, baseline: str) -> dict[
         From `account`.
     baseline : str
         Name of the policy that the tuned one is compared with.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        All in R.
     """
     by_trade, by_account = board.set_index("policy"), accounts.set_index("policy")
 

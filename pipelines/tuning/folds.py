@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import IntArray
-from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.settings.tables import ValidationSettings
@@ -111,6 +110,11 @@ def walk_forward(prepared: Prepared, settings: ValidationSettings, longest_bars:
     longest_bars : int
         Bars that any candidate can hold a trade.
 
+    Returns
+    -------
+    WalkForward
+        Fewer parts than the settings ask for if one of them would be too small.
+
     Raises
     ------
     TradesError
@@ -189,10 +193,6 @@ def known_by(placed: PlacedTrades, moment: int) -> PlacedTrades:
     """
     close, start = placed.bars.close_time, placed.bars.start
     end = np.array([low + np.searchsorted(close[low:high], moment, side="right") for low, high in pairwise(start)])
-    later = placed.trades.exit_time > moment
-    trades = replace(
-        placed.trades,
-        exit_time=np.where(later, NO_TIME, placed.trades.exit_time),
-        exit_price=np.where(later, np.nan, placed.trades.exit_price),
+    return replace(
+        placed, trades=placed.trades.known_at(moment), end_bar=np.minimum(placed.end_bar, end[placed.symbol_index])
     )
-    return replace(placed, trades=trades, end_bar=np.minimum(placed.end_bar, end[placed.symbol_index]))

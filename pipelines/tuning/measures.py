@@ -179,6 +179,11 @@ def standard_error(measure: Measure, results: Results, blocks: int = 20) -> Floa
     blocks : int
         Stretches of equally many trades, in order of entries. Trades of one stretch may depend on each other.
 
+    Returns
+    -------
+    float64 array, shape (n_ladders,)
+        In the unit of the measure; NaN with fewer than two trades.
+
     Notes
     -----
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11; Künsch (1989) for blocks. With blocks of

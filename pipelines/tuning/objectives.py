@@ -68,6 +68,10 @@ class Objectives:
         base : Ladder
         space : SearchSpace, optional
 
+        Returns
+        -------
+        Objectives
+
         Raises
         ------
         SettingsError

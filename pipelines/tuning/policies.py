@@ -25,6 +25,7 @@ TIME_STOP = "hold to the time stop"
 OWN_EXITS = "your own exits"
 OWN_LADDER = "your ladder"
 TUNED = "tuned ladder"
+WITHOUT_MODEL = "tuned ladder without the model"
 SIMPLEST = "best simple exit"
 
 
@@ -37,7 +38,7 @@ class Policy:
 
 
 def steps(bounds: Sequence[float], step: float) -> list[float]:
-    """Return the multiples of `step` that lie within ``[bounds[0], bounds[-1]]``.
+    """Return the multiples of `step` within ``[bounds[0], bounds[-1]]``.
 
     Examples
     --------
@@ -117,6 +118,11 @@ def tune_baselines(
     settings : Settings
     signals : Signals, optional
     progress : Progress
+
+    Returns
+    -------
+    list of Policy
+        One per kind of baseline.
     """
     found = []
     candidates = baseline_candidates(base, settings.search)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.execution import Simulation, simulate_many
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
-from exitladder.measures.cash import DAY_NS
 from exitladder.plans.ladder import Ladder
 from exitladder.trades.trades import PlacedTrades
 
@@ -103,6 +103,11 @@ def base_risk(placed: PlacedTrades, ladder: Ladder, base: Ladder) -> FloatArray:
     placed : PlacedTrades
     ladder, base : Ladder
 
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+        In units of the base's R; 1 for trades with a stop of their own.
+
     Raises
     ------
     ValueError
@@ -135,6 +140,11 @@ def net_r_of(
         Its risk is the unit.
     threads : int
         0 for all cores.
+
+    Returns
+    -------
+    float64 array, shape (n_trades, n_ladders)
+        In the base's R.
     """
     net_r = simulate_many(placed, ladders, signals, threads=threads)
     return np.asarray(net_r * _scales(placed, ladders, base))
@@ -166,6 +176,11 @@ def results_of(
         Whether to return the results without costs; this executes everything once more.
     threads : int
         0 for all cores.
+
+    Returns
+    -------
+    Results
+        In the base's R; trades in order of their entries.
     """
     from exitladder.execution.many_ladders import simulate_outcomes
 

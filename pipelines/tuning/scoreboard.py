@@ -48,6 +48,11 @@ def score_policies(
         The policy that all others are compared with.
     intervals : Intervals
         Confidence, number of resamples and seed.
+
+    Returns
+    -------
+    Scoreboard
+        A row per policy, and the comparison of the candidate with every other.
     """
     comparisons = {
         name: compare_r(

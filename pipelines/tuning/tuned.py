@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
+from exitladder.execution.simulation import joined_tables
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
@@ -17,16 +19,27 @@ from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
 from exitladder.pipelines.tuning.evidence import (
-    ScoredPart,
     SearchLuck,
     account,
     all_at_once,
-    execute_tuned,
     risk_of,
     search_luck,
 )
+from exitladder.pipelines.tuning.executed import ScoredPart, execute_policies, price_of_gain, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
-from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy
+from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
+from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
+from exitladder.pipelines.tuning.recommendation.recommended import (
+    EDGE,
+    RecommendedExit,
+    choice_of,
+    model_note,
+    provenance,
+    recommended_exit,
+    warnings_on,
+)
+from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel, without_model
+from exitladder.pipelines.tuning.samples.labels import duplicate_note
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
 from exitladder.plans.file import ladder_to_mapping
 from exitladder.plans.ladder import Ladder
@@ -36,6 +49,7 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.spa import SuperiorAbility
 from exitladder.statistics.verdict import Verdict, verdict
+from exitladder.trades.trades import PlacedTrades
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,12 @@ class Tuned:
     diagnostics : LadderDiagnostics
     parts : tuple of ScoredPart
         The test parts as the policy tuned before each executes them.
+    recommendation : Recommendation
+    without_model : WithoutModel or None
+        The same tuning without the model, if there is one.
+    base : Ladder
+        Costs, execution and initial stop of every candidate.
+    placed : PlacedTrades
     """
 
     choice: Choice
@@ -83,11 +103,22 @@ class Tuned:
     predictions: RowPredictions | None
     diagnostics: LadderDiagnostics
     parts: tuple[ScoredPart, ...]
+    recommendation: Recommendation
+    base: Ladder
+    placed: PlacedTrades
+    without_model: WithoutModel | None = None
 
-    @property
+    @cached_property
+    def recommended(self) -> RecommendedExit:
+        """The recommended exit as a ladder, with the sentence that says what to do."""
+        return recommended_exit(self)
+
+    @cached_property
     def ladder(self) -> Ladder:
-        """The ladder to use from now on."""
-        return self.choice.ladder
+        """The ladder to use from now on, with its training trades."""
+        ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
+        known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
+        return replace(ladder, tuned=known)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -151,13 +182,9 @@ class Tuned:
             )
         return pd.DataFrame(rows)
 
-    def trades_frame(self) -> pd.DataFrame:
-        """Return the trades of all test parts with the columns of ``trades.csv``."""
-        return pd.concat([part.simulation.trades_frame() for part in self.parts], ignore_index=True)
-
-    def fills_frame(self) -> pd.DataFrame:
-        """Return the fills of all test parts with the columns of ``fills.csv``."""
-        return pd.concat([part.simulation.fills_frame() for part in self.parts], ignore_index=True)
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return trades and fills of all test parts, with the columns of ``trades.csv`` and ``fills.csv``."""
+        return joined_tables([part.simulation for part in self.parts])
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder tune`` prints, without the run."""
@@ -166,12 +193,18 @@ class Tuned:
             row["ladder"] = ladder_to_mapping(choice.ladder)
             row["n_trials"] = choice.search.n_trials
         first = self.walk.folds[0]
+        advice = self.recommended
         return {
+            "recommendation": advice.sentence,
+            "recommended": advice.to_mapping(),
+            "recommended_parts": advice.parts,
+            "recommended_evidence": advice.evidence,
             "ladder": ladder_to_mapping(self.ladder),
             "baseline": self.baseline,
             "difference_r": self.against.difference_r,
             "interval": [self.against.low, self.against.high],
             "p_value": self.against.p_value,
+            "detectable_r": self.against.detectable_r,
             "dsr": self.luck.dsr,
             "psr": self.luck.psr,
             "min_track_record": self.luck.min_track_record if math.isfinite(self.luck.min_track_record) else None,
@@ -223,6 +256,10 @@ def tune_ladder(
         Where studies are kept and which processes evaluate candidates; by default none are kept and this process does.
     progress : Progress
 
+    Returns
+    -------
+    Tuned
+
     Raises
     ------
     TradesError
@@ -234,18 +271,37 @@ def tune_ladder(
         tuning.choose(cut.training, f"{backend.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
     )
     final = tuning.choose(walk.final, backend.name)
+    plain = without_model(tuning, walk)
 
     time, test = prepared.entry_time, walk.test
     fold_of = walk.fold_of(time)
     net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
+    if plain is not None:
+        net_r.insert(1, WITHOUT_MODEL, plain.net_r(OWN_EXITS in net_r, fold_of))
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
-    accounts = account(tuning, folds, fold_of, test, [TUNED, baseline, SIMPLEST])
+    executed = execute_policies(tuning, folds, walk, tested, plain)
+    accounts = account({name: executed.booked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
+    board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
+    luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
-    return Tuned(
+    judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
+    said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
+    said += [*price_of_gain(board.table, baseline), *duplicate_note(prepared.placed.take(test))]
+    recommendation = recommend(
+        net_r,
+        time,
+        pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
+        [cut.test for cut in walk.folds],
+        levels_of(
+            [str(name) for name in net_r], model_has_edge=predictions is not None and predictions.finding == EDGE
+        ),
+        settings.intervals,
+    )
+    tuned = Tuned(
         choice=final,
         walk=walk,
         folds=folds,
@@ -253,10 +309,10 @@ def tune_ladder(
         entry_time=time,
         net_r=net_r,
         scoreboard=board,
-        luck=search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk),
+        luck=luck,
         superior=superior,
         accounts=accounts,
-        verdict=_verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits),
+        verdict=replace(judged, text=" ".join([judged.text, *said])),
         predictions=predictions,
         diagnostics=diagnostics(
             tuning.objectives(final.training),
@@ -265,8 +321,14 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
-        parts=execute_tuned(tuning, folds, fold_of, test),
+        parts=executed.parts,
+        recommendation=recommendation,
+        base=tuning.base,
+        placed=prepared.placed,
+        without_model=plain,
     )
+    note = model_note(tuned.recommended.facts)
+    return replace(tuned, verdict=replace(tuned.verdict, text=f"{tuned.verdict.text} {note}".strip()))
 
 
 def _verdict(
@@ -289,7 +351,7 @@ def _verdict(
     also = (
         f"Of the other exits, {' and '.join(others)} earned more than '{baseline}' (significant after correction for "
         "their number)."
-        if others and baseline != SIMPLEST
+        if others
         else ""
     )
     keep = (

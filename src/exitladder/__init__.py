@@ -1,4 +1,4 @@
-"""Learns where moves exhaust, tunes how a position is scaled out, and says what that is worth.
+"""Optimize how to scale out of a position, with a model of exhaustion, and test the result out of sample.
 
 Importing this package is quick: each name below loads its modules at first use.
 

@@ -7,6 +7,8 @@ import pandas as pd
 
 from exitladder.errors import BarsError
 
+DAY_NS = 86_400_000_000_000
+
 
 def stamp_text(nanoseconds: int) -> str:
     """Return a stamp as text, without the time where it is midnight.
@@ -34,6 +36,8 @@ def interval_name(interval_ns: int) -> str:
     >>> interval_name(4 * 3600 * 10**9)
     '4h'
     """
+    if interval_ns % 10**9 and interval_ns % 10**6 == 0:
+        return f"{interval_ns // 10**6}ms"
     seconds = interval_ns / 1e9
     for letter, size in _STEPS:
         if seconds >= size and seconds % size == 0:
@@ -55,6 +59,8 @@ def interval_from_name(text: str) -> int:
     900
     """
     sizes = dict(_STEPS)
+    if text.endswith("ms") and text[:-2].isdigit() and int(text[:-2]):
+        return int(text[:-2]) * 10**6
     number, letter = text[:-1], text[-1:].lower()
     if letter not in sizes or not number.isdigit() or int(number) == 0:
         raise BarsError(f"An interval must be a whole number with s, m, h, d or w, such as '15m', but is {text!r}.")

@@ -79,4 +79,4 @@ def test_a_factor_that_falls_is_told() -> None:
         index=pd.date_range("2024-01-01", periods=3),
     )
     _, report = bars_from_frame(table, "ACME")
-    assert "falls by more than 5 % on 1 bars, first at the table of 'ACME', row 2, 2024-01-02" in report.warnings[0]
+    assert "falls by more than 5% on 1 bars, first at the table of 'ACME', row 2, 2024-01-02" in report.warnings[0]

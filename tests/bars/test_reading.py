@@ -157,9 +157,10 @@ def test_folder_without_bars_names_its_folders(tmp_path: Path) -> None:
 
 
 def test_naive_stamps_are_in_tz(tmp_path: Path) -> None:
-    path = write(tmp_path, HEADER + "2024-07-01 09:30,10,12,9,11,1\n2024-12-02 09:30,10,12,9,11,1\n")
+    rows = "".join(f"2024-11-0{day} {clock},10,12,9,11,1\n" for day in (1, 4) for clock in ("09:30", "10:30", "11:30"))
+    path = write(tmp_path, HEADER + rows)
     time = read_bars(path, tz="America/New_York")[0]["ACME"].time
-    assert [str(pd.Timestamp(int(t))) for t in time] == ["2024-07-01 13:30:00", "2024-12-02 14:30:00"]
+    assert [str(pd.Timestamp(int(t))) for t in time[[0, 3]]] == ["2024-11-01 13:30:00", "2024-11-04 14:30:00"]
     assert "Did you mean 'America/New_York'?" in refusal(path, tz="America/NewYork")
 
 
@@ -175,20 +176,20 @@ BROKEN = {
     ),
     "unsorted": (
         HEADER + "2024-01-03,10,12,9,11,1\n2024-01-02,10,12,9,11,1\n2024-01-01,10,12,9,11,1\n",
-        ["Stamps must increase", "2024-01-02 comes after 2024-01-03", "line 3", "1 more row", "Sort the file"],
+        ["Stamps must increase", "2024-01-02 comes after 2024-01-03", "line 3", "2 rows of", "Sort the file"],
     ),
     "duplicate": (
         GOOD + "2024-01-05,10,12,9,10.5,100\n",
-        ["must come once", "2024-01-05 comes again with the same values", "line 7"],
+        ["must appear once", "2024-01-05 appears again with the same values", "line 7"],
     ),
-    "conflicting duplicate": (GOOD + "2024-01-05,10,12,9,10.6,100\n", ["comes again with other values", "line 7"]),
+    "conflicting duplicate": (GOOD + "2024-01-05,10,12,9,10.6,100\n", ["appears again with other values", "line 7"]),
     "high below low": (
         HEADER + "2024-01-01,10,12,9,11,1\n2024-01-02,10,8,9,9,1\n",
-        ["high must not lie below low", "high is 8 and low is 9", "ACME.csv, line 3, 2024-01-02", "--repair"],
+        ["high must not be below low", "high is 8 and low is 9", "ACME.csv, line 3, 2024-01-02", "--repair"],
     ),
     "open outside": (
         HEADER + "2024-01-01,13,12,9,11,1\n",
-        ["open and close must lie between low and high", "open is 13, low 9, high 12", "line 2"],
+        ["open and close must be between low and high", "open is 13, low 9, high 12", "line 2"],
     ),
     "close outside": (HEADER + "2024-01-01,10,12,9,8.5,1\n", ["close is 8.5, low 9, high 12"]),
     "NaN price": (HEADER + "2024-01-01,10,12,9,,1\n", ["finite number", "close is NaN", "line 2"]),
@@ -198,7 +199,7 @@ BROKEN = {
         ["greater than 0", "April 2020", "low is -40.32", "line 3, 2020-04-20"],
     ),
     "zero price": (HEADER + "2024-01-01,0,12,0,11,1\n", ["greater than 0", "open is 0"]),
-    "text price": (HEADER + '2024-01-01,"1,234.5",1300,1200,1250,1\n', ["open must be a number", "1,234.5", "line 2"]),
+    "text price": (HEADER + "2024-01-01,12x,1300,1200,1250,1\n", ["open must be a number", "12x", "line 2"]),
     "NaN volume": (
         HEADER + "2024-01-01,10,12,9,11,\n2024-01-02,10,12,9,11,5\n",
         ["volume must be a number on every row", "line 2"],
@@ -226,30 +227,32 @@ def test_every_broken_rule_is_in_the_report(tmp_path: Path) -> None:
     text = HEADER + "2024-01-02,10,8,9,9,1\n2024-01-01,10,12,9,,1\n2024-01-03,10,12,9,8,-1\n"
     report = check_bar_files(write(tmp_path, text))
     rules = [f.rule for f in report.of_severity("error")]
-    assert rules == ["nan_price", "unsorted", "high_below_low", "outside_high_low", "negative_volume"]
+    assert rules == ["unsorted", "high_below_low", "nan_price", "outside_high_low", "negative_volume"]
     assert "4 more rules are broken" in refusal(tmp_path / "ACME.csv")
     frame = report.to_frame()
     assert frame["symbol"].tolist() == ["ACME"] * 5
     assert report.symbols_frame()["n_error"].tolist() == [5]
 
 
-def test_repair_mends_in_order_and_counts(tmp_path: Path) -> None:
+def test_repairs_are_made_in_order_and_counted(tmp_path: Path) -> None:
     text = (
         HEADER + "2024-01-04,10,12,9,11,1\n"
         "2024-01-02,10,11,9,10,1\n2024-01-02,10,11,9,10,1\n"  # exact repeat
         "2024-01-03,10,11,9,10,1\n2024-01-03,10,11,9,10.5,1\n"  # the last one counts
         "2024-01-05,10,12,9,,1\n"
         "2024-01-06,-1,12,-2,11,1\n"
-        "2024-01-07,13,12,9,8,1\n"  # widened to 8 ... 13
-        "2024-01-08,10,8,9,9,-4\n"  # high below low, widened to 8 ... 10; volume to 0
-        "when,10,12,9,11,1\n"
+        "2024-01-07,13,12,9,8,1\n"  # moved into 9 ... 12
+        "2024-01-08,10,9,12,11,-4\n"  # high and low exchanged; volume to 0
+        "2024-01-09,10,8,9,9,1\n"  # high below low, and no swap helps
+        ",10,12,9,11,1\n"
     )
     bars, report = read_bars(write(tmp_path, text), repair=True)
     own = bars["ACME"]
     assert [pd.Timestamp(int(t)).day for t in own.time] == [2, 3, 4, 7, 8]
-    assert own.close.tolist() == [10, 10.5, 11, 8, 9]
-    assert own.high.tolist() == [11, 11, 12, 13, 10]
-    assert own.low.tolist() == [9, 9, 9, 8, 8]
+    assert own.open.tolist() == [10, 10, 10, 12, 10]
+    assert own.close.tolist() == [10, 10.5, 11, 9, 11]
+    assert own.high.tolist() == [11, 11, 12, 12, 12]
+    assert own.low.tolist() == [9, 9, 9, 9, 9]
     assert own.volume is not None and own.volume.tolist() == [1, 1, 1, 1, 0]
     assert report.repaired("ACME") == {
         "unreadable_stamp": 1,
@@ -258,12 +261,12 @@ def test_repair_mends_in_order_and_counts(tmp_path: Path) -> None:
         "unsorted": 1,
         "duplicate": 1,
         "conflicting_duplicate": 1,
-        "high_below_low": 1,
+        "high_below_low": 2,
         "outside_high_low": 1,
         "negative_volume": 1,
     }
     assert report.errors == ()
-    assert all("Mended:" in message for message in report.warnings)
+    assert all("Repaired:" in message for message in report.warnings)
 
 
 def test_repair_cannot_make_bars_of_nothing(tmp_path: Path) -> None:
@@ -278,8 +281,9 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ("c.feather", b"nothing", "cannot be read as feather"),
         ("d.csv", b"", "is empty"),
         ("e.csv", b"date,open\n1,2,3,4\n", "cannot be read as csv"),
-        ("f.csv", b"\xff\xfe\x00date", "cannot be read as csv"),
-        ("g.xlsx", b"PK", "must be CSV"),
+        ("f.csv", b"\xff\xfe\x00date", "UTF-16"),
+        ("g.xlsx", b"PK", "cannot be read as xlsx"),
+        ("h.json", b"{}", "must be CSV"),
     ):
         path = tmp_path / name
         path.write_bytes(content)

@@ -40,7 +40,7 @@ def spy(benchmark: Any, shared_data: Path) -> Any:
     return benchmark.Market("SPY", read("1d"), read("1h"))
 
 
-def test_a_plain_bracket_lies_between_the_bounds(benchmark: Any, spy: Any) -> None:
+def test_a_plain_bracket_is_between_the_bounds(benchmark: Any, spy: Any) -> None:
     row = benchmark.study_ladder(spy, benchmark.LADDERS[0], n_bootstrap=50)
     assert row.n_trades > 200
     assert row.coarse["n_bars"] == 0 < row.coarse["n_bars_lived"]
@@ -53,7 +53,7 @@ def test_a_plain_bracket_lies_between_the_bounds(benchmark: Any, spy: Any) -> No
     assert all(distance.n_stop_moved == 0 for distance in row.distances.values())
 
 
-def test_days_without_their_hours_are_told(benchmark: Any, spy: Any) -> None:
+def test_days_without_their_hours_are_reported(benchmark: Any, spy: Any) -> None:
     hours = spy.finer["SPY"]
     some = benchmark.rows_of(hours, np.arange(len(hours) // 2))
     market = replace(spy, finer=BarSet([some]))

@@ -31,9 +31,9 @@ def test_a_row_tells_what_the_commands_printed(markets: Any, tmp_path: Path) -> 
     row = dict(zip(markets.HEADS, cells, strict=True))
     assert (row["market"], row["trades"], row["scored"], row["parts"]) == ("planted", "240", "120", "4")
     assert row["verdict"] == result["verdict"].replace("_", " ")
-    assert row["difference (R), 95 %"].startswith(f"{result['difference_r']:+.3f} (")
+    assert row["difference (R), 95% CI"].startswith(f"{result['difference_r']:+.3f} (")
     needed = row["more trades needed"]
-    assert f"some {needed} more trades" in result["verdict_text"] or needed == "–"
+    assert f"about {needed} more trades" in result["verdict_text"] or needed == "–"
 
 
 def test_a_command_that_fails_says_why(markets: Any, tmp_path: Path) -> None:

@@ -142,8 +142,8 @@ def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str
     assert set(COLUMNS) <= set(matrix.names)
     assert np.isfinite(matrix.values[:, [matrix.names.index(c) for c in COLUMNS]]).all(axis=1).mean() > 0.9
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(last)]
-    printed = model.predict(matrix.values, when).exhaustion
-    return dict(zip(prepared.placed.trades.trade_id, printed, strict=True))
+    exhaustion = model.predict(matrix.values, when).exhaustion
+    return dict(zip(prepared.placed.trades.trade_id, exhaustion, strict=True))
 
 
 def test_score_computes_the_features_that_training_did(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
     ended.to_csv(project.folder / "ended.csv", index=False)
     result = project.score(project.text.replace("vix.csv", "ended.csv"))
     assert result.exit_code == 0, result.stderr
-    assert "warning: The series 'vix' is known up to 2008-05-0" in result.stderr and "Bring its file" in result.stderr
+    assert "warning: The series 'vix' is known up to 2008-05-0" in result.stderr and "Update its file" in result.stderr
     assert "warning" not in project.score(project.text).stderr
 
 
@@ -201,7 +201,7 @@ def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
         ('tz = "America/New_York"', 'tz = "UTC"', "clock of 'America/New_York', but features.exchange_tz is 'UTC'"),
         ('delay = "1d"', 'delay = "0"', "delay 1d of the series 'vix', but the settings declare 0s"),
         ("directed = true", "", "directed True of the series 'flow', but the settings declare False"),
-        ('name = "vix"', 'name = "vox"', "series 'vix' (column 'close', delay 1d), but the settings declare none"),
+        ('name = "vix"', 'name = "vox"', "series 'vix' (column 'close', delay 1d), but the settings declare no series"),
         ('path = "vix.csv"', 'path = "gone.csv"', "gone.csv"),
         ('column = "net"', 'column = "nett"', "column 'net' of the series 'flow', but the settings declare 'nett'"),
     ],
@@ -227,7 +227,7 @@ def test_bars_of_another_interval_are_refused(project: Project) -> None:
     (weeks,) = (project.folder / "weeks").glob("IBM*")
     other = project.score(project.text.replace('benchmark = "IBM"', f'benchmark = "{weeks.as_posix()}"'))
     assert other.exit_code == 1
-    assert "trained with bars of 1d of the benchmark 'IBM', but these are of 1w" in " ".join(other.stderr.split())
+    assert "trained with 1d bars of the benchmark 'IBM', but these are 1w bars" in " ".join(other.stderr.split())
     args = ["score", "--bars", "weeks", "--trades", "trades.csv", "--ladder", "ladder.toml", "--model", project.model]
     result = invoke(project.folder, *args, "--asof", ASOF, "--settings", "exitladder.toml")
     assert result.exit_code == 1 and "trained on bars of 1d, but these are of 1w" in " ".join(result.stderr.split())

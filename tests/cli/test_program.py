@@ -110,7 +110,7 @@ def test_wrong_usage_ends_the_process_with_2(process: Process) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_told_error_ends_with_1_in_one_message(process: Process) -> None:
+def test_a_reported_error_ends_with_1_in_one_message(process: Process) -> None:
     done = process("bars", "check", "nowhere.csv")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: The file 'nowhere.csv' does not exist. Check the path.\n"
@@ -220,7 +220,7 @@ def test_an_interruption_out_of_code_run_as_text_ends_with_130(tmp_path: Path, e
     assert "no partial files were left behind" in done.stderr
 
 
-def test_an_interruption_that_got_lost_is_heard_at_the_next_step() -> None:
+def test_a_lost_interruption_takes_effect_at_the_next_step() -> None:
     """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
     outside = signal.signal(signal.SIGINT, signal.default_int_handler)
     with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:

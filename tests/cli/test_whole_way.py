@@ -175,6 +175,35 @@ def failing(project: Project) -> Callable[..., str]:
     return fail
 
 
+def test_the_honest_way_from_tuning_to_a_verdict(
+    project: Project, tuned: Any, tested: Any, trades: Path, trained: Any
+) -> None:
+    folder = project.folder
+    args = ("--bars", folder / "bars", "--trades", trades, "--model", trained["model"])
+    own = project("backtest", *args, "--ladder", folder / "tuned" / "ladder.toml", "--out", folder / "in-sample")
+    assert own["sample"] == "in_sample" and own["n_in_sample"] > 0 and own["verdict"] is None
+    assert "exitladder backtest --walk-forward" in own["verdict_text"]
+    walk = project("backtest", *args, "--walk-forward", folder / "tuned", "--out", folder / "walk")
+    assert walk["sample"] == "out_of_sample" and walk["n_in_sample"] == 0
+    scored = {row["policy"]: row for row in tuned["policies"]}["tuned ladder"]
+    assert walk["expectancy_r"]["value"] == pytest.approx(scored["expectancy_r"])
+    assert walk["n_trades"] == scored["n_trades"]
+    seen = project("compare", folder / "plain", folder / "in-sample")["pairs"][0]
+    assert seen["verdict"] is None and seen["difference_r"] is None
+    honest = project("compare", folder / "plain", folder / "walk")["pairs"][0]
+    assert honest["verdict"] in ("better", "worse", "no_difference") and honest["sample"] == "out_of_sample"
+    assert next(iter(tuned)) == "recommendation"
+    recommended = read_ladder(folder / "tuned" / "recommended.toml")
+    assert recommended.tuned is not None and recommended.tuned.choice == tuned["recommended"]["choice"]
+
+
+def test_either_a_ladder_or_a_walk_forward(project: Project, trades: Path) -> None:
+    args = ["backtest", "--bars", str(project.folder / "bars"), "--trades", str(trades), "--out", "x"]
+    for more in ([], ["--ladder", "a.toml", "--walk-forward", "tuned"]):
+        result = CliRunner().invoke(main, [*args, *more])
+        assert result.exit_code == 2 and "either --ladder FILE or --walk-forward DIR" in result.stderr
+
+
 def test_unknown_key_in_a_ladder_and_unknown_model(project: Project, trades: Path, failing: Callable[..., str]) -> None:
     wrong = project.folder / "wrong.toml"
     wrong.write_text(LADDER.replace("trail =", "trial ="))

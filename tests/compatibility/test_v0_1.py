@@ -161,17 +161,17 @@ def studies(store: Path) -> dict[str, int]:
         return dict(kept.execute(query))
 
 
-def test_a_search_on_old_studies_starts_anew_and_says_so(
+def test_a_search_on_old_studies_starts_again_and_says_so(
     settings: Settings, bars: BarSet, store: Path, tmp_path: Path
 ) -> None:
     before = studies(store)
     trades = read_trades(OLD / "trades.csv")
-    with pytest.warns(ExitladderWarning, match="made by another version of exitladder, which may value a ladder"):
+    with pytest.warns(ExitladderWarning, match="made by another version of exitladder, which may score ladders"):
         tune(bars, trades, settings, out=tmp_path / "tuned")
     after = studies(store)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 2
     named = load_settings(OLD / "exitladder.toml", [f"tracking.store={store.as_posix()!r}", "tuning.study=named"])
-    with pytest.raises(ModelError, match=r"Study 'named-fold-1' .* differs in: program"):
+    with pytest.raises(ModelError, match=r"Study 'named-fold-1' .*differs in: program"):
         tune(bars, trades, named, out=tmp_path / "named")
     assert studies(store) == after

@@ -195,7 +195,8 @@ def test_every_compiled_file_is_in_the_key_of_the_cache() -> None:
     import exitladder.execution.kernel.compiled as sources
 
     room = Path(sources.__file__).parents[1]
-    compiled = {path for path in room.rglob("*.py") if "@njit" in path.read_text()}
+    decorators = ("@njit", "@compiled", "@inlined")
+    compiled = {path for path in room.rglob("*.py") if any(name in path.read_text() for name in decorators)}
     assert len(compiled) > 10 and compiled <= set(source_files())
     for path in compiled:
         text = path.read_text()

@@ -127,7 +127,7 @@ def test_never_ahead_on_rough_bars(bars: Bars, where: float, side: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(bars=rough_bars(), side=st.sampled_from([1, -1]))
-def test_never_infinite_and_missing_only_where_said(bars: Bars, side: int) -> None:
+def test_never_infinite_and_missing_only_where_declared(bars: Bars, side: int) -> None:
     positive = bool((bars.low > 0).all())
     traded = bars.volume is not None and bool(np.any(bars.volume > 0))
     for column in COLUMNS:

@@ -29,7 +29,7 @@ def test_families_and_names_join_without_repeating() -> None:
     assert "held" in features.names
 
 
-def test_every_listed_name_stands_for_itself() -> None:
+def test_every_listed_name_gives_its_own_column() -> None:
     for name in describe_catalogue()["name"]:
         assert FeatureSet.from_names([name]).names == (name,)
 
@@ -37,8 +37,8 @@ def test_every_listed_name_stands_for_itself() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["rsi_1"], "must lie between 2 and"),
-        (["rsi_99999"], "must lie between 2 and"),
+        (["rsi_1"], "must be between 2 and"),
+        (["rsi_99999"], "must be between 2 and"),
         (["atr_percent"], "Did you mean 'atr_pct_14'"),
         ([], "at least one feature"),
         (["rsi_014"], "Unknown feature"),
@@ -55,7 +55,7 @@ def test_mapping_survives_json_and_notices_changed_formulas() -> None:
     assert feature_set_from_mapping(table) == features
     assert feature_set_from_mapping({"names": list(features.names)}) == features
     table["fingerprint"] = "0" * 64
-    with pytest.raises(FeatureError, match="Train it anew"):
+    with pytest.raises(FeatureError, match="Train it again"):
         feature_set_from_mapping(table)
 
 

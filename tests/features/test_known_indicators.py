@@ -147,7 +147,7 @@ def test_rsi_is_talibs_to_the_last_digits(real_bars: Bars) -> None:
             np.testing.assert_allclose(get(f"rsi_{n}", real_bars)[n:], want, rtol=1e-14, atol=1e-12)
 
 
-def test_rsi_of_a_market_that_stands_still_after_moving_keeps_its_value_then_forgets() -> None:
+def test_rsi_of_a_market_that_stops_moving_keeps_its_value_then_forgets() -> None:
     close = np.concatenate([100.0 + np.cumsum(np.tile([1.0, 1.0, -1.0], 20)), np.full(2000, 120.0)])
     values = get("rsi_14", closes(close))
     assert values[200] == pytest.approx(values[62], abs=1e-9)

@@ -190,7 +190,7 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
     for changed, message in (
         (replace(own.features, benchmark=""), "trained with the benchmark 'INDEX', but features.benchmark is not set"),
         (replace(own.features, benchmark="OTHER"), "but features.benchmark is 'OTHER'"),
-        (replace(own.features, series=()), "series 'vix' .column 'close', delay 1d.*declare none"),
+        (replace(own.features, series=()), "series 'vix' .column 'close', delay 1d.*declare no series"),
         (replace(own.features, series=later), "delay 1d of the series 'vix', but the settings declare 2d"),
     ):
         with pytest.raises(FeatureError, match=message):
@@ -202,7 +202,7 @@ def test_a_model_refuses_another_benchmark_or_series_and_says_which(pair: BarSet
 def test_a_model_refuses_longer_bars_of_its_benchmark(pair: BarSet) -> None:
     stored = feature_set_to_mapping(feature_set_of(settings_with(names=("beta_60",), benchmark="INDEX"), pair))
     refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1d"))
-    with pytest.raises(FeatureError, match="bars of 1d of the benchmark 'INDEX', but these are of 1w"):
+    with pytest.raises(FeatureError, match="1d bars of the benchmark 'INDEX', but these are 1w bars"):
         refuse_other_benchmark(stored, Outside("INDEX", benchmark_interval="1w"))
 
 
@@ -211,7 +211,7 @@ def test_a_model_refuses_another_clock_where_it_read_one(pair: BarSet) -> None:
     stored = feature_set_to_mapping(feature_set_of(there, pair))
     assert feature_set_from_mapping(stored).outside.exchange_tz == "America/New_York"
     refuse_other_sources(stored, there.features)
-    with pytest.raises(FeatureError, match=r"trained by the clock of 'America/New_York', but .*exchange_tz is 'UTC'"):
+    with pytest.raises(FeatureError, match=r"trained on the clock of 'America/New_York', but .*exchange_tz is 'UTC'"):
         refuse_other_sources(stored, replace(there.features, exchange_tz="UTC"))
     blind = feature_set_to_mapping(feature_set_of(settings_with(names=("rsi_14",), exchange_tz="Asia/Tokyo"), pair))
     refuse_other_sources(blind, there.features)

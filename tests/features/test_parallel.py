@@ -68,7 +68,7 @@ def test_a_worker_that_computes_otherwise_is_refused(five: BarSet) -> None:
         compute_share(five, FeatureSet.from_names(["clv"]), 1, "0" * 64)
 
 
-def test_a_scheduler_that_is_not_there_is_told(five: BarSet) -> None:
+def test_a_missing_scheduler_is_reported(five: BarSet) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     with pytest.raises(FeatureError, match="'nonsense' does not answer"):
         shared_feature_matrix(five, FeatureSet.from_names(["clv"]), 1, scheduler="nonsense")

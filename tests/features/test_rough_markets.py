@@ -33,7 +33,7 @@ def crude_oil() -> Bars:
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_crude_oil_below_zero_gives_numbers_or_nothing_and_is_told(side: int) -> None:
+def test_crude_oil_below_zero_gives_numbers_or_nothing_and_is_reported(side: int) -> None:
     bars, features = crude_oil(), FeatureSet.from_names(["all"])
     with pytest.warns(ExitladderWarning, match="logarithms need prices above zero, which the bars of CL do not keep"):
         matrix = feature_matrix(BarSet([bars]), features, side)

@@ -46,7 +46,7 @@ def other_library(table: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (rename, "does not have: rsi_of_old. Train it anew"),
+        (rename, "does not have: rsi_of_old. Train it again"),
         (reverse, "place 1 holds open_r where rsi_14 belongs"),
         (set_in("rsi_14", "version", 7), r"rsi_14 was computed as .*\(version: 7\), here as .*\(version: 1\)"),
         (set_in("rsi_14", "warm_up", 99), r"rsi_14 was .*\(warm-up, bars: 99\), here as .*: 263\)"),

@@ -141,7 +141,7 @@ def test_participation_of_silent_bars_is_missing(placed: PlacedTrades) -> None:
     none = BarSet([replace(placed.bars[s], volume=None) for s in placed.bars.symbols])
     for bars in (quiet, none):
         silent = trade_state_rows(replace(placed, bars=bars), rows, atr, STATE_NAMES)
-        heard = trade_state_rows(placed, rows, atr, STATE_NAMES)
+        traded = trade_state_rows(placed, rows, atr, STATE_NAMES)
         k = STATE_NAMES.index("participation")
-        assert np.isnan(silent[:, k]).all() and np.isfinite(heard[:, k]).all()
-        assert np.array_equal(np.delete(silent, k, axis=1), np.delete(heard, k, axis=1), equal_nan=True)
+        assert np.isnan(silent[:, k]).all() and np.isfinite(traded[:, k]).all()
+        assert np.array_equal(np.delete(silent, k, axis=1), np.delete(traded, k, axis=1), equal_nan=True)

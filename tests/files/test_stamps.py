@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitladder.clock import NO_TIME
-from exitladder.files.stamps import stamps_to_ns
+from exitladder.files.numbers import decimal_mark, parse_numbers
+from exitladder.files.stamps import read_stamps, stamps_to_ns
 
 INSTANT = pd.Timestamp("2024-01-31 15:30", tz="UTC")
 
@@ -87,3 +88,105 @@ def test_daylight_saving() -> None:
     # Beirut skips a midnight: the day is still a day
     day = pd.Timestamp(int(stamps_to_ns(pd.Series(["2024-03-31"]), "Asia/Beirut")[0]), tz="UTC")
     assert day == pd.Timestamp("2024-03-30 22:00", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["15/01/24", "03/02/24"], "2024-01-15"),
+        (["01/15/2024", "02/03/2024"], "2024-01-15"),
+        (["31.01.24 15:30"], "2024-01-31 15:30"),
+        (["31-Jan-24 15:30"], "2024-01-31 15:30"),
+        (["20240131;153000"], "2024-01-31 15:30"),
+        (["20240131153000"], "2024-01-31 15:30"),
+        (["202401311530", "202401311531"], "2024-01-31 15:30"),
+        (["31.01.2024 15:30:00.000 GMT+0100"], "2024-01-31 14:30"),
+        (["20240131 15:30:00 US/Eastern"], "2024-01-31 20:30"),
+        (["2024-01-31T15:30:00-05:00[America/New_York]"], "2024-01-31 20:30"),
+        (["2024-01-31 15:30 EST"], "2024-01-31 20:30"),
+        (["01/31/2024 12:05 AM"], "2024-01-31 00:05"),
+        (["2024-01-31 24:00"], "2024-02-01"),
+    ],
+)
+def test_forms_of_a_column(texts: list[str], first: str) -> None:
+    assert pd.Timestamp(int(stamps_to_ns(pd.Series(texts))[0])) == pd.Timestamp(first)
+
+
+@pytest.mark.parametrize("dates", ["dayfirst", "monthfirst"])
+def test_an_option_settles_only_what_a_column_leaves_open(dates: str) -> None:
+    found = read_stamps(pd.Series(["01/02/2024", "03/02/2024"]), dates=dates)
+    month = 2 if dates == "dayfirst" else 1
+    assert pd.Timestamp(int(found.ns[0])).month == month
+    settled = read_stamps(pd.Series(["31/01/2024", "01/02/2024"]), dates=dates)
+    assert [pd.Timestamp(int(t)).month for t in settled.ns] == [1, 2] and settled.order == "day first"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[0, 1, 2], [2000, 2001], [202401], [1.5], ["01012020"], ["20-01-01"], ["01/02/24"], ["31/01/24", "01/31/24"]],
+)
+def test_columns_that_settle_nothing_say_why(column: list[object]) -> None:
+    found = read_stamps(pd.Series(column))
+    assert found.problem and (found.ns == NO_TIME).all()
+
+
+@pytest.mark.parametrize("word", ["now", "today", "12:00", "2024", "2020-02-20-02-05", "2024-01-31 15:30 CST", "1e5"])
+def test_words_and_halves_are_unreadable(word: str) -> None:
+    assert stamps_to_ns(pd.Series(["2024-01-31", word]))[1] == NO_TIME
+
+
+def test_serial_days_of_a_spreadsheet() -> None:
+    found = read_stamps(pd.Series([45322.645833333336, 45323.0]))
+    assert pd.Timestamp(int(found.ns[0])) == INSTANT.tz_localize(None) and "serial days" in found.form
+
+
+def test_a_time_beside_its_date_keeps_its_zeros() -> None:
+    date = pd.Series([20240131] * 3)
+    for times in (
+        pd.Series([90000, 93000, 153000]),
+        pd.Series(["090000", "093000", "153000"]),
+        pd.Series(["0900", "0930", "1530"]),
+    ):
+        found = read_stamps(date, time_of_day=times)
+        assert [f"{pd.Timestamp(int(t)):%H:%M}" for t in found.ns] == ["09:00", "09:30", "15:30"]
+
+
+def test_the_repeated_hour_of_several_symbols_is_told_by_the_order() -> None:
+    zone = "America/New_York"
+    hours = pd.Series(pd.date_range("2024-11-03 00:00", periods=6, freq="h", tz=zone).tz_localize(None))
+    expected = stamps_to_ns(hours, zone).tolist()
+    assert stamps_to_ns(pd.concat([hours, hours], ignore_index=True), zone).tolist() == 2 * expected
+    assert stamps_to_ns(hours[::-1].reset_index(drop=True), zone).tolist() == expected[::-1]
+
+
+def test_dates_are_dates_on_the_clock_of_their_own_zone() -> None:
+    for offset in ("-05:00", "+05:30", "+00:00"):
+        found = read_stamps(pd.Series([f"2024-01-02 00:00:00{offset}", f"2024-01-03 00:00:00{offset}"]))
+        assert found.are_dates and pd.Timestamp(int(found.wall[0])) == pd.Timestamp("2024-01-02")
+    assert read_stamps(pd.Series(["2024-01-02", "2024-01-03"]), tz="Asia/Kolkata").is_date.all()
+    assert not read_stamps(pd.Series(["2024-01-02 09:30"])).are_dates
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "expected"),
+    [
+        (["1,0810", "1,0850"], ",", [1.081, 1.085]),
+        (["16.752,21", "1.100"], ",", [16752.21, 1100]),
+        (["1,029.34", "(1,201.91)"], ".", [1029.34, -1201.91]),
+        (["$95.72", "USD 1,000.50"], ".", [95.72, 1000.5]),
+        (["5 000.00", "1'234.50"], ".", [5000, 1234.5]),
+        (["1.23M", "980.5K"], ".", [1.23e6, 980500]),
+        (["−5.25", "+3.5"], ".", [-5.25, 3.5]),
+    ],
+)
+def test_numbers_of_a_column(texts: list[str], decimal: str, expected: list[float]) -> None:
+    column = pd.Series(texts)
+    assert decimal_mark([column]) == decimal
+    values, bad = parse_numbers(column, decimal)
+    assert values.tolist() == pytest.approx(expected, rel=1e-15) and not bad.any()
+
+
+@pytest.mark.parametrize("text", ["1,23,4", "1.2.3", "12x", "--5", "1,,000", "abc", "."])
+def test_what_is_no_number_is_marked(text: str) -> None:
+    values, bad = parse_numbers(pd.Series(["1.5", text, None]), ".")
+    assert bad.tolist() == [False, True, False] and np.isnan(values[1:]).all()

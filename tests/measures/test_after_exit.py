@@ -88,7 +88,7 @@ def test_the_bar_of_the_exit_does_not_count(run: Run) -> None:
     assert math.isnan(row["bars_to_next_rung"])
 
 
-def test_the_end_of_the_data_cuts_and_is_told(run: Run) -> None:
+def test_trades_cut_by_the_end_of_the_data_are_counted(run: Run) -> None:
     trades = [LONG, LONG | {"bar": 4, "entry": 101.0, "stop": 97.0}]
     found = after_exit(run(STOPPED, HALVES, trades))
     assert found["horizon_bars"].tolist() == [5, 5]

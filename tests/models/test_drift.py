@@ -127,9 +127,9 @@ def test_a_reference_goes_through_json() -> None:
 
 def test_fresh_bars_of_the_same_market_seldom_raise_an_alarm(bench: Any) -> None:
     """Volatility comes in long spells here, so that many bars are few independent ones."""
-    printed = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 1.0, 6)]
-    assert len(printed) == 36
-    assert sum(bool(names) for names in printed) <= 3
+    warned = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 1.0, 6)]
+    assert len(warned) == 36
+    assert sum(bool(names) for names in warned) <= 3
 
 
 def test_bars_taken_for_independent_would_raise_one_at_every_turn(bench: Any) -> None:
@@ -147,8 +147,8 @@ def test_bars_taken_for_independent_would_raise_one_at_every_turn(bench: Any) ->
 
 
 def test_changed_volatility_is_noticed_and_named(bench: Any) -> None:
-    printed = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 4.0, 2)]
-    named = [set(names) & {"atr_pct_14", "bb_width_20", "roc_10"} for names in printed]
+    warned = [names for seed in range(6) for names in bench.alarms(seed, 2_000, 6, 6, 4.0, 2)]
+    named = [set(names) & {"atr_pct_14", "bb_width_20", "roc_10"} for names in warned]
     assert sum(bool(names) for names in named) >= 10
     table = bench.compared(
         bench.reference(bench.market(1, 2_000, 6)), bench.market(99, bench.LEAD + WINDOW, 6, volatility=4.0)

@@ -117,8 +117,8 @@ def test_splitters_serve_scikit_learn() -> None:
     [
         (lambda: PurgedWalkForward(5).folds(np.arange(5), np.arange(5)), "at least 6 trades"),
         (lambda: PurgedWalkForward(1).folds([5, 6], [4, 7]), "1 samples end before they start"),
-        (lambda: PurgedWalkForward(1).folds([], []), "there is none"),
-        (lambda: PurgedWalkForward(1).folds([1, 2], [3]), "equally many"),
+        (lambda: PurgedWalkForward(1).folds([], []), "there are none"),
+        (lambda: PurgedWalkForward(1).folds([1, 2], [3]), "the same length"),
         (lambda: PurgedWalkForward(0), "n_splits must be a whole number from 1"),
         (lambda: CombinatorialPurged(3, 3), "n_test_blocks must be below"),
         (lambda: CombinatorialPurged(3, 1).folds([1, 1, 1, 2], [2, 2, 2, 3]), "different times"),

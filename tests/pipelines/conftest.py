@@ -45,6 +45,8 @@ def small(store: Path) -> Settings:
             "search.time_bars=[10, 60]",
             "costs.commission_bps=2",
             "costs.slippage_bps=3",
+            # Bars that a test scrambles look like splits.
+            "data.splits=keep",
         ],
     )
 

@@ -16,6 +16,8 @@ from exitladder.execution import STATUS, simulate_own_exits
 from exitladder.measures.after_exit import COLUMNS
 from exitladder.pipelines.backtest import ALL_OUT, SPREAD_POLICIES, BacktestResult, all_out, backtest
 from exitladder.pipelines.compare import compare
+from exitladder.pipelines.pages.saved_run import SHOWN, backtest_page
+from exitladder.pipelines.plots.data import rung_hits
 from exitladder.pipelines.report import report
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tuning.policies import OWN_EXITS
@@ -127,9 +129,9 @@ def test_a_model_rung_fires_on_predictions_that_are_never_in_sample(
     bars: BarSet, trades: Trades, small: Settings, classic: Ladder, trained: TrainResult
 ) -> None:
     found = backtest(bars, trades, classic, small, model=trained.model)
-    printed = found.summary["predictions"]
-    assert printed["n_rows_in_sample"] == 0
-    assert printed["n_rows_out_of_fold"] > 0
+    counts = found.summary["predictions"]
+    assert counts["n_rows_in_sample"] == 0
+    assert counts["n_rows_out_of_fold"] > 0
     assert (found.fills["rung"] == 3).any()
 
 
@@ -169,6 +171,38 @@ def test_compare_refuses_what_shares_no_trade(result: BacktestResult, small: Set
     renamed.to_csv(tmp_path / "b" / "trades.csv", index=False)
     with pytest.raises(TradesError, match="share no trade_id"):
         compare([str(tmp_path / "a"), str(tmp_path / "b")], small)
+
+
+def test_the_page_shows_every_key_number_with_its_interval(
+    result: BacktestResult, small: Settings, tmp_path: Path
+) -> None:
+    result.write(tmp_path / "out")
+    shown = {number.label: number for number in backtest_page(tmp_path / "out").key_numbers}
+    assert {"expectancy per trade", "win rate", "profit factor", "worst 5% of trades", "profit capture"} <= set(shown)
+    found = result.summary["expectancy_r"]
+    assert shown["expectancy per trade"].value == f"{found['value']:+.3f} R"
+    assert (
+        f"{small.validation.confidence:.0%} CI [{found['low']:+.3f}, {found['high']:+.3f}]"
+        in shown["expectancy per trade"].note
+    )
+
+
+def test_every_key_number_of_the_page_is_in_the_summary(
+    result: BacktestResult, small: Settings, tmp_path: Path
+) -> None:
+    assert {name for name in SHOWN if result.summary.get(name, {}).get("value") is None} == set()
+    result.write(tmp_path / "out")
+    page = report(str(tmp_path / "out"), tmp_path / "page.html", small).read_text(encoding="utf-8")
+    for name, (label, form, _) in SHOWN.items():
+        shown = form.format(result.summary[name]["value"]).replace("-", "−")
+        assert f'<span class="label">{label}</span><span class="value ">{shown}</span>' in page
+
+
+def test_rungs_have_one_mean_r_in_the_summary_and_in_the_picture(result: BacktestResult) -> None:
+    drawn = rung_hits(result.fills, result.trades, len(result.ladder.rungs)).set_index("name")
+    for rung in result.summary["rungs"]:
+        assert drawn["mean_r"][f"rung {rung['rung']}"] == pytest.approx(rung["mean_r"]["value"])
+        assert drawn["hit_rate"][f"rung {rung['rung']}"] == pytest.approx(rung["hit_rate"]["value"])
 
 
 def test_report_is_made_of_a_folder_or_a_run(result: BacktestResult, small: Settings, tmp_path: Path) -> None:

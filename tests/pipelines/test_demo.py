@@ -52,7 +52,7 @@ def test_shows_each_test_part_and_the_account_over_all(shown: DemoResult) -> Non
     for row in tuned.folds_frame().to_dict("records"):
         assert row["test_from"][:10] in page
         assert html.escape(row["ladder_text"]) in page
-    assert "As one account" in page
+    assert "Account over all test parts" in page
 
 
 def test_trades_written_are_those_scored_once(shown: DemoResult) -> None:

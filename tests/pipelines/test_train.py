@@ -83,16 +83,16 @@ def test_no_row_is_answered_by_a_stage_that_knew_its_label(
     trained: TrainResult, bars: BarSet, trades: Trades, small: Settings
 ) -> None:
     prepared = prepare(bars, trades, small)
-    printed = trained.trained.predictions
+    predictions = trained.trained.predictions
     when = bars.close_time[prepared.rows.bar]
     last_label = np.array([s.last_label_ns for s in trained.trained.model.stages])
-    answered = printed.stage >= 0
-    assert answered.any() and not answered.all()
-    assert (last_label[printed.stage[answered]] < when[answered]).all()
-    assert printed.counts()["n_rows_in_sample"] == 0
+    is_predicted = predictions.stage >= 0
+    assert is_predicted.any() and not is_predicted.all()
+    assert (last_label[predictions.stage[is_predicted]] < when[is_predicted]).all()
+    assert predictions.counts()["n_rows_in_sample"] == 0
 
 
-def test_what_was_said_then_does_not_depend_on_what_came_after(
+def test_past_predictions_do_not_depend_on_later_bars(
     bars: BarSet, trades: Trades, small: Settings, scrambled_after: Callable[[BarSet, int], BarSet]
 ) -> None:
     prepared = prepare(bars, trades, small)

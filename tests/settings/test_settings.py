@@ -27,6 +27,16 @@ def test_a_file_and_then_overrides(tmp_path: Path) -> None:
     assert settings.features.names == ("rsi_14", "open_r")
 
 
+def test_the_order_of_overrides_does_not_matter() -> None:
+    ticks, tick = "costs.slippage_ticks=1", "costs.tick=0.25"
+    settings = load_settings(None, [ticks, tick])
+    assert settings == load_settings(None, [tick, ticks])
+    assert (settings.costs.slippage_ticks, settings.costs.tick) == (1.0, 0.25)
+    assert load_settings(None, ["tuning.n_trials=5", "tuning.n_trials=6"]).tuning.n_trials == 6
+    with pytest.raises(SettingsError, match="tick"):
+        load_settings(None, [ticks])
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -54,7 +64,7 @@ def test_what_cannot_be_is_refused(override: str, message: str) -> None:
 def test_every_key_has_its_comment() -> None:
     for part in Settings.__dataclass_fields__:
         table = getattr(Settings(), part)
-        if part == "costs":
+        if part in ("costs", "symbols", "currencies"):
             continue
         for name, key in table.__dataclass_fields__.items():
             assert key.metadata["text"], f"{part}.{name}"

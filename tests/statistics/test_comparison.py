@@ -102,13 +102,24 @@ def test_a_planted_difference_is_found() -> None:
     assert verdict(compare(1, edge=-0.15), "a", "b").kind == "worse"
 
 
+def test_days_of_entry_are_counted_and_the_detectable_difference_follows_from_the_standard_error() -> None:
+    rng = np.random.default_rng(5)
+    gain = rng.normal(0.0, 1.0, 900)
+    found = compare_r(gain, np.zeros(900), time=np.arange(900) * 3_600_000_000_000)
+    assert found.n_days == 38
+    # (1.96 + 0.84) standard errors of independent values
+    assert found.detectable_r == pytest.approx(2.80 / 30, rel=0.15)
+    skipped = np.where(np.arange(900) < 48, np.nan, gain)
+    assert compare_r(skipped, np.zeros(900), time=np.arange(900) * 3_600_000_000_000).n_days == 36
+
+
 def test_trades_needed_would_be_enough() -> None:
     """Collecting as many more trades as it says finds the planted difference about as often as it says."""
     edge, n = 0.05, 200
     plain = ((1.959964 + 0.841621) * 0.5 / edge) ** 2
-    printed = [c.n + c.trades_needed for seed in range(60) if (c := compare(seed, edge=edge)).trades_needed is not None]
+    needed = [c.n + c.trades_needed for seed in range(60) if (c := compare(seed, edge=edge)).trades_needed is not None]
     assert n < plain < 1000
-    assert 0.3 * plain < np.median(printed) < 3 * plain
+    assert 0.3 * plain < np.median(needed) < 3 * plain
     found = [verdict(compare(seed, n=round(plain), edge=edge), "a", "b").kind == "better" for seed in range(100)]
     assert binom.ppf(0.001, 100, 0.8) <= sum(found) <= binom.ppf(0.999, 100, 0.8)
 

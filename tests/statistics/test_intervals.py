@@ -14,9 +14,9 @@ from exitladder.statistics.shares import share_interval, wilson_interval
 @pytest.mark.parametrize(
     ("values", "rule"),
     [
-        ({"confidence": 95.0}, "confidence must lie between 0 and 1"),
-        ({"confidence": 0.0}, "confidence must lie between 0 and 1"),
-        ({"confidence": math.nan}, "confidence must lie between 0 and 1"),
+        ({"confidence": 95.0}, "confidence must be between 0 and 1"),
+        ({"confidence": 0.0}, "confidence must be between 0 and 1"),
+        ({"confidence": math.nan}, "confidence must be between 0 and 1"),
         ({"n_bootstrap": 0}, "n_bootstrap must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
     ],

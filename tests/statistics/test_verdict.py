@@ -45,8 +45,23 @@ def test_better_states_the_difference_and_the_sample() -> None:
         assert part in found.text
 
 
+def test_trades_of_few_days_are_never_better_however_many() -> None:
+    week = replace(BETTER, n_days=7)
+    found = verdict(week, "tuned", "stop only")
+    assert found.kind == "no_difference"
+    assert "the trades were entered on only 7 days, and 'better' requires at least 20" in found.text
+    assert verdict(replace(BETTER, n_days=20), "tuned", "stop only").kind == "better"
+    assert verdict(replace(WORSE, n_days=7), "tuned", "stop only").kind == "worse"
+
+
+def test_the_smallest_detectable_difference_is_stated() -> None:
+    text = verdict(replace(UNDECIDED, detectable_r=0.1142), "tuned", "stop only").text
+    assert "Smallest true difference that they detect: 0.11 R (80% power)." in text
+    assert "Smallest" not in verdict(UNDECIDED, "tuned", "stop only").text
+
+
 @pytest.mark.parametrize(
-    ("dsr", "pbo", "kind", "printed"),
+    ("dsr", "pbo", "kind", "expected"),
     [
         (0.951, 0.2, "better", "deflated Sharpe ratio of 0.95"),
         (0.9499, 0.2, "no_difference", "is 0.94, below 0.95"),
@@ -56,11 +71,11 @@ def test_better_states_the_difference_and_the_sample() -> None:
     ],
 )
 def test_better_also_needs_the_search_to_be_honest(
-    dsr: float | None, pbo: float | None, kind: str, printed: str
+    dsr: float | None, pbo: float | None, kind: str, expected: str
 ) -> None:
     found = verdict(BETTER, "tuned", "stop only", dsr=dsr, pbo=pbo)
     assert found.kind == kind
-    assert printed in found.text
+    assert expected in found.text
     assert ("earned more" in found.text) == (kind == "better")
 
 
@@ -103,13 +118,13 @@ def test_undecided_estimates_the_required_sample_size() -> None:
     )
 
 
-@pytest.mark.parametrize(("n", "printed"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
-def test_too_few_trades_are_reported(n: int, printed: str) -> None:
+@pytest.mark.parametrize(("n", "expected"), [(0, "no trade has"), (1, "1 trade has"), (12, "12 trades have")])
+def test_too_few_trades_are_reported(n: int, expected: str) -> None:
     few = replace(BETTER, n=n, low=math.nan, high=math.nan, p_value=math.nan, n_effective=math.nan, trades_needed=None)
     found = verdict(few, "a", "b", dsr=0.99)
     assert found.kind == "no_difference"
     assert "Too few trades" in found.text
-    assert printed in found.text
+    assert expected in found.text
     assert "nan" not in found.text
 
 

@@ -65,11 +65,11 @@ ROW = {
 BROKEN: list[tuple[dict[str, str], str]] = [
     (
         {"stop_price": "101.2"},
-        "stop_price must lie below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
+        "stop_price must be below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
         "entry_price=100 (trades.csv, line 3). Correct the stop or the side.",
     ),
-    ({"stop_price": "100"}, "stop_price must lie below entry_price for a long"),
-    ({"side": "short"}, "stop_price must lie above entry_price for a short, but trade 'T-17' has stop_price=95"),
+    ({"stop_price": "100"}, "stop_price must be below entry_price for a long"),
+    ({"side": "short"}, "stop_price must be above entry_price for a short, but trade 'T-17' has stop_price=95"),
     ({"side": "buy"}, "side must be long or short, but trade 'T-17' has side='buy' (trades.csv, line 3)"),
     ({"trade_id": "T-1"}, "trade_id must be unique, but trade 'T-1' comes more than once (trades.csv, line 3)"),
     ({"trade_id": ""}, "trade_id must be filled in"),
@@ -85,7 +85,7 @@ BROKEN: list[tuple[dict[str, str], str]] = [
     ({"entry_at": "opne"}, "entry_at must be open, intrabar or close, or blank, but trade 'T-17' has entry_at='opne'"),
     ({"exit_time": "2024-01-05"}, "exit_time and exit_price must both be given or both be blank"),
     ({"exit_price": "105"}, "but trade 'T-17' has only exit_price"),
-    ({"exit_time": "2024-01-01", "exit_price": "105"}, "exit_time must not lie before entry_time"),
+    ({"exit_time": "2024-01-01", "exit_price": "105"}, "exit_time must not be before entry_time"),
     ({"quantity_open": "11"}, "quantity_open must not exceed quantity, but trade 'T-17' has quantity_open=11 and"),
     ({"quantity_open": "-1"}, "quantity_open must be a number 0 or more"),
     ({"exit_time": "2024-01-05", "exit_price": "105", "quantity_open": "3"}, "an exit must have nothing open"),

@@ -29,7 +29,7 @@ class CmaesSampler:
     def __init__(self, plan: SearchPlan, cube: Cube) -> None:
         if plan.n_objectives > 1:
             raise ModelError(
-                f"Sampler cmaes searches for one objective, but there are {plan.n_objectives}. Take nsga2 or mixture."
+                f"Sampler cmaes searches for one objective, but there are {plan.n_objectives}. Use nsga2 or mixture."
             )
         if plan.batch_size < 4:
             raise ModelError(f"Sampler cmaes needs batches of at least 4 (a generation), but has {plan.batch_size}.")

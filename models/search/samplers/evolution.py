@@ -82,7 +82,7 @@ def order_of(evaluation: Evaluation) -> IntArray:
     """Return positions from best to worst.
 
     Feasible ladders come before others, those by how little they break. Among the feasible, one objective
-    decides by its value; several by front, and within a front by how far apart its members lie (NSGA-II,
+    decides by its value; several by front, and within a front by crowding distance (NSGA-II,
     Deb et al. 2002). Those that were pruned come after all with values, by how long they lasted and then by
     their mean until then; those without anything are last. Of equals the earlier one is first.
     """
@@ -102,7 +102,7 @@ def order_of(evaluation: Evaluation) -> IntArray:
     front[feasible] = fronts(values[feasible])
     for level in np.unique(front[feasible]):
         members = feasible[front[feasible] == level]
-        apart[members] = apartness(values[members])
+        apart[members] = crowding_distance(values[members])
     return np.asarray(np.lexsort((-until, -lasted, -apart, front, broken)), dtype=np.int64)
 
 
@@ -125,7 +125,7 @@ def fronts(values: FloatArray) -> IntArray:
     return front
 
 
-def apartness(values: FloatArray) -> FloatArray:
+def crowding_distance(values: FloatArray) -> FloatArray:
     """Return the crowding distance of each row within its front, shape (n,); infinite at the ends."""
     n = len(values)
     apart = np.zeros(n)

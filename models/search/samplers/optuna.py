@@ -13,7 +13,7 @@ _MOST_AT_RANDOM, _LEAST_AT_RANDOM = 40, 10
 
 
 class TpeSampler:
-    """Optuna's tree-structured Parzen estimator, seeded anew for each batch.
+    """Optuna's tree-structured Parzen estimator, with a new seed for each batch.
 
     Within a batch, pending candidates count as bad (constant liar), so that candidates differ. They are withdrawn
     from the sampler's study when all are requested and added again once they are evaluated: so the study is the

@@ -39,7 +39,7 @@ class Cube:
     ----------
     names : tuple of str
     is_choice : bool array, shape (n,)
-        Whether a coordinate is one of choices, which lie in no order.
+        Whether a coordinate selects from unordered choices.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -74,7 +74,7 @@ class Cube:
         return Candidate(ladder, {}, {}) if parameters is None else self.given(parameters)
 
     def points(self, candidates: Iterable[Candidate]) -> FloatArray:
-        """Return where candidates lie, shape (n_candidates, n); NaN where one has no such parameter."""
+        """Return the coordinates of candidates, shape (n_candidates, n); NaN for a parameter that one does not have."""
         rows = [
             [c.ranges[name].share_of(c.parameters[name]) if name in c.ranges else math.nan for name in self.names]
             for c in candidates

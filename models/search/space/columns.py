@@ -19,7 +19,7 @@ _PLAIN = {
 
 
 def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
-    """Return what a ladder consists of; what it does not have is left out.
+    """Return the parts of a ladder by column name; parts that it does not have are left out.
 
     Examples
     --------

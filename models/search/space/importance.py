@@ -80,7 +80,7 @@ def parameter_importance(ladders: Sequence[Ladder], values: FloatArray, seed: in
 
 
 def _encoded(ladders: Sequence[Ladder]) -> tuple[FloatArray, list[str]]:
-    """Return numbers for the columns that differ: choices by number, and what a ladder has not got below all others."""
+    """Return numbers for the columns that differ: choices by index, and absent parts below all other values."""
     frame = pd.DataFrame([ladder_columns(ladder) for ladder in ladders])
     columns, names = [], []
     for name in frame:

@@ -75,6 +75,6 @@ def _threshold(term: str, text: str) -> Threshold:
     limits = (float(match[3]), float(match[4] if match[4] is not None else match[3]))
     if limits[0] > limits[1]:
         raise SettingsError(
-            f"The range {match[3]}..{match[4]} in search.indicator_rungs must begin with its least number ({text!r})."
+            f"The range {match[3]}..{match[4]} in search.indicator_rungs must start with its smaller number ({text!r})."
         )
     return Threshold(match[1], match[2], levels(limits))

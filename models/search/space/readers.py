@@ -24,7 +24,7 @@ def gap(k: int) -> Callable[[Ladder], float]:
 
 
 def rest_or_part(of: Callable[[Ladder], int | None], room: int) -> Callable[[Ladder], str]:
-    """Return a reader of whether a rung sells all of what is left, or a part."""
+    """Return a reader that tells whether a rung sells the whole remaining position, or a part."""
     return lambda ladder: "rest" if of(ladder) == room else "part"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exitladder.models.search.space.grid import Grid
-from exitladder.models.search.space.trials import NotHeldError, Trial
+from exitladder.models.search.space.trials import OutsideSpaceError, Trial
 from exitladder.plans.ladder import Ladder
 
 
@@ -93,7 +93,7 @@ class ParameterSource(Protocol):
 
 @dataclass(frozen=True)
 class TrialSource:
-    """Parameters suggested by a trial, which is not asked if only one value is possible."""
+    """Parameters suggested by a trial; a parameter with one possible value is not suggested."""
 
     trial: Trial
 
@@ -178,7 +178,7 @@ class TrialSource:
 
 
 class LadderSource:
-    """Parameters read from a ladder, kept as those that would suggest it."""
+    """Parameters read from a ladder: the values that would suggest it."""
 
     def __init__(self, ladder: Ladder) -> None:
         self.ladder = ladder
@@ -204,12 +204,12 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value is None or not low <= value <= high:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if low < high:
             self.parameters[name] = value
         return value
@@ -231,7 +231,7 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
 
@@ -259,18 +259,18 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value not in choices:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if len(choices) > 1:
             self.parameters[name] = value
         return value
 
     def cell(self, name: str, n: int, power: int, of: Callable[[Ladder], int | None]) -> int:
-        """Return a cell; the parameter kept is its middle.
+        """Return a cell; the recorded parameter is its middle.
 
         Parameters
         ----------
@@ -290,12 +290,12 @@ class LadderSource:
 
         Raises
         ------
-        NotHeldError
+        OutsideSpaceError
             If the ladder's value is outside the range.
         """
         value = of(self.ladder)
         if value is None or not 0 <= value < n:
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         if n > 1:
             self.parameters[name] = 1.0 - (1.0 - (value + 0.5) / n) ** power
         return value

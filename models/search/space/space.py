@@ -1,8 +1,8 @@
 """The search space: ladders as a function of a trial.
 
-Every suggestion is a valid ladder: targets are a first one and gaps on top, fractions are sticks broken
-off what is left, so they are always in order and never sum to more than one. A parameter is suggested
-only if it changes the ladder, and each value gives a different number, so that no trial repeats another.
+Every suggestion is a valid ladder: a first target plus gaps, and fractions of the remaining position
+(stick-breaking), so targets are always in order and fractions never sum to more than one. A parameter is
+suggested only if it changes the ladder, and each value gives a different number, so no trial repeats another.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from exitladder.models.search.space.readers import (
     trail_unit,
 )
 from exitladder.models.search.space.sources import LadderSource, ParameterSource, TrialSource
-from exitladder.models.search.space.trials import NotHeldError, Trial
+from exitladder.models.search.space.trials import OutsideSpaceError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
 from exitladder.settings.tables import SearchSettings
@@ -46,7 +46,7 @@ class SearchSpace:
     settings : SearchSettings
         Ranges; one of a single value fixes it.
     base : Ladder
-        Gives what is not searched: costs, execution, ATR window and, unless ``search.stop`` is given,
+        Supplies everything that is not searched: costs, execution, ATR window and, unless ``search.stop`` is given,
         the initial stop.
     signals : tuple of str
         Series the model gives; `exhaustion` and `hold_value_r` make a rung each possible.
@@ -153,7 +153,7 @@ class SearchSpace:
         ask = LadderSource(ladder)
         try:
             made = self._ladder(ask)
-        except (LadderError, NotHeldError):
+        except (LadderError, OutsideSpaceError):
             return None
         return ask.parameters if replace(made, name=ladder.name) == ladder else None
 
@@ -191,7 +191,7 @@ class SearchSpace:
         )
 
     def _split(self, ask: ParameterSource, n: int, signals: list[str]) -> list[int]:
-        """Return shares of price rungs, then of signal rungs; each keeps its least, and what none sells is the runner.
+        """Return shares of price rungs, then of signal rungs, each at least its minimum; the remainder is the runner.
 
         All splits of price rungs are equally likely where parameters are drawn at random. A signal rung sells what
         no rung before it sells, or a part of that.

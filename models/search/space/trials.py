@@ -49,7 +49,7 @@ class Trial(Protocol):
         """Return one of the choices."""
 
 
-class NotHeldError(Exception):
+class OutsideSpaceError(Exception):
     """A ladder or a parameter is outside the space."""
 
 
@@ -92,7 +92,7 @@ class Range:
         return self.choices[position] if self.choices else position
 
     def share_of(self, value: Any) -> float:
-        """Return a coordinate that gives the value; whole numbers and choices lie in the middle of their share."""
+        """Return a coordinate that gives the value; whole numbers and choices are in the middle of their share."""
         if self.kind == "float":
             low, high, at = self.low, self.high, float(value)
         else:
@@ -110,7 +110,7 @@ class Range:
         return value is not None and self.low <= float(value) <= self.high
 
     def nearest(self, value: Any) -> Any:
-        """Return the value, else the nearest end; the middle of numbers or the first choice for what is no value."""
+        """Return the value clamped to the range; without a value, the middle of the range or the first choice."""
         if self.choices:
             return value if value in self.choices else self.choices[0]
         if value is None:
@@ -124,7 +124,7 @@ def _between(low: float, high: float, share: float, log: bool) -> float:
 
 
 class RecordedTrial:
-    """A trial whose values come from a function of the parameter's name and range; it keeps both.
+    """A trial whose values come from a function of the parameter's name and range; it records both.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class RecordedTrial:
     Attributes
     ----------
     parameters : dict
-        Values by name, in the order in which they were asked for.
+        Values by name, in the order of the suggestions.
     ranges : dict of str to Range
     """
 
@@ -195,14 +195,14 @@ def exact_trial(parameters: Mapping[str, Any]) -> RecordedTrial:
 
     Raises
     ------
-    NotHeldError
+    OutsideSpaceError
         When such a parameter is suggested.
     """
 
     def value_of(name: str, within: Range) -> Any:
         value = parameters.get(name)
         if not within.holds(value):
-            raise NotHeldError(name)
+            raise OutsideSpaceError(name)
         return value
 
     return RecordedTrial(value_of)

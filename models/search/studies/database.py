@@ -66,7 +66,7 @@ class Database:
             if revision != _REVISION:
                 raise ModelError(
                     f"Optuna's tables must be of revision {_REVISION}, but those in {url} are of {revision}. "
-                    "Take another database, or a version of exitladder that knows them."
+                    "Use another database, or a version of exitladder that supports them."
                 )
             reflected = self.sqlalchemy.MetaData()
             reflected.reflect(self.engine, only=_TABLES)
@@ -96,7 +96,21 @@ class Database:
             yield connection
 
     def run(self, connection: Any, statement: str, **values: Any) -> list[Any]:
-        """Execute a statement and return its rows, if it has any."""
+        """Execute a statement and return its rows, if it has any.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+        statement : str
+            SQL with ``:name`` placeholders.
+        **values
+            Values of the placeholders.
+
+        Returns
+        -------
+        list of Row
+            Empty if the statement returns none.
+        """
         done = connection.execute(self.sqlalchemy.text(statement), values)
         return list(done.fetchall()) if done.returns_rows else []
 
@@ -146,8 +160,8 @@ def _parsed(sqlalchemy: Any, url: str) -> Any:
         )
     if parsed.password:
         raise ModelError(
-            f"The storage must come without its password, as settings are kept with each run, but is "
-            f"{parsed.render_as_string()!r}. Give the password by PGPASSWORD or ~/.pgpass."
+            f"The storage must not contain a password, because settings are saved with each run, but is "
+            f"{parsed.render_as_string()!r}. Set the password in PGPASSWORD or ~/.pgpass."
         )
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":

@@ -2,7 +2,7 @@
 
 A batch is written once all of it is evaluated, in one transaction: a killed process leaves complete batches and
 nothing else, and no batch counts twice. Next to Optuna's tables there is one of batches: which worker evaluates
-which batch, and what is needed to continue.
+which batch, and the state needed to continue.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class StudyStore:
                 token, plan = kept["token"], _same(name, kept, plan, self.url)
         if earlier:
             warnings.warn(
-                f"Study '{earlier}' in {self.url} was made by another version of exitladder, which may value a ladder "
-                f"differently. The search begins anew as study '{name}'; the other study stays and can still be read.",
+                f"Study '{earlier}' in {self.url} was made by another version of exitladder, which may score ladders "
+                f"differently. A new search begins as study '{name}'; the other study is kept and can still be read.",
                 ExitladderWarning,
                 stacklevel=2,
             )
@@ -354,14 +354,14 @@ def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> Stud
     ]
     if "program" in differ:
         raise ModelError(
-            f"Study '{name}' in {url} must be of this version of exitladder to go on, but was made by another one, "
-            f"which may value a ladder differently (differs in: {', '.join(differ)}). It can still be read. Give "
-            "another name (tuning.study), or begin it anew with --fresh, which deletes it."
+            f"Study '{name}' in {url} must be made by this version of exitladder to be continued, but was made by "
+            f"another one, which may score ladders differently (differs in: {', '.join(differ)}). It can still be "
+            "read. Give another name (tuning.study), or start again with --fresh, which deletes this study."
         )
     if differ:
         raise ModelError(
-            f"Study '{name}' in {url} must be of the same search to go on, but differs in: {', '.join(differ)}. "
-            "Give another name (tuning.study), or begin it anew with --fresh, which deletes it."
+            f"Study '{name}' in {url} must be of the same search to be continued, but differs in: {', '.join(differ)}. "
+            "Give another name (tuning.study), or start again with --fresh, which deletes this study."
         )
     return _plan_of(kept)
 

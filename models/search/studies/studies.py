@@ -53,7 +53,7 @@ class StudyPlan:
         return self.n_warm + (batch - 1) * self.search.batch_size if batch else 0
 
     def known_before(self, batch: int) -> int:
-        """Return the last batch that a batch is asked for knowing; -1 for none."""
+        """Return the last batch whose results the sampler knows when it generates this batch; -1 for none."""
         return max(batch - self.ahead, 0) if self.learns and batch else -1
 
     def may_begin(self, batch: int, finished: set[int]) -> bool:
@@ -132,7 +132,7 @@ class StudyInMemory:
         batch : int
         candidates : sequence of Candidate
         evaluation : Evaluation
-            Not stored: the worker keeps it.
+            Not stored; the worker keeps it.
 
         Returns
         -------

@@ -53,7 +53,7 @@ def adjust_prices(columns: Mapping[str, FloatArray], place: str = "bars") -> Adj
     Notes
     -----
     The volume is divided by the whole factor, dividends included: what changed hands in money
-    (price times volume) stays what it was. The source's factor also knows of later splits and dividends;
+    (price times volume) is unchanged. The source's factor also knows of later splits and dividends;
     returns, R and ATR in percent do not depend on that, absolute prices do.
 
     Examples

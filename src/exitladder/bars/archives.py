@@ -1,4 +1,4 @@
-"""Bars fetched from an exchange's public archive of months, each held to its SHA-256."""
+"""Bars from an exchange's public archive of monthly files, each verified against its SHA-256."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.klines import bars_in_zip, most_bytes
-from exitladder.bars.report import BarsReport, Finding, join_reports
+from exitladder.bars.checking.report import BarsReport, Finding, join_reports
+from exitladder.bars.layouts.klines import bars_in_zip, most_bytes
 from exitladder.bars.tables import ReadOptions, bars_of_table, read_options
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError, InputFileError, did_you_mean
@@ -61,7 +61,7 @@ class Archive:
     base_url : str
         Without a slash at its end.
     cache : path or None
-        A month that lies there is used again if its SHA-256 is still the one that the archive tells.
+        A month in it is used again if its SHA-256 is still the archive's.
     """
 
     source: Source
@@ -71,10 +71,26 @@ class Archive:
     def month(self, symbol: str, interval: str, month: pd.Period, limit: int) -> bytes | None:
         """Return the file of a month, verified, or None where the archive has none.
 
+        Parameters
+        ----------
+        symbol : str
+            As the archive spells it.
+        interval : str
+            Length of the bars, such as ``1h``.
+        month : Period
+            A calendar month, UTC.
+        limit : int
+            Size of the largest file to accept, in bytes.
+
+        Returns
+        -------
+        bytes or None
+            The content of the zip file, equal to its SHA-256 checksum.
+
         Raises
         ------
         InputFileError
-            If it cannot be read, has no checksum or does not fit it.
+            If it cannot be read, has no checksum or does not match it.
         """
         address = self.address(symbol, interval, month)
         name = address.rpartition("/")[2]
@@ -82,8 +98,8 @@ class Archive:
         if described is None:
             if is_at_address(address):
                 raise InputFileError(
-                    f"Every month must be held to its SHA-256, but there is no '{address}.CHECKSUM'. Fetch the months "
-                    "before and after it apart, or name another mirror with --base-url."
+                    f"Every month must be verified against its SHA-256, but there is no '{address}.CHECKSUM'. Fetch "
+                    "the months before and after it apart, or name another mirror with --base-url."
                 )
             return None
         expected = _checksum(described, f"{address}.CHECKSUM")
@@ -104,13 +120,40 @@ class Archive:
         return fetched
 
     def address(self, symbol: str, interval: str, month: pd.Period) -> str:
-        """Return where the file of a month lies."""
+        """Return the address of a month's file.
+
+        Parameters
+        ----------
+        symbol : str
+            As the archive spells it.
+        interval : str
+            Length of the bars, such as ``1h``.
+        month : Period
+            A calendar month, UTC.
+
+        Returns
+        -------
+        str
+        """
         path = self.source.path.format(symbol=urllib.parse.quote(symbol), interval=interval, month=month)
         return f"{self.base_url}/{path}"
 
 
 def open_archive(source: str = "binance", base_url: str | None = None, cache: str | Path | None = None) -> Archive:
     """Return an archive that can be asked for bars; nothing is asked yet.
+
+    Parameters
+    ----------
+    source : str
+        One of `SOURCES`.
+    base_url : str, optional
+        Address of a mirror; by default the source's own.
+    cache : path, optional
+        Folder that keeps the downloaded files. Without it, no file is kept.
+
+    Returns
+    -------
+    Archive
 
     Raises
     ------
@@ -151,11 +194,11 @@ def months_from(first: str, last: str | None = None) -> list[pd.Period]:
         months.append(pd.Period(text, "M"))
         if months[-1] >= running:
             raise BarsError(
-                f"{option} must be a month that is over, but {text} is not: the archive has whole months only. "
-                f"The latest that can be there is {running - 1}."
+                f"{option} must be a month that is over, but {text} is not: the archive has complete months only. "
+                f"The latest possible is {running - 1}."
             )
     if months[0] > months[1]:
-        raise BarsError(f"--from must not come after --to, but {months[0]} comes after {months[1]}. Exchange them.")
+        raise BarsError(f"--from must not come after --to, but {months[0]} comes after {months[1]}. Swap them.")
     return list(pd.period_range(months[0], months[1], freq="M"))
 
 
@@ -168,7 +211,7 @@ def fetch_bars(
     repair: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars of some symbols and months from an archive, checked, and what was found in them.
+    """Return the bars of some symbols and months from an archive, checked, with the findings.
 
     Parameters
     ----------
@@ -178,7 +221,7 @@ def fetch_bars(
     interval : str
         One of the source's.
     months : sequence of Period
-        See `months_from`. One that the archive has not is a warning, unless it has none of them.
+        See `months_from`. A missing month is a warning, unless all are missing.
     repair : bool
         As for `exitladder.bars.reading.read_bars`.
     progress : Progress
@@ -226,13 +269,13 @@ def _one_symbol(
         if content is not None:
             name = urllib.parse.unquote(address.rpartition("/")[2])
             found[month], report = bars_in_zip(content, name, month, symbol, options)
-            repaired += report.of_severity("mended")
+            repaired += report.of_severity("repaired")
         advance(1)
     if not found:
         raise BarsError(
             f"There must be {interval} bars of '{symbol}' in one of the months {months[0]} to {months[-1]}, but the "
             f"archive has none (404, such as '{archive.address(symbol, interval, months[-1])}'). Check how the "
-            "exchange writes the symbol and when it was traded; a month comes some days after it is over."
+            "exchange writes the symbol and when it was traded; a month appears some days after it ends."
         )
     table = Table.from_frame(
         pd.concat([bars.to_frame() for bars in found.values()]), f"the months of '{symbol}' from the archive"
@@ -245,7 +288,7 @@ def _one_symbol(
 
 
 def _missing(symbol: str, months: Sequence[pd.Period], found: dict[pd.Period, Bars]) -> list[Finding]:
-    """Return a warning for each run of months that the archive has not."""
+    """Return a warning for each run of missing months."""
     runs: list[list[pd.Period]] = []
     for month in months:
         if month in found:
@@ -264,9 +307,9 @@ def _run_text(symbol: str, run: list[pd.Period], found: dict[pd.Period, Bars]) -
     span = str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}"
     before, after = found.get(run[0] - 1), found.get(run[-1] + 1)
     if before is None:
-        what = f"the first that is there is {run[-1] + 1}"
+        what = f"the first available is {run[-1] + 1}"
     elif after is None:
-        what = f"the last that is there is {run[0] - 1}; a month comes some days after it is over"
+        what = f"the last available is {run[0] - 1}; a month appears some days after it ends"
     else:
         edges = (int(before.time[-1]), int(after.time[0]))
         what = f"a gap between the bars of {stamp_text(edges[0])} and {stamp_text(edges[1])}"

@@ -5,10 +5,12 @@ Everything here is already checked: `exitladder.bars.reading` reads, checks and 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +91,7 @@ class BarSet(Mapping[str, Bars]):
     Parameters
     ----------
     members : iterable of Bars
-        One a symbol, in any order; kept sorted by symbol.
+        One per symbol, in any order; kept sorted by symbol.
 
     Attributes
     ----------
@@ -100,6 +102,10 @@ class BarSet(Mapping[str, Bars]):
         Volume is NaN for symbols without it.
     atr : dict of int to array
         What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
+    contracts : mapping of str to Contract
+        Of the symbols that have one (`exitladder.settings.contracts`); see `with_contracts`.
+    currencies : Currencies or None
+        The account's currency and its rates (`exitladder.settings.currencies`).
 
     Raises
     ------
@@ -132,6 +138,8 @@ class BarSet(Mapping[str, Bars]):
             for name in sorted({n for p in parts for n in p.extra})
         }
         self.atr: dict[int, FloatArray] = {}
+        self.contracts: Mapping[str, Any] = {}
+        self.currencies: Any = None
         self._index = {name: k for k, name in enumerate(names)}
         self._extra_of = tuple(frozenset(p.extra) for p in parts)
 
@@ -199,7 +207,13 @@ class BarSet(Mapping[str, Bars]):
         if not parts:
             asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
             raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
-        return BarSet(parts)
+        return BarSet(parts).with_contracts(self.contracts, self.currencies)
+
+    def with_contracts(self, contracts: Mapping[str, Any], currencies: Any = None) -> BarSet:
+        """Return the same bars with contracts of their symbols and rates of their currencies; arrays are shared."""
+        same = copy.copy(self)
+        same.contracts, same.currencies = contracts, currencies
+        return same
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over symbols, stamps, prices and volumes, to the bit."""

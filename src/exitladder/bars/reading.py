@@ -1,24 +1,27 @@
-"""Bars as users keep them: one file a symbol, a folder of them, or one file of many symbols."""
+"""Bars as users keep them: one file per symbol, a folder of them, or one file of many symbols."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.columns import HEADERLESS, bar_columns
-from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.layouts.columns import bar_columns
+from exitladder.bars.layouts.headerless import headerless_columns
+from exitladder.bars.layouts.joining import join_parts
+from exitladder.bars.layouts.names import FileName, file_name, name_parts, renamed
 from exitladder.bars.tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
-from exitladder.clock import interval_from_name, interval_name
+from exitladder.clock import interval_name
 from exitladder.errors import BarsError
+from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.tables import Table, read_table, table_suffix
 
 __all__ = ["bars_from_frame", "check_bar_files", "name_parts", "read_bars"]
-
-_NAMED = re.compile(r"(.+)-(\d+[smhdwDHW])")
 
 
 def read_bars(
@@ -29,37 +32,49 @@ def read_bars(
     adjust: str = "auto",
     repair: bool = False,
     interval: str | None = None,
+    conventions: Conventions = PLAIN,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars in a file, a folder or a table, checked, and what was found in them.
+    """Return the bars in a file, a folder or a table, checked, with the findings.
 
     Parameters
     ----------
     source : path or DataFrame
-        Parquet, CSV (maybe gzipped) or Feather: one file a symbol, named ``SYMBOL-INTERVAL.parquet`` or just
-        ``SYMBOL.csv``; one file with a ``symbol`` column; or a folder of files. Of a folder, the files directly in
-        it are read that end like a table and have at least two of the columns open, high, low and close; others
-        are named in the report. Of a table, the stamps may be the index.
+        Parquet, CSV (maybe gzipped or zipped), Excel or Feather: one file per symbol, named
+        ``SYMBOL-INTERVAL.parquet`` or just ``SYMBOL.csv``; files of one month or day each, named
+        ``SYMBOL-INTERVAL-2024-01.csv``, which are joined; one file with a ``symbol`` column; or a folder of files. Of
+        a folder, the files directly in it are read that end like a table and have at least two of the columns open,
+        high, low and close; others are named in the report. Of a table, the stamps may be the index.
     symbol : str
-        The symbol of a table that has no ``symbol`` column.
+        The symbol of bars that have one and no ``symbol`` column.
     tz : str
         Time zone of stamps that carry none.
     adjust : {"auto", "none"}
         With "auto", prices are adjusted by ``adj_close`` where that column is there.
     repair : bool
-        Mend what can be mended (see `exitladder.bars.checks`) instead of refusing it.
+        Repair invalid bars (see `exitladder.bars.checking.checks`) instead of refusing them.
     interval : str, optional
         Read only bars of this length, such as ``1h``, from a folder that holds several.
+    conventions : Conventions
+        What files may leave open: order of day and month, decimal mark, which end of a bar is stamped, names.
+
+    Returns
+    -------
+    bars : BarSet
+    report : BarsReport
+        The findings that are not errors, and how each file was read.
 
     Raises
     ------
     InputFileError
         If a file is missing or cannot be read.
     BarsError
-        If bars break a rule, told with its value, place and cure.
+        If bars break a rule; the message has its value, place and cure.
     """
     if isinstance(source, pd.DataFrame):
-        return bars_from_frame(source, symbol, tz=tz, adjust=adjust, repair=repair)
-    good, report = _read(Path(source), tz, adjust, repair, interval)
+        name = symbol or conventions.symbol
+        return bars_from_frame(source, name, tz=tz, adjust=adjust, repair=repair, conventions=conventions)
+    conventions = replace(conventions, symbol=symbol) if symbol else conventions
+    good, report = _read(Path(source), read_options(tz, adjust, repair, interval, conventions))
     errors = report.of_severity("error")
     if errors:
         others = len(errors) - 1
@@ -73,66 +88,109 @@ def read_bars(
 
 
 def check_bar_files(
-    source: str | Path, *, tz: str = "UTC", adjust: str = "auto", repair: bool = False, interval: str | None = None
+    source: str | Path,
+    *,
+    tz: str = "UTC",
+    adjust: str = "auto",
+    repair: bool = False,
+    interval: str | None = None,
+    conventions: Conventions = PLAIN,
 ) -> BarsReport:
-    """Return what is found in bars, errors included, where `read_bars` would stop at the first.
+    """Return the findings in bars, errors included; `read_bars` stops at the first error.
 
     Parameters are those of `read_bars`.
+
+    Parameters
+    ----------
+    source : path
+        A file or a folder of bars.
+    tz, adjust, repair, interval, conventions
+        As for `read_bars`.
+
+    Returns
+    -------
+    BarsReport
+        With the errors.
+
+    Raises
+    ------
+    InputFileError
+        If the source is missing or cannot be read.
+    BarsError
+        If an option is invalid.
     """
-    return _read(Path(source), tz, adjust, repair, interval)[1]
+    return _read(Path(source), read_options(tz, adjust, repair, interval, conventions))[1]
 
 
-def name_parts(path: Path) -> tuple[str, int]:
-    """Return the symbol that a file's name tells, and its interval in nanoseconds or 0.
-
-    Examples
-    --------
-    >>> name_parts(Path("BTC-USD-4h.parquet"))[0], name_parts(Path("AAPL.csv.gz"))
-    ('BTC-USD', ('AAPL', 0))
-    """
-    suffix = table_suffix(path) or ""
-    stem = path.name[: len(path.name) - len(suffix)]
-    match = _NAMED.fullmatch(stem)
-    return (match[1], interval_from_name(match[2])) if match else (stem, 0)
-
-
-def _read(path: Path, tz: str, adjust: str, repair: bool, interval: str | None) -> tuple[list[Bars], BarsReport]:
-    options = read_options(tz, adjust, repair, interval)
+def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
     good: list[Bars] = []
     reports: list[BarsReport] = []
-    for table, symbol, interval_ns in _tables(path, options, reports):
-        bars, report = bars_of_table(table, symbol, interval_ns, options)
-        good += bars
+    parts: dict[str, list[tuple[Bars, str]]] = {}
+    for table, name in _tables(path, options, reports):
+        # TradingView stamps daily bars at the open of their session
+        for_file = replace(options, at_open=name.source == "TradingView")
+        bars, report = bars_of_table(table, name.symbol, name.interval_ns, for_file)
+        if name.part:
+            for part in bars:
+                parts.setdefault(part.symbol, []).append((part, table.name))
+        else:
+            good += bars
         reports.append(report)
     report = join_reports(reports)
+    for members in parts.values():
+        if len(members) == 1:
+            good.append(members[0][0])
+            continue
+        joined, report = join_parts(members, report)
+        good.append(joined)
     if not report.symbols:
         raise BarsError(f"There must be bars in '{path}', but there are none. {_what_is_there(path, report)}")
+    good, report = _renamed(good, report, options)
     _refuse_twice(report)
     return good, report
 
 
-def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iterator[tuple[Table, str, int]]:
+def _renamed(good: list[Bars], report: BarsReport, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
+    renames = renamed([s.symbol for s in report.symbols], options.conventions)
+    if not renames:
+        return good, report
+    bars = [replace(b, symbol=renames.get(b.symbol, b.symbol)) for b in good]
+    symbols = tuple(replace(s, symbol=renames.get(s.symbol, s.symbol)) for s in report.symbols)
+    findings = tuple(replace(f, symbol=renames.get(f.symbol, f.symbol)) for f in report.findings)
+    return bars, replace(report, symbols=symbols, findings=findings)
+
+
+def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iterator[tuple[Table, FileName]]:
     if not path.is_dir():
-        yield read_table(path, HEADERLESS), *name_parts(path)
+        yield _table(path, options), file_name(path)
         return
     files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith((".", "_")))
-    chosen = [f for f in files if table_suffix(f)]
-    parts = {f: name_parts(f) for f in chosen}
+    parts = {f: file_name(f) for f in files if table_suffix(f)}
+    chosen = [f for f in parts if not parts[f].kind]
     if options.interval_ns:
-        chosen = [f for f in chosen if parts[f][1] in (0, options.interval_ns)]
-    _refuse_mixed_intervals({f: parts[f] for f in chosen})
+        chosen = [f for f in chosen if parts[f].interval_ns in (0, options.interval_ns)]
+    _refuse_mixed_intervals({f: (parts[f].symbol, parts[f].interval_ns) for f in chosen})
     others = []
     for file in chosen:
-        table = read_table(file, HEADERLESS)
+        table = _table(file, options)
         if bar_columns(table.frame.columns).looks_like_bars:
-            yield table, *parts[file]
+            yield table, parts[file]
         else:
             others.append(file.name)
-    if others:
-        message = (
-            f"{len(others)} tables in '{path}' have no open, high, low, close and were not read: {some_of(others)}."
-        )
-        reports.append(BarsReport(findings=(Finding("", "note", "not_bars", len(others), str(path), message),)))
+    left = [f"{f.name} ({parts[f].kind})" for f in parts if parts[f].kind]
+    for names, rule, what in (
+        (others, "not_bars", "tables in '{}' have no open, high, low, close and were not read"),
+        (left, "not_candles", "files in '{}' hold no traded prices and were not read"),
+    ):
+        if names:
+            message = f"{len(names)} {what.format(path)}: {some_of(names)}."
+            reports.append(BarsReport(findings=(Finding("", "note", rule, len(names), str(path), message),)))
+
+
+def _table(path: Path, options: ReadOptions) -> Table:
+    # HistData stamps the start of a bar, and its lines look like NinjaTrader's
+    stamps = "start" if file_name(path).source == "HistData" else options.conventions.stamps
+    return read_table(path, partial(headerless_columns, stamps=stamps), options.conventions)
 
 
 def _refuse_mixed_intervals(parts: dict[Path, tuple[str, int]]) -> None:

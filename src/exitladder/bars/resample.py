@@ -21,7 +21,7 @@ def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
     ----------
     bars : BarSet
     interval : str
-        Such as ``4h``, ``1d`` or ``1w``; a multiple of the bars' own.
+        Such as ``4h``, ``1d`` or ``1w``; a multiple of the bars' own interval.
     tz : str
         Where a day begins (at midnight) and a week (on Monday): the market's zone for sessions that cross
         midnight UTC. Shorter intervals are counted from the day's beginning.
@@ -30,7 +30,7 @@ def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
     -------
     BarSet
         Open of the first, highest high, lowest low, close of the last, sum of the volume, last value of
-        further series. Where nothing traded there is no bar. The last bar is left out unless its whole interval
+        further series. No bar is made of a time without bars. The last bar is left out unless its whole interval
         has passed, as it could still change.
 
     Raises
@@ -52,8 +52,8 @@ def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
         own = bars[symbol]
         if target % own.interval_ns or target < own.interval_ns:
             raise BarsError(
-                f"Bars can only be made longer, by a whole number of times, but '{symbol}' has {own.interval} bars and "
-                f"{interval_name(target)} is asked for. Choose a multiple of {own.interval}."
+                f"The new interval must be a multiple of the bars' own, but '{symbol}' has {own.interval} bars and "
+                f"{interval_name(target)} was requested. Choose a multiple of {own.interval}."
             )
         longer = own if target == own.interval_ns else _resampled(own, target, tz)
         if len(longer):
@@ -92,7 +92,7 @@ def _resampled(bars: Bars, target: int, tz: str) -> Bars:
 
 
 def _bins(time: IntArray, target: int, tz: str) -> tuple[IntArray, IntArray]:
-    """Return the start and the end of the bin that each stamp lies in."""
+    """Return the start and the end of the bin of each stamp."""
     stamps = pd.DatetimeIndex(pd.to_datetime(time, unit="ns", utc=True)).tz_convert(tz)
     if target < _DAY:
         midnight = _ns(stamps.normalize())

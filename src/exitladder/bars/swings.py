@@ -16,7 +16,7 @@ LOOK_BACK = 250
 
 @dataclass(frozen=True)
 class Pivots:
-    """Bars whose high stands above its neighbours, in time order.
+    """Bars whose high is above its neighbours, in time order.
 
     Parameters
     ----------
@@ -77,6 +77,11 @@ def last_swing(high: Pivots, low: Pivots, known_bar: int) -> tuple[float, float]
     low : Pivots
         Pivot lows; prices are those of the lows themselves.
     known_bar : int
+
+    Returns
+    -------
+    start, size : float
+        In price. Both are NaN if no upswing is confirmed yet.
     """
     n_high = int(np.searchsorted(high.known_at, known_bar, side="right"))
     if n_high == 0:
@@ -95,6 +100,24 @@ def levels_beyond(high: Pivots, price: float, known_bar: int, most: int, look_ba
     """Return the confirmed swing highs above `price`, nearest first, NaN where there are fewer than `most`.
 
     Only pivots of the last `look_back` bars count; equal prices count once.
+
+    Parameters
+    ----------
+    high : Pivots
+        Pivot highs.
+    price : float
+        Only levels above this price count.
+    known_bar : int
+        Only pivots confirmed by the close of this bar count.
+    most : int
+        Number of levels to return.
+    look_back : int
+        How far back a pivot may be, in bars.
+
+    Returns
+    -------
+    float64 array, shape (most,)
+        Prices, ascending.
     """
     known = slice(
         int(np.searchsorted(high.bar, known_bar - look_back, side="right")),

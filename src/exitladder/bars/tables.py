@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.bars.adjust import adjust_prices
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.checks import RawBars, check_bars
-from exitladder.bars.columns import PRICES, REQUIRED, BarColumns, bar_columns
-from exitladder.bars.notes import commonest_step, notes_on
-from exitladder.bars.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.checking.checks import RawBars, check_bars
+from exitladder.bars.checking.notes import commonest_step, notes_despite_errors, notes_on
+from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, snap_noise
+from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
+from exitladder.bars.layouts.how_read import reading_of
+from exitladder.bars.layouts.stamping import Placing, place_in_time
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
-from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.stamps import Stamps, check_tz, read_stamps
 from exitladder.files.tables import Table
 
-_DAY = 86_400 * 10**9
+_SECOND = 10**9
+_DAY = 86_400 * _SECOND
+_MONTH = 31 * _DAY
+# more unreadable stamps than this share are no slips of a pen
+_FEW = 0.05
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,36 @@ class ReadOptions:
     adjust: str
     repair: bool
     interval_ns: int | None
+    conventions: Conventions = PLAIN
+    at_open: bool = False
 
 
-def read_options(tz: str, adjust: str, repair: bool, interval: str | None) -> ReadOptions:
-    """Return how bars are to be read, checked."""
-    check_tz(tz, BarsError)
+def read_options(
+    tz: str, adjust: str, repair: bool, interval: str | None, conventions: Conventions = PLAIN
+) -> ReadOptions:
+    """Return how bars are to be read, checked; `tz` counts where it is not UTC, else the conventions' one.
+
+    Parameters
+    ----------
+    tz, adjust, repair, conventions
+        As for `exitladder.bars.reading.read_bars`.
+    interval : str or None
+        Length of the bars to read, such as ``1h``; None accepts any.
+
+    Returns
+    -------
+    ReadOptions
+
+    Raises
+    ------
+    BarsError
+        If the time zone, `adjust`, the interval or a convention is unknown.
+    """
+    zone = check_tz(tz if tz != "UTC" else conventions.tz, BarsError)
     if adjust not in ("auto", "none"):
         raise BarsError(f"adjust must be auto or none, but is {adjust!r}.")
-    return ReadOptions(tz, adjust, repair, interval_from_name(interval) if interval else None)
+    length = interval_from_name(interval) if interval else None
+    return ReadOptions(zone, adjust, repair, length, conventions.checked(BarsError))
 
 
 def bars_from_frame(
@@ -48,8 +76,9 @@ def bars_from_frame(
     tz: str = "UTC",
     adjust: str = "auto",
     repair: bool = False,
+    conventions: Conventions = PLAIN,
 ) -> tuple[BarSet, BarsReport]:
-    """Return the bars in a table, checked, and what was found in them.
+    """Return the bars in a table, checked, with the findings.
 
     Parameters
     ----------
@@ -57,8 +86,18 @@ def bars_from_frame(
         Columns as in a file, the stamps maybe as its index; one symbol, or several in a ``symbol`` column.
     symbol : str
         The symbol where there is no such column.
-    tz, adjust, repair
+    tz, adjust, repair, conventions
         As for `read_bars`.
+
+    Returns
+    -------
+    bars : BarSet
+    report : BarsReport
+
+    Raises
+    ------
+    BarsError
+        If an option is invalid or the bars break a rule; the message has the value, place and cure.
 
     Examples
     --------
@@ -69,7 +108,7 @@ def bars_from_frame(
     >>> bars["ACME"].close
     array([10.5])
     """
-    options = read_options(tz, adjust, repair, None)
+    options = read_options(tz, adjust, repair, None, conventions)
     table = Table.from_frame(frame, f"the table of '{symbol}'" if symbol else "the table")
     good, report = bars_of_table(table, symbol or "bars", 0, options)
     if report.errors:
@@ -78,7 +117,7 @@ def bars_from_frame(
 
 
 def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
-    """Return the usable bars of a table and what was found, errors included.
+    """Return the usable bars of a table and the findings, errors included.
 
     Parameters
     ----------
@@ -88,10 +127,16 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     interval_ns : int
         What the file's name says, or 0.
     options : ReadOptions
+
+    Returns
+    -------
+    bars : list of Bars
+        One item per symbol; empty if the table is unusable.
+    report : BarsReport
     """
-    names = bar_columns(table.frame.columns)
+    names = bar_columns(table.frame.columns, table.doubled)
     if names.missing:
-        has = ", ".join(map(str, table.frame.columns))
+        has = some_of([str(label)[:40] for label in table.frame.columns], 20)
         message = (
             f"Bars must have the columns {', '.join(REQUIRED[:-1])} and {REQUIRED[-1]}, but {_listed(names.missing)} "
             f"missing ({table.name} has: {has}). Name the columns so, or by a common spelling."
@@ -99,88 +144,105 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
         return [], _failed(table, symbol, "missing_column", message)
     if table.frame.empty:
         return [], _failed(table, symbol, "no_rows", f"There must be at least one bar, but {table.name} has none.")
-    time = _times(table.frame, names, options.tz)
-    columns, texts, problem = _numbers(table, names)
-    if problem:
-        return [], _failed(table, symbol, "not_a_number", problem)
+    stamps = _stamps(table, names, options)
+    if stamps.problem:
+        return [], _failed(table, symbol, "stamps", f"{stamps.problem} ({table.name}, column '{names.stamp}').")
+    misread = _misread(table, names, stamps) if options.repair else ""
+    if misread:
+        return [], _failed(table, symbol, "stamps", misread)
+    cells = read_cells(table, names, options.conventions.decimal)
+    if cells.problem:
+        return [], _failed(table, symbol, "not_a_number", cells.problem)
+    placing = _placing(table, names, stamps, interval_ns, options)
     good: list[Bars] = []
     reports: list[BarsReport] = []
-    for name, rows in _by_symbol(table, names, symbol):
-        raw = RawBars(
-            name,
-            table,
-            names.known["timestamp"],
-            rows,
-            time[rows],
-            {key: values[rows] for key, values in columns.items()},
-        )
-        bars, report = _one_symbol(raw, interval_ns, options)
+    for name, rows in rows_by_symbol(table, names, symbol):
+        is_all = "symbol" not in names.known
+        columns = {key: values.copy() if is_all else values[rows] for key, values in cells.columns.items()}
+        raw = RawBars(name, table, names.stamp, rows, stamps.ns[rows], columns)
+        placed = place_in_time(raw, placing)
+        bars, report = _one_symbol(raw, placing.length_ns, options, placed)
         if options.interval_ns and bars is not None and bars.interval_ns != options.interval_ns:
             continue
         good += [bars] if bars is not None else []
         reports.append(report)
+    findings = (*cells.findings, *_left_out(table, names, cells.texts))
+    reading = reading_of(table, names, cells.decimal, placing)
+    return good, join_reports([*reports, BarsReport(findings=findings, readings=(reading,))])
+
+
+def _stamps(table: Table, names: BarColumns, options: ReadOptions) -> Stamps:
+    apart = None if names.time_of_day is None else table.frame[names.time_of_day]
+    given = table.frame[names.stamp]
+    return read_stamps(given, tz=options.tz, dates=options.conventions.dates, time_of_day=apart)
+
+
+def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, options: ReadOptions) -> Placing:
+    """Return which end of a bar is stamped, and how long bars are where a name or a second stamp tells it."""
+    length = interval_ns
+    if "end" in names.known and not names.stamps_end:
+        ends = read_stamps(table.frame[names.known["end"]], tz=options.tz, dates=options.conventions.dates)
+        known = (ends.ns != NO_TIME) & (stamps.ns != NO_TIME)
+        lengths = (ends.ns - stamps.ns)[known]
+        if not ends.problem and len(lengths) and (lengths > 0).all():
+            usual = int(np.median(lengths))
+            # an end may be written as the last moment inside the bar
+            second = 10**9
+            return Placing(stamps, options.tz, False, length or -(-usual // second) * second)
+    said = options.conventions.stamps
+    at_end = names.stamps_end if said == "auto" else said == "end"
+    return Placing(stamps, options.tz, at_end, length, options.at_open)
+
+
+def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding]:
+    findings = []
     if texts:
         message = f"Columns that hold no numbers were left out: {some_of(texts)} ({table.name})."
-        reports.append(BarsReport(findings=(Finding("", "note", "text_column", len(texts), table.name, message),)))
-    return good, join_reports(reports)
-
-
-def _times(frame: pd.DataFrame, names: BarColumns, tz: str) -> np.ndarray:
-    stamps = frame[names.known["timestamp"]]
-    if names.time_of_day is not None:
-        stamps = stamps.astype("str") + " " + frame[names.time_of_day].astype("str")
-    return stamps_to_ns(stamps, tz)
-
-
-def _numbers(table: Table, names: BarColumns) -> tuple[dict[str, np.ndarray], list[str], str]:
-    """Return columns of numbers, names of columns that are not, and what is wrong."""
-    columns: dict[str, np.ndarray] = {}
-    for name in (*PRICES, "volume", "adj_close"):
-        if name not in names.known:
-            continue
-        given: pd.Series[Any] = table.frame[names.known[name]]
-        values = pd.to_numeric(given, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        broken = np.isnan(values) & given.notna().to_numpy()
-        if broken.any() and not pd.api.types.is_numeric_dtype(given.dtype):
-            i = int(np.argmax(broken))
-            return (
-                {},
-                [],
-                f"{name} must be a number, but is {given.iloc[i]!r} ({table.place(i)}); {int(broken.sum())} rows are "
-                "concerned. Write numbers with a decimal point and without thousands separators.",
-            )
-        columns[name] = values
-    texts = []
-    for name, label in names.extra.items():
-        if pd.api.types.is_numeric_dtype(table.frame[label].dtype):
-            columns[name] = table.frame[label].to_numpy(dtype=np.float64, na_value=np.nan)
-        elif label != names.time_of_day:
-            texts.append(name)
-    return columns, texts, ""
-
-
-def _by_symbol(table: Table, names: BarColumns, symbol: str) -> Iterator[tuple[str, np.ndarray]]:
-    if "symbol" not in names.known:
-        yield symbol, np.arange(len(table.frame))
-        return
-    given = table.frame[names.known["symbol"]]
-    blank = given.isna().to_numpy()
-    if blank.any():
-        raise BarsError(
-            f"symbol must be filled in on every row, but is blank ({table.place(int(np.argmax(blank)))}); "
-            f"{int(blank.sum())} rows are concerned. Fill it in or take the rows out."
+        findings.append(Finding("", "note", "text_column", len(texts), table.name, message))
+    if names.unnamed:
+        listed = some_of([repr(str(label)[:40]) for label in names.unnamed])
+        message = (
+            f"Columns without Latin letters in their name were left out: {listed} ({table.name}). Rename those that "
+            "you need."
         )
-    codes, uniques = pd.factorize(given.astype("str").str.strip())
-    order = np.argsort(codes, kind="stable")
-    edges = np.searchsorted(codes[order], np.arange(len(uniques) + 1))
-    for k, name in enumerate(uniques):
-        yield str(name), order[edges[k] : edges[k + 1]]
+        findings.append(Finding("", "note", "unnamed_column", len(names.unnamed), table.name, message))
+    if table.encoding == "cp1252":
+        message = f"{table.name} is not UTF-8 and was read as Windows-1252. If names look wrong, save it as UTF-8."
+        findings.append(Finding("", "note", "encoding", 1, table.name, message))
+    remarks = [Finding("", "note", "left_out", 1, table.name, f"{text} ({table.name}).") for text in table.remarks]
+    return [*findings, *remarks]
 
 
-def _one_symbol(raw: RawBars, interval_ns: int, options: ReadOptions) -> tuple[Bars | None, BarsReport]:
-    n_rows, source = len(raw), raw.table.name
+def _misread(table: Table, names: BarColumns, stamps: Stamps) -> str:
+    """Return why so many stamps are unreadable that it must be our reading; dropping such rows would be no repair."""
+    unreadable = np.flatnonzero(stamps.ns == NO_TIME)
+    if len(unreadable) < 2 or len(unreadable) <= _FEW * len(stamps.ns):
+        return ""
+    shown = table.frame[names.stamp].iloc[unreadable].astype("str")
+    with_digits = unreadable[shown.str.contains(r"\d", regex=True, na=False).to_numpy(dtype=bool)]
+    if len(with_digits) < 2 or len(with_digits) <= _FEW * len(stamps.ns):
+        return ""
+    i = int(with_digits[0])
+    return (
+        f"Stamps must be written in one form that exitladder knows, but {len(with_digits)} of {len(stamps.ns)} cannot "
+        f"be read, first {str(table.frame[names.stamp].iloc[i])[:60]!r} ({table.place(i)}). They are not dropped by "
+        "--repair. Write ISO 8601 such as 2024-01-31T15:30Z, or check --tz."
+    )
+
+
+def _one_symbol(
+    raw: RawBars, interval_ns: int, options: ReadOptions, findings: list[Finding]
+) -> tuple[Bars | None, BarsReport]:
+    n_rows, source = len(raw) + sum(f.rule == "live_row" for f in findings), raw.table.name
     with_adjusting = options.adjust == "auto" and "adj_close" in raw.columns
-    findings = check_bars(raw, repair=options.repair)
+    n_snapped = snap_noise(raw.columns)
+    if n_snapped:
+        message = (
+            f"Open or close of {n_snapped} bars of '{raw.symbol}' were outside high and low by rounding alone, less "
+            f"than 1e-9 of the price, and was moved onto them ({source})."
+        )
+        findings.append(Finding(raw.symbol, "note", "rounding", n_snapped, source, message))
+    findings += check_bars(raw, repair=options.repair)
     columns, n_adjusted = raw.columns, 0
     if with_adjusting and not any(f.severity == "error" for f in findings):
         try:
@@ -192,7 +254,7 @@ def _one_symbol(raw: RawBars, interval_ns: int, options: ReadOptions) -> tuple[B
             kept = {name: values for name, values in columns.items() if name not in ("adj_close", *adjustment.columns)}
             columns = {**adjustment.columns, **kept}
             findings += _adjustment_text(raw, n_adjusted, adjustment.falls, sorted(set(kept) - {"volume"}))
-    step, finding = _interval(raw, interval_ns)
+    step, finding = _interval(raw, interval_ns, options.interval_ns or 0)
     findings += [finding] if finding else []
     volume = columns.pop("volume", None)
     volume = None if volume is None or np.isnan(volume).all() else volume
@@ -204,6 +266,8 @@ def _one_symbol(raw: RawBars, interval_ns: int, options: ReadOptions) -> tuple[B
         if volume is None:
             message = f"'{raw.symbol}' has no volume ({source}); features that need it are left out."
             findings.append(Finding(raw.symbol, "note", "no_volume", len(bars), source, message))
+    else:
+        findings += notes_despite_errors(raw, step, adjust=with_adjusting)
     known = raw.time[raw.time != NO_TIME]
     first, last = (pd.Timestamp(int(t), tz="UTC") for t in (known.min(), known.max())) if len(known) else (None, None)
     n_bars = len(bars) if bars is not None else 0
@@ -223,7 +287,7 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
         described.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):
         message = (
-            f"adj_close / close of '{raw.symbol}' falls by more than 5 % on {len(falls)} bars, first at "
+            f"adj_close / close of '{raw.symbol}' falls by more than 5% on {len(falls)} bars, first at "
             f"{raw.place(int(falls[0]))}. Only a merger of shares does that; otherwise the source's adj_close is wrong."
         )
         described.append(
@@ -232,8 +296,8 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
     return described
 
 
-def _interval(raw: RawBars, named_ns: int) -> tuple[int, Finding | None]:
-    """Return the length of the bars: the name's unless stamps lie closer, else the commonest step."""
+def _interval(raw: RawBars, named_ns: int, asked_ns: int) -> tuple[int, Finding | None]:
+    """Return the length of the bars: the name's unless stamps are closer, else the commonest step."""
     time = np.sort(raw.time[raw.time != NO_TIME])
     steps = np.diff(time)
     positive = steps[steps > 0]
@@ -241,6 +305,13 @@ def _interval(raw: RawBars, named_ns: int) -> tuple[int, Finding | None]:
         return named_ns, None
     common = commonest_step(time[np.append(True, steps > 0)]) if len(positive) else _DAY
     name, source = interval_name(common), raw.table.name
+    if not _SECOND <= common <= _MONTH and common not in (named_ns, asked_ns):
+        message = (
+            f"Bars must be between 1 s and 1 month long, but those of '{raw.symbol}' are {pd.Timedelta(common)} apart "
+            f"({raw.place(0)}). Check how stamps are written; if it is so, pass --interval or name the file so: "
+            "SYMBOL-100ms.csv, SYMBOL-90d.csv."
+        )
+        return common, Finding(raw.symbol, "error", "interval", 1, source, message)
     if named_ns and common != named_ns:
         message = f"The name of {source} says {interval_name(named_ns)}, but its bars are {name} apart; {name} is used."
         return common, Finding(raw.symbol, "warning", "interval", 1, source, message)

@@ -7,34 +7,36 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.files.names import file_stem, refuse_clash
 from exitladder.files.output import write_folder, write_table
 from exitladder.files.tables import table_suffix
 
 
 def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
-    """Write bars and return what was written: file, symbol, interval, n_bars, first, last.
+    """Write bars and return a summary: file, symbol, interval, n_bars, first, last.
 
     Parameters
     ----------
     bars : BarSet
     out : path
-        A folder, for one ``SYMBOL-INTERVAL.parquet`` a symbol; or a file ending with .parquet, .csv or .csv.gz,
-        with a ``symbol`` column.
+        A folder, for one ``SYMBOL-INTERVAL.parquet`` per symbol, characters that a file name may not hold
+        percent-encoded; or a file ending with .parquet, .csv or .csv.gz, with a ``symbol`` column.
 
     Raises
     ------
     OutputFileError
-        If it cannot be written whole.
+        If it cannot be written whole, or two symbols would share a file.
     """
     out = Path(out)
     frames = {symbol: bars[symbol].to_frame() for symbol in bars}
-    names = {symbol: f"{symbol.replace('/', '-')}-{bars[symbol].interval}.parquet" for symbol in bars}
+    names = {symbol: f"{file_stem(symbol)}-{bars[symbol].interval}.parquet" for symbol in bars}
     if table_suffix(out):
         names = dict.fromkeys(bars, out.name)
         tables = [frame.assign(symbol=symbol) for symbol, frame in frames.items()]
         joined = pd.concat(tables, ignore_index=True)
         write_table(joined[["symbol", *(c for c in joined.columns if c != "symbol")]], out)
     else:
+        refuse_clash(names.values())
         write_folder(out, {names[symbol]: frame for symbol, frame in frames.items()})
     return pd.DataFrame(
         {

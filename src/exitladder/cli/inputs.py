@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +15,8 @@ from exitladder.cli.session import Session
 
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
-    from exitladder.bars.report import BarsReport
-    from exitladder.trades.trades import Trades
+    from exitladder.bars.checking.report import BarsReport
+    from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 # number of warnings shown before the rest is only counted
@@ -40,6 +43,26 @@ def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
 
 
+def given_once(source: Path | None, option: Path | None, rule: str) -> Path:
+    """Return the one path that was given as an argument or as an option.
+
+    Parameters
+    ----------
+    source, option : path, optional
+    rule : str
+        The message if neither or both are given.
+
+    Returns
+    -------
+    path
+    """
+    if source is not None and option is None:
+        return source
+    if option is not None and source is None:
+        return option
+    raise click.UsageError(rule)
+
+
 def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--bars`` and the options for reading bars to a command."""
     return path_option("--bars", "Bars: a file or a folder of files.")(reading_options(function))
@@ -47,45 +70,98 @@ def bars_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for reading bars to a command."""
-    options: tuple[Callable[..., Any], ...] = (
-        click.option("--tz", metavar="ZONE", help="Time zone of timestamps without one (data.tz)."),
+    options = (
+        click.option("--columns", callback=_names, metavar="NAMES", help="Columns of bars without a header line."),
+        click.option("--stamps", type=click.Choice(["start", "end"]), help="Which end of a bar its stamp names."),
+        click.option("--symbol", metavar="NAME", help="Symbol of bars that have one (data.symbol)."),
+        click.option("--symbol-map", metavar="FILE", help="CSV of symbols as the bars have them, and new names."),
         click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair."),
-        click.option("--interval", metavar="LENGTH", help="Read only bars of this interval from a folder, e.g. 1h."),
-    )  # fmt: skip
+        click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return file_options(function)
+
+
+def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how stamps and numbers of any file are read to a command."""
+    options = (
+        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
+        click.option("--dayfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the day."),
+        click.option("--monthfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the month."),
+        click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers (data.decimal)."),
+    )
     for option in reversed(options):
         function = option(function)
     return function
 
 
-def load_bars(session: Session, path: Path, repair: bool, interval: str | None) -> BarSet:
-    """Return the bars of a file or folder; warnings go to stderr.
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def load_bars(
+    session: Session, path: Path, repair: bool, interval: str | None, *, unfinished: str = "leave_out"
+) -> BarSet:
+    """Return the bars of a path; warnings go to stderr.
 
     Parameters
     ----------
     session : Session
-    path : Path
+    path : path
     repair : bool
-        Whether to repair invalid bars.
-    interval : str or None
-        Read only bars of this interval from a folder.
+    interval : str, optional
+        As for `exitladder.bars.reading.read_bars`.
+    unfinished : {"leave_out", "ask", "keep"}
+        What to do with a newest bar that may still be forming by the clock: leave it out, refuse where its session
+        is not known, or keep it because the moment is given otherwise.
 
     Returns
     -------
     BarSet
-
-    Raises
-    ------
-    BarsError
-        If the bars are invalid.
-    InputFileError
-        If a file cannot be read.
     """
     from exitladder.bars.reading import read_bars
 
     data = session.settings.data
-    bars, report = read_bars(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    bars, report = read_bars(
+        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+    )
     show_report(session, report)
-    return bars
+    _tell_of_feature_names(session, bars)
+    return bars if unfinished == "keep" else _only_finished(session, bars, ask=unfinished == "ask")
+
+
+def _only_finished(session: Session, bars: BarSet, *, ask: bool) -> BarSet:
+    from exitladder.bars.unfinished import TradingSession, without_unfinished
+
+    sessions = {
+        name: TradingSession(about.session, about.exchange_tz)
+        for name, about in session.settings.symbols.items()
+        if about.session and about.exchange_tz
+    }
+    finished, messages = without_unfinished(bars, now_ns(), sessions, ask=ask)
+    for message in messages:
+        session.warn(message)
+    return finished
+
+
+def now_ns() -> int:
+    """Return the clock's moment, nanoseconds since 1970 UTC."""
+    return time.time_ns()
+
+
+def _tell_of_feature_names(session: Session, bars: BarSet) -> None:
+    """Warn of columns of the bars that have the name of a built-in feature, which they replace in conditions."""
+    if not bars.extra:
+        return
+    from exitladder.features import FeatureSet
+
+    same = sorted(set(bars.extra) & set(FeatureSet.from_names(["all"]).names))
+    if same:
+        session.warn(
+            f"The bars have columns named like built-in features: {', '.join(same[:6])}. In a ladder's conditions the "
+            "column is read, not the feature. Rename the column if the feature is meant."
+        )
 
 
 def show_report(session: Session, report: BarsReport) -> None:
@@ -99,13 +175,37 @@ def show_report(session: Session, report: BarsReport) -> None:
         session.say(f"prices of {adjusted} of {len(report.symbols)} symbols were adjusted by adj_close")
 
 
-def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Trades:
+@dataclass(frozen=True)
+class TradeFiles:
+    """A file of trades, and the file of their fills, if any."""
+
+    trades: Path
+    fills: Path | None = None
+
+
+def trades_options(what: str) -> Decorator:
+    """Add ``--trades`` and ``--fills`` to a command; its function gets both as `trades`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, trades: Path, fills: Path | None, **options: Any) -> Any:
+            return function(*args, trades=TradeFiles(trades, fills), **options)
+
+        with_fills = path_option("--fills", "Fills of these trades: partial exits, several entries.", required=False)(
+            run
+        )
+        return path_option("--trades", what)(with_fills)
+
+    return decorate
+
+
+def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None = None) -> Trades:
     """Return the trades of a file, checked against the bars if given.
 
     Parameters
     ----------
     session : Session
-    path : Path
+    source : path or TradeFiles
     bars : BarSet, optional
 
     Returns
@@ -121,7 +221,66 @@ def load_trades(session: Session, path: Path, bars: BarSet | None = None) -> Tra
     from exitladder.trades.files import read_trades
     from exitladder.trades.trades import place_trades
 
-    trades = read_trades(path, tz=session.settings.data.tz)
+    files = source if isinstance(source, TradeFiles) else TradeFiles(source)
+    trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
+    if trades.n_entries is not None and (trades.n_entries > 1).any():
+        session.say(
+            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
+            "its last entry on, at the average price of the quantity held then"
+        )
     if bars is not None:
-        check_trades_on_bars(place_trades(trades, bars))
+        trades = fitted_to_bars(session, trades, bars)
+        placed = place_trades(trades, bars)
+        check_trades_on_bars(placed)
+        _warn_of_exits(session, placed)
     return trades
+
+
+def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
+    """Return trades with symbols spelled as the bars spell them and dates on the bars of their sessions.
+
+    A symbol is renamed only if it is not among the bars and exactly one of theirs differs in separators and capitals
+    alone.
+
+    Parameters
+    ----------
+    session : Session
+        Prints which symbols were renamed; its settings have the time zone of the trades.
+    trades : Trades
+    bars : BarSet
+
+    Returns
+    -------
+    Trades
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from exitladder.bars.layouts.names import match_symbols
+    from exitladder.trades.session_dates import on_session_dates
+
+    names = match_symbols((str(symbol) for symbol in trades.symbol), bars)
+    if names:
+        shown = ", ".join(f"{old} = {new}" for old, new in list(names.items())[:6])
+        session.say(f"symbols of the trades were matched to those of the bars: {shown}")
+        symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
+        trades = replace(trades, symbol=symbol)
+    return on_session_dates(trades, bars, session.settings.data.tz)
+
+
+def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
+    """Warn of own exits at prices that were not traded: such trades are no baseline."""
+    from exitladder.plans.units import Distance
+    from exitladder.trades.checks import fills_outside_bars
+
+    stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
+    outside = fills_outside_bars(placed, stop)
+    exits = outside[outside["fill"] == "exit"]
+    for row in exits.head(_SHOWN).itertuples():
+        session.warn(
+            f"own exit of trade '{row.trade_id}' at {row.price:.10g} ({row.time:%Y-%m-%d %H:%M}) is outside its bar "
+            f"({row.low:.10g} to {row.high:.10g}). Your own exit of this trade is not used as a baseline; correct it."
+        )
+    if len(exits) > _SHOWN:
+        session.warn(f"{len(exits) - _SHOWN} more exits outside their bar; `exitladder trades check` lists the worst.")

@@ -47,7 +47,21 @@ class Program(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Return the context of a call, which remembers the arguments as they were typed."""
+        """Return the context of a call, which remembers the arguments as they were typed.
+
+        Parameters
+        ----------
+        info_name : str or None
+            Name of the program as typed.
+        args : list of str
+        parent : click.Context, optional
+        **extra
+            Passed on to click.
+
+        Returns
+        -------
+        click.Context
+        """
         typed = list(args)
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[ARGUMENTS] = typed

@@ -17,17 +17,23 @@ import click
 from exitladder.cli.interruption import Interruptible
 from exitladder.errors import ExitladderWarning
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.loading import load_settings
-from exitladder.settings.tables import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from exitladder.settings.tables import Settings
 
 # wide help on wide terminals
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 # where the arguments of the call are kept in click's context
 ARGUMENTS = "exitladder.arguments"
+# read from the current folder if no other settings file is given
+SETTINGS_FILE = "exitladder.toml"
+# `init` writes that file; the numbers of `demo` are the same everywhere
+_WITHOUT_PROJECT = ("init", "demo")
 FORMATS = ("table", "json", "csv")
+# options that say how files are read, each a key of [data]
+READING_OPTIONS = ("stamps", "dayfirst", "monthfirst", "decimal", "columns", "symbol", "symbol_map")
 
 
 @dataclass(frozen=True)
@@ -105,19 +111,20 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         is_debugging: bool,
         **options: Any,
     ) -> Any:
+        from exitladder.settings.loading import load_settings
+
         if takes_names:
             options["names"] = tuple(text for text in overrides if "=" not in text)
             overrides = tuple(text for text in overrides if "=" in text)
-        changes = [f"{key}={value!r}" for key, value in _shortcuts(options).items()]
+        changes = [f"{key}={_as_toml(value)}" for key, value in _shortcuts(options).items()]
         if seed is not None:
             changes.append(f"project.seed={seed}")
-        settings = load_settings(settings_file, [*overrides, *changes])
+        found = _settings_here() if settings_file is None else None
+        if found is not None and not is_quiet:
+            click.echo(f"settings: {found} (in this folder; --settings FILE reads another one)", err=True)
+        settings = load_settings(settings_file or found, [*overrides, *changes])
         with _only_data_on_stdout() as stdout, _plain_warnings():
             session = Session(settings, form, is_quiet, stdout)
-            if settings_file is None and Path("exitladder.toml").is_file() and run.__name__ != "init":
-                session.say(
-                    "note: exitladder.toml in this folder is not used; pass --settings exitladder.toml to use it"
-                )
             return function(session, **options)
 
     for option in reversed(_COMMON):
@@ -125,8 +132,20 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
     return run
 
 
+def _settings_here() -> Path | None:
+    """Return the settings file of the current folder, None if there is none or the command must not depend on it."""
+    here = Path(SETTINGS_FILE)
+    return here if click.get_current_context().info_name not in _WITHOUT_PROJECT and here.is_file() else None
+
+
 _COMMON: tuple[Callable[..., Any], ...] = (
-    click.option("--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings file."),
+    click.option(
+        "--settings",
+        "settings_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Settings file; default: exitladder.toml of this folder, if there is one.",
+    ),
     click.option("--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key; repeatable."),
     click.option("--seed", type=click.IntRange(min=0), help="Random seed (project.seed)."),
     click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="Output format on stdout."),
@@ -138,10 +157,15 @@ _COMMON: tuple[Callable[..., Any], ...] = (
 def _shortcuts(options: dict[str, Any]) -> dict[str, Any]:
     """Remove the options that stand for settings from `options` and return them by the setting's name."""
     names = {"tz": "data.tz", "trials": "tuning.n_trials"}
+    names |= {name: f"data.{name}" for name in READING_OPTIONS}
     names |= {f"tuning_{name}": f"tuning.{name}" for name in ("sampler", "storage", "study", "workers", "scheduler")}
     names["model_scheduler"] = "model.scheduler"
     found = {names[name]: options.pop(name) for name in list(options) if name in names}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _as_toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 @contextlib.contextmanager

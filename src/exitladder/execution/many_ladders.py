@@ -9,6 +9,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.bars.bars import BarSet
+from exitladder.execution.contracts import contract_groups, tables_by_group
 from exitladder.execution.dispatch import Written, blank_ends, prepare_run
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
@@ -48,6 +49,12 @@ def simulate_many(
     float64 array, shape (n_trades, n_ladders)
         NaN if a trade was skipped.
     """
+    if groups := contract_groups(placed):
+        (out,) = tables_by_group(
+            lambda p, of, heard: (simulate_many(p, of, heard, finer=finer, progress=progress, threads=threads),),
+            groups, placed, ladders, signals,
+        )  # fmt: skip
+        return out
     out = np.empty((len(placed), len(ladders)))
     if out.size:
         run = prepare_run(placed, ladders, signals, finer)
@@ -101,6 +108,13 @@ def simulate_outcomes(
     -----
     In batches, as `simulate_many`; net r alone costs less, and a third of the memory or less.
     """
+    if groups := contract_groups(placed):
+
+        def tables(p: PlacedTrades, of: Sequence[Ladder], heard: Signals | None) -> tuple[FloatTable, ...]:
+            part = simulate_outcomes(p, of, heard, threads=threads)
+            return part.net_r, part.last_bar, part.n_fills, part.mfe_r  # type: ignore[return-value]
+
+        return Outcomes(*tables_by_group(tables, groups, placed, ladders, signals))  # type: ignore[arg-type]
     shape = (len(placed), len(ladders))
     net_r, ends = np.empty(shape), blank_ends(shape)
     if net_r.size:
@@ -145,7 +159,7 @@ def simulate_moments(
     progress: Progress = SILENT,
     threads: int = 0,
 ) -> LadderMoments:
-    """Return mean, spread and extremes of every ladder's net r, in memory that does not grow with the trades.
+    """Return mean, spread and extremes of every ladder's net R; the memory used does not grow with the trades.
 
     Parameters
     ----------
@@ -159,7 +173,14 @@ def simulate_moments(
     n_ladders = len(ladders)
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
     worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)
-    if len(placed) and n_ladders:
+    if len(placed) and n_ladders and contract_groups(placed):
+        rows = max(1, PAIRS_AT_ONCE // n_ladders)
+        for start in range(0, len(placed), rows):
+            which = np.arange(start, min(start + rows, len(placed)))
+            taken, heard = placed.take(which), None if signals is None else signals.take(which)
+            part = simulate_many(taken, ladders, heard, finer=finer, progress=progress, threads=threads)
+            _add_moments(part, sums, worst, best)
+    elif len(placed) and n_ladders:
         run = prepare_run(placed, ladders, signals, finer)
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
         with use_threads(threads), progress.stage("simulations", len(placed) * n_ladders) as advance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
+from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import record_fills, run_one_ladder
 from exitladder.execution.kernel.packed import Inputs, Readings, atr_windows, make_plan
@@ -44,6 +45,10 @@ def simulate(
     mirrored market does not give the mirrored result.
     """
     signals = checked_signals(placed, signals)
+    if groups := contract_groups(placed):
+        return simulate_groups(
+            lambda p, of, heard: simulate(p, of, heard, finer=finer), groups, placed, ladder, signals
+        )
     windows = atr_windows([ladder])
     plan = make_plan([ladder], signals.names, windows)
     market = make_market(placed.bars, windows, finer)
@@ -55,7 +60,7 @@ def simulate(
 
 
 def checked_signals(placed: PlacedTrades, signals: Signals | None) -> Signals:
-    """Return the signals, or ones without any series; refuse those of other trades."""
+    """Return the signals, or signals without any series; reject those of other trades."""
     if signals is None:
         return Signals.none(len(placed))
     if signals.base.shape[1] != len(placed):

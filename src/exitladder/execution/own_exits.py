@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import count_bar
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import mark, record_fills
 from exitladder.execution.kernel.orders import sell
@@ -23,28 +25,36 @@ from exitladder.execution.kernel.trade_start import enter, facts_of, set_up
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
+from exitladder.trades.checks import fills_outside_bars
+from exitladder.trades.trade_fills import OwnExits
 from exitladder.trades.trades import PlacedTrades
 
-NO_EXIT, BEFORE_ENTRY = -1, -2
+BEFORE_ENTRY, OUTSIDE_BAR = -2, -3
 
 
-class OwnExits(NamedTuple):
-    """Where trades were left.
+class PlacedExits(NamedTuple):
+    """The exits of all trades, placed on bars.
 
     Parameters
     ----------
-    bar : int64 array, shape (n_trades,)
-        `NO_EXIT` while open, `BEFORE_ENTRY` if it precedes the entry.
-    price : float64 array, shape (n_trades,)
+    start : int64 array, shape (n_trades + 1,)
+        Exits of trade i are ``start[i]`` to ``start[i + 1]``.
+    bar : int64 array, shape (n_exits,)
+        `BEFORE_ENTRY` if the exit precedes the entry, `OUTSIDE_BAR` if its price was not traded (E2).
+    price : float64 array, shape (n_exits,)
+    lots : float64 array, shape (n_exits,)
+        Infinite for an exit of everything left.
     """
 
+    start: IntArray
     bar: IntArray
     price: FloatArray
+    lots: FloatArray
 
 
-@njit(error_model="numpy", forceinline=True)
-def follow_bars(position: Position, market: Market, first: int, end: int) -> None:
-    """Count extremes and financing of the bars from `first` to `end`.
+@inlined
+def follow_bars(position: Position, market: Market, first: int, end: int) -> int:
+    """Count extremes and financing of the bars from `first` to `end`; return the later of the two.
 
     Parameters
     ----------
@@ -52,6 +62,10 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> Non
     market : Market
     first, end : int
         Bar numbers through the whole `BarSet`.
+
+    Returns
+    -------
+    int
     """
     state = position.state
     side = state[s.SIDE]
@@ -60,56 +74,80 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> Non
         state[s.BEST] = max(state[s.BEST], high, low)
         state[s.WORST] = min(state[s.WORST], high, low)
         count_bar(position, side * market.close[bar])
+    return max(first, end)
 
 
-@njit(error_model="numpy", forceinline=True)
-def run_own_exit(position: Position, inputs: Inputs, exits: OwnExits, i: int, row: int) -> None:
-    """Hold trade i until its own exit, at the price that was got; mark it if there is none.
+@inlined
+def cannot_run(exits: PlacedExits, i: int, has_bars: bool) -> int:
+    """Return the code that says why trade i cannot be replayed, or `NOT_SKIPPED`.
+
+    Parameters
+    ----------
+    exits : PlacedExits
+    i : int
+    has_bars : bool
+        Whether the trade was exposed to any bar.
+
+    Returns
+    -------
+    int
+    """
+    first, end = exits.start[i], exits.start[i + 1]
+    if first == end:
+        return o.NOT_SKIPPED if has_bars else o.NO_BAR
+    if exits.bar[first] == BEFORE_ENTRY:
+        return o.EXIT_BEFORE_ENTRY
+    return o.EXIT_OUTSIDE_BAR if exits.bar[first] == OUTSIDE_BAR else o.NOT_SKIPPED
+
+
+@inlined
+def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int, row: int) -> None:
+    """Hold trade i through its own exits, at the prices that were got; mark at the last close what has no exit.
 
     Parameters
     ----------
     position : Position
     inputs : Inputs
-    exits : OwnExits
+    exits : PlacedExits
     i : int
     row : int
         Row of the book at which its fills begin, -1 to count them only.
     """
     entries, market, state = inputs.entries, inputs.market, position.state
-    first, end, at = entries.first_bar[i], entries.end_bar[i], exits.bar[i]
+    first, end = entries.first_bar[i], entries.end_bar[i]
     if set_up(position, i, facts_of(entries, market.atr[position.code[n.C_ATR]], i)) != o.NOT_SKIPPED:
         return
-    if at == BEFORE_ENTRY:
-        state[s.SKIPPED_WHY] = o.EXIT_BEFORE_ENTRY
-        return
-    if at == NO_EXIT and first >= end:
-        state[s.SKIPPED_WHY] = o.NO_BAR
+    why = cannot_run(exits, i, first < end)
+    if why != o.NOT_SKIPPED:
+        state[s.SKIPPED_WHY] = why
         return
     enter(position, entries.entry_bar[i], row)
-    follow_bars(position, market, first, at if at >= 0 else end)
-    side = state[s.SIDE]
-    if at == NO_EXIT:
-        mark(position, end - 1, side * market.close[end - 1])
-        return
-    price = side * exits.price[i]
-    # X4: on the bar of the last fill only its open and the fill count.
-    opened = side * market.open[at] if at >= first else price
-    state[s.BEST] = max(state[s.BEST], opened, price)
-    state[s.WORST] = min(state[s.WORST], opened, price)
-    state[s.BUDGET] = np.inf
-    # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
-    sell(position, at, state[s.LEFT], price, Order(o.TIME, -1, False))
+    side, bar = state[s.SIDE], first
+    for k in range(exits.start[i], exits.start[i + 1]):
+        at, price = exits.bar[k], side * exits.price[k]
+        bar = follow_bars(position, market, bar, at)
+        # X4: on the bar of the last fill only its open and the fill count.
+        opened = side * market.open[at] if at >= first else price
+        state[s.BEST] = max(state[s.BEST], opened, price)
+        state[s.WORST] = min(state[s.WORST], opened, price)
+        state[s.BUDGET] = np.inf
+        # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
+        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, Order(o.TIME, -1, False))
+        if state[s.LEFT] <= 0.0:
+            return
+    follow_bars(position, market, bar, end)
+    mark(position, end - 1, side * market.close[end - 1])
 
 
 def _compile(sources: int) -> Callable[..., None]:
     @njit(cache=True, error_model="numpy")
-    def run_own_exits(inputs: Inputs, exits: OwnExits, to: Record) -> None:
-        """Hold every trade until its own exit and record how each ended, with its fills if the book has rows.
+    def run_own_exits(inputs: Inputs, exits: PlacedExits, to: Record) -> None:
+        """Hold every trade through its own exits and record how each ended, with its fills if the book has rows.
 
         Parameters
         ----------
         inputs : Inputs
-        exits : OwnExits
+        exits : PlacedExits
         to : Record
         """
         _ = sources
@@ -130,10 +168,11 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     Parameters
     ----------
     placed : PlacedTrades
-        Trades without an exit are marked at the last close and are open.
+        Quantity without an exit is marked at the last close, and the trade is open. If the trades' fills are known,
+        each partial exit counts with its own quantity, price and bar.
     ladder : Ladder
-        Defines R for trades without a stop, and the costs. The exit's price is what was got: it pays
-        commission and no slippage. The order that closed a trade reads `time`.
+        Defines R for trades without a stop, and the costs. The recorded exit price is the price realised: the
+        exit pays commission but no slippage. The order that closed a trade reads `time`.
 
     Returns
     -------
@@ -141,8 +180,11 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
 
     Notes
     -----
-    An exit after the end of the bars counts as one in the last bar.
+    An exit after the end of the bars counts as one in the last bar. A trade with an exit outside its bar by more than
+    a tenth of its risk (E2) is skipped: nobody got that price.
     """
+    if groups := contract_groups(placed):
+        return simulate_groups(lambda part, of, _: simulate_own_exits(part, of), groups, placed, ladder)
     bare = Ladder(
         name=ladder.name,
         atr_window=ladder.atr_window,
@@ -159,18 +201,33 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         market=market,
         readings=Readings(none.values, none.base, none.first, none.end),
     )
-    exits = OwnExits(_exit_bars(placed), placed.trades.exit_price)
+    own = placed.trades.own_exits()
+    exits = PlacedExits(own.start, _exit_bars(placed, own), own.price, _lots(own, bare.costs.lot))
     found = record_fills(lambda to: run_own_exits(inputs, exits, to), len(placed), 0)
     return Simulation(placed=placed, ladder=bare, states=found.states, rungs=found.rungs, book=found.book)
 
 
-def _exit_bars(placed: PlacedTrades) -> IntArray:
-    """Return the bar of each own exit, -1 while open, -2 if it precedes the entry."""
-    trades, bars = placed.trades, placed.bars
-    out = np.full(len(placed), NO_EXIT, dtype=np.int64)
+def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
+    """Return the bar of each own exit; a code if it precedes the entry or if its price is outside its bar."""
+    bars, trade = placed.bars, exits.trade
+    out = np.empty(len(trade), dtype=np.int64)
     for k in np.unique(placed.symbol_index):
-        rows = np.flatnonzero((placed.symbol_index == k) & ~trades.is_open)
+        rows = np.flatnonzero(placed.symbol_index[trade] == k)
         low, high = int(bars.start[k]), int(bars.start[k + 1])
-        out[rows] = low + np.searchsorted(bars.time[low:high], trades.exit_time[rows], side="right") - 1
-    early = ~trades.is_open & (trades.exit_time < trades.entry_time)
-    return np.where(early, BEFORE_ENTRY, out)
+        out[rows] = low + np.searchsorted(bars.time[low:high], exits.time[rows], side="right") - 1
+    outside = fills_outside_bars(placed)
+    impossible = np.unique(outside["trade"][outside["fill"] == "exit"].to_numpy(dtype=np.int64))
+    out[np.isin(trade, impossible)] = OUTSIDE_BAR
+    return np.where(exits.time < placed.trades.entry_time[trade], BEFORE_ENTRY, out)
+
+
+def _lots(exits: OwnExits, lot: float) -> FloatArray:
+    """Return the lots that each exit sells: the rounded sum of the exits so far, less the sum before."""
+    finite = np.where(np.isfinite(exits.quantity), exits.quantity, 0.0)
+    if lot > 0:
+        so_far = pd.Series(finite / lot).groupby(exits.trade).cumsum().to_numpy()
+        # a quotient such as 2.9999999999999996 is 3 lots
+        whole = np.floor(so_far * (1 + 1e-12))
+        first = np.isin(np.arange(len(whole)), exits.start[:-1])
+        finite = whole - np.where(first, 0.0, np.concatenate([[0.0], whole])[:-1])
+    return np.where(np.isfinite(exits.quantity), finite, np.inf)

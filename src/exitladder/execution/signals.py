@@ -74,6 +74,10 @@ class Signals:
         placed : PlacedTrades
         long, short : mapping of str to float64 array, shape (n_bars,)
             The same names; the values that a long and a short trade read.
+
+        Returns
+        -------
+        Signals
         """
         names = tuple(long)
         n_bars = placed.bars.n_bars

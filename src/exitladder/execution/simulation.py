@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +78,8 @@ class Simulation:
         How each trade ended; this and the two that follow are laid out in `exitladder.execution.kernel.state`.
     rungs : float64 array, shape (n_trades, n_rows, n_rungs)
     book : float64 array, shape (n_fills, n_columns)
+    lots, multipliers : float64 array, shape (n_trades,), optional
+        Of each trade's contract; without them those of the ladder's costs.
     """
 
     placed: PlacedTrades
@@ -84,6 +87,8 @@ class Simulation:
     states: FloatTable
     rungs: FloatTable
     book: FloatTable
+    lots: FloatArray | None = None
+    multipliers: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -137,7 +142,7 @@ class Simulation:
     def pnl(self) -> FloatArray:
         """Profit after all costs in account currency, the rest marked at the last close; NaN if skipped."""
         net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
-        return self._counted(net)
+        return self._counted(self._money(net))
 
     @cached_property
     def r(self) -> FloatArray:
@@ -149,12 +154,12 @@ class Simulation:
     @cached_property
     def commission(self) -> FloatArray:
         """Commission of all fills in account currency."""
-        return self._counted(self.states[:, s.COMMISSION])
+        return self._counted(self._money(self.states[:, s.COMMISSION]))
 
     @cached_property
     def financing(self) -> FloatArray:
         """Financing paid (negative: received) in account currency; it is in no fill's commission."""
-        return self._counted(self.states[:, s.FINANCING])
+        return self._counted(self._money(self.states[:, s.FINANCING]))
 
     @cached_property
     def mfe_r(self) -> FloatArray:
@@ -235,9 +240,9 @@ class Simulation:
             side=np.where(bought, trade_side, -trade_side).astype(np.int8),
             quantity=self.book[:, s.B_QUANTITY],
             price=self.book[:, s.B_PRICE],
-            commission=self.book[:, s.B_COMMISSION],
-            slippage=self.book[:, s.B_SLIPPAGE],
-            financing=self.book[:, s.B_FINANCING],
+            commission=self._money(self.book[:, s.B_COMMISSION], trade),
+            slippage=self._money(self.book[:, s.B_SLIPPAGE], trade),
+            financing=self._money(self.book[:, s.B_FINANCING], trade),
             r=self._fill_r(trade, trade_side),
             net_r=self.book[:, s.B_NET_R],
         )
@@ -258,15 +263,25 @@ class Simulation:
     def _r_of(self, signed_price: FloatArray) -> FloatArray:
         return np.asarray((signed_price - self.states[:, s.ENTRY]) / self.risk)
 
+    def _money(self, amount: FloatArray, trade: IntArray | slice = slice(None)) -> FloatArray:
+        """Return amounts of price times quantity as money (S8)."""
+        if self.multipliers is None:
+            return np.asarray(amount * self.ladder.costs.multiplier)
+        return np.asarray(amount * self.multipliers[trade])
+
     def _counted(self, values: FloatArray) -> FloatArray:
         return np.where(self.status == o.SKIPPED, np.nan, values)
 
-    def in_units(self, lots: FloatArray) -> FloatArray:
-        """Return a number of lots as quantities."""
-        lot = self.ladder.costs.lot
-        if lot <= 0:
-            return np.array(lots)
-        return np.asarray(lots / (1.0 / lot) if lot < 1 else lots * lot)
+    def in_units(self, lots: FloatArray, trade: int | slice = slice(None)) -> FloatArray:
+        """Return a number of lots as quantities, of all trades or of one."""
+        if self.lots is None:
+            lot = self.ladder.costs.lot
+            if lot <= 0:
+                return np.array(lots)
+            return np.asarray(lots / (1.0 / lot) if lot < 1 else lots * lot)
+        step = self.lots[trade]
+        safe = np.where(step > 0, step, 1.0)
+        return np.where(safe < 1, lots / (1.0 / safe), lots * safe)
 
     def fills_frame(self) -> pd.DataFrame:
         """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
@@ -290,10 +305,11 @@ class Simulation:
         )
 
     def trades_frame(self) -> pd.DataFrame:
-        """Return the table of ``trades.csv``: one row per trade, in the order of the trades."""
+        """Return the table of ``trades.csv``: one row per trade, in their order; ``multiplier`` if any is not 1."""
         trades = self.placed.trades
+        multiplier = np.broadcast_to(self._money(np.ones(len(self))), len(self))
         exit_time = np.where(self.exit_bar >= 0, self.placed.bars.time[self.exit_bar], pd.NaT.value)
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "trade_id": trades.trade_id,
                 "symbol": trades.symbol,
@@ -318,6 +334,16 @@ class Simulation:
                 "ambiguous_bars": self.ambiguous_bars,
             }
         )
+        if trades.n_entries is not None and (trades.n_entries > 1).any():
+            # of several entries: entry_time is the last one's, entry_price their average
+            table["n_entries"] = trades.n_entries
+        return table if (multiplier == 1).all() else table.assign(multiplier=multiplier)
+
+
+def joined_tables(parts: Sequence[Simulation]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of ``trades.csv`` and ``fills.csv`` of several simulations, one after another."""
+    trades = pd.concat([part.trades_frame() for part in parts], ignore_index=True)
+    return trades, pd.concat([part.fills_frame() for part in parts], ignore_index=True)
 
 
 def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:

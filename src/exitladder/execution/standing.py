@@ -58,7 +58,7 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
                 "trade_id": simulation.placed.trades.trade_id[i],
                 "type": kind,
                 "side": "sell" if side > 0 else "buy",
-                "quantity": float(simulation.in_units(np.array(lots))),
+                "quantity": float(simulation.in_units(np.array(lots), i)),
                 "price": side * price,
                 "rung": rung,
                 "kind": order,

@@ -1,59 +1,24 @@
-"""Tables as files: CSV (plain or gzipped), Parquet and Feather, read with the place of every row."""
+"""Tables as files: text (plain, gzipped or zipped), Excel, Parquet and Feather, read with the place of every row."""
 
 from __future__ import annotations
 
-import gzip
-import re
-import warnings
+import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from exitladder.errors import InputFileError
+from exitladder.files.conventions import MEGABYTE, PLAIN, Conventions
+from exitladder.files.delimited import NameColumns, read_delimited
+from exitladder.files.packed import too_large
+from exitladder.files.table import Table
 
-TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".txt", ".feather", ".arrow")
+__all__ = ["TABLE_SUFFIXES", "Table", "read_table", "table_suffix"]
 
-# A symbol may be called NA, TRUE or 007; pandas would read a hole, a truth and a number.
-_TEXT_COLUMNS = frozenset(
-    {"symbol", "ticker", "sym", "instrument", "pair", "name", "trade_id", "tag", "side", "entry_at", "status"}
-)
-_HOLES = ["", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "#N/A", "null", "NULL", "None", "none", "-"]
-_COMMA_NUMBER = re.compile(r"\s*-?\d+,\d+\s*")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table and where each of its rows stands in the file, for messages.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows numbered from 0.
-    name : str
-        The file's name, or what the table is called.
-    unit : {"line", "row"}
-        What `numbers` count: lines of a text file (the header is one) or rows of a table.
-    numbers : int64 array, shape (n_rows,)
-    """
-
-    frame: pd.DataFrame
-    name: str
-    unit: str
-    numbers: npt.NDArray[np.int64]
-
-    def place(self, position: int) -> str:
-        """Return where a row stands, such as ``trades.csv, line 18``."""
-        return f"{self.name}, {self.unit} {int(self.numbers[position])}"
-
-    @classmethod
-    def from_frame(cls, frame: pd.DataFrame, name: str) -> Table:
-        """Return a table that came from no file; a date index becomes a column."""
-        return cls(_flat(frame), name, "row", np.arange(1, len(frame) + 1))
+_TEXTS = (".csv", ".csv.gz", ".txt", ".tsv", ".zip")
+TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".txt", ".tsv", ".zip", ".xlsx", ".feather", ".arrow")
 
 
 def table_suffix(path: Path) -> str | None:
@@ -68,20 +33,30 @@ def table_suffix(path: Path) -> str | None:
     return max((s for s in TABLE_SUFFIXES if name.endswith(s)), key=len, default=None)
 
 
-def read_table(path: str | Path, headerless: Mapping[int, Sequence[str]] | None = None) -> Table:
+def read_table(
+    path: str | Path, name_columns: NameColumns | None = None, conventions: Conventions = PLAIN, *, sheet: str = ""
+) -> Table:
     """Return the table in a file.
 
     Parameters
     ----------
     path : path
-        CSV (comma, semicolon or tab; gzipped or not), Parquet or Feather, told by its suffix.
-    headerless : mapping of int to names, optional
-        Names of the columns of a CSV whose first line is data already, by the number of columns.
+        CSV (comma, semicolon, tab or bar; gzipped, or alone in a zip file), Excel (.xlsx), Parquet or Feather, known
+        by its suffix.
+    name_columns : callable, optional
+        Names the columns of a text file without a header line, by its first lines and its separator.
+    conventions : Conventions
+    sheet : str
+        Of an Excel file; needed if it has several sheets that are not empty.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     InputFileError
-        If the file is missing, of no known kind, empty or cannot be read.
+        If the file is missing, of no known kind, empty, too large or cannot be read.
     """
     path = Path(path)
     suffix = table_suffix(path)
@@ -91,13 +66,15 @@ def read_table(path: str | Path, headerless: Mapping[int, Sequence[str]] | None 
         raise InputFileError(f"The file '{path}' does not exist. Check the path.")
     if suffix is None:
         raise InputFileError(
-            f"A table must be CSV, CSV.gz, Parquet or Feather, but '{path}' ends with {path.suffix!r}. "
+            f"A table must be CSV, Excel, Parquet or Feather, but '{path}' ends with {path.suffix!r}. "
             f"Give it one of the endings {', '.join(TABLE_SUFFIXES)}."
         )
     try:
-        if suffix in (".csv", ".csv.gz", ".txt"):
-            return _read_csv(path, headerless or {})
-        frame = _read_parquet(path) if suffix in (".parquet", ".pq") else _read_feather(path)
+        if suffix in _TEXTS:
+            return read_delimited(path, name_columns, conventions)
+        if suffix == ".xlsx":
+            return _read_excel(path, sheet, conventions)
+        frame = (_read_parquet if suffix in (".parquet", ".pq") else _read_feather)(path, conventions)
     except pd.errors.EmptyDataError:
         raise InputFileError(f"The file '{path}' is empty: not even a line with column names.") from None
     except pd.errors.ParserWarning:
@@ -105,116 +82,104 @@ def read_table(path: str | Path, headerless: Mapping[int, Sequence[str]] | None 
             f"The file '{path}' cannot be read as csv: lines have more fields than the first line has names. "
             "Name every column, and quote texts that hold the separator."
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, NotImplementedError) as cause:
-        reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as cause:
+        reason = " ".join(str(cause).split()).rstrip(".")[:200] or type(cause).__name__
         raise InputFileError(
             f"The file '{path}' cannot be read as {suffix[1:]}: {reason}. Write it again or check its ending."
         ) from cause
     return Table.from_frame(frame, path.name)
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    if isinstance(frame.columns, pd.MultiIndex):
-        frame = _one_level(frame)
-    index = frame.index
-    if isinstance(index, pd.DatetimeIndex) and index.name is None:
-        frame = frame.rename_axis(index="timestamp")
-    if isinstance(index, (pd.DatetimeIndex, pd.MultiIndex)) or (index.name is not None and index.name not in frame):
-        frame = frame.reset_index()
-    return frame.reset_index(drop=True)
+def sheet_names(path: str | Path) -> list[str]:
+    """Return the names of an Excel file's sheets."""
+    with pd.ExcelFile(path, engine="openpyxl") as book:
+        return [str(name) for name in book.sheet_names]
 
 
-def _one_level(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return yfinance's table of columns (Price, Ticker), either way round, as rows with a symbol."""
-    levels = [{str(name).lower() for name in frame.columns.get_level_values(k)} for k in (0, 1)]
-    tickers = 1 if "close" in levels[0] else 0
-    parts = [
-        frame.xs(name, axis=1, level=tickers).assign(symbol=str(name)).rename_axis(columns=None)
-        for name in dict.fromkeys(frame.columns.get_level_values(tickers))
-    ]
-    rows: pd.DataFrame = pd.concat(parts)
-    return rows
+def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
+    with zipfile.ZipFile(path) as packed:
+        if sum(m.file_size for m in packed.infolist()) > conventions.max_unpacked_mb * MEGABYTE:
+            raise too_large(path, conventions.max_unpacked_mb)
+    with pd.ExcelFile(path, engine="openpyxl") as book:
+        names = [sheet] if sheet else [str(name) for name in book.sheet_names]
+        if sheet and sheet not in book.sheet_names:
+            raise InputFileError(
+                f"There is no sheet {sheet!r} in '{path}'; it has: {', '.join(map(str, book.sheet_names))}."
+            )
+        sheets = pd.read_excel(book, sheet_name=names, header=None)
+    filled = {name: frame for name, frame in sheets.items() if len(frame.dropna(how="all"))}
+    if not filled:
+        raise pd.errors.EmptyDataError
+    if len(filled) > 1:
+        raise InputFileError(
+            f"An Excel file must have one sheet with a table, but '{path}' has {len(filled)}: {', '.join(filled)}. "
+            "Save the one that is meant as a file of its own."
+        )
+    ((name, frame),) = filled.items()
+    return _sheet_table(frame, f"{path.name}, sheet {name}" if len(sheets) > 1 else path.name)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _sheet_table(cells: pd.DataFrame, name: str) -> Table:
+    """Return a sheet's cells as a table; its first row with the most filled cells names the columns."""
+    filled = cells.notna().sum(axis=1).to_numpy()
+    top = int(np.argmax(filled >= max(1, int(filled[:50].max()))))
+    header = ["index" if pd.isna(cell) and k == 0 else str(cell).strip() for k, cell in enumerate(cells.iloc[top])]
+    body = cells.iloc[top + 1 :]
+    keep = body.notna().any(axis=1).to_numpy()
+    columns = [k for k in range(len(header)) if header[k] != "nan" or body.iloc[:, k].notna().any()]
+    frame = body.loc[keep, columns].infer_objects()
+    frame.columns = pd.Index([header[k] for k in columns])
+    numbers = np.flatnonzero(keep) + top + 2
+    table = Table.from_frame(frame.reset_index(drop=True), name)
+    return Table(table.frame, name, "row", numbers.astype(np.int64), doubled=table.doubled)
+
+
+def _read_parquet(path: Path, conventions: Conventions) -> pd.DataFrame:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     # a single file, so that no folder name of the path is taken for a column
     with pq.ParquetFile(path) as file:
+        about = file.metadata
+        _check_columns(path, len(file.schema_arrow.names), conventions)
+        packed = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+        if max(packed, about.num_rows * about.num_columns * 8) > conventions.max_unpacked_mb * MEGABYTE:
+            raise too_large(path, conventions.max_unpacked_mb)
         frame: pd.DataFrame = file.read().to_pandas()
     return frame
 
 
-def _read_feather(path: Path) -> pd.DataFrame:
+def _read_feather(path: Path, conventions: Conventions) -> pd.DataFrame:
+    import pyarrow as pa
     from pyarrow import feather
 
-    frame: pd.DataFrame = feather.read_table(path).to_pandas()
+    try:
+        with pa.OSFile(str(path)) as stream, pa.ipc.open_file(stream) as file:
+            _check_columns(path, len(file.schema.names), conventions)
+            batches, size = [], 0
+            for k in range(file.num_record_batches):
+                batches.append(file.get_batch(k))
+                size += batches[-1].nbytes
+                if size > conventions.max_unpacked_mb * MEGABYTE:
+                    raise too_large(path, conventions.max_unpacked_mb)
+            frame: pd.DataFrame = pa.Table.from_batches(batches, file.schema).to_pandas()
+    except pa.ArrowInvalid:
+        # the first version of the format
+        frame = feather.read_table(path).to_pandas()
     return frame
 
 
-def _read_csv(path: Path, headerless: Mapping[int, Sequence[str]]) -> Table:
-    separator, skipped, header, second, decimal = _sniff(path)
-    is_counted = header == [str(n) for n in range(len(header))]
-    has_header = is_counted or not (len(header) >= 5 and all(_is_number(f) for f in header[1:]))
-    names = None if has_header else headerless.get(len(header), [f"column_{n}" for n in range(len(header))])
-    columns = header if names is None else list(names)
-    if names is None and header[0] == "Price" and second[:1] == ["Ticker"]:
-        # yfinance writes three header lines: Price, Ticker, Date
-        columns, has_header, skipped = ["Date", *header[1:]], False, skipped + 3
-        names = columns
-    text = {c for c in columns if c.strip().lower().replace(" ", "_") in _TEXT_COLUMNS}
-    with warnings.catch_warnings():
-        # the first column must never be taken for an index because lines end with a separator
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            skiprows=skipped,
-            header=0 if has_header else None,
-            names=None if names is None else list(names),
-            index_col=False,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={c: [""] if c in text else _HOLES for c in columns},
-            skip_blank_lines=False,
-            decimal=decimal,
-            low_memory=False,
-            encoding="utf-8-sig",
+def _check_columns(path: Path, n: int, conventions: Conventions) -> None:
+    if n > conventions.max_columns:
+        raise InputFileError(
+            f"A table may have {conventions.max_columns:,} columns, but '{path}' has {n:,}. If it is what you expect, "
+            "raise the limit with --set data.max_columns=N."
         )
-    numbers = np.arange(len(frame), dtype=np.int64) + skipped + (2 if has_header else 1)
-    blank = frame.isna().all(axis=1).to_numpy() if len(frame) else np.empty(0, dtype=bool)
-    if blank.any():
-        frame, numbers = frame[~blank], numbers[~blank]
-    return Table(frame.reset_index(drop=True), path.name, "line", numbers)
-
-
-def _sniff(path: Path) -> tuple[str, int, list[str], list[str], str]:
-    """Return separator, lines to skip, fields of the first two lines that count, decimal mark."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", newline=None) as stream:
-        lines = [line.rstrip("\n") for _, line in zip(range(20), stream, strict=False)]
-    if not any(line.strip() for line in lines):
-        raise pd.errors.EmptyDataError
-    separator = max(",;\t|", key=lambda s: max(line.count(s) for line in lines))
-    fields = max(line.count(separator) for line in lines)
-    # exports may begin with a line that is no header: a web address, "sep=,"
-    skipped = next(
-        n
-        for n, line in enumerate(lines)
-        if line.strip() and not line.startswith("sep=") and (separator in line or not fields)
-    )
-    header, second = (
-        [field.strip().strip('"') for field in line.split(separator)] for line in [*lines, ""][skipped : skipped + 2]
-    )
-    body = lines[skipped + 1 :]
-    has_comma = separator != "," and any(_COMMA_NUMBER.fullmatch(f) for line in body for f in line.split(separator))
-    decimal = "," if has_comma else "."
-    return separator, skipped, header, second, decimal
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -21,6 +21,18 @@ def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict
         What the file should be, for messages: "ladder", "settings".
     error : type
         Raised where the text is not TOML.
+
+    Returns
+    -------
+    dict
+        From the file's top-level keys to their values.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    ExitladderError
+        Of the class `error`, if the text is not valid TOML.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -34,6 +46,27 @@ def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict
 
 def only_keys(table: object, known: Iterable[str], place: str, error: type[ExitladderError]) -> Mapping[str, Any]:
     """Return `table` if it is a table and holds known keys only.
+
+    Parameters
+    ----------
+    table : object
+        A value of a TOML file.
+    known : iterable of str
+        The keys that it may have.
+    place : str
+        Name of the table in error messages.
+    error : type
+        Class of the error to raise.
+
+    Returns
+    -------
+    mapping
+        `table` itself.
+
+    Raises
+    ------
+    ExitladderError
+        Of the class `error`, if `table` is not a table or has an unknown key.
 
     Examples
     --------

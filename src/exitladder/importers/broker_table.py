@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from exitladder.bars.columns import snake_name
+from exitladder.bars.layouts.columns import snake_name
 from exitladder.errors import TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.tables import Table
 from exitladder.trades.files import OPTIONAL, REQUIRED, trades_of_table
 from exitladder.trades.trades import Trades
@@ -20,9 +21,9 @@ _SIDES = {
 
 
 def import_trades(
-    table: Table, renames: Mapping[str, str], values: Mapping[str, str], *, tz: str = "UTC"
+    table: Table, renames: Mapping[str, str], values: Mapping[str, str], *, conventions: Conventions = PLAIN
 ) -> tuple[Trades, list[str]]:
-    """Return trades of a broker's table, and what was understood on the way.
+    """Return trades of a broker's table, with notes on how it was read.
 
     Parameters
     ----------
@@ -31,8 +32,14 @@ def import_trades(
         From the table's columns to those of trades.
     values : mapping of str to str
         Columns that are the same for every trade, such as ``symbol``.
-    tz : str
-        Time zone of stamps that carry none.
+    conventions : Conventions
+        Time zone, order of day and month, and decimal mark, if the file leaves them open.
+
+    Returns
+    -------
+    trades : Trades
+    notes : list of str
+        How columns were interpreted and which were left out.
 
     Raises
     ------
@@ -50,20 +57,67 @@ def import_trades(
     replaced = [c for c in frame.columns if c not in renames and snake_name(c) in {*renames.values(), *values}]
     frame = frame.drop(columns=replaced).rename(columns=dict(renames)).assign(**values)
     frame = frame.rename(columns={c: snake_name(c) for c in frame.columns if snake_name(c) in known})
+    described += _find_side(frame)
     unused = [str(c) for c in frame.columns if c not in known]
     if unused:
         described.append(f"left out: {', '.join(unused)}")
         frame = frame.drop(columns=unused)
-    described += _understand(frame)
-    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), tz), described
+    words = frame["side"].astype("str").str.strip().str.lower() if "side" in frame else pd.Series([], dtype="str")
+    described += _understand(frame, table)
+    if not words.isin(["long", "short"]).any():
+        _refuse_executions(frame, table)
+    return trades_of_table(Table(frame, table.name, table.unit, table.numbers), conventions), described
 
 
-def _understand(frame: pd.DataFrame) -> list[str]:
-    """Read sides, signs and missing ids in place; return what was done."""
+_SIDE_NAMES = ("side", "direction", "long_short", "position_side", "type", "buy_sell", "action", "market_pos", "b_s")
+
+
+def _find_side(frame: pd.DataFrame) -> list[str]:
+    """Take a column of sides under any usual name, or `is_short`, as the side; return notes."""
+    if "side" in frame:
+        return []
+    names = {snake_name(c): c for c in frame.columns}
+    words = {text for texts in _SIDES.values() for text in texts}
+    for name in _SIDE_NAMES:
+        if name in names:
+            given = frame[names[name]].astype("str").str.strip().str.lower()
+            if given.isin(words).all():
+                frame["side"] = frame.pop(names[name])
+                return [f"side: from the column '{names[name]}'"]
+    if "is_short" in names:
+        short = frame.pop(names["is_short"]).astype("str").str.strip().str.lower()
+        frame["side"] = np.where(short.isin(["true", "1", "1.0", "yes"]), "short", "long")
+        return ["side: from the column 'is_short'"]
+    return []
+
+
+def _refuse_executions(frame: pd.DataFrame, table: Table) -> None:
+    """Refuse a table none of whose rows has an exit or a stop, and in which a symbol is both bought and sold."""
+    if any(name in frame and frame[name].notna().any() for name in ("exit_time", "exit_price", "stop_price")):
+        return
+    if not {"symbol", "side", "entry_time"} <= set(frame.columns):
+        return
+    both = frame.drop_duplicates(["symbol", "side"]).groupby("symbol").size() > 1
+    if both.any():
+        raise TradesError(
+            f"Trades must be positions, but {table.name} looks like a list of executions: none of its {len(frame)} "
+            f"rows has an exit, and '{both.index[both][0]}' is both bought and sold. Import it without --map where its "
+            "columns are known, or rename them to time, side, quantity and price to read them as fills."
+        )
+
+
+def _understand(frame: pd.DataFrame, table: Table) -> list[str]:
+    """Read sides, signs and missing ids in place; return notes."""
     described = []
     if "quantity" in frame:
         quantity = pd.to_numeric(frame["quantity"], errors="coerce")
         if "side" not in frame and quantity.notna().all():
+            if not (quantity < 0).any():
+                raise TradesError(
+                    f"Trades must have a side, but {table.name} has no column of sides and all quantities are "
+                    "positive, which tells none. Give it with --side long or --side short, or name the column with "
+                    "--map OLD=side."
+                )
             frame["side"] = np.where(quantity < 0, "short", "long")
             described.append("side: from the sign of the quantity")
         if (quantity < 0).any() and quantity.notna().all():

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.statistics.mean import nanoseconds
 
-DAY_NS = 86_400_000_000_000
 DAYS_PER_YEAR = 365.25
 
 
@@ -101,7 +101,8 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     paid = np.bincount(row[is_entry], (quantity * price)[is_entry], n)
     entry = np.divide(paid, bought, out=trades["entry_price"].to_numpy(np.float64).copy(), where=bought > 0)
     side = np.where((trades["side"] == "long").to_numpy(), 1.0, -1.0)
-    gain = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
+    points = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
+    gain = points * trades["multiplier"].to_numpy(np.float64)[row] if "multiplier" in trades else points
     if "financing" in fills:  # version 0.1 wrote no such column
         commission = commission + np.nan_to_num(fills["financing"].to_numpy(np.float64))
     return np.asarray(np.nan_to_num(gain) - commission)

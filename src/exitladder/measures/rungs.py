@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.ladder import Ladder
 from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.ratios import Ratio, measure
 
@@ -27,6 +27,11 @@ def rung_measures(
     ladder : Ladder
     plan : Resampling or None
         None gives values without intervals.
+
+    Returns
+    -------
+    list of dict
+        The measures of one rung each, by name.
     """
     n, n_rungs = len(trades), len(ladder.rungs)
     hit, price_r = _by_trade_and_rung(trades, fills, n_rungs)
@@ -45,7 +50,7 @@ def rung_measures(
         {
             "rung": k + 1,
             "fraction": float(rung.fraction),
-            "trigger": describe_trigger(rung),
+            "trigger": rung.trigger,
             "n_hits": int(hit[:, k].sum()),
             "hit_rate": found[f"hit_rate {k}"],
             "hit_rate_given_previous": found[f"hit_rate_given_previous {k}"],
@@ -53,18 +58,6 @@ def rung_measures(
         }
         for k, rung in enumerate(ladder.rungs)
     ]
-
-
-def describe_trigger(rung: Rung) -> str:
-    """Return the trigger of a rung as the ladder file writes it.
-
-    Examples
-    --------
-    >>> from exitladder.plans.ladder import Target
-    >>> describe_trigger(Rung(0.5, Target(1.5, "R")))
-    '1.5R'
-    """
-    return str(rung.target) if rung.target is not None else " and ".join(map(str, rung.when))
 
 
 def _by_trade_and_rung(trades: pd.DataFrame, fills: pd.DataFrame, n_rungs: int) -> tuple[FloatArray, FloatArray]:

@@ -37,11 +37,14 @@ class Costs:
         Lot size; quantities round down to it. 0 means continuous quantities.
     min_quantity : float
         Smallest quantity of an order.
+    multiplier : float
+        Money per point of price and unit of quantity: 50 for the E-mini S&P 500, 100,000 for a forex lot. Commission
+        per unit, per fill and its minimum are money; results in R do not depend on it otherwise (rule S8).
 
     Raises
     ------
     LadderError
-        If a value is negative (funding excepted), infinite or NaN.
+        If a value is negative (funding excepted), infinite or NaN, or the multiplier is 0.
     """
 
     commission_bps: float = 0.0
@@ -57,6 +60,7 @@ class Costs:
     tick: float = 0.0
     lot: float = 0.0
     min_quantity: float = 0.0
+    multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -70,6 +74,8 @@ class Costs:
                     f"costs.{field.name} must be 0 or more (a cost is a positive number), but is {value}."
                 )
             object.__setattr__(self, field.name, float(value))
+        if self.multiplier == 0:
+            raise LadderError("costs.multiplier must be greater than 0 (1 for shares and coins), but is 0.")
         if self.slippage_ticks > 0 and self.tick == 0:
             raise LadderError(f"costs.slippage_ticks={self.slippage_ticks:g} needs the tick size; set costs.tick.")
 
@@ -81,5 +87,5 @@ class Costs:
         >>> Costs(commission_bps=2.0, tick=0.01).times(2).commission_bps
         4.0
         """
-        steps = {"tick", "lot", "min_quantity"}
+        steps = {"tick", "lot", "min_quantity", "multiplier"}
         return Costs(**{f.name: getattr(self, f.name) * (1.0 if f.name in steps else factor) for f in fields(self)})

@@ -15,6 +15,7 @@ from exitladder.errors import LadderError
 from exitladder.files.toml import only_keys, read_toml
 from exitladder.plans.costs import Costs
 from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
+from exitladder.plans.provenance import tuned_from_mapping, tuned_to_toml
 from exitladder.plans.units import Condition, Distance, Target
 
 REST = "rest"
@@ -51,6 +52,7 @@ def ladder_from_mapping(table: Mapping[str, Any], place: str = "ladder") -> Ladd
         stop=_stop(table.get("stop", {})),
         costs=costs_from_mapping(table.get("costs", {})),
         execution=_execution(table.get("execution", {})),
+        tuned=tuned_from_mapping(table["tuned"]) if "tuned" in table else None,
     )
 
 
@@ -95,7 +97,10 @@ def _execution(table: object) -> Execution:
 
 
 def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
-    """Return nested tables that `ladder_from_mapping` reads back to an equal ladder; omits defaults except rungs."""
+    """Return nested tables that `ladder_from_mapping` reads back to an equal ladder; omits defaults except rungs.
+
+    The provenance (``[tuned]``) is left out.
+    """
     rungs: list[dict[str, Any]] = []
     for rung in ladder.rungs:
         entry: dict[str, Any] = {"fraction": REST if rung.sells_rest else rung.fraction}
@@ -128,7 +133,10 @@ def _exact(value: Distance | Target) -> str | float:
 
 
 def ladder_to_toml(ladder: Ladder) -> str:
-    """Return the ladder as TOML text that reads back to an equal ladder, with one table per rung as users write it."""
+    """Return the ladder as TOML text that reads back to an equal ladder, with one table per rung as users write it.
+
+    The table ``[tuned]`` follows if the ladder has one.
+    """
     table = ladder_to_mapping(ladder)
     rungs = table.pop("rungs")
     if not rungs:
@@ -137,6 +145,8 @@ def ladder_to_toml(ladder: Ladder) -> str:
     blocks = [tomli_w.dumps(table)]
     blocks += [f"[[rungs]]\n{tomli_w.dumps(rung)}" for rung in rungs]
     blocks += [f"[{name}]\n{tomli_w.dumps(part)}" for name, part in parts.items()]
+    if ladder.tuned is not None:
+        blocks.append(tuned_to_toml(ladder.tuned))
     return "\n".join(blocks)
 
 
@@ -151,12 +161,15 @@ def _leave_out_defaults(table: dict[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def ladder_fingerprint(ladder: Ladder) -> str:
-    """Return a short hash that two ladders share only if they are equal in everything but the name.
+    """Return a short hash that two ladders share only if they are equal in everything but the name and ``[tuned]``.
 
-    A setting that version 0.1 did not know counts only if it is set, so that older ladders keep their hash.
+    Fields that version 0.1 did not know are left out at their default, so that its hashes hold.
     """
     content = asdict(ladder)
-    content.pop("name")
+    for name in ("name", "tuned"):
+        content.pop(name)
+    if content["costs"]["multiplier"] == 1.0:
+        del content["costs"]["multiplier"]
     for rung in content["rungs"]:
         _leave_out_defaults(rung, _NEW_IN_RUNGS)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from exitladder.errors import LadderError
 from exitladder.plans.costs import Costs
+from exitladder.plans.provenance import TunedOn
 from exitladder.plans.units import Condition, Distance, Target
 
 STATE_SERIES = ("open_r", "mfe_r", "mae_r", "give_back_r", "bars_held", "stop_distance_r")
@@ -43,6 +44,17 @@ class Rung:
     def is_signal(self) -> bool:
         """Whether the rung is triggered by conditions at a close rather than by a resting price."""
         return self.target is None
+
+    @property
+    def trigger(self) -> str:
+        """The target or the conditions, as the ladder file writes them.
+
+        Examples
+        --------
+        >>> Rung(0.5, Target(1.5, "R")).trigger
+        '1.5R'
+        """
+        return str(self.target) if self.target is not None else " and ".join(map(str, self.when))
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,8 @@ class Ladder:
     stop: Stop = field(default_factory=Stop)
     costs: Costs = field(default_factory=Costs)
     execution: Execution = field(default_factory=Execution)
+    # What the ladder was tuned on is no part of the plan: ladders that trade alike are equal.
+    tuned: TunedOn | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():

@@ -24,12 +24,7 @@ def in_words(ladder: Ladder) -> str:
     >>> in_words(Ladder())
     'initial stop only'
     """
-    parts = [
-        f"{share_of(rung)} at {rung.target}"
-        if rung.target is not None
-        else f"{share_of(rung)} when {' and '.join(map(str, rung.when))}"
-        for rung in ladder.rungs
-    ]
+    parts = [_rung_in_words(rung) for rung in ladder.rungs]
     stop = ladder.stop
     if stop.breakeven_after is not None:
         parts.append(f"breakeven after rung {stop.breakeven_after}")
@@ -47,6 +42,10 @@ def share_of(rung: Rung) -> str:
     return "the rest" if rung.sells_rest else f"{rung.fraction * 100:.4g}%"
 
 
+def _rung_in_words(rung: Rung) -> str:
+    return f"{share_of(rung)} {'when' if rung.is_signal else 'at'} {rung.trigger}"
+
+
 def describe_ladder(ladder: Ladder) -> dict[str, str]:
     """Return a short description of each part of a ladder, for side-by-side comparison.
 
@@ -57,11 +56,7 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     >>> describe_ladder(ladder)["rungs"], describe_ladder(ladder)["stop"]
     ('25% at 1R; runner 75%', 'trail 3ATR')
     """
-    parts = [
-        f"{share_of(rung)} "
-        + (f"at {rung.target}" if rung.target is not None else "when " + " and ".join(map(str, rung.when)))
-        for rung in ladder.rungs
-    ]
+    parts = [_rung_in_words(rung) for rung in ladder.rungs]
     if ladder.runner > 1e-9:
         parts.append(f"runner {100 * ladder.runner:.4g}%")
     return {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 
 from exitladder.bars.bars import BarSet
+from exitladder.bars.checking.report import BarsReport
 from exitladder.bars.reading import read_bars
-from exitladder.bars.report import BarsReport
 
 
 def load_sample_bars() -> tuple[BarSet, BarsReport]:

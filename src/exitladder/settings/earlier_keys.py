@@ -57,7 +57,7 @@ def refuse_earlier_search_keys(table: object, place: str) -> None:
 
 
 def _line(key: str, table: Mapping[str, Any]) -> str:
-    """Return the line of today's key that says the same as the earlier ones, or nothing if they do not concern it."""
+    """Return the line of the current key equivalent to the earlier ones, or nothing if none of them maps to it."""
     prefix, chooser = _KEYS[key]
     given = [unit for unit, suffix in _SUFFIXES.items() if f"{prefix}_{suffix}" in table]
     units = given

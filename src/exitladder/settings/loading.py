@@ -25,9 +25,12 @@ def load_settings(path: str | Path | None, overrides: Iterable[str] = ()) -> Set
     settings = Settings()
     if path is not None:
         settings = settings.with_values(read_toml(path, "settings", SettingsError), f"settings ({path})")
+    changes: dict[str, dict[str, Any]] = {}
     for override in overrides:
-        settings = settings.with_values(_parse_override(override), "settings")
-    return settings
+        for table, values in _parse_override(override).items():
+            changes.setdefault(table, {}).update(values)
+    # All at once: a key that requires another one may come before it.
+    return settings.with_values(changes, "settings") if changes else settings
 
 
 def _parse_override(text: str) -> dict[str, dict[str, Any]]:

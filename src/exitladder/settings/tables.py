@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from exitladder.errors import BarsError, LadderError, SettingsError
+from exitladder.files.conventions import DECIMALS, STAMPS, Conventions
 from exitladder.files.toml import only_keys
 from exitladder.plans.costs import Costs
 from exitladder.plans.units import Distance
+from exitladder.settings.contracts import Contracts, contracts_from_mapping
+from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
 from exitladder.settings.keys import _checked, _key, _one
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
@@ -34,8 +37,48 @@ class ProjectSettings:
 class DataSettings:
     """Reading of bars and trades."""
 
-    tz: str = _key("UTC", "time zone of timestamps without one")
-    adjust: str = _key("auto", "adjust prices by adj_close if present: auto or none", among=("auto", "none"))
+    tz: str = _key("UTC", "time zone of stamps that carry none")
+    stamps: str = _key("auto", "which end of a bar its stamp names: auto, start or end", among=STAMPS)
+    dayfirst: bool = _key(False, "dates such as 01/02/2024 begin with the day, where a file leaves it open")
+    monthfirst: bool = _key(False, "dates such as 01/02/2024 begin with the month, where a file leaves it open")
+    decimal: str = _key("auto", "decimal mark of numbers written as text: auto, . or ,", among=DECIMALS)
+    columns: tuple[str, ...] = _key([], "names of the columns of bars in a text file without a header line", kind=str)
+    symbol: str = _key("", "symbol of bars that have one; empty: by the file")
+    symbol_map: str = _key("", "CSV file of symbols as the bars have them, and their new names")
+    side: str = _key("", "side of trades that tell none: long or short", among=("", "long", "short"))
+    adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    splits: str = _key(
+        "leave_out",
+        "trades across a likely split that no adjustment has removed: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
+    max_unpacked_mb: int = _key(4000, "most megabytes a packed file may unpack to", least=1)
+    max_columns: int = _key(2000, "most columns a table may have", least=1)
+
+    @property
+    def conventions(self) -> Conventions:
+        """How files are read where they leave it open.
+
+        Raises
+        ------
+        SettingsError
+            If dates are to begin with the day and with the month.
+        """
+        if self.dayfirst and self.monthfirst:
+            raise SettingsError(
+                "Dates must begin with the day or with the month, but dayfirst and monthfirst are both set."
+            )
+        return Conventions(
+            tz=self.tz,
+            stamps=self.stamps,
+            dates="dayfirst" if self.dayfirst else "monthfirst" if self.monthfirst else "auto",
+            decimal=self.decimal,
+            columns=self.columns,
+            symbol=self.symbol,
+            symbol_map=self.symbol_map,
+            max_unpacked_mb=self.max_unpacked_mb,
+            max_columns=self.max_columns,
+        )
 
 
 @dataclass(frozen=True)
@@ -400,6 +443,8 @@ class Settings:
     tuning: TuningSettings = field(default_factory=TuningSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     costs: Costs = field(default_factory=Costs)
+    symbols: Contracts = field(default_factory=Contracts)
+    currencies: Currencies = field(default_factory=Currencies)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property
@@ -414,6 +459,12 @@ class Settings:
             part = getattr(self, name)
             if name == "search":
                 refuse_earlier_search_keys(values, place)
+            if isinstance(part, Contracts):
+                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                continue
+            if isinstance(part, Currencies):
+                changed[name] = currencies_from_mapping(values, part)
+                continue
             only_keys(values, [f.name for f in fields(part)], name, SettingsError)
             if isinstance(part, Costs):
                 try:
@@ -432,9 +483,9 @@ class Settings:
     def to_mapping(self) -> dict[str, dict[str, Any]]:
         """Return the settings as nested tables of plain values."""
         return {
-            part.name: {
-                f.name: plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))
-            }
+            part.name: getattr(self, part.name).to_mapping()
+            if isinstance(getattr(self, part.name), (Contracts, Currencies))
+            else {f.name: plain(getattr(getattr(self, part.name), f.name)) for f in fields(getattr(self, part.name))}
             for part in fields(self)
         }
 

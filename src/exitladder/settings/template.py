@@ -10,6 +10,8 @@ from typing import Any
 
 import tomli_w
 
+from exitladder.settings.contracts import Contracts
+from exitladder.settings.currencies import Currencies
 from exitladder.settings.tables import Settings, plain
 
 _WIDTH = 110
@@ -72,12 +74,15 @@ def settings_toml(settings: Settings) -> str:
     threads = 0           # number of threads; 0: all cores; at least 0
     """
     lines = [
-        "# Settings of an exitladder project. Pass the file with --settings exitladder.toml; override single keys",
+        "# Settings of an exitladder project. Commands run in this folder read the file; override single keys",
         "# with --set table.key=value. A missing key has the default shown here.",
         "",
     ]
     for part in fields(settings):
         table = getattr(settings, part.name)
+        if isinstance(table, (Contracts, Currencies)):
+            lines += [*_free_table(table), ""]
+            continue
         texts = _documented(type(table))
         lines += [f"[{part.name}]", f"# {_first_line(type(table))}"]
         entries = [(_entry(f.name, getattr(table, f.name)), _comment(f, texts)) for f in fields(table)]
@@ -105,6 +110,29 @@ def _entry(name: str, value: Any) -> str:
     for pattern, written in ((r"\[\n\s*", "["), (r",\n\s*\]", "]"), (r",\n\s*", ", ")):
         text = re.sub(pattern, written, text)
     return f"{name} = {text}"
+
+
+def _free_table(table: Contracts | Currencies) -> list[str]:
+    """Return a table whose keys are the user's: symbols with their contracts, or currencies with their rates."""
+    if isinstance(table, Contracts):
+        head = [
+            "[symbols]",
+            '# The contract of each symbol; or file = "symbols.csv". Steps of 0 leave those of the costs. Such as:',
+            "# [symbols.ES]",
+            "# multiplier = 50       # money per point of price and unit of quantity",
+            "# tick = 0.25           # also lot, min_quantity",
+            '# currency = "USD"',
+            '# session = "09:30-16:00"',
+            '# exchange_tz = "America/New_York"',
+        ]
+        written = tomli_w.dumps({"symbols": table.to_mapping()}) if len(table) else ""
+        return [*head, *(line for line in written.strip().splitlines() if line != "[symbols]")]
+    head = [
+        "[currencies]",
+        "# The account's currency, and a rate for each other one: a number, or the symbol of bars whose close it is.",
+    ]
+    rates = tomli_w.dumps(dict(table.rates)).strip().splitlines()
+    return [*head, f'account = "{table.account}"   # such as USD; EUR = 1.1; JPY = "1/USDJPY"', *rates]
 
 
 def _series_table(item: Any) -> list[str]:

@@ -85,8 +85,8 @@ class Resampling:
     block : float
         Mean length of the blocks, in units.
     intervals : Intervals
-        How many resamples are drawn, from which seed, and the confidence of the intervals made of them. The same
-        plan always draws the same.
+        Number of resamples, their seed, and the confidence of the intervals. The same plan always draws the same
+        resamples.
     """
 
     unit: IntArray
@@ -105,6 +105,10 @@ class Resampling:
         influence : float array, shape (n,)
             What each value adds to the statistic; its dependence sets the length of the blocks.
         intervals : Intervals
+
+        Returns
+        -------
+        Resampling
         """
         group = np.asarray(group)
         first = np.ones(len(group), dtype=np.bool_)

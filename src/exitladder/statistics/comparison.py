@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from exitladder.clock import DAY_NS
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
 
@@ -50,6 +51,11 @@ class Comparison:
         Mean net R per trade of each, over the pairs.
     confidence : float
         Nominal coverage of the interval, such as 0.95.
+    n_days : int or None
+        Days (UTC) on which the pairs were entered; None if unknown.
+    detectable_r : float
+        Minimum detectable difference: the smallest true difference that these pairs detect with 80% power; NaN if it
+        cannot be estimated.
     """
 
     difference_r: float
@@ -66,6 +72,8 @@ class Comparison:
     candidate_r: float
     baseline_r: float
     confidence: float
+    n_days: int | None = None
+    detectable_r: float = math.nan
 
     @property
     def is_known(self) -> bool:
@@ -98,6 +106,10 @@ def compare_r(
         Entry times; see `mean_interval`.
     intervals : Intervals
         Confidence, number of resamples and seed.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
@@ -136,6 +148,8 @@ def compare_r(
         candidate_r=float(ours[paired].mean()) if some else math.nan,
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
+        detectable_r=_detectable(found.standard_error, intervals.confidence),
+        n_days=len(np.unique(nanoseconds(time)[paired] // DAY_NS)),
     )
 
 
@@ -156,10 +170,15 @@ def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
     return adjusted
 
 
+def _detectable(error: float, confidence: float) -> float:
+    """Return the smallest true difference that a test with this standard error detects with the power `POWER`."""
+    return (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error
+
+
 def _trades_needed(difference: float, error: float, n: int, confidence: float) -> int | None:
     """Return the additional trades that a test of this difference needs, its standard error falling as 1/sqrt(n)."""
     if math.isnan(error) or difference == 0:
         return None
-    distance = (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error / abs(difference)
+    distance = _detectable(error, confidence) / abs(difference)
     total = n * distance**2
     return max(0, math.ceil(total) - n) if total < 1e12 else None

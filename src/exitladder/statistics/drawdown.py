@@ -19,8 +19,6 @@ def fall_in_money(results: FloatArray, plan: Resampling) -> tuple[float, float, 
         Result booked at each moment, in time order.
     plan : Resampling
         Plan for these n moments.
-    confidence : float
-        Nominal coverage, such as 0.95.
 
     Returns
     -------

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.statistics.bootstrap import Resampling, two_sided_p
 from exitladder.statistics.intervals import Intervals
 
 MIN_TRADES = 20
-"""Fewer trades get no interval: a resample of so few says little about new trades."""
+"""With fewer trades there is no interval: resamples of so few carry little information about new trades."""
 MIN_DAYS = 20
 """With fewer days, only trades are resampled."""
-_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,10 @@ def mean_interval(
         Entry times: datetimes, or integers in nanoseconds since 1970 UTC. They need not be sorted.
     intervals : Intervals
         Confidence, number of resamples and seed.
+
+    Returns
+    -------
+    MeanInterval
     """
     x, when = in_order_of_time(values, time)
     return plan_resampling(x, when, intervals)[0]
@@ -99,6 +103,12 @@ def plan_resampling(values: FloatArray, when: IntArray, intervals: Intervals) ->
         Nanoseconds since 1970 UTC.
     intervals : Intervals
         Confidence, number of resamples and seed.
+
+    Returns
+    -------
+    MeanInterval
+    Resampling or None
+        The wider interval's.
     """
     n = len(values)
     nan = math.nan
@@ -106,7 +116,7 @@ def plan_resampling(values: FloatArray, when: IntArray, intervals: Intervals) ->
     if n < MIN_TRADES:
         return MeanInterval(mean, nan, nan, nan, nan, n, nan, nan, ""), None
     influence = values - mean
-    day = when // _DAY_NS
+    day = when // DAY_NS
     schemes = {"trades": np.arange(n)}
     if int(np.sum(day[1:] != day[:-1])) + 1 >= MIN_DAYS:
         schemes["days"] = day

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from exitladder.arrays import FloatArray
 
 
 def varies(values: FloatArray) -> bool:
@@ -116,8 +116,13 @@ def max_drawdown_of_sum(results: npt.ArrayLike) -> float:
     >>> max_drawdown_of_sum([1.0, -2.0, 0.5, -1.0, 4.0])
     -2.5
     """
+    return float(np.min(falls_of_sum(results)))
+
+
+def falls_of_sum(results: npt.ArrayLike) -> FloatArray:
+    """Return the drawdown of the running sum at its start, which is 0, and after each of the n results."""
     path = np.concatenate([[0.0], np.cumsum(_values(results))])
-    return float(np.min(path - np.maximum.accumulate(path)))
+    return np.asarray(path - np.maximum.accumulate(path))
 
 
 def _values(values: npt.ArrayLike) -> FloatArray:

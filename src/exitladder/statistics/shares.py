@@ -52,6 +52,11 @@ def share_interval(share: float, n: float, resampled: tuple[float, float], confi
         Ends of the interval from resamples; NaN if they do not bound it.
     confidence : float
         Nominal coverage.
+
+    Returns
+    -------
+    (float, float)
+        Lower and upper end.
     """
     low, high = (float(end) for end in wilson_interval(share, n, confidence))
     # fmin and fmax pass over a NaN end.

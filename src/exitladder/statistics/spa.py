@@ -72,6 +72,10 @@ def superior_ability(
         Entry times; see `mean_interval`.
     intervals : Intervals
         Confidence of the stepwise test, number of resamples and seed.
+
+    Returns
+    -------
+    SuperiorAbility
     """
     names = tuple(candidates)
     table = np.column_stack([np.asarray(baseline, dtype=np.float64), *(np.asarray(candidates[k]) for k in names)])

@@ -53,6 +53,10 @@ def worst_mean(ordered: FloatArray, unit: IntArray, counts: FloatArray, total: F
         Values in each resample.
     share : float
         Share of the values, from 0 to 1.
+
+    Returns
+    -------
+    float64 array, shape (n_resamples,)
     """
     out = np.empty(len(counts))
     for b in range(len(counts)):

@@ -14,6 +14,8 @@ DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
 # Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
+# Trades entered on the same few days are a single experience of the market, however many they are.
+MIN_ENTRY_DAYS = 20
 
 Kind = Literal["better", "worse", "no_difference"]
 
@@ -46,9 +48,10 @@ def verdict(
     """Return whether the candidate is better, worse or not significantly different, and why.
 
     "better" requires all of: the whole interval above zero and p at most 1 - confidence (adjusted for
-    multiple comparisons, if given); a deflated Sharpe ratio of at least 0.95, if given; a probability
-    of backtest overfitting below one half, if given. A value that is given but could not be computed
-    (NaN) counts as failed. "worse" requires the whole interval below zero and p as above.
+    multiple comparisons, if given); trades entered on at least 20 days, if their number is known; a
+    deflated Sharpe ratio of at least 0.95, if given; a probability of backtest overfitting below one
+    half, if given. A value that is given but could not be computed (NaN) counts as failed. "worse"
+    requires the whole interval below zero and p as above.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ def verdict(
         kind = "worse" if significant else kind
         finding = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
     elif comparison.low > 0:
-        doubts += _search_doubts(dsr, pbo)
+        doubts += _few_days(comparison) + _search_doubts(dsr, pbo)
         kind = "no_difference" if doubts else "better"
         finding = (
             _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
@@ -95,14 +98,15 @@ def verdict(
     return Verdict(kind, " ".join(s for s in sentences if s))
 
 
-def _measured(c: Comparison) -> str:
+def measured(c: Comparison) -> str:
+    """Return the difference with its confidence interval in words."""
     shown = _digits(c.difference_r, c.low, c.high)
     difference, low, high = (f"{value:+.{shown}f}" for value in (c.difference_r, c.low, c.high))
     return f"{difference} R per trade ({c.confidence * 100:g}% CI [{low}, {high}])"
 
 
 def _better(c: Comparison, us: str, them: str, dsr: float | None, pbo: float | None) -> str:
-    text = f"{us} earned more than {them}: {_measured(c)}. The whole interval is above zero."
+    text = f"{us} earned more than {them}: {measured(c)}. The whole interval is above zero."
     if dsr is not None:
         text += (
             f" A deflated Sharpe ratio of {dsr:.2f} indicates that the number of candidates tried does not explain "
@@ -114,19 +118,19 @@ def _better(c: Comparison, us: str, them: str, dsr: float | None, pbo: float | N
 
 
 def _worse(c: Comparison, us: str, them: str) -> str:
-    return f"{us} earned less than {them}: {_measured(c)}. The whole interval is below zero."
+    return f"{us} earned less than {them}: {measured(c)}. The whole interval is below zero."
 
 
 def _doubtful(c: Comparison, us: str, them: str, where: str, doubts: list[str]) -> str:
     return (
-        f"No established difference between {us} and {them}: {_measured(c)}. The interval is {where} zero, "
+        f"No established difference between {us} and {them}: {measured(c)}. The interval is {where} zero, "
         f"but {' and '.join(doubts)}."
     )
 
 
 def _undecided(c: Comparison, us: str, them: str) -> str:
     text = (
-        f"No statistically significant difference between {us} and {them}: {_measured(c)}. The interval contains zero."
+        f"No statistically significant difference between {us} and {them}: {measured(c)}. The interval contains zero."
     )
     if c.trades_needed and c.trades_needed > OUT_OF_REACH:
         text += (
@@ -151,6 +155,13 @@ def _too_few(c: Comparison, us: str, them: str) -> str:
     return text if c.n == 0 else f"{text} The mean difference of {c.difference_r:+.2f} R is not meaningful yet."
 
 
+def _few_days(c: Comparison) -> list[str]:
+    if c.n_days is None or c.n_days >= MIN_ENTRY_DAYS:
+        return []
+    days = "a single day" if c.n_days == 1 else f"only {c.n_days} days"
+    return [f"the trades were entered on {days}, and 'better' requires at least {MIN_ENTRY_DAYS}"]
+
+
 def _search_doubts(dsr: float | None, pbo: float | None) -> list[str]:
     doubts = []
     if dsr is not None and not dsr >= DSR_NEEDED:
@@ -172,6 +183,8 @@ def _sample(c: Comparison) -> str:
     text = f"Based on {c.n:,} trades (effective sample size about {c.n_effective:,.0f})"
     if c.n_pairs_dropped:
         text += f"; excluded: {c.n_pairs_dropped:,} without a result under both"
+    if not math.isnan(c.detectable_r) and c.detectable_r > 0:
+        text += f". Smallest true difference that they detect: {c.detectable_r:.2g} R ({POWER:.0%} power)"
     return text + "."
 
 

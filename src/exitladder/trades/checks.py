@@ -6,14 +6,22 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.bars.atr import atr_of_set
+from exitladder.bars.bars import BarSet
 from exitladder.clock import stamp_text
 from exitladder.errors import ExitladderWarning, TradesError
-from exitladder.trades.trades import PlacedTrades
+from exitladder.plans.units import Distance
+from exitladder.trades.trades import PlacedTrades, Trades
 
 # what a slipped or rounded price may lie beside its bar, as a share of the price
 _FAR = 0.05
 _ROUNDING = 1e-9
+# E2: share of a trade's risk
+_TOLERANCE = 0.1
+DEFAULT_STOP = Distance(2.0, "ATR")
 
 
 def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
@@ -24,11 +32,12 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
     Raises
     ------
     TradesError
-        If a price lies outside by more than the larger of the bar's range and 5 % of the price. Such a trade
+        If a price is outside by more than the larger of the bar's range and 5% of the price. Such a trade
         is not of these bars: most often one of the two is adjusted for splits and the other is not.
     """
-    trades, bars, bar = placed.trades, placed.bars, placed.entry_bar
-    low, high, price = bars.low[bar], bars.high[bar], trades.entry_price
+    placed, bar, price = _entries(placed)
+    trades, bars = placed.trades, placed.bars
+    low, high = bars.low[bar], bars.high[bar]
     beyond = np.maximum(low - price, price - high)
     outside = beyond > _ROUNDING * price
     far = beyond > np.maximum(high - low, _FAR * price)
@@ -36,7 +45,7 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
         i = int(np.argmax(far))
         ratio = float(np.median((price / bars.open[bar])[far]))
         raise TradesError(
-            "entry_price must lie within its bar, but "
+            "entry_price must be within its bar, but "
             f"trade '{trades.trade_id[i]}' of {trades.symbol[i]} was entered at {price[i]:.10g} and the bar of "
             f"{stamp_text(int(bars.time[bar[i]]))} runs from {low[i]:.10g} to {high[i]:.10g}. {int(far.sum())} of "
             f"{len(placed)} trades are concerned (median {ratio:.4g} times the bar's open). Probably one side is "
@@ -53,3 +62,133 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
             stacklevel=2,
         )
     return np.asarray(outside)
+
+
+def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
+    """Return the trades whose entry can be compared with its bar, with the bar and price that contradict it most.
+
+    A position of several entries is held fill by fill; where only its average is known it is left out.
+    """
+    trades = placed.trades
+    if trades.n_entries is None:
+        return placed, placed.entry_bar, trades.entry_price
+    bar, price = placed.entry_bar.copy(), trades.entry_price.copy()
+    keep = trades.n_entries <= 1
+    if trades.fills is not None:
+        owner = trades.fills.trade
+        fill_bar = bars_of_times(placed, owner, trades.fills.time)
+        usable = trades.fills.is_entry & (fill_bar >= 0)
+        beyond = _beyond(placed.bars, fill_bar, trades.fills.price)
+        worst: dict[int, int] = {}
+        for f in np.flatnonzero(usable).tolist():
+            i = int(owner[f])
+            if i not in worst or beyond[f] > beyond[worst[i]]:
+                worst[i] = f
+        for i, f in worst.items():
+            bar[i], price[i], keep[i] = fill_bar[f], trades.fills.price[f], True
+    rows = np.flatnonzero(keep)
+    return placed.take(rows), bar[rows], price[rows]
+
+
+def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntArray:
+    """Return the bar of each time, -1 if there is none.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    owner : int64 array, shape (n,)
+        Positions of the trades that the times belong to.
+    time : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+        Positions counted through all bars of the set.
+    """
+    bars = placed.bars
+    out = np.full(len(time), -1, dtype=np.int64)
+    symbol = placed.symbol_index[owner]
+    for k in np.unique(symbol):
+        rows = np.flatnonzero(symbol == k)
+        low, high = int(bars.start[k]), int(bars.start[k + 1])
+        stamps = bars.time[low:high]
+        at = np.searchsorted(stamps, time[rows], side="right") - 1
+        inside = (at >= 0) & (time[rows] < stamps[np.maximum(at, 0)] + bars.interval_ns[k])
+        out[rows[inside]] = low + at[inside]
+    return out
+
+
+def _beyond(bars: BarSet, bar: IntArray, price: FloatArray) -> FloatArray:
+    """Return how far prices are outside their bars, 0 inside, NaN if there is no bar."""
+    at = np.maximum(bar, 0)
+    out = np.maximum(np.maximum(bars.low[at] - price, price - bars.high[at]), 0.0)
+    return np.where((bar >= 0), np.where(out > _ROUNDING * price, out, 0.0), np.nan)
+
+
+def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> pd.DataFrame:
+    """Return the fills outside their bar by more than a tenth of the trade's risk (E2).
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    without_stop : Distance
+        What stands for the risk of trades that bring no stop: `labels.initial_stop`.
+
+    Returns
+    -------
+    DataFrame
+        A row a fill, the worst first: trade (position), trade_id, fill (entry or exit), time, price, low, high,
+        risks (how far outside, in risks).
+    """
+    trades = placed.trades
+    owner, time, price, is_entry = _every_fill(trades)
+    bar = bars_of_times(placed, owner, time)
+    beyond = _beyond(placed.bars, bar, price)
+    risk = np.abs(trades.entry_price - trades.stop_price)
+    missing = np.isnan(risk)
+    if missing.any():
+        risk = np.where(missing, _risk(placed, without_stop), risk)
+    marked = np.flatnonzero(beyond > _TOLERANCE * risk[owner] * (1 + _ROUNDING))
+    table = pd.DataFrame(
+        {
+            "trade": owner[marked],
+            "trade_id": trades.trade_id[owner[marked]],
+            "fill": np.where(is_entry[marked], "entry", "exit"),
+            "time": pd.to_datetime(time[marked], unit="ns", utc=True),
+            "price": price[marked],
+            "low": placed.bars.low[bar[marked]],
+            "high": placed.bars.high[bar[marked]],
+            "risks": beyond[marked] / risk[owner[marked]],
+        }
+    )
+    return table.sort_values("risks", ascending=False, ignore_index=True, kind="stable")
+
+
+def _every_fill(trades: Trades) -> tuple[IntArray, IntArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return owner, time, price and kind of all entries and exits that the files tell."""
+    single = np.ones(len(trades), dtype=bool) if trades.n_entries is None else trades.n_entries <= 1
+    owner, time, price, is_entry = [], [], [], []
+    has_fills = np.zeros(len(trades), dtype=bool)
+    if trades.fills is not None:
+        has_fills = np.diff(trades.fills.start) > 0
+        owner.append(trades.fills.trade)
+        time.append(trades.fills.time)
+        price.append(trades.fills.price)
+        is_entry.append(trades.fills.is_entry)
+    plain, closed = np.flatnonzero(~has_fills & single), np.flatnonzero(~has_fills & ~trades.is_open)
+    owner += [plain, closed]
+    time += [trades.entry_time[plain], trades.exit_time[closed]]
+    price += [trades.entry_price[plain], trades.exit_price[closed]]
+    is_entry += [np.ones(len(plain), dtype=bool), np.zeros(len(closed), dtype=bool)]
+    return np.concatenate(owner), np.concatenate(time), np.concatenate(price), np.concatenate(is_entry)
+
+
+def _risk(placed: PlacedTrades, distance: Distance) -> FloatArray:
+    price = placed.trades.entry_price
+    if distance.unit == "%":
+        return price * distance.value / 100
+    atr = atr_of_set(placed.bars, 14)
+    known = np.maximum(placed.entry_bar - 1, placed.bars.start[placed.symbol_index])
+    bar_range = placed.bars.high[placed.entry_bar] - placed.bars.low[placed.entry_bar]
+    return distance.value * np.where(np.isnan(atr[known]), bar_range, atr[known])

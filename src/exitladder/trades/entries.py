@@ -1,6 +1,6 @@
 """Trades made from bars by a named rule: something to exit from where the user has no trades yet.
 
-A rule looks at closed bars only. What it decides at the close of a bar is entered at the open of the
+A rule looks at closed bars only. Its decision at the close of a bar is entered at the open of the
 next one, with a stop that was known at the decision.
 """
 
@@ -168,7 +168,7 @@ def make_trades(
 
     Notes
     -----
-    Does not look ahead: the last bar's close decides nothing, as no open follows; a stop that would lie at
+    Does not look ahead: the last bar's close decides nothing, as no open follows; a stop that would be at
     or below 0, and a quantity that rounds to 0, make no trade.
 
     Examples
@@ -227,7 +227,7 @@ def _entries(bars: Bars, signal: npt.NDArray[np.int8], options: EntryOptions) ->
 
 
 def _spaced(decided: IntArray, cooldown_bars: int) -> IntArray:
-    """Return decisions of which each lies more than `cooldown_bars` after the one kept before."""
+    """Return decisions each more than `cooldown_bars` after the one kept before."""
     kept: list[int] = []
     for bar in decided.tolist():
         if not kept or bar - kept[-1] > cooldown_bars:

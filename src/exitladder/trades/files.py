@@ -3,52 +3,107 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars.columns import snake_name
+from exitladder.bars.layouts.columns import snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
-from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
+from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
+from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
-OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag")
+OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries")
+
+_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open")
 
 BoolArray = npt.NDArray[np.bool_]
 
 
-def read_trades(source: str | Path | pd.DataFrame, *, tz: str = "UTC") -> Trades:
+def read_trades(
+    source: str | Path | pd.DataFrame,
+    *,
+    fills: str | Path | pd.DataFrame | None = None,
+    tz: str = "UTC",
+    conventions: Conventions = PLAIN,
+) -> Trades:
     """Return the trades in a CSV, Parquet or Feather file, or in a table.
 
     Parameters
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag``, in any order.
+        exit_time, exit_price, quantity_open, tag``, in any order. A table with ``time, side (buy|sell), price``
+        and ``symbol`` holds fills, which are grouped into positions.
+    fills : path or DataFrame, optional
+        The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
+        and exits of a trade then follow from its fills.
     tz : str
-        Time zone of stamps that carry none.
+        Time zone of timestamps without one.
+    conventions : Conventions
+        The order of day and month and the decimal mark, if the file leaves them open.
+
+    Returns
+    -------
+    Trades
 
     Raises
     ------
     InputFileError
         If the file is missing or cannot be read.
     TradesError
-        If a trade breaks a rule, told with its value, place and cure.
+        If a trade is invalid; the message has the rule, value, place and cure.
     """
+    how = conventions if tz == "UTC" else replace(conventions, tz=tz)
     if isinstance(source, pd.DataFrame):
-        return trades_from_frame(source, tz=tz)
-    return trades_of_table(read_table(source), tz)
+        table = Table.from_frame(source, "trades")
+    else:
+        table = read_table(source, conventions=how)
+    if is_fills_table(table.frame):
+        if fills is not None:
+            raise TradesError(
+                f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
+                "price). Give it alone, or give a trades file with --trades."
+            )
+        return trades_of_fills(fills_of_table(table, how, needs=("symbol",)))
+    trades = trades_of_table(table, how)
+    if fills is None:
+        return trades
+    return with_fills(trades, read_fills(fills, conventions=how, needs=("trade_id",)))
 
 
 def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "UTC") -> Trades:
     """Return the trades in a table; `place` is what messages call it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per trade, columns as in a trades file.
+    place : str
+        Name of the table in error messages.
+    tz : str
+        Time zone of stamps that carry none.
+
+    Returns
+    -------
+    Trades
+
+    Raises
+    ------
+    TradesError
+        If a trade breaks a rule; the message has the value, place and cure.
 
     Examples
     --------
@@ -58,10 +113,10 @@ def trades_from_frame(frame: pd.DataFrame, place: str = "trades", *, tz: str = "
     ... )
     >>> trades_from_frame(table)
     Traceback (most recent call last):
-    exitladder.errors.TradesError: stop_price must lie below entry_price for a long, but trade 'T1' has
+    exitladder.errors.TradesError: stop_price must be below entry_price for a long, but trade 'T1' has
     stop_price=101 and entry_price=100 (trades, row 1). Correct the stop or the side.
     """
-    return trades_of_table(Table.from_frame(frame, place), tz)
+    return trades_of_table(Table.from_frame(frame, place), replace(PLAIN, tz=tz))
 
 
 def write_trades(trades: Trades, path: str | Path) -> None:
@@ -75,10 +130,27 @@ def write_trades(trades: Trades, path: str | Path) -> None:
     write_table(trades.to_frame(), path)
 
 
-def trades_of_table(table: Table, tz: str) -> Trades:
+def faults_of_table(table: Table, how: Conventions) -> list[TradesError]:
+    """Return every fault of a table of trades, in the order in which the rules are held."""
+    try:
+        reader = _Reader(table, how)
+    except TradesError as fault:
+        return [fault]
+    reader.faults = []
+    try:
+        _trades_of(reader, table)
+    except TradesError as fault:
+        reader.faults.append(fault)
+    return reader.faults
+
+
+def trades_of_table(table: Table, how: Conventions) -> Trades:
     """Return the trades in a table; see `read_trades`."""
-    check_tz(tz, TradesError)
-    reader = _Reader(table, tz)
+    check_tz(how.tz, TradesError)
+    return _trades_of(_Reader(table, how), table)
+
+
+def _trades_of(reader: _Reader, table: Table) -> Trades:
     n = len(table.frame)
     if not n:
         raise TradesError(f"There must be at least one trade, but {table.name} has none.")
@@ -101,6 +173,7 @@ def trades_of_table(table: Table, tz: str) -> Trades:
         exit_price=reader.numbers("exit_price"),
         quantity_open=reader.numbers("quantity_open", least_is_zero=True),
         tag=reader.texts("tag", needed=False),
+        n_entries=reader.counts("n_entries"),
     )
     _check_together(reader, trades)
     return trades
@@ -112,7 +185,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
         broken = (trades.side == s) & wrong(trades.stop_price, trades.entry_price)
         reader.refuse(
             broken,
-            f"stop_price must lie {where} entry_price for a {name}",
+            f"stop_price must be {where} entry_price for a {name}",
             lambda i: f"has stop_price={trades.stop_price[i]:.10g} and entry_price={trades.entry_price[i]:.10g}",
             "Correct the stop or the side",
         )
@@ -125,7 +198,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
     )
     reader.refuse(
         has_time & (trades.exit_time < trades.entry_time),
-        "exit_time must not lie before entry_time",
+        "exit_time must not be before entry_time",
         lambda i: f"was entered at {_when(trades.entry_time[i])} and left at {_when(trades.exit_time[i])}",
         "Correct the times",
     )
@@ -133,7 +206,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
         trades.quantity_open > trades.quantity,
         "quantity_open must not exceed quantity",
         lambda i: f"has quantity_open={trades.quantity_open[i]:.10g} and quantity={trades.quantity[i]:.10g}",
-        "quantity is what was entered, quantity_open what is left of it",
+        "quantity is the quantity entered, quantity_open the rest of it",
     )
     reader.refuse(
         has_time & (trades.quantity_open > 0),
@@ -146,10 +219,11 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
 class _Reader:
     """Columns of trades, each read by its rule."""
 
-    def __init__(self, table: Table, tz: str) -> None:
+    def __init__(self, table: Table, how: Conventions) -> None:
         self.table = table
-        self.tz = tz
+        self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
+        self.faults: list[TradesError] | None = None
         labels: dict[str, object] = {}
         for label in table.frame.columns:
             labels.setdefault(snake_name(label), label)
@@ -162,7 +236,8 @@ class _Reader:
                 f"Trades must have the columns {', '.join(REQUIRED)}, but {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing ({table.name} has: "
                 f"{', '.join(map(str, table.frame.columns))}).{hint} "
-                "`exitladder trades import --map old=new` renames columns."
+                "`exitladder trades import FILE --out trades.csv` reads files of other programs; --map old=new renames "
+                "columns."
             )
         unknown = [str(label) for name, label in labels.items() if name not in known]
         if unknown:
@@ -178,11 +253,14 @@ class _Reader:
             i = int(np.argmax(broken))
             self._raise(broken, rule, value if isinstance(value, str) else value(i), cure)
 
-    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> NoReturn:
+    def _raise(self, broken: BoolArray, rule: str, value: str, cure: str) -> None:
         i, count = int(np.argmax(broken)), int(np.count_nonzero(broken))
         who = "a trade" if self.ids is None else f"trade '{self.ids[i]}'"
         more = f" {count - 1} more trades are like it." if count > 1 else ""
-        raise TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        fault = TradesError(f"{rule}, but {who} {value} ({self.table.place(i)}).{more} {cure}.")
+        if self.faults is None:
+            raise fault
+        self.faults.append(fault)
 
     def texts(self, name: str, *, needed: bool = True) -> npt.NDArray[np.object_]:
         n = len(self.table.frame)
@@ -203,7 +281,7 @@ class _Reader:
             return np.full(len(self.table.frame), np.nan)
         given = self.columns[name]
         blank = given.isna().to_numpy()
-        values = pd.to_numeric(given, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        values = parse_numbers(given, self._decimal)[0]
         limit = "0 or more" if least_is_zero else "greater than 0"
         rule = f"{name} must be a number {limit}" + ("" if needed else " or blank")
         low = values < 0 if least_is_zero else values <= 0
@@ -212,12 +290,47 @@ class _Reader:
         self.refuse(broken, rule, lambda i: f"has {name}={'blank' if blank[i] else given.iloc[i]}", cure)
         return values
 
+    def counts(self, name: str) -> npt.NDArray[np.int64] | None:
+        if name not in self.columns:
+            return None
+        values = self.numbers(name)
+        return np.where(np.isnan(values), 1, values).astype(np.int64)
+
+    @cached_property
+    def _date_order(self) -> str:
+        """Return the order of day and month: as given, else as any column of times settles it."""
+        if self.how.dates != "auto":
+            return self.how.dates
+        for name in ("entry_time", "exit_time"):
+            if name in self.columns:
+                found = read_stamps(self.columns[name], tz=self.how.tz, dates="auto")
+                if found.order and not found.problem:
+                    return found.order.replace(" ", "")
+        return "auto"
+
+    @cached_property
+    def _decimal(self) -> str:
+        """Return the decimal mark of the numbers that are text: as given, else as any of them settles it."""
+        given = [self.columns[name] for name in _NUMBERS if name in self.columns]
+        words = [column for column in given if is_text(column)]
+        if not words:
+            return "."
+        has_points = any(not is_text(column) and bool((column.dropna() % 1 != 0).any()) for column in given)
+        try:
+            said = "," if self.table.decimal == "," and self.how.decimal == "auto" else self.how.decimal
+            return decimal_mark(words, said=said, has_points=has_points)
+        except MixedNumbersError as cause:
+            raise TradesError(f"{cause} ({self.table.name}).") from None
+
     def stamps(self, name: str, *, needed: bool = False) -> npt.NDArray[np.int64]:
         if name not in self.columns:
             return np.full(len(self.table.frame), NO_TIME, dtype=np.int64)
         given = self.columns[name]
         blank = given.isna().to_numpy()
-        time = stamps_to_ns(given, self.tz)
+        found = read_stamps(given, tz=self.how.tz, dates=self._date_order)
+        if found.problem:
+            raise TradesError(f"{found.problem} ({name}, {self.table.name}).")
+        time = found.ns
         broken = (time == NO_TIME) & (needed | ~blank)
         rule = f"{name} must be a stamp that can be read in its time zone" + ("" if needed else " or blank")
         cure = "Write ISO 8601 such as 2024-01-31T15:30Z"
@@ -241,7 +354,7 @@ class _Reader:
             lambda i: f"has entry_at={given.iloc[i]!r}",
             "Write one of them or leave it blank",
         )
-        return np.asarray(found, dtype=np.int8)
+        return np.asarray(found.fillna(-1), dtype=np.int8)
 
 
 def _when(nanoseconds: Any) -> str:

@@ -62,7 +62,7 @@ class TradeRows:
 def trade_rows(placed: PlacedTrades, max_bars: int) -> TradeRows:
     """Return the rows of all trades: from the first bar lived on, at most `max_bars` a trade.
 
-    The rows go on after the trade's historical exit: what the market did then is not censored.
+    The rows go on after the trade's historical exit: later bars of the market are not censored.
     """
     if max_bars < 1:
         raise TradesError(f"max_bars must be at least 1, but is {max_bars}.")

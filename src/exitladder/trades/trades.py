@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.trades.trade_fills import OwnExits, TradeFills
 
 AT_OPEN, INTRABAR, AT_CLOSE = 0, 1, 2
 ENTRY_AT = ("open", "intrabar", "close")
@@ -57,6 +59,11 @@ class Trades(Sequence[Trade]):
         NaN where not given.
     entry_at : int8 array, shape (n,)
         ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 where it follows from the bar's start.
+    n_entries : int64 array, shape (n,), optional
+        How many entries a position has. With more than one it is judged from the last entry on, at the average
+        price (`entry_price`) of the quantity held then (`quantity`).
+    fills : TradeFills, optional
+        The real fills, if the user's files have them.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -71,6 +78,8 @@ class Trades(Sequence[Trade]):
     exit_price: FloatArray
     quantity_open: FloatArray
     tag: npt.NDArray[np.object_]
+    n_entries: IntArray | None = None
+    fills: TradeFills | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -98,14 +107,76 @@ class Trades(Sequence[Trade]):
 
     def take(self, rows: npt.ArrayLike) -> Trades:
         """Return the trades at these positions (integers) or where this mask is true."""
-        return Trades(**{name: getattr(self, name)[np.asarray(rows)] for name in self.__dataclass_fields__})
+        rows = np.asarray(rows)
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fills"}
+        taken: dict[str, Any] = {n: None if column is None else column[numbers] for n, column in columns.items()}
+        return Trades(**taken, fills=None if self.fills is None else self.fills.take(numbers % max(len(self), 1)))
+
+    def own_exits(self) -> OwnExits:
+        """Return the exits that the user's file gives: partial ones where fills are known, else the one exit."""
+        closed = ~self.is_open
+        if self.fills is None:
+            rows = np.flatnonzero(closed)
+            start = np.concatenate([[0], np.cumsum(closed)]).astype(np.int64)
+            return OwnExits(start, self.exit_time[rows], self.exit_price[rows], np.full(len(rows), np.inf))
+        fills, trade = self.fills, self.fills.trade
+        has_fills = np.diff(fills.start) > 0
+        # after the last entry: no entry comes any more, counted from the end of the trade
+        entries_after = np.concatenate([np.cumsum(fills.is_entry[::-1])[::-1], [0]])
+        is_own = entries_after[:-1] == entries_after[fills.start[1:]][trade]
+        plain = np.flatnonzero(closed & ~has_fills)
+        owner = np.concatenate([trade[is_own], plain])
+        order = np.argsort(owner, kind="stable")
+        time = np.concatenate([fills.time[is_own], self.exit_time[plain]])[order]
+        price = np.concatenate([fills.price[is_own], self.exit_price[plain]])[order]
+        quantity = np.concatenate([fills.quantity[is_own], np.full(len(plain), np.inf)])[order]
+        start = np.searchsorted(owner[order], np.arange(len(self) + 1)).astype(np.int64)
+        last = start[1:] - 1
+        quantity[last[closed & (start[1:] > start[:-1])]] = np.inf
+        return OwnExits(start, time, price, quantity)
+
+    def known_at(self, moment: int) -> Trades:
+        """Return the trades as their files would have shown them at a moment: later exits are not there.
+
+        Parameters
+        ----------
+        moment : int
+            Nanoseconds since 1970 UTC.
+        """
+        later = self.exit_time > moment
+        known = replace(
+            self,
+            exit_time=np.where(later, NO_TIME, self.exit_time),
+            exit_price=np.where(later, np.nan, self.exit_price),
+        )
+        if self.fills is None:
+            return known
+        fills, owner = self.fills, self.fills.trade
+        kept = fills.is_entry | (fills.time <= moment)
+        sizes = np.bincount(owner[kept], minlength=len(self))
+        start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        parts = TradeFills(start, fills.time[kept], fills.is_entry[kept], fills.price[kept], fills.quantity[kept])
+        known = replace(known, fills=parts)
+        own = known.own_exits()
+        sold = np.bincount(
+            own.trade, weights=np.where(np.isfinite(own.quantity), own.quantity, 0.0), minlength=len(self)
+        )
+        has_fills = sizes > 0
+        left = np.where(has_fills & known.is_open, self.quantity - sold, self.quantity_open)
+        return replace(known, quantity_open=left)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over all columns."""
         digest = hashlib.sha256()
         for name in self.__dataclass_fields__:
             column = getattr(self, name)
-            if column.dtype == object:
+            if column is None:
+                continue
+            if isinstance(column, TradeFills):
+                for part in (column.start, column.time, column.is_entry, column.price, column.quantity):
+                    digest.update(np.ascontiguousarray(part).tobytes())
+            elif column.dtype == object:
                 digest.update("\x00".join(map(str, column)).encode())
             else:
                 digest.update(np.ascontiguousarray(column).tobytes())
@@ -118,7 +189,7 @@ class Trades(Sequence[Trade]):
             return pd.Series(pd.to_datetime(np.where(values == NO_TIME, pd.NaT.value, values), utc=True, unit="ns"))
 
         names = np.array([*ENTRY_AT, ""], dtype=object)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "trade_id": self.trade_id,
                 "symbol": self.symbol,
@@ -134,6 +205,9 @@ class Trades(Sequence[Trade]):
                 "tag": self.tag,
             }
         )
+        if self.n_entries is not None and (self.n_entries > 1).any():
+            frame["n_entries"] = self.n_entries
+        return frame
 
 
 @dataclass(frozen=True)
@@ -187,7 +261,7 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
     Raises
     ------
     TradesError
-        If a trade's symbol has no bars, or its entry lies before the first bar or after the last
+        If a trade's symbol has no bars, or its entry is before the first bar or after the last
         bar's end.
     """
     n = len(trades)
@@ -208,13 +282,13 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
         time = bars.time[low:high]
         when = trades.entry_time[rows]
         position = np.searchsorted(time, when, side="right") - 1
-        # A gap in the bars (night, weekend, halt) is no bar: an entry must lie within one.
+        # A gap in the bars (night, weekend, halt) is no bar: an entry must be within one.
         outside = (position < 0) | (when >= time[np.maximum(position, 0)] + bars.interval_ns[k])
         if outside.any():
             i = int(rows[np.flatnonzero(outside)[0]])
             first, last = (pd.Timestamp(int(t), tz="UTC") for t in (time[0], time[-1]))
             raise TradesError(
-                f"entry_time must lie within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
+                f"entry_time must be within a bar of its symbol, but trade '{trades.trade_id[i]}' was entered at "
                 f"{pd.Timestamp(int(trades.entry_time[i]), tz='UTC')} and the bars of '{symbol}' run from {first} to "
                 f"{last}, with no bar at that time. {int(outside.sum())} trades of '{symbol}' are concerned. "
                 "Load bars that cover them, check --tz, or take these trades out."

@@ -29,11 +29,13 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
     output = json.loads(result.stdout)
     assert [f["rule"] for f in output["findings"]] == ["unsorted", "high_below_low"]
     assert output["symbols"][0]["n_error"] == 2
-    assert result.stderr.startswith("error: 2 errors in the bars of 'ACME.csv'. First: Stamps must increase")
+    assert result.stderr.startswith(
+        "error: 2 rules are broken in the bars of 'ACME.csv'. The worst: Stamps must increase"
+    )
     repaired = run("bars", "check", "--bars", "ACME.csv", "--repair", "--format", "csv")
     assert repaired.exit_code == 0
     table = pd.read_csv(io.StringIO(repaired.stdout))
-    assert table["severity"].tolist()[:2] == ["mended", "mended"]
+    assert table["severity"].tolist()[:2] == ["repaired", "repaired"]
 
 
 def test_bars_check_as_a_table(run: Run, sample: Path) -> None:
@@ -68,7 +70,9 @@ def test_trades_make_and_check(run: Run, tmp_path: Path, sample: Path) -> None:
     output = json.loads(made.stdout)
     assert (output["n_trades"], output["n_short"], output["n_open"]) == (len(expected), 0, len(expected))
     checked = run("trades", "check", "--trades", "t.csv", "--bars", sample, "--format", "json")
-    assert json.loads(checked.stdout) == {**output, "n_outside_bar": 0}
+    shown = json.loads(checked.stdout)
+    assert {**shown, **output, "n_outside_bar": 0} == shown
+    assert shown["faults"] == shown["worst_rows"] == shown["to_do"] == []
     raw = run("trades", "check", "--trades", "t.csv", "--bars", sample, "--set", "data.adjust=none")
     assert raw.exit_code == 1 and "Probably one side is adjusted" in raw.stderr
 
@@ -93,9 +97,41 @@ def test_a_stop_on_the_wrong_side_is_told_with_its_place(run: Run, tmp_path: Pat
     result = run("trades", "check", "--trades", "trades.csv")
     assert result.exit_code == 1
     assert result.stderr == (
-        "error: stop_price must lie below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
+        "error: stop_price must be below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
         "entry_price=100 (trades.csv, line 2). Correct the stop or the side.\n"
     )
+    # by either name
+    assert run("trades", "check", "trades.csv").stderr == result.stderr
+    assert run("trades", "check").exit_code == 2
+
+
+def test_check_tells_all_faults_on_one_screen(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "trades.csv").write_text(
+        "trade_id,symbol,side,entry_time,entry_price,quantity,stop_price\n"
+        "T1,ACME,long,2024-01-02,100,1,101.2\nT2,ACME,lnog,2024-01-02,100,1,\nT3,ACME,long,2024-13-02,100,1,\n"
+        "T4,ACME,long,2024-01-02,100,-1,\nT4,ACME,short,2024-01-02,100,1,\n"
+    )
+    result = run("trades", "check", "trades.csv", "--format", "json")
+    assert result.exit_code == 1 and "5 rules are broken in all" in result.stderr
+    faults = json.loads(result.stdout)["faults"]
+    for rule, line in (("unique", 6), ("long or short", 3), ("quantity", 5), ("entry_time", 4), ("stop_price", 2)):
+        assert any(rule in fault and f"line {line}" in fault for fault in faults), rule
+    screen = run("trades", "check", "trades.csv").stdout
+    assert "Worst rows" in screen and "To do" in screen and len(screen.splitlines()) < 25
+
+
+def test_check_names_fills_outside_their_bar(run: Run, tmp_path: Path) -> None:
+    rows = "\n".join(f"2024-01-{day:02d},100,101,99,100" for day in range(2, 9))
+    (tmp_path / "TY-1d.csv").write_text(f"timestamp,open,high,low,close\n{rows}\n")
+    (tmp_path / "trades.csv").write_text(
+        "trade_id,symbol,side,entry_time,entry_price,quantity,stop_price,exit_time,exit_price\n"
+        "T1,TY,long,2024-01-03,100,10,98,2024-01-05,1005\nT2,TY,long,2024-01-03,100,10,98,2024-01-04,100.5\n"
+        "T3,TY,long,2024-01-03,100,10,98,2024-01-04,101.1\n"
+    )
+    result = run("trades", "check", "trades.csv", "--bars", "TY-1d.csv", "--format", "json")
+    shown = json.loads(result.stdout)
+    assert result.exit_code == 0 and len(shown["worst_rows"]) == 1
+    assert "T1: exit at 1005" in shown["worst_rows"][0] and "452.0 R" in shown["worst_rows"][0]
 
 
 def test_import_understands_a_broker(run: Run, tmp_path: Path) -> None:

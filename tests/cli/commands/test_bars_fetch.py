@@ -8,6 +8,7 @@ import io
 import json
 import socket
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -212,9 +213,9 @@ def test_several_symbols_make_one_file_that_other_commands_read(
 @pytest.mark.parametrize(
     ("left_out", "message"),
     [
-        ("2024-11", "for 2024-11 (404): the first that is there is 2024-12."),
+        ("2024-11", "for 2024-11 (404): the first available is 2024-12."),
         ("2024-12", "for 2024-12 (404): a gap between the bars of 2024-11-30 23:00 UTC and 2025-01-01."),
-        ("2025-02", "for 2025-02 (404): the last that is there is 2025-01;"),
+        ("2025-02", "for 2025-02 (404): the last available is 2025-01;"),
     ],
 )
 def test_a_month_that_is_missing_is_a_warning(
@@ -350,7 +351,7 @@ def other_interval(archive: ArchiveServer) -> None:
     ("spoil", "part"),
     [
         (wrong_checksum, f"The SHA-256 of {MONTH}.zip must be {'0' * 64}, as its CHECKSUM says, but is"),
-        (no_checksum, "Every month must be held to its SHA-256, but there is no 'http://127.0.0.1"),
+        (no_checksum, "Every month must be verified against its SHA-256, but there is no 'http://127.0.0.1"),
         (checksum_is_a_page, "A CHECKSUM must begin with 64 hexadecimal digits"),
         (cut_body, "cannot be read: it ended after "),
         (always_busy, "cannot be read: the server answers 503 Service Unavailable (4 tries)."),
@@ -367,7 +368,7 @@ def other_interval(archive: ArchiveServer) -> None:
         (long_lines, f"{MONTH}.csv cannot be read as klines: Length of header or names does not match"),
         (short_line, f"Every line must have the 12 columns of klines, but one has fewer ({MONTH}.csv, line 8)."),
         (text_price, f"open must be a number, but is 'dear' ({MONTH}.csv, line 8)"),
-        (broken_rule, "high must not lie below low"),
+        (broken_rule, "high must not be below low"),
         (other_month, f"Every bar of {MONTH}.csv must start in 2024-12, but one starts at 2024-11-01"),
         (other_interval, f"{MONTH}.csv must hold 1h bars, but holds 30m bars."),
     ],
@@ -384,12 +385,12 @@ def test_nothing_is_written_where_anything_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_rule_is_mended_where_that_is_asked(run: Run, tmp_path: Path, archive: ArchiveServer) -> None:
+def test_a_broken_rule_is_repaired_on_request(run: Run, tmp_path: Path, archive: ArchiveServer) -> None:
     fill(archive)
     broken_rule(archive)
     done = run(*FETCH, "--repair", "--out", "b.parquet")
     assert done.exit_code == 0
-    assert f"({MONTH}.csv, line 8, 2024-12-01 07:00 UTC). Mended: widen high and low" in done.stderr
+    assert f"({MONTH}.csv, line 8, 2024-12-01 07:00 UTC). Repaired: swap high and low" in done.stderr
     assert is_same(read_bars(tmp_path / "b.parquet")[0], as_read(BARS))
 
 
@@ -438,6 +439,98 @@ def test_a_server_that_stays_silent_is_given_up(
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         done = run(*FETCH, "--base-url", address, "--out", "b.parquet")
     assert done.exit_code == 1 and "cannot be read: timed out (4 tries)." in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def endless_continue(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        threading.Event().wait(0.01)
+
+
+def a_byte_at_a_time(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    while True:
+        connection.sendall(b"0")
+        threading.Event().wait(0.1)
+
+
+def a_header_at_a_time(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for k in range(10_000):
+        connection.sendall(b"X-%d: 1\r\n" % k)
+        threading.Event().wait(0.1)
+
+
+def answering(text: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(text)
+
+
+@contextmanager
+def hostile(behave: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Give the address of a server that misbehaves in the same way on every connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def one(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.settimeout(30)
+                connection.recv(4096)
+                behave(connection)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=one, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("behave", "part"),
+    [
+        (endless_continue, "it was not read whole within 0.7 s"),
+        (a_byte_at_a_time, "it was not read whole within 0.7 s"),
+        (a_header_at_a_time, "it was not read whole within 0.7 s"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nxx"), "must begin with 64 hexadecimal digits"),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nxx"), "must begin with 64 hexadecimal digits"),
+        (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nxx\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nxx\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"), "cannot be read: "),
+        (answering(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"), "redirects to"),
+        (answering(b"nonsense\r\n\r\n"), "cannot be read: "),
+        (answering(b""), "cannot be read: "),
+    ],
+)  # fmt: skip
+def test_no_server_holds_the_command_for_ever(
+    run: Run, tmp_path: Path, archive: ArchiveServer, monkeypatch: pytest.MonkeyPatch,
+    behave: Callable[[socket.socket], None], part: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("exitladder.files.web._DEADLINE", 0.7)
+    before = time.monotonic()
+    with hostile(behave) as address:
+        done = run(*FETCH, "--base-url", address, "--out", "b.parquet")
+    assert time.monotonic() - before < 10
+    assert done.exit_code == 1 and part in done.stderr
+    assert "bug" not in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_packings_that_are_spoilt_are_reported(
+    run: Run, tmp_path: Path, archive: ArchiveServer, method: int
+) -> None:
+    fill(archive)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as file:
+        file.writestr(f"{MONTH}.csv", GOOD)
+    content = bytearray(packed.getvalue())
+    content[200:260] = bytes(60)
+    archive.put(f"{MONTH}.zip", bytes(content))
+    done = run(*FETCH, "--out", "b.parquet")
+    assert done.exit_code == 1 and "must be a zip file that can be unpacked, but is not" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -523,4 +616,4 @@ def test_no_other_module_can_ask_for_an_address(root: Path) -> None:
                     found.add(file.name)
                 if any(m.startswith("urllib.request") or m == "urllib" for m in modules):
                     found.add(file.name)
-    assert found == {"web_files.py", "tracking_page.py"}
+    assert found == {"web.py", "mlflow.py"}

@@ -90,7 +90,7 @@ def test_too_few_trades_have_values_but_no_interval() -> None:
     assert table[["brier_low", "brier_high", "log_loss_low", "calibration_error_high"]].isna().all(axis=None)
 
 
-def test_the_calibration_error_is_that_of_the_reliability_table_and_lies_in_its_interval() -> None:
+def test_the_calibration_error_is_that_of_the_reliability_table_and_is_in_its_interval() -> None:
     p, y, trade = outcomes(60, 5)
     found = measured_probabilities(p, y, trade, Intervals(confidence=0.95, n_bootstrap=200, seed=0))
     bins = reliability(p, y)

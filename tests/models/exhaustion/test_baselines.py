@@ -36,40 +36,40 @@ def model(rows: TrainingRows) -> ExhaustionModel:
 
 
 @pytest.fixture(scope="module")
-def printed(rows: TrainingRows, model: ExhaustionModel) -> dict[str, FloatArray]:
+def probabilities(rows: TrainingRows, model: ExhaustionModel) -> dict[str, FloatArray]:
     return baseline_probabilities(rows, model, n_folds=3, threads=1)
 
 
 def test_they_answer_the_rows_that_the_model_answers(
-    rows: TrainingRows, model: ExhaustionModel, printed: dict[str, FloatArray]
+    rows: TrainingRows, model: ExhaustionModel, probabilities: dict[str, FloatArray]
 ) -> None:
     known = model.predict(rows.X, rows.time_ns).is_known
-    assert set(printed) == {CONSTANT, LOGISTIC, SHUFFLED}
-    for p in printed.values():
+    assert set(probabilities) == {CONSTANT, LOGISTIC, SHUFFLED}
+    for p in probabilities.values():
         np.testing.assert_array_equal(np.isfinite(p), known)
         assert ((p[known] > 0) & (p[known] < 1)).all()
 
 
 def test_the_constant_is_what_each_stage_had_seen(
-    rows: TrainingRows, model: ExhaustionModel, printed: dict[str, FloatArray]
+    rows: TrainingRows, model: ExhaustionModel, probabilities: dict[str, FloatArray]
 ) -> None:
     stage = model.stage_of(rows.time_ns)
     for k, span in enumerate(stage_spans(rows, 3)[: len(model.stages)]):
-        assert (printed[CONSTANT][stage == k] == rows.race[span.train].mean()).all()
+        assert (probabilities[CONSTANT][stage == k] == rows.race[span.train].mean()).all()
 
 
 def test_a_line_is_found_where_the_truth_is_one_and_luck_finds_nothing(
-    rows: TrainingRows, printed: dict[str, FloatArray]
+    rows: TrainingRows, probabilities: dict[str, FloatArray]
 ) -> None:
-    known = np.isfinite(printed[LOGISTIC])
+    known = np.isfinite(probabilities[LOGISTIC])
     truth = probability_measures(1 / (1 + np.exp(-rows.X[known, 0].astype(float))), rows.race[known])
-    line = probability_measures(printed[LOGISTIC][known], rows.race[known])
+    line = probability_measures(probabilities[LOGISTIC][known], rows.race[known])
     assert line["log_loss"] < truth["log_loss"] + 0.004
-    assert abs(auc(printed[SHUFFLED][known], rows.race[known]) - 0.5) < 0.06
+    assert abs(auc(probabilities[SHUFFLED][known], rows.race[known]) - 0.5) < 0.06
 
 
 def test_the_line_equals_scikit_learns_on_rows_filled_and_standardised_by_hand(
-    rows: TrainingRows, model: ExhaustionModel, printed: dict[str, FloatArray]
+    rows: TrainingRows, model: ExhaustionModel, probabilities: dict[str, FloatArray]
 ) -> None:
     span = stage_spans(rows, 3)[0]
     X = rows.X[:, :3].astype(float)
@@ -78,10 +78,10 @@ def test_the_line_equals_scikit_learns_on_rows_filled_and_standardised_by_hand(
     Z = np.clip((X - X[span.train].mean(axis=0)) / X[span.train].std(axis=0), -5, 5)
     line = LogisticRegression(max_iter=200).fit(Z[span.train], rows.race[span.train])
     asked = model.stage_of(rows.time_ns) == 0
-    np.testing.assert_allclose(printed[LOGISTIC][asked], line.predict_proba(Z[asked])[:, 1], atol=1e-4)
+    np.testing.assert_allclose(probabilities[LOGISTIC][asked], line.predict_proba(Z[asked])[:, 1], atol=1e-4)
 
 
-def test_what_they_said_does_not_depend_on_what_came_after(rows: TrainingRows, model: ExhaustionModel) -> None:
+def test_probabilities_do_not_depend_on_later_rows(rows: TrainingRows, model: ExhaustionModel) -> None:
     moment = model.stages[1].valid_from_ns
     later = rows.time_ns >= moment
     rng = np.random.default_rng(0)

@@ -210,7 +210,7 @@ def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monke
     with unguarded_workers(distributed, 3) as address:
         make_trainer = ClusterTrainer(address)
         make_trainer.size = 2
-        with pytest.warns(ExitladderWarning, match="1 of 2 go on"):
+        with pytest.warns(ExitladderWarning, match="1 of 2 continue"):
             text = make_trainer(rows, train, parameters).train(train, rows.race, 20, "binary").text
         alone = train_here(rows, train, parameters).train(train, rows.race, 20, "binary").text
         assert trees(text) == trees(alone)
@@ -236,19 +236,19 @@ def unguarded_workers(distributed: Any, n: int) -> Iterator[str]:
                 process.wait()
 
 
-def test_what_fails_again_and_again_is_told(
+def test_a_repeated_failure_is_reported(
     rows: TrainingRows, make_trainer: ClusterTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_growing, "_TRIES", 2)
     parameters = booster_parameters(QUICK, "binary", 0, 1) | {"num_leaves": -1}
     train = np.arange(len(rows))
-    with pytest.raises(ModelError, match=r"failed 2 times, at last with: .*num_leaves.* logs of its workers"):
+    with pytest.raises(ModelError, match=r"failed 2 times, last with: .*num_leaves.* logs of its workers"):
         make_trainer(rows, train, parameters).train(train, rows.race, 5, "binary")
 
 
 def test_another_version_of_the_program_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "program_fingerprint", _of_this_process)
-    with pytest.raises(ModelError, match="one has another version of exitladder"):
+    with pytest.raises(ModelError, match="one runs another"):
         ClusterTrainer(cluster.scheduler_address)
 
 
@@ -256,7 +256,7 @@ def _of_this_process() -> int:
     return os.getpid()
 
 
-def test_a_scheduler_that_is_not_there_and_a_missing_dask_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scheduler_and_a_missing_dask_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     with pytest.raises(ModelError, match="'nonsense' does not answer"):
         ClusterTrainer("nonsense")

@@ -41,7 +41,7 @@ def test_fewer_rows_to_learn_from_need_less() -> None:
     assert tenth.on_disk < 0.7 * every.on_disk
 
 
-def test_no_room_is_told_with_the_sizes_and_the_cures() -> None:
+def test_too_little_memory_is_reported_with_sizes_and_cures() -> None:
     with pytest.raises(ModelError) as refused:
         place_of_rows(ROWS, FEATURES, ModelSettings(memory_gb=2), has_cluster=False)
     result = str(refused.value)

@@ -57,5 +57,5 @@ def test_the_embargo_counts_bars_of_the_rows_own_symbol(make: Any, n: int) -> No
 def test_without_embargo_of_its_own_a_row_is_over_when_its_label_is_known(make: Any) -> None:
     rows = make.training_rows(n_trades=5)
     np.testing.assert_array_equal(rows.over_ns, rows.end_ns)
-    with pytest.raises(ModelError, match=r"embargo_end_ns must have one value a row \(150\)"):
+    with pytest.raises(ModelError, match=r"embargo_end_ns must have one value per row \(150\)"):
         replace(rows, embargo_end_ns=np.zeros(3, dtype=np.int64))

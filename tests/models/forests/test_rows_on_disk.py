@@ -22,7 +22,7 @@ from exitladder.settings.tables import ModelSettings
 QUICK = ModelSettings(n_estimators=25, patience=5, min_child_samples=40)
 
 
-def on_disk(rows: TrainingRows) -> TrainingRows:
+def copied_to_disk(rows: TrainingRows) -> TrainingRows:
     X = matrix_on_disk(*rows.X.shape)
     X[:] = rows.X
     return replace(rows, X=X)
@@ -37,8 +37,8 @@ def rows(make: Any) -> TrainingRows:
 
 
 @pytest.fixture(scope="module")
-def lying(rows: TrainingRows) -> TrainingRows:
-    return on_disk(rows)
+def on_disk(rows: TrainingRows) -> TrainingRows:
+    return copied_to_disk(rows)
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +53,10 @@ def texts(model: ExhaustionModel) -> list[str]:
 @pytest.mark.parametrize(
     "settings", [QUICK, replace(QUICK, ensemble=1, row_step=2), replace(QUICK, ensemble=2, tune_trials=2)]
 )
-def test_the_model_is_the_same_to_the_bit(rows: TrainingRows, lying: TrainingRows, settings: ModelSettings) -> None:
-    assert lying.is_on_disk
+def test_the_model_is_the_same_to_the_bit(rows: TrainingRows, on_disk: TrainingRows, settings: ModelSettings) -> None:
+    assert on_disk.is_on_disk
     assert not rows.is_on_disk
-    from_memory, from_disk = (ExhaustionModel.fit(r, settings, n_folds=2, threads=1) for r in (rows, lying))
+    from_memory, from_disk = (ExhaustionModel.fit(r, settings, n_folds=2, threads=1) for r in (rows, on_disk))
     assert len(from_memory.stages) == 3
     assert texts(from_disk) == texts(from_memory)
     assert from_disk.metrics == from_memory.metrics
@@ -65,16 +65,16 @@ def test_the_model_is_the_same_to_the_bit(rows: TrainingRows, lying: TrainingRow
     ]
 
 
-def test_what_is_said_of_the_model_is_the_same(rows: TrainingRows, lying: TrainingRows) -> None:
+def test_baselines_leak_check_and_paths_are_the_same(rows: TrainingRows, on_disk: TrainingRows) -> None:
     model = ExhaustionModel.fit(rows, QUICK, n_folds=2, threads=1)
-    printed, again = (baseline_probabilities(r, model, n_folds=2, threads=1) for r in (rows, lying))
-    for name, values in printed.items():
+    in_memory, again = (baseline_probabilities(r, model, n_folds=2, threads=1) for r in (rows, on_disk))
+    for name, values in in_memory.items():
         np.testing.assert_array_equal(again[name], values)
     following = np.random.default_rng(1).normal(size=len(rows))
-    assert check_leaks(lying, model, following, n_folds=2, threads=1) == check_leaks(
+    assert check_leaks(on_disk, model, following, n_folds=2, threads=1) == check_leaks(
         rows, model, following, n_folds=2, threads=1
     )
-    assert path_measures(lying, QUICK, n_blocks=3, n_test_blocks=1, threads=1).equals(
+    assert path_measures(on_disk, QUICK, n_blocks=3, n_test_blocks=1, threads=1).equals(
         path_measures(rows, QUICK, n_blocks=3, n_test_blocks=1, threads=1)
     )
 
@@ -85,21 +85,21 @@ def test_bins_are_found_on_the_same_rows_where_not_all_are_looked_at(seed: int) 
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((230_000, 2), dtype=np.float32)
     X[rng.random(X.shape) < 0.1] = np.nan
-    lying = matrix_on_disk(*X.shape)
-    lying[:] = X
+    on_disk = matrix_on_disk(*X.shape)
+    on_disk[:] = X
     chosen = np.flatnonzero(rng.random(len(X)) < 0.95)
     y = (rng.random(len(chosen)) < 0.5).astype(np.float64)
     parameters = booster_parameters(ModelSettings(), "binary", seed, 1)
-    made = [BinnedRows(given, ("a", "b"), parameters, chosen) for given in (X, lying)]
+    made = [BinnedRows(given, ("a", "b"), parameters, chosen) for given in (X, on_disk)]
     first, second = (binned.train(np.arange(0, len(chosen), 3), y[::3], 3, "binary").text for binned in made)
     assert first == second
 
 
-def test_an_infinite_value_is_found_in_any_piece(lying: TrainingRows) -> None:
-    X = np.array(lying.X)
+def test_an_infinite_value_is_found_in_any_piece(on_disk: TrainingRows) -> None:
+    X = np.array(on_disk.X)
     X[2_000, 1] = np.inf
     with pytest.raises(ModelError, match="'feature_1' holds an infinite value"):
-        check_matrix(X, lying.names)
+        check_matrix(X, on_disk.names)
 
 
 @pytest.mark.parametrize("objective", ["binary", "regression"])

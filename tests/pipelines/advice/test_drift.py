@@ -68,7 +68,7 @@ def test_drifted_bars_are_named_in_every_output(
     moved = result.drift[result.drift["has_moved"]]
     assert "atr_pct_14" in set(moved["name"])
     assert "atr_pct_14 is at percentile" in result.notice
-    assert all(result.notice in printed for printed in result.frame["warnings"])
+    assert all(result.notice in warnings for warnings in result.frame["warnings"])
     write_scores(result.frame, tmp_path / "scores.json")
     assert all(result.notice in row["warnings"] for row in json.loads((tmp_path / "scores.json").read_text()))
     write_scores(result.frame, tmp_path / "scores.html")

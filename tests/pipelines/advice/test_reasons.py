@@ -22,8 +22,8 @@ from exitladder.trades.trades import Trades
 
 
 def reason(name: str, value: float, weight: float, side: int = 1, of: str = "exhaustion") -> str:
-    ((printed,),) = plain_reasons((name,), np.array([[value]]), np.array([[weight]]), np.array([side]), of=of)
-    return printed
+    ((reasons,),) = plain_reasons((name,), np.array([[value]]), np.array([[weight]]), np.array([side]), of=of)
+    return reasons
 
 
 def test_values_come_with_their_unit_or_scale() -> None:
@@ -56,11 +56,11 @@ def test_the_value_of_holding_is_in_r() -> None:
 def test_every_feature_there_is_has_words_without_a_semicolon() -> None:
     """Reasons are joined by semicolons in a CSV file."""
     names = FeatureSet.from_names(["all", "rsi_21", "roc_7_x12", "series_oil_z_30"]).names
-    printed = plain_reasons(
+    reasons = plain_reasons(
         names, np.full((len(names), len(names)), 1.5), np.eye(len(names)), -np.ones(len(names), int)
     )
-    assert [len(one) for one in printed] == [1] * len(names)
-    for name, (text,) in zip(names, printed, strict=True):
+    assert [len(one) for one in reasons] == [1] * len(names)
+    for name, (text,) in zip(names, reasons, strict=True):
         assert text.startswith(f"{name} is 1.5")
         assert ";" not in text
         assert "()" not in text
@@ -68,9 +68,9 @@ def test_every_feature_there_is_has_words_without_a_semicolon() -> None:
 
 def test_the_strongest_three_come_first_and_the_weightless_not_at_all() -> None:
     names = ("roc_10", "rsi_14", "clv", "open_r", "held")
-    printed = plain_reasons(names, np.ones((2, 5)), np.array([[0.1, -0.5, 0.0, 0.3, 0.2], [0, 0, 4e-3, 0, 0]]))
-    assert [text.split()[0] for text in printed[0]] == ["rsi_14", "open_r", "held"]
-    assert printed[1] == []
+    reasons = plain_reasons(names, np.ones((2, 5)), np.array([[0.1, -0.5, 0.0, 0.3, 0.2], [0, 0, 4e-3, 0, 0]]))
+    assert [text.split()[0] for text in reasons[0]] == ["rsi_14", "open_r", "held"]
+    assert reasons[1] == []
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,6 @@ def test_a_probability_that_is_the_same_for_all_has_no_reasons(
     frame = score_open(advice_job(bars, open_trades(some_open), small, model), classic)
     assert frame["exhaustion"].nunique() == 1
     assert not any(
-        "points" in text and text.startswith(model.names) for printed in frame["reasons"] for text in printed
+        "points" in text and text.startswith(model.names) for reasons in frame["reasons"] for text in reasons
     )
-    assert all(printed[-1] == NO_REASON["exhaustion"] for printed in frame["reasons"])
+    assert all(reasons[-1] == NO_REASON["exhaustion"] for reasons in frame["reasons"])

@@ -135,10 +135,10 @@ def test_limits_follow_from_what_was_found(
 
 @pytest.mark.parametrize("exhaustion", ["race", "pivot_hazard"])
 @pytest.mark.parametrize("decision", ["continuation_advantage", "forward_return", "remaining_mfe", "triple_barrier"])
-def test_every_label_has_words_with_its_distances(exhaustion: str, decision: str) -> None:
+def test_every_label_is_defined_with_its_distances(exhaustion: str, decision: str) -> None:
     settings = load_settings(None, [f"labels.exhaustion={exhaustion}", f"labels.decision={decision}"])
-    printed = label_words(settings)
-    assert printed[0].startswith("exhaustion is the calibrated probability that")
-    assert printed[1].startswith("hold_value_r is ")
-    assert "1.9 ATR" in printed[0]
-    assert any(size in printed[1] for size in ("3 ATR", "20 more bars", "1.9 ATR", "20 bars"))
+    definitions = label_words(settings)
+    assert definitions[0].startswith("exhaustion is the calibrated probability that")
+    assert definitions[1].startswith("hold_value_r is ")
+    assert "1.9 ATR" in definitions[0]
+    assert any(size in definitions[1] for size in ("3 ATR", "20 more bars", "1.9 ATR", "20 bars"))

@@ -111,26 +111,35 @@ def test_distribution_is_the_share_at_or_below() -> None:
     assert table["share"].tolist() == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_rung_hits_weigh_by_quantity_and_show_rungs_that_never_fill() -> None:
-    trades = pd.DataFrame({"trade_id": ["a", "b", "c", "d"], "status": ["closed", "closed", "open", "skipped"]})
+def test_rung_hits_count_each_trade_once_and_show_rungs_that_never_fill() -> None:
+    trades = pd.DataFrame(
+        {
+            "trade_id": ["a", "b", "c", "d"],
+            "status": ["closed", "closed", "open", "skipped"],
+            "side": ["long", "short", "long", "long"],
+            "entry_price": [10.0, 200.0, 10.0, 10.0],
+            "risk": [1.0, 20.0, 1.0, np.nan],
+        }
+    )
     fills = pd.DataFrame(
         [
-            ("a", "entry", np.nan, 100.0, 0.0),
-            ("a", "rung", 1, 25.0, 1.0),
-            ("a", "rung", 1, 25.0, 2.0),
-            ("a", "stop", np.nan, 50.0, 0.0),
-            ("b", "rung", 1, 50.0, 3.0),
-            ("b", "stop", np.nan, 150.0, -1.0),
-            ("c", "mark", np.nan, 10.0, 5.0),
+            ("a", "entry", np.nan, 100.0, 10.0),
+            ("a", "rung", 1, 25.0, 11.0),
+            ("a", "rung", 1, 25.0, 12.0),
+            ("a", "stop", np.nan, 50.0, 10.0),
+            ("b", "rung", 1, 5000.0, 140.0),
+            ("b", "stop", np.nan, 1500.0, 220.0),
+            ("c", "mark", np.nan, 10.0, 15.0),
         ],
-        columns=["trade_id", "order", "rung", "quantity", "r"],
+        columns=["trade_id", "order", "rung", "quantity", "price"],
     )
     table = rung_hits(fills, trades, n_rungs=2)
     assert table["name"].tolist() == ["rung 1", "rung 2", "stop"]
     assert table["hit_rate"].tolist() == pytest.approx([2 / 3, 0.0, 2 / 3])
-    assert table["mean_r"][0] == pytest.approx((25 * 1 + 25 * 2 + 50 * 3) / 100)
+    # Trade a sold half at 1R and half at 2R, trade b 5,000 shares at 3R: the mean of 1.5R and 3R.
+    assert table["mean_r"][0] == pytest.approx((1.5 + 3.0) / 2)
     assert np.isnan(table["mean_r"][1])
-    assert table["mean_r"][2] == pytest.approx(-0.75)
+    assert table["mean_r"][2] == pytest.approx(-0.5)
 
 
 def test_trade_window_pads_and_draws_many_bars_together() -> None:

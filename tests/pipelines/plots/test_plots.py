@@ -161,9 +161,9 @@ def test_every_other_picture_draws(net_r: pd.DataFrame) -> None:
     rng = np.random.default_rng(3)
     trades = pd.DataFrame(
         {"status": "closed", "mfe_r": rng.exponential(1, 900), "r": rng.normal(0, 1, 900), "trade_id": range(900)}
-    )
+    ).assign(side="long", entry_price=10.0, risk=1.0)
     fills = pd.DataFrame(
-        {"trade_id": range(900), "order": "rung", "rung": rng.integers(1, 3, 900), "quantity": 1.0, "r": 1.0}
+        {"trade_id": range(900), "order": "rung", "rung": rng.integers(1, 3, 900), "quantity": 1.0, "price": 11.0}
     )
     p = rng.uniform(0.2, 0.8, 500)
     assert "capture" in texts(plots.mfe_picture(mfe_against_exit(trades)))
@@ -174,8 +174,9 @@ def test_every_other_picture_draws(net_r: pd.DataFrame) -> None:
 
 
 def test_pictures_of_nothing_say_so() -> None:
-    nothing = pd.DataFrame({"status": [], "mfe_r": [], "r": [], "trade_id": []})
-    none = pd.DataFrame({"trade_id": [], "order": [], "rung": [], "quantity": [], "r": []})
+    columns = ("status", "mfe_r", "r", "trade_id", "side", "entry_price", "risk")
+    nothing = pd.DataFrame({name: [] for name in columns})
+    none = pd.DataFrame({"trade_id": [], "order": [], "rung": [], "quantity": [], "price": []})
     assert "No closed trade" in texts(plots.mfe_picture(mfe_against_exit(nothing)))
     assert "No exit" in texts(plots.rung_picture(rung_hits(none, nothing, 0)))
     assert "No trade" in texts(plots.equity_picture(pd.DataFrame()))

@@ -75,9 +75,9 @@ def test_mlflow_loads_it_in_a_process_that_only_knows_mlflow(
     for model, result in zip(models, json.loads(done.stdout), strict=True):
         late = np.full(len(X), model.stages[-1].valid_from_ns)
         for key, times in (("last", late), ("then", when)):
-            printed = model.predict(X.to_numpy(), times)
-            assert result[key]["exhaustion"] == [value.hex() for value in printed.exhaustion.tolist()]
-            assert result[key]["hold_value_r"] == [value.hex() for value in printed.hold_value_r.tolist()]
+            expected = model.predict(X.to_numpy(), times)
+            assert result[key]["exhaustion"] == [value.hex() for value in expected.exhaustion.tolist()]
+            assert result[key]["hold_value_r"] == [value.hex() for value in expected.hold_value_r.tolist()]
         assert np.isnan(model.predict(X.to_numpy(), when).exhaustion).any()
         assert [c["name"] for c in result["inputs"]] == [*model.names, "time"]
         assert {c["type"] for c in result["inputs"][:-1]} == {"double"}

@@ -27,13 +27,13 @@ def test_partial_dependence_is_the_mean_answer_with_one_feature_changed(
     for line in found[:2]:
         assert line["values"] == sorted(set(line["values"]))
         for value, exhaustion, hold in zip(line["values"], line["exhaustion"], line["hold_value_r"], strict=True):
-            printed = []
+            predictions = []
             for row in X:
                 other = row.copy()
                 other[model.names.index(line["feature"])] = value
-                printed.append(model.predict(other[None], late))
-            assert exhaustion == pytest.approx(np.mean([s.exhaustion[0] for s in printed]))
-            assert hold == pytest.approx(np.mean([s.hold_value_r[0] for s in printed]))
+                predictions.append(model.predict(other[None], late))
+            assert exhaustion == pytest.approx(np.mean([s.exhaustion[0] for s in predictions]))
+            assert hold == pytest.approx(np.mean([s.hold_value_r[0] for s in predictions]))
 
 
 def test_families_share_out_the_gain(trained: TrainResult) -> None:

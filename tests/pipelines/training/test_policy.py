@@ -10,12 +10,12 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
-from exitladder.pipelines.inputs.predictions import RowPredictions
+from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.training import policy as model_policy
-from exitladder.pipelines.training.policy import predicted_trades, trail_ladders, tune_model_policy
+from exitladder.pipelines.training.policy import trail_ladders, tune_model_policy
 from exitladder.pipelines.training.value import model_value, shuffle_predictions
 from exitladder.pipelines.tuning.policies import objective_values
 from exitladder.plans.file import read_ladder
@@ -30,118 +30,113 @@ def prepared(bars: BarSet, trades: Trades, small: Settings) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def printed(trained: TrainResult) -> RowPredictions:
+def predictions(trained: TrainResult) -> RowPredictions:
     return trained.trained.predictions
 
 
 @pytest.fixture(scope="module")
-def foreknown(prepared: Prepared, printed: RowPredictions) -> RowPredictions:
-    """What somebody would say who knows the ten bars to come."""
+def perfect(prepared: Prepared, predictions: RowPredictions) -> RowPredictions:
+    """Predictions of a model that knows the next ten bars."""
     bars, bar = prepared.placed.bars, prepared.rows.bar
     later = np.minimum(bar + 10, prepared.placed.end_bar[prepared.rows.trade] - 1)
     gain = prepared.placed.trades.side[prepared.rows.trade] * (bars.close[later] / bars.close[bar] - 1)
     order = np.argsort(np.argsort(-gain)) / len(gain)
-    return replace(printed, exhaustion=np.where(printed.stage >= 0, order, np.nan), hold_value_r=gain)
+    return replace(predictions, exhaustion=np.where(predictions.stage >= 0, order, np.nan), hold_value_r=gain)
 
 
-def objective(prepared: Prepared, printed: RowPredictions, settings: Settings, ladder: Ladder) -> float:
-    trades = predicted_trades(prepared, printed)
-    signals = signals_for(prepared.placed, ladder.series, prepared, printed).take(trades)
+def objective(prepared: Prepared, predictions: RowPredictions, settings: Settings, ladder: Ladder) -> float:
+    trades = predicted_trades(prepared, predictions)
+    signals = signals_for(prepared.placed, ladder.series, prepared, predictions).take(trades)
     net_r = simulate_many(prepared.placed.take(trades), [ladder], signals)
     return float(objective_values(net_r, settings.tuning)[0])
 
 
 def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(
-    prepared: Prepared, printed: RowPredictions, small: Settings
+    prepared: Prepared, predictions: RowPredictions, small: Settings
 ) -> None:
-    tuned = tune_model_policy(prepared, printed, small)
-    assert tuned.n_trades == len(predicted_trades(prepared, printed)) < len(prepared.placed)
-    best = objective(prepared, printed, small, tuned.trail)
-    assert best == max(objective(prepared, printed, small, trail) for trail in trail_ladders(small))
+    tuned = tune_model_policy(prepared, predictions, small)
+    assert tuned.n_trades == len(predicted_trades(prepared, predictions)) < len(prepared.placed)
+    best = objective(prepared, predictions, small, tuned.trail)
+    assert best == max(objective(prepared, predictions, small, trail) for trail in trail_ladders(small))
 
 
-def test_a_word_that_knows_is_taken_and_one_that_does_not_is_not(
-    prepared: Prepared, printed: RowPredictions, foreknown: RowPredictions, small: Settings
+def test_a_perfect_model_is_used_and_a_constant_one_is_not(
+    prepared: Prepared, predictions: RowPredictions, perfect: RowPredictions, small: Settings
 ) -> None:
-    knowing = tune_model_policy(prepared, foreknown, small)
+    knowing = tune_model_policy(prepared, perfect, small)
     assert knowing.uses_model
     assert knowing.errors > 5
     assert knowing.ladder.rungs[0].fraction == 1.0
     always_the_same = replace(
-        printed, exhaustion=np.full(len(printed.stage), 0.5), hold_value_r=np.zeros(len(printed.stage))
+        predictions, exhaustion=np.full(len(predictions.stage), 0.5), hold_value_r=np.zeros(len(predictions.stage))
     )
     blind = tune_model_policy(prepared, always_the_same, small)
     assert not blind.uses_model
     assert blind.ladder == blind.trail
 
 
-def test_only_the_named_series_are_tried(prepared: Prepared, foreknown: RowPredictions, small: Settings) -> None:
+def test_only_the_named_series_are_tried(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
     for series in ("exhaustion", "hold_value_r"):
-        tuned = tune_model_policy(prepared, foreknown, small, series=[series])
+        tuned = tune_model_policy(prepared, perfect, small, series=[series])
         assert tuned.by_model.series == (series,)
-    both = tune_model_policy(prepared, foreknown, small)
-    assert objective(prepared, foreknown, small, both.by_model) == max(
-        objective(prepared, foreknown, small, tune_model_policy(prepared, foreknown, small, series=[s]).by_model)
+    both = tune_model_policy(prepared, perfect, small)
+    assert objective(prepared, perfect, small, both.by_model) == max(
+        objective(prepared, perfect, small, tune_model_policy(prepared, perfect, small, series=[s]).by_model)
         for s in ("exhaustion", "hold_value_r")
     )
 
 
-def test_the_simpler_exit_stands_unless_the_model_gains_more_than_its_error(
-    prepared: Prepared, printed: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
+def test_the_simpler_exit_is_kept_unless_the_model_gains_more_than_its_error(
+    prepared: Prepared, predictions: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned = tune_model_policy(prepared, printed, small)
+    tuned = tune_model_policy(prepared, predictions, small)
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors + 0.01)
-    assert tune_model_policy(prepared, printed, small).ladder == tuned.trail
+    assert tune_model_policy(prepared, predictions, small).ladder == tuned.trail
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors)
-    assert tune_model_policy(prepared, printed, small).ladder == tuned.by_model
+    assert tune_model_policy(prepared, predictions, small).ladder == tuned.by_model
 
 
-def test_what_was_said_of_later_trades_changes_nothing_tuned_on_earlier_ones(
-    prepared: Prepared, printed: RowPredictions, foreknown: RowPredictions, small: Settings
+def test_predictions_of_later_trades_change_nothing_tuned_on_earlier_ones(
+    prepared: Prepared, predictions: RowPredictions, perfect: RowPredictions, small: Settings
 ) -> None:
-    spoken = predicted_trades(prepared, printed)
-    earlier = spoken[: len(spoken) // 2]
+    predicted = predicted_trades(prepared, predictions)
+    earlier = predicted[: len(predicted) // 2]
     ours = np.isin(prepared.rows.trade, earlier)
     mixed = replace(
-        printed,
-        exhaustion=np.where(ours, printed.exhaustion, foreknown.exhaustion),
-        hold_value_r=np.where(ours, printed.hold_value_r, foreknown.hold_value_r),
+        predictions,
+        exhaustion=np.where(ours, predictions.exhaustion, perfect.exhaustion),
+        hold_value_r=np.where(ours, predictions.hold_value_r, perfect.hold_value_r),
     )
-    assert tune_model_policy(prepared, printed, small, trades=earlier) == tune_model_policy(
+    assert tune_model_policy(prepared, predictions, small, trades=earlier) == tune_model_policy(
         prepared, mixed, small, trades=earlier
     )
 
 
-def test_the_value_of_a_word_that_knows_is_an_edge(
-    prepared: Prepared, foreknown: RowPredictions, small: Settings
-) -> None:
-    value = model_value(prepared, foreknown, small)
+def test_a_perfect_model_has_an_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
+    value = model_value(prepared, perfect, small)
     assert value.finding == "edge"
     assert value.comparison is not None
     assert (
-        value.comparison.n
-        == len(predicted_trades(prepared, foreknown)) - len(predicted_trades(prepared, foreknown)) // 2
+        value.comparison.n == len(predicted_trades(prepared, perfect)) - len(predicted_trades(prepared, perfect)) // 2
     )
 
 
-def test_what_the_model_said_of_others_is_no_edge(
-    prepared: Prepared, foreknown: RowPredictions, small: Settings
-) -> None:
-    others = shuffle_predictions(prepared, foreknown, seed=0)
+def test_shuffled_predictions_have_no_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
+    others = shuffle_predictions(prepared, perfect, seed=0)
     assert model_value(prepared, others, small).finding != "edge"
     # Within a stage the same things are said, at the same bars of a trade, and none of them of itself.
-    starts = prepared.rows.start[:-1][predicted_trades(prepared, foreknown)]
-    first, heard = foreknown.hold_value_r[starts], others.hold_value_r[starts]
-    np.testing.assert_array_equal(np.sort(first), np.sort(heard))
-    assert (first == heard).mean() < 0.05
-    unspoken = foreknown.stage[prepared.rows.start[prepared.rows.trade]] < 0
-    np.testing.assert_array_equal(others.hold_value_r[unspoken], foreknown.hold_value_r[unspoken])
+    starts = prepared.rows.start[:-1][predicted_trades(prepared, perfect)]
+    first, shuffled = perfect.hold_value_r[starts], others.hold_value_r[starts]
+    np.testing.assert_array_equal(np.sort(first), np.sort(shuffled))
+    assert (first == shuffled).mean() < 0.05
+    before_first_stage = perfect.stage[prepared.rows.start[prepared.rows.trade]] < 0
+    np.testing.assert_array_equal(others.hold_value_r[before_first_stage], perfect.hold_value_r[before_first_stage])
 
 
 def test_a_gain_that_mishearing_has_too_is_no_edge(
-    prepared: Prepared, foreknown: RowPredictions, small: Settings
+    prepared: Prepared, perfect: RowPredictions, small: Settings
 ) -> None:
-    value = model_value(prepared, foreknown, small)
+    value = model_value(prepared, perfect, small)
     assert value.comparison is not None
     assert value.shuffled_gain_r < value.comparison.low
     assert replace(value, shuffled_gain_r=value.comparison.difference_r).finding == "no edge"

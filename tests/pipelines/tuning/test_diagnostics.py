@@ -75,7 +75,7 @@ def test_the_front_names_the_chosen(objectives: Objectives, found: SearchResult,
 
 def test_it_is_told_in_words_numbers_and_pictures(drawn: LadderDiagnostics) -> None:
     json_text(drawn.to_mapping())
-    assert f"{drawn.plateau.share:.0%} of {len(drawn.plateau.behind)} ladders" in drawn.text
+    assert f"{drawn.plateau.share:.0%} of {len(drawn.plateau.behind)} neighbouring ladders" in drawn.text
     assert 0 <= drawn.plateau.share <= 1 and len(drawn.plateau.behind) > 100
     for figure in (
         dependence_picture(drawn.importance, drawn.fit),
@@ -96,7 +96,7 @@ def test_a_ladder_outside_the_space_has_a_portrait_too(objectives: Objectives, f
     outside = Ladder(stop=replace(BASE.stop, time=200))
     result = diagnostics(objectives, found.evaluation, found.ladders, outside, {})
     assert result.plateau.kind == "unknown" and result.slices.empty and result.stability.empty
-    assert "does not hold the ladder" in result.text
+    assert "outside the search space" in result.text
     json_text(result.to_mapping())
 
 

@@ -75,9 +75,7 @@ def test_a_named_study_is_of_one_search(bars: BarSet, trades: Trades, own: Setti
     named = replace(own, tuning=replace(own.tuning, study="mine", sampler="qmc"))
     tuned(bars, trades, named)
     fewer = trades.take(np.arange(len(trades) - 10))
-    with pytest.raises(
-        ModelError, match=r"Study 'mine-fold-1' .* but differs in: trades, .*begin it anew with --fresh"
-    ):
+    with pytest.raises(ModelError, match=r"Study 'mine-fold-1' .* but differs in: trades, .*start again with --fresh"):
         tuned(bars, fewer, named)
     tuned(bars, fewer, named, fresh=True)
     assert sorted(studies(own)) == ["mine", "mine-fold-1", "mine-fold-2", "mine-fold-3"]

@@ -184,7 +184,7 @@ def test_a_wider_stop_loses_more_of_the_first_risk(prepared: Prepared) -> None:
     np.testing.assert_array_equal(base_risk(free, LADDERS[0], BASE), 1.0)
     given = replace(free, trades=replace(free.trades, stop_price=free.trades.entry_price - free.trades.side))
     np.testing.assert_array_equal(base_risk(given, wide, BASE), 1.0)
-    with pytest.raises(ValueError, match="one unit"):
+    with pytest.raises(ValueError, match="the same unit"):
         base_risk(free, replace(wide, stop=replace(wide.stop, initial=Distance(3.0, "%"))), BASE)
 
 

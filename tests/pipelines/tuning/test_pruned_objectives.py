@@ -96,7 +96,7 @@ def test_few_trades_make_fewer_blocks(prepared: Prepared) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("objectives=['ulcer']",), r"in one objective of expectancy_r, .*, but tuning.objectives = \['ulcer'\]"),
+        (("objectives=['ulcer']",), r"needs one objective of expectancy_r, .*, but tuning.objectives = \['ulcer'\]"),
         (("objectives=['expectancy_r', 'sharpe']",), r"but tuning.objectives = \['expectancy_r', 'sharpe'\]"),
         (("robust='lower_bound'",), "cannot be combined with tuning.robust = 'lower_bound'"),
         (("robust='neighbours'",), "cannot be combined with tuning.robust = 'neighbours'"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -15,8 +16,14 @@ from exitladder.cli.session import Session, example, session_command
     epilog=example("exitladder backtest --bars data/ --trades trades.csv --ladder ladder.toml --out result/"),
 )
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet).")
-@path_option("--ladder", "Ladder (.toml).")
+@trades_options("Trades (.csv or .parquet).")
+@path_option("--ladder", "Ladder (.toml).", required=False)
+@click.option(
+    "--walk-forward",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Instead of --ladder: the output folder of tune; each trade runs under the ladder tuned before it.",
+)
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @click.option(
     "--model",
@@ -30,8 +37,9 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
-    ladder: Path,
+    trades: TradeFiles,
+    ladder: Path | None,
+    walk_forward: Path | None,
     finer_bars: Path | None,
     model: str | None,
     out: Path,
@@ -39,20 +47,24 @@ def command(
     """Simulate a ladder on trades.
 
     Writes every fill, every trade, and a summary with confidence intervals.
+
+    A tuned ladder has seen the trades it was tuned on: they are counted as in-sample and give no verdict. With
+    --walk-forward, all trades are out of sample.
     """
-    from exitladder.pipelines.backtest import backtest
+    from exitladder.pipelines.backtest import backtest, backtest_walk_forward
     from exitladder.plans.file import read_ladder
 
-    plan = read_ladder(ladder)
+    if (ladder is None) == (walk_forward is None):
+        raise click.UsageError("Give either --ladder FILE or --walk-forward DIR.")
+    plan = read_ladder(ladder) if ladder is not None else None
     market = load_bars(session, bars, repair, interval)
-    result = backtest(
-        market,
-        load_trades(session, trades, market),
-        plan,
-        session.settings,
-        finer=load_bars(session, finer_bars, repair, None) if finer_bars else None,
-        model=model,
-        progress=session.progress,
-    )
+    known = load_trades(session, trades, market)
+    finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
+    more: dict[str, Any] = {"finer": finer, "model": model, "progress": session.progress}
+    if plan is not None:
+        result = backtest(market, known, plan, session.settings, **more)
+    else:
+        assert walk_forward is not None
+        result = backtest_walk_forward(market, known, walk_forward, session.settings, **more)
     result.write(out)
     session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -1,4 +1,4 @@
-"""``exitladder bars``: check, adjust, resample and fetch bars."""
+"""``exitladder bars``: check, adjust, resample, fetch and update bars."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import load_bars, path_option, reading_options, show_report
+from exitladder.cli.inputs import given_once, load_bars, path_option, reading_options, show_report
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.group("bars", epilog=example("exitladder bars check data/"))
 def command() -> None:
-    """Check, adjust, resample and fetch bars."""
+    """Check, adjust, resample, fetch and update bars."""
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,59 +24,103 @@ def _source(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _one(source: Path | None, bars: Path | None) -> Path:
-    if (source is None) == (bars is None):
-        raise click.UsageError("Give the bars once: as SOURCE or with --bars PATH.")
-    return source or bars  # type: ignore[return-value]
+    return given_once(source, bars, "Give the bars once: as SOURCE or with --bars PATH.")
 
 
 @command.command(
     "check",
     epilog=example(
         "exitladder bars check data/ --tz America/New_York",
-        "exitladder bars check data/AAPL-1d.parquet --repair --format json",
+        "exitladder bars check data/AAPL-1d.parquet --rows bad_rows.csv --format json",
     ),
 )
 @_source
+@path_option("--rows", "File for every affected row (.csv or .parquet).", required=False)
 @session_command
-def check(session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None) -> None:
+def check(
+    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, rows: Path | None
+) -> None:
     """Validate bars.
 
-    Lists errors, repairs, warnings and notes. The exit code is 1 if any bars are invalid. With --repair, lists
-    the repairs; files stay unchanged.
+    Reports everything in one go, the worst first: counts, the three worst rows, assumptions, next steps. Exits with
+    1 if any bars cannot be used as they are. With --repair it shows the repairs. --rows writes every affected row.
     """
+    from exitladder.bars.checking.check_screen import check_screen, with_unfinished
     from exitladder.bars.reading import check_bar_files
     from exitladder.errors import BarsError
+    from exitladder.files.output import write_table
 
     data = session.settings.data
     path = _one(source, bars)
-    report = check_bar_files(path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval)
+    found = check_bar_files(
+        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+    )
+    report = with_unfinished(found)
+    if rows is not None:
+        write_table(report.rows_frame(), rows)
+    screen = check_screen(report, path, rows)
     if session.form == "json":
-        session.emit({"symbols": report.symbols_frame(), "findings": report.to_frame()})
+        session.emit(
+            {
+                "symbols": report.symbols_frame(),
+                "findings": report.to_frame(),
+                "worst_rows": report.worst_rows(),
+                "assumed": list(report.assumed),
+                "next_steps": list(screen.next_steps),
+                "reading": report.readings_frame(),
+            }
+        )
     elif session.form == "csv":
         session.emit(report.to_frame())
     else:
-        session.emit(report.symbols_frame())
-        session.stdout.write("\n")
-        session.emit(report.to_frame())
+        for title, part in screen.parts:
+            session.stdout.write(f"{title}\n")
+            if len(part):
+                session.emit(part)
+            session.stdout.write("\n")
+        session.stdout.write("\n".join(screen.lines) + "\n")
+        for line in report.how_read():
+            session.say(line)
     if report.errors:
-        count = f"{len(report.errors)} errors" if len(report.errors) > 1 else "1 error"
-        raise BarsError(f"{count} in the bars of '{path}'. First: {report.errors[0]}")
+        count = f"{len(report.errors)} rules are" if len(report.errors) > 1 else "One rule is"
+        raise BarsError(f"{count} broken in the bars of '{path}'. The worst: {report.errors[0]}")
 
 
-@command.command("adjust", epilog=example("exitladder bars adjust raw/ --out adjusted/"))
+@command.command(
+    "adjust",
+    epilog=example(
+        "exitladder bars adjust raw/ --out adjusted/",
+        "exitladder bars adjust raw/ --split AAPL,2020-08-31,4:1 --out adjusted/",
+        "exitladder bars adjust raw/ --actions actions.csv --out adjusted/",
+    ),
+)
 @_source
-@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
+@click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
+@path_option("--out", "Folder for one Parquet file per symbol, or one .parquet or .csv file.")
 @session_command
 def adjust(
-    session: Session, source: Path | None, bars: Path | None, repair: bool, interval: str | None, out: Path
+    session: Session,
+    source: Path | None,
+    bars: Path | None,
+    repair: bool,
+    interval: str | None,
+    splits: tuple[str, ...],
+    actions: Path | None,
+    out: Path,
 ) -> None:
-    """Write bars adjusted by adj_close.
+    """Write bars adjusted for splits and dividends.
 
-    Adjusts prices for splits and dividends and divides the volume by the same factor.
+    By adj_close, and by the splits and actions given. Prices before a split are divided by its ratio and volumes
+    multiplied; a ratio that the prices do not show is rejected.
     """
+    from exitladder.bars.actions import apply_actions, parse_split, read_actions
     from exitladder.bars.writing import write_bars
 
+    given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
     adjusted = load_bars(session, _one(source, bars), repair, interval)
+    if given:
+        adjusted = apply_actions(adjusted, given)
     session.emit(write_bars(adjusted, out))
 
 
@@ -154,3 +198,48 @@ def fetch(
     )
     show_report(session, report)
     session.emit(write_bars(bars, out))
+
+
+@command.command(
+    "update",
+    epilog=example(
+        "exitladder bars update data/ today.csv",
+        "exitladder bars update data/AAPL-1d.parquet AAPL.csv --asof 2024-06-28T21:00Z",
+    ),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("newer", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--asof", metavar="TIME", help="Leave out bars that end after this time; the present by default.")
+@reading_options
+@session_command
+def update(session: Session, path: Path, newer: Path, asof: str | None, repair: bool, interval: str | None) -> None:
+    """Append newer bars to stored ones.
+
+    Bars in both must agree; only the last stored bar may differ, and is replaced. Unfinished bars are left out. PATH
+    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is rewritten as a whole or not at all.
+    """
+    from exitladder.bars.reading import read_bars
+    from exitladder.bars.update import update_bars, updates_frame
+
+    tz = session.settings.data.tz
+    bars, report = read_bars(newer, tz=tz, adjust="none", repair=repair, interval=interval)
+    show_report(session, report)
+    done = update_bars(path, bars, asof_ns=_moment(asof, tz) if asof else None, tz=tz)
+    for one in done:
+        if one.gap:
+            session.warn(
+                f"'{one.symbol}' has a gap before the newer bars: nothing overlaps, so the join is not checked."
+            )
+    session.emit(updates_frame(done))
+
+
+def _moment(text: str, tz: str) -> int:
+    import pandas as pd
+
+    from exitladder.clock import NO_TIME
+    from exitladder.files.stamps import stamps_to_ns
+
+    moment = int(stamps_to_ns(pd.Series([text], dtype="str"), tz)[0])
+    if moment == NO_TIME:
+        raise click.BadParameter(f"must be a stamp such as 2024-01-31T15:30Z, but is {text!r}.", param_hint="'--asof'")
+    return moment

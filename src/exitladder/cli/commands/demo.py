@@ -34,6 +34,8 @@ def command(session: Session, out: Path) -> None:
     if session.form == "json":
         session.emit(result.to_mapping())
         return
+    if session.form == "table":
+        session.stdout.write(result.recommendation + "\n\n")
     session.emit(result.summary_frame())
     if session.form == "table":
         session.stdout.write(

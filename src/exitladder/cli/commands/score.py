@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    fitted_to_bars,
+    load_bars,
+    load_trades,
+    path_option,
+    trades_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
-    "exitladder score --bars data/ --trades trades.csv --ladder tuned/ladder.toml \\",
+    "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --out advice.html",
 )
 
@@ -21,7 +29,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @click.command("score", epilog=example(*_EXAMPLE))
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet); open ones are scored.")
+@trades_options("Trades (.csv or .parquet); open ones are scored.")
 @path_option("--ladder", "Ladder (.toml).")
 @click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
 @click.option(
@@ -35,7 +43,7 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     ladder: Path,
     model: str,
     asof: str | None,
@@ -54,22 +62,26 @@ def command(
     from exitladder.trades.trades import place_trades
 
     plan = read_ladder(ladder)
-    moment = _moment(asof, session.settings.data.tz)
-    market = load_bars(session, bars, repair, interval)
-    known = load_trades(session, trades)
+    market = load_bars(session, bars, repair, interval, unfinished="ask" if asof is None else "keep")
+    # a daily bar is stamped with the date of its session, whatever the zone
+    is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
+    moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
+    known = fitted_to_bars(session, load_trades(session, trades), market)
     still_open = open_trades(known, moment)
     check_trades_on_bars(place_trades(still_open.take(~entered_after(still_open, market)), market))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:
         session.warn(result.notice)
+    if result.verdict:
+        session.say(result.verdict)
     if out is not None:
-        write_scores(result.frame, out)
+        write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
     session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
 
 
-def _moment(asof: str | None, tz: str) -> int | None:
+def _moment(asof: str | None, tz: str, *, is_daily: bool) -> int | None:
     if asof is None:
         return None
     import pandas as pd
@@ -80,7 +92,7 @@ def _moment(asof: str | None, tz: str) -> int | None:
     # A date means its end: at its start, not even that day's bar has begun.
     day = pd.to_datetime(asof, errors="coerce") if _DATE.fullmatch(asof.strip()) else pd.NaT
     until = asof if pd.isna(day) else f"{day + pd.Timedelta(days=1):%Y-%m-%d}"
-    moment = int(stamps_to_ns(pd.Series([until]), tz)[0])
+    moment = int(stamps_to_ns(pd.Series([until]), "UTC" if is_daily and not pd.isna(day) else tz)[0])
     if moment == NO_TIME:
         raise click.BadParameter(
             f"must be a timestamp such as 2024-01-31T15:30Z, but is {asof!r}.", param_hint="'--asof'"

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option, reading_options
+from exitladder.cli.inputs import (
+    bars_options,
+    file_options,
+    fitted_to_bars,
+    given_once,
+    load_bars,
+    load_trades,
+    path_option,
+    reading_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 if TYPE_CHECKING:
+    from exitladder.errors import ExitladderError
+    from exitladder.importers.profit import ClosedProfit
+    from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
 
 
@@ -63,55 +75,221 @@ def make(
     session.emit({"file": str(out), **_summary(trades)})
 
 
-@command.command("check", epilog=example("exitladder trades check --trades trades.csv --bars data/"))
-@path_option("--trades", "Trades (.csv or .parquet).")
+@command.command(
+    "check", epilog=example("exitladder trades check trades.csv --bars data/", "exitladder trades check trades.csv")
+)
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@path_option("--trades", "The same as SOURCE.", required=False)
+@path_option("--fills", "Fills of these trades.", required=False)
 @path_option("--bars", "Bars to check them against: a file or a folder of files.", required=False)
 @reading_options
 @session_command
-def check(session: Session, trades: Path, bars: Path | None, repair: bool, interval: str | None) -> None:
-    """Validate trades, with --bars also against their bars."""
-    from exitladder.trades.checks import check_trades_on_bars
+def check(
+    session: Session,
+    source: Path | None,
+    trades: Path | None,
+    fills: Path | None,
+    bars: Path | None,
+    repair: bool,
+    interval: str | None,
+) -> None:
+    """Check trades against every rule, and against their bars.
+
+    Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Ends
+    with 1 if any trade cannot be used as it is.
+    """
+    path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
+    report, error = _checked(session, path, fills, bars, repair, interval)
+    if session.form == "table":
+        session.stdout.write(report.text())
+    else:
+        session.emit(report.to_mapping())
+    if error is not None:
+        raise error
+
+
+def _checked(
+    session: Session, path: Path, fills: Path | None, bars: Path | None, repair: bool, interval: str | None
+) -> tuple[TradesReport, ExitladderError | None]:
+    """Return the report, and the error to end with."""
+    from exitladder.errors import TradesError
+    from exitladder.files.tables import read_table
+    from exitladder.importers.imports import known_as
+    from exitladder.plans.units import Distance
+    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars
+    from exitladder.trades.files import faults_of_table, read_trades
+    from exitladder.trades.fills import is_fills_table
+    from exitladder.trades.report import TradesReport, counts_of, describe
     from exitladder.trades.trades import place_trades
 
-    found = load_trades(session, trades)
-    summary = {"file": str(trades), **_summary(found)}
+    how = session.settings.data.conventions
+    report = TradesReport({"file": str(path)})
+    table = read_table(path, conventions=how)
+    if not is_fills_table(table.frame):
+        faults = faults_of_table(table, how)
+        if faults:
+            report.counts["n_trades"] = len(table.frame)
+            report.faults = [str(fault) for fault in faults]
+            report.worst = report.faults[:3] if len(faults) > 1 else []
+            kind = known_as(path) if "must have the columns" in report.faults[0] else ""
+            advice = f"this is {kind}: `exitladder trades import {path} --out trades.csv` turns it into trades"
+            report.to_do = [advice if kind else "correct the rows above, then check again"]
+            more = f" {len(faults)} rules are broken in all." if len(faults) > 1 else ""
+            return report, TradesError(f"{faults[0]}{more}")
+    found = read_trades(path, fills=fills, conventions=how)
+    report.counts |= counts_of(found)
+    outside = None
+    error: ExitladderError | None = None
     if bars is not None:
-        placed = place_trades(found, load_bars(session, bars, repair, interval))
-        summary["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
-    session.emit(summary)
+        market = load_bars(session, bars, repair, interval)
+        placed = place_trades(fitted_to_bars(session, found, market), market)
+        stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
+        outside = fills_outside_bars(placed, stop)
+        try:
+            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+        except TradesError as fault:
+            report.faults.append(str(fault))
+            error = fault
+    describe(found, report, how.tz, outside)
+    return report, error
 
 
 _IMPORT = (
-    "exitladder trades import broker.csv --out trades.csv --map Ticker=symbol --map Size=quantity \\",
-    '  --map "Open Time=entry_time" --map "Open Price=entry_price" --value tag=broker',
+    "exitladder trades import ReportHistory.html --tz Europe/Athens --out trades.csv --fills-out fills.csv",
+    "exitladder trades import tradesv3.sqlite --out trades.csv --fills-out fills.csv",
+    "exitladder trades import list-of-trades.csv --symbol AAPL --tz America/New_York --out trades.csv",
+    "exitladder trades import broker.csv --map Ticker=symbol --map Size=quantity --out trades.csv",
 )
 
 
 @command.command("import", epilog=example(*_IMPORT))
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; repeatable.")
-@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; repeatable.")
-@click.option("--tz", metavar="ZONE", help="Time zone of timestamps without one (data.tz).")
-@path_option("--out", "Output file (.csv or .parquet).")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--from", "program", default="", metavar="NAME", help="The program that wrote it; default: by its headers."
+)
+@click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
+@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
+@file_options
+@click.option("--symbol", metavar="NAME", help="Symbol of a file that names none (data.symbol).")
+@click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")
+@click.option("--side", type=click.Choice(["long", "short"]), help="Side of trades whose file has none (data.side).")
+@click.option(
+    "--group", "grouping", type=click.Choice(["positions", "fifo"]), default="positions", show_default=True,
+    help="Fills from flat to flat, or each entry with the exits that close it, oldest first.",
+)  # fmt: skip
+@click.option(
+    "--dust", type=click.FloatRange(0, 0.5), default=0.0, show_default=True, help="Share that counts as flat."
+)
+@path_option("--out", "File for the trades (.csv or .parquet).")
+@path_option("--fills-out", "File for their fills (.csv or .parquet).", required=False)
 @session_command
-def import_(session: Session, source: Path, renames: tuple[str, ...], values: tuple[str, ...], out: Path) -> None:
-    """Import a broker's list of round trips.
+def import_(
+    session: Session,
+    sources: tuple[Path, ...],
+    program: str,
+    renames: tuple[str, ...],
+    values: tuple[str, ...],
+    out: Path,
+    fills_out: Path | None,
+    side: str | None,
+    **grouping: Any,
+) -> None:
+    """Turn files of other programs into trades with their fills.
 
-    --map renames columns. buy and sell mean long and short; without a side, the sign of the quantity determines it;
-    without a trade_id, trades are numbered. A summary of the import goes to stderr.
+    Knows freqtrade (database, backtest), backtesting.py, vectorbt, MetaTrader 4 and 5, TradingView, Interactive
+    Brokers, Binance, Bybit, OKX, NautilusTrader, Lean, and plain lists of fills or round trips. Other tables are read
+    with --map. Rows left out and assumptions go to stderr. Files of one program may overlap: a fill counts once.
     """
+    from exitladder.importers.imports import import_files, known_as
+    from exitladder.importers.reading import ImportOptions
+    from exitladder.trades.files import write_trades
+    from exitladder.trades.fills import write_fills
+    from exitladder.trades.report import counts_of
+
+    if renames or values or not (program or known_as(sources[0])):
+        _import_by_columns(session, sources, renames, values, side, out)
+        return
+    data = session.settings.data
+    how = data.conventions
+    options = ImportOptions(
+        tz="" if how.tz == "UTC" else how.tz,
+        decimal=None if how.decimal == "auto" else how.decimal,
+        day_first=None if how.dates == "auto" else how.dates == "dayfirst",
+        symbol=how.symbol,
+        symbol_map=_symbol_map(how.symbol_map),
+        side=side or data.side,
+        **grouping,
+    )
+    found = import_files(sources, program, options)
+    session.say(f"read as: {found.format}")
+    for line in found.notes:
+        session.say(line)
+    for what, amount in found.money.items():
+        session.say(f"not part of any trade's profit: {amount:,.2f} {what}")
+    if found.profit is not None:
+        session.say(found.profit.text())
+    write_trades(found.trades, out)
+    files = {"file": str(out)}
+    if fills_out is not None:
+        write_fills(found.fills, fills_out)
+        files["fills_file"] = str(fills_out)
+    profit = {} if found.profit is None else {"profit": _profit(found.profit)}
+    session.emit({**files, "format": found.format, **counts_of(found.trades), **profit})
+
+
+def _profit(profit: ClosedProfit) -> dict[str, Any]:
+    return {
+        "n_closed": profit.n_positions,
+        "currency": profit.currency,
+        "basis": profit.basis,
+        "by_file": profit.by_file,
+        "from_fills": profit.from_fills,
+        "residue": profit.residue,
+        "commission": profit.commission,
+        "swap": profit.swap,
+        "contract_sizes": profit.multipliers,
+        "residue_is": list(profit.explained),
+    }
+
+
+def _import_by_columns(
+    session: Session,
+    sources: tuple[Path, ...],
+    renames: tuple[str, ...],
+    values: tuple[str, ...],
+    side: str | None,
+    out: Path,
+) -> None:
+    """Read one table of round trips whose columns the user names."""
     from exitladder.files.tables import read_table
     from exitladder.importers.broker_table import import_trades
     from exitladder.trades.files import write_trades
 
-    table = read_table(source)
+    if len(sources) > 1:
+        raise click.UsageError("--map and --value read one file; import the others alone.")
+    how = session.settings.data.conventions
+    given = _pairs("--value", values) | ({"side": side} if side else {})
     trades, notes = import_trades(
-        table, _pairs("--map", renames), _pairs("--value", values), tz=session.settings.data.tz
+        read_table(sources[0], conventions=how), _pairs("--map", renames), given, conventions=how
     )
     for line in notes:
         session.say(line)
     write_trades(trades, out)
     session.emit({"file": str(out), **_summary(trades)})
+
+
+def _symbol_map(path: str) -> dict[str, str]:
+    if not path:
+        return {}
+    from exitladder.files.tables import read_table
+
+    frame = read_table(Path(path)).frame
+    if frame.shape[1] != 2:
+        raise click.BadParameter(
+            f"must have two columns, old and new name, but has {frame.shape[1]}.", param_hint="--symbol-map"
+        )
+    old, new = (frame.iloc[:, k].astype("str") for k in (0, 1))
+    return dict(zip(old, new, strict=True))
 
 
 def _pairs(name: str, texts: tuple[str, ...]) -> dict[str, str]:
@@ -125,15 +303,47 @@ def _pairs(name: str, texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _summary(trades: Trades) -> dict[str, Any]:
-    import numpy as np
+    from exitladder.trades.report import counts_of
 
-    return {
-        "n_trades": len(trades),
-        "n_open": int(trades.is_open.sum()),
-        "n_long": int((trades.side > 0).sum()),
-        "n_short": int((trades.side < 0).sum()),
-        "n_without_stop": int(np.isnan(trades.stop_price).sum()),
-        "symbols": sorted(set(trades.symbol)),
-        "first_entry": trades[int(np.argmin(trades.entry_time))].entry_time,
-        "last_entry": trades[int(np.argmax(trades.entry_time))].entry_time,
-    }
+    return counts_of(trades)
+
+
+@command.command(
+    "adjust",
+    epilog=example(
+        "exitladder trades adjust --trades raw.csv --bars raw/ --out trades.csv",
+        "exitladder trades adjust --trades raw.csv --bars raw/ --split AAPL,2020-08-31,4:1 --out trades.csv",
+    ),
+)
+@path_option("--trades", "Trades at prices as traded (.csv or .parquet).")
+@bars_options
+@click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
+@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@session_command
+def adjust(
+    session: Session,
+    trades: Path,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    splits: tuple[str, ...],
+    actions: Path | None,
+    out: Path,
+) -> None:
+    """Adjust the prices of trades as their bars are adjusted.
+
+    By the bars' adj_close, or by the splits and actions given. Without this, trades at prices as traded do not fit
+    adjusted bars: their stops and targets are at another level.
+    """
+    from exitladder.bars.actions import parse_split, read_actions
+    from exitladder.bars.reading import read_bars
+    from exitladder.trades.adjust import adjust_trades
+    from exitladder.trades.files import write_trades
+
+    given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
+    found = load_trades(session, trades)
+    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    done = adjust_trades(found, raw, given or None)
+    write_trades(done.trades, out)
+    session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})

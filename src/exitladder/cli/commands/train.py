@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -15,7 +15,7 @@ from exitladder.cli.session import Session, example, session_command
     epilog=example("exitladder train --bars data/ --trades trades.csv --settings exitladder.toml --format json"),
 )
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet).")
+@trades_options("Trades (.csv or .parquet).")
 @click.option(
     "--compare-labels",
     "with_labels",
@@ -40,7 +40,7 @@ def command(
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     with_labels: bool,
     with_paths: bool,
 ) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import bars_options, load_bars, load_trades, path_option
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.command("tune", epilog=example("exitladder tune --bars data/ --trades trades.csv --trials 200 --out tuned/"))
 @bars_options
-@path_option("--trades", "Trades (.csv or .parquet).")
+@trades_options("Trades (.csv or .parquet).")
 @click.option(
     "--model",
     metavar="REF",
@@ -47,14 +47,14 @@ from exitladder.cli.session import Session, example, session_command
 @click.option(
     "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers evaluate candidates."
 )
-@path_option("--out", "Folder for ladder.toml, trials.csv, folds.csv, net_r.csv and more.")
+@path_option("--out", "Folder for recommended.toml, ladder.toml, folds/, trials.csv, net_r.csv and more.")
 @session_command
 def command(
     session: Session,
     bars: Path,
     repair: bool,
     interval: str | None,
-    trades: Path,
+    trades: TradeFiles,
     model: str | None,
     ladder: Path | None,
     fresh: bool,
@@ -64,6 +64,8 @@ def command(
 
     Walk-forward: tunes the ladder again before each part of the later trades and scores each part once. Then tunes
     on all trades and writes that ladder to ladder.toml, with every trial in trials.csv.
+
+    Ends with a recommendation, written to recommended.toml: keep your own exits, use a simple exit, or use the ladder.
     """
     from exitladder.pipelines.tune import tune
     from exitladder.plans.file import read_ladder
@@ -80,4 +82,8 @@ def command(
         command=session.command,
         progress=session.progress,
     )
-    session.emit(result.to_mapping())
+    shown = result.to_mapping()
+    if session.form == "table":
+        # The sentence to act on, before seventy numbers.
+        session.stdout.write(shown.pop("recommendation") + "\n\n")
+    session.emit(shown)

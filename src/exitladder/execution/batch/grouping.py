@@ -77,9 +77,9 @@ def needs_atr(ladder: Ladder) -> bool:
 def batchable_trades(ladders: Sequence[Ladder], entries: Entries, market: Market) -> npt.NDArray[np.bool_]:
     """Return which trades can run in a batch of these ladders.
 
-    Those whose ATR is known, if it is needed, and whose targets lie beyond the entry: if R or ATR vanish beside
-    the price, as on bars that do not move, a target is at the entry and thereby a stop order. Trades that may live
-    through a bar in which nothing traded (S4a) cannot.
+    A trade can if its ATR is known (where a ladder needs it) and every target is beyond the entry. If R or ATR is
+    negligible against the price, as on bars that do not move, a target is at the entry and acts as a stop order.
+    A trade that may live through a bar in which nothing traded (S4a) cannot.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _meets_idle_bars(entries: Entries, idle: BoolArray, longest: int) -> BoolArr
 
 
 def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
-    """Return the positions of the ladders of each batch, and of those that fit into none."""
+    """Return the positions of each batch's ladders, and of the ladders that fit into none."""
     shared: dict[object, list[int]] = {}
     alone: list[int] = []
     for m, ladder in enumerate(ladders):
@@ -259,7 +259,7 @@ def _numbered(things: Iterable[_T]) -> dict[_T, int]:
 
 
 def _is_shared(n_different: int, n_uses: int) -> bool:
-    """Return whether things have so many uses on average that preparing them for all bars pays."""
+    """Return whether each distinct value is used often enough for a table over all bars to pay off."""
     return n_different * LADDERS_PER_TABLE <= n_uses
 
 
@@ -280,7 +280,7 @@ def _split(ladder: Ladder) -> tuple[float, ...]:
 
 
 def _alike(table: CountTable, tabled_trails: bool) -> IntArray:
-    """Return an order of ladders in which those that behave alike follow one another: by trail, then by targets."""
+    """Return an order that groups similar ladders: by trail, then by targets."""
     columns = [table[:, c] for c in range(P_CELLS, table.shape[1])]
     if tabled_trails:
         columns.insert(0, table[:, P_TRAIL])

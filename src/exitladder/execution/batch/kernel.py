@@ -45,7 +45,7 @@ from exitladder.execution.batch.touches import (
 )
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.packed import Ends, Entries, Market, Readings
 from exitladder.execution.kernel.rounding import (
     commission_of,
@@ -71,7 +71,7 @@ class BatchInputs(NamedTuple):
     market: Market
 
 
-@njit(error_model="numpy")
+@inlined
 def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
     """Return trade i as the batch sees it, to be written to a row of the results; its `n_bars` is 0 if it is skipped.
 
@@ -82,6 +82,10 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
         Position of the trade.
     row : int
         Its row of the results.
+
+    Returns
+    -------
+    TradeTerms
     """
     batch, entries, market, number = inputs.batch, inputs.entries, inputs.market, inputs.batch.number
     tick, lot = number[n.N_TICK], number[n.N_LOT]
@@ -117,7 +121,7 @@ def empty_path(room: int) -> Path:
     return Path(np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room))
 
 
-@njit(error_model="numpy")
+@inlined
 def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
     """Write the bars of a trade in signed prices, its best price so far, and ATR.
 
@@ -168,6 +172,10 @@ def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
     prepared : Prepared
     room : int
         Number of bars.
+
+    Returns
+    -------
+    Prepared
     """
     p = prepared
     n_breakevens = len(batch.breakeven_unit) if batch.tabled_breakevens else 0
@@ -192,8 +200,6 @@ def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepare
     """
     n_targets = len(inputs.batch.target_unit)
     code, level, received = prepared.code, prepared.level, prepared.received
-    if len(inputs.conditions.set_end) == 0:
-        return
     read = read_series(inputs.conditions, inputs.readings, terms, path, inputs.market.close)
     first_touch_conditions(inputs.conditions, read, code[n_targets:])
     slippage = slippage_of(inputs.batch.number)
@@ -204,9 +210,9 @@ def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepare
             received[k] = at_market(path.open[h], path.atr_before[h], slippage)
 
 
-@njit(error_model="numpy")
+@inlined
 def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
-    """Work out everything about a trade that all ladders use.
+    """Work out everything about a trade that all ladders use, sets of conditions excepted.
 
     Parameters
     ----------
@@ -217,7 +223,6 @@ def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepar
     """
     batch, number = inputs.batch, inputs.batch.number
     first_touch_targets(batch, terms, path, prepared)
-    touch_conditions(inputs, terms, path, prepared)
     for k in range(len(batch.breakeven_unit)):
         away, value = 0.0, batch.breakeven_value[k]
         if value != 0.0:
@@ -248,8 +253,8 @@ def run_block(inputs: BatchInputs, trades: IntArray, block: int, out: FloatTable
     out : float64 array, shape (n_trades, n_ladders)
     ends : Ends, optional
     """
-    batch, room = inputs.batch, 0
-    path, prepared = empty_path(room), empty_prepared(batch, len(inputs.conditions.set_end))
+    batch, n_sets, room = inputs.batch, len(inputs.conditions.set_end), 0
+    path, prepared = empty_path(room), empty_prepared(batch, n_sets)
     for row in range(block * BLOCK, min((block + 1) * BLOCK, len(trades))):
         terms = terms_of(inputs, trades[row], row)
         if terms.n_bars == 0:
@@ -259,6 +264,8 @@ def run_block(inputs: BatchInputs, trades: IntArray, block: int, out: FloatTable
             room = 2 * terms.n_bars
             path, prepared = empty_path(room), with_tables(batch, prepared, room)
         write_path(inputs, terms, path)
+        if n_sets > 0:
+            touch_conditions(inputs, terms, path, prepared)
         prepare(inputs, terms, path, prepared)
         run_pairs(batch, terms, path, prepared, out, ends)
 

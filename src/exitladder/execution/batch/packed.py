@@ -48,7 +48,7 @@ class Batch(NamedTuple):
     arming : int64 array
         Cells that arm trails.
     table : uint32 array, shape (n_ladders, P_CELLS + max_rungs)
-        One row per ladder. Ladders that behave alike follow one another: the processor then guesses branches.
+        One row per ladder. Similar ladders are adjacent, which helps branch prediction.
     tabled_breakevens, tabled_trails, tabled_cells : bool
         Whether next touches are prepared for all bars, and money for all cells.
     longest : int

@@ -1,12 +1,11 @@
 """One trade under every ladder of a batch, once `exitladder.execution.batch.kernel` has prepared the trade.
 
-If only net r is asked for, `ends` is None, and the compiler leaves out all that writes them.
+If only net R is requested, `ends` is None, and the compiler removes the code that writes them.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable
 from exitladder.execution.batch.packed import (
@@ -27,18 +26,19 @@ from exitladder.execution.batch.packed import (
 )
 from exitladder.execution.batch.touches import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
 from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.packed import Ends
 from exitladder.execution.kernel.rounding import armed_at, commission_of, on_grid, to_tick
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def slippage_of(number: FloatArray) -> Slippage:
     """Return the slippage of a batch; `number` is `exitladder.execution.batch.packed.Batch.number`."""
     tick = number[n.N_TICK]
     return Slippage(number[n.N_SLIP_RATE], number[n.N_SLIP_TICKS] * tick, number[n.N_SLIP_ATR], tick)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     """Return the signed price that a market or stop order gets (S3).
 
@@ -49,12 +49,17 @@ def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     atr_before : float
         ATR known before the bar, in price.
     slippage : Slippage
+
+    Returns
+    -------
+    float
+        Signed price after slippage, rounded to the tick against the trade.
     """
     by_atr = slippage.atr * atr_before if slippage.atr > 0.0 else 0.0
     return to_tick(base - (abs(base) * slippage.rate + slippage.ticks + by_atr), slippage.tick)
 
 
-@njit(error_model="numpy")
+@compiled
 def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
     """Write that a trade was skipped under every ladder.
 
@@ -70,7 +75,7 @@ def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
             ends.last_bar[row, m], ends.n_fills[row, m], ends.mfe_r[row, m] = -1, 0, np.nan
 
 
-@njit(error_model="numpy")
+@inlined
 def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every cell write when it sells, from which bar on that matters, and the money if there is room for it.
 
@@ -104,7 +109,7 @@ def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Pre
             cell_fee[c] = commission_of(price, quantity, batch.number)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def exit_of(batch: Batch, m: int, terms: TradeTerms, path: Path, prepared: Prepared) -> tuple[int, float]:
     """Return when a ladder's stops or its time stop sell all that is left.
 
@@ -160,7 +165,7 @@ def exit_of(batch: Batch, m: int, terms: TradeTerms, path: Path, prepared: Prepa
     return leave, kept
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sell_in_order(
     batch: Batch, m: int, leave: int, terms: TradeTerms, prepared: Prepared, ends: Ends | None
 ) -> tuple[float, float, float, int, int]:
@@ -206,7 +211,7 @@ def sell_in_order(
     return gross, cost, prepared.stays[stay], sales, last
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     """Put the cells of a ladder that sell before event `leave` into the order in which they do; return their number.
 
@@ -220,6 +225,11 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     leave : int
         Event number.
     prepared : Prepared
+
+    Returns
+    -------
+    int
+        Number of cells in `prepared.order`.
     """
     table, cell_target, order = batch.table, batch.cell_target, prepared.order
     code, level = prepared.code, prepared.level
@@ -241,7 +251,7 @@ def order_cells(batch: Batch, m: int, leave: int, prepared: Prepared) -> int:
     return count
 
 
-@njit(error_model="numpy")
+@inlined
 def sell_as_reached(
     batch: Batch, m: int, leave: int, terms: TradeTerms, prepared: Prepared
 ) -> tuple[float, float, float, int, int]:
@@ -256,6 +266,11 @@ def sell_as_reached(
     leave : int
     terms : TradeTerms
     prepared : Prepared
+
+    Returns
+    -------
+    tuple
+        As `sell_in_order` returns.
     """
     cell_target, cell_slot, order, number = batch.cell_target, batch.cell_slot, prepared.order, batch.number
     left, gross, cost = terms.lots, 0.0, terms.entry_cost
@@ -272,7 +287,7 @@ def sell_as_reached(
     return gross, cost, left, sales, last
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sold_at(event: int, level: float, path: Path) -> float:
     """Return the market price, before slippage and tick, at which an order of this event and signed price fills.
 
@@ -283,12 +298,17 @@ def sold_at(event: int, level: float, path: Path) -> float:
     level : float
         Signed price of the order.
     path : Path
+
+    Returns
+    -------
+    float
+        Signed price.
     """
     h = event >> 2
     return clamp(level, path.low[h], path.high[h]) if event & 3 == 3 else float(path.open[h])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def peak_of(entry: float, h: int, base: float, path: Path) -> float:
     """Return the best price of a trade whose last fill is in bar h at `base`.
 
@@ -303,11 +323,16 @@ def peak_of(entry: float, h: int, base: float, path: Path) -> float:
     base : float
         Signed market price of the fill.
     path : Path
+
+    Returns
+    -------
+    float
+        Signed price.
     """
     return float(max(path.best[h - 1] if h > 0 else entry, path.open[h], base))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def last_bar_and_peak(
     is_left: bool, leave: int, kept: float, touch: tuple[int, float], terms: TradeTerms, path: Path
 ) -> tuple[int, float]:
@@ -323,6 +348,12 @@ def last_bar_and_peak(
         Event number and signed price of the last rung sold.
     terms : TradeTerms
     path : Path
+
+    Returns
+    -------
+    bar : int
+    peak : float
+        Signed price.
     """
     if not is_left:
         leave, kept = touch
@@ -332,7 +363,7 @@ def last_bar_and_peak(
     return h, peak_of(terms.entry, h, sold_at(leave, kept, path), path)
 
 
-@njit(error_model="numpy")
+@compiled
 def run_pairs(
     batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, out: FloatTable, ends: Ends | None
 ) -> None:
@@ -351,6 +382,7 @@ def run_pairs(
     slippage = slippage_of(number)
     lot, entry = number[n.N_LOT], terms.entry
     whole = terms.risk * terms.start
+    net_r = out[row]
     for m in range(len(table)):
         leave, kept = exit_of(batch, m, terms, path, prepared)
         if table[m, P_IN_ORDER] > 0:
@@ -366,7 +398,7 @@ def run_pairs(
                 gross += (paid - entry) * quantity
                 cost += commission_of(paid, quantity, number)
         place = int(table[m, P_PLACE])
-        out[row, place] = (gross - cost - 0.0) / whole
+        net_r[place] = (gross - cost - 0.0) / whole
         if ends is not None:
             touch = (NEVER, 0.0) if last < 0 else (int(prepared.code[last]), float(prepared.level[last]))
             h, peak = last_bar_and_peak(left > 0.0, leave, kept, touch, terms, path)

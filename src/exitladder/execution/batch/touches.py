@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable
 from exitladder.execution.batch.packed import Batch, Path, Prepared, TradeTerms
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick, whole_steps
 
@@ -19,7 +19,7 @@ DUST = o.DUST
 NEVER = 2**30
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def stop_code(h: int, opened: float, low: float, level: float) -> int:
     """Return the number of the event at which bar h reaches a stop, `NEVER` if it does not.
 
@@ -29,26 +29,36 @@ def stop_code(h: int, opened: float, low: float, level: float) -> int:
         Bar, counted from the trade's first.
     opened, low, level : float
         Signed prices.
+
+    Returns
+    -------
+    int
+        Event number.
     """
     if not down_to(low, level):
         return NEVER
     return 4 * h + 1 if down_to(opened, level) else 4 * h + 3
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def clamp(level: float, low: float, high: float) -> float:
-    """Return a price inside its bar: levels may lie a rounding error outside.
+    """Return a price clamped to its bar: levels can be a rounding error outside of it.
 
     Parameters
     ----------
     level : float
     low : float
     high : float
+
+    Returns
+    -------
+    float
+        Between `low` and `high`.
     """
     return min(max(level, low), high)
 
 
-@njit(error_model="numpy")
+@inlined
 def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every target write its order's price, when it is first reached, and the price that it then gets.
 
@@ -85,7 +95,7 @@ def first_touch_targets(batch: Batch, terms: TradeTerms, path: Path, prepared: P
         start = end
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def first_stop(market: Market, side: float, stop: float, first: int, most: int) -> tuple[int, int]:
     """Return when the initial stop is reached.
 
@@ -114,7 +124,7 @@ def first_stop(market: Market, side: float, stop: float, first: int, most: int) 
     return NEVER, most
 
 
-@njit(error_model="numpy")
+@inlined
 def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every bar write the first event from it on at which each breakeven stop is reached.
 
@@ -132,7 +142,7 @@ def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
             following[h, k] = code
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def line_of_entry(batch: Batch, k: int, terms: TradeTerms) -> float:
     """Return the signed price of a trail before the first bar, -inf for an entry at its open (X5b).
 
@@ -142,6 +152,11 @@ def line_of_entry(batch: Batch, k: int, terms: TradeTerms) -> float:
     k : int
         The trail.
     terms : TradeTerms
+
+    Returns
+    -------
+    float
+        On the tick.
     """
     if terms.at_open:
         return -np.inf
@@ -149,7 +164,7 @@ def line_of_entry(batch: Batch, k: int, terms: TradeTerms) -> float:
     return to_tick(terms.entry - away, batch.number[n.N_TICK])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every bar write each trail as the bars before it left it.
 
@@ -177,7 +192,7 @@ def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared)
             line[h + 1, k] = now if now > line[h, k] else line[h, k]
 
 
-@njit(error_model="numpy")
+@inlined
 def table_trails(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, first: int) -> None:
     """For every bar from `first` on write the first event from it on that reaches each trail, and the trail then.
 
@@ -206,7 +221,7 @@ def table_trails(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared
             line[h, k] = at if is_reached else line[h + 1, k]
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sell_of(size: float, left: float, lots: float, least: float) -> float:
     """Return the lots that a rung sells; a rest below the minimum goes with it (S1).
 
@@ -214,6 +229,11 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
     ----------
     size, left, lots, least : float
         In lots: of the rung, the rest, entered quantity, smallest quantity that may be ordered.
+
+    Returns
+    -------
+    float
+        Lots.
     """
     part = min(size, left)
     if part > 0.0 and (left - part < least * (1.0 - SNAP) or left - part <= DUST * lots):
@@ -221,7 +241,7 @@ def sell_of(size: float, left: float, lots: float, least: float) -> float:
     return part
 
 
-@njit(error_model="numpy")
+@inlined
 def size_splits(fraction: FloatTable, lot: float, terms: TradeTerms, prepared: Prepared) -> None:
     """Write the lots of every split's rungs, what each sells if reached in order, and the lots left in between.
 
@@ -253,7 +273,7 @@ def size_splits(fraction: FloatTable, lot: float, terms: TradeTerms, prepared: P
             stays[k * (most + 1) + j + 1] = left
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int, last: int) -> tuple[int, float]:
     """Return the first event at which one trail is reached, and the trail's signed price then.
 
@@ -266,6 +286,13 @@ def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int
     path : Path
     start, last : int
         The bars to look at, both included, counted from the trade's first.
+
+    Returns
+    -------
+    event : int
+        `NEVER` if the trail is not reached by `last`.
+    line : float
+        Signed price.
     """
     unit, width, tick = batch.trail_unit[k], batch.trail_value[k], batch.number[n.N_TICK]
     risk, best, atr = terms.risk, path.best, path.atr
@@ -283,7 +310,7 @@ def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int
     return NEVER, line
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def first_at_least(best: FloatArray, price: float, count: int) -> int:
     """Return the first bar whose best price so far reaches `price` (signed), `count` if none does.
 
@@ -295,6 +322,11 @@ def first_at_least(best: FloatArray, price: float, count: int) -> int:
         Signed.
     count : int
         Bars to look at.
+
+    Returns
+    -------
+    int
+        Bar, counted from the trade's first.
     """
     low, high = 0, count
     while low < high:

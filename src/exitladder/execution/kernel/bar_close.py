@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.rounding import on_grid
 from exitladder.execution.kernel.state import Position
@@ -70,19 +70,19 @@ class RungConditions(NamedTuple):
     known_to: IntTable
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def ends_above(walked: float, line: float) -> bool:
     """Whether a walked line ends above the line of closed bars by more than rounding (X7b); -inf is no line."""
     return walked > line and walked - line > abs(walked) * o.SLACK
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def slack_in_r(entry: float, risk: float) -> float:
     """Return the slack of conditions on r (X4a)."""
     return abs(entry) * o.CONDITION_SLACK / risk
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def ratchet(position: Position, atr: float) -> None:
     """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing.
 
@@ -100,7 +100,7 @@ def ratchet(position: Position, atr: float) -> None:
     state[s.ATR_BEFORE] = atr
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def financing_rate(side: float, funding: float, borrow: float) -> float:
     """Return the cost of holding per bar as a share of the notional; a short receives funding and pays borrow (S5).
 
@@ -110,11 +110,16 @@ def financing_rate(side: float, funding: float, borrow: float) -> float:
         +1 long, -1 short.
     funding, borrow : float
         Per bar, as shares of the notional.
+
+    Returns
+    -------
+    float
+        Share of the notional per bar; negative if the holder is paid.
     """
     return funding if side > 0.0 else borrow - funding
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def count_bar(position: Position, close: float) -> None:
     """X4: count a closed bar and pay financing on the quantity held at its close (S5)."""
     state, number = position.state, position.number
@@ -126,7 +131,7 @@ def count_bar(position: Position, close: float) -> None:
         state[s.FINANCING_DUE] += cost
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def state_value(series: int, now: AtClose) -> float:
     """Return a trade-state series at a bar's close, by its negative code."""
     open_r = (now.close - now.entry) / now.risk
@@ -143,7 +148,7 @@ def state_value(series: int, now: AtClose) -> float:
     return (now.close - now.stop) / now.risk
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def is_true(value: float, comparison: int, threshold: float, slack: float) -> bool:
     """Whether a condition holds; a NaN makes it false (X4).
 
@@ -155,6 +160,10 @@ def is_true(value: float, comparison: int, threshold: float, slack: float) -> bo
     threshold : float
     slack : float
         Values closer to the threshold than this count as equal to it (X4a).
+
+    Returns
+    -------
+    bool
     """
     if comparison == 0:
         return value + slack >= threshold
@@ -165,7 +174,7 @@ def is_true(value: float, comparison: int, threshold: float, slack: float) -> bo
     return value + slack < threshold
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose) -> bool:
     """Whether all conditions of a rung hold at a bar's close.
 
@@ -177,6 +186,11 @@ def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose)
     bar : int
         Bar number through the whole `BarSet`.
     now : AtClose
+
+    Returns
+    -------
+    bool
+        True if the rung has no conditions.
     """
     for c in range(conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]):
         k = conditions.series[c]
@@ -194,7 +208,7 @@ def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose)
     return True
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def decide_signals(position: Position, conditions: RungConditions, bar: int, now: AtClose) -> bool:
     """X4: turn each signal rung whose conditions all hold at a bar's close into a market order for the next open.
 

@@ -23,8 +23,11 @@ SKIP_REASONS = (
     "quantity_below_minimum",  # rounded down to the lot, nothing that may be ordered is left
     "no_bar_after_entry",  # no bar after the entry is known yet
     "exit_before_entry",  # own exits only
+    "exit_outside_bar",  # own exits only: its price was not traded in its bar (E2)
 )
-NOT_SKIPPED, NO_STOP, ATR_UNKNOWN, STOP_BEYOND_ENTRY, BELOW_MINIMUM, NO_BAR, EXIT_BEFORE_ENTRY = range(7)
+(
+    NOT_SKIPPED, NO_STOP, ATR_UNKNOWN, STOP_BEYOND_ENTRY, BELOW_MINIMUM, NO_BAR, EXIT_BEFORE_ENTRY, EXIT_OUTSIDE_BAR,
+) = range(8)  # fmt: skip
 
 POLICIES = INTRABAR_POLICIES
 STOP_FIRST, TARGET_FIRST, OHLC, NEARER_EXTREME, FINER_BARS = range(5)

@@ -1,14 +1,16 @@
-"""A number that changes with the rules' source, for the cache of compiled code.
+"""How the kernels are compiled: two decorators, and a number that changes with the rules' source for the cache.
 
 The compiler keeps machine code on disk by the file of the compiled function alone. Were another file changed,
 such as the one that says when a stop fills, it would go on running the old rule. So every function that is kept
-closes over this number, which is part of its key in the cache; what it calls is not kept on its own.
+closes over this number, which is part of its key in the cache; the functions it calls are not kept on their own.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+
+from exitladder.runtime.compiling import uncounted
 
 _EXECUTION = Path(__file__).resolve().parents[1]
 
@@ -28,3 +30,7 @@ def source_number() -> int:
 
 
 SOURCES = source_number()
+
+# Decorators of the functions that the kernels consist of.
+compiled = uncounted(error_model="numpy")
+inlined = uncounted(error_model="numpy", forceinline=True)

@@ -12,7 +12,7 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import RungConditions
-from exitladder.execution.kernel.compiled import SOURCES
+from exitladder.execution.kernel.compiled import SOURCES, compiled, inlined
 from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.one_trade import BarArrays, run_bars
 from exitladder.execution.kernel.orders import record
@@ -22,7 +22,7 @@ from exitladder.execution.kernel.state import Fill, Position, Record
 from exitladder.execution.kernel.trade_start import enter, facts_of, place_rungs, set_up, size_rungs
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> bool:
     """Simulate trade i under ladder m from the entry to the end.
 
@@ -71,7 +71,7 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
     return True
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def mark(position: Position, bar: int, price: float) -> None:
     """X8: value the rest at the last close (signed). Not a sale: it costs nothing and leaves the quantity.
 
@@ -93,7 +93,7 @@ def mark(position: Position, bar: int, price: float) -> None:
     record(position, Fill(bar, o.MARK, -1, quantity, price, 0.0, 0.0, state[s.FINANCING_DUE], net_r))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def net_r_of(position: Position) -> float:
     """Return profit after costs, the rest marked, in R of the entered quantity."""
     state = position.state
@@ -101,7 +101,7 @@ def net_r_of(position: Position) -> float:
     return float(net / (state[s.RISK] * on_grid(state[s.START], position.number[n.N_LOT])))
 
 
-@njit(error_model="numpy")
+@compiled
 def write_end(position: Position, counts: bool, end_bar: int, at: tuple[int, int], ends: Ends) -> None:
     """Write how a trade ended.
 

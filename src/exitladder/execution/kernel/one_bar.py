@@ -8,19 +8,19 @@ at the line that says so.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import BoolArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
 from exitladder.execution.kernel.state import Bar, Position
 
 
-@njit(error_model="numpy")
+@compiled
 def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     """X2: fill at a bar's open, in the order of the rule.
 
@@ -71,7 +71,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
                 return
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def trail_of(position: Position, best: float, atr: float) -> float:
     """Return the signed price of the trail for a best price, rounded against the trader; NaN without trail or ATR.
 
@@ -82,6 +82,11 @@ def trail_of(position: Position, best: float, atr: float) -> float:
         Signed best price so far.
     atr : float
         In price.
+
+    Returns
+    -------
+    float
+        Signed price on the tick.
     """
     number, unit = position.number, position.code[n.C_TRAIL_UNIT]
     if unit == o.NO_UNIT:
@@ -90,7 +95,7 @@ def trail_of(position: Position, best: float, atr: float) -> float:
     return to_tick(best - away, number[n.N_TICK])
 
 
-@njit(error_model="numpy")
+@compiled
 def ratchet_walk(position: Position, best: float) -> None:
     """Ratchet an armed trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     state = position.state
@@ -101,7 +106,7 @@ def ratchet_walk(position: Position, best: float) -> None:
         state[s.WALK_LINE] = line
 
 
-@njit(error_model="numpy")
+@compiled
 def note_ambiguity(position: Position, high: float, low: float) -> None:
     """X7b: note a bar inside which the order of high and low (signed prices) decides.
 
@@ -133,7 +138,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
         state[s.WALKED] = max(state[s.WALKED], line)
 
 
-@njit(error_model="numpy")
+@compiled
 def walk(position: Position, bar: Bar, high_first: bool) -> None:
     """Walk open, one extreme, the other, close; orders fill in the order reached and the trail ratchets along (X3).
 
@@ -167,7 +172,7 @@ def walk(position: Position, bar: Bar, high_first: bool) -> None:
         previous = target
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def after_bar(position: Position, high: float, low: float) -> None:
     """Count a bar's extremes (signed); its decisions about the stop are in force from the next bar (X4, X5).
 
@@ -189,7 +194,7 @@ def after_bar(position: Position, high: float, low: float) -> None:
         state[s.ARMED] = 1.0
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def process_inside(position: Position, bar: Bar, policy: int) -> None:
     """X3: fill inside a bar, by the intrabar policy.
 
@@ -218,7 +223,7 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
             rise(position, bar, bar.high)
 
 
-@njit(error_model="numpy")
+@compiled
 def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -> None:
     """X2 and X3: fill the resting and pending orders of one bar.
 
@@ -251,13 +256,13 @@ def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -
     after_bar(position, high, low)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def is_idle(idle: BoolArray, bar: int) -> bool:
     """Whether nothing traded in a bar (S4a); `idle` is empty where that is so of none."""
     return len(idle) > 0 and idle[bar]
 
 
-@njit(error_model="numpy")
+@compiled
 def process_finer_bars(
     position: Position, market: Market, index: int, first: int, end: int, is_entry_bar: bool
 ) -> None:

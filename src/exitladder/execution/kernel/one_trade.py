@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import BoolArray, FloatArray, FloatTable
 from exitladder.execution.kernel import codes as o
@@ -21,6 +20,7 @@ from exitladder.execution.kernel.bar_close import (
     ratchet,
     slack_in_r,
 )
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
@@ -43,7 +43,7 @@ class BarArrays(NamedTuple):
     idle: BoolArray
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[float, float]:
     """Return the signed prices between which no resting order is reached.
 
@@ -71,7 +71,7 @@ def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[flo
     return floor, np.inf
 
 
-@njit(error_model="numpy")
+@compiled
 def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditions, bar: int, end_bar: int) -> int:
     """Pass the bars within which no resting order is reached.
 
@@ -157,7 +157,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
     return bar
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
     """Return a bar in signed prices.
 
@@ -168,6 +168,11 @@ def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
         +1 long, -1 short.
     bar : int
         Bar number through the whole `BarSet`.
+
+    Returns
+    -------
+    Bar
+        Its high is never below its low, on either side.
     """
     high, low = side * bars.high[bar], side * bars.low[bar]
     if low > high:
@@ -175,7 +180,7 @@ def bar_of(bars: BarArrays, side: float, bar: int) -> Bar:
     return Bar(bar, side * bars.open[bar], high, low, side * bars.close[bar], bars.volume[bar])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditions) -> None:
     """X4, X5, X7: move the trail at a bar's close, and decide signal rungs and the time stop for the next open.
 
@@ -203,7 +208,7 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
         state[s.EXIT_ORDER] = o.TIME
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, entries: Entries, market: Market) -> None:
     """Run a trade that `exitladder.execution.kernel.trade_start.set_up` has set up through its bars.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.rounding import commission_of, down_to, on_grid, to_tick
 from exitladder.execution.kernel.state import Bar, Fill, Order, Position
 
@@ -16,7 +16,7 @@ SNAP = o.SNAP
 DUST = o.DUST
 
 
-@njit(error_model="numpy")
+@compiled
 def record(position: Position, fill: Fill) -> None:
     """Count a fill, and write it to the book if there is one."""
     state, book = position.state, position.book
@@ -37,7 +37,7 @@ def record(position: Position, fill: Fill) -> None:
     state[s.FILL_ROW] += 1.0
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def lots_to_sell(state: FloatArray, wanted: float) -> float:
     """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
 
@@ -58,7 +58,7 @@ def lots_to_sell(state: FloatArray, wanted: float) -> float:
     return float(lots)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     """Return the price that a market or stop order gets at a signed market price, before the tick (S3).
 
@@ -68,13 +68,18 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     number : float64 array, shape (PLAN_NUMBERS,)
     base : float
         Signed market price.
+
+    Returns
+    -------
+    float
+        Signed price, worse than the market price for the trader or equal to it.
     """
     by_atr = number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0
     away = abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr
     return float(base - away)
 
 
-@njit(error_model="numpy")
+@compiled
 def sell(position: Position, bar: int, wanted: float, base: float, order: Order) -> float:
     """Sell at a market price and return the lots sold.
 
@@ -126,7 +131,7 @@ def sell(position: Position, bar: int, wanted: float, base: float, order: Order)
     return lots
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def stop_in_force(state: FloatArray) -> tuple[float, int]:
     """Return the tightest stop and its order code; of equal ones the earlier in life, but liquidation first."""
     level, order = state[s.STOP], o.STOP
@@ -141,7 +146,7 @@ def stop_in_force(state: FloatArray) -> tuple[float, int]:
     return level, order
 
 
-@njit(error_model="numpy")
+@compiled
 def filled(position: Position, j: int, lots: float) -> None:
     """Book the lots that rung j sold; once all are sold, the stop moves that it causes are due next bar (X5).
 
@@ -166,7 +171,7 @@ def filled(position: Position, j: int, lots: float) -> None:
             state[s.ARMED_NEXT] = 1.0
 
 
-@njit(error_model="numpy")
+@compiled
 def sell_all(position: Position, bar: int, base: float, order: int) -> None:
     """Sell all that is left as a market or stop order; the part that volume caps goes on at the next open (S4).
 
@@ -184,7 +189,7 @@ def sell_all(position: Position, bar: int, base: float, order: int) -> None:
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 
-@njit(error_model="numpy")
+@compiled
 def sell_at_market(position: Position, bar: int, base: float, j: int) -> None:
     """Sell rung j as a market or stop order; the part that volume caps goes on at the next open (S4).
 
@@ -204,7 +209,7 @@ def sell_at_market(position: Position, bar: int, base: float, j: int) -> None:
         position.state[s.WAITING] = 1.0
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def sell_at_limit(position: Position, bar: int, base: float, j: int) -> None:
     """Sell rung j as a limit order; the part that volume caps stays resting (S4).
 
@@ -221,7 +226,7 @@ def sell_at_limit(position: Position, bar: int, base: float, j: int) -> None:
     filled(position, j, lots)
 
 
-@njit(error_model="numpy")
+@compiled
 def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) -> None:
     """Let the price fall: partial stop-outs and the stop fill at their prices, the nearest first (X3).
 
@@ -251,7 +256,7 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
         sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
 
 
-@njit(error_model="numpy")
+@compiled
 def rise(position: Position, bar: Bar, top: float) -> None:
     """Let the price rise to `top` (signed): limit rungs reached fill at their own price, the nearest first (X3).
 

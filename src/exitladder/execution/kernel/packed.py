@@ -302,9 +302,10 @@ def _numbers(ladder: Ladder) -> list[float]:
         _value(stop.trail),
         _value(stop.trail_from),
         costs.commission_bps / 1e4,
-        costs.commission_per_unit,
-        costs.commission_fixed,
-        costs.commission_min,
+        # the kernels count in price times quantity; money is that times the multiplier (S8)
+        costs.commission_per_unit / costs.multiplier,
+        costs.commission_fixed / costs.multiplier,
+        costs.commission_min / costs.multiplier,
         (costs.slippage_bps + costs.half_spread_bps) / 1e4,
         costs.slippage_ticks,
         costs.slippage_atr,

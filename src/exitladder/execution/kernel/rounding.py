@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
+from exitladder.execution.kernel.compiled import compiled, inlined
 
 SLACK = o.SLACK
 SNAP = o.SNAP
 MOST_SNAP = o.MOST_SNAP
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def on_grid(count: float, step: float) -> float:
     """Return ``count`` steps as a price or quantity; 5040 ticks of 0.01 are 50.4 and not 50.400000000000006."""
     if step <= 0.0:
@@ -24,7 +24,7 @@ def on_grid(count: float, step: float) -> float:
     return count * step
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def whole_steps(amount: float, step: float) -> float:
     """Return how many steps fit into `amount`, rounding down; float multiples are snapped first (S1)."""
     if step <= 0.0:
@@ -37,7 +37,7 @@ def whole_steps(amount: float, step: float) -> float:
     return float(np.floor(count))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def to_tick(price: float, tick: float) -> float:
     """Return a signed price rounded to the tick against the trader: down, for a sale (S3)."""
     if tick <= 0.0:
@@ -45,7 +45,7 @@ def to_tick(price: float, tick: float) -> float:
     return on_grid(whole_steps(price, tick), tick)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def stop_to_tick(stop: float, entry: float, tick: float) -> float:
     """Return a stop's signed price rounded to the tick against the trader, and never up to the entry (S3).
 
@@ -54,6 +54,11 @@ def stop_to_tick(stop: float, entry: float, tick: float) -> float:
     stop, entry : float
         Signed prices.
     tick : float
+
+    Returns
+    -------
+    float
+        Below the entry, as the stop is.
     """
     level = to_tick(stop, tick)
     if level >= entry > stop:
@@ -61,7 +66,7 @@ def stop_to_tick(stop: float, entry: float, tick: float) -> float:
     return level
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def armed_at(entry: float, multiple: float, risk: float) -> float:
     """Return the signed price from which a trail that MFE arms is armed, slack included (X4a, X5).
 
@@ -73,18 +78,23 @@ def armed_at(entry: float, multiple: float, risk: float) -> float:
         In R.
     risk : float
         R in price.
+
+    Returns
+    -------
+    float
+        Not on the tick: MFE is compared with it.
     """
     price = entry + multiple * risk
     return price - max(abs(price) * SLACK, abs(entry) * o.CONDITION_SLACK)
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def down_to(low: float, level: float) -> bool:
     """Whether a price fell to a level; prices within `SLACK` of one another are one price."""
     return low <= level + abs(level) * SLACK
 
 
-@njit(error_model="numpy")
+@compiled
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     """Return the commission of one fill (S2).
 
@@ -95,12 +105,17 @@ def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     quantity : float
         In units.
     number : float64 array, shape (PLAN_NUMBERS,)
+
+    Returns
+    -------
+    float
+        At least the minimum commission.
     """
     cost = abs(price) * quantity * number[n.N_COMMISSION] + number[n.N_PER_UNIT] * quantity + number[n.N_FIXED]
     return float(max(cost, number[n.N_LEAST]))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def distance(unit: int, value: float, risk: float, atr: float, price: float) -> float:
     """Return a length in price; NaN if its ATR is not known.
 
@@ -112,6 +127,11 @@ def distance(unit: int, value: float, risk: float, atr: float, price: float) -> 
         In that unit.
     risk, atr, price : float
         R, ATR and the price that per cent refer to.
+
+    Returns
+    -------
+    float
+        In price.
     """
     if unit == o.IN_R:
         return value * risk

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, FloatTable, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Entries
 from exitladder.execution.kernel.rounding import (
@@ -57,7 +57,7 @@ class EntryFacts(NamedTuple):
     levels: FloatArray
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
     """Return the facts known of a trade at its entry.
 
@@ -68,6 +68,11 @@ def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
         ATR of every bar.
     i : int
         Position of the trade.
+
+    Returns
+    -------
+    EntryFacts
+        Its ATR is NaN if no bar had closed by the entry.
     """
     known = entries.known_bar[i]
     side = float(entries.side[i])
@@ -83,7 +88,7 @@ def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
     )
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def initial_stop(position: Position, facts: EntryFacts) -> tuple[float, int]:
     """Return the signed price of the initial stop, and the skip reason if there is none."""
     if not np.isnan(facts.stop):
@@ -97,7 +102,7 @@ def initial_stop(position: Position, facts: EntryFacts) -> tuple[float, int]:
     return facts.price - away, o.NOT_SKIPPED
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> float:
     """Return the signed price of a target, NaN if it cannot be resolved at the entry.
 
@@ -110,6 +115,11 @@ def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> flo
     risk : float
         R in price.
     facts : EntryFacts
+
+    Returns
+    -------
+    float
+        Signed; NaN too if an extension or a resistance is not above the signed entry price.
     """
     if unit == o.IN_PRICE:
         return float(facts.side * value)
@@ -120,7 +130,7 @@ def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> flo
     return float(facts.price + distance(unit, value, risk, facts.atr, facts.price))
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> None:
     """Insert rung j into an order of prices, behind all whose level is not farther away.
 
@@ -142,7 +152,7 @@ def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> No
     rungs[place, k] = j
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable, facts: EntryFacts) -> None:
     """Resolve each rung to a price, and put limits and partial stop-outs in the order of their prices.
 
@@ -186,7 +196,7 @@ def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable
             state[s.N_DOWN] += 1.0
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def size_rungs(position: Position, rung_number: FloatTable) -> None:
     """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
     state, rungs, lot = position.state, position.rungs, position.number[n.N_LOT]
@@ -210,7 +220,7 @@ def size_rungs(position: Position, rung_number: FloatTable) -> None:
             rungs[s.LOTS, j] = lots
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def set_stop_moves(position: Position, atr: float) -> None:
     """Set the prices of breakeven and liquidation, and whether the trail is armed from the entry on."""
     state, number, code = position.state, position.number, position.code
@@ -231,7 +241,7 @@ def set_stop_moves(position: Position, atr: float) -> None:
         state[s.LIQUIDATION] = -to_tick(-price, number[n.N_TICK])
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     """Set the state of trade i as it is before its first bar, rungs excepted; return the skip reason.
 
@@ -241,6 +251,11 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     i : int
         Position of the trade.
     facts : EntryFacts
+
+    Returns
+    -------
+    int
+        Skip reason of `exitladder.execution.kernel.codes`; `NOT_SKIPPED` if the trade is entered.
     """
     state, number = position.state, position.number
     state[:] = 0.0
@@ -269,7 +284,7 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     return why
 
 
-@njit(error_model="numpy", forceinline=True)
+@inlined
 def enter(position: Position, bar: int, row: int) -> None:
     """Record the entry at the price that was paid, with its commission; fills go to the book from `row` on.
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.choice import sampler_of
-from exitladder.models.search.samplers.evolution import N_KEPT, Evolution, apartness, fronts, order_of
+from exitladder.models.search.samplers.evolution import N_KEPT, Evolution, crowding_distance, fronts, order_of
 from exitladder.models.search.samplers.sampler import SAMPLERS, SearchPlan
 from exitladder.models.search.space.candidates import Candidate, Cube
 from exitladder.models.search.space.space import SearchSpace
@@ -29,7 +29,7 @@ ranges = st.one_of(
 
 
 @given(within=ranges, share=st.floats(0, 1))
-def test_a_value_lies_in_its_range_and_is_found_again(within: Range, share: float) -> None:
+def test_a_value_is_in_its_range_and_is_found_again(within: Range, share: float) -> None:
     value = within.value_at(share)
     if within.choices:
         assert value in within.choices
@@ -78,7 +78,7 @@ def test_fronts_are_those_that_nobody_beats_once_better_ones_are_gone(values: np
 def test_crowding_distance_of_a_front() -> None:
     """Deb et al. (2002), section III B: neighbours' distance over the spread, in each objective."""
     values = np.array([[0.0, 10.0], [1.0, 6.0], [4.0, 5.0], [10.0, 0.0]])
-    np.testing.assert_allclose(apartness(values), [np.inf, 4 / 10 + 5 / 10, 9 / 10 + 6 / 10, np.inf])
+    np.testing.assert_allclose(crowding_distance(values), [np.inf, 4 / 10 + 5 / 10, 9 / 10 + 6 / 10, np.inf])
 
 
 def test_the_order_puts_constraints_first_then_worth_and_the_unknown_last() -> None:

@@ -198,7 +198,7 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         assert space.parameters_of(replace(classic, **change)) is None
 
 
-def test_series_of_indicator_rungs_are_told_to_who_must_bring_them() -> None:
+def test_series_of_indicator_rungs_are_listed() -> None:
     space = SearchSpace(SearchSettings(indicator_rungs=(RSI, "bb_pctb_20 >= 0.8..1.2")), BASE, ("exhaustion",))
     assert space.series == ("bb_pctb_20", "exhaustion", "rsi_14")
 
@@ -224,7 +224,7 @@ def test_the_defaults_of_the_file_are_a_space() -> None:
         ({"time_bars": (0, 2)}, "search.time_bars must be above 0"),
         ({"fraction_step": 0.3}, "search.fraction_step must divide the position"),
         ({"indicator_rungs": ("rsi_14 >= 60 to 80",)}, "must read 'series >= least..most'"),
-        ({"indicator_rungs": ("rsi_14 >= 80..60",)}, "must begin with its least number"),
+        ({"indicator_rungs": ("rsi_14 >= 80..60",)}, "must start with its smaller number"),
         ({"indicator_rungs": ("rsi_14 >= 60..80", "rsi_14 >= 70..90")}, "must not overlap"),
     ],
 )

@@ -128,7 +128,7 @@ def test_optuna_reads_what_was_found(url: str) -> None:
     store.close()
 
 
-def test_a_finished_search_is_read_and_other_ones_are_told_apart(url: str) -> None:
+def test_a_finished_search_is_read_and_others_are_distinguished(url: str) -> None:
     store = StudyStore(url)
     found = found_by("qmc", store, name="mine", identity={"trades": "a"})
 
@@ -171,7 +171,7 @@ def test_a_study_of_another_program_is_left_alone(url: str) -> None:
         ("nonsense", "must be sqlite:///PATH or postgresql://USER@HOST/DATABASE, but is 'nonsense'"),
         ("mysql://a@b/c", "must be sqlite:///PATH or postgresql"),
         ("sqlite://", "must have a path"),
-        ("postgresql://a:secret@b/c", r"without its password.*a:\*\*\*@b/c"),
+        ("postgresql://a:secret@b/c", r"must not contain a password.*a:\*\*\*@b/c"),
         ("postgresql://a@127.0.0.1:1/c", "must be a database that can be written to, but: "),
     ],
 )

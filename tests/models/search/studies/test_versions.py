@@ -60,12 +60,12 @@ def test_a_study_of_an_earlier_version_is_read(url: str) -> None:
     store.close()
 
 
-def test_a_search_begins_anew_beside_a_study_of_an_earlier_version_and_says_so(url: str) -> None:
+def test_a_new_search_begins_beside_a_study_of_an_earlier_version_and_says_so(url: str) -> None:
     earlier = {s.study_name for s in optuna.get_all_study_summaries(url)}
     store = StudyStore(url, by_content=True)
     evaluated: list[int] = []
     (name,) = earlier - {"mine"}
-    with pytest.warns(ExitladderWarning, match=f"'{name}' .* made by another version .* begins anew as study 'tune-"):
+    with pytest.warns(ExitladderWarning, match=f"'{name}' .* by another version .* new search begins as study 'tune-"):
         new = found(store, evaluated)
     assert evaluated == [0, 4, 4]
     # The same code, asked again, goes on without a word, and other data have nothing to do with the earlier study.

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import io
+import lzma
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import Bars
-from exitladder.bars.columns import HEADERLESS, snake_name
-from exitladder.bars.report import BarsReport
+from exitladder.bars.checking.report import BarsReport
+from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.headerless import KLINES
 from exitladder.bars.tables import ReadOptions, bars_of_table
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError, InputFileError
 from exitladder.files.tables import Table
 
-KLINES: Sequence[str] = HEADERLESS[12]
 # the end of a bar follows from its start; the last column is always 0
 _LEFT_OUT = ("close_time", "ignore")
 _HEADER = ["open_time", "open", "high", "low", "close", "volume"]
@@ -43,7 +43,7 @@ def most_bytes(month: pd.Period, interval_ns: int) -> int:
 def bars_in_zip(
     content: bytes, name: str, month: pd.Period, symbol: str, options: ReadOptions
 ) -> tuple[Bars, BarsReport]:
-    """Return the bars of one month, checked, and what was found in them.
+    """Return the bars of one month, checked, with the findings.
 
     Parameters
     ----------
@@ -58,6 +58,11 @@ def bars_in_zip(
     options : ReadOptions
         With the length that the bars must have.
 
+    Returns
+    -------
+    bars : Bars
+    report : BarsReport
+
     Raises
     ------
     InputFileError
@@ -68,7 +73,7 @@ def bars_in_zip(
     interval_ns = options.interval_ns or 0
     member = name.removesuffix(".zip") + ".csv"
     table = _klines(_unpacked(content, name, member, most_bytes(month, interval_ns)), member)
-    # any length is read, so that a wrong one can be told
+    # any length is read, so that a wrong one can be reported
     found, report = bars_of_table(table, symbol, interval_ns, ReadOptions("UTC", "none", options.repair, None))
     if report.errors:
         raise BarsError(report.errors[0])
@@ -96,8 +101,8 @@ def _unpacked(content: bytes, name: str, member: str, limit: int) -> bytes:
                 raise InputFileError(f"{name} must hold {member}, but holds {inside}. {_CURE}")
             with packed.open(member) as stream:
                 text = stream.read(limit + 1)
-    # RuntimeError: it asks for a password
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as cause:
+    # RuntimeError: it asks for a password; OSError: bz2 that is none; NotImplementedError: another packing
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as cause:
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         raise InputFileError(
             f"{name} must be a zip file that can be unpacked, but is not: {reason}. {_CURE}"

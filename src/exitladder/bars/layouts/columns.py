@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exitladder.errors import BarsError
@@ -15,6 +15,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "timestamp": (
         "timestamp", "datetime", "date_time", "open_time", "opentime", "bar_start", "start_time", "start", "gmt_time",
         "utc_time", "utc", "date", "day", "time", "ts", "t", "unix", "unix_time", "unix_timestamp", "epoch", "dt",
+        "dtyyyymmdd", "yyyymmdd", "trading_day", "session_date", "gmt_date", "date_and_time", "index",
     ),
     "open": ("open", "o", "open_price", "price_open"),
     "high": ("high", "h", "high_price", "price_high"),
@@ -22,16 +23,13 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "close": ("close", "c", "close_price", "price_close", "close_last"),
     "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "tickvol", "tick_volume", "total_volume"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "close_adjusted", "adj_close_price"),
+    "end": ("close_time", "closetime", "end_time", "bar_end", "period_end", "time_period_end", "end"),
     "symbol": ("symbol", "ticker", "sym", "instrument", "pair", "name"),
 }  # fmt: skip
-
-_OHLCV = ("timestamp", *PRICES, "volume")
-# ccxt's rows have six numbers; Binance's kline files twelve columns without a header
-HEADERLESS: dict[int, Sequence[str]] = {
-    5: _OHLCV[:5],
-    6: _OHLCV,
-    12: (*_OHLCV, "close_time", "quote_volume", "n_trades", "taker_volume", "taker_quote_volume", "ignore"),
-}
+OHLCV = ("timestamp", *PRICES, "volume")
+_ALL_SPELLINGS = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
+_TICKS = ("tickvol", "tick_volume")
+_DATES_APART = ("date", "day", "dtyyyymmdd", "yyyymmdd", "gmt_date", "trading_day", "session_date")
 
 
 def snake_name(text: object) -> str:
@@ -56,19 +54,37 @@ class BarColumns:
     known : dict of str to object
         From the one name used here to the table's own label.
     time_of_day : object or None
-        The column with the time, where date and time stand apart.
+        The column with the time, if date and time are separate columns.
     extra : dict of str to object
         Further columns, by their name in lower case with underscores.
+    ticks : object or None
+        A column with the count of ticks beside one with the volume.
+    unnamed : tuple of object
+        Columns without a Latin letter or digit in their name, which cannot be referred to.
     """
 
     known: dict[str, object]
     time_of_day: object | None
     extra: dict[str, object]
+    ticks: object | None = None
+    unnamed: tuple[object, ...] = ()
+
+    @property
+    def stamps_end(self) -> bool:
+        """Whether the only stamps are those of the bars' ends."""
+        return "timestamp" not in self.known and "end" in self.known
+
+    @property
+    def stamp(self) -> object:
+        """The column with the stamps."""
+        return self.known["end" if self.stamps_end else "timestamp"]
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Columns that bars must have and this table has not."""
-        return tuple(name for name in REQUIRED if name not in self.known)
+        return tuple(
+            name for name in REQUIRED if name not in self.known and not (name == "timestamp" and self.stamps_end)
+        )
 
     @property
     def looks_like_bars(self) -> bool:
@@ -76,8 +92,15 @@ class BarColumns:
         return sum(name in self.known for name in PRICES) >= 2
 
 
-def bar_columns(labels: Iterable[object]) -> BarColumns:
+def bar_columns(labels: Iterable[object], doubled: Iterable[str] = ()) -> BarColumns:
     """Return which column of a table means what.
+
+    Parameters
+    ----------
+    labels : iterable of object
+        The table's columns.
+    doubled : iterable of str
+        Names that several columns have in the file.
 
     Raises
     ------
@@ -92,26 +115,46 @@ def bar_columns(labels: Iterable[object]) -> BarColumns:
     """
     labels = list(labels)
     if [str(label) for label in labels] in ([str(n) for n in range(6)], [str(n) for n in range(5)]):
-        return BarColumns(dict(zip(_OHLCV, labels, strict=False)), None, {})
+        return BarColumns(dict(zip(OHLCV, labels, strict=False)), None, {})
     by_name: dict[str, object] = {}
     for label in labels:
-        by_name.setdefault(snake_name(label), label)
+        other = by_name.setdefault(snake_name(label), label)
+        if other is not label and snake_name(label) in _ALL_SPELLINGS:
+            raise BarsError(_twice(str(other), str(label)))
+    for name in doubled:
+        if snake_name(name) in _ALL_SPELLINGS:
+            raise BarsError(_twice(name, name))
+    known, used = _known(by_name)
+    apart = snake_name(known.get("timestamp", "")) in _DATES_APART and "time" in by_name
+    if "per" in by_name and apart:
+        used.add("per")  # the length of the bars, as Finam and Stooq write it
+    unnamed = tuple(label for label in labels if not snake_name(label))
+    extra = {name: label for name, label in by_name.items() if name and name not in used}
+    ticks = next((by_name[t] for t in _TICKS if t in by_name and by_name[t] != known.get("volume")), None)
+    return BarColumns(known, by_name["time"] if apart else None, extra, ticks, unnamed)
+
+
+def _twice(first: str, second: str) -> str:
+    names = f"{first!r} twice" if first == second else f"{first!r} and {second!r}"
+    return f"Each column must come once, but there is {names}. Take out or rename one of them."
+
+
+def _known(by_name: dict[str, object]) -> tuple[dict[str, object], set[str]]:
     known: dict[str, object] = {}
     used: set[str] = set()
     for canonical, spellings in _SPELLINGS.items():
         present = [s for s in spellings if s in by_name]
         if not present:
             continue
-        is_clear = canonical in ("timestamp", "symbol", "volume") or present[0] == canonical or len(present) == 1
+        is_clear = canonical in ("timestamp", "symbol", "volume", "end") or present[0] == canonical or len(present) == 1
         if not is_clear:
             raise BarsError(
                 f"One column must be the {canonical}, but {' and '.join(repr(by_name[p]) for p in present)} could both "
                 f"be. Rename the right one to {canonical}."
             )
         known[canonical] = by_name[present[0]]
-        used.add(present[0])
+        if canonical != "end" or "timestamp" not in known:
+            used.add(present[0])
         if canonical == "timestamp":
             used.update(present)  # a second stamp is no series
-    apart = snake_name(known.get("timestamp", "")) in ("date", "day") and "time" in by_name
-    extra = {name: label for name, label in by_name.items() if name and name not in used}
-    return BarColumns(known, by_name["time"] if apart else None, extra)
+    return known, used

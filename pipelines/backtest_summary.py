@@ -1,0 +1,257 @@
+"""The summary of a backtest: measures, intrabar policies, exits beside it, its sample and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.bars.bars import BarSet
+from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
+from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.summary import summarise
+from exitladder.pipelines.inputs.job import Job
+from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
+from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
+from exitladder.pipelines.tuning.samples.labels import (
+    OUT_OF_SAMPLE,
+    WALK_FORWARD_COMMAND,
+    Labels,
+    SampleCounts,
+    n_duplicates,
+    samples_of,
+)
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.units import Target
+from exitladder.runtime.progress import Progress
+from exitladder.statistics.comparison import Comparison, compare_r
+from exitladder.statistics.mean import MeanInterval, mean_interval
+from exitladder.statistics.ratios import with_interval
+from exitladder.statistics.verdict import verdict
+
+SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
+ALL_OUT = "all out at the first target"
+_STILL_OPEN = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class BacktestPart:
+    """Trades that one ladder executes; a backtest of one ladder has a single part.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    signals : Signals
+        What the ladder reads, for these trades.
+    ladder : Ladder
+    keeps_own_exits : bool
+        Whether the tuning of the part found no ladder better than the trader's own exits; the simulation is then
+        theirs.
+    """
+
+    simulation: Simulation
+    signals: Signals
+    ladder: Ladder
+    keeps_own_exits: bool = False
+
+    @cached_property
+    def samples(self) -> Labels:
+        """Whether each trade is in-sample, mixed or out of sample for the ladder, shape (n_trades,)."""
+        done = self.simulation
+        close = done.placed.bars.close_time
+        ended = np.where(done.status == STATUS.index("closed"), close[done.exit_bar], _STILL_OPEN)
+        return samples_of(done.placed, self.ladder.tuned, ended)
+
+    def under(self, policy: str, finer: BarSet | None) -> Simulation:
+        """Return the simulation under another intrabar policy."""
+        if self.keeps_own_exits or policy == self.ladder.execution.intrabar:
+            return self.simulation
+        other = replace(self.ladder, execution=replace(self.ladder.execution, intrabar=policy))
+        return simulate(self.simulation.placed, other, self.signals, finer=finer)
+
+
+def backtest_summary(
+    job: Job,
+    parts: Sequence[BacktestPart],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    finer: BarSet | None,
+    *,
+    walk_forward: bool = False,
+) -> dict[str, Any]:
+    """Return the content of ``summary.json``, except for the prices after the exits.
+
+    Parameters
+    ----------
+    job : Job
+    parts : sequence of BacktestPart
+    tables : (DataFrame, DataFrame)
+        Trades and fills of all parts.
+    finer : BarSet or None
+    walk_forward : bool
+        Whether the parts are those of a walk-forward. Own exits still open are then marked, as in its tuning.
+
+    Returns
+    -------
+    dict
+        Plain values for strict JSON.
+    """
+    trades, fills = tables
+    intervals = job.settings.intervals
+    by_policy = _under_each_policy(parts, finer, job.progress)
+    # The rungs of several ladders have no common measures.
+    ladder = parts[0].ladder if not walk_forward else Ladder()
+    labels = np.concatenate([part.samples for part in parts])
+    beside = _beside_tables(parts, finer, marks_open=walk_forward)
+    results = {other: table["r"].to_numpy(np.float64) for other, (table, _) in beside.items()}
+    leverage = parts[0].ladder.execution.leverage
+    r = np.concatenate([part.simulation.r for part in parts])
+    time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
+    known = labels == OUT_OF_SAMPLE
+    against = {
+        other: compare_r(r[known], theirs[known], time=time[known], intervals=intervals)
+        for other, theirs in results.items()
+        if known.any()
+    }
+    baseline = OWN_EXITS if OWN_EXITS in results else ALL_OUT
+    name = TUNED if walk_forward else parts[0].ladder.name
+    summary = {
+        **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against),
+        **summarise(
+            trades,
+            fills,
+            ladder,
+            policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
+            intervals=intervals,
+        ),
+        "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
+        **plain_exposure(exposure(trades, fills, leverage=leverage)),
+    }
+    if "finer_bars" in by_policy:
+        counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
+        summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
+    summary["inactive_rungs"] = _inactive(parts)
+    summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    # With no trade out of sample, the other exits are shown on all trades.
+    shown = known if known.any() else np.ones(len(known), dtype=bool)
+    summary["beside"] = {
+        other: _beside(mean_interval(theirs[shown], time=time[shown], intervals=intervals), against.get(other))
+        | plain_exposure(exposure(*beside[other], leverage=leverage))
+        for other, theirs in results.items()
+    }
+    predictions = job.predictions_for([part.ladder for part in parts])
+    if predictions is not None:
+        summary["predictions"] = predictions.counts()
+    most = job.settings.labels.max_bars if walk_forward else signal_bars(parts[0].ladder, job.settings)
+    return summary | _signals_end(parts, most)
+
+
+def _signals_end(parts: Sequence[BacktestPart], most: int) -> dict[str, Any]:
+    """Return after how many bars the model is unknown, and the trades held longer under ladders that read it."""
+    reading = [part for part in parts if not part.keeps_own_exits and outlives_rows(part.ladder, most)]
+    if not reading:
+        return {}
+    n_trades = sum(int((part.simulation.bars_held > most).sum()) for part in reading)
+    return {"signals_end": {"after_bars": most, "n_trades": n_trades}}
+
+
+def _sample_and_verdict(
+    counts: SampleCounts, name: str, baseline: str, against: Mapping[str, Comparison]
+) -> dict[str, Any]:
+    """Return the sample of the trades, and the verdict on those out of sample against the baseline."""
+    facts = {**counts.to_mapping(), "baseline": baseline}
+    if not counts.n_out_of_sample:
+        return facts | {"detectable_r": None, "verdict": None, "verdict_text": no_verdict(counts)}
+    found = against[baseline]
+    evaluation = verdict(found, name, baseline)
+    only = "" if counts.sample == OUT_OF_SAMPLE else f"{counts.text} The verdict covers only these. "
+    return facts | {
+        "detectable_r": None if np.isnan(found.detectable_r) else found.detectable_r,
+        "verdict": evaluation.kind,
+        "verdict_text": only + evaluation.text,
+    }
+
+
+def no_verdict(counts: SampleCounts) -> str:
+    """Return why trades give no verdict, with the command that gives one."""
+    return f"No verdict: {counts.text} For a verdict on trades that no ladder has seen, run: {WALK_FORWARD_COMMAND}."
+
+
+def _under_each_policy(
+    parts: Sequence[BacktestPart], finer: BarSet | None, progress: Progress
+) -> dict[str, list[Simulation]]:
+    """Return the simulations of all parts under each intrabar policy that these bars allow."""
+    found: dict[str, list[Simulation]] = {}
+    names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
+    with progress.stage("intrabar policies", len(names)) as advance:
+        for name in names:
+            found[name] = [part.under(name, finer) for part in parts]
+            advance(1)
+    return found
+
+
+def _beside_tables(
+    parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return trades and fills of selling all at once and of the user's own exits; net R is NaN where it is unknown."""
+    placed = [part.simulation.placed for part in parts]
+    found = {
+        ALL_OUT: [
+            simulate(some, all_out(part.ladder), part.signals, finer=finer)
+            for some, part in zip(placed, parts, strict=True)
+        ]
+    }
+    is_open = np.concatenate([some.trades.is_open for some in placed])
+    if not is_open.all():
+        found[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in zip(placed, parts, strict=True)]
+    tables = {}
+    for name, done in found.items():
+        trades, fills = joined_tables(done)
+        if name == OWN_EXITS and not marks_open:
+            trades["r"] = trades["r"].where(~is_open)
+        if trades["r"].notna().any():
+            tables[name] = trades, fills
+    return tables
+
+
+def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
+    """Return the results of another exit, with the ladder's advantage over it on trades out of sample, if known."""
+    return {
+        "n_trades": mean.n,
+        "expectancy_r": with_interval(mean.value, mean.low, mean.high),
+        "difference_r": with_interval(against.difference_r, against.low, against.high) if against else None,
+        "n_pairs": against.n if against else 0,
+    }
+
+
+def _inactive(parts: Sequence[BacktestPart]) -> dict[str, Any]:
+    counts = [inactive_rungs(part.simulation) for part in parts if not part.keeps_own_exits]
+    return {
+        "n_trades": sum(count["n_trades"] for count in counts),
+        "by_rung": [sum(numbers) for numbers in zip_longest(*(count["by_rung"] for count in counts), fillvalue=0)],
+    }
+
+
+def all_out(ladder: Ladder) -> Ladder:
+    """Return the all-in, all-out version of a ladder: everything is sold at its first target, with the same stop.
+
+    A ladder without a target keeps only its stop, trail and time stop.
+    """
+    targets = [rung.target for rung in ladder.rungs if rung.target is not None and rung.target.value > 0]
+    stop = replace(
+        ladder.stop,
+        breakeven_after=None,
+        breakeven_offset=type(ladder.stop.breakeven_offset)(0.0, "R"),
+        trail_after=None,
+        trail=None if ladder.stop.trail_after is not None else ladder.stop.trail,
+    )
+    if not targets:
+        return replace(ladder, name=ALL_OUT, rungs=(), stop=stop)
+    return replace(ladder, name=ALL_OUT, rungs=(Rung(1.0, Target(targets[0].value, targets[0].unit)),), stop=stop)

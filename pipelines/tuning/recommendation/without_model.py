@@ -1,0 +1,75 @@
+"""The same tuning without the model, to be read beside the one with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution import simulate_own_exits
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.tuning.choice import Choice, Tuning
+from exitladder.pipelines.tuning.folds import WalkForward
+from exitladder.plans.ladder import Ladder, Stop
+
+
+@dataclass(frozen=True)
+class WithoutModel:
+    """A ladder tuned walk-forward without the model, on the same parts.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    folds : tuple of Choice
+    choice : Choice
+        On all trades that had ended.
+    """
+
+    tuning: Tuning
+    folds: tuple[Choice, ...]
+    choice: Choice
+
+    def net_r(self, own_exits_known: bool, fold: IntArray) -> FloatArray:
+        """Return net R of every trade under the ladder of its fold, shape (n_trades,).
+
+        Parameters
+        ----------
+        own_exits_known : bool
+            Whether a fold may have kept the user's own exits.
+        fold : int array, shape (n_trades,)
+        """
+        placed = self.tuning.prepared.placed
+        net_r = np.full(len(placed), np.nan)
+        for k, choice in enumerate(self.folds):
+            part = fold == k
+            if own_exits_known and choice.keeps_own_exits:
+                net_r[part] = simulate_own_exits(placed.take(part), self.tuning.base).r
+            else:
+                net_r[part] = self.tuning.net_r([choice.ladder], part)[:, 0]
+        return net_r
+
+
+def without_model(tuning: Tuning, walk: WalkForward) -> WithoutModel | None:
+    """Return the same walk-forward tuning without predictions; None if there are none.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        With the model.
+    walk : WalkForward
+    """
+    if tuning.predictions is None:
+        return None
+    plain = Tuning.of(tuning.prepared, tuning.settings, None, _own_ladder(tuning), tuning.progress, tuning.backend)
+    name = f"{tuning.backend.name}-without-model"
+    folds = tuple(plain.choose(cut.training, f"{name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1))
+    return WithoutModel(plain, folds, plain.choose(walk.final, name))
+
+
+def _own_ladder(tuning: Tuning) -> Ladder | None:
+    """Return the user's ladder; if it reads the model's series, only its stop, costs and execution."""
+    own = tuning.own_ladder
+    if own is None or not set(own.series) & set(MODEL_SERIES):
+        return own
+    return replace(own, rungs=(), stop=Stop(initial=own.stop.initial, time=own.stop.time))

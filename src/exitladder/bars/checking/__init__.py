@@ -1,0 +1,1 @@
+"""The checks of bars: faults, doubts, splits, and their report."""

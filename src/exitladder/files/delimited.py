@@ -1,0 +1,307 @@
+"""Text files of rows and columns: encoding, separator, header lines and decimal mark, found from the first lines."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.errors import InputFileError
+from exitladder.files.conventions import Conventions
+from exitladder.files.numbers import MixedNumbersError, decimal_mark
+from exitladder.files.packed import open_bytes, text_encoding
+from exitladder.files.table import Table
+
+# Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
+NameColumns = Callable[[Sequence[Sequence[str]], str], Sequence[str] | None]
+
+# A symbol may be called NA, TRUE or 007; pandas would read a hole, a truth and a number.
+_TEXT_COLUMNS = frozenset(
+    {"symbol", "ticker", "sym", "instrument", "pair", "name", "trade_id", "tag", "side", "entry_at", "status"}
+)
+_HOLES = ["", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "#N/A", "null", "NULL", "None", "none", "-"]
+_SAMPLE_LINES = 200
+_SAMPLE_BYTES = 1 << 18
+_SEPARATORS = "\t;|,"
+_LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+_NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
+_TWO_LEVELS = {"price", "ticker", "", "attributes", "symbols"}
+
+
+@dataclass(frozen=True)
+class _Sniffed:
+    """What the first lines of a file tell.
+
+    Parameters
+    ----------
+    encoding, separator : str
+    skipped : int
+        Lines before the header, or before the data.
+    lines : sequence of sequence of str
+        Fields of the lines that follow.
+    """
+
+    encoding: str
+    separator: str
+    skipped: int
+    lines: list[list[str]]
+
+
+def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Conventions) -> Table:
+    """Return the table in a text file, see `exitladder.files.tables.read_table`.
+
+    Parameters
+    ----------
+    path : path
+        A text file, maybe gzipped or alone in a zip file.
+    name_columns : callable or None
+        Names the columns of a file without a header line, by its first lines and its separator.
+    conventions : Conventions
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputFileError
+        If the text is not UTF-8, UTF-16 or Windows-1252, or the table is too large or malformed.
+    pandas.errors.EmptyDataError
+        If the file has no line with text.
+    """
+    with open_bytes(path, conventions) as stream:
+        head = stream.read(_SAMPLE_BYTES)
+    encoding = text_encoding(head)
+    try:
+        return _read(path, _sniff(head, encoding), name_columns, conventions)
+    except UnicodeDecodeError as cause:
+        if encoding != "utf-8-sig":
+            raise InputFileError(_not_text(path)) from cause
+    try:
+        return _read(path, _sniff(head, "cp1252"), name_columns, conventions)
+    except UnicodeDecodeError as cause:
+        raise InputFileError(_not_text(path)) from cause
+
+
+def _not_text(path: Path) -> str:
+    return f"A text file must be UTF-8, UTF-16 or Windows-1252, but '{path}' is none of them. Save it as UTF-8."
+
+
+def _sniff(head: bytes, encoding: str) -> _Sniffed:
+    text = head.decode(encoding, errors="ignore" if len(head) == _SAMPLE_BYTES else "strict")
+    lines = text.splitlines()[: _SAMPLE_LINES + 1]
+    if len(head) == _SAMPLE_BYTES and len(lines) > 1:
+        lines = lines[:-1]
+    if not any(line.strip() for line in lines):
+        raise pd.errors.EmptyDataError
+    separator = _separator([line for line in lines if line.strip()])
+    skipped = next(
+        n
+        for n, line in enumerate(lines)
+        if line.strip() and not line.startswith(("sep=", "# ")) and (separator in line or not _most(lines, separator))
+    )
+    fields = [[f.strip() for f in row] for row in csv.reader(lines[skipped:], delimiter=separator)]
+    return _Sniffed(encoding, separator, skipped, fields)
+
+
+def _most(lines: list[str], separator: str) -> int:
+    return max(line.count(separator) for line in lines)
+
+
+def _separator(lines: list[str]) -> str:
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines]
+    usual = {s: collections.Counter(line.count(s) for line in bare).most_common(1)[0][0] for s in _SEPARATORS}
+    # commas inside numbers come as often as a separator, but not in the line with the names
+    good = [s for s in _SEPARATORS if usual[s] and any(line.count(s) >= usual[s] for line in bare[:3])]
+    steady = [s for s in good if s in bare[0] and bare[0].count(s) == usual[s]]
+    return max(steady or good or ",;\t|", key=lambda s: (usual[s], max(line.count(s) for line in bare)))
+
+
+def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conventions: Conventions) -> Table:
+    first = sniffed.lines[0]
+    if len(first) > conventions.max_columns:
+        raise InputFileError(
+            f"A table may have {conventions.max_columns:,} columns, but '{path}' has {len(first):,}. If it is what you "
+            "expect, raise the limit with --set data.max_columns=N."
+        )
+    if _has_two_levels(sniffed.lines):
+        return _two_levels(path, sniffed, conventions)
+    has_header = _has_header(first)
+    names: list[str] | None = None
+    if not has_header:
+        names = list(_names_of(path, sniffed, name_columns, conventions))
+    elif conventions.columns:
+        raise InputFileError(
+            f"--columns names the columns of a file without a header line, but '{path}' begins with "
+            f"{', '.join(first)[:80]}. Leave --columns away, or rename the columns in the file."
+        )
+    columns = names or [name or ("index" if n == 0 else "") for n, name in enumerate(first)]
+    frame, decimal = _frame(path, sniffed, columns, conventions, has_header=has_header, names=names)
+    numbers = np.arange(len(frame), dtype=np.int64) + sniffed.skipped + (2 if has_header else 1)
+    blank = frame.isna().all(axis=1).to_numpy() if len(frame) else np.empty(0, dtype=bool)
+    if blank.any():
+        frame, numbers = frame[~blank], numbers[~blank]
+    counts = collections.Counter(name for name in columns if name)
+    return Table(
+        frame.reset_index(drop=True),
+        path.name,
+        "line",
+        numbers,
+        decimal=decimal,
+        encoding=sniffed.encoding.removesuffix("-sig"),
+        doubled=tuple(name for name, n in counts.items() if n > 1),
+        has_header=has_header,
+    )
+
+
+def _names_of(
+    path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conventions: Conventions
+) -> Sequence[str]:
+    n = len(sniffed.lines[0])
+    if conventions.columns:
+        if len(conventions.columns) != n:
+            raise InputFileError(
+                f"--columns must name every column, but names {len(conventions.columns)} and '{path}' has {n}."
+            )
+        return conventions.columns
+    found = name_columns(sniffed.lines, sniffed.separator) if name_columns else None
+    if found is None:
+        raise InputFileError(
+            f"A file must begin with a line of column names, but '{path}' begins with "
+            f"{sniffed.separator.join(sniffed.lines[0])[:80]!r}. Add one, or pass --columns NAME,NAME,..."
+        )
+    return found
+
+
+def _has_header(first: list[str]) -> bool:
+    if first == [str(n) for n in range(len(first))]:
+        return True
+    n_numbers = sum(_is_number(field) for field in first)
+    return not (n_numbers >= 4 and len(first) - n_numbers <= 3)
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
+
+
+def _decimal(path: Path, sniffed: _Sniffed, conventions: Conventions) -> str:
+    """Return the decimal mark with which numbers are parsed at once; texts are left for later."""
+    if conventions.decimal != "auto":
+        return conventions.decimal
+    sample = [f for row in sniffed.lines[1:] or sniffed.lines for f in row]
+    try:
+        return decimal_mark([pd.Series(sample or [""], dtype="str")])
+    except MixedNumbersError:
+        return "."
+
+
+def _frame(
+    path: Path,
+    sniffed: _Sniffed,
+    columns: Sequence[str],
+    conventions: Conventions,
+    *,
+    has_header: bool,
+    names: list[str] | None,
+) -> tuple[pd.DataFrame, str]:
+    decimal = _decimal(path, sniffed, conventions)
+    text: set[Any] = {c for c in columns if c.lower().replace(" ", "_") in _TEXT_COLUMNS}
+    dtype: Any = dict.fromkeys(text, str)
+    for k, name in enumerate(columns):
+        # a time such as 093000 must keep its zeros
+        if re.search("time|date|day|stamp", name.lower()) and any(
+            k < len(row) and _LEADING_ZERO.fullmatch(row[k]) for row in sniffed.lines[1:]
+        ):
+            dtype[name] = str
+    if decimal == "," and sniffed.separator == ",":
+        # a point is no decimal point here, and pandas would take it for one
+        dtype = str
+    holes: dict[Any, Any] = {c or f"Unnamed: {k}": [""] if c in text else _HOLES for k, c in enumerate(columns)}
+    is_packed = path.name.lower().endswith((".gz", ".zip"))
+    with warnings.catch_warnings(), _source(path, conventions, is_packed=is_packed) as source:
+        # the first column must never be taken for an index because lines end with a separator
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame = pd.read_csv(
+            source,
+            sep=sniffed.separator,
+            skiprows=sniffed.skipped,
+            header=0 if has_header else None,
+            names=names,
+            index_col=False,
+            dtype=dtype,
+            keep_default_na=False,
+            na_values=holes,
+            skip_blank_lines=False,
+            decimal="." if sniffed.separator == "," else decimal,
+            skipinitialspace=True,
+            low_memory=False,
+            encoding=sniffed.encoding,
+        )
+    if has_header:
+        frame = frame.rename(columns={"Unnamed: 0": "index"})
+        frame = frame[[c for c in frame if not (str(c).startswith("Unnamed: ") and frame[c].isna().all())]]
+    return frame, decimal
+
+
+class _source:  # noqa: N801 - a context manager used as a function
+    """The path itself for a plain file, which pandas reads fastest; else a bounded stream."""
+
+    def __init__(self, path: Path, conventions: Conventions, *, is_packed: bool) -> None:
+        self._given: Any = open_bytes(path, conventions) if is_packed else path
+
+    def __enter__(self) -> Any:
+        return self._given
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self._given, io.IOBase):
+            self._given.close()
+
+
+def _has_two_levels(lines: list[list[str]]) -> bool:
+    """Whether the header is yfinance's: prices, tickers, and the index's name alone in a third line."""
+    if len(lines) < 3 or len(lines[0]) < 3:
+        return False
+    first, second, third = lines[:3]
+    return (
+        first[0].lower() in _TWO_LEVELS
+        and second[0].lower() in _TWO_LEVELS
+        and third[0].lower() in ("date", "datetime")
+        and not any(third[1:])
+        and len(second) == len(first)
+    )
+
+
+def _two_levels(path: Path, sniffed: _Sniffed, conventions: Conventions) -> Table:
+    first, second = sniffed.lines[0][1:], sniffed.lines[1][1:]
+    prices, tickers = (first, second) if "close" in {name.lower() for name in first} else (second, first)
+    names = ["Date", *(str(n) for n in range(len(first)))]
+    below = _Sniffed(sniffed.encoding, sniffed.separator, sniffed.skipped + 3, sniffed.lines[3:] or [[]])
+    frame, decimal = _frame(path, below, names, conventions, has_header=False, names=names)
+    lines = np.arange(len(frame), dtype=np.int64) + below.skipped + 1
+    parts, numbers, remarks = [], [], []
+    for ticker in dict.fromkeys(tickers):
+        chosen = {str(n): price for n, (price, t) in enumerate(zip(prices, tickers, strict=True)) if t == ticker}
+        part = frame[["Date", *chosen]].rename(columns=chosen).assign(symbol=ticker)
+        blank = part[list(chosen.values())].isna().all(axis=1).to_numpy()
+        if blank.any():
+            remarks.append(f"{int(blank.sum())} rows in which '{ticker}' has no price were left out")
+        parts.append(part[~blank])
+        numbers.append(lines[~blank])
+    return Table(
+        pd.concat(parts, ignore_index=True),
+        path.name,
+        "line",
+        np.concatenate(numbers),
+        decimal=decimal,
+        encoding=sniffed.encoding.removesuffix("-sig"),
+        remarks=tuple(remarks),
+    )

@@ -1,0 +1,179 @@
+"""Files of other programs turned into trades with their fills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.errors import InputFileError, TradesError, did_you_mean
+from exitladder.importers.catalogue import NAMES, PROFILES
+from exitladder.importers.profiles import Found, Profile, find_tables
+from exitladder.importers.profit import ClosedProfit, closed_profit
+from exitladder.importers.reading import Executions, ImportOptions, read_executions
+from exitladder.importers.sources import Sheet, open_source
+from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
+from exitladder.trades.positions import fills_of_positions, group_fills, trades_of_positions
+from exitladder.trades.trades import Trades
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The result of an import, with notes on how the file was read.
+
+    Parameters
+    ----------
+    trades : Trades
+        With their fills.
+    fills : Fills
+        One row a fill and trade; `trade_id` filled in.
+    format : str
+        The format.
+    notes : list of str
+        Rows left out and assumptions, with the option that changes them.
+    profit : ClosedProfit, optional
+        The program's profit compared with the fills.
+    money : dict of str to float
+        Sums in the file that belong to no fill, such as funding.
+    """
+
+    trades: Trades
+    fills: Fills
+    format: str
+    notes: list[str]
+    profit: ClosedProfit | None
+    money: dict[str, float]
+
+
+def import_files(
+    sources: Sequence[str | Path | pd.DataFrame], name: str = "", options: ImportOptions | None = None
+) -> Imported:
+    """Return the trades in files of other programs.
+
+    Parameters
+    ----------
+    sources : sequence of path or DataFrame
+        Files of one program. A fill that comes in two of them counts once.
+    name : str
+        Of the program, one of `NAMES`; blank: found by the headers.
+    options : ImportOptions, optional
+
+    Returns
+    -------
+    Imported
+        The trades with their fills, and notes about the import.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be read, or no table in it is known.
+    TradesError
+        If the file leaves something open that must be asked for, or its rows break a rule.
+    """
+    options = options or ImportOptions()
+    profiles = _profiles(name)
+    parts: list[Executions] = []
+    for source in sources:
+        sheets = [Sheet.of_frame("table", source)] if isinstance(source, pd.DataFrame) else open_source(source)
+        label = "table" if isinstance(source, pd.DataFrame) else Path(source).name
+        found = find_tables(sheets, profiles)
+        parts += _read(found, label, options, sheets)
+    titles = list(dict.fromkeys(p.profile.title for p in parts))
+    if len(titles) > 1:
+        raise TradesError(
+            f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone."
+        )
+    whole, n_again = _joined(parts)
+    positions = group_fills(whole.fills, options.grouping, dust=options.dust)
+    trades = trades_of_positions(whole.fills, positions)
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    if n_again:
+        notes.append(f"{n_again} fills came a second time and were counted once")
+    notes += _told(trades)
+    return Imported(
+        trades,
+        fills_of_positions(whole.fills, positions, trades.trade_id),
+        titles[0],
+        notes,
+        closed_profit(whole, positions, trades.trade_id),
+        whole.money,
+    )
+
+
+def known_as(source: str | Path) -> str:
+    """Return what kind of table a file holds, blank where none is known."""
+    found = [f.profile.title for f in find_tables(open_source(source), PROFILES) if f.profile.kind != "helper"]
+    return found[0] if found else ""
+
+
+def _profiles(name: str) -> tuple[Profile, ...]:
+    if not name:
+        return PROFILES
+    if name not in NAMES:
+        raise TradesError(f"Unknown program '{name}'. {did_you_mean(name, NAMES)}")
+    return tuple(p for p in PROFILES if p.name == name or p.kind == "helper")
+
+
+def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequence[Sheet]) -> list[Executions]:
+    """Return the executions of the best kind of table in a file."""
+    known = [f for f in found if f.profile.kind != "helper"]
+    if not known:
+        heads = next((row for sheet in sheets for row in sheet.rows if sum(map(bool, row)) > 1), [])
+        raise InputFileError(
+            f"No table in '{label}' is of a known kind (first columns: {', '.join(heads[:8])}). Name its columns with "
+            f"--map OLD=NEW, or its program with --from: {', '.join(NAMES)}."
+        )
+    best = known[0].profile
+    if best.kind == "refused":
+        raise TradesError(f"'{label}' is {best.title} and cannot be imported. {best.refusal}")
+    chosen = [f for f in known if f.profile is best]
+    strategies = [f.sheet.name for f in chosen if ", strategy " in f.sheet.name]
+    if len(strategies) > 1:
+        raise TradesError(
+            f"A result must be of one strategy, but '{label}' holds {len(strategies)}: {'; '.join(strategies)}. Export "
+            "one of them alone."
+        )
+    done, faults = [], []
+    for table in chosen:
+        try:
+            done.append(read_executions(table, [f for f in found if f is not table], options))
+        except TradesError as fault:
+            if "no row of it is a trade" not in str(fault):
+                raise
+            faults.append(fault)
+    if not done:
+        raise faults[0]
+    return done
+
+
+def _joined(parts: Sequence[Executions]) -> tuple[Executions, int]:
+    fills = joined([with_ids(part.fills) for part in parts])
+    keep = first_of_each(fills)
+    money: dict[str, float] = {}
+    for part in parts:
+        for name, amount in part.money.items():
+            money[name] = money.get(name, 0.0) + amount
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(p, name) for p in parts])[keep]
+        for name in ("profit", "swap", "multiplier", "currency")
+    }
+    return replace(parts[0], fills=fills.take(keep), money=money, **columns), int((~keep).sum())
+
+
+def _told(trades: Trades) -> list[str]:
+    """Return what every reader should know of these trades."""
+    notes = []
+    several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
+    if several.any():
+        notes.append(
+            f"{int(several.sum())} positions have several entries, such as '{trades.trade_id[several][0]}': they are "
+            "judged from the last entry on, at the average price of the quantity held then (column n_entries)"
+        )
+    without = int(np.isnan(trades.stop_price).sum())
+    if without:
+        notes.append(f"{without} of {len(trades)} trades have no stop_price: labels.initial_stop then defines R")
+    return notes

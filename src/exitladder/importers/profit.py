@@ -1,0 +1,170 @@
+"""The profit of closed positions by the program, compared with that of their fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray
+from exitladder.importers.reading import Executions
+from exitladder.trades.positions import Positions
+
+
+@dataclass(frozen=True)
+class ClosedProfit:
+    """Profit of closed positions, in the file's currency.
+
+    Parameters
+    ----------
+    n_positions : int
+        Closed positions of which the program tells the profit.
+    currency : str
+        Blank where the file names none, or several.
+    by_file, from_fills, residue : float
+        Sums; `residue` is the first less the second.
+    largest_residue : float
+        Of one position, with its `trade_id`.
+    trade_id : str
+    commission : dict of str to float
+        Commission on these positions, by currency.
+    swap : float
+        Swap and funding booked with them.
+    basis : {"gross", "net"}
+        Whether the program's figure is before or after commission.
+    multipliers : dict of str to float
+        Contract sizes used, by symbol, where not 1.
+    explained : tuple of str
+        Known parts of the residue.
+    """
+
+    n_positions: int
+    currency: str
+    by_file: float
+    from_fills: float
+    residue: float
+    largest_residue: float
+    trade_id: str
+    commission: dict[str, float]
+    swap: float
+    basis: str
+    multipliers: dict[str, float]
+    explained: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return one sentence for the import's report."""
+        unit = f" {self.currency}" if self.currency else ""
+        text = (
+            f"profit of {self.n_positions} closed positions ({self.basis} of commission): {_money(self.by_file)}{unit} "
+            f"by the file, {_money(self.from_fills)}{unit} from the fills; residue {_money(self.residue)}"
+        )
+        if self.explained:
+            text += f" ({'; '.join(self.explained)})"
+        if self.multipliers:
+            text += "; contract sizes " + ", ".join(f"{name} {size:g}" for name, size in self.multipliers.items())
+        return text
+
+
+def closed_profit(
+    executions: Executions, positions: Positions, trade_id: npt.NDArray[np.object_]
+) -> ClosedProfit | None:
+    """Return how the program's profit compares with the fills, None where it tells none.
+
+    Parameters
+    ----------
+    executions : Executions
+    positions : Positions
+        Of its fills.
+    trade_id : object array of str, shape (n_positions,)
+
+    Returns
+    -------
+    ClosedProfit or None
+
+    Notes
+    -----
+    A position that is flat earned the same under FIFO and under average price, so that the sum over closed
+    positions does not depend on the program's matching.
+    """
+    fills, n = executions.fills, len(positions)
+    owner = np.repeat(np.arange(n), np.diff(positions.start))
+    share = positions.quantity / fills.quantity[positions.fill]
+    booked = executions.profit[positions.fill]
+    told = np.bincount(owner, weights=~np.isnan(booked), minlength=n) > 0
+    rows = (positions.left == 0.0) & told
+    if not rows.any() or not executions.profile.profit:
+        return None
+    by_file = np.bincount(owner, weights=np.nan_to_num(booked) * share, minlength=n)[rows]
+    swap = np.bincount(owner, weights=executions.swap[positions.fill] * share, minlength=n)[rows]
+    sign = np.where(positions.is_entry, -1.0, 1.0) * positions.side[owner]
+    moved = np.bincount(owner, weights=sign * positions.quantity * fills.price[positions.fill], minlength=n)[rows]
+    symbols = fills.symbol[positions.fill[positions.start[:-1]]][rows]
+    currency = _common(executions.currency[positions.fill][rows[owner]])
+    paid = np.nan_to_num(fills.commission[positions.fill]) * share
+    coins = fills.commission_currency[positions.fill]
+    is_own = (coins == "") | (coins == currency)
+    costs = np.bincount(owner, weights=np.where(is_own, paid, 0.0), minlength=n)[rows]
+    given = executions.multiplier[positions.fill[positions.start[:-1]]][rows]
+    sizes, explained = _sizes(symbols, moved, by_file, given)
+    gross = moved * sizes
+    basis = executions.profile.profit
+    net = gross - costs + swap
+    if basis == "net or gross":
+        basis = "net" if abs(by_file - net).sum() <= abs(by_file - gross).sum() else "gross"
+    from_fills = net if basis == "net" else gross
+    residue = by_file - from_fills
+    worst = int(np.argmax(np.abs(residue)))
+    in_closed = rows[owner]
+    commission = {
+        str(coin) or currency: float(paid[in_closed & (coins == coin)].sum()) for coin in sorted(set(coins[in_closed]))
+    }
+    foreign = {coin: cost for coin, cost in commission.items() if coin not in ("", currency) and cost}
+    if basis == "net" and foreign:
+        paid_text = ", ".join(f"{_money(cost)} {coin}" for coin, cost in foreign.items())
+        explained.append(f"commission in other currencies: {paid_text}")
+    if basis == "gross" and swap.any():
+        explained.append(f"swap and funding beside it: {_money(float(swap.sum()))}")
+    if basis == "net" and not costs.any() and abs(residue.sum()) >= 0.005 * len(residue) and not foreign:
+        explained.append("commission that this file does not list")
+    multipliers = {str(s): float(m) for s, m in zip(symbols, sizes, strict=True) if m != 1.0}
+    return ClosedProfit(
+        int(rows.sum()), currency, float(by_file.sum()), float(from_fills.sum()), float(residue.sum()),
+        float(residue[worst]), str(trade_id[rows][worst]), {c: v for c, v in commission.items() if v},
+        float(swap.sum()), basis, multipliers, tuple(explained),
+    )  # fmt: skip
+
+
+def _sizes(
+    symbols: npt.NDArray[np.object_], moved: FloatArray, by_file: FloatArray, given: FloatArray
+) -> tuple[FloatArray, list[str]]:
+    """Return the contract size of each position: the file's, else what its profits say, else 1."""
+    sizes, explained = np.where(np.isnan(given), 1.0, given), []
+    for symbol in dict.fromkeys(symbols):
+        rows = (symbols == symbol) & np.isnan(given)
+        usable = rows & (np.abs(moved) > 0) & (by_file != 0)
+        if not usable.any():
+            continue
+        ratios = by_file[usable] / moved[usable]
+        weights = np.abs(moved[usable])
+        ratio = float((ratios * weights).sum() / weights.sum())
+        nearest = float(f"{ratio:.3g}")
+        if not abs(ratio - 1.0) >= 0.5:
+            continue  # units of the thing itself; what differs is cost
+        if ratio > 0 and abs(ratio / nearest - 1) < 2e-3 and np.std(ratios) < 0.01 * abs(ratio):
+            sizes[rows] = nearest
+        elif ratio > 0:
+            sizes[rows] = ratio
+            explained.append(f"{symbol} is paid in another currency, at rates that the file does not list")
+    return sizes, explained
+
+
+def _common(texts: npt.NDArray[np.object_]) -> str:
+    names = {str(t) for t in texts if t}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _money(value: float) -> str:
+    if value == 0 or abs(value) >= 0.1:
+        return f"{value + 0.0:,.2f}"
+    return f"{value:.3g}" if abs(value) > 1e-9 else "0.00"

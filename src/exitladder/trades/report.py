@@ -1,0 +1,123 @@
+"""The screen of `trades check`: counts, the worst rows, assumptions and next steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.trades.trades import Trades
+
+
+@dataclass
+class TradesReport:
+    """The check of one file of trades.
+
+    Parameters
+    ----------
+    counts : dict of str to object
+    faults : list of str
+        Every rule that rows break, with the number of rows.
+    worst : list of str
+        The three worst rows.
+    assumed : list of str
+        Assumptions, with the option that changes each.
+    to_do : list of str
+    """
+
+    counts: dict[str, Any]
+    faults: list[str] = field(default_factory=list)
+    worst: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    to_do: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return the report as one screen."""
+        lines = [f"{name:<16} {_shown(value)}" for name, value in self.counts.items()]
+        parts = {"Faults": self.faults, "Worst rows": self.worst, "Assumed": self.assumed, "To do": self.to_do}
+        for title, entries in parts.items():
+            if entries:
+                lines += ["", title, *(f"  {entry}" for entry in entries)]
+        return "\n".join(lines) + "\n"
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return counts and all lists, for JSON."""
+        return {
+            **self.counts,
+            "faults": self.faults,
+            "worst_rows": self.worst,
+            "assumed": self.assumed,
+            "to_do": self.to_do,
+        }
+
+
+def counts_of(trades: Trades) -> dict[str, Any]:
+    """Return how many trades there are, of what kind, in what and from when to when."""
+    counts: dict[str, Any] = {
+        "n_trades": len(trades),
+        "n_open": int(trades.is_open.sum()),
+        "n_long": int((trades.side > 0).sum()),
+        "n_short": int((trades.side < 0).sum()),
+        "n_without_stop": int(np.isnan(trades.stop_price).sum()),
+        "symbols": sorted(set(trades.symbol)),
+        "first_entry": trades[int(np.argmin(trades.entry_time))].entry_time,
+        "last_entry": trades[int(np.argmax(trades.entry_time))].entry_time,
+    }
+    if trades.fills is not None:
+        counts["n_fills"] = len(trades.fills.time)
+    if trades.n_entries is not None:
+        counts["n_several_entries"] = int((trades.n_entries > 1).sum())
+    return counts
+
+
+def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFrame | None) -> None:
+    """Fill in the assumptions, the worst rows and the next steps, for trades that can be read.
+
+    Parameters
+    ----------
+    trades : Trades
+    report : TradesReport
+        Filled in place.
+    tz : str
+        Zone of stamps that carry none.
+    outside : DataFrame, optional
+        Of `fills_outside_bars`; None where no bars were given.
+    """
+    report.assumed.append(f"times without a zone are in {tz} (--tz)")
+    without = int(np.isnan(trades.stop_price).sum())
+    if without:
+        report.assumed.append(
+            f"{without} trades without stop_price: R is labels.initial_stop (--set labels.initial_stop=2ATR)"
+        )
+    given = int((trades.entry_at < 0).sum())
+    if given:
+        report.assumed.append(
+            f"{given} entries without entry_at: at the open where the time is a bar's start, else intrabar"
+        )
+    several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
+    if several.any():
+        report.assumed.append(
+            f"{int(several.sum())} positions of several entries: judged from the last entry on, at the average price"
+        )
+    if outside is None:
+        report.to_do.append("hold them to their bars: add --bars PATH")
+        return
+    for row in outside.head(3).itertuples():
+        report.worst.append(
+            f"{row.trade_id}: {row.fill} at {row.price:.10g} on {row.time:%Y-%m-%d %H:%M}, but its bar runs from "
+            f"{row.low:.10g} to {row.high:.10g} ({row.risks:.1f} R outside)"
+        )
+    if len(outside):
+        entries = outside["fill"] == "entry"
+        report.to_do.append(
+            f"correct prices or times: {int(entries.sum())} entries and {int((~entries).sum())} exits are outside "
+            "their bar by more than 0.1 R; or check --tz and data.adjust"
+        )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:8])) + (f" and {len(value) - 8} more" if len(value) > 8 else "")
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else str(value)
