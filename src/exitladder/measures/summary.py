@@ -131,6 +131,8 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     commission, slippage, financing = (_cost_per_trade(trades, fills, kind) for kind in kinds)
     cost = commission + slippage + financing
     unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64)
+    if "multiplier" in trades:
+        unit = unit * trades["multiplier"].fillna(1.0).to_numpy(np.float64)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),
