@@ -88,8 +88,8 @@ computes it differently, an external series that is missing or declared differen
 ## Trade state
 
 The state of a trade depends on its entry, the bars since, and R: the distance to the trade's own stop, or two ATR(14)
-known at the entry if it has none. It does not depend on the ladder. The remaining quantity is not a feature: it is
-the ladder's doing, and the value of holding one unit does not depend on the number of units left. `exitladder score`
+known at the entry if it has none. It does not depend on the ladder. The remaining quantity is not a feature: it
+depends on the ladder, and the value of holding one unit does not depend on the number of units left. `exitladder score`
 reports the trade state of each open trade.
 
 ## Reading the tables
