@@ -118,6 +118,19 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         assert not unknown, f"{page.name}: {code!r} has {unknown}"
 
 
+def test_examples_of_the_help_exist() -> None:
+    lines = [
+        line.strip()
+        for command in all_commands()
+        for line in re.sub(r"\\\n\s*", "", command.epilog or "").splitlines()
+        if line.strip().startswith("exitladder ")
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        command, rest = command_of(words_of(line)[1:])
+        assert set(options_in(rest)) <= options_of(command), line
+
+
 @each_page
 def test_options_named_alone_exist(page: Path) -> None:
     known = {name for command in all_commands() for name in options_of(command)}
