@@ -109,7 +109,9 @@ def test_what_cannot_be_measured_is_refused(bars: BarSet, few: Trades, small: Se
 
 
 def test_no_measure_of_exits_is_an_objective(result: BacktestResult) -> None:
-    hindsight = {name.removeprefix("hindsight_") for name in result.exits.table if name.startswith("hindsight_")}
+    hindsight = {
+        name.removeprefix("hindsight_") for name in map(str, result.exits.table) if name.startswith("hindsight_")
+    }
     assert hindsight
     assert not hindsight & set(OBJECTIVES)
     assert not {name for name in OBJECTIVES if "hindsight" in name or "efficiency" in name or "best_exit" in name}

@@ -216,10 +216,11 @@ def test_the_text_fits_a_terminal_and_marks_hindsight() -> None:
 
 
 def test_all_that_looks_past_the_exit_is_called_hindsight(run: Callable[..., Simulation]) -> None:
-    """Change every bar after the last exit, and all above the fills before it: only hindsight and the plan may move."""
+    """Change every bar after the last exit: only measures called hindsight may move."""
     ladder = {"rungs": [{"fraction": 0.5, "target": "0.5R"}, {"fraction": 0.5, "target": "1R"}]}
     trade = {"entry": 100.0, "stop": 98.0}
-    rows = [[100, 101, 99, 100.5], [100.5, 102, 100, 101], [101, 103, 100, 102], [102, 102, 97, 98], [98, 99, 97, 98]]
+    after: list[list[float]] = [[101, 103, 100, 102], [102, 102, 97, 98], [98, 99, 97, 98]]
+    rows: list[list[float]] = [[100, 101, 99, 100.5], [100.5, 102, 100, 101], *after]
     other = [*rows[:2], *([[r[0] + 5, r[1] + 9, r[2], r[3] + 5] for r in rows[2:]])]
     tables = []
     for market_rows in (rows, other):
