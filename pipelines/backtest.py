@@ -24,6 +24,7 @@ from exitladder.pipelines.backtest_summary import (
     backtest_summary,
 )
 from exitladder.pipelines.inputs.job import Job, open_job
+from exitladder.pipelines.inputs.usable_trades import TradeNotes
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -131,7 +132,7 @@ def backtest(
     """
     check_price_targets(ladder, trades)
     longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
-    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, ladder=ladder, progress=progress)
     signals = job.signals([ladder])
     return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
 
@@ -177,7 +178,7 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
-    job = open_job(bars, trades, settings, model=model, progress=progress)
+    job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)
     signals = job.signals(walk.ladders)
     parts = []
@@ -209,11 +210,22 @@ def _recorded(
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
         summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
         summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
+        trades = _with_left_out(trades, job.prepared.notes)
         result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files())
     return result
+
+
+def _with_left_out(trades: pd.DataFrame, notes: TradeNotes) -> pd.DataFrame:
+    """Return the table of trades with those that were left out, as skipped ones with the reason."""
+    if not notes.left_out:
+        return trades
+    more = notes.skipped_rows(trades.columns)
+    shared = [name for name in trades if more[name].notna().any()]
+    joined = pd.concat([trades, more[shared]], ignore_index=True)
+    return joined.astype({name: kind for name, kind in trades.dtypes.items() if not more[name].isna().any()})
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

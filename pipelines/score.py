@@ -17,6 +17,7 @@ from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
@@ -88,10 +89,11 @@ def score(
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     """
+    trades = on_session_dates(trades, bars, settings.data.tz, settings.symbols)
     seen = bars if asof is None else bars.until(asof)
     still_open = open_trades(trades, asof)
     check_price_targets(ladder, still_open)
-    job = advice_job(seen, still_open, settings, model, progress)
+    job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
         frame = score_open(job, ladder)
         with progress.stage("drift", 1) as advance:

@@ -52,6 +52,11 @@ class DataSettings:
         "trades across a likely split that no adjustment has removed: leave_out or keep",
         among=("leave_out", "keep"),
     )
+    outside_entries: str = _key(
+        "leave_out",
+        "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
     max_unpacked_mb: int = _key(4000, "most megabytes a packed file may unpack to", least=1)
     max_columns: int = _key(2000, "most columns a table may have", least=1)
 

@@ -11,10 +11,12 @@ from exitladder.cli.inputs import (
     TradeFiles,
     bars_options,
     fitted_to_bars,
+    initial_stop,
     load_bars,
     load_trades,
     path_option,
     trades_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -65,7 +67,8 @@ def command(
     is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     known = fitted_to_bars(session, load_trades(session, trades), market)
-    check_trades_on_bars(place_trades(open_trades(known, moment), market))
+    placed = place_trades(open_trades(known, moment), with_contracts(session, market))
+    check_trades_on_bars(placed, initial_stop(session))
     result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
     if result.notice:
         session.warn(result.notice)
