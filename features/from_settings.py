@@ -181,7 +181,7 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
     from exitladder.bars.reading import read_bars
 
     try:
-        # symbol and columns are about the bars that are traded
+        # data.symbol names the bars that are traded
         how = replace(data.conventions, symbol="")
         found, _ = read_bars(text, tz=data.tz, adjust=data.adjust, conventions=how)
     except BarsError as error:

@@ -39,7 +39,7 @@ class SessionProposal:
     half_days : tuple of str
         Dates on which the last bar ends at least half an hour early.
     text : str
-        What was seen, in words.
+        The hours seen, in words.
     """
 
     session: str = ""

@@ -207,7 +207,7 @@ def same_bar_trips(placed: PlacedTrades) -> tuple[npt.NDArray[np.bool_], int]:
     Returns
     -------
     is_same : bool array, shape (n_trades,)
-        No bar lies between entry and exit, so these bars cannot order what happened.
+        These bars cannot order entry, extremes and exit.
     interval_ns : int
         The longest usual interval that is not longer than the holding times of nine in ten of them, which puts entry
         and exit on different bars; 0 if their times are equal (dates alone, for example).

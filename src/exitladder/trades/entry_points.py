@@ -1,4 +1,4 @@
-"""At which point of its bar a trade was entered (rule E1)."""
+"""The point of its bar at which each trade was entered (rule E1)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def entry_counts(placed: PlacedTrades) -> dict[str, Any]:
 
 
 def entry_text(counts: dict[str, Any]) -> str:
-    """Return what was assumed about entries without ``entry_at``; empty if nothing was."""
+    """Return the assumptions about entries without ``entry_at``; empty if nothing was."""
     if not sum(counts.values()):
         return ""
     unsettled = (

@@ -51,7 +51,7 @@ class Rolls:
     pace : str
         Such as ``every quarter, 6 sessions before the third Friday``.
     n_due : int
-        How many rolls the pace would have; those without a jump that stands out are not listed.
+        How many rolls the pace would have; those without an outstanding jump are not listed.
     """
 
     rows: IntArray
@@ -133,6 +133,10 @@ def roll_text(bars: Bars, rolls: Rolls, source: str, named: list[str] | None = N
         The file's name.
     named : list of str, optional
         The contracts before and after each roll, if a column tells them.
+
+    Returns
+    -------
+    str
     """
     largest = np.sort(np.argsort(-np.abs(rolls.jump), kind="stable")[:_SHOWN])
     shown = ", ".join(
@@ -162,7 +166,7 @@ def _largest_gaps(bars: Bars) -> tuple[IntArray, IntArray, FloatArray]:
 
 
 def _outstanding(date: IntArray, gap: FloatArray) -> BoolArray:
-    """Return the dates whose jump stands out from those around it and from those of the same weekday."""
+    """Return the dates whose jump is far larger than those around it and those of the same weekday."""
     size = np.abs(gap)
     usual = _rolling_median(size, _DAYS_AROUND)
     weekday = (date + 3) % 7
