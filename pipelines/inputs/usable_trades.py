@@ -133,8 +133,14 @@ def usable_trades(
     # E2: never the ladder's own R
     stop = Distance.parse(settings.labels.initial_stop, "labels.initial_stop")
     found = _Sieve(placed, keeps_all)
+    outside = entered_outside(found.placed, stop)
     if settings.data.outside_entries != "keep":
-        found.leave_out(OUTSIDE_BAR, entered_outside(found.placed, stop))
+        found.leave_out(OUTSIDE_BAR, outside)
+    elif outside.any():
+        found.tell(
+            f"{int(outside.sum())} of {len(placed)} trades have an entry outside its bar by more than 0.1 R and are "
+            "kept (data.outside_entries=keep): nobody got that price on these bars."
+        )
     if settings.data.splits != "keep":
         found.leave_out(ACROSS_SPLIT, across_splits(found.placed, max_bars))
     share = _tick_share(found.placed, base)

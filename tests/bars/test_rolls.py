@@ -26,7 +26,7 @@ def walk(seed: int = 0, days: int = 900) -> pd.DataFrame:
 
 def quarters(table: pd.DataFrame, sessions_before: int = 4) -> pd.DatetimeIndex:
     """Return the dates that are some sessions before the third Friday of each quarter's last month."""
-    days = pd.DatetimeIndex(table.index.normalize().unique())
+    days = pd.DatetimeIndex(table.index).normalize().unique()
     fridays = pd.date_range(days[0], days[-1], freq="WOM-3FRI")
     at = days.get_indexer(fridays[fridays.month % 3 == 0]) - sessions_before
     return days[at[at > 0]]
@@ -58,7 +58,7 @@ def test_random_walks_have_none() -> None:
 
 def test_news_at_the_pace_of_quarters_is_no_roll() -> None:
     table = spliced(walk(), 0.003)
-    on_news = table.index.normalize().isin(quarters(table))
+    on_news = pd.DatetimeIndex(table.index).normalize().isin(quarters(table))
     table["volume"] = np.where(on_news, 500.0, 100.0)
     assert likely_rolls(as_bars(table)) is None
     assert likely_rolls(as_bars(table.assign(volume=100.0))) is not None

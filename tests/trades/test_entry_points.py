@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from exitladder.trades.trades import PlacedTrades, place_trades
 L1 = ladder_from_mapping({"rungs": [{"fraction": 0.5, "target": "1R"}], "stop": {"initial": "2%"}})
 
 
-def market(rows: list[tuple[float, float, float, float]], start: str = "2024-01-01") -> BarSet:
+def market(rows: Sequence[tuple[float, float, float, float]], start: str = "2024-01-01") -> BarSet:
     table = pd.DataFrame(rows, columns=["open", "high", "low", "close"], index=pd.date_range(start, periods=len(rows)))
     return bars_from_frame(table, "ACME")[0]
 

@@ -43,9 +43,9 @@ DAYS = pd.date_range("2024-01-01", periods=10)
 ROW = {"trade_id": "T1", "symbol": "ACME", "side": "long", "entry_price": 100.0, "quantity": 1, "stop_price": 90.0}
 
 
-def daily(**contract: str) -> BarSet:
+def daily(exchange_tz: str = "") -> BarSet:
     bars, _ = bars_from_frame(pd.DataFrame(PRICES, index=DAYS), "ACME")
-    return bars.with_contracts({"ACME": Contract(**contract)} if contract else {})
+    return bars.with_contracts({"ACME": Contract(exchange_tz=exchange_tz)} if exchange_tz else {})
 
 
 def trade(**more: object) -> Trades:

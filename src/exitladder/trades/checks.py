@@ -19,6 +19,8 @@ from exitladder.trades.trades import PlacedTrades, Trades
 # what a slipped or rounded price may lie beside its bar, as a share of the price
 _FAR = 0.05
 _ROUNDING = 1e-9
+# share of trades far outside their bars that makes it a matter of the files and not of single rows
+_SYSTEMATIC = 0.5
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
@@ -43,8 +45,8 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
     Raises
     ------
     TradesError
-        If a price is outside by more than the larger of the bar's range and 5% of the price. Such a trade
-        is not of these bars: most often one of the two is adjusted for splits and the other is not.
+        If at least half of the prices are outside by more than the larger of the bar's range and 5% of the price. Such
+        trades are not of these bars: most often one of the two is adjusted for splits and the other is not.
     """
     placed, bar, price = _entries(placed)
     trades, bars = placed.trades, placed.bars
@@ -52,7 +54,7 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
     beyond = np.maximum(low - price, price - high)
     outside = beyond > _ROUNDING * price
     far = beyond > np.maximum(high - low, _FAR * price)
-    if far.any():
+    if far.any() and far.mean() >= _SYSTEMATIC:
         i = int(np.argmax(far))
         ratio = float(np.median((price / bars.open[bar])[far]))
         raise TradesError(
