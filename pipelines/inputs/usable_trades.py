@@ -137,7 +137,7 @@ def usable_trades(
     if settings.data.outside_entries != "keep":
         found.leave_out(OUTSIDE_BAR, outside)
     elif outside.any():
-        found.tell(
+        found.note(
             f"{int(outside.sum())} of {len(placed)} trades have an entry outside its bar by more than 0.1 R and are "
             "kept (data.outside_entries=keep): nobody got that price on these bars."
         )
@@ -175,7 +175,7 @@ def usable_trades(
         n_coarse_tick=int(coarse.sum()),
         rounding_r=rounding,
         is_before_costs=free,
-        texts=(*found.texts, *((BEFORE_COSTS,) if free else ())),
+        texts=(*found.texts, *found.asked_for, *((BEFORE_COSTS,) if free else ())),
         is_too_wide=too_wide if keeps_all else None,
     )
 
@@ -188,9 +188,15 @@ class _Sieve:
         self.keeps_all = keeps_all
         self.left_out: dict[str, Trades] = {}
         self.texts: list[str] = []
+        self.asked_for: list[str] = []
 
     def tell(self, text: str) -> None:
+        """Add a doubt, which becomes a warning."""
         self.texts.append(text)
+
+    def note(self, text: str) -> None:
+        """Add a doubt that the settings accept: in the files and on the page, without a warning."""
+        self.asked_for.append(text)
 
     def leave_out(self, reason: str, which: BoolArray) -> None:
         """Take out these trades; refuse if none would be left."""
