@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ import pandas as pd
 from exitladder.arrays import BoolArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
-from exitladder.trades.trades import Trades
+
+if TYPE_CHECKING:
+    from exitladder.trades.trades import Trades
 
 _DAY = 86_400 * 10**9
 

@@ -16,6 +16,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.trades.entry_points import AT_CLOSE, AT_OPEN, ENTRY_AT, INTRABAR, entry_points
+from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.trade_fills import OwnExits, TradeFills
 
 __all__ = ["AT_CLOSE", "AT_OPEN", "ENTRY_AT", "INTRABAR", "PlacedTrades", "Trade", "Trades", "place_trades"]
@@ -274,9 +275,6 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
         If a trade's symbol has no bars, or its entry is before the first bar or after the last
         bar's end.
     """
-    # Imported late: it needs `Trades`.
-    from exitladder.trades.session_dates import on_session_dates
-
     trades = on_session_dates(trades, bars, "UTC")
     n = len(trades)
     symbol_index = np.empty(n, dtype=np.int64)
