@@ -128,7 +128,7 @@ def _free_table(table: Contracts | Currencies, remarks: Mapping[str, str]) -> li
     if isinstance(table, Contracts):
         head = [
             "[symbols]",
-            '# The contract of each symbol; or file = "symbols.csv". Steps of 0 leave those of the costs. Such as:',
+            '# The contract of each symbol; or file = "symbols.csv". A step of 0 keeps that of [costs]. Example:',
             "# [symbols.ES]",
             "# multiplier = 50       # money per point of price and unit of quantity",
             "# tick = 0.25           # also lot, min_quantity",
@@ -145,7 +145,7 @@ def _free_table(table: Contracts | Currencies, remarks: Mapping[str, str]) -> li
         return head[:-1] if len(table) else head
     head = [
         "[currencies]",
-        "# The account's currency, and a rate for each other one: a number, or the symbol of bars whose close it is.",
+        "# The account's currency, and the rate of every other one: a number, or a symbol whose close is the rate.",
     ]
     rates = tomli_w.dumps(dict(table.rates)).strip().splitlines()
     return [*head, f'account = "{table.account}"   # such as USD; EUR = 1.1; JPY = "1/USDJPY"', *rates]

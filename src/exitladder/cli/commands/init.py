@@ -24,8 +24,8 @@ def command(session: Session, folder: Path, bars: Path | None, force: bool) -> N
     """Start a project: its settings and a ladder.
 
     Writes exitladder.toml, with every setting explained, and ladder.toml into a folder, here by default. With --bars
-    it proposes a [symbols] table: tick and lot as the bars show them, and the session of intraday bars (--tz names the
-    exchange's zone). Multiplier and currency are yours.
+    it proposes a [symbols] table with the tick and lot that the bars show, and the session of intraday bars (--tz names
+    the exchange's zone); add multiplier and currency.
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder
