@@ -42,7 +42,7 @@ def test_a_date_with_the_price_of_the_close_fills_nothing_on_that_day() -> None:
     done = simulate(there, L1)
     assert there.entry_at.tolist() == [AT_CLOSE]
     # 104 was met on the entry day only
-    assert done.status[0] == 1 and done.n_fills[0] == 2
+    assert done.status[0] == 1 and done.n_fills[0] == 1
     assert done.r[0] == 0.0
 
 
