@@ -26,6 +26,7 @@ from exitladder.pipelines.backtest_summary import (
 from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import signal_bars
+from exitladder.pipelines.inputs.usable_trades import TradeNotes
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
@@ -137,7 +138,8 @@ def backtest(
         If there is no trade, or a trade is outside its bars.
     """
     check_price_targets(ladder, trades)
-    job = open_job(bars, trades, settings, model=model, max_bars=signal_bars(ladder, settings), progress=progress)
+    longest = signal_bars(ladder, settings)
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, ladder=ladder, progress=progress)
     signals = job.signals([ladder])
     return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
 
@@ -183,7 +185,7 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
-    job = open_job(bars, trades, settings, model=model, progress=progress)
+    job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)
     signals = job.signals(walk.ladders)
     parts = []
@@ -219,11 +221,22 @@ def _recorded(
         measured = exit_quality(parts, name, finer, job.settings.intervals)
         trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
         summary["exit_quality"] = measured.to_mapping()
+        trades = _with_left_out(trades, job.prepared.notes)
         result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files())
     return result
+
+
+def _with_left_out(trades: pd.DataFrame, notes: TradeNotes) -> pd.DataFrame:
+    """Return the table of trades with those that were left out, as skipped ones with the reason."""
+    if not notes.left_out:
+        return trades
+    more = notes.skipped_rows(trades.columns)
+    shared = [name for name in trades if more[name].notna().any()]
+    joined = pd.concat([trades, more[shared]], ignore_index=True)
+    return joined.astype({name: kind for name, kind in trades.dtypes.items() if not more[name].isna().any()})
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

@@ -52,6 +52,11 @@ class DataSettings:
         "trades open across a likely split that the prices are not adjusted for: leave_out or keep",
         among=("leave_out", "keep"),
     )
+    outside_entries: str = _key(
+        "leave_out",
+        "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
     max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
     max_columns: int = _key(2000, "maximum number of columns of a table", least=1)
 

@@ -17,6 +17,7 @@ from exitladder.cli.inputs import (
     load_trades,
     path_option,
     reading_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -142,19 +143,19 @@ def _checked(
             return report, TradesError(f"{faults[0]}{more}")
     found = read_trades(path, fills=fills, conventions=how)
     report.counts |= counts_of(found)
-    outside = None
+    outside, placed = None, None
     error: ExitladderError | None = None
     if bars is not None:
         market = load_bars(session, bars, repair, interval)
-        placed = place_trades(fitted_to_bars(session, found, market), market)
+        placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
-            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
             error = fault
-    describe(found, report, how.tz, outside)
+    describe(found, report, how.tz, outside, placed)
     return report, error
 
 
@@ -351,7 +352,8 @@ def adjust(
 
     given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
     found = load_trades(session, trades)
-    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    data = session.settings.data
+    raw, _ = read_bars(bars, tz=data.tz, adjust="none", repair=repair, interval=interval, conventions=data.conventions)
     done = adjust_trades(found, raw, given or None)
     write_trades(done.trades, out)
     session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})
