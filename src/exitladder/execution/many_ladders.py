@@ -11,7 +11,10 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.bars.bars import BarSet
 from exitladder.execution.contracts import contract_groups, tables_by_group
 from exitladder.execution.dispatch import Written, blank_ends, prepare_run
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.one_ladder import simulate
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.runtime.threads import use_threads
@@ -52,6 +55,7 @@ def simulate_many(
     if groups := contract_groups(placed):
         (out,) = tables_by_group(
             lambda p, of, heard: (simulate_many(p, of, heard, finer=finer, progress=progress, threads=threads),),
+            lambda p, ladder, heard: (simulate(p, ladder, heard, finer=finer).r,),
             groups, placed, ladders, signals,
         )  # fmt: skip
         return out
@@ -114,7 +118,10 @@ def simulate_outcomes(
             part = simulate_outcomes(p, of, heard, threads=threads)
             return part.net_r, part.last_bar, part.n_fills, part.mfe_r  # type: ignore[return-value]
 
-        return Outcomes(*tables_by_group(tables, groups, placed, ladders, signals))  # type: ignore[arg-type]
+        def alone(p: PlacedTrades, ladder: Ladder, heard: Signals | None) -> tuple[FloatArray, ...]:
+            return outcome_columns(simulate(p, ladder, heard))
+
+        return Outcomes(*tables_by_group(tables, alone, groups, placed, ladders, signals))  # type: ignore[arg-type]
     shape = (len(placed), len(ladders))
     net_r, ends = np.empty(shape), blank_ends(shape)
     if net_r.size:
@@ -122,6 +129,13 @@ def simulate_outcomes(
         with use_threads(threads), SILENT.stage("outcomes", net_r.size) as advance:
             run(np.arange(len(placed)), Written(net_r, ends), advance)
     return Outcomes(net_r, ends.last_bar, ends.n_fills, ends.mfe_r)
+
+
+def outcome_columns(done: Simulation) -> tuple[FloatArray, ...]:
+    """Return net r, last bar, number of fills and best r of a simulation, as `Outcomes` counts them."""
+    is_open, skipped = done.status == o.OPEN, done.status == o.SKIPPED
+    last = np.where(is_open, done.placed.end_bar - 1, done.exit_bar)
+    return done.r, np.where(skipped, -1, last), np.where(skipped, 0, done.n_fills - is_open), done.mfe_r
 
 
 @dataclass(frozen=True)

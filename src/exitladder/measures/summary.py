@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow
+from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow, money_per_point
 from exitladder.measures.rungs import rung_measures
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.bootstrap import Resampling
@@ -129,7 +129,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     pnl = trades["pnl"].to_numpy(np.float64)
     commission, slippage = (_cost_per_trade(trades, fills, kind) for kind in ("commission", "slippage"))
     cost = commission + slippage
-    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64)
+    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),

@@ -46,7 +46,7 @@ def propose_contract(bars: Bars) -> Contract:
 
 def propose_contracts(bars: BarSet, known: Contracts) -> Contracts:
     """Return contracts of all symbols: those known, and proposals for the others."""
-    return Contracts({**{symbol: propose_contract(bars[symbol]) for symbol in bars}, **known})
+    return known.over(Contracts({symbol: propose_contract(bars[symbol]) for symbol in bars}))
 
 
 def ladder_with_steps(text: str, contracts: Contracts) -> str:

@@ -460,7 +460,7 @@ class Settings:
             if name == "search":
                 refuse_earlier_search_keys(values, place)
             if isinstance(part, Contracts):
-                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                changed[name] = contracts_from_mapping(values).over(part)
                 continue
             if isinstance(part, Currencies):
                 changed[name] = currencies_from_mapping(values, part)

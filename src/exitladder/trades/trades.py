@@ -64,6 +64,8 @@ class Trades(Sequence[Trade]):
         price (`entry_price`) of the quantity held then (`quantity`).
     fills : TradeFills, optional
         The real fills, if the user's files have them.
+    multiplier : float64 array, shape (n,), optional
+        Money per point of price and unit of quantity; NaN where the trade's file gives none and the symbol's counts.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -80,6 +82,7 @@ class Trades(Sequence[Trade]):
     tag: npt.NDArray[np.object_]
     n_entries: IntArray | None = None
     fills: TradeFills | None = None
+    multiplier: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -207,6 +210,8 @@ class Trades(Sequence[Trade]):
         )
         if self.n_entries is not None and (self.n_entries > 1).any():
             frame["n_entries"] = self.n_entries
+        if self.multiplier is not None and not np.isnan(self.multiplier).all():
+            frame["multiplier"] = self.multiplier
         return frame
 
 
