@@ -96,7 +96,8 @@ def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per trade with the columns ``COLUMNS``.
+        One row per trade with the columns ``COLUMNS``, and ``dividends_r`` (cash dividends so far, in R) if the bars
+        pay any; `open_r` is that of the price.
     """
     prepared, model = job.prepared, job.trained_model
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
@@ -115,7 +116,11 @@ def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
         _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_trained)
         for i in range(len(prepared.placed))
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    columns = list(COLUMNS)
+    if done.credits is not None:
+        columns.insert(columns.index("open_r") + 1, "dividends_r")
+        rows = [{**row, "dividends_r": float(done.dividends_r[i])} for i, row in enumerate(rows)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _acts_on(series: str, ladder: Ladder, orders: list[Order]) -> bool:

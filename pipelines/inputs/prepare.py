@@ -14,6 +14,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.execution import simulate
 from exitladder.features import FeatureSet, feature_set_of
+from exitladder.pipelines.inputs.dividends import with_known_dividends
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
@@ -105,6 +106,7 @@ def prepare(
     if settings.symbols:
         settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
         bars = bars.with_contracts(settings.symbols, settings.currencies)
+    bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
     placed = place_trades(trades.take(order), bars)
     if settings.data.splits != "keep":
         placed = _without_splits(placed, max_bars or settings.labels.max_bars, keeps_all)

@@ -152,13 +152,13 @@ def test_two_multipliers_of_one_trade_are_refused() -> None:
     market = bars(ES=4900).with_contracts(Contracts({"ES": Contract(50)}))
     assert simulate(with_multipliers(placed(market, ES), 50.0), ladder()).pnl[0] == 400.0
     wrong = with_multipliers(placed(market, ES, ES), np.nan, 5.0)
-    with pytest.raises(TradesError, match="trade 'T1' has 5 .* symbols.ES.multiplier is 50"):
+    with pytest.raises(TradesError, match=r"trade 'T1' has 5 .* symbols.ES.multiplier is 50"):
         simulate(wrong, ladder())
 
 
 def test_a_written_multiplier_of_one_counts_as_given() -> None:
     given = contracts_from_mapping({"ES": {"multiplier": 1, "tick": 0.25}})
-    with pytest.raises(TradesError, match="has 50 .* symbols.ES.multiplier is 1"):
+    with pytest.raises(TradesError, match=r"has 50 .* symbols.ES.multiplier is 1"):
         simulate(with_multipliers(placed(bars(ES=4900).with_contracts(given), ES), 50.0), ladder())
     again = contracts_from_mapping(given.to_mapping())
     assert again == given and again.multiplier_of("ES") == 1.0

@@ -106,6 +106,8 @@ class BarSet(Mapping[str, Bars]):
         Of the symbols that have one (`exitladder.settings.contracts`); see `with_contracts`.
     currencies : Currencies or None
         The account's currency and its rates (`exitladder.settings.currencies`).
+    dividends : float64 array, shape (n_bars,), or None
+        Cash per share on the bar of each ex-date, credited to positions; see `with_dividends`.
 
     Raises
     ------
@@ -140,6 +142,7 @@ class BarSet(Mapping[str, Bars]):
         self.atr: dict[int, FloatArray] = {}
         self.contracts: Mapping[str, Any] = {}
         self.currencies: Any = None
+        self.dividends: FloatArray | None = None
         self._index = {name: k for k, name in enumerate(names)}
         self._extra_of = tuple(frozenset(p.extra) for p in parts)
 
@@ -198,21 +201,33 @@ class BarSet(Mapping[str, Bars]):
         BarsError
             If no bar has closed by then.
         """
-        parts = []
-        for symbol in self:
+        parts, paid = [], []
+        for k, symbol in enumerate(self.symbols):
             bars = self[symbol]
             n = int(np.searchsorted(bars.time + bars.interval_ns, moment, side="right"))
             if n:
                 parts.append(bars.head(n))
+                if self.dividends is not None:
+                    paid.append(self.dividends[self.start[k] : self.start[k] + n])
         if not parts:
             asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
             raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
-        return BarSet(parts).with_contracts(self.contracts, self.currencies)
+        known = BarSet(parts).with_contracts(self.contracts, self.currencies)
+        return known if self.dividends is None else known.with_dividends(np.concatenate(paid))
 
     def with_contracts(self, contracts: Mapping[str, Any], currencies: Any = None) -> BarSet:
         """Return the same bars with contracts of their symbols and rates of their currencies; arrays are shared."""
         same = copy.copy(self)
         same.contracts, same.currencies = contracts, currencies
+        return same
+
+    def with_dividends(self, dividends: FloatArray | None) -> BarSet:
+        """Return the same bars with cash per share on the bar of each ex-date; None or all zero for none.
+
+        The prices must be as traded: adjusted ones have the dividends in them.
+        """
+        same = copy.copy(self)
+        same.dividends = dividends if dividends is not None and np.any(dividends) else None
         return same
 
     def fingerprint(self) -> str:

@@ -99,6 +99,10 @@ class Simulation:
     book : float64 array, shape (n_fills, n_columns)
     money : TradeMoney, optional
         Of each trade's contract; without it lot and multiplier of the ladder's costs count.
+    credits : float64 array, shape (n_trades,), optional
+        Cash dividends in price x quantity, positive if received; None if the bars pay none.
+    fill_credits : float64 array, shape (n_fills,), optional
+        The same by fill: those since the fill before.
     """
 
     placed: PlacedTrades
@@ -107,6 +111,8 @@ class Simulation:
     rungs: FloatTable
     book: FloatTable
     money: TradeMoney | None = None
+    credits: FloatArray | None = None
+    fill_credits: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -159,7 +165,7 @@ class Simulation:
     @cached_property
     def pnl(self) -> FloatArray:
         """Profit after all costs in account currency, the rest marked at the last close; NaN if skipped."""
-        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        net = self._net
         linear = self._money(net)
         if self.money is None or self.money.coin_gross is None:
             return self._counted(linear)
@@ -169,9 +175,27 @@ class Simulation:
     @cached_property
     def r(self) -> FloatArray:
         """Profit after all costs in R of the entered quantity; NaN if skipped."""
-        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        net = self._net
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._counted(net / (self.states[:, s.RISK] * self.quantity))
+
+    @property
+    def _net(self) -> FloatArray:
+        """Profit after costs and with dividends, in price x quantity."""
+        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        return np.asarray(net if self.credits is None else net + self.credits)
+
+    @cached_property
+    def dividends(self) -> FloatArray:
+        """Cash dividends received (negative: paid) in account currency; NaN if skipped."""
+        return self._counted(self._money(np.zeros(len(self)) if self.credits is None else self.credits))
+
+    @cached_property
+    def dividends_r(self) -> FloatArray:
+        """Cash dividends received (negative: paid) in R of the entered quantity; NaN if skipped."""
+        cash = np.zeros(len(self)) if self.credits is None else self.credits
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._counted(cash / (self.states[:, s.RISK] * self.quantity))
 
     @cached_property
     def commission(self) -> FloatArray:
@@ -298,7 +322,7 @@ class Simulation:
         """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
         fills, placed = self.fills, self.placed
         first = np.concatenate([[0], np.cumsum(self.n_fills)])[:-1]
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "trade_id": placed.trades.trade_id[fills.trade],
                 "fill": np.arange(len(fills)) - first[fills.trade] + 1,
@@ -313,11 +337,15 @@ class Simulation:
                 "r": fills.r,
             }
         )
+        if self.fill_credits is not None:
+            table["dividends"] = self._money(self.fill_credits, fills.trade)
+        return table
 
     def trades_frame(self) -> pd.DataFrame:
         """Return the table of ``trades.csv``: one row per trade, in their order.
 
-        With ``multiplier`` if any is not 1, and ``inverse`` if a contract is coin-margined.
+        With ``multiplier`` if any is not 1, ``inverse`` if a contract is coin-margined, and ``dividends`` if the bars
+        pay any.
         """
         trades = self.placed.trades
         multiplier = np.full(len(self), self.ladder.costs.multiplier)
@@ -351,6 +379,8 @@ class Simulation:
         if trades.n_entries is not None and (trades.n_entries > 1).any():
             # of several entries: entry_time is the last one's, entry_price their average
             table["n_entries"] = trades.n_entries
+        if self.credits is not None:
+            table["dividends"] = self.dividends
         if self.money is not None and self.money.coin_gross is not None:
             return table.assign(multiplier=multiplier, inverse=~np.isnan(self.money.coin_gross))
         return table if (multiplier == 1).all() else table.assign(multiplier=multiplier)
@@ -359,7 +389,7 @@ class Simulation:
 def joined_tables(parts: Sequence[Simulation]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of ``trades.csv`` and ``fills.csv`` of several simulations, one after another."""
     trades = pd.concat([part.trades_frame() for part in parts], ignore_index=True)
-    for name, usual in (("multiplier", 1.0), ("inverse", False)):
+    for name, usual in (("multiplier", 1.0), ("inverse", False), ("dividends", 0.0)):
         if name in trades and trades[name].isna().any():
             trades[name] = [usual if pd.isna(value) else value for value in trades[name]]
     return trades, pd.concat([part.fills_frame() for part in parts], ignore_index=True)

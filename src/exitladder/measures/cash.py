@@ -135,4 +135,5 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     moved = np.where(is_inverse(trades)[row], 1 / entry[row] - 1 / price, price - entry[row])
     points = np.where(is_entry, 0.0, side[row] * moved * quantity)
     gain = points * trades["multiplier"].to_numpy(np.float64)[row] if "multiplier" in trades else points
-    return np.asarray(np.nan_to_num(gain) - commission)
+    received = np.nan_to_num(fills["dividends"].to_numpy(np.float64)) if "dividends" in fills else 0.0
+    return np.asarray(np.nan_to_num(gain) - commission + received)

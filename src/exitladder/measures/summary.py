@@ -175,6 +175,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
         "net_pnl": float(np.nansum(pnl)),
         "commission": float(commission.sum()),
         "slippage": float(slippage.sum()),
+        **({"dividends": float(np.nansum(trades["dividends"]))} if "dividends" in trades else {}),
     }
 
 

@@ -47,6 +47,11 @@ class DataSettings:
     symbol_map: str = _key("", "CSV file of symbols as the bars have them, and their new names")
     side: str = _key("", "side of trades that tell none: long or short", among=("", "long", "short"))
     adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    dividends: str = _key(
+        "auto",
+        "cash dividends on prices as traded (adjust = none): auto credits those that adj_close knows, credit also a "
+        "column dividend, ignore none; or a file with symbol, date and dividend",
+    )
     splits: str = _key(
         "leave_out",
         "trades across a likely split that no adjustment has removed: leave_out or keep",

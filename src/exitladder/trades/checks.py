@@ -50,7 +50,8 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
             f"{stamp_text(int(bars.time[bar[i]]))} runs from {low[i]:.10g} to {high[i]:.10g}. {int(far.sum())} of "
             f"{len(placed)} trades are concerned (median {ratio:.4g} times the bar's open). Probably one side is "
             "adjusted for splits or dividends and the other is not, or the times are of another zone: read the "
-            "bars as traded with --set data.adjust=none, adjust the trades' prices, or check --tz."
+            "bars as traded with --set data.adjust=none (cash dividends are then credited), adjust the trades' prices "
+            "(`exitladder trades adjust`), or check --tz."
         )
     if outside.any():
         i = int(np.argmax(outside))

@@ -45,8 +45,8 @@ def read_trades(
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag, multiplier``, in any order. A table with ``time, side (buy|sell), price``
-        and ``symbol`` holds fills, which are grouped into positions.
+        exit_time, exit_price, quantity_open, tag, multiplier``, in any order. A table with ``time, side (buy|sell),
+        price`` and ``symbol`` holds fills, which are grouped into positions.
     fills : path or DataFrame, optional
         The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
         and exits of a trade then follow from its fills.
