@@ -13,6 +13,7 @@ from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.execution import simulate
+from exitladder.execution.contracts import check_money
 from exitladder.features import FeatureSet, feature_set_of
 from exitladder.pipelines.inputs.dividends import with_known_dividends
 from exitladder.plans.ladder import Execution, Ladder, Stop
@@ -104,7 +105,7 @@ def prepare(
         raise TradesError("There must be at least one trade, but there is none.")
     order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     if settings.symbols:
-        settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
+        check_money(trades, settings.symbols, settings.currencies)
         bars = bars.with_contracts(settings.symbols, settings.currencies)
     bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
     placed = place_trades(trades.take(order), bars)

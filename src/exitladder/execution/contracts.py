@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from exitladder.arrays import FloatArray, FloatTable, IntArray
-from exitladder.errors import TradesError
+from exitladder.errors import SettingsError, TradesError
 from exitladder.execution.coin_margined import costs_in_money, in_coins, ladder_in_prices
 from exitladder.execution.kernel import state as s
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation, TradeMoney
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.contracts import Contract, Contracts
-from exitladder.trades.trades import PlacedTrades
+from exitladder.settings.currencies import Currencies
+from exitladder.trades.trades import PlacedTrades, Trades
 
 
 def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
@@ -48,7 +49,7 @@ def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
         rows = np.flatnonzero(placed.symbol_index == k)
         given = np.full(len(rows), np.nan) if own is None else own[rows]
         if (~np.isnan(given)).any():
-            _check_multipliers(placed, rows, given, multiplier_of(known, symbols[k]))
+            _check_multipliers(placed.trades, rows, multiplier_of(known, symbols[k]))
         sizes = np.where(np.isnan(given), contract.multiplier, given)
         sides = placed.trades.side[rows] if contract.inverse else np.zeros(len(rows), dtype=np.int8)
         for size, side in sorted(set(zip(sizes.tolist(), sides.tolist(), strict=True))):
@@ -64,14 +65,53 @@ def multiplier_of(contracts: Mapping[str, Contract], symbol: str) -> float | Non
     return (contracts if isinstance(contracts, Contracts) else Contracts(contracts)).multiplier_of(symbol)
 
 
-def _check_multipliers(placed: PlacedTrades, rows: IntArray, given: FloatArray, of_symbol: float | None) -> None:
+def check_money(trades: Trades, contracts: Contracts, currencies: Currencies) -> None:
+    """Refuse trades whose money the settings leave open: two multipliers, or a currency without a rate.
+
+    Parameters
+    ----------
+    trades : Trades
+    contracts : Contracts
+    currencies : Currencies
+
+    Raises
+    ------
+    TradesError
+        If a trade has another multiplier than its symbol.
+    SettingsError
+        If a currency has no rate, or a coin-margined contract names no coin.
+    """
+    symbols = sorted(set(map(str, trades.symbol)))
+    used = [contracts.contract_of(symbol) for symbol in symbols]
+    currencies.check(contract.currency for contract in used)
+    for symbol, contract in zip(symbols, used, strict=True):
+        if contract.inverse and not contract.currency:
+            raise SettingsError(
+                f"A coin-margined contract must name the coin it pays in, but '{symbol}' has inverse = true and no "
+                f'currency. Set symbols.{symbol}.currency, such as "BTC".'
+            )
+    coins = sorted({contract.currency for contract in used if contract.inverse})
+    if coins and not currencies.account and any(contract.currency != coins[0] for contract in used):
+        raise SettingsError(
+            f"Profit in {', '.join(coins)} and in other money can be added up in the account's currency only: set "
+            'currencies.account, such as --set currencies.account="USD", and a rate for each coin.'
+        )
+    if trades.multiplier is not None:
+        for symbol in symbols:
+            _check_multipliers(trades, np.flatnonzero(trades.symbol == symbol), contracts.multiplier_of(symbol))
+
+
+def _check_multipliers(trades: Trades, rows: IntArray, of_symbol: float | None) -> None:
+    if trades.multiplier is None or of_symbol is None:
+        return
+    given = trades.multiplier[rows]
     wrong = ~np.isnan(given) & (given != of_symbol)
-    if of_symbol is None or not wrong.any():
+    if not wrong.any():
         return
     i = int(np.argmax(wrong))
-    symbol = placed.trades.symbol[rows[i]]
+    symbol = trades.symbol[rows[i]]
     raise TradesError(
-        f"A trade must have the multiplier of its symbol, but trade '{placed.trades.trade_id[rows[i]]}' has "
+        f"A trade must have the multiplier of its symbol, but trade '{trades.trade_id[rows[i]]}' has "
         f"{given[i]:.10g} in the column multiplier and symbols.{symbol}.multiplier is {of_symbol:.10g}. "
         f"{int(wrong.sum())} trades of '{symbol}' are concerned. Correct one of them, or leave the column blank."
     )
