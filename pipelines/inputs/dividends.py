@@ -70,8 +70,8 @@ def _warn_of_ignored(bars: BarSet, known: np.ndarray, held: frozenset[str]) -> N
     paying = [s for k, s in enumerate(bars.symbols) if s in held and known[bars.start[k] : bars.start[k + 1]].any()]
     if paying:
         warnings.warn(
-            f"dividends not counted: data.dividends=ignore, and the bars of {', '.join(paying[:5])} know of some. A "
-            "long then seems to lose what it is paid in cash.",
+            f"dividends not counted: data.dividends=ignore, and the bars of {', '.join(paying[:5])} know of some. On "
+            "these bars a long loses the drop of the ex-date and receives nothing for it.",
             ExitladderWarning,
             stacklevel=4,
         )

@@ -17,9 +17,10 @@ from exitladder.execution.many_ladders import simulate_outcomes
 from exitladder.measures.cash import cash_flow
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.dividends import with_known_dividends
+from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
-from exitladder.settings.tables import DataSettings
+from exitladder.settings.tables import DataSettings, Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.trades.adjust import adjust_trades
 from exitladder.trades.files import trades_from_frame
@@ -70,6 +71,13 @@ def test_a_long_receives_the_dividend_that_the_adjusted_close_knows() -> None:
     flow = cash_flow(frame, fills)
     assert flow is not None and flow.pnl.sum() == pytest.approx(10.0)
     assert summarise(frame, fills, HALF_AT_1R, intervals=Intervals(0.9, 100, 0))["dividends"] == pytest.approx(30.0)
+
+
+def test_every_pipeline_credits_them() -> None:
+    """Training, tuning, backtest, comparison and scoring all start with `prepare`."""
+    bars, _ = bars_from_frame(table(), "DIV", adjust="none")
+    placed = prepare(bars, trades(), Settings().with_values({"data": {"adjust": "none"}})).placed
+    assert simulate(placed, HALF_AT_1R).r[0] == pytest.approx(1 / 6)
 
 
 def test_adjusted_trades_on_adjusted_bars_agree() -> None:
