@@ -262,8 +262,10 @@ def test_liquidation_of_an_inverse_contract_is_where_the_coins_run_out(
     side: str, leverage: float, margin: float
 ) -> None:
     """Margin plus profit equals the maintenance margin, all in coins (S6)."""
-    table = {"rungs": [{"fraction": 1.0, "target": "9R"}]}
-    table |= {"execution": {"leverage": leverage, "maintenance_margin": margin}}
+    table = {
+        "rungs": [{"fraction": 1.0, "target": "9R"}],
+        "execution": {"leverage": leverage, "maintenance_margin": margin},
+    }
     book = coins(side, 1000.0 if side == "long" else 79000.0)
     done = simulate(book, ladder_from_mapping(table))
     s = 1 if side == "long" else -1

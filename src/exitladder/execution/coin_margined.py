@@ -110,7 +110,7 @@ def in_coins(done: Simulation, costs: Costs, multiplier: float) -> InCoins:
     order, quantity, price = book[:, s.B_ORDER], book[:, s.B_QUANTITY], book[:, s.B_PRICE]
     bought, marked = order == o.ENTRY, order == o.MARK
     coins = np.where(bought, 0.0, side[trade] * quantity * multiplier * (1 / entry[trade] - 1 / price))
-    gross = np.bincount(trade, weights=coins, minlength=len(states))
+    gross = np.bincount(trade, weights=coins, minlength=len(states)).astype(np.float64)
     paid = np.where(marked, 0.0, _commission(costs, quantity, price, multiplier)) / factors[trade]
     held = np.bincount(trade, weights=np.where(bought, quantity, 0.0), minlength=len(states))
     at_entry = np.bincount(trade, weights=np.where(bought, paid, 0.0), minlength=len(states))

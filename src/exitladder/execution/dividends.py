@@ -57,9 +57,8 @@ def credited(done: Simulation, placed: PlacedTrades) -> Simulation:
         paid = np.where(per_unit != 0, side * per_unit * held, 0.0)
         start = done.quantity
         book[:, s.B_NET_R] += paid / (done.states[trade, s.RISK] * start[trade])
-    return replace(
-        done, placed=placed, book=book, credits=np.bincount(trade, weights=paid, minlength=n), fill_credits=paid
-    )
+    total_paid = np.bincount(trade, weights=paid, minlength=n).astype(np.float64)
+    return replace(done, placed=placed, book=book, credits=total_paid, fill_credits=paid)
 
 
 def first_ex_bars(placed: PlacedTrades) -> IntArray:

@@ -16,7 +16,8 @@ from exitladder.trades.trades import Trades
 # profits are rounded to the cent, of each part
 _CENT = 0.0101
 # a profit so small that the cent is a larger share of it says nothing of the size
-_TELLING = 2e-3
+_TELLING = 5e-3
+_MOST_DIGITS = 3
 
 
 def with_contract_sizes(trades: Trades, executions: Executions, positions: Positions) -> tuple[Trades, list[str]]:
@@ -92,9 +93,13 @@ def _by_profit(
 
 
 def _size(profit: FloatArray, moved: FloatArray, parts: np.ndarray) -> float | None:
+    """Return the roundest size that explains all profits to the cent, None if there is none."""
     surest = int(np.argmax(np.abs(profit)))
-    size = float(f"{profit[surest] / moved[surest]:.3g}")
-    slack = _CENT * parts
-    if size <= 0 or slack[surest] > _TELLING * abs(profit[surest]):
+    ratio, slack = profit[surest] / moved[surest], _CENT * parts
+    if ratio <= 0 or slack[surest] > _TELLING * abs(profit[surest]):
         return None
-    return size if (np.abs(profit - size * moved) <= slack).all() else None
+    for digits in range(1, _MOST_DIGITS + 1):
+        size = float(f"{ratio:.{digits}g}")
+        if (np.abs(profit - size * moved) <= slack).all():
+            return size
+    return None

@@ -85,7 +85,7 @@ def _unit_notional(trades: pd.DataFrame) -> FloatArray:
     price = trades["entry_price"].to_numpy(np.float64)
     if "multiplier" not in trades:
         return price
-    return np.where(is_inverse(trades), 1 / price, price) * trades["multiplier"].to_numpy(np.float64)
+    return np.asarray(np.where(is_inverse(trades), 1 / price, price) * trades["multiplier"].to_numpy(np.float64))
 
 
 def _ratio(value: float, by: float) -> float:

@@ -129,7 +129,9 @@ def fills_from_columns(
         quantity=np.asarray(quantity, dtype=np.float64),
         price=np.asarray(price, dtype=np.float64),
         **texts,
-        **{name: np.asarray(given[name], dtype=np.float64) for name in _NUMBERS},
+        commission=np.asarray(given["commission"], dtype=np.float64),
+        stop_price=np.asarray(given["stop_price"], dtype=np.float64),
+        multiplier=np.asarray(given["multiplier"], dtype=np.float64),
     )
 
 
@@ -239,8 +241,7 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
     faults.find(~(price > 0) | ~np.isfinite(price), "price must be greater than 0", columns["price"])
     if "multiplier" in columns:
         size = _number(columns["multiplier"])
-        given = columns["multiplier"].notna().to_numpy()
-        bad = given & ~((size > 0) & np.isfinite(size))
+        bad = columns["multiplier"].notna().to_numpy() & ~((size > 0) & np.isfinite(size))
         faults.find(bad, "multiplier must be greater than 0 or blank", columns["multiplier"])
     for name in needs:
         faults.find(_text(columns[name]) == "", f"{name} must be filled in", columns[name])
