@@ -64,6 +64,7 @@ def test_two_es_contracts_cost_two_hundredths_of_r() -> None:
     flow = cash_flow(done.trades_frame(), fills)
     assert flow is not None and flow.pnl.sum() == pytest.approx(391.0)
     assert done.trades_frame()["multiplier"].tolist() == [50]
+    assert summarise(done.trades_frame(), fills, done.ladder)["cost_r"]["value"] == pytest.approx(0.0225)
 
 
 @pytest.mark.parametrize("multiplier", [0.1, 1.0, 50.0, 100_000.0])

@@ -118,7 +118,7 @@ def in_coins(done: Simulation, costs: Costs, multiplier: float) -> InCoins:
     states[:, s.COMMISSION] = np.bincount(trade, weights=paid, minlength=len(states))
     states[:, s.ENTRY_COMMISSION] = at_entry
     states[:, s.FINANCING] = np.bincount(trade, weights=financing, minlength=len(states))
-    book[:, s.B_COMMISSION] = paid
+    book[:, s.B_COMMISSION], book[:, s.B_FINANCING] = paid, financing
     slipped = side[trade] * book[:, s.B_SLIPPAGE] / np.where(quantity > 0, quantity, 1.0)
     with_slip = np.abs(1 / price - 1 / (price + slipped)) * quantity * multiplier / factors[trade]
     book[:, s.B_SLIPPAGE] = np.where(book[:, s.B_SLIPPAGE] != 0, with_slip, 0.0)

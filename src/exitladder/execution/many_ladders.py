@@ -175,7 +175,7 @@ def outcome_columns(done: Simulation) -> tuple[FloatArray, ...]:
     """Return net r, last bar, number of fills and best r of a simulation, as `Outcomes` counts them."""
     is_open, skipped = done.status == o.OPEN, done.status == o.SKIPPED
     last = np.where(is_open, done.placed.end_bar - 1, done.exit_bar)
-    return done.r, np.where(skipped, -1, last), np.where(skipped, 0, done.n_fills - is_open), done.mfe_r
+    return done.r, np.where(skipped, -1, last), np.where(skipped, 0, done.n_fills), done.mfe_r
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ class CashFlow:
 def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
     """Return the account's result over time, or None if no trade was executed.
 
-    Each exit's result is booked at the time of its bar, each commission with its fill. The part of a
-    trade's net `pnl` that is not in its fills (financing) is booked with the trade's last fill; a trade
+    Each exit's result is booked at the time of its bar, with its commission and the financing since the fill
+    before. The part of a trade's net `pnl` that is not in its fills is booked with the trade's last fill; a trade
     without fills is booked at its exit. Positions are not marked to market between fills, so a drawdown
     that recovers before a fill is not visible.
 
@@ -104,7 +104,7 @@ def money_per_point(trades: pd.DataFrame) -> FloatArray:
     """
     if "multiplier" not in trades:
         return np.ones(len(trades))
-    multiplier = trades["multiplier"].to_numpy(np.float64)
+    multiplier = trades["multiplier"].fillna(1.0).to_numpy(np.float64)
     if "inverse" not in trades:
         return multiplier
     entry = trades["entry_price"].to_numpy(np.float64)
@@ -122,7 +122,7 @@ def is_inverse(trades: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> FloatArray:
-    """Return each fill's net result: exits against the average entry fill, minus commission."""
+    """Return each fill's net result: exits against the average entry fill, minus commission and financing."""
     quantity = fills["quantity"].to_numpy(np.float64)
     price = fills["price"].to_numpy(np.float64)
     commission = np.nan_to_num(fills["commission"].to_numpy(np.float64))
@@ -136,4 +136,6 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     points = np.where(is_entry, 0.0, side[row] * moved * quantity)
     gain = points * trades["multiplier"].to_numpy(np.float64)[row] if "multiplier" in trades else points
     received = np.nan_to_num(fills["dividends"].to_numpy(np.float64)) if "dividends" in fills else 0.0
+    if "financing" in fills:  # version 0.1 wrote no such column
+        commission = commission + np.nan_to_num(fills["financing"].to_numpy(np.float64))
     return np.asarray(np.nan_to_num(gain) - commission + received)
