@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import DataSettings, Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.trades.adjust import adjust_trades
+from exitladder.trades.checks import check_trades_on_bars
 from exitladder.trades.files import trades_from_frame
 from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
@@ -87,6 +89,18 @@ def test_adjusted_trades_on_adjusted_bars_agree() -> None:
     bars = market(DataSettings())
     assert bars.dividends is None
     assert simulate(place_trades(moved, bars), HALF_AT_1R).r[0] == pytest.approx(1 / 5.82)
+
+
+def test_trades_as_traded_on_adjusted_bars_are_reported() -> None:
+    """The entry at 100 fits the adjusted bar, 93.6 to 100.9, too: its close as traded tells which one is meant."""
+    with pytest.warns(ExitladderWarning, match=r"1 of 1 trades .* 'T1' at 100, but the bars are adjusted"):
+        check_trades_on_bars(on(market(DataSettings())))
+    raw, _ = bars_from_frame(table(), "DIV", adjust="none")
+    moved = adjust_trades(trades(), raw).trades
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_trades_on_bars(place_trades(moved, market(DataSettings())))
+        check_trades_on_bars(on(market()))
 
 
 def test_ignored_dividends_are_reported() -> None:

@@ -37,6 +37,8 @@ class Bars:
         None where the source has no volume.
     extra : mapping of str to float64 array, shape (n,)
         Further columns of the user's, usable as series.
+    factor : float64 array, shape (n,), optional
+        Adjusted over traded price, if the bars were adjusted when they were read.
     """
 
     symbol: str
@@ -48,6 +50,7 @@ class Bars:
     close: FloatArray
     volume: FloatArray | None = None
     extra: Mapping[str, FloatArray] = field(default_factory=dict)
+    factor: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -69,6 +72,7 @@ class Bars:
             close=self.close[:n],
             volume=None if self.volume is None else self.volume[:n],
             extra={name: column[:n] for name, column in self.extra.items()},
+            factor=None if self.factor is None else self.factor[:n],
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -100,6 +104,8 @@ class BarSet(Mapping[str, Bars]):
         Bars of symbol k are ``start[k]`` to ``start[k + 1]``.
     time, open, high, low, close, volume : array, shape (n_bars,)
         Volume is NaN for symbols without it.
+    factor : float64 array, shape (n_bars,), or None
+        Adjusted over traded price of bars that were adjusted when they were read; 1 where they were not.
     atr : dict of int to array
         What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
     contracts : mapping of str to Contract
@@ -139,6 +145,9 @@ class BarSet(Mapping[str, Bars]):
             name: np.concatenate([p.extra.get(name, np.full(len(p), np.nan)) for p in parts])
             for name in sorted({n for p in parts for n in p.extra})
         }
+        self.factor: FloatArray | None = None
+        if any(p.factor is not None for p in parts):
+            self.factor = np.concatenate([np.ones(len(p)) if p.factor is None else p.factor for p in parts])
         self.atr: dict[int, FloatArray] = {}
         self.contracts: Mapping[str, Any] = {}
         self.currencies: Any = None
@@ -168,6 +177,7 @@ class BarSet(Mapping[str, Bars]):
             close=self.close[part],
             volume=self.volume[part] if self.has_volume[k] else None,
             extra={name: self.extra[name][part] for name in sorted(self._extra_of[k])},
+            factor=None if self.factor is None else self.factor[part],
         )
 
     @property

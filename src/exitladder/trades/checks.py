@@ -19,6 +19,7 @@ from exitladder.trades.trades import PlacedTrades, Trades
 # what a slipped or rounded price may lie beside its bar, as a share of the price
 _FAR = 0.05
 _ROUNDING = 1e-9
+_ONE_PRICE = 1e-6
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
@@ -27,7 +28,8 @@ DEFAULT_STOP = Distance(2.0, "ATR")
 def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
     """Return which trades were entered at a price outside of their bar's low and high, shape (n_trades,).
 
-    Warns with their number where there are any: slippage and rounding put a price a little outside.
+    Warns with their number where there are any: slippage and rounding put a price a little outside. Warns too if
+    entries are at prices as traded and the bars were adjusted.
 
     Raises
     ------
@@ -37,6 +39,7 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
     """
     placed, bar, price = _entries(placed)
     trades, bars = placed.trades, placed.bars
+    _warn_of_traded_prices(placed, bar, price)
     low, high = bars.low[bar], bars.high[bar]
     beyond = np.maximum(low - price, price - high)
     outside = beyond > _ROUNDING * price
@@ -63,6 +66,27 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
             stacklevel=2,
         )
     return np.asarray(outside)
+
+
+def _warn_of_traded_prices(placed: PlacedTrades, bar: IntArray, price: FloatArray) -> None:
+    """Warn if more entries are at an open or close as traded than at an adjusted one, on bars that were adjusted."""
+    bars = placed.bars
+    if bars.factor is None or not len(placed):
+        return
+    ends, factor = np.stack([bars.open[bar], bars.close[bar]]), bars.factor[bar]
+    adjusted = np.isclose(ends, price, rtol=_ONE_PRICE, atol=0).any(axis=0)
+    traded = np.isclose(ends / factor, price, rtol=_ONE_PRICE, atol=0).any(axis=0) & ~adjusted
+    if traded.sum() <= adjusted.sum():
+        return
+    i = int(np.argmax(traded))
+    warnings.warn(
+        f"{int(traded.sum())} of {len(placed)} trades were entered at an open or close as traded, such as "
+        f"'{placed.trades.trade_id[i]}' at {price[i]:.10g}, but the bars are adjusted by adj_close, and their "
+        "stops and targets would be met at other prices. Read the bars as traded (--set data.adjust=none; cash "
+        "dividends are then credited), or adjust the trades too (`exitladder trades adjust`).",
+        ExitladderWarning,
+        stacklevel=3,
+    )
 
 
 def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
