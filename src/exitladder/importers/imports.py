@@ -12,9 +12,8 @@ import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError, did_you_mean
 from exitladder.importers.catalogue import NAMES, PROFILES
-from exitladder.importers.contract_sizes import with_contract_sizes
 from exitladder.importers.profiles import Found, Profile, find_tables
-from exitladder.importers.profit import ClosedProfit, closed_profit
+from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
 from exitladder.importers.reading import Executions, ImportOptions, read_executions
 from exitladder.importers.sources import Sheet, open_source
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
