@@ -1,4 +1,4 @@
-"""The profit of closed positions by the program, compared with that of their fills, and the contract sizes it implies."""
+"""The profit of closed positions by the program, compared with that of their fills; contract sizes it implies."""
 
 from __future__ import annotations
 
