@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.errors import InputFileError
+from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
@@ -50,6 +51,7 @@ def backtest_page(folder: Path) -> PageContent:
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
+        tables=exit_tables(summary),
         groups=[
             PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
             PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
