@@ -141,7 +141,8 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
     Returns
     -------
     DataFrame
-        One row per trade with the columns ``COLUMNS``.
+        One row per trade with the columns ``COLUMNS``, and ``dividends_r`` (cash dividends so far, in R) if the bars
+        pay any; `open_r` is that of the price.
     """
     prepared, model = job.prepared, job.trained_model
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
@@ -173,7 +174,11 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
         for i in range(len(prepared.placed))
     ]
     _warn_of_limits(rows, job, ladder, last)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    columns = list(COLUMNS)
+    if done.credits is not None:
+        columns.insert(columns.index("open_r") + 1, "dividends_r")
+        rows = [{**row, "dividends_r": float(done.dividends_r[i])} for i, row in enumerate(rows)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:

@@ -12,7 +12,9 @@ from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
 from exitladder.execution import simulate
+from exitladder.execution.contracts import check_money
 from exitladder.features import FeatureSet, feature_set_of
+from exitladder.pipelines.inputs.dividends import with_known_dividends
 from exitladder.pipelines.inputs.usable_trades import NO_NOTES, TradeNotes, usable_trades
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
@@ -115,8 +117,9 @@ def prepare(
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")
     if settings.symbols:
-        settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
+        check_money(trades, settings.symbols, settings.currencies)
         bars = bars.with_contracts(settings.symbols, settings.currencies)
+    bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
     trades = on_session_dates(trades, bars, settings.data.tz)
     order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     base = base_ladder(settings)

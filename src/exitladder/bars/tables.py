@@ -263,7 +263,7 @@ def _one_symbol(
         )
         findings.append(Finding(raw.symbol, "note", "rounding", n_snapped, source, message))
     findings += check_bars(raw, repair=options.repair)
-    columns, n_adjusted = raw.columns, 0
+    columns, n_adjusted, factor = raw.columns, 0, None
     if with_adjusting and not any(f.severity == "error" for f in findings):
         try:
             adjustment = adjust_prices(columns, f"'{raw.symbol}' in {source}")
@@ -271,6 +271,7 @@ def _one_symbol(
             findings.append(Finding(raw.symbol, "error", "adjustment", 1, source, str(error)))
         else:
             n_adjusted = adjustment.n_changed
+            factor = columns["adj_close"] / columns["close"] if n_adjusted else None
             kept = {name: values for name, values in columns.items() if name not in ("adj_close", *adjustment.columns)}
             columns = {**adjustment.columns, **kept}
             findings += _adjustment_text(raw, n_adjusted, adjustment.falls, sorted(set(kept) - {"volume"}))
@@ -281,7 +282,7 @@ def _one_symbol(
     bars = None
     if not any(f.severity == "error" for f in findings):
         prices = {name: np.ascontiguousarray(columns.pop(name)) for name in PRICES}
-        bars = Bars(raw.symbol, step, raw.time, **prices, volume=volume, extra=columns)
+        bars = Bars(raw.symbol, step, raw.time, **prices, volume=volume, extra=columns, factor=factor)
         findings += notes_on(bars, source, is_adjusted=with_adjusting)
         if volume is None:
             message = f"'{raw.symbol}' has no volume ({source}); features that need it are left out."

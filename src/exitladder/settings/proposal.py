@@ -73,7 +73,7 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
         found[symbol] = replace(propose_contract(own), session=session.session, exchange_tz=session.exchange_tz)
         if session.text:
             remarks[symbol] = session.text
-    return Contracts({**found, **known}), remarks
+    return known.over(Contracts(found)), remarks
 
 
 def ladder_with_steps(text: str, contracts: Contracts) -> str:

@@ -21,6 +21,7 @@ _FAR = 0.05
 _ROUNDING = 1e-9
 # share of trades far outside their bars that makes it a matter of the files and not of single rows
 _SYSTEMATIC = 0.5
+_ONE_PRICE = 1e-6
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
@@ -34,7 +35,8 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
     """Return which trades were entered at a price outside of their bar's low and high, shape (n_trades,).
 
     Warns with the number of those within a tenth of their risk, if any: slippage and rounding put a price a little
-    outside. Those farther outside are left out by `exitladder.pipelines.inputs.prepare` (rule E2).
+    outside. Those farther outside are left out by `exitladder.pipelines.inputs.prepare` (rule E2). Warns too if
+    entries are at prices as traded and the bars were adjusted.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
     """
     placed, bar, price = _entries(placed)
     trades, bars = placed.trades, placed.bars
+    _warn_of_traded_prices(placed, bar, price)
     low, high = bars.low[bar], bars.high[bar]
     beyond = np.maximum(low - price, price - high)
     outside = beyond > _ROUNDING * price
@@ -63,7 +66,8 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
             f"{stamp_text(int(bars.time[bar[i]]))} runs from {low[i]:.10g} to {high[i]:.10g}. {int(far.sum())} of "
             f"{len(placed)} trades are concerned (median {ratio:.4g} times the bar's open). Probably one side is "
             "adjusted for splits or dividends and the other is not, or the times are of another zone: read the "
-            "bars as traded with --set data.adjust=none, adjust the trades' prices, or check --tz."
+            "bars as traded with --set data.adjust=none (cash dividends are then credited), adjust the trades' prices "
+            "(`exitladder trades adjust`), or check --tz."
         )
     slightly = outside & ~entered_outside(placed, without_stop)
     if slightly.any():
@@ -76,6 +80,27 @@ def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_
             stacklevel=2,
         )
     return np.asarray(outside)
+
+
+def _warn_of_traded_prices(placed: PlacedTrades, bar: IntArray, price: FloatArray) -> None:
+    """Warn if more entries are at an open or close as traded than at an adjusted one, on bars that were adjusted."""
+    bars = placed.bars
+    if bars.factor is None or not len(placed):
+        return
+    ends, factor = np.stack([bars.open[bar], bars.close[bar]]), bars.factor[bar]
+    adjusted = np.isclose(ends, price, rtol=_ONE_PRICE, atol=0).any(axis=0)
+    traded = np.isclose(ends / factor, price, rtol=_ONE_PRICE, atol=0).any(axis=0) & ~adjusted
+    if traded.sum() <= adjusted.sum():
+        return
+    i = int(np.argmax(traded))
+    warnings.warn(
+        f"{int(traded.sum())} of {len(placed)} trades were entered at an open or close as traded, such as "
+        f"'{placed.trades.trade_id[i]}' at {price[i]:.10g}, but the bars are adjusted by adj_close, and their "
+        "stops and targets would be met at other prices. Read the bars as traded (--set data.adjust=none; cash "
+        "dividends are then credited), or adjust the trades too (`exitladder trades adjust`).",
+        ExitladderWarning,
+        stacklevel=3,
+    )
 
 
 def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:

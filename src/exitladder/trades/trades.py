@@ -69,6 +69,8 @@ class Trades(Sequence[Trade]):
         The real fills, if the user's files have them.
     on_session_dates : bool
         Whether times of daily symbols are on their session's calendar; see `exitladder.trades.session_dates`.
+    multiplier : float64 array, shape (n,), optional
+        Money per point of price and unit of quantity; NaN where the trade's file gives none and the symbol's counts.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -86,6 +88,7 @@ class Trades(Sequence[Trade]):
     n_entries: IntArray | None = None
     fills: TradeFills | None = None
     on_session_dates: bool = False
+    multiplier: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -216,6 +219,8 @@ class Trades(Sequence[Trade]):
         )
         if self.n_entries is not None and (self.n_entries > 1).any():
             frame["n_entries"] = self.n_entries
+        if self.multiplier is not None and not np.isnan(self.multiplier).all():
+            frame["multiplier"] = self.multiplier
         return frame
 
 

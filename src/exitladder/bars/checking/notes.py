@@ -13,6 +13,7 @@ from exitladder.bars.checking.ranges import typical_range
 from exitladder.bars.checking.report import Finding
 from exitladder.bars.checking.rolls import likely_rolls, roll_text
 from exitladder.bars.checking.splits import likely_splits
+from exitladder.bars.dividends import dividend_column, dividends_of
 from exitladder.bars.layouts.columns import PRICES
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
@@ -69,7 +70,8 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
     -------
     list of Finding
     """
-    found = [*_gaps(bars, source), *_lengths(bars, source), *_volumes(bars, source), *_dividends(bars, source)]
+    found = [*_gaps(bars, source), *_lengths(bars, source), *_volumes(bars, source)]
+    found += [] if is_adjusted else _dividends(bars, source)
     if len(bars) < 2:
         return found
     splits, at_split = _splits(bars, source, is_adjusted)
@@ -342,22 +344,30 @@ def _volumes(bars: Bars, source: str) -> list[Finding]:
 
 
 def _dividends(bars: Bars, source: str) -> list[Finding]:
-    """Say so where bars are as traded and their adj_close knows of dividends."""
-    adjusted = bars.extra.get("adj_close")
-    if adjusted is None or len(bars) < 2:
-        return []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = adjusted / bars.close
-        rise = np.log(factor[1:] / factor[:-1])
-    rows = np.flatnonzero((rise > 1e-4) & (rise < 0.2)) + 1
+    """Report how the dividends of bars as traded are taken."""
+    name = dividend_column(bars)
+    if "adj_close" not in bars.extra:
+        if not name:
+            return []
+        rows = np.flatnonzero(np.nan_to_num(bars.extra[name]))
+        message = (
+            f"Bars of '{bars.symbol}' have {len(rows)} dividends in the column {name}, which are not counted: sources "
+            f"write it beside adjusted prices too ({source}). If the prices are as traded, set data.adjust=none and "
+            "data.dividends=credit."
+        )
+        return [row_finding(bars, "note", "dividends_not_counted", (source, message), rows)]
+    try:
+        rows = np.flatnonzero(dividends_of(bars, trust_column=False))
+    except BarsError as error:
+        return [row_finding(bars, "warning", "dividends_not_counted", (source, str(error)), np.zeros(1, dtype=np.int64))]
     if not len(rows):
         return []
     message = (
-        f"Bars of '{bars.symbol}' are read as traded; about {len(rows)} dividends that its adj_close knows are not "
-        f"counted, first on {stamp_text(int(bars.time[rows[0]]))} ({source}). Read with data.adjust=auto and "
-        "adjust the trades too: `exitladder trades adjust`."
+        f"Bars of '{bars.symbol}' are read as traded; {len(rows)} dividends that its {name or 'adj_close'} knows are "
+        f"credited as cash to positions held over the ex-date, first on {stamp_text(int(bars.time[rows[0]]))} "
+        f"({source}). data.dividends=ignore leaves them out."
     )
-    return [row_finding(bars, "warning", "dividends_not_counted", (source, message), rows)]
+    return [row_finding(bars, "note", "dividends_credited", (source, message), rows)]
 
 
 def _length(nanoseconds: int) -> str:

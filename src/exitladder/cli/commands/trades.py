@@ -117,7 +117,8 @@ def _checked(
     session: Session, path: Path, fills: Path | None, bars: Path | None, repair: bool, interval: str | None
 ) -> tuple[TradesReport, ExitladderError | None]:
     """Return the report, and the error to end with."""
-    from exitladder.errors import TradesError
+    from exitladder.errors import SettingsError, TradesError
+    from exitladder.execution.contracts import check_money
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
@@ -145,6 +146,11 @@ def _checked(
     report.counts |= counts_of(found)
     outside, placed = None, None
     error: ExitladderError | None = None
+    try:
+        check_money(found, session.settings.symbols, session.settings.currencies)
+    except (SettingsError, TradesError) as fault:
+        report.faults.append(str(fault))
+        error = fault
     if bars is not None:
         market = load_bars(session, bars, repair, interval)
         placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
