@@ -359,7 +359,8 @@ def _dividends(bars: Bars, source: str) -> list[Finding]:
     try:
         rows = np.flatnonzero(dividends_of(bars, trust_column=False))
     except BarsError as error:
-        return [row_finding(bars, "warning", "dividends_not_counted", (source, str(error)), np.zeros(1, dtype=np.int64))]
+        first = np.zeros(1, dtype=np.int64)
+        return [row_finding(bars, "warning", "dividends_not_counted", (source, str(error)), first)]
     if not len(rows):
         return []
     message = (
