@@ -10,6 +10,7 @@ import pandas as pd
 
 from exitladder.errors import InputFileError
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
+from exitladder.pipelines.pages.tables import limited_table
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
@@ -55,9 +56,16 @@ def backtest_page(folder: Path) -> PageContent:
             PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
             PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
+        tables=limited_table(_limited(summary)),
         data_notes=[(str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]],
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def _limited(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one account with limits under the ladder and under each exit beside it; nothing without a limit."""
+    exits = {THIS_LADDER: summary, **summary.get("beside", {})}
+    return [{"policy": name, **found["account"]} for name, found in exits.items() if found.get("account")]
 
 
 def _untouched(trades: pd.DataFrame) -> pd.Timestamp | None:
