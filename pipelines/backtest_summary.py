@@ -113,7 +113,7 @@ class Executed(NamedTuple):
         )
 
     def limited(self, limits: AccountSettings, leverage: float) -> dict[str, Any] | None:
-        """Return what one account with these limits comes to; None without a limit."""
+        """Return the results of one account with these limits; None without a limit."""
         if not limits.is_limited:
             return None
         known = [np.ones(len(part)) for part in self.parts]

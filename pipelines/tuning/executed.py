@@ -57,7 +57,7 @@ class Executed:
     exposures : dict of str to dict
         Time and capital, by policy; see `exitladder.measures.exposure.exposure`, and ``max_drawdown_account_r``.
     limited : list of dict
-        A row per policy: what one account with the limits of the settings comes to, see
+        A row per policy: the results of one account with the limits of the settings, see
         `exitladder.measures.limited.account_result`. Empty without a limit.
     """
 

@@ -1,4 +1,4 @@
-"""One account with a limit on open positions or on capital: which trades it can take, and what they come to."""
+"""One account with a limit on open positions or on capital: the trades that it can take, and their results."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _sales(part: Simulation, leverage: float) -> dict[int, list[tuple[int, int, 
 
 
 def account_result(parts: Sequence[Simulation], scales: Sequence[FloatArray], taken: Taken) -> dict[str, Any]:
-    """Return what the trades that one account takes come to.
+    """Return the results of the trades that one account takes.
 
     Parameters
     ----------

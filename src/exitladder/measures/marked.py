@@ -1,4 +1,4 @@
-"""The account valued at every bar's close: what is sold at its fills, what is still open at the close."""
+"""The account valued at every bar's close: sales at their fills, open positions at the close."""
 
 from __future__ import annotations
 

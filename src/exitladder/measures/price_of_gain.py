@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 MUCH_MORE = 1.25
-"""A gain that takes this many times as long, as much capital or as deep a drawdown is said to be bought with it."""
+"""A gain that takes more than this many times as long, as much capital or as deep a drawdown is bought with it."""
 
 
 def price_of_gain(difference_r: float, ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
@@ -18,8 +18,8 @@ def price_of_gain(difference_r: float, ours: Mapping[str, object], theirs: Mappi
         Gain in net R per trade; nothing is bought unless it is above 0.
     ours, theirs : mapping
         Exposure of the exit and of the one that it is compared with, with the keys of
-        `exitladder.measures.exposure.exposure` and ``max_drawdown_account_r``. What is unknown (None, NaN or left out)
-        is not said.
+        `exitladder.measures.exposure.exposure` and ``max_drawdown_account_r``. Unknown values (None, NaN or left out)
+        give no sentence.
 
     Returns
     -------
