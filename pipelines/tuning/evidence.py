@@ -178,7 +178,7 @@ def account(marked: Mapping[str, CashFlow | None], first_entry: int) -> pd.DataF
     n_days = max([first, *(flow.last_day for flow in marked.values() if flow is not None)]) - first + 1
     rows = []
     for name, flow in marked.items():
-        daily = np.zeros(n_days) if flow is None else np.bincount(flow.day - first, flow.pnl, n_days)
+        daily = np.zeros(n_days) if flow is None else np.bincount(flow.day + flow.first_day - first, flow.pnl, n_days)
         falls = falls_of_sum(daily)
         deepest = 0.0 if flow is None else max_drawdown_of_sum(flow.pnl)
         rows.append(

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -219,15 +220,15 @@ def test_a_search_by_time_and_capital_with_an_account_of_three_positions(
     own = trials[trials["source"] == "own_exits"].iloc[0]
     assert own["r_per_bar"] != own["r_per_capital_day"]
     rows = {row["policy"]: row for row in tuned.to_mapping()["account"]}
-    board = tuned.scoreboard.table.set_index("policy")
-    assert set(rows) == set(board.index) >= {TUNED, OWN_EXITS, SIMPLEST}
+    board: dict[Any, dict[Any, Any]] = tuned.scoreboard.table.set_index("policy").to_dict("index")
+    assert set(rows) == set(board) >= {TUNED, OWN_EXITS, SIMPLEST}
     for name, row in rows.items():
-        assert row["n_taken"] + row["n_left_out"] == board.loc[name, "n_trades"]
+        assert row["n_taken"] + row["n_left_out"] == board[name]["n_trades"]
         assert row["n_taken"] > 0 < row["left_out"]["max_open"]
     accounts = {row["policy"]: row for row in tuned.to_mapping()["continuous"]}
     for name in (TUNED, OWN_EXITS):
-        assert accounts[name]["max_drawdown_r"] == pytest.approx(board.loc[name, "max_drawdown_account_r"])
-        assert accounts[name]["total_r"] == pytest.approx(board.loc[name, "expectancy_r"] * board.loc[name, "n_trades"])
+        assert accounts[name]["max_drawdown_r"] == pytest.approx(board[name]["max_drawdown_account_r"])
+        assert accounts[name]["total_r"] == pytest.approx(board[name]["expectancy_r"] * board[name]["n_trades"])
     assert "<h2>One account with limits</h2>" in (tmp_path / "tuned" / "index.html").read_text(encoding="utf-8")
 
 

@@ -73,7 +73,8 @@ def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -
     # What a unit costs in account currency.
     price = trades.set_index("trade_id")["entry_price"].abs()
     if "multiplier" in trades:
-        price = price * trades.set_index("trade_id")["multiplier"]
+        # Parts of a walk-forward without a multiplier other than 1 have no such column.
+        price = price * trades.set_index("trade_id")["multiplier"].fillna(1.0)
     sold = fills[~fills["order"].isin(["entry", "mark"]) & fills["trade_id"].isin(price.index)]
     time = np.concatenate([start, nanoseconds(sold["bar_time"])])
     entered = trades["quantity"].to_numpy(np.float64) * price.to_numpy(np.float64)
