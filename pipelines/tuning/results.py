@@ -297,7 +297,7 @@ def results_of_simulation(
     is_open = simulation.status == STATUS.index("open")
     last = simulation.last_bar
     # Own exits are known as one fill each.
-    fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills - is_open)
+    fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
     return Results(
         simulation.r[order, None],
         (placed.trades.entry_time // DAY_NS)[order],
