@@ -294,7 +294,6 @@ def results_of_simulation(
     """
     placed = simulation.placed
     order = np.argsort(placed.trades.entry_time, kind="stable")
-    is_open = simulation.status == STATUS.index("open")
     last = simulation.last_bar
     # Own exits are known as one fill each.
     fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
