@@ -297,7 +297,7 @@ def tune_ladder(
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
-    rows = board.table.set_index("policy").to_dict("index")
+    rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
     said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
     said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
