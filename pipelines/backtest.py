@@ -23,8 +23,10 @@ from exitladder.pipelines.backtest_summary import (
     all_out,
     backtest_summary,
 )
+from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import signal_bars
+from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -47,7 +49,9 @@ class BacktestResult:
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
     after_exit : DataFrame
-        The prices after each closed trade; the only table that looks ahead.
+        The prices after each closed trade. It looks ahead.
+    exits : ExitQuality
+        The measured exits of every policy. They look ahead.
     summary : dict
         The content of ``summary.json``.
     """
@@ -57,6 +61,7 @@ class BacktestResult:
     fills: pd.DataFrame
     trades: pd.DataFrame
     after_exit: pd.DataFrame
+    exits: ExitQuality
     summary: dict[str, Any]
 
     @property
@@ -80,6 +85,7 @@ class BacktestResult:
             "fills.csv": self.fills,
             "trades.csv": self.trades,
             "after_exit.csv": self.after_exit,
+            "exit_quality.csv": self.exits.table,
             "summary.json": self.summary,
             **ladders,
         }
@@ -209,7 +215,11 @@ def _recorded(
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
         summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
         summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
-        result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
+        name = TUNED if n_before is not None else parts[0].ladder.name
+        measured = exit_quality(parts, name, finer, job.settings.intervals)
+        trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
+        summary["exit_quality"] = measured.to_mapping()
+        result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files())

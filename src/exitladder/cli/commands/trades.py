@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exitladder.cli.commands.trades_exits import exits
 from exitladder.cli.inputs import (
     bars_options,
     file_options,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
 def command() -> None:
-    """Generate, check and import trades."""
+    """Generate, check and import trades, and measure their exits."""
+
+
+command.add_command(exits)
 
 
 @command.command(
