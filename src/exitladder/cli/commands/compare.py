@@ -27,7 +27,7 @@ def command(session: Session, sources: tuple[str, ...]) -> None:
     if session.form == "json":
         session.emit(found)
         return
-    session.emit(pd.DataFrame(found["pairs"]))
+    session.emit(pd.DataFrame(found["pairs"]).drop(columns="terms_differ"))
     if session.form == "table":
         session.stdout.write("\n")
         session.emit(pd.DataFrame([{"source": name, **metrics} for name, metrics in found["sources"].items()]))
