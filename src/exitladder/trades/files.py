@@ -226,9 +226,14 @@ class _Reader:
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
         labels: dict[str, object] = {}
-        for label in table.frame.columns:
-            labels.setdefault(snake_name(label), label)
         known = (*REQUIRED, *OPTIONAL)
+        for label in table.frame.columns:
+            other = labels.setdefault(snake_name(label), label)
+            if other is not label and snake_name(label) in known:
+                raise TradesError(
+                    f"Each column must come once, but there is '{other}' and '{label}' ({table.name}). Remove or "
+                    "rename one of them."
+                )
         missing = [name for name in REQUIRED if name not in labels]
         if missing:
             near = did_you_mean(missing[0], labels)
