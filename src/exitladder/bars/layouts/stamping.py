@@ -105,6 +105,12 @@ def _whole(time: IntArray) -> IntArray:
     return time
 
 
+def are_last_moments(stamps: Stamps) -> bool:
+    """Return whether all stamps are the last moment of a minute, such as 09:59:59 or 09:59:59.999: ends of bars."""
+    known = stamps.ns[stamps.ns != NO_TIME]
+    return len(known) > 1 and bool((_whole(known) % (60 * _SECOND) == 0).all() and (known % (60 * _SECOND) != 0).all())
+
+
 def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:
     """Leave out the newest row if it alone is closer to the one before than bars are: a price still forming."""
     time = _distinct(raw.time)
