@@ -106,3 +106,15 @@ def test_the_close_under_another_name(tmp_path: Path, name: str) -> None:
     unclear = stamped("2024-01-02", header="Date,Open,High,Low,Last,Settle", more=",10,12,9,11,10.5")
     with pytest.raises((BarsError, InputFileError), match="could both be"):
         read(tmp_path, unclear)
+
+
+def test_points_in_a_file_of_semicolons_are_asked_about_if_volumes_could_be_thousands(tmp_path: Path) -> None:
+    header = HEADER.replace(",", ";")
+    open_to_both = stamped("2024-01-02", "2024-01-03", header=header, more=";1.234;1.256;1.211;1.240;1.000")
+    with pytest.raises((BarsError, InputFileError), match=r"the volume '1\.000'"):
+        read(tmp_path, open_to_both)
+    for mark, price in ((",", 1234.0), (".", 1.234)):
+        path = tmp_path / "ACME.csv"
+        assert read_bars(path, conventions=Conventions(decimal=mark))[0]["ACME"].open[0] == price
+    for settled in (";148.234;148.256;148.211;148.240;1000", ";1.234;1.256;1.211;1.24;1.000"):
+        assert read(tmp_path, stamped("2024-01-02", header=header, more=settled))

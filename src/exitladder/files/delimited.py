@@ -33,6 +33,7 @@ _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 1 << 18
 _SEPARATORS = "\t;|,"
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+_OPEN_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
 _TWO_LEVELS = {"price", "ticker", "", "attributes", "symbols"}
 
@@ -197,11 +198,36 @@ def _decimal(path: Path, sniffed: _Sniffed, conventions: Conventions) -> str:
     """Return the decimal mark with which numbers are parsed at once; texts are left for later."""
     if conventions.decimal != "auto":
         return conventions.decimal
+    _refuse_open_points(path, sniffed)
     sample = [f for row in sniffed.lines[1:] or sniffed.lines for f in row]
     try:
         return decimal_mark([pd.Series(sample or [""], dtype="str")])
     except MixedNumbersError:
         return "."
+
+
+def _refuse_open_points(path: Path, sniffed: _Sniffed) -> None:
+    """Reject points that may separate thousands, as where a semicolon separates the fields: 1.000 in every number.
+
+    Raises
+    ------
+    InputFileError
+        If the volume too has three digits behind every point. Prices alone may well have three decimals.
+    """
+    if sniffed.separator != ";":
+        return
+    rows = sniffed.lines[1:]
+    numbers = [field for row in rows for field in row if _is_number(field)]
+    if any("," in field or ("." in field and not _OPEN_POINT.fullmatch(field)) for field in numbers):
+        return
+    volume = [k for k, name in enumerate(sniffed.lines[0]) if name.strip().lower().startswith("vol")]
+    shown = next((row[k] for row in rows for k in volume if k < len(row) and _OPEN_POINT.fullmatch(row[k])), "")
+    if shown:
+        raise InputFileError(
+            "A point must be either the decimal mark or a thousands separator, but every number with a point, such as "
+            f"the volume {shown!r}, could be read both ways ('{path}'). Pass --decimal . if it is the decimal mark, or "
+            "--decimal , if the point separates thousands (data.decimal)."
+        )
 
 
 def _frame(
