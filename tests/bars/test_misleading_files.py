@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from exitladder.bars.reading import read_bars
+from exitladder.bars.reading import check_bar_files, read_bars
 from exitladder.errors import BarsError, InputFileError
 from exitladder.files.conventions import Conventions
 
@@ -118,3 +118,60 @@ def test_points_in_a_file_of_semicolons_are_asked_about_if_volumes_could_be_thou
         assert read_bars(path, conventions=Conventions(decimal=mark))[0]["ACME"].open[0] == price
     for settled in (";148.234;148.256;148.211;148.240;1000", ";1.234;1.256;1.211;1.24;1.000"):
         assert read(tmp_path, stamped("2024-01-02", header=header, more=settled))
+
+
+ROWS = "".join(f"2024-01-{day:02d},10,12,9,11,{500 + day}\n" for day in (2, 3, 4, 5, 8, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"Symbol,ACME\nCurrency,USD\n{HEADER}\n{ROWS}", "2 lines above the header left out, first 'Symbol,ACME'"),
+        (f"Symbol: ACME, Exchange: NYSE\n\n{HEADER}\n{ROWS}", "1 line above the header left out"),
+        (f"Prices of ACME\n{HEADER}\n{ROWS}", "1 line above the header left out, first 'Prices of ACME'"),
+        (f"{HEADER}\n{ROWS}Downloaded on 2024-01-31\n", "first 'Downloaded on 2024-01-31', line 8"),
+        (f'{HEADER}\n{ROWS}"Source: X, Y",,,,,\n', "1 line below the table left out"),
+    ],
+)
+def test_lines_around_the_table_are_left_out_and_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "ACME.csv"
+    path.write_text(text)
+    bars, report = read_bars(path)
+    assert bars["ACME"].volume is not None
+    assert bars["ACME"].volume.tolist() == [502, 503, 504, 505, 508, 509]
+    assert any(said in note for note in report.notes)
+
+
+def test_files_put_one_behind_the_other_keep_their_rows_and_lines(tmp_path: Path) -> None:
+    path = tmp_path / "ACME.csv"
+    rows = [f"2024-01-{day:02d},10,12,9,11,500,1.5" for day in (2, 3, 4, 5, 8, 9, 10)] + ["2024-01-11,10,12,9,13,5,2"]
+    lines = [f"{HEADER},rsi", *rows[:6], f"{HEADER},rsi", *rows[6:]]
+    path.write_text("\n".join(lines) + "\n")
+    report = check_bar_files(path)
+    (error,) = report.errors
+    assert "line 10, 2024-01-11" in error
+    path.write_text(path.read_text().replace(",13,", ",11,"))
+    bars, report = read_bars(path)
+    assert len(bars["ACME"]) == 8
+    assert any("1 line that repeat" in note for note in report.notes)
+
+
+def test_a_total_below_the_table_is_not_dropped(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match="'Total'"):
+        read(tmp_path, f"{HEADER}\n{ROWS}Total,,,,,3000\n")
+
+
+def test_symbols_that_differ_only_in_case_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    rows = "".join(f"2024-01-0{day},{name},10,12,9,11\n" for day in (2, 3, 4) for name in ("ACME", "acme", "BETA"))
+    path.write_text("Date,Symbol,Open,High,Low,Close\n" + rows)
+    warned = check_bar_files(path).of_severity("warning")
+    assert ["'ACME' and 'acme' differ only in case" in finding.message for finding in warned] == [True]
+
+
+def test_a_column_of_time_zones_is_not_passed_over(tmp_path: Path) -> None:
+    text = stamped("2024-01-02 09:30", "2024-01-02 10:30", header="Time,Open,High,Low,Close,tz", more=",10,12,9,11,EST")
+    with pytest.raises(BarsError, match=r"'EST'.*--tz"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, tz="America/New_York")[0] == "2024-01-02 14:30:00"
+    assert read(tmp_path, text.replace("EST", "UTC"))[0] == "2024-01-02 09:30:00"

@@ -16,7 +16,7 @@ from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, r
 from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_lengths, snap_noise
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
-from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time
+from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
@@ -148,7 +148,8 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     stamps = _stamps(table, names, options)
     if stamps.problem:
         return [], _failed(table, symbol, "stamps", f"{stamps.problem} ({table.name}, column '{names.stamp}').")
-    misread = _misread(table, names, stamps) if options.repair else ""
+    misread = zone_not_used(table, names, stamps, options.tz)
+    misread = misread or (_misread(table, names, stamps) if options.repair else "")
     if misread:
         return [], _failed(table, symbol, "stamps", misread)
     cells = read_cells(table, names, options.conventions.decimal)
