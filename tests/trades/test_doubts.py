@@ -10,6 +10,8 @@ import pytest
 
 from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import TradesError
+from exitladder.execution import simulate_own_exits
+from exitladder.plans.ladder import Ladder
 from exitladder.trades.doubts import doubtful_trades
 from exitladder.trades.files import read_trades, trades_from_frame
 from exitladder.trades.trades import place_trades
@@ -58,3 +60,26 @@ def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:
     path.write_text(head + "T1,ACME,long,2024-01-03,100,10,20,a,b\n")
     with pytest.raises(TradesError, match="'quantity' and 'Quantity'"):
         read_trades(path)
+
+
+def test_an_exit_after_the_last_bar_is_named_and_no_baseline() -> None:
+    days = pd.date_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    bars, _ = bars_from_frame(frame, "ACME")
+    table = pd.DataFrame(
+        {
+            "trade_id": ["T0", "T1", "T2"],
+            "symbol": "ACME",
+            "side": "long",
+            "entry_time": ["2024-01-03", "2024-01-04", "2024-01-05"],
+            "entry_price": 100.0,
+            "quantity": 10.0,
+            "stop_price": 97.0,
+            "exit_time": ["2024-01-10", "2024-01-20T23:00Z", "2024-03-10"],
+            "exit_price": 102.0,
+        }
+    )
+    placed = place_trades(trades_from_frame(table), bars)
+    (text,) = doubtful_trades(placed)
+    assert text.startswith("1 of 3 trades was closed after the last bar of the symbol, such as 'T2'")
+    assert np.isnan(simulate_own_exits(placed, Ladder()).r).tolist() == [False, False, True]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.bars.bars import BarSet
+from exitladder.trades.checks import after_the_bars
 from exitladder.trades.trades import PlacedTrades, Trades
 
 # a stop farther than this share of the entry price is most often a distance or a percentage
@@ -16,13 +17,13 @@ _TIGHT = 0.05
 
 
 def doubtful_trades(placed: PlacedTrades) -> list[str]:
-    """Return a sentence on each kind of doubtful trade: stops too far or too near, and repeated rows.
+    """Return a sentence on each kind of doubtful trade: stops too far or too near, repeats, and late exits.
 
     Examples
     --------
     A long at 110 with a stop_price of 5 has 1R of 105, which no exit ever reaches: 5 was the distance.
     """
-    return wide_stops(placed.trades) + tight_stops(placed) + repeated_trades(placed.trades)
+    return wide_stops(placed.trades) + tight_stops(placed) + repeated_trades(placed.trades) + late_exits(placed)
 
 
 def wide_stops(trades: Trades) -> list[str]:
@@ -74,6 +75,19 @@ def repeated_trades(trades: Trades) -> list[str]:
     return [
         f"{_count(again, 'repeats', 'repeat')} symbol, side, quantity, stop, entry and exit of another one, such as "
         f"{_shown(trades, again)}. If a file was imported twice, remove the repeats: they add no evidence"
+    ]
+
+
+def late_exits(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on trades with own exits after the last bar of their symbol, if any."""
+    own = placed.trades.own_exits()
+    late = np.zeros(len(placed), dtype=bool)
+    late[own.trade[after_the_bars(placed, own.trade, own.time)]] = True
+    if not late.any():
+        return []
+    return [
+        f"{_count(late, 'was', 'were')} closed after the last bar of the symbol, such as "
+        f"{_shown(placed.trades, late)}. Their own exits are no baseline: load bars that cover them"
     ]
 
 
