@@ -18,6 +18,7 @@ from exitladder.files.conventions import MEGABYTE
 from exitladder.files.limits import how_to_raise, limit
 from exitladder.files.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.models.calibration.calibrators import calibrator_from_mapping
+from exitladder.models.drift import DriftReference
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.forests.boosting import Forest
@@ -47,7 +48,6 @@ _COLUMN = {
     "probe?": (float, None),
     "size?": (float, None),
 }
-_WATCHED = {"watched": [{str: Anything}]}
 _CONTEXT = {
     "features?": {
         "names": [str],
@@ -61,7 +61,7 @@ _CONTEXT = {
     "intervals?": [str],
     "labels?": {"max_bars": int},
     "value_finding?": str,
-    "drift?": (None, {"bars": _WATCHED, "rows": _WATCHED}, {}),
+    "drift?": (None, {"bars?": {str: Anything}, "rows?": {str: Anything}}),
     "dependence?": [
         {"feature": str, "values": [(float, None)], "exhaustion": [(float, None)], "hold_value_r": [(float, None)]}
     ],
@@ -234,6 +234,11 @@ def _check_values(table: Mapping[str, Any]) -> None:
     starts = [stage["valid_from_ns"] for stage in stages]
     if starts != sorted(starts):
         raise ValueError("stages must be in order of valid_from_ns, but are not")
+    drift = table["context"].get("drift") or {}
+    if drift and set(drift) != {"bars", "rows"}:
+        raise ValueError("context.drift must have bars and rows, but does not")
+    for reference in drift.values():
+        DriftReference.from_mapping(reference)
     lengths = {len(column) for column in table["reliability"].values() if isinstance(column, list)}
     if len(lengths) > 1:
         raise ValueError("the columns of reliability must have one length, but differ")
