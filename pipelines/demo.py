@@ -11,7 +11,7 @@ import pandas as pd
 
 from exitladder.bars.checking.report import BarsReport
 from exitladder.execution import STATUS
-from exitladder.files.output import Content
+from exitladder.files.output import Content, csv_text
 from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.pages.model_card import training_pages, verdict_of
@@ -144,7 +144,7 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
             advance(1)
     with job.run("score", tuned.ladder) as run:
         run.log_metrics({"n_open": len(work.scores)})
-        run.log_artifact(flat_scores(work.scores).to_csv(index=False), "scores.csv")
+        run.log_artifact(csv_text(flat_scores(work.scores)), "scores.csv")
     return DemoResult(work=work, page=out / PAGE, run_id=run_id, model=model)
 
 

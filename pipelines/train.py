@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.files.output import csv_text
 from exitladder.pipelines.inputs.job import open_job
 from exitladder.pipelines.pages.model_card import training_pages, verdict_of
 from exitladder.pipelines.training.backend import training_backend
@@ -80,5 +81,5 @@ def train(
             paths = model_paths(job.prepared, settings, progress, backend) if with_paths else None
             for name, table in (("labels", labels), ("paths", paths)):
                 if table is not None:
-                    run.log_artifact(table.to_csv(index=False), f"{name}.csv")
+                    run.log_artifact(csv_text(table), f"{name}.csv")
     return TrainResult(run.run_id, reference or run.run_id, trained, labels, paths)

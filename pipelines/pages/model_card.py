@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.files.output import Content
+from exitladder.files.output import Content, json_text
 from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW
 from exitladder.pipelines.pages.card_limits import known_limits, label_words
 from exitladder.pipelines.pages.page import KeyNumber, PageTable, Reproduction, Tone, Verdict, render
@@ -129,11 +129,17 @@ def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[st
     Returns
     -------
     dict of str to content
-        ``model_card.html`` and ``pictures/KIND.svg``.
+        ``model_card.html``, its data ``model_card.json``, and ``pictures/KIND.svg``.
     """
+    from exitladder.pipelines.pages.card_file import CARD_DATA, card_to_mapping
+
     pictures = model_pictures(trained)
     card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id)
-    return {**{f"pictures/{picture.kind}.svg": picture.image for picture in pictures}, MODEL_CARD: card.html()}
+    return {
+        **{f"pictures/{picture.kind}.svg": picture.image for picture in pictures},
+        CARD_DATA: json_text(card_to_mapping(card)) + "\n",
+        MODEL_CARD: card.html(),
+    }
 
 
 def verdict_of(trained: Trained) -> str:

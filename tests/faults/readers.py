@@ -125,7 +125,10 @@ until = 2024-02-01T00:00:00Z
 n_trades = 2
 trades = ["0123456789ab", "ba9876543210"]
 """
-CONTRACTS = "symbol,multiplier,tick,lot,currency,session,exchange_tz,inverse\nES,50,0.25,1,USD,09:30-16:00,UTC,false\nBTC,1,0.1,,USD,,,true\n"
+CONTRACTS = """symbol,multiplier,tick,lot,currency,session,exchange_tz,inverse
+ES,50,0.25,1,USD,09:30-16:00,UTC,false
+BTC,1,0.1,,USD,,,true
+"""
 ACTIONS = "symbol,date,split,dividend\nACME,2024-01-10,4:1,\nACME,2024-01-20,,0.25\n"
 SYMBOL_MAP = "symbol,name\nBTC/USD,BTC\nES,@ES\n"
 
@@ -262,7 +265,9 @@ def _exports() -> dict[str, bytes]:
         found[f"tv-{name}.csv"] = "\n".join([head, *rows]).encode()
     trade = made.freqtrade_trade()
     found["freqtrade.json"] = json.dumps({"strategy": {"S": {"trades": [trade]}}}, default=str).encode()
-    found["lean.json"] = json.dumps({"totalPerformance": {"closedTrades": [{"symbol": "A", "entryTime": "2024"}]}}).encode()
+    found["lean.json"] = json.dumps(
+        {"totalPerformance": {"closedTrades": [{"symbol": "A", "entryTime": "2024"}]}}
+    ).encode()
     found["fills.csv"] = FILLS.encode()
     return found
 
@@ -420,6 +425,10 @@ def _run_folder(name: str) -> Callable[[Path, random.Random], Path]:
     return make
 
 
+def _either_run(folder: Path, rng: random.Random) -> Path:
+    return _run_folder(rng.choice(("backtested", "tuned")))(folder, rng)
+
+
 @cache
 def _month() -> bytes:
     times = pd.date_range("2023-01-01", "2023-01-31", freq="D", tz="UTC")
@@ -497,19 +506,12 @@ def _read_study(path: Path) -> object:
     return _search(f"sqlite:///{path}")
 
 
-def _read_backtest(path: Path) -> object:
+def _compare(path: Path) -> object:
     from exitladder.pipelines.compare import compare
-    from exitladder.pipelines.pages.saved_run import read_backtest
     from exitladder.settings.loading import load_settings
 
-    compare(str(path), str(OLD / "backtested"), load_settings(None, ["tracking.enabled=false", "validation.n_bootstrap=100"]))
-    return read_backtest(path)
-
-
-def _read_tuning(path: Path) -> object:
-    from exitladder.pipelines.pages.tuning import read_tuning
-
-    return read_tuning(path)
+    settings = load_settings(None, ["tracking.enabled=false", "validation.n_bootstrap=100"])
+    return compare([str(path), str(OLD / "backtested")], settings)
 
 
 def _report(path: Path) -> object:
@@ -573,7 +575,6 @@ READERS: dict[str, Reader] = {
     "symbol maps": Reader(_text("map.csv", lambda: [SYMBOL_MAP]), _read_symbol_map),
     "models": Reader(_model, _read_model),
     "studies": Reader(_spoilt_study, _read_study, 0.3),
-    "runs: backtest": Reader(_run_folder("backtested"), _read_backtest, 0.3),
-    "runs: tuning": Reader(_run_folder("tuned"), _read_tuning),
-    "runs: pages": Reader(lambda folder, rng: _run_folder(rng.choice(("backtested", "tuned")))(folder, rng), _report, 0.02),
+    "runs: compared": Reader(_run_folder("backtested"), _compare),
+    "runs: pages": Reader(_either_run, _report, 0.1),
 }

@@ -25,16 +25,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 # Threads of a library would not survive the fork.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_NUM_THREADS="1", MPLBACKEND="Agg")
 
-from readers import READERS  # noqa: E402
+from readers import READERS
 
 # loaded once, before the forks: their own first import would count as a hang on a busy machine
-import exitladder.features  # noqa: E402, F401
-import exitladder.models.exhaustion.file  # noqa: E402, F401
-import exitladder.models.search.search  # noqa: E402, F401
-import exitladder.pipelines.compare  # noqa: E402, F401
-import exitladder.pipelines.report  # noqa: E402, F401
-from exitladder.errors import ExitladderError  # noqa: E402
-from exitladder.models.forests.boosting import load_lightgbm  # noqa: E402
+import exitladder.features
+import exitladder.models.exhaustion.file
+import exitladder.models.search.search
+import exitladder.pipelines.compare
+import exitladder.pipelines.report  # noqa: F401
+from exitladder.errors import ExitladderError
+from exitladder.models.forests.boosting import load_lightgbm
 
 SECONDS = 20
 GIGABYTES = 2

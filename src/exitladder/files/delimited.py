@@ -17,6 +17,7 @@ import pandas as pd
 
 from exitladder.errors import InputFileError
 from exitladder.files.conventions import Conventions
+from exitladder.files.formulas import without_marks
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
@@ -246,6 +247,7 @@ def _frame(
             low_memory=False,
             encoding=sniffed.encoding,
         )
+    frame = without_marks(frame)
     if has_header:
         frame = frame.rename(columns={"Unnamed: 0": "index"})
         frame = frame[[c for c in frame if not (str(c).startswith("Unnamed: ") and frame[c].isna().all())]]

@@ -18,8 +18,8 @@ class Anything:
     """The shape of a value that is not looked into."""
 
 
-def parse_json(text: str) -> Any:
-    """Return the value of a JSON text.
+def parse_json(text: str, *, has_constants: bool = False) -> Any:
+    """Return the value of a JSON text; with `has_constants` it may hold NaN and infinity, as Python writes them.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def parse_json(text: str) -> Any:
     ValueError: lists and tables are nested too deeply
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=float if has_constants else _refuse_constant)
     except RecursionError:
         raise ValueError("lists and tables are nested too deeply") from None
 
