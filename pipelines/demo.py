@@ -17,6 +17,7 @@ from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.pages.model_card import training_pages, verdict_of
 from exitladder.pipelines.pages.tuning import PAGE, PageHead, page_files, write_tuning
 from exitladder.pipelines.plots.pictures import reliability_of
+from exitladder.pipelines.tracking.tracker import check_model_name
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.model import Trained, train_model
 from exitladder.pipelines.training.record import log_trained, model_name, trained_summary
@@ -121,6 +122,8 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
     OutputFileError
         If the folder cannot be written.
     """
+    if settings.tracking.enabled:
+        check_model_name(model_name(settings.project))
     settings = demo_settings(settings)
     work = demo_work(settings, progress)
     job, tuned = work.job, work.tuned

@@ -11,6 +11,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.files.output import csv_text
 from exitladder.pipelines.inputs.job import open_job
 from exitladder.pipelines.pages.model_card import training_pages, verdict_of
+from exitladder.pipelines.tracking.tracker import check_model_name
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.label_comparison import compare_labels
 from exitladder.pipelines.training.model import Trained, model_paths, train_model
@@ -70,7 +71,12 @@ def train(
         If there are too few trades, or a trade is outside its bars.
     ModelError
         If the model cannot be trained on these rows.
+    TrackingError
+        If the model could not be registered under the project's name.
     """
+    if settings.tracking.enabled:
+        # before hours of training, not after them
+        check_model_name(model_name(settings.project))
     with training_backend(settings.model) as backend:
         job = open_job(bars, trades, settings, progress=progress)
         with job.run("train") as run:

@@ -185,9 +185,10 @@ def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> Non
     moved = [
         f"place {k + 1} holds {a}, not {b}" for k, (a, b) in enumerate(zip(given, trained, strict=False)) if a != b
     ]
+    first = f" ({moved[0]})" if moved else ""
     raise ModelError(
         "The features must be those that the model was trained on, in their order, but differ from "
-        f"{place}: {'; '.join(parts) or 'the same features in another order (' + moved[0] + ')'}. "
+        f"{place}: {'; '.join(parts or [f'the same features in another order or number{first}'])}. "
         "Compute the model's own feature set, or train again."
     )
 

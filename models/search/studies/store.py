@@ -370,7 +370,8 @@ class StoredStudy:
         except (ValueError, TypeError, ModelError) as cause:
             raise ModelError(
                 f"Study '{self.name}' in {self.store.url} must be as exitladder wrote it, but "
-                f"{str(cause).rstrip('.')}. Start again with --fresh, which deletes this study, or give another name (tuning.study)."
+                f"{str(cause).rstrip('.')}. Start again with --fresh, which deletes this study, or give "
+                "another name (tuning.study)."
             ) from cause
 
     def _execute(self, connection: Any, statement: str, **values: Any) -> list[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 # A call or a pipe (DDE) is needed to do harm: @ES, -1.5 and =A1 stay as they are.
-_FORMULA = re.compile(r"\s*'*\s*[=+\-@].*[(|]", re.DOTALL)
-_MARKED = re.compile(r"\s*'+\s*[=+\-@].*[(|]", re.DOTALL)
+_FORMULA = re.compile(r"[\s']*[=+\-@].*[(|]", re.DOTALL)
+_MARKED = re.compile(r"'[\s']*[=+\-@].*[(|]", re.DOTALL)
 
 
 def marked(text: str) -> str:
@@ -31,7 +31,7 @@ def unmarked(text: str) -> str:
     >>> unmarked(marked("=A(1)")), unmarked(marked("'=A(1)")), unmarked("'tis (so)")
     ('=A(1)', "'=A(1)", "'tis (so)")
     """
-    return text.replace("'", "", 1) if _MARKED.match(text) and text.startswith("'") else text
+    return text[1:] if _MARKED.match(text) else text
 
 
 def with_marks(frame: pd.DataFrame) -> pd.DataFrame:
