@@ -51,11 +51,14 @@ class Reader:
         Reads it as a command would.
     share : float
         Of the mutations asked for; below 1 for readers that take long.
+    short_share : float
+        Further share in short runs.
     """
 
     make: Callable[[Path, random.Random], Path]
     read: Callable[[Path], object]
     share: float = 1.0
+    short_share: float = 1.0
 
 
 def _frame(n: int = 30) -> pd.DataFrame:
@@ -571,11 +574,11 @@ def _old_ladders() -> list[str]:
 
 
 READERS: dict[str, Reader] = {
-    "bars: text": Reader(_text("ACME-1d.csv", _texts_of_bars), _read_bars),
-    "bars: packed": Reader(_packed, _read_bars),
+    "bars: text": Reader(_text("ACME-1d.csv", _texts_of_bars), _read_bars, 1.0, 0.5),
+    "bars: packed": Reader(_packed, _read_bars, 1.0, 0.5),
     "bars: Parquet": Reader(_native(_write_parquet, "ACME-1d.parquet"), _read_bars),
     "bars: Feather": Reader(_native(_write_feather, "ACME-1d.feather"), _read_bars),
-    "bars: Excel": Reader(_excel, _read_bars),
+    "bars: Excel": Reader(_excel, _read_bars, 1.0, 0.5),
     "bars: months": Reader(_archive, _read_month),
     "trades": Reader(_text("trades.csv", lambda: [TRADES]), _read_trades),
     "fills": Reader(_text("fills.csv", lambda: [FILLS]), _read_fills),
@@ -586,7 +589,7 @@ READERS: dict[str, Reader] = {
     "actions": Reader(_text("actions.csv", lambda: [ACTIONS]), _read_actions),
     "symbol maps": Reader(_text("map.csv", lambda: [SYMBOL_MAP]), _read_symbol_map),
     "models": Reader(_model, _read_model),
-    "studies": Reader(_spoilt_study, _read_study, 0.3),
-    "runs: compared": Reader(_run_folder("backtested"), _compare),
-    "runs: pages": Reader(_either_run, _report, 0.1),
+    "studies": Reader(_spoilt_study, _read_study, 0.3, 0.4),
+    "runs: compared": Reader(_run_folder("backtested"), _compare, 1.0, 0.2),
+    "runs: pages": Reader(_either_run, _report, 0.1, 0.4),
 }

@@ -39,6 +39,8 @@ from exitladder.models.forests.boosting import load_lightgbm
 
 SECONDS = 20
 GIGABYTES = 2
+# below so many mutations, slow readers get fewer
+SHORT = 1000
 _LONGEST_MESSAGE = 5000
 
 
@@ -141,7 +143,8 @@ def main() -> int:
     failed = 0
     for name in names:
         if count:
-            found = run(name, max(10, int(count * READERS[name].share)), seed, keep)
+            share = READERS[name].share * (READERS[name].short_share if count < SHORT else 1.0)
+            found = run(name, max(8, int(count * share)), seed, keep)
         else:
             readers.leave_as_is()
             found = run(name, 4, seed, keep)

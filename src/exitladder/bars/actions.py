@@ -14,7 +14,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError, did_you_mean
 from exitladder.files.tables import Table, read_table
@@ -90,7 +90,7 @@ def read_actions(path: str | Path) -> list[Action]:
         If a column is missing or a value is impossible.
     """
     table = read_table(path)
-    by_name = {snake_name(label): label for label in table.frame.columns}
+    by_name = labels_by_name(table, {name for names in _COLUMNS.values() for name in names}, BarsError)
     found = {key: next((by_name[n] for n in names if n in by_name), None) for key, names in _COLUMNS.items()}
     missing = [key for key in ("symbol", "date") if found[key] is None]
     if missing or (found["split"] is None and found["dividend"] is None):

@@ -131,7 +131,7 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
     first = sniffed.lines[0]
     if len(first) > conventions.max_columns:
         raise InputFileError(
-            f"A table may have {conventions.max_columns:,} columns, but '{path}' has {len(first):,}. If it is what you "
+            f"A table may have {conventions.max_columns:,} columns, but '{path}' has more. If it is what you "
             "expect, raise the limit with --set data.max_columns=N."
         )
     if _has_two_levels(sniffed.lines):
