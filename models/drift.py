@@ -18,7 +18,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.files.shapes import check_shape
+from exitladder.files.untrusted.shapes import check_shape
 
 # Bars a window has: long enough for volatility to vary in it, short enough to notice within half a year of days.
 WINDOW = 120

@@ -14,7 +14,8 @@ from exitladder.execution import STATUS
 from exitladder.files.output import Content, csv_text
 from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.pages.model_card import training_pages, verdict_of
+from exitladder.pipelines.pages.model_card import verdict_of
+from exitladder.pipelines.pages.training import training_pages
 from exitladder.pipelines.pages.tuning import PAGE, PageHead, page_files, write_tuning
 from exitladder.pipelines.plots.pictures import reliability_of
 from exitladder.pipelines.tracking.tracker import check_model_name

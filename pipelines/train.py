@@ -10,7 +10,8 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.files.output import csv_text
 from exitladder.pipelines.inputs.job import open_job
-from exitladder.pipelines.pages.model_card import training_pages, verdict_of
+from exitladder.pipelines.pages.model_card import verdict_of
+from exitladder.pipelines.pages.training import training_pages
 from exitladder.pipelines.tracking.tracker import check_model_name
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.label_comparison import compare_labels

@@ -15,8 +15,8 @@ import pandas as pd
 
 from exitladder.errors import ExitladderError, ModelError
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.limits import how_to_raise, limit
-from exitladder.files.shapes import Anything, check_shape, parse_json, read_json_text
+from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.models.calibration.calibrators import calibrator_from_mapping
 from exitladder.models.drift import DriftReference
 from exitladder.models.exhaustion.model import ExhaustionModel

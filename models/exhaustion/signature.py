@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exitladder.errors import ModelError
 from exitladder.files.output import write_json
-from exitladder.files.shapes import check_shape, parse_json, read_json_text
+from exitladder.files.untrusted.shapes import check_shape, parse_json, read_json_text
 from exitladder.models.exhaustion.file import MODEL_FILE, load_model
 
 SIGNATURE_FILE = "model.sig"

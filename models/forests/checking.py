@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from exitladder.errors import ModelError
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.limits import how_to_raise, limit
+from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.models.forests.mean_forest import LAST
 
 # LightGBM's own limit for num_leaves

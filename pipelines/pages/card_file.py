@@ -13,7 +13,7 @@ import pandas as pd
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import plain
-from exitladder.files.shapes import Anything, check_shape, parse_json, read_json_text
+from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.pipelines.pages.model_card import CardSection, ModelCard
 from exitladder.pipelines.pages.page import KeyNumber, PageTable, Reproduction
 from exitladder.pipelines.plots.picture import Picture

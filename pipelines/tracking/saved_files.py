@@ -11,9 +11,9 @@ import pandas as pd
 
 from exitladder.errors import ExitladderError, InputFileError
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.formulas import without_marks
-from exitladder.files.limits import how_to_raise, limit
-from exitladder.files.shapes import parse_json, read_json_text
+from exitladder.files.untrusted.formulas import without_marks
+from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.files.untrusted.shapes import parse_json, read_json_text
 
 _CURE = "Run the command again, or copy the whole folder again."
 _NUMBERS = frozenset(

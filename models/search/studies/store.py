@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from exitladder.errors import ExitladderWarning, ModelError
-from exitladder.files.shapes import Anything, check_shape, parse_json
+from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate

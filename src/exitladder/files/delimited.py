@@ -17,10 +17,10 @@ import pandas as pd
 
 from exitladder.errors import InputFileError
 from exitladder.files.conventions import Conventions
-from exitladder.files.formulas import without_marks
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
+from exitladder.files.untrusted.formulas import without_marks
 
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
 NameColumns = Callable[[Sequence[Sequence[str]], str], Sequence[str] | None]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import OutputFileError, did_you_mean
-from exitladder.files.formulas import with_marks
+from exitladder.files.untrusted.formulas import with_marks
 
 Content = bytes | str | pd.DataFrame | Mapping[str, Any] | Callable[[Path], object]
 
@@ -73,7 +73,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 def csv_text(frame: pd.DataFrame) -> str:
     """Return a table as CSV: numbers with all digits, stamps as ISO 8601 with Z, no cell a spreadsheet would run.
 
-    See `exitladder.files.formulas.marked`.
+    See `exitladder.files.untrusted.formulas.marked`.
     """
     return with_marks(with_iso_stamps(frame)).to_csv(index=False, lineterminator="\n")
 

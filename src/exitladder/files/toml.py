@@ -10,7 +10,7 @@ from typing import Any
 
 from exitladder.errors import ExitladderError, InputFileError, did_you_mean
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.limits import how_to_raise, limit
+from exitladder.files.untrusted.limits import how_to_raise, limit
 
 # a part of a dotted key, and that none begins inside another one
 _KEY = r"""(?:"[^"\n]*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""

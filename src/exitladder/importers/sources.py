@@ -22,9 +22,9 @@ import pandas as pd
 
 from exitladder.errors import ExitladderError, InputFileError
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.limits import how_to_raise, limit
-from exitladder.files.shapes import parse_json
 from exitladder.files.tables import read_table
+from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.files.untrusted.shapes import parse_json
 
 _HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from exitladder.errors import LadderError
-from exitladder.files.limits import how_to_raise, limit
+from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.plans.costs import Costs
 from exitladder.plans.provenance import TunedOn
 from exitladder.plans.units import Condition, Distance, Target

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exitladder.files.conventions import MEGABYTE
-from exitladder.files.limits import how_to_raise, limit
+from exitladder.files.untrusted.limits import how_to_raise, limit
 
 _WORDS = {str: "a string", int: "an integer of 64 bits", float: "a finite number", bool: "true or false"}
 
