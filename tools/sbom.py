@@ -258,7 +258,7 @@ def _is_inside(version: str, events: list[dict[str, str]]) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was asked for; 1 if an advisory applies."""
+    """Print the bill, the licences or the matching advisories; 1 if an advisory applies."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--licences", action="store_true", help="print a table of licences instead")
     parser.add_argument("--advisories", type=Path, metavar="FILE", help="check against advisories in the OSV format")

@@ -156,11 +156,11 @@ def _check_tree(block: str, n_features: int, most_deep: int) -> None:
         if not _PATTERNS[kind].fullmatch(text):
             raise _Broken(f"{name} must be a list of {'integers' if kind == _INT else 'numbers'}, but is {text[:60]!r}")
         arrays[name] = text.split(" ") if text else []
-        wanted = n_leaves - (per == "split")
+        n_items = n_leaves - (per == "split")
         # LightGBM leaves the weight of a single leaf blank
-        if len(arrays[name]) != wanted and not (n_leaves == 1 and name != "leaf_value" and len(arrays[name]) < 2):
+        if len(arrays[name]) != n_items and not (n_leaves == 1 and name != "leaf_value" and len(arrays[name]) < 2):
             raise _Broken(
-                f"{name} must have {wanted:,} items, as there are {n_leaves:,} leaves, but has {len(arrays[name]):,}"
+                f"{name} must have {n_items:,} items, as there are {n_leaves:,} leaves, but has {len(arrays[name]):,}"
             )
         if kind == _FLOAT and not all(math.isfinite(float(item)) for item in arrays[name]):
             raise _Broken(f"{name} must be finite, but is not")

@@ -1,4 +1,4 @@
-"""The data of a model card as a file, so that `exitladder report` renders the page anew instead of copying one."""
+"""The data of a model card as a file, so that `exitladder report` renders the page again instead of copying one."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from exitladder.errors import shown
 from exitladder.files.output import csv_text, iso_stamp, plain
 
 # width of a table that does not go to a terminal
@@ -124,4 +125,5 @@ def _cell(value: Any) -> str:
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
         return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
+    # a name from a file must not steer the terminal
+    return shown(str(value))

@@ -219,7 +219,21 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def check_columns(path: Path, n: int, conventions: Conventions) -> None:
-    """Refuse a table of too many columns."""
+    """Refuse a table of too many columns.
+
+    Parameters
+    ----------
+    path : path
+        For the message.
+    n : int
+        Number of columns.
+    conventions : Conventions
+
+    Raises
+    ------
+    InputFileError
+        If there are more than `conventions.max_columns`.
+    """
     if n > conventions.max_columns:
         raise InputFileError(
             f"A table may have {conventions.max_columns:,} columns, but '{path}' has {n:,}. If it is what you expect, "
