@@ -117,6 +117,9 @@ when = ["exhaustion >= 0.7", "open_r > 1"]
 [[rungs]]
 fraction = 0.1
 target = "fib 1.618"
+[[rungs]]
+fraction = "rest"
+when = ["bars_held >= 90"]
 [stop]
 initial = "2ATR"
 breakeven_after = 1

@@ -273,8 +273,10 @@ def _has_two_levels(lines: list[list[str]]) -> bool:
     if len(lines) < 3 or len(lines[0]) < 3:
         return False
     first, second, third = lines[:3]
-    return (
-        first[0].lower() in _TWO_LEVELS
+    return bool(
+        second
+        and third
+        and first[0].lower() in _TWO_LEVELS
         and second[0].lower() in _TWO_LEVELS
         and third[0].lower() in ("date", "datetime")
         and not any(third[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import lzma
 import tempfile
 import zipfile
@@ -97,6 +98,7 @@ def read_table(
         AttributeError,
         RuntimeError,
         OverflowError,
+        csv.Error,
         zlib.error,
         lzma.LZMAError,
         zipfile.BadZipFile,

@@ -58,6 +58,6 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
             out = out.copy() if out is frame else out
             values = column.astype(object).to_numpy(copy=True)
             values[found] = [change(str(text)) for text in values[found]]
-            out.isetitem(k, pd.Series(values, index=frame.index, dtype=column.dtype))
+            out.isetitem(k, pd.Series(values, dtype=column.dtype).array)
     names = [change(name) if isinstance(name, str) else name for name in frame.columns]
     return out if names == list(frame.columns) else out.set_axis(names, axis=1)
