@@ -84,7 +84,7 @@ def licence_of(distribution: metadata.Distribution) -> str:
     if first:
         return first[0][:80]
     files = [file for file in distribution.files or [] if re.match(r"(?i)licen[cs]e|copying", file.name)]
-    text = " ".join(" ".join(str(file.locate().read_text(errors="replace")).split()) for file in files)
+    text = " ".join(" ".join(Path(str(file.locate())).read_text(errors="replace").split()) for file in files)
     return next((f"{name} (by its LICENSE file)" for mark, name in _LICENCE_TEXTS if mark in text), "unknown")
 
 
@@ -130,7 +130,7 @@ def installed(root: str = ROOT_PACKAGE, extras: tuple[str, ...] = ()) -> list[Pa
 def _needs(requirements: list[str], extras: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
     for text in requirements:
         requirement = Requirement(text)
-        environments = [{**default_environment(), "extra": extra} for extra in ("", *extras)]
+        environments: list[dict[str, Any]] = [{**default_environment(), "extra": extra} for extra in ("", *extras)]
         if requirement.marker is None or any(requirement.marker.evaluate(e) for e in environments):
             yield plain_name(requirement.name), frozenset(requirement.extras)
 

@@ -50,7 +50,7 @@ def mutate_value(value: Any, rng: random.Random) -> Any:
     return value
 
 
-_VALUES = (
+_VALUES: tuple[Any, ...] = (
     None,
     True,
     "",

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from mutations import TOKENS, mutate, mutate_value
+import pyarrow as pa  # type: ignore[import-untyped]
+from mutations import TOKENS, mutate, mutate_value  # type: ignore[import-not-found]
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = ROOT / "tests" / "compatibility" / "v0_1"
@@ -229,7 +229,7 @@ def _native(write: Callable[[Any, Path, random.Random], None], name: str) -> Cal
 
 
 def _write_parquet(table: Any, path: Path, rng: random.Random) -> None:
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     pq.write_table(table, path, compression=rng.choice(("snappy", "none", "zstd", "gzip")))
 
@@ -270,7 +270,7 @@ def _excel(folder: Path, rng: random.Random) -> Path:
 
 @cache
 def _exports() -> dict[str, bytes]:
-    import files as made
+    import files as made  # type: ignore[import-not-found]
 
     found = {f"{name}.csv": text.encode() for name, text in made.files_of_the_page().items()}
     found["mt5.html"] = made.html().encode()
@@ -350,7 +350,7 @@ def _spoilt_booster(content: bytes, rng: random.Random) -> bytes:
     if not IS_SPOILT:
         return content
     if rng.random() < 0.3:
-        return mutate(content, rng)
+        return bytes(mutate(content, rng))
     lines = content.split(b"\n")
     for _ in range(rng.choice((1, 1, 3))):
         k = rng.choice([k for k, line in enumerate(lines) if b"=" in line])

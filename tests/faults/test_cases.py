@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 import time
@@ -11,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from exitladder.bars.bars import BarSet
@@ -230,7 +231,7 @@ def test_a_column_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_cells_of_bytes_and_lists_are_refused(tmp_path: Path) -> None:
-    frame = pd.read_csv(pd.io.common.StringIO(BARS))
+    frame = pd.read_csv(io.StringIO(BARS))
     for cells in ([b"x", b"y"], [[1], [2]], [{"a": 1}, {"a": 2}]):
         for name in frame.columns:
             table = pa.Table.from_pandas(frame)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 # Threads of a library would not survive the fork.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_NUM_THREADS="1", MPLBACKEND="Agg")
 
-import readers
+import readers  # type: ignore[import-not-found]
 from readers import READERS
 
 # loaded once, before the forks: their own first import would count as a hang on a busy machine
