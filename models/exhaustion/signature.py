@@ -16,7 +16,7 @@ from exitladder.files.output import write_json
 from exitladder.files.untrusted.shapes import check_shape, parse_json, read_json_text
 from exitladder.models.exhaustion.file import MODEL_FILE, load_model
 
-SIGNATURE_FILE = "model.sig"
+SIGNATURE_FILE = "signature.json"
 _ALGORITHM = "hmac-sha256"
 _SHAPE = {"algorithm": str, "signature": str}
 _SHORTEST_KEY, _LONGEST_KEY = 32, 4096

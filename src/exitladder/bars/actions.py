@@ -209,7 +209,7 @@ def _row_actions(table: Table, found: Mapping[str, str | None], i: int) -> list[
     if cash is not None and not pd.isna(cash) and str(cash).strip():
         try:
             amount = float(cash)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             amount = math.nan
         if not amount >= 0 or math.isinf(amount):
             raise BarsError(f"A dividend must be a number of 0 or more, but is {cash} ({place}).")
@@ -220,7 +220,8 @@ def _row_actions(table: Table, found: Mapping[str, str | None], i: int) -> list[
 
 def _ratio(text: str, place: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\s*[:/]\s*(\d+(?:\.\d+)?))?", text)
-    factor = float(match[1]) / float(match[2] or 1) if match and float(match[2] or 1) > 0 else 0.0
+    old = float(match[2] or 1) if match else 0.0
+    factor = float(match[1]) / old if match and 0 < old < math.inf else 0.0
     if not 1e-4 < factor < 1e4 or factor == 1:
         raise BarsError(
             f"A split's ratio must be new shares to old ones, such as 4:1 or 1:10, but is {text!r} ({place})."

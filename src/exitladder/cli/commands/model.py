@@ -45,7 +45,7 @@ def check(session: Session, model: str) -> None:
 def sign(session: Session, model: str, key: Path) -> None:
     """Sign a model with a secret key.
 
-    Writes model.sig (HMAC-SHA-256 of all files) into the model's folder.
+    Writes signature.json (HMAC-SHA-256 of all files) into the model's folder.
     """
     from exitladder.models.exhaustion.signature import read_key, sign_model
 
