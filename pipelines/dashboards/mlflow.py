@@ -21,6 +21,7 @@ from typing import IO, Any
 from exitladder.errors import TrackingError
 from exitladder.pipelines.tracking.database import settle
 from exitladder.pipelines.tracking.mlflow_store import DATABASE, database_uri
+from exitladder.pipelines.tracking.run import plain_errors
 from exitladder.pipelines.tracking.runs import newest_experiment
 
 _SECONDS_TO_START = 90.0
@@ -98,7 +99,8 @@ def running_page(
             f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
             "Run a command that tracks first (such as exitladder demo), or name the store: --set tracking.store=FOLDER."
         )
-    settle(store / DATABASE, store / "artifacts")
+    with plain_errors(f"The database of the store '{store}' cannot be read"):
+        settle(store / DATABASE, store / "artifacts")
     port = _free_port(host, port)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"
     with tempfile.TemporaryFile() as log:

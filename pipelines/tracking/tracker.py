@@ -29,6 +29,7 @@ from exitladder.trades.trades import Trades
 
 RunKind = Literal["train", "tune", "backtest", "score", "demo"]
 NEWEST = "newest"
+_LONGEST_NAME = 200
 
 
 class Tracker:
@@ -134,10 +135,12 @@ class Tracker:
         """
         if run.folder is None:
             return ""
-        if not name.strip() or set("/:@") & set(name):
-            raise TrackingError(f"The name of a model must not be empty nor hold '/', ':' or '@', but is {name!r}.")
         run.log_folder(folder, _MODEL_FOLDER)
-        with mlflow_client(self.store) as client, plain_errors(f"The model '{name}' cannot be registered"):
+        check_model_name(name)
+        kept = (
+            f"The model '{name}' is kept in {run.folder / _MODEL_FOLDER} (run {run.run_id}), but cannot be registered"
+        )
+        with mlflow_client(self.store) as client, plain_errors(kept):
             if not any(model.name == name for model in client.search_registered_models(f"name = {quoted(name)}")):
                 client.create_registered_model(name)
             version = client.create_model_version(
@@ -189,3 +192,25 @@ class Tracker:
             if bars is not None:
                 write_dataset(client, run.run_id, bars)
             client.set_terminated(run.run_id, status)
+
+
+def check_model_name(name: str) -> None:
+    """Refuse a name by which a model cannot be registered.
+
+    Raises
+    ------
+    TrackingError
+        If it is empty, longer than 200 characters, or holds one of ``/ : @ " '`` or a control character.
+
+    Examples
+    --------
+    >>> check_model_name("desk/alpha-exhaustion")
+    Traceback (most recent call last):
+    exitladder.errors.TrackingError: The name of a model must not be empty, have more than 200 characters, or hold ...
+    """
+    if not name.strip() or len(name) > _LONGEST_NAME or set("/:@\"'") & set(name) or not name.isprintable():
+        raise TrackingError(
+            f'The name of a model must not be empty, have more than {_LONGEST_NAME} characters, or hold one of / : @ " '
+            f"', but is {name!r}. It is made of the project's name: set project.name, such as --set "
+            "project.name=desk-alpha."
+        )

@@ -17,7 +17,8 @@ from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
 
 COMMANDS = (
-    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "ui",
+    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "model",
+    "ui",
 )  # fmt: skip
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import OutputFileError, did_you_mean
+from exitladder.files.untrusted.formulas import with_marks
 
 Content = bytes | str | pd.DataFrame | Mapping[str, Any] | Callable[[Path], object]
 
@@ -64,9 +65,17 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         if suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
-            text = with_iso_stamps(frame).to_csv(index=False, lineterminator="\n").encode()
+            text = csv_text(frame).encode()
             # mtime 0: the same table gives the same bytes
             temporary.write_bytes(gzip.compress(text, mtime=0) if suffix == ".csv.gz" else text)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a table as CSV: numbers with all digits, stamps as ISO 8601 with Z, no cell a spreadsheet would run.
+
+    See `exitladder.files.untrusted.formulas.marked`.
+    """
+    return with_marks(with_iso_stamps(frame)).to_csv(index=False, lineterminator="\n")
 
 
 def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
