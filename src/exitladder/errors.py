@@ -9,9 +9,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from exitladder.secrets import masked
+
 
 class ExitladderError(Exception):
-    """Base class of all errors that a user can cause and fix."""
+    """Base class of all errors that a user can cause and fix; a password in the message is masked."""
+
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(masked(value) if isinstance(value, str) else value for value in values))
 
 
 class BarsError(ExitladderError):
@@ -51,7 +56,10 @@ class OutputFileError(ExitladderError):
 
 
 class ExitladderWarning(UserWarning):
-    """Something the user should know that does not stop the work."""
+    """Something the user should know that does not stop the work; a password in the message is masked."""
+
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(masked(value) if isinstance(value, str) else value for value in values))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
