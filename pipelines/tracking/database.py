@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def state_of(database: Path, seconds: float = 5.0) -> DatabaseState:
     """
     if not database.exists():
         return DatabaseState("absent")
-    doctor = "Run: exitladder doctor --mend"
+    doctor = "Run: exitladder doctor --repair"
     try:
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=seconds)) as opened:
             tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -193,6 +194,49 @@ def make_database(database: Path) -> None:
         memory.close()
         for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
             leftover.unlink(missing_ok=True)
+
+
+def replace_broken(database: Path) -> Path:
+    """Make a database anew and return where the broken one is kept; the run records are sent again by a sync."""
+    with alone(database.parent / ".opening"):
+        kept = _kept_name(database, "broken")
+        for ending in ("", "-journal", "-wal", "-shm"):
+            part = database.with_name(database.name + ending)
+            if part.exists():
+                part.replace(kept.with_name(kept.name + ending))
+        make_database(database)
+    return kept
+
+
+def upgrade_database(database: Path) -> Path:
+    """Bring a copy of a database to the installed MLflow's tables, put it in place, and return where the original is.
+
+    Raises
+    ------
+    Exception
+        Any of MLflow's, if the copy cannot be upgraded; the original is unchanged then.
+    """
+    sqlalchemy = importlib.import_module("sqlalchemy")
+    utils = importlib.import_module("mlflow.store.db.utils")
+    draft, kept = database.with_name(draft_name(database.name)), _kept_name(database, "before-upgrade")
+    try:
+        with alone(database.parent / ".opening"):
+            with closing(sqlite3.connect(database, timeout=30)) as source:
+                with closing(sqlite3.connect(draft)) as target:
+                    source.backup(target)
+                engine = sqlalchemy.create_engine(f"sqlite:///{draft.as_posix()}")
+                utils._upgrade_db(engine)
+                engine.dispose()
+            database.replace(kept)
+            draft.replace(database)
+    finally:
+        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+            leftover.unlink(missing_ok=True)
+    return kept
+
+
+def _kept_name(database: Path, why: str) -> Path:
+    return database.with_name(f"{database.name}.{why}-{time.strftime('%Y%m%d-%H%M%S')}")
 
 
 def settle(database: Path, artifacts: Path) -> int:

@@ -46,12 +46,17 @@ def clear_drafts(folder: Path, name: str | None = None) -> list[Path]:
         path = folder / entry
         if match is None or (name is not None and match["of"] != name[:_LONGEST]) or not is_abandoned(path):
             continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove_draft(path)
         removed.append(path)
     return removed
+
+
+def remove_draft(path: Path) -> None:
+    """Remove a draft, a file or a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def put_in_place(draft: Path, path: Path) -> bool:

@@ -39,7 +39,7 @@ def refuse_secrets(value: Any, place: str = "") -> None:
     elif isinstance(value, str) and (found := secret_in(value)):
         raise SettingsError(
             f"{place} must not hold a password, because settings are stored with each run, but it has {found}: "
-            f"{masked(value)}. Set it in the environment: PGPASSWORD or PGPASSFILE for PostgreSQL, "
+            f"{masked(value)!r}. Set it in the environment: PGPASSWORD or PGPASSFILE for PostgreSQL, "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN for an MLflow server."
         )
 

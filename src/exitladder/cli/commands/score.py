@@ -13,6 +13,7 @@ from exitladder.cli.inputs import (
     fitted_to_bars,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     trades_options,
 )
@@ -35,7 +36,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @click.option(
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
-@path_option("--out", "Output file (.csv, .json or .html).", required=False)
+@out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
 def command(
     session: Session,

@@ -14,6 +14,7 @@ from exitladder.cli.inputs import (
     given_once,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     reading_options,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from exitladder.importers.profit import ClosedProfit
     from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
+from exitladder.files.places import TABLES
 
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
@@ -45,7 +47,7 @@ def command() -> None:
 @click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money at risk per trade (1R).")
 @click.option("--lot", type=float, default=1.0, show_default=True, help="Lot size; 0: none.")
 @click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Minimum bars between entries.")
-@path_option("--out", "Output file (.csv or .parquet); default: stdout.", required=False)
+@out_option("Output file (.csv or .parquet); default: stdout.", endings=TABLES, required=False)
 @session_command
 def make(
     session: Session,
@@ -180,8 +182,8 @@ _IMPORT = (
 @click.option(
     "--dust", type=click.FloatRange(0, 0.5), default=0.0, show_default=True, help="Share that counts as flat."
 )
-@path_option("--out", "File for the trades (.csv or .parquet).")
-@path_option("--fills-out", "File for their fills (.csv or .parquet).", required=False)
+@out_option("File for the trades (.csv or .parquet).", endings=TABLES)
+@out_option("File for their fills (.csv or .parquet).", endings=TABLES, name="--fills-out", required=False)
 @session_command
 def import_(
     session: Session,
@@ -319,7 +321,7 @@ def _summary(trades: Trades) -> dict[str, Any]:
 @bars_options
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
-@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@out_option("File for the adjusted trades (.csv or .parquet).", endings=TABLES)
 @session_command
 def adjust(
     session: Session,
