@@ -1,4 +1,4 @@
-"""``exitladder doctor``: stores, runs, leftovers, versions, threads and caches, checked and repaired if that is safe."""
+"""``exitladder doctor``: stores, runs, leftovers, versions, threads and caches, checked and repaired."""
 
 from __future__ import annotations
 

@@ -49,6 +49,12 @@ class StoreAddress:
         return str(self.database) if self.database is not None else masked(self.uri)
 
     @property
+    def key(self) -> str:
+        """The store's name in ``sent.json``; without the place of the folder, which may move."""
+        database = self.database
+        return database.name if database is not None and database.parent == self.home else self.shown
+
+    @property
     def database(self) -> Path | None:
         """The SQLite file, if the store is one."""
         return Path(self.uri.removeprefix("sqlite:///")) if self.uri.startswith("sqlite:///") else None

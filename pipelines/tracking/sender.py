@@ -108,7 +108,7 @@ SENDER = Sender()
 
 def has_begun(address: StoreAddress, run_id: str) -> bool:
     """Whether the store has the beginning of a run."""
-    return address.shown in read_sent(address.home, run_id)
+    return address.key in read_sent(address.home, run_id)
 
 
 def has_ended(address: StoreAddress, run_id: str) -> bool:

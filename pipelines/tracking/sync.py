@@ -127,7 +127,7 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
     if record is None:
         return False
     noted = read_sent(address.home, run_id)
-    sent = noted.setdefault(address.shown, {})
+    sent = noted.setdefault(address.key, {})
     found = _run_in_store(client, address, record, sent.get("run_id", ""))
     sent["run_id"] = found.info.run_id
     place = address.home / ARTIFACTS / run_id / SENT

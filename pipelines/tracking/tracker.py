@@ -199,7 +199,7 @@ class Tracker:
         """Return the version under which the store has registered a run's model; empty if it does not take it now."""
 
         def version() -> str:
-            sent = read_sent(self.store.home, run.run_id).get(self.store.shown, {})
+            sent = read_sent(self.store.home, run.run_id).get(self.store.key, {})
             return str(sent.get("models", {}).get(name, ""))
 
         if self._sends_here():
