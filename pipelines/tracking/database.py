@@ -8,14 +8,16 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import logging
 import re
 import sqlite3
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from exitladder.errors import TrackingError
 from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
@@ -178,14 +180,13 @@ def make_database(database: Path) -> None:
     if database.exists():
         return
     clear_drafts(database.parent, database.name)
-    sqlalchemy = importlib.import_module("sqlalchemy")
-    pool = importlib.import_module("sqlalchemy.pool").StaticPool
-    utils = importlib.import_module("mlflow.store.db.utils")
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     draft = database.with_name(draft_name(database.name))
     try:
-        engine = sqlalchemy.create_engine("sqlite://", creator=lambda: memory, poolclass=pool)
-        utils._initialize_tables(engine)
+        with _quiet_migrations() as (sqlalchemy, utils):
+            pool = importlib.import_module("sqlalchemy.pool").StaticPool
+            engine = sqlalchemy.create_engine("sqlite://", creator=lambda: memory, poolclass=pool)
+            utils._initialize_tables(engine)
         with closing(sqlite3.connect(draft)) as target:
             memory.backup(target)
         # Of several that come at once, one puts its file there.
@@ -216,23 +217,34 @@ def upgrade_database(database: Path) -> Path:
     Exception
         Any of MLflow's, if the copy cannot be upgraded; the original is unchanged then.
     """
-    sqlalchemy = importlib.import_module("sqlalchemy")
-    utils = importlib.import_module("mlflow.store.db.utils")
     draft, kept = database.with_name(draft_name(database.name)), _kept_name(database, "before-upgrade")
     try:
         with alone(database.parent / ".opening"):
             with closing(sqlite3.connect(database, timeout=30)) as source:
                 with closing(sqlite3.connect(draft)) as target:
                     source.backup(target)
-                engine = sqlalchemy.create_engine(f"sqlite:///{draft.as_posix()}")
-                utils._upgrade_db(engine)
-                engine.dispose()
+                with _quiet_migrations() as (sqlalchemy, utils):
+                    engine = sqlalchemy.create_engine(f"sqlite:///{draft.as_posix()}")
+                    utils._upgrade_db(engine)
+                    engine.dispose()
             database.replace(kept)
             draft.replace(database)
     finally:
         for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
             leftover.unlink(missing_ok=True)
     return kept
+
+
+@contextmanager
+def _quiet_migrations() -> Iterator[tuple[Any, Any]]:
+    """Give SQLAlchemy and MLflow's migrations, without their warnings and log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for chatty in ("mlflow", "alembic"):
+            logging.getLogger(chatty).setLevel(logging.ERROR)
+        utils = importlib.import_module("mlflow.store.db.utils")
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        yield importlib.import_module("sqlalchemy"), utils
 
 
 def _kept_name(database: Path, why: str) -> Path:

@@ -79,7 +79,10 @@ def load_mlflow() -> Any:
         os.environ.setdefault(name, value)
     for chatty in ("mlflow", "alembic", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    client = importlib.import_module("mlflow.tracking").MlflowClient
+    with warnings.catch_warnings():
+        # MLflow's own use of deprecated calls is nothing a user of ours could act on.
+        warnings.simplefilter("ignore")
+        client = importlib.import_module("mlflow.tracking").MlflowClient
     # MLflow sets the level of its own logger when it is imported.
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     return client
