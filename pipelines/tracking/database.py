@@ -177,9 +177,9 @@ def make_database(database: Path) -> None:
 
     The tables are made in memory, which spares the disk, and copied into a draft that is renamed.
     """
+    clear_drafts(database.parent, database.name)
     if database.exists():
         return
-    clear_drafts(database.parent, database.name)
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     draft = database.with_name(draft_name(database.name))
     try:

@@ -175,9 +175,12 @@ def note_problem(home: Path, text: str) -> None:
         write_whole(home / PENDING / PROBLEM, re.sub(r"0x[0-9a-f]{6,}", "...", masked(text)))
 
 
-def has_problem(home: Path) -> bool:
-    """Whether a store has refused runs since `take_problem` was called last."""
-    return (home / PENDING / PROBLEM).exists()
+def has_problem(home: Path, since: float = 0.0) -> bool:
+    """Whether a store has refused runs since a moment (seconds since 1970) and since `take_problem` was called last."""
+    try:
+        return (home / PENDING / PROBLEM).stat().st_mtime >= since
+    except OSError:
+        return False
 
 
 def take_problem(home: Path) -> str:

@@ -30,6 +30,7 @@ from exitladder.pipelines.tracking.record import (
     forget_problem,
     note_problem,
     pending,
+    read_record,
     read_sent,
 )
 from exitladder.runtime.processes import Owner, is_gone, this_process
@@ -134,15 +135,16 @@ class _Work:
         self.has_failed, self.has_caught_up = False, False
         self._client: Any = None
         self._pause, self._not_before = _FIRST_PAUSE, 0.0
+        self._ended: set[str] = set()
 
     def step(self, *, is_last: bool) -> None:
         """Send what has changed; after a failure only after a pause, or as a last attempt."""
         if is_last:
             close_stale(self.address.home)
-        elif time.monotonic() < self._not_before:
-            return
         changed = [run_id for run_id, seen in list(self.runs.items()) if self._written_at(run_id) != seen]
         if not changed and self.has_caught_up:
+            return
+        if not is_last and time.monotonic() < self._not_before and not self._has_just_ended(changed):
             return
         try:
             self._send(changed)
@@ -154,6 +156,13 @@ class _Work:
             return
         self.has_failed, self._pause = False, _FIRST_PAUSE
         forget_problem(self.address.home)
+
+    def _has_just_ended(self, changed: list[str]) -> bool:
+        """Whether one of the runs has ended since the last look: the command waits for a moment."""
+        records = (read_record(self.address.home, run_id) for run_id in changed)
+        ended = {str(record["run_id"]) for record in records if record and record["status"] != "RUNNING"} - self._ended
+        self._ended |= ended
+        return bool(ended)
 
     def has_work(self) -> bool:
         """Whether a run of the command is not sent to its end."""

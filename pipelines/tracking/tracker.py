@@ -7,6 +7,7 @@ store is a server.
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,8 +124,9 @@ class Tracker:
             run.log_tags({"error": f"{type(error).__name__}: {error}"})
             raise
         finally:
+            moment = time.time()
             run.close(status)
-            self._end(run)
+            self._end(run, moment)
 
     def log_model(self, run: TrackedRun, folder: Path, name: str, *, description: str = "", alias: str = NEWEST) -> str:
         """Save a model's folder with the run, register it, and return its reference ``models:/NAME/VERSION``.
@@ -183,7 +185,7 @@ class Tracker:
             note_problem(home, "the process that sends runs cannot be started")
         return TrackedRun(record.run_id, record.files, record)
 
-    def _end(self, run: TrackedRun) -> None:
+    def _end(self, run: TrackedRun, moment: float) -> None:
         """Let the end of a run be sent; wait for it only if the store already has its beginning."""
         if not run.run_id:
             return
@@ -191,7 +193,7 @@ class Tracker:
         if self._sends_here():
             self._send_here(run.run_id)
         elif has_begun(self.store, run.run_id):
-            SENDER.wait(lambda: has_ended(self.store, run.run_id) or has_problem(home), _END_SECONDS)
+            SENDER.wait(lambda: has_ended(self.store, run.run_id) or has_problem(home, moment), _END_SECONDS)
         if not has_ended(self.store, run.run_id):
             self._tell(take_problem(home))
 

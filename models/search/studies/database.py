@@ -176,10 +176,10 @@ def _parsed(sqlalchemy: Any, url: str) -> Any:
 
 def _make_sqlite(path: Path) -> None:
     """Make a file with Optuna's tables, whole or not at all; in memory first, which spares the disk."""
-    if path.exists():
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_drafts(path.parent, path.name)
+    if path.exists():
+        return
     draft = path.with_name(draft_name(path.name))
     from optuna import storages
 
