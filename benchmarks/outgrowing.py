@@ -2,7 +2,7 @@
 
     python benchmarks/outgrowing.py [--storage postgresql://USER@HOST/DATABASE] [--trades-a-year 50] [--machines 1 4 16]
 
-Measures on this machine, on one thread: a pair of trade and ladder, a candidate asked for, a trial kept and a batch
+Measures on this machine, on one thread: a pair of trade and ladder, a candidate generated, a trial stored and a batch
 claimed, and the bytes of a bar and of a trade. Adds up what 10,000 symbols x 10 years of minutes x 10,000 trials take.
 Wall time for the database, processor time for the rest.
 """
@@ -114,23 +114,23 @@ def main() -> None:
     writing = TRIALS * p.kept + TRIALS / BATCH * 2 * p.claim
     lines = [
         ("a pair of trade and ladder", f"{p.pair * 1e9:.0f} ns"),
-        ("a candidate asked for (mixture)", f"{p.candidate * 1e6:.0f} us"),
-        (f"a trial kept ({where}, batches of {BATCH})", f"{p.kept * 1e6:.0f} us"),
+        ("a candidate generated (mixture)", f"{p.candidate * 1e6:.0f} us"),
+        (f"a trial stored ({where}, batches of {BATCH})", f"{p.kept * 1e6:.0f} us"),
         ("a batch claimed", f"{p.claim * 1e3:.1f} ms"),
         ("a bar sent to a worker", f"{p.bar_bytes:.0f} bytes"),
         ("a trade sent to a worker", f"{p.trade_bytes:.0f} bytes"),
         ("", ""),
         (f"{bars / 1e9:.1f} billion bars, {trades / 1e6:.1f} million trades, {TRIALS:,} trials", ""),
-        ("held by each worker process", f"{held / 1e9:.0f} GB"),
-        (f"sent to one machine over {GIGABITS:.0f} Gbit/s", f"{held * 8 / GIGABITS / 1e9:,.0f} s"),
+        ("memory of each worker process", f"{held / 1e9:.0f} GB"),
+        (f"sending it to one machine over {GIGABITS:.0f} Gbit/s", f"{held * 8 / GIGABITS / 1e9:,.0f} s"),
         ("simulating", f"{work / 3600:.2f} core hours"),
-        ("asking for candidates, in one process", f"{asking_s:.1f} s"),
-        ("keeping and claiming, one after another", f"{writing:.1f} s"),
+        ("generating candidates, in one process", f"{asking_s:.1f} s"),
+        ("storing and claiming, one after another", f"{writing:.1f} s"),
     ]
     for n in args.machines:
         seconds = max(work / (n * CORES), writing) + asking_s / n
-        lines.append((f"{n} machines of {CORES} cores, the data there", f"{seconds:.1f} s"))
-    lines.append(("keeping holds it up from", f"{work / CORES / writing:.1f} machines on"))
+        lines.append((f"{n} machines of {CORES} cores, data in place", f"{seconds:.1f} s"))
+    lines.append(("storing is the bottleneck from", f"{work / CORES / writing:.1f} machines on"))
     print("\n".join(f"{name:55}{result}".rstrip() for name, result in lines))
 
 

@@ -34,9 +34,9 @@ that of a short is 100 minus it.
 ## Timing and warm-up
 
 A value is known at the close of its bar and never changes afterwards. Tests remove or corrupt all later bars, column
-by column, and compare the results to the bit. Columns are missing (NaN) for their first bars (`first`). Load
+by column, and require bit-identical results. Columns are missing (NaN) for their first bars (`first`). Load
 `warm-up` bars before the first bar of interest: from there on, a value no longer depends on the start of the series
-(fixed windows: to the bit; recursive averages: the start has a weight below 1e-8). The default set needs {warm_up}
+(fixed windows: exactly; recursive averages: the start has a weight below 1e-8). The default set needs {warm_up}
 bars.
 
 ## Missing and undefined values
@@ -83,13 +83,13 @@ computes it differently, an external series that is missing or declared differen
 ## Parallel computation
 
 `exitladder features --workers N` distributes symbols over processes, and `--scheduler ADDRESS` over a Dask cluster
-(`pip install 'exitladder[cluster]'`; every worker needs the same version). The results are identical to the bit.
+(`pip install 'exitladder[cluster]'`; every worker needs the same version). The results are bit-identical.
 
 ## Trade state
 
 The state of a trade depends on its entry, the bars since, and R: the distance to the trade's own stop, or two ATR(14)
-known at the entry if it has none. It does not depend on the ladder. The remaining quantity is not a feature: it is
-the ladder's doing, and the value of holding one unit does not depend on the number of units left. `exitladder score`
+known at the entry if it has none. It does not depend on the ladder. The remaining quantity is not a feature: it
+depends on the ladder, and the value of holding one unit does not depend on the number of units left. `exitladder score`
 reports the trade state of each open trade.
 
 ## Reading the tables

@@ -24,6 +24,7 @@ from exitladder.pipelines.backtest_summary import (
     backtest_summary,
 )
 from exitladder.pipelines.inputs.job import Job, open_job
+from exitladder.pipelines.inputs.predictions import signal_bars
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -130,8 +131,7 @@ def backtest(
         If there is no trade, or a trade is outside its bars.
     """
     check_price_targets(ladder, trades)
-    longest = ladder.stop.time or max(settings.labels.max_bars, max(settings.search.time_bars))
-    job = open_job(bars, trades, settings, model=model, max_bars=longest, progress=progress)
+    job = open_job(bars, trades, settings, model=model, max_bars=signal_bars(ladder, settings), progress=progress)
     signals = job.signals([ladder])
     return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
 

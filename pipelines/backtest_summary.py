@@ -19,6 +19,7 @@ from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
+from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
@@ -137,6 +138,7 @@ def backtest_summary(
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _inactive(parts)
+    summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
     # With no trade out of sample, the other exits are shown on all trades.
     shown = known if known.any() else np.ones(len(known), dtype=bool)
     summary["beside"] = {
@@ -147,7 +149,17 @@ def backtest_summary(
     predictions = job.predictions_for([part.ladder for part in parts])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
-    return summary
+    most = job.settings.labels.max_bars if walk_forward else signal_bars(parts[0].ladder, job.settings)
+    return summary | _signals_end(parts, most)
+
+
+def _signals_end(parts: Sequence[BacktestPart], most: int) -> dict[str, Any]:
+    """Return after how many bars the model is unknown, and the trades held longer under ladders that read it."""
+    reading = [part for part in parts if not part.keeps_own_exits and outlives_rows(part.ladder, most)]
+    if not reading:
+        return {}
+    n_trades = sum(int((part.simulation.bars_held > most).sum()) for part in reading)
+    return {"signals_end": {"after_bars": most, "n_trades": n_trades}}
 
 
 def _sample_and_verdict(

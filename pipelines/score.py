@@ -8,11 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import OutputFileError
+from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.files.output import write_json, write_table, write_text
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
-from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, open_trades, score_open
+from exitladder.pipelines.advice.open_trades import (
+    advice_job,
+    entered_after,
+    flat_scores,
+    open_trades,
+    score_open,
+    unscored,
+)
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
@@ -54,6 +61,7 @@ def score(
     settings: Settings,
     *,
     asof: int | None = None,
+    finer: BarSet | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
@@ -73,6 +81,8 @@ def score(
     asof : int, optional
         Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
         left out. All bars by default.
+    finer : BarSet, optional
+        Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     progress : Progress
 
     Returns
@@ -83,17 +93,29 @@ def score(
     ------
     TradesError
         If no trade is open.
+    LadderError
+        If the ladder walks finer bars and none are given.
     TrackingError
         If there is no such model.
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     """
+    if ladder.execution.intrabar == "finer_bars" and finer is None:
+        raise LadderError(
+            'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
+            "given. Name them with --finer-bars, or set another policy."
+        )
     seen = bars if asof is None else bars.until(asof)
-    still_open = open_trades(trades, asof)
-    check_price_targets(ladder, still_open)
+    if finer is not None and asof is not None:
+        finer = finer.until(asof)
+    everyone = open_trades(trades, asof)
+    check_price_targets(ladder, everyone)
+    still_open, waiting = _entered_on_bars(everyone, seen)
     job = advice_job(seen, still_open, settings, model, progress)
     with job.run("score", ladder) as run:
-        frame = score_open(job, ladder)
+        frame = score_open(job, ladder, finer)
+        if len(waiting):
+            frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.trained_model, job.settings)
             advance(1)
@@ -101,12 +123,23 @@ def score(
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
-            frame = without_orders(frame, still_open, ladder.tuned)
+            frame = without_orders(frame, everyone, ladder.tuned)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
         run.log_artifact(drift.to_csv(index=False), "drift.csv")
     return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
+
+
+def _entered_on_bars(trades: Trades, bars: BarSet) -> tuple[Trades, Trades]:
+    """Return the trades entered by the last closed bar of their symbol, and the later ones."""
+    too_late = entered_after(trades, bars)
+    if too_late.all():
+        raise TradesError(
+            f"At least one open trade must have been entered by the last closed bar, but all {len(trades)} were "
+            f"entered later, such as '{trades.trade_id[0]}'. Load newer bars."
+        )
+    return trades.take(~too_late), trades.take(too_late)
 
 
 def tuning_verdict(ladder: Ladder) -> str:

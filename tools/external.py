@@ -80,7 +80,15 @@ def make(name: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         _quietly([interpreter, "-m", "venv", str(folder)])
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip = [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-compile",
+            "--disable-pip-version-check",
+        ]
         _quietly([*pip, "--no-deps", "--requirement", str(_pins(name))])
     except subprocess.SubprocessError as cause:
         shutil.rmtree(folder, ignore_errors=True)

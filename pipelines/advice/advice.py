@@ -147,19 +147,22 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
 
 
 def _resting(standing: Sequence[Order], left: float) -> list[Order]:
-    """Return the resting orders, reduced to the remaining quantity: rungs in order, the stop for all of it."""
+    """Return the resting orders, reduced to the remaining quantity: rungs in order, the stop for all of it.
+
+    Limits above the market and partial stop-outs below it do not share the quantity: it is there for either side.
+    """
     orders = []
-    unassigned = left
+    unassigned = {"limit": left, "stop": left}
     for order in standing:
         if order.type == "market":
             continue
         if order.rung is None:
             orders.append(Order(order.type, order.side, left, order.price, None, order.kind))
             continue
-        quantity = min(order.quantity, unassigned)
+        quantity = min(order.quantity, unassigned[order.type])
         if quantity > 0:
             orders.append(Order(order.type, order.side, quantity, order.price, order.rung, order.kind))
-            unassigned -= quantity
+            unassigned[order.type] -= quantity
     return orders
 
 

@@ -70,7 +70,7 @@ def drift_now(
     if len(recent):
         prepared = prepare(bars, recent, settings, max_bars=longest, keeps_all=True)
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
-        predicted = predict_some(prepared, model, chosen, embargo=False)
+        predicted = predict_some(prepared, model, chosen)
         names, values = row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)
         of_symbol = prepared.placed.symbol_index[prepared.rows.trade[chosen]]
         tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol))

@@ -20,7 +20,7 @@ from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.advice.advice import HOLD, Advice, Order, advise_closed, advise_open
 from exitladder.pipelines.advice.reasons import model_reasons
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import predict_some
+from exitladder.pipelines.inputs.predictions import outlives_rows, predict_some, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -52,6 +52,43 @@ def open_trades(trades: Trades, asof: int | None = None) -> Trades:
     return replace(chosen, exit_time=np.full(n, NO_TIME, dtype=np.int64), exit_price=np.full(n, np.nan))
 
 
+def entered_after(trades: Trades, bars: BarSet) -> npt.NDArray[np.bool_]:
+    """Return which trades were entered after the last bar of their symbol had closed, shape (n_trades,)."""
+    close_time = bars.close_time
+    end = {symbol: int(close_time[bars.start[k + 1] - 1]) for k, symbol in enumerate(bars.symbols)}
+    return np.array(
+        [symbol in end and when >= end[symbol] for symbol, when in zip(trades.symbol, trades.entry_time, strict=True)],
+        dtype=np.bool_,
+    )
+
+
+def unscored(trades: Trades, bars: BarSet) -> pd.DataFrame:
+    """Return rows for trades entered after the last closed bar: nothing is known of them yet but their own stop."""
+    rows = []
+    for i, (trade_id, symbol) in enumerate(zip(trades.trade_id, trades.symbol, strict=True)):
+        last = int(bars.close_time[bars.start[bars.index(str(symbol)) + 1] - 1])
+        own = float(trades.quantity_open[i])
+        row = dict.fromkeys(COLUMNS, np.nan) | {
+            "trade_id": str(trade_id),
+            "symbol": str(symbol),
+            "side": "long" if trades.side[i] > 0 else "short",
+            "asof": pd.Timestamp(last, tz="UTC"),
+            "quantity_open": own if np.isfinite(own) else float(trades.quantity[i]),
+            "bars_held": 0,
+            "action": HOLD,
+            "action_quantity": 0.0,
+            "stop_price": float(trades.stop_price[i]),
+            "orders": [],
+            "reasons": [],
+            "warnings": [
+                f"Not scored: entered at {pd.Timestamp(int(trades.entry_time[i]), tz='UTC'):%Y-%m-%d %H:%M}, after the "
+                f"last closed bar of {symbol}. Load newer bars to list its orders."
+            ],
+        }
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
 def advice_job(
     bars: BarSet, trades: Trades, settings: Settings, model: str | ExhaustionModel, progress: Progress = SILENT
 ) -> Job:
@@ -69,29 +106,25 @@ def advice_job(
     Returns
     -------
     Job
-        Its model predicts from its last label on, without an embargo.
     """
     longest = int(np.diff(bars.start).max())
-    job = open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)
-    return replace(job, embargo=False)
+    return open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)
 
 
-def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
+def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.DataFrame:
     """Return the advice on open trades; every bar given is taken as known.
 
     The ladder is simulated from each entry to the last bar, which gives the filled rungs, the current stop and
-    the orders decided at the last close.
+    the orders decided at the last close. It reads what a backtest reads: predictions after the embargo, for as many
+    bars of a trade (see `signal_bars`).
 
     Parameters
     ----------
-    bars : BarSet
-    trades : Trades
-        Open trades; see `open_trades`.
+    job : Job
+        From `advice_job`, of open trades; see `open_trades`.
     ladder : Ladder
-    model : ExhaustionModel
-    settings : Settings
-        With the model's own features.
-    progress : Progress, optional
+    finer : BarSet, optional
+        Bars of a shorter interval for the policy ``finer_bars``.
 
     Returns
     -------
@@ -102,10 +135,11 @@ def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)
-    now = predict_some(prepared, model, last[alive], embargo=False)
+    now = predict_some(prepared, model, last[alive])
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
     exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
-    done = simulate(prepared.placed, ladder, job.signals([ladder]))
+    most = signal_bars(ladder, job.settings)
+    done = simulate(prepared.placed, ladder, job.signals([ladder], most), finer=finer)
     longest_trained = int(model.context["labels"]["max_bars"])
     state = state_frame(done).set_index("trade_id")
     standing = standing_by_trade(done)
@@ -115,7 +149,29 @@ def score_open(job: Job, ladder: Ladder) -> pd.DataFrame:
         _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_trained)
         for i in range(len(prepared.placed))
     ]
+    _warn_of_limits(rows, job, ladder, last)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:
+    """Add to the warnings of trades for which a ladder's conditions or the model's last stage do not count here."""
+    most, model = signal_bars(ladder, job.settings), job.trained_model
+    until = pd.Timestamp(max(stage.valid_from_ns for stage in model.stages), tz="UTC")
+    close_time = job.bars.close_time
+    for i, row in enumerate(rows):
+        if outlives_rows(ladder, most) and row["bars_held"] > most:
+            row["warnings"].append(
+                f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
+                "Set stop.time, or raise labels.max_bars."
+            )
+        if last[i] < 0:
+            continue
+        when = close_time[job.prepared.rows.bar_of(last[i : i + 1])]
+        if model.stage_of(when, embargo=False)[0] != model.stage_of(when)[0]:
+            row["warnings"].append(
+                f"This bar is in the embargo after the model's training, until {until:%Y-%m-%d %H:%M}; an earlier "
+                "stage of the model predicts it, as in a backtest."
+            )
 
 
 def _acts_on(series: str, ladder: Ladder, orders: list[Order]) -> bool:
@@ -168,13 +224,14 @@ def _row(
         when = pd.Timestamp(int(bars.time[int(done.exit_bar[i])]), tz="UTC")
         advice = advise_closed(held, side, f"order {done.reason[i]}", f"{when:%Y-%m-%d %H:%M}")
         since = _since_entry(done, i)
-    elif status == "skipped":
+    elif status == "skipped" and trade_id not in state.index:
         advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not simulated: {done.reason[i]}.",))
         since = _since_entry(done, i)
     else:
+        # Also a trade that no bar has followed yet: all of its orders are due.
+        left = float(now["quantity_open"])
         if not np.isfinite(own):
-            held = float(done.quantity_left[i])
-        left = float(done.quantity_left[i])
+            held = left
         advice = advise_open(held, left, side, standing.get(trade_id, []), float(now["stop_price"]))
         since = {name: float(now[name]) for name in ("open_r", "mfe_r", "give_back_r", "bars_held")}
     warnings = list(advice.warnings)

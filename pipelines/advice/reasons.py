@@ -165,10 +165,10 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
     float64 array, shape (n_rows, n_features)
         NaN where no stage predicts.
     """
-    parts = model.explain(X, when, embargo=False, of=of)
+    parts = model.explain(X, when, of=of)
     if of != "exhaustion":
         return parts
-    stage = model.stage_of(when, embargo=False)
+    stage = model.stage_of(when)
     moves = np.full(parts.shape, np.nan)
     for k in np.unique(stage[stage >= 0]):
         chosen, calibrator = np.flatnonzero(stage == k), model.stages[k].calibrator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from exitladder.bars.bars import BarSet
@@ -36,9 +36,6 @@ class Job:
         With the features of the model, if there is one.
     prepared : Prepared
     model : ExhaustionModel, optional
-    embargo : bool
-        False lets the last stage of the model predict from its last label on, which is right only for trades that are
-        open now.
     progress : Progress
     """
 
@@ -47,7 +44,6 @@ class Job:
     settings: Settings
     prepared: Prepared
     model: ExhaustionModel | None = None
-    embargo: bool = True
     progress: Progress = SILENT
 
     @cached_property
@@ -73,14 +69,20 @@ class Job:
         """The model's predictions for every row, computed at first use; None without a model."""
         if self.model is None:
             return None
-        return predict_rows(self.prepared, self.model, self.progress, embargo=self.embargo)
+        return predict_rows(self.prepared, self.model, self.progress)
 
     def predictions_for(self, ladders: Iterable[Ladder]) -> RowPredictions | None:
         """Return the predictions if one of the ladders reads them, else None."""
         return self.predictions if any(set(ladder.series) & set(MODEL_SERIES) for ladder in ladders) else None
 
-    def signals(self, ladders: Iterable[Ladder]) -> Signals:
+    def signals(self, ladders: Iterable[Ladder], max_bars: int | None = None) -> Signals:
         """Return every series that these ladders read, for all trades.
+
+        Parameters
+        ----------
+        ladders : iterable of Ladder
+        max_bars : int, optional
+            Rows of a trade that may be read at most; all by default.
 
         Raises
         ------
@@ -89,7 +91,15 @@ class Job:
         """
         ladders = list(ladders)
         names = {name for ladder in ladders for name in ladder.series}
-        return signals_for(self.prepared.placed, names, self.prepared, self.predictions_for(ladders))
+        prepared, predictions = self.prepared, self.predictions_for(ladders)
+        if max_bars is not None:
+            rows, kept = prepared.rows.at_most(max_bars)
+            prepared = replace(prepared, rows=rows)
+            if predictions is not None:
+                predictions = replace(
+                    predictions, exhaustion=predictions.exhaustion[kept], hold_value_r=predictions.hold_value_r[kept]
+                )
+        return signals_for(prepared.placed, names, prepared, predictions)
 
     def run(self, kind: RunKind, ladder: Ladder | None = None) -> AbstractContextManager[TrackedRun]:
         """Record a run of this job; see `Tracker.run`."""

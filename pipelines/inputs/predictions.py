@@ -13,12 +13,14 @@ from exitladder.bars.bars import BarSet
 from exitladder.clock import interval_name
 from exitladder.errors import FeatureError
 from exitladder.features import (
+    STATE_NAMES,
     refuse_other_benchmark,
     refuse_other_sources,
     row_matrix,
 )
 from exitladder.features.stored_set import feature_set_from_mapping
 from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
@@ -40,6 +42,8 @@ class RowPredictions:
     stage : int16 array, shape (n_rows,)
         The stage that predicted, -1 for none; the last stage is the final model, earlier ones are folds.
     n_stages : int
+    n_embargoed : int
+        Rows in the embargo after the last stage's labels, which the stage before predicts.
     finding : str
         Of the model's training: ``edge``, ``harm`` or ``no edge``; empty if it is not known.
     """
@@ -48,6 +52,7 @@ class RowPredictions:
     hold_value_r: FloatArray
     stage: npt.NDArray[np.int16]
     n_stages: int
+    n_embargoed: int = 0
     finding: str = ""
 
     def counts(self) -> dict[str, int]:
@@ -57,9 +62,25 @@ class RowPredictions:
             "n_rows": len(self.stage),
             "n_rows_out_of_fold": int(((self.stage >= 0) & (self.stage < final)).sum()),
             "n_rows_final_model": int((self.stage == final).sum()),
+            "n_rows_in_embargo": self.n_embargoed,
             "n_rows_in_sample": 0,
             "n_rows_without_prediction": int((self.stage < 0).sum()),
         }
+
+
+def signal_bars(ladder: Ladder, settings: Settings) -> int:
+    """Return for how many bars of a trade a model and trade features are known to a ladder; later ones are unknown.
+
+    Backtests and advice share this limit: the time stop, or the longest of ``labels.max_bars`` and
+    ``search.time_bars`` for a ladder without one.
+    """
+    return ladder.stop.time or max(settings.labels.max_bars, *settings.search.time_bars)
+
+
+def outlives_rows(ladder: Ladder, most: int) -> bool:
+    """Whether a ladder can read a model or trade features after the `most` bars of a trade that they are known for."""
+    can_outlive = ladder.stop.time is None or ladder.stop.time > most
+    return can_outlive and any(name in (*MODEL_SERIES, *STATE_NAMES) for name in ladder.series)
 
 
 def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
@@ -98,9 +119,7 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     return replace(settings, features=replace(settings.features, names=features.names))
 
 
-def predict_rows(
-    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, *, embargo: bool = True
-) -> RowPredictions:
+def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
     Parameters
@@ -108,8 +127,6 @@ def predict_rows(
     prepared : Prepared
     model : ExhaustionModel
     progress : Progress
-    embargo : bool
-        False lets the last stage predict from its last label on; for advice on trades open now.
 
     Returns
     -------
@@ -118,7 +135,8 @@ def predict_rows(
 
     Notes
     -----
-    Predictions are never in-sample: a stage predicts only bars after all labels that it was trained on had ended.
+    Predictions are never in-sample: a stage predicts only bars after all labels that it was trained on had ended, and
+    after the embargo. Backtests and advice read the same predictions.
     """
     n_rows = prepared.rows.n_rows
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
@@ -126,17 +144,20 @@ def predict_rows(
     with progress.stage("predictions", n_rows) as advance:
         for first in range(0, n_rows, _ROWS_AT_ONCE):
             part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            predicted = predict_some(prepared, model, np.arange(part.start, part.stop), embargo=embargo)
+            predicted = predict_some(prepared, model, np.arange(part.start, part.stop))
             exhaustion[part], hold_value[part], stage[part] = (
                 predicted.exhaustion,
                 predicted.hold_value_r,
                 predicted.stage,
             )
             advance(part.stop - part.start)
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), str(model.context.get("value_finding", "")))
+    when = prepared.placed.bars.close_time[prepared.rows.bar]
+    embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
+    finding = str(model.context.get("value_finding", ""))
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding)
 
 
-def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *, embargo: bool = True) -> Predictions:
+def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> Predictions:
     """Return the model's predictions for some rows; see `predict_rows`.
 
     Parameters
@@ -145,7 +166,6 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *
     model : ExhaustionModel
     select : int64 array
         Row numbers.
-    embargo : bool
 
     Returns
     -------
@@ -155,7 +175,7 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray, *
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
-    return model.predict(matrix.values, when, embargo=embargo)
+    return model.predict(matrix.values, when)
 
 
 def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:

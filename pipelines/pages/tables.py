@@ -138,7 +138,7 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
                 "Total (R)": accounts["total_r"],
                 "Sharpe": accounts["sharpe"],
                 "Sortino": accounts["sortino"],
-                "Max drawdown (R)": accounts["max_drawdown_r"],
+                "Account drawdown (R)": accounts["max_drawdown_r"],
                 "Calmar": accounts["calmar"],
                 "Ulcer (R)": accounts["ulcer_r"],
             }
@@ -147,7 +147,7 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
             "Total (R)": "+.1f",
             "Sharpe": ".2f",
             "Sortino": ".2f",
-            "Max drawdown (R)": ".1f",
+            "Account drawdown (R)": ".1f",
             "Calmar": ".2f",
             "Ulcer (R)": ".1f",
         },

@@ -1,1 +1,1 @@
-"""Pictures; the only room that draws."""
+"""Pictures; the only package that draws."""

@@ -1,1 +1,1 @@
-"""Stored runs and models; the only room that knows MLflow."""
+"""Stored runs and models; the only package that imports MLflow."""

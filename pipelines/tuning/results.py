@@ -225,7 +225,7 @@ def results_of_simulation(simulation: Simulation, free: Simulation | None = None
     is_open = simulation.status == STATUS.index("open")
     last = np.where(is_open, placed.end_bar - 1, simulation.exit_bar)
     # Own exits are known as one fill each.
-    fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills - is_open)
+    fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
     return Results(
         simulation.r[order, None],
         (placed.trades.entry_time // DAY_NS)[order],

@@ -142,7 +142,7 @@ def expected_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str
     assert set(COLUMNS) <= set(matrix.names)
     assert np.isfinite(matrix.values[:, [matrix.names.index(c) for c in COLUMNS]]).all(axis=1).mean() > 0.9
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(last)]
-    exhaustion = model.predict(matrix.values, when, embargo=False).exhaustion
+    exhaustion = model.predict(matrix.values, when).exhaustion
     return dict(zip(prepared.placed.trades.trade_id, exhaustion, strict=True))
 
 

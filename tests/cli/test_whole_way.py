@@ -106,11 +106,13 @@ def test_tune_prints_and_writes(project: Project, tuned: Any) -> None:
 def test_backtest_writes_its_files(project: Project, tested: Any, trades: Path) -> None:
     fills, done = (pd.read_csv(project.folder / "plain" / f"{name}.csv") for name in ("fills", "trades"))
     assert list(fills) == [
-        "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r",
+        "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage",
+        "financing", "r",
     ]  # fmt: skip
     assert list(done) == [
         "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
-        "exit_price", "pnl", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills", "ambiguous_bars",
+        "exit_price", "pnl", "financing", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills",
+        "ambiguous_bars",
     ]  # fmt: skip
     assert len(done) == len(read_trades(trades))
     summary = json.loads((project.folder / "plain" / "summary.json").read_text())

@@ -41,7 +41,7 @@ class RungOrder:
     """What one rung is to this trade."""
 
     number: int
-    kind: str  # limit | stop_out | signal | inactive
+    kind: str  # limit | stop_out | signal | rest | inactive
     wanted: Number
     price: Number | None = None
     conditions: tuple[Condition, ...] = ()
@@ -83,6 +83,7 @@ class Outcome:
     left: Number = ZERO
     stop: tuple[Number, str] | None = None
     inactive: int = 0
+    small_rest: bool = False
 
 
 @dataclass
@@ -173,16 +174,20 @@ class Reference:
             self.out.skipped = skipped
             return self.out
         self.enter()
+        if self.trade.first_bar > self.trade.entry_bar:
+            # X5b: the line of the entry, from its own price, in force from the first bar it is exposed to.
+            self.raise_line(self.trail_from_best(self.entry, self.entry_atr))
         if self.trade.finer_from is not None:
             e = self.trade.entry_bar
             pieces = list(self.finer[e])[self.trade.finer_from :]
             self.atr_before = self.entry_atr
             over = self.walk_finer(e, pieces, first_is_entry=True)
+            if not over:
+                self.close_bar(e, partial=True)
             self.out.ambiguous += self.ambiguous_here
             self.ambiguous_here = False
             if over:
                 return self.finish()
-            self.close_bar(e, partial=True)
         self.atr_before = (
             self.atr_at(self.trade.first_bar - 1) if self.trade.first_bar > self.trade.entry_bar else self.entry_atr
         )
@@ -190,17 +195,20 @@ class Reference:
             bar = self.bars[t]
             is_entry = t == self.trade.entry_bar
             policy = self.ladder.execution.intrabar
-            if policy == "finer_bars" and t in self.finer:
+            if self.is_idle(self.bars, t):
+                over = self.pass_by(bar)
+            elif policy == "finer_bars" and t in self.finer:
                 over = self.walk_finer(t, self.finer[t], is_entry)
             else:
                 if policy == "finer_bars":
                     self.out.coarse += 1
                 over = self.meet(t, bar, policy, is_entry)
+            if not over:
+                self.close_bar(t)
             self.out.ambiguous += self.ambiguous_here
             self.ambiguous_here = False
             if over:
                 break
-            self.close_bar(t)
         return self.finish()
 
     def atr_at(self, t: int) -> Number | None:
@@ -225,6 +233,7 @@ class Reference:
         self.risk = self.up * (self.entry - self.stop_price)
         if self.risk <= 0:
             return "stop_beyond_entry"
+        self.slack = abs(self.entry) / 10**10 / self.risk
         if self.costs.slippage_atr > 0 and self.entry_atr is None:
             return "atr_unknown"
         self.least = exact(self.costs.min_quantity)
@@ -250,6 +259,8 @@ class Reference:
         self.trail_armed = stop.trail is not None and stop.trail_after is None and stop.trail_from is None
         self.line: Number | None = None
         self.line_inside: Number | None = None
+        self.line_walked: Number | None = None  # where a walk of the bar ends, walked or not
+        self.leaving_rung = 0
         self.next_moves: list[str] = []
         self.leaving: str | None = None  # an order for all that is left
         self.ambiguous_here = False
@@ -280,7 +291,9 @@ class Reference:
                     kind = "limit" if self.better(price, self.entry) else "stop_out"
                     price = self.rounded(price)
             lots = ZERO
-            if kind != "inactive":
+            if rung.sells_rest:
+                kind, lots = "rest", self.quantity
+            elif kind != "inactive":
                 wanted = exact(rung.fraction) * self.quantity + carried
                 lots = self.lots_of(wanted)
                 if lots <= 0 or lots < self.least:
@@ -322,7 +335,7 @@ class Reference:
     def fill(self, t: int, wanted: Number, market: Number, order: str, rung: int = 0, *, limit: bool = False) -> Number:
         quantity = min(wanted, self.left)
         rest = self.left - quantity
-        if 0 < rest < self.least:
+        if 0 < rest < self.least and self.budget is None:
             quantity = self.left
         if self.budget is not None:
             quantity = min(quantity, self.budget)
@@ -352,13 +365,15 @@ class Reference:
             rung.fired = True
         if rung.wanted <= 0 or self.left <= 0:
             rung.done, rung.wanted = True, ZERO
+            if 0 < self.left < self.least:
+                self.out.small_rest = True
             if self.ladder.stop.breakeven_after == rung.number:
                 self.next_moves.append("breakeven")
             if self.ladder.stop.trail_after == rung.number:
                 self.next_moves.append("trail")
 
     def fill_all(self, t: int, market: Number, order: str) -> None:
-        self.fill(t, self.left, market, order)
+        self.fill(t, self.left, market, order, self.leaving_rung)
         self.leaving = order if self.left > 0 else None
 
     # -- the stop ---------------------------------------------------------------------------------------
@@ -384,8 +399,40 @@ class Reference:
 
     def ratchet_inside(self, best: Number) -> None:
         line = self.trail_from_best(best, self.atr_before)
-        if line is not None and (self.line_inside is None or self.better(line, self.line_inside)):
+        if not self.trail_armed or line is None:
+            return
+        if self.line_inside is None or self.better(line, self.line_inside):
             self.line_inside = line
+
+    def raise_line(self, line: Number | None) -> None:
+        if line is not None and (self.line is None or self.better(line, self.line)):
+            self.line = line
+
+    @staticmethod
+    def is_idle(bars: Sequence[Bar], t: int) -> bool:
+        """S4a: known not to have traded."""
+        bar = bars[t]
+        if bar.volume is None or bar.volume != 0 or not bar.open == bar.high == bar.low == bar.close:
+            return False
+        return any(earlier.volume is not None and earlier.volume > 0 for earlier in bars[:t])
+
+    def pass_by(self, bar: Bar) -> bool:
+        """A bar in which nothing traded: no order meets it."""
+        self.see(bar.high, bar.low)
+        return False
+
+    def see(self, *prices: Number) -> None:
+        self.best = self.best_of(self.best, *prices)
+        self.worst = self.worst_of(self.worst, *prices)
+        for move in self.next_moves:
+            if move == "breakeven":
+                self.breakeven = self.breakeven_price
+            elif self.ladder.stop.trail is not None:
+                self.trail_armed = True
+        self.next_moves = []
+        start = self.ladder.stop.trail_from
+        if start is not None and self.r_of(self.best) + self.slack >= exact(start.value):
+            self.trail_armed = True
 
     # -- one bar ----------------------------------------------------------------------------------------
 
@@ -414,29 +461,23 @@ class Reference:
             self.budget = ZERO if bar.volume is None else self.lots_of(share * bar.volume)
         self.bar_prices: list[Number] = [bar.open]
         good, bad = (bar.high, bar.low) if self.up > 0 else (bar.low, bar.high)
+        if is_entry and policy in ("ohlc", "nearer_extreme"):
+            self.ratchet_inside(self.best)
         self.at_open(t, bar.open, is_entry)
         if self.left > 0 and self.leaving is None:
             self.note_ambiguity(good, bad)
             self.inside(t, bar, good, bad, policy)
         over = self.left <= 0
-        seen = self.bar_prices if over else [good, bad]
-        self.best = self.best_of(self.best, *seen)
-        self.worst = self.worst_of(self.worst, *seen)
-        for move in self.next_moves:
-            if move == "breakeven":
-                self.breakeven = self.breakeven_price
-            elif self.ladder.stop.trail is not None:
-                self.trail_armed = True
-        self.next_moves = []
-        start = self.ladder.stop.trail_from
-        if start is not None and self.r_of(self.best) >= exact(start.value):
-            self.trail_armed = True
+        self.see(*(self.bar_prices if over else [good, bad]))
         return over
 
     def at_open(self, t: int, price: Number, is_entry: bool) -> None:
         if self.leaving in (None, "time"):
             for rung in self.rungs:
                 if rung.fired and not rung.done and self.left > 0:
+                    if rung.kind == "rest":
+                        self.leaving, self.leaving_rung = "rung", rung.number
+                        break
                     self.fill_rung(t, rung, price)
         if self.leaving is not None and self.left > 0:
             self.fill_all(t, price, self.leaving)
@@ -462,6 +503,8 @@ class Reference:
             line = self.trail_from_best(self.best_of(self.best, good), self.atr_before)
             if line is not None and self.better(line, level) and self.at_least(line, bad):
                 self.ambiguous_here = True
+            if line is not None and (self.line_walked is None or self.better(line, self.line_walked)):
+                self.line_walked = line
 
     def inside(self, t: int, bar: Bar, good: Number, bad: Number, policy: str) -> None:
         if policy in ("stop_first", "finer_bars"):
@@ -509,8 +552,11 @@ class Reference:
             self.fill_all(t, min(max(level, bar.low), bar.high), name)
 
     def walk_finer(self, t: int, pieces: Sequence[Bar], first_is_entry: bool) -> bool:
+        history = [bar for u in sorted(self.finer) if u <= t for bar in self.finer[u]]
         for k, piece in enumerate(pieces):
-            if self.meet(t, piece, "stop_first", first_is_entry and k == 0):
+            if self.is_idle(history, len(history) - len(pieces) + k):
+                self.pass_by(piece)
+            elif self.meet(t, piece, "stop_first", first_is_entry and k == 0):
                 return True
             self.ratchet_inside(self.best)
         return False
@@ -519,10 +565,13 @@ class Reference:
 
     def close_bar(self, t: int, *, partial: bool = False) -> None:
         atr = self.atr_at(t)
-        line = self.trail_from_best(self.best, atr)
-        if line is not None and (self.line is None or self.better(line, self.line)):
-            self.line = line
-        self.line_inside = None
+        self.raise_line(self.trail_from_best(self.best, atr))
+        if self.leaving is None and self.line_walked is not None:
+            line = self.line
+            if line is None or self.up * (self.line_walked - line) > abs(self.line_walked) / 2**48:
+                self.ambiguous_here = True
+        self.raise_line(self.line_inside)
+        self.line_inside = self.line_walked = None
         self.atr_before = atr
         if partial:
             return
@@ -536,7 +585,7 @@ class Reference:
         if self.leaving is not None:
             return
         for rung in self.rungs:
-            if rung.kind == "signal" and not rung.fired and rung.wanted > 0:
+            if rung.kind in ("signal", "rest") and not rung.fired and rung.wanted > 0:
                 rung.fired = all(self.is_true(c, t, close) for c in rung.conditions)
         if self.ladder.stop.time is not None and self.out.held >= self.ladder.stop.time:
             self.leaving = "time"
@@ -558,11 +607,12 @@ class Reference:
                 return False
             value = exact(reading)
         threshold = exact(condition.threshold)
+        slack = self.slack if condition.series.endswith("_r") and condition.series in state else ZERO
         answers: dict[str, bool] = {
-            ">=": value >= threshold,
-            "<=": value <= threshold,
-            ">": value > threshold,
-            "<": value < threshold,
+            ">=": value + slack >= threshold,
+            "<=": value - slack <= threshold,
+            ">": value - slack > threshold,
+            "<": value + slack < threshold,
         }
         return answers[condition.operator]
 

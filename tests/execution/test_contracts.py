@@ -15,6 +15,7 @@ from exitladder.execution import simulate, simulate_many
 from exitladder.execution.many_ladders import simulate_moments, simulate_outcomes
 from exitladder.execution.own_exits import simulate_own_exits
 from exitladder.measures.cash import cash_flow
+from exitladder.measures.summary import summarise
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_fingerprint, ladder_from_mapping
 from exitladder.plans.ladder import Ladder
@@ -60,6 +61,7 @@ def test_two_es_contracts_cost_two_hundredths_of_r() -> None:
     flow = cash_flow(done.trades_frame(), fills)
     assert flow is not None and flow.pnl.sum() == pytest.approx(391.0)
     assert done.trades_frame()["multiplier"].tolist() == [50]
+    assert summarise(done.trades_frame(), fills, done.ladder)["cost_r"]["value"] == pytest.approx(0.0225)
 
 
 @pytest.mark.parametrize("multiplier", [0.1, 1.0, 50.0, 100_000.0])

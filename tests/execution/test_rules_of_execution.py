@@ -364,7 +364,8 @@ def test_x8_what_is_left_at_the_end_is_marked_and_open(run: Run, exits: Exits) -
     assert exits(simulation) == [(0, "rung", 50, 102.0), (1, "mark", 50, 101.0)]
     assert STATUS[simulation.status[0]] == "open"
     assert (simulation.exit_bar[0], simulation.reason[0]) == (-1, "")
-    assert np.isnan(simulation.exit_price[0]) and np.isnan(simulation.capture[0])
+    assert np.isnan(simulation.exit_price[0])
+    assert simulation.capture[0] == simulation.r[0] / 1.25
     assert simulation.pnl[0] == 100.0 + 50.0 - 2.0  # the mark costs no commission
     assert simulation.give_back_r[0] == 1.25 - 0.5
 
@@ -595,11 +596,11 @@ def test_standing_orders_of_a_time_stop_and_of_a_trade_just_entered(run: Run) ->
 def test_tables_have_the_promised_columns(run: Run) -> None:
     simulation = run(WORKED, CLASSIC, {"entry": 50.0, "stop": 48.0, "quantity": 100.0})
     assert ", ".join(simulation.fills_frame().columns) == (
-        "trade_id, fill, bar_time, order, rung, side, quantity, price, commission, slippage, r"
+        "trade_id, fill, bar_time, order, rung, side, quantity, price, commission, slippage, financing, r"
     )
     assert ", ".join(simulation.trades_frame().columns) == (
         "trade_id, symbol, side, status, reason, quantity, entry_time, entry_price, risk, exit_time, exit_price, "
-        "pnl, r, mfe_r, mae_r, give_back_r, capture, bars_held, n_fills, ambiguous_bars"
+        "pnl, financing, r, mfe_r, mae_r, give_back_r, capture, bars_held, n_fills, ambiguous_bars"
     )
     assert simulation.fills_frame()["fill"].tolist() == [1, 2, 3, 4]
     assert simulation.fills_frame()["side"].tolist() == ["buy", "sell", "sell", "sell"]

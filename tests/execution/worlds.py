@@ -27,17 +27,21 @@ class World:
     trades: list[dict[str, Any]]
     ladder: dict[str, Any]
     series: dict[str, list[float]]
+    start: int = 100
 
 
 @st.composite
-def bar_rows(draw: st.DrawFn, step: float, n_least: int = 3, n_most: int = 16) -> list[list[float]]:
-    """Rows of open, high, low, close, volume on multiples of a step; prices tie often and gap sometimes."""
+def bar_rows(draw: st.DrawFn, step: float, n_least: int = 3, n_most: int = 16, start: int = 100) -> list[list[float]]:
+    """Rows of open, high, low, close, volume on multiples of a step; prices tie often, some gap or stand still."""
     per = round(1 / step)
     count = draw(st.integers(n_least, n_most))
-    price = 100 * per
+    price = start * per
     rows = []
     unit = max(per // 4, 1)
     for _ in range(count):
+        if draw(st.integers(0, 9)) == 0:
+            rows.append([price / per] * 4 + [0.0])  # nothing traded
+            continue
         price = max(price + unit * draw(st.sampled_from([0, 0, 0, 1, -1, 3, -3, 9, -9])), 20 * per)
         close = max(price + unit * draw(st.integers(-6, 6)), 10 * per)
         high = max(price, close) + unit * draw(st.integers(0, 5))
@@ -98,6 +102,15 @@ def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
                             "mfe_r > 0.7501",
                             "mae_r < -0.4001",
                             "stop_distance_r < 0.8001",
+                            # Thresholds that prices on steps meet exactly.
+                            "open_r >= 0.3",
+                            "open_r > 0.3",
+                            "open_r <= -0.1",
+                            "open_r < 0.5",
+                            "mfe_r >= 0.7",
+                            "mae_r <= -0.3",
+                            "give_back_r > 0.1",
+                            "stop_distance_r <= 0.5",
                         ]
                     ),
                     min_size=1,
@@ -105,25 +118,29 @@ def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
                     unique=True,
                 )
             )
+            if draw(st.integers(0, 3)) == 0:
+                rung["fraction"] = "rest"
+                room += share
         out.append(rung)
     return out
 
 
 @st.composite
-def stops(draw: st.DrawFn, n_rungs: int) -> dict[str, Any]:
+def stops(draw: st.DrawFn, some_rungs: list[dict[str, Any]]) -> dict[str, Any]:
     """What the stop does."""
+    movers = [number for number, rung in enumerate(some_rungs, start=1) if rung["fraction"] != "rest"]
     stop: dict[str, Any] = {"initial": draw(st.sampled_from(["2ATR", "1ATR", "2%", "3%"]))}
-    numbers = st.integers(1, n_rungs) if n_rungs else st.nothing()
-    if n_rungs and draw(st.booleans()):
+    numbers = st.sampled_from(movers or [1])
+    if draw(st.booleans()) and movers:
         stop["breakeven_after"] = draw(numbers)
         stop["breakeven_offset"] = draw(st.sampled_from(["0R", "0.1R", "-0.25R", "0.5ATR", "0.5%"]))
     if draw(st.booleans()):
-        stop["trail"] = draw(st.sampled_from(["0.5R", "1R", "1ATR", "2ATR", "1%", "3%"]))
-        arm = draw(st.sampled_from(["entry", "rung", "r"]))
-        if arm == "rung" and n_rungs:
+        stop["trail"] = draw(st.sampled_from(["0.5R", "1R", "0.5ATR", "1ATR", "2ATR", "1%", "3%"]))
+        arm = draw(st.sampled_from(["entry", "entry", "rung", "r"]))
+        if arm == "rung" and movers:
             stop["trail_after"] = draw(numbers)
         elif arm == "r":
-            stop["trail_from"] = draw(st.sampled_from(["0.5R", "1R"]))
+            stop["trail_from"] = draw(st.sampled_from(["0.3R", "0.5R", "1R"]))
     if draw(st.integers(0, 2)) == 0:
         stop["time"] = draw(st.integers(1, 6))
     return stop
@@ -149,13 +166,13 @@ def costs(draw: st.DrawFn, step: float) -> dict[str, Any]:
         if draw(st.integers(0, 3)) == 0:
             out[name] = draw(st.sampled_from(values))
     if draw(st.booleans()):
-        out["tick"] = draw(st.sampled_from([step, step * 2, 0.01, 0.25]))
+        out["tick"] = draw(st.sampled_from([step, step * 2, 0.01, 0.25, 0.0001]))
         if draw(st.booleans()):
             out["slippage_ticks"] = 1.0
     if draw(st.booleans()):
         out["lot"] = draw(st.sampled_from([0.1, 1.0, 0.0001]))
     if draw(st.booleans()):
-        out["min_quantity"] = draw(st.sampled_from([1.0, 2.0]))
+        out["min_quantity"] = draw(st.sampled_from([1.0, 2.0, 5.0]))
     return out
 
 
@@ -176,13 +193,13 @@ def executions(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> dict[st
 @st.composite
 def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
     """A market of one symbol, some trades in it, and a ladder."""
-    step = draw(st.sampled_from([0.25, 0.01]))
-    rows = draw(bar_rows(step))
+    step, start = draw(st.sampled_from([(0.25, 100), (0.01, 100), (0.01, 1_000_000)]))
+    rows = draw(bar_rows(step, start=start))
     some_rungs = draw(rungs())
     ladder: dict[str, Any] = {
         "atr_window": draw(st.sampled_from([1, 2])),
         "rungs": some_rungs,
-        "stop": draw(stops(len(some_rungs))),
+        "stop": draw(stops(some_rungs)),
         "costs": draw(costs(step)),
         "execution": draw(executions(policies)),
     }
@@ -197,7 +214,7 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
         entry = {"open": rows[bar][0], "close": rows[bar][3], "intrabar": rows[bar][draw(st.integers(0, 3))]}[at]
         if draw(st.integers(0, 5)) == 0:
             entry = rows[bar][draw(st.integers(0, 3))]  # a fill that differs from the bar's price
-        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0]))
+        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0, 1.00004]))
         trades.append(
             {
                 "bar": bar,
@@ -210,7 +227,7 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
             }
         )
     series = {"signal": [draw(st.sampled_from([0.2, 0.7, float("nan")])) for _ in rows]}
-    return World(rows, finer, trades, ladder, series)
+    return World(rows, finer, trades, ladder, series, start)
 
 
 conditions = st.one_of(

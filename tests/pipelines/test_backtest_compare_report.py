@@ -23,13 +23,18 @@ from exitladder.pipelines.train import TrainResult
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder, Stop
+from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
-FILLS = ["trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "r"]
+FILLS = [
+    "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage", "financing",
+    "r",
+]  # fmt: skip
 TRADES = [
     "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
-    "exit_price", "pnl", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills", "ambiguous_bars",
+    "exit_price", "pnl", "financing", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills",
+    "ambiguous_bars",
 ]  # fmt: skip
 
 
@@ -93,7 +98,9 @@ def test_bars_that_no_finer_ones_make_up_are_counted(
     narrow = np.arange(len(member)) >= 500
     high = np.where(narrow, np.maximum(member.open, member.close), member.high)
     finer = BarSet([replace(member, interval_ns=half, high=high)])
-    found = backtest(bars, some_open, price_rungs, small, finer=finer).summary["intrabar"]
+    # A trail in R: one in ATR would keep the line that the day's walk drew with the ATR of the day before (X5a).
+    ladder = replace(price_rungs, stop=replace(price_rungs.stop, trail=Distance(2.0, "R")))
+    found = backtest(bars, some_open, ladder, small, finer=finer).summary["intrabar"]
     coarse = found["coarse_bars"]
     assert 0 < coarse["n_bars"] < coarse["n_bars_lived"]
     # A day walked as one bar gives what the day itself gives.

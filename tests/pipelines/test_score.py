@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import OutputFileError, TradesError
+from exitladder.clock import NO_TIME
+from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Order, advise_closed, advise_open
 from exitladder.pipelines.advice.open_trades import COLUMNS
+from exitladder.pipelines.backtest import backtest
 from exitladder.pipelines.score import score, write_scores
-from exitladder.pipelines.train import TrainResult
+from exitladder.pipelines.train import TrainResult, train
+from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -128,3 +131,96 @@ def test_a_time_stop_closes_and_leaves_no_order_behind() -> None:
 def test_a_trade_that_the_ladder_has_left_is_closed() -> None:
     advice = advise_closed(40, -1, "order stop", "2013-01-02")
     assert (advice.action, advice.quantity, advice.orders[0].side) == (EXIT, 40, "buy")
+
+
+@pytest.fixture
+def on_model() -> Ladder:
+    """A ladder that acts on the model alone, without a time stop."""
+    return ladder_from_mapping(
+        {
+            "rungs": [
+                {"fraction": 0.5, "when": ["exhaustion >= 0.3", "bars_held >= 3"]},
+                {"fraction": "rest", "when": ["exhaustion >= 0.0", "bars_held >= 70"]},
+            ],
+            "stop": {"initial": "9ATR"},
+            "costs": {"lot": 1, "min_quantity": 1},
+        }
+    )
+
+
+def test_score_lists_the_orders_that_a_backtest_fills(
+    bars: BarSet, trades: Trades, on_model: Ladder, small: Settings
+) -> None:
+    """Also in the embargo after the model's training, and for trades held longer than the model is known to them."""
+    moment = pd.Timestamp("2012-06-15", tz="UTC").value
+    trained = train(bars.until(moment), trades.take(trades.entry_time < moment), small)
+    model = trained.trained.model
+    last = model.stages[-1]
+    inside = [t for t in np.unique(bars.close_time) if last.last_label_ns <= t < last.valid_from_ns]
+    assert inside
+    recent = trades.take(trades.entry_time > inside[0] - 150 * 86_400 * 10**9)
+    done = backtest(bars, recent, on_model, small, model=trained.model)
+    fills = done.fills[done.fills["order"] == "rung"]
+    later = [int(t) for t in np.unique(bars.close_time) if t >= last.valid_from_ns]
+    compared = 0
+    for asof in (int(inside[0]), int(inside[-1]), later[5], later[60]):
+        frame = score(bars, recent, on_model, trained.model, small, asof=asof).frame.set_index("trade_id")
+        for trade_id, row in frame.iterrows():
+            following = bars.time[(bars.time >= asof)].min()
+            filled = fills[(fills["trade_id"] == trade_id) & (fills["bar_time"] == pd.Timestamp(following, tz="UTC"))]
+            listed = [(o["rung"], o["quantity"]) for o in row["orders"] if o["kind"] == "rung"]
+            assert listed == list(zip(filled["rung"], filled["quantity"], strict=True))
+            compared += 1
+    assert compared > 3
+    assert done.summary["signals_end"]["after_bars"] == 60
+    assert done.summary["predictions"]["n_rows_in_embargo"] > 0
+
+
+def test_a_trade_of_the_last_bar_has_its_orders(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    at = int(bars.time[bars.start[1] - 1])
+    one = replace(
+        some_open.take([0]),
+        trade_id=np.array(["last"], dtype=object),
+        symbol=np.array([bars.symbols[0]], dtype=object),
+        entry_time=np.array([at + 1]),
+        entry_price=np.array([float(bars.close[bars.start[1] - 1])]),
+        exit_time=np.array([NO_TIME]),
+        exit_price=np.array([np.nan]),
+        stop_price=np.array([np.nan]),
+        side=np.array([1], dtype=np.int8),
+        quantity=np.array([100.0]),
+    )
+    (row,) = score(bars, one, classic, trained.model, small).frame.to_dict("records")
+    assert [(o["type"], o["rung"], o["quantity"]) for o in row["orders"]] == [
+        ("limit", 1, 25.0),
+        ("limit", 2, 25.0),
+        ("stop", None, 100.0),
+    ]
+    assert row["stop_price"] == row["orders"][-1]["price"] < one.entry_price[0]
+    assert row["quantity_open"] == 100
+
+
+def test_a_trade_entered_after_the_last_bar_is_named_alone(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    held = some_open.take(some_open.is_open)
+    late = held.entry_time.copy()
+    late[0] = int(bars.close_time.max()) + 3_600 * 10**9
+    book = replace(held, entry_time=late)
+    frame = score(bars, book, classic, trained.model, small).frame.set_index("trade_id")
+    assert len(frame) == len(held)
+    row = frame.loc[held.trade_id[0]]
+    assert row["orders"] == [] and "after the last closed bar" in row["warnings"][0]
+    assert all("after the last closed bar" not in w[0] for w in frame["warnings"].drop(held.trade_id[0]) if w)
+    with pytest.raises(TradesError, match="all 1 were entered later"):
+        score(bars, book.take([0]), classic, trained.model, small)
+
+
+def test_a_ladder_on_finer_bars_needs_them(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    walked = replace(classic, execution=replace(classic.execution, intrabar="finer_bars"))
+    with pytest.raises(LadderError, match="Name them with --finer-bars"):
+        score(bars, some_open, walked, trained.model, small)

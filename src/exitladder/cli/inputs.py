@@ -119,9 +119,11 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for reading bars to a command."""
     options = (
         click.option("--columns", callback=_names, metavar="NAMES", help="Columns of bars without a header line."),
-        click.option("--stamps", type=click.Choice(["start", "end"]), help="Which end of a bar its stamp names."),
-        click.option("--symbol", metavar="NAME", help="Symbol of bars that have one (data.symbol)."),
-        click.option("--symbol-map", metavar="FILE", help="CSV of symbols as the bars have them, and new names."),
+        click.option(
+            "--stamps", type=click.Choice(["start", "end"]), help="Whether timestamps mark the start or end of a bar."
+        ),
+        click.option("--symbol", metavar="NAME", help="Symbol of the bars, if the file has only one (data.symbol)."),
+        click.option("--symbol-map", metavar="FILE", help="CSV of two columns: symbol in the bars, and its new name."),
         click.option("--repair", is_flag=True, help="Repair invalid bars and report each repair."),
         click.option("--interval", metavar="LENGTH", help="Read only bars of this length, such as 1h, from a folder."),
     )
@@ -131,9 +133,9 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how stamps and numbers of any file are read to a command."""
+    """Add the options that say how timestamps and numbers of any file are read to a command."""
     options = (
-        click.option("--tz", metavar="ZONE", help="Time zone of stamps that carry none (data.tz)."),
+        click.option("--tz", metavar="ZONE", help="Time zone of timestamps without one (data.tz)."),
         click.option("--dayfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the day."),
         click.option("--monthfirst", is_flag=True, default=None, help="Dates such as 01/02/2024 begin with the month."),
         click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of numbers (data.decimal)."),

@@ -23,7 +23,7 @@ __all__ = [
     "simulate_own_exits",
 ]
 
-# The compiler loads at first use: the statistics of this room do without it.
+# The compiler loads at first use: the statistics of this package do without it.
 _HOMES = {
     "simulate": "one_ladder",
     "simulate_many": "many_ladders",

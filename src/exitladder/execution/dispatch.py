@@ -101,7 +101,7 @@ def prepare_run(
         def as_batch(trades: IntArray, out: Written) -> None:
             run_batch(batch, conditions, readings, entries, own, trades, out.net_r, out.ends)
 
-        ready = batchable_trades(members, entries, market.atr[row])
+        ready = batchable_trades(members, entries, own)
         if ready.all():
             return as_batch
         rest = general(which)

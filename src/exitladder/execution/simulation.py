@@ -40,6 +40,8 @@ class Fills:
         The price paid or received, slippage included.
     commission, slippage : float64 array, shape (n_fills,)
         In account currency; slippage is measured from the market price, tick rounding included.
+    financing : float64 array, shape (n_fills,)
+        Paid (negative: received) since the fill before, in account currency. A trade's rows sum to its financing.
     r : float64 array, shape (n_fills,)
         R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry.
     net_r : float64 array, shape (n_fills,)
@@ -56,6 +58,7 @@ class Fills:
     price: FloatArray
     commission: FloatArray
     slippage: FloatArray
+    financing: FloatArray
     r: FloatArray
     net_r: FloatArray
 
@@ -180,9 +183,9 @@ class Simulation:
 
     @cached_property
     def capture(self) -> FloatArray:
-        """`exit_r` / `mfe_r` of a closed trade; NaN if it is open or never was in profit."""
-        usable = (self.status == o.CLOSED) & (self.mfe_r > 0)
-        return np.where(usable, self.exit_r / np.where(usable, self.mfe_r, 1.0), np.nan)
+        """Net `r` / `mfe_r`, an open trade marked; NaN if the trade was skipped or never was in profit."""
+        usable = (self.status != o.SKIPPED) & (self.mfe_r > 0)
+        return np.where(usable, self.r / np.where(usable, self.mfe_r, 1.0), np.nan)
 
     @cached_property
     def bars_held(self) -> IntArray:
@@ -191,6 +194,11 @@ class Simulation:
 
     @cached_property
     def n_fills(self) -> IntArray:
+        """Fills of each trade: the entry and every sale. The mark of an open trade is none (X8)."""
+        return np.asarray(self.n_rows - (self.status == o.OPEN))
+
+    @cached_property
+    def n_rows(self) -> IntArray:
         """Number of rows of each trade in `fills`."""
         return self.states[:, s.FILLS].astype(np.int64)
 
@@ -208,6 +216,11 @@ class Simulation:
     def inactive_rungs(self) -> IntArray:
         """Rungs whose target could not be resolved at the entry."""
         return self.states[:, s.INACTIVE_RUNGS].astype(np.int64)
+
+    @cached_property
+    def small_rests(self) -> npt.NDArray[np.bool_]:
+        """Whether a rest below the minimum quantity was left without an order of its own (S1a)."""
+        return np.asarray(self.states[:, s.SMALL_REST] > 0)
 
     @cached_property
     def fills(self) -> Fills:
@@ -229,6 +242,7 @@ class Simulation:
             price=self.book[:, s.B_PRICE],
             commission=self._money(self.book[:, s.B_COMMISSION], trade),
             slippage=self._money(self.book[:, s.B_SLIPPAGE], trade),
+            financing=self._money(self.book[:, s.B_FINANCING], trade),
             r=self._fill_r(trade, trade_side),
             net_r=self.book[:, s.B_NET_R],
         )
@@ -272,7 +286,7 @@ class Simulation:
     def fills_frame(self) -> pd.DataFrame:
         """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
         fills, placed = self.fills, self.placed
-        first = np.concatenate([[0], np.cumsum(self.n_fills)])[:-1]
+        first = np.concatenate([[0], np.cumsum(self.n_rows)])[:-1]
         return pd.DataFrame(
             {
                 "trade_id": placed.trades.trade_id[fills.trade],
@@ -285,6 +299,7 @@ class Simulation:
                 "price": fills.price,
                 "commission": fills.commission,
                 "slippage": fills.slippage,
+                "financing": fills.financing,
                 "r": fills.r,
             }
         )
@@ -308,6 +323,7 @@ class Simulation:
                 "exit_time": stamps(exit_time),
                 "exit_price": self.exit_price,
                 "pnl": self.pnl,
+                "financing": self.financing,
                 "r": self.r,
                 "mfe_r": self.mfe_r,
                 "mae_r": self.mae_r,

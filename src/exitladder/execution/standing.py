@@ -67,24 +67,48 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
 
     stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
     for j in np.flatnonzero(rungs[s.STATUS] == o.PENDING):
-        lots = min(left, float(rungs[s.LOTS, j]))
+        lots = left if rungs[s.KIND, j] == o.REST else min(left, float(rungs[s.LOTS, j]))
         if lots > 0 and not stopping:
             add("market", lots, rung=int(j) + 1)
             left -= lots
     if state[s.EXIT_ORDER] >= 0:
         if left > 0:
-            add("market", left, order=o.ORDERS[int(state[s.EXIT_ORDER])])
+            rest = int(state[s.EXIT_RUNG])
+            add("market", left, rung=rest + 1 if rest >= 0 else None, order=o.ORDERS[int(state[s.EXIT_ORDER])])
         return out
     if left <= 0:
         return out
+    sizes = _sizes_of(simulation, i, left)
     for j in np.flatnonzero(rungs[s.STATUS] == o.RESTING):
-        if rungs[s.KIND, j] == o.SIGNAL:
-            continue
-        kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
-        add(kind, min(left, float(rungs[s.LOTS, j])), float(rungs[s.LEVEL, j]), int(j) + 1)
+        if sizes.get(int(j), 0.0) > 0:
+            kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
+            add(kind, sizes[int(j)], float(rungs[s.LEVEL, j]), int(j) + 1)
     level, order = stop_in_force.py_func(state)
     add("stop", left, float(level), order=o.ORDERS[int(order)])
     return out
+
+
+def _sizes_of(simulation: Simulation, i: int, left: float) -> dict[int, float]:
+    """Return the lots of the resting rungs, by rung from 0, as they fill if reached nearest first.
+
+    A remainder that no order may be as small as goes with the fill that would leave it (S1), unless volume caps
+    fills (S1a): the order has to carry it, because the market knows nothing of that rule.
+    """
+    state, rungs = simulation.states[i], simulation.rungs[i]
+    is_capped = simulation.ladder.execution.participation > 0
+    least = o.DUST * state[s.START] if is_capped else max(state[s.LEAST] * (1.0 - o.SNAP), o.DUST * state[s.START])
+    sizes = {}
+    for order, count in ((s.UP, s.N_UP), (s.DOWN, s.N_DOWN)):
+        rest = left
+        for j in rungs[order, : int(state[count])].astype(int):
+            if rungs[s.STATUS, j] != o.RESTING:
+                continue
+            lots = min(rest, float(rungs[s.LOTS, j]))
+            if rest - lots < least or rest - lots <= o.DUST * state[s.START]:
+                lots = rest
+            sizes[int(j)] = lots
+            rest -= lots
+    return sizes
 
 
 def state_frame(simulation: Simulation) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def after_exit(
     exit_bar = simulation.exit_bar[trades]
     seen = np.minimum(horizon, simulation.placed.end_bar[trades] - 1 - exit_bar)
     path = _follow(simulation, exit_bar, seen, state[:, s.SIDE], reach, _reach_of_stop(state))
-    last_fill = np.cumsum(simulation.n_fills)[trades] - 1
+    last_fill = np.cumsum(simulation.n_rows)[trades] - 1
 
     def in_r(signed_price: FloatArray) -> FloatArray:
         return np.asarray((signed_price - entry) / risk)

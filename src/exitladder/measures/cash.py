@@ -55,8 +55,8 @@ class CashFlow:
 def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
     """Return the account's result over time, or None if no trade was executed.
 
-    Each exit's result is booked at the time of its bar, each commission with its fill. The part of a
-    trade's net `pnl` that is not in its fills (financing) is booked with the trade's last fill; a trade
+    Each exit's result is booked at the time of its bar, with its commission and the financing since the fill
+    before. The part of a trade's net `pnl` that is not in its fills is booked with the trade's last fill; a trade
     without fills is booked at its exit. Positions are not marked to market between fills, so a drawdown
     that recovers before a fill is not visible.
 
@@ -91,7 +91,7 @@ def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
 
 
 def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> FloatArray:
-    """Return each fill's net result: exits against the average entry fill, minus commission."""
+    """Return each fill's net result: exits against the average entry fill, minus commission and financing."""
     quantity = fills["quantity"].to_numpy(np.float64)
     price = fills["price"].to_numpy(np.float64)
     commission = np.nan_to_num(fills["commission"].to_numpy(np.float64))
@@ -103,4 +103,6 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     side = np.where((trades["side"] == "long").to_numpy(), 1.0, -1.0)
     points = np.where(is_entry, 0.0, side[row] * (price - entry[row]) * quantity)
     gain = points * trades["multiplier"].to_numpy(np.float64)[row] if "multiplier" in trades else points
+    if "financing" in fills:  # version 0.1 wrote no such column
+        commission = commission + np.nan_to_num(fills["financing"].to_numpy(np.float64))
     return np.asarray(np.nan_to_num(gain) - commission)

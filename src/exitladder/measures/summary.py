@@ -73,8 +73,8 @@ def summarise(
         ``cvar_5_r`` mean of the worst 5% of trades; ``mean_capture`` sum of net R over sum of MFE, for
         trades with MFE above zero; ``mean_of_capture_ratios`` the mean of the ratios per trade, which
         small MFEs dominate; ``mean_mfe_r``, ``mean_mae_r``, ``mean_give_back_r``, ``mean_bars_held``,
-        ``fills_per_trade``; ``net_pnl``, ``commission``, ``slippage`` sums in account currency;
-        ``cost_r`` mean commission and slippage per trade in R; ``cost_share_of_gross`` costs as a share
+        ``fills_per_trade``; ``net_pnl``, ``commission``, ``slippage``, ``financing`` sums in account currency;
+        ``cost_r`` mean commission, slippage and financing per trade in R; ``cost_share_of_gross`` costs as a share
         of the gross result, None if that is not positive; ``rungs`` see `rung_measures`; ``intrabar``
         the expectancy under each policy and the spread between the best and the worst;
         ``resampling`` the settings of the bootstrap.
@@ -127,9 +127,12 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     r = trades["r"].to_numpy(np.float64)
     mfe = trades["mfe_r"].to_numpy(np.float64)
     pnl = trades["pnl"].to_numpy(np.float64)
-    commission, slippage = (_cost_per_trade(trades, fills, kind) for kind in ("commission", "slippage"))
-    cost = commission + slippage
+    kinds = ("commission", "slippage", "financing")
+    commission, slippage, financing = (_cost_per_trade(trades, fills, kind) for kind in kinds)
+    cost = commission + slippage + financing
     unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64)
+    if "multiplier" in trades:
+        unit = unit * trades["multiplier"].fillna(1.0).to_numpy(np.float64)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),
@@ -175,6 +178,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
         "net_pnl": float(np.nansum(pnl)),
         "commission": float(commission.sum()),
         "slippage": float(slippage.sum()),
+        "financing": float(financing.sum()),
     }
 
 
@@ -188,6 +192,8 @@ def _cost_share(sums: Sums) -> FloatArray:
 
 
 def _cost_per_trade(trades: pd.DataFrame, fills: pd.DataFrame, kind: str) -> FloatArray:
+    if kind not in fills:  # version 0.1 wrote no financing
+        return np.zeros(len(trades))
     row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
     cost = np.nan_to_num(fills[kind].to_numpy(np.float64))
     return np.asarray(np.bincount(row[row >= 0], cost[row >= 0], len(trades)), dtype=np.float64)

@@ -38,8 +38,8 @@ class Costs:
     min_quantity : float
         Smallest quantity of an order.
     multiplier : float
-        Money per point of price and unit of quantity: 50 for the E-mini S&P 500, 100,000 for a forex lot. Commission
-        per unit, per fill and its minimum are money; results in R do not depend on it otherwise (rule S8).
+        Money per point of price and unit of quantity: 50 for the E-mini S&P 500, 100,000 for a forex lot. It changes
+        results in R only through commissions that are amounts of money: per unit, per fill and the minimum.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
 from exitladder.plans.provenance import tuned_from_mapping, tuned_to_toml
 from exitladder.plans.units import Condition, Distance, Target
 
+REST = "rest"
 _STOP_DISTANCES = ("initial", "breakeven_offset", "trail", "trail_from")
 
 
@@ -64,15 +65,17 @@ def _rung(table: object, place: str) -> Rung:
     table = only_keys(table, ["fraction", "target", "when"], place, LadderError)
     if "fraction" not in table:
         raise LadderError(f"{place} must have a fraction (a share of the original quantity).")
+    rest = table["fraction"] == REST
     when = table.get("when", [])
     if isinstance(when, str):
         when = [when]
     if not isinstance(when, (list, tuple)):
         raise LadderError(f"{place}.when must be a list of conditions, but is {when!r}.")
     return Rung(
-        fraction=table["fraction"],
+        fraction=0.0 if rest else table["fraction"],
         target=Target.parse(table["target"], f"{place}.target") if "target" in table else None,
         when=tuple(Condition.parse(c, f"{place}.when") for c in when),
+        sells_rest=rest,
     )
 
 
@@ -100,7 +103,7 @@ def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
     """
     rungs: list[dict[str, Any]] = []
     for rung in ladder.rungs:
-        entry: dict[str, Any] = {"fraction": rung.fraction}
+        entry: dict[str, Any] = {"fraction": REST if rung.sells_rest else rung.fraction}
         if rung.target is not None:
             entry["target"] = _exact(rung.target)
         else:
@@ -147,6 +150,16 @@ def ladder_to_toml(ladder: Ladder) -> str:
     return "\n".join(blocks)
 
 
+# Settings that version 0.1 did not know, with their defaults.
+_NEW_IN_RUNGS: dict[str, Any] = {"sells_rest": False}
+
+
+def _leave_out_defaults(table: dict[str, Any], new: Mapping[str, Any]) -> None:
+    for name, default in new.items():
+        if table[name] == default:
+            del table[name]
+
+
 def ladder_fingerprint(ladder: Ladder) -> str:
     """Return a short hash that two ladders share only if they are equal in everything but the name and ``[tuned]``.
 
@@ -157,4 +170,6 @@ def ladder_fingerprint(ladder: Ladder) -> str:
         content.pop(name)
     if content["costs"]["multiplier"] == 1.0:
         del content["costs"]["multiplier"]
+    for rung in content["rungs"]:
+        _leave_out_defaults(rung, _NEW_IN_RUNGS)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

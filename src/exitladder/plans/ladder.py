@@ -24,11 +24,21 @@ class Rung:
     """One step of a ladder: a fraction of the original quantity and its trigger; fires once.
 
     Exactly one of `target` and `when` is set.
+
+    Parameters
+    ----------
+    fraction : float
+        0 for a rung that sells the rest.
+    target : Target or None
+    when : tuple of Condition
+    sells_rest : bool
+        Whether the rung sells all that is left (``fraction = "rest"`` in a file); it needs conditions.
     """
 
     fraction: float
     target: Target | None = None
     when: tuple[Condition, ...] = ()
+    sells_rest: bool = False
 
     @property
     def is_signal(self) -> bool:
@@ -141,6 +151,7 @@ class Ladder:
                 f"The fractions of the rungs must sum to at most 1 (the rest is the runner), but sum to {total:.10g}."
             )
         _check_stop(self.stop, len(self.rungs))
+        _check_moves_after(self.stop, self.rungs)
         _check_execution(self.execution)
 
     @property
@@ -162,6 +173,12 @@ def _whole(value: object, place: str, least: int) -> None:
 
 def _check_rung(rung: Rung, place: str) -> None:
     fraction = rung.fraction
+    if rung.sells_rest:
+        if rung.target is not None or not rung.when or fraction != 0:
+            raise LadderError(
+                f'{place}.fraction = "rest" sells all that is left once conditions hold; give it "when", and no target.'
+            )
+        return
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction <= 1:
         raise LadderError(
             f"{place}.fraction must be above 0 and at most 1 (a share of the original quantity), but is {fraction!r}."
@@ -198,6 +215,16 @@ def _check_stop(stop: Stop, n_rungs: int) -> None:
         raise LadderError("stop.breakeven_offset is set, but stop.breakeven_after is not.")
     if stop.time is not None:
         _whole(stop.time, "stop.time", least=1)
+
+
+def _check_moves_after(stop: Stop, rungs: tuple[Rung, ...]) -> None:
+    for name in ("breakeven_after", "trail_after"):
+        number = getattr(stop, name)
+        if number is not None and rungs[number - 1].sells_rest:
+            raise LadderError(
+                f"stop.{name} refers to rung {number}, which sells all that is left, so no stop is needed after it. "
+                "Refer to another rung."
+            )
 
 
 def _check_execution(execution: Execution) -> None:

@@ -37,8 +37,13 @@ def in_words(ladder: Ladder) -> str:
     return ", ".join(parts) or "initial stop only"
 
 
+def share_of(rung: Rung) -> str:
+    """Return how much a rung sells, in words."""
+    return "the rest" if rung.sells_rest else f"{rung.fraction * 100:.4g}%"
+
+
 def _rung_in_words(rung: Rung) -> str:
-    return f"{100 * rung.fraction:.4g}% {'when' if rung.is_signal else 'at'} {rung.trigger}"
+    return f"{share_of(rung)} {'when' if rung.is_signal else 'at'} {rung.trigger}"
 
 
 def describe_ladder(ladder: Ladder) -> dict[str, str]:

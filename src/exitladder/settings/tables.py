@@ -37,27 +37,27 @@ class ProjectSettings:
 class DataSettings:
     """Reading of bars and trades."""
 
-    tz: str = _key("UTC", "time zone of stamps that carry none")
-    stamps: str = _key("auto", "which end of a bar its stamp names: auto, start or end", among=STAMPS)
-    dayfirst: bool = _key(False, "dates such as 01/02/2024 begin with the day, where a file leaves it open")
-    monthfirst: bool = _key(False, "dates such as 01/02/2024 begin with the month, where a file leaves it open")
+    tz: str = _key("UTC", "time zone of timestamps without one")
+    stamps: str = _key("auto", "whether timestamps mark the start or end of a bar: auto, start or end", among=STAMPS)
+    dayfirst: bool = _key(False, "read ambiguous dates such as 01/02/2024 with the day first")
+    monthfirst: bool = _key(False, "read ambiguous dates such as 01/02/2024 with the month first")
     decimal: str = _key("auto", "decimal mark of numbers written as text: auto, . or ,", among=DECIMALS)
     columns: tuple[str, ...] = _key([], "names of the columns of bars in a text file without a header line", kind=str)
-    symbol: str = _key("", "symbol of bars that have one; empty: by the file")
-    symbol_map: str = _key("", "CSV file of symbols as the bars have them, and their new names")
-    side: str = _key("", "side of trades that tell none: long or short", among=("", "long", "short"))
-    adjust: str = _key("auto", "adjust prices by adj_close where it is there: auto or none", among=("auto", "none"))
+    symbol: str = _key("", "symbol of the bars, if the file has only one; empty: from the file")
+    symbol_map: str = _key("", "CSV file of two columns: symbol in the bars, and its new name")
+    side: str = _key("", "side of trades in a file without one: long or short", among=("", "long", "short"))
+    adjust: str = _key("auto", "adjust prices by adj_close, if the file has it: auto or none", among=("auto", "none"))
     splits: str = _key(
         "leave_out",
-        "trades across a likely split that no adjustment has removed: leave_out or keep",
+        "trades open across a likely split that the prices are not adjusted for: leave_out or keep",
         among=("leave_out", "keep"),
     )
-    max_unpacked_mb: int = _key(4000, "most megabytes a packed file may unpack to", least=1)
-    max_columns: int = _key(2000, "most columns a table may have", least=1)
+    max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
+    max_columns: int = _key(2000, "maximum number of columns of a table", least=1)
 
     @property
     def conventions(self) -> Conventions:
-        """How files are read where they leave it open.
+        """How ambiguous files are read.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class LabelSettings:
     initial_stop: str = _key("2ATR", "initial stop, and thus R, of trades without a stop_price")
     max_bars: int = _key(120, "bars after the entry that are labelled", least=2)
     exhaustion: str = _key(
-        "race", "event that `exhaustion` is the probability of: race or pivot_hazard", among=("race", "pivot_hazard")
+        "race", "event whose probability is `exhaustion`: race or pivot_hazard", among=("race", "pivot_hazard")
     )
     decision: str = _key(
         "continuation_advantage",

@@ -117,7 +117,7 @@ def _free_table(table: Contracts | Currencies) -> list[str]:
     if isinstance(table, Contracts):
         head = [
             "[symbols]",
-            '# The contract of each symbol; or file = "symbols.csv". Steps of 0 leave those of the costs. Such as:',
+            '# The contract of each symbol; or file = "symbols.csv". A step of 0 keeps that of [costs]. Example:',
             "# [symbols.ES]",
             "# multiplier = 50       # money per point of price and unit of quantity",
             "# tick = 0.25           # also lot, min_quantity",
@@ -129,7 +129,7 @@ def _free_table(table: Contracts | Currencies) -> list[str]:
         return [*head, *(line for line in written.strip().splitlines() if line != "[symbols]")]
     head = [
         "[currencies]",
-        "# The account's currency, and a rate for each other one: a number, or the symbol of bars whose close it is.",
+        "# The account's currency, and the rate of every other one: a number, or a symbol whose close is the rate.",
     ]
     rates = tomli_w.dumps(dict(table.rates)).strip().splitlines()
     return [*head, f'account = "{table.account}"   # such as USD; EUR = 1.1; JPY = "1/USDJPY"', *rates]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exitladder.arrays import IntArray
+from exitladder.arrays import BoolArray, IntArray
 from exitladder.errors import TradesError
 from exitladder.trades.trades import PlacedTrades
 
@@ -45,6 +45,13 @@ class TradeRows:
     def bar(self) -> IntArray:
         """Bar number of each row, shape (n_rows,)."""
         return self.bar_of(np.arange(self.n_rows))
+
+    def at_most(self, max_bars: int) -> tuple[TradeRows, BoolArray]:
+        """Return the first `max_bars` rows of each trade, and which of the rows they are, shape (n_rows,)."""
+        lengths = np.minimum(self.lengths, max_bars)
+        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        kept = np.arange(self.n_rows) - np.repeat(self.start[:-1], self.lengths) < max_bars
+        return TradeRows(start, self.first_bar), kept
 
     def bar_of(self, rows: IntArray) -> IntArray:
         """Return the bar numbers of these rows (row numbers), same shape."""

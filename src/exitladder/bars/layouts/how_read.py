@@ -73,10 +73,10 @@ class Reading:
         """Return the reading as one line, without the file's name."""
         row = self.as_row()
         parts = [
-            f"stamps {row['stamps']}, zone {row['zone']}, at the {row['stamped_at']} of a bar",
-            f"decimal mark '{self.decimal}'",
-            *([f"encoding {self.encoding}"] if self.encoding not in ("", "utf-8") else []),
-            f"columns {row['columns']}",
+            f"timestamps: {row['stamps']}, marking the {row['stamped_at']} of a bar; time zone: {row['zone']}",
+            f"decimal mark: '{self.decimal}'",
+            *([f"encoding: {self.encoding}"] if self.encoding not in ("", "utf-8") else []),
+            f"columns: {row['columns']}",
             *self.remarks,
         ]
         return "; ".join(parts)
@@ -100,11 +100,11 @@ def reading_of(table: Table, names: BarColumns, decimal: str, placing: Placing) 
     """
     stamps = placing.stamps
     if stamps.are_dates:
-        zone = "calendar dates"
+        zone = "none needed (calendar dates)"
     elif stamps.form.startswith("epoch"):
         zone = "UTC"
     elif not stamps.n_naive:
-        zone = "in the stamps"
+        zone = "in the timestamps"
     else:
         zone = f"{placing.tz} assumed (--tz)" + _hours(stamps.wall)
     columns = {name: str(label) for name, label in names.known.items()}

@@ -56,8 +56,8 @@ def command(
 
     Writes every fill, every trade, and a summary with confidence intervals.
 
-    A tuned ladder has seen the trades it was tuned on: they are counted as in-sample and give no verdict. With
-    --walk-forward, all trades are out of sample.
+    Trades that the ladder was tuned on count as in-sample and give no verdict. With --walk-forward, all trades are
+    out of sample.
     """
     from exitladder.pipelines.backtest import backtest, backtest_walk_forward
     from exitladder.plans.file import read_ladder

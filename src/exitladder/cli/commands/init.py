@@ -20,7 +20,7 @@ def command(session: Session, folder: Path, bars: Path | None, force: bool) -> N
     """Start a project: its settings and a ladder.
 
     Writes exitladder.toml, with every setting explained, and ladder.toml into a folder, here by default. With --bars
-    it proposes a [symbols] table: tick and lot as the bars show them; multiplier, currency and session are yours.
+    it proposes a [symbols] table with the tick and lot that the bars show; add multiplier, currency and session.
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder

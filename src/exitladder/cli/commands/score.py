@@ -36,6 +36,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @click.option(
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
+@path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
 def command(
@@ -47,6 +48,7 @@ def command(
     ladder: Path,
     model: str,
     asof: str | None,
+    finer_bars: Path | None,
     out: Path | None,
 ) -> None:
     """Advise on each open trade.
@@ -54,7 +56,7 @@ def command(
     Hold, reduce or exit, with reasons, and the orders for the next bar. Adds a warning to every row if the market has
     drifted away from the model's training data.
     """
-    from exitladder.pipelines.advice.open_trades import flat_scores, open_trades
+    from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
     from exitladder.plans.file import read_ladder
     from exitladder.trades.checks import check_trades_on_bars
@@ -66,8 +68,10 @@ def command(
     is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     known = fitted_to_bars(session, load_trades(session, trades), market)
-    check_trades_on_bars(place_trades(open_trades(known, moment), market))
-    result = score(market, known, plan, model, session.settings, asof=moment, progress=session.progress)
+    still_open = open_trades(known, moment)
+    check_trades_on_bars(place_trades(still_open.take(~entered_after(still_open, market)), market))
+    finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
+    result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:
         session.warn(result.notice)
     if result.verdict:

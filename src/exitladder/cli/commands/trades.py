@@ -167,12 +167,12 @@ _IMPORT = (
 @command.command("import", epilog=example(*_IMPORT))
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--from", "program", default="", metavar="NAME", help="The program that wrote it; default: by its headers."
+    "--from", "program", default="", metavar="NAME", help="Program that wrote the file; default: from its headers."
 )
 @click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
 @click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
 @file_options
-@click.option("--symbol", metavar="NAME", help="Symbol of a file that names none (data.symbol).")
+@click.option("--symbol", metavar="NAME", help="Symbol, if the file contains none (data.symbol).")
 @click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")
 @click.option("--side", type=click.Choice(["long", "short"]), help="Side of trades whose file has none (data.side).")
 @click.option(
@@ -180,7 +180,11 @@ _IMPORT = (
     help="Fills from flat to flat, or each entry with the exits that close it, oldest first.",
 )  # fmt: skip
 @click.option(
-    "--dust", type=click.FloatRange(0, 0.5), default=0.0, show_default=True, help="Share that counts as flat."
+    "--dust",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    show_default=True,
+    help="Treat a remainder below this share of the position as flat.",
 )
 @out_option("File for the trades (.csv or .parquet).", endings=TABLES)
 @out_option("File for their fills (.csv or .parquet).", endings=TABLES, name="--fills-out", required=False)
@@ -198,7 +202,7 @@ def import_(
 ) -> None:
     """Turn files of other programs into trades with their fills.
 
-    Knows freqtrade (database, backtest), backtesting.py, vectorbt, MetaTrader 4 and 5, TradingView, Interactive
+    Reads freqtrade (database, backtest), backtesting.py, vectorbt, MetaTrader 4 and 5, TradingView, Interactive
     Brokers, Binance, Bybit, OKX, NautilusTrader, Lean, and plain lists of fills or round trips. Other tables are read
     with --map. Rows left out and assumptions go to stderr. Files of one program may overlap: a fill counts once.
     """
@@ -317,7 +321,7 @@ def _summary(trades: Trades) -> dict[str, Any]:
         "exitladder trades adjust --trades raw.csv --bars raw/ --split AAPL,2020-08-31,4:1 --out trades.csv",
     ),
 )
-@path_option("--trades", "Trades at prices as traded (.csv or .parquet).")
+@path_option("--trades", "Trades at unadjusted prices (.csv or .parquet).")
 @bars_options
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
@@ -335,8 +339,8 @@ def adjust(
 ) -> None:
     """Adjust the prices of trades as their bars are adjusted.
 
-    By the bars' adj_close, or by the splits and actions given. Without this, trades at prices as traded do not fit
-    adjusted bars: their stops and targets are at another level.
+    Uses the bars' adj_close, or the splits and actions given. Without this, trades at unadjusted prices do not match
+    adjusted bars: their stops and targets are at the wrong level.
     """
     from exitladder.bars.actions import parse_split, read_actions
     from exitladder.bars.reading import read_bars

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.arrays import CountTable, FloatArray, FloatTable, IntArray
+from exitladder.arrays import BoolArray, CountTable, FloatArray, FloatTable, IntArray
 from exitladder.execution.batch.packed import (
     MOST_RUNGS,
     P_BREAKEVEN,
@@ -27,7 +27,7 @@ from exitladder.execution.batch.packed import (
 from exitladder.execution.batch.signal_touches import condition_sets
 from exitladder.execution.batch.touches import NEVER
 from exitladder.execution.kernel.codes import IN_ATR, IN_PERCENT, IN_R, UNITS
-from exitladder.execution.kernel.packed import C_INITIAL_UNIT, Entries, make_plan
+from exitladder.execution.kernel.packed import C_INITIAL_UNIT, Entries, Market, make_plan
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
 
@@ -58,8 +58,8 @@ def is_batchable(ladder: Ladder) -> bool:
 
 
 def _rung_fits(rung: Rung) -> bool:
-    # Smaller ones may vanish in rounding, which the general kernel handles.
-    if rung.fraction <= _LEAST_VALUE:
+    # Smaller ones may vanish in rounding, which the general kernel handles; so may rungs that sell the rest.
+    if rung.sells_rest or rung.fraction <= _LEAST_VALUE:
         return False
     if rung.target is None:
         return all(condition.series != _SERIES_OF_THE_STOP for condition in rung.when)
@@ -74,24 +74,26 @@ def needs_atr(ladder: Ladder) -> bool:
     return "ATR" in units or ladder.costs.slippage_atr > 0
 
 
-def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArray) -> npt.NDArray[np.bool_]:
+def batchable_trades(ladders: Sequence[Ladder], entries: Entries, market: Market) -> npt.NDArray[np.bool_]:
     """Return which trades can run in a batch of these ladders.
 
     A trade can if its ATR is known (where a ladder needs it) and every target is beyond the entry. If R or ATR is
     negligible against the price, as on bars that do not move, a target is at the entry and acts as a stop order.
+    A trade that may live through a bar in which nothing traded (S4a) cannot.
 
     Parameters
     ----------
     ladders : sequence of Ladder
         They share what `batches` groups by.
     entries : Entries
-    atr : float64 array, shape (n_bars,)
+    market : Market
+        With the ATR of the ladders' window alone.
 
     Returns
     -------
     bool array, shape (n_trades,)
     """
-    price = entries.side * entries.price
+    price, atr = entries.side * entries.price, market.atr[0]
     entry_atr = np.where(entries.known_bar >= 0, atr[entries.known_bar], np.nan)
     found = np.full(len(price), True)
     if any(needs_atr(ladder) for ladder in ladders):
@@ -107,7 +109,22 @@ def batchable_trades(ladders: Sequence[Ladder], entries: Entries, atr: FloatArra
         risk = price - np.where(np.isnan(entries.stop), price - away, entries.side * entries.stop)
         # Without a risk the trade is skipped, which batches handle.
         found &= ~(risk > 0) | (price + _LEAST_VALUE * risk > price)
+    if len(market.idle):
+        found &= ~_meets_idle_bars(entries, market.idle, _longest(ladders))
     return found
+
+
+def _longest(ladders: Sequence[Ladder]) -> int:
+    """Return the longest time stop, 0 if a ladder has none."""
+    times = [ladder.stop.time or 0 for ladder in ladders]
+    return 0 if 0 in times else max(times)
+
+
+def _meets_idle_bars(entries: Entries, idle: BoolArray, longest: int) -> BoolArray:
+    """Return which trades have an idle bar between their first bar and the end of the data or the longest time stop."""
+    before = np.concatenate([[0], np.cumsum(idle)])
+    end = entries.end_bar if longest == 0 else np.minimum(entries.end_bar, entries.first_bar + longest + 1)
+    return np.asarray(before[end] > before[np.minimum(entries.first_bar, end)])
 
 
 def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
@@ -185,7 +202,6 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
     table = np.array([_table_row(m, ladder, distinct, cell_of) for m, ladder in enumerate(ladders)], dtype=np.uint32)
     trailed = [m for m, ladder in enumerate(ladders) if ladder.stop.trail is not None]
     tabled_trails = _is_shared(len(distinct.trail), len(ladders))
-    times = [ladder.stop.time for ladder in ladders]
     trail_unit = _units(distinct.trail)
     return Batch(
         number=plan.number[0],
@@ -208,7 +224,7 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
         tabled_breakevens=_is_shared(len(distinct.breakeven), len(ladders)),
         tabled_trails=tabled_trails,
         tabled_cells=_is_shared(len(cell_of), len(ladders) * distinct.most_rungs),
-        longest=0 if any(t is None for t in times) else max(t for t in times if t is not None),
+        longest=_longest(ladders),
     )
 
 

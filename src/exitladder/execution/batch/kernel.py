@@ -47,7 +47,14 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.packed import Ends, Entries, Market, Readings
-from exitladder.execution.kernel.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+from exitladder.execution.kernel.rounding import (
+    commission_of,
+    distance,
+    on_grid,
+    stop_to_tick,
+    to_tick,
+    whole_steps,
+)
 
 SNAP = o.SNAP
 # Trades that share the arrays a trade is prepared in.
@@ -94,7 +101,7 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
     count, exit_by_stop, last_close, cost = 0, NEVER, np.nan, 0.0
     start = on_grid(lots, lot)
     if risk > 0.0 and lots > 0.0 and not lots < least * (1.0 - SNAP) and first < end:
-        stop = to_tick(stop, tick)
+        stop = stop_to_tick(stop, entry, tick)
         # The bars that any ladder may hold it: to the initial stop or the longest time stop.
         most = end - first
         if batch.longest > 0:

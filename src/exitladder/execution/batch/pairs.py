@@ -25,13 +25,10 @@ from exitladder.execution.batch.packed import (
     TradeTerms,
 )
 from exitladder.execution.batch.touches import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
-from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.packed import Ends
-from exitladder.execution.kernel.rounding import commission_of, on_grid, to_tick
-
-SLACK = o.SLACK
+from exitladder.execution.kernel.rounding import armed_at, commission_of, on_grid, to_tick
 
 
 @inlined
@@ -102,8 +99,7 @@ def first_touch_cells(batch: Batch, terms: TradeTerms, path: Path, prepared: Pre
     cell_after[n_targeted] = count
     cell_after[n_targeted + 1] = 0
     for k in range(len(arm_from)):
-        from_price = terms.entry + arm_from[k] * terms.risk
-        from_price -= abs(from_price) * SLACK
+        from_price = armed_at(terms.entry, arm_from[k], terms.risk)
         cell_after[n_targeted + 2 + k] = min(first_at_least(path.best, from_price, count) + 1, count)
     for c in range(min(n_targeted, len(cell_gain))):
         cell_gain[c] = cell_fee[c] = 0.0

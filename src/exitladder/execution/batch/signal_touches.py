@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
 from exitladder.execution.batch.packed import Path, TradeTerms
 from exitladder.execution.batch.touches import NEVER
-from exitladder.execution.kernel.bar_close import AtClose, state_value
+from exitladder.execution.kernel.bar_close import BARS_HELD, AtClose, slack_in_r, state_value
 from exitladder.execution.kernel.packed import Readings, series_code, series_codes
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Condition
@@ -32,6 +32,8 @@ class Conditions(NamedTuple):
     series : int64 array, shape (n_rows,)
         Codes of the series that are read; `sign` is -1 if their smallest values are searched for.
     sign : float64 array, shape (n_rows,)
+    strict : bool array, shape (n_rows,)
+        Whether a value equal to the threshold is none that holds; the slack of X4a then counts against it.
     row_end : int64 array, shape (n_rows,)
         End of each row's comparisons.
     row : int64 array, shape (n_comparisons,)
@@ -44,6 +46,7 @@ class Conditions(NamedTuple):
 
     series: IntArray
     sign: FloatArray
+    strict: BoolArray
     row_end: IntArray
     row: IntArray
     threshold: FloatArray
@@ -85,11 +88,11 @@ def make_conditions(ladders: Sequence[Ladder], series_names: Sequence[str]) -> C
             for condition in rung.when:
                 series_code(condition, known, j, ladder)
     sets = list(condition_sets(ladders))
-    member_of = [(known[c.series], _sign(c), _least(c)) for conditions in sets for c in conditions]
-    rows = sorted({(series, sign) for series, sign, _ in member_of})
+    member_of = [((known[c.series], _sign(c), c.operator in (">", "<")), _least(c)) for when in sets for c in when]
+    rows = sorted({row for row, _ in member_of})
     row_at = {row: k for k, row in enumerate(rows)}
-    row_of = np.array([row_at[series, sign] for series, sign, _ in member_of], dtype=np.int64)
-    least = np.array([value for _, _, value in member_of], dtype=np.float64)
+    row_of = np.array([row_at[row] for row, _ in member_of], dtype=np.int64)
+    least = np.array([value for _, value in member_of], dtype=np.float64)
     order = np.lexsort((least, row_of))
     # Equal comparisons of different sets are one.
     row, threshold = row_of[order], least[order]
@@ -99,8 +102,9 @@ def make_conditions(ladders: Sequence[Ladder], series_names: Sequence[str]) -> C
     member[order] = np.cumsum(new) - 1
     row = row[new]
     return Conditions(
-        series=np.array([series for series, _ in rows], dtype=np.int64),
-        sign=np.array([sign for _, sign in rows], dtype=np.float64),
+        series=np.array([series for series, _, _ in rows], dtype=np.int64),
+        sign=np.array([sign for _, sign, _ in rows], dtype=np.float64),
+        strict=np.array([strict for _, _, strict in rows], dtype=np.bool_),
         row_end=np.searchsorted(row, np.arange(len(rows)), side="right").astype(np.int64),
         row=row,
         threshold=threshold[new],
@@ -125,7 +129,7 @@ def _least(condition: Condition) -> float:
 def read_series(
     conditions: Conditions, readings: Readings, terms: TradeTerms, path: Path, closes: FloatArray
 ) -> FloatTable:
-    """Return the readings of each row of `conditions` at the closes of a trade's bars, times its sign.
+    """Return the readings of each row of `conditions` at the closes of a trade's bars, times its sign, with slack.
 
     Parameters
     ----------
@@ -141,18 +145,21 @@ def read_series(
     float64 array, shape (n_rows, n_bars - 1)
         Without the last bar: an order decided at its close would fill after the exit.
     """
-    i, count = terms.trade, terms.n_bars - 1
+    i, count, slack = terms.trade, terms.n_bars - 1, slack_in_r(terms.entry, terms.risk)
     out = np.empty((len(conditions.series), count))
     for r in range(len(conditions.series)):
         k, sign = conditions.series[r], conditions.sign[r]
+        given = 0.0
+        if k < 0 and k != BARS_HELD:
+            given = -slack if conditions.strict[r] else slack
         worst = terms.entry
         for h in range(count):
             bar = terms.first + h
             if k < 0:
                 worst = min(worst, path.low[h])
                 close = terms.side * closes[bar]
-                now = AtClose(close, terms.entry, terms.risk, path.best[h], worst, h + 1.0, np.nan)
-                out[r, h] = sign * state_value(k, now)
+                now = AtClose(close, terms.entry, terms.risk, path.best[h], worst, h + 1.0, np.nan, slack)
+                out[r, h] = sign * state_value(k, now) + given
             elif readings.first[k, i] <= bar < readings.end[k, i]:
                 out[r, h] = sign * readings.values[readings.base[k, i] + bar]
             else:

@@ -143,6 +143,28 @@ def table_stops(terms: TradeTerms, path: Path, prepared: Prepared) -> None:
 
 
 @inlined
+def line_of_entry(batch: Batch, k: int, terms: TradeTerms) -> float:
+    """Return the signed price of a trail before the first bar, -inf for an entry at its open (X5b).
+
+    Parameters
+    ----------
+    batch : Batch
+    k : int
+        The trail.
+    terms : TradeTerms
+
+    Returns
+    -------
+    float
+        On the tick.
+    """
+    if terms.at_open:
+        return -np.inf
+    away = distance(batch.trail_unit[k], batch.trail_value[k], terms.risk, terms.entry_atr, terms.entry)
+    return to_tick(terms.entry - away, batch.number[n.N_TICK])
+
+
+@inlined
 def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every bar write each trail as the bars before it left it.
 
@@ -156,7 +178,7 @@ def table_lines(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared)
     unit_end, width, tick = batch.trail_end, batch.trail_value, batch.number[n.N_TICK]
     risk, best, atr, line = terms.risk, path.best, path.atr, prepared.trail_at
     for k in range(len(width)):
-        line[0, k] = -np.inf
+        line[0, k] = line_of_entry(batch, k, terms)
     for h in range(terms.n_bars - 1):
         # The widths of one unit in a loop of their own, which the compiler turns into vector instructions.
         for k in range(unit_end[0]):
@@ -274,7 +296,7 @@ def follow_trail(batch: Batch, k: int, terms: TradeTerms, path: Path, start: int
     """
     unit, width, tick = batch.trail_unit[k], batch.trail_value[k], batch.number[n.N_TICK]
     risk, best, atr = terms.risk, path.best, path.atr
-    line = -np.inf
+    line = line_of_entry(batch, k, terms)
     for h in range(min(start, last + 1)):
         now = to_tick(best[h] - distance(unit, width, risk, atr[h], best[h]), tick)
         if now > line:

@@ -15,6 +15,8 @@ from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.rounding import on_grid
 from exitladder.execution.kernel.state import Position
 
+BARS_HELD = o.STATE_CODES["bars_held"]
+
 
 class AtClose(NamedTuple):
     """The state of a trade at a bar's close, in signed prices.
@@ -30,6 +32,8 @@ class AtClose(NamedTuple):
         Closed bars since the entry.
     stop : float
         The stop for the next bar.
+    slack : float
+        Of comparisons of r (X4a).
     """
 
     close: float
@@ -39,6 +43,7 @@ class AtClose(NamedTuple):
     worst: float
     held: float
     stop: float
+    slack: float
 
 
 class RungConditions(NamedTuple):
@@ -66,13 +71,32 @@ class RungConditions(NamedTuple):
 
 
 @inlined
+def ends_above(walked: float, line: float) -> bool:
+    """Whether a walked line ends above the line of closed bars by more than rounding (X7b); -inf is no line."""
+    return walked > line and walked - line > abs(walked) * o.SLACK
+
+
+@inlined
+def slack_in_r(entry: float, risk: float) -> float:
+    """Return the slack of conditions on r (X4a)."""
+    return abs(entry) * o.CONDITION_SLACK / risk
+
+
+@inlined
 def ratchet(position: Position, atr: float) -> None:
-    """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing."""
+    """X5: ratchet the trail at a bar's close; a bar whose ATR is not known adds nothing.
+
+    X5a: a line that a walk inside the bar left higher stays. X7b: such a bar is ambiguous under every policy.
+    """
     state = position.state
     line = trail_of(position, state[s.BEST], atr)
     if line > state[s.LINE]:
         state[s.LINE] = line
-    state[s.WALK_LINE] = -np.inf
+    if state[s.EXIT_ORDER] < 0.0 and ends_above(state[s.WALKED], state[s.LINE]):
+        state[s.AMBIGUOUS_HERE] = 1.0
+    if state[s.WALK_LINE] > state[s.LINE]:
+        state[s.LINE] = state[s.WALK_LINE]
+    state[s.WALK_LINE] = state[s.WALKED] = -np.inf
     state[s.ATR_BEFORE] = atr
 
 
@@ -119,13 +143,13 @@ def state_value(series: int, now: AtClose) -> float:
         return (now.worst - now.entry) / now.risk
     if series == -4:
         return (now.best - now.entry) / now.risk - open_r
-    if series == -5:
+    if series == BARS_HELD:
         return now.held
     return (now.close - now.stop) / now.risk
 
 
 @inlined
-def is_true(value: float, comparison: int, threshold: float) -> bool:
+def is_true(value: float, comparison: int, threshold: float, slack: float) -> bool:
     """Whether a condition holds; a NaN makes it false (X4).
 
     Parameters
@@ -134,18 +158,20 @@ def is_true(value: float, comparison: int, threshold: float) -> bool:
     comparison : int
         Position in `exitladder.execution.kernel.codes.COMPARISONS`.
     threshold : float
+    slack : float
+        Values closer to the threshold than this count as equal to it (X4a).
 
     Returns
     -------
     bool
     """
     if comparison == 0:
-        return value >= threshold
+        return value + slack >= threshold
     if comparison == 1:
-        return value <= threshold
+        return value - slack <= threshold
     if comparison == 2:
-        return value > threshold
-    return value < threshold
+        return value - slack > threshold
+    return value + slack < threshold
 
 
 @inlined
@@ -168,13 +194,16 @@ def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose)
     """
     for c in range(conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]):
         k = conditions.series[c]
+        slack = 0.0
         if k < 0:
             value = state_value(k, now)
+            if k != BARS_HELD:
+                slack = now.slack
         elif conditions.known_from[k, i] <= bar < conditions.known_to[k, i]:
             value = conditions.values[conditions.base[k, i] + bar]
         else:
             value = np.nan
-        if not is_true(value, conditions.comparison[c], conditions.threshold[c]):
+        if not is_true(value, conditions.comparison[c], conditions.threshold[c], slack):
             return False
     return True
 
@@ -200,7 +229,7 @@ def decide_signals(position: Position, conditions: RungConditions, bar: int, now
     i = int(state[s.TRADE])
     fired = False
     for j in range(position.code[n.C_RUNGS]):
-        if rungs[s.KIND, j] != o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
+        if rungs[s.KIND, j] < o.SIGNAL or rungs[s.STATUS, j] != o.RESTING:
             continue
         if all_hold(conditions, j, i, bar, now):
             rungs[s.STATUS, j] = o.PENDING

@@ -39,13 +39,17 @@ COMPARISONS = OPERATORS  # >=, <=, >, <
 STATE_CODES = {name: -1 - k for k, name in enumerate(STATE_SERIES)}  # negative: trade state, else a row of Signals
 
 # The kind of each rung for one trade, and its status.
-INACTIVE, LIMIT, STOP_OUT, SIGNAL = range(4)
+INACTIVE, LIMIT, STOP_OUT, SIGNAL, REST = range(5)  # REST: a signal rung that sells all that is left (X12)
 RESTING, PENDING, DONE, WITHOUT_SIZE = range(4)
 
 # Prices closer than this share of themselves are one price: 16 units in the last place, the most that
 # computing a level from entry, stop and multiple can lose. A power of two, so that scaling stays exact.
 SLACK = 2.0**-48
+# X4a: conditions on r, and the MFE that arms a trail, count a price this close (times the entry price) as reached.
+CONDITION_SLACK = 1e-10
 # A quantity this close to a multiple of the lot (relative) is that multiple; the same for prices and ticks.
 SNAP = 1e-10
+# But never one farther away than this share of a step, unless rounding errors alone are larger (M3).
+MOST_SNAP = 1e-3
 # A remainder below this share of the entered quantity is dust of floating point, not a position.
 DUST = 1e-9

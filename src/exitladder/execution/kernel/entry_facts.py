@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
 from exitladder.bars.swings import Pivots, last_swing, levels_beyond, pivot_highs
@@ -39,11 +39,12 @@ def make_market(bars: BarSet, windows: Sequence[int], finer: BarSet | None) -> M
     BarsError
         If finer bars are not shorter than the bars.
     """
-    none = np.empty(0)
-    columns = (none,) * 5
+    none, never = np.empty(0), np.empty(0, dtype=np.bool_)
+    columns, finer_idle = (none,) * 5, never
     first = end = np.empty(0, dtype=np.int64)
     if finer is not None:
         columns = (finer.open, finer.high, finer.low, finer.close, finer.volume)
+        finer_idle = idle_bars(finer)
         first, end = _finer_ranges(bars, finer)
     return Market(
         bars.open,
@@ -51,11 +52,30 @@ def make_market(bars: BarSet, windows: Sequence[int], finer: BarSet | None) -> M
         bars.low,
         bars.close,
         bars.volume,
+        idle_bars(bars),
         np.array([atr_of_set(bars, window) for window in windows]).reshape(len(windows), bars.n_bars),
         *columns,
+        finer_idle,
         first,
         end,
     )
+
+
+def idle_bars(bars: BarSet) -> BoolArray:
+    """Return in which bars nothing traded: volume 0 and one price, in a series that had volume before (S4a).
+
+    Returns
+    -------
+    bool array, shape (n_bars,)
+        Empty if there is no such bar.
+    """
+    flat = (bars.volume == 0.0) & (bars.high == bars.low)
+    if not flat.any():
+        return np.empty(0, dtype=np.bool_)
+    for k in range(len(bars.symbols)):
+        part = slice(int(bars.start[k]), int(bars.start[k + 1]))
+        flat[part] &= np.maximum.accumulate(bars.volume[part] > 0.0)
+    return flat if flat.any() else np.empty(0, dtype=np.bool_)
 
 
 def _finer_ranges(bars: BarSet, finer: BarSet) -> tuple[IntArray, IntArray]:

@@ -13,6 +13,7 @@ from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import RungConditions
 from exitladder.execution.kernel.compiled import SOURCES, compiled, inlined
+from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.one_trade import BarArrays, run_bars
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Ends, Entries, Inputs, Market, Plan, Readings
@@ -49,12 +50,17 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
     place_rungs(position, rung_number, rung_code, facts)
     size_rungs(position, rung_number)
     state = position.state
+    if entries.first_bar[i] > entries.entry_bar[i]:
+        # X5b: the line of the entry, drawn from its own price, which binds the first bar it is exposed to.
+        line = trail_of(position, facts.price, facts.atr)
+        if line > state[s.LINE]:
+            state[s.LINE] = line
     if entries.first_bar[i] >= end_bar:
         # Kept set up, so that its orders for the first bar can be listed.
         state[s.SKIPPED_WHY] = o.NO_BAR
         return False
     enter(position, entries.entry_bar[i], row)
-    bars = BarArrays(market.open, market.high, market.low, market.close, market.volume, atr)
+    bars = BarArrays(market.open, market.high, market.low, market.close, market.volume, atr, market.idle)
     conditions = RungConditions(
         rung_code, plan.series, plan.comparison, plan.threshold,
         readings.values, readings.base, readings.first, readings.end,
@@ -84,7 +90,7 @@ def mark(position: Position, bar: int, price: float) -> None:
     state[s.GROSS] += gain
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
     net_r = (gain - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
-    record(position, Fill(bar, o.MARK, -1, quantity, price, 0.0, 0.0, net_r))
+    record(position, Fill(bar, o.MARK, -1, quantity, price, 0.0, 0.0, state[s.FINANCING_DUE], net_r))
 
 
 @inlined

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from exitladder.arrays import BoolArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
 from exitladder.execution.kernel.packed import Market
-from exitladder.execution.kernel.rounding import distance, down_to, to_tick, whole_steps
+from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
 from exitladder.execution.kernel.state import Bar, Position
-
-SLACK = o.SLACK
 
 
 @compiled
@@ -33,12 +32,16 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
         Whether the trade was entered at this open.
     """
     state, rungs, price = position.state, position.rungs, bar.open
-    # X2a. While volume holds up a stop, nothing but the rest of it is in the market.
+    # X2a. While volume holds up an exit of all, nothing but the rest of it is in the market.
     if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME):
         state[s.WAITING] = 0.0
         for j in range(position.code[n.C_RUNGS]):
-            if rungs[s.STATUS, j] == o.PENDING and state[s.LEFT] > 0.0:
-                sell_at_market(position, bar.number, price, j)
+            if rungs[s.STATUS, j] != o.PENDING or state[s.LEFT] <= 0.0:
+                continue
+            if rungs[s.KIND, j] == o.REST:
+                state[s.EXIT_ORDER], state[s.EXIT_RUNG] = o.RUNG, j
+                break
+            sell_at_market(position, bar.number, price, j)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
         sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
@@ -94,8 +97,10 @@ def trail_of(position: Position, best: float, atr: float) -> float:
 
 @compiled
 def ratchet_walk(position: Position, best: float) -> None:
-    """Ratchet the trail inside a bar, with the ATR of the last closed bar (walking policies)."""
+    """Ratchet an armed trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     state = position.state
+    if state[s.ARMED] <= 0.0:
+        return
     line = trail_of(position, best, state[s.ATR_BEFORE])
     if line > state[s.WALK_LINE]:
         state[s.WALK_LINE] = line
@@ -130,6 +135,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
         line = trail_of(position, max(state[s.BEST], high), state[s.ATR_BEFORE])
         if line > level and down_to(low, line):
             state[s.AMBIGUOUS_HERE] = 1.0
+        state[s.WALKED] = max(state[s.WALKED], line)
 
 
 @compiled
@@ -183,10 +189,9 @@ def after_bar(position: Position, high: float, low: float) -> None:
         state[s.BREAKEVEN_ON] = 1.0
     if state[s.ARMED_NEXT] > 0.0:
         state[s.ARMED] = 1.0
-    if number[n.N_TRAIL_FROM] > 0.0:
-        from_price = state[s.ENTRY] + number[n.N_TRAIL_FROM] * state[s.RISK]
-        if state[s.BEST] >= from_price - abs(from_price) * SLACK:
-            state[s.ARMED] = 1.0
+    multiple = number[n.N_TRAIL_FROM]
+    if multiple > 0.0 and state[s.BEST] >= armed_at(state[s.ENTRY], multiple, state[s.RISK]):
+        state[s.ARMED] = 1.0
 
 
 @inlined
@@ -238,6 +243,8 @@ def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -
         # S4. The share is of the bar, for all fills in it together; a bar of unknown volume takes nothing.
         most = number[n.N_PARTICIPATION] * bar.volume
         state[s.BUDGET] = whole_steps(most, number[n.N_LOT]) if most > 0.0 else 0.0
+    if is_entry_bar and (policy == o.OHLC or policy == o.NEARER_EXTREME):
+        ratchet_walk(position, state[s.BEST])  # X5b: on the walking policies the line is there from the entry on
     process_open(position, bar, is_entry_bar)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
         process_inside(position, bar, policy)
@@ -247,6 +254,12 @@ def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -
         high = max(bar.open, state[s.BAR_BEST])
         low = min(bar.open, state[s.BAR_WORST])
     after_bar(position, high, low)
+
+
+@inlined
+def is_idle(idle: BoolArray, bar: int) -> bool:
+    """Whether nothing traded in a bar (S4a); `idle` is empty where that is so of none."""
+    return len(idle) > 0 and idle[bar]
 
 
 @compiled
@@ -269,6 +282,11 @@ def process_finer_bars(
     state = position.state
     side = state[s.SIDE]
     for f in range(first, end):
+        if is_idle(market.finer_idle, f):
+            price = side * market.finer_close[f]
+            after_bar(position, price, price)
+            ratchet_walk(position, state[s.BEST])
+            continue
         high, low = side * market.finer_high[f], side * market.finer_low[f]
         if low > high:
             high, low = low, high

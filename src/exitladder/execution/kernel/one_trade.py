@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, FloatTable
+from exitladder.arrays import BoolArray, FloatArray, FloatTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
@@ -15,21 +15,24 @@ from exitladder.execution.kernel.bar_close import (
     RungConditions,
     count_bar,
     decide_signals,
+    ends_above,
     financing_rate,
     ratchet,
+    slack_in_r,
 )
 from exitladder.execution.kernel.compiled import compiled, inlined
-from exitladder.execution.kernel.one_bar import process_bar, process_finer_bars
+from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
-from exitladder.execution.kernel.rounding import distance, down_to, on_grid, to_tick
+from exitladder.execution.kernel.rounding import armed_at, distance, down_to, on_grid, to_tick
 from exitladder.execution.kernel.state import Bar, Position
-
-SLACK = o.SLACK
 
 
 class BarArrays(NamedTuple):
-    """The bars of the market (not signed) and their ATR in the ladder's window; arrays of shape (n_bars,)."""
+    """The bars of the market (not signed) and their ATR in the ladder's window; arrays of shape (n_bars,).
+
+    `idle` says in which bars nothing traded (S4a); it is empty where that is so of none.
+    """
 
     open: FloatArray
     high: FloatArray
@@ -37,6 +40,7 @@ class BarArrays(NamedTuple):
     close: FloatArray
     volume: FloatArray
     atr: FloatArray
+    idle: BoolArray
 
 
 @inlined
@@ -92,15 +96,15 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]
-    atr_before, armed = state[s.ATR_BEFORE], state[s.ARMED]
+    atr_before, armed, ambiguous = state[s.ATR_BEFORE], state[s.ARMED], state[s.AMBIGUOUS]
     financing, due = state[s.FINANCING], state[s.FINANCING_DUE]
-    unit, width = code[n.C_TRAIL_UNIT], number[n.N_TRAIL]
+    unit, width, slack = code[n.C_TRAIL_UNIT], number[n.N_TRAIL], slack_in_r(entry, risk)
+    walks = code[n.C_POLICY] == o.OHLC or code[n.C_POLICY] == o.NEARER_EXTREME
     rate = financing_rate(side, number[n.N_FUNDING], number[n.N_BORROW])
     quantity = on_grid(state[s.LEFT], number[n.N_LOT])
     from_price = np.inf
     if number[n.N_TRAIL_FROM] > 0.0:
-        from_price = entry + number[n.N_TRAIL_FROM] * risk
-        from_price -= abs(from_price) * SLACK
+        from_price = armed_at(entry, number[n.N_TRAIL_FROM], risk)
     stop, _ = stop_in_force(state)
     floor, ceiling = quiet_range(state, position.rungs, stop)
     last = end_bar
@@ -111,17 +115,26 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         high, low = side * bars.high[bar], side * bars.low[bar]
         if low > high:
             high, low = low, high
-        if high >= ceiling or down_to(low, floor):
+        idle = is_idle(bars.idle, bar)
+        if not idle and (high >= ceiling or down_to(low, floor)):
             break
         best_then = max(best, high)
         if unit != o.NO_UNIT:
-            walked = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
-            if armed > 0.0 and down_to(low, walked):
-                break
+            walked = -np.inf
+            if armed > 0.0 and not idle:
+                walked = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
+                if down_to(low, walked):
+                    break
             atr_before = bars.atr[bar]
             drawn = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
             if drawn > line:
                 line = drawn
+            if ends_above(walked, line):
+                ambiguous += 1.0
+                if walks:
+                    line = walked
+            elif walks and walked > line:
+                line = walked
             if best_then >= from_price:
                 armed = 1.0
             if armed > 0.0 and line > stop:
@@ -134,13 +147,13 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
             financing += cost
             due += cost
         if code[n.C_SIGNALS] > 0:
-            now = AtClose(side * bars.close[bar], entry, risk, best, worst, held, stop)
+            now = AtClose(side * bars.close[bar], entry, risk, best, worst, held, stop, slack)
             fired = decide_signals(position, conditions, bar, now)
         bar += 1
     if held > state[s.HELD]:
         state[s.ATR_BEFORE] = bars.atr[bar - 1]
     state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD], state[s.ARMED] = best, worst, line, held, armed
-    state[s.FINANCING], state[s.FINANCING_DUE] = financing, due
+    state[s.FINANCING], state[s.FINANCING_DUE], state[s.AMBIGUOUS] = financing, due, ambiguous
     return bar
 
 
@@ -187,7 +200,8 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
     if code[n.C_SIGNALS] > 0:
         stop, _ = stop_in_force(state)
         now = AtClose(
-            bar.close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop
+            bar.close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop,
+            slack_in_r(state[s.ENTRY], state[s.RISK]),
         )  # fmt: skip
         decide_signals(position, conditions, bar.number, now)
     if code[n.C_TIME] > 0 and state[s.HELD] >= code[n.C_TIME]:
@@ -217,10 +231,11 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
         # X6: an entry inside bar e is exposed to the finer bars after it. No decision is taken at e's close, and
         # the first of them does not gap: the entry is at its open or just before it.
         process_finer_bars(position, market, entry_bar, entries.finer_entry[i], market.finer_end[entry_bar], True)
+        if state[s.LEFT] > 0.0:
+            ratchet(position, bars.atr[entry_bar])
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:
             return
-        ratchet(position, bars.atr[entry_bar])
     if first_bar > entry_bar:
         state[s.ATR_BEFORE] = bars.atr[entry_bar]
     t = first_bar - 1
@@ -232,13 +247,16 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
                 return
         bar = bar_of(bars, side, t)
         state[s.AMBIGUOUS_HERE] = 0.0
-        if finer and market.finer_end[t] > market.finer_first[t]:
+        if is_idle(bars.idle, t):
+            after_bar(position, bar.high, bar.low)  # S4a: nothing fills, and the clock goes on
+        elif finer and market.finer_end[t] > market.finer_first[t]:
             process_finer_bars(position, market, t, market.finer_first[t], market.finer_end[t], t == entry_bar)
         else:
             if policy == o.FINER_BARS:
                 state[s.COARSE] += 1.0
             process_bar(position, bar, policy, t == entry_bar)
+        if state[s.LEFT] > 0.0:
+            close_bar(position, bar, bars.atr[t], conditions)
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:
             return
-        close_bar(position, bar, bars.atr[t], conditions)

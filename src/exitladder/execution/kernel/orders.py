@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
@@ -30,6 +32,7 @@ def record(position: Position, fill: Fill) -> None:
     book[row, s.B_PRICE] = state[s.SIDE] * fill.price
     book[row, s.B_COMMISSION] = fill.commission
     book[row, s.B_SLIPPAGE] = fill.slippage
+    book[row, s.B_FINANCING] = fill.financing
     book[row, s.B_NET_R] = fill.net_r
     state[s.FILL_ROW] += 1.0
 
@@ -38,11 +41,13 @@ def record(position: Position, fill: Fill) -> None:
 def lots_to_sell(state: FloatArray, wanted: float) -> float:
     """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
 
-    A remainder below the minimum goes with this fill (S1).
+    A remainder below the minimum goes with this fill (S1), unless volume caps fills: then a rung sells its own
+    quantity and never more (S1a).
     """
     lots = min(wanted, state[s.LEFT])
     rest = state[s.LEFT] - lots
-    if rest < state[s.LEAST] * (1.0 - SNAP) or rest <= DUST * state[s.START]:
+    is_small = rest < state[s.LEAST] * (1.0 - SNAP) and state[s.BUDGET] == np.inf
+    if is_small or rest <= DUST * state[s.START]:
         lots = state[s.LEFT]
     if lots > state[s.BUDGET]:
         lots = state[s.BUDGET]
@@ -118,10 +123,11 @@ def sell(position: Position, bar: int, wanted: float, base: float, order: Order)
     # S2: the entry's commission is spread over the exits by quantity. Financing accrued since the last fill is
     # settled with this one.
     share = state[s.ENTRY_COMMISSION] * (quantity / start)
-    net_r = (gain - commission - share - state[s.FINANCING_DUE]) / (state[s.RISK] * start)
+    financing = state[s.FINANCING_DUE]
+    net_r = (gain - commission - share - financing) / (state[s.RISK] * start)
     state[s.FINANCING_DUE] = 0.0
     slippage = (base - price) * quantity
-    record(position, Fill(bar, order.kind, order.rung, quantity, price, commission, slippage, net_r))
+    record(position, Fill(bar, order.kind, order.rung, quantity, price, commission, slippage, financing, net_r))
     return lots
 
 
@@ -157,6 +163,8 @@ def filled(position: Position, j: int, lots: float) -> None:
     if state[s.LEFT] <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
         rungs[s.LOTS, j] = 0.0
         rungs[s.STATUS, j] = o.DONE
+        if 0.0 < state[s.LEFT] < state[s.LEAST] * (1.0 - SNAP):
+            state[s.SMALL_REST] = 1.0
         if code[n.C_BREAKEVEN_AFTER] == j:
             state[s.BREAKEVEN_NEXT] = 1.0
         if code[n.C_TRAIL_AFTER] == j:
@@ -177,7 +185,7 @@ def sell_all(position: Position, bar: int, base: float, order: int) -> None:
         Order code.
     """
     state = position.state
-    sell(position, bar, state[s.LEFT], base, Order(order, -1, True))
+    sell(position, bar, state[s.LEFT], base, Order(order, int(state[s.EXIT_RUNG]), True))
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.execution.kernel.codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
 from exitladder.plans.ladder import STATE_SERIES, Ladder
@@ -69,8 +69,9 @@ from exitladder.plans.units import Condition, Distance, Target
     RC_UNIT,  # unit of the target, 0 for a signal rung
     RC_FIRST,  # the rung's conditions are those from RC_FIRST to RC_END
     RC_END,
+    RC_REST,  # 1 if it sells all that is left (X12)
     RUNG_CODES,
-) = range(4)
+) = range(5)
 
 
 class Plan(NamedTuple):
@@ -105,6 +106,8 @@ class Market(NamedTuple):
     open, high, low, close, volume : float64 array, shape (n_bars,)
     atr : float64 array, shape (n_windows, n_bars)
     finer_open, finer_high, finer_low, finer_close, finer_volume : float64 array, shape (n_finer_bars,)
+    idle, finer_idle : bool array, shape (n_bars,), (n_finer_bars,)
+        Whether nothing traded in a bar (S4a); empty where that is so of none.
     finer_first, finer_end : int64 array, shape (n_bars,)
         Bar t is made up of the finer bars from ``finer_first[t]`` to ``finer_end[t]``; equal if it has none.
     """
@@ -114,12 +117,14 @@ class Market(NamedTuple):
     low: FloatArray
     close: FloatArray
     volume: FloatArray
+    idle: BoolArray
     atr: FloatTable
     finer_open: FloatArray
     finer_high: FloatArray
     finer_low: FloatArray
     finer_close: FloatArray
     finer_volume: FloatArray
+    finer_idle: BoolArray
     finer_first: IntArray
     finer_end: IntArray
 
@@ -234,7 +239,7 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
                 (series_code(c, known, j, ladder), COMPARISONS.index(c.operator), c.threshold) for c in rung.when
             ]
             rung_number[m, j] = rung.fraction, _value(rung.target)
-            rung_code[m, j] = _unit(rung.target), first, len(conditions)
+            rung_code[m, j] = _unit(rung.target), first, len(conditions), int(rung.sells_rest)
     return Plan(
         number=number,
         code=code,

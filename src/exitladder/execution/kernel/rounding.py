@@ -11,6 +11,7 @@ from exitladder.execution.kernel.compiled import compiled, inlined
 
 SLACK = o.SLACK
 SNAP = o.SNAP
+MOST_SNAP = o.MOST_SNAP
 
 
 @inlined
@@ -30,7 +31,8 @@ def whole_steps(amount: float, step: float) -> float:
         return amount
     count = amount / step
     nearest = np.floor(count + 0.5)
-    if abs(count - nearest) <= SNAP * max(1.0, abs(count)):
+    size = abs(count)
+    if abs(count - nearest) <= max(min(SNAP * max(1.0, size), MOST_SNAP), size * SLACK):
         return float(nearest)
     return float(np.floor(count))
 
@@ -41,6 +43,49 @@ def to_tick(price: float, tick: float) -> float:
     if tick <= 0.0:
         return price
     return on_grid(whole_steps(price, tick), tick)
+
+
+@inlined
+def stop_to_tick(stop: float, entry: float, tick: float) -> float:
+    """Return a stop's signed price rounded to the tick against the trader, and never up to the entry (S3).
+
+    Parameters
+    ----------
+    stop, entry : float
+        Signed prices.
+    tick : float
+
+    Returns
+    -------
+    float
+        Below the entry, as the stop is.
+    """
+    level = to_tick(stop, tick)
+    if level >= entry > stop:
+        level = on_grid(whole_steps(stop, tick) - 1.0, tick)
+    return level
+
+
+@inlined
+def armed_at(entry: float, multiple: float, risk: float) -> float:
+    """Return the signed price from which a trail that MFE arms is armed, slack included (X4a, X5).
+
+    Parameters
+    ----------
+    entry : float
+        Signed price.
+    multiple : float
+        In R.
+    risk : float
+        R in price.
+
+    Returns
+    -------
+    float
+        Not on the tick: MFE is compared with it.
+    """
+    price = entry + multiple * risk
+    return price - max(abs(price) * SLACK, abs(entry) * o.CONDITION_SLACK)
 
 
 @inlined

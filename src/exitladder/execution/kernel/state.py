@@ -28,6 +28,7 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     BREAKEVEN_NEXT,  # decided in this bar, in force from the next
     LINE,  # the trail as completed bars left it
     WALK_LINE,  # the trail as the walk inside this bar ratchets it
+    WALKED,  # the line that a walk of this bar ends at, whatever the policy (X7b)
     ARMED,
     ARMED_NEXT,
     LIQUIDATION,
@@ -37,6 +38,7 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     BAR_WORST,
     BUDGET,  # lots that may still be traded in this bar
     EXIT_ORDER,  # order code of a market order for all that is left, -1 without
+    EXIT_RUNG,  # the rung that gave it (X12), -1 without
     WAITING,  # whether a rung waits for the next open as a market order
     ATR_BEFORE,  # of the last closed bar
     HELD,
@@ -57,10 +59,11 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     FILL_ROW,  # next row of the fill book, -1 without a book
     TRADE,
     INACTIVE_RUNGS,
+    SMALL_REST,  # whether a rest below the smallest order was left without one (S1a)
     N_UP,  # number of limit rungs
     N_DOWN,  # number of partial stop-outs
     SIZE,
-) = range(44)
+) = range(47)
 
 # Rows of the table of rungs, one column a rung.
 (
@@ -84,9 +87,10 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     B_PRICE,
     B_COMMISSION,
     B_SLIPPAGE,
+    B_FINANCING,
     B_NET_R,
     BOOK_COLUMNS,
-) = range(10)
+) = range(11)
 
 
 class Position(NamedTuple):
@@ -159,8 +163,8 @@ class Fill(NamedTuple):
         In units.
     price : float
         Signed, slippage included.
-    commission, slippage : float
-        In account currency.
+    commission, slippage, financing : float
+        In account currency; financing is that accrued since the fill before.
     net_r : float
         Contribution to the trade's net r.
     """
@@ -172,6 +176,7 @@ class Fill(NamedTuple):
     price: float
     commission: float
     slippage: float
+    financing: float
     net_r: float
 
 

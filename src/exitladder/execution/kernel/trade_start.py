@@ -13,7 +13,14 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Entries
-from exitladder.execution.kernel.rounding import commission_of, distance, on_grid, to_tick, whole_steps
+from exitladder.execution.kernel.rounding import (
+    commission_of,
+    distance,
+    on_grid,
+    stop_to_tick,
+    to_tick,
+    whole_steps,
+)
 from exitladder.execution.kernel.state import Fill, Position
 
 SLACK = o.SLACK
@@ -163,7 +170,7 @@ def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable
     for j in range(code[n.C_RUNGS]):
         unit = rung_code[j, n.RC_UNIT]
         if unit == o.NO_UNIT:
-            rungs[s.KIND, j] = o.SIGNAL
+            rungs[s.KIND, j] = o.REST if rung_code[j, n.RC_REST] > 0 else o.SIGNAL
             continue
         price = target_price(unit, rung_number[j, n.RN_TARGET], state[s.RISK], facts)
         if np.isnan(price):
@@ -198,6 +205,9 @@ def size_rungs(position: Position, rung_number: FloatTable) -> None:
     for j in range(position.code[n.C_RUNGS]):
         rungs[s.LOTS, j] = 0.0
         if rungs[s.KIND, j] == o.INACTIVE:
+            continue
+        if rungs[s.KIND, j] == o.REST:
+            rungs[s.STATUS, j] = o.RESTING
             continue
         wanted = rung_number[j, n.RN_FRACTION] * start + passed_on
         lots = whole_steps(wanted, lot)
@@ -252,8 +262,8 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     price, atr = facts.price, facts.atr
     state[s.TRADE], state[s.FILL_ROW] = i, -1.0
     state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = facts.side, price, price, price
-    state[s.EXIT_ORDER] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
-    state[s.LINE] = state[s.WALK_LINE] = state[s.LIQUIDATION] = -np.inf
+    state[s.EXIT_ORDER] = state[s.EXIT_RUNG] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
+    state[s.LINE] = state[s.WALK_LINE] = state[s.WALKED] = state[s.LIQUIDATION] = -np.inf
     state[s.ATR_BEFORE] = atr
     stop, why = initial_stop(position, facts)
     state[s.RISK] = price - stop
@@ -269,7 +279,7 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
         why = o.BELOW_MINIMUM
     state[s.SKIPPED_WHY] = why
     if why == o.NOT_SKIPPED:
-        state[s.STOP] = to_tick(stop, number[n.N_TICK])
+        state[s.STOP] = stop_to_tick(stop, price, number[n.N_TICK])
         set_stop_moves(position, atr)
     return why
 
@@ -291,4 +301,4 @@ def enter(position: Position, bar: int, row: int) -> None:
     quantity = on_grid(state[s.START], number[n.N_LOT])
     cost = commission_of(state[s.ENTRY], quantity, number)
     state[s.COMMISSION] = state[s.ENTRY_COMMISSION] = cost
-    record(position, Fill(bar, o.ENTRY, -1, quantity, state[s.ENTRY], cost, 0.0, 0.0))
+    record(position, Fill(bar, o.ENTRY, -1, quantity, state[s.ENTRY], cost, 0.0, 0.0, 0.0))

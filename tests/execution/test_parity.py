@@ -1,0 +1,177 @@
+"""A trade followed by its listed orders alone gets the fills of the simulation, bar after bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exitladder.bars.bars import BarSet
+from exitladder.execution import ORDERS, Simulation, simulate
+from exitladder.execution.signals import Signals
+from exitladder.execution.standing import standing_orders
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.ladder import Ladder
+from exitladder.sample import load_sample_bars
+from exitladder.trades.entries import make_trades
+from exitladder.trades.trades import PlacedTrades, place_trades
+
+Sale = tuple[str, int, float, float]
+
+
+def on_tick(price: float, side: int, tick: float) -> float:
+    """Round against the trader who sells (or, being short, buys) at this price."""
+    if tick == 0:
+        return price
+    steps = price / tick
+    nearest = round(steps)
+    if abs(steps - nearest) < 1e-6:
+        return nearest * tick
+    return float(np.floor(steps) if side > 0 else np.ceil(steps)) * tick
+
+
+def execute(
+    orders: list[dict[str, Any]], bar: Mapping[str, float], side: int, ladder: Ladder, left: float
+) -> list[Sale]:
+    """Execute listed orders in one bar, pessimistically: kind, rung, quantity and price of each sale."""
+    tick, out, done = ladder.costs.tick, [], set()
+    good, bad = ("high", "low") if side > 0 else ("low", "high")
+
+    def sell(order: Mapping[str, Any], price: float) -> None:
+        nonlocal left
+        done.add(id(order))
+        quantity = min(order["quantity"], left)
+        if quantity > 1e-9:
+            rung = 0 if order["rung"] is None else order["rung"]
+            out.append((order["kind"], rung, quantity, on_tick(price, side, tick)))
+            left -= quantity
+
+    def reached(order: Mapping[str, Any], price: float) -> bool:
+        away = side * (price - order["price"]) * (1 if order["type"] == "limit" else -1)
+        return bool(away >= -1e-12 * abs(price))
+
+    for order in orders:
+        if order["type"] == "market":
+            sell(order, bar["open"])
+    resting = [order for order in orders if order["type"] != "market"]
+    # The nearest first; the stop of all that is left before a partial stop-out at the same price.
+    stops = sorted(
+        (o for o in resting if o["type"] == "stop"),
+        key=lambda o: (-side * o["price"], o["rung"] is not None, o["rung"]),
+    )
+    limits = sorted((o for o in resting if o["type"] == "limit"), key=lambda o: (side * o["price"], o["rung"]))
+    whole = next((o for o in stops if o["rung"] is None), None)
+    if whole is not None and reached(whole, bar["open"]):
+        sell(whole, bar["open"])
+    for at_open in (True, False):
+        for group, extreme in ((stops, bad), (limits, good)):
+            for order in [order for order in group if id(order) not in done]:
+                if left > 1e-9 and reached(order, bar["open" if at_open else extreme]):
+                    level = min(max(order["price"], bar["low"]), bar["high"])
+                    sell(order, bar["open"] if at_open else level)
+    return out
+
+
+def orders_of(simulation: Simulation) -> list[dict[str, Any]]:
+    frame = standing_orders(simulation)
+    return [
+        {
+            **{str(name): value for name, value in row.items()},
+            "rung": None if np.isnan(row["rung"]) else int(row["rung"]),
+        }
+        for row in frame.astype({"rung": "float64"}).to_dict("records")
+    ]
+
+
+def sales_by_bar(simulation: Simulation) -> dict[int, list[Sale]]:
+    fills = simulation.fills
+    found: dict[int, list[Sale]] = {}
+    for k in range(len(fills)):
+        order = ORDERS[fills.order[k]]
+        if order not in ("entry", "mark"):
+            sale = (order, int(fills.rung[k]), float(fills.quantity[k]), float(fills.price[k]))
+            found.setdefault(int(fills.bar[k]), []).append(sale)
+    return found
+
+
+def follow(placed: PlacedTrades, i: int, ladder: Ladder, signals: Signals, n_bars: int) -> None:
+    """Score a trade at every bar from that of its entry on, and hold the listed orders to the simulation's fills."""
+    one = placed.take([i])
+    whole = simulate(one, ladder, signals.take(np.array([i])))
+    if whole.reason[0] in ("no_stop", "atr_unknown", "stop_beyond_entry", "quantity_below_minimum"):
+        return
+    expected, bars = sales_by_bar(whole), placed.bars
+    side, start = int(one.trades.side[0]), int(bars.start[one.symbol_index[0]])
+    last = int(min(one.end_bar[0], one.entry_bar[0] + n_bars)) - 1
+    for t in range(int(one.entry_bar[0]), last):
+        cut = replace(one, end_bar=np.array([t + 1]))
+        seen = signals.take(np.array([i]))
+        seen = replace(seen, end=np.minimum(seen.end, t + 1))
+        now = simulate(cut, ladder, seen)
+        orders = orders_of(now)
+        left = float(now.in_units(now.states[:, _left()])[0]) if len(orders) else 0.0
+        bar = {name: float(getattr(bars, name)[t + 1]) for name in ("open", "high", "low", "close")}
+        got = execute(orders, bar, side, ladder, left)
+        want = expected.get(t + 1, [])
+        assert [sale[:2] for sale in got] == [sale[:2] for sale in want], (start, t, orders, bar)
+        for a, b in zip(got, want, strict=True):
+            assert a[2:] == pytest.approx(b[2:], rel=1e-12)
+        if not orders:
+            return
+
+
+def _left() -> int:
+    from exitladder.execution.kernel import state
+
+    return int(state.LEFT)
+
+
+def without_slippage(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A ladder that the executor of these tests can follow: stop first, touches, no slippage and no volume cap."""
+    costs = {k: v for k, v in table["costs"].items() if "slippage" not in k and "spread" not in k}
+    return {**table, "costs": costs, "execution": {"intrabar": "stop_first"}}
+
+
+@given(data=st.data())
+def test_listed_orders_get_the_fills_of_random_markets(
+    data: st.DataObject, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
+) -> None:
+    world = data.draw(worlds.worlds(("stop_first",)))
+    rows = [[*row[:4], max(row[4], 1.0)] for row in world.rows]  # bars without trades have a rule of their own
+    placed = placed_on(rows, world.trades)
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    signals = Signals.from_bars(placed, arrays, arrays)
+    ladder = ladder_from_mapping(without_slippage(world.ladder))
+    for i in range(len(placed)):
+        follow(placed, i, ladder, signals, 20)
+
+
+@pytest.fixture(scope="module")
+def sample() -> PlacedTrades:
+    """The trades of a breakout rule on the sample's real bars."""
+    bars: BarSet = load_sample_bars()[0]
+    return place_trades(make_trades(bars, "donchian"), bars)
+
+
+@settings(max_examples=max(3, settings().max_examples // 10))
+@given(data=st.data())
+def test_listed_orders_get_the_fills_of_real_markets(
+    data: st.DataObject, worlds: ModuleType, sample: PlacedTrades
+) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    arrays = {"signal": rng.random(sample.bars.n_bars)}
+    some_rungs = data.draw(worlds.rungs())
+    table = {
+        "rungs": some_rungs,
+        "stop": data.draw(worlds.stops(some_rungs)),
+        "costs": {"tick": 0.01, "lot": 1.0, "min_quantity": data.draw(st.sampled_from([1.0, 20.0]))},
+    }
+    ladder = ladder_from_mapping(without_slippage(table))
+    i = data.draw(st.integers(0, len(sample) - 1))
+    follow(sample, i, ladder, Signals.from_bars(sample, arrays, arrays), 40)
