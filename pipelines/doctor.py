@@ -36,7 +36,7 @@ class Check:
     Parameters
     ----------
     check : str
-        What was looked at.
+        The subject.
     state : {"good", "notice", "wrong", "repaired"}
     finding : str
     cure : str
@@ -66,7 +66,7 @@ class Diagnosis:
 
 
 def doctor(settings: Settings, folder: Path, *, repair: bool = False) -> Diagnosis:
-    """Check a project and return what was found.
+    """Check a project and return the findings.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def doctor(settings: Settings, folder: Path, *, repair: bool = False) -> Diagnos
     folder : path
         The project's folder, in which leftovers are looked for.
     repair : bool
-        Repair what is safe: close runs whose process has ended, send runs that the store lacks, remove leftovers, make
-        a broken database anew from the run records, upgrade one of an earlier MLflow. A database that is replaced is
+        Make safe repairs: close runs whose process has ended, send runs that the store lacks, remove leftovers, make
+        a broken database again from the run records, upgrade one of an earlier MLflow. A database that is replaced is
         kept under another name.
 
     Returns

@@ -33,13 +33,13 @@ Condition = Literal["absent", "good", "locked", "broken", "old", "newer", "forei
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What a look at an SQLite file found.
+    """The condition of an SQLite file.
 
     Parameters
     ----------
     condition : {"absent", "good", "locked", "broken", "old", "newer", "foreign"}
     reason : str
-        What is wrong with it; empty if it is absent or good.
+        The fault; empty if it is absent or good.
     cure : str
     """
 
@@ -113,10 +113,10 @@ def state_of(database: Path, seconds: float = 5.0) -> DatabaseState:
         return DatabaseState(
             "broken",
             f"is half made: it was interrupted ({', '.join(half_made) or 'its revision is missing'})",
-            f"{doctor}, which makes it anew from the run records and keeps it under another name.",
+            f"{doctor}, which makes it again from the run records and keeps it under another name.",
         )
     if not tables:
-        return DatabaseState("broken", "is empty", f"{doctor}, which makes it anew from the run records.")
+        return DatabaseState("broken", "is empty", f"{doctor}, which makes it again from the run records.")
     if "experiments" not in tables:
         return DatabaseState("foreign", "holds the tables of another program", "Name another file with tracking.store.")
     return _state_of_revision(revisions, doctor)
@@ -198,7 +198,7 @@ def make_database(database: Path) -> None:
 
 
 def replace_broken(database: Path) -> Path:
-    """Make a database anew and return where the broken one is kept; the run records are sent again by a sync."""
+    """Make a database again and return where the broken one is kept; the run records are sent again by a sync."""
     with alone(database.parent / ".opening"):
         kept = _kept_name(database, "broken")
         for ending in ("", "-journal", "-wal", "-shm"):

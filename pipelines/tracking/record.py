@@ -121,7 +121,7 @@ def read_records(home: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_sent(home: Path, run_id: str) -> dict[str, Any]:
-    """Return which stores have a run: by address, what they have."""
+    """Return which stores have a run, and how much of it, by address."""
     return read_values(home / ARTIFACTS / run_id / SENT) or {}
 
 

@@ -54,7 +54,7 @@ class SyncReport:
 
 
 def sync(address: StoreAddress, *, everything: bool = True) -> SyncReport:
-    """Send the runs of a folder of records that the store lacks, and return what was done.
+    """Send the runs of a folder of records that the store lacks, and return a report.
 
     Parameters
     ----------

@@ -213,7 +213,7 @@ def check_sqlite(path: Path, seconds: float = 5.0) -> None:
         If the file is locked, incomplete, another program's, or of another revision.
     """
     what = f"The storage of studies must be usable, but '{path}'"
-    other = "Move it away or name another one (tuning.storage); its studies then begin anew."
+    other = "Move it away or name another one (tuning.storage); its studies then begin again."
     try:
         with contextlib.closing(
             sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=seconds)

@@ -10,7 +10,7 @@ from exitladder.cli.session import Session, example, session_command
 
 
 @click.command("doctor", epilog=example("exitladder doctor", "exitladder doctor --repair"))
-@click.option("--repair", is_flag=True, help="Repair what is safe; a database that is replaced is kept.")
+@click.option("--repair", is_flag=True, help="Make safe repairs; a database that is replaced is kept.")
 @session_command
 def command(session: Session, repair: bool) -> int:
     """Check stores, runs, leftovers, versions, threads and caches.
