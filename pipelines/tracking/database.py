@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from exitladder.errors import TrackingError
 from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
+from exitladder.runtime.sqlite_files import opened_to_read
 
 _PLACES = (
     ("experiments", "artifact_location"),
@@ -94,7 +95,7 @@ def state_of(database: Path, seconds: float = 5.0) -> DatabaseState:
         return DatabaseState("absent")
     doctor = "Run: exitladder doctor --repair"
     try:
-        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=seconds)) as opened:
+        with opened_to_read(database, seconds) as opened:
             tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             found = opened.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
             revisions = {str(revision) for (revision,) in found}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,6 +16,7 @@ from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_clie
 from exitladder.pipelines.tracking.record import run_files
 from exitladder.pipelines.tracking.runs import _RUN_ID, _run_folder, find_run
 from exitladder.pipelines.tracking.sync import MODEL_FOLDER, RUN_TAG
+from exitladder.runtime.sqlite_files import opened_to_read
 
 _MODEL_REF = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))")
 
@@ -97,7 +96,7 @@ def _in_file(match: re.Match[str], address: StoreAddress) -> _Version | None:
     name, version, alias = match["name"], match["version"], match["alias"]
     wanted = "select coalesce(nullif(storage_location, ''), source), run_id from model_versions where name = ? and "
     kept = " and coalesce(current_stage, '') <> 'Deleted_Internal'"
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as opened:
+    with opened_to_read(database, 30.0) as opened:
         if alias:
             of_alias = "version = (select version from registered_model_aliases where name = ? and alias = ?)"
             rows = opened.execute(wanted + of_alias + kept, (name, name, alias)).fetchall()

@@ -56,6 +56,8 @@ class Sender:
             self._process, self._of = None, os.getpid()
         if self._process is not None and self._process.poll() is None:
             return True
+        if not sys.executable:
+            return False
         own_session: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
         try:
             # -P keeps a folder of the user's that is called like a library (types.py, features/) from being imported.

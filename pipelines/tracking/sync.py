@@ -137,7 +137,7 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
         return True
     write_values(place, noted)
     _send_values(client, found, record)
-    is_final = record["status"] != "RUNNING"
+    is_final = bool(record["status"] != "RUNNING")
     # read before the record was closed, a file may still change
     if (is_final or record["models"]) and not sent.get("has_files"):
         _send_files(client, address, found, run_id)

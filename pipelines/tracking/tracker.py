@@ -38,7 +38,7 @@ RunKind = Literal["train", "tune", "backtest", "score", "demo"]
 NEWEST = "newest"
 # how long the end of a run is waited for, and the registration of a model
 _END_SECONDS = 5.0
-_MODEL_SECONDS = 60.0
+_MODEL_SECONDS = 120.0
 
 
 class Tracker:

@@ -40,7 +40,7 @@ class PostgreSQL:
             "cwd": self._folder,
             **who,
         }
-        make = [self._programs / "initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-N"]
+        make = [str(self._programs / "initdb"), "-D", self._data, "-A", "trust", "-U", "postgres", "-N"]
         subprocess.run(make, check=True, **self._how)
         self._running: subprocess.Popen[bytes] | None = None
         self.start()
@@ -58,7 +58,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         options = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
-        command = [self._programs / "postgres", "-D", self._data, *(p for o in options for p in ("-c", o))]
+        command = [str(self._programs / "postgres"), "-D", self._data, *(p for o in options for p in ("-c", o))]
         self._running = subprocess.Popen(command, **self._how)
         import psycopg
 

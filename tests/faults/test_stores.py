@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from exitladder.pipelines.dashboards.mlflow import running_page
 from exitladder.pipelines.doctor import doctor
 from exitladder.pipelines.tracking import record as records
 from exitladder.pipelines.tracking.address import chosen_store, store_address
-from exitladder.pipelines.tracking.database import make_database, state_of
+from exitladder.pipelines.tracking.database import known_revisions, make_database, state_of
 from exitladder.pipelines.tracking.mlflow_store import load_mlflow, mlflow_client
 from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.tracking.record import Record, close_stale, pending, read_record, read_sent
@@ -136,6 +138,23 @@ def test_a_damaged_database_of_studies_is_named_with_its_cure(
     damage(tmp_path / "studies.db")
     with pytest.raises(ModelError, match=f"{words}.*tuning.storage"):
         Database(f"sqlite:///{tmp_path / 'studies.db'}")
+
+
+def test_a_database_whose_writer_was_killed_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    _of_revision(file, next(iter(known_revisions()[1])))
+    child = os.fork()
+    if not child:
+        opened = sqlite3.connect(file, isolation_level=None)
+        opened.execute("pragma cache_size = 1")
+        opened.execute("begin")
+        opened.executemany("insert into experiments values (?)", [("x" * 5_000,) for _ in range(200)])
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert (tmp_path / "mlflow.db-journal").stat().st_size > 0
+    assert state_of(file).condition == "good"
+    with contextlib.closing(sqlite3.connect(file)) as after:
+        assert after.execute("select count(*) from experiments").fetchone() == (0,)
 
 
 def test_a_locked_database_does_not_break_a_run(copied: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 from exitladder.errors import ModelError
 from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
+from exitladder.runtime.sqlite_files import opened_to_read
 from exitladder.secrets import masked, secret_in
 
 # The revision of Optuna's tables that is written to: since Optuna 3.2.
@@ -215,9 +215,7 @@ def check_sqlite(path: Path, seconds: float = 5.0) -> None:
     what = f"The storage of studies must be usable, but '{path}'"
     other = "Move it away or name another one (tuning.storage); its studies then begin again."
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=seconds)
-        ) as opened:
+        with opened_to_read(path, seconds) as opened:
             tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
             found = opened.execute("select version_num from alembic_version") if "alembic_version" in tables else ()
             revisions = [str(revision) for (revision,) in found]
