@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -12,14 +13,16 @@ import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS, joined_tables
-from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
+from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
@@ -137,8 +140,20 @@ def backtest_summary(
     if "finer_bars" in by_policy:
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
-    summary["inactive_rungs"] = _inactive(parts)
+    summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["removed_rungs"] = _by_rung(parts, removed_rungs)
+    notes = job.prepared.notes
+    n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
+    summary["n_skipped"] += sum(n_left_out.values())
+    summary["skipped_reasons"] |= n_left_out
+    removed = removed_text(summary["removed_rungs"], summary["n_trades"])
+    if removed:
+        warnings.warn(removed, ExitladderWarning, stacklevel=4)
+    summary["data"] = notes.to_mapping()
+    summary["data"]["notes"] += [removed] if removed else []
+    if notes.is_before_costs and summary["verdict_text"]:
+        summary["verdict_text"] += f" {BEFORE_COSTS}"
     # With no trade out of sample, the other exits are shown on all trades.
     shown = known if known.any() else np.ones(len(known), dtype=bool)
     summary["beside"] = {
@@ -231,8 +246,8 @@ def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
     }
 
 
-def _inactive(parts: Sequence[BacktestPart]) -> dict[str, Any]:
-    counts = [inactive_rungs(part.simulation) for part in parts if not part.keeps_own_exits]
+def _by_rung(parts: Sequence[BacktestPart], count_of: Callable[[Simulation], dict[str, Any]]) -> dict[str, Any]:
+    counts = [count_of(part.simulation) for part in parts if not part.keeps_own_exits]
     return {
         "n_trades": sum(count["n_trades"] for count in counts),
         "by_rung": [sum(numbers) for numbers in zip_longest(*(count["by_rung"] for count in counts), fillvalue=0)],

@@ -152,3 +152,36 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
             "Ulcer (R)": ".1f",
         },
     )
+
+
+_LEFT_OUT = {
+    "entry_outside_bar": "left out: entry outside its bar by more than 0.1 R",
+    "across_split": "left out: across an unadjusted split",
+    "tick_too_wide": "left out: tick above R/4",
+}
+_ENTRIES = {
+    "n_at_open": "entries at their bar's open, by price",
+    "n_at_close": "entries at their bar's close, by price",
+    "n_unsettled": "entries at neither price, counted from the next bar on",
+}
+
+
+def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return counts of trades left out and of assumptions on entries, those of 0 omitted.
+
+    Parameters
+    ----------
+    data : mapping
+        ``data`` of ``tune.json`` or ``summary.json``; empty for files of an older version.
+    """
+    left_out, entries = data.get("left_out", {}), data.get("entries", {})
+    rows = [(_LEFT_OUT.get(reason, reason), n) for reason, n in left_out.items()]
+    rows += [(text, entries.get(name, 0)) for name, text in _ENTRIES.items()]
+    rows += [("entered and closed inside one bar", data.get("n_same_bar", 0))]
+    return [(text, f"{n:,}") for text, n in rows if n]
+
+
+def unsaid_notes(result: Mapping[str, Any]) -> list[str]:
+    """Return the notes on the data that the verdict of a run does not already have."""
+    notes: list[str] = result.get("data", {}).get("notes", [])
+    return [note for note in notes if note not in (result.get("verdict_text") or "")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,10 +13,14 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
-from exitladder.execution.simulation import joined_tables
+from exitladder.errors import ExitladderWarning
+from exitladder.execution import simulate
+from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.measures.data_gaps import removed_rungs, removed_text
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS, NO_NOTES, TradeNotes
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
@@ -87,6 +93,10 @@ class Tuned:
     base : Ladder
         Costs, execution and initial stop of every candidate.
     placed : PlacedTrades
+    notes : TradeNotes
+        On the trades left out.
+    removed : mapping
+        Rungs of the final ladder that rounding removed, over all trades; see `removed_rungs`.
     """
 
     choice: Choice
@@ -107,6 +117,8 @@ class Tuned:
     base: Ladder
     placed: PlacedTrades
     without_model: WithoutModel | None = None
+    notes: TradeNotes = NO_NOTES
+    removed: Mapping[str, Any] = field(default_factory=lambda: {"n_trades": 0, "by_rung": []})
 
     @cached_property
     def recommended(self) -> RecommendedExit:
@@ -194,6 +206,8 @@ class Tuned:
             row["n_trials"] = choice.search.n_trials
         first = self.walk.folds[0]
         advice = self.recommended
+        data = self.notes.to_mapping()
+        data["notes"] += [self.removed["text"]] if self.removed.get("text") else []
         return {
             "recommendation": advice.sentence,
             "recommended": advice.to_mapping(),
@@ -222,6 +236,8 @@ class Tuned:
             "continuous": self.accounts.to_dict("records"),
             "policies": self.scoreboard.table.to_dict("records"),
             "predictions": self.predictions.counts() if self.predictions else None,
+            "data": data,
+            "removed_rungs": {name: self.removed[name] for name in ("n_trades", "by_rung")},
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
             "no_change": self.no_change,
@@ -290,6 +306,7 @@ def tune_ladder(
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
+    said += [BEFORE_COSTS] if tuning.base.costs.is_free else []
     said += [*price_of_gain(board.table, baseline), *duplicate_note(prepared.placed.take(test))]
     recommendation = recommend(
         net_r,
@@ -326,9 +343,21 @@ def tune_ladder(
         base=tuning.base,
         placed=prepared.placed,
         without_model=plain,
+        notes=prepared.notes,
+        removed=_removed(tuning, final.ladder),
     )
     note = model_note(tuned.recommended.facts)
     return replace(tuned, verdict=replace(tuned.verdict, text=f"{tuned.verdict.text} {note}".strip()))
+
+
+def _removed(tuning: Tuning, ladder: Ladder) -> dict[str, Any]:
+    """Return the rungs of a ladder that rounding removes, with a warning if there are any."""
+    done = simulate(tuning.prepared.placed, ladder, tuning.signals)
+    counts = removed_rungs(done)
+    text = removed_text(counts, int((done.status != STATUS.index("skipped")).sum()))
+    if text:
+        warnings.warn(f"The tuned ladder: {text}", ExitladderWarning, stacklevel=3)
+    return counts | {"text": text}
 
 
 def _verdict(

@@ -57,7 +57,9 @@ def result(bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder
 def test_files_have_the_promised_columns(result: BacktestResult, tmp_path: Path) -> None:
     result.write(tmp_path / "out")
     assert list(pd.read_csv(tmp_path / "out" / "fills.csv", nrows=1)) == FILLS
-    assert list(pd.read_csv(tmp_path / "out" / "trades.csv", nrows=1)) == TRADES
+    columns = list(pd.read_csv(tmp_path / "out" / "trades.csv", nrows=1))
+    assert columns[: len(TRADES)] == TRADES
+    assert set(columns[len(TRADES) :]) < set(result.exits.table)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["expectancy_r"]["low"] <= summary["expectancy_r"]["value"] <= summary["expectancy_r"]["high"]
     assert set(summary["beside"]) == {ALL_OUT, OWN_EXITS}

@@ -151,6 +151,7 @@ def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades
     assert OWN_LADDER in set(tuned.scoreboard.table["policy"])
 
 
+@pytest.mark.filterwarnings("ignore:762 of 762 trades were entered and closed inside one bar")
 def test_exits_that_beat_the_users_own_are_named(bars: BarSet, trades: Trades, small: Settings) -> None:
     """Leaving at the worst price of the first bar gives every trend away: what holds on is better, and it is said."""
     placed = prepare(bars, trades, small).placed

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow
+from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow, money_per_point
 from exitladder.measures.rungs import rung_measures
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.bootstrap import Resampling
@@ -130,9 +130,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     kinds = ("commission", "slippage", "financing")
     commission, slippage, financing = (_cost_per_trade(trades, fills, kind) for kind in kinds)
     cost = commission + slippage + financing
-    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64)
-    if "multiplier" in trades:
-        unit = unit * trades["multiplier"].fillna(1.0).to_numpy(np.float64)
+    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),
@@ -179,6 +177,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
         "commission": float(commission.sum()),
         "slippage": float(slippage.sum()),
         "financing": float(financing.sum()),
+        **({"dividends": float(np.nansum(trades["dividends"]))} if "dividends" in trades else {}),
     }
 
 

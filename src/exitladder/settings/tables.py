@@ -47,9 +47,19 @@ class DataSettings:
     symbol_map: str = _key("", "CSV file of two columns: symbol in the bars, and its new name")
     side: str = _key("", "side of trades in a file without one: long or short", among=("", "long", "short"))
     adjust: str = _key("auto", "adjust prices by adj_close, if the file has it: auto or none", among=("auto", "none"))
+    dividends: str = _key(
+        "auto",
+        "cash dividends on unadjusted prices (adjust = none): auto credits those in adj_close, credit also those in a "
+        "column dividend, ignore none; or the path of a file with symbol, date and dividend",
+    )
     splits: str = _key(
         "leave_out",
         "trades open across a likely split that the prices are not adjusted for: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
+    outside_entries: str = _key(
+        "leave_out",
+        "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
         among=("leave_out", "keep"),
     )
     max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
@@ -466,7 +476,7 @@ class Settings:
             if name == "search":
                 refuse_earlier_search_keys(values, place)
             if isinstance(part, Contracts):
-                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                changed[name] = contracts_from_mapping(values).over(part)
                 continue
             if isinstance(part, Currencies):
                 changed[name] = currencies_from_mapping(values, part)
