@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -120,6 +120,55 @@ def recommendation_tables(
     return tables
 
 
+def limited_table(rows: Sequence[Mapping[str, Any]], name: str = "policy") -> list[PageTable]:
+    """Return the table of one account with limits under each exit; nothing without a limit.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With the keys of `exitladder.measures.limited.account_result`.
+    name : str
+        The key that names the exit.
+
+    Returns
+    -------
+    list of PageTable
+        At most one.
+    """
+    if not rows:
+        return []
+    table = pd.DataFrame(list(rows))
+    return [
+        PageTable(
+            "One account with limits",
+            "The trades that one account can take in the order of their entries; those that account.max_open or "
+            "account.capital forbids are left out, and no other trade is entered instead. A position is freed at the "
+            "close of the bar of its last sale. Sharpe ratio and drawdown are of the account valued at every close.",
+            pd.DataFrame(
+                {
+                    "Exit": table[name],
+                    "Taken": table["n_taken"],
+                    "Left out": table["n_left_out"],
+                    "Total (R)": table["total_r"],
+                    "R per bar": table["r_per_bar"],
+                    "Sharpe": table["sharpe_daily"],
+                    "Max drawdown (R)": table["max_drawdown_r"],
+                    "Net P&L": table["net_pnl"],
+                }
+            ),
+            {
+                "Taken": ",.0f",
+                "Left out": ",.0f",
+                "Total (R)": "+.1f",
+                "R per bar": "+.4f",
+                "Sharpe": ".2f",
+                "Max drawdown (R)": ".1f",
+                "Net P&L": "+,.0f",
+            },
+        )
+    ]
+
+
 def account_table(accounts: pd.DataFrame) -> PageTable:
     """Return the table of accounts that run through all test parts.
 
@@ -130,7 +179,7 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
     """
     return PageTable(
         "Account over all test parts",
-        "All test parts in sequence, 1R at risk per trade, each fill booked on its day: "
+        "All test parts in sequence, 1R at risk per trade, open positions valued at every close: "
         f"{int(accounts['n_days'].iloc[0]):,} calendar days. Sharpe, Sortino and Calmar are annualised.",
         pd.DataFrame(
             {

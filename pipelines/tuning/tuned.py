@@ -17,6 +17,7 @@ from exitladder.errors import ExitladderWarning
 from exitladder.execution import simulate
 from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.data_gaps import removed_rungs, removed_text
+from exitladder.measures.price_of_gain import price_of_gain
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
@@ -31,7 +32,7 @@ from exitladder.pipelines.tuning.evidence import (
     risk_of,
     search_luck,
 )
-from exitladder.pipelines.tuning.executed import ScoredPart, execute_policies, price_of_gain, with_exposure
+from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
@@ -85,8 +86,8 @@ class Tuned:
     verdict : Verdict
     predictions : RowPredictions or None
     diagnostics : LadderDiagnostics
-    parts : tuple of ScoredPart
-        The test parts as the policy tuned before each executes them.
+    executed : Executed
+        The test parts under every policy.
     recommendation : Recommendation
     without_model : WithoutModel or None
         The same tuning without the model, if there is one.
@@ -112,7 +113,7 @@ class Tuned:
     verdict: Verdict
     predictions: RowPredictions | None
     diagnostics: LadderDiagnostics
-    parts: tuple[ScoredPart, ...]
+    executed: Executed
     recommendation: Recommendation
     base: Ladder
     placed: PlacedTrades
@@ -131,6 +132,11 @@ class Tuned:
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
         known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
         return replace(ladder, tuned=known)
+
+    @property
+    def parts(self) -> tuple[ScoredPart, ...]:
+        """The test parts as the policy tuned before each executes them."""
+        return self.executed.parts
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -234,6 +240,7 @@ class Tuned:
             "test_from": self.walk.cut_time.isoformat(),
             "folds": folds,
             "continuous": self.accounts.to_dict("records"),
+            "account": self.executed.limited,
             "policies": self.scoreboard.table.to_dict("records"),
             "predictions": self.predictions.counts() if self.predictions else None,
             "data": data,
@@ -298,7 +305,7 @@ def tune_ladder(
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
     executed = execute_policies(tuning, folds, walk, tested, plain)
-    accounts = account({name: executed.booked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
+    accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
     board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
     luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
@@ -307,7 +314,9 @@ def tune_ladder(
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
     said += [BEFORE_COSTS] if tuning.base.costs.is_free else []
-    said += [*price_of_gain(board.table, baseline), *duplicate_note(prepared.placed.take(test))]
+    rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
+    said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
+    said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
         net_r,
         time,
@@ -338,7 +347,7 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
-        parts=executed.parts,
+        executed=executed,
         recommendation=recommendation,
         base=tuning.base,
         placed=prepared.placed,

@@ -92,6 +92,15 @@ class Outcomes:
     n_fills: IntTable
     mfe_r: FloatTable
 
+    def bars_in_market(self, placed: PlacedTrades) -> IntTable:
+        """Return the bars that each of these trades was exposed to under every ladder; 0 if it was skipped.
+
+        Every bar from the first exposed one (X6) to that of the last fill or the mark, as the engine counts them:
+        equal to `exitladder.execution.Simulation.bars_in_market`.
+        """
+        counted = np.maximum(self.last_bar - placed.first_bar[:, None], 0) + 1
+        return np.where(self.last_bar >= 0, counted, 0)
+
 
 def simulate_outcomes(
     placed: PlacedTrades,

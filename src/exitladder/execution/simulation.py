@@ -201,6 +201,16 @@ class Simulation:
             return self._counted(cash / (self.states[:, s.RISK] * self.quantity))
 
     @cached_property
+    def money_per_r(self) -> FloatArray:
+        """Money that 1R of the entered quantity is worth: `pnl` is `r` times this; NaN if skipped."""
+        return self._counted(self._money(self.risk * self.quantity))
+
+    @cached_property
+    def notional(self) -> FloatArray:
+        """Entered quantity at the entry price in account currency; NaN if skipped."""
+        return self._counted(self._money(np.abs(self.placed.trades.entry_price) * self.quantity))
+
+    @cached_property
     def commission(self) -> FloatArray:
         """Commission of all fills in account currency."""
         return self._counted(self._money(self.states[:, s.COMMISSION]))
@@ -240,6 +250,19 @@ class Simulation:
     def bars_held(self) -> IntArray:
         """Closed bars since the entry, without the bar of the last fill."""
         return self.states[:, s.HELD].astype(np.int64)
+
+    @cached_property
+    def bars_in_market(self) -> IntArray:
+        """Bars that each trade was exposed to: those held, and that of the last fill of a closed trade; 0 if skipped.
+
+        Open trades were held through the bar that they are marked at.
+        """
+        return np.where(self.status == o.SKIPPED, 0, self.bars_held + (self.status == o.CLOSED))
+
+    @cached_property
+    def last_bar(self) -> IntArray:
+        """Bar number of the last sale, or of the mark of an open trade; -1 if it was skipped."""
+        return np.where(self.status == o.OPEN, self.placed.end_bar - 1, self.exit_bar)
 
     @cached_property
     def n_fills(self) -> IntArray:

@@ -27,12 +27,15 @@ class CashFlow:
         Net result booked at that time, in account currency. They sum to the result of the trades.
     first_day, last_day : int
         Days since 1970 UTC of the first entry and the last booking.
+    start_equity : float
+        Equity at the start, in the unit of `pnl`; 0 if it is not known.
     """
 
     time: IntArray
     pnl: FloatArray
     first_day: int
     last_day: int
+    start_equity: float = 0.0
 
     @property
     def n_days(self) -> int:
@@ -59,7 +62,7 @@ def cash_flow(trades: pd.DataFrame, fills: pd.DataFrame) -> CashFlow | None:
     Each exit's result is booked at the time of its bar, with its commission and the financing since the fill
     before. The part of a trade's net `pnl` that is not in its fills is booked with the trade's last fill; a trade
     without fills is booked at its exit. Positions are not marked to market between fills, so a drawdown
-    that recovers before a fill is not visible.
+    that recovers before a fill is not visible; `exitladder.measures.marked.marked_account` shows it.
 
     Parameters
     ----------

@@ -29,8 +29,8 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
     dict
         ``r_per_bar`` sum of net R over the sum of bars in the market; ``bars_in_market`` those bars per trade;
         ``mean_open`` average number of trades open together, over the time from the first entry to the last exit;
-        ``max_open`` their largest number; ``capital_used`` largest notional at entry prices open at one time, in
-        account currency, divided by the leverage. NaN without trades.
+        ``max_open`` their largest number; ``capital_used`` largest notional at entry prices open at one time, with
+        multiplier and currency, in account currency, divided by the leverage. NaN without trades.
     """
     carried = trades[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
     if carried.empty:
@@ -82,10 +82,12 @@ def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -
 
 def _unit_notional(trades: pd.DataFrame) -> FloatArray:
     """Return the notional of one unit of quantity at the entry price, in account currency."""
-    price = trades["entry_price"].to_numpy(np.float64)
+    price: FloatArray = np.abs(trades["entry_price"].to_numpy(np.float64))
     if "multiplier" not in trades:
         return price
-    return np.asarray(np.where(is_inverse(trades), 1 / price, price) * trades["multiplier"].to_numpy(np.float64))
+    # Parts of a walk-forward without a multiplier other than 1 have no such column.
+    multiplier = trades["multiplier"].fillna(1.0).to_numpy(np.float64)
+    return np.asarray(np.where(is_inverse(trades), 1 / price, price) * multiplier)
 
 
 def _ratio(value: float, by: float) -> float:

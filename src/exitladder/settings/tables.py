@@ -265,10 +265,11 @@ class TuningSettings:
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "objectives, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
-        "worst_block_r, profit_per_fill, capture, or on the account's daily results sharpe, sortino, calmar, ulcer",
+        "worst_block_r, profit_per_fill, capture, r_per_bar, r_per_capital_day, or on the account's daily results "
+        "sharpe, sortino, calmar, ulcer",
         among=(
             "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
-            "capture", "sharpe", "sortino", "calmar", "ulcer",
+            "capture", "r_per_bar", "r_per_capital_day", "sharpe", "sortino", "calmar", "ulcer",
         ),
     )  # fmt: skip
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
@@ -294,6 +295,24 @@ class TuningSettings:
     )
     max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the daily account, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """Limits of one account; with any, results of the trades that it could take are shown as well."""
+
+    max_open: int = _key(0, "most positions open at one time; 0: no limit", least=0)
+    capital: float = _key(
+        0.0,
+        "most capital tied up at one time, in account currency: notional at entry prices over execution.leverage; "
+        "0: no limit",
+        least=0,
+    )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_open > 0 or self.capital > 0
 
 
 # Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
@@ -460,6 +479,7 @@ class Settings:
     costs: Costs = field(default_factory=Costs)
     symbols: Contracts = field(default_factory=Contracts)
     currencies: Currencies = field(default_factory=Currencies)
+    account: AccountSettings = field(default_factory=AccountSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property
