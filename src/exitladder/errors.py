@@ -10,6 +10,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from exitladder.secrets import masked
+
 # A message quotes values from files that may be hostile: no value floods the terminal or steers it.
 _LONGEST_QUOTE = 400
 _LONGEST_TEXT = 4000
@@ -38,10 +40,10 @@ def _cut(text: str, first: int, last: int) -> str:
 
 
 class ExitladderError(Exception):
-    """Base class of all errors that a user can cause and fix."""
+    """Base class of all errors that a user can cause and fix; a password in the message is masked."""
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*(shown(value) if isinstance(value, str) else value for value in args))
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
 
 
 class BarsError(ExitladderError):
@@ -81,10 +83,10 @@ class OutputFileError(ExitladderError):
 
 
 class ExitladderWarning(UserWarning):
-    """Something the user should know that does not stop the work."""
+    """Something the user should know that does not stop the work; a password in the message is masked."""
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*(shown(value) if isinstance(value, str) else value for value in args))
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
