@@ -189,7 +189,7 @@ def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray]
 
 
 def _may_begin_with_year(part: dict[str, Any], there: BoolArray, *, is_day_first: bool) -> bool:
-    """Whether dates of three short numbers lie closer together if the first one is the year."""
+    """Return whether dates of three short numbers span less time if the first one is the year."""
     is_short = pc.fill_null(pc.equal(pc.utf8_length(part["r"]), 2), False).to_numpy(zero_copy_only=False)
     if not is_short[there].all():
         return False

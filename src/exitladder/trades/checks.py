@@ -172,7 +172,7 @@ def after_the_bars(placed: PlacedTrades, owner: IntArray, time: IntArray) -> npt
     Returns
     -------
     bool array, shape (n,)
-        An exit at such a time has no bar: what it did to the trade cannot be known from these bars.
+        An exit at such a time has no bar, and its effect on the trade is unknown.
     """
     bars = placed.bars
     k = placed.symbol_index[owner]
