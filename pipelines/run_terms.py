@@ -46,14 +46,8 @@ def check_same_trades(both: pd.DataFrame, first: str, other: str) -> None:
     Raises
     ------
     TradesError
-        If an id comes twice in one run, or its symbol, side or entry time differs.
+        If the symbol, side or entry time of an id differs.
     """
-    if both.index.has_duplicates:
-        again = both.index[both.index.duplicated()][0]
-        raise TradesError(
-            f"Runs are compared trade by trade, but trade '{again}' comes more than once in '{first}' or '{other}'. "
-            "Compare the trades.csv files as backtest wrote them."
-        )
     for name in ("symbol", "side", "entry_time"):
         if name not in both or f"{name}_first" not in both:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from exitladder.files.conventions import Conventions
 HEADER = "Date,Open,High,Low,Close,Volume"
 
 
-def read(folder: Path, text: str, name: str = "ACME.csv", **how: str) -> list[str]:
+def read(folder: Path, text: str, name: str = "ACME.csv", **how: Any) -> list[str]:
     """Return the starts of the only symbol's bars, and their length as the last item."""
     path = folder / name
     path.write_text(text)

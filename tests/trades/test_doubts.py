@@ -58,7 +58,7 @@ def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "trades.csv"
     head = "trade_id,symbol,side,entry_time,entry_price,quantity,Quantity,note,Note\n"
     path.write_text(head + "T1,ACME,long,2024-01-03,100,10,20,a,b\n")
-    with pytest.raises(TradesError, match="'quantity' and 'Quantity'"):
+    with pytest.raises(TradesError, match="'quantity' comes twice"):
         read_trades(path)
 
 

@@ -200,7 +200,7 @@ def test_fills_of_one_second_come_in_the_order_in_which_the_file_runs(newest_fir
     time = [10, 10, 20, 20, 30]
     side, price = [1, -1, 1, -1, 1], [50.0, 51.0, 60.0, 61.0, 70.0]
     turn = slice(None, None, -1 if newest_first else 1)
-    fills = fills_from_columns(["ACME"] * 5, time[turn], side[turn], [1.0] * 5, price[turn])
+    fills = fills_from_columns(["ACME"] * 5, np.array(time[turn], dtype=np.int64), side[turn], [1.0] * 5, price[turn])
     trades = trades_of_fills(fills)
     assert trades.side.tolist() == [1, 1, 1]
     assert trades.entry_price.tolist() == [50.0, 60.0, 70.0]

@@ -359,7 +359,8 @@ def _interval(raw: RawBars, named_ns: int, asked_ns: int) -> tuple[int, Finding 
 def _is_longer(steps: np.ndarray, common: int, named_ns: int) -> bool:
     """Return whether regular steps contradict a shorter length in the name: in thin trading they are irregular."""
     few = 3
-    return len(steps) >= few and bool(steps.min() > named_ns) and 2 * np.count_nonzero(steps == common) >= len(steps)
+    is_regular = 2 * int(np.count_nonzero(steps == common)) >= len(steps)
+    return len(steps) >= few and bool(steps.min() > named_ns) and is_regular
 
 
 def _failed(table: Table, symbol: str, rule: str, message: str) -> BarsReport:
