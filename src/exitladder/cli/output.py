@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
+import shutil
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
+from exitladder.cli.tables import UNBOUNDED, table_text
 from exitladder.files.output import iso_stamp, plain, with_iso_stamps
-
-# width of a table that does not go to a terminal
-_UNBOUNDED = 100_000
 
 
 def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -> str:
@@ -95,22 +93,7 @@ def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in frame.columns:
-        is_number = pd.api.types.is_numeric_dtype(frame[name].dtype)
-        table.add_column(str(name), justify="right" if is_number else "left", overflow="fold")
-    for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(Text(_cell(value)) for value in row))
-    width = None if stream.isatty() else _UNBOUNDED
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, legacy_windows=False)
-    console.print(table)
-    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+    return table_text(frame, _cell, shutil.get_terminal_size().columns if stream.isatty() else UNBOUNDED)
 
 
 def _cell(value: Any) -> str:
@@ -123,5 +106,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
-        return "" if math.isnan(value) else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
     return str(value)
