@@ -23,6 +23,8 @@ from exitladder.pipelines.tuning.samples.labels import (
     WALK_FORWARD_COMMAND,
     SampleCounts,
 )
+from exitladder.pipelines.tuning.samples.replay import name_of_fold
+from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
@@ -69,7 +71,10 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     return {
         "baseline": first,
         "sources": {name: _metrics(table) | exposures[name] for name, table in tables.items()},
-        "pairs": [_result(pair, float(p), exposures) for pair, p in zip(pairs, adjusted, strict=True)],
+        "pairs": [
+            _result(pair, float(p), _shared_exposures(pair, tables, exposures, tracker)) | _cost_notes(pair, tracker)
+            for pair, p in zip(pairs, adjusted, strict=True)
+        ],
     }
 
 
@@ -136,12 +141,53 @@ def _path_of(source: str, tracker: Tracker) -> Path:
     return path if path.is_file() else run_artifact(source, "trades.csv", tracker.store)
 
 
+def _shared_exposures(
+    pair: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], exposures: Mapping[str, Any], tracker: Tracker
+) -> dict[str, dict[str, Any]]:
+    """Return the exposure of both runs on the trades that they share: more trades take more capital."""
+    names = (pair["source"], pair["against"])
+    shared = tables[names[0]].index.intersection(tables[names[1]].index)
+    found = {}
+    for name in names:
+        own = tables[name]
+        found[name] = exposures[name] if len(shared) == len(own) else _exposure(name, own.loc[shared], tracker)
+        if len(shared) != len(own):
+            # the drawdown in the run's summary is that of all its trades
+            found[name].pop("max_drawdown_account_r", None)
+    return found
+
+
+def _cost_notes(pair: Mapping[str, Any], tracker: Tracker) -> dict[str, list[str]]:
+    """Return a note if the two runs were simulated with different costs."""
+    first, second = (_costs(pair[name], tracker) for name in ("against", "source"))
+    if first is None or second is None or first.has_rates_of(second):
+        return {"notes": []}
+    free = [pair[name] for name, costs in (("against", first), ("source", second)) if costs.is_free]
+    which = f" '{free[0]}' is before costs." if len(free) == 1 else ""
+    return {
+        "notes": [
+            f"'{pair['source']}' and '{pair['against']}' were simulated with different costs.{which} Set the same "
+            "[costs] in the settings and in the ladder file, and run both again."
+        ]
+    }
+
+
+def _costs(source: str, tracker: Tracker) -> Costs | None:
+    """Return the costs of a run; None if it holds no ladder."""
+    folder = _path_of(source, tracker).parent
+    for path in (folder / "ladder.toml", folder / name_of_fold(1)):
+        if path.is_file():
+            return read_ladder(path).costs
+    return None
+
+
 def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, Any]:
     """Return the time and the capital that a run took; empty without its fills."""
     beside = _path_of(source, tracker).parent
     if not (beside / "fills.csv").is_file():
         return {}
     fills = pd.read_csv(beside / "fills.csv", dtype={"trade_id": str})
+    fills = fills[fills["trade_id"].isin(table.index)]
     ladder = beside / "ladder.toml"
     leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
     found = plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
-from exitladder.cli.tables import UNBOUNDED, table_text
+from exitladder.cli.screen import width_of
+from exitladder.cli.tables import table_text
 from exitladder.files.output import iso_stamp, plain, with_iso_stamps
 
 
@@ -93,7 +93,7 @@ def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:
-    return table_text(frame, _cell, shutil.get_terminal_size().columns if stream.isatty() else UNBOUNDED)
+    return table_text(frame, _cell, width_of(stream))
 
 
 def _cell(value: Any) -> str:

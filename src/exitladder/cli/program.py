@@ -13,6 +13,7 @@ import click
 
 from exitladder import __version__
 from exitladder.cli.interruption import interruptible
+from exitladder.cli.screen import fitted
 from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
 
@@ -146,7 +147,7 @@ class Program(click.Group):
 def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None:
         traceback.print_exception(error, file=sys.stderr)
-    click.echo(message, err=True)
+    click.echo(fitted(message, sys.stderr), err=True)
 
 
 @click.group(

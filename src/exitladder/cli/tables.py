@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-# width of a table that does not go to a terminal
-UNBOUNDED = 100_000
+from exitladder.cli.screen import UNBOUNDED
+
 _GAP = 3
+# headers are wrapped to this width, or that of their cells if it is larger: as little as the terminal needs
+_HEADERS = (16, 10, 1)
 # a text column never becomes narrower than its longest word, up to this
 _LONGEST_WORD = 28
 
@@ -24,13 +26,16 @@ class _Column:
     ----------
     header : str
     cells : tuple of str
-    is_rigid : bool
-        Whether its cells must not be wrapped: numbers and dates.
+    is_number : bool
+        Whether it is aligned to the right.
+    is_whole : bool
+        Whether its cells must not be wrapped.
     """
 
     header: str
     cells: tuple[str, ...]
-    is_rigid: bool
+    is_number: bool
+    is_whole: bool
 
     @property
     def width(self) -> int:
@@ -40,12 +45,14 @@ class _Column:
     @property
     def narrowest(self) -> int:
         """Width below which a word or number would break."""
-        words = self.cells if self.is_rigid else [w for cell in self.cells for w in cell.split()]
+        words = self.cells if self.is_whole else [w for cell in self.cells for w in cell.split()]
         cells = max(map(len, words), default=1)
-        return max(max(map(len, self.header.split("\n"))), cells if self.is_rigid else min(cells, _LONGEST_WORD))
+        return max(max(map(len, self.header.split("\n"))), cells if self.is_whole else min(cells, _LONGEST_WORD))
 
 
-def table_text(frame: pd.DataFrame, cell: Callable[[object], str], width: int = UNBOUNDED) -> str:
+def table_text(
+    frame: pd.DataFrame, cell: Callable[[object], str], width: int = UNBOUNDED, rigid: Collection[str] = ()
+) -> str:
     """Return a table as text.
 
     Headers wrap at ``_``, texts at spaces. Columns that still do not fit continue in a second table below, which
@@ -58,21 +65,26 @@ def table_text(frame: pd.DataFrame, cell: Callable[[object], str], width: int = 
         Text of a value.
     width : int
         Characters per line.
+    rigid : collection of str
+        Columns of text that must not be wrapped; those of numbers and times never are.
 
     Returns
     -------
     str
     """
     columns = [_column(str(name), frame.iloc[:, k], cell) for k, name in enumerate(frame.columns)]
-    if _total([c.width for c in columns]) > width:
-        columns = [replace(c, header=_wrapped(c.header, max((len(t) for t in c.cells), default=1))) for c in columns]
+    columns = [replace(column, is_whole=column.is_whole or column.header in rigid) for column in columns]
+    plain = columns
+    for most in _HEADERS:
+        if _total([c.width for c in columns]) > width:
+            columns = [replace(c, header=_wrapped(c.header, max(most, *(len(t) for t in c.cells), 1))) for c in plain]
     return "\n".join(_drawn(block, width) for block in _blocks(columns, width))
 
 
 def _column(header: str, values: pd.Series, cell: Callable[[object], str]) -> _Column:
     is_time = pd.api.types.is_datetime64_any_dtype(values.dtype)
-    is_rigid = is_time or pd.api.types.is_numeric_dtype(values.dtype)
-    return _Column(header, tuple(_stamps(values) if is_time else map(cell, values)), is_rigid)
+    is_number = is_time or pd.api.types.is_numeric_dtype(values.dtype)
+    return _Column(header, tuple(_stamps(values) if is_time else map(cell, values)), is_number, is_number)
 
 
 def _stamps(values: pd.Series) -> list[str]:
@@ -127,7 +139,7 @@ def _drawn(columns: list[_Column], width: int) -> str:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column, own in zip(columns, _widths(columns, width), strict=True):
-        justify = "right" if column.is_rigid else "left"
+        justify = "right" if column.is_number else "left"
         table.add_column(Text(column.header), justify=justify, overflow="fold", width=own)
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, row))

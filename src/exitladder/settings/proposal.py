@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -22,13 +23,15 @@ _STEPS = sorted(
 )
 
 
-def propose_contract(bars: Bars) -> Contract:
+def propose_contract(bars: Bars, *, counts_ticks: bool = False) -> Contract:
     """Return the tick and the lot that the bars show; the rest keeps its default.
 
     Parameters
     ----------
     bars : Bars
         As traded: adjusted prices have no tick.
+    counts_ticks : bool
+        Whether the volume counts price changes, not a quantity: it then shows no lot.
 
     Returns
     -------
@@ -40,13 +43,15 @@ def propose_contract(bars: Bars) -> Contract:
     prices = np.concatenate([getattr(bars, name)[latest] for name in ("open", "high", "low", "close")])
     tick = common_step(prices)
     lot = 0.0
-    if bars.volume is not None:
+    if bars.volume is not None and not counts_ticks:
         traded = bars.volume[latest]
         lot = min(common_step(traded[traded > 0]), 1.0)
     return Contract(tick=tick, lot=lot, min_quantity=lot)
 
 
-def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[Contracts, dict[str, str]]:
+def propose_contracts(
+    bars: BarSet, known: Contracts, tz: str = "UTC", tick_volume: Collection[str] = ()
+) -> tuple[Contracts, dict[str, str]]:
     """Return contracts of all symbols, those known and proposals for the others, and remarks on the sessions.
 
     Parameters
@@ -56,6 +61,8 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
     known : Contracts
     tz : str
         The exchange's zone, if it is known; UTC if not.
+    tick_volume : collection of str
+        Symbols whose volume counts price changes.
 
     Returns
     -------
@@ -70,7 +77,11 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
             continue
         own = bars[symbol]
         session = propose_session(own, tz)
-        found[symbol] = replace(propose_contract(own), session=session.session, exchange_tz=session.exchange_tz)
+        found[symbol] = replace(
+            propose_contract(own, counts_ticks=symbol in tick_volume),
+            session=session.session,
+            exchange_tz=session.exchange_tz,
+        )
         if session.text:
             remarks[symbol] = session.text
     return known.over(Contracts(found)), remarks

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -70,10 +71,9 @@ def command(
     result.write(out)
     for note in result.exits.notes:
         session.say(note)
-    shown = {"run_id": result.run_id, "out": str(out), **result.summary}
-    if session.form != "table":
-        session.emit(shown)
+    if session.form == "table":
+        from exitladder.cli.screens.backtest import backtest_screen
+
+        session.write(backtest_screen(result.summary, str(out), result.run_id, width_of(session.stdout)))
         return
-    del shown["exit_quality"]
-    session.emit(shown)
-    session.stdout.write("\n" + result.exits.text(session.settings.intervals.confidence))
+    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -84,6 +85,8 @@ def command(
     )
     shown = result.to_mapping()
     if session.form == "table":
-        # The sentence to act on, before seventy numbers.
-        session.stdout.write(shown.pop("recommendation") + "\n\n")
+        from exitladder.cli.screens.tune import tune_screen
+
+        session.write(tune_screen(shown, str(out), width_of(session.stdout)))
+        return
     session.emit(shown)
