@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.errors import InputFileError
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
-from exitladder.pipelines.pages.tables import data_rows, limited_table, unsaid_notes
+from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
@@ -107,7 +107,7 @@ def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
         entry = summary.get(name)
         if not isinstance(entry, dict) or entry.get("value") is None:
             continue
-        note = meaning
+        note = before_or_after(meaning, summary)
         if entry.get("low") is not None:
             ends = (form.removesuffix(" R").format(entry[end]) for end in ("low", "high"))
             note += f"; {percent}CI [{', '.join(ends)}]"

@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exitladder.cli.screens.parts import facts, notes_text, share, short_verdict, signed, texts_table, with_range
-from exitladder.measures.exits.text import MARK, NOTE
-
-# the measures of exits worth a line on the screen; exit_quality of summary.json has all of them
-_MEASURES = (
-    "net", "mfe", "mae", "heat_on_winners", "managing", "scaling", "exit_efficiency", "best_exit_gain",
-    "last_exit_1_sessions_later", "last_exit_5_bars_later",
-)  # fmt: skip
+from exitladder.measures.exits.text import MARK, NOTE, key_measures
 
 
 def backtest_screen(summary: Mapping[str, Any], out: str, run_id: str, width: int) -> str:
@@ -47,7 +41,7 @@ def backtest_screen(summary: Mapping[str, Any], out: str, run_id: str, width: in
     if quality:
         parts.append(
             "Exits of the closed trades, means per trade in R or as a share\n"
-            + texts_table(_measured(quality), width)
+            + texts_table(key_measures(quality), width)
             + f"{MARK} {NOTE}\n"
         )
     parts.append(
@@ -89,7 +83,7 @@ def _result(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
          f"mean loss {with_range({'value': summary['mean_loss_r']['value']}, 2)} R" if rate else ""),
         ("profit factor", "" if factor["value"] is None else with_range(factor, 2).replace("+", "")),
         ("sold on the way", "; ".join(rungs)),
-        ("costs", "none set ([costs])" if summary["data"].get("before_costs") else "none" if not cost else f"{cost:.3f} R per trade"),
+        ("costs", _costs(cost, summary)),
         ("net P&L", signed(summary.get("net_pnl"), 2)),
         ("order inside bars", "" if spread is None else f"changes the mean by up to {spread:.3f} R"),
         ("notes", notes_text(summary["data"])),
@@ -104,18 +98,7 @@ def _account(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measured(quality: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    rows = []
-    for key in _MEASURES:
-        found = {policy: measures[key] for policy, measures in quality.items() if key in measures}
-        if found:
-            first = next(iter(found.values()))
-            label = first["label"] + (f" {MARK}" if first["hindsight"] else "")
-            rows.append({"measure": label} | {policy: _mean(found.get(policy)) for policy in quality})
-    return rows
-
-
-def _mean(entry: Mapping[str, Any] | None) -> str:
-    if entry is None:
-        return ""
-    return share(entry["share"]["value"]) if "share" in entry else signed(entry["r"]["value"])
+def _costs(cost: float | None, summary: Mapping[str, Any]) -> str:
+    if summary["data"].get("before_costs"):
+        return "none set ([costs])"
+    return f"{cost:.3f} R per trade" if cost else "none"

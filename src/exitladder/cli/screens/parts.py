@@ -9,27 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.cli.tables import UNBOUNDED, table_text
-
-# sentences of a verdict from here on are left to the page and the JSON
-_DETAILS = (" Risk, ", " It was tuned ", " The gain takes ")
-_BEFORE_COSTS = "All results are before costs"
+from exitladder.cli.screen import UNBOUNDED
+from exitladder.cli.tables import table_text
+from exitladder.statistics.short_verdict import BEFORE_COSTS_START, split_verdict
 
 
 def short_verdict(text: str) -> str:
-    """Return a verdict without its details; that results are before costs is no detail.
-
-    Examples
-    --------
-    >>> short_verdict("No difference. The gain takes time: 9 bars. All results are before costs: none are set.")
-    'No difference. All results are before costs: none are set.'
-    """
-    cut = min((at for mark in _DETAILS if (at := text.find(mark)) >= 0), default=len(text))
-    short, rest = text[:cut], text[cut:]
-    if _BEFORE_COSTS not in rest:
-        return short
-    sentence = rest[rest.index(_BEFORE_COSTS) :]
-    return f"{short} {sentence[: sentence.find('.', sentence.find(']')) + 1]}"
+    """Return a verdict without its details; the page and the JSON have them."""
+    return split_verdict(text)[0]
 
 
 def signed(value: Any, digits: int = 3) -> str:
@@ -87,4 +74,4 @@ def facts(pairs: Iterable[tuple[str, str]], width: int = UNBOUNDED) -> str:
 
 def notes_text(data: Mapping[str, Any]) -> str:
     """Return the notes on the data, without those that the verdict repeats."""
-    return " ".join(note for note in data.get("notes", []) if not note.startswith(_BEFORE_COSTS))
+    return " ".join(note for note in data.get("notes", []) if not note.startswith(BEFORE_COSTS_START))
