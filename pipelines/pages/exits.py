@@ -29,10 +29,13 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     notes = " ".join(note[:1].upper() + note[1:] for note in quality["notes"])
     if not quality["policies"]:
         return []
+    rows = key_measures(quality["policies"])
     head = PageTable(
         "Exits measured",
         f"Means per closed trade, in R or as a share. {notes}",
-        pd.DataFrame(key_measures(quality["policies"])),
+        pd.DataFrame(
+            [{k: v.replace("-", "−") if k != "measure" else v for k, v in row.items()} for row in rows]
+        ).rename(columns={"measure": "Measure"}),
     )
     return [head] + [
         PageTable(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from exitladder.cli.output import rendered
+from exitladder.cli.screen import fitted
 
 N = 12
 FRAME = pd.DataFrame(
@@ -47,3 +48,10 @@ def test_a_word_wider_than_the_screen_is_folded_not_cut(monkeypatch: pytest.Monk
 def test_large_numbers_are_written_out() -> None:
     text = rendered(pd.DataFrame({"volume": [6694139.4], "ratio": [1.25]}), "table", io.StringIO())
     assert "6694139" in text and "1.25" in text and "e+" not in text
+
+
+def test_text_wraps_on_a_screen_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    text = "- a sentence that is wider than the screen\nshort"
+    assert fitted(text, io.StringIO()) == text
+    assert fitted(text, Screen()) == "- a sentence that is wider\n  than the screen\nshort"

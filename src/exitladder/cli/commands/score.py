@@ -18,6 +18,7 @@ from exitladder.cli.inputs import (
     trades_options,
     with_contracts,
 )
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
@@ -81,6 +82,11 @@ def command(
     if out is not None:
         write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
+    if session.form == "table":
+        from exitladder.cli.screens.score import score_screen
+
+        session.write(score_screen(result.frame, width_of(session.stdout)))
+        return
     session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
 
 
