@@ -11,7 +11,8 @@ import pandas as pd
 
 from exitladder.cli.screen import width_of
 from exitladder.cli.tables import table_text
-from exitladder.files.output import iso_stamp, plain, with_iso_stamps
+from exitladder.errors import shown
+from exitladder.files.output import csv_text, iso_stamp, plain
 
 
 def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -> str:
@@ -34,7 +35,7 @@ def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -
         return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     if form == "csv":
         table = value if isinstance(value, pd.DataFrame) else pd.DataFrame(flat(value), columns=["name", "value"])
-        return with_iso_stamps(table).to_csv(index=False, lineterminator="\n")
+        return csv_text(table)
     return _as_table(value, stream) if isinstance(value, pd.DataFrame) else _mapping_as_tables(value, stream)
 
 
@@ -107,4 +108,5 @@ def _cell(value: Any) -> str:
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
         return "" if math.isnan(value) else f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
-    return str(value)
+    # a name from a file must not steer the terminal
+    return shown(str(value))
