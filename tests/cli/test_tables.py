@@ -9,6 +9,8 @@ import pytest
 
 from exitladder.cli.output import rendered
 from exitladder.cli.screen import fitted
+from exitladder.cli.session import Session
+from exitladder.settings.loading import load_settings
 
 N = 12
 FRAME = pd.DataFrame(
@@ -55,3 +57,9 @@ def test_text_wraps_on_a_screen_only(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "- a sentence that is wider than the screen\nshort"
     assert fitted(text, io.StringIO()) == text
     assert fitted(text, Screen()) == "- a sentence that is wider\n  than the screen\nshort"
+
+
+def test_names_do_not_steer_the_terminal() -> None:
+    stream = io.StringIO()
+    Session(load_settings(None), "table", True, stream).write("symbol \x1b[2J\nnext line\n")
+    assert stream.getvalue() == "symbol \\x1b[2J\nnext line\n"

@@ -10,6 +10,7 @@ import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.bars.bars import Bars, BarSet
+from exitladder.plans.costs import Costs
 from exitladder.settings.contracts import Contract, Contracts
 from exitladder.settings.sessions import propose_session
 
@@ -101,6 +102,21 @@ def ladder_with_steps(text: str, contracts: Contracts) -> str:
         steps = {getattr(contract, name) for contract in contracts.values()}
         step = steps.pop() if len(steps) == 1 else 0.0
         text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {step:.10g}", text)
+    return text
+
+
+def ladder_with_rates(text: str, costs: Costs) -> str:
+    """Return a ladder file's text with the commission and slippage of the settings, so that both give one result.
+
+    Parameters
+    ----------
+    text : str
+        TOML with the lines ``commission_bps = ...`` and ``slippage_bps = ...``.
+    costs : Costs
+        ``[costs]`` of the settings.
+    """
+    for name in ("commission_bps", "slippage_bps"):
+        text = re.sub(rf"(?m)^{name} = [\d.]+", f"{name} = {getattr(costs, name)!r}", text)
     return text
 
 

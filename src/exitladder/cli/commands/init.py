@@ -29,9 +29,11 @@ def command(session: Session, folder: Path, bars: Path | None, force: bool) -> N
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder
+    from exitladder.settings.proposal import ladder_with_rates
     from exitladder.settings.template import LADDER_TOML, settings_toml
 
-    settings, ladder = session.settings, LADDER_TOML
+    settings = session.settings
+    ladder = ladder_with_rates(LADDER_TOML, settings.costs)
     remarks: dict[str, str] = {}
     if bars is not None:
         from exitladder.bars.reading import read_bars

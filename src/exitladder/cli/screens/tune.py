@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exitladder.cli.screens.parts import facts, notes_text, share, short_verdict, signed, texts_table, with_range
@@ -24,20 +24,32 @@ def tune_screen(found: Mapping[str, Any], out: str, width: int) -> str:
     -------
     str
     """
-    policies = [_policy(row) for row in found["policies"]]
     n_test, n_trials = found["n_test"], found["n_trials"]
     ladders = [{"part from": f"{row['test_from']:.10}", "trades": row["n_test"], "ladder": row["ladder_text"]}
                for row in _dated(found["folds"])]  # fmt: skip
     lines = [
         found["recommendation"] + "\n",
         short_verdict(found["verdict_text"]) + "\n",
-        f"{n_test:,} trades scored out of sample, R per trade\n" + texts_table(policies, width),
+        f"{n_test:,} trades scored out of sample, R per trade\n" + policies_text(found["policies"], width),
         "Ladder tuned before each part\n" + texts_table(ladders, width),
         facts(_search(found, n_trials), width),
         f"The exit to use: {out}/recommended.toml. The page with everything: {out}/index.html\n"
         f"Out of sample, trade by trade: exitladder backtest --walk-forward {out} ...    (run {found['run_id']})\n",
     ]
     return "\n".join(lines)
+
+
+def policies_text(policies: Iterable[Mapping[str, Any]], width: int) -> str:
+    """Return the exits side by side.
+
+    Parameters
+    ----------
+    policies : iterable of mapping
+        ``policies`` of ``tune.json``.
+    width : int
+        Characters per line.
+    """
+    return texts_table([_policy(row) for row in policies], width)
 
 
 def _dated(folds: Any) -> list[dict[str, Any]]:
