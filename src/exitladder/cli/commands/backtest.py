@@ -69,9 +69,9 @@ def command(
     plan = read_ladder(ladder) if ladder is not None else None
     if plan is not None and not plan.costs.has_rates_of(session.settings.costs):
         session.warn(
-            "The costs of the ladder differ from [costs] of the settings. This backtest uses the ladder's, for your own "
-            "exits too; tune, train and trades exits use the settings'. Compare their results only with the same costs "
-            "in both."
+            "The costs of the ladder differ from [costs] of the settings. This backtest uses the ladder's, for your "
+            "own exits too; tune, train and trades exits use the settings'. Compare their results only with the same "
+            "costs in both."
         )
     market = load_bars(session, bars, repair, interval)
     known = load_trades(session, trades, market)

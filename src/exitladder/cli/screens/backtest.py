@@ -77,6 +77,12 @@ def _result(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     spread = summary["intrabar"].get("spread_r", {}).get("value")
     rate = share(summary["win_rate"]["value"])
     return [
+        (
+            "not in it",
+            f"{summary['n_before_walk_forward']:,} trades entered before the first tuning ended"
+            if summary.get("n_before_walk_forward")
+            else "",
+        ),
         ("closed by", ", ".join(closed_by)),
         ("open, skipped", f"{summary['n_open']:,}, {summary['n_skipped']:,}" + (f" ({skipped})" if skipped else "")),
         ("win rate", f"{rate}; mean win {with_range({'value': summary['mean_win_r']['value']}, 2)} R, "
@@ -91,10 +97,14 @@ def _result(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _account(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {"exit": name} | {
-        key.removeprefix("n_").replace("_", " "): signed(value, 3).lstrip("+") if isinstance(value, float) else value
-        for key, value in entry.items()
-        if isinstance(value, (int, float, str))
+    return {
+        "exit": name,
+        "taken": f"{entry['n_taken']:,}",
+        "left out": f"{entry['n_left_out']:,}",
+        "total R": signed(entry["total_r"], 1),
+        "R per bar": signed(entry["r_per_bar"], 4),
+        "drawdown, R": signed(entry["max_drawdown_r"], 1),
+        "net P&L": signed(entry["net_pnl"], 0),
     }
 
 
