@@ -107,6 +107,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
-        return "" if math.isnan(value) else f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
+        number = float(value)
+        return "" if math.isnan(number) else f"{number:.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:.6g}"
     # a name from a file must not steer the terminal
     return shown(str(value))

@@ -139,8 +139,9 @@ def _drawn(columns: list[_Column], width: int) -> str:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column, own in zip(columns, _widths(columns, width), strict=True):
-        justify = "right" if column.is_number else "left"
-        table.add_column(Text(column.header), justify=justify, overflow="fold", width=own)
+        table.add_column(
+            Text(column.header), justify="right" if column.is_number else "left", overflow="fold", width=own
+        )
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, row))
     out = io.StringIO()

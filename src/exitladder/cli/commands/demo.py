@@ -35,7 +35,7 @@ def command(session: Session, out: Path) -> None:
     from exitladder.cli.screens.parts import short_verdict
     from exitladder.cli.screens.tune import policies_text
 
-    policies = result.summary_frame().to_dict("records")
+    policies = [{str(k): v for k, v in row.items()} for row in result.summary_frame().to_dict("records")]
     session.write(
         f"{result.recommendation}\n\n{policies_text(policies, width_of(session.stdout))}\n"
         f"{short_verdict(result.verdict)}\n\nPage: {result.page}\nRun: {result.run_id} (view it with exitladder ui)\n"

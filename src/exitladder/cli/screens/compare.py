@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from exitladder.cli.screens.parts import share, short_verdict, signed, texts_table, with_range
@@ -26,21 +27,28 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
     lines = []
     for pair in pairs:
         lines += [short_verdict(pair["verdict_text"]), *(f"Note: {note}" for note in pair["notes"]), ""]
-    rows = [_pair(pair) for pair in pairs]
-    runs = [_run(name, metrics) for name, metrics in found["sources"].items()]
+    short = _short_names(list(found["sources"]))
+    rows = [_pair(short[pair["source"]], pair) for pair in pairs]
+    runs = [_run(short[name], metrics) for name, metrics in found["sources"].items()]
     return (
         "\n".join(lines)
-        + f"\nAgainst {found['baseline']}, R per trade on the trades that both runs hold\n"
+        + f"\nAgainst {short[found['baseline']]}, R per trade on the trades that both runs hold\n"
         + texts_table(rows, width)
         + "\nEach run on all of its own trades\n"
         + texts_table(runs, width)
     )
 
 
-def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+def _short_names(sources: list[str]) -> dict[str, str]:
+    """Return the last part of each path, or the whole path if two end alike."""
+    last = [Path(source).name or source for source in sources]
+    return dict(zip(sources, last if len(set(last)) == len(last) else sources, strict=True))
+
+
+def _pair(name: str, pair: Mapping[str, Any]) -> dict[str, Any]:
     low, high = pair["interval"]
     return {
-        "run": pair["source"],
+        "run": name,
         "trades": f"{pair['n_trades']:,}",
         "difference [CI]": with_range({"value": pair["difference_r"], "low": low, "high": high}),
         "p": "" if pair["p_value"] is None else f"{pair['p_value']:.3f}",

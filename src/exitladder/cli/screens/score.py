@@ -24,7 +24,7 @@ def score_screen(frame: pd.DataFrame, width: int) -> str:
     -------
     str
     """
-    rows = frame.to_dict("records")
+    rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
     counts = [f"{sum(row['action'] == action for row in rows)} to {action}" for action in ("exit", "reduce", "hold")]
     trades = "1 open trade" if len(rows) == 1 else f"{len(rows):,} open trades"
     shared = [text for text in (rows[0]["warnings"] if rows else []) if all(text in row["warnings"] for row in rows)]
