@@ -1,9 +1,9 @@
 """Markets in which no exit is better than the trader's own, for counting false claims.
 
-Without drift every exit is worth nothing: prices are Brownian inside each bar, with a volatility that is constant, follows
-GARCH(1, 1), or makes the bars' returns Student's t. In the market that drifts up, all trades are long and the trader holds
-longer than any candidate may, so leaving earlier only gives up drift. Clustered trades are entered in bursts that share
-their direction, on symbols that move together.
+Without drift every exit is worth nothing: prices are Brownian inside each bar, with a volatility that is constant,
+follows GARCH(1, 1), or makes the bars' returns Student's t. In the market that drifts up, all trades are long and the
+trader holds longer than any candidate may, so leaving earlier only gives up drift. Clustered trades are entered in
+bursts that share their direction, on symbols that move together.
 """
 
 from __future__ import annotations

@@ -118,8 +118,8 @@ def table_of(runs: pd.DataFrame) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     n = len(runs)
     lines.append(
-        f"\nAt a nominal {NOMINAL:.1%}, {n} data sets have at most {int(binom.ppf(0.975, n, NOMINAL))} false claims with "
-        "a probability of 97.5%."
+        f"\nAt a nominal {NOMINAL:.1%}, {n} data sets have at most {int(binom.ppf(0.975, n, NOMINAL))} false claims "
+        "with a probability of 97.5%."
     )
     return "\n".join(lines)
 

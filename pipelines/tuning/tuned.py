@@ -35,7 +35,13 @@ from exitladder.pipelines.tuning.evidence import (
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
-from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
+from exitladder.pipelines.tuning.recommendation.exit_choice import (
+    Lives,
+    Recommendation,
+    levels_of,
+    pasts_of,
+    recommend,
+)
 from exitladder.pipelines.tuning.recommendation.recommended import (
     EDGE,
     RecommendedExit,
@@ -303,8 +309,9 @@ def tune_ladder(
         net_r.insert(1, WITHOUT_MODEL, plain.net_r(OWN_EXITS in net_r, fold_of))
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
-    board = score_policies(tested, time[test], TUNED, settings.intervals)
     executed = execute_policies(tuning, folds, walk, tested, plain)
+    ends = {name: end[test] for name, end in executed.ends.items()}
+    board = score_policies(tested, time[test], TUNED, settings.intervals, ends)
     accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
     board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
@@ -319,7 +326,7 @@ def tune_ladder(
     said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
         net_r,
-        time,
+        Lives(time, executed.ends),
         pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
         [cut.test for cut in walk.folds],
         levels_of(

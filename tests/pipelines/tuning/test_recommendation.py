@@ -25,6 +25,7 @@ from exitladder.pipelines.tuning.policies import (
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     SIMPLE_EXITS,
     Levels,
+    Lives,
     choose_exit,
     levels_of,
     recommend,
@@ -52,7 +53,7 @@ def results(**gains: float) -> dict[str, FloatArray]:
 
 
 def chosen(**gains: float) -> str:
-    return choose_exit(results(**gains), TIME, LEVELS, FEW).exit
+    return choose_exit(results(**gains), Lives(TIME), LEVELS, FEW).exit
 
 
 def test_nothing_better_keeps_own_exits() -> None:
@@ -73,8 +74,8 @@ def test_the_bar_is_corrected_for_the_number_of_exits() -> None:
     # Significant alone (p about 0.02), not among four.
     shift = 2.3 * 0.5 / np.sqrt(N) - (net_r[CLASSIC] - net_r[OWN_EXITS]).mean()
     net_r[CLASSIC] = net_r[CLASSIC] + shift
-    alone = choose_exit(net_r, TIME, ((OWN_EXITS,), (CLASSIC,)), FEW)
-    among = choose_exit(net_r, TIME, LEVELS, FEW)
+    alone = choose_exit(net_r, Lives(TIME), ((OWN_EXITS,), (CLASSIC,)), FEW)
+    among = choose_exit(net_r, Lives(TIME), LEVELS, FEW)
     assert alone.exit == CLASSIC and among.exit == OWN_EXITS
     (one,) = (item for item in among.evidence if item.exit == CLASSIC)
     assert one.found.p_value <= 0.05 < one.p_adjusted == pytest.approx(4 * one.found.p_value)
@@ -87,15 +88,15 @@ def test_without_a_difference_own_exits_are_nearly_always_kept() -> None:
         own = rng.normal(0.0, 1.0, 150)
         net_r = {OWN_EXITS: own}
         net_r |= {name: own + rng.normal(0.0, 0.5, 150) for level in LEVELS[1:] for name in level}
-        replaced += choose_exit(net_r, TIME[:150], LEVELS, FEW).exit != OWN_EXITS
+        replaced += choose_exit(net_r, Lives(TIME[:150]), LEVELS, FEW).exit != OWN_EXITS
     # Nominal: 2.5% for any of the four together; 11 or more of 200 have a probability of 1%.
     assert replaced <= 10
 
 
 def test_few_days_are_no_evidence() -> None:
     within = TIME % (19 * DAY)
-    assert choose_exit(results(trail=0.5), np.sort(within), LEVELS, FEW).exit == OWN_EXITS
-    assert choose_exit(results(trail=0.5), np.sort(TIME % (25 * DAY)), LEVELS, FEW).exit == TRAILING_STOP
+    assert choose_exit(results(trail=0.5), Lives(np.sort(within)), LEVELS, FEW).exit == OWN_EXITS
+    assert choose_exit(results(trail=0.5), Lives(np.sort(TIME % (25 * DAY))), LEVELS, FEW).exit == TRAILING_STOP
 
 
 def test_levels_begin_with_what_the_user_does() -> None:
@@ -116,17 +117,17 @@ def test_no_part_picks_its_own_winner() -> None:
     parts = [(np.arange(N) >= low) & (np.arange(N) < low + 100) for low in (0, 100, 200, 300)]
     pasts = [np.arange(N) < low for low in (0, 100, 200, 300, 400)]
     known = np.ones(N, dtype=bool)
-    found = recommend(net_r, TIME, [(past, known) for past in pasts], parts, LEVELS, FEW)
+    found = recommend(net_r, Lives(TIME), [(past, known) for past in pasts], parts, LEVELS, FEW)
     assert [part.exit for part in found.parts] == [OWN_EXITS, TRAILING_STOP, TRAILING_STOP, TRAILING_STOP]
     assert (found.net_r[300:] == -1.0).all()
     assert (found.net_r[:100] == net_r[OWN_EXITS][:100]).all()
     # Own exits of the past that were not known at the time are no evidence.
     unknown = [(past, known & (k == len(pasts) - 1)) for k, past in enumerate(pasts)]
-    later = recommend(net_r, TIME, unknown, parts, LEVELS, FEW)
+    later = recommend(net_r, Lives(TIME), unknown, parts, LEVELS, FEW)
     assert {part.exit for part in later.parts} == {OWN_EXITS}
     scrambled = net_r.copy()
     scrambled.loc[300:] = np.random.default_rng(3).normal(0, 5, (100, net_r.shape[1]))
-    again = recommend(scrambled, TIME, [(past, known) for past in pasts], parts, LEVELS, FEW)
+    again = recommend(scrambled, Lives(TIME), [(past, known) for past in pasts], parts, LEVELS, FEW)
     assert [part.exit for part in again.parts] == [part.exit for part in found.parts]
 
 
@@ -177,3 +178,14 @@ def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_besi
     assert f"{facts['n_trades_before_model']:,} trades from before" in tuned.verdict.text
     edge = tune_ladder(prepared, small, predictions=replace(predictions, finding="edge"))
     assert any(item.exit == TUNED for item in edge.recommendation.choice.evidence)
+
+
+def test_trades_that_all_overlap_are_no_evidence() -> None:
+    long = TIME // (100 * DAY) * 100 * DAY + 99 * DAY
+    net_r = results(trail=0.5)
+    ends = dict.fromkeys(net_r, TIME + DAY // 2)
+    assert choose_exit(net_r, Lives(TIME, ends), LEVELS, FEW).exit == TRAILING_STOP
+    overlapping = ends | {TRAILING_STOP: long}
+    found = choose_exit(net_r, Lives(TIME, overlapping), LEVELS, FEW)
+    assert found.exit == OWN_EXITS
+    assert {item.exit: item.found.n_separate for item in found.evidence}[TRAILING_STOP] == 4
