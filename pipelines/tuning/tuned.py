@@ -35,6 +35,7 @@ from exitladder.pipelines.tuning.evidence import (
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
+from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     Lives,
     Recommendation,
@@ -319,7 +320,8 @@ def tune_ladder(
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
-    said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
+    witnesses = Witnesses(luck.dsr, luck.pbo, superior[baseline])
+    said = warnings_on(board.table, baseline, judged.kind, witnesses)
     said += [BEFORE_COSTS] if tuning.base.costs.is_free else []
     rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
     said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
@@ -395,7 +397,7 @@ def _verdict(
     others = [f"'{name}'" for name in superior.superior if name != TUNED]
     also = (
         f"Of the other exits, {' and '.join(others)} earned more than '{baseline}' (significant after correction for "
-        "their number)."
+        f"their number; SPA p = {superior.p_value:.2g})."
         if others
         else ""
     )

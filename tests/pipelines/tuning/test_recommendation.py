@@ -22,18 +22,21 @@ from exitladder.pipelines.tuning.policies import (
     TUNED,
     WITHOUT_MODEL,
 )
+from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     SIMPLE_EXITS,
+    ExitChoice,
     Levels,
     Lives,
     choose_exit,
     levels_of,
     recommend,
 )
-from exitladder.pipelines.tuning.recommendation.recommended import warnings_on
+from exitladder.pipelines.tuning.recommendation.recommended import recommended_exit, warnings_on
 from exitladder.pipelines.tuning.tuned import tune_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.spa import SuperiorAbility
 from exitladder.trades.trades import Trades
 
 DAY = 86_400_000_000_000
@@ -131,6 +134,10 @@ def test_no_part_picks_its_own_winner() -> None:
     assert [part.exit for part in again.parts] == [part.exit for part in found.parts]
 
 
+def witnesses(dsr: float, pbo: float, spa: float, *superior: str) -> Witnesses:
+    return Witnesses(dsr, pbo, SuperiorAbility(spa, spa, spa, superior, N, 1))
+
+
 def board(**mean: float) -> pd.DataFrame:
     names = {"tuned": TUNED, "own": OWN_EXITS, "trail": TRAILING_STOP}
     rows = [
@@ -142,7 +149,7 @@ def board(**mean: float) -> pd.DataFrame:
 
 def test_losing_exits_better_simple_exits_and_contradictions_are_named() -> None:
     (lost, simple) = warnings_on(
-        board(tuned=-0.46, own=-0.4, trail=-0.31), OWN_EXITS, "no_difference", dsr=0.0, pbo=0.9
+        board(tuned=-0.46, own=-0.4, trail=-0.31), OWN_EXITS, "no_difference", witnesses(0.0, 0.9, 0.6)
     )
     assert (
         lost == "Every exit lost money on the scored trades; the best was 'best trailing stop' with -0.31 R per trade."
@@ -150,9 +157,59 @@ def test_losing_exits_better_simple_exits_and_contradictions_are_named() -> None
     assert simple.startswith(
         "The simple exit 'best trailing stop' earned 0.150 R per trade more than 'tuned ladder' (sig"
     )
-    (caution,) = warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", dsr=0.5, pbo=0.7)
+    (caution,) = warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", witnesses(0.5, 0.7, 0.01))
     assert "deflated Sharpe ratio is 0.50" in caution and "overfitting is 0.70" in caution
-    assert warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", dsr=0.99, pbo=0.1) == []
+    assert warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", witnesses(0.99, 0.1, 0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "not_said"),
+    [
+        (witnesses(0.94, 0.1, 0.01), ["deflated Sharpe ratio is 0.94"], ["overfitting", "SPA"]),
+        (witnesses(0.99, 0.5, 0.01), ["overfitting is 0.50"], ["Sharpe", "SPA"]),
+        (witnesses(0.99, 0.1, 0.2), ["SPA", "p = 0.2,"], ["Sharpe", "overfitting"]),
+        (witnesses(np.nan, np.nan, np.nan), ["Sharpe ratio is unknown", "overfitting is unknown"], ["SPA", "nan"]),
+    ],
+)
+def test_each_statistic_that_contradicts_better_is_named(
+    found: Witnesses, said: list[str], not_said: list[str]
+) -> None:
+    text = found.against_verdict("better", OWN_EXITS)
+    assert text.startswith("Caution: ")
+    assert all(part in text for part in said) and not any(part in text for part in not_said)
+    # DSR and PBO are about the tuned ladder, not about a simple exit.
+    simple = found.against_better(is_tuned=False)
+    assert ("SPA" in simple) == ("SPA" in said) and "Sharpe" not in simple and "overfitting" not in simple
+
+
+def test_a_superior_exit_contradicts_no_difference() -> None:
+    hidden = witnesses(0.0, 0.9, 0.007, CLASSIC)
+    text = hidden.against_no_difference(OWN_EXITS)
+    assert "p = 0.007" in text and f"'{CLASSIC}'" in text
+    assert hidden.against_verdict("no_difference", OWN_EXITS) == ""
+    assert "contradicts" in witnesses(0.0, 0.9, 0.007, TUNED).against_verdict("no_difference", OWN_EXITS)
+    assert witnesses(0.0, 0.9, 0.3).against_no_difference(OWN_EXITS) == ""
+
+
+def test_the_recommendation_says_if_spa_contradicts_it(bars: BarSet, some_open: Trades, small: Settings) -> None:
+    tuned = tune_ladder(prepare(bars, some_open, small), small)
+    assert tuned.baseline == OWN_EXITS
+    won = replace(tuned.recommendation.choice.evidence[0], exit=CLASSIC, verdict="better")
+    for exit_name, p, contradicts in (
+        (OWN_EXITS, 0.004, True),
+        (OWN_EXITS, 0.4, False),
+        (CLASSIC, 0.4, True),
+        (CLASSIC, 0.004, False),
+    ):
+        choice = ExitChoice(exit_name, (won,) if exit_name == CLASSIC else ())
+        found = replace(
+            tuned,
+            recommendation=replace(tuned.recommendation, choice=choice),
+            superior={OWN_EXITS: SuperiorAbility(p, p, p, (), N, 1)},
+        )
+        sentence = recommended_exit(found).sentence
+        assert ("SPA" in sentence) is contradicts
+        assert "Sharpe" not in sentence
 
 
 def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_beside(
