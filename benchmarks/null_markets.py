@@ -20,7 +20,7 @@ from exitladder.trades.trades import Trades
 # Variance of tomorrow: what is left of the long-run variance, the last squared return, the last variance.
 GARCH_ARCH, GARCH_LAG = 0.1, 0.88
 TAIL_FREEDOM = 3
-UP_DRIFT, HELD = 0.03, 105
+UP_DRIFT, HELD = 0.01, 105
 BURST, BURST_STEP, BURST_SPACING = 3, 24, 200
 
 

@@ -3,7 +3,8 @@
 For each market: entries of a named rule, each left at the close of its 20th bar (the trader's own exits). The commands
 see only what was known when 70% of the trades had been entered: ``bars check``, ``trades check``, ``train`` (with
 ``--train``), ``tune``. Then ``backtest`` executes the recommended exit and the tuned ladder on the trades entered after
-that moment. The table sets the numbers that ``tune`` printed beside the later ones, and names each contradiction:
+that moment. The table sets the numbers that ``tune`` printed beside the later ones, says if the later interval contains
+the printed difference, and names each contradiction:
 
 - "verdict": `tune` said better or worse than own exits, and the later interval is wholly on the other side of zero;
 - "difference": the printed and the later difference from own exits differ significantly (5%, both intervals counted);
@@ -44,7 +45,7 @@ from exitladder.trades.trades import Trades
 SEEN, OWN_BARS = 0.7, 20
 HEADS = (
     "market", "trades: seen, later", "tune: tuned minus own exits (R)", "verdict", "recommendation",
-    "later: tuned minus own exits (R)", "later: recommended minus own exits (R)",
+    "later: tuned minus own exits (R)", "printed number inside", "later: recommended minus own exits (R)",
     "later R per trade: own, tuned, recommended", "contradicted",
 )  # fmt: skip
 
@@ -171,12 +172,13 @@ def line_of(market: str, path: dict[str, Any]) -> str:
     later = difference_of(backtests[TUNED])
     changed = "recommended" in backtests
     followed = difference_of(backtests["recommended"]) if changed else (0.0, 0.0, 0.0)
+    inside = "yes" if later[1] <= printed[0] <= later[2] else "no"
     own = backtests[TUNED]["beside"][OWN_EXITS]["expectancy_r"]["value"]
     means = [own, backtests[TUNED]["expectancy_r"]["value"]]
     means.append(backtests["recommended"]["expectancy_r"]["value"] if changed else own)
     cells = (
         market, f"{path['seen']:,}, {path['later']:,}", shown(*printed), tune["verdict"].replace("_", " "),
-        tune["recommended"]["exit"], shown(*later), shown(*followed) if changed else "own exits",
+        tune["recommended"]["exit"], shown(*later), inside, shown(*followed) if changed else "own exits",
         ", ".join(f"{mean:+.3f}" for mean in means),
         ", ".join(contradictions(tune["verdict"], printed, later, followed)) or "none",
     )  # fmt: skip
