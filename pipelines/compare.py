@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import IntArray
 from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.price_of_gain import price_of_gain
@@ -101,10 +102,21 @@ def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: 
     return {
         "source": other,
         "against": first,
-        "found": compare_r(ours[known], theirs[known], time=time[known], intervals=intervals),
+        "found": compare_r(
+            ours[known], theirs[known], time=time[known], until=_until(both[known]), intervals=intervals
+        ),
         "counts": SampleCounts.of(labels),
         "difference_seen_r": float(seen.mean()) if len(seen) else None,
     }
+
+
+def _until(both: pd.DataFrame) -> IntArray | None:
+    """Return when each trade had ended in both runs; None if the files do not say."""
+    if not {"exit_time", "exit_time_first"} <= set(both):
+        return None
+    ends = [pd.to_datetime(both[name], utc=True) for name in ("exit_time", "exit_time_first")]
+    # A trade without an exit is still open.
+    return np.maximum(*(np.where(end.isna(), np.iinfo(np.int64).max, nanoseconds(end)) for end in ends))
 
 
 def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -224,3 +224,20 @@ def test_a_ladder_on_finer_bars_needs_them(
     walked = replace(classic, execution=replace(classic.execution, intrabar="finer_bars"))
     with pytest.raises(LadderError, match="Name them with --finer-bars"):
         score(bars, some_open, walked, trained.model, small)
+
+
+def test_a_ladder_that_does_not_read_the_model_needs_none(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(LadderError, match=r"'classic' reads exhaustion and no model is given.*--model REF"):
+        score(bars, some_open, classic, None, small)
+    plain = replace(classic, rungs=tuple(rung for rung in classic.rungs if not rung.when))
+    alone = score(bars, some_open, plain, None, small)
+    beside = score(bars, some_open, plain, trained.model, small).frame
+    same = ["trade_id", "action", "action_quantity", "stop_price", "orders", "open_r", "bars_held", "price"]
+    pd.testing.assert_frame_equal(alone.frame[same], beside[same])
+    assert alone.frame[["exhaustion", "hold_value_r"]].isna().all(axis=None)
+    assert not any("prediction" in text for texts in alone.frame["warnings"] for text in texts)
+    assert alone.notice == "" and alone.drift.empty
+    write_scores(alone.frame, tmp_path / "advice.html")
+    assert ">nan" not in (tmp_path / "advice.html").read_text().lower()
