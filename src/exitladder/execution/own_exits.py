@@ -26,7 +26,7 @@ from exitladder.execution.kernel.trade_start import enter, facts_of, set_up
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
-from exitladder.trades.checks import fills_outside_bars
+from exitladder.trades.checks import after_the_bars, fills_outside_bars
 from exitladder.trades.trade_fills import OwnExits
 from exitladder.trades.trades import PlacedTrades
 
@@ -220,7 +220,7 @@ def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
         out[rows] = low + np.searchsorted(bars.time[low:high], exits.time[rows], side="right") - 1
     outside = fills_outside_bars(placed)
     impossible = np.unique(outside["trade"][outside["fill"] == "exit"].to_numpy(dtype=np.int64))
-    out[np.isin(trade, impossible)] = OUTSIDE_BAR
+    out[np.isin(trade, impossible) | np.isin(trade, trade[after_the_bars(placed, trade, exits.time)])] = OUTSIDE_BAR
     return np.where(exits.time < placed.trades.entry_time[trade], BEFORE_ENTRY, out)
 
 
