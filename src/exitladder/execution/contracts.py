@@ -18,7 +18,9 @@ from exitladder.trades.trades import PlacedTrades
 
 
 def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
-    """Return the contracts of trades and the positions of the trades of each; nothing if no symbol has one.
+    """Return the contracts of trades and the positions of the trades of each; nothing if no symbol has its own.
+
+    Hours of trading alone are no contract of its own: they change neither money nor steps.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
         steps = (contract.tick, contract.lot, contract.min_quantity)
         plain = Contract(contract.multiplier, *steps, currency=contract.currency)
         groups.setdefault(plain, []).append(k)
+    if list(groups) == [Contract()]:
+        return []
     return [(contract, np.flatnonzero(np.isin(placed.symbol_index, members))) for contract, members in groups.items()]
 
 
@@ -64,7 +68,8 @@ def _rates(placed: PlacedTrades, contract: Contract, rows: IntArray) -> FloatArr
 
 
 def _part(placed: PlacedTrades, rows: IntArray, signals: Signals | None) -> tuple[PlacedTrades, Signals | None]:
-    taken = replace(placed.take(rows), bars=placed.bars.with_contracts({}))
+    hours = {symbol: contract.hours for symbol, contract in placed.bars.contracts.items()}
+    taken = replace(placed.take(rows), bars=placed.bars.with_contracts(hours))
     return taken, None if signals is None else signals.take(rows)
 
 
