@@ -1,7 +1,7 @@
 """The exits of a ladder that the clock gives: after hours, after sessions, at a close, at a time, after a gap (X11).
 
-For each trade, found before it is simulated: the bar at whose close it ends, or at whose close it is known to end at the
-next open. The kernels read no more than that.
+Found for each trade before it is simulated: the bar at whose close it ends, or after which it ends at the next open.
+The kernels read no more than that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Group(NamedTuple):
 
 
 class _Exit(NamedTuple):
-    """One exit of each trade: its bar (-1 without), whether it is at the open after it, and whether a time had passed."""
+    """One exit of each trade: its bar (-1 without), whether it is at the open after it, whether a time had passed."""
 
     bar: IntArray
     late: BoolArray
@@ -94,7 +94,7 @@ def _check(timing: Timing, bars: BarSet, k: int) -> None:
     symbol = bars.symbols[k]
     if bars.interval_ns[k] >= DAY_NS:
         raise LadderError(
-            f'stop.clock = "{timing.clock}" needs bars shorter than a day, but those of \'{symbol}\' last '
+            f"stop.clock = \"{timing.clock}\" needs bars shorter than a day, but those of '{symbol}' last "
             f"{bars[symbol].interval}. Load intraday bars, or use stop.session_close = true."
         )
     session = bars.contracts[symbol].session if symbol in bars.contracts else ""
@@ -119,7 +119,7 @@ def _earliest(timing: Timing, group: _Group, offset: int) -> IntTable:
     bars = group.bars
     if timing.hours is not None:
         moments = group.entered + round(timing.hours * _HOUR)
-        found.append((o.TIME, _at_time(group, moments, by_hours=True)))
+        found.append((o.TIME, _at_time(group, moments)))
     if timing.sessions is not None:
         found.append((o.TIME, _in_session(group, bars.close, timing.sessions)))
     if timing.session_close:
@@ -165,10 +165,10 @@ def _in_session(group: _Group, times: IntArray, count: int) -> _Exit:
         session = session + passed
     known = session < len(times)
     moments = np.where(known, times[np.minimum(session, len(times) - 1)], NEVER)
-    return _at_time(group, moments, by_hours=False)._replace(passed=passed)
+    return _at_time(group, moments, np.searchsorted(bars.number, session))._replace(passed=passed)
 
 
-def _at_time(group: _Group, moments: IntArray, *, by_hours: bool) -> _Exit:
+def _at_time(group: _Group, moments: IntArray, opening: IntArray | None = None) -> _Exit:
     """Return the exits at the last bar that ends at or before some moments.
 
     Parameters
@@ -176,9 +176,10 @@ def _at_time(group: _Group, moments: IntArray, *, by_hours: bool) -> _Exit:
     group : _Group
     moments : int64 array, shape (n_trades,)
         `NEVER` without an exit.
-    by_hours : bool
-        Whether they come from the entry and not from a session: then they may be between sessions, and the first bar
-        is the last in time if no bar ends in time.
+    opening : int64 array, shape (n_trades,), optional
+        First bar of the session that the moments belong to; if no bar of it ends in time, the exit is at its open.
+        Moments counted from the entry belong to none: they may be between sessions, and if no bar ends in time, the
+        exit is at the close of the first one.
 
     Returns
     -------
@@ -186,11 +187,11 @@ def _at_time(group: _Group, moments: IntArray, *, by_hours: bool) -> _Exit:
     """
     bars, first = group.bars, group.first
     n = len(bars.start) - 1
-    k = np.maximum(first, np.searchsorted(bars.next_end, moments, side="right"))
+    by_hours = opening is None
+    least = first if opening is None else np.maximum(first, opening)
+    k = np.maximum(least, np.searchsorted(bars.next_end, moments, side="right"))
     if by_hours and len(bars.last):
-        place = np.maximum(
-            np.searchsorted(bars.last, first), np.searchsorted(bars.after_last, moments, side="right")
-        )
+        place = np.maximum(np.searchsorted(bars.last, first), np.searchsorted(bars.after_last, moments, side="right"))
         inside = place < len(bars.last)
         k = np.where(inside, np.minimum(k, bars.last[np.minimum(place, len(bars.last) - 1)]), k)
     none = (k > n) | (moments == NEVER)

@@ -188,7 +188,7 @@ def _session_dates(start: IntArray, hours: Contract) -> IntArray:
 
 
 def _weekday(dates: IntArray, hours: Contract) -> IntArray:
-    """Return the next dates from some on that have a session: Monday to Friday, every day if the market never closes."""
+    """Return the next dates with a session from some on: Monday to Friday, every day if the market never closes."""
     if _minutes(hours) == (0, 1440):
         return dates
     weekday = (dates + 3) % 7

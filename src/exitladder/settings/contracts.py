@@ -121,7 +121,7 @@ def _checked_half_days(value: object) -> tuple[str, ...]:
     """Return half days as a tuple; a text (a cell of a table) may hold several, separated by semicolons."""
     days = [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
     if not isinstance(days, (list, tuple)):
-        raise SettingsError(f"symbols: half_days must be a list such as [\"2024-11-29 13:00\"], but is {value!r}.")
+        raise SettingsError(f'symbols: half_days must be a list such as ["2024-11-29 13:00"], but is {value!r}.')
     for day in days:
         match = _HALF_DAY.fullmatch(day) if isinstance(day, str) else None
         try:

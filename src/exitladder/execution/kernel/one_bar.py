@@ -14,7 +14,15 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
-from exitladder.execution.kernel.orders import fall, is_timed, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
+from exitladder.execution.kernel.orders import (
+    fall,
+    is_timed,
+    rise,
+    sell_all,
+    sell_at_limit,
+    sell_at_market,
+    stop_in_force,
+)
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
 from exitladder.execution.kernel.state import Bar, Position
