@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from exitladder.errors import InputFileError
+from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
+from exitladder.pipelines.pages.tables import data_rows, limited_table, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
@@ -50,14 +52,25 @@ def backtest_page(folder: Path) -> PageContent:
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
+        tables=[*limited_table(_limited(summary)), *exit_tables(summary)],
         groups=[
             PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
             PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
             PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
-        data_notes=[(str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]],
+        data_notes=[
+            *((str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]),
+            *data_rows(summary.get("data", {})),
+        ],
+        warnings=unsaid_notes(summary),
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def _limited(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one account with limits under the ladder and under each exit beside it; nothing without a limit."""
+    exits = {THIS_LADDER: summary, **summary.get("beside", {})}
+    return [{"policy": name, **found["account"]} for name, found in exits.items() if found.get("account")]
 
 
 def _untouched(trades: pd.DataFrame) -> pd.Timestamp | None:

@@ -23,7 +23,14 @@ from exitladder.pipelines.pages.page import (
     page_html,
 )
 from exitladder.pipelines.pages.saved_run import read_json
-from exitladder.pipelines.pages.tables import account_table, fold_table, recommendation_tables
+from exitladder.pipelines.pages.tables import (
+    account_table,
+    data_rows,
+    fold_table,
+    limited_table,
+    recommendation_tables,
+    unsaid_notes,
+)
 from exitladder.pipelines.plots.data import Reliability
 from exitladder.pipelines.plots.examples import TradeExample, example_trades
 from exitladder.pipelines.plots.picture import Picture
@@ -165,9 +172,11 @@ def tuning_page(folder: Path) -> PageContent:
             *_recommendation_tables(result),
             fold_table(folds),
             account_table(pd.DataFrame(result["continuous"])),
+            *limited_table(result.get("account") or []),
         ],
         groups=_groups(folder, result, policies, shown),
-        data_notes=[*_facts(run), *_counts(folder, result, shown)],
+        data_notes=[*_facts(run), *data_rows(result.get("data", {})), *_counts(folder, result, shown)],
+        warnings=unsaid_notes(result),
         open_trades=pd.read_csv(folder / "scores.csv", dtype=_TEXTS) if "scores.csv" in shown else None,
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),

@@ -38,7 +38,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
 def test_commands_are_those_promised() -> None:
     assert set(every_command()) >= {
         ("demo",), ("init",), ("bars", "check"), ("bars", "adjust"), ("bars", "resample"), ("bars", "fetch"),
-        ("trades", "make"), ("trades", "check"), ("trades", "import"), ("features",), ("train",),
+        ("trades", "make"), ("trades", "check"), ("trades", "import"), ("trades", "exits"), ("features",), ("train",),
         ("tune",), ("backtest",), ("score",), ("compare",), ("report",), ("ui",),
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ from exitladder.cli.session import Session
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.bars.checking.report import BarsReport
+    from exitladder.plans.units import Distance
     from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -232,8 +233,8 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        placed = place_trades(trades, bars)
-        check_trades_on_bars(placed)
+        placed = place_trades(trades, with_contracts(session, bars))
+        check_trades_on_bars(placed, initial_stop(session))
         _warn_of_exits(session, placed)
     return trades
 
@@ -268,16 +269,26 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
         session.say(f"symbols of the trades were matched to those of the bars: {shown}")
         symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
         trades = replace(trades, symbol=symbol)
-    return on_session_dates(trades, bars, session.settings.data.tz)
+    return on_session_dates(trades, bars, session.settings.data.tz, session.settings.symbols)
+
+
+def with_contracts(session: Session, bars: BarSet) -> BarSet:
+    """Return bars that know the contracts of the settings: ticks and zones of their symbols."""
+    return bars.with_contracts(session.settings.symbols, session.settings.currencies)
+
+
+def initial_stop(session: Session) -> Distance:
+    """Return the stop of trades without one: ``labels.initial_stop``."""
+    from exitladder.plans.units import Distance
+
+    return Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
 
 
 def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
     """Warn of own exits at prices that were not traded: such trades are no baseline."""
-    from exitladder.plans.units import Distance
     from exitladder.trades.checks import fills_outside_bars
 
-    stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
-    outside = fills_outside_bars(placed, stop)
+    outside = fills_outside_bars(placed, initial_stop(session))
     exits = outside[outside["fill"] == "exit"]
     for row in exits.head(_SHOWN).itertuples():
         session.warn(

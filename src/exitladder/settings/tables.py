@@ -47,9 +47,19 @@ class DataSettings:
     symbol_map: str = _key("", "CSV file of two columns: symbol in the bars, and its new name")
     side: str = _key("", "side of trades in a file without one: long or short", among=("", "long", "short"))
     adjust: str = _key("auto", "adjust prices by adj_close, if the file has it: auto or none", among=("auto", "none"))
+    dividends: str = _key(
+        "auto",
+        "cash dividends on unadjusted prices (adjust = none): auto credits those in adj_close, credit also those in a "
+        "column dividend, ignore none; or the path of a file with symbol, date and dividend",
+    )
     splits: str = _key(
         "leave_out",
         "trades open across a likely split that the prices are not adjusted for: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
+    outside_entries: str = _key(
+        "leave_out",
+        "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
         among=("leave_out", "keep"),
     )
     max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
@@ -255,10 +265,11 @@ class TuningSettings:
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "objectives, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
-        "worst_block_r, profit_per_fill, capture, or on the account's daily results sharpe, sortino, calmar, ulcer",
+        "worst_block_r, profit_per_fill, capture, r_per_bar, r_per_capital_day, or on the account's daily results "
+        "sharpe, sortino, calmar, ulcer",
         among=(
             "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
-            "capture", "sharpe", "sortino", "calmar", "ulcer",
+            "capture", "r_per_bar", "r_per_capital_day", "sharpe", "sortino", "calmar", "ulcer",
         ),
     )  # fmt: skip
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
@@ -284,6 +295,24 @@ class TuningSettings:
     )
     max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the daily account, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """Limits of one account; with any, results of the trades that it could take are shown as well."""
+
+    max_open: int = _key(0, "most positions open at one time; 0: no limit", least=0)
+    capital: float = _key(
+        0.0,
+        "most capital tied up at one time, in account currency: notional at entry prices over execution.leverage; "
+        "0: no limit",
+        least=0,
+    )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_open > 0 or self.capital > 0
 
 
 # Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
@@ -445,6 +474,7 @@ class Settings:
     costs: Costs = field(default_factory=Costs)
     symbols: Contracts = field(default_factory=Contracts)
     currencies: Currencies = field(default_factory=Currencies)
+    account: AccountSettings = field(default_factory=AccountSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property
@@ -460,7 +490,7 @@ class Settings:
             if name == "search":
                 refuse_earlier_search_keys(values, place)
             if isinstance(part, Contracts):
-                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                changed[name] = contracts_from_mapping(values).over(part)
                 continue
             if isinstance(part, Currencies):
                 changed[name] = currencies_from_mapping(values, part)

@@ -30,7 +30,7 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model whose predictions the ladder uses: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--out", "Folder for fills.csv, trades.csv, summary.json and after_exit.csv.")
+@path_option("--out", "Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.")
 @session_command
 def command(
     session: Session,
@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """Simulate a ladder on trades.
 
-    Writes every fill, every trade, and a summary with confidence intervals.
+    Writes every fill, every trade, and a summary with confidence intervals. The exits are measured too: heat,
+    efficiency, better exits in hindsight, later exits, what managing and scaling gave.
 
     Trades that the ladder was tuned on count as in-sample and give no verdict. With --walk-forward, all trades are
     out of sample.
@@ -67,4 +68,12 @@ def command(
         assert walk_forward is not None
         result = backtest_walk_forward(market, known, walk_forward, session.settings, **more)
     result.write(out)
-    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})
+    for note in result.exits.notes:
+        session.say(note)
+    shown = {"run_id": result.run_id, "out": str(out), **result.summary}
+    if session.form != "table":
+        session.emit(shown)
+        return
+    del shown["exit_quality"]
+    session.emit(shown)
+    session.stdout.write("\n" + result.exits.text(session.settings.intervals.confidence))

@@ -11,10 +11,12 @@ from exitladder.cli.inputs import (
     TradeFiles,
     bars_options,
     fitted_to_bars,
+    initial_stop,
     load_bars,
     load_trades,
     path_option,
     trades_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -68,7 +70,8 @@ def command(
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     known = fitted_to_bars(session, load_trades(session, trades), market)
     still_open = open_trades(known, moment)
-    check_trades_on_bars(place_trades(still_open.take(~entered_after(still_open, market)), market))
+    entered = still_open.take(~entered_after(still_open, market))
+    check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:

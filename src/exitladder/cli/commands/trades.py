@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exitladder.cli.commands.trades_exits import exits
 from exitladder.cli.inputs import (
     bars_options,
     file_options,
@@ -16,6 +17,7 @@ from exitladder.cli.inputs import (
     load_trades,
     path_option,
     reading_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
 def command() -> None:
-    """Generate, check and import trades."""
+    """Generate, check and import trades, and measure their exits."""
+
+
+command.add_command(exits)
 
 
 @command.command(
@@ -112,7 +117,8 @@ def _checked(
     session: Session, path: Path, fills: Path | None, bars: Path | None, repair: bool, interval: str | None
 ) -> tuple[TradesReport, ExitladderError | None]:
     """Return the report, and the error to end with."""
-    from exitladder.errors import TradesError
+    from exitladder.errors import SettingsError, TradesError
+    from exitladder.execution.contracts import check_money
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
@@ -138,19 +144,24 @@ def _checked(
             return report, TradesError(f"{faults[0]}{more}")
     found = read_trades(path, fills=fills, conventions=how)
     report.counts |= counts_of(found)
-    outside = None
+    outside, placed = None, None
     error: ExitladderError | None = None
+    try:
+        check_money(found, session.settings.symbols, session.settings.currencies)
+    except (SettingsError, TradesError) as fault:
+        report.faults.append(str(fault))
+        error = fault
     if bars is not None:
         market = load_bars(session, bars, repair, interval)
-        placed = place_trades(fitted_to_bars(session, found, market), market)
+        placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
-            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
             error = fault
-    describe(found, report, how.tz, outside)
+    describe(found, report, how.tz, outside, placed)
     return report, error
 
 
@@ -347,7 +358,8 @@ def adjust(
 
     given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
     found = load_trades(session, trades)
-    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    data = session.settings.data
+    raw, _ = read_bars(bars, tz=data.tz, adjust="none", repair=repair, interval=interval, conventions=data.conventions)
     done = adjust_trades(found, raw, given or None)
     write_trades(done.trades, out)
     session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})
