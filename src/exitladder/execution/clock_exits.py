@@ -71,10 +71,14 @@ def clock_exits(placed: PlacedTrades, timings: Sequence[Timing]) -> IntTable:
     due[:, :, D_BAR] = -1
     if not len(timings) or not len(placed):
         return due
-    ends = placed.bars.n_bars + 1
-    for key in np.unique(placed.symbol_index * ends + placed.end_bar):
+    # a trade knows the bar that it was entered in, be it the one to come
+    known = np.maximum(placed.end_bar, placed.entry_bar + 1)
+    ends = placed.bars.n_bars + 2
+    for key in np.unique(placed.symbol_index * ends + known):
         k, end_bar = int(key // ends), int(key % ends)
-        rows = np.flatnonzero((placed.symbol_index == k) & (placed.end_bar == end_bar))
+        rows = np.flatnonzero((placed.symbol_index == k) & (known == end_bar))
+        if end_bar > placed.bars.start[k + 1]:
+            continue
         for m, timing in enumerate(timings):
             _check(timing, placed.bars, k)
             group = _group(placed, rows, session_bars(placed.bars, k, end_bar, _needs(timing)))
