@@ -139,11 +139,7 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
         if quantity > 0:
             orders.append(Order(order.type, order.side, quantity, None, order.rung, order.kind))
             sold += quantity
-            reasons.append(
-                _DUE[order.kind]
-                if order.kind in _DUE
-                else f"The conditions of rung {order.rung} were met at the close."
-            )
+            reasons.append(_DUE.get(order.kind, f"The conditions of rung {order.rung} were met at the close."))
     left = held - sold
     if left > _SLACK * held:
         orders += _resting(standing, left)

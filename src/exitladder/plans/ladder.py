@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from exitladder.errors import LadderError
 from exitladder.plans.costs import Costs
@@ -103,6 +104,11 @@ class Stop:
     session_close: bool = False
     clock: str | None = None
     max_gap: float | None = None
+
+    @property
+    def hours_kept(self) -> dict[str, Any]:
+        """The fields that limit when a position may be held: a search keeps those of the user's ladder."""
+        return {"session_close": self.session_close, "clock": self.clock, "max_gap": self.max_gap}
 
     @property
     def is_timed(self) -> bool:
