@@ -15,6 +15,7 @@ from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.price_of_gain import price_of_gain
 from exitladder.pipelines.tracking.runs import run_artifact
+from exitladder.pipelines.tracking.saved_files import files_of_run, read_saved_table
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.tuning.samples.labels import (
     IN_SAMPLE,
@@ -141,7 +142,12 @@ def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, A
     beside = _path_of(source, tracker).parent
     if not (beside / "fills.csv").is_file():
         return {}
-    fills = pd.read_csv(beside / "fills.csv", dtype={"trade_id": str})
+    with files_of_run(beside):
+        return _exposure_of(table, beside)
+
+
+def _exposure_of(table: pd.DataFrame, beside: Path) -> dict[str, Any]:
+    fills = read_saved_table(beside / "fills.csv", {"trade_id": str})
     ladder = beside / "ladder.toml"
     leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
     found = plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))
@@ -155,11 +161,19 @@ def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
     path = _path_of(source, tracker)
     if not path.is_file():
         raise InputFileError(f"'{source}' holds no trades.csv; give a backtest's folder or run id.")
-    table = pd.read_csv(path, dtype={"trade_id": str, "symbol": str})
+    table = read_saved_table(path, {"trade_id": str, "symbol": str})
     missing = {"trade_id", "entry_time", "r", "status"} - set(table)
     if missing:
         raise InputFileError(f"'{path}' must be the trades.csv of a backtest, but has no column {sorted(missing)[0]}.")
-    table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
+    try:
+        table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
+    except (ValueError, TypeError, OverflowError) as cause:
+        raise InputFileError(f"entry_time must be stamps, but is not in '{path}': {cause}. Copy it again.") from cause
+    if table["trade_id"].isna().any() or table["trade_id"].duplicated().any() or np.isinf(table["r"]).any():
+        raise InputFileError(
+            f"Each trade must come once, with a finite r or none, but one in '{path}' does not. Copy it from its run "
+            "again, or run the backtest again."
+        )
     # Only ladders that were tuned have seen trades; see `exitladder.pipelines.backtest`.
     if "sample" not in table:
         table["sample"] = OUT_OF_SAMPLE

@@ -266,5 +266,8 @@ def read_contracts(path: str | Path) -> Contracts:
             )
         if "inverse" in row:
             row["inverse"] = str(row["inverse"]).strip().lower() in ("true", "1", "yes")
-        found[symbol] = {k: float(v) if k in _STEPS and not isinstance(v, str) else v for k, v in row.items()}
+        try:
+            found[symbol] = {k: float(v) if k in _STEPS and not isinstance(v, str) else v for k, v in row.items()}
+        except (OverflowError, ValueError, TypeError) as cause:
+            raise SettingsError(f"{', '.join(_STEPS)} must be numbers, but one is not ({table.place(i)}).") from cause
     return contracts_from_mapping(found, f"symbols ({path.name})")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
@@ -225,10 +225,8 @@ class _Reader:
         self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
-        labels: dict[str, object] = {}
-        for label in table.frame.columns:
-            labels.setdefault(snake_name(label), label)
         known = (*REQUIRED, *OPTIONAL)
+        labels = labels_by_name(table, known, TradesError)
         missing = [name for name in REQUIRED if name not in labels]
         if missing:
             near = did_you_mean(missing[0], labels)

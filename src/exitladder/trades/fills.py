@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name, snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
@@ -136,6 +136,7 @@ def fills_from_columns(
 
 
 _NUMBERS = ("commission", "stop_price", "multiplier")
+_FILL_TEXTS = ("trade_id", "fill_id", "tag", "commission_currency")
 
 
 def joined(parts: Sequence[Fills]) -> Fills:
@@ -214,8 +215,8 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
         If a column is missing, there is no fill, or a fill breaks a rule; the message has the value, place and cure.
     """
     check_tz(how.tz, TradesError)
-    labels = {snake_name(label): label for label in table.frame.columns}
     needed = ("time", "side", "quantity", "price", *needs)
+    labels = labels_by_name(table, (*needed, *_NUMBERS, *_FILL_TEXTS), TradesError)
     missing = [name for name in needed if name not in labels]
     if missing:
         near = did_you_mean(missing[0], labels)
@@ -253,11 +254,7 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
         side=side.to_numpy(dtype=np.int8),
         quantity=quantity,
         price=price,
-        **{
-            name: _text(columns[name])
-            for name in ("trade_id", "fill_id", "tag", "commission_currency")
-            if name in columns
-        },
+        **{name: _text(columns[name]) for name in _FILL_TEXTS if name in columns},
         **{name: _number(columns[name]) for name in _NUMBERS if name in columns},
     )
     return each_once(fills, table)

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars,
+    load_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -30,7 +38,7 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model whose predictions the ladder uses: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--out", "Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.")
+@out_option("Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.", "folder")
 @session_command
 def command(
     session: Session,

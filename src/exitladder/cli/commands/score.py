@@ -14,6 +14,7 @@ from exitladder.cli.inputs import (
     initial_stop,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     trades_options,
     with_contracts,
@@ -38,7 +39,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
-@path_option("--out", "Output file (.csv, .json or .html).", required=False)
+@out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
 def command(
     session: Session,

@@ -15,6 +15,7 @@ from exitladder.cli.inputs import (
     given_once,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     reading_options,
     with_contracts,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exitladder.importers.profit import ClosedProfit
     from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
+from exitladder.files.places import TABLES
 
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
@@ -50,7 +52,7 @@ command.add_command(exits)
 @click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money at risk per trade (1R).")
 @click.option("--lot", type=float, default=1.0, show_default=True, help="Lot size; 0: none.")
 @click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Minimum bars between entries.")
-@path_option("--out", "Output file (.csv or .parquet); default: stdout.", required=False)
+@out_option("Output file (.csv or .parquet); default: stdout.", endings=TABLES, required=False)
 @session_command
 def make(
     session: Session,
@@ -195,8 +197,8 @@ _IMPORT = (
     show_default=True,
     help="Treat a remainder below this share of the position as flat.",
 )
-@path_option("--out", "File for the trades (.csv or .parquet).")
-@path_option("--fills-out", "File for their fills (.csv or .parquet).", required=False)
+@out_option("File for the trades (.csv or .parquet).", endings=TABLES)
+@out_option("File for their fills (.csv or .parquet).", endings=TABLES, name="--fills-out", required=False)
 @session_command
 def import_(
     session: Session,
@@ -334,7 +336,7 @@ def _summary(trades: Trades) -> dict[str, Any]:
 @bars_options
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
-@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@out_option("File for the adjusted trades (.csv or .parquet).", endings=TABLES)
 @session_command
 def adjust(
     session: Session,
