@@ -64,8 +64,8 @@ def clock_exits(placed: PlacedTrades, timings: Sequence[Timing]) -> IntTable:
     Raises
     ------
     LadderError
-        If a time of day is asked of bars of a day or longer, lies before the session, or the exchange's time zone is
-        unknown.
+        If a time of day is asked of bars of a day or longer, is not after the open of the session, or the exchange's
+        time zone is unknown.
     """
     due = np.zeros((len(timings), len(placed), DUE_COLUMNS), dtype=np.int64)
     due[:, :, D_BAR] = -1

@@ -38,7 +38,7 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
         rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation|session|clock|gap). Market orders
         were decided at the last close; the stop covers the quantity that the market orders leave. A liquidation price
         that comes before the stop is listed as a stop of that kind: the exchange would act there. An order
-        market-on-close sells what is left at the close of the next bar, if no other order has by then (rule X11).
+        market-on-close sells the rest at the close of the next bar, if no other order has by then (rule X11).
     """
     rows: list[dict[str, Any]] = []
     for i in held(simulation):

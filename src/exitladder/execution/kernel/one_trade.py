@@ -214,7 +214,7 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
 def close_due_bar(position: Position, bar: Bar, atr: float, conditions: RungConditions, idle: bool) -> None:
     """X11: close the bar at which the clock ends a trade: at its close, or known there for the next open.
 
-    What is left is sold at the close if the bar traded (S4a), with the ATR of the bar before for slippage; the bar
+    The rest is sold at the close if the bar traded (S4a), with the ATR of the bar before for slippage; the bar
     counts as held. A stop that volume has cut short goes on alone.
 
     Parameters
