@@ -129,6 +129,7 @@ class Reference:
         self.finer = finer or {}
         self.series = series or {}
         self.clock = clock
+        self.leaving: str | None = None  # an order for all that is left
         self.costs = ladder.costs
         self.up = trade.side  # +1: up is good
         self.entry = exact(trade.entry)
@@ -276,7 +277,7 @@ class Reference:
         self.line_walked: Number | None = None  # where a walk of the bar ends, walked or not
         self.leaving_rung = 0
         self.next_moves: list[str] = []
-        self.leaving: str | None = None  # an order for all that is left
+        self.leaving = None
         self.ambiguous_here = False
         self.financing = ZERO
         self.liquidation: Number | None = None

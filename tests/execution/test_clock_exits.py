@@ -27,9 +27,9 @@ SHARES = Contract(session="09:30-16:00", exchange_tz=NEW_YORK, half_days=("2024-
 def market(rows: list[Row], minutes: int = 60, contract: Contract | None = SHARES, volume: Any = None) -> BarSet:
     """Bars of X from rows of local stamp, open, high, low, close."""
     stamps = pd.DatetimeIndex([row[0] for row in rows]).tz_localize(NEW_YORK).tz_convert("UTC").as_unit("ns")
-    columns = [np.array([row[k] for row in rows], dtype=np.float64) for k in range(1, 5)]
+    opened, high, low, close = (np.array([row[k] for row in rows], dtype=np.float64) for k in range(1, 5))
     volume = None if volume is None else np.array(volume, dtype=np.float64)
-    bars = BarSet([Bars("X", minutes * 60 * 10**9, np.asarray(stamps.asi8), *columns, volume)])
+    bars = BarSet([Bars("X", minutes * 60 * 10**9, np.asarray(stamps.asi8), opened, high, low, close, volume)])
     return bars if contract is None else bars.with_contracts(Contracts({"X": contract}))
 
 

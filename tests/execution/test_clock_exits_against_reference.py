@@ -27,7 +27,7 @@ PIECE = HOUR // 4
 # Hours since 1970 of a Thursday, a Saturday, and of days on which New York's clock changed.
 STARTS = [0, 9, 24, 44, 64, 2736, 2740, 2750, 7128, 7136]
 NEW_YORK = "America/New_York"
-EXCHANGES = [
+EXCHANGES: list[dict[str, Any]] = [
     {"exchange_tz": "UTC"},
     {"exchange_tz": NEW_YORK},
     {"exchange_tz": "UTC", "session": "00:00-24:00"},

@@ -70,8 +70,12 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
             continue
         own = bars[symbol]
         session = propose_session(own, tz)
-        hours = {"session": session.session, "exchange_tz": session.exchange_tz, "half_days": session.half_days}
-        found[symbol] = replace(propose_contract(own), **hours)
+        found[symbol] = replace(
+            propose_contract(own),
+            session=session.session,
+            exchange_tz=session.exchange_tz,
+            half_days=session.half_days,
+        )
         if session.text:
             remarks[symbol] = session.text
     return known.over(Contracts(found)), remarks
