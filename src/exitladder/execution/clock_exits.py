@@ -79,9 +79,12 @@ def clock_exits(placed: PlacedTrades, timings: Sequence[Timing]) -> IntTable:
         rows = np.flatnonzero((placed.symbol_index == k) & (known == end_bar))
         if end_bar > placed.bars.start[k + 1]:
             continue
-        for m, timing in enumerate(timings):
+        needs = ""
+        for timing in timings:
             _check(timing, placed.bars, k)
-            group = _group(placed, rows, session_bars(placed.bars, k, end_bar, _needs(timing)))
+            needs = needs or _needs(timing)
+        group = _group(placed, rows, session_bars(placed.bars, k, end_bar, needs))
+        for m, timing in enumerate(timings):
             due[m, rows] = _earliest(timing, group, int(placed.bars.start[k]))
     return due
 
