@@ -167,10 +167,11 @@ class DriftReference:
         """
         try:
             check_shape(table, {"watched": [_SHAPE]}, "drift")
-            monitored = tuple(
-                MonitoredFeature(**{name: tuple(w[name]) if isinstance(w[name], list) else w[name] for name in _SHAPE})
+            watched: list[dict[str, Any]] = [
+                {name: tuple(w[name]) if isinstance(w[name], list) else w[name] for name in _SHAPE}
                 for w in table["watched"]
-            )
+            ]
+            monitored = tuple(MonitoredFeature(**values) for values in watched)
             for m in monitored:
                 # inner edges of bins, and a last share of values that are not known
                 if len(m.shares) != len(m.edges) + 2 or list(m.edges) != sorted(m.edges):

@@ -91,7 +91,9 @@ def read_actions(path: str | Path) -> list[Action]:
     """
     table = read_table(path)
     by_name = labels_by_name(table, {name for names in _COLUMNS.values() for name in names}, BarsError)
-    found = {key: next((by_name[n] for n in names if n in by_name), None) for key, names in _COLUMNS.items()}
+    found: dict[str, str | None] = {
+        key: next((str(by_name[n]) for n in names if n in by_name), None) for key, names in _COLUMNS.items()
+    }
     missing = [key for key in ("symbol", "date") if found[key] is None]
     if missing or (found["split"] is None and found["dividend"] is None):
         raise BarsError(

@@ -143,12 +143,12 @@ class Contracts(Mapping[str, Contract]):
     Parameters
     ----------
     by_symbol : mapping of str to Contract
-    with_one : frozenset of str
+    with_one : tuple of str
         Symbols whose multiplier of 1 is written and not just the default.
     """
 
     by_symbol: Mapping[str, Contract] = field(default_factory=dict)
-    with_one: frozenset[str] = frozenset()
+    with_one: tuple[str, ...] = ()
 
     def __getitem__(self, symbol: str) -> Contract:
         return self.by_symbol[symbol]
@@ -185,8 +185,8 @@ class Contracts(Mapping[str, Contract]):
 
     def over(self, before: Contracts) -> Contracts:
         """Return these contracts with those of other symbols from before."""
-        kept = before.with_one - set(self.by_symbol)
-        return Contracts({**before.by_symbol, **self.by_symbol}, self.with_one | kept)
+        kept = tuple(symbol for symbol in before.with_one if symbol not in self.by_symbol)
+        return Contracts({**before.by_symbol, **self.by_symbol}, self.with_one + kept)
 
 
 def contracts_from_mapping(table: object, place: str = "symbols") -> Contracts:
@@ -220,7 +220,7 @@ def contracts_from_mapping(table: object, place: str = "symbols") -> Contracts:
             contract = Contract(**given)
         except SettingsError as error:
             raise SettingsError(str(error).replace("symbols:", f"{place}.{symbol}:", 1)) from None
-        one = frozenset({str(symbol)} if "multiplier" in given and contract.multiplier == 1.0 else ())
+        one = (str(symbol),) if "multiplier" in given and contract.multiplier == 1.0 else ()
         found = Contracts({str(symbol): contract}, one).over(found)
     return found
 
