@@ -93,7 +93,7 @@ def test_every_unit_of_a_target(text: object, unit: str, value: float) -> None:
         ({"stop": {"trail": "-3ATR"}}, "must be above 0"),
         ({"stop": {"time": 0}}, "integer of at least 1"),
         ({"stop": {"time": "0 sessions"}}, "integer of at least 1"),
-        ({"stop": {"time": "6"}}, r'bars \(40\), hours \("6h"\) or sessions'),
+        ({"stop": {"time": "6"}}, 'bars (40), hours ("6h") or sessions'),
         ({"stop": {"time": "6 weeks"}}, "must be given in bars"),
         ({"stop": {"hours": 6}}, "hours"),
         ({"stop": {"session_close": "yes"}}, "session_close must be true or false, but is 'yes'"),
