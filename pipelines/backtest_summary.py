@@ -209,6 +209,7 @@ def backtest_summary(
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}

@@ -8,6 +8,18 @@ from typing import Any
 
 HOLD, REDUCE, EXIT = ACTIONS = ("hold", "reduce", "exit")
 _SLACK = 1e-9
+# Why everything is sold at the next open, or at the next close, by the kind of the order.
+_DUE = {
+    "time": "The time stop is reached.",
+    "session": "The close of the session has passed.",
+    "clock": "The exchange's clock has passed stop.clock.",
+    "gap": "Trading pauses for longer than stop.max_gap.",
+}
+_AT_CLOSE = {
+    "time": "The time stop is reached at the close of the next bar.",
+    "session": "The next bar is the last of the session; the rest is sold at its close.",
+    "clock": "The next bar is the last before stop.clock; the rest is sold at its close.",
+}
 
 
 @dataclass(frozen=True)
@@ -127,14 +139,11 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
         if quantity > 0:
             orders.append(Order(order.type, order.side, quantity, None, order.rung, order.kind))
             sold += quantity
-            reasons.append(
-                "The time stop is reached."
-                if order.kind == "time"
-                else f"The conditions of rung {order.rung} were met at the close."
-            )
+            reasons.append(_DUE.get(order.kind, f"The conditions of rung {order.rung} were met at the close."))
     left = held - sold
     if left > _SLACK * held:
         orders += _resting(standing, left)
+        reasons += [_AT_CLOSE[order.kind] for order in standing if order.type == "market-on-close"]
     action = HOLD if sold == 0 else EXIT if left <= _SLACK * held else REDUCE
     return Advice(
         action=action,

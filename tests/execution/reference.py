@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Condition, Distance
@@ -102,6 +102,16 @@ class TradeInput:
     levels: Sequence[float] = ()  # signed prices
 
 
+class Clock(Protocol):
+    """When the clock ends a trade (X11); `clock_reference` has it."""
+
+    def at_open(self, t: int) -> str | None:
+        """The order that has become due before bar t opens."""
+
+    def at_close(self, t: int) -> str | None:
+        """The order that was due at the close of bar t when it opened."""
+
+
 class Reference:
     """Plays one trade under one ladder."""
 
@@ -113,10 +123,13 @@ class Reference:
         atr: Sequence[float | None],
         finer: Mapping[int, Sequence[Bar]] | None = None,
         series: Mapping[str, Sequence[float]] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.trade, self.ladder, self.bars, self.atr = trade, ladder, bars, atr
         self.finer = finer or {}
         self.series = series or {}
+        self.clock = clock
+        self.leaving: str | None = None  # an order for all that is left
         self.costs = ladder.costs
         self.up = trade.side  # +1: up is good
         self.entry = exact(trade.entry)
@@ -195,6 +208,8 @@ class Reference:
             bar = self.bars[t]
             is_entry = t == self.trade.entry_bar
             policy = self.ladder.execution.intrabar
+            if self.clock is not None and self.leaving is None:
+                self.leaving = self.clock.at_open(t)  # overdue, or after a gap
             if self.is_idle(self.bars, t):
                 over = self.pass_by(bar)
             elif policy == "finer_bars" and t in self.finer:
@@ -204,7 +219,7 @@ class Reference:
                     self.out.coarse += 1
                 over = self.meet(t, bar, policy, is_entry)
             if not over:
-                self.close_bar(t)
+                over = self.end_bar(t)
             self.out.ambiguous += self.ambiguous_here
             self.ambiguous_here = False
             if over:
@@ -262,7 +277,7 @@ class Reference:
         self.line_walked: Number | None = None  # where a walk of the bar ends, walked or not
         self.leaving_rung = 0
         self.next_moves: list[str] = []
-        self.leaving: str | None = None  # an order for all that is left
+        self.leaving = None
         self.ambiguous_here = False
         self.financing = ZERO
         self.liquidation: Number | None = None
@@ -472,7 +487,7 @@ class Reference:
         return over
 
     def at_open(self, t: int, price: Number, is_entry: bool) -> None:
-        if self.leaving in (None, "time"):
+        if self.leaving in (None, "time", "session", "clock", "gap"):
             for rung in self.rungs:
                 if rung.fired and not rung.done and self.left > 0:
                     if rung.kind == "rest":
@@ -563,6 +578,29 @@ class Reference:
 
     # -- the close --------------------------------------------------------------------------------------
 
+    def end_bar(self, t: int) -> bool:
+        """The close of a bar, with the exit that the clock may give there; returns whether the trade is over."""
+        order = None if self.clock is None else self.clock.at_close(t)
+        if order is None or self.leaving is not None or self.is_idle(self.bars, t):
+            self.close_bar(t)
+            if self.leaving is None:
+                self.leaving = order  # known since long, and at the next open that there is
+            return False
+        self.count(t)
+        self.fill_all(t, self.bars[t].close, order)
+        if self.left > 0:
+            self.close_bar(t, partial=True)
+        return self.left <= 0
+
+    def count(self, t: int) -> None:
+        """X7 and S5: the bar was held, and what was held in it is paid for."""
+        self.out.held += 1
+        c = self.costs
+        rate = (
+            exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
+        )
+        self.financing += rate / 10000 * self.bars[t].close * self.left
+
     def close_bar(self, t: int, *, partial: bool = False) -> None:
         atr = self.atr_at(t)
         self.raise_line(self.trail_from_best(self.best, atr))
@@ -576,12 +614,7 @@ class Reference:
         if partial:
             return
         close = self.bars[t].close
-        self.out.held += 1
-        c = self.costs
-        rate = (
-            exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
-        )
-        self.financing += rate / 10000 * close * self.left
+        self.count(t)
         if self.leaving is not None:
             return
         for rung in self.rungs:

@@ -19,6 +19,7 @@ from exitladder.execution.standing import standing_orders
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.sample import load_sample_bars
+from exitladder.settings.contracts import Contract, Contracts
 from exitladder.trades.entries import make_trades
 from exitladder.trades.trades import PlacedTrades, place_trades
 
@@ -59,7 +60,8 @@ def execute(
     for order in orders:
         if order["type"] == "market":
             sell(order, bar["open"])
-    resting = [order for order in orders if order["type"] != "market"]
+    at_close = [order for order in orders if order["type"] == "market-on-close"]
+    resting = [order for order in orders if order["type"] in ("limit", "stop")]
     # The nearest first; the stop of all that is left before a partial stop-out at the same price.
     stops = sorted(
         (o for o in resting if o["type"] == "stop"),
@@ -75,6 +77,8 @@ def execute(
                 if left > 1e-9 and reached(order, bar["open" if at_open else extreme]):
                     level = min(max(order["price"], bar["low"]), bar["high"])
                     sell(order, bar["open"] if at_open else level)
+    for order in at_close:
+        sell(order, bar["close"])
     return out
 
 
@@ -150,6 +154,31 @@ def test_listed_orders_get_the_fills_of_random_markets(
     ladder = ladder_from_mapping(without_slippage(world.ladder))
     for i in range(len(placed)):
         follow(placed, i, ladder, signals, 20)
+
+
+@given(data=st.data())
+def test_orders_for_a_close_are_listed_before_its_bar(
+    data: st.DataObject, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
+) -> None:
+    """The world's hourly bars begin at midnight UTC of a Thursday, and every session follows the one before at once."""
+    world = data.draw(worlds.worlds(("stop_first",)))
+    rows = [[*row[:4], max(row[4], 1.0)] for row in world.rows]
+    hours = data.draw(st.sampled_from(["00:00-24:00", "05:00-05:00", "09:30-09:30", "04:00-04:00"]))
+    placed = placed_on(rows, world.trades)
+    contracts = Contracts({"X": Contract(session=hours, exchange_tz="UTC")})
+    placed = replace(placed, bars=placed.bars.with_contracts(contracts))
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    exits: dict[str, Any] = data.draw(
+        st.sampled_from(
+            [
+                {"session_close": True}, {"clock": "03:00"}, {"clock": "06:20"}, {"time": "3h"}, {"time": "1 session"},
+                {"time": "90m", "clock": "02:00"}, {"time": "2 sessions"}, {"max_gap": "2h", "clock": "08:00"},
+            ]
+        )
+    )  # fmt: skip
+    ladder = ladder_from_mapping(without_slippage({**world.ladder, "stop": {**world.ladder["stop"], **exits}}))
+    for i in range(len(placed)):
+        follow(placed, i, ladder, Signals.from_bars(placed, arrays, arrays), 20)
 
 
 @pytest.fixture(scope="module")

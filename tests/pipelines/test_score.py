@@ -128,6 +128,16 @@ def test_a_time_stop_closes_and_leaves_no_order_behind() -> None:
     assert np.isnan(advice.stop_price)
 
 
+def test_an_order_for_the_close_stands_beside_the_stop() -> None:
+    at_close = Order("market-on-close", "sell", 100, None, None, "session")
+    advice = advise_open(60, 100, 1, [LIMIT, STOP, at_close], 48.0)
+    assert (advice.action, advice.quantity, advice.stop_price) == (HOLD, 0, 48.0)
+    assert advice.orders[-1] == Order("market-on-close", "sell", 60, None, None, "session")
+    assert advice.reasons == ("The next bar is the last of the session; the rest is sold at its close.",)
+    overdue = advise_open(100, 100, 1, [Order("market", "sell", 100, None, None, "gap")], 48.0)
+    assert overdue.action == EXIT and "max_gap" in overdue.reasons[0]
+
+
 def test_a_trade_that_the_ladder_has_left_is_closed() -> None:
     advice = advise_closed(40, -1, "order stop", "2013-01-02")
     assert (advice.action, advice.quantity, advice.orders[0].side) == (EXIT, 40, "buy")

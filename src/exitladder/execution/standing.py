@@ -14,7 +14,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.orders import stop_in_force
+from exitladder.execution.kernel.orders import is_timed, stop_in_force
 
 if TYPE_CHECKING:
     from exitladder.execution.simulation import Simulation
@@ -34,10 +34,11 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        trade_id, type (market|limit|stop), side (buy|sell), quantity, price (NaN for market orders),
-        rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation). Market orders were
-        decided at the last close; the stop covers the quantity that the market orders leave. A liquidation price that
-        comes before the stop is listed as a stop of that kind: the exchange would act there.
+        trade_id, type (market|limit|stop|market-on-close), side (buy|sell), quantity, price (NaN for market orders),
+        rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation|session|clock|gap). Market orders
+        were decided at the last close; the stop covers the quantity that the market orders leave. A liquidation price
+        that comes before the stop is listed as a stop of that kind: the exchange would act there. An order
+        market-on-close sells the rest at the close of the next bar, if no other order has by then (rule X11).
     """
     rows: list[dict[str, Any]] = []
     for i in held(simulation):
@@ -65,7 +66,11 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
             }
         )
 
-    stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
+    end = int(simulation.placed.end_bar[i])
+    if state[s.DUE_LATE] > 0 and state[s.DUE_BAR] == end - 1 and state[s.EXIT_ORDER] < 0:
+        add("market", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
+        return out
+    stopping = state[s.EXIT_ORDER] >= 0 and not is_timed.py_func(state[s.EXIT_ORDER])
     for j in np.flatnonzero(rungs[s.STATUS] == o.PENDING):
         lots = left if rungs[s.KIND, j] == o.REST else min(left, float(rungs[s.LOTS, j]))
         if lots > 0 and not stopping:
@@ -85,6 +90,8 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
             add(kind, sizes[int(j)], float(rungs[s.LEVEL, j]), int(j) + 1)
     level, order = stop_in_force.py_func(state)
     add("stop", left, float(level), order=o.ORDERS[int(order)])
+    if state[s.DUE_BAR] == end and state[s.DUE_LATE] <= 0:
+        add("market-on-close", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
     return out
 
 

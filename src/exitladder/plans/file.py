@@ -16,10 +16,13 @@ from exitladder.files.toml import only_keys, read_toml
 from exitladder.plans.costs import Costs
 from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
 from exitladder.plans.provenance import tuned_from_mapping, tuned_to_toml
+from exitladder.plans.times import hours_from_text, hours_text, time_from_text
 from exitladder.plans.units import Condition, Distance, Target
 
 REST = "rest"
 _STOP_DISTANCES = ("initial", "breakeven_offset", "trail", "trail_from")
+# Fields of a stop that the key "time" of a file holds.
+_IN_TIME = ("hours", "sessions")
 
 
 def read_ladder(path: str | Path) -> Ladder:
@@ -80,10 +83,15 @@ def _rung(table: object, place: str) -> Rung:
 
 
 def _stop(table: object) -> Stop:
-    table = only_keys(table, [f.name for f in fields(Stop)], "stop", LadderError)
-    values: dict[str, Any] = {
-        key: Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value for key, value in table.items()
-    }
+    table = only_keys(table, [f.name for f in fields(Stop) if f.name not in _IN_TIME], "stop", LadderError)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "time":
+            values |= time_from_text(value, "stop.time")
+        elif key == "max_gap":
+            values[key] = hours_from_text(value, "stop.max_gap")
+        else:
+            values[key] = Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value
     return Stop(**values)
 
 
@@ -120,9 +128,23 @@ def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
             for f in fields(part)
             if getattr(part, f.name) != getattr(default, f.name)
         }
+        if name == "stop":
+            values = _with_times_as_text(values)
         if values:
             table[name] = values
     return table
+
+
+def _with_times_as_text(values: dict[str, Any]) -> dict[str, Any]:
+    texts = dict(values)
+    if "hours" in texts:
+        texts["time"] = hours_text(texts.pop("hours"))
+    if "sessions" in texts:
+        number = texts.pop("sessions")
+        texts["time"] = f"{number} session{'s' if number > 1 else ''}"
+    if "max_gap" in texts:
+        texts["max_gap"] = hours_text(texts["max_gap"])
+    return texts
 
 
 def _exact(value: Distance | Target) -> str | float:
@@ -152,6 +174,9 @@ def ladder_to_toml(ladder: Ladder) -> str:
 
 # Settings that version 0.1 did not know, with their defaults.
 _NEW_IN_RUNGS: dict[str, Any] = {"sells_rest": False}
+_NEW_IN_STOP: dict[str, Any] = {
+    "hours": None, "sessions": None, "session_close": False, "clock": None, "max_gap": None
+}  # fmt: skip
 
 
 def _leave_out_defaults(table: dict[str, Any], new: Mapping[str, Any]) -> None:
@@ -172,4 +197,5 @@ def ladder_fingerprint(ladder: Ladder) -> str:
         del content["costs"]["multiplier"]
     for rung in content["rungs"]:
         _leave_out_defaults(rung, _NEW_IN_RUNGS)
+    _leave_out_defaults(content["stop"], _NEW_IN_STOP)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

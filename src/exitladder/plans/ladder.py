@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from exitladder.errors import LadderError
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.plans.costs import Costs
 from exitladder.plans.provenance import TunedOn
+from exitladder.plans.times import is_clock
 from exitladder.plans.units import Condition, Distance, Target
 
 STATE_SERIES = ("open_r", "mfe_r", "mae_r", "give_back_r", "bars_held", "stop_distance_r")
@@ -82,6 +84,16 @@ class Stop:
         MFE that arms the trailing stop (R).
     time : int or None
         Time stop: after this number of bars, the rest is sold at the next open.
+    hours : float or None
+        The same in hours of the clock, known in advance and filled at a close (rule X11); in a file ``time = "6h"``.
+    sessions : int or None
+        The same in sessions, that of the entry being the first; in a file ``time = "3 sessions"``.
+    session_close : bool
+        Whether the rest is sold at the close of the session.
+    clock : str or None
+        Time of day on the exchange's clock at which the rest is sold, such as ``15:55``.
+    max_gap : float or None
+        Hours; a longer gap between two bars ends the trade at the next open. In a file ``"36h"``.
     """
 
     initial: Distance | None = None
@@ -91,6 +103,21 @@ class Stop:
     trail_after: int | None = None
     trail_from: Distance | None = None
     time: int | None = None
+    hours: float | None = None
+    sessions: int | None = None
+    session_close: bool = False
+    clock: str | None = None
+    max_gap: float | None = None
+
+    @property
+    def hours_kept(self) -> dict[str, Any]:
+        """The fields that limit when a position may be held: a search keeps those of the user's ladder."""
+        return {"session_close": self.session_close, "clock": self.clock, "max_gap": self.max_gap}
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether an exit is given by the clock, by sessions or by gaps (rule X11)."""
+        return self.session_close or any(v is not None for v in (self.hours, self.sessions, self.clock, self.max_gap))
 
 
 @dataclass(frozen=True)
@@ -228,8 +255,24 @@ def _check_stop(stop: Stop, n_rungs: int) -> None:
         raise LadderError("stop.trail_after and stop.trail_from are both set; set only one of them.")
     if stop.breakeven_after is None and stop.breakeven_offset.value != 0:
         raise LadderError("stop.breakeven_offset is set, but stop.breakeven_after is not.")
-    if stop.time is not None:
-        _whole(stop.time, "stop.time", least=1)
+    _check_times(stop)
+
+
+def _check_times(stop: Stop) -> None:
+    for number in (stop.time, stop.sessions):
+        if number is not None:
+            _whole(number, "stop.time", least=1)
+    if sum(value is not None for value in (stop.time, stop.hours, stop.sessions)) > 1:
+        raise LadderError("stop.time must be given in bars, in hours or in sessions, but is given twice.")
+    for name, hours in (("time", stop.hours), ("max_gap", stop.max_gap)):
+        if hours is not None and not (math.isfinite(hours) and hours > 0):
+            raise LadderError(f"stop.{name} must be a duration above 0, but is {hours!r} hours.")
+    if not isinstance(stop.session_close, bool):
+        raise LadderError(f"stop.session_close must be true or false, but is {stop.session_close!r}.")
+    if stop.clock is not None and (not is_clock(stop.clock) or stop.clock == "00:00"):
+        raise LadderError(
+            f'stop.clock must be a time of day of the exchange, from "00:01" to "24:00", but is {stop.clock!r}.'
+        )
 
 
 def _check_moves_after(stop: Stop, rungs: tuple[Rung, ...]) -> None:

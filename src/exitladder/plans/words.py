@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from exitladder.plans.file import ladder_fingerprint
-from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.times import hours_text
 
 
 def in_words(ladder: Ladder) -> str:
@@ -32,8 +33,7 @@ def in_words(ladder: Ladder) -> str:
         armed = f" from {stop.trail_from}" if stop.trail_from is not None else ""
         armed = f" after rung {stop.trail_after}" if stop.trail_after is not None else armed
         parts.append(f"trail {stop.trail}{armed}")
-    if stop.time is not None:
-        parts.append(f"time stop after {stop.time} bars")
+    parts += _times_in_words(stop)
     return ", ".join(parts) or "initial stop only"
 
 
@@ -86,6 +86,21 @@ def describe_stop(ladder: Ladder) -> list[str]:
         elif stop.trail_from is not None:
             armed = f" from {stop.trail_from}"
         texts.append(f"trail {stop.trail}{armed}")
+    return texts + _times_in_words(stop)
+
+
+def _times_in_words(stop: Stop) -> list[str]:
+    texts = []
     if stop.time is not None:
         texts.append(f"time stop after {stop.time} bars")
+    if stop.hours is not None:
+        texts.append(f"time stop after {hours_text(stop.hours)}")
+    if stop.sessions is not None:
+        texts.append(f"time stop after {stop.sessions} session{'s' if stop.sessions > 1 else ''}")
+    if stop.session_close:
+        texts.append("flat at the session's close")
+    if stop.clock is not None:
+        texts.append(f"flat at {stop.clock} exchange time")
+    if stop.max_gap is not None:
+        texts.append(f"out after a gap longer than {hours_text(stop.max_gap)}")
     return texts

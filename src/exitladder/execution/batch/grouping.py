@@ -52,6 +52,7 @@ def is_batchable(ladder: Ladder) -> bool:
         and execution.leverage == 0
         and costs.funding_bps_per_bar == 0
         and costs.borrow_bps_per_bar == 0
+        and not ladder.stop.is_timed
         and len(ladder.rungs) <= MOST_RUNGS
         and all(_rung_fits(rung) for rung in ladder.rungs)
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 from exitladder.plans.ladder import INTRABAR_POLICIES, STATE_SERIES
 from exitladder.plans.units import OPERATORS
 
-ORDERS = ("entry", "rung", "stop", "breakeven", "trail", "time", "liquidation", "mark")
-ENTRY, RUNG, STOP, BREAKEVEN, TRAIL, TIME, LIQUIDATION, MARK = range(8)
+ORDERS = (
+    "entry", "rung", "stop", "breakeven", "trail", "time", "liquidation", "mark", "session", "clock", "gap",
+)  # fmt: skip
+ENTRY, RUNG, STOP, BREAKEVEN, TRAIL, TIME, LIQUIDATION, MARK, SESSION, CLOCK, GAP = range(11)
 
 STATUS = ("closed", "open", "skipped")
 CLOSED, OPEN, SKIPPED = range(3)

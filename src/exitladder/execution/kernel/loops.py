@@ -14,7 +14,7 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import RungConditions
 from exitladder.execution.kernel.compiled import SOURCES, compiled, inlined
 from exitladder.execution.kernel.one_bar import trail_of
-from exitladder.execution.kernel.one_trade import BarArrays, run_bars
+from exitladder.execution.kernel.one_trade import BarArrays, run_bars, set_due
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Ends, Entries, Inputs, Market, Plan, Readings
 from exitladder.execution.kernel.rounding import on_grid
@@ -55,6 +55,7 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
         line = trail_of(position, facts.price, facts.atr)
         if line > state[s.LINE]:
             state[s.LINE] = line
+    set_due(position, entries)
     if entries.first_bar[i] >= end_bar:
         # Kept set up, so that its orders for the first bar can be listed.
         state[s.SKIPPED_WHY] = o.NO_BAR

@@ -14,7 +14,15 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
-from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
+from exitladder.execution.kernel.orders import (
+    fall,
+    is_timed,
+    rise,
+    sell_all,
+    sell_at_limit,
+    sell_at_market,
+    stop_in_force,
+)
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
 from exitladder.execution.kernel.state import Bar, Position
@@ -33,7 +41,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     """
     state, rungs, price = position.state, position.rungs, bar.open
     # X2a. While volume holds up an exit of all, nothing but the rest of it is in the market.
-    if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME):
+    if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or is_timed(state[s.EXIT_ORDER])):
         state[s.WAITING] = 0.0
         for j in range(position.code[n.C_RUNGS]):
             if rungs[s.STATUS, j] != o.PENDING or state[s.LEFT] <= 0.0:

@@ -38,6 +38,12 @@ def record(position: Position, fill: Fill) -> None:
 
 
 @inlined
+def is_timed(order: float) -> bool:
+    """Whether an order for all that is left was given by time (X7, X11) and not by a price."""
+    return order == o.TIME or order >= o.SESSION
+
+
+@inlined
 def lots_to_sell(state: FloatArray, wanted: float) -> float:
     """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
 

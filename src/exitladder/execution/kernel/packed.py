@@ -56,8 +56,9 @@ from exitladder.plans.units import Condition, Distance, Target
     C_THROUGH,
     C_ATR,
     C_SIGNALS,
+    C_DUE,  # row of `Entries.due`, -1 without exits by the clock (X11)
     PLAN_CODES,
-) = range(12)
+) = range(13)
 # Columns of Plan.rung_number.
 (
     RN_FRACTION,
@@ -72,6 +73,20 @@ from exitladder.plans.units import Condition, Distance, Target
     RC_REST,  # 1 if it sells all that is left (X12)
     RUNG_CODES,
 ) = range(5)
+
+
+# Columns of Entries.due.
+D_BAR, D_LATE, D_ORDER, D_PASSED, DUE_COLUMNS = range(5)
+
+
+class Timing(NamedTuple):
+    """The exits of a ladder that the clock gives (X11): those fields of `exitladder.plans.ladder.Stop`."""
+
+    hours: float | None
+    sessions: int | None
+    session_close: bool
+    clock: str | None
+    max_gap: float | None
 
 
 class Plan(NamedTuple):
@@ -148,6 +163,8 @@ class Entries(NamedTuple):
         Signed price of the last confirmed swing's end, and its length.
     levels : float64 array, shape (n_trades, n_levels)
         Signed prices of the confirmed swing levels beyond the entry, nearest first.
+    due : int64 array, shape (n_timings, n_trades, DUE_COLUMNS)
+        From `exitladder.execution.clock_exits.clock_exits`.
     """
 
     side: IntArray
@@ -162,6 +179,7 @@ class Entries(NamedTuple):
     anchor: FloatArray
     swing: FloatArray
     levels: FloatTable
+    due: IntTable
 
 
 class Readings(NamedTuple):
@@ -205,7 +223,19 @@ def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
     return sorted({ladder.atr_window for ladder in ladders})
 
 
-def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int]) -> Plan:
+def timings_of(ladders: Sequence[Ladder]) -> list[Timing]:
+    """Return the different exits by the clock of some ladders, in the order of the rows of `Entries.due`."""
+    return list(dict.fromkeys(_timing(ladder) for ladder in ladders if ladder.stop.is_timed))
+
+
+def _timing(ladder: Ladder) -> Timing:
+    stop = ladder.stop
+    return Timing(stop.hours, stop.sessions, stop.session_close, stop.clock, stop.max_gap)
+
+
+def make_plan(
+    ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int], timings: Sequence[Timing] = ()
+) -> Plan:
     """Return the ladders as arrays.
 
     Parameters
@@ -215,6 +245,8 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
         Series of the signals that conditions may read.
     windows : sequence of int
         ATR windows, in bars, of the market that the ladders will be run on.
+    timings : sequence of Timing
+        Of the entries that they will be run on; those of these ladders are among them.
 
     Returns
     -------
@@ -227,7 +259,7 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
     """
     n, most = len(ladders), max((len(ladder.rungs) for ladder in ladders), default=0)
     number = np.array([_numbers(ladder) for ladder in ladders]).reshape(n, PLAN_NUMBERS)
-    code = np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, PLAN_CODES)
+    code = np.array([_codes(ladder, windows, timings) for ladder in ladders], dtype=np.int64).reshape(n, PLAN_CODES)
     rung_number = np.zeros((n, most, RUNG_NUMBERS))
     rung_code = np.zeros((n, most, RUNG_CODES), dtype=np.int64)
     known = series_codes(series_names)
@@ -320,7 +352,7 @@ def _numbers(ladder: Ladder) -> list[float]:
     ]
 
 
-def _codes(ladder: Ladder, windows: Sequence[int]) -> list[int]:
+def _codes(ladder: Ladder, windows: Sequence[int], timings: Sequence[Timing]) -> list[int]:
     stop, execution = ladder.stop, ladder.execution
     return [
         len(ladder.rungs),
@@ -334,4 +366,5 @@ def _codes(ladder: Ladder, windows: Sequence[int]) -> list[int]:
         int(execution.limit_fill == "through"),
         windows.index(ladder.atr_window),
         sum(rung.is_signal for rung in ladder.rungs),
+        timings.index(_timing(ladder)) if stop.is_timed else -1,
     ]

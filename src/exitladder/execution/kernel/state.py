@@ -59,11 +59,15 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     FILL_ROW,  # next row of the fill book, -1 without a book
     TRADE,
     INACTIVE_RUNGS,
+    DUE_BAR,  # the bar at which the clock ends the trade (X11), -1 without
+    DUE_LATE,  # whether that is at the open after it and not at its close
+    DUE_ORDER,
+    DUE_PASSED,  # whether a time had passed at the entry, so that it is in the next session
     SMALL_REST,  # whether a rest below the smallest order was left without one (S1a)
     N_UP,  # number of limit rungs
     N_DOWN,  # number of partial stop-outs
     SIZE,
-) = range(47)
+) = range(51)
 
 # Rows of the table of rungs, one column a rung.
 (
