@@ -250,7 +250,7 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES, with_slices: b
         entry = {"open": rows[bar][0], "close": rows[bar][3], "intrabar": rows[bar][draw(st.integers(0, 3))]}[at]
         if draw(st.integers(0, 5)) == 0:
             entry = rows[bar][draw(st.integers(0, 3))]  # a fill that differs from the bar's price
-        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0, 1.00004]))
+        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0, 1.0008]))
         trades.append(
             {
                 "bar": bar,
