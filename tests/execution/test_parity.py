@@ -46,6 +46,9 @@ def execute(
     def sell(order: Mapping[str, Any], price: float) -> None:
         nonlocal left
         done.add(id(order))
+        if order["rung"] is not None and ladder.rungs[order["rung"] - 1].is_slice:
+            # Target and stop of a slice cancel each other.
+            done.update(id(other) for other in orders if other["rung"] == order["rung"])
         quantity = min(order["quantity"], left)
         if quantity > 1e-9:
             rung = 0 if order["rung"] is None else order["rung"]

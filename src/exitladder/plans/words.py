@@ -26,7 +26,7 @@ def in_words(ladder: Ladder) -> str:
     >>> in_words(ladder_from_mapping({"rungs": [{"fraction": 0.5, "target": "1R", "stop": "0.5R", "trail": "2ATR"}]}))
     '50% at 1R (own stop 0.5R, own trail 2ATR)'
     """
-    parts = [_rung_in_words(rung) for rung in ladder.rungs]
+    parts = [rung_in_words(rung) for rung in ladder.rungs]
     stop = ladder.stop
     if stop.breakeven_after is not None:
         parts.append(f"breakeven after rung {stop.breakeven_after}")
@@ -42,7 +42,8 @@ def share_of(rung: Rung) -> str:
     return "the rest" if rung.sells_rest else f"{rung.fraction * 100:.4g}%"
 
 
-def _rung_in_words(rung: Rung) -> str:
+def rung_in_words(rung: Rung) -> str:
+    """Return the share, the trigger and the own stop of a rung, in words."""
     return " ".join(part for part in (share_of(rung), trigger_of(rung), own_stop_of(rung)) if part)
 
 
@@ -96,7 +97,7 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     >>> describe_ladder(ladder)["rungs"], describe_ladder(ladder)["stop"]
     ('25% at 1R; runner 75%', 'trail 3ATR')
     """
-    parts = [_rung_in_words(rung) for rung in ladder.rungs]
+    parts = [rung_in_words(rung) for rung in ladder.rungs]
     if ladder.runner > 1e-9:
         parts.append(f"runner {100 * ladder.runner:.4g}%")
     return {

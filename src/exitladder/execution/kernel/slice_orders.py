@@ -32,7 +32,7 @@ ALL, MAIN, SLICE, PARTIAL, NOTHING = range(5)
 
 @compiled
 def sell_free(position: Position, bar: int, base: float, order: int) -> None:
-    """Sell what is not reserved by the stop of the trade; the part that volume caps goes on at the next open (S4).
+    """Sell the unreserved lots by the stop of the trade; the part that volume caps goes on at the next open (S4).
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def sell_slice(position: Position, bar: int, base: float, j: int, order: int) ->
     rungs[s.LOTS, j] -= sell(position, bar, lots, base, lots, Order(order, j, True))
     if state[s.LEFT] <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
         rungs[s.LOTS, j] = 0.0
-        rungs[s.STATUS, j] = o.DONE
+        rungs[s.STATUS, j] = o.WITHDRAWN
         rungs[s.OWN_EXIT, j] = -1.0
     else:
         rungs[s.STATUS, j] = o.PENDING

@@ -37,7 +37,7 @@ def is_slice(position: Position, j: int) -> bool:
 
 @inlined
 def part_of(position: Position, j: int) -> float:
-    """Return the lots that an order of rung j may sell at most: its own if it is a slice, else what is not reserved."""
+    """Return the lots that an order of rung j may sell at most: its own if it is a slice, else the unreserved lots."""
     if is_slice(position, j):
         return min(position.rungs[s.LOTS, j], position.state[s.LEFT])
     return free_lots(position)
@@ -59,13 +59,13 @@ def liquidates(state: FloatArray, price: float) -> bool:
 
 @inlined
 def main_stop_is_live(position: Position) -> bool:
-    """Whether the stop of the trade is in the market: for what is not reserved."""
+    """Whether the stop of the trade is in the market, for lots that no slice reserves."""
     return position.state[s.MAIN_EXIT] < 0.0 and free_lots(position) > 0.0
 
 
 @inlined
 def main_stop_matters(position: Position) -> bool:
-    """Whether breakeven and trail of the trade still stop anything: what is not reserved, or a slice that follows."""
+    """Whether breakeven and trail of the trade still stop anything: unreserved lots, or a slice that follows."""
     if main_stop_is_live(position):
         return True
     for j in range(position.code[n.C_RUNGS]):
@@ -204,7 +204,7 @@ def walk_own_lines(position: Position, best: float) -> None:
 
 @compiled
 def arm_slices(position: Position) -> None:
-    """X5: what fills and MFE of this bar arm is in force from the next one."""
+    """X5: a trail that fills or MFE of this bar arm is in force from the next one."""
     state, rungs = position.state, position.rungs
     for j in range(position.code[n.C_RUNGS]):
         if rungs[s.OWN_ARMED_NEXT, j] > 0.0:
@@ -246,7 +246,7 @@ def note_slices(position: Position, high: float, low: float) -> bool:
 
 @compiled
 def settle(position: Position, fired: int) -> None:
-    """Count what is reserved after a sale, arm trails that rung `fired` arms, and withdraw rungs without quantity.
+    """Count the reserved lots after a sale, arm trails that rung `fired` arms, and withdraw rungs without quantity.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def settle(position: Position, fired: int) -> None:
 
 @compiled
 def withdraw_free_rungs(position: Position) -> None:
-    """Withdraw the rungs of what is not reserved; one that sells the rest still can, of the slices."""
+    """Withdraw the rungs of the unreserved lots; one that sells the rest still can, of the slices."""
     rungs = position.rungs
     for j in range(position.code[n.C_RUNGS]):
         if rungs[s.OWN, j] > 0.0 or rungs[s.KIND, j] == o.REST:

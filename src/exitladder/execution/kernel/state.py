@@ -8,7 +8,7 @@ many small ones cost more than the rules do.
 To add a fact about the trade, add a place before `SIZE`; about each rung, a row before `RUNG_ROWS`; about each
 fill, a column before `BOOK_COLUMNS`. No signature changes: functions take a `Position`.
 
-What is held is divided into parts: one for each slice (`LOTS` of a rung with `OWN`), and the rest, which the stop of
+The position is divided into parts: one for each slice (`LOTS` of a rung with `OWN`), and the rest, which the stop of
 the trade covers. `LEFT` is all of it and `RESERVED` the sum of the slices, 0 in a ladder without slices. A sale names
 the part that it may empty (`exitladder.execution.kernel.orders.sell`). Purchases after the entry fit in as they are:
 they raise `LEFT` and with it the part that is not reserved; the quantity entered (`START`), which sizes, dust and R
@@ -66,7 +66,7 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     TRADE,
     INACTIVE_RUNGS,
     RESERVED,  # lots of all slices that are still held (X10)
-    MAIN_EXIT,  # order code of the stop that sells what is not reserved at the next open, -1 without
+    MAIN_EXIT,  # order code of the stop that sells the unreserved lots at the next open, -1 without
     SMALL_REST,  # whether a rest below the smallest order was left without one (S1a)
     N_UP,  # number of limit rungs
     N_DOWN,  # number of partial stop-outs
