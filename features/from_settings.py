@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import IntArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import NO_TIME, interval_name
 from exitladder.errors import BarsError, ExitladderWarning, FeatureError, did_you_mean
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.outside import EVERY_SYMBOL, ExtraSeries, Outside, Steps
-from exitladder.files.stamps import check_tz, stamps_to_ns
+from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
+from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.settings.tables import DataSettings, FeatureSettings, SeriesSettings, Settings
+
+if TYPE_CHECKING:
+    from exitladder.files.tables import Table
 
 _STAMPS = ("timestamp", "date", "datetime", "time")
 
@@ -176,7 +181,9 @@ def _benchmark(text: str, bars: BarSet, data: DataSettings) -> Bars:
     from exitladder.bars.reading import read_bars
 
     try:
-        found, _ = read_bars(text, tz=data.tz, adjust=data.adjust)
+        # data.symbol names the bars that are traded
+        how = replace(data.conventions, symbol="")
+        found, _ = read_bars(text, tz=data.tz, adjust=data.adjust, conventions=how)
     except BarsError as error:
         raise FeatureError(f"The benchmark's bars must be usable: {error}") from error
     if len(found) != 1:
@@ -188,7 +195,9 @@ def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:
     """Return the values of one declared series, each known from its stamp plus the delay on."""
     from exitladder.files.tables import read_table
 
-    frame = read_table(series.path).frame
+    how = data.conventions
+    table = read_table(series.path, conventions=replace(how, columns=()))
+    frame = table.frame
     labels = {str(c).strip().lower(): c for c in frame.columns}
     stamp = next((labels[name] for name in _STAMPS if name in labels), None)
     if stamp is None or series.column.lower() not in labels:
@@ -197,8 +206,10 @@ def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:
             f"The file of the series '{series.name}' must have {wanted}, but '{series.path}' has "
             f"{', '.join(map(str, frame.columns))}."
         )
-    known = stamps_to_ns(frame[stamp], data.tz)
-    value = pd.to_numeric(frame[labels[series.column.lower()]], errors="coerce").to_numpy(np.float64)
+    stamps = read_stamps(frame[stamp], tz=data.tz, dates=how.dates)
+    if stamps.problem:
+        raise FeatureError(f"{stamps.problem} (series '{series.name}', {series.path}).")
+    known, value = stamps.ns, _numbers(table, labels[series.column.lower()], series, how.decimal)
     if np.isinf(value).any():
         raise FeatureError(
             f"Values of a series must be finite, but '{series.name}' has an infinite one ({series.path})."
@@ -214,6 +225,17 @@ def _read_series(series: SeriesSettings, data: DataSettings) -> ExtraSeries:
         rows = np.flatnonzero(usable & (symbol == name))
         steps[str(name)] = _steps(known[rows] + series.delay_ns, value[rows])
     return ExtraSeries(series.column, series.delay_ns, series.directed, steps)
+
+
+def _numbers(table: Table, label: object, series: SeriesSettings, decimal: str) -> FloatArray:
+    """Return a column's numbers in the file's decimal mark; cells without a number are NaN."""
+    given = table.frame[label]
+    said = "," if table.decimal == "," and decimal == "auto" else decimal
+    try:
+        mark = decimal_mark([given], said=said) if is_text(given) else "."
+    except MixedNumbersError as cause:
+        raise FeatureError(f"{cause} (series '{series.name}', {series.path}).") from None
+    return parse_numbers(given, mark)[0]
 
 
 def _steps(known: IntArray, value: np.ndarray) -> Steps:

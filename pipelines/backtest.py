@@ -23,8 +23,11 @@ from exitladder.pipelines.backtest_summary import (
     all_out,
     backtest_summary,
 )
+from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import signal_bars
+from exitladder.pipelines.inputs.usable_trades import TradeNotes
+from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
@@ -47,7 +50,9 @@ class BacktestResult:
     fills, trades : DataFrame
         The columns of ``fills.csv`` and ``trades.csv``.
     after_exit : DataFrame
-        The prices after each closed trade; the only table that looks ahead.
+        The prices after each closed trade. It looks ahead.
+    exits : ExitQuality
+        The measured exits of every policy. They look ahead.
     summary : dict
         The content of ``summary.json``.
     """
@@ -57,6 +62,7 @@ class BacktestResult:
     fills: pd.DataFrame
     trades: pd.DataFrame
     after_exit: pd.DataFrame
+    exits: ExitQuality
     summary: dict[str, Any]
 
     @property
@@ -80,6 +86,7 @@ class BacktestResult:
             "fills.csv": self.fills,
             "trades.csv": self.trades,
             "after_exit.csv": self.after_exit,
+            "exit_quality.csv": self.exits.table,
             "summary.json": self.summary,
             **ladders,
         }
@@ -131,7 +138,8 @@ def backtest(
         If there is no trade, or a trade is outside its bars.
     """
     check_price_targets(ladder, trades)
-    job = open_job(bars, trades, settings, model=model, max_bars=signal_bars(ladder, settings), progress=progress)
+    longest = signal_bars(ladder, settings)
+    job = open_job(bars, trades, settings, model=model, max_bars=longest, ladder=ladder, progress=progress)
     signals = job.signals([ladder])
     return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
 
@@ -177,7 +185,7 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
-    job = open_job(bars, trades, settings, model=model, progress=progress)
+    job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)
     signals = job.signals(walk.ladders)
     parts = []
@@ -209,11 +217,26 @@ def _recorded(
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
         summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
         summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
-        result = BacktestResult(run.run_id, parts, fills, trades, after, summary)
+        name = TUNED if n_before is not None else parts[0].ladder.name
+        measured = exit_quality(parts, name, finer, job.settings.intervals)
+        trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
+        summary["exit_quality"] = measured.to_mapping()
+        trades = _with_left_out(trades, job.prepared.notes)
+        result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files())
     return result
+
+
+def _with_left_out(trades: pd.DataFrame, notes: TradeNotes) -> pd.DataFrame:
+    """Return the table of trades with those that were left out, as skipped ones with the reason."""
+    if not notes.left_out:
+        return trades
+    more = notes.skipped_rows(trades.columns)
+    shared = [name for name in trades if more[name].notna().any()]
+    joined = pd.concat([trades, more[shared]], ignore_index=True)
+    return joined.astype({name: kind for name, kind in trades.dtypes.items() if not more[name].isna().any()})
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import BoolArray, FloatArray
 from exitladder.bars.bars import BarSet
+from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS, joined_tables
-from exitladder.measures.data_gaps import coarse_bars, inactive_rungs
+from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
 from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.limited import account_result, trades_taken
+from exitladder.measures.marked import marked_account
+from exitladder.measures.price_of_gain import price_of_gain
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
@@ -32,8 +39,10 @@ from exitladder.pipelines.tuning.samples.labels import (
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Target
 from exitladder.runtime.progress import Progress
-from exitladder.statistics.comparison import Comparison, compare_r
+from exitladder.settings.tables import AccountSettings
+from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.mean import MeanInterval, mean_interval
+from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.statistics.ratios import with_interval
 from exitladder.statistics.verdict import verdict
 
@@ -78,6 +87,43 @@ class BacktestPart:
         return simulate(self.simulation.placed, other, self.signals, finer=finer)
 
 
+class Executed(NamedTuple):
+    """All trades under one exit.
+
+    Parameters
+    ----------
+    parts : list of Simulation
+    trades, fills : DataFrame
+        Of all parts; net R is NaN if it is unknown.
+    """
+
+    parts: list[Simulation]
+    trades: pd.DataFrame
+    fills: pd.DataFrame
+
+    @property
+    def r(self) -> FloatArray:
+        """Net R of every trade, NaN if it was skipped or is unknown, shape (n_trades,)."""
+        return self.trades["r"].to_numpy(np.float64)
+
+    def exposure(self, leverage: float, among: BoolArray | None = None) -> dict[str, Any]:
+        """Return time, capital and drawdown, of all trades or of those among `among`, shape (n_trades,)."""
+        kept = np.isfinite(self.r) if among is None else among & np.isfinite(self.r)
+        edges = np.cumsum([len(part) for part in self.parts])[:-1]
+        account = marked_account(self.parts, [part.astype(np.float64) for part in np.split(kept, edges)])
+        fall = np.nan if account is None else max_drawdown_of_sum(account.pnl)
+        return plain_exposure(
+            exposure(self.trades[kept], self.fills, leverage=leverage) | {"max_drawdown_account_r": fall}
+        )
+
+    def limited(self, limits: AccountSettings, leverage: float) -> dict[str, Any] | None:
+        """Return the results of one account with these limits; None without a limit."""
+        if not limits.is_limited:
+            return None
+        known = [np.ones(len(part)) for part in self.parts]
+        return account_result(self.parts, known, trades_taken(self.parts, limits, leverage))
+
+
 def backtest_summary(
     job: Job,
     parts: Sequence[BacktestPart],
@@ -109,9 +155,10 @@ def backtest_summary(
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
-    beside = _beside_tables(parts, finer, marks_open=walk_forward)
-    results = {other: table["r"].to_numpy(np.float64) for other, (table, _) in beside.items()}
-    leverage = parts[0].ladder.execution.leverage
+    ours = Executed([part.simulation for part in parts], trades, fills)
+    beside = _beside_exits(parts, finer, marks_open=walk_forward)
+    results = {other: done.r for other, done in beside.items()}
+    leverage, limits = parts[0].ladder.execution.leverage, job.settings.account
     r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
@@ -122,28 +169,51 @@ def backtest_summary(
     }
     baseline = OWN_EXITS if OWN_EXITS in results else ALL_OUT
     name = TUNED if walk_forward else parts[0].ladder.name
+    taken: list[str] = []
+    if baseline in against:
+        among = known & np.isfinite(r) & np.isfinite(results[baseline])
+        sides = ours.exposure(leverage, among), beside[baseline].exposure(leverage, among)
+        taken = price_of_gain(against[baseline].difference_r, *sides)
+    account = marked_account(ours.parts, [part.money_per_r for part in ours.parts])
     summary = {
-        **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against),
+        **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against, taken),
         **summarise(
             trades,
             fills,
             ladder,
             policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
             intervals=intervals,
+            account=account,
         ),
         "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
-        **plain_exposure(exposure(trades, fills, leverage=leverage)),
+        **ours.exposure(leverage),
+        "account": ours.limited(limits, leverage),
     }
     if "finer_bars" in by_policy:
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
-    summary["inactive_rungs"] = _inactive(parts)
+    summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["removed_rungs"] = _by_rung(parts, removed_rungs)
+    notes = job.prepared.notes
+    n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
+    summary["n_skipped"] += sum(n_left_out.values())
+    summary["skipped_reasons"] |= n_left_out
+    removed = removed_text(summary["removed_rungs"], summary["n_trades"])
+    if removed:
+        warnings.warn(removed, ExitladderWarning, stacklevel=4)
+    summary["data"] = notes.to_mapping()
+    summary["data"]["notes"] += [removed] if removed else []
+    if notes.is_before_costs and summary["verdict_text"]:
+        summary["verdict_text"] += f" {BEFORE_COSTS}"
     # With no trade out of sample, the other exits are shown on all trades.
     shown = known if known.any() else np.ones(len(known), dtype=bool)
+    adjusted = dict(zip(against, holm([one.p_value for one in against.values()]), strict=True))
     summary["beside"] = {
         other: _beside(mean_interval(theirs[shown], time=time[shown], intervals=intervals), against.get(other))
-        | plain_exposure(exposure(*beside[other], leverage=leverage))
+        | {"p_adjusted": None if other not in adjusted or np.isnan(adjusted[other]) else float(adjusted[other])}
+        | beside[other].exposure(leverage)
+        | {"account": beside[other].limited(limits, leverage)}
         for other, theirs in results.items()
     }
     predictions = job.predictions_for([part.ladder for part in parts])
@@ -163,9 +233,22 @@ def _signals_end(parts: Sequence[BacktestPart], most: int) -> dict[str, Any]:
 
 
 def _sample_and_verdict(
-    counts: SampleCounts, name: str, baseline: str, against: Mapping[str, Comparison]
+    counts: SampleCounts, name: str, baseline: str, against: Mapping[str, Comparison], taken: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the sample of the trades, and the verdict on those out of sample against the baseline."""
+    """Return the sample of the trades, and the verdict on those out of sample against the baseline.
+
+    Parameters
+    ----------
+    counts : SampleCounts
+    name, baseline : str
+    against : mapping of str to Comparison
+    taken : sequence of str
+        What a gain takes in time, capital and drawdown.
+
+    Returns
+    -------
+    dict
+    """
     facts = {**counts.to_mapping(), "baseline": baseline}
     if not counts.n_out_of_sample:
         return facts | {"detectable_r": None, "verdict": None, "verdict_text": no_verdict(counts)}
@@ -175,7 +258,7 @@ def _sample_and_verdict(
     return facts | {
         "detectable_r": None if np.isnan(found.detectable_r) else found.detectable_r,
         "verdict": evaluation.kind,
-        "verdict_text": only + evaluation.text,
+        "verdict_text": " ".join([only + evaluation.text, *taken]),
     }
 
 
@@ -197,10 +280,8 @@ def _under_each_policy(
     return found
 
 
-def _beside_tables(
-    parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool
-) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """Return trades and fills of selling all at once and of the user's own exits; net R is NaN where it is unknown."""
+def _beside_exits(parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool) -> dict[str, Executed]:
+    """Return the trades sold all at once and with the user's own exits; net R is NaN if it is unknown."""
     placed = [part.simulation.placed for part in parts]
     found = {
         ALL_OUT: [
@@ -217,7 +298,7 @@ def _beside_tables(
         if name == OWN_EXITS and not marks_open:
             trades["r"] = trades["r"].where(~is_open)
         if trades["r"].notna().any():
-            tables[name] = trades, fills
+            tables[name] = Executed(done, trades, fills)
     return tables
 
 
@@ -228,11 +309,12 @@ def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
         "expectancy_r": with_interval(mean.value, mean.low, mean.high),
         "difference_r": with_interval(against.difference_r, against.low, against.high) if against else None,
         "n_pairs": against.n if against else 0,
+        "p_value": None if against is None or np.isnan(against.p_value) else against.p_value,
     }
 
 
-def _inactive(parts: Sequence[BacktestPart]) -> dict[str, Any]:
-    counts = [inactive_rungs(part.simulation) for part in parts if not part.keeps_own_exits]
+def _by_rung(parts: Sequence[BacktestPart], count_of: Callable[[Simulation], dict[str, Any]]) -> dict[str, Any]:
+    counts = [count_of(part.simulation) for part in parts if not part.keeps_own_exits]
     return {
         "n_trades": sum(count["n_trades"] for count in counts),
         "by_rung": [sum(numbers) for numbers in zip_longest(*(count["by_rung"] for count in counts), fillvalue=0)],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pandas as pd
 
 from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.price_of_gain import price_of_gain
 from exitladder.pipelines.tracking.runs import run_artifact
+from exitladder.pipelines.tracking.saved_files import files_of_run, read_saved_table
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.tuning.samples.labels import (
     IN_SAMPLE,
@@ -60,12 +64,13 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     if len(tables) < 2:
         raise TradesError(f"A comparison needs two different runs, but '{sources[0]}' is given twice.")
     first, *others = tables
+    exposures = {name: _exposure(name, table, tracker) for name, table in tables.items()}
     pairs = [_paired(tables, other, first, settings.intervals) for other in others]
     adjusted = holm([pair["found"].p_value for pair in pairs])
     return {
         "baseline": first,
-        "sources": {name: _metrics(table) | _exposure(name, table, tracker) for name, table in tables.items()},
-        "pairs": [_result(pair, float(p)) for pair, p in zip(pairs, adjusted, strict=True)],
+        "sources": {name: _metrics(table) | exposures[name] for name, table in tables.items()},
+        "pairs": [_result(pair, float(p), exposures) for pair, p in zip(pairs, adjusted, strict=True)],
     }
 
 
@@ -97,7 +102,7 @@ def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: 
     }
 
 
-def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
+def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     found: Comparison = pair["found"]
     counts: SampleCounts = pair["counts"]
     result = {
@@ -117,7 +122,8 @@ def _result(pair: dict[str, Any], p_adjusted: float) -> dict[str, Any]:
         return result | {"verdict": None, "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}."}
     evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "
-    return result | {"verdict": evaluation.kind, "verdict_text": only + evaluation.text}
+    taken = price_of_gain(found.difference_r, exposures[pair["source"]], exposures[pair["against"]])
+    return result | {"verdict": evaluation.kind, "verdict_text": " ".join([only + evaluation.text, *taken])}
 
 
 def _seen(counts: SampleCounts) -> str:
@@ -136,21 +142,38 @@ def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, A
     beside = _path_of(source, tracker).parent
     if not (beside / "fills.csv").is_file():
         return {}
-    fills = pd.read_csv(beside / "fills.csv", dtype={"trade_id": str})
+    with files_of_run(beside):
+        return _exposure_of(table, beside)
+
+
+def _exposure_of(table: pd.DataFrame, beside: Path) -> dict[str, Any]:
+    fills = read_saved_table(beside / "fills.csv", {"trade_id": str})
     ladder = beside / "ladder.toml"
     leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
-    return plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))
+    found = plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))
+    # The tables hold no prices between fills; the run's summary has the drawdown at every close, from version 0.2 on.
+    summary = beside / "summary.json"
+    known = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+    return found | {"max_drawdown_account_r": known.get("max_drawdown_account_r")}
 
 
 def _trades_of(source: str, tracker: Tracker) -> pd.DataFrame:
     path = _path_of(source, tracker)
     if not path.is_file():
         raise InputFileError(f"'{source}' holds no trades.csv; give a backtest's folder or run id.")
-    table = pd.read_csv(path, dtype={"trade_id": str, "symbol": str})
+    table = read_saved_table(path, {"trade_id": str, "symbol": str})
     missing = {"trade_id", "entry_time", "r", "status"} - set(table)
     if missing:
         raise InputFileError(f"'{path}' must be the trades.csv of a backtest, but has no column {sorted(missing)[0]}.")
-    table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
+    try:
+        table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
+    except (ValueError, TypeError, OverflowError) as cause:
+        raise InputFileError(f"entry_time must be stamps, but is not in '{path}': {cause}. Copy it again.") from cause
+    if table["trade_id"].isna().any() or table["trade_id"].duplicated().any() or np.isinf(table["r"]).any():
+        raise InputFileError(
+            f"Each trade must come once, with a finite r or none, but one in '{path}' does not. Copy it from its run "
+            "again, or run the backtest again."
+        )
     # Only ladders that were tuned have seen trades; see `exitladder.pipelines.backtest`.
     if "sample" not in table:
         table["sample"] = OUT_OF_SAMPLE

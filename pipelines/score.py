@@ -9,7 +9,7 @@ import pandas as pd
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError, TradesError
-from exitladder.files.output import write_json, write_table, write_text
+from exitladder.files.output import csv_text, write_json, write_table, write_text
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
 from exitladder.pipelines.advice.open_trades import (
@@ -24,6 +24,7 @@ from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
 
@@ -100,6 +101,7 @@ def score(
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     """
+    trades = on_session_dates(trades, bars, settings.data.tz, settings.symbols)
     if ladder.execution.intrabar == "finer_bars" and finer is None:
         raise LadderError(
             'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
@@ -111,7 +113,7 @@ def score(
     everyone = open_trades(trades, asof)
     check_price_targets(ladder, everyone)
     still_open, waiting = _entered_on_bars(everyone, seen)
-    job = advice_job(seen, still_open, settings, model, progress)
+    job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
         frame = score_open(job, ladder, finer)
         if len(waiting):
@@ -126,8 +128,8 @@ def score(
             frame = without_orders(frame, everyone, ladder.tuned)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
-        run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
-        run.log_artifact(drift.to_csv(index=False), "drift.csv")
+        run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
+        run.log_artifact(csv_text(drift), "drift.csv")
     return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
 
 

@@ -84,7 +84,7 @@ def tune(
     OutputFileError
         If the folder cannot be written.
     """
-    job = open_job(bars, trades, settings, model=model, progress=progress)
+    job = open_job(bars, trades, settings, model=model, ladder=ladder, progress=progress)
     with job.run("tune") as run:
         with search_backend(job.settings.tuning, job.settings.tracking, fresh=fresh) as backend:
             tuned = tune_ladder(

@@ -7,6 +7,7 @@ trades of the file, closed ones included, each followed for as long as in traini
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
+from exitladder.errors import ExitladderWarning
 from exitladder.features import feature_set_of
 from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
 from exitladder.models.exhaustion.model import ExhaustionModel
@@ -68,7 +70,10 @@ def drift_now(
     longest = int(model.context["labels"]["max_bars"])
     recent = _recent_trades(bars, trades, looked_at, WINDOW + longest)
     if len(recent):
-        prepared = prepare(bars, recent, settings, max_bars=longest, keeps_all=True)
+        with warnings.catch_warnings():
+            # the doubts about trades are told where the open ones are prepared
+            warnings.simplefilter("ignore", ExitladderWarning)
+            prepared = prepare(bars, recent, settings, max_bars=longest, keeps_all=True)
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
         predicted = predict_some(prepared, model, chosen)
         names, values = row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)

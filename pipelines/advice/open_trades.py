@@ -14,6 +14,8 @@ from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.execution import STATUS, Simulation, simulate
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import state as s
 from exitladder.execution.standing import standing_orders, state_frame
 from exitladder.features import warn_of_stale_sources
 from exitladder.models.exhaustion.model import ExhaustionModel
@@ -22,6 +24,7 @@ from exitladder.pipelines.advice.reasons import model_reasons
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import outlives_rows, predict_some, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.inputs.usable_trades import TICK_TOO_WIDE
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -90,7 +93,12 @@ def unscored(trades: Trades, bars: BarSet) -> pd.DataFrame:
 
 
 def advice_job(
-    bars: BarSet, trades: Trades, settings: Settings, model: str | ExhaustionModel, progress: Progress = SILENT
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    model: str | ExhaustionModel,
+    progress: Progress = SILENT,
+    ladder: Ladder | None = None,
 ) -> Job:
     """Return the job of open trades: each with all of its bars, predicted up to the last one; see `open_job`.
 
@@ -102,13 +110,17 @@ def advice_job(
     settings : Settings
     model : str or ExhaustionModel
     progress : Progress
+    ladder : Ladder, optional
+        The ladder that is scored: its costs and initial stop decide which ticks are too wide.
 
     Returns
     -------
     Job
     """
     longest = int(np.diff(bars.start).max())
-    return open_job(bars, trades, settings, model=model, max_bars=longest, keeps_all=True, progress=progress)
+    return open_job(
+        bars, trades, settings, model=model, max_bars=longest, keeps_all=True, ladder=ladder, progress=progress
+    )
 
 
 def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.DataFrame:
@@ -129,7 +141,8 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
     Returns
     -------
     DataFrame
-        One row per trade with the columns ``COLUMNS``.
+        One row per trade with the columns ``COLUMNS``, and ``dividends_r`` (cash dividends so far, in R) if the bars
+        pay any; `open_r` is that of the price.
     """
     prepared, model = job.prepared, job.trained_model
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
@@ -145,12 +158,27 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
     standing = standing_by_trade(done)
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in prepared.placed.trades.trade_id]
     reasons = model_reasons(prepared, model, last, by_value)
+    wide = prepared.notes.is_too_wide
+    skips = np.zeros(len(last), dtype=bool) if wide is None else wide
     rows = [
-        _row(done, i, state, standing, (float(exhaustion[i]), float(hold_value[i])), reasons[i], longest_trained)
+        _row(
+            done,
+            i,
+            state,
+            standing,
+            (float(exhaustion[i]), float(hold_value[i])),
+            reasons[i],
+            longest_trained,
+            too_wide=bool(skips[i]),
+        )
         for i in range(len(prepared.placed))
     ]
     _warn_of_limits(rows, job, ladder, last)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    columns = list(COLUMNS)
+    if done.credits is not None:
+        columns.insert(columns.index("open_r") + 1, "dividends_r")
+        rows = [{**row, "dividends_r": float(done.dividends_r[i])} for i, row in enumerate(rows)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:
@@ -209,6 +237,8 @@ def _row(
     predicted: tuple[float, float],
     model_texts: list[str],
     longest_trained: int,
+    *,
+    too_wide: bool,
 ) -> dict[str, Any]:
     placed = done.placed
     trades, bars = placed.trades, placed.bars
@@ -219,13 +249,15 @@ def _row(
     price = float(bars.close[final])
     exhaustion, hold_value = predicted
     now = dict(state.loc[trade_id]) if trade_id in state.index else {}
-    status = STATUS[int(done.status[i])]
+    status, why = STATUS[int(done.status[i])], str(done.reason[i])
+    if too_wide:
+        status, why = "skipped", TICK_TOO_WIDE
     if status == "closed":
         when = pd.Timestamp(int(bars.time[int(done.exit_bar[i])]), tz="UTC")
         advice = advise_closed(held, side, f"order {done.reason[i]}", f"{when:%Y-%m-%d %H:%M}")
         since = _since_entry(done, i)
-    elif status == "skipped" and trade_id not in state.index:
-        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not simulated: {done.reason[i]}.",))
+    elif too_wide or (status == "skipped" and trade_id not in state.index):
+        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not simulated: {why}.",))
         since = _since_entry(done, i)
     else:
         # Also a trade that no bar has followed yet: all of its orders are due.
@@ -235,6 +267,10 @@ def _row(
         advice = advise_open(held, left, side, standing.get(trade_id, []), float(now["stop_price"]))
         since = {name: float(now[name]) for name in ("open_r", "mfe_r", "give_back_r", "bars_held")}
     warnings = list(advice.warnings)
+    removed = np.flatnonzero(done.rungs[i, s.STATUS] == o.WITHOUT_SIZE) + 1
+    if status == "open" and len(removed):
+        named = ", ".join(map(str, removed))
+        warnings.append(f"Rounding to the lot removed rung {named}: nothing is sold there.")
     if np.isnan(exhaustion):
         warnings.append(
             "No prediction: the bar is before the model's first stage, or no bar of the trade has closed yet."

@@ -114,6 +114,7 @@ def open_job(
     model: str | ExhaustionModel | None = None,
     max_bars: int | None = None,
     keeps_all: bool = False,
+    ladder: Ladder | None = None,
     progress: Progress = SILENT,
 ) -> Job:
     """Return the trades prepared on their bars, with the model loaded and checked against bars and settings.
@@ -128,7 +129,9 @@ def open_job(
     max_bars : int, optional
         Rows of a trade at most; ``labels.max_bars`` by default.
     keeps_all : bool
-        Whether trades that may be held across an unadjusted split are kept, as open ones must be.
+        Whether doubtful trades are kept, as open ones must be.
+    ladder : Ladder, optional
+        The ladder to execute, whose costs and initial stop decide which ticks are too wide.
     progress : Progress
         Shows the predictions being made.
 
@@ -149,5 +152,5 @@ def open_job(
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
     if model is not None:
         settings = with_features_of(model, settings, bars)
-    prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all)
+    prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder)
     return Job(bars, trades, settings, prepared, model, progress=progress)

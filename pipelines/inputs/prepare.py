@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +10,17 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
-from exitladder.errors import ExitladderWarning, TradesError
+from exitladder.errors import TradesError
 from exitladder.execution import simulate
+from exitladder.execution.contracts import check_money
 from exitladder.features import FeatureSet, feature_set_of
+from exitladder.pipelines.inputs.dividends import with_known_dividends
+from exitladder.pipelines.inputs.usable_trades import NO_NOTES, TradeNotes, usable_trades
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
-from exitladder.trades.adjust import across_splits, split_text
 from exitladder.trades.rows import TradeRows, trade_rows
+from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 
@@ -37,6 +39,8 @@ class Prepared:
     rows : TradeRows
         At most `labels.max_bars` per trade.
     features : FeatureSet
+    notes : TradeNotes
+        On the trades that were left out, and on doubts about the others.
     """
 
     placed: PlacedTrades
@@ -44,6 +48,7 @@ class Prepared:
     risk: FloatArray
     rows: TradeRows
     features: FeatureSet
+    notes: TradeNotes = NO_NOTES
 
     @property
     def entry_time(self) -> IntArray:
@@ -62,6 +67,7 @@ class Prepared:
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), placed.first_bar.astype(np.int64)
             ),
             features=self.features,
+            notes=self.notes,
         )
 
 
@@ -76,7 +82,13 @@ def base_ladder(settings: Settings, name: str = "base") -> Ladder:
 
 
 def prepare(
-    bars: BarSet, trades: Trades, settings: Settings, *, max_bars: int | None = None, keeps_all: bool = False
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    *,
+    max_bars: int | None = None,
+    keeps_all: bool = False,
+    ladder: Ladder | None = None,
 ) -> Prepared:
     """Return the trades placed on their bars, sorted by entry time, with risk, rows and feature set.
 
@@ -88,7 +100,10 @@ def prepare(
     max_bars : int, optional
         Rows per trade at most; ``labels.max_bars`` by default.
     keeps_all : bool
-        Whether trades that may be held across an unadjusted split are kept, with a warning, as open ones must be.
+        Whether doubtful trades are kept, with a warning, as open ones must be; see `usable_trades`.
+    ladder : Ladder, optional
+        The ladder to execute. Its costs and its initial stop decide which ticks are too wide; those of the settings by
+        default.
 
     Returns
     -------
@@ -97,41 +112,29 @@ def prepare(
     Raises
     ------
     TradesError
-        If there is no trade, a trade is outside its bars, or all may be held across an unadjusted split.
+        If there is no trade, a trade is outside its bars, or all are left out.
     """
     if len(trades) == 0:
         raise TradesError("There must be at least one trade, but there is none.")
-    order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     if settings.symbols:
-        settings.currencies.check(settings.symbols.contract_of(str(name)).currency for name in set(trades.symbol))
+        check_money(trades, settings.symbols, settings.currencies)
         bars = bars.with_contracts(settings.symbols, settings.currencies)
-    placed = place_trades(trades.take(order), bars)
-    if settings.data.splits != "keep":
-        placed = _without_splits(placed, max_bars or settings.labels.max_bars, keeps_all)
+    bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
+    trades = on_session_dates(trades, bars, settings.data.tz)
+    order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     base = base_ladder(settings)
+    placed, notes = usable_trades(
+        place_trades(trades.take(order), bars),
+        settings,
+        base if ladder is None else replace(base, stop=Stop(initial=ladder.stop.initial), costs=ladder.costs),
+        max_bars=max_bars or settings.labels.max_bars,
+        keeps_all=keeps_all,
+    )
     return Prepared(
         placed=placed,
         atr=atr_of_set(bars, base.atr_window),
         risk=simulate(placed, base).risk,
         rows=trade_rows(placed, max_bars or settings.labels.max_bars),
         features=feature_set_of(settings, bars),
+        notes=notes,
     )
-
-
-def _without_splits(placed: PlacedTrades, max_bars: int, keeps_all: bool) -> PlacedTrades:
-    """Leave out trades that may be held across an unadjusted split, with a warning that counts them."""
-    across = across_splits(placed, max_bars)
-    if not across.any():
-        return placed
-    if keeps_all:
-        warnings.warn(
-            f"{int(across.sum())} of {len(placed)} trades may be held across an unadjusted split: their stops and "
-            "targets are at the wrong level. Adjust the bars and the trades first (`exitladder bars check`).",
-            ExitladderWarning,
-            stacklevel=3,
-        )
-        return placed
-    if across.all():
-        raise TradesError(split_text(placed, across))
-    warnings.warn(split_text(placed, across), ExitladderWarning, stacklevel=3)
-    return placed.take(~across)

@@ -110,7 +110,7 @@ class PageContent:
     policies : DataFrame
         One row per policy; absent or empty columns are omitted: policy, n_trades, expectancy_r, expectancy_low,
         expectancy_high, win_rate, sharpe, max_drawdown_r, bars_in_market, r_per_bar, mean_open, max_open,
-        capital_used, cvar_r, difference_r, low, high (candidate minus policy),
+        capital_used, max_drawdown_account_r, cvar_r, difference_r, low, high (candidate minus policy),
         p_adjusted.
     candidate : str
         The highlighted policy.
@@ -280,6 +280,12 @@ _POLICY_COLUMNS = (
     _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
     _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
     _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
+    _Column(
+        "Account drawdown (R)",
+        "max_drawdown_account_r",
+        ".1f",
+        "maximum drawdown of the account, 1R per trade, open positions valued at every close",
+    ),
     _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),
     _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
     _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),

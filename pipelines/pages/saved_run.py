@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from exitladder.errors import InputFileError
+from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
+from exitladder.pipelines.pages.tables import data_rows, limited_table, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
+from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
 from exitladder.plans.provenance import without_fingerprints
@@ -18,22 +19,11 @@ from exitladder.plans.provenance import without_fingerprints
 THIS_LADDER = "this ladder"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the values of a JSON file that exitladder has written."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputFileError(f"'{path}' must be JSON written by exitladder, but cannot be read: {error}.") from error
-    if not isinstance(table, dict):
-        raise InputFileError(f"'{path}' must hold a table of names and values, but holds {type(table).__name__}.")
-    return table
-
-
 def backtest_page(folder: Path) -> PageContent:
     """Return the page of a backtest from the files in its folder."""
     texts = {"trade_id": str, "symbol": str}
-    trades = pd.read_csv(folder / "trades.csv", dtype=texts)
-    fills = pd.read_csv(folder / "fills.csv", dtype={"trade_id": str})
+    trades = read_saved_table(folder / "trades.csv", texts)
+    fills = read_saved_table(folder / "fills.csv", {"trade_id": str})
     summary = read_json(folder / "summary.json")
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
@@ -50,14 +40,25 @@ def backtest_page(folder: Path) -> PageContent:
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
+        tables=[*limited_table(_limited(summary)), *exit_tables(summary)],
         groups=[
             PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
             PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
             PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
-        data_notes=[(str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]],
+        data_notes=[
+            *((str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]),
+            *data_rows(summary.get("data", {})),
+        ],
+        warnings=unsaid_notes(summary),
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def _limited(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one account with limits under the ladder and under each exit beside it; nothing without a limit."""
+    exits = {THIS_LADDER: summary, **summary.get("beside", {})}
+    return [{"policy": name, **found["account"]} for name, found in exits.items() if found.get("account")]
 
 
 def _untouched(trades: pd.DataFrame) -> pd.Timestamp | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -120,6 +120,55 @@ def recommendation_tables(
     return tables
 
 
+def limited_table(rows: Sequence[Mapping[str, Any]], name: str = "policy") -> list[PageTable]:
+    """Return the table of one account with limits under each exit; nothing without a limit.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With the keys of `exitladder.measures.limited.account_result`.
+    name : str
+        The key that names the exit.
+
+    Returns
+    -------
+    list of PageTable
+        At most one.
+    """
+    if not rows:
+        return []
+    table = pd.DataFrame(list(rows))
+    return [
+        PageTable(
+            "One account with limits",
+            "The trades that one account can take in the order of their entries; those that account.max_open or "
+            "account.capital forbids are left out, and no other trade is entered instead. A position is freed at the "
+            "close of the bar of its last sale. Sharpe ratio and drawdown are of the account valued at every close.",
+            pd.DataFrame(
+                {
+                    "Exit": table[name],
+                    "Taken": table["n_taken"],
+                    "Left out": table["n_left_out"],
+                    "Total (R)": table["total_r"],
+                    "R per bar": table["r_per_bar"],
+                    "Sharpe": table["sharpe_daily"],
+                    "Max drawdown (R)": table["max_drawdown_r"],
+                    "Net P&L": table["net_pnl"],
+                }
+            ),
+            {
+                "Taken": ",.0f",
+                "Left out": ",.0f",
+                "Total (R)": "+.1f",
+                "R per bar": "+.4f",
+                "Sharpe": ".2f",
+                "Max drawdown (R)": ".1f",
+                "Net P&L": "+,.0f",
+            },
+        )
+    ]
+
+
 def account_table(accounts: pd.DataFrame) -> PageTable:
     """Return the table of accounts that run through all test parts.
 
@@ -130,7 +179,7 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
     """
     return PageTable(
         "Account over all test parts",
-        "All test parts in sequence, 1R at risk per trade, each fill booked on its day: "
+        "All test parts in sequence, 1R at risk per trade, open positions valued at every close: "
         f"{int(accounts['n_days'].iloc[0]):,} calendar days. Sharpe, Sortino and Calmar are annualised.",
         pd.DataFrame(
             {
@@ -152,3 +201,36 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
             "Ulcer (R)": ".1f",
         },
     )
+
+
+_LEFT_OUT = {
+    "entry_outside_bar": "left out: entry outside its bar by more than 0.1 R",
+    "across_split": "left out: across an unadjusted split",
+    "tick_too_wide": "left out: tick above R/4",
+}
+_ENTRIES = {
+    "n_at_open": "entries at their bar's open, by price",
+    "n_at_close": "entries at their bar's close, by price",
+    "n_unsettled": "entries at neither price, counted from the next bar on",
+}
+
+
+def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return counts of trades left out and of assumptions on entries, those of 0 omitted.
+
+    Parameters
+    ----------
+    data : mapping
+        ``data`` of ``tune.json`` or ``summary.json``; empty for files of an older version.
+    """
+    left_out, entries = data.get("left_out", {}), data.get("entries", {})
+    rows = [(_LEFT_OUT.get(reason, reason), n) for reason, n in left_out.items()]
+    rows += [(text, entries.get(name, 0)) for name, text in _ENTRIES.items()]
+    rows += [("entered and closed inside one bar", data.get("n_same_bar", 0))]
+    return [(text, f"{n:,}") for text, n in rows if n]
+
+
+def unsaid_notes(result: Mapping[str, Any]) -> list[str]:
+    """Return the notes on the data that the verdict of a run does not already have."""
+    notes: list[str] = result.get("data", {}).get("notes", [])
+    return [note for note in notes if note not in (result.get("verdict_text") or "")]

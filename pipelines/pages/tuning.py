@@ -22,8 +22,14 @@ from exitladder.pipelines.pages.page import (
     Tone,
     page_html,
 )
-from exitladder.pipelines.pages.saved_run import read_json
-from exitladder.pipelines.pages.tables import account_table, fold_table, recommendation_tables
+from exitladder.pipelines.pages.tables import (
+    account_table,
+    data_rows,
+    fold_table,
+    limited_table,
+    recommendation_tables,
+    unsaid_notes,
+)
 from exitladder.pipelines.plots.data import Reliability
 from exitladder.pipelines.plots.examples import TradeExample, example_trades
 from exitladder.pipelines.plots.picture import Picture
@@ -37,6 +43,7 @@ from exitladder.pipelines.plots.pictures import (
 )
 from exitladder.pipelines.tracking.provenance import describe_bars, describe_trades, versions
 from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, Plateau
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.recommendation.recommended import model_note
@@ -165,10 +172,12 @@ def tuning_page(folder: Path) -> PageContent:
             *_recommendation_tables(result),
             fold_table(folds),
             account_table(pd.DataFrame(result["continuous"])),
+            *limited_table(result.get("account") or []),
         ],
         groups=_groups(folder, result, policies, shown),
-        data_notes=[*_facts(run), *_counts(folder, result, shown)],
-        open_trades=pd.read_csv(folder / "scores.csv", dtype=_TEXTS) if "scores.csv" in shown else None,
+        data_notes=[*_facts(run), *data_rows(result.get("data", {})), *_counts(folder, result, shown)],
+        warnings=unsaid_notes(result),
+        open_trades=read_saved_table(folder / "scores.csv", _TEXTS) if "scores.csv" in shown else None,
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),
         reproduction=_reproduction(run) if run else None,
@@ -249,8 +258,8 @@ def _groups(
     if found is not None:
         groups.append(PictureGroup("Sensitivity", diagnostic_pictures(found), found.text))
     if {"trades.csv", "fills.csv", "examples.json"} <= shown:
-        trades = pd.read_csv(folder / "trades.csv", dtype=_TEXTS)
-        fills = pd.read_csv(folder / "fills.csv", dtype=_TEXTS)
+        trades = read_saved_table(folder / "trades.csv", _TEXTS)
+        fills = read_saved_table(folder / "fills.csv", _TEXTS)
         n_rungs = max(len(fold["ladder"].get("rungs", [])) for fold in result["folds"])
         groups.append(PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)))
         saved = read_json(folder / "examples.json")["examples"]
@@ -263,7 +272,7 @@ def _groups(
 
 
 def _plan_pictures(folder: Path, result: Mapping[str, Any], policies: pd.DataFrame) -> list[Picture]:
-    results = pd.read_csv(folder / "net_r.csv", dtype={"trade_id": str})
+    results = read_saved_table(folder / "net_r.csv", {"trade_id": str})
     index = pd.to_datetime(results["entry_time"], utc=True, format="ISO8601")
     net_r = results.drop(columns=["trade_id", "entry_time", "part", "fold"]).set_axis(pd.DatetimeIndex(index))
     test_from = pd.Timestamp(result["test_from"])
@@ -278,7 +287,7 @@ def _diagnostics(folder: Path, result: Mapping[str, Any], shown: frozenset[str])
     names = ("importance", "slices", "neighbours", "stability", "front", "objectives")
     if not summary or not {f"{name}.csv" for name in names} <= shown:
         return None
-    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    tables = {name: read_saved_table(folder / f"{name}.csv") for name in names}
     error = summary["plateau_standard_error"]
     return LadderDiagnostics(
         objective=summary["objective"],
@@ -348,7 +357,7 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _counts(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> list[tuple[str, str]]:
-    part = pd.read_csv(folder / "net_r.csv", usecols=["part"])["part"]
+    part = read_saved_table(folder / "net_r.csv", columns=["part"])["part"]
     counts = [
         ("trades before the first scored part", f"{int((part != 'test').sum()):,}"),
         ("of these purged", f"{result['n_purged']:,}"),
@@ -356,7 +365,7 @@ def _counts(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> l
     ]
     if "trades.csv" not in shown:
         return counts
-    trades = pd.read_csv(folder / "trades.csv", usecols=["status", "ambiguous_bars"])
+    trades = read_saved_table(folder / "trades.csv", columns=["status", "ambiguous_bars"])
     status = trades["status"].value_counts()
     return [
         *counts,

@@ -11,22 +11,20 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import DAY_NS
-from exitladder.measures.cash import DAYS_PER_YEAR
+from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow
 from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
 from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.metrics import falls_of_sum, sharpe_ratio, sortino_ratio
+from exitladder.statistics.metrics import falls_of_sum, max_drawdown_of_sum, sharpe_ratio, sortino_ratio
 from exitladder.statistics.overfitting import pbo_cscv
 from exitladder.statistics.sharpe import SharpeMoments, dsr_of, min_trl, psr
 from exitladder.statistics.spa import N_BOOTSTRAP, SuperiorAbility, superior_ability
 
 _PBO_BLOCKS = 10
 _MOST_TRIALS, _MOST_PAIRS = 1000, 8_000_000
-DailyFills = tuple[IntArray, FloatArray]
-"""Day (since 1970 UTC) and net R of every fill."""
 
 
 @dataclass(frozen=True)
@@ -156,16 +154,16 @@ def all_at_once(
     }
 
 
-def account(booked: Mapping[str, DailyFills], first_entry: int) -> pd.DataFrame:
+def account(marked: Mapping[str, CashFlow | None], first_entry: int) -> pd.DataFrame:
     """Return the account of each policy over all test parts, every trade risking 1R.
 
-    Each trade is executed to its end by the choice of the fold in which it was entered. Fills are booked on
-    their day, so accounts run on over the cuts.
+    Each trade is executed to its end by the choice of the fold in which it was entered, so accounts run on over the
+    cuts. Open positions are valued at every close.
 
     Parameters
     ----------
-    booked : mapping of str to DailyFills
-        By policy.
+    marked : mapping of str to CashFlow or None
+        By policy, from `exitladder.measures.marked.marked_account`; None if it executed no trade.
     first_entry : int
         Time of the first entry in a test part, nanoseconds since 1970 UTC.
 
@@ -173,16 +171,16 @@ def account(booked: Mapping[str, DailyFills], first_entry: int) -> pd.DataFrame:
     -------
     DataFrame
         A row per policy: policy, n_days (calendar days, the same for all), total_r, sharpe and sortino (of
-        daily results, annualised), max_drawdown_r, calmar (R a year over the drawdown), ulcer_r.
+        daily results, annualised), max_drawdown_r (at any close), calmar (R a year over the drawdown), ulcer_r (of
+        daily drawdowns).
     """
-    days = np.concatenate([day for day, _ in booked.values()])
     first = first_entry // DAY_NS
-    n_days = int(max(days.max(initial=first), first)) - first + 1
+    n_days = max([first, *(flow.last_day for flow in marked.values() if flow is not None)]) - first + 1
     rows = []
-    for name, (day, r) in booked.items():
-        daily = np.bincount(day - first, r, n_days)
+    for name, flow in marked.items():
+        daily = np.zeros(n_days) if flow is None else np.bincount(flow.day + flow.first_day - first, flow.pnl, n_days)
         falls = falls_of_sum(daily)
-        deepest = float(falls.min())
+        deepest = 0.0 if flow is None else max_drawdown_of_sum(flow.pnl)
         rows.append(
             {
                 "policy": name,

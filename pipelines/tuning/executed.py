@@ -1,7 +1,8 @@
-"""The test parts executed once under every policy: their fills by day, their time and their capital."""
+"""The test parts executed once under every policy: their accounts, their time and their capital."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.clock import DAY_NS
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
+from exitladder.measures.cash import CashFlow
 from exitladder.measures.exposure import exposure
+from exitladder.measures.limited import account_result, trades_taken
+from exitladder.measures.marked import marked_account
 from exitladder.pipelines.tuning.choice import Choice, Tuning
-from exitladder.pipelines.tuning.evidence import DailyFills
 from exitladder.pipelines.tuning.folds import WalkForward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED, WITHOUT_MODEL
 from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel
 from exitladder.pipelines.tuning.results import base_risk
-from exitladder.plans.ladder import Ladder
-
-# A gain that takes this many times as long, or ties up this many times as much, is said to be bought.
-_MUCH_MORE = 1.25
+from exitladder.statistics.metrics import max_drawdown_of_sum
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,20 @@ class Executed:
     ----------
     parts : tuple of ScoredPart
         The tuned policy's, in time order.
-    booked : dict of str to DailyFills
-        By policy.
+    marked : dict of str to CashFlow or None
+        By policy, the account in which every trade risks 1R of the base, marked at every close; None if no trade was
+        executed.
     exposures : dict of str to dict
-        Time and capital, by policy; see `exitladder.measures.exposure.exposure`.
+        Time and capital, by policy; see `exitladder.measures.exposure.exposure`, and ``max_drawdown_account_r``.
+    limited : list of dict
+        A row per policy: the results of one account with the limits of the settings, see
+        `exitladder.measures.limited.account_result`. Empty without a limit.
     """
 
     parts: tuple[ScoredPart, ...]
-    booked: dict[str, DailyFills]
+    marked: dict[str, CashFlow | None]
     exposures: dict[str, dict[str, float]]
+    limited: list[dict[str, Any]]
 
 
 def execute_policies(
@@ -83,7 +87,9 @@ def execute_policies(
     -------
     Executed
     """
-    booked, exposures = {}, {}
+    marked: dict[str, CashFlow | None] = {}
+    exposures, limited = {}, []
+    limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
     for name in policies:
@@ -91,15 +97,26 @@ def execute_policies(
             done = _simulations(plain.tuning, plain.folds, walk, TUNED)
         else:
             done = _simulations(tuning, choices, walk, name)
-        booked[name] = _booked(done, tuning.base)
-        exposures[name] = exposure(*joined_tables(done), leverage=tuning.base.execution.leverage)
+        scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
+        marked[name] = marked_account(done, scales)
+        exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
+            "max_drawdown_account_r": drawdown_of(marked[name])
+        }
+        if limits.is_limited:
+            taken = trades_taken(done, limits, leverage)
+            limited.append({"policy": name, **account_result(done, scales, taken)})
         if name == TUNED:
             tuned = done
     parts = tuple(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)
     )
-    return Executed(parts, booked, exposures)
+    return Executed(parts, marked, exposures, limited)
+
+
+def drawdown_of(account: CashFlow | None) -> float:
+    """Return the maximum drawdown of an account; NaN without one."""
+    return math.nan if account is None else max_drawdown_of_sum(account.pnl)
 
 
 def _simulations(tuning: Tuning, choices: Sequence[Choice], walk: WalkForward, policy: str) -> list[Simulation]:
@@ -114,53 +131,12 @@ def _simulations(tuning: Tuning, choices: Sequence[Choice], walk: WalkForward, p
     return found
 
 
-def _booked(parts: Sequence[Simulation], base: Ladder) -> DailyFills:
-    """Return the day and net R of every fill, in the base's R."""
-    day = np.concatenate([part.placed.bars.time[part.fills.bar] // DAY_NS for part in parts])
-    scaled = [part.fills.net_r * base_risk(part.placed, part.ladder, base)[part.fills.trade] for part in parts]
-    return day.astype(np.int64), np.concatenate(scaled)
-
-
 def with_exposure(board: pd.DataFrame, exposures: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """Return the table of policies with their time and capital on the test parts.
 
-    The columns bars_in_market, r_per_bar, mean_open, max_open and capital_used are added.
+    The columns bars_in_market, r_per_bar, mean_open, max_open, capital_used and max_drawdown_account_r are added.
     """
     rows = pd.DataFrame([{"policy": name, **measured} for name, measured in exposures.items()])
     table = board.merge(rows, on="policy", how="left", validate="one_to_one")
     # In the R of the base ladder, as all other columns.
     return table.assign(r_per_bar=table["expectancy_r"] / table["bars_in_market"])
-
-
-def price_of_gain(board: pd.DataFrame, baseline: str) -> list[str]:
-    """Return what a gain over the baseline costs in time and capital, one sentence each; nothing without a gain.
-
-    Parameters
-    ----------
-    board : DataFrame
-        From `with_exposure`.
-    baseline : str
-
-    Returns
-    -------
-    list of str
-    """
-    rows: dict[Any, dict[Any, Any]] = board.set_index("policy").to_dict("index")
-    ours, theirs = rows[TUNED], rows[baseline]
-    if not theirs["difference_r"] > 0:
-        return []
-    said = []
-    held = ours["bars_in_market"], theirs["bars_in_market"]
-    rate = ours["r_per_bar"], theirs["r_per_bar"]
-    if held[0] > _MUCH_MORE * held[1] and rate[0] < rate[1]:
-        said.append(
-            f"The gain takes time: {held[0]:.1f} bars per trade vs {held[1]:.1f}, {rate[0]:+.3g} R per bar in the "
-            f"market vs {rate[1]:+.3g} R."
-        )
-    used = ours["capital_used"], theirs["capital_used"]
-    if used[0] > _MUCH_MORE * used[1]:
-        said.append(
-            f"The gain takes capital: up to {used[0]:,.0f} vs {used[1]:,.0f} in the market at one time, and up to "
-            f"{ours['max_open']:.0f} open trades vs {theirs['max_open']:.0f}."
-        )
-    return said

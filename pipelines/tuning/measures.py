@@ -39,14 +39,20 @@ N = TypeVar("N", bound=np.generic)
 
 @dataclass(frozen=True)
 class Objective:
-    """How an objective is computed, and whether it needs more of the trades than their net R.
+    """How an objective is computed, and whether it needs more of the trades than their net R: fills, or time.
 
     `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks requires.
     """
 
     measure: Callable[[Results, TuningSettings], FloatArray]
     needs_fills: bool = False
+    needs_time: bool = False
     is_mean: bool = False
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether net R alone does not settle it."""
+        return self.needs_fills or self.needs_time
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,20 @@ def capture(results: Results, settings: TuningSettings | None = None) -> FloatAr
     return _over(_total(np.where(moved, results.net_r, 0.0)), _total(np.where(moved, mfe_r, 0.0)))
 
 
+def r_per_bar(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return the sum of net R over the sum of bars in the market."""
+    _ = settings
+    bars = np.where(np.isfinite(results.net_r), _asked(results.bars), 0)
+    return _over(_total(results.net_r), bars.sum(axis=0))
+
+
+def r_per_capital_day(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return the sum of net R over the sum of capital days, both in R."""
+    _ = settings
+    held = np.where(np.isfinite(results.net_r), _asked(results.capital_days), 0.0)
+    return _over(_total(results.net_r), _total(held))
+
+
 def daily_r(results: Results) -> list[FloatArray]:
     """Return net R of every calendar day for each ladder; a trade is booked whole on the day of its last sale.
 
@@ -128,6 +148,8 @@ OBJECTIVES: Mapping[str, Objective] = {
     "worst_block_r": Objective(worst_block),
     "profit_per_fill": Objective(profit_per_fill, needs_fills=True, is_mean=True),
     "capture": Objective(capture, needs_fills=True, is_mean=True),
+    "r_per_bar": Objective(r_per_bar, needs_time=True, is_mean=True),
+    "r_per_capital_day": Objective(r_per_capital_day, needs_time=True, is_mean=True),
     "sharpe": Objective(
         partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
     ),
@@ -207,7 +229,7 @@ def _fills(results: Results) -> FloatArray:
 
 def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:
     if table is None:
-        raise ValueError("these results hold net R only; call results_of with with_fills or with_gross")
+        raise ValueError("these results hold net R only; call results_of with with_fills, with_gross or with_time")
     return table
 
 

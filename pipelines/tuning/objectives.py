@@ -134,7 +134,9 @@ class Objectives:
         (base,) = self.at_costs([self.base])
         free = replace(self.base, costs=self.base.costs.times(0.0))
         results = results_of_simulation(
-            simulate_own_exits(self.placed, base), simulate_own_exits(self.placed, free) if self._needs_gross else None
+            simulate_own_exits(self.placed, base),
+            simulate_own_exits(self.placed, free) if self._needs_gross else None,
+            base if self._needs_time else None,
         )
         return Evaluation(self.values(results), self.violations(results), self.names, self.constraints)
 
@@ -200,6 +202,7 @@ class Objectives:
             with_fills=any(OBJECTIVES[n].needs_fills for n in self.names)
             or any(CONSTRAINTS[n].needs_fills for n in self.constraints),
             with_gross=self._needs_gross,
+            with_time=self._needs_time,
             threads=self.threads,
         )
 
@@ -212,6 +215,10 @@ class Objectives:
     @property
     def _needs_gross(self) -> bool:
         return any(CONSTRAINTS[n].needs_gross for n in self.constraints)
+
+    @property
+    def _needs_time(self) -> bool:
+        return any(OBJECTIVES[n].needs_time for n in self.names)
 
     def values(self, results: Results) -> FloatArray:
         """Return each objective of each ladder, shape (n_ladders, n_objectives)."""

@@ -96,7 +96,7 @@ def objective_values(net_r: FloatArray, tuning: TuningSettings) -> FloatArray:
         Higher is better; minus infinity if no trade counts.
     """
     first = OBJECTIVES[tuning.objectives[0]]
-    measure = (OBJECTIVES["expectancy_r"] if first.needs_fills else first).measure
+    measure = (OBJECTIVES["expectancy_r"] if first.needs_more else first).measure
     values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), tuning)
     return np.where(np.isfinite(values), values, -np.inf)
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.clock import DAY_NS
-from exitladder.execution import Simulation, simulate_many
+from exitladder.execution import Simulation, simulate, simulate_many
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
-from exitladder.plans.ladder import Ladder
+from exitladder.plans.ladder import Ladder, Stop
 from exitladder.trades.trades import PlacedTrades
 
 N = TypeVar("N", bound=np.generic)
@@ -38,6 +38,10 @@ class Results:
     mfe_r : float64 array, shape (n_trades, n_ladders), or None
     gross_r : float64 array, shape (n_trades, n_ladders), or None
         Net R without any cost; None if it was not asked for.
+    bars : int64 array, shape (n_trades, n_ladders), or None
+        Bars in the market, with that of the last fill. This and the next are None if time was not asked for.
+    capital_days : float64 array, shape (n_trades, n_ladders), or None
+        Capital in R times days in the market, see `capital_in_r`.
     """
 
     net_r: FloatArray
@@ -46,6 +50,8 @@ class Results:
     n_fills: IntArray | None = None
     mfe_r: FloatArray | None = None
     gross_r: FloatArray | None = None
+    bars: IntArray | None = None
+    capital_days: FloatArray | None = None
 
     def take(self, trades: npt.NDArray[np.bool_] | IntArray) -> Results:
         """Return the results of these trades (positions or mask)."""
@@ -56,6 +62,8 @@ class Results:
             _part(self.n_fills, trades),
             _part(self.mfe_r, trades),
             _part(self.gross_r, trades),
+            _part(self.bars, trades),
+            _part(self.capital_days, trades),
         )
 
     def of_ladders(self, ladders: npt.NDArray[np.bool_] | IntArray) -> Results:
@@ -68,6 +76,8 @@ class Results:
             _part(self.n_fills, columns),
             _part(self.mfe_r, columns),
             _part(self.gross_r, columns),
+            _part(self.bars, columns),
+            _part(self.capital_days, columns),
         )
 
     @classmethod
@@ -80,6 +90,8 @@ class Results:
             _joined([part.n_fills for part in parts]),
             _joined([part.mfe_r for part in parts]),
             _joined([part.gross_r for part in parts]),
+            _joined([part.bars for part in parts]),
+            _joined([part.capital_days for part in parts]),
         )
 
 
@@ -125,6 +137,48 @@ def base_risk(placed: PlacedTrades, ladder: Ladder, base: Ladder) -> FloatArray:
     return np.where(np.isfinite(placed.trades.stop_price), 1.0, own.value / other.value)
 
 
+def capital_in_r(placed: PlacedTrades, base: Ladder) -> FloatArray:
+    """Return the capital that a trade ties up at its entry, in R: entry price over R per unit and over the leverage.
+
+    The multiplier and the currency are those of R too, so they cancel. A position of 10,000 whose stop is 2% away risks
+    200 and ties up 50 R, or 10 R at a leverage of 5.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    base : Ladder
+        Gives the initial stop of trades without one, and the leverage (0 means none).
+
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+        In the base's R; NaN for a trade that has none.
+    """
+    # The engine's own R: a trade with the same stop that is left after a bar.
+    shortest = Ladder(atr_window=base.atr_window, stop=Stop(initial=base.stop.initial, time=1), costs=base.costs)
+    risk = simulate(placed, shortest).risk
+    leverage = base.execution.leverage
+    return np.asarray(np.abs(placed.trades.entry_price) / risk / (leverage if leverage > 0 else 1.0))
+
+
+def days_in_market(placed: PlacedTrades, last_bar: IntTable) -> FloatTable:
+    """Return the days, of 24 hours, from each entry to the close of the bar of its last fill, or of its mark.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    last_bar : int64 array, shape (n_trades, n_ladders)
+        -1 if a trade was skipped.
+
+    Returns
+    -------
+    float64 array, shape (n_trades, n_ladders)
+        0 if a trade was skipped.
+    """
+    held = placed.bars.close_time[last_bar] - placed.trades.entry_time[:, None]
+    return np.where(last_bar >= 0, held / DAY_NS, 0.0)
+
+
 def net_r_of(
     placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, base: Ladder, *, threads: int = 0
 ) -> FloatArray:
@@ -158,6 +212,7 @@ def results_of(
     *,
     with_fills: bool = False,
     with_gross: bool = False,
+    with_time: bool = False,
     threads: int = 0,
 ) -> Results:
     """Return the results of trades under every ladder.
@@ -174,6 +229,8 @@ def results_of(
         Whether to return the last day of each trade, its fills and its MFE.
     with_gross : bool
         Whether to return the results without costs; this executes everything once more.
+    with_time : bool
+        Whether to return the bars in the market and the capital days as well.
     threads : int
         0 for all cores.
 
@@ -193,7 +250,7 @@ def results_of(
     if with_gross:
         free = [replace(ladder, costs=ladder.costs.times(0.0)) for ladder in ladders]
         gross = np.asarray(simulate_many(placed, free, signals, threads=threads) * scale)
-    if not with_fills:
+    if not with_fills and not with_time:
         net_r = simulate_many(placed, ladders, signals, threads=threads)
         # A ladder's column in one piece: measures sum columns, and would else copy the table time and again.
         return Results(np.asfortranarray(net_r * scale), entry_day, gross_r=gross)
@@ -208,10 +265,18 @@ def results_of(
         n_fills=found.n_fills,
         mfe_r=found.mfe_r,
         gross_r=gross,
+        bars=found.bars_in_market(placed) if with_time else None,
+        capital_days=_capital_days(placed, found.last_bar, base) if with_time else None,
     )
 
 
-def results_of_simulation(simulation: Simulation, free: Simulation | None = None) -> Results:
+def _capital_days(placed: PlacedTrades, last_bar: IntTable, base: Ladder) -> FloatTable:
+    return np.asarray(capital_in_r(placed, base)[:, None] * days_in_market(placed, last_bar))
+
+
+def results_of_simulation(
+    simulation: Simulation, free: Simulation | None = None, base: Ladder | None = None
+) -> Results:
     """Return the results of a simulation, such as that of the user's own exits, as a single column.
 
     Parameters
@@ -219,11 +284,17 @@ def results_of_simulation(simulation: Simulation, free: Simulation | None = None
     simulation : Simulation
     free : Simulation, optional
         The same without costs.
+    base : Ladder, optional
+        Needed for the capital days.
+
+    Returns
+    -------
+    Results
+        Trades in order of their entries.
     """
     placed = simulation.placed
     order = np.argsort(placed.trades.entry_time, kind="stable")
-    is_open = simulation.status == STATUS.index("open")
-    last = np.where(is_open, placed.end_bar - 1, simulation.exit_bar)
+    last = simulation.last_bar
     # Own exits are known as one fill each.
     fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
     return Results(
@@ -233,6 +304,8 @@ def results_of_simulation(simulation: Simulation, free: Simulation | None = None
         n_fills=fills[order, None],
         mfe_r=simulation.mfe_r[order, None],
         gross_r=None if free is None else free.r[order, None],
+        bars=simulation.bars_in_market[order, None],
+        capital_days=None if base is None else _capital_days(placed, last[:, None], base)[order],
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,10 +13,15 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
-from exitladder.execution.simulation import joined_tables
+from exitladder.errors import ExitladderWarning
+from exitladder.execution import simulate
+from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.measures.data_gaps import removed_rungs, removed_text
+from exitladder.measures.price_of_gain import price_of_gain
 from exitladder.models.search.search import SearchResult
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS, NO_NOTES, TradeNotes
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend
 from exitladder.pipelines.tuning.choice import Choice, Tuning, stitched, with_no_change, with_own_exits
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, diagnostics
@@ -25,7 +32,7 @@ from exitladder.pipelines.tuning.evidence import (
     risk_of,
     search_luck,
 )
-from exitladder.pipelines.tuning.executed import ScoredPart, execute_policies, price_of_gain, with_exposure
+from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
@@ -79,14 +86,18 @@ class Tuned:
     verdict : Verdict
     predictions : RowPredictions or None
     diagnostics : LadderDiagnostics
-    parts : tuple of ScoredPart
-        The test parts as the policy tuned before each executes them.
+    executed : Executed
+        The test parts under every policy.
     recommendation : Recommendation
     without_model : WithoutModel or None
         The same tuning without the model, if there is one.
     base : Ladder
         Costs, execution and initial stop of every candidate.
     placed : PlacedTrades
+    notes : TradeNotes
+        On the trades left out.
+    removed : mapping
+        Rungs of the final ladder that rounding removed, over all trades; see `removed_rungs`.
     """
 
     choice: Choice
@@ -102,11 +113,13 @@ class Tuned:
     verdict: Verdict
     predictions: RowPredictions | None
     diagnostics: LadderDiagnostics
-    parts: tuple[ScoredPart, ...]
+    executed: Executed
     recommendation: Recommendation
     base: Ladder
     placed: PlacedTrades
     without_model: WithoutModel | None = None
+    notes: TradeNotes = NO_NOTES
+    removed: Mapping[str, Any] = field(default_factory=lambda: {"n_trades": 0, "by_rung": []})
 
     @cached_property
     def recommended(self) -> RecommendedExit:
@@ -119,6 +132,11 @@ class Tuned:
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
         known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
         return replace(ladder, tuned=known)
+
+    @property
+    def parts(self) -> tuple[ScoredPart, ...]:
+        """The test parts as the policy tuned before each executes them."""
+        return self.executed.parts
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -194,6 +212,8 @@ class Tuned:
             row["n_trials"] = choice.search.n_trials
         first = self.walk.folds[0]
         advice = self.recommended
+        data = self.notes.to_mapping()
+        data["notes"] += [self.removed["text"]] if self.removed.get("text") else []
         return {
             "recommendation": advice.sentence,
             "recommended": advice.to_mapping(),
@@ -220,8 +240,11 @@ class Tuned:
             "test_from": self.walk.cut_time.isoformat(),
             "folds": folds,
             "continuous": self.accounts.to_dict("records"),
+            "account": self.executed.limited,
             "policies": self.scoreboard.table.to_dict("records"),
             "predictions": self.predictions.counts() if self.predictions else None,
+            "data": data,
+            "removed_rungs": {name: self.removed[name] for name in ("n_trades", "by_rung")},
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
             "no_change": self.no_change,
@@ -282,7 +305,7 @@ def tune_ladder(
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     board = score_policies(tested, time[test], TUNED, settings.intervals)
     executed = execute_policies(tuning, folds, walk, tested, plain)
-    accounts = account({name: executed.booked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
+    accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
     board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
     luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
@@ -290,7 +313,10 @@ def tune_ladder(
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
-    said += [*price_of_gain(board.table, baseline), *duplicate_note(prepared.placed.take(test))]
+    said += [BEFORE_COSTS] if tuning.base.costs.is_free else []
+    rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
+    said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
+    said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
         net_r,
         time,
@@ -321,14 +347,26 @@ def tune_ladder(
             final.ladder,
             {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
         ),
-        parts=executed.parts,
+        executed=executed,
         recommendation=recommendation,
         base=tuning.base,
         placed=prepared.placed,
         without_model=plain,
+        notes=prepared.notes,
+        removed=_removed(tuning, final.ladder),
     )
     note = model_note(tuned.recommended.facts)
     return replace(tuned, verdict=replace(tuned.verdict, text=f"{tuned.verdict.text} {note}".strip()))
+
+
+def _removed(tuning: Tuning, ladder: Ladder) -> dict[str, Any]:
+    """Return the rungs of a ladder that rounding removes, with a warning if there are any."""
+    done = simulate(tuning.prepared.placed, ladder, tuning.signals)
+    counts = removed_rungs(done)
+    text = removed_text(counts, int((done.status != STATUS.index("skipped")).sum()))
+    if text:
+        warnings.warn(f"The tuned ladder: {text}", ExitladderWarning, stacklevel=3)
+    return counts | {"text": text}
 
 
 def _verdict(

@@ -164,7 +164,7 @@ def test_trades_as_traded_on_adjusted_bars(run: Callable[..., object], tmp_path:
     raw = pd.read_csv(tmp_path / "t.csv")
     assert net_r(raw, tmp_path / "DIV.csv", "none") == pytest.approx(-1 / 3, abs=1e-9)
     report = check_bar_files(tmp_path / "DIV.csv", adjust="none")
-    assert any("dividends that its adj_close knows are not counted" in text for text in report.assumed)
+    assert any("dividends that its adj_close knows are credited as cash" in text for text in report.assumed)
     done = run("trades", "adjust", "--trades", "t.csv", "--bars", "DIV.csv", "--out", "adjusted.csv")
     assert done.exit_code == 0, done.stderr  # type: ignore[attr-defined]
     adjusted = pd.read_csv(tmp_path / "adjusted.csv")

@@ -42,6 +42,8 @@ def assert_single(found: Outcomes, placed: PlacedTrades, ladders: Sequence[Ladde
         counts = one.status != STATUS.index("skipped")
         np.testing.assert_array_equal(found.net_r[:, m], one.r)
         np.testing.assert_array_equal(found.mfe_r[:, m], one.mfe_r)
+        # X7: the bars that the engine counted one trade at a time.
+        np.testing.assert_array_equal(found.bars_in_market(placed)[:, m], one.bars_in_market)
         for i in range(len(placed)):
             rows = np.flatnonzero(fills.trade == i)
             last = int(fills.bar[rows[-1]]) if counts[i] else -1

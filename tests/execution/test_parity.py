@@ -54,15 +54,18 @@ def execute(
             rung = 0 if order["rung"] is None else order["rung"]
             out.append((order["kind"], rung, quantity, on_tick(price, side, tick)))
             left -= quantity
+            whole = stop_over(order, resting, ladder)
+            if whole is not None:  # the stop protects what is left of its part
+                whole["quantity"] -= quantity
 
     def reached(order: Mapping[str, Any], price: float) -> bool:
         away = side * (price - order["price"]) * (1 if order["type"] == "limit" else -1)
         return bool(away >= -1e-12 * abs(price))
 
+    resting = [order for order in orders if order["type"] != "market"]
     for order in orders:
         if order["type"] == "market":
             sell(order, bar["open"])
-    resting = [order for order in orders if order["type"] != "market"]
     # The nearest first; at one price liquidation, the stop of the trade, the stops of slices, partial stop-outs.
     stops = sorted(
         (o for o in resting if o["type"] == "stop"),
@@ -85,13 +88,13 @@ def execute(
 
 def stop_over(order: Mapping[str, Any], stops: list[dict[str, Any]], ladder: Ladder) -> dict[str, Any] | None:
     """The stop that covers the same quantity as a rung's order: the slice's own, else that of the trade."""
-    if order["kind"] != "rung":
+    if order["kind"] != "rung" or order["type"] == "market":
         return None
     if ladder.rungs[order["rung"] - 1].is_slice:
         covers = [stop for stop in stops if stop["rung"] == order["rung"] or stop["kind"] == "liquidation"]
     else:
         covers = [stop for stop in stops if stop["rung"] is None]
-    return next((stop for stop in covers if stop["kind"] != "rung"), None)
+    return next((stop for stop in covers if stop["kind"] != "rung" and stop["type"] == "stop"), None)
 
 
 def orders_of(simulation: Simulation) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from exitladder.errors import FeatureError
 from exitladder.features import FeatureSet, feature_matrix, feature_set_of, refuse_other_benchmark, refuse_other_sources
 from exitladder.features.outside import Outside
 from exitladder.features.stored_set import feature_set_from_mapping, feature_set_to_mapping
-from exitladder.settings.tables import FeatureSettings, SeriesSettings, Settings
+from exitladder.settings.tables import DataSettings, FeatureSettings, SeriesSettings, Settings
 
 DAY = 86_400 * 10**9
 CROSS = ("beta_60", "correlation_60", "residual_momentum_10_60", "relative_strength_20", "benchmark_roc_20")
@@ -237,3 +237,29 @@ def test_real_shares_against_the_index_and_its_volatility(shared_data: Path) -> 
     vix = pd.read_parquet(shared_data / "cboe" / "VIX-1d.parquet").set_index("timestamp")["close"]
     day = pd.Timestamp("2008-10-10", tz="UTC")
     assert frame.loc[day, "series_vix"] == vix[day] == pytest.approx(69.95)
+
+
+def test_a_series_is_read_by_the_conventions_of_bars(walk: Callable[..., Bars], tmp_path: Path) -> None:
+    bars = BarSet([replace(walk(40), time=np.arange(40) * DAY)])
+    path = tmp_path / "vix.csv"
+    path.write_text("Date;Close\n02.01.1970;1.201,5\n03.01.1970;1.202,25\n")
+    values = column(bars, declared(str(path), "0"), "series_vix", "A")
+    assert values[:3].tolist() == [1201.5, 1202.25, 1202.25]
+    # 05/01 and 06/01 leave the order open
+    path.write_text("Date,Close\n05/01/1970,1\n06/01/1970,2\n")
+    with pytest.raises(FeatureError, match="dayfirst"):
+        feature_set_of(declared(str(path), "0"), bars)
+    day_first = replace(declared(str(path), "0"), data=DataSettings(dayfirst=True))
+    assert column(bars, day_first, "series_vix", "A")[3:6].tolist() == [1.0, 2.0, 2.0]
+
+
+def test_a_benchmark_file_is_read_by_the_conventions_of_bars(pair: BarSet, tmp_path: Path) -> None:
+    path = tmp_path / "DAX.csv"
+    days = pd.date_range("1970-02-01", periods=12)
+    rows = [f"{day:%d/%m/%Y};1.000,5;1.009,5;999,5;1.00{k % 8},25" for k, day in enumerate(days)]
+    path.write_text("\n".join(["Date;Open;High;Low;Close", *rows]))
+    own = replace(settings_with(names=("benchmark_roc_20",), benchmark=str(path)), data=DataSettings(dayfirst=True))
+    outside = feature_set_of(own, pair).outside
+    assert outside.closes is not None
+    assert pd.Timestamp(int(outside.closes.known[0])) == pd.Timestamp("1970-02-02")
+    assert outside.closes.value[:2].tolist() == [1000.25, 1001.25]

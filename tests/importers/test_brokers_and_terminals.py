@@ -28,6 +28,8 @@ def check_gold(found: Imported) -> None:
     assert profit is not None
     assert profit.by_file == pytest.approx(10.0) and abs(profit.residue) < 0.005
     assert profit.multipliers == {"XAUUSD": 100.0} and profit.swap == -1.25
+    assert trades.multiplier is not None and trades.multiplier.tolist() == [100.0, 100.0]
+    assert any("multiplier: from the profits of the file, XAUUSD 100" in note for note in found.notes)
     assert any("swap" in part for part in profit.explained)
     assert found.fills.commission.tolist() == pytest.approx([0.5, 0.3, 0.2, 0.5])
 
@@ -83,6 +85,7 @@ def test_mt5_positions_alone_and_mt4_statement(read: Read) -> None:
     found = read(mt4, name="statement.htm")
     assert len(found.trades) == 1 and np.isnan(found.trades.stop_price[0])
     assert found.profit is not None and found.profit.multipliers == {"EURUSD": 100_000.0}
+    assert found.trades.multiplier is not None and found.trades.multiplier.tolist() == [100_000.0]
     assert abs(found.profit.residue) < 0.005
 
 
@@ -278,6 +281,7 @@ def test_okx_swap_in_contracts(read: Read) -> None:
     ]
     found = read("\n".join(["UID:1,Account Type:Main,Time Zone:UTC+0", OKX, *rows]))
     assert len(found.trades) == 1 and found.profit is not None and abs(found.profit.residue) < 0.005
+    assert found.trades.multiplier is not None and found.trades.multiplier.tolist() == [0.1]
     assert found.profit.multipliers == {"ETH-USDT-SWAP": 0.1} and found.money == {"funding fee (funding)": -0.2}
 
 

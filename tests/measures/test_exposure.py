@@ -58,6 +58,13 @@ def test_time_and_capital(trades: pd.DataFrame, fills: pd.DataFrame) -> None:
     assert exposure(trades.iloc[:2], fills[fills["order"] != "rung"])["capital_used"] == 1_200.0
 
 
+def test_capital_is_in_account_currency(trades: pd.DataFrame, fills: pd.DataFrame) -> None:
+    """A contract of 20 a point, in a currency worth half of the account's, ties up ten times the price."""
+    multiplied = trades.assign(multiplier=[10.0, 1.0, np.nan, 1.0])
+    assert exposure(multiplied, fills)["capital_used"] == pytest.approx(10_000.0)
+    assert exposure(multiplied, fills)["max_open"] == exposure(trades, fills)["max_open"]
+
+
 def test_an_entry_at_the_bar_of_an_exit_is_open_together_with_it(trades: pd.DataFrame, fills: pd.DataFrame) -> None:
     trades.loc[2, "entry_time"] = day(3)
     assert exposure(trades, fills)["max_open"] == 3

@@ -52,7 +52,7 @@ def test_summary_agrees_with_the_simulation(simulation: Simulation) -> None:
     trades, fills = simulation.trades_frame(), simulation.fills_frame()
     other = replace(LADDER, execution=replace(LADDER.execution, intrabar="target_first"))
     policies = {"stop_first": simulation.r, "target_first": simulate(simulation.placed, other).r}
-    found = summarise(trades, fills, LADDER, intervals=Intervals(n_bootstrap=200), policies=policies, start_equity=1e6)
+    found = summarise(trades, fills, LADDER, intervals=Intervals(n_bootstrap=200), policies=policies)
     json.dumps(found, allow_nan=False)
     assert found["expectancy_r"]["value"] == pytest.approx(np.nanmean(simulation.r))
     assert found["n_trades"] + found["n_skipped"] == len(trades)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from exitladder.measures.cash import cash_flow
+from exitladder.measures.cash import CashFlow, cash_flow
 from exitladder.measures.summary import summarise
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.statistics import Intervals
@@ -39,6 +40,12 @@ COUNTS = (
     "n_trades", "n_closed", "n_open", "n_skipped", "n_fills", "n_ambiguous_trades", "n_ambiguous_bars",
     "n_breakeven_scratches",
 )  # fmt: skip
+
+
+def started(tables: tuple[pd.DataFrame, pd.DataFrame], equity: float) -> CashFlow | None:
+    """Return the account booked at fills, with its equity at the start."""
+    cash = cash_flow(*tables)
+    return None if cash is None else replace(cash, start_equity=equity)
 
 
 class Book:
@@ -176,7 +183,7 @@ def test_counts_by_hand() -> None:
 
 def test_measures_by_hand() -> None:
     """Net R: 0.8125, -1, -0.5, and 2.5 at the mark of the open trade."""
-    found = summarise(*by_hand().frames(), LADDER, start_equity=1000.0)
+    found = summarise(*by_hand().frames(), LADDER, account=started(by_hand().frames(), 1000.0))
     assert value(found["expectancy_r"]) == pytest.approx(1.8125 / 4)
     assert value(found["win_rate"]) == 0.5
     assert value(found["profit_factor"]) == pytest.approx(3.3125 / 1.5)
@@ -207,7 +214,7 @@ def test_rungs_by_hand() -> None:
 
 
 def test_few_trades_have_no_intervals() -> None:
-    found = summarise(*by_hand().frames(), LADDER, start_equity=1000.0)
+    found = summarise(*by_hand().frames(), LADDER, account=started(by_hand().frames(), 1000.0))
     assert found["resampling"]["resampled"] is None
     entries = [v for v in found.values() if isinstance(v, dict) and "low" in v]
     assert len(entries) > 15
@@ -239,7 +246,9 @@ def many() -> tuple[pd.DataFrame, pd.DataFrame]:
 def summary(many: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, Any]:
     r = many[0]["r"].to_numpy()
     policies = {"stop_first": r, "target_first": r + 0.1 * (many[0]["ambiguous_bars"] > 0).to_numpy()}
-    return summarise(*many, LADDER, intervals=Intervals(n_bootstrap=400), policies=policies, start_equity=50_000.0)
+    return summarise(
+        *many, LADDER, intervals=Intervals(n_bootstrap=400), policies=policies, account=started(many, 50_000.0)
+    )
 
 
 def test_values_equal_those_of_the_plain_formulas(
@@ -327,7 +336,9 @@ def test_same_seed_same_summary(many: tuple[pd.DataFrame, pd.DataFrame]) -> None
 
 def test_order_of_rows_does_not_matter(many: tuple[pd.DataFrame, pd.DataFrame], summary: dict[str, Any]) -> None:
     trades, fills = (frame.sample(frac=1, random_state=1) for frame in many)
-    found = summarise(trades, fills, LADDER, intervals=Intervals(n_bootstrap=400), start_equity=50_000.0)
+    found = summarise(
+        trades, fills, LADDER, intervals=Intervals(n_bootstrap=400), account=started((trades, fills), 50_000.0)
+    )
     for name, entry in summary.items():
         if isinstance(entry, dict) and "low" in entry:
             assert found[name]["value"] == pytest.approx(entry["value"]), name
@@ -374,7 +385,12 @@ def test_any_book_gives_strict_json_with_the_same_names(
     trades, fills = book.frames()
     policies = {"stop_first": trades["r"].to_numpy(np.float64), "ohlc": trades["r"].to_numpy(np.float64)}
     found = summarise(
-        trades, fills, LADDER, intervals=Intervals(n_bootstrap=100), policies=policies, start_equity=1000.0
+        trades,
+        fills,
+        LADDER,
+        intervals=Intervals(n_bootstrap=100),
+        policies=policies,
+        account=started((trades, fills), 1000.0),
     )
     json.dumps(found, allow_nan=False)
     assert list(found) == list(summary)

@@ -45,8 +45,9 @@ def small(store: Path) -> Settings:
             "search.time_bars=[10, 60]",
             "costs.commission_bps=2",
             "costs.slippage_bps=3",
-            # Bars that a test scrambles look like splits.
+            # Bars that a test scrambles look like splits, and trades of them are outside.
             "data.splits=keep",
+            "data.outside_entries=keep",
         ],
     )
 

@@ -57,7 +57,9 @@ def result(bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder
 def test_files_have_the_promised_columns(result: BacktestResult, tmp_path: Path) -> None:
     result.write(tmp_path / "out")
     assert list(pd.read_csv(tmp_path / "out" / "fills.csv", nrows=1)) == FILLS
-    assert list(pd.read_csv(tmp_path / "out" / "trades.csv", nrows=1)) == TRADES
+    columns = list(pd.read_csv(tmp_path / "out" / "trades.csv", nrows=1))
+    assert columns[: len(TRADES)] == TRADES
+    assert set(columns[len(TRADES) :]) < set(result.exits.table)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["expectancy_r"]["low"] <= summary["expectancy_r"]["value"] <= summary["expectancy_r"]["high"]
     assert set(summary["beside"]) == {ALL_OUT, OWN_EXITS}
@@ -87,6 +89,49 @@ def test_what_stands_beside_is_paired_with_the_ladder(result: BacktestResult) ->
     difference = beside["difference_r"]
     assert difference["value"] == pytest.approx((result.simulation.r - own.r)[left].mean())
     assert difference["low"] < difference["value"] < difference["high"]
+
+
+def test_an_account_with_limits_is_shown_under_every_exit(
+    result: BacktestResult, bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder, tmp_path: Path
+) -> None:
+    assert result.summary["account"] is None
+    limited = small.with_values({"account": {"max_open": 2, "capital": 1e9}})
+    found = backtest(bars, some_open, price_rungs, limited)
+    exits = [found.summary, *found.summary["beside"].values()]
+    for shown in exits:
+        account = shown["account"]
+        assert account["n_taken"] > 0 < account["n_left_out"] == account["left_out"]["max_open"]
+        assert account["max_drawdown_r"] < 0
+    # The paired results are those without a limit.
+    same = {name: value for name, value in found.summary.items() if name not in ("account", "beside")}
+    assert same == {name: value for name, value in result.summary.items() if name not in ("account", "beside")}
+    assert exits[0]["account"]["n_taken"] + exits[0]["account"]["n_left_out"] == found.summary["n_trades"]
+    found.write(tmp_path / "limited")
+    page = report(str(tmp_path / "limited"), tmp_path / "limited.html", small).read_text(encoding="utf-8")
+    assert "<h2>One account with limits</h2>" in page and OWN_EXITS in page
+    result.write(tmp_path / "free")
+    assert "One account" not in report(str(tmp_path / "free"), tmp_path / "free.html", small).read_text("utf-8")
+
+
+def test_comparisons_beside_a_ladder_are_corrected_for_their_number(result: BacktestResult) -> None:
+    rows = sorted(result.summary["beside"].values(), key=lambda row: row["p_value"])
+    assert rows[0]["p_adjusted"] == pytest.approx(min(1.0, 2 * rows[0]["p_value"]))
+    assert rows[1]["p_adjusted"] == pytest.approx(max(rows[0]["p_adjusted"], rows[1]["p_value"]))
+
+
+def test_a_gain_that_takes_time_and_drawdown_is_named_in_the_verdict(
+    bars: BarSet, some_open: Trades, small: Settings, tmp_path: Path
+) -> None:
+    """Own exits after ten days at a gain or a loss of 1%, against holding for 200 bars."""
+    hold = Ladder(name="hold", stop=Stop(initial=Distance(6.0, "ATR"), time=200))
+    free = replace(some_open, stop_price=np.full(len(some_open), np.nan))
+    found = backtest(bars, free, hold, small)
+    text, own = found.summary["verdict_text"], found.summary["beside"][OWN_EXITS]
+    assert own["difference_r"]["value"] > 0
+    assert "The gain takes a deeper drawdown: " in text
+    assert ("The gain takes time: " in text) == (found.summary["r_per_bar"] < own["r_per_bar"])
+    assert found.summary["max_drawdown_account_r"] < own["max_drawdown_account_r"] < 0
+    assert found.summary["max_drawdown_account"]["value"] < 0
 
 
 def test_bars_that_no_finer_ones_make_up_are_counted(

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,7 @@ def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades
     assert OWN_LADDER in set(tuned.scoreboard.table["policy"])
 
 
+@pytest.mark.filterwarnings("ignore:762 of 762 trades were entered and closed inside one bar")
 def test_exits_that_beat_the_users_own_are_named(bars: BarSet, trades: Trades, small: Settings) -> None:
     """Leaving at the worst price of the first bar gives every trend away: what holds on is better, and it is said."""
     placed = prepare(bars, trades, small).placed
@@ -204,6 +206,31 @@ def test_a_change_is_told_where_a_ladder_is_better(bars: BarSet, some_open: Trad
     assert tuned.no_change == ""
     assert not tuned.choice.keeps_own_exits
     assert tuned.diagnostics.text in tuned.to_mapping()["diagnostics_text"]
+
+
+@pytest.mark.slow
+def test_a_search_by_time_and_capital_with_an_account_of_three_positions(
+    bars: BarSet, some_open: Trades, small: Settings, tmp_path: Path
+) -> None:
+    """Optuna's sampler on both objectives; the account is shown under every exit, on the page too."""
+    tuning = {"objectives": ["r_per_bar", "r_per_capital_day"], "sampler": "tpe", "n_trials": 12}
+    limited = small.with_values({"tuning": tuning, "account": {"max_open": 3}})
+    tuned = tune(bars, some_open, limited, out=tmp_path / "tuned").tuned
+    trials = tuned.choice.trials_frame()
+    assert np.isfinite(trials[["r_per_bar", "r_per_capital_day"]].to_numpy()).all()
+    own = trials[trials["source"] == "own_exits"].iloc[0]
+    assert own["r_per_bar"] != own["r_per_capital_day"]
+    rows = {row["policy"]: row for row in tuned.to_mapping()["account"]}
+    board: dict[Any, dict[Any, Any]] = tuned.scoreboard.table.set_index("policy").to_dict("index")
+    assert set(rows) == set(board) >= {TUNED, OWN_EXITS, SIMPLEST}
+    for name, row in rows.items():
+        assert row["n_taken"] + row["n_left_out"] == board[name]["n_trades"]
+        assert row["n_taken"] > 0 < row["left_out"]["max_open"]
+    accounts = {row["policy"]: row for row in tuned.to_mapping()["continuous"]}
+    for name in (TUNED, OWN_EXITS):
+        assert accounts[name]["max_drawdown_r"] == pytest.approx(board[name]["max_drawdown_account_r"])
+        assert accounts[name]["total_r"] == pytest.approx(board[name]["expectancy_r"] * board[name]["n_trades"])
+    assert "<h2>One account with limits</h2>" in (tmp_path / "tuned" / "index.html").read_text(encoding="utf-8")
 
 
 def test_every_part_of_the_search_space_goes_through(bars: BarSet, trades: Trades, small: Settings) -> None:

@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from exitladder.bars.reading import bars_from_frame
 from exitladder.cli import main
 from exitladder.errors import SettingsError
+from exitladder.execution.contracts import check_money
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
-from exitladder.settings.contracts import Contract, read_contracts
+from exitladder.settings.contracts import Contract, Contracts, read_contracts
 from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.loading import load_settings
 from exitladder.settings.proposal import common_step
 from exitladder.settings.template import settings_toml
+from exitladder.trades.files import trades_from_frame
+from exitladder.trades.trades import Trades
 
 ES = Contract(multiplier=50, tick=0.25, lot=1, currency="USD", session="09:30-16:00", exchange_tz="America/New_York")
 TOML = (
@@ -96,6 +99,33 @@ def test_a_currency_without_a_rate_is_asked_for() -> None:
     own.check(["EUR", "GBP", "USD"])
     with pytest.raises(SettingsError, match="rate to EUR, but JPY has none"):
         own.check(["JPY"])
+
+
+def trades_of(*symbols: str) -> Trades:
+    table = pd.DataFrame({"symbol": symbols}).assign(side="long", entry_time="2024-01-02", entry_price=10.0, quantity=1)
+    return trades_from_frame(table.assign(trade_id=[f"T{i}" for i in range(len(symbols))]))
+
+
+def test_money_that_the_settings_leave_open_is_asked_for() -> None:
+    coin = Contracts({"XBT": Contract(inverse=True)})
+    with pytest.raises(SettingsError, match="'XBT' has inverse = true and no currency"):
+        check_money(trades_of("XBT"), coin, Currencies())
+    coin = Contracts({"XBT": Contract(inverse=True, currency="BTC")})
+    check_money(trades_of("XBT"), coin, Currencies())
+    with pytest.raises(SettingsError, match="Profit in BTC and in other money"):
+        check_money(trades_of("XBT", "ACME"), coin, Currencies())
+    with pytest.raises(SettingsError, match="rate to USD, but BTC has none"):
+        check_money(trades_of("XBT", "ACME"), coin, Currencies("USD"))
+    check_money(trades_of("XBT", "ACME"), coin, Currencies("USD", {"BTC": 40_000.0}))
+
+
+def test_trades_check_asks_for_a_rate(tmp_path: Path) -> None:
+    trades_of("ES").to_frame().to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "s.toml").write_text('[symbols.ES]\ncurrency = "USD"\n[currencies]\naccount = "EUR"\n')
+    done = CliRunner().invoke(
+        main, ["trades", "check", str(tmp_path / "t.csv"), "--settings", str(tmp_path / "s.toml")]
+    )
+    assert done.exit_code == 1 and "USD has none" in done.stderr and "USD has none" in done.stdout
 
 
 def test_a_rate_from_a_series_knows_closed_bars_only() -> None:

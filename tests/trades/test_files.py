@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exitladder.bars.reading import bars_from_frame
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, InputFileError, TradesError
-from exitladder.trades.checks import check_trades_on_bars
+from exitladder.trades.checks import check_trades_on_bars, entered_outside
 from exitladder.trades.files import read_trades, trades_from_frame, write_trades
 from exitladder.trades.trades import AT_CLOSE, Trades, place_trades
 
@@ -173,8 +173,10 @@ def test_entry_inside_its_bar_is_fine() -> None:
 
 def test_entry_a_little_outside_is_counted() -> None:
     bars, _ = bars_from_frame(bars_of(99, 101), "ACME")
-    with pytest.warns(ExitladderWarning, match=r"1 of 1 trades .* 'T-1' at 101.5 in a bar from 99 to 101"):
-        assert check_trades_on_bars(place_trades(entered_at(101.5), bars)).tolist() == [True]
+    with pytest.warns(ExitladderWarning, match=r"1 of 1 trades .* 'T-1' at 101.2 in a bar from 99 to 101"):
+        assert check_trades_on_bars(place_trades(entered_at(101.2), bars)).tolist() == [True]
+    # 0.1 R is 0.4: this one is left out later, and told there
+    assert check_trades_on_bars(place_trades(entered_at(101.5), bars)).tolist() == [True]
 
 
 def test_entry_far_outside_names_the_probable_cause() -> None:
@@ -190,3 +192,13 @@ def test_trade_outside_its_bars_is_refused() -> None:
     late = entered_at(100.0, "2025-01-02")
     with pytest.raises(TradesError, match=r"'T-1' was entered at 2025-01-02 .* run from 2024-01-01"):
         place_trades(late, bars)
+
+
+def test_a_few_entries_far_outside_are_left_to_the_limit_in_risk() -> None:
+    """Two of five trades are of another contract: the files belong together, those rows do not."""
+    bars, _ = bars_from_frame(bars_of(99, 101), "ACME")
+    table = pd.concat([entered_at(price).to_frame() for price in (100.0, 100.0, 100.0, 120.0, 121.0)])
+    trades = trades_from_frame(table.assign(trade_id=list("abcde"), entry_at="intrabar"))
+    found = place_trades(trades, bars)
+    assert check_trades_on_bars(found).tolist() == [False, False, False, True, True]
+    assert entered_outside(found).tolist() == [False, False, False, True, True]

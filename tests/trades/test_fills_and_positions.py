@@ -170,3 +170,26 @@ def test_positions_keep_quantity_and_cash(rows: list[tuple[int, float, float]]) 
         assert (trades.entry_price >= price.min() - 1e-9).all() and (trades.entry_price <= price.max() + 1e-9).all()
         if grouping == "fifo":
             assert trades.n_entries is not None and (trades.n_entries == 1).all()
+
+
+def test_a_multiplier_is_read_written_and_read_back(tmp_path: Path) -> None:
+    """A blank is the symbol's; fills of one position must agree, with each other and with the trade."""
+    rows = "trade_id,symbol,side,entry_time,entry_price,quantity,multiplier\nA,ES,long,2024-01-02,4900,2,50\n"
+    (tmp_path / "t.csv").write_text(rows + "B,ES,long,2024-01-03,4900,1,\n")
+    trades = read_trades(tmp_path / "t.csv")
+    assert trades.multiplier is not None and trades.multiplier[0] == 50 and np.isnan(trades.multiplier[1])
+    write_trades(trades, tmp_path / "again.csv")
+    again = read_trades(tmp_path / "again.csv")
+    assert again.fingerprint() == trades.fingerprint() and again.take([0]).to_frame()["multiplier"].tolist() == [50]
+    (tmp_path / "wrong.csv").write_text(rows.replace(",50\n", ",-1\n"))
+    with pytest.raises(TradesError, match="multiplier must be a number greater than 0"):
+        read_trades(tmp_path / "wrong.csv")
+    fills = "trade_id,time,side,quantity,price,multiplier\nA,2024-01-02,buy,2,4900,{}\nA,2024-01-03,sell,2,4904,{}\n"
+    (tmp_path / "f.csv").write_text(fills.format(50, ""))
+    assert read_trades(tmp_path / "t.csv", fills=tmp_path / "f.csv").multiplier is not None
+    (tmp_path / "f.csv").write_text(fills.format(50, 20))
+    with pytest.raises(TradesError, match="one multiplier, but those of 'A' have 50 and 20"):
+        read_trades(tmp_path / "t.csv", fills=tmp_path / "f.csv")
+    (tmp_path / "f.csv").write_text(fills.format(20, 20))
+    with pytest.raises(TradesError, match="trade 'A' has 50 and its fills have 20"):
+        read_trades(tmp_path / "t.csv", fills=tmp_path / "f.csv")

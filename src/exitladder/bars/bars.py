@@ -37,6 +37,8 @@ class Bars:
         None where the source has no volume.
     extra : mapping of str to float64 array, shape (n,)
         Further columns of the user's, usable as series.
+    factor : float64 array, shape (n,), optional
+        Adjusted over traded price, if the bars were adjusted when they were read.
     """
 
     symbol: str
@@ -48,6 +50,7 @@ class Bars:
     close: FloatArray
     volume: FloatArray | None = None
     extra: Mapping[str, FloatArray] = field(default_factory=dict)
+    factor: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -69,6 +72,7 @@ class Bars:
             close=self.close[:n],
             volume=None if self.volume is None else self.volume[:n],
             extra={name: column[:n] for name, column in self.extra.items()},
+            factor=None if self.factor is None else self.factor[:n],
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -100,12 +104,16 @@ class BarSet(Mapping[str, Bars]):
         Bars of symbol k are ``start[k]`` to ``start[k + 1]``.
     time, open, high, low, close, volume : array, shape (n_bars,)
         Volume is NaN for symbols without it.
+    factor : float64 array, shape (n_bars,), or None
+        Adjusted over traded price of bars that were adjusted when they were read; 1 where they were not.
     atr : dict of int to array
         What `atr_of_set` has found, by window; not sent to other processes, which find it themselves.
     contracts : mapping of str to Contract
         Of the symbols that have one (`exitladder.settings.contracts`); see `with_contracts`.
     currencies : Currencies or None
         The account's currency and its rates (`exitladder.settings.currencies`).
+    dividends : float64 array, shape (n_bars,), or None
+        Cash per share on the bar of each ex-date, credited to positions; see `with_dividends`.
 
     Raises
     ------
@@ -137,9 +145,13 @@ class BarSet(Mapping[str, Bars]):
             name: np.concatenate([p.extra.get(name, np.full(len(p), np.nan)) for p in parts])
             for name in sorted({n for p in parts for n in p.extra})
         }
+        self.factor: FloatArray | None = None
+        if any(p.factor is not None for p in parts):
+            self.factor = np.concatenate([np.ones(len(p)) if p.factor is None else p.factor for p in parts])
         self.atr: dict[int, FloatArray] = {}
         self.contracts: Mapping[str, Any] = {}
         self.currencies: Any = None
+        self.dividends: FloatArray | None = None
         self._index = {name: k for k, name in enumerate(names)}
         self._extra_of = tuple(frozenset(p.extra) for p in parts)
 
@@ -165,6 +177,7 @@ class BarSet(Mapping[str, Bars]):
             close=self.close[part],
             volume=self.volume[part] if self.has_volume[k] else None,
             extra={name: self.extra[name][part] for name in sorted(self._extra_of[k])},
+            factor=None if self.factor is None else self.factor[part],
         )
 
     @property
@@ -198,21 +211,33 @@ class BarSet(Mapping[str, Bars]):
         BarsError
             If no bar has closed by then.
         """
-        parts = []
-        for symbol in self:
+        parts, paid = [], []
+        for k, symbol in enumerate(self.symbols):
             bars = self[symbol]
             n = int(np.searchsorted(bars.time + bars.interval_ns, moment, side="right"))
             if n:
                 parts.append(bars.head(n))
+                if self.dividends is not None:
+                    paid.append(self.dividends[self.start[k] : self.start[k] + n])
         if not parts:
             asked, first = (pd.Timestamp(int(t), tz="UTC") for t in (moment, self.time.min()))
             raise BarsError(f"At least one bar must have closed, but none has by {asked}; the first starts at {first}.")
-        return BarSet(parts).with_contracts(self.contracts, self.currencies)
+        known = BarSet(parts).with_contracts(self.contracts, self.currencies)
+        return known if self.dividends is None else known.with_dividends(np.concatenate(paid))
 
     def with_contracts(self, contracts: Mapping[str, Any], currencies: Any = None) -> BarSet:
         """Return the same bars with contracts of their symbols and rates of their currencies; arrays are shared."""
         same = copy.copy(self)
         same.contracts, same.currencies = contracts, currencies
+        return same
+
+    def with_dividends(self, dividends: FloatArray | None) -> BarSet:
+        """Return the same bars with cash per share on the bar of each ex-date; None or all zero for none.
+
+        The prices must be as traded: adjusted ones have the dividends in them.
+        """
+        same = copy.copy(self)
+        same.dividends = dividends if dividends is not None and np.any(dividends) else None
         return same
 
     def fingerprint(self) -> str:

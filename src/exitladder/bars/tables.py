@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,9 @@ import pandas as pd
 from exitladder.bars.adjust import adjust_prices
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.bars.checking.checks import RawBars, check_bars
-from exitladder.bars.checking.notes import commonest_step, notes_despite_errors, notes_on
+from exitladder.bars.checking.notes import commonest_step, notes_despite_errors, notes_on, row_finding
 from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
+from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, roll_text
 from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, snap_noise
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
@@ -165,7 +166,7 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
         if options.interval_ns and bars is not None and bars.interval_ns != options.interval_ns:
             continue
         good += [bars] if bars is not None else []
-        reports.append(report)
+        reports.append(report if bars is None else _with_contracts(report, bars, raw, names))
     findings = (*cells.findings, *_left_out(table, names, cells.texts))
     reading = reading_of(table, names, cells.decimal, placing)
     return good, join_reports([*reports, BarsReport(findings=findings, readings=(reading,))])
@@ -192,6 +193,25 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
     said = options.conventions.stamps
     at_end = names.stamps_end if said == "auto" else said == "end"
     return Placing(stamps, options.tz, at_end, length, options.at_open)
+
+
+def _with_contracts(report: BarsReport, bars: Bars, raw: RawBars, names: BarColumns) -> BarsReport:
+    """Return the report with the rolls that a column of contract names shows; those only supposed are left out."""
+    label = next((names.extra[name] for name in names.extra if name in CONTRACT_COLUMNS), None)
+    if label is None or len(raw.rows) != len(bars):
+        return report
+    given = raw.table.frame[label].iloc[raw.rows]
+    texts = given.astype("str").str.strip().where(given.notna(), "").to_numpy(dtype=object)
+    found = contract_changes(bars, texts)
+    kept = tuple(finding for finding in report.findings if finding.rule != "roll")
+    if found is None:
+        return replace(report, findings=kept)
+    rolls, named = found
+    message = roll_text(bars, rolls, raw.table.name, named)
+    return replace(
+        report,
+        findings=(*kept, row_finding(bars, "warning", "roll", (raw.table.name, message), rolls.rows)),
+    )
 
 
 def _left_out(table: Table, names: BarColumns, texts: list[str]) -> list[Finding]:
@@ -243,7 +263,7 @@ def _one_symbol(
         )
         findings.append(Finding(raw.symbol, "note", "rounding", n_snapped, source, message))
     findings += check_bars(raw, repair=options.repair)
-    columns, n_adjusted = raw.columns, 0
+    columns, n_adjusted, factor = raw.columns, 0, None
     if with_adjusting and not any(f.severity == "error" for f in findings):
         try:
             adjustment = adjust_prices(columns, f"'{raw.symbol}' in {source}")
@@ -251,6 +271,7 @@ def _one_symbol(
             findings.append(Finding(raw.symbol, "error", "adjustment", 1, source, str(error)))
         else:
             n_adjusted = adjustment.n_changed
+            factor = columns["adj_close"] / columns["close"] if n_adjusted else None
             kept = {name: values for name, values in columns.items() if name not in ("adj_close", *adjustment.columns)}
             columns = {**adjustment.columns, **kept}
             findings += _adjustment_text(raw, n_adjusted, adjustment.falls, sorted(set(kept) - {"volume"}))
@@ -261,7 +282,7 @@ def _one_symbol(
     bars = None
     if not any(f.severity == "error" for f in findings):
         prices = {name: np.ascontiguousarray(columns.pop(name)) for name in PRICES}
-        bars = Bars(raw.symbol, step, raw.time, **prices, volume=volume, extra=columns)
+        bars = Bars(raw.symbol, step, raw.time, **prices, volume=volume, extra=columns, factor=factor)
         findings += notes_on(bars, source, is_adjusted=with_adjusting)
         if volume is None:
             message = f"'{raw.symbol}' has no volume ({source}); features that need it are left out."

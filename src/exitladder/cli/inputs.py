@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exitladder.cli.session import Session
+from exitladder.files.places import PlaceKind, check_place
 
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.bars.checking.report import BarsReport
+    from exitladder.plans.units import Distance
     from exitladder.trades.trades import PlacedTrades, Trades
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -39,8 +41,54 @@ def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
     callable
         Decorator of a command.
     """
-    metavar = "PATH" if "bars" in name else "DIR" if name == "--out" and "older" in text else "FILE"
+    metavar = "PATH" if "bars" in name else "FILE"
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
+
+
+def out_option(
+    text: str,
+    kind: PlaceKind = "file",
+    endings: tuple[str, ...] = (),
+    *,
+    name: str = "--out",
+    required: bool = True,
+    default: Path | None = None,
+) -> Decorator:
+    """Return the option for the place of a result, which is checked before the command begins.
+
+    Parameters
+    ----------
+    text : str
+        Its help.
+    kind : {"file", "folder", "either"}
+    endings : tuple of str
+        Endings that a file may have; any if empty.
+    name : str
+        Name of the option.
+    required : bool
+    default : path, optional
+
+    Returns
+    -------
+    callable
+        Decorator of a command.
+    """
+
+    def checked(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None:
+            check_place(path, kind, endings)
+        return path
+
+    return click.option(
+        name,
+        type=click.Path(path_type=Path),
+        required=required and default is None,
+        default=default,
+        show_default=default is not None,
+        metavar="FILE" if kind == "file" else "DIR",
+        callback=checked,
+        help=text,
+    )
 
 
 def given_once(source: Path | None, option: Path | None, rule: str) -> Path:
@@ -232,8 +280,8 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        placed = place_trades(trades, bars)
-        check_trades_on_bars(placed)
+        placed = place_trades(trades, with_contracts(session, bars))
+        check_trades_on_bars(placed, initial_stop(session))
         _warn_of_exits(session, placed)
     return trades
 
@@ -268,16 +316,26 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
         session.say(f"symbols of the trades were matched to those of the bars: {shown}")
         symbol = np.array([names.get(str(s), str(s)) for s in trades.symbol], dtype=object)
         trades = replace(trades, symbol=symbol)
-    return on_session_dates(trades, bars, session.settings.data.tz)
+    return on_session_dates(trades, bars, session.settings.data.tz, session.settings.symbols)
+
+
+def with_contracts(session: Session, bars: BarSet) -> BarSet:
+    """Return bars that know the contracts of the settings: ticks and zones of their symbols."""
+    return bars.with_contracts(session.settings.symbols, session.settings.currencies)
+
+
+def initial_stop(session: Session) -> Distance:
+    """Return the stop of trades without one: ``labels.initial_stop``."""
+    from exitladder.plans.units import Distance
+
+    return Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
 
 
 def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
     """Warn of own exits at prices that were not traded: such trades are no baseline."""
-    from exitladder.plans.units import Distance
     from exitladder.trades.checks import fills_outside_bars
 
-    stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
-    outside = fills_outside_bars(placed, stop)
+    outside = fills_outside_bars(placed, initial_stop(session))
     exits = outside[outside["fill"] == "exit"]
     for row in exits.head(_SHOWN).itertuples():
         session.warn(

@@ -10,7 +10,8 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.files.output import iso_stamp, plain, with_iso_stamps
+from exitladder.errors import shown
+from exitladder.files.output import csv_text, iso_stamp, plain
 
 # width of a table that does not go to a terminal
 _UNBOUNDED = 100_000
@@ -36,7 +37,7 @@ def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -
         return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     if form == "csv":
         table = value if isinstance(value, pd.DataFrame) else pd.DataFrame(flat(value), columns=["name", "value"])
-        return with_iso_stamps(table).to_csv(index=False, lineterminator="\n")
+        return csv_text(table)
     return _as_table(value, stream) if isinstance(value, pd.DataFrame) else _mapping_as_tables(value, stream)
 
 
@@ -124,4 +125,5 @@ def _cell(value: Any) -> str:
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
         return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
+    # a name from a file must not steer the terminal
+    return shown(str(value))

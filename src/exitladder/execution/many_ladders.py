@@ -11,7 +11,11 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray, IntTable
 from exitladder.bars.bars import BarSet
 from exitladder.execution.contracts import contract_groups, tables_by_group
 from exitladder.execution.dispatch import Written, blank_ends, prepare_run
+from exitladder.execution.dividends import first_ex_bars, without_dividends
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.one_ladder import simulate
 from exitladder.execution.signals import Signals
+from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.runtime.threads import use_threads
@@ -49,9 +53,12 @@ def simulate_many(
     float64 array, shape (n_trades, n_ladders)
         NaN if a trade was skipped.
     """
+    if placed.bars.dividends is not None:
+        return _with_dividends(placed, ladders, signals, finer, threads).net_r
     if groups := contract_groups(placed):
         (out,) = tables_by_group(
             lambda p, of, heard: (simulate_many(p, of, heard, finer=finer, progress=progress, threads=threads),),
+            lambda p, ladder, heard: (simulate(p, ladder, heard, finer=finer).r,),
             groups, placed, ladders, signals,
         )  # fmt: skip
         return out
@@ -85,9 +92,23 @@ class Outcomes:
     n_fills: IntTable
     mfe_r: FloatTable
 
+    def bars_in_market(self, placed: PlacedTrades) -> IntTable:
+        """Return the bars that each of these trades was exposed to under every ladder; 0 if it was skipped.
+
+        Every bar from the first exposed one (X6) to that of the last fill or the mark, as the engine counts them:
+        equal to `exitladder.execution.Simulation.bars_in_market`.
+        """
+        counted = np.maximum(self.last_bar - placed.first_bar[:, None], 0) + 1
+        return np.where(self.last_bar >= 0, counted, 0)
+
 
 def simulate_outcomes(
-    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None = None, *, threads: int = 0
+    placed: PlacedTrades,
+    ladders: Sequence[Ladder],
+    signals: Signals | None = None,
+    *,
+    finer: BarSet | None = None,
+    threads: int = 0,
 ) -> Outcomes:
     """Return how every trade ended under every ladder, equal to the bit to what `simulate` gives.
 
@@ -97,6 +118,8 @@ def simulate_outcomes(
     ladders : sequence of Ladder
     signals : Signals, optional
         Holds the series that the ladders' signal rungs read, for these trades.
+    finer : BarSet, optional
+        Bars of a shorter interval, which the policy ``finer_bars`` walks.
     threads : int
         0 means all cores. The result does not depend on it.
 
@@ -108,20 +131,60 @@ def simulate_outcomes(
     -----
     In batches, as `simulate_many`; net r alone costs less, and a third of the memory or less.
     """
+    if placed.bars.dividends is not None:
+        return _with_dividends(placed, ladders, signals, finer, threads)
     if groups := contract_groups(placed):
 
         def tables(p: PlacedTrades, of: Sequence[Ladder], heard: Signals | None) -> tuple[FloatTable, ...]:
-            part = simulate_outcomes(p, of, heard, threads=threads)
+            part = simulate_outcomes(p, of, heard, finer=finer, threads=threads)
             return part.net_r, part.last_bar, part.n_fills, part.mfe_r  # type: ignore[return-value]
 
-        return Outcomes(*tables_by_group(tables, groups, placed, ladders, signals))  # type: ignore[arg-type]
+        def alone(p: PlacedTrades, ladder: Ladder, heard: Signals | None) -> tuple[FloatArray, ...]:
+            return outcome_columns(simulate(p, ladder, heard, finer=finer))
+
+        return Outcomes(*tables_by_group(tables, alone, groups, placed, ladders, signals))  # type: ignore[arg-type]
     shape = (len(placed), len(ladders))
     net_r, ends = np.empty(shape), blank_ends(shape)
     if net_r.size:
-        run = prepare_run(placed, ladders, signals, None)
+        run = prepare_run(placed, ladders, signals, finer)
         with use_threads(threads), SILENT.stage("outcomes", net_r.size) as advance:
             run(np.arange(len(placed)), Written(net_r, ends), advance)
     return Outcomes(net_r, ends.last_bar, ends.n_fills, ends.mfe_r)
+
+
+def _with_dividends(
+    placed: PlacedTrades, ladders: Sequence[Ladder], signals: Signals | None, finer: BarSet | None, threads: int
+) -> Outcomes:
+    """Return how trades ended, dividends included: pairs held over an ex-date are executed fill by fill.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladders : sequence of Ladder
+    signals : Signals, optional
+    finer : BarSet, optional
+    threads : int
+
+    Returns
+    -------
+    Outcomes
+        A dividend changes no fill, so that only net r differs from a run without it.
+    """
+    found = simulate_outcomes(without_dividends(placed), ladders, signals, finer=finer, threads=threads)
+    paying = first_ex_bars(placed)
+    for m, ladder in enumerate(ladders):
+        rows = np.flatnonzero(found.last_bar[:, m] >= paying)
+        if len(rows):
+            heard = None if signals is None else signals.take(rows)
+            found.net_r[rows, m] = simulate(placed.take(rows), ladder, heard, finer=finer).r
+    return found
+
+
+def outcome_columns(done: Simulation) -> tuple[FloatArray, ...]:
+    """Return net r, last bar, number of fills and best r of a simulation, as `Outcomes` counts them."""
+    is_open, skipped = done.status == o.OPEN, done.status == o.SKIPPED
+    last = np.where(is_open, done.placed.end_bar - 1, done.exit_bar)
+    return done.r, np.where(skipped, -1, last), np.where(skipped, 0, done.n_fills), done.mfe_r
 
 
 @dataclass(frozen=True)
@@ -173,7 +236,7 @@ def simulate_moments(
     n_ladders = len(ladders)
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
     worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)
-    if len(placed) and n_ladders and contract_groups(placed):
+    if len(placed) and n_ladders and (placed.bars.dividends is not None or contract_groups(placed)):
         rows = max(1, PAIRS_AT_ONCE // n_ladders)
         for start in range(0, len(placed), rows):
             which = np.arange(start, min(start + rows, len(placed)))

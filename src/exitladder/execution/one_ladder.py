@@ -5,6 +5,7 @@ from __future__ import annotations
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
 from exitladder.execution.contracts import contract_groups, simulate_groups
+from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import record_fills, run_one_ladder
 from exitladder.execution.kernel.packed import Inputs, Readings, atr_windows, make_plan
@@ -45,6 +46,8 @@ def simulate(
     mirrored market does not give the mirrored result.
     """
     signals = checked_signals(placed, signals)
+    if placed.bars.dividends is not None:
+        return credited(simulate(without_dividends(placed), ladder, signals, finer=finer), placed)
     if groups := contract_groups(placed):
         return simulate_groups(
             lambda p, of, heard: simulate(p, of, heard, finer=finer), groups, placed, ladder, signals

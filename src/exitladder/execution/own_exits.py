@@ -11,6 +11,7 @@ from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution.contracts import contract_groups, simulate_groups
+from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
@@ -183,6 +184,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     An exit after the end of the bars counts as one in the last bar. A trade with an exit outside its bar by more than
     a tenth of its risk (E2) is skipped: nobody got that price.
     """
+    if placed.bars.dividends is not None:
+        return credited(simulate_own_exits(without_dividends(placed), ladder), placed)
     if groups := contract_groups(placed):
         return simulate_groups(lambda part, of, _: simulate_own_exits(part, of), groups, placed, ladder)
     bare = Ladder(

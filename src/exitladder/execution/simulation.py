@@ -67,6 +67,28 @@ class Fills:
 
 
 @dataclass(frozen=True)
+class TradeMoney:
+    """How the prices and lots of each trade become money; arrays of shape (n_trades,).
+
+    Parameters
+    ----------
+    lots : float64 array
+        Lot of each trade's contract.
+    multipliers : float64 array
+        Of the contract, times the rate of its currency at the entry.
+    factors : float64 array
+        Money per price x quantity: the multiplier, or multiplier / (entry x stop) for an inverse contract.
+    coin_gross : float64 array, optional
+        Profit before costs of trades in inverse contracts, NaN for others: it is not linear in the price.
+    """
+
+    lots: FloatArray
+    multipliers: FloatArray
+    factors: FloatArray
+    coin_gross: FloatArray | None = None
+
+
+@dataclass(frozen=True)
 class Simulation:
     """Outcome of every trade, arrays of shape (n_trades,), in the order of the trades.
 
@@ -78,8 +100,12 @@ class Simulation:
         How each trade ended; this and the two that follow are laid out in `exitladder.execution.kernel.state`.
     rungs : float64 array, shape (n_trades, n_rows, n_rungs)
     book : float64 array, shape (n_fills, n_columns)
-    lots, multipliers : float64 array, shape (n_trades,), optional
-        Of each trade's contract; without them those of the ladder's costs.
+    money : TradeMoney, optional
+        Of each trade's contract; without it lot and multiplier of the ladder's costs count.
+    credits : float64 array, shape (n_trades,), optional
+        Cash dividends in price x quantity, positive if received; None if the bars pay none.
+    fill_credits : float64 array, shape (n_fills,), optional
+        The same by fill: those since the fill before.
     """
 
     placed: PlacedTrades
@@ -87,8 +113,9 @@ class Simulation:
     states: FloatTable
     rungs: FloatTable
     book: FloatTable
-    lots: FloatArray | None = None
-    multipliers: FloatArray | None = None
+    money: TradeMoney | None = None
+    credits: FloatArray | None = None
+    fill_credits: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -141,15 +168,47 @@ class Simulation:
     @cached_property
     def pnl(self) -> FloatArray:
         """Profit after all costs in account currency, the rest marked at the last close; NaN if skipped."""
-        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
-        return self._counted(self._money(net))
+        net = self._net
+        linear = self._money(net)
+        if self.money is None or self.money.coin_gross is None:
+            return self._counted(linear)
+        in_coins = self.money.coin_gross - self._money(self.states[:, s.COMMISSION] + self.states[:, s.FINANCING])
+        return self._counted(np.where(np.isnan(self.money.coin_gross), linear, in_coins))
 
     @cached_property
     def r(self) -> FloatArray:
         """Profit after all costs in R of the entered quantity; NaN if skipped."""
-        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        net = self._net
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._counted(net / (self.states[:, s.RISK] * self.quantity))
+
+    @property
+    def _net(self) -> FloatArray:
+        """Profit after costs and with dividends, in price x quantity."""
+        net = self.states[:, s.GROSS] - self.states[:, s.COMMISSION] - self.states[:, s.FINANCING]
+        return np.asarray(net if self.credits is None else net + self.credits)
+
+    @cached_property
+    def dividends(self) -> FloatArray:
+        """Cash dividends received (negative: paid) in account currency; NaN if skipped."""
+        return self._counted(self._money(np.zeros(len(self)) if self.credits is None else self.credits))
+
+    @cached_property
+    def dividends_r(self) -> FloatArray:
+        """Cash dividends received (negative: paid) in R of the entered quantity; NaN if skipped."""
+        cash = np.zeros(len(self)) if self.credits is None else self.credits
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._counted(cash / (self.states[:, s.RISK] * self.quantity))
+
+    @cached_property
+    def money_per_r(self) -> FloatArray:
+        """Money that 1R of the entered quantity is worth: `pnl` is `r` times this; NaN if skipped."""
+        return self._counted(self._money(self.risk * self.quantity))
+
+    @cached_property
+    def notional(self) -> FloatArray:
+        """Entered quantity at the entry price in account currency; NaN if skipped."""
+        return self._counted(self._money(np.abs(self.placed.trades.entry_price) * self.quantity))
 
     @cached_property
     def commission(self) -> FloatArray:
@@ -191,6 +250,19 @@ class Simulation:
     def bars_held(self) -> IntArray:
         """Closed bars since the entry, without the bar of the last fill."""
         return self.states[:, s.HELD].astype(np.int64)
+
+    @cached_property
+    def bars_in_market(self) -> IntArray:
+        """Bars that each trade was exposed to: those held, and that of the last fill of a closed trade; 0 if skipped.
+
+        Open trades were held through the bar that they are marked at.
+        """
+        return np.where(self.status == o.SKIPPED, 0, self.bars_held + (self.status == o.CLOSED))
+
+    @cached_property
+    def last_bar(self) -> IntArray:
+        """Bar number of the last sale, or of the mark of an open trade; -1 if it was skipped."""
+        return np.where(self.status == o.OPEN, self.placed.end_bar - 1, self.exit_bar)
 
     @cached_property
     def n_fills(self) -> IntArray:
@@ -265,21 +337,21 @@ class Simulation:
 
     def _money(self, amount: FloatArray, trade: IntArray | slice = slice(None)) -> FloatArray:
         """Return amounts of price times quantity as money (S8)."""
-        if self.multipliers is None:
+        if self.money is None:
             return np.asarray(amount * self.ladder.costs.multiplier)
-        return np.asarray(amount * self.multipliers[trade])
+        return np.asarray(amount * self.money.factors[trade])
 
     def _counted(self, values: FloatArray) -> FloatArray:
         return np.where(self.status == o.SKIPPED, np.nan, values)
 
     def in_units(self, lots: FloatArray, trade: int | slice = slice(None)) -> FloatArray:
         """Return a number of lots as quantities, of all trades or of one."""
-        if self.lots is None:
+        if self.money is None:
             lot = self.ladder.costs.lot
             if lot <= 0:
                 return np.array(lots)
             return np.asarray(lots / (1.0 / lot) if lot < 1 else lots * lot)
-        step = self.lots[trade]
+        step = self.money.lots[trade]
         safe = np.where(step > 0, step, 1.0)
         return np.where(safe < 1, lots / (1.0 / safe), lots * safe)
 
@@ -287,7 +359,7 @@ class Simulation:
         """Return the table of ``fills.csv``: one row per fill in order; `fill` counts from 1 within a trade."""
         fills, placed = self.fills, self.placed
         first = np.concatenate([[0], np.cumsum(self.n_rows)])[:-1]
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "trade_id": placed.trades.trade_id[fills.trade],
                 "fill": np.arange(len(fills)) - first[fills.trade] + 1,
@@ -303,11 +375,20 @@ class Simulation:
                 "r": fills.r,
             }
         )
+        if self.fill_credits is not None:
+            table["dividends"] = self._money(self.fill_credits, fills.trade)
+        return table
 
     def trades_frame(self) -> pd.DataFrame:
-        """Return the table of ``trades.csv``: one row per trade, in their order; ``multiplier`` if any is not 1."""
+        """Return the table of ``trades.csv``: one row per trade, in their order.
+
+        With ``multiplier`` if any is not 1, ``inverse`` if a contract is coin-margined, and ``dividends`` if the bars
+        pay any.
+        """
         trades = self.placed.trades
-        multiplier = np.broadcast_to(self._money(np.ones(len(self))), len(self))
+        multiplier = np.full(len(self), self.ladder.costs.multiplier)
+        if self.money is not None:
+            multiplier = self.money.multipliers
         exit_time = np.where(self.exit_bar >= 0, self.placed.bars.time[self.exit_bar], pd.NaT.value)
         table = pd.DataFrame(
             {
@@ -337,12 +418,19 @@ class Simulation:
         if trades.n_entries is not None and (trades.n_entries > 1).any():
             # of several entries: entry_time is the last one's, entry_price their average
             table["n_entries"] = trades.n_entries
+        if self.credits is not None:
+            table["dividends"] = self.dividends
+        if self.money is not None and self.money.coin_gross is not None:
+            return table.assign(multiplier=multiplier, inverse=~np.isnan(self.money.coin_gross))
         return table if (multiplier == 1).all() else table.assign(multiplier=multiplier)
 
 
 def joined_tables(parts: Sequence[Simulation]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of ``trades.csv`` and ``fills.csv`` of several simulations, one after another."""
     trades = pd.concat([part.trades_frame() for part in parts], ignore_index=True)
+    for name, usual in (("multiplier", 1.0), ("inverse", False), ("dividends", 0.0)):
+        if name in trades and trades[name].isna().any():
+            trades[name] = [usual if pd.isna(value) else value for value in trades[name]]
     return trades, pd.concat([part.fills_frame() for part in parts], ignore_index=True)
 
 

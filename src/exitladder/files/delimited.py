@@ -20,6 +20,7 @@ from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
+from exitladder.files.untrusted.formulas import without_marks
 
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
 NameColumns = Callable[[Sequence[Sequence[str]], str], Sequence[str] | None]
@@ -130,7 +131,7 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
     first = sniffed.lines[0]
     if len(first) > conventions.max_columns:
         raise InputFileError(
-            f"A table may have {conventions.max_columns:,} columns, but '{path}' has {len(first):,}. If it is what you "
+            f"A table may have {conventions.max_columns:,} columns, but '{path}' has more. If it is what you "
             "expect, raise the limit with --set data.max_columns=N."
         )
     if _has_two_levels(sniffed.lines):
@@ -246,6 +247,7 @@ def _frame(
             low_memory=False,
             encoding=sniffed.encoding,
         )
+    frame = without_marks(frame)
     if has_header:
         frame = frame.rename(columns={"Unnamed: 0": "index"})
         frame = frame[[c for c in frame if not (str(c).startswith("Unnamed: ") and frame[c].isna().all())]]
@@ -271,8 +273,10 @@ def _has_two_levels(lines: list[list[str]]) -> bool:
     if len(lines) < 3 or len(lines[0]) < 3:
         return False
     first, second, third = lines[:3]
-    return (
-        first[0].lower() in _TWO_LEVELS
+    return bool(
+        second
+        and third
+        and first[0].lower() in _TWO_LEVELS
         and second[0].lower() in _TWO_LEVELS
         and third[0].lower() in ("date", "datetime")
         and not any(third[1:])

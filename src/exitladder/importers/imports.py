@@ -13,7 +13,7 @@ import pandas as pd
 from exitladder.errors import InputFileError, TradesError, did_you_mean
 from exitladder.importers.catalogue import NAMES, PROFILES
 from exitladder.importers.profiles import Found, Profile, find_tables
-from exitladder.importers.profit import ClosedProfit, closed_profit
+from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
 from exitladder.importers.reading import Executions, ImportOptions, read_executions
 from exitladder.importers.sources import Sheet, open_source
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
@@ -89,11 +89,11 @@ def import_files(
         )
     whole, n_again = _joined(parts)
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
-    trades = trades_of_positions(whole.fills, positions)
+    trades, sized = with_contract_sizes(trades_of_positions(whole.fills, positions), whole, positions)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
     if n_again:
         notes.append(f"{n_again} fills came a second time and were counted once")
-    notes += _told(trades)
+    notes += sized + _told(trades)
     return Imported(
         trades,
         fills_of_positions(whole.fills, positions, trades.trade_id),
@@ -145,6 +145,13 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
             if "no row of it is a trade" not in str(fault):
                 raise
             faults.append(fault)
+        # A program's file is known by its headers alone: its rows may lack what the reader of that program builds on.
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as cause:
+            reason = " ".join(str(cause).split()).rstrip(".")[:200]
+            raise TradesError(
+                f"'{label}' looks like {table.profile.title}, but its rows do not fit together "
+                f"({type(cause).__name__}: {reason}). Export it again, or import a list of fills."
+            ) from cause
     if not done:
         raise faults[0]
     return done

@@ -223,6 +223,8 @@ class _Rows:
             quantity, price = self.number("quantity"), self.number("price")
         side = self.sides(quantity)
         quantity = np.abs(quantity)
+        times = self.times("time")
+        self.refuse(times == NO_TIME, "time must be filled in", "time", "Fill it in or take the row out.")
         self.refuse(~(price > 0), "price must be a number greater than 0", "price", "Correct it or take the row out.")
         cost = self.cost(price, quantity, "fee_rate")
         coin, base = self.text("fee_currency").copy(), self.text("base")
@@ -233,7 +235,7 @@ class _Rows:
             trade_id = np.where(book != "", self.text("symbol") + "-" + book, trade_id)
         return self._made(
             fills_from_columns(
-                self.text("symbol"), self.times("time"), side, quantity, price, trade_id=trade_id,
+                self.text("symbol"), times, side, quantity, price, trade_id=trade_id,
                 fill_id=self.text("fill_id"), commission=cost, commission_currency=coin, tag=self.text("tag"),
                 stop_price=self._stops(),
             ),

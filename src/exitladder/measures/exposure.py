@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.measures.cash import is_inverse
 from exitladder.statistics.mean import nanoseconds
 
 
@@ -28,8 +29,8 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
     dict
         ``r_per_bar`` sum of net R over the sum of bars in the market; ``bars_in_market`` those bars per trade;
         ``mean_open`` average number of trades open together, over the time from the first entry to the last exit;
-        ``max_open`` their largest number; ``capital_used`` largest notional at entry prices open at one time, in
-        account currency, divided by the leverage. NaN without trades.
+        ``max_open`` their largest number; ``capital_used`` largest notional at entry prices open at one time, with
+        multiplier and currency, in account currency, divided by the leverage. NaN without trades.
     """
     carried = trades[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
     if carried.empty:
@@ -70,13 +71,23 @@ def _open_together(start: IntArray, stop: IntArray, weight: FloatArray) -> tuple
 
 def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -> float:
     """Return the largest sum of the quantities still held, each at its trade's entry price."""
-    price = trades.set_index("trade_id")["entry_price"]
+    price = pd.Series(_unit_notional(trades), index=trades["trade_id"])
     sold = fills[~fills["order"].isin(["entry", "mark"]) & fills["trade_id"].isin(price.index)]
     time = np.concatenate([start, nanoseconds(sold["bar_time"])])
-    entered = trades["quantity"].to_numpy(np.float64) * trades["entry_price"].to_numpy(np.float64)
+    entered = trades["quantity"].to_numpy(np.float64) * price.to_numpy(np.float64)
     left = -sold["quantity"].to_numpy(np.float64) * price.loc[sold["trade_id"]].to_numpy(np.float64)
     step = np.concatenate([entered, left])
     return float(np.cumsum(step[np.lexsort((-step, time))]).max())
+
+
+def _unit_notional(trades: pd.DataFrame) -> FloatArray:
+    """Return the notional of one unit of quantity at the entry price, in account currency."""
+    price: FloatArray = np.abs(trades["entry_price"].to_numpy(np.float64))
+    if "multiplier" not in trades:
+        return price
+    # Parts of a walk-forward without a multiplier other than 1 have no such column.
+    multiplier = trades["multiplier"].fillna(1.0).to_numpy(np.float64)
+    return np.asarray(np.where(is_inverse(trades), 1 / price, price) * multiplier)
 
 
 def _ratio(value: float, by: float) -> float:

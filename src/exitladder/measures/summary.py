@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray
-from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow
+from exitladder.measures.cash import DAYS_PER_YEAR, CashFlow, cash_flow, money_per_point
 from exitladder.measures.rungs import rung_measures
 from exitladder.plans.ladder import Ladder
 from exitladder.statistics.bootstrap import Resampling
@@ -34,7 +34,7 @@ def summarise(
     *,
     intervals: Intervals = Intervals(),
     policies: Mapping[str, npt.ArrayLike] | None = None,
-    start_equity: float | None = None,
+    account: CashFlow | None = None,
 ) -> dict[str, Any]:
     """Return the measures of simulated trades as plain values for strict JSON.
 
@@ -50,8 +50,10 @@ def summarise(
         Confidence, number of resamples and seed.
     policies : mapping of str to array of float, shape (n_trades,), optional
         Net R of each row of `trades` under each intrabar policy (NaN if skipped).
-    start_equity : float, optional
-        Account equity at the start, in account currency; needed for the drawdown as a share.
+    account : CashFlow, optional
+        The account marked at every close, from `exitladder.measures.marked.marked_account`; its equity at the start, if
+        known, gives the drawdown as a share. By default results are booked at fills only, since the tables hold no
+        prices between them.
 
     Returns
     -------
@@ -67,9 +69,9 @@ def summarise(
         zero; ``profit_factor`` sum of net R won over sum lost; ``mean_win_r``, ``mean_loss_r``;
         ``sharpe_per_trade``, ``sortino_per_trade`` of net R, not annualised;
         ``sharpe_daily_annualised``, ``sortino_daily_annualised`` of the account's daily results, all
-        calendar days, booked fill by fill; ``max_drawdown_r`` maximum drawdown of the sum of net R in
+        calendar days; ``max_drawdown_r`` maximum drawdown of the sum of net R in
         order of exits, ``max_drawdown_account`` of the account in its currency,
-        ``max_drawdown_account_share`` as a share of its peak (with `start_equity`);
+        ``max_drawdown_account_share`` as a share of its peak (if `account` knows its equity at the start);
         ``cvar_5_r`` mean of the worst 5% of trades; ``mean_capture`` sum of net R over sum of MFE, for
         trades with MFE above zero; ``mean_of_capture_ratios`` the mean of the ratios per trade, which
         small MFEs dominate; ``mean_mfe_r``, ``mean_mae_r``, ``mean_give_back_r``, ``mean_bars_held``,
@@ -90,7 +92,7 @@ def summarise(
         **_trade_measures(carried, fills, plan),
         "cvar_5_r": with_interval(*tail),
         "max_drawdown_r": _drawdown_r(carried, intervals),
-        **_account_measures(cash_flow(carried, fills), len(r), start_equity, intervals),
+        **_account_measures(account or cash_flow(carried, fills), len(r), intervals),
         "rungs": rung_measures(carried, fills, ladder, plan),
         "intrabar": _spread(policies or {}, trades, intervals),
         "resampling": {
@@ -130,9 +132,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     kinds = ("commission", "slippage", "financing")
     commission, slippage, financing = (_cost_per_trade(trades, fills, kind) for kind in kinds)
     cost = commission + slippage + financing
-    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64)
-    if "multiplier" in trades:
-        unit = unit * trades["multiplier"].fillna(1.0).to_numpy(np.float64)
+    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),
@@ -179,6 +179,7 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
         "commission": float(commission.sum()),
         "slippage": float(slippage.sum()),
         "financing": float(financing.sum()),
+        **({"dividends": float(np.nansum(trades["dividends"]))} if "dividends" in trades else {}),
     }
 
 
@@ -213,9 +214,7 @@ def _drawdown_r(trades: pd.DataFrame, intervals: Intervals) -> Interval:
     return with_interval(value, low, high) if len(r) >= MIN_TRADES else with_interval(value)
 
 
-def _account_measures(
-    cash: CashFlow | None, n_trades: int, start_equity: float | None, intervals: Intervals
-) -> dict[str, Interval]:
+def _account_measures(cash: CashFlow | None, n_trades: int, intervals: Intervals) -> dict[str, Interval]:
     names = (
         "sharpe_daily_annualised",
         "sortino_daily_annualised",
@@ -234,11 +233,11 @@ def _account_measures(
         names[1]: lambda sums: year * sortino_of_sums(sums, "n", "pnl", "shortfall"),
     }
     found = measure(columns, measures, plan if enough else None)
-    # Falls are followed booking by booking; whole days are what is resampled.
+    # Falls are followed close by close; whole days are what is resampled.
     fine = Resampling(plan.unit[cash.day], plan.n_units, plan.block, intervals)
     fall = fall_in_money(cash.pnl, fine)
     found[names[2]] = with_interval(*(fall if enough else fall[:1]))
-    share = fall_as_share(cash.pnl, fine, start_equity) if start_equity else (math.nan,)
+    share = fall_as_share(cash.pnl, fine, cash.start_equity) if cash.start_equity else (math.nan,)
     found[names[3]] = with_interval(*(share if enough else share[:1]))
     return found
 

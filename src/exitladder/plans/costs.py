@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 
 from exitladder.errors import LadderError
 
+_STEPS = frozenset({"tick", "lot", "min_quantity", "multiplier"})
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -87,5 +89,9 @@ class Costs:
         >>> Costs(commission_bps=2.0, tick=0.01).times(2).commission_bps
         4.0
         """
-        steps = {"tick", "lot", "min_quantity", "multiplier"}
-        return Costs(**{f.name: getattr(self, f.name) * (1.0 if f.name in steps else factor) for f in fields(self)})
+        return Costs(**{f.name: getattr(self, f.name) * (1.0 if f.name in _STEPS else factor) for f in fields(self)})
+
+    @property
+    def is_free(self) -> bool:
+        """Whether trading costs nothing: all is 0 but the steps of price and quantity and the multiplier."""
+        return all(getattr(self, f.name) == 0 for f in fields(self) if f.name not in _STEPS)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from exitladder.errors import LadderError
+from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.plans.costs import Costs
 from exitladder.plans.provenance import TunedOn
 from exitladder.plans.slices import check_arming, check_own_arming, check_positive, check_slice, check_whole
@@ -18,6 +19,7 @@ from exitladder.plans.units import Condition, Distance, Target
 STATE_SERIES = ("open_r", "mfe_r", "mae_r", "give_back_r", "bars_held", "stop_distance_r")
 INTRABAR_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
 LIMIT_FILLS = ("touch", "through")
+_LONGEST_NAME = 500
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,16 @@ class Ladder:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise LadderError(f"name must be a non-empty string, but is {self.name!r}.")
+        if len(self.name) > _LONGEST_NAME:
+            raise LadderError(f"name must have at most {_LONGEST_NAME} characters, but is {self.name!r}.")
         check_whole(self.atr_window, "atr_window", least=1)
+        most = limit("EXITLADDER_MAX_RUNGS")
+        if len(self.rungs) > most or any(len(rung.when) > most for rung in self.rungs):
+            n = max(len(self.rungs), *(len(rung.when) for rung in self.rungs))
+            raise LadderError(
+                f"A ladder may have {most:,} rungs and each of them {most:,} conditions, but has {n:,}. "
+                f"{how_to_raise('EXITLADDER_MAX_RUNGS')}"
+            )
         for number, rung in enumerate(self.rungs, start=1):
             _check_rung(rung, f"rungs[{number}]")
         total = math.fsum(rung.fraction for rung in self.rungs)

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from exitladder.plans.ladder import Rung
 
 WIDTHS = ("R", "ATR", "%")
+# 30 years of bars of one second; the engine counts in 32 bits
+_MOST_BARS = 1_000_000_000
 
 
 def check_whole(value: object, place: str, least: int) -> None:
-    """Raise an error unless a value is an integer of at least `least`."""
+    """Raise an error unless a value is an integer of at least `least` and not absurdly large."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise LadderError(f"{place} must be an integer of at least {least}, but is {value!r}.")
+    if value > _MOST_BARS:
+        raise LadderError(f"{place} must be at most {_MOST_BARS:,}, but is {value!r}.")
 
 
 def check_positive(distance: Distance | None, units: tuple[str, ...], place: str) -> None:

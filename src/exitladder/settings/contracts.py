@@ -113,9 +113,12 @@ class Contracts(Mapping[str, Contract]):
     Parameters
     ----------
     by_symbol : mapping of str to Contract
+    with_one : tuple of str
+        Symbols whose multiplier of 1 is written and not just the default.
     """
 
     by_symbol: Mapping[str, Contract] = field(default_factory=dict)
+    with_one: tuple[str, ...] = ()
 
     def __getitem__(self, symbol: str) -> Contract:
         return self.by_symbol[symbol]
@@ -131,16 +134,29 @@ class Contracts(Mapping[str, Contract]):
         return self.by_symbol.get(symbol, Contract())
 
     def to_mapping(self) -> dict[str, dict[str, Any]]:
-        """Return nested tables of plain values, defaults left out."""
+        """Return nested tables of plain values, defaults left out unless they were written."""
         default = Contract()
         return {
             symbol: {
                 f.name: getattr(contract, f.name)
                 for f in fields(contract)
                 if getattr(contract, f.name) != getattr(default, f.name)
+                or (f.name == "multiplier" and symbol in self.with_one)
             }
             for symbol, contract in self.by_symbol.items()
         }
+
+    def multiplier_of(self, symbol: str) -> float | None:
+        """Return the multiplier that the table gives a symbol, None if it gives none."""
+        contract = self.by_symbol.get(symbol)
+        if contract is None or (contract.multiplier == 1.0 and symbol not in self.with_one):
+            return None
+        return contract.multiplier
+
+    def over(self, before: Contracts) -> Contracts:
+        """Return these contracts with those of other symbols from before."""
+        kept = tuple(symbol for symbol in before.with_one if symbol not in self.by_symbol)
+        return Contracts({**before.by_symbol, **self.by_symbol}, self.with_one + kept)
 
 
 def contracts_from_mapping(table: object, place: str = "symbols") -> Contracts:
@@ -164,17 +180,19 @@ def contracts_from_mapping(table: object, place: str = "symbols") -> Contracts:
         return table
     if not isinstance(table, Mapping):
         raise SettingsError(f"{place} must be a table of symbols ([symbols.ES]), but is {table!r}.")
-    found: dict[str, Contract] = {}
+    found = Contracts()
     for symbol, values in table.items():
         if symbol == "file" and isinstance(values, str):
-            found = {**read_contracts(values).by_symbol, **found}
+            found = found.over(read_contracts(values))
             continue
         given = only_keys(values, [f.name for f in fields(Contract)], f"{place}.{symbol}", SettingsError)
         try:
-            found[str(symbol)] = Contract(**given)
+            contract = Contract(**given)
         except SettingsError as error:
             raise SettingsError(str(error).replace("symbols:", f"{place}.{symbol}:", 1)) from None
-    return Contracts(found)
+        one = (str(symbol),) if "multiplier" in given and contract.multiplier == 1.0 else ()
+        found = Contracts({str(symbol): contract}, one).over(found)
+    return found
 
 
 def read_contracts(path: str | Path) -> Contracts:
@@ -218,5 +236,8 @@ def read_contracts(path: str | Path) -> Contracts:
             )
         if "inverse" in row:
             row["inverse"] = str(row["inverse"]).strip().lower() in ("true", "1", "yes")
-        found[symbol] = {k: float(v) if k in _STEPS and not isinstance(v, str) else v for k, v in row.items()}
+        try:
+            found[symbol] = {k: float(v) if k in _STEPS and not isinstance(v, str) else v for k, v in row.items()}
+        except (OverflowError, ValueError, TypeError) as cause:
+            raise SettingsError(f"{', '.join(_STEPS)} must be numbers, but one is not ({table.place(i)}).") from cause
     return contracts_from_mapping(found, f"symbols ({path.name})")

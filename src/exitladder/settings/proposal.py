@@ -1,14 +1,16 @@
-"""A contract proposed from the bars of a symbol: tick and lot as far as prices and volumes show them."""
+"""A contract proposed from the bars of a symbol: tick, lot and session as far as bars show them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.settings.contracts import Contract, Contracts
+from exitladder.settings.sessions import propose_session
 
 _ROWS = 20_000
 _NEARLY_ALL = 0.995
@@ -32,7 +34,7 @@ def propose_contract(bars: Bars) -> Contract:
     -------
     Contract
         The tick is the greatest common divisor of the latest prices, the lot that of the volumes (at most 1, as
-        volumes of shares are often rounded to hundreds). Multiplier, currency and session are not in the bars.
+        volumes of shares are often rounded to hundreds). Multiplier and currency are not in the bars.
     """
     latest = slice(max(0, len(bars) - _ROWS), len(bars))
     prices = np.concatenate([getattr(bars, name)[latest] for name in ("open", "high", "low", "close")])
@@ -44,9 +46,34 @@ def propose_contract(bars: Bars) -> Contract:
     return Contract(tick=tick, lot=lot, min_quantity=lot)
 
 
-def propose_contracts(bars: BarSet, known: Contracts) -> Contracts:
-    """Return contracts of all symbols: those known, and proposals for the others."""
-    return Contracts({**{symbol: propose_contract(bars[symbol]) for symbol in bars}, **known})
+def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[Contracts, dict[str, str]]:
+    """Return contracts of all symbols, those known and proposals for the others, and remarks on the sessions.
+
+    Parameters
+    ----------
+    bars : BarSet
+        As traded.
+    known : Contracts
+    tz : str
+        The exchange's zone, if it is known; UTC if not.
+
+    Returns
+    -------
+    contracts : Contracts
+    remarks : dict of str to str
+        By symbol, for those proposed with intraday bars: which hours were seen, half days included.
+    """
+    found: dict[str, Contract] = {}
+    remarks: dict[str, str] = {}
+    for symbol in bars:
+        if symbol in known:
+            continue
+        own = bars[symbol]
+        session = propose_session(own, tz)
+        found[symbol] = replace(propose_contract(own), session=session.session, exchange_tz=session.exchange_tz)
+        if session.text:
+            remarks[symbol] = session.text
+    return known.over(Contracts(found)), remarks
 
 
 def ladder_with_steps(text: str, contracts: Contracts) -> str:

@@ -19,7 +19,7 @@ from exitladder.plans.units import Distance
 from exitladder.settings.contracts import Contracts, contracts_from_mapping
 from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
-from exitladder.settings.keys import _checked, _key, _one
+from exitladder.settings.keys import _checked, _key, _one, refuse_secrets
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
 from exitladder.statistics.intervals import Intervals
 
@@ -47,9 +47,19 @@ class DataSettings:
     symbol_map: str = _key("", "CSV file of two columns: symbol in the bars, and its new name")
     side: str = _key("", "side of trades in a file without one: long or short", among=("", "long", "short"))
     adjust: str = _key("auto", "adjust prices by adj_close, if the file has it: auto or none", among=("auto", "none"))
+    dividends: str = _key(
+        "auto",
+        "cash dividends on unadjusted prices (adjust = none): auto credits those in adj_close, credit also those in a "
+        "column dividend, ignore none; or the path of a file with symbol, date and dividend",
+    )
     splits: str = _key(
         "leave_out",
         "trades open across a likely split that the prices are not adjusted for: leave_out or keep",
+        among=("leave_out", "keep"),
+    )
+    outside_entries: str = _key(
+        "leave_out",
+        "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
         among=("leave_out", "keep"),
     )
     max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
@@ -255,10 +265,11 @@ class TuningSettings:
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "objectives, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
-        "worst_block_r, profit_per_fill, capture, or on the account's daily results sharpe, sortino, calmar, ulcer",
+        "worst_block_r, profit_per_fill, capture, r_per_bar, r_per_capital_day, or on the account's daily results "
+        "sharpe, sortino, calmar, ulcer",
         among=(
             "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
-            "capture", "sharpe", "sortino", "calmar", "ulcer",
+            "capture", "r_per_bar", "r_per_capital_day", "sharpe", "sortino", "calmar", "ulcer",
         ),
     )  # fmt: skip
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
@@ -284,6 +295,24 @@ class TuningSettings:
     )
     max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the daily account, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """Limits of one account; with any, results of the trades that it could take are shown as well."""
+
+    max_open: int = _key(0, "most positions open at one time; 0: no limit", least=0)
+    capital: float = _key(
+        0.0,
+        "most capital tied up at one time, in account currency: notional at entry prices over execution.leverage; "
+        "0: no limit",
+        least=0,
+    )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_open > 0 or self.capital > 0
 
 
 # Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
@@ -419,7 +448,12 @@ class SearchSettings:
 class TrackingSettings:
     """Tracking of runs."""
 
-    store: str = _key("mlruns", "folder of the MLflow store and its artifacts")
+    store: str = _key(
+        "mlruns",
+        "MLflow store: a folder, sqlite:///PATH, postgresql://USER@HOST/DATABASE or http://SERVER; "
+        "if it is mlruns, MLFLOW_TRACKING_URI takes precedence",
+    )
+    folder: str = _key("", "folder of the run records; empty: the store, or mlruns if the store is not a folder")
     enabled: bool = _key(True, "track every run")
 
 
@@ -445,6 +479,7 @@ class Settings:
     costs: Costs = field(default_factory=Costs)
     symbols: Contracts = field(default_factory=Contracts)
     currencies: Currencies = field(default_factory=Currencies)
+    account: AccountSettings = field(default_factory=AccountSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property
@@ -454,13 +489,14 @@ class Settings:
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
         """Return these settings updated with the values of nested tables; unknown keys are rejected."""
+        refuse_secrets(table)
         changed: dict[str, Any] = {}
         for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
             part = getattr(self, name)
             if name == "search":
                 refuse_earlier_search_keys(values, place)
             if isinstance(part, Contracts):
-                changed[name] = Contracts({**part, **contracts_from_mapping(values)})
+                changed[name] = contracts_from_mapping(values).over(part)
                 continue
             if isinstance(part, Currencies):
                 changed[name] = currencies_from_mapping(values, part)

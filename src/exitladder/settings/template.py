@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import Field, asdict, fields
 from typing import Any
 
@@ -67,8 +68,18 @@ limit_fill = "touch"              # or "through": one tick beyond the price
 """
 
 
-def settings_toml(settings: Settings) -> str:
+def settings_toml(settings: Settings, remarks: Mapping[str, str] | None = None) -> str:
     """Return the settings as TOML with a comment for every key; it reads back to equal settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    remarks : mapping of str to str, optional
+        A comment by symbol, above its table.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -88,7 +99,7 @@ def settings_toml(settings: Settings) -> str:
     for part in fields(settings):
         table = getattr(settings, part.name)
         if isinstance(table, (Contracts, Currencies)):
-            lines += [*_free_table(table), ""]
+            lines += [*_free_table(table, remarks or {}), ""]
             continue
         texts = _documented(type(table))
         lines += [f"[{part.name}]", f"# {_first_line(type(table))}"]
@@ -119,7 +130,7 @@ def _entry(name: str, value: Any) -> str:
     return f"{name} = {text}"
 
 
-def _free_table(table: Contracts | Currencies) -> list[str]:
+def _free_table(table: Contracts | Currencies, remarks: Mapping[str, str]) -> list[str]:
     """Return a table whose keys are the user's: symbols with their contracts, or currencies with their rates."""
     if isinstance(table, Contracts):
         head = [
@@ -132,8 +143,13 @@ def _free_table(table: Contracts | Currencies) -> list[str]:
             '# session = "09:30-16:00"',
             '# exchange_tz = "America/New_York"',
         ]
-        written = tomli_w.dumps({"symbols": table.to_mapping()}) if len(table) else ""
-        return [*head, *(line for line in written.strip().splitlines() if line != "[symbols]")]
+        for symbol, values in table.to_mapping().items():
+            written = tomli_w.dumps({"symbols": {symbol: values}}).strip().splitlines()
+            if symbol in remarks:
+                text = f"session, a proposal: {remarks[symbol]}"
+                head += textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+            head += [*(line for line in written if line and line != "[symbols]"), ""]
+        return head[:-1] if len(table) else head
     head = [
         "[currencies]",
         "# The account's currency, and the rate of every other one: a number, or a symbol whose close is the rate.",

@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
-from exitladder.clock import stamp_text
+from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.plans.units import Distance
 from exitladder.trades.trades import PlacedTrades, Trades
@@ -19,29 +19,45 @@ from exitladder.trades.trades import PlacedTrades, Trades
 # what a slipped or rounded price may lie beside its bar, as a share of the price
 _FAR = 0.05
 _ROUNDING = 1e-9
+# share of trades far outside their bars that makes it a matter of the files and not of single rows
+_SYSTEMATIC = 0.5
+_ONE_PRICE = 1e-6
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
+_MINUTE = 60 * 10**9
+_USUAL_INTERVALS = tuple(
+    int(minutes * _MINUTE) for minutes in (1440, 240, 60, 30, 15, 5, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 60)
+)
 
 
-def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
+def check_trades_on_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> npt.NDArray[np.bool_]:
     """Return which trades were entered at a price outside of their bar's low and high, shape (n_trades,).
 
-    Warns with their number where there are any: slippage and rounding put a price a little outside.
+    Warns with the number of those within a tenth of their risk, if any: slippage and rounding put a price a little
+    outside. Those farther outside are left out by `exitladder.pipelines.inputs.prepare` (rule E2). Warns too if
+    entries are at prices as traded and the bars were adjusted.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    without_stop : Distance
+        As in `fills_outside_bars`.
 
     Raises
     ------
     TradesError
-        If a price is outside by more than the larger of the bar's range and 5% of the price. Such a trade
-        is not of these bars: most often one of the two is adjusted for splits and the other is not.
+        If at least half of the prices are outside by more than the larger of the bar's range and 5% of the price. Such
+        trades are not of these bars: most often one of the two is adjusted for splits and the other is not.
     """
     placed, bar, price = _entries(placed)
     trades, bars = placed.trades, placed.bars
+    _warn_of_traded_prices(placed, bar, price)
     low, high = bars.low[bar], bars.high[bar]
     beyond = np.maximum(low - price, price - high)
     outside = beyond > _ROUNDING * price
     far = beyond > np.maximum(high - low, _FAR * price)
-    if far.any():
+    if far.any() and far.mean() >= _SYSTEMATIC:
         i = int(np.argmax(far))
         ratio = float(np.median((price / bars.open[bar])[far]))
         raise TradesError(
@@ -50,18 +66,41 @@ def check_trades_on_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
             f"{stamp_text(int(bars.time[bar[i]]))} runs from {low[i]:.10g} to {high[i]:.10g}. {int(far.sum())} of "
             f"{len(placed)} trades are concerned (median {ratio:.4g} times the bar's open). Probably one side is "
             "adjusted for splits or dividends and the other is not, or the times are of another zone: read the "
-            "bars as traded with --set data.adjust=none, adjust the trades' prices, or check --tz."
+            "bars as traded with --set data.adjust=none (cash dividends are then credited), adjust the trades' prices "
+            "(`exitladder trades adjust`), or check --tz."
         )
-    if outside.any():
-        i = int(np.argmax(outside))
+    slightly = outside & ~entered_outside(placed, without_stop)
+    if slightly.any():
+        i = int(np.argmax(slightly))
         warnings.warn(
-            f"{int(outside.sum())} of {len(placed)} trades were entered at a price outside of their bar, such as "
-            f"'{trades.trade_id[i]}' at {price[i]:.10g} in a bar from {low[i]:.10g} to {high[i]:.10g} "
+            f"{int(slightly.sum())} of {len(placed)} trades were entered at a price outside of their bar by at most "
+            f"0.1 R, such as '{trades.trade_id[i]}' at {price[i]:.10g} in a bar from {low[i]:.10g} to {high[i]:.10g} "
             f"({stamp_text(int(bars.time[bar[i]]))}). Their prices are taken as given.",
             ExitladderWarning,
             stacklevel=2,
         )
     return np.asarray(outside)
+
+
+def _warn_of_traded_prices(placed: PlacedTrades, bar: IntArray, price: FloatArray) -> None:
+    """Warn if more entries are at an open or close as traded than at an adjusted one, on bars that were adjusted."""
+    bars = placed.bars
+    if bars.factor is None or not len(placed):
+        return
+    ends, factor = np.stack([bars.open[bar], bars.close[bar]]), bars.factor[bar]
+    adjusted = np.isclose(ends, price, rtol=_ONE_PRICE, atol=0).any(axis=0)
+    traded = np.isclose(ends / factor, price, rtol=_ONE_PRICE, atol=0).any(axis=0) & ~adjusted
+    if traded.sum() <= adjusted.sum():
+        return
+    i = int(np.argmax(traded))
+    warnings.warn(
+        f"{int(traded.sum())} of {len(placed)} trades were entered at an open or close as traded, such as "
+        f"'{placed.trades.trade_id[i]}' at {price[i]:.10g}, but the bars are adjusted by adj_close, and their "
+        "stops and targets would be met at other prices. Read the bars as traded (--set data.adjust=none; cash "
+        "dividends are then credited), or adjust the trades too (`exitladder trades adjust`).",
+        ExitladderWarning,
+        stacklevel=3,
+    )
 
 
 def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
@@ -163,6 +202,68 @@ def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_ST
         }
     )
     return table.sort_values("risks", ascending=False, ignore_index=True, kind="stable")
+
+
+def entered_outside(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> npt.NDArray[np.bool_]:
+    """Return the trades with an entry outside its bar by more than a tenth of their risk (E2), shape (n_trades,).
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    without_stop : Distance
+        As in `fills_outside_bars`.
+
+    Returns
+    -------
+    bool array, shape (n_trades,)
+        Of a position of several entries each is held to its own bar.
+    """
+    out = np.zeros(len(placed), dtype=bool)
+    table = fills_outside_bars(placed, without_stop)
+    out[table["trade"][(table["fill"] == "entry").to_numpy()].to_numpy(dtype=np.int64)] = True
+    return out
+
+
+def same_bar_trips(placed: PlacedTrades) -> tuple[npt.NDArray[np.bool_], int]:
+    """Return the trades that were entered and closed by their own exit inside one bar, and the interval they need.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+
+    Returns
+    -------
+    is_same : bool array, shape (n_trades,)
+        These bars cannot order entry, extremes and exit.
+    interval_ns : int
+        The longest usual interval that is not longer than the holding times of nine in ten of them, which puts entry
+        and exit on different bars; 0 if their times are equal (dates alone, for example).
+    """
+    trades = placed.trades
+    closed = np.flatnonzero(~trades.is_open)
+    same = np.zeros(len(placed), dtype=bool)
+    same[closed] = bars_of_times(placed, closed, trades.exit_time[closed]) == placed.entry_bar[closed]
+    held = (trades.exit_time - trades.entry_time)[same]
+    if not len(held):
+        return same, 0
+    least = float(np.quantile(held, 0.1))
+    return same, next((length for length in _USUAL_INTERVALS if length <= least), 0)
+
+
+def same_bar_text(placed: PlacedTrades) -> str:
+    """Return what to say of trades inside one bar, with the finer interval that would be needed; empty if none is."""
+    same, interval = same_bar_trips(placed)
+    if not same.any():
+        return ""
+    cure = (
+        f"bars of {interval_name(interval)} or shorter would separate them"
+        if interval
+        else "their times are equal; give times of day, and bars of a shorter interval"
+    )
+    return (
+        f"{int(same.sum())} of {len(placed)} trades were entered and closed inside one bar: these bars do not show the "
+        f"order of entry, high, low and exit ({cure})"
+    )
 
 
 def _every_fill(trades: Trades) -> tuple[IntArray, IntArray, FloatArray, npt.NDArray[np.bool_]]:

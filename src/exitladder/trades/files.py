@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
@@ -25,9 +25,9 @@ from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
-OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries")
+OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries", "multiplier")
 
-_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open")
+_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier")
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -45,8 +45,8 @@ def read_trades(
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag``, in any order. A table with ``time, side (buy|sell), price``
-        and ``symbol`` holds fills, which are grouped into positions.
+        exit_time, exit_price, quantity_open, tag, multiplier``, in any order. A table with ``time, side (buy|sell),
+        price`` and ``symbol`` holds fills, which are grouped into positions.
     fills : path or DataFrame, optional
         The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
         and exits of a trade then follow from its fills.
@@ -174,6 +174,7 @@ def _trades_of(reader: _Reader, table: Table) -> Trades:
         quantity_open=reader.numbers("quantity_open", least_is_zero=True),
         tag=reader.texts("tag", needed=False),
         n_entries=reader.counts("n_entries"),
+        multiplier=reader.numbers("multiplier") if "multiplier" in reader.columns else None,
     )
     _check_together(reader, trades)
     return trades
@@ -224,10 +225,8 @@ class _Reader:
         self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
-        labels: dict[str, object] = {}
-        for label in table.frame.columns:
-            labels.setdefault(snake_name(label), label)
         known = (*REQUIRED, *OPTIONAL)
+        labels = labels_by_name(table, known, TradesError)
         missing = [name for name in REQUIRED if name not in labels]
         if missing:
             near = did_you_mean(missing[0], labels)

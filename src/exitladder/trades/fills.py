@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name, snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
@@ -47,6 +47,8 @@ class Fills:
         Commission, in `commission_currency`; negative is a rebate; NaN where not given.
     stop_price : float64 array, shape (n,)
         The initial stop that an entry came with; NaN where not given.
+    multiplier : float64 array, shape (n,)
+        Money per point of price and unit of quantity; NaN where not given.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -60,6 +62,7 @@ class Fills:
     commission_currency: npt.NDArray[np.object_]
     tag: npt.NDArray[np.object_]
     stop_price: FloatArray
+    multiplier: FloatArray
 
     def __len__(self) -> int:
         return len(self.time)
@@ -70,7 +73,7 @@ class Fills:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table `trade_id, fill_id, symbol, time, side, quantity, price, commission, ...`."""
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "trade_id": self.trade_id,
                 "fill_id": self.fill_id,
@@ -84,6 +87,7 @@ class Fills:
                 "tag": self.tag,
             }
         )
+        return frame if np.isnan(self.multiplier).all() else frame.assign(multiplier=self.multiplier)
 
 
 def fills_from_columns(
@@ -115,7 +119,7 @@ def fills_from_columns(
     blank, nothing = np.full(n, "", dtype=object), np.full(n, np.nan)
     given: dict[str, Any] = {
         "trade_id": blank, "fill_id": blank, "commission_currency": blank, "tag": blank,
-        "commission": nothing, "stop_price": nothing,
+        "commission": nothing, "stop_price": nothing, "multiplier": nothing,
     } | more  # fmt: skip
     texts = {k: np.array([str(t) for t in given[k]], dtype=object) for k in given if k not in _NUMBERS}
     return Fills(
@@ -127,10 +131,12 @@ def fills_from_columns(
         **texts,
         commission=np.asarray(given["commission"], dtype=np.float64),
         stop_price=np.asarray(given["stop_price"], dtype=np.float64),
+        multiplier=np.asarray(given["multiplier"], dtype=np.float64),
     )
 
 
-_NUMBERS = ("commission", "stop_price")
+_NUMBERS = ("commission", "stop_price", "multiplier")
+_FILL_TEXTS = ("trade_id", "fill_id", "tag", "commission_currency")
 
 
 def joined(parts: Sequence[Fills]) -> Fills:
@@ -162,7 +168,7 @@ def read_fills(
     ----------
     source : path or DataFrame
         Columns ``time, side (buy|sell), quantity, price`` and maybe ``trade_id, fill_id, symbol, commission,
-        commission_currency, tag, stop_price``, in any order.
+        commission_currency, tag, stop_price, multiplier``, in any order.
     conventions : Conventions
         Time zone and order of day and month, if the stamps leave them open.
     needs : sequence of str
@@ -209,8 +215,8 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
         If a column is missing, there is no fill, or a fill breaks a rule; the message has the value, place and cure.
     """
     check_tz(how.tz, TradesError)
-    labels = {snake_name(label): label for label in table.frame.columns}
     needed = ("time", "side", "quantity", "price", *needs)
+    labels = labels_by_name(table, (*needed, *_NUMBERS, *_FILL_TEXTS), TradesError)
     missing = [name for name in needed if name not in labels]
     if missing:
         near = did_you_mean(missing[0], labels)
@@ -234,6 +240,10 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
     quantity, price = (_number(columns[name]) for name in ("quantity", "price"))
     faults.find(~(quantity > 0) | ~np.isfinite(quantity), "quantity must be greater than 0", columns["quantity"])
     faults.find(~(price > 0) | ~np.isfinite(price), "price must be greater than 0", columns["price"])
+    if "multiplier" in columns:
+        size = _number(columns["multiplier"])
+        bad = columns["multiplier"].notna().to_numpy() & ~((size > 0) & np.isfinite(size))
+        faults.find(bad, "multiplier must be greater than 0 or blank", columns["multiplier"])
     for name in needs:
         faults.find(_text(columns[name]) == "", f"{name} must be filled in", columns[name])
     faults.refuse()
@@ -244,11 +254,7 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
         side=side.to_numpy(dtype=np.int8),
         quantity=quantity,
         price=price,
-        **{
-            name: _text(columns[name])
-            for name in ("trade_id", "fill_id", "tag", "commission_currency")
-            if name in columns
-        },
+        **{name: _text(columns[name]) for name in _FILL_TEXTS if name in columns},
         **{name: _number(columns[name]) for name in _NUMBERS if name in columns},
     )
     return each_once(fills, table)

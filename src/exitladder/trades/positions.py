@@ -206,6 +206,7 @@ def trades_of_positions(fills: Fills, positions: Positions) -> Trades:
     """Return positions as trades; see `trades_of_fills`."""
     n = len(positions)
     judged, exit_price, exit_time, stop, ids, tags = [], np.full(n, np.nan), np.full(n, NO_TIME), [], [], []
+    multiplier = np.full(n, np.nan)
     open_quantity = np.full(n, np.nan)
     used: dict[str, int] = {}
     price, time = fills.price[positions.fill], fills.time[positions.fill]
@@ -219,6 +220,7 @@ def trades_of_positions(fills: Fills, positions: Positions) -> Trades:
         ids.append(name if used[name] == 1 else f"{name}.{used[name]}")
         tags.append(fills.tag[first])
         stop.append(fills.stop_price[first])
+        multiplier[i] = _one_multiplier(fills, positions.fill[part], name)
         rest = slice(part.start + found.first_exit, part.stop)
         if positions.left[i] == 0.0:
             exit_time[i] = time[part.stop - 1]
@@ -244,7 +246,23 @@ def trades_of_positions(fills: Fills, positions: Positions) -> Trades:
         fills=TradeFills(
             start=positions.start, time=time, is_entry=positions.is_entry, price=price, quantity=positions.quantity
         ),
+        multiplier=None if np.isnan(multiplier).all() else multiplier,
     )
+
+
+def _one_multiplier(fills: Fills, rows: IntArray, name: str) -> float:
+    """Return the multiplier of a position's fills, NaN if none of them has one; they must agree."""
+    given = fills.multiplier[rows]
+    given = given[~np.isnan(given)]
+    if not len(given):
+        return np.nan
+    if (given != given[0]).any():
+        other = given[given != given[0]][0]
+        raise TradesError(
+            f"The fills of a position must have one multiplier, but those of '{name}' have {given[0]:.10g} and "
+            f"{other:.10g}. Correct the column, or give each position a trade_id of its own."
+        )
+    return float(given[0])
 
 
 def _name(fills: Fills, first: int, side: int) -> str:
@@ -304,9 +322,28 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
     single = found.n_entries == 1 if found.n_entries is not None else np.ones(len(found), dtype=bool)
     entry_at = trades.entry_at.copy()
     entry_at[place[~single]] = -1
+    multiplier = _merged_multiplier(trades, found, place)
     n_entries = np.ones(len(trades), dtype=np.int64) if trades.n_entries is None else trades.n_entries.copy()
     n_entries[place] = 1 if found.n_entries is None else found.n_entries
-    return replace(trades, **merged, entry_at=entry_at, n_entries=n_entries, fills=_spread(found, place, len(trades)))
+    spread = _spread(found, place, len(trades))
+    return replace(trades, **merged, entry_at=entry_at, n_entries=n_entries, fills=spread, multiplier=multiplier)
+
+
+def _merged_multiplier(trades: Trades, found: Trades, place: IntArray) -> FloatArray | None:
+    """Return the multipliers of trades, from their fills where they have none; both must agree."""
+    if found.multiplier is None:
+        return trades.multiplier
+    out = np.full(len(trades), np.nan) if trades.multiplier is None else trades.multiplier.copy()
+    own = out[place]
+    wrong = ~np.isnan(own) & ~np.isnan(found.multiplier) & (own != found.multiplier)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise TradesError(
+            f"A trade and its fills must have one multiplier, but trade '{trades.trade_id[place[i]]}' has "
+            f"{own[i]:.10g} and its fills have {found.multiplier[i]:.10g}. Correct one of them or leave it blank."
+        )
+    out[place] = np.where(np.isnan(own), found.multiplier, own)
+    return out
 
 
 _FROM_FILLS = ("entry_time", "entry_price", "quantity", "exit_time", "exit_price", "quantity_open")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.trades.trades import Trades
+from exitladder.trades.checks import same_bar_text, same_bar_trips
+from exitladder.trades.entry_points import entry_counts, entry_text
+from exitladder.trades.trades import PlacedTrades, Trades
 
 
 @dataclass
@@ -72,7 +74,13 @@ def counts_of(trades: Trades) -> dict[str, Any]:
     return counts
 
 
-def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFrame | None) -> None:
+def describe(
+    trades: Trades,
+    report: TradesReport,
+    tz: str,
+    outside: pd.DataFrame | None,
+    placed: PlacedTrades | None = None,
+) -> None:
     """Fill in the assumptions, the worst rows and the next steps, for trades that can be read.
 
     Parameters
@@ -84,6 +92,8 @@ def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFram
         Zone of stamps that carry none.
     outside : DataFrame, optional
         Of `fills_outside_bars`; None where no bars were given.
+    placed : PlacedTrades, optional
+        The trades on their bars.
     """
     report.assumed.append(f"times without a zone are in {tz} (--tz)")
     without = int(np.isnan(trades.stop_price).sum())
@@ -92,10 +102,15 @@ def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFram
             f"{without} trades without stop_price: R is labels.initial_stop (--set labels.initial_stop=2ATR)"
         )
     given = int((trades.entry_at < 0).sum())
-    if given:
+    if given and placed is None:
         report.assumed.append(
-            f"{given} entries without entry_at: at the open where the time is a bar's start, else intrabar"
+            f"{given} entries without entry_at: at the open or the close if time and price tell it, else intrabar"
         )
+    if placed is not None:
+        counts = entry_counts(placed)
+        report.counts |= {f"entries_{name[2:]}": n for name, n in counts.items()} if given else {}
+        report.assumed += [text for text in (entry_text(counts),) if text]
+        _tell_of_same_bars(placed, report)
     several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
     if several.any():
         report.assumed.append(
@@ -111,10 +126,19 @@ def describe(trades: Trades, report: TradesReport, tz: str, outside: pd.DataFram
         )
     if len(outside):
         entries = outside["fill"] == "entry"
+        report.counts["n_left_out"] = int(outside.loc[entries, "trade"].nunique())
         report.to_do.append(
             f"correct prices or times: {int(entries.sum())} entries and {int((~entries).sum())} exits are outside "
-            "their bar by more than 0.1 R; or check --tz and data.adjust"
+            "their bar by more than 0.1 R; or check --tz and data.adjust. Until then verdicts leave out trades with "
+            "such an entry (--set data.outside_entries=keep), and own exits outside their bar are no baseline"
         )
+
+
+def _tell_of_same_bars(placed: PlacedTrades, report: TradesReport) -> None:
+    text = same_bar_text(placed)
+    if text:
+        report.counts["n_same_bar"] = int(same_bar_trips(placed)[0].sum())
+        report.to_do.append(text)
 
 
 def _shown(value: Any) -> str:

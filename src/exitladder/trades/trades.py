@@ -15,10 +15,13 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.trades.entry_points import AT_CLOSE, AT_OPEN, ENTRY_AT, INTRABAR, entry_points
+from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.trade_fills import OwnExits, TradeFills
 
-AT_OPEN, INTRABAR, AT_CLOSE = 0, 1, 2
-ENTRY_AT = ("open", "intrabar", "close")
+__all__ = ["AT_CLOSE", "AT_OPEN", "ENTRY_AT", "INTRABAR", "PlacedTrades", "Trade", "Trades", "place_trades"]
+# fields of `Trades` that are no column
+_NO_COLUMNS = ("fills", "on_session_dates")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,16 @@ class Trades(Sequence[Trade]):
     stop_price, exit_price, quantity_open : float64 array, shape (n,)
         NaN where not given.
     entry_at : int8 array, shape (n,)
-        ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 where it follows from the bar's start.
+        ``AT_OPEN``, ``INTRABAR``, ``AT_CLOSE``, or -1 if time and price tell it (`entry_points`).
     n_entries : int64 array, shape (n,), optional
         How many entries a position has. With more than one it is judged from the last entry on, at the average
         price (`entry_price`) of the quantity held then (`quantity`).
     fills : TradeFills, optional
         The real fills, if the user's files have them.
+    on_session_dates : bool
+        Whether times of daily symbols are on their session's calendar; see `exitladder.trades.session_dates`.
+    multiplier : float64 array, shape (n,), optional
+        Money per point of price and unit of quantity; NaN where the trade's file gives none and the symbol's counts.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -80,6 +87,8 @@ class Trades(Sequence[Trade]):
     tag: npt.NDArray[np.object_]
     n_entries: IntArray | None = None
     fills: TradeFills | None = None
+    on_session_dates: bool = False
+    multiplier: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -109,9 +118,12 @@ class Trades(Sequence[Trade]):
         """Return the trades at these positions (integers) or where this mask is true."""
         rows = np.asarray(rows)
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "fills"}
+        columns: dict[str, Any] = {
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in _NO_COLUMNS
+        }
         taken: dict[str, Any] = {n: None if column is None else column[numbers] for n, column in columns.items()}
-        return Trades(**taken, fills=None if self.fills is None else self.fills.take(numbers % max(len(self), 1)))
+        fills = None if self.fills is None else self.fills.take(numbers % max(len(self), 1))
+        return Trades(**taken, fills=fills, on_session_dates=self.on_session_dates)
 
     def own_exits(self) -> OwnExits:
         """Return the exits that the user's file gives: partial ones where fills are known, else the one exit."""
@@ -171,7 +183,7 @@ class Trades(Sequence[Trade]):
         digest = hashlib.sha256()
         for name in self.__dataclass_fields__:
             column = getattr(self, name)
-            if column is None:
+            if column is None or name == "on_session_dates":
                 continue
             if isinstance(column, TradeFills):
                 for part in (column.start, column.time, column.is_entry, column.price, column.quantity):
@@ -207,6 +219,8 @@ class Trades(Sequence[Trade]):
         )
         if self.n_entries is not None and (self.n_entries > 1).any():
             frame["n_entries"] = self.n_entries
+        if self.multiplier is not None and not np.isnan(self.multiplier).all():
+            frame["multiplier"] = self.multiplier
         return frame
 
 
@@ -258,12 +272,15 @@ class PlacedTrades:
 def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
     """Return the trades with the bars they live on.
 
+    Trades of daily bars whose contract names an ``exchange_tz`` go by the session's date there, if they do not yet.
+
     Raises
     ------
     TradesError
         If a trade's symbol has no bars, or its entry is before the first bar or after the last
         bar's end.
     """
+    trades = on_session_dates(trades, bars, "UTC")
     n = len(trades)
     symbol_index = np.empty(n, dtype=np.int64)
     entry_bar = np.empty(n, dtype=np.int64)
@@ -295,8 +312,7 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
             )
         symbol_index[rows] = k
         entry_bar[rows] = low + position
-    at_start = trades.entry_time == bars.time[entry_bar]
-    entry_at = np.where(trades.entry_at >= 0, trades.entry_at, np.where(at_start, AT_OPEN, INTRABAR)).astype(np.int8)
+    entry_at = entry_points(trades, bars, symbol_index, entry_bar)
     return PlacedTrades(
         trades=trades,
         bars=bars,

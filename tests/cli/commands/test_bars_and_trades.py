@@ -134,6 +134,27 @@ def test_check_names_fills_outside_their_bar(run: Run, tmp_path: Path) -> None:
     assert "T1: exit at 1005" in shown["worst_rows"][0] and "452.0 R" in shown["worst_rows"][0]
 
 
+def test_check_tells_the_points_of_entry_and_trips_inside_one_bar(run: Run, tmp_path: Path) -> None:
+    days = ["100,100.5,99.5,100"] * 3 + ["100,110,99,101"] + ["101,101.5,100.5,101"] * 5
+    rows = "\n".join(f"2024-01-{day:02d},{prices}" for day, prices in enumerate(days, start=1))
+    (tmp_path / "ACME-1d.csv").write_text(f"timestamp,open,high,low,close\n{rows}\n")
+    (tmp_path / "trades.csv").write_text(
+        "trade_id,symbol,side,entry_time,entry_price,quantity,stop_price,exit_time,exit_price\n"
+        "T1,ACME,long,2024-01-04,101,100,98,,\nT2,ACME,long,2024-01-04,100,100,98,,\n"
+        "T3,ACME,long,2024-01-04,105,100,98,,\nT4,ACME,long,2024-01-04 10:00,105,100,98,2024-01-04 10:07,106\n"
+        "T5,ACME,long,2024-01-05,102.5,100,98,,\n"
+    )
+    result = run("trades", "check", "trades.csv", "--bars", "ACME-1d.csv", "--format", "json")
+    shown = json.loads(result.stdout)
+    assert {name: n for name, n in shown.items() if name.startswith("entries_")} == {
+        "entries_at_open": 1, "entries_at_close": 1, "entries_inside": 1, "entries_unsettled": 2,
+    }  # fmt: skip
+    assert shown["n_same_bar"] == 1 and shown["n_left_out"] == 1
+    assert any("bars of 5m or shorter would separate them" in line for line in shown["to_do"])
+    assert any("data.outside_entries=keep" in line for line in shown["to_do"])
+    assert any("1 at the open and 1 at the close of their bar by price" in line for line in shown["assumed"])
+
+
 def test_import_understands_a_broker(run: Run, tmp_path: Path) -> None:
     (tmp_path / "broker.csv").write_text(
         "Ticker;Open Time;Open Price;Size;Stop;Account\n"

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from exitladder.bars.bars import BarSet
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.clock import DAY_NS
 from exitladder.errors import ModelError, SettingsError
 from exitladder.execution import simulate, simulate_own_exits
 from exitladder.models.search.evaluation import Evaluation
@@ -19,12 +21,21 @@ from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
 from exitladder.pipelines.tuning.measures import CONSTRAINTS, OBJECTIVES, daily_r, expectancy, standard_error
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.pipelines.tuning.policies import baseline_candidates
-from exitladder.pipelines.tuning.results import Results, base_risk, net_r_of, results_of, results_of_simulation
-from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.pipelines.tuning.results import (
+    Results,
+    base_risk,
+    capital_in_r,
+    net_r_of,
+    results_of,
+    results_of_simulation,
+)
+from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
+from exitladder.settings.contracts import Contract, Contracts
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings, TuningSettings
-from exitladder.trades.trades import Trades
+from exitladder.trades.files import trades_from_frame
+from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 # Ten daily returns, 1R being 1 % of the account.
 TEN = np.array([0.01, -0.02, 0.03, -0.01, 0.005, -0.015, 0.02, 0.01, -0.03, 0.025])
@@ -35,6 +46,8 @@ ONE_A_DAY = Results(
     n_fills=np.full((10, 2), 3),
     mfe_r=np.repeat(np.maximum(TEN, 0.001)[:, None] * 200, 2, axis=1),
     gross_r=np.repeat(TEN[:, None] * 100 + 0.2, 2, axis=1),
+    bars=np.full((10, 2), 4),
+    capital_days=np.full((10, 2), 50.0),
 )
 YEAR = math.sqrt(365.25 / 252)
 
@@ -73,6 +86,8 @@ def test_known_answers_of_trades() -> None:
     assert objective("lower_bound") == pytest.approx(100 * (TEN.mean() - 1.645 * TEN.std(ddof=1) / math.sqrt(10)))
     assert objective("profit_per_fill") == pytest.approx(100 * TEN.sum() / 30)
     assert objective("capture") == pytest.approx(TEN.sum() / np.maximum(TEN, 0.001).sum() / 2)
+    assert objective("r_per_bar") == pytest.approx(100 * TEN.sum() / 40)
+    assert objective("r_per_capital_day") == pytest.approx(100 * TEN.sum() / 500)
     blocks = replace(twenty, net_r=twenty.net_r + np.repeat(np.arange(10), 4)[:, None])
     assert objective("worst_block_r", blocks) == pytest.approx(TEN[:4].mean())
 
@@ -100,6 +115,8 @@ def test_skipped_trades_take_part_in_nothing() -> None:
         n_fills=np.concatenate([ONE_A_DAY.n_fills, gone]).astype(np.int64),
         mfe_r=np.concatenate([ONE_A_DAY.mfe_r, gone * np.nan]),
         gross_r=np.concatenate([ONE_A_DAY.gross_r, gone * np.nan]),
+        bars=np.concatenate([ONE_A_DAY.bars, gone]).astype(np.int64),
+        capital_days=np.concatenate([ONE_A_DAY.capital_days, gone * np.nan]),
     )
     for name in OBJECTIVES:
         if name != "worst_block_r":
@@ -138,21 +155,24 @@ def objectives(prepared: Prepared, *overrides: str, space: SearchSpace | None = 
 
 
 def test_results_are_those_of_single_simulations(prepared: Prepared) -> None:
-    found = results_of(prepared.placed, LADDERS, None, BASE, with_fills=True, with_gross=True)
+    found = results_of(prepared.placed, LADDERS, None, BASE, with_fills=True, with_gross=True, with_time=True)
     for m, ladder in enumerate(LADDERS):
         one = results_of_simulation(
-            simulate(prepared.placed, ladder), simulate(prepared.placed, replace(ladder, costs=BASE.costs.times(0)))
+            simulate(prepared.placed, ladder),
+            simulate(prepared.placed, replace(ladder, costs=BASE.costs.times(0))),
+            BASE,
         )
-        for name in ("net_r", "last_day", "n_fills", "mfe_r", "gross_r"):
+        for name in ("net_r", "last_day", "n_fills", "mfe_r", "gross_r", "bars", "capital_days"):
             np.testing.assert_array_equal(getattr(found, name)[:, m], getattr(one, name)[:, 0])
         assert found.gross_r is not None and (found.gross_r[:, m] >= found.net_r[:, m]).all()
         assert sum(daily_r(found)[m]) == pytest.approx(one.net_r.sum())
 
 
 def test_a_ladder_is_judged_the_same_in_any_batch(prepared: Prepared) -> None:
-    judge = objectives(prepared, "objectives=['sharpe', 'cvar_r', 'capture']", "max_fills=2.4", "max_cost_share=0.5")
+    names = ("sharpe", "cvar_r", "capture", "r_per_bar", "r_per_capital_day")
+    judge = objectives(prepared, f"objectives={list(names)}", "max_fills=2.4", "max_cost_share=0.5")
     together = judge.judge(LADDERS)
-    assert together.objectives == ("sharpe", "cvar_r", "capture")
+    assert together.objectives == names
     assert together.constraints == ("max_fills", "max_cost_share")
     for k, ladder in enumerate(LADDERS):
         alone = judge.judge([ladder])
@@ -164,12 +184,48 @@ def test_a_ladder_is_judged_the_same_in_any_batch(prepared: Prepared) -> None:
 
 def test_own_exits_are_judged_as_a_ladder_is(bars: BarSet, some_open: Trades) -> None:
     prepared = prepare(bars, some_open, Settings())
-    judge = objectives(prepared, "objectives=['expectancy_r', 'sharpe', 'profit_per_fill']", "max_cost_share=0.5")
+    named = "objectives=['expectancy_r', 'sharpe', 'profit_per_fill', 'r_per_bar', 'r_per_capital_day']"
+    judge = objectives(prepared, named, "max_cost_share=0.5")
     own = judge.judge_own_exits()
     assert own is not None
     simulated = simulate_own_exits(prepared.placed, BASE)
     assert own.values[0, 0] == pytest.approx(np.nanmean(simulated.r))
     assert np.isfinite(own.values).all() and own.violations.shape == (1, 1)
+    assert own.values[0, 3] == pytest.approx(np.nansum(simulated.r) / simulated.bars_in_market.sum())
+
+
+def placed_long(**changes: Any) -> PlacedTrades:
+    """Return a long at 100, stopped at 98, over two daily bars of a Friday and a Monday; it is 5 R on the second."""
+    prices = np.array([[100.0, 101.0, 99.0, 100.5], [100.5, 111.0, 100.0, 110.0]])
+    day = np.array(["2024-01-05", "2024-01-08"], dtype="datetime64[ns]").astype(np.int64)
+    bars = BarSet([Bars("X", DAY_NS, day, *prices.T)])
+    row = {"trade_id": "a", "symbol": "X", "side": "long", "entry_time": "2024-01-05"}
+    price = {"entry_price": 100.0, "stop_price": 98.0, "quantity": 1.0}
+    return place_trades(trades_from_frame(pd.DataFrame([row | price | changes])), bars)
+
+
+@pytest.mark.parametrize("leverage", [0.0, 5.0])
+def test_bars_count_two_and_days_four_over_a_weekend(leverage: float) -> None:
+    """Sold at 110, 5 R: over two bars, and over four days at a capital of 50 R, or of 10 R at a leverage of 5."""
+    placed = placed_long()
+    base = Ladder(execution=Execution(leverage=leverage))
+    ladder = replace(base, rungs=(Rung(1.0, Target(5.0, "R")),))
+    found = results_of(placed, [ladder], None, base, with_time=True)
+    assert objective("r_per_bar", found) == pytest.approx(5.0 / 2)
+    capital = 50.0 / max(leverage, 1.0)
+    assert objective("r_per_capital_day", found) == pytest.approx(5.0 / (capital * 4))
+
+
+def test_capital_does_not_depend_on_the_size_of_the_position(prepared: Prepared) -> None:
+    """Notional and R grow alike with quantity, multiplier and currency, so their ratio does not."""
+    small, large = capital_in_r(placed_long(), BASE), capital_in_r(placed_long(quantity=250.0), BASE)
+    np.testing.assert_array_equal(small, 50.0)
+    np.testing.assert_array_equal(large, 50.0)
+    contract = Contracts({"X": Contract(multiplier=20.0)})
+    placed = placed_long()
+    np.testing.assert_array_equal(capital_in_r(replace(placed, bars=placed.bars.with_contracts(contract)), BASE), 50.0)
+    simulated = simulate(prepared.placed, LADDERS[0])
+    np.testing.assert_allclose(capital_in_r(prepared.placed, BASE), prepared.placed.trades.entry_price / simulated.risk)
 
 
 def test_a_wider_stop_loses_more_of_the_first_risk(prepared: Prepared) -> None:

@@ -21,7 +21,10 @@ from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
-ABLE = ("expectancy_r", "mean_minus_downside", "profit_per_fill", "capture", "sharpe", "sortino")
+ABLE = (
+    "expectancy_r", "mean_minus_downside", "profit_per_fill", "capture", "r_per_bar", "r_per_capital_day", "sharpe",
+    "sortino",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def _next_steps(report: BarsReport, path: Path, rows: Path | None) -> list[str]:
             f"Adjust the splits, or confirm that they are real moves: bars adjust {path} --split "
             f"{first.symbol},DATE,RATIO --out adjusted/. Trades across them are left out until then."
         )
-    if rules & {"spike", "level_jump", "big_move"}:
+    if rules & {"spike", "roll", "level_jump", "big_move"}:
         steps.append("Compare the spikes and jumps with another source before you trust results that touch them.")
     if report.findings and rows is None:
         steps.append(f"List every affected row: bars check {path} --rows rows.csv.")

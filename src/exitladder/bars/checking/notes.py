@@ -11,7 +11,9 @@ from exitladder.bars.bars import Bars
 from exitladder.bars.checking.checks import RawBars, check_bars, is_short_step
 from exitladder.bars.checking.ranges import typical_range
 from exitladder.bars.checking.report import Finding
+from exitladder.bars.checking.rolls import likely_rolls, roll_text
 from exitladder.bars.checking.splits import likely_splits
+from exitladder.bars.dividends import dividend_column, dividends_of
 from exitladder.bars.layouts.columns import PRICES
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
@@ -68,12 +70,14 @@ def notes_on(bars: Bars, source: str, *, is_adjusted: bool) -> list[Finding]:
     -------
     list of Finding
     """
-    found = [*_gaps(bars, source), *_lengths(bars, source), *_volumes(bars, source), *_dividends(bars, source)]
+    found = [*_gaps(bars, source), *_lengths(bars, source), *_volumes(bars, source)]
+    found += [] if is_adjusted else _dividends(bars, source)
     if len(bars) < 2:
         return found
     splits, at_split = _splits(bars, source, is_adjusted)
     spikes, at_spike = _spikes(bars, source)
-    return [*found, *splits, *spikes, *_moves(bars, source, at_split, at_spike)]
+    rolls, at_roll = _rolls(bars, source)
+    return [*found, *splits, *spikes, *rolls, *_moves(bars, source, np.union1d(at_split, at_roll), at_spike)]
 
 
 def notes_despite_errors(raw: RawBars, interval_ns: int, *, adjust: bool) -> list[Finding]:
@@ -129,7 +133,17 @@ def _splits(bars: Bars, source: str, is_adjusted: bool) -> tuple[list[Finding], 
         f"Prices of '{bars.symbol}' move like an unadjusted split, {still}on {shown}{more} ({source}; evidence: "
         f"{first.evidence}). If so, every trade across it is wrong: {cure}."
     )
-    return [_finding(bars, "warning", "possible_split", (source, message), at, np.array([s.jump for s in found]))], at
+    return [
+        row_finding(bars, "warning", "possible_split", (source, message), at, np.array([s.jump for s in found]))
+    ], at
+
+
+def _rolls(bars: Bars, source: str) -> tuple[list[Finding], IntArray]:
+    found = likely_rolls(bars)
+    if found is None:
+        return [], np.empty(0, dtype=np.int64)
+    message = roll_text(bars, found, source)
+    return [row_finding(bars, "warning", "roll", (source, message), found.rows)], found.rows
 
 
 def _spikes(bars: Bars, source: str) -> tuple[list[Finding], IntArray]:
@@ -167,7 +181,7 @@ def _spikes(bars: Bars, source: str) -> tuple[list[Finding], IntArray]:
         f"prices around it: {shown}{' and more' if len(rows) > 3 else ''} ({source}). It may be a bad tick: orders "
         "fill at it. Compare another source and correct or remove the row."
     )
-    return [_finding(bars, "warning", "spike", (source, message), rows, off[rows])], rows
+    return [row_finding(bars, "warning", "spike", (source, message), rows, off[rows])], rows
 
 
 def _moves(bars: Bars, source: str, at_split: IntArray, at_spike: IntArray) -> list[Finding]:
@@ -185,7 +199,7 @@ def _moves(bars: Bars, source: str, at_split: IntArray, at_spike: IntArray) -> l
             f"ln(close / previous close): {shown}{' and more' if len(others) > 3 else ''} ({source}). "
             "Each may be real or a bad tick: check it against another source."
         )
-        found.append(_finding(bars, "note", "big_move", (source, message), others, np.abs(move[others - 1])))
+        found.append(row_finding(bars, "note", "big_move", (source, message), others, np.abs(move[others - 1])))
     jumps, off = _level_jumps(bars)
     fresh = ~np.isin(jumps, np.concatenate([at_split, at_spike, at_spike + 1, others]))
     jumps, off = jumps[fresh], off[fresh]
@@ -202,7 +216,7 @@ def _moves(bars: Bars, source: str, at_split: IntArray, at_spike: IntArray) -> l
             "of their own contract."
         )
         severity = "warning" if pace else "note"
-        found.append(_finding(bars, severity, "level_jump", (source, message), jumps, off))
+        found.append(row_finding(bars, severity, "level_jump", (source, message), jumps, off))
     return found
 
 
@@ -245,7 +259,7 @@ def _gaps(bars: Bars, source: str) -> list[Finding]:
         f"{interval_name(bars.interval_ns)} bars (up to {_length(usual)}); the longest is {_length(int(step[worst]))} "
         f"before {stamp_text(int(bars.time[worst + 1]))} ({source}). Bars count by number, not by the clock."
     )
-    return [_finding(bars, "note", "gap", (source, message), gaps + 1)]
+    return [row_finding(bars, "note", "gap", (source, message), gaps + 1)]
 
 
 def _lengths(bars: Bars, source: str) -> list[Finding]:
@@ -268,7 +282,7 @@ def _lengths(bars: Bars, source: str) -> list[Finding]:
             f"{stamp_text(int(bars.time[rows[0]]))} ({source}). Two series may be mixed, or a live quote was saved: "
             "remove those rows."
         )
-        found.append(_finding(bars, "warning", "overlapping", (source, message), rows))
+        found.append(row_finding(bars, "warning", "overlapping", (source, message), rows))
     rows = _other_length(step, bars.interval_ns, place, counts)
     if len(rows):
         other = interval_name(int(step[rows[0] - 1]))
@@ -277,7 +291,7 @@ def _lengths(bars: Bars, source: str) -> list[Finding]:
             f"{len(rows)} rows that are {other} apart ({source}). Bars of one symbol must have one length: split the "
             "file, or resample the shorter ones."
         )
-        found.append(_finding(bars, "warning", "mixed_lengths", (source, message), rows))
+        found.append(row_finding(bars, "warning", "mixed_lengths", (source, message), rows))
     return found
 
 
@@ -317,7 +331,7 @@ def _volumes(bars: Bars, source: str) -> list[Finding]:
             f"{stamp_text(int(bars.time[rows[0]]))}{halt} ({source}). Nothing fills on such a bar: orders wait for the "
             "next bar that traded."
         )
-        found.append(_finding(bars, "note", "no_trading", (source, message), rows))
+        found.append(row_finding(bars, "note", "no_trading", (source, message), rows))
     unknown = np.flatnonzero((bars.volume == 0) & (bars.high > bars.low))
     if len(unknown):
         message = (
@@ -325,36 +339,62 @@ def _volumes(bars: Bars, source: str) -> list[Finding]:
             f"{stamp_text(int(bars.time[unknown[0]]))} ({source}). Their volume is taken as unknown: orders fill there "
             "unless execution.participation caps them."
         )
-        found.append(_finding(bars, "note", "unknown_volume", (source, message), unknown))
+        found.append(row_finding(bars, "note", "unknown_volume", (source, message), unknown))
     return found
 
 
 def _dividends(bars: Bars, source: str) -> list[Finding]:
-    """Say so where bars are as traded and their adj_close knows of dividends."""
-    adjusted = bars.extra.get("adj_close")
-    if adjusted is None or len(bars) < 2:
-        return []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = adjusted / bars.close
-        rise = np.log(factor[1:] / factor[:-1])
-    rows = np.flatnonzero((rise > 1e-4) & (rise < 0.2)) + 1
+    """Report how the dividends of bars as traded are taken."""
+    name = dividend_column(bars)
+    if "adj_close" not in bars.extra:
+        if not name:
+            return []
+        rows = np.flatnonzero(np.nan_to_num(bars.extra[name]))
+        message = (
+            f"Bars of '{bars.symbol}' have {len(rows)} dividends in the column {name}, which are not counted: sources "
+            f"write it beside adjusted prices too ({source}). If the prices are as traded, set data.adjust=none and "
+            "data.dividends=credit."
+        )
+        return [row_finding(bars, "note", "dividends_not_counted", (source, message), rows)]
+    try:
+        rows = np.flatnonzero(dividends_of(bars, trust_column=False))
+    except BarsError as error:
+        first = np.zeros(1, dtype=np.int64)
+        return [row_finding(bars, "warning", "dividends_not_counted", (source, str(error)), first)]
     if not len(rows):
         return []
     message = (
-        f"Bars of '{bars.symbol}' are read as traded; about {len(rows)} dividends that its adj_close knows are not "
-        f"counted, first on {stamp_text(int(bars.time[rows[0]]))} ({source}). Read with data.adjust=auto and "
-        "adjust the trades too: `exitladder trades adjust`."
+        f"Bars of '{bars.symbol}' are read as traded; {len(rows)} dividends that its {name or 'adj_close'} knows are "
+        f"credited as cash to positions held over the ex-date, first on {stamp_text(int(bars.time[rows[0]]))} "
+        f"({source}). data.dividends=ignore leaves them out."
     )
-    return [_finding(bars, "warning", "dividends_not_counted", (source, message), rows)]
+    return [row_finding(bars, "note", "dividends_credited", (source, message), rows)]
 
 
 def _length(nanoseconds: int) -> str:
     return str(pd.Timedelta(nanoseconds)).replace(" 00:00:00", "").replace("0 days ", "").replace("1 days", "1 day")
 
 
-def _finding(
+def row_finding(
     bars: Bars, severity: str, rule: str, text: tuple[str, str], rows: IntArray, off: FloatArray | None = None
 ) -> Finding:
+    """Return a finding about some bars, with a table of them.
+
+    Parameters
+    ----------
+    bars : Bars
+    severity, rule : str
+    text : (str, str)
+        The file's name and the message.
+    rows : int64 array
+        Positions of the bars.
+    off : float64 array, optional
+        By how many typical ranges each is off.
+
+    Returns
+    -------
+    Finding
+    """
     source, message = text
     worst = int(rows[0]) if off is None else int(rows[np.argmax(off)])
     shown = pd.DataFrame(

@@ -17,12 +17,17 @@ ROW_COLUMNS = ("place", "timestamp", "open", "high", "low", "close", "volume", "
 _WORST_FIRST = (
     "no_rows", "missing_column", "not_a_number", "unreadable_stamp", "conflicting_duplicate", "unsorted", "bad_tick",
     "high_below_low", "price_not_positive", "nan_price", "outside_high_low", "duplicate", "possible_split",
-    "mixed_lengths", "overlapping", "live_row", "spike", "unfinished", "level_jump", "big_move", "gap",
-    "dividends_not_counted",
+    "mixed_lengths", "overlapping", "live_row", "spike", "unfinished", "roll", "level_jump", "big_move", "gap",
+    "dividends_not_counted", "dividends_credited",
 )  # fmt: skip
 _RANK = {rule: rank for rank, rule in enumerate(_WORST_FIRST)}
 # findings that say how something was taken that the file does not settle
-_ASSUMED = frozenset({"interval", "adjusted", "dividends_not_counted", "no_volume", "unknown_volume", "zone", "stamps"})
+_ASSUMED = frozenset(
+    {
+        "interval", "adjusted", "dividends_not_counted", "dividends_credited", "no_volume", "unknown_volume", "zone",
+        "stamps",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

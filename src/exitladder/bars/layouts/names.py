@@ -130,7 +130,11 @@ def read_symbol_map(path: str) -> dict[str, str]:
             f"{len(table.frame.columns)}."
         )
     renames: dict[str, str] = {}
-    for i, (old, new) in enumerate(table.frame.astype("str").itertuples(index=False)):
+    for i, (old, new) in enumerate(
+        table.frame.astype(object).where(table.frame.notna(), "").astype("str").itertuples(index=False)
+    ):
+        if not old.strip() or not new.strip():
+            raise BarsError(f"Both columns of a symbol map must be filled in, but one is blank ({table.place(i)}).")
         if renames.setdefault(old.strip(), new.strip()) != new.strip():
             raise BarsError(f"A symbol map must give each symbol one name, but '{old}' has two ({table.place(i)}).")
     return renames

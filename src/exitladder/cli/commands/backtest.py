@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars,
+    load_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -30,7 +38,7 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model whose predictions the ladder uses: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--out", "Folder for fills.csv, trades.csv, summary.json and after_exit.csv.")
+@out_option("Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.", "folder")
 @session_command
 def command(
     session: Session,
@@ -46,7 +54,8 @@ def command(
 ) -> None:
     """Simulate a ladder on trades.
 
-    Writes every fill, every trade, and a summary with confidence intervals.
+    Writes every fill, every trade, and a summary with confidence intervals. The exits are measured too: heat,
+    efficiency, better exits in hindsight, later exits, what managing and scaling gave.
 
     Trades that the ladder was tuned on count as in-sample and give no verdict. With --walk-forward, all trades are
     out of sample.
@@ -67,4 +76,12 @@ def command(
         assert walk_forward is not None
         result = backtest_walk_forward(market, known, walk_forward, session.settings, **more)
     result.write(out)
-    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})
+    for note in result.exits.notes:
+        session.say(note)
+    shown = {"run_id": result.run_id, "out": str(out), **result.summary}
+    if session.form != "table":
+        session.emit(shown)
+        return
+    del shown["exit_quality"]
+    session.emit(shown)
+    session.stdout.write("\n" + result.exits.text(session.settings.intervals.confidence))

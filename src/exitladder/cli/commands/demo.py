@@ -6,18 +6,12 @@ from pathlib import Path
 
 import click
 
+from exitladder.cli.inputs import out_option
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.command("demo", epilog=example("exitladder demo --out demo/"))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("exitladder-demo"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder for the page and the files.",
-)
+@out_option("Folder for the page and the files.", "folder", default=Path("exitladder-demo"))
 @click.option(
     "--trials", type=click.IntRange(min=1), metavar="N", help="Number of candidate ladders (tuning.n_trials)."
 )

@@ -7,38 +7,51 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import path_option
+from exitladder.cli.inputs import file_options, path_option
 from exitladder.cli.session import Session, example, session_command
+
+# sessions told on the screen
+_SHOWN = 5
 
 
 @click.command("init", epilog=example("exitladder init my-project", "exitladder init my-project --bars data/"))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@path_option("--bars", "Bars whose tick and lot are proposed for the settings: a file or a folder.", required=False)
+@path_option("--bars", "Bars whose tick, lot and session are proposed: a file or a folder.", required=False)
+@file_options
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @session_command
 def command(session: Session, folder: Path, bars: Path | None, force: bool) -> None:
     """Start a project: its settings and a ladder.
 
     Writes exitladder.toml, with every setting explained, and ladder.toml into a folder, here by default. With --bars
-    it proposes a [symbols] table with the tick and lot that the bars show; add multiplier, currency and session.
+    it proposes a [symbols] table with the tick and lot that the bars show, and the session of intraday bars (--tz names
+    the exchange's zone); add multiplier and currency.
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder
     from exitladder.settings.template import LADDER_TOML, settings_toml
 
     settings, ladder = session.settings, LADDER_TOML
+    remarks: dict[str, str] = {}
     if bars is not None:
         from exitladder.bars.reading import read_bars
         from exitladder.settings.proposal import ladder_with_steps, propose_contracts
 
-        found, _ = read_bars(bars, tz=settings.data.tz, adjust="none")
-        settings = replace(settings, symbols=propose_contracts(found, settings.symbols))
+        data = settings.data
+        found, _ = read_bars(bars, tz=data.tz, adjust="none", conventions=data.conventions)
+        contracts, remarks = propose_contracts(found, settings.symbols, data.tz)
+        settings = replace(settings, symbols=contracts)
         ladder = ladder_with_steps(ladder, settings.symbols)
+        n_sessions = sum(bool(contract.session) for contract in contracts.values())
         session.say(
-            f"proposed tick and lot of {len(found)} symbols from their bars; add multiplier, currency and session "
-            "where they are not 1, the account's and unknown"
+            f"proposed tick and lot of {len(found)} symbols and the session of {n_sessions} from their bars: check "
+            "them; add multiplier and currency where they are not 1 and the account's"
         )
-    contents = {"exitladder.toml": settings_toml(settings), "ladder.toml": ladder}
+        for symbol, text in list(remarks.items())[:_SHOWN]:
+            session.say(f"session of {symbol}, a proposal: {text}")
+        if len(remarks) > _SHOWN:
+            session.say(f"{len(remarks) - _SHOWN} more sessions are in exitladder.toml, with remarks")
+    contents = {"exitladder.toml": settings_toml(settings, remarks), "ladder.toml": ladder}
     there = [name for name in contents if (folder / name).exists()]
     if there and not force:
         raise OutputFileError(

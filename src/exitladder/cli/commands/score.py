@@ -11,10 +11,13 @@ from exitladder.cli.inputs import (
     TradeFiles,
     bars_options,
     fitted_to_bars,
+    initial_stop,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     trades_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -36,7 +39,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
-@path_option("--out", "Output file (.csv, .json or .html).", required=False)
+@out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
 def command(
     session: Session,
@@ -68,7 +71,8 @@ def command(
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     known = fitted_to_bars(session, load_trades(session, trades), market)
     still_open = open_trades(known, moment)
-    check_trades_on_bars(place_trades(still_open.take(~entered_after(still_open, market)), market))
+    entered = still_open.take(~entered_after(still_open, market))
+    check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exitladder.cli.commands.trades_exits import exits
 from exitladder.cli.inputs import (
     bars_options,
     file_options,
@@ -14,8 +15,10 @@ from exitladder.cli.inputs import (
     given_once,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     reading_options,
+    with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
 
@@ -24,11 +27,15 @@ if TYPE_CHECKING:
     from exitladder.importers.profit import ClosedProfit
     from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
+from exitladder.files.places import TABLES
 
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
 def command() -> None:
-    """Generate, check and import trades."""
+    """Generate, check and import trades, and measure their exits."""
+
+
+command.add_command(exits)
 
 
 @command.command(
@@ -45,7 +52,7 @@ def command() -> None:
 @click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money at risk per trade (1R).")
 @click.option("--lot", type=float, default=1.0, show_default=True, help="Lot size; 0: none.")
 @click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Minimum bars between entries.")
-@path_option("--out", "Output file (.csv or .parquet); default: stdout.", required=False)
+@out_option("Output file (.csv or .parquet); default: stdout.", endings=TABLES, required=False)
 @session_command
 def make(
     session: Session,
@@ -112,7 +119,8 @@ def _checked(
     session: Session, path: Path, fills: Path | None, bars: Path | None, repair: bool, interval: str | None
 ) -> tuple[TradesReport, ExitladderError | None]:
     """Return the report, and the error to end with."""
-    from exitladder.errors import TradesError
+    from exitladder.errors import SettingsError, TradesError
+    from exitladder.execution.contracts import check_money
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
@@ -138,19 +146,24 @@ def _checked(
             return report, TradesError(f"{faults[0]}{more}")
     found = read_trades(path, fills=fills, conventions=how)
     report.counts |= counts_of(found)
-    outside = None
+    outside, placed = None, None
     error: ExitladderError | None = None
+    try:
+        check_money(found, session.settings.symbols, session.settings.currencies)
+    except (SettingsError, TradesError) as fault:
+        report.faults.append(str(fault))
+        error = fault
     if bars is not None:
         market = load_bars(session, bars, repair, interval)
-        placed = place_trades(fitted_to_bars(session, found, market), market)
+        placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
-            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed).sum())
+            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
             error = fault
-    describe(found, report, how.tz, outside)
+    describe(found, report, how.tz, outside, placed)
     return report, error
 
 
@@ -184,8 +197,8 @@ _IMPORT = (
     show_default=True,
     help="Treat a remainder below this share of the position as flat.",
 )
-@path_option("--out", "File for the trades (.csv or .parquet).")
-@path_option("--fills-out", "File for their fills (.csv or .parquet).", required=False)
+@out_option("File for the trades (.csv or .parquet).", endings=TABLES)
+@out_option("File for their fills (.csv or .parquet).", endings=TABLES, name="--fills-out", required=False)
 @session_command
 def import_(
     session: Session,
@@ -323,7 +336,7 @@ def _summary(trades: Trades) -> dict[str, Any]:
 @bars_options
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
-@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@out_option("File for the adjusted trades (.csv or .parquet).", endings=TABLES)
 @session_command
 def adjust(
     session: Session,
@@ -347,7 +360,8 @@ def adjust(
 
     given = [parse_split(text) for text in splits] + (read_actions(actions) if actions else [])
     found = load_trades(session, trades)
-    raw, _ = read_bars(bars, tz=session.settings.data.tz, adjust="none", repair=repair, interval=interval)
+    data = session.settings.data
+    raw, _ = read_bars(bars, tz=data.tz, adjust="none", repair=repair, interval=interval, conventions=data.conventions)
     done = adjust_trades(found, raw, given or None)
     write_trades(done.trades, out)
     session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars,
+    load_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -47,7 +55,7 @@ from exitladder.cli.session import Session, example, session_command
 @click.option(
     "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers evaluate candidates."
 )
-@path_option("--out", "Folder for recommended.toml, ladder.toml, folds/, trials.csv, net_r.csv and more.")
+@out_option("Folder for recommended.toml, ladder.toml, folds/, trials.csv, net_r.csv and more.", "folder")
 @session_command
 def command(
     session: Session,

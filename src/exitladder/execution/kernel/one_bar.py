@@ -80,7 +80,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
 
 @inlined
 def stops_at_open(position: Position, bar: Bar) -> None:
-    """X2b: fill at the open what it is at or beyond; a gap is never filled at the stop's price."""
+    """X2b: fill at the open every stop that it has reached; a gap is never filled at the stop's price."""
     state, rungs, price = position.state, position.rungs, bar.open
     if position.code[n.C_SLICES] > 0:
         fall_in_parts(position, bar, price, True)

@@ -137,7 +137,7 @@ def next_below(position: Position, price: float, at_open: bool) -> tuple[int, in
     Returns
     -------
     tuple of int, int, float, int
-        What it is (`ALL`, `MAIN`, `SLICE`, `PARTIAL` or `NOTHING`), its rung from 0, its level and its order code.
+        Its kind (`ALL`, `MAIN`, `SLICE`, `PARTIAL` or `NOTHING`), its rung from 0, its level and its order code.
     """
     state, rungs = position.state, position.rungs
     kind, rung, best, code = NOTHING, -1, -np.inf, -1

@@ -1,0 +1,189 @@
+"""The exits of a backtest, or of a trades file, measured: a table per trade and a summary per policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.bars.bars import BarSet
+from exitladder.errors import LadderError, TradesError
+from exitladder.execution import STATUS, Simulation, simulate, simulate_own_exits
+from exitladder.measures.exits.later import HORIZONS, Horizons
+from exitladder.measures.exits.managing import set_and_forget
+from exitladder.measures.exits.sessions import session_note, sessions_of
+from exitladder.measures.exits.summary import summarise_exits
+from exitladder.measures.exits.table import KEYS, ExitTables
+from exitladder.measures.exits.text import MARK, NOTE, exits_text
+from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart, all_out
+from exitladder.pipelines.inputs.prepare import base_ladder, prepare
+from exitladder.pipelines.tuning.policies import OWN_EXITS
+from exitladder.plans.units import Target
+from exitladder.settings.tables import Settings
+from exitladder.statistics.intervals import Intervals
+from exitladder.trades.targets import check_price_targets
+from exitladder.trades.trades import Trades
+
+# what trades.csv has under its own names
+_SAME = ("net_r", "mfe_r", "mae_r", "hindsight_give_back_r")
+
+
+@dataclass(frozen=True)
+class ExitQuality:
+    """The exits of one or more policies on the same trades.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per policy and closed trade: ``policy`` and the columns of
+        `exitladder.measures.exits.table.ExitTables`.
+    summary : dict
+        By policy, see `exitladder.measures.exits.summary.summarise_exits`.
+    notes : tuple of str
+        Assumptions and trades left out, with the option that changes them.
+    """
+
+    table: pd.DataFrame
+    summary: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return ``exit_quality`` of summary.json: ``notes`` and the measures of each policy, by its name."""
+        return {"notes": [*self.notes, NOTE], "policies": self.summary}
+
+    def rows(self) -> pd.DataFrame:
+        """Return the measures as a table: policy, measure, hindsight, n, unit, value, low, high."""
+        return pd.DataFrame(
+            [
+                {"policy": policy, "measure": name, "hindsight": one["hindsight"], "n": one["n"], "unit": unit, **value}
+                for policy, measures in self.summary.items()
+                for name, one in measures.items()
+                if isinstance(one, dict)
+                for unit, value in one.items()
+                if isinstance(value, dict)
+            ]
+        )
+
+    def text(self, confidence: float) -> str:
+        """Return the measures of all policies as text, 80 columns wide."""
+        tables = [exits_text(policy, summary, confidence) for policy, summary in self.summary.items()]
+        return "\n".join([*tables, f"{MARK} {NOTE}\n"]) if tables else ""
+
+    def columns_for(self, policy: str, trade_id: pd.Series) -> pd.DataFrame:
+        """Return the measures of a policy for trades.csv, one row per trade id; empty where a trade was not closed."""
+        own = self.table[self.table["policy"] == policy].set_index("trade_id")
+        left_out = {"policy", "symbol", "side", "entry_time", *_SAME}
+        names = [name for name in own if name not in left_out]
+        found = own[names].reindex(trade_id.to_numpy())
+        found["n_exits"] = found["n_exits"].astype("Int64")
+        return found.set_index(trade_id.index)
+
+
+def exit_quality(parts: Sequence[BacktestPart], name: str, finer: BarSet | None, intervals: Intervals) -> ExitQuality:
+    """Return the exits of a backtest: of its ladder, of selling all at the first target, and the user's own.
+
+    Parameters
+    ----------
+    parts : sequence of BacktestPart
+    name : str
+        Of the ladder.
+    finer : BarSet or None
+    intervals : Intervals
+
+    Returns
+    -------
+    ExitQuality
+        The set-and-forget exit of every policy has the initial stop and the first target of the ladder.
+    """
+    placed = [part.simulation.placed for part in parts]
+    plans = [_plan(part, finer) for part in parts]
+    pairs = list(zip(placed, parts, strict=True))
+    policies = {ALL_OUT: [simulate(some, all_out(part.ladder), part.signals, finer=finer) for some, part in pairs]}
+    if any(not some.trades.is_open.all() for some in placed):
+        policies[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in pairs]
+    policies = {name: [part.simulation for part in parts], **{k: v for k, v in policies.items() if k != name}}
+    sessions = sessions_of(placed[0].bars)
+    tables = ExitTables(sessions)
+    found = {
+        policy: pd.concat([tables.of(*pair) for pair in zip(done, plans, strict=True)], ignore_index=True)
+        for policy, done in policies.items()
+    }
+    note = session_note(sessions, dict.fromkeys(np.concatenate([some.trades.symbol for some in placed])))
+    return _of_tables(found, intervals, (note,) if note else ())
+
+
+def own_exit_quality(
+    bars: BarSet,
+    trades: Trades,
+    settings: Settings,
+    *,
+    target: Target | None = None,
+    horizons: Horizons = HORIZONS,
+) -> ExitQuality:
+    """Return the user's own exits, measured.
+
+    Parameters
+    ----------
+    bars : BarSet
+    trades : Trades
+        Those without an own exit are left out and counted.
+    settings : Settings
+        Costs, contracts, the initial stop of trades without one, and the intervals.
+    target : Target, optional
+        Of the set-and-forget exit. Without it, that exit and the way to the target are left out.
+    horizons : Horizons
+        How much later positions are sold.
+
+    Returns
+    -------
+    ExitQuality
+
+    Raises
+    ------
+    TradesError
+        If no trade has an own exit, or a trade is outside its bars.
+    LadderError
+        If the target is not above the entry, in the trade's direction.
+    """
+    if target is not None and target.value <= 0:
+        raise LadderError(f'The target must be positive, such as "2R", but is {str(target)!r}.')
+    placed = prepare(bars, trades, settings).placed
+    base = base_ladder(settings)
+    own = simulate_own_exits(placed, base)
+    n_closed = int((own.status == STATUS.index("closed")).sum())
+    if not n_closed:
+        raise TradesError(
+            f"Measuring own exits needs a trade with exit_time and exit_price, but none of {len(placed)} was closed "
+            "within its bars. Add the exits, or run `exitladder backtest` to measure those of a ladder."
+        )
+    left_alone, plan = set_and_forget(base, target), None
+    if left_alone is not None:
+        check_price_targets(left_alone, placed.trades)
+        plan = simulate(placed, left_alone)
+    sessions = sessions_of(placed.bars)
+    notes = [session_note(sessions, dict.fromkeys(placed.trades.symbol))]
+    if n_closed < len(placed):
+        notes.append(
+            f"{len(placed) - n_closed} of {len(placed)} trades have no usable own exit and are left out: they are "
+            "open, or their exit is outside its bar (`exitladder trades check`)."
+        )
+    if plan is None:
+        notes.append("Without --target, such as --target 2R, there is no set-and-forget exit and no way to the target.")
+    table = ExitTables(sessions, horizons).of(own, plan)
+    return _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note))
+
+
+def _plan(part: BacktestPart, finer: BarSet | None) -> Simulation | None:
+    left_alone = set_and_forget(part.ladder)
+    return None if left_alone is None else simulate(part.simulation.placed, left_alone, finer=finer)
+
+
+def _of_tables(tables: Mapping[str, pd.DataFrame], intervals: Intervals, notes: tuple[str, ...]) -> ExitQuality:
+    named = [table.assign(policy=policy) for policy, table in tables.items() if len(table)]
+    whole = pd.concat(named, ignore_index=True) if named else next(iter(tables.values())).assign(policy="")
+    columns = ["policy", *KEYS, *(name for name in whole if name not in ("policy", *KEYS))]
+    summary = {policy: summarise_exits(table, intervals=intervals) for policy, table in tables.items() if len(table)}
+    return ExitQuality(whole[columns], summary, notes)

@@ -1,0 +1,165 @@
+"""Closed trades with their exits and the bars around them, in R of each trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.kernel import state as s
+from exitladder.execution.simulation import Simulation
+
+Columns = dict[str, npt.NDArray[np.float64]]
+NEAR = 1e-9
+"""Results closer than this, in R, are the same: computing R from prices loses a few digits."""
+
+
+class PricesInR(NamedTuple):
+    """Prices of successive bars in R of one trade; `high` is the best for its side, `low` the worst.
+
+    Parameters
+    ----------
+    open, high, low : float64 array, shape (n_bars,)
+    """
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+
+
+@dataclass(frozen=True)
+class ClosedTrades:
+    """The closed trades of a simulation, shape (n,) unless stated, in the order of the trades.
+
+    Fills in the same bar at the same price count as one exit.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    rows : int64 array
+        Position of each closed trade in the simulation.
+    first : int64 array
+        First bar that the trade was exposed to.
+    end : int64 array
+        One past the last bar of the symbol.
+    start : int64 array, shape (n + 1,)
+        Exits of trade i are ``start[i]`` to ``start[i + 1]``.
+    bar : int64 array, shape (n_exits,)
+    r : float64 array, shape (n_exits,)
+        R of the price, slippage included, before commission.
+    share : float64 array, shape (n_exits,)
+        Share of the quantity that was entered; sums to 1 in each trade.
+    """
+
+    simulation: Simulation
+    rows: IntArray
+    first: IntArray
+    end: IntArray
+    start: IntArray
+    bar: IntArray
+    r: FloatArray
+    share: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_exits(self) -> IntArray:
+        """Number of exits of each trade, at least 1."""
+        return np.diff(self.start)
+
+    @property
+    def exit_r(self) -> FloatArray:
+        """R of the quantity-weighted exit price, before commission."""
+        return np.asarray(np.add.reduceat(self.share * self.r, self.start[:-1]) if len(self) else np.zeros(0))
+
+    @property
+    def net_r(self) -> FloatArray:
+        """Net R."""
+        return self.simulation.r[self.rows]
+
+    @property
+    def first_exit(self) -> IntArray:
+        """Position of each trade's first exit in `bar`, `r` and `share`."""
+        return self.start[:-1]
+
+    @property
+    def last_exit(self) -> IntArray:
+        """Position of each trade's last exit in `bar`, `r` and `share`."""
+        return self.start[1:] - 1
+
+    def in_r(self, i: int, price: FloatArray) -> FloatArray:
+        """Return prices in R of trade i."""
+        state = self.simulation.states[self.rows[i]]
+        return np.asarray((state[s.SIDE] * price - state[s.ENTRY]) / state[s.RISK])
+
+    def close_r(self, bar: IntArray) -> FloatArray:
+        """Return the close of one bar for each trade in its R; NaN where the bar is -1.
+
+        Parameters
+        ----------
+        bar : int64 array, shape (n,)
+        """
+        state = self.simulation.states[self.rows]
+        close = self.simulation.placed.bars.close[np.maximum(bar, 0)]
+        return np.where(bar >= 0, (state[:, s.SIDE] * close - state[:, s.ENTRY]) / state[:, s.RISK], np.nan)
+
+    def prices(self, i: int, first: int, stop: int) -> PricesInR:
+        """Return bars in R of a trade.
+
+        Parameters
+        ----------
+        i : int
+            Position of the trade.
+        first, stop : int
+            The first bar, and the one after the last.
+
+        Returns
+        -------
+        PricesInR
+        """
+        bars, part = self.simulation.placed.bars, slice(first, max(first, stop))
+        high, low = self.in_r(i, bars.high[part]), self.in_r(i, bars.low[part])
+        is_long = self.simulation.states[self.rows[i], s.SIDE] > 0
+        return PricesInR(self.in_r(i, bars.open[part]), *((high, low) if is_long else (low, high)))
+
+
+def closed_trades(simulation: Simulation) -> ClosedTrades:
+    """Return the closed trades of a simulation.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Of a ladder, or of the user's own exits: then the trades with an own exit that closed them.
+
+    Returns
+    -------
+    ClosedTrades
+    """
+    rows = np.flatnonzero(simulation.status == o.CLOSED)
+    fills, n = simulation.fills, len(simulation)
+    position = np.full(n, -1, dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    is_exit = (fills.order != o.ENTRY) & (fills.order != o.MARK) & (position[fills.trade] >= 0)
+    trade, bar, r = position[fills.trade[is_exit]], fills.bar[is_exit], fills.r[is_exit]
+    price, quantity = fills.price[is_exit], fills.quantity[is_exit]
+    is_new = np.ones(len(trade), dtype=bool)
+    is_new[1:] = (trade[1:] != trade[:-1]) | (bar[1:] != bar[:-1]) | (price[1:] != price[:-1])
+    begins = np.flatnonzero(is_new)
+    sold = np.add.reduceat(quantity, begins) if len(begins) else np.zeros(0)
+    trade = trade[begins]
+    total = np.bincount(trade, sold, len(rows))
+    return ClosedTrades(
+        simulation=simulation,
+        rows=rows,
+        first=simulation.placed.first_bar[rows],
+        end=simulation.placed.end_bar[rows],
+        start=np.searchsorted(trade, np.arange(len(rows) + 1)).astype(np.int64),
+        bar=bar[begins],
+        r=r[begins],
+        share=sold / total[trade],
+    )

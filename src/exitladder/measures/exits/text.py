@@ -1,0 +1,84 @@
+"""The measures of exits as a table of text, 80 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MARK = "*"
+NOTE = "hindsight: uses prices that were not known at the exit. Compare, do not aim."
+
+
+def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
+    """Return the measures of one policy as lines of at most 80 characters.
+
+    Parameters
+    ----------
+    name : str
+        Of the policy.
+    summary : mapping
+        From `exitladder.measures.exits.summary.summarise_exits`.
+    confidence : float
+        Of the intervals.
+
+    Returns
+    -------
+    str
+    """
+    n = summary["n_closed"]
+    interval = f"R [{100 * confidence:.4g}% CI]"
+    lines = [
+        f"{name}: exits of {n:,} closed trade{'s' if n != 1 else ''}, means per trade",
+        f"{'measure':<28}{'n':>7} {interval:<26}{'%':>8}{'money':>10}",
+    ]
+    lines += [_line(entry) for entry in shown_measures(summary)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def shown_measures(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the measures to show: where no trade had several exits, those that would say the same twice are left out.
+
+    Parameters
+    ----------
+    summary : mapping
+        From `exitladder.measures.exits.summary.summarise_exits`.
+    """
+    names = [name for name, entry in summary.items() if isinstance(entry, Mapping)]
+    if "scaling" not in summary:
+        names = [name for name in names if not name.startswith(("position_", "first_exit_"))]
+    return [summary[name] for name in names]
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    label = entry["label"] + (f" {MARK}" if entry["hindsight"] else "")
+    head = f"{label:<28}{entry['n']:>7,} "
+    if "share" in entry:
+        return head + value_text(entry["share"], "{:.1%}")
+    percent, money = number_text(entry["percent"]["value"], "+.2f"), number_text(entry["money"]["value"], "+,.0f")
+    return f"{head}{value_text(entry['r'], '{:+.3f}'):<26}{percent:>8}{money:>10}"
+
+
+def value_text(value: Mapping[str, float | None], form: str) -> str:
+    """Return a value with its interval.
+
+    Examples
+    --------
+    >>> value_text({"value": 1.5, "low": None, "high": None}, "{:+.2f}")
+    '+1.50'
+    """
+    texts = [number_text(value[key], form[2:-1]) for key in ("value", "low", "high")]
+    return texts[0] if value["low"] is None or value["high"] is None else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def number_text(value: float | None, form: str) -> str:
+    """Return a formatted number, empty if there is none; zero has no sign.
+
+    Examples
+    --------
+    >>> number_text(-0.001, "+.2f"), number_text(None, "+.2f")
+    ('0.00', '')
+    """
+    if value is None:
+        return ""
+    text = format(value, form)
+    return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
