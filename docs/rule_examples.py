@@ -161,7 +161,9 @@ def plan(
 ) -> dict[str, Any]:
     """Return a ladder as a mapping; a rung is a fraction with a target or a list of conditions, or a table."""
     steps = [
-        rung if isinstance(rung, Mapping) else {"fraction": rung[0], "when" if isinstance(rung[1], list) else "target": rung[1]}
+        rung
+        if isinstance(rung, Mapping)
+        else {"fraction": rung[0], "when" if isinstance(rung[1], list) else "target": rung[1]}
         for rung in rungs
     ]
     return {"rungs": steps, "stop": stop, "costs": costs or {}, "execution": execution or {}}

@@ -763,9 +763,9 @@ class Reference:
         self.raise_lines_of_slices(self.best, atr)
         for rung in self.slices:
             walked, line = rung.line_walked, rung.line
-            if walked is not None and rung.is_guarded and self.leaving is None:
-                if line is None or self.up * (walked - line) > abs(walked) / 2**48:
-                    self.ambiguous_here = True
+            counts = walked is not None and rung.is_guarded and self.leaving is None
+            if walked is not None and counts and (line is None or self.up * (walked - line) > abs(walked) / 2**48):
+                self.ambiguous_here = True
             if rung.line_inside is not None and (line is None or self.better(rung.line_inside, line)):
                 rung.line = rung.line_inside
             rung.line_inside = rung.line_walked = None

@@ -126,7 +126,9 @@ def test_5_a_mirrored_market_gives_the_mirrored_result(
 ) -> None:
     world = data.draw(worlds.worlds(("stop_first", "target_first", "nearer_extreme")))
     table = {**world.ladder, "costs": {}}
-    table["rungs"] = [_unarmed(r) for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r)]
+    table["rungs"] = [
+        _unarmed(r) for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r)
+    ]
     table["stop"] = {k: v for k, v in table["stop"].items() if k in ("time",)} | {"initial": "2ATR", "trail": "1ATR"}
     table["execution"] = {k: v for k, v in table["execution"].items() if "margin" not in k and "leverage" not in k}
     prices = np.array([row[:4] for row in world.rows])

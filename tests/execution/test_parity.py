@@ -69,7 +69,13 @@ def execute(
     # The nearest first; at one price liquidation, the stop of the trade, the stops of slices, partial stop-outs.
     stops = sorted(
         (o for o in resting if o["type"] == "stop"),
-        key=lambda o: (-side * o["price"], o["kind"] != "liquidation", o["kind"] == "rung", o["rung"] is not None, o["rung"]),
+        key=lambda o: (
+            -side * o["price"],
+            o["kind"] != "liquidation",
+            o["kind"] == "rung",
+            o["rung"] is not None,
+            o["rung"],
+        ),
     )
     limits = sorted((o for o in resting if o["type"] == "limit"), key=lambda o: (side * o["price"], o["rung"]))
     for at_open in (True, False):

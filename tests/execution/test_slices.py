@@ -68,7 +68,9 @@ BOTH = [FLAT, [100.0, 102.5, 98.5, 100.0], FLAT]
 
 @pytest.mark.parametrize(("intrabar", "first"), [("stop_first", "stop"), ("target_first", "rung"), ("ohlc", "rung")])
 def test_target_and_stop_of_a_slice_in_one_bar_as_the_policy_says(run: Run, intrabar: str, first: str) -> None:
-    table = plan({"fraction": 0.5, "target": "1R", "stop": "0.5R"}, {"fraction": 0.5, "target": "1R"}, intrabar=intrabar)
+    table = plan(
+        {"fraction": 0.5, "target": "1R", "stop": "0.5R"}, {"fraction": 0.5, "target": "1R"}, intrabar=intrabar
+    )
     simulation = run(BOTH, table, LONG)
     price = 99.0 if first == "stop" else 102.0
     # The other half is not stopped in this bar, so its target fills under every policy.
@@ -80,9 +82,11 @@ def test_stopping_the_trade_leaves_a_slice_its_target(run: Run) -> None:
     """The stop of the trade, at break-even, takes what is not reserved; the slice's target fills in the same bar."""
     rows = [FLAT, [100.0, 102.2, 100.2, 102.0], [102.0, 104.5, 99.8, 101.0]]
     table = plan(
-        {"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "target": "2R", "stop": "1R"}, {"fraction": 0.25, "target": "2R"},
+        {"fraction": 0.25, "target": "1R"},
+        {"fraction": 0.25, "target": "2R", "stop": "1R"},
+        {"fraction": 0.25, "target": "2R"},
         breakeven_after=1,
-    )  # fmt: skip
+    )
     assert sales(run(rows, table, LONG)) == [
         (1, "rung", 1, 25, 102.0),
         (2, "breakeven", 0, 50, 100.0),
@@ -114,9 +118,11 @@ def test_the_trail_of_a_slice_is_armed_by_the_fill_of_another_rung(run: Run) -> 
 def test_a_slice_follows_breakeven_only_if_it_says_so(run: Run) -> None:
     rows = [FLAT, [100.0, 102.2, 100.2, 102.0], [102.0, 102.1, 99.8, 100.5], [100.5, 100.6, 98.9, 99.5]]
     table = plan(
-        {"fraction": 0.25, "target": "1R"}, {"fraction": 0.25, "stop": "0.5R", "follow": True}, {"fraction": 0.25, "stop": "0.5R"},
+        {"fraction": 0.25, "target": "1R"},
+        {"fraction": 0.25, "stop": "0.5R", "follow": True},
+        {"fraction": 0.25, "stop": "0.5R"},
         breakeven_after=1,
-    )  # fmt: skip
+    )
     assert sales(run(rows, table, LONG)) == [
         (1, "rung", 1, 25, 102.0),
         (2, "breakeven", 0, 25, 100.0),
@@ -134,7 +140,7 @@ def test_a_stop_of_its_own_is_never_farther_than_the_initial_stop(run: Run) -> N
 
 
 def test_what_rounding_removes_passes_slices_by(run: Run) -> None:
-    """Two units in lots of 1: rung 1 rounds to zero, rung 2 is a slice, so its quantity goes to rung 3 or the runner."""
+    """Two units in lots of 1: rung 1 rounds to zero, and rung 3 or the runner gets its quantity."""
     rows = [FLAT, [100.0, 102.2, 99.8, 102.0]]
     small = {"fraction": 0.25, "target": "1R", "stop": "1R"}
     own = {"fraction": 0.5, "target": "1R", "stop": "1R"}
@@ -168,7 +174,7 @@ def test_an_exit_of_all_takes_slices_too(run: Run) -> None:
 
 @pytest.mark.parametrize(("intrabar", "stopped"), [("stop_first", False), ("ohlc", True)])
 def test_its_own_trail_ratchets_along_a_walk(run: Run, intrabar: str, stopped: bool) -> None:
-    """The high of bar 1 lifts the trail to 102 (1R below 104); the walk meets it in the same bar, the next one opens above."""
+    """The high of bar 1 lifts the trail to 102, 1R below 104; the walk meets it in the same bar."""
     rows = [FLAT, [100.0, 104.0, 101.5, 103.0], [103.0, 103.5, 102.5, 103.0]]
     simulation = run(rows, plan({"fraction": 0.5, "trail": "1R"}, intrabar=intrabar), LONG)
     kept = [(1, "trail", 1, 50, 102.0), (2, "mark", 0, 50, 103.0)] if stopped else [(2, "mark", 0, 100, 103.0)]
@@ -177,7 +183,7 @@ def test_its_own_trail_ratchets_along_a_walk(run: Run, intrabar: str, stopped: b
 
 
 def test_volume_that_holds_up_one_stop_holds_up_no_other(run: Run) -> None:
-    """A tenth of 200 units: the trade's trail sells 20 of its 50 and the rest at the next open; the target fills after."""
+    """A tenth of 200 units: the trail of the trade sells 20 of its 50, and the rest at the next open."""
     rows = [[*FLAT, 1e6], [100.0, 100.2, 99.4, 99.5, 200.0], [99.6, 102.5, 99.5, 102.0, 1000.0]]
     table = plan({"fraction": 0.5, "target": "1R", "stop": "1R"}, trail="0.5R")
     table["execution"]["participation"] = 0.1
@@ -203,7 +209,9 @@ def test_each_slice_is_listed_with_its_stop_and_its_target(run: Run) -> None:
 
 def test_the_nearest_stop_of_slices_is_shown_when_nothing_else_is_left(run: Run) -> None:
     rows = [FLAT, [100.0, 102.2, 99.8, 101.0]]
-    table = plan({"fraction": 0.5, "target": "1R"}, {"fraction": 0.25, "stop": "0.5R"}, {"fraction": 0.25, "stop": "0.25R"})
+    table = plan(
+        {"fraction": 0.5, "target": "1R"}, {"fraction": 0.25, "stop": "0.5R"}, {"fraction": 0.25, "stop": "0.25R"}
+    )
     frame = state_frame(run(rows, table, LONG)).loc[0]
     assert (frame["quantity_open"], frame["stop_price"], frame["stop_kind"]) == (50, 99.5, "stop")
 

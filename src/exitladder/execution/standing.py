@@ -138,8 +138,9 @@ def _stops_of(state: FloatArray, rungs: FloatTable, free: float) -> list[tuple[i
 def _sizes_of(simulation: Simulation, i: int, left: float) -> dict[int, float]:
     """Return the lots of the resting rungs, by rung from 0, as they fill if reached nearest first.
 
-    A slice sells its own; the others share the unreserved lots. A remainder that no order may be as small as goes with the fill that would leave it (S1), unless volume caps
-    fills (S1a): the order has to carry it, because the market knows nothing of that rule.
+    A slice sells its own; the others share the unreserved lots. A remainder that no order may be as small as goes with
+    the fill that would leave it (S1), unless volume caps fills (S1a): the order has to carry it, because the market
+    knows nothing of that rule.
     """
     state, rungs = simulation.states[i], simulation.rungs[i]
     is_capped = simulation.ladder.execution.participation > 0

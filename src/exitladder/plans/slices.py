@@ -17,7 +17,19 @@ _MOST_BARS = 1_000_000_000
 
 
 def check_whole(value: object, place: str, least: int) -> None:
-    """Raise an error unless a value is an integer of at least `least` and not absurdly large."""
+    """Raise an error unless a value is an integer of at least `least` and not absurdly large.
+
+    Parameters
+    ----------
+    value : object
+    place : str
+        For error messages.
+    least : int
+
+    Raises
+    ------
+    LadderError
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise LadderError(f"{place} must be an integer of at least {least}, but is {value!r}.")
     if value > _MOST_BARS:
@@ -25,7 +37,19 @@ def check_whole(value: object, place: str, least: int) -> None:
 
 
 def check_positive(distance: Distance | None, units: tuple[str, ...], place: str) -> None:
-    """Raise an error unless a distance, if there is one, is positive and in one of the units."""
+    """Raise an error unless a distance, if there is one, is positive and in one of the units.
+
+    Parameters
+    ----------
+    distance : Distance or None
+    units : tuple of str
+    place : str
+        For error messages.
+
+    Raises
+    ------
+    LadderError
+    """
     if distance is None:
         return
     if distance.unit not in units:

@@ -93,9 +93,9 @@ def ratchet(position: Position, atr: float) -> None:
     line = trail_of(position, state[s.BEST], atr)
     if line > state[s.LINE]:
         state[s.LINE] = line
-    if state[s.EXIT_ORDER] < 0.0 and ends_above(state[s.WALKED], state[s.LINE]):
-        if position.code[n.C_SLICES] == 0 or main_stop_matters(position):
-            state[s.AMBIGUOUS_HERE] = 1.0
+    matters = position.code[n.C_SLICES] == 0 or main_stop_matters(position)
+    if matters and state[s.EXIT_ORDER] < 0.0 and ends_above(state[s.WALKED], state[s.LINE]):
+        state[s.AMBIGUOUS_HERE] = 1.0
     if state[s.WALK_LINE] > state[s.LINE]:
         state[s.LINE] = state[s.WALK_LINE]
     state[s.WALK_LINE] = state[s.WALKED] = -np.inf

@@ -17,7 +17,7 @@ from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
-from exitladder.execution.kernel.slice_orders import fall_in_parts, sell_free, sell_waiting
+from exitladder.execution.kernel.slice_orders import fall_in_parts, sell_waiting, sell_waiting_free
 from exitladder.execution.kernel.slices import (
     arm_slices,
     liquidates,
@@ -54,9 +54,8 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
                 sell_waiting(position, bar.number, price, j)
             else:
                 sell_at_market(position, bar.number, price, j)
-    if position.code[n.C_SLICES] > 0 and state[s.MAIN_EXIT] >= 0.0 and state[s.LEFT] > 0.0:
-        if state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME:
-            sell_free(position, bar.number, price, int(state[s.MAIN_EXIT]))
+    if position.code[n.C_SLICES] > 0:
+        sell_waiting_free(position, bar.number, price)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
         sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
@@ -99,7 +98,15 @@ def stops_at_open(position: Position, bar: Bar) -> None:
 
 @inlined
 def fall_to(position: Position, bar: Bar, bottom: float) -> None:
-    """Let the price fall inside a bar to `bottom` (signed)."""
+    """Let the price fall inside a bar.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    bottom : float
+        Signed price that it falls to.
+    """
     if position.code[n.C_SLICES] > 0:
         fall_in_parts(position, bar, bottom, False)
     else:

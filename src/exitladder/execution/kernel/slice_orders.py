@@ -101,6 +101,24 @@ def sell_waiting(position: Position, bar: int, base: float, j: int) -> None:
         sell_at_market(position, bar, base, j)
 
 
+@compiled
+def sell_waiting_free(position: Position, bar: int, base: float) -> None:
+    """Go on selling the unreserved lots at the open by the stop of the trade that volume has held up (S4).
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    base : float
+        The open, a signed price.
+    """
+    state = position.state
+    # An exit of all, once it sells, takes these lots as well.
+    others_wait = state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME
+    if others_wait and state[s.MAIN_EXIT] >= 0.0 and state[s.LEFT] > 0.0:
+        sell_free(position, bar, base, int(state[s.MAIN_EXIT]))
+
+
 @inlined
 def comes_first(level: float, kind: int, best: float, best_kind: int) -> bool:
     """Whether a level is met before another: the higher one; at one price by kind, then the rung of lower number.

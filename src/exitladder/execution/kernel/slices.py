@@ -169,7 +169,16 @@ def set_up_slices(position: Position, rung_number: FloatTable, rung_code: IntTab
 
 @compiled
 def raise_own_lines(position: Position, best: float, atr: float) -> None:
-    """Ratchet the trail of every slice to a best price, as closed bars do (X5)."""
+    """Ratchet the trail of every slice to a best price, as closed bars do (X5).
+
+    Parameters
+    ----------
+    position : Position
+    best : float
+        Signed price.
+    atr : float
+        In price, NaN if unknown.
+    """
     rungs = position.rungs
     for j in range(position.code[n.C_RUNGS]):
         line = line_of(position, j, best, atr)
@@ -184,9 +193,9 @@ def ratchet_own_lines(position: Position, atr: float) -> None:
     raise_own_lines(position, state[s.BEST], atr)
     for j in range(position.code[n.C_RUNGS]):
         walked, line = rungs[s.OWN_WALKED, j], rungs[s.OWN_LINE, j]
-        if state[s.EXIT_ORDER] < 0.0 and is_live(rungs, j) and walked > line:
-            if walked - line > abs(walked) * o.SLACK:
-                state[s.AMBIGUOUS_HERE] = 1.0
+        counts = state[s.EXIT_ORDER] < 0.0 and is_live(rungs, j)
+        if counts and walked > line and walked - line > abs(walked) * o.SLACK:
+            state[s.AMBIGUOUS_HERE] = 1.0
         rungs[s.OWN_LINE, j] = max(line, rungs[s.OWN_WALK_LINE, j])
         rungs[s.OWN_WALK_LINE, j] = rungs[s.OWN_WALKED, j] = -np.inf
 
