@@ -93,10 +93,10 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
     if left <= 0:
         return out
     sizes = _sizes_of(simulation, i, _without_dust(free, state))
-    for j in np.flatnonzero(rungs[s.STATUS] == o.RESTING):
-        if sizes.get(int(j), 0.0) > 0:
+    for j in map(int, np.flatnonzero(rungs[s.STATUS] == o.RESTING)):
+        if sizes.get(j, 0.0) > 0:
             kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
-            add(kind, sizes[int(j)], float(rungs[s.LEVEL, j]), int(j) + 1)
+            add(kind, sizes[j], float(rungs[s.LEVEL, j]), j + 1)
     for rung, lots, level, order in _stops_of(state, rungs, _without_dust(free, state)):
         add("stop", lots, level, rung, o.ORDERS[order])
     return out
@@ -118,7 +118,9 @@ def _stops_of(state: FloatArray, rungs: FloatTable, free: float) -> list[tuple[i
     What the liquidation price would take before another stop is one order: the exchange closes it together.
     """
     level, order = _main_stop_of(state)
-    stops = [(None, free, float(level), int(order))] if free > 0 else []
+    stops: list[tuple[int | None, float, float, int]] = []
+    if free > 0:
+        stops.append((None, free, float(level), int(order)))
     closed = 0.0
     for j, lots in _own_lots(rungs).items():
         if rungs[s.STATUS, j] != o.RESTING:

@@ -32,14 +32,14 @@ def free_lots(position: Position) -> float:
 @inlined
 def is_slice(position: Position, j: int) -> bool:
     """Whether rung j is a slice."""
-    return position.code[n.C_SLICES] > 0 and position.rungs[s.OWN, j] > 0.0
+    return bool(position.code[n.C_SLICES] > 0 and position.rungs[s.OWN, j] > 0.0)
 
 
 @inlined
 def part_of(position: Position, j: int) -> float:
     """Return the lots that an order of rung j may sell at most: its own if it is a slice, else the unreserved lots."""
     if is_slice(position, j):
-        return min(position.rungs[s.LOTS, j], position.state[s.LEFT])
+        return float(min(position.rungs[s.LOTS, j], position.state[s.LEFT]))
     return free_lots(position)
 
 
@@ -48,7 +48,7 @@ def is_live(rungs: FloatTable, j: int) -> bool:
     """Whether rung j is a slice whose own stop is in the market."""
     if rungs[s.OWN, j] <= 0.0 or rungs[s.LOTS, j] <= 0.0 or rungs[s.OWN_EXIT, j] >= 0.0:
         return False
-    return rungs[s.STATUS, j] == o.RESTING or rungs[s.STATUS, j] == o.PENDING
+    return bool(rungs[s.STATUS, j] == o.RESTING or rungs[s.STATUS, j] == o.PENDING)
 
 
 @inlined
