@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import NO_TIME
@@ -146,8 +147,10 @@ def describe(case: Case) -> str:
 
 
 def order_name(row: Mapping[Any, Any]) -> str:
-    """Return what filled: ``rung 2``, ``stop``, ..."""
-    return f"rung {int(row['rung'])}" if row["order"] == "rung" else str(row["order"])
+    """Return what filled: ``rung 2``, ``stop``, ``stop of rung 2``, ..."""
+    if row["order"] == "rung":
+        return f"rung {int(row['rung'])}"
+    return str(row["order"]) if pd.isna(row["rung"]) else f"{row['order']} of rung {int(row['rung'])}"
 
 
 def _resting(done: Simulation) -> str:
@@ -175,10 +178,15 @@ FACTS: dict[str, Callable[[Simulation], str]] = {
 
 
 def plan(
-    *rungs: tuple[float, str | list[str]], costs: Any = None, execution: Any = None, **stop: Any
+    *rungs: tuple[float, str | list[str]] | Mapping[str, Any], costs: Any = None, execution: Any = None, **stop: Any
 ) -> dict[str, Any]:
-    """Return a ladder as a mapping; a rung is a fraction with a target or a list of conditions."""
-    steps = [{"fraction": f, "when": t} if isinstance(t, list) else {"fraction": f, "target": t} for f, t in rungs]
+    """Return a ladder as a mapping; a rung is a fraction with a target or a list of conditions, or a table."""
+    steps = [
+        rung
+        if isinstance(rung, Mapping)
+        else {"fraction": rung[0], "when" if isinstance(rung[1], list) else "target": rung[1]}
+        for rung in rungs
+    ]
     return {"rungs": steps, "stop": stop, "costs": costs or {}, "execution": execution or {}}
 
 
@@ -352,6 +360,16 @@ EXAMPLES: tuple[Example, ...] = (
                 [CALM, (100.0, 104.6, 99.8, 104.2), (104.2, 104.4, 102.8, 103.0)],
                 plan((0.05, "1R"), (0.25, "2R"), costs={"lot": 1}),
                 quantity=10.0,
+            )
+        ],
+    ),
+    Example(
+        "x10",
+        [
+            Case(
+                [CALM, (100.3, 100.5, 98.8, 99.4), (99.4, 102.5, 99.2, 102.2)],
+                plan({"fraction": 0.5, "target": "2R", "stop": "0.5R"}, (0.5, "1R")),
+                facts=("net",),
             )
         ],
     ),

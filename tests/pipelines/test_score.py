@@ -112,6 +112,16 @@ def test_book_and_ladder_agree() -> None:
     assert advice.orders == (LIMIT, STOP)
 
 
+def test_slices_keep_their_quantity_and_the_stop_of_the_trade_covers_the_rest() -> None:
+    own = [Order("limit", "sell", 25, 54.0, 1, "rung"), Order("stop", "sell", 25, 49.0, 1, "stop")]
+    shared = [Order("limit", "sell", 50, 52.0, 2, "rung"), Order("stop", "sell", 75, 48.0, None, "stop")]
+    standing = [own[0], shared[0], own[1], shared[1]]
+    assert advise_open(100, 100, 1, standing, 48.0).orders == tuple(standing)
+    # The user holds less: the slice comes first, and both of its orders are for the same quantity.
+    assert [order.quantity for order in advise_open(60, 100, 1, standing, 48.0).orders] == [25, 35, 25, 35]
+    assert [order.quantity for order in advise_open(10, 100, 1, standing, 48.0).orders] == [10, 10]
+
+
 def test_a_rung_that_the_user_missed_is_caught_up() -> None:
     advice = advise_open(100, 75, 1, [STOP], 48.0)
     assert (advice.action, advice.quantity) == (REDUCE, 25)

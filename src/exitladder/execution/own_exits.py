@@ -134,7 +134,7 @@ def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int,
         state[s.WORST] = min(state[s.WORST], opened, price)
         state[s.BUDGET] = np.inf
         # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
-        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, Order(o.TIME, -1, False))
+        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, state[s.LEFT], Order(o.TIME, -1, False))
         if state[s.LEFT] <= 0.0:
             return
     follow_bars(position, market, bar, end)

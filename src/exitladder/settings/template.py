@@ -41,6 +41,13 @@ target = "2R"
 # fraction = 0.25
 # when = ["exhaustion >= 0.70", "open_r >= 0.5"]
 
+# A rung with its own stop or trail, which reserve its quantity (rule X10 of docs/execution.md); a target is optional.
+# [[rungs]]
+# fraction = 0.25
+# stop = "0.5R"                   # from the entry, never farther than the initial stop
+# trail = "2ATR"                  # armed from the entry; or trail_after = 1, or trail_from = "1R"
+# follow = true                   # breakeven_after and trail of [stop] move it too
+
 [stop]
 initial = "2ATR"                  # for trades without a stop_price
 breakeven_after = 1               # stop to break-even after this rung; breakeven_offset = "0.1R" raises it

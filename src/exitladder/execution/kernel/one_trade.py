@@ -92,7 +92,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         The first bar that is left.
     """
     state, number, code = position.state, position.number, position.code
-    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0:
+    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0 or code[n.C_SLICES] > 0:
         return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]

@@ -17,7 +17,7 @@ import numpy as np
 from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.execution.kernel.codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
-from exitladder.plans.ladder import STATE_SERIES, Ladder
+from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung
 from exitladder.plans.units import Condition, Distance, Target
 
 # Columns of Plan.number.
@@ -57,22 +57,31 @@ from exitladder.plans.units import Condition, Distance, Target
     C_ATR,
     C_SIGNALS,
     C_DUE,  # row of `Entries.due`, -1 without exits by the clock (X11)
+    C_SLICES,  # number of rungs with their own stop or trail (X10); 0 skips all that slices need
     PLAN_CODES,
-) = range(13)
+) = range(14)
 # Columns of Plan.rung_number.
 (
     RN_FRACTION,
     RN_TARGET,  # the target's value in its unit
+    RN_STOP,  # a slice's own stop, trail and the MFE that arms it
+    RN_TRAIL,
+    RN_TRAIL_FROM,
     RUNG_NUMBERS,
-) = range(3)
+) = range(6)
 # Columns of Plan.rung_code.
 (
     RC_UNIT,  # unit of the target, 0 for a signal rung
     RC_FIRST,  # the rung's conditions are those from RC_FIRST to RC_END
     RC_END,
     RC_REST,  # 1 if it sells all that is left (X12)
+    RC_SLICE,  # 1 if it has a stop or a trail of its own (X10)
+    RC_STOP_UNIT,
+    RC_TRAIL_UNIT,
+    RC_TRAIL_AFTER,  # from 0, -1 without
+    RC_FOLLOW,
     RUNG_CODES,
-) = range(5)
+) = range(10)
 
 
 # Columns of Entries.due.
@@ -270,8 +279,8 @@ def make_plan(
             conditions += [
                 (series_code(c, known, j, ladder), COMPARISONS.index(c.operator), c.threshold) for c in rung.when
             ]
-            rung_number[m, j] = rung.fraction, _value(rung.target)
-            rung_code[m, j] = _unit(rung.target), first, len(conditions), int(rung.sells_rest)
+            rung_number[m, j] = _rung_numbers(rung)
+            rung_code[m, j] = _rung_codes(rung, first, len(conditions))
     return Plan(
         number=number,
         code=code,
@@ -326,6 +335,24 @@ def _unit(distance: Distance | Target | None) -> int:
     return 0 if distance is None else UNITS.index(distance.unit)
 
 
+def _rung_numbers(rung: Rung) -> list[float]:
+    return [rung.fraction, *(_value(length) for length in (rung.target, rung.stop, rung.trail, rung.trail_from))]
+
+
+def _rung_codes(rung: Rung, first: int, end: int) -> list[int]:
+    return [
+        _unit(rung.target),
+        first,
+        end,
+        int(rung.sells_rest),
+        int(rung.is_slice),
+        _unit(rung.stop),
+        _unit(rung.trail),
+        -1 if rung.trail_after is None else rung.trail_after - 1,
+        int(rung.follow),
+    ]
+
+
 def _numbers(ladder: Ladder) -> list[float]:
     stop, costs, execution = ladder.stop, ladder.costs, ladder.execution
     return [
@@ -367,4 +394,5 @@ def _codes(ladder: Ladder, windows: Sequence[int], timings: Sequence[Timing]) ->
         windows.index(ladder.atr_window),
         sum(rung.is_signal for rung in ladder.rungs),
         timings.index(_timing(ladder)) if stop.is_timed else -1,
+        sum(rung.is_slice for rung in ladder.rungs),
     ]
