@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import BoolArray, FloatArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
@@ -48,6 +48,10 @@ from exitladder.statistics.verdict import verdict
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
+NOTHING_EXECUTED = (
+    "No verdict: no trade could be simulated; trades.csv names the reason of each. If it is a quantity below the lot, "
+    "correct lot and min_quantity in [symbols] of the settings and in [costs] of the ladder."
+)
 _STILL_OPEN = np.iinfo(np.int64).max
 
 
@@ -106,6 +110,11 @@ class Executed(NamedTuple):
         """Net R of every trade, NaN if it was skipped or is unknown, shape (n_trades,)."""
         return self.trades["r"].to_numpy(np.float64)
 
+    @property
+    def ends(self) -> IntArray:
+        """Bar of each trade's last fill or mark, nanoseconds since 1970 UTC; 0 if it was skipped, shape (n_trades,)."""
+        return np.concatenate([np.where(p.last_bar >= 0, p.placed.bars.time[p.last_bar], 0) for p in self.parts])
+
     def exposure(self, leverage: float, among: BoolArray | None = None) -> dict[str, Any]:
         """Return time, capital and drawdown, of all trades or of those among `among`, shape (n_trades,)."""
         kept = np.isfinite(self.r) if among is None else among & np.isfinite(self.r)
@@ -163,7 +172,13 @@ def backtest_summary(
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
     against = {
-        other: compare_r(r[known], theirs[known], time=time[known], intervals=intervals)
+        other: compare_r(
+            r[known],
+            theirs[known],
+            time=time[known],
+            until=np.maximum(ours.ends, beside[other].ends)[known],
+            intervals=intervals,
+        )
         for other, theirs in results.items()
         if known.any()
     }
@@ -194,6 +209,7 @@ def backtest_summary(
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
@@ -250,6 +266,8 @@ def _sample_and_verdict(
     dict
     """
     facts = {**counts.to_mapping(), "baseline": baseline}
+    if counts.n_out_of_sample and baseline not in against:
+        return facts | {"detectable_r": None, "verdict": None, "verdict_text": NOTHING_EXECUTED}
     if not counts.n_out_of_sample:
         return facts | {"detectable_r": None, "verdict": None, "verdict_text": no_verdict(counts)}
     found = against[baseline]

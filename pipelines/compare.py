@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import IntArray
 from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.price_of_gain import price_of_gain
@@ -78,7 +79,10 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     return {
         "baseline": first,
         "sources": {name: _metrics(table) | exposures[name] for name, table in tables.items()},
-        "pairs": [_result(pair, float(p), exposures) for pair, p in zip(pairs, adjusted, strict=True)],
+        "pairs": [
+            _result(pair, float(p), _shared_exposures(pair, tables, exposures, tracker))
+            for pair, p in zip(pairs, adjusted, strict=True)
+        ],
     }
 
 
@@ -111,11 +115,22 @@ def _paired(
     return {
         "source": other,
         "against": first,
-        "found": compare_r(ours[known], theirs[known], time=time[known], intervals=intervals),
+        "found": compare_r(
+            ours[known], theirs[known], time=time[known], until=_until(both[known]), intervals=intervals
+        ),
         "counts": SampleCounts.of(labels),
         "difference_seen_r": float(seen.mean()) if len(seen) else None,
         "terms": terms_that_differ(both, costs, names),
     }
+
+
+def _until(both: pd.DataFrame) -> IntArray | None:
+    """Return when each trade had ended in both runs; None if the files do not say."""
+    if not {"exit_time", "exit_time_first"} <= set(both):
+        return None
+    ends = [pd.to_datetime(both[name], utc=True) for name in ("exit_time", "exit_time_first")]
+    # A trade without an exit is still open.
+    return np.maximum(*(np.where(end.isna(), np.iinfo(np.int64).max, nanoseconds(end)) for end in ends))
 
 
 def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -157,6 +172,22 @@ def _path_of(source: str, tracker: Tracker) -> Path:
     return path if path.is_file() else run_artifact(source, "trades.csv", tracker.store)
 
 
+def _shared_exposures(
+    pair: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], exposures: Mapping[str, Any], tracker: Tracker
+) -> dict[str, dict[str, Any]]:
+    """Return the exposure of both runs on the trades that they share: more trades take more capital."""
+    names = (pair["source"], pair["against"])
+    shared = tables[names[0]].index.intersection(tables[names[1]].index)
+    found = {}
+    for name in names:
+        own = tables[name]
+        found[name] = exposures[name] if len(shared) == len(own) else _exposure(name, own.loc[shared], tracker)
+        if len(shared) != len(own):
+            # the drawdown in the run's summary is that of all its trades
+            found[name].pop("max_drawdown_account_r", None)
+    return found
+
+
 def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, Any]:
     """Return the time and the capital that a run took; empty without its fills."""
     beside = _path_of(source, tracker).parent
@@ -168,6 +199,7 @@ def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, A
 
 def _exposure_of(table: pd.DataFrame, beside: Path) -> dict[str, Any]:
     fills = read_saved_table(beside / "fills.csv", {"trade_id": str})
+    fills = fills[fills["trade_id"].isin(table.index)]
     ladder = beside / "ladder.toml"
     leverage = read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0
     found = plain_exposure(exposure(table.reset_index(), fills, leverage=leverage))

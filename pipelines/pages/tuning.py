@@ -24,6 +24,7 @@ from exitladder.pipelines.pages.page import (
 )
 from exitladder.pipelines.pages.tables import (
     account_table,
+    before_or_after,
     data_rows,
     fold_table,
     limited_table,
@@ -213,9 +214,13 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
         KeyNumber(
             "expectancy per trade",
             _in_r(row["expectancy_r"], 3),
-            f"{row['n_trades']:,.0f} scored trades, after costs",
+            before_or_after(f"{row['n_trades']:,.0f} scored trades, after costs", result),
         ),
-        KeyNumber("win rate", _share(row["win_rate"], "{:.0%}"), "trades with a net gain, after costs"),
+        KeyNumber(
+            "win rate",
+            _share(row["win_rate"], "{:.0%}"),
+            before_or_after("trades with a net gain, after costs", result),
+        ),
         KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "mean (CVaR)"),
         KeyNumber(
             "deflated Sharpe ratio",

@@ -30,9 +30,14 @@ def shown(text: str) -> str:
     >>> len(shown("name must be short, but is '" + "x" * 10_000 + "'"))
     123
     """
-    text = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    text = without_control(text)
     text = _QUOTED.sub(lambda match: _cut(match[0], 60, 20), text)
     return _cut(text, 2500, 1000) if len(text) > _LONGEST_TEXT else text
+
+
+def without_control(text: str) -> str:
+    """Return a text with control characters escaped, so that a name from a file cannot steer the terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _cut(text: str, first: int, last: int) -> str:

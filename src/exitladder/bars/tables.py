@@ -171,11 +171,16 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
             continue
         good += [bars] if bars is not None else []
         reports.append(report if bars is None else _with_contracts(report, bars, raw, names))
-    findings = (*cells.findings, *_left_out(table, names, cells.texts))
+    # what concerns the whole file concerns its symbol, if it has one
+    alone = reports[0].symbols[0].symbol if len(reports) == 1 and reports[0].symbols else ""
+    whole = (*cells.findings, *_left_out(table, names, cells.texts))
     if options.conventions.stamps == "end" and _are_session_dates(stamps):
         message = f"Dates without a time are those of sessions: --stamps end does not move them ({table.name})."
-        findings = (*findings, Finding("", "note", "session_dates", len(table.frame), table.name, message))
+        whole = (*whole, Finding("", "note", "session_dates", len(table.frame), table.name, message))
+    findings = tuple(replace(finding, symbol=finding.symbol or alone) for finding in whole)
     reading = reading_of(table, names, cells.decimal, placing)
+    if any(finding.rule == "tick_volume" for finding in findings):
+        reading = replace(reading, columns={**reading.columns, "volume": str(names.ticks)})
     return good, join_reports([*reports, BarsReport(findings=findings, readings=(reading,))])
 
 

@@ -14,6 +14,7 @@ import click
 
 from exitladder import __version__
 from exitladder.cli.interruption import interruptible
+from exitladder.cli.screen import fitted
 from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
 from exitladder.secrets import masked
@@ -151,7 +152,7 @@ class Program(click.Group):
 def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None:
         click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
-    click.echo(masked(message), err=True)
+    click.echo(fitted(masked(message), sys.stderr), err=True)
 
 
 @click.group(

@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import click
 
 from exitladder.cli.interruption import Interruptible
-from exitladder.errors import ExitladderWarning
+from exitladder.cli.screen import fitted
+from exitladder.errors import ExitladderWarning, without_control
 from exitladder.files.places import check_folder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.secrets import masked
@@ -85,11 +86,16 @@ class Session:
     def say(self, text: str) -> None:
         """Write a line to stderr unless ``--quiet`` is given."""
         if not self.is_quiet:
-            click.echo(text, err=True)
+            click.echo(fitted(text, sys.stderr), err=True)
+
+    def write(self, text: str) -> None:
+        """Write text to stdout, fitted to a terminal."""
+        lines = [without_control(line) for line in text.split("\n")]
+        self.stdout.write(fitted("\n".join(lines), self.stdout))
 
     def warn(self, text: str) -> None:
         """Write a warning to stderr, even with ``--quiet``."""
-        click.echo(f"warning: {text}", err=True)
+        click.echo(fitted(f"warning: {text}", sys.stderr), err=True)
 
 
 def example(*lines: str) -> str:
@@ -201,7 +207,7 @@ def _plain_warnings() -> Iterator[None]:
     """Show exitladder's own warnings as one line each; ignore those of libraries, which the user cannot fix."""
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        click.echo(f"warning: {message}", err=True)
+        click.echo(fitted(f"warning: {message}", sys.stderr), err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,6 +10,7 @@ import pandas as pd
 from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel import codes as o
@@ -133,7 +134,7 @@ def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int,
         state[s.WORST] = min(state[s.WORST], opened, price)
         state[s.BUDGET] = np.inf
         # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
-        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, Order(o.TIME, -1, False))
+        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, state[s.LEFT], Order(o.TIME, -1, False))
         if state[s.LEFT] <= 0.0:
             return
     follow_bars(position, market, bar, end)
@@ -200,7 +201,7 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     none = Signals.none(len(placed))
     inputs = Inputs(
         plan=make_plan([bare], (), windows),
-        entries=make_entries(placed, [bare], market, None),
+        entries=make_entries(placed, [bare], market, None, clock_exits(placed, ())),
         market=market,
         readings=Readings(none.values, none.base, none.first, none.end),
     )

@@ -383,7 +383,8 @@ class _Rows:
         multiplier: FloatArray,
         currency: npt.NDArray[np.object_],
     ) -> Executions:
-        notes = [*self.prepared.notes, *self.profile.notes]
+        # with --tz, the zone is no open question
+        notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
         if not self.options.tz and not self.prepared.zone and not self.profile.zone:
             notes.append("stamps without a zone were read as UTC; another one is given with --tz")
         return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money)

@@ -16,6 +16,7 @@ from exitladder.cli.inputs import (
     path_option,
     trades_options,
 )
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -66,6 +67,12 @@ def command(
     if (ladder is None) == (walk_forward is None):
         raise click.UsageError("Give either --ladder FILE or --walk-forward DIR.")
     plan = read_ladder(ladder) if ladder is not None else None
+    if plan is not None and not plan.costs.has_rates_of(session.settings.costs):
+        session.warn(
+            "The costs of the ladder differ from [costs] of the settings. This backtest uses the ladder's, for your "
+            "own exits too; tune, train and trades exits use the settings'. Compare their results only with the same "
+            "costs in both."
+        )
     market = load_bars(session, bars, repair, interval)
     known = load_trades(session, trades, market)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
@@ -78,10 +85,9 @@ def command(
     result.write(out)
     for note in result.exits.notes:
         session.say(note)
-    shown = {"run_id": result.run_id, "out": str(out), **result.summary}
-    if session.form != "table":
-        session.emit(shown)
+    if session.form == "table":
+        from exitladder.cli.screens.backtest import backtest_screen
+
+        session.write(backtest_screen(result.summary, str(out), result.run_id, width_of(session.stdout)))
         return
-    del shown["exit_quality"]
-    session.emit(shown)
-    session.stdout.write("\n" + result.exits.text(session.settings.intervals.confidence))
+    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -74,11 +74,11 @@ def check(
         session.emit(report.to_frame())
     else:
         for title, part in screen.parts:
-            session.stdout.write(f"{title}\n")
+            session.write(f"{title}\n")
             if len(part):
                 session.emit(part)
-            session.stdout.write("\n")
-        session.stdout.write("\n".join(screen.lines) + "\n")
+            session.write("\n")
+        session.write("\n".join(screen.lines) + "\n")
         for line in report.how_read():
             session.say(line)
     if report.errors:

@@ -108,7 +108,7 @@ def check(
     path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
     report, error = _checked(session, path, fills, bars, repair, interval)
     if session.form == "table":
-        session.stdout.write(report.text())
+        session.write(report.text())
     else:
         session.emit(report.to_mapping())
     if error is not None:
@@ -250,7 +250,8 @@ def import_(
     if fills_out is not None:
         write_fills(found.fills, fills_out)
         files["fills_file"] = str(fills_out)
-    profit = {} if found.profit is None else {"profit": _profit(found.profit)}
+    # in a table, the sentence above about the profit is enough
+    profit = {} if found.profit is None or session.form == "table" else {"profit": _profit(found.profit)}
     session.emit({**files, "format": found.format, **counts_of(found.trades), **profit})
 
 

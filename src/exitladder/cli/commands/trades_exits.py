@@ -74,7 +74,7 @@ def exits(
         write_table(found.table, out)
         session.say(f"one row per trade: {out}")
     if session.form == "table":
-        session.stdout.write(found.text(session.settings.intervals.confidence))
+        session.write(found.text(session.settings.intervals.confidence))
     elif session.form == "csv":
         session.emit(found.rows())
     else:

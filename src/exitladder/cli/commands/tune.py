@@ -15,6 +15,7 @@ from exitladder.cli.inputs import (
     path_option,
     trades_options,
 )
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -92,6 +93,8 @@ def command(
     )
     shown = result.to_mapping()
     if session.form == "table":
-        # The sentence to act on, before seventy numbers.
-        session.stdout.write(shown.pop("recommendation") + "\n\n")
+        from exitladder.cli.screens.tune import tune_screen
+
+        session.write(tune_screen(shown, str(out), width_of(session.stdout)))
+        return
     session.emit(shown)
