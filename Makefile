@@ -1,5 +1,7 @@
 # `make demo` sets up and runs the main job, `make test` sets up and passes the tests, `make test-fast` the quick ones.
 VENV := .venv
+# Tests start many processes, which would each compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 # the first Python of 3.11 or newer
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \

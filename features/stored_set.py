@@ -121,6 +121,10 @@ def refuse_other_columns(stored: Mapping[str, Any], features: FeatureSet) -> Non
     """
     names = tuple(stored["names"])
     if names != features.names:
+        if len(names) != len(features.names):
+            raise FeatureError(
+                "The features of a stored model must be listed once each, but are not. Train the model again."
+            )
         place = next(k for k, (a, b) in enumerate(zip(names, features.names, strict=True)) if a != b)
         raise FeatureError(
             "The features of a stored model must be in its order, columns of bars before those of trade state, but "

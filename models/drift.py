@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.errors import ModelError
+from exitladder.files.untrusted.shapes import check_shape
 
 # Bars a window has: long enough for volatility to vary in it, short enough to notice within half a year of days.
 WINDOW = 120
@@ -156,15 +158,45 @@ class DriftReference:
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> DriftReference:
-        """Return the reference that `to_mapping` wrote."""
-        return cls(
-            tuple(
-                MonitoredFeature(**{**w, "edges": tuple(w["edges"]), "shares": tuple(w["shares"])})
+        """Return the reference that `to_mapping` wrote.
+
+        Raises
+        ------
+        ModelError
+            If a value is missing or cannot be.
+        """
+        try:
+            check_shape(table, {"watched": [_SHAPE]}, "drift")
+            watched: list[dict[str, Any]] = [
+                {name: tuple(w[name]) if isinstance(w[name], list) else w[name] for name in _SHAPE}
                 for w in table["watched"]
-            )
-        )
+            ]
+            monitored = tuple(MonitoredFeature(**values) for values in watched)
+            for m in monitored:
+                # inner edges of bins, and a last share of values that are not known
+                if len(m.shares) != len(m.edges) + 2 or list(m.edges) != sorted(m.edges):
+                    raise ValueError(f"drift of {m.name} must have ascending edges and two more shares, but does not")
+                if m.n_windows < 2 or m.values_a_window <= 0 or not all(0 <= share <= 1 for share in m.shares):
+                    raise ValueError(f"drift of {m.name} must have windows and shares from 0 to 1, but does not")
+        except ValueError as cause:
+            raise ModelError(
+                f"A model must hold the distributions of its training, but {cause}. Train the model again."
+            ) from cause
+        return cls(monitored)
 
 
+_SHAPE: dict[str, Any] = {
+    "name": str,
+    "edges": [float],
+    "shares": [float],
+    "rank_common": float,
+    "rank_own": float,
+    "bins_common": float,
+    "bins_own": float,
+    "freedom": float,
+    "n_windows": int,
+    "values_a_window": float,
+}
 _COLUMNS = (
     "name", "n_values", "n_symbols", "psi", "percentile", "not_known", "not_known_in_training", "p_rank", "p_shares",
 )  # fmt: skip

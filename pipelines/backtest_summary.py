@@ -48,6 +48,10 @@ from exitladder.statistics.verdict import verdict
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
+NOTHING_EXECUTED = (
+    "No verdict: no trade could be simulated; trades.csv names the reason of each. If it is a quantity below the lot, "
+    "correct lot and min_quantity in [symbols] of the settings and in [costs] of the ladder."
+)
 _STILL_OPEN = np.iinfo(np.int64).max
 
 
@@ -205,6 +209,7 @@ def backtest_summary(
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
@@ -261,6 +266,8 @@ def _sample_and_verdict(
     dict
     """
     facts = {**counts.to_mapping(), "baseline": baseline}
+    if counts.n_out_of_sample and baseline not in against:
+        return facts | {"detectable_r": None, "verdict": None, "verdict_text": NOTHING_EXECUTED}
     if not counts.n_out_of_sample:
         return facts | {"detectable_r": None, "verdict": None, "verdict_text": no_verdict(counts)}
     found = against[baseline]

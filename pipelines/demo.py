@@ -11,12 +11,14 @@ import pandas as pd
 
 from exitladder.bars.checking.report import BarsReport
 from exitladder.execution import STATUS
-from exitladder.files.output import Content
+from exitladder.files.output import Content, csv_text
 from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.pages.model_card import training_pages, verdict_of
+from exitladder.pipelines.pages.model_card import verdict_of
+from exitladder.pipelines.pages.training import training_pages
 from exitladder.pipelines.pages.tuning import PAGE, PageHead, page_files, write_tuning
 from exitladder.pipelines.plots.pictures import reliability_of
+from exitladder.pipelines.tracking.tracker import check_model_name
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.model import Trained, train_model
 from exitladder.pipelines.training.record import log_trained, model_name, trained_summary
@@ -121,6 +123,8 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
     OutputFileError
         If the folder cannot be written.
     """
+    if settings.tracking.enabled:
+        check_model_name(model_name(settings.project))
     settings = demo_settings(settings)
     work = demo_work(settings, progress)
     job, tuned = work.job, work.tuned
@@ -144,7 +148,7 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
             advance(1)
     with job.run("score", tuned.ladder) as run:
         run.log_metrics({"n_open": len(work.scores)})
-        run.log_artifact(flat_scores(work.scores).to_csv(index=False), "scores.csv")
+        run.log_artifact(csv_text(flat_scores(work.scores)), "scores.csv")
     return DemoResult(work=work, page=out / PAGE, run_id=run_id, model=model)
 
 

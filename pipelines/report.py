@@ -6,11 +6,13 @@ from pathlib import Path
 
 from exitladder.errors import InputFileError
 from exitladder.files.output import write_text
+from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.pages.saved_run import backtest_page
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
+from exitladder.pipelines.tracking.saved_files import files_of_run
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.settings.tables import Settings
 
@@ -41,20 +43,29 @@ def report(source: str, out: Path, settings: Settings) -> Path:
         If there is no such run.
     """
     folder = _folder(source, settings)
-    if (folder / MODEL_CARD).is_file():
-        write_text((folder / MODEL_CARD).read_text(encoding="utf-8"), out)
-        return out
-    if (folder / "tune.json").is_file():
-        page = tuning_page(folder)
-    elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
-        page = backtest_page(folder)
-    else:
-        raise InputFileError(
-            "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a "
-            f"training ({MODEL_CARD}), but '{source}' holds none of them. Give the run id or the --out folder of one."
-        )
-    write_text(page_html(page), out)
+    with files_of_run(folder):
+        if (folder / CARD_DATA).is_file():
+            html = read_card(folder / CARD_DATA).html()
+        elif (folder / "tune.json").is_file():
+            html = page_html(tuning_page(folder))
+        elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
+            html = page_html(backtest_page(folder))
+        else:
+            raise InputFileError(_nothing_in(folder, source))
+    write_text(html, out)
     return out
+
+
+def _nothing_in(folder: Path, source: str) -> str:
+    if (folder / MODEL_CARD).is_file():
+        return (
+            f"A page is made from data and never copied, but '{source}' holds {MODEL_CARD} without its data, "
+            f"{CARD_DATA}. Train the model again; if you trust the file, open it in a browser yourself."
+        )
+    return (
+        "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a "
+        f"training ({CARD_DATA}), but '{source}' holds none of them. Give the run id or the --out folder of one."
+    )
 
 
 def _folder(source: str, settings: Settings) -> Path:

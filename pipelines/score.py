@@ -9,7 +9,7 @@ import pandas as pd
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError, TradesError
-from exitladder.files.output import write_json, write_table, write_text
+from exitladder.files.output import csv_text, write_json, write_table, write_text
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
 from exitladder.pipelines.advice.open_trades import (
@@ -137,8 +137,8 @@ def score(
             frame = without_orders(frame, everyone, ladder.tuned)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
-        run.log_artifact(flat_scores(frame).to_csv(index=False), "scores.csv")
-        run.log_artifact(drift.to_csv(index=False), "drift.csv")
+        run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
+        run.log_artifact(csv_text(drift), "drift.csv")
     return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
 
 

@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.files.output import csv_text
 from exitladder.pipelines.inputs.job import open_job
-from exitladder.pipelines.pages.model_card import training_pages, verdict_of
+from exitladder.pipelines.pages.model_card import verdict_of
+from exitladder.pipelines.pages.training import training_pages
+from exitladder.pipelines.tracking.tracker import check_model_name
 from exitladder.pipelines.training.backend import training_backend
 from exitladder.pipelines.training.label_comparison import compare_labels
 from exitladder.pipelines.training.model import Trained, model_paths, train_model
@@ -69,7 +72,12 @@ def train(
         If there are too few trades, or a trade is outside its bars.
     ModelError
         If the model cannot be trained on these rows.
+    TrackingError
+        If the model could not be registered under the project's name.
     """
+    if settings.tracking.enabled:
+        # before hours of training, not after them
+        check_model_name(model_name(settings.project))
     with training_backend(settings.model) as backend:
         job = open_job(bars, trades, settings, progress=progress)
         with job.run("train") as run:
@@ -80,5 +88,5 @@ def train(
             paths = model_paths(job.prepared, settings, progress, backend) if with_paths else None
             for name, table in (("labels", labels), ("paths", paths)):
                 if table is not None:
-                    run.log_artifact(table.to_csv(index=False), f"{name}.csv")
+                    run.log_artifact(csv_text(table), f"{name}.csv")
     return TrainResult(run.run_id, reference or run.run_id, trained, labels, paths)

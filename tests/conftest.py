@@ -41,6 +41,7 @@ SLOW = (
     "execution/test_exit_theory",
     "execution/test_kernel_against_reference.py",
     "external",
+    "faults",
     "models/exhaustion",
     "models/forests",
     "models/search",

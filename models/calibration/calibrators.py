@@ -162,15 +162,40 @@ def fit_calibrator(kind: str, p: FloatArray, y: FloatArray) -> Calibrator:
 def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
     """Return the calibrator that plain values describe."""
     kind = table.get("kind")
-    if kind == "platt":
-        return Platt(float(table["slope"]), float(table["intercept"]))
-    if kind == "isotonic":
-        return Isotonic(tuple(map(float, table["x"])), tuple(map(float, table["y"])))
-    if kind == "venn_abers":
-        return VennAbers.from_mapping(table)
-    if kind == "none":
-        return Identity()
-    raise ModelError(f"Unknown calibration '{kind}'. {did_you_mean(str(kind), KINDS)}")
+    if kind not in KINDS:
+        raise ModelError(f"Unknown calibration {str(kind)!r}. {did_you_mean(str(kind), KINDS)}")
+    try:
+        if kind == "platt":
+            return Platt(*_numbers([table["slope"], table["intercept"]], "slope and intercept"))
+        if kind == "isotonic":
+            x, y = (_numbers(table[name], name) for name in ("x", "y"))
+            _refuse_steps(x, y, "x and y", len(y))
+            return Isotonic(x, y)
+        if kind == "venn_abers":
+            x0, p0, x1, p1 = (_numbers(table[name], name) for name in ("x0", "p0", "x1", "p1"))
+            _refuse_steps(x0, p0, "x0 and p0", len(p0))
+            _refuse_steps(x1, p1, "x1 and p1", len(p1))
+            return VennAbers(x0, p0, x1, p1)
+    except KeyError as missing:
+        raise ModelError(
+            f"The calibration '{kind}' must have {missing}, but does not. Train the model again."
+        ) from None
+    return Identity()
+
+
+def _numbers(values: Any, name: str) -> tuple[float, ...]:
+    is_list = isinstance(values, (list, tuple))
+    if not is_list or not all(isinstance(v, (int, float)) and abs(v) < 1e300 for v in values):
+        raise ModelError(f"The calibration's {name} must be finite numbers, but are not. Train the model again.")
+    return tuple(map(float, values))
+
+
+def _refuse_steps(x: tuple[float, ...], p: tuple[float, ...], names: str, n: int) -> None:
+    if len(x) != n or not n or list(x) != sorted(x) or not all(0 <= value <= 1 for value in p):
+        raise ModelError(
+            f"The calibration's {names} must be of one length, ascending, and probabilities, but are not. Train the "
+            "model again."
+        )
 
 
 def discriminates(calibrator: Calibrator) -> bool:

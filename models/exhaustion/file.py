@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,17 +13,67 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.errors import ModelError
+from exitladder.errors import ExitladderError, ModelError
+from exitladder.files.conventions import MEGABYTE
+from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.models.calibration.calibrators import calibrator_from_mapping
+from exitladder.models.drift import DriftReference
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.forests.boosting import Forest
-from exitladder.settings.tables import ModelSettings
+from exitladder.models.forests.checking import check_booster
+from exitladder.settings.tables import Settings
 
 # 2: model.json has a checksum of its own.
 SCHEMA_VERSION = 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
+_MOST_STAGES = 1000
+_PART = {"file": str, "sha256": str}
+_STAGE = {
+    "valid_from_ns": int,
+    "last_label_ns": int,
+    "n_rows": int,
+    "n_trades": int,
+    "calibrator": {"kind": str},
+    "race": _PART,
+    "hold": _PART,
+}
+_COLUMN = {
+    "version?": Anything,
+    "formula?": str,
+    "first?": int,
+    "warm_up?": int,
+    "probe?": (float, None),
+    "size?": (float, None),
+}
+_CONTEXT = {
+    "features?": {
+        "names": [str],
+        "fingerprint?": str,
+        "columns?": {str: _COLUMN},
+        "libraries?": {str: str},
+        "exchange_tz?": str,
+        "benchmark?": str,
+        "series?": {str: Anything},
+    },
+    "intervals?": [str],
+    "labels?": {"max_bars": int},
+    "value_finding?": str,
+    "drift?": (None, {"bars?": {str: Anything}, "rows?": {str: Anything}}),
+    "dependence?": [
+        {"feature": str, "values": [(float, None)], "exhaustion": [(float, None)], "hold_value_r": [(float, None)]}
+    ],
+}
+_SHAPE = {
+    "names": [str],
+    "stages": [_STAGE],
+    "settings": {str: Anything},
+    "metrics": {str: (float, None)},
+    "reliability": {"n": [float], "predicted": [(float, None)], "observed": [(float, None)]},
+    "context": _CONTEXT,
+}
 
 
 def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
@@ -77,27 +128,29 @@ def load_model(folder: str | Path, *, names: Sequence[str] | None = None) -> Exh
     Raises
     ------
     ModelError
-        If a file is missing or changed, the schema is another, or the features differ.
+        If a file is missing, changed or malformed, the schema is another, or the features differ. No booster is
+        given to LightGBM before `check_booster` has checked every tree of it.
     """
     source = Path(folder)
     table = _read_table(source)
     try:
+        check_shape(table, _SHAPE, MODEL_FILE)
+        _check_values(table)
         model = ExhaustionModel(
             names=tuple(table["names"]),
-            stages=tuple(_stage(entry, source) for entry in table["stages"]),
-            settings=ModelSettings(**table["settings"]),
+            stages=tuple(_stage(k, entry, source, table["names"]) for k, entry in enumerate(table["stages"])),
+            settings=Settings().with_values({"model": table["settings"]}, MODEL_FILE).model,
             metrics={key: math.nan if value is None else value for key, value in table["metrics"].items()},
             reliability=pd.DataFrame(table["reliability"]),
             context=table["context"],
         )
-    except (KeyError, TypeError, ValueError) as cause:
+    except ModelError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError, ExitladderError) as cause:
         raise ModelError(
-            f"{MODEL_FILE} must hold every part of a model, but reading it failed with {cause!r} ({source}). "
+            f"{MODEL_FILE} must hold every part of a model, but does not: {str(cause).rstrip('.')} ({source}). "
             "Train the model again."
         ) from cause
-    for k, stage in enumerate(model.stages):
-        for part in (stage.race, stage.hold):
-            check_names(part.names(), model.names, f"stage {k} of the model in {source}")
     if names is not None:
         check_names(tuple(names), model.names, f"the model in {source}")
     return model
@@ -132,9 +185,10 @@ def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> Non
     moved = [
         f"place {k + 1} holds {a}, not {b}" for k, (a, b) in enumerate(zip(given, trained, strict=False)) if a != b
     ]
+    first = f" ({moved[0]})" if moved else ""
     raise ModelError(
         "The features must be those that the model was trained on, in their order, but differ from "
-        f"{place}: {'; '.join(parts) or 'the same features in another order (' + moved[0] + ')'}. "
+        f"{place}: {'; '.join(parts or [f'the same features in another order or number{first}'])}. "
         "Compute the model's own feature set, or train again."
     )
 
@@ -142,7 +196,7 @@ def check_names(given: Sequence[str], trained: Sequence[str], place: str) -> Non
 def _read_table(source: Path) -> Mapping[str, Any]:
     path = source / MODEL_FILE
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = parse_json(read_json_text(path))
     except OSError as cause:
         raise ModelError(
             f"A model is a folder with {MODEL_FILE}, but '{path}' cannot be read: {cause.strerror}."
@@ -171,32 +225,64 @@ def table_digest(table: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _stage(entry: Mapping[str, Any], source: Path) -> Stage:
+def _check_values(table: Mapping[str, Any]) -> None:
+    """Refuse values of a model that have the right type but cannot be; raises ValueError without a full stop."""
+    names, stages = table["names"], table["stages"]
+    if not names or len(set(names)) != len(names) or not all(re.fullmatch(r"[\w.:+-]{1,200}", name) for name in names):
+        raise ValueError("names must list each feature once, in letters, digits and underscores, but does not")
+    if not 1 <= len(stages) <= _MOST_STAGES:
+        raise ValueError(f"stages must be from 1 to {_MOST_STAGES:,}, but are {len(stages):,}")
+    starts = [stage["valid_from_ns"] for stage in stages]
+    if starts != sorted(starts):
+        raise ValueError("stages must be in order of valid_from_ns, but are not")
+    drift = table["context"].get("drift") or {}
+    if drift and set(drift) != {"bars", "rows"}:
+        raise ValueError("context.drift must have bars and rows, but does not")
+    for reference in drift.values():
+        DriftReference.from_mapping(reference)
+    lengths = {len(column) for column in table["reliability"].values() if isinstance(column, list)}
+    if len(lengths) > 1:
+        raise ValueError("the columns of reliability must have one length, but differ")
+
+
+def _stage(k: int, entry: Mapping[str, Any], source: Path, names: Sequence[str]) -> Stage:
+    place = f"stage {k} of the model in {source}"
     return Stage(
         valid_from_ns=int(entry["valid_from_ns"]),
         last_label_ns=int(entry["last_label_ns"]),
         n_rows=int(entry["n_rows"]),
         n_trades=int(entry["n_trades"]),
-        race=_forest(entry["race"], source),
-        hold=_forest(entry["hold"], source),
+        race=_forest(entry["race"], source, names, place),
+        hold=_forest(entry["hold"], source, names, place),
         calibrator=calibrator_from_mapping(entry["calibrator"]),
     )
 
 
-def _forest(entry: Mapping[str, str], source: Path) -> Forest:
+def _forest(entry: Mapping[str, str], source: Path, names: Sequence[str], place: str) -> Forest:
     # The name comes from a file: only a file of this folder is read.
     path = source / Path(entry["file"]).name
+    most = limit("EXITLADDER_MAX_MODEL_MB") * MEGABYTE
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(most + 1)
     except OSError as cause:
         raise ModelError(f"The model needs '{path}', but it cannot be read: {cause.strerror}. Train again.") from cause
+    if len(content) > most:
+        raise ModelError(
+            f"A booster file may have {most // MEGABYTE:,} MB, but '{path}' has more. "
+            f"{how_to_raise('EXITLADDER_MAX_MODEL_MB')}"
+        )
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
         raise ModelError(
             f"The booster file must be unchanged, but '{path}' has SHA-256 {found[:12]}… and {MODEL_FILE} "
             f"states {entry['sha256'][:12]}…. The file was changed or truncated; copy it from its run again."
         )
-    return Forest(content.decode())
+    text = content.decode("ascii", errors="replace")
+    forest = Forest(text)
+    check_names(forest.names(), names, place)
+    check_booster(text, len(names), str(path))
+    return forest
 
 
 def _plain(value: Any) -> Any:

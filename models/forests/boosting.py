@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.models.forests.mean_forest import mean_text, n_trees
+from exitladder.errors import ModelError
+from exitladder.models.forests.mean_forest import loadable, mean_text, n_trees
 from exitladder.settings.tables import ModelSettings
 
 # A quarter less time than with 255 on a million rows, and an AUC that differs in the third decimal.
@@ -96,7 +97,14 @@ class Forest:
 
     @cached_property
     def _booster(self) -> Any:
-        return load_lightgbm().Booster(model_str=self.text)
+        lightgbm = load_lightgbm()
+        try:
+            return lightgbm.Booster(model_str=loadable(self.text))
+        except (lightgbm.basic.LightGBMError, ValueError, KeyError) as cause:
+            reason = " ".join(str(cause).split()).rstrip(".")
+            raise ModelError(
+                f"LightGBM must be able to read a booster's text, but reports: {reason}. Train the model again."
+            ) from cause
 
     def names(self) -> tuple[str, ...]:
         """Return the features it was trained on, in order."""

@@ -9,7 +9,8 @@ from exitladder.errors import ModelError
 
 _TREE = re.compile(r"^Tree=\d+\n", re.MULTILINE)
 _SHARED = ("leaf_value=", "internal_value=")
-_LAST = "end of trees"
+# the line behind the last tree
+LAST = "end of trees"
 
 
 def n_trees(text: str) -> int:
@@ -35,14 +36,26 @@ def mean_text(texts: Sequence[str]) -> str:
         raise ModelError("Boosters can be averaged only if their features and objective are the same, but they differ.")
     trees = [tree for part in parts for tree in part.trees]
     written = "".join(f"Tree={k}\n{_shared(tree, len(texts))}" for k, tree in enumerate(trees))
-    return f"{parts[0].start}\n{written}{_LAST}\n\n{parts[0].parameters}"
+    return f"{parts[0].start}\n{written}{LAST}\n\n{parts[0].parameters}"
+
+
+def loadable(text: str) -> str:
+    """Return a booster's text as LightGBM is given it: its head and trees, without the settings it was trained with.
+
+    The sizes of the trees are left out as well: LightGBM would trust them as places in the text.
+    """
+    body = text.partition(f"{LAST}\n")[0]
+    first = _TREE.search(body)
+    start = first.start() if first else len(body)
+    head = "".join(line for line in body[:start].splitlines(keepends=True) if not line.startswith("tree_sizes="))
+    return f"{head}{body[start:]}{LAST}\n\npandas_categorical:null\n"
 
 
 class _Parts:
     """A booster's text taken apart."""
 
     def __init__(self, text: str) -> None:
-        body, _, rest = text.partition(f"{_LAST}\n")
+        body, _, rest = text.partition(f"{LAST}\n")
         start, *self.trees = _TREE.split(body)
         # Without the sizes of the trees LightGBM reads them one after another.
         lines = [line for line in start.splitlines() if not line.startswith("tree_sizes=")]

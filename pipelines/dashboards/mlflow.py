@@ -19,16 +19,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
-from exitladder.pipelines.tracking.database import settle
-from exitladder.pipelines.tracking.mlflow_store import DATABASE, database_uri
+from exitladder.pipelines.tracking.address import DATABASE, StoreAddress, store_address
+from exitladder.pipelines.tracking.database import check_state, settle
+from exitladder.pipelines.tracking.record import pending, read_records
 from exitladder.pipelines.tracking.runs import newest_experiment
+from exitladder.pipelines.tracking.sync import sync
 
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 10.0
 
 
 def serve(
-    store: str | Path,
+    store: str | Path | StoreAddress,
     host: str = "127.0.0.1",
     port: int = 5000,
     *,
@@ -55,7 +57,7 @@ def serve(
     """
     try:
         with _stop_on_terminate(), running_page(store, host, port) as (address, process):
-            page = f"{address}/{_runs_view(Path(store))}"
+            page = f"{address}/{_runs_view(store)}"
             if announce is None:
                 sys.stderr.write(f"MLflow's page is at {page} (Ctrl-C stops it)\n")
                 sys.stderr.flush()
@@ -71,7 +73,7 @@ def serve(
 
 @contextmanager
 def running_page(
-    store: str | Path, host: str = "127.0.0.1", port: int = 5000
+    store: str | Path | StoreAddress, host: str = "127.0.0.1", port: int = 5000
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Give the address of a store's page while the block runs, and the server's process.
 
@@ -92,17 +94,24 @@ def running_page(
     TrackingError
         If there is no store, the port is taken, or the server does not start.
     """
-    store = Path(store).resolve()
-    if not (store / DATABASE).is_file():
-        raise TrackingError(
-            f"A store must be a folder with {DATABASE} in it, but '{store}' has none. "
-            "Run a command that tracks first (such as exitladder demo), or name the store: --set tracking.store=FOLDER."
-        )
-    settle(store / DATABASE, store / "artifacts")
+    address_of_store = store_address(store)
+    if address_of_store.kind == "server":
+        raise TrackingError(f"The runs are on a server, which shows them itself: open {address_of_store.uri}")
+    database = address_of_store.database
+    if database is not None:
+        if not database.is_file() and not any(read_records(address_of_store.home)):
+            raise TrackingError(
+                f"A store must be a folder with {DATABASE} in it, but '{address_of_store}' has none. Run a command "
+                "that tracks first (such as exitladder demo), or name the store: --set tracking.store=FOLDER."
+            )
+        check_state(database)
+        settle(database, address_of_store.artifacts)
+    if pending(address_of_store.home) or (database is not None and not database.is_file()):
+        sync(address_of_store, everything=False)
     port = _free_port(host, port)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"
     with tempfile.TemporaryFile() as log:
-        process = _start(store, host, port, log)
+        process = _start(address_of_store, host, port, log)
         try:
             _wait_until_up(process, address, log)
             yield address, process
@@ -110,14 +119,14 @@ def running_page(
             _stop(process)
 
 
-def _runs_view(store: Path) -> str:
+def _runs_view(store: str | Path | StoreAddress) -> str:
     """Return the path of the page that shows the runs; by default MLflow opens its page for language models."""
     newest = newest_experiment(store)
     place = f"/{newest}/runs" if newest else ""
     return f"#/experiments{place}?workflowType=machine_learning"
 
 
-def _start(store: Path, host: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(store: StoreAddress, host: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -128,12 +137,12 @@ def _start(store: Path, host: str, port: int, log: IO[bytes]) -> subprocess.Pope
     # -P keeps a folder of the user's that is called like a library (types.py, features/) from being imported.
     command = [
         *(sys.executable, "-P", "-m", "mlflow", "server"),
-        *("--backend-store-uri", database_uri(store), "--default-artifact-root", (store / "artifacts").as_uri()),
+        *("--backend-store-uri", store.uri, "--default-artifact-root", store.artifacts.as_uri()),
         *("--host", host, "--port", str(port), "--workers", "1"),
     ]
     own_group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
     return subprocess.Popen(
-        command, env=environment, cwd=store, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **own_group
+        command, env=environment, cwd=store.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **own_group
     )
 
 

@@ -105,6 +105,12 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     """
     from exitladder.models.exhaustion.file import check_names
 
+    missing = [name for name in ("features", "labels") if name not in model.context]
+    if missing:
+        raise FeatureError(
+            f"A model must name the features and labels that it was trained on, but has no {missing[0]}. Use a model "
+            "that exitladder train has stored."
+        )
     stored = model.context["features"]
     features = feature_set_from_mapping(stored)
     check_names(features.names, model.names, "the model")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.measures.exits.summary import UNITS
-from exitladder.measures.exits.text import number_text, shown_measures, value_text
+from exitladder.measures.exits.text import key_measures, number_text, shown_measures, value_text
 from exitladder.pipelines.pages.page import PageTable
 
 _FORMS = {"r": "{:+.3f}", "percent": "{:+.2f}", "money": "{:+,.0f}"}
@@ -16,7 +16,7 @@ _HEADS = {"r": "R", "percent": "%", "money": "Money"}
 
 
 def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
-    """Return a table of measured exits for each policy of a backtest.
+    """Return the main measures of all policies side by side, and a folded table of every measure for each policy.
 
     Parameters
     ----------
@@ -27,12 +27,23 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     confidence = summary.get("resampling", {}).get("confidence")
     interval = "" if confidence is None else f" with {100 * confidence:.4g}% confidence intervals"
     notes = " ".join(note[:1].upper() + note[1:] for note in quality["notes"])
-    return [
+    if not quality["policies"]:
+        return []
+    rows = key_measures(quality["policies"])
+    head = PageTable(
+        "Exits measured",
+        f"Means per closed trade, in R or as a share. {notes}",
+        pd.DataFrame(
+            [{k: v.replace("-", "−") if k != "measure" else v for k, v in row.items()} for row in rows]
+        ).rename(columns={"measure": "Measure"}),
+    )
+    return [head] + [
         PageTable(
             f"Exits, measured: {policy}",
             f"Means per trade of {measures['n_closed']:,} closed trades{interval}; % of the entry price, money in "
-            f"account currency. {notes}",
+            "account currency.",
             pd.DataFrame([_row(one) for one in shown_measures(measures)]),
+            is_detail=True,
         )
         for policy, measures in quality["policies"].items()
     ]

@@ -13,15 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.files.output import Content
 from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW
 from exitladder.pipelines.pages.card_limits import known_limits, label_words
 from exitladder.pipelines.pages.page import KeyNumber, PageTable, Reproduction, Tone, Verdict, render
 from exitladder.pipelines.plots.picture import Picture
-from exitladder.pipelines.plots.pictures import model_pictures
 from exitladder.pipelines.tracking.provenance import versions
 from exitladder.pipelines.training.model import Trained
-from exitladder.pipelines.training.record import model_name
 from exitladder.settings.tables import Settings
 
 # The card's file name among the artifacts of a run.
@@ -114,26 +111,6 @@ def model_card(
             run_id=run_id,
         ),
     )
-
-
-def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[str, Content]:
-    """Return the card and the pictures of a trained model, by file name.
-
-    Parameters
-    ----------
-    trained : Trained
-    settings : Settings
-        Those it was trained with.
-    run_id : str
-
-    Returns
-    -------
-    dict of str to content
-        ``model_card.html`` and ``pictures/KIND.svg``.
-    """
-    pictures = model_pictures(trained)
-    card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id)
-    return {**{f"pictures/{picture.kind}.svg": picture.image for picture in pictures}, MODEL_CARD: card.html()}
 
 
 def verdict_of(trained: Trained) -> str:

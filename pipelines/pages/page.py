@@ -15,6 +15,7 @@ import pandas as pd
 
 from exitladder.files.output import write_text
 from exitladder.pipelines.plots.picture import Picture
+from exitladder.statistics.short_verdict import split_verdict
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
 Tone = Literal["", "good", "bad"]
@@ -58,12 +59,15 @@ class PageTable:
         Column names are the headers.
     forms : mapping of str to str
         Number format by column; columns without one are shown as text.
+    is_detail : bool
+        Folded up until the reader opens it.
     """
 
     title: str
     caption: str
     rows: pd.DataFrame
     forms: Mapping[str, str] = field(default_factory=dict)
+    is_detail: bool = False
 
     @property
     def heads(self) -> list[str]:
@@ -201,6 +205,7 @@ def page_html(page: PageContent) -> str:
         .render(
             page=page,
             verdict_word=_VERDICT_WORDS[page.verdict],
+            verdict=split_verdict(page.verdict_text),
             columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies)],
             policies=page.policies.to_dict("records"),
             groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures],
@@ -272,6 +277,8 @@ class _Column:
 _POLICY_COLUMNS = (
     _Column("Trades", "n_trades", ",.0f", "trades executed by the policy"),
     _Column("Expectancy (R)", "expectancy_r", "+.3f", "mean net R per trade", ("expectancy_low", "expectancy_high")),
+    _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
+    _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),
     _Column("Win rate", "win_rate", ".1%", "share of trades with a net gain"),
     _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
     _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "maximum drawdown of the cumulative net R"),
@@ -287,8 +294,6 @@ _POLICY_COLUMNS = (
         "maximum drawdown of the account, 1R per trade, open positions valued at every close",
     ),
     _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),
-    _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
-    _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),
 )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from exitladder.errors import InputFileError
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
-from exitladder.pipelines.pages.tables import data_rows, limited_table, unsaid_notes
+from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
+from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
 from exitladder.plans.provenance import without_fingerprints
@@ -20,22 +19,11 @@ from exitladder.plans.provenance import without_fingerprints
 THIS_LADDER = "this ladder"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the values of a JSON file that exitladder has written."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputFileError(f"'{path}' must be JSON written by exitladder, but cannot be read: {error}.") from error
-    if not isinstance(table, dict):
-        raise InputFileError(f"'{path}' must hold a table of names and values, but holds {type(table).__name__}.")
-    return table
-
-
 def backtest_page(folder: Path) -> PageContent:
     """Return the page of a backtest from the files in its folder."""
     texts = {"trade_id": str, "symbol": str}
-    trades = pd.read_csv(folder / "trades.csv", dtype=texts)
-    fills = pd.read_csv(folder / "fills.csv", dtype={"trade_id": str})
+    trades = read_saved_table(folder / "trades.csv", texts)
+    fills = read_saved_table(folder / "fills.csv", {"trade_id": str})
     summary = read_json(folder / "summary.json")
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
@@ -52,6 +40,8 @@ def backtest_page(folder: Path) -> PageContent:
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
+        policies=_policies(summary),
+        candidate=THIS_LADDER,
         tables=[*limited_table(_limited(summary)), *exit_tables(summary)],
         groups=[
             PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
@@ -65,6 +55,27 @@ def backtest_page(folder: Path) -> PageContent:
         warnings=unsaid_notes(summary),
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def _policies(summary: dict[str, Any]) -> pd.DataFrame:
+    """Return the ladder and the exits beside it, one row each; empty before version 0.2."""
+    rows = []
+    for name, entry in {THIS_LADDER: summary, **summary.get("beside", {})}.items():
+        mean, against = entry["expectancy_r"], entry.get("difference_r") or {}
+        rows.append(
+            {
+                "policy": name,
+                "n_trades": entry["n_trades"],
+                "expectancy_r": mean["value"],
+                "expectancy_low": mean["low"],
+                "expectancy_high": mean["high"],
+                "difference_r": against.get("value"),
+                "low": against.get("low"),
+                "high": against.get("high"),
+                **{key: entry.get(key) for key in ("p_adjusted", *_TAKEN)},
+            }
+        )
+    return pd.DataFrame(rows) if len(rows) > 1 else pd.DataFrame()
 
 
 def _limited(summary: dict[str, Any]) -> list[dict[str, Any]]:
@@ -89,6 +100,8 @@ def _samples(trades: pd.DataFrame) -> list[tuple[str, int]]:
     return [(str(name).replace("_", " "), int(n)) for name, n in trades["sample"].value_counts().items()]
 
 
+# time, capital and drawdown of each exit
+_TAKEN = ("bars_in_market", "r_per_bar", "max_open", "capital_used", "max_drawdown_account_r")
 SHOWN = {
     "expectancy_r": ("expectancy per trade", "{:+.3f} R", "mean net R"),
     "win_rate": ("win rate", "{:.1%}", "trades with a net gain, after costs"),
@@ -107,7 +120,7 @@ def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
         entry = summary.get(name)
         if not isinstance(entry, dict) or entry.get("value") is None:
             continue
-        note = meaning
+        note = before_or_after(meaning, summary)
         if entry.get("low") is not None:
             ends = (form.removesuffix(" R").format(entry[end]) for end in ("low", "high"))
             note += f"; {percent}CI [{', '.join(ends)}]"

@@ -234,3 +234,15 @@ def unsaid_notes(result: Mapping[str, Any]) -> list[str]:
     """Return the notes on the data that the verdict of a run does not already have."""
     notes: list[str] = result.get("data", {}).get("notes", [])
     return [note for note in notes if note not in (result.get("verdict_text") or "")]
+
+
+def before_or_after(text: str, summary: Mapping[str, Any]) -> str:
+    """Return a text that says "after costs" as "before costs" if none were set.
+
+    Examples
+    --------
+    >>> before_or_after("net gain, after costs", {"data": {"before_costs": True}})
+    'net gain, before costs'
+    """
+    is_before = (summary.get("data") or {}).get("before_costs", False)
+    return text.replace("after costs", "before costs") if is_before else text

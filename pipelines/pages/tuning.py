@@ -22,9 +22,9 @@ from exitladder.pipelines.pages.page import (
     Tone,
     page_html,
 )
-from exitladder.pipelines.pages.saved_run import read_json
 from exitladder.pipelines.pages.tables import (
     account_table,
+    before_or_after,
     data_rows,
     fold_table,
     limited_table,
@@ -44,6 +44,7 @@ from exitladder.pipelines.plots.pictures import (
 )
 from exitladder.pipelines.tracking.provenance import describe_bars, describe_trades, versions
 from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics, Plateau
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.recommendation.recommended import model_note
@@ -177,7 +178,7 @@ def tuning_page(folder: Path) -> PageContent:
         groups=_groups(folder, result, policies, shown),
         data_notes=[*_facts(run), *data_rows(result.get("data", {})), *_counts(folder, result, shown)],
         warnings=unsaid_notes(result),
-        open_trades=pd.read_csv(folder / "scores.csv", dtype=_TEXTS) if "scores.csv" in shown else None,
+        open_trades=read_saved_table(folder / "scores.csv", _TEXTS) if "scores.csv" in shown else None,
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),
         reproduction=_reproduction(run) if run else None,
@@ -213,9 +214,13 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
         KeyNumber(
             "expectancy per trade",
             _in_r(row["expectancy_r"], 3),
-            f"{row['n_trades']:,.0f} scored trades, after costs",
+            before_or_after(f"{row['n_trades']:,.0f} scored trades, after costs", result),
         ),
-        KeyNumber("win rate", _share(row["win_rate"], "{:.0%}"), "trades with a net gain, after costs"),
+        KeyNumber(
+            "win rate",
+            _share(row["win_rate"], "{:.0%}"),
+            before_or_after("trades with a net gain, after costs", result),
+        ),
         KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "mean (CVaR)"),
         KeyNumber(
             "deflated Sharpe ratio",
@@ -258,8 +263,8 @@ def _groups(
     if found is not None:
         groups.append(PictureGroup("Sensitivity", diagnostic_pictures(found), found.text))
     if {"trades.csv", "fills.csv", "examples.json"} <= shown:
-        trades = pd.read_csv(folder / "trades.csv", dtype=_TEXTS)
-        fills = pd.read_csv(folder / "fills.csv", dtype=_TEXTS)
+        trades = read_saved_table(folder / "trades.csv", _TEXTS)
+        fills = read_saved_table(folder / "fills.csv", _TEXTS)
         n_rungs = max(len(fold["ladder"].get("rungs", [])) for fold in result["folds"])
         groups.append(PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)))
         saved = read_json(folder / "examples.json")["examples"]
@@ -272,7 +277,7 @@ def _groups(
 
 
 def _plan_pictures(folder: Path, result: Mapping[str, Any], policies: pd.DataFrame) -> list[Picture]:
-    results = pd.read_csv(folder / "net_r.csv", dtype={"trade_id": str})
+    results = read_saved_table(folder / "net_r.csv", {"trade_id": str})
     index = pd.to_datetime(results["entry_time"], utc=True, format="ISO8601")
     net_r = results.drop(columns=["trade_id", "entry_time", "part", "fold"]).set_axis(pd.DatetimeIndex(index))
     test_from = pd.Timestamp(result["test_from"])
@@ -287,7 +292,7 @@ def _diagnostics(folder: Path, result: Mapping[str, Any], shown: frozenset[str])
     names = ("importance", "slices", "neighbours", "stability", "front", "objectives")
     if not summary or not {f"{name}.csv" for name in names} <= shown:
         return None
-    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    tables = {name: read_saved_table(folder / f"{name}.csv") for name in names}
     error = summary["plateau_standard_error"]
     return LadderDiagnostics(
         objective=summary["objective"],
@@ -357,7 +362,7 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _counts(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> list[tuple[str, str]]:
-    part = pd.read_csv(folder / "net_r.csv", usecols=["part"])["part"]
+    part = read_saved_table(folder / "net_r.csv", columns=["part"])["part"]
     counts = [
         ("trades before the first scored part", f"{int((part != 'test').sum()):,}"),
         ("of these purged", f"{result['n_purged']:,}"),
@@ -365,7 +370,7 @@ def _counts(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> l
     ]
     if "trades.csv" not in shown:
         return counts
-    trades = pd.read_csv(folder / "trades.csv", usecols=["status", "ambiguous_bars"])
+    trades = read_saved_table(folder / "trades.csv", columns=["status", "ambiguous_bars"])
     status = trades["status"].value_counts()
     return [
         *counts,

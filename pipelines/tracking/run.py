@@ -1,4 +1,4 @@
-"""A run while it is being recorded, before it is written to the store."""
+"""A run while it is being recorded; its record is written at each change, and sent to the store by another process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import ExitladderError, TrackingError
+from exitladder.errors import ExitladderWarning, OutputFileError, TrackingError
 from exitladder.files.output import Content, write_folder
+from exitladder.pipelines.tracking.faults import first_line, plain_errors
 from exitladder.pipelines.tracking.provenance import (
     describe_bars,
     describe_trades,
@@ -22,9 +24,11 @@ from exitladder.pipelines.tracking.provenance import (
     versions,
     without_machine_paths,
 )
+from exitladder.pipelines.tracking.record import Record
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.words import describe_ladder
+from exitladder.secrets import masked
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
@@ -35,7 +39,9 @@ _LONGEST_NOTE = 7900
 
 @dataclass
 class TrackedRun:
-    """A run that is being recorded; all values are written in one batch when it ends.
+    """A run that is being recorded.
+
+    A record that cannot be written, on a full disk for example, is given up with a warning; the work goes on.
 
     Parameters
     ----------
@@ -43,10 +49,13 @@ class TrackedRun:
         Empty if tracking is off.
     folder : Path or None
         Folder of its artifacts; None if tracking is off.
+    record : Record or None
+        None if tracking is off.
     """
 
     run_id: str = ""
     folder: Path | None = None
+    record: Record | None = None
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -54,7 +63,8 @@ class TrackedRun:
     def log_params(self, values: Mapping[str, object]) -> None:
         """Record parameters of the run; nested tables get dotted names, long values are cut."""
         for name, value in flat(values).items():
-            self.params[_key(name)] = _short(without_machine_paths(value))
+            self.params[_key(name)] = masked(_short(without_machine_paths(value)))
+        self.save()
 
     def log_metrics(self, values: Mapping[str, object]) -> None:
         """Record results of the run; values that are not finite numbers are left out."""
@@ -62,14 +72,16 @@ class TrackedRun:
             number = _number(value)
             if number is not None:
                 self.metrics[_key(name)] = number
+        self.save()
 
     def log_tags(self, values: Mapping[str, object]) -> None:
         """Record tags that the run can be found by."""
-        self.tags.update({_key(name): _short(value, _LONGEST_TAG) for name, value in values.items()})
+        self.tags.update({_key(name): masked(_short(value, _LONGEST_TAG)) for name, value in values.items()})
+        self.save()
 
     def describe(self, text: str) -> None:
         """Set the description of the run (Markdown), shown at the top of its page."""
-        self.tags["mlflow.note.content"] = _short(text, _LONGEST_NOTE)
+        self.log_tags({"mlflow.note.content": text[:_LONGEST_NOTE]})
 
     def log_artifact(self, content: Path | bytes | str, name: str = "") -> None:
         """Save a file (a `Path`), or bytes or text under a `name` such as ``plots/equity.svg``."""
@@ -78,7 +90,7 @@ class TrackedRun:
         if self.folder is None:
             return
         target = _inside(self.folder, name or cast(Path, content).name)
-        with plain_errors(f"The artifact '{target.name}' cannot be written"):
+        with self._may_fail(f"The artifact '{target.name}' cannot be written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Path):
                 shutil.copyfile(content, target)
@@ -91,14 +103,46 @@ class TrackedRun:
         """Save all files of a folder, under a folder `name` of the run."""
         if self.folder is None:
             return
-        with plain_errors(f"The folder '{folder.name}' cannot be saved"):
+        with self._may_fail(f"The folder '{folder.name}' cannot be saved"):
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
     def log_files(self, contents: Mapping[str, Content]) -> None:
         """Save several files, by name; see `exitladder.files.output.write_folder` for the contents allowed."""
         if self.folder is not None:
-            with plain_errors("The run's files cannot be saved"):
+            with self._may_fail("The run's files cannot be saved"):
                 write_folder(self.folder, contents)
+
+    def save(self) -> None:
+        """Write the record with the values logged so far."""
+        if self.record is None:
+            return
+        self.record.values |= {"params": self.params, "tags": self.tags}
+        self.record.log_metrics(self.metrics)
+        with self._may_fail("The record of the run cannot be written"):
+            self.record.save()
+
+    def close(self, status: str) -> None:
+        """Write the end of the run into its record."""
+        if self.record is not None:
+            with self._may_fail("The record of the run cannot be written"):
+                self.record.close(status)
+
+    @contextmanager
+    def _may_fail(self, what: str) -> Iterator[None]:
+        """Give up the record with a warning if the system cannot write; other errors are raised as TrackingError."""
+        try:
+            with plain_errors(what):
+                yield
+        except (TrackingError, OutputFileError) as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            self.folder = self.record = None
+            warnings.warn(
+                f"{what}: {first_line(error.__cause__)}. The run is not recorded any further; free some space, or name "
+                "another folder with tracking.folder.",
+                ExitladderWarning,
+                stacklevel=4,
+            )
 
     def log_inputs(
         self, *, settings: Settings | None, ladder: Ladder | None, bars: BarSet | None, trades: Trades | None
@@ -118,30 +162,28 @@ class TrackedRun:
         if settings is not None:
             table = cast("dict[str, object]", without_machine_paths(settings.to_mapping()))
             self.log_params(table)
-            self.log_artifact(json.dumps(table, indent=2) + "\n", "settings.json")
+            self.log_artifact(masked(json.dumps(table, indent=2)) + "\n", "settings.json")
         if ladder is not None:
             self.log_params({"ladder": describe_ladder(ladder)})
             self.log_artifact(ladder_to_toml(ladder), "ladder.toml")
         if bars is not None:
-            self.log_params({"data": describe_bars(bars)})
+            summary = describe_bars(bars)
+            self.log_params({"data": summary})
+            self._log_dataset(summary)
         if trades is not None:
             self.log_params({"data": describe_trades(trades)})
 
-
-@contextmanager
-def plain_errors(what: str) -> Iterator[None]:
-    """Turn any error inside into a `TrackingError` that begins with `what`."""
-    try:
-        yield
-    except ExitladderError:
-        raise
-    except Exception as error:
-        raise TrackingError(f"{what}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    def _log_dataset(self, summary: Mapping[str, str | int]) -> None:
+        """Record the bars as a data set, so that MLflow shows which runs share them."""
+        if self.record is not None:
+            self.record.values["dataset"] = {
+                "name": f"{summary['n_symbols']} symbols, {summary['interval']}",
+                "digest": str(summary["bars_fingerprint"]),
+                "source_type": "bars",
+                "source": {"first_bar": summary["first_bar"], "last_bar": summary["last_bar"]},
+                "profile": {"n_bars": summary["n_bars"], "n_symbols": summary["n_symbols"]},
+            }
+            self.save()
 
 
 def _key(name: object) -> str:

@@ -1,23 +1,28 @@
-"""Tracked runs found again, with their artifacts."""
+"""Tracked runs found again, with their artifacts: among the records first, then in the store."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from exitladder.errors import TrackingError, did_you_mean
+from exitladder.pipelines.tracking.address import StoreAddress, store_address
+from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
-from exitladder.pipelines.tracking.run import plain_errors
+from exitladder.pipelines.tracking.record import read_record, read_records, run_files
+from exitladder.pipelines.tracking.sync import RUN_TAG
+from exitladder.runtime.processes import is_gone
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished or running run as the store holds it."""
+    """A finished or running run as its record, or the store, holds it."""
 
     run_id: str
     name: str
@@ -30,7 +35,7 @@ class RunRecord:
     tags: Mapping[str, str]
 
 
-def find_run(ref: str, store: str | Path) -> RunRecord:
+def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     """Return a run by its id, or the newest run of that name.
 
     Raises
@@ -38,19 +43,42 @@ def find_run(ref: str, store: str | Path) -> RunRecord:
     TrackingError
         If the store or the run does not exist.
     """
-    with mlflow_client(Path(store)) as client, plain_errors(f"The run '{ref}' cannot be read"):
+    address = store_address(store)
+    is_id = bool(_RUN_ID.fullmatch(ref))
+    recorded = read_record(address.home, ref) if is_id else _newest(read_records(address.home), ref)
+    if recorded is not None and (is_id or address.database is not None):
+        return _of_record(address, recorded)
+    try:
+        found = _in_store(ref, address, is_id=is_id)
+    except TrackingError:
+        if recorded is None:
+            raise
+        found = None
+    if recorded is not None and (found is None or found.started <= recorded["started"] / 1000):
+        return _of_record(address, recorded)
+    if found is None:
+        raise TrackingError(f"There is no run '{ref}' in the store '{address}'.")
+    return found
+
+
+def _in_store(ref: str, address: StoreAddress, *, is_id: bool) -> RunRecord:
+    """Return a run of an earlier version of exitladder or of another machine, which has no record here."""
+    with mlflow_client(address) as client, plain_errors(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-        condition = f"attributes.{'run_id' if _RUN_ID.fullmatch(ref) else 'run_name'} = {quoted(ref)}"
-        found = client.search_runs(everywhere, condition, max_results=1, order_by=["attributes.start_time DESC"])
+        condition = f"attributes.{'run_id' if is_id else 'run_name'} = {quoted(ref)}"
+        newest = ["attributes.start_time DESC"]
+        found = client.search_runs(everywhere, condition, max_results=1, order_by=newest)
+        if not found and is_id:
+            found = client.search_runs(everywhere, f"tags.`{RUN_TAG}` = '{ref}'", max_results=1, order_by=newest)
         if not found:
-            recent = client.search_runs(everywhere, max_results=50, order_by=["attributes.start_time DESC"])
-            known = [run.info.run_name for run in recent] if not _RUN_ID.fullmatch(ref) else []
+            recent = client.search_runs(everywhere, max_results=50, order_by=newest)
+            known = [run.info.run_name for run in recent] if not is_id else []
             known = known or [run.info.run_id for run in recent[:5]]
-            raise TrackingError(f"There is no run '{ref}' in the store '{store}'. {did_you_mean(ref, known)}")
-        return _record(found[0])
+            raise TrackingError(f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}")
+        return _of_store(client, address, found[0])
 
 
-def run_artifact(ref: str, name: str, store: str | Path) -> Path:
+def run_artifact(ref: str, name: str, store: str | Path | StoreAddress) -> Path:
     """Return a file or folder that a run has saved.
 
     Parameters
@@ -59,7 +87,7 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
         Run id, or the name of the newest run of that name.
     name : str
         Path inside the run's artifacts.
-    store : path
+    store : str, path or StoreAddress
 
     Returns
     -------
@@ -71,33 +99,58 @@ def run_artifact(ref: str, name: str, store: str | Path) -> Path:
         If the run or the artifact does not exist.
     """
     run = find_run(ref, store)
-    folder = _run_folder(run, Path(store))
+    folder = _run_folder(run, store)
     if not (folder / name).exists():
         saved = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         raise TrackingError(f"Run '{run.name}' has no artifact '{name}'. {did_you_mean(name, saved)}")
     return folder / name
 
 
-def newest_experiment(store: str | Path) -> str | None:
+def newest_experiment(store: str | Path | StoreAddress) -> str | None:
     """Return the id of the experiment that was updated last, or None if there is none yet."""
-    with mlflow_client(Path(store)) as client, plain_errors(f"The store '{store}' cannot be read"):
+    with mlflow_client(store) as client, plain_errors(f"The store '{store}' cannot be read"):
         found = client.search_experiments(order_by=["last_update_time DESC"])
     return next((str(experiment.experiment_id) for experiment in found if experiment.name != "Default"), None)
 
 
-def _run_folder(run: RunRecord, store: Path) -> Path:
-    folder = run.folder
-    return folder if folder.is_dir() else store.resolve() / "artifacts" / run.run_id / "artifacts"
+def _newest(records: Iterable[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    found = [record for record in records if record["name"] == name]
+    return max(found, key=lambda record: int(record["started"]), default=None)
 
 
-def _record(run: Any) -> RunRecord:
+def _run_folder(run: RunRecord, store: str | Path | StoreAddress) -> Path:
+    return run.folder if run.folder.is_dir() else run_files(store_address(store).home, run.run_id)
+
+
+def _of_record(address: StoreAddress, record: Mapping[str, Any]) -> RunRecord:
+    status = record["status"]
+    return RunRecord(
+        run_id=record["run_id"],
+        name=record["name"],
+        kind=record["kind"],
+        status="KILLED" if status == "RUNNING" and is_gone(record["owner"]) else status,
+        started=record["started"] / 1000,
+        folder=run_files(address.home, record["run_id"]),
+        params={key: str(value) for key, value in record["params"].items()},
+        metrics={key: float(value) for key, (value, _) in record["metrics"].items()},
+        tags={key: str(value) for key, value in record["tags"].items()},
+    )
+
+
+def _of_store(client: Any, address: StoreAddress, run: Any) -> RunRecord:
+    uri = run.info.artifact_uri
+    if uri.startswith("file:") or "://" not in uri.replace(":/", "://", 1):
+        folder = local_folder(uri)
+    else:
+        # files that are on a server are fetched
+        folder = Path(client.download_artifacts(run.info.run_id, "", mkdtemp(prefix="exitladder-run-")))
     return RunRecord(
         run_id=run.info.run_id,
         name=run.info.run_name,
         kind=run.data.tags.get("kind", ""),
         status=run.info.status,
         started=run.info.start_time / 1000,
-        folder=local_folder(run.info.artifact_uri),
+        folder=folder,
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),

@@ -1,58 +1,74 @@
-"""The tracker of runs: an MLflow store in a folder of the project.
+"""The tracker of runs: records in a folder of the project, sent to an MLflow store by a process of their own.
 
-It uses an MLflow client of its own, so it sets no global state, does not touch the runs of a notebook, and sends
-nothing over the network.
+It sets no global state of MLflow, does not touch the runs of a notebook, and sends nothing over the network unless the
+store is a server.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import TrackingError
-from exitladder.pipelines.tracking.mlflow_store import (
-    local_folder,
-    mlflow_client,
-    quoted,
-    write_dataset,
-    write_run,
+from exitladder.errors import ExitladderWarning, TrackingError
+from exitladder.pipelines.tracking.address import StoreAddress, chosen_store, store_address
+from exitladder.pipelines.tracking.faults import first_line
+from exitladder.pipelines.tracking.mlflow_store import mlflow_client
+from exitladder.pipelines.tracking.record import (
+    Record,
+    close_stale,
+    has_problem,
+    note_problem,
+    read_sent,
+    take_problem,
 )
-from exitladder.pipelines.tracking.models import _MODEL_FOLDER
-from exitladder.pipelines.tracking.run import TrackedRun, plain_errors
+from exitladder.pipelines.tracking.run import TrackedRun
+from exitladder.pipelines.tracking.sender import SENDER, has_begun, has_ended
+from exitladder.pipelines.tracking.sync import MODEL_FOLDER, send
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
 RunKind = Literal["train", "tune", "backtest", "score", "demo"]
 NEWEST = "newest"
+_LONGEST_NAME = 200
+# how long the end of a run is waited for, and the registration of a model
+_END_SECONDS = 5.0
+_MODEL_SECONDS = 120.0
 
 
 class Tracker:
-    """Records runs into a store folder; if disabled, it does nothing.
+    """Records runs and lets them be sent to a store; if disabled, it does nothing.
 
     Parameters
     ----------
-    store : path
-        Folder of the store: ``mlflow.db`` and ``artifacts/`` in it. Made when first needed.
+    store : str, path or StoreAddress
+        A folder, in which ``mlflow.db`` and ``artifacts/`` are made when first needed, or the address of a database or
+        a server; see `exitladder.pipelines.tracking.address.store_address`.
     experiment : str
         Name of the experiment (the project's name).
     enabled : bool
         False records nothing; runs then have an empty id.
     """
 
-    def __init__(self, store: str | Path, experiment: str = "exitladder", enabled: bool = True) -> None:
-        self.store = Path(store).resolve()
+    def __init__(self, store: str | Path | StoreAddress, experiment: str = "exitladder", enabled: bool = True) -> None:
+        self.store = store_address(store)
         self.experiment = experiment
         self.enabled = enabled
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tracker:
         """Return the tracker that a project's settings ask for."""
-        return cls(settings.tracking.store, settings.project.name, settings.tracking.enabled)
+        return cls(
+            chosen_store(settings.tracking.store, settings.tracking.folder),
+            settings.project.name,
+            settings.tracking.enabled,
+        )
 
     @contextmanager
     def run(
@@ -88,11 +104,14 @@ class Tracker:
         Raises
         ------
         TrackingError
-            If the store cannot be written.
+            If the name of an artifact is not allowed.
+
+        Warns
+        -----
+        ExitladderWarning
+            If the run cannot be recorded, or the store does not take it.
         """
-        run = TrackedRun()
-        if self.enabled:
-            run.run_id, run.folder = self._start(kind, name)
+        run = self._start(kind, name) if self.enabled else TrackedRun()
         run.log_tags({"kind": kind})
         run.log_inputs(settings=settings, ladder=ladder, bars=bars, trades=trades)
         status = "FAILED"
@@ -106,8 +125,9 @@ class Tracker:
             run.log_tags({"error": f"{type(error).__name__}: {error}"})
             raise
         finally:
-            if self.enabled:
-                self._end(run, status, bars)
+            moment = time.time()
+            run.close(status)
+            self._end(run, moment)
 
     def log_model(self, run: TrackedRun, folder: Path, name: str, *, description: str = "", alias: str = NEWEST) -> str:
         """Save a model's folder with the run, register it, and return its reference ``models:/NAME/VERSION``.
@@ -134,58 +154,102 @@ class Tracker:
         """
         if run.folder is None:
             return ""
-        if not name.strip() or set("/:@") & set(name):
-            raise TrackingError(f"The name of a model must not be empty nor hold '/', ':' or '@', but is {name!r}.")
-        run.log_folder(folder, _MODEL_FOLDER)
-        with mlflow_client(self.store) as client, plain_errors(f"The model '{name}' cannot be registered"):
-            if not any(model.name == name for model in client.search_registered_models(f"name = {quoted(name)}")):
-                client.create_registered_model(name)
-            version = client.create_model_version(
-                name,
-                source=(run.folder / _MODEL_FOLDER).as_uri(),
-                run_id=run.run_id,
-                description=description or None,
-                await_creation_for=0,
+        run.log_folder(folder, MODEL_FOLDER)
+        check_model_name(name)
+        if run.record is None:
+            return ""
+        run.record.values["models"].append({"name": name, "description": description, "alias": alias})
+        run.save()
+        version = self._version(run, name)
+        if not version:
+            return ""
+        run.log_tags({"model": f"models:/{name}/{version}"})
+        return f"models:/{name}/{version}"
+
+    def _start(self, kind: str, name: str) -> TrackedRun:
+        """Return a run with its record, and let it be sent; without them, with a warning, if it cannot be written."""
+        home = self.store.home
+        try:
+            close_stale(home)
+            self._tell(take_problem(home))
+            record = Record(home, kind, name, self.experiment)
+        except OSError as error:
+            _warn(
+                f"This run is not recorded: '{home}' cannot be written to ({first_line(error)}). Name another folder "
+                "with tracking.folder, or switch tracking off: --set tracking.enabled=false."
             )
-            client.set_registered_model_alias(name, alias, str(version.version))
-        run.log_tags({"model": f"models:/{name}/{version.version}"})
-        return f"models:/{name}/{version.version}"
+            return TrackedRun()
+        if self._sends_here():
+            self._send_here(record.run_id)
+        elif not SENDER.take(self.store, record.run_id):
+            note_problem(home, "the process that sends runs cannot be started")
+        return TrackedRun(record.run_id, record.files, record)
 
-    def _start(self, kind: str, name: str) -> tuple[str, Path]:
-        with (
-            mlflow_client(self.store, create=True) as client,
-            plain_errors(f"A run cannot be started in the store '{self.store}'"),
-        ):
-            command = f"exitladder {kind}"
-            run = client.create_run(
-                self._experiment_id(client),
-                run_name=name or f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}",
-                tags={"kind": kind, "mlflow.source.name": command, "mlflow.source.type": "LOCAL"},
+    def _end(self, run: TrackedRun, moment: float) -> None:
+        """Let the end of a run be sent; wait for it only if the store already has its beginning."""
+        if not run.run_id:
+            return
+        home = self.store.home
+        if self._sends_here():
+            self._send_here(run.run_id)
+        elif has_begun(self.store, run.run_id):
+            SENDER.wait(lambda: has_ended(self.store, run.run_id) or has_problem(home, moment), _END_SECONDS)
+        if not has_ended(self.store, run.run_id):
+            self._tell(take_problem(home))
+
+    def _version(self, run: TrackedRun, name: str) -> str:
+        """Return the version under which the store has registered a run's model; empty if it does not take it now."""
+
+        def version() -> str:
+            sent = read_sent(self.store.home, run.run_id).get(self.store.key, {})
+            return str(sent.get("models", {}).get(name, ""))
+
+        if self._sends_here():
+            self._send_here(run.run_id)
+        else:
+            SENDER.wait(lambda: bool(version()) or has_problem(self.store.home), _MODEL_SECONDS)
+        return version()
+
+    def _sends_here(self) -> bool:
+        """Whether this process sends its runs itself: it has loaded MLflow anyway, and the store is a local file."""
+        return not SENDER.is_running and "mlflow.tracking" in sys.modules and self.store.database is not None
+
+    def _send_here(self, run_id: str) -> None:
+        try:
+            with mlflow_client(self.store, create=True) as client:
+                send(client, self.store, run_id)
+        except Exception as error:
+            note_problem(self.store.home, first_line(error))
+
+    def _tell(self, problem: str) -> None:
+        if problem:
+            _warn(
+                f"The runs are recorded in '{self.store.home}', but the store {self.store.shown} does not take them: "
+                f"{problem.rstrip(chr(46))}. To send them later: exitladder track --sync"
             )
-            folder = local_folder(run.info.artifact_uri)
-            folder.mkdir(parents=True, exist_ok=True)
-        return run.info.run_id, folder
 
-    def _experiment_id(self, client: Any) -> str:
-        found = client.get_experiment_by_name(self.experiment)
-        if found is None:
-            try:
-                location = (self.store / "artifacts").as_uri()
-                # The kind makes the page show runs and metrics first, and not traces of language models.
-                kind = {"mlflow.experimentKind": "custom_model_development"}
-                return str(client.create_experiment(self.experiment, artifact_location=location, tags=kind))
-            except Exception:
-                # Another process may have made it in the meantime.
-                found = client.get_experiment_by_name(self.experiment)
-                if found is None:
-                    raise
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
 
-    def _end(self, run: TrackedRun, status: str, bars: BarSet | None) -> None:
-        with mlflow_client(self.store) as client, plain_errors(f"The run '{run.run_id}' cannot be written"):
-            write_run(client, run)
-            if bars is not None:
-                write_dataset(client, run.run_id, bars)
-            client.set_terminated(run.run_id, status)
+def check_model_name(name: str) -> None:
+    """Refuse a name by which a model cannot be registered.
+
+    Raises
+    ------
+    TrackingError
+        If it is empty, longer than 200 characters, or holds one of ``/ : @ " '`` or a control character.
+
+    Examples
+    --------
+    >>> check_model_name("desk/alpha-exhaustion")
+    Traceback (most recent call last):
+    exitladder.errors.TrackingError: The name of a model must not be empty, have more than 200 characters, or hold ...
+    """
+    if not name.strip() or len(name) > _LONGEST_NAME or set("/:@\"'") & set(name) or not name.isprintable():
+        raise TrackingError(
+            f'The name of a model must not be empty, have more than {_LONGEST_NAME} characters, or hold one of / : @ " '
+            f"', but is {name!r}. It is made of the project's name: set project.name, such as --set "
+            "project.name=desk-alpha."
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ExitladderWarning, stacklevel=4)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from exitladder.files.output import Content
+from exitladder.files.output import Content, csv_text
 from exitladder.models.exhaustion.file import save_model
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.tracking.flavour import write_flavour
@@ -51,7 +51,7 @@ def log_trained(
     run.log_metrics({k: v for k, v in summary.items() if isinstance(v, (int, float))})
     run.log_metrics({"baselines": summary["baselines"], "predictions": summary["predictions"]})
     run.log_tags({"leak_check": summary["leak_check"]})
-    run.log_artifact(trained.calibration.to_csv(index=False), "calibration_by_group.csv")
+    run.log_artifact(csv_text(trained.calibration), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
     for file, content in pages.items():

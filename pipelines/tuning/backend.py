@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from exitladder.errors import SettingsError
 from exitladder.execution.signals import Signals
 from exitladder.models.search.studies.store import StudyStore
 from exitladder.models.search.team import DaskExecutor, Executor, InProcess, Processes
+from exitladder.pipelines.tracking.address import chosen_store
 from exitladder.pipelines.tuning.objectives import Objectives
 from exitladder.runtime.fingerprints import digest_of, digest_of_arrays
 from exitladder.settings.tables import TrackingSettings, TuningSettings
@@ -53,7 +55,7 @@ def search_backend(
     ----------
     tuning : TuningSettings
     tracking : TrackingSettings
-        Its store holds the studies unless ``tuning.storage`` names another place.
+        Its folder of records holds the studies unless ``tuning.storage`` names another place.
     fresh : bool
         Delete the kept studies and start again.
 
@@ -71,7 +73,7 @@ def search_backend(
     """
     url = tuning.storage
     if not url:
-        url = f"sqlite:///{tracking.store}/{DATABASE}" if tracking.enabled else IN_MEMORY
+        url = f"sqlite:///{_studies_folder(tracking)}/{DATABASE}" if tracking.enabled else IN_MEMORY
     if tuning.workers > 1 and url == IN_MEMORY:
         raise SettingsError(
             f"tuning.workers = {tuning.workers} must share a storage, but tuning.storage is '{IN_MEMORY}'. Give one, "
@@ -92,6 +94,16 @@ def search_backend(
             team.close()
         if store is not None:
             store.close()
+
+
+def _studies_folder(tracking: TrackingSettings) -> str:
+    """Return the folder of studies: that of the run records, as the settings name it if they do."""
+    address = chosen_store(tracking.store, tracking.folder)
+    return (
+        tracking.store
+        if address.kind == "folder" and address.home == Path(tracking.store).resolve()
+        else str(address.home)
+    )
 
 
 def identity_of(objectives: Objectives) -> dict[str, str]:

@@ -7,11 +7,48 @@ prints it without a traceback and exits with code 1.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+from exitladder.secrets import masked
+
+# A message quotes values from files that may be hostile: no value floods the terminal or steers it.
+_LONGEST_QUOTE = 400
+_LONGEST_TEXT = 4000
+_QUOTED = re.compile(rf"'[^'\n]{{{_LONGEST_QUOTE},}}'|\"[^\"\n]{{{_LONGEST_QUOTE},}}\"")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_NAME = 100
+
+
+def shown(text: str) -> str:
+    r"""Return a message with long quoted values shortened and control characters escaped.
+
+    Examples
+    --------
+    >>> print(shown(f"side must be long or short, but is {chr(27)}[2J"))
+    side must be long or short, but is \x1b[2J
+    >>> len(shown("name must be short, but is '" + "x" * 10_000 + "'"))
+    123
+    """
+    text = without_control(text)
+    text = _QUOTED.sub(lambda match: _cut(match[0], 60, 20), text)
+    return _cut(text, 2500, 1000) if len(text) > _LONGEST_TEXT else text
+
+
+def without_control(text: str) -> str:
+    """Return a text with control characters escaped, so that a name from a file cannot steer the terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def _cut(text: str, first: int, last: int) -> str:
+    return f"{text[:first]}… ({len(text) - first - last:,} more) …{text[-last:]}"
 
 
 class ExitladderError(Exception):
-    """Base class of all errors that a user can cause and fix."""
+    """Base class of all errors that a user can cause and fix; a password in the message is masked."""
+
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
 
 
 class BarsError(ExitladderError):
@@ -51,7 +88,10 @@ class OutputFileError(ExitladderError):
 
 
 class ExitladderWarning(UserWarning):
-    """Something the user should know that does not stop the work."""
+    """Something the user should know that does not stop the work; a password in the message is masked."""
+
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -72,7 +112,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     'Valid names: a, b.'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME], names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"
     return f"Valid names: {', '.join(names)}." if names else "No name is valid here."

@@ -199,6 +199,9 @@ def test_tick_volume_where_the_volume_is_zero(tmp_path: Path) -> None:
     volume = bars["ACME"].volume
     assert volume is not None and volume.tolist() == [5000, 4000]
     assert any("TICKVOL" in note for note in report.notes)
+    # the note concerns the one symbol of the file, and the volume shows no lot
+    assert {f.symbol for f in report.findings} == set(bars.symbols)
+    assert "volume=<TICKVOL>" in report.how_read()[0]
     real = text.replace("\t0\t2", "\t7\t2")
     volume = read_bars(write(tmp_path, real))[0]["ACME"].volume
     assert volume is not None and volume.tolist() == [7, 7]

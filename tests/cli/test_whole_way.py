@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,12 @@ from exitladder.bars.bars import BarSet
 from exitladder.bars.reading import read_bars
 from exitladder.bars.writing import write_bars
 from exitladder.cli import main
+from exitladder.cli.screen import fitted
+from exitladder.cli.screens.backtest import backtest_screen
+from exitladder.cli.screens.compare import compare_screen
+from exitladder.cli.screens.score import score_screen
+from exitladder.cli.screens.train import train_screen
+from exitladder.cli.screens.tune import tune_screen
 from exitladder.plans.file import read_ladder
 from exitladder.trades.files import read_trades
 
@@ -91,6 +98,31 @@ def test_train_prints_what_is_promised(trained: Any, trades: Path) -> None:
     assert trained["model"].startswith("models:/")
 
 
+def _is_a_screen(text: str, first: str, most_lines: int) -> bool:
+    lines = fitted(text, Screen()).splitlines()
+    return lines[0].startswith(first[:40]) and len(lines) <= most_lines and max(map(len, lines)) <= 80
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_screens_put_the_verdict_first_and_fit_80_columns(
+    trained: Any, tuned: Any, tested: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert _is_a_screen(train_screen(trained, 80), "The model ", 20)
+    tune = tune_screen(tuned, "tuned", 80)
+    assert _is_a_screen(tune, tuned["recommendation"], 45)
+    row = next(row for row in tuned["policies"] if row["policy"] == "tuned ladder")
+    assert f"{row['expectancy_r']:+.3f}" in tune and f"{row['max_drawdown_account_r']:+.1f}" in tune
+    back = backtest_screen(tested, "plain", tested["run_id"], 80)
+    assert _is_a_screen(back, tested["verdict_text"], 50)
+    assert f"{tested['expectancy_r']['value']:+.3f}" in back and tested["run_id"] in back
+    assert "exit efficiency *" in back and "updraw" not in back
+
+
 def test_tune_prints_and_writes(project: Project, tuned: Any) -> None:
     assert set(tuned) >= {
         "run_id", "ladder", "baseline", "difference_r", "interval", "dsr", "pbo", "p_value", "n_trials", "verdict",
@@ -109,7 +141,7 @@ def test_backtest_writes_its_files(project: Project, tested: Any, trades: Path) 
         "trade_id", "fill", "bar_time", "order", "rung", "side", "quantity", "price", "commission", "slippage",
         "financing", "r",
     ]  # fmt: skip
-    assert list(done) == [
+    assert list(done)[:21] == [
         "trade_id", "symbol", "side", "status", "reason", "quantity", "entry_time", "entry_price", "risk", "exit_time",
         "exit_price", "pnl", "financing", "r", "mfe_r", "mae_r", "give_back_r", "capture", "bars_held", "n_fills",
         "ambiguous_bars",
@@ -138,6 +170,9 @@ def test_score_advises_on_what_was_open_then(
         "--ladder", project.folder / "ladder.toml", "--model", trained["model"], "--out", project.folder / "advice.csv",
     )  # fmt: skip
     assert sorted(row["trade_id"] for row in advice) == sorted(expected["trade_id"])
+    shown = score_screen(pd.DataFrame(advice), 80)
+    assert _is_a_screen(shown, f"{len(advice)} open trade", 14 * len(advice))
+    assert all(row["trade_id"] in shown for row in advice)
     for row in advice:
         assert row["action"] in ("hold", "reduce", "exit")
         assert row["asof"] <= "2008-06-03T00:00:00Z"
@@ -152,7 +187,9 @@ def test_compare_and_report(project: Project, tuned: Any, tested: Any, trades: P
         "--ladder", project.folder / "tuned" / "ladder.toml", "--out", project.folder / "other",
     )  # fmt: skip
     found = project("compare", project.folder / "plain", project.folder / "other")
+    assert _is_a_screen(compare_screen(found, 80), found["pairs"][0]["verdict_text"], 25)
     (pair,) = found["pairs"]
+    assert any("costs" in note for note in pair["terms_differ"])
     assert set(pair) >= {"difference_r", "interval", "p_value", "p_adjusted", "verdict"}
     assert len(found["sources"]) == 2
     assert "exitladder tune --bars " in (project.folder / "tuned" / "index.html").read_text(encoding="utf-8")

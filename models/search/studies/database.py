@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from exitladder.errors import ModelError
+from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
+from exitladder.runtime.sqlite_files import opened_to_read
+from exitladder.secrets import masked, secret_in
 
 # The revision of Optuna's tables that is written to: since Optuna 3.2.
 _REVISION = "v3.2.0.a"
@@ -54,6 +54,7 @@ class Database:
         with self.plain_errors():
             if self.is_sqlite:
                 _make_sqlite(Path(parsed.database))
+                check_sqlite(Path(parsed.database))
                 self.engine = self.sqlalchemy.create_engine(
                     parsed, isolation_level="AUTOCOMMIT", connect_args={"timeout": 60}
                 )
@@ -63,11 +64,7 @@ class Database:
             with self.locked() as connection:
                 self.run(connection, _BATCHES)
                 revision = self.run(connection, "select version_num from alembic_version")[0][0]
-            if revision != _REVISION:
-                raise ModelError(
-                    f"Optuna's tables must be of revision {_REVISION}, but those in {url} are of {revision}. "
-                    "Use another database, or a version of exitladder that supports them."
-                )
+            _check_revision(str(revision), url)
             reflected = self.sqlalchemy.MetaData()
             reflected.reflect(self.engine, only=_TABLES)
             self.tables = reflected.tables
@@ -149,19 +146,19 @@ class Database:
 
 
 def _parsed(sqlalchemy: Any, url: str) -> Any:
+    if found := secret_in(url):
+        raise ModelError(
+            f"The storage must not contain a password, because settings are saved with each run, but {masked(url)} has "
+            f"{found}. Set the password in PGPASSWORD or ~/.pgpass."
+        )
     try:
         parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        is_known = parsed.get_backend_name() in ("sqlite", "postgresql", "postgres")
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        is_known = False
+    if not is_known:
         raise ModelError(
-            "The storage of studies must be sqlite:///PATH or postgresql://USER@HOST/DATABASE, "
-            f"but is {url if parsed is None else parsed.render_as_string()!r}."
-        )
-    if parsed.password:
-        raise ModelError(
-            f"The storage must not contain a password, because settings are saved with each run, but is "
-            f"{parsed.render_as_string()!r}. Set the password in PGPASSWORD or ~/.pgpass."
+            f"The storage of studies must be sqlite:///PATH or postgresql://USER@HOST/DATABASE, but is {masked(url)!r}."
         )
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
@@ -179,10 +176,11 @@ def _parsed(sqlalchemy: Any, url: str) -> Any:
 
 def _make_sqlite(path: Path) -> None:
     """Make a file with Optuna's tables, whole or not at all; in memory first, which spares the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_drafts(path.parent, path.name)
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    draft = path.with_name(draft_name(path.name))
     from optuna import storages
 
     pool = importlib.import_module("sqlalchemy.pool").StaticPool
@@ -193,8 +191,52 @@ def _make_sqlite(path: Path) -> None:
         memory.backup(target)
         target.close()
         # Of several that come at once, one puts its file there.
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+        put_in_place(draft, path)
     finally:
         memory.close()
-        draft.unlink(missing_ok=True)
+        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+            leftover.unlink(missing_ok=True)
+
+
+def check_sqlite(path: Path, seconds: float = 5.0) -> None:
+    """Raise ModelError, with the cure, if a file is no database of studies that can be used.
+
+    Parameters
+    ----------
+    path : path
+    seconds : float
+        How long to wait for a lock.
+
+    Raises
+    ------
+    ModelError
+        If the file is locked, incomplete, another program's, or of another revision.
+    """
+    what = f"The storage of studies must be usable, but '{path}'"
+    other = "Move it away or name another one (tuning.storage); its studies then begin again."
+    try:
+        with opened_to_read(path, seconds) as opened:
+            tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
+            found = opened.execute("select version_num from alembic_version") if "alembic_version" in tables else ()
+            revisions = [str(revision) for (revision,) in found]
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise ModelError(f"{what} is locked by another process. Wait until it is done, or end that one.") from error
+        raise ModelError(f"{what} cannot be read ({error}). Check its permissions and the disk.") from error
+    except sqlite3.DatabaseError as error:
+        raise ModelError(f"{what} is not a complete SQLite database ({error}). {other}") from error
+    if not set(_TABLES) <= tables or not revisions:
+        state = "holds the tables of another program" if tables and "studies" not in tables else "is incomplete"
+        raise ModelError(f"{what} {state}. {other}")
+    _check_revision(revisions[0], str(path))
+
+
+def _check_revision(revision: str, place: str) -> None:
+    if revision != _REVISION:
+        # revisions of Optuna are numbered by its versions
+        age = "an earlier" if revision < _REVISION else "a later"
+        cure = f"Upgrade it with: optuna storage upgrade --storage sqlite:///{place}" if revision < _REVISION else ""
+        raise ModelError(
+            f"Optuna's tables must be of revision {_REVISION}, but those in {place} are of {revision}, which is {age} "
+            f"one. {cure or 'Use the version of exitladder that made it'}, or use another database."
+        )

@@ -18,6 +18,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from exitladder.errors import ExitladderWarning, ModelError
+from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
@@ -27,6 +28,24 @@ from exitladder.models.search.studies.studies import KnownBatch, StudyPlan, eval
 from exitladder.runtime.fingerprints import digest_of
 
 _PLAN_KEY = "exitladder"
+_PLAN = {
+    "search": {"sampler": str, "seed": int, "n_trials": int, "batch_size": int, "n_objectives?": int},
+    "n_warm": int,
+    "learns": bool,
+    "ahead": int,
+    "objectives": [str],
+    "constraints": [str],
+    "identity": {str: Anything},
+    "token": str,
+}
+_ROWS = [[Anything]]
+_BATCH = {
+    "parameters": [{str: (str, float, bool)}],
+    "values": _ROWS,
+    "violations": _ROWS,
+    "blocks?": _ROWS,
+    "n_looked?": [int],
+}
 # What a study is of that no version of the program changes.
 _OF_DATA = ("bars", "trades", "entries")
 _OF_TRIALS = (
@@ -149,7 +168,19 @@ class StudyStore:
                 f"Study '{name}' in {self.url} must be one of exitladder's, but is another program's. "
                 "Give another name (tuning.study), or another storage."
             )
-        return study_id, json.loads(kept[0][0])
+        return study_id, self._plan(name, kept[0][0])
+
+    def _plan(self, name: str, text: str) -> dict[str, Any]:
+        """Return what a study keeps of its plan."""
+        try:
+            kept = parse_json(text)
+            check_shape(kept, _PLAN, "its plan")
+        except ValueError as cause:
+            raise ModelError(
+                f"Study '{name}' in {self.url} must be as exitladder wrote it, but {cause}. Give another name "
+                "(tuning.study) or another storage."
+            ) from cause
+        return dict(kept)
 
     def _of_another_version(self, connection: Any, base: str, plan: StudyPlan) -> str:
         """Return the name of a study of the same search on the same data by other code, or nothing."""
@@ -161,11 +192,15 @@ class StudyStore:
         )
         wanted = json.loads(json.dumps(asdict(plan)))
         for name, text in rows:
-            kept = json.loads(text)
+            if not re.fullmatch(rf"{re.escape(base)}-[0-9a-f]{{16}}", name):
+                continue
+            try:
+                kept = self._plan(name, text)
+            except ModelError:
+                continue
             identity = kept["identity"]
             if (
-                re.fullmatch(rf"{re.escape(base)}-[0-9a-f]{{16}}", name)
-                and kept["search"] == wanted["search"]
+                kept["search"] == wanted["search"]
                 and identity.get("program") != wanted["identity"].get("program")
                 and all(identity.get(key) == wanted["identity"].get(key) for key in _OF_DATA)
             ):
@@ -321,10 +356,23 @@ class StoredStudy:
         found = []
         for batch, payload in rows:
             if batch not in self._known:
-                kept = json.loads(payload)
-                found.append(KnownBatch(batch, kept["parameters"], evaluation_of(self.plan, kept)))
+                found.append(self._batch(batch, payload))
         self._known.update(fresh)
         return found
+
+    def _batch(self, batch: int, payload: str) -> KnownBatch:
+        try:
+            kept = parse_json(payload, has_constants=True)
+            check_shape(kept, _BATCH, f"batch {batch}")
+            if batch not in self.plan.batches or len(kept["parameters"]) != self.plan.size_of(batch):
+                raise ValueError(f"batch {batch} must have the candidates that its plan names, but has others")
+            return KnownBatch(batch, kept["parameters"], evaluation_of(self.plan, kept))
+        except (ValueError, TypeError, ModelError) as cause:
+            raise ModelError(
+                f"Study '{self.name}' in {self.store.url} must be as exitladder wrote it, but "
+                f"{str(cause).rstrip('.')}. Start again with --fresh, which deletes this study, or give "
+                "another name (tuning.study)."
+            ) from cause
 
     def _execute(self, connection: Any, statement: str, **values: Any) -> list[Any]:
         return self.store.database.run(connection, statement, t=self.token, **values)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from exitladder.errors import ModelError
 from exitladder.models.search.evaluation import BlockScores, Evaluation
 from exitladder.models.search.samplers.sampler import SearchPlan
 from exitladder.models.search.space.candidates import Candidate
@@ -167,7 +168,10 @@ def kept_of(evaluation: Evaluation) -> dict[str, Any]:
 
 def evaluation_of(plan: StudyPlan, kept: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation of a batch from stored values; see `kept_of`."""
-    n = len(kept["values"])
+    n = len(kept["parameters"])
+    for name, width in (("values", len(plan.objectives)), ("violations", len(plan.constraints))):
+        if len(kept[name]) != n or any(len(row) != width for row in kept[name]):
+            raise ModelError(f"{name} must be {n} rows of {width}, but are not. Search again.")
     block_scores = None
     if "blocks" in kept:
         blocks = np.asarray(kept["blocks"], dtype=np.float64).reshape(n, -1)

@@ -215,8 +215,12 @@ def _ladder_of(tuned: Tuned, name: str) -> Ladder:
 
 def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding: Evidence | None) -> str:
     evidence = tuned.recommendation.choice.evidence
-    n = evidence[0].found.n if evidence else int(tuned.walk.test.sum())
+    n_scored = int(tuned.walk.test.sum())
+    n = evidence[0].found.n if evidence else n_scored
     scored = f"{n:,} trades scored out of sample"
+    if n < n_scored:
+        # a trade that an exit could still hold at the last bar is no evidence
+        scored = f"{n:,} of the {n_scored:,} trades scored out of sample (those whose longest holding period has ended)"
     if deciding is not None:
         what = f"the simple exit '{name}'" if choice == "simple" else f"the {name}"
         if name == OWN_LADDER:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from exitladder.arrays import IntArray
 from exitladder.errors import InputFileError, LadderError, TradesError
+from exitladder.pipelines.tracking.saved_files import read_json
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder
 
@@ -71,7 +71,8 @@ def read_walk_forward(folder: Path) -> WalkForwardLadders:
     result = inside.parent / "tune.json"
     if result.is_file():
         # An earlier tuning into the same folder may have left more parts.
-        paths = paths[: len(json.loads(result.read_text(encoding="utf-8")).get("folds", paths))]
+        folds = read_json(result).get("folds", paths)
+        paths = paths[: len(folds)] if isinstance(folds, list) else paths
     if not paths:
         raise InputFileError(
             f"A walk-forward needs the ladders of its parts (folds/fold-1.toml, …), but '{folder}' holds none. Give "

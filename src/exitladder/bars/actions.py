@@ -14,7 +14,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import Bars, BarSet
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import stamp_text
 from exitladder.errors import BarsError, did_you_mean
 from exitladder.files.tables import Table, read_table
@@ -90,8 +90,10 @@ def read_actions(path: str | Path) -> list[Action]:
         If a column is missing or a value is impossible.
     """
     table = read_table(path)
-    by_name = {snake_name(label): label for label in table.frame.columns}
-    found = {key: next((by_name[n] for n in names if n in by_name), None) for key, names in _COLUMNS.items()}
+    by_name = labels_by_name(table, {name for names in _COLUMNS.values() for name in names}, BarsError)
+    found: dict[str, str | None] = {
+        key: next((str(by_name[n]) for n in names if n in by_name), None) for key, names in _COLUMNS.items()
+    }
     missing = [key for key in ("symbol", "date") if found[key] is None]
     if missing or (found["split"] is None and found["dividend"] is None):
         raise BarsError(
@@ -209,7 +211,7 @@ def _row_actions(table: Table, found: Mapping[str, str | None], i: int) -> list[
     if cash is not None and not pd.isna(cash) and str(cash).strip():
         try:
             amount = float(cash)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             amount = math.nan
         if not amount >= 0 or math.isinf(amount):
             raise BarsError(f"A dividend must be a number of 0 or more, but is {cash} ({place}).")
@@ -220,7 +222,8 @@ def _row_actions(table: Table, found: Mapping[str, str | None], i: int) -> list[
 
 def _ratio(text: str, place: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:\s*[:/]\s*(\d+(?:\.\d+)?))?", text)
-    factor = float(match[1]) / float(match[2] or 1) if match and float(match[2] or 1) > 0 else 0.0
+    old = float(match[2] or 1) if match else 0.0
+    factor = float(match[1]) / old if match and 0 < old < math.inf else 0.0
     if not 1e-4 < factor < 1e4 or factor == 1:
         raise BarsError(
             f"A split's ratio must be new shares to old ones, such as 4:1 or 1:10, but is {text!r} ({place})."

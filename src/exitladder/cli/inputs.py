@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exitladder.cli.session import Session
+from exitladder.files.places import PlaceKind, check_place
 
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
@@ -40,8 +41,54 @@ def path_option(name: str, text: str, *, required: bool = True) -> Decorator:
     callable
         Decorator of a command.
     """
-    metavar = "PATH" if "bars" in name else "DIR" if name == "--out" and "older" in text else "FILE"
+    metavar = "PATH" if "bars" in name else "FILE"
     return click.option(name, type=click.Path(path_type=Path), required=required, metavar=metavar, help=text)
+
+
+def out_option(
+    text: str,
+    kind: PlaceKind = "file",
+    endings: tuple[str, ...] = (),
+    *,
+    name: str = "--out",
+    required: bool = True,
+    default: Path | None = None,
+) -> Decorator:
+    """Return the option for the place of a result, which is checked before the command begins.
+
+    Parameters
+    ----------
+    text : str
+        Its help.
+    kind : {"file", "folder", "either"}
+    endings : tuple of str
+        Endings that a file may have; any if empty.
+    name : str
+        Name of the option.
+    required : bool
+    default : path, optional
+
+    Returns
+    -------
+    callable
+        Decorator of a command.
+    """
+
+    def checked(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None:
+            check_place(path, kind, endings)
+        return path
+
+    return click.option(
+        name,
+        type=click.Path(path_type=Path),
+        required=required and default is None,
+        default=default,
+        show_default=default is not None,
+        metavar="FILE" if kind == "file" else "DIR",
+        callback=checked,
+        help=text,
+    )
 
 
 def given_once(source: Path | None, option: Path | None, rule: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from typing import IO, Any
@@ -10,10 +9,10 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.files.output import iso_stamp, plain, with_iso_stamps
-
-# width of a table that does not go to a terminal
-_UNBOUNDED = 100_000
+from exitladder.cli.screen import width_of
+from exitladder.cli.tables import table_text
+from exitladder.errors import shown
+from exitladder.files.output import csv_text, iso_stamp, plain
 
 
 def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -> str:
@@ -36,7 +35,7 @@ def rendered(value: pd.DataFrame | dict[str, Any], form: str, stream: IO[str]) -
         return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     if form == "csv":
         table = value if isinstance(value, pd.DataFrame) else pd.DataFrame(flat(value), columns=["name", "value"])
-        return with_iso_stamps(table).to_csv(index=False, lineterminator="\n")
+        return csv_text(table)
     return _as_table(value, stream) if isinstance(value, pd.DataFrame) else _mapping_as_tables(value, stream)
 
 
@@ -95,22 +94,7 @@ def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in frame.columns:
-        is_number = pd.api.types.is_numeric_dtype(frame[name].dtype)
-        table.add_column(str(name), justify="right" if is_number else "left", overflow="fold")
-    for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(Text(_cell(value)) for value in row))
-    width = None if stream.isatty() else _UNBOUNDED
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, legacy_windows=False)
-    console.print(table)
-    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+    return table_text(frame, _cell, width_of(stream))
 
 
 def _cell(value: Any) -> str:
@@ -123,5 +107,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         return iso_stamp(value)
     if isinstance(value, (float, np.floating)):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return str(value)
+        number = float(value)
+        return "" if math.isnan(number) else f"{number:.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:.6g}"
+    # a name from a file must not steer the terminal
+    return shown(str(value))

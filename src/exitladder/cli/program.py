@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -13,11 +14,14 @@ import click
 
 from exitladder import __version__
 from exitladder.cli.interruption import interruptible
+from exitladder.cli.screen import fitted
 from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
+from exitladder.secrets import masked
 
 COMMANDS = (
-    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "ui",
+    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "model",
+    "ui", "track", "doctor",
 )  # fmt: skip
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -116,7 +120,9 @@ class Program(click.Group):
             _say("interrupted: no partial files were left behind")
             return INTERRUPTED
         except click.ClickException as error:
-            error.show(sys.stderr)
+            shown = io.StringIO()
+            error.show(shown)
+            click.echo(masked(shown.getvalue()), err=True, nl=False)
             return error.exit_code
         except ExitladderError as error:
             _say(f"error: {error}", error if is_debugging else None)
@@ -145,8 +151,8 @@ class Program(click.Group):
 
 def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None:
-        traceback.print_exception(error, file=sys.stderr)
-    click.echo(message, err=True)
+        click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
+    click.echo(fitted(masked(message), sys.stderr), err=True)
 
 
 @click.group(

@@ -15,8 +15,11 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import click
 
 from exitladder.cli.interruption import Interruptible
-from exitladder.errors import ExitladderWarning
+from exitladder.cli.screen import fitted
+from exitladder.errors import ExitladderWarning, without_control
+from exitladder.files.places import check_folder
 from exitladder.runtime.progress import SILENT, Progress
+from exitladder.secrets import masked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +34,8 @@ ARGUMENTS = "exitladder.arguments"
 SETTINGS_FILE = "exitladder.toml"
 # `init` writes that file; the numbers of `demo` are the same everywhere
 _WITHOUT_PROJECT = ("init", "demo")
+# commands that record runs
+_TRACKED = ("train", "tune", "backtest", "score", "demo")
 FORMATS = ("table", "json", "csv")
 # options that say how files are read, each a key of [data]
 READING_OPTIONS = ("stamps", "dayfirst", "monthfirst", "decimal", "columns", "symbol", "symbol_map")
@@ -70,7 +75,7 @@ class Session:
         """The command as it was typed, with the user's home folder as ``~``."""
         typed = click.get_current_context().meta.get(ARGUMENTS, [])
         home = str(Path.home())
-        return shlex.join(["exitladder", *typed]).replace(home + "/", "~/") if typed else ""
+        return masked(shlex.join(["exitladder", *typed]).replace(home + "/", "~/")) if typed else ""
 
     def emit(self, value: pd.DataFrame | dict[str, Any]) -> None:
         """Write a table or a mapping to stdout in the requested format."""
@@ -81,11 +86,16 @@ class Session:
     def say(self, text: str) -> None:
         """Write a line to stderr unless ``--quiet`` is given."""
         if not self.is_quiet:
-            click.echo(text, err=True)
+            click.echo(fitted(text, sys.stderr), err=True)
+
+    def write(self, text: str) -> None:
+        """Write text to stdout, fitted to a terminal."""
+        lines = [without_control(line) for line in text.split("\n")]
+        self.stdout.write(fitted("\n".join(lines), self.stdout))
 
     def warn(self, text: str) -> None:
         """Write a warning to stderr, even with ``--quiet``."""
-        click.echo(f"warning: {text}", err=True)
+        click.echo(fitted(f"warning: {text}", sys.stderr), err=True)
 
 
 def example(*lines: str) -> str:
@@ -123,6 +133,7 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
         if found is not None and not is_quiet:
             click.echo(f"settings: {found} (in this folder; --settings FILE reads another one)", err=True)
         settings = load_settings(settings_file or found, [*overrides, *changes])
+        _begin_tracking(settings)
         with _only_data_on_stdout() as stdout, _plain_warnings():
             session = Session(settings, form, is_quiet, stdout)
             return function(session, **options)
@@ -136,6 +147,21 @@ def _settings_here() -> Path | None:
     """Return the settings file of the current folder, None if there is none or the command must not depend on it."""
     here = Path(SETTINGS_FILE)
     return here if click.get_current_context().info_name not in _WITHOUT_PROJECT and here.is_file() else None
+
+
+def _begin_tracking(settings: Settings) -> None:
+    """Check where a command records its run, and let the process that sends it load MLflow in the meantime."""
+    command = click.get_current_context().info_name
+    if command not in _TRACKED or not settings.tracking.enabled:
+        return
+    from exitladder.pipelines.tracking.address import chosen_store
+    from exitladder.pipelines.tracking.sender import SENDER
+
+    address = chosen_store(settings.tracking.store, settings.tracking.folder)
+    if command == "train":
+        # the model is kept there and nowhere else
+        check_folder(address.home)
+    SENDER.start()
 
 
 _COMMON: tuple[Callable[..., Any], ...] = (
@@ -181,7 +207,7 @@ def _plain_warnings() -> Iterator[None]:
     """Show exitladder's own warnings as one line each; ignore those of libraries, which the user cannot fix."""
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-        click.echo(f"warning: {message}", err=True)
+        click.echo(fitted(f"warning: {message}", sys.stderr), err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

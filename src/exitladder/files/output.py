@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.errors import OutputFileError, did_you_mean
+from exitladder.files.untrusted.formulas import with_marks
+from exitladder.runtime.drafts import clear_drafts, draft_name
 
 Content = bytes | str | pd.DataFrame | Mapping[str, Any] | Callable[[Path], object]
 
@@ -64,9 +65,17 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         if suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
-            text = with_iso_stamps(frame).to_csv(index=False, lineterminator="\n").encode()
+            text = csv_text(frame).encode()
             # mtime 0: the same table gives the same bytes
             temporary.write_bytes(gzip.compress(text, mtime=0) if suffix == ".csv.gz" else text)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a table as CSV: numbers with all digits, stamps as ISO 8601 with Z, no cell a spreadsheet would run.
+
+    See `exitladder.files.untrusted.formulas.marked`.
+    """
+    return with_marks(with_iso_stamps(frame)).to_csv(index=False, lineterminator="\n")
 
 
 def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
@@ -94,7 +103,9 @@ def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
         raise OutputFileError(f"'{path}' must be a folder, but is a file. Name another folder.")
     with _described(path):
         path.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path))
+        clear_drafts(path, path.name)
+        beside = path / draft_name(path.name)
+        beside.mkdir()
     try:
         for name, content in contents.items():
             with _described(beside / name):
@@ -181,9 +192,9 @@ def _beside(path: Path) -> Iterator[Path]:
         raise OutputFileError(f"'{path}' must be a file, but is a folder. Name a file in it.")
     with _described(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+        clear_drafts(path.parent, path.name)
+        temporary = path.with_name(draft_name(path.name))
+        temporary.touch(exist_ok=False)
     try:
         with _described(path):
             yield temporary

@@ -223,7 +223,12 @@ def _of_digits(values: pd.Series[Any], texts: Any, tz: str) -> Stamps:
             )
         digits = pc.if_else(plain, digits, pa.scalar(None, digits.type))
     is_whole = not pc.any(pc.match_substring(digits, ".")).as_py()
-    numbers = pc.cast(pc.utf8_ltrim(digits, characters="+"), pa.int64() if is_whole else pa.float64())
+    unsigned = pc.utf8_ltrim(digits, characters="+")
+    try:
+        numbers = pc.cast(unsigned, pa.int64() if is_whole else pa.float64())
+    except pa.ArrowInvalid:
+        # 19 digits may be more than 64 bits hold; no moment is so far
+        numbers = pc.cast(unsigned, pa.float64())
     series = pd.Series(numbers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
     return _of_numbers(series, tz)
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.errors import InputFileError
+
 
 @dataclass(frozen=True)
 class Table:
@@ -52,11 +54,26 @@ class Table:
     def from_frame(cls, frame: pd.DataFrame, name: str) -> Table:
         """Return a table that came from no file; a date index becomes a column."""
         flat, remarks = _flat(frame)
+        _refuse_far_dates(flat, name)
         counts = pd.Series([str(c) for c in flat.columns]).value_counts(sort=False)
         doubled = tuple(str(c) for c in counts.index[counts > 1])
         if doubled:
             flat.columns = pd.Index(_numbered([str(c) for c in flat.columns]))
         return cls(flat, name, "row", np.arange(1, len(flat) + 1), doubled=doubled, remarks=remarks)
+
+
+def _refuse_far_dates(frame: pd.DataFrame, name: str) -> None:
+    """Refuse dates that Python cannot write, which no market has."""
+    for k, label in enumerate(frame.columns):
+        column = frame.iloc[:, k]
+        if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+            years = column.dt.year.dropna()
+            if len(years) and not (years.min() > 1 and years.max() < 9999):
+                far = int(years.max() if years.max() >= 9999 else years.min())
+                raise InputFileError(
+                    f"Dates must be in the years 2 to 9998, but column '{label}' has one in the year {far} ({name}). "
+                    "Check the unit of the stamps."
+                )
 
 
 def _numbered(names: list[str]) -> list[str]:

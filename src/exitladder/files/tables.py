@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import lzma
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from exitladder.errors import InputFileError
 from exitladder.files.conventions import MEGABYTE, PLAIN, Conventions
 from exitladder.files.delimited import NameColumns, read_delimited
 from exitladder.files.packed import too_large
 from exitladder.files.table import Table
+from exitladder.files.untrusted.feather_v1 import in_second_version
 
 __all__ = ["TABLE_SUFFIXES", "Table", "read_table", "table_suffix"]
 
@@ -82,13 +87,20 @@ def read_table(
             f"The file '{path}' cannot be read as csv: lines have more fields than the first line has names. "
             "Name every column, and quote texts that hold the separator."
         ) from None
+    except pa.ArrowMemoryError:
+        raise too_large(path, conventions.max_unpacked_mb) from None
     except (
         OSError,
         ValueError,
         TypeError,
         KeyError,
         EOFError,
+        AttributeError,
+        RuntimeError,
+        OverflowError,
+        csv.Error,
         zlib.error,
+        lzma.LZMAError,
         zipfile.BadZipFile,
         NotImplementedError,
     ) as cause:
@@ -109,13 +121,9 @@ def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
     with zipfile.ZipFile(path) as packed:
         if sum(m.file_size for m in packed.infolist()) > conventions.max_unpacked_mb * MEGABYTE:
             raise too_large(path, conventions.max_unpacked_mb)
-    with pd.ExcelFile(path, engine="openpyxl") as book:
-        names = [sheet] if sheet else [str(name) for name in book.sheet_names]
-        if sheet and sheet not in book.sheet_names:
-            raise InputFileError(
-                f"There is no sheet {sheet!r} in '{path}'; it has: {', '.join(map(str, book.sheet_names))}."
-            )
-        sheets = pd.read_excel(book, sheet_name=names, header=None)
+    names, sheets = _sheets(path, sheet)
+    if sheet and sheet not in names:
+        raise InputFileError(f"There is no sheet {sheet!r} in '{path}'; it has: {', '.join(names)}.")
     filled = {name: frame for name, frame in sheets.items() if len(frame.dropna(how="all"))}
     if not filled:
         raise pd.errors.EmptyDataError
@@ -125,7 +133,20 @@ def _read_excel(path: Path, sheet: str, conventions: Conventions) -> Table:
             "Save the one that is meant as a file of its own."
         )
     ((name, frame),) = filled.items()
+    check_columns(path, frame.shape[1], conventions)
     return _sheet_table(frame, f"{path.name}, sheet {name}" if len(sheets) > 1 else path.name)
+
+
+def _sheets(path: Path, sheet: str) -> tuple[list[str], dict[str, pd.DataFrame]]:
+    """Return the names of a book's sheets, and the cells of one of them or of all."""
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            names = [str(name) for name in book.sheet_names]
+            chosen = [name for name in names if not sheet or name == sheet]
+            return names, pd.read_excel(book, sheet_name=chosen, header=None)
+    # openpyxl lets any error through that a broken sheet causes in it
+    except Exception as cause:
+        raise ValueError(f"it is no Excel file that openpyxl can read ({type(cause).__name__}: {cause})") from cause
 
 
 def _sheet_table(cells: pd.DataFrame, name: str) -> Table:
@@ -149,35 +170,72 @@ def _read_parquet(path: Path, conventions: Conventions) -> pd.DataFrame:
     # a single file, so that no folder name of the path is taken for a column
     with pq.ParquetFile(path) as file:
         about = file.metadata
-        _check_columns(path, len(file.schema_arrow.names), conventions)
+        check_columns(path, len(file.schema_arrow.names), conventions)
         packed = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
         if max(packed, about.num_rows * about.num_columns * 8) > conventions.max_unpacked_mb * MEGABYTE:
             raise too_large(path, conventions.max_unpacked_mb)
-        frame: pd.DataFrame = file.read().to_pandas()
-    return frame
+        table = file.read()
+    table.validate(full=True)
+    return _to_pandas(table)
 
 
 def _read_feather(path: Path, conventions: Conventions) -> pd.DataFrame:
-    import pyarrow as pa
-    from pyarrow import feather
+    with path.open("rb") as stream:
+        is_first_version = stream.read(4) == b"FEA1"
+    if is_first_version:
+        with tempfile.TemporaryDirectory() as folder:
+            return _read_arrow(in_second_version(path, Path(folder) / "table.arrow"), path, conventions)
+    return _read_arrow(path, path, conventions)
 
+
+def _read_arrow(file: Path, path: Path, conventions: Conventions) -> pd.DataFrame:
+    with pa.OSFile(str(file)) as stream, pa.ipc.open_file(stream) as batched:
+        check_columns(path, len(batched.schema.names), conventions)
+        batches, size = [], 0
+        for k in range(batched.num_record_batches):
+            batches.append(batched.get_batch(k))
+            # offsets that point out of their buffer would end the process in the next step
+            batches[-1].validate(full=True)
+            size += batches[-1].nbytes
+            if size > conventions.max_unpacked_mb * MEGABYTE:
+                raise too_large(path, conventions.max_unpacked_mb)
+        return _to_pandas(pa.Table.from_batches(batches, batched.schema))
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as pandas has it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be.
+    """
     try:
-        with pa.OSFile(str(path)) as stream, pa.ipc.open_file(stream) as file:
-            _check_columns(path, len(file.schema.names), conventions)
-            batches, size = [], 0
-            for k in range(file.num_record_batches):
-                batches.append(file.get_batch(k))
-                size += batches[-1].nbytes
-                if size > conventions.max_unpacked_mb * MEGABYTE:
-                    raise too_large(path, conventions.max_unpacked_mb)
-            frame: pd.DataFrame = pa.Table.from_batches(batches, file.schema).to_pandas()
-    except pa.ArrowInvalid:
-        # the first version of the format
-        frame = feather.read_table(path).to_pandas()
+        frame: pd.DataFrame = table.to_pandas()
+    except (MemoryError, RecursionError):
+        raise
+    # pandas' metadata in the file may name anything
+    except Exception as cause:
+        raise ValueError(f"its columns cannot be read ({type(cause).__name__}: {cause})") from cause
     return frame
 
 
-def _check_columns(path: Path, n: int, conventions: Conventions) -> None:
+def check_columns(path: Path, n: int, conventions: Conventions) -> None:
+    """Refuse a table of too many columns.
+
+    Parameters
+    ----------
+    path : path
+        For the message.
+    n : int
+        Number of columns.
+    conventions : Conventions
+
+    Raises
+    ------
+    InputFileError
+        If there are more than `conventions.max_columns`.
+    """
     if n > conventions.max_columns:
         raise InputFileError(
             f"A table may have {conventions.max_columns:,} columns, but '{path}' has {n:,}. If it is what you expect, "

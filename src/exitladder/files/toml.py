@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from exitladder.errors import ExitladderError, InputFileError, did_you_mean
+from exitladder.files.conventions import MEGABYTE
+from exitladder.files.untrusted.limits import how_to_raise, limit
+
+# a part of a dotted key, and that none begins inside another one
+_KEY = r"""(?:"[^"\n]*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
+_KEY_START = r"""(?<![A-Za-z0-9_."'-])"""
 
 
 def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict[str, Any]:
@@ -34,14 +41,63 @@ def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict
     ExitladderError
         Of the class `error`, if the text is not valid TOML.
     """
+    most = limit("EXITLADDER_MAX_TOML_MB") * MEGABYTE
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as cause:
+        with Path(path).open("rb") as stream:
+            content = stream.read(most + 1)
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as cause:
         raise InputFileError(f"The {what} file '{path}' cannot be read: {cause}.") from cause
+    if len(content) > most:
+        raise InputFileError(
+            f"A {what} file may have {most // MEGABYTE} MB, but '{path}' has more. "
+            f"{how_to_raise('EXITLADDER_MAX_TOML_MB')}"
+        )
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as cause:
+        return parse_toml(text.replace("\r\n", "\n"))
+    except ValueError as cause:
         raise error(f"The {what} file '{path}' is not valid TOML: {cause}.") from cause
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a TOML text.
+
+    Raises
+    ------
+    ValueError
+        If it is not TOML, is nested too deeply, or has an integer of more than 64 bits; without a full stop.
+
+    Examples
+    --------
+    >>> parse_toml("stop.time = 40")
+    {'stop': {'time': 40}}
+    >>> parse_toml("a." * 1000 + "b = 1")
+    Traceback (most recent call last):
+    ValueError: keys and lists may be nested 32 deep, but are nested deeper. If this is ...
+    """
+    depth = limit("EXITLADDER_MAX_TOML_DEPTH")
+    too_deep = (
+        f"keys and lists may be nested {depth} deep, but are nested deeper. {how_to_raise('EXITLADDER_MAX_TOML_DEPTH')}"
+    ).rstrip(".")
+    # tomllib takes time and memory that grow with the square of the number of dots
+    if re.search(rf"{_KEY_START}(?:{_KEY}\s*+\.\s*+){{{depth},}}", text):
+        raise ValueError(too_deep)
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(too_deep) from None
+    _check_values(table, depth, too_deep)
+    return table
+
+
+def _check_values(value: Any, left: int, too_deep: str) -> None:
+    if isinstance(value, (dict, list)):
+        if left < 0:
+            raise ValueError(too_deep)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_values(item, left - 1, too_deep)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("integers must fit into 64 bits, but one does not")
 
 
 def only_keys(table: object, known: Iterable[str], place: str, error: type[ExitladderError]) -> Mapping[str, Any]:

@@ -145,6 +145,13 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
             if "no row of it is a trade" not in str(fault):
                 raise
             faults.append(fault)
+        # A program's file is known by its headers alone: its rows may lack what the reader of that program builds on.
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as cause:
+            reason = " ".join(str(cause).split()).rstrip(".")[:200]
+            raise TradesError(
+                f"'{label}' looks like {table.profile.title}, but its rows do not fit together "
+                f"({type(cause).__name__}: {reason}). Export it again, or import a list of fills."
+            ) from cause
     if not done:
         raise faults[0]
     return done

@@ -12,7 +12,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
-from exitladder.importers.decode import HOLES, decimal_mark, decode_numbers, decode_sides, decode_times
+from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
@@ -22,6 +22,7 @@ NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
     "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
 )  # fmt: skip
+_PRICES = ("price", "entry_price", "exit_price", "stop")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         )
     texts = [cell for name in NUMBERS if name in frame for cell in frame[name]]
     decimal = decimal_mark(texts, found.sheet.delimiter, options.decimal)
+    for name in _PRICES:
+        if name in frame:
+            check_prices(frame[name], f"column '{name}' of {found.sheet.name}")
     numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
     _symbols(frame, found, options)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
@@ -223,6 +227,8 @@ class _Rows:
             quantity, price = self.number("quantity"), self.number("price")
         side = self.sides(quantity)
         quantity = np.abs(quantity)
+        times = self.times("time")
+        self.refuse(times == NO_TIME, "time must be filled in", "time", "Fill it in or take the row out.")
         self.refuse(~(price > 0), "price must be a number greater than 0", "price", "Correct it or take the row out.")
         cost = self.cost(price, quantity, "fee_rate")
         coin, base = self.text("fee_currency").copy(), self.text("base")
@@ -233,7 +239,7 @@ class _Rows:
             trade_id = np.where(book != "", self.text("symbol") + "-" + book, trade_id)
         return self._made(
             fills_from_columns(
-                self.text("symbol"), self.times("time"), side, quantity, price, trade_id=trade_id,
+                self.text("symbol"), times, side, quantity, price, trade_id=trade_id,
                 fill_id=self.text("fill_id"), commission=cost, commission_currency=coin, tag=self.text("tag"),
                 stop_price=self._stops(),
             ),
@@ -377,7 +383,8 @@ class _Rows:
         multiplier: FloatArray,
         currency: npt.NDArray[np.object_],
     ) -> Executions:
-        notes = [*self.prepared.notes, *self.profile.notes]
+        # with --tz, the zone is no open question
+        notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
         if not self.options.tz and not self.prepared.zone and not self.profile.zone:
             notes.append("stamps without a zone were read as UTC; another one is given with --tz")
         return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money)

@@ -7,8 +7,9 @@ import io
 import json
 import re
 import sqlite3
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from html.parser import HTMLParser
@@ -19,10 +20,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from exitladder.errors import InputFileError
+from exitladder.errors import ExitladderError, InputFileError
+from exitladder.files.conventions import MEGABYTE
+from exitladder.files.tables import read_table
+from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.files.untrusted.shapes import parse_json
 
-# an archive or a page larger than this is no list of trades
-_MOST_BYTES = 1 << 30
 _HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
 
 
@@ -102,14 +105,21 @@ def open_source(path: str | Path) -> list[Sheet]:
     if not path.exists():
         raise InputFileError(f"The file '{path}' does not exist. Check the path.")
     try:
+        most = limit("EXITLADDER_MAX_SOURCE_MB") * MEGABYTE
+        if path.stat().st_size > most:
+            raise InputFileError(
+                f"A file may have {most // MEGABYTE:,} MB, but '{path}' has more. "
+                f"{how_to_raise('EXITLADDER_MAX_SOURCE_MB')}"
+            )
         with path.open("rb") as stream:
             is_base = stream.read(16).startswith(b"SQLite format 3")
         if is_base:
             return _sqlite(path)
         return _sheets(path.name, path.read_bytes())
-    except InputFileError:
+    except (ExitladderError, MemoryError):
         raise
-    except (OSError, ValueError, TypeError, KeyError, sqlite3.Error, zipfile.BadZipFile, SyntaxError) as cause:
+    # openpyxl, sqlite3 and the parsers of markup let through whatever a broken file causes in them
+    except Exception as cause:
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         raise InputFileError(
             f"The file '{path}' cannot be read: {reason}. Export it again, or save it as CSV."
@@ -121,8 +131,7 @@ def _sheets(name: str, data: bytes) -> list[Sheet]:
     if kind == "zip":
         return _zip(name, data)
     if kind in ("parquet", "feather"):
-        read: Callable[..., pd.DataFrame] = pd.read_parquet if kind == "parquet" else pd.read_feather
-        return [Sheet.of_frame(name, read(io.BytesIO(data)))]
+        return [Sheet.of_frame(name, _columnar(data, kind))]
     text = decoded(name, data)
     start = text.lstrip()[:200].lower()
     if start.startswith(("{", "[")):
@@ -132,6 +141,13 @@ def _sheets(name: str, data: bytes) -> list[Sheet]:
     if start.startswith("<"):
         return [_html(name, text)]
     return [_delimited(name, text)]
+
+
+def _columnar(data: bytes, kind: str) -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"table.{kind}"
+        path.write_bytes(data)
+        return read_table(path).frame
 
 
 def decoded(name: str, data: bytes) -> str:
@@ -165,13 +181,32 @@ def _zip(name: str, data: bytes) -> list[Sheet]:
                 f"An archive must hold one file, but '{name}' holds {len(names)}: {', '.join(names[:5])}. Unpack it "
                 "and name the file with the trades."
             )
-        if chosen[0].file_size > _MOST_BYTES:
-            raise InputFileError(f"'{chosen[0].filename}' in '{name}' is larger than 1 GB unpacked. Unpack it first.")
-        return _sheets(Path(chosen[0].filename).name, archive.read(chosen[0]))
+        return _sheets(Path(chosen[0].filename).name, _member(archive, chosen[0], name))
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
+    """Return the content of an archive's member, whatever size the archive states."""
+    most = limit("EXITLADDER_MAX_SOURCE_MB") * MEGABYTE
+    with archive.open(member) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise InputFileError(
+            f"'{member.filename}' in '{name}' may have {most // MEGABYTE:,} MB unpacked, but has more. "
+            f"{how_to_raise('EXITLADDER_MAX_SOURCE_MB')}"
+        )
+    return content
 
 
 def _xlsx(name: str, data: bytes) -> list[Sheet]:
     import openpyxl  # type: ignore[import-untyped]
+
+    most = limit("EXITLADDER_MAX_SOURCE_MB") * MEGABYTE
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        if sum(member.file_size for member in packed.infolist()) > most:
+            raise InputFileError(
+                f"A workbook may have {most // MEGABYTE:,} MB unpacked, but '{name}' has more. "
+                f"{how_to_raise('EXITLADDER_MAX_SOURCE_MB')}"
+            )
 
     book = openpyxl.load_workbook(io.BytesIO(data), data_only=True)
     return [Sheet.of(f"{name}, sheet {sheet.title}", sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
@@ -192,7 +227,7 @@ def _sqlite(path: Path) -> list[Sheet]:
 
 
 def _json(name: str, text: str) -> list[Sheet]:
-    content = json.loads(text)
+    content = parse_json(text, has_constants=True)
     if isinstance(content, list):
         return [Sheet.of_records(name, [row for row in content if isinstance(row, dict)])]
     if isinstance(content.get("strategy"), dict):

@@ -183,6 +183,11 @@ def tradingview(prepared: Prepared) -> None:
     legs["currency"] = prepared.found.currency
     if "fee" in legs and prepared.found.currency:
         legs["fee_currency"] = prepared.found.currency
+    if legs.empty:
+        raise TradesError(
+            f"Every trade must have an entry, but no row of {prepared.found.sheet.name} is one. Export the list of "
+            "trades again."
+        )
     key = legs["side"] + "|" + legs["entry_time"] + "|" + legs["entry_price"]
     legs["trade_id"] = legs["trade_id"].groupby(key).transform("first")
     regrouped = len(legs) - legs["trade_id"].nunique()

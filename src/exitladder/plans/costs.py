@@ -95,3 +95,7 @@ class Costs:
     def is_free(self) -> bool:
         """Whether trading costs nothing: all is 0 but the steps of price and quantity and the multiplier."""
         return all(getattr(self, f.name) == 0 for f in fields(self) if f.name not in _STEPS)
+
+    def has_rates_of(self, other: Costs) -> bool:
+        """Return whether trading costs the same; steps of price and quantity and the multiplier do not count."""
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self) if f.name not in _STEPS)

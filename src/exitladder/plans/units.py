@@ -48,7 +48,7 @@ class Distance:
         match = _DISTANCE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise LadderError(f'{place} must be a number with the unit R, ATR or %, such as "2ATR", but is {text!r}.')
-        return cls(float(match[1]), match[2])
+        return cls(_finite(float(match[1]), text, place), match[2])
 
     def __str__(self) -> str:
         return f"{self.value:.10g}{self.unit}"
@@ -91,8 +91,7 @@ class Target:
 
     @classmethod
     def _checked(cls, value: float, unit: str, text: object, place: str) -> Target:
-        if not math.isfinite(value):
-            raise LadderError(f"{place} must be finite, but is {text!r}.")
+        _finite(value, text, place)
         if unit in ("R", "ATR", "%") and value == 0:
             raise LadderError(
                 f"{place} must not be 0, the entry price itself, but is {text!r}; a positive value is a target, a "
@@ -132,7 +131,13 @@ class Condition:
         match = _CONDITION.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise LadderError(f"{place} must read 'series >= number' (also <=, > or <), but is {text!r}.")
-        return cls(match[1], match[2], float(match[3]))
+        return cls(match[1], match[2], _finite(float(match[3]), text, place))
 
     def __str__(self) -> str:
         return f"{self.series} {self.operator} {self.threshold:.10g}"
+
+
+def _finite(value: float, text: object, place: str) -> float:
+    if not math.isfinite(value):
+        raise LadderError(f"{place} must be finite, but is {text!r}.")
+    return value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
 from exitladder.errors import SettingsError, did_you_mean
 from exitladder.plans.units import Distance
+from exitladder.secrets import masked, secret_in
 from exitladder.settings.ranges import DistanceRange
 
 
@@ -24,6 +26,22 @@ def _key(
     if isinstance(default, list):
         return field(default_factory=lambda: tuple(default), metadata=meta)
     return field(default=default, metadata=meta)
+
+
+def refuse_secrets(value: Any, place: str = "") -> None:
+    """Raise SettingsError if a text anywhere in nested tables carries a password."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            refuse_secrets(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            refuse_secrets(item, place)
+    elif isinstance(value, str) and (found := secret_in(value)):
+        raise SettingsError(
+            f"{place} must not hold a password, because settings are stored with each run, but it has {found}: "
+            f"{masked(value)!r}. Set it in the environment: PGPASSWORD or PGPASSFILE for PostgreSQL, "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN for an MLflow server."
+        )
 
 
 def _checked(value: Any, key: Any, place: str) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from exitladder.errors import SettingsError
-from exitladder.files.toml import read_toml
+from exitladder.files.toml import parse_toml, read_toml
 from exitladder.settings.tables import Settings
 
 
@@ -39,7 +38,7 @@ def _parse_override(text: str) -> dict[str, dict[str, Any]]:
     if not equals or not dot:
         raise SettingsError(f"An override must read table.key=value, such as tuning.n_trials=50, but is {text!r}.")
     try:
-        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {value.strip()}")["value"]
+    except ValueError:
         parsed = value.strip()
     return {table: {key: parsed}}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
 from exitladder.arrays import FloatArray
 from exitladder.bars.bars import Bars, BarSet
+from exitladder.plans.costs import Costs
 from exitladder.settings.contracts import Contract, Contracts
 from exitladder.settings.sessions import propose_session
 
@@ -22,13 +24,15 @@ _STEPS = sorted(
 )
 
 
-def propose_contract(bars: Bars) -> Contract:
+def propose_contract(bars: Bars, *, counts_ticks: bool = False) -> Contract:
     """Return the tick and the lot that the bars show; the rest keeps its default.
 
     Parameters
     ----------
     bars : Bars
         As traded: adjusted prices have no tick.
+    counts_ticks : bool
+        Whether the volume counts price changes, not a quantity: it then shows no lot.
 
     Returns
     -------
@@ -40,13 +44,15 @@ def propose_contract(bars: Bars) -> Contract:
     prices = np.concatenate([getattr(bars, name)[latest] for name in ("open", "high", "low", "close")])
     tick = common_step(prices)
     lot = 0.0
-    if bars.volume is not None:
+    if bars.volume is not None and not counts_ticks:
         traded = bars.volume[latest]
         lot = min(common_step(traded[traded > 0]), 1.0)
     return Contract(tick=tick, lot=lot, min_quantity=lot)
 
 
-def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[Contracts, dict[str, str]]:
+def propose_contracts(
+    bars: BarSet, known: Contracts, tz: str = "UTC", tick_volume: Collection[str] = ()
+) -> tuple[Contracts, dict[str, str]]:
     """Return contracts of all symbols, those known and proposals for the others, and remarks on the sessions.
 
     Parameters
@@ -56,6 +62,8 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
     known : Contracts
     tz : str
         The exchange's zone, if it is known; UTC if not.
+    tick_volume : collection of str
+        Symbols whose volume counts price changes.
 
     Returns
     -------
@@ -70,7 +78,12 @@ def propose_contracts(bars: BarSet, known: Contracts, tz: str = "UTC") -> tuple[
             continue
         own = bars[symbol]
         session = propose_session(own, tz)
-        found[symbol] = replace(propose_contract(own), session=session.session, exchange_tz=session.exchange_tz)
+        found[symbol] = replace(
+            propose_contract(own, counts_ticks=symbol in tick_volume),
+            session=session.session,
+            exchange_tz=session.exchange_tz,
+            half_days=session.half_days,
+        )
         if session.text:
             remarks[symbol] = session.text
     return known.over(Contracts(found)), remarks
@@ -90,6 +103,21 @@ def ladder_with_steps(text: str, contracts: Contracts) -> str:
         steps = {getattr(contract, name) for contract in contracts.values()}
         step = steps.pop() if len(steps) == 1 else 0.0
         text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {step:.10g}", text)
+    return text
+
+
+def ladder_with_rates(text: str, costs: Costs) -> str:
+    """Return a ladder file's text with the commission and slippage of the settings, so that both give one result.
+
+    Parameters
+    ----------
+    text : str
+        TOML with the lines ``commission_bps = ...`` and ``slippage_bps = ...``.
+    costs : Costs
+        ``[costs]`` of the settings.
+    """
+    for name in ("commission_bps", "slippage_bps"):
+        text = re.sub(rf"(?m)^{name} = [\d.]+", f"{name} = {getattr(costs, name)!r}", text)
     return text
 
 

@@ -19,7 +19,7 @@ from exitladder.plans.units import Distance
 from exitladder.settings.contracts import Contracts, contracts_from_mapping
 from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
-from exitladder.settings.keys import _checked, _key, _one
+from exitladder.settings.keys import _checked, _key, _one, refuse_secrets
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
 from exitladder.statistics.intervals import Intervals
 
@@ -448,7 +448,12 @@ class SearchSettings:
 class TrackingSettings:
     """Tracking of runs."""
 
-    store: str = _key("mlruns", "folder of the MLflow store and its artifacts")
+    store: str = _key(
+        "mlruns",
+        "MLflow store: a folder, sqlite:///PATH, postgresql://USER@HOST/DATABASE or http://SERVER; "
+        "if it is mlruns, MLFLOW_TRACKING_URI takes precedence",
+    )
+    folder: str = _key("", "folder of the run records; empty: the store, or mlruns if the store is not a folder")
     enabled: bool = _key(True, "track every run")
 
 
@@ -484,6 +489,7 @@ class Settings:
 
     def with_values(self, table: Mapping[str, Any], place: str = "settings") -> Settings:
         """Return these settings updated with the values of nested tables; unknown keys are rejected."""
+        refuse_secrets(table)
         changed: dict[str, Any] = {}
         for name, values in only_keys(table, [f.name for f in fields(self)], place, SettingsError).items():
             part = getattr(self, name)

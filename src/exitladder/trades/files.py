@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.bars.layouts.columns import snake_name
+from exitladder.bars.layouts.columns import labels_by_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
@@ -225,10 +225,8 @@ class _Reader:
         self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
-        labels: dict[str, object] = {}
-        for label in table.frame.columns:
-            labels.setdefault(snake_name(label), label)
         known = (*REQUIRED, *OPTIONAL)
+        labels = labels_by_name(table, known, TradesError)
         missing = [name for name in REQUIRED if name not in labels]
         if missing:
             near = did_you_mean(missing[0], labels)
@@ -240,6 +238,8 @@ class _Reader:
                 "`exitladder trades import FILE --out trades.csv` reads files of other programs; --map old=new renames "
                 "columns."
             )
+        for remark in table.remarks:
+            warnings.warn(f"{remark} ({table.name}).", ExitladderWarning, stacklevel=5)
         unknown = [str(label) for name, label in labels.items() if name not in known]
         if unknown:
             message = f"Columns of {table.name} that trades do not have were left out: {', '.join(unknown)}."

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.trades.checks import same_bar_text, same_bar_trips
+from exitladder.trades.doubts import doubtful_trades, repeated_trades, wide_stops
 from exitladder.trades.entry_points import entry_counts, entry_text
 from exitladder.trades.trades import PlacedTrades, Trades
 
@@ -37,12 +38,26 @@ class TradesReport:
 
     def text(self) -> str:
         """Return the report as one screen."""
-        lines = [f"{name:<16} {_shown(value)}" for name, value in self.counts.items()]
+        labels = {name: name.removeprefix("n_").replace("_", " ") for name in self.counts}
+        width = max(map(len, labels.values()), default=0)
+        lines = [f"{labels[name]:<{width}}  {_shown(value)}" for name, value in self.counts.items()]
+        if verdict := self.verdict:
+            lines = [verdict, "", *lines]
         parts = {"Faults": self.faults, "Worst rows": self.worst, "Assumed": self.assumed, "To do": self.to_do}
         for title, entries in parts.items():
             if entries:
                 lines += ["", title, *(f"  {entry}" for entry in entries)]
         return "\n".join(lines) + "\n"
+
+    @property
+    def verdict(self) -> str:
+        """How many trades can be used, and what keeps the others out; empty before the trades were read on bars."""
+        n, n_out = self.counts.get("n_trades"), self.counts.get("n_left_out", 0)
+        if n is None or "n_outside_bar" not in self.counts or self.faults:
+            return ""
+        if not n_out:
+            return f"All {n:,} trades can be used."
+        return f"{n - n_out:,} of {n:,} trades can be used; {n_out:,} are left out (see To do)."
 
     def to_mapping(self) -> dict[str, Any]:
         """Return counts and all lists, for JSON."""
@@ -111,6 +126,7 @@ def describe(
         report.counts |= {f"entries_{name[2:]}": n for name, n in counts.items()} if given else {}
         report.assumed += [text for text in (entry_text(counts),) if text]
         _tell_of_same_bars(placed, report)
+    report.to_do += doubtful_trades(placed) if placed is not None else wide_stops(trades) + repeated_trades(trades)
     several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
     if several.any():
         report.assumed.append(

@@ -292,7 +292,8 @@ def place_trades(trades: Trades, bars: BarSet) -> PlacedTrades:
         if symbol not in known:
             raise TradesError(
                 f"Every trade needs bars of its symbol, but trade '{trades.trade_id[rows[0]]}' is in '{symbol}' and "
-                f"the bars hold {_some(bars.symbols)}. Add bars of '{symbol}' or take its trades out."
+                f"the bars hold {_some(bars.symbols)}. Add bars of '{symbol}'; if they are there under another name, "
+                f"add --symbol {symbol} (one symbol) or --symbol-map FILE; or take its trades out."
             )
         k = known[symbol]
         low, high = int(bars.start[k]), int(bars.start[k + 1])

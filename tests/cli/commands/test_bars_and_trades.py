@@ -41,7 +41,7 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
 def test_bars_check_as_a_table(run: Run, sample: Path) -> None:
     result = run("bars", "check", sample)
     assert result.exit_code == 0
-    assert "AAPL     AAPL-1d.parquet   1d           3270" in result.stdout
+    assert "AAPL     AAPL-1d.parquet   1d         3270   2000-03-01" in result.stdout
     assert "2000-09-29 (-52%)" in result.stdout
 
 

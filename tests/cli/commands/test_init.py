@@ -71,3 +71,21 @@ def test_the_settings_file_of_the_folder_is_read_and_named_once(run: Run, sample
     assert run("bars", "check", sample, "--settings", "other.toml").exit_code == 0
     # The file is not read by the command that would write it anew.
     assert run("init", "--force").exit_code == 0
+
+
+def test_ladder_and_settings_have_the_same_costs(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--set", "costs.commission_bps=1.5").exit_code == 0
+    costs = load_settings(tmp_path / "exitladder.toml").costs
+    assert costs.commission_bps == 1.5
+    assert read_ladder(tmp_path / "ladder.toml").costs.has_rates_of(costs)
+
+
+def test_a_tick_volume_shows_no_lot(run: Run, tmp_path: Path) -> None:
+    rows = [f"2024.01.02\t{h:02}:00:00\t1.2\t1.3\t1.1\t1.25\t{900 + h}\t0\t2" for h in range(20)]
+    head = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>"
+    (tmp_path / "GBPUSD_H1_202401020000_202401021900.csv").write_text("\n".join([head, *rows]) + "\n")
+    made = run("init", "--bars", "GBPUSD_H1_202401020000_202401021900.csv")
+    assert made.exit_code == 0, made.stderr
+    contract = load_settings(tmp_path / "exitladder.toml").symbols["GBPUSD"]
+    assert contract.lot == 0 and contract.min_quantity == 0
+    assert "set lot and min_quantity" in made.stderr

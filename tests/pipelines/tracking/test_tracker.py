@@ -193,7 +193,7 @@ def test_an_artifact_stays_inside_its_run(store: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a/b", "a:b", "a@b", " "])
 def test_a_model_has_a_name_that_a_reference_can_hold(store: Path, model_folder: Path, name: str) -> None:
     tracker = Tracker(store, "first")
-    with pytest.raises(TrackingError, match="must not be empty nor hold"), tracker.run("train") as run:
+    with pytest.raises(TrackingError, match="must not be empty, have more than"), tracker.run("train") as run:
         tracker.log_model(run, model_folder, name)
 
 
@@ -242,7 +242,13 @@ class Refused(socket.socket):
         raise SystemExit(f"something was sent to {address}")
 socket.socket = Refused
 from exitladder.pipelines.tracking.tracker import Tracker
-assert "mlflow" not in sys.modules
+if sys.argv[2] == "by another process":
+    with Tracker(sys.argv[1]).run("train") as run:
+        run.log_metrics({"a": 1})
+    assert "mlflow" not in sys.modules
+    raise SystemExit
+from exitladder.pipelines.tracking.mlflow_store import load_mlflow
+load_mlflow()
 with Tracker(sys.argv[1]).run("train") as run:
     run.log_metrics({"a": 1})
 from mlflow.telemetry import get_telemetry_client
@@ -259,9 +265,10 @@ def _clean_environment(root: Path) -> dict[str, str]:
     return {**ours, "PYTHONPATH": str(root / "src")}
 
 
-def test_tracking_is_silent_lazy_and_sends_nothing(tmp_path: Path, root: Path) -> None:
+@pytest.mark.parametrize("how", ["by another process", "by this process"])
+def test_tracking_is_silent_lazy_and_sends_nothing(how: str, tmp_path: Path, root: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SILENT_RUN, str(tmp_path / "mlruns")],
+        [sys.executable, "-c", SILENT_RUN, str(tmp_path / "mlruns"), how],
         env=_clean_environment(root),
         cwd=tmp_path,
         capture_output=True,

@@ -60,7 +60,8 @@ def check_screen(report: BarsReport, path: Path, rows: Path | None = None) -> Ch
         parts.append(("Findings, the worst first", report.rules_frame()))
     worst = report.worst_rows()
     if len(worst):
-        parts.append(("The worst rows", worst))
+        is_volume = worst["rule"].str.contains("volume").any()
+        parts.append(("The worst rows", worst.drop(columns=["severity", "place", *([] if is_volume else ["volume"])])))
     steps = _next_steps(report, path, rows)
     lines = []
     for heading, texts in (
@@ -124,7 +125,7 @@ def _counted(report: BarsReport, severity: str) -> str:
 def _symbols(report: BarsReport) -> pd.DataFrame:
     frame = report.symbols_frame()
     if len(frame) <= _LISTED:
-        return frame
+        return _worth_a_column(frame)
     lengths = ", ".join(sorted({interval_name(s.interval_ns) for s in report.symbols if s.interval_ns}))
     firsts = [s.first for s in report.symbols if s.first is not None]
     lasts = [s.last for s in report.symbols if s.last is not None]
@@ -138,6 +139,17 @@ def _symbols(report: BarsReport) -> pd.DataFrame:
             "without_volume": [int((~frame["has_volume"]).sum())],
         }
     )
+
+
+def _worth_a_column(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the symbols without columns that say nothing here: JSON has them all."""
+    idle = [name for name in frame.columns if name.startswith("n_") and not frame[name].any()]
+    idle += ["n_rows"] if (frame["n_rows"] == frame["n_bars"]).all() else []
+    idle += ["has_volume"] if frame["has_volume"].all() else []
+    files = zip(frame["file"], frame["symbol"], strict=True)
+    idle += ["file"] if all(Path(file).stem == symbol for file, symbol in files) else []
+    shown = frame.drop(columns=idle)
+    return shown.rename(columns={name: name.removeprefix("n_") for name in shown.columns})
 
 
 def _next_steps(report: BarsReport, path: Path, rows: Path | None) -> list[str]:

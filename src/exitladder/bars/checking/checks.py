@@ -335,4 +335,6 @@ def is_short_step(step: int, usual: int) -> bool:
 
 
 def _shown(value: object) -> str:
-    return "blank" if pd.isna(value) else repr(value if isinstance(value, (int, float)) else str(value))  # type: ignore[call-overload]
+    if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
+        return "blank"
+    return repr(value if isinstance(value, (int, float)) else str(value)[:60])

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exitladder.errors import BarsError
+from exitladder.errors import BarsError, ExitladderError
+from exitladder.files.table import Table
 
 REQUIRED = ("timestamp", "open", "high", "low", "close")
 PRICES = ("open", "high", "low", "close")
@@ -20,7 +21,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "open": ("open", "o", "open_price", "price_open"),
     "high": ("high", "h", "high_price", "price_high"),
     "low": ("low", "l", "low_price", "price_low"),
-    "close": ("close", "c", "close_price", "price_close", "close_last"),
+    "close": ("close", "c", "close_price", "price_close", "close_last", "last", "price", "settle"),
     "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "tickvol", "tick_volume", "total_volume"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "close_adjusted", "adj_close_price"),
     "end": ("close_time", "closetime", "end_time", "bar_end", "period_end", "time_period_end", "end"),
@@ -43,6 +44,41 @@ def snake_name(text: object) -> str:
     name = re.sub(r"^\s*\d+\.\s*", "", str(text))
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+
+
+def labels_by_name(table: Table, known: Iterable[str], error: type[ExitladderError]) -> dict[str, object]:
+    """Return a table's labels by their snake name; a known name must come once.
+
+    Parameters
+    ----------
+    table : Table
+    known : iterable of str
+        Names that are read; others may come twice, and the first counts.
+    error : type
+        Class of the error to raise.
+
+    Returns
+    -------
+    dict of str to object
+
+    Raises
+    ------
+    error
+        If two columns have the same known name.
+    """
+    labels: dict[str, object] = {}
+    twice = {snake_name(name) for name in table.doubled}
+    for label in table.frame.columns:
+        name = snake_name(label)
+        if name in labels:
+            twice.add(name)
+        labels.setdefault(name, label)
+    found = sorted(twice & set(known))
+    if found:
+        raise error(
+            f"Each column must come once, but '{found[0]}' comes twice ({table.name}). Rename or remove one of them."
+        )
+    return labels
 
 
 @dataclass(frozen=True)

@@ -72,11 +72,12 @@ class Reading:
     def as_line(self) -> str:
         """Return the reading as one line, without the file's name."""
         row = self.as_row()
+        renamed = [f"{name}={label}" for name, label in self.columns.items() if label.casefold() != name]
         parts = [
             f"timestamps: {row['stamps']}, marking the {row['stamped_at']} of a bar; time zone: {row['zone']}",
             f"decimal mark: '{self.decimal}'",
             *([f"encoding: {self.encoding}"] if self.encoding not in ("", "utf-8") else []),
-            f"columns: {row['columns']}",
+            f"columns: {', '.join(renamed) or 'by their names'}",
             *self.remarks,
         ]
         return "; ".join(parts)

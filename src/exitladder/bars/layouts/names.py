@@ -19,6 +19,9 @@ _MONTH = re.compile(rf"(.+)-({_LENGTH})-((?:19|20)\d\d-[01]\d(?:-[0-3]\d)?)")
 _FREQTRADE = re.compile(rf"(.+)-({_LENGTH})-(futures|mark|index|premiumIndex|funding_rate)")
 _TRADINGVIEW = re.compile(r"([A-Z0-9]+)_(.+), (\d*[SHDW]|\d+)(?:_[0-9a-f]{5})?(?: \(\d+\))?")
 _HISTDATA = re.compile(r"DAT_(?:ASCII|MT|NT|XLSX|MS)_([A-Z0-9]+)_M1_((?:19|20)\d{2,4})")
+_METATRADER = re.compile(
+    r"(.+?)_(M|H|D|W)(?:(?<=[MH])([1-9]\d?)|(?<=[DW])1|(?<=D)aily|(?<=W)eekly)(?:_\d{8,12}_\d{8,12})?"
+)
 _NOT_CANDLES = ("mark", "index", "premiumIndex", "funding_rate")
 
 
@@ -53,6 +56,8 @@ def file_name(path: Path) -> FileName:
     --------
     >>> file_name(Path("BTCUSDT-1h-2024-01.csv")).part, file_name(Path("AMEX_GLD, 1D.csv")).symbol
     ('2024-01', 'GLD')
+    >>> file_name(Path("EURUSD_M5_202001020000_202012312355.csv")).symbol
+    'EURUSD'
     >>> file_name(Path("BTC_USDT_USDT-8h-funding_rate.feather")).kind
     'funding_rate'
     """
@@ -67,6 +72,9 @@ def file_name(path: Path) -> FileName:
         return FileName(found[2], interval_from_name(length), source="TradingView")
     if found := _HISTDATA.fullmatch(stem):
         return FileName(symbol_of_stem(found[1]), interval_from_name("1m"), part=found[2], source="HistData")
+    if found := _METATRADER.fullmatch(stem):
+        length = interval_from_name(f"{found[3] or 1}{found[2]}")
+        return FileName(symbol_of_stem(found[1]), length, source="MetaTrader")
     if found := _NAMED.fullmatch(stem):
         return FileName(symbol_of_stem(found[1]), interval_from_name(found[2]))
     return FileName(symbol_of_stem(stem))
@@ -130,7 +138,11 @@ def read_symbol_map(path: str) -> dict[str, str]:
             f"{len(table.frame.columns)}."
         )
     renames: dict[str, str] = {}
-    for i, (old, new) in enumerate(table.frame.astype("str").itertuples(index=False)):
+    for i, (old, new) in enumerate(
+        table.frame.astype(object).where(table.frame.notna(), "").astype("str").itertuples(index=False)
+    ):
+        if not old.strip() or not new.strip():
+            raise BarsError(f"Both columns of a symbol map must be filled in, but one is blank ({table.place(i)}).")
         if renames.setdefault(old.strip(), new.strip()) != new.strip():
             raise BarsError(f"A symbol map must give each symbol one name, but '{old}' has two ({table.place(i)}).")
     return renames

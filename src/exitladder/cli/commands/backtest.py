@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars,
+    load_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -30,7 +39,7 @@ from exitladder.cli.session import Session, example, session_command
     metavar="REF",
     help="Model whose predictions the ladder uses: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
-@path_option("--out", "Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.")
+@out_option("Folder for fills.csv, trades.csv, summary.json, after_exit.csv and exit_quality.csv.", "folder")
 @session_command
 def command(
     session: Session,
@@ -58,6 +67,12 @@ def command(
     if (ladder is None) == (walk_forward is None):
         raise click.UsageError("Give either --ladder FILE or --walk-forward DIR.")
     plan = read_ladder(ladder) if ladder is not None else None
+    if plan is not None and not plan.costs.has_rates_of(session.settings.costs):
+        session.warn(
+            "The costs of the ladder differ from [costs] of the settings. This backtest uses the ladder's, for your "
+            "own exits too; tune, train and trades exits use the settings'. Compare their results only with the same "
+            "costs in both."
+        )
     market = load_bars(session, bars, repair, interval)
     known = load_trades(session, trades, market)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
@@ -70,10 +85,9 @@ def command(
     result.write(out)
     for note in result.exits.notes:
         session.say(note)
-    shown = {"run_id": result.run_id, "out": str(out), **result.summary}
-    if session.form != "table":
-        session.emit(shown)
+    if session.form == "table":
+        from exitladder.cli.screens.backtest import backtest_screen
+
+        session.write(backtest_screen(result.summary, str(out), result.run_id, width_of(session.stdout)))
         return
-    del shown["exit_quality"]
-    session.emit(shown)
-    session.stdout.write("\n" + result.exits.text(session.settings.intervals.confidence))
+    session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from exitladder.cli.inputs import given_once, load_bars, path_option, reading_options, show_report
+from exitladder.cli.inputs import given_once, load_bars, out_option, path_option, reading_options, show_report
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -74,11 +74,11 @@ def check(
         session.emit(report.to_frame())
     else:
         for title, part in screen.parts:
-            session.stdout.write(f"{title}\n")
+            session.write(f"{title}\n")
             if len(part):
                 session.emit(part)
-            session.stdout.write("\n")
-        session.stdout.write("\n".join(screen.lines) + "\n")
+            session.write("\n")
+        session.write("\n".join(screen.lines) + "\n")
         for line in report.how_read():
             session.say(line)
     if report.errors:
@@ -97,7 +97,7 @@ def check(
 @_source
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
-@path_option("--out", "Folder for one Parquet file per symbol, or one .parquet or .csv file.")
+@out_option("Folder for one Parquet file per symbol, or one .parquet or .csv file.", "either")
 @session_command
 def adjust(
     session: Session,
@@ -130,7 +130,7 @@ def adjust(
 @click.option(
     "--day-tz", default="UTC", show_default=True, metavar="ZONE", help="Time zone in which days and weeks begin."
 )
-@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
+@out_option("Folder for one Parquet file per symbol, or a single .parquet or .csv file.", "either")
 @session_command
 def resample(
     session: Session,
@@ -170,7 +170,7 @@ def resample(
     "--base-url", envvar="EXITLADDER_BASE_URL", show_envvar=True, metavar="URL", help="URL of a mirror of the archive."
 )
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Cache folder for downloaded months.")
-@path_option("--out", "Folder for one Parquet file per symbol, or a single .parquet or .csv file.")
+@out_option("Folder for one Parquet file per symbol, or a single .parquet or .csv file.", "either")
 @session_command
 def fetch(
     session: Session,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -27,7 +28,9 @@ def command(session: Session, sources: tuple[str, ...]) -> None:
     if session.form == "json":
         session.emit(found)
         return
-    session.emit(pd.DataFrame(found["pairs"]))
     if session.form == "table":
-        session.stdout.write("\n")
-        session.emit(pd.DataFrame([{"source": name, **metrics} for name, metrics in found["sources"].items()]))
+        from exitladder.cli.screens.compare import compare_screen
+
+        session.write(compare_screen(found, width_of(session.stdout)))
+        return
+    session.emit(pd.DataFrame(found["pairs"]).drop(columns="terms_differ"))

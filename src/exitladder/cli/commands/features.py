@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import load_bars, path_option, reading_options
+from exitladder.cli.inputs import load_bars, out_option, path_option, reading_options
 from exitladder.cli.session import Session, example, session_command
+from exitladder.files.places import TABLES
 
 
 @click.command(
@@ -28,7 +29,7 @@ from exitladder.cli.session import Session, example, session_command
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Worker processes; symbols are split."
 )
 @click.option("--scheduler", metavar="ADDRESS", default="", help="Dask scheduler whose workers split the symbols.")
-@path_option("--out", "Output file (.parquet or .csv); default: stdout.", required=False)
+@out_option("Output file (.parquet or .csv); default: stdout.", endings=TABLES, required=False)
 @session_command(takes_names=True)
 def command(
     session: Session,

@@ -29,24 +29,34 @@ def command(session: Session, folder: Path, bars: Path | None, force: bool) -> N
     """
     from exitladder.errors import OutputFileError
     from exitladder.files.output import write_folder
+    from exitladder.settings.proposal import ladder_with_rates
     from exitladder.settings.template import LADDER_TOML, settings_toml
 
-    settings, ladder = session.settings, LADDER_TOML
+    settings = session.settings
+    ladder = ladder_with_rates(LADDER_TOML, settings.costs)
     remarks: dict[str, str] = {}
     if bars is not None:
         from exitladder.bars.reading import read_bars
         from exitladder.settings.proposal import ladder_with_steps, propose_contracts
 
         data = settings.data
-        found, _ = read_bars(bars, tz=data.tz, adjust="none", conventions=data.conventions)
-        contracts, remarks = propose_contracts(found, settings.symbols, data.tz)
+        found, report = read_bars(bars, tz=data.tz, adjust="none", conventions=data.conventions)
+        ticks = {f.symbol for f in report.findings if f.rule == "tick_volume"}
+        contracts, remarks = propose_contracts(found, settings.symbols, data.tz, ticks)
         settings = replace(settings, symbols=contracts)
         ladder = ladder_with_steps(ladder, settings.symbols)
         n_sessions = sum(bool(contract.session) for contract in contracts.values())
+        of = f"{len(found)} symbol{'s' if len(found) != 1 else ''}"
+        sessions = f"; the session of {n_sessions}" if n_sessions else ""
         session.say(
-            f"proposed tick and lot of {len(found)} symbols and the session of {n_sessions} from their bars: check "
-            "them; add multiplier and currency where they are not 1 and the account's"
+            f"proposed from the bars: tick and lot of {of}{sessions}. Check them; add multiplier and currency where "
+            "they are not 1 and the account's."
         )
+        if ticks:
+            session.say(
+                f"the volume of {', '.join(sorted(ticks)[:6])} counts price changes, so it shows no lot: set lot and "
+                "min_quantity"
+            )
         for symbol, text in list(remarks.items())[:_SHOWN]:
             session.say(f"session of {symbol}, a proposal: {text}")
         if len(remarks) > _SHOWN:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import path_option
+from exitladder.cli.inputs import out_option
 from exitladder.cli.session import Session, example, session_command
 
 
 @click.command("report", epilog=example("exitladder report tuned/ --out tuned.html"))
 @click.argument("source")
-@path_option("--out", "Output file (.html).")
+@out_option("Output file (.html).")
 @session_command
 def command(session: Session, source: str, out: Path) -> None:
     """Write the page of a run.

@@ -14,10 +14,12 @@ from exitladder.cli.inputs import (
     initial_stop,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     trades_options,
     with_contracts,
 )
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 _EXAMPLE = (
@@ -43,7 +45,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
-@path_option("--out", "Output file (.csv, .json or .html).", required=False)
+@out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
 def command(
     session: Session,
@@ -86,6 +88,11 @@ def command(
     if out is not None:
         write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
+    if session.form == "table":
+        from exitladder.cli.screens.score import score_screen
+
+        session.write(score_screen(result.frame, width_of(session.stdout)))
+        return
     session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
 
 

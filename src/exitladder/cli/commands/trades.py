@@ -15,6 +15,7 @@ from exitladder.cli.inputs import (
     given_once,
     load_bars,
     load_trades,
+    out_option,
     path_option,
     reading_options,
     with_contracts,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exitladder.importers.profit import ClosedProfit
     from exitladder.trades.report import TradesReport
     from exitladder.trades.trades import Trades
+from exitladder.files.places import TABLES
 
 
 @click.group("trades", epilog=example("exitladder trades make --bars data/ --rule donchian --out trades.csv"))
@@ -50,7 +52,7 @@ command.add_command(exits)
 @click.option("--risk-money", type=float, default=1000.0, show_default=True, help="Money at risk per trade (1R).")
 @click.option("--lot", type=float, default=1.0, show_default=True, help="Lot size; 0: none.")
 @click.option("--cooldown-bars", type=int, default=5, show_default=True, help="Minimum bars between entries.")
-@path_option("--out", "Output file (.csv or .parquet); default: stdout.", required=False)
+@out_option("Output file (.csv or .parquet); default: stdout.", endings=TABLES, required=False)
 @session_command
 def make(
     session: Session,
@@ -106,7 +108,7 @@ def check(
     path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
     report, error = _checked(session, path, fills, bars, repair, interval)
     if session.form == "table":
-        session.stdout.write(report.text())
+        session.write(report.text())
     else:
         session.emit(report.to_mapping())
     if error is not None:
@@ -195,8 +197,8 @@ _IMPORT = (
     show_default=True,
     help="Treat a remainder below this share of the position as flat.",
 )
-@path_option("--out", "File for the trades (.csv or .parquet).")
-@path_option("--fills-out", "File for their fills (.csv or .parquet).", required=False)
+@out_option("File for the trades (.csv or .parquet).", endings=TABLES)
+@out_option("File for their fills (.csv or .parquet).", endings=TABLES, name="--fills-out", required=False)
 @session_command
 def import_(
     session: Session,
@@ -248,7 +250,8 @@ def import_(
     if fills_out is not None:
         write_fills(found.fills, fills_out)
         files["fills_file"] = str(fills_out)
-    profit = {} if found.profit is None else {"profit": _profit(found.profit)}
+    # in a table, the sentence above about the profit is enough
+    profit = {} if found.profit is None or session.form == "table" else {"profit": _profit(found.profit)}
     session.emit({**files, "format": found.format, **counts_of(found.trades), **profit})
 
 
@@ -334,7 +337,7 @@ def _summary(trades: Trades) -> dict[str, Any]:
 @bars_options
 @click.option("--split", "splits", multiple=True, metavar="SYMBOL,DATE,RATIO", help="A split; may be repeated.")
 @path_option("--actions", "Splits and dividends: symbol, date, split or dividend (.csv or .parquet).", required=False)
-@path_option("--out", "File for the adjusted trades (.csv or .parquet).")
+@out_option("File for the adjusted trades (.csv or .parquet).", endings=TABLES)
 @session_command
 def adjust(
     session: Session,

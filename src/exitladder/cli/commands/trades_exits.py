@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, out_option, trades_options
 from exitladder.cli.session import Session, example, session_command
+from exitladder.files.places import TABLES
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
@@ -35,7 +36,7 @@ def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
     "--sessions-later", callback=_numbers, default="1,2,3", show_default=True, metavar="N,…",
     help="Exits at the end of the Nth session after.",
 )  # fmt: skip
-@path_option("--out", "File for one row per trade (.csv or .parquet).", required=False)
+@out_option("File for one row per trade (.csv or .parquet).", endings=TABLES, required=False)
 @session_command
 def exits(
     session: Session,
@@ -73,7 +74,7 @@ def exits(
         write_table(found.table, out)
         session.say(f"one row per trade: {out}")
     if session.form == "table":
-        session.stdout.write(found.text(session.settings.intervals.confidence))
+        session.write(found.text(session.settings.intervals.confidence))
     elif session.form == "csv":
         session.emit(found.rows())
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, trades_options
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -56,4 +57,10 @@ def command(
     result = train(
         market, book, session.settings, with_labels=with_labels, with_paths=with_paths, progress=session.progress
     )
-    session.emit(result.to_mapping())
+    shown = result.to_mapping()
+    if session.form == "table" and not (with_labels or with_paths):
+        from exitladder.cli.screens.train import train_screen
+
+        session.write(train_screen(shown, width_of(session.stdout)))
+        return
+    session.emit(shown)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, path_option, trades_options
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars,
+    load_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
+from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
 
@@ -47,7 +56,7 @@ from exitladder.cli.session import Session, example, session_command
 @click.option(
     "--scheduler", "tuning_scheduler", metavar="ADDRESS", help="Dask scheduler whose workers evaluate candidates."
 )
-@path_option("--out", "Folder for recommended.toml, ladder.toml, folds/, trials.csv, net_r.csv and more.")
+@out_option("Folder for recommended.toml, ladder.toml, folds/, trials.csv, net_r.csv and more.", "folder")
 @session_command
 def command(
     session: Session,
@@ -84,6 +93,8 @@ def command(
     )
     shown = result.to_mapping()
     if session.form == "table":
-        # The sentence to act on, before seventy numbers.
-        session.stdout.write(shown.pop("recommendation") + "\n\n")
+        from exitladder.cli.screens.tune import tune_screen
+
+        session.write(tune_screen(shown, str(out), width_of(session.stdout)))
+        return
     session.emit(shown)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from exitladder.cli.session import Session, example, session_command
@@ -22,5 +20,7 @@ def command(session: Session, port: int, host: str, is_opened: bool) -> None:
     Stop it with Ctrl-C.
     """
     from exitladder.pipelines.dashboards.mlflow import serve
+    from exitladder.pipelines.tracking.address import chosen_store
 
-    serve(Path(session.settings.tracking.store), host, port, open_browser=is_opened)
+    tracking = session.settings.tracking
+    serve(chosen_store(tracking.store, tracking.folder), host, port, open_browser=is_opened)

@@ -8,6 +8,38 @@ from typing import Any
 MARK = "*"
 NOTE = "hindsight: uses prices that were not known at the exit. Compare, do not aim."
 
+# the measures worth a line where all policies are side by side
+_KEY = (
+    "net", "mfe", "mae", "heat_on_winners", "managing", "scaling", "exit_efficiency", "best_exit_gain",
+    "last_exit_1_sessions_later", "last_exit_5_bars_later",
+)  # fmt: skip
+
+
+def key_measures(policies: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the main measures as rows of texts: the measure, then its mean under each policy.
+
+    Parameters
+    ----------
+    policies : mapping
+        By policy, from `exitladder.measures.exits.summary.summarise_exits`.
+    """
+    rows = []
+    for name in _KEY:
+        found = {policy: measures[name] for policy, measures in policies.items() if name in measures}
+        if found:
+            first = next(iter(found.values()))
+            label = first["label"] + (f" {MARK}" if first["hindsight"] else "")
+            rows.append({"measure": label} | {policy: _mean_text(found.get(policy)) for policy in policies})
+    return rows
+
+
+def _mean_text(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    if "share" in entry:
+        return number_text(entry["share"]["value"], ".1%")
+    return number_text(entry["r"]["value"], "+.3f")
+
 
 def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
     """Return the measures of one policy as lines of at most 80 characters.

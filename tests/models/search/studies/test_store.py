@@ -185,7 +185,7 @@ def test_storages_that_cannot_be_used_are_refused(wrong: str, message: str) -> N
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "studies.db").write_text("not a database, but long enough to be taken for one" * 40)
-    with pytest.raises(ModelError, match="must be a database that can be written to, but: file is not a database"):
+    with pytest.raises(ModelError, match="is not a complete SQLite database"):
         StudyStore(f"sqlite:///{tmp_path}/studies.db")
 
 

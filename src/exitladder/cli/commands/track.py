@@ -1,0 +1,38 @@
+"""``exitladder track``: the tracked runs, and those that the store lacks."""
+
+from __future__ import annotations
+
+import click
+
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command("track", epilog=example("exitladder track --sync", "exitladder track --format csv"))
+@click.option("--sync", "is_syncing", is_flag=True, help="Send the runs that the store lacks, each once.")
+@session_command
+def command(session: Session, is_syncing: bool) -> None:
+    """List the recorded runs, or send them to the store.
+
+    Runs are recorded in a folder first and sent to the store (tracking.store) in the background. If the store was
+    unreachable, --sync sends the missing runs. Repeating it, also at the same time from other folders, does no harm.
+    """
+    from exitladder.errors import TrackingError
+    from exitladder.pipelines.tracking.address import chosen_store
+    from exitladder.pipelines.tracking.listing import runs_frame
+    from exitladder.pipelines.tracking.record import close_stale
+
+    address = chosen_store(session.settings.tracking.store, session.settings.tracking.folder)
+    close_stale(address.home)
+    if not is_syncing:
+        session.emit(runs_frame(address))
+        return
+    from exitladder.pipelines.tracking.sync import sync
+
+    report = sync(address)
+    if report.failed:
+        reason = next(iter(report.failed.values()))
+        raise TrackingError(
+            f"The store {address} took {len(report.sent)} runs, but not {len(report.failed)} others: {reason}. Correct "
+            "the cause and repeat the command."
+        )
+    session.emit({"store": str(address), "sent": len(report.sent), "present": len(report.present)})

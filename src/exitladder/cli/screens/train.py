@@ -1,0 +1,70 @@
+"""The screen of `train`: whether the model has an edge, its name, the measures behind the finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exitladder.cli.screens.parts import facts, signed
+
+_FINDINGS = {
+    "edge": "The model has an edge: exits on its signal beat the best trailing stop on trades it never saw.",
+    "no edge": "The model has no edge: exits on its signal do not beat the best trailing stop on trades it never saw. "
+    "`tune` may use it, but will not recommend it.",
+    "harm": "The model does harm: exits on its signal do worse than the best trailing stop on trades it never saw.",
+    "": "Too few trades to tell whether the model has an edge.",
+}
+
+
+def train_screen(found: Mapping[str, Any], width: int) -> str:
+    """Return the screen of a training.
+
+    Parameters
+    ----------
+    found : mapping
+        What ``--format json`` prints.
+    width : int
+        Characters per line.
+
+    Returns
+    -------
+    str
+    """
+    baselines = found.get("baselines", {})
+    gain = found.get("value_interval") or [None, None]
+    low, high = gain if None not in gain else (None, None)
+    pairs = [
+        ("model", f"{found['model']}    (--model of tune, backtest and score)"),
+        ("trades", f"{found['n_trades']:,}, of which {found['n_trades_out_of_fold']:,} predicted by a stage trained "
+         "before them"),
+        ("bars predicted", f"{found['n_rows_out_of_fold']:,}"),
+        ("gain over trail", _gain(found.get("value_r"), low, high)),
+        ("AUC", _beside(found.get("auc"), baselines, "auc", "0.5 is chance")),
+        ("log loss", _beside(found.get("log_loss"), baselines, "log_loss", "lower is better")),
+        ("calibration error", _number(found.get("calibration_error"))),
+        ("leak check", " ".join([str(found.get("leak_check", "")), *(found.get("leak_reasons") or [])])),
+    ]  # fmt: skip
+    return (
+        _FINDINGS.get(str(found.get("value_finding", "")), "")
+        + "\n\n"
+        + facts(pairs, width)
+        + f"\nThe model card: exitladder report {found['run_id']} --out model.html. All numbers: --format json.\n"
+    )
+
+
+def _gain(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return ""
+    interval = "" if low is None else f" [{signed(low)}, {signed(high)}]"
+    return f"{signed(value)} R per trade{interval}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _beside(value: float | None, baselines: Mapping[str, Any], name: str, meaning: str) -> str:
+    if value is None:
+        return ""
+    others = [f"{other} {entry[name]:.3f}" for other, entry in baselines.items() if entry.get(name) is not None]
+    return f"{value:.3f} ({meaning}; {', '.join(others)})" if others else f"{value:.3f} ({meaning})"

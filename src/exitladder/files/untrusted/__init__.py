@@ -1,0 +1,1 @@
+"""Files from somebody else: limits, shapes of JSON, formulas in cells, a format without checks."""
