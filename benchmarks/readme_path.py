@@ -1,7 +1,7 @@
 """The README's way from files to a recommendation, checked on trades that came later.
 
 For each market: entries of a named rule, each left at the close of its 20th bar (the trader's own exits). The commands
-see only what was known when 70% of the trades had been entered: ``bars check``, ``trades check``, ``train`` (with
+see only the data known when 70% of the trades had been entered: ``bars check``, ``trades check``, ``train`` (with
 ``--train``), ``tune``. Then ``backtest`` executes the recommended exit and the tuned ladder on the trades entered after
 that moment. The table sets the numbers that ``tune`` printed beside the later ones, says if the later interval contains
 the printed difference, and names each contradiction:

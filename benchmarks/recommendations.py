@@ -41,7 +41,7 @@ def tuned_on(world: World, n_trades: int, seed: int, settings: Settings) -> Tune
 
 
 def row_of(tuned: Tuned) -> dict[str, object]:
-    """Return the claims of a tuning, and what stands beside them."""
+    """Return the claims of a tuning, with its statistics."""
     found, advice = tuned.against, tuned.recommended
     if tuned.baseline != OWN_EXITS:
         raise ValueError(f"The verdict must be about {OWN_EXITS}, but is about '{tuned.baseline}'.")
