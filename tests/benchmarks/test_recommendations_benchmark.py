@@ -57,7 +57,8 @@ def test_where_prices_drift_up_no_exit_earns_more_than_the_own_one(benchmark: An
     settings = load_settings(None, ["project.threads=1"])
     assert max(settings.search.time_bars) < worlds.HELD < worlds.SPACING
     strong = replace(worlds.WORLDS["up"], drift=0.1)
-    prepared = prepare(*worlds.null_market(strong, 600, 3), settings)
+    bars, trades = worlds.null_market(strong, 600, 3)
+    prepared = prepare(bars, trades, settings)
     base = base_ladder(settings)
     own = simulate_own_exits(prepared.placed, base).r
     for stop in (Stop(Distance(2.0, "ATR"), time=100), Stop(Distance(2.0, "ATR"), time=20)):

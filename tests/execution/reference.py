@@ -295,7 +295,7 @@ class Reference:
         self.line_walked: Number | None = None  # where a walk of the bar ends, walked or not
         self.leaving_rung = 0
         self.next_moves: list[str] = []
-        self.leaving: str | None = None  # an order for all that is left
+        self.leaving = None  # an order for all that is left
         self.free_leaving: str | None = None  # the same for all that no slice reserves
         self.ambiguous_here = False
         self.financing = ZERO
@@ -648,7 +648,7 @@ class Reference:
                     else:
                         self.fill_rung(t, rung, price)
                     self.withdraw_if_nothing_is_free()
-        if self.leaving in (None, "time") and self.free_leaving is not None and self.left > 0:
+        if self.leaving in (None, "time", "session", "clock", "gap") and self.free_leaving is not None and self.left > 0:
             self.fill_free(t, price, self.free_leaving)
         if self.leaving is not None and self.left > 0:
             self.fill_all(t, price, self.leaving)
