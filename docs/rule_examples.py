@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import NO_TIME
@@ -18,9 +19,11 @@ from exitladder.execution import Simulation, simulate
 from exitladder.execution.standing import standing_orders
 from exitladder.pipelines.plots.style import signed
 from exitladder.plans.file import ladder_from_mapping
+from exitladder.settings.contracts import Contract, Contracts
 from exitladder.trades.trades import ENTRY_AT, PlacedTrades, Trades, place_trades
 
-DAY = 86_400 * 10**9
+HOUR = 3_600 * 10**9
+DAY = 24 * HOUR
 Row = Sequence[float]
 
 
@@ -43,6 +46,10 @@ class Case:
         The way that a walking policy takes through the last bar, for the picture.
     facts : sequence of str
         Keys of `FACTS` that are told after the fills.
+    first_hour : int, optional
+        UTC hour at which the first bar begins, if bars last an hour; else they last a day.
+    session : str
+        Hours of trading on that clock.
     """
 
     rows: Sequence[Row]
@@ -57,6 +64,18 @@ class Case:
     finer: Mapping[int, Sequence[Row]] = field(default_factory=dict)
     path: Sequence[str] = ()
     facts: Sequence[str] = ()
+    first_hour: int | None = None
+    session: str = ""
+
+    @property
+    def interval(self) -> int:
+        """The length of a bar in nanoseconds."""
+        return DAY if self.first_hour is None else HOUR
+
+    @property
+    def first(self) -> int:
+        """When the first bar begins, in nanoseconds."""
+        return (self.first_hour or 0) * HOUR
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ def placed(case: Case) -> PlacedTrades:
         trade_id=np.array(["T"], dtype=object),
         symbol=np.array(["X"], dtype=object),
         side=np.array([case.side], dtype=np.int8),
-        entry_time=np.array([case.entry_bar * DAY], dtype=np.int64),
+        entry_time=np.array([case.first + case.entry_bar * case.interval], dtype=np.int64),
         entry_price=np.array([case.entry]),
         quantity=np.array([case.quantity]),
         stop_price=np.array([case.stop]),
@@ -94,7 +113,10 @@ def placed(case: Case) -> PlacedTrades:
         quantity_open=np.array([np.nan]),
         tag=np.array([""], dtype=object),
     )
-    return place_trades(trade, BarSet([bars_of(case.rows)]))
+    bars = BarSet([bars_of(case.rows, case.interval, case.first)])
+    if case.session:
+        bars = bars.with_contracts(Contracts({"X": Contract(session=case.session, exchange_tz="UTC")}))
+    return place_trades(trade, bars)
 
 
 def finer_bars(case: Case) -> BarSet | None:
@@ -125,8 +147,10 @@ def describe(case: Case) -> str:
 
 
 def order_name(row: Mapping[Any, Any]) -> str:
-    """Return what filled: ``rung 2``, ``stop``, ..."""
-    return f"rung {int(row['rung'])}" if row["order"] == "rung" else str(row["order"])
+    """Return what filled: ``rung 2``, ``stop``, ``stop of rung 2``, ..."""
+    if row["order"] == "rung":
+        return f"rung {int(row['rung'])}"
+    return str(row["order"]) if pd.isna(row["rung"]) else f"{row['order']} of rung {int(row['rung'])}"
 
 
 def _resting(done: Simulation) -> str:
@@ -154,10 +178,15 @@ FACTS: dict[str, Callable[[Simulation], str]] = {
 
 
 def plan(
-    *rungs: tuple[float, str | list[str]], costs: Any = None, execution: Any = None, **stop: Any
+    *rungs: tuple[float, str | list[str]] | Mapping[str, Any], costs: Any = None, execution: Any = None, **stop: Any
 ) -> dict[str, Any]:
-    """Return a ladder as a mapping; a rung is a fraction with a target or a list of conditions."""
-    steps = [{"fraction": f, "when": t} if isinstance(t, list) else {"fraction": f, "target": t} for f, t in rungs]
+    """Return a ladder as a mapping; a rung is a fraction with a target or a list of conditions, or a table."""
+    steps = [
+        rung
+        if isinstance(rung, Mapping)
+        else {"fraction": rung[0], "when" if isinstance(rung[1], list) else "target": rung[1]}
+        for rung in rungs
+    ]
     return {"rungs": steps, "stop": stop, "costs": costs or {}, "execution": execution or {}}
 
 
@@ -171,6 +200,11 @@ def _policy(title: str, policy: str, **more: Any) -> Case:
     return Case([CALM, BOTH], plan((0.5, "1R"), execution={"intrabar": policy}), title, **more)
 
 
+def _late_day(title: str, rows: Sequence[Row], **stop: Any) -> Case:
+    return Case(rows, plan(**stop), title, facts=["held"], first_hour=13, session="09:00-16:00")
+
+
+AFTERNOON = [CALM, (100.3, 101.4, 100.0, 101.0), (101.0, 101.2, 100.2, 100.8)]
 SWINGS = (10, 9, 8, 7, 6, 5, 6, 7, 8, 9, 10, 9, 8, 9, 8, 8, 8, 8)
 
 EXAMPLES: tuple[Example, ...] = (
@@ -328,6 +362,25 @@ EXAMPLES: tuple[Example, ...] = (
                 quantity=10.0,
             )
         ],
+    ),
+    Example(
+        "x10",
+        [
+            Case(
+                [CALM, (100.3, 100.5, 98.8, 99.4), (99.4, 102.5, 99.2, 102.2)],
+                plan({"fraction": 0.5, "target": "2R", "stop": "0.5R"}, (0.5, "1R")),
+                facts=("net",),
+            )
+        ],
+    ),
+    Example(
+        "x11",
+        [
+            _late_day("session_close = true", AFTERNOON, session_close=True),
+            _late_day('clock = "15:30"', AFTERNOON, clock="15:30"),
+            _late_day("a stop in reach first", [*AFTERNOON[:2], (101.0, 101.2, 97.6, 100.8)], session_close=True),
+        ],
+        columns=3,
     ),
     Example(
         "s1",

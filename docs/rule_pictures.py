@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from rule_examples import DAY, Case, Example, Row, order_name, run
+from rule_examples import Case, Example, Row, order_name, run
 
 from exitladder.execution import Simulation, simulate
 from exitladder.execution.signals import Signals
@@ -18,6 +18,7 @@ from exitladder.execution.standing import standing_orders
 from exitladder.pipelines.plots.examples import stop_path
 from exitladder.pipelines.plots.style import (
     BLUE,
+    BY_TIME,
     FAINT,
     FILL_COLOURS,
     GAIN,
@@ -102,7 +103,7 @@ def _levels(axes: Axes, case: Case, done: Simulation, orders: pd.DataFrame, righ
 def _stop(axes: Axes, case: Case, done: Simulation, orders: pd.DataFrame) -> None:
     """Draw the stop in force in each bar; a stop that something tighter stands before is dotted."""
     path = stop_path(done, Signals.none(1), 0)
-    bars = [int(t) // DAY for t in pd.DatetimeIndex(path.index).as_unit("ns").asi8]
+    bars = [(int(t) - case.first) // case.interval for t in pd.DatetimeIndex(path.index).as_unit("ns").asi8]
     first = orders[orders["kind"] != "rung"].iloc[0]
     x = [bars[0] - 0.5, *(b + 0.5 for b in bars)]
     y = [float(first["price"]), *path.tolist()[1:]]
@@ -133,9 +134,10 @@ def _fills(axes: Axes, case: Case, done: Simulation) -> None:
         opened, high, low, close = case.rows[bar][:4]
         price, is_mark = float(row["price"]), row["order"] == "mark"
         market = price + case.side * row["slippage"] / row["quantity"]
-        x = bar + _TICK if is_mark else bar - _TICK if abs(market - opened) < 1e-9 else bar
+        at_close = is_mark or row["order"] in ("session", "clock")
+        x = bar + _TICK if at_close else bar - _TICK if abs(market - opened) < 1e-9 else bar
         dots.append((x, close if is_mark else price, FILL_COLOURS.get(row["order"], LOSS)))
-        is_above = 2 * price >= high + low if row["order"] in ("rung", "time", "mark") else case.side < 0
+        is_above = 2 * price >= high + low if row["order"] in ("rung", "mark", *BY_TIME) else case.side < 0
         text = f"{'marked' if is_mark else order_name(row)}: {row['quantity']:g} @ {price:.2f}"
         labels.setdefault((int(bar), is_above), []).append((price, text))
     for x, y, colour in dots:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import BoolArray, FloatArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
@@ -110,6 +110,11 @@ class Executed(NamedTuple):
         """Net R of every trade, NaN if it was skipped or is unknown, shape (n_trades,)."""
         return self.trades["r"].to_numpy(np.float64)
 
+    @property
+    def ends(self) -> IntArray:
+        """Bar of each trade's last fill or mark, nanoseconds since 1970 UTC; 0 if it was skipped, shape (n_trades,)."""
+        return np.concatenate([np.where(p.last_bar >= 0, p.placed.bars.time[p.last_bar], 0) for p in self.parts])
+
     def exposure(self, leverage: float, among: BoolArray | None = None) -> dict[str, Any]:
         """Return time, capital and drawdown, of all trades or of those among `among`, shape (n_trades,)."""
         kept = np.isfinite(self.r) if among is None else among & np.isfinite(self.r)
@@ -167,7 +172,13 @@ def backtest_summary(
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
     against = {
-        other: compare_r(r[known], theirs[known], time=time[known], intervals=intervals)
+        other: compare_r(
+            r[known],
+            theirs[known],
+            time=time[known],
+            until=np.maximum(ours.ends, beside[other].ends)[known],
+            intervals=intervals,
+        )
         for other, theirs in results.items()
         if known.any()
     }
@@ -198,6 +209,7 @@ def backtest_summary(
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
+    summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import IntArray
 from exitladder.errors import InputFileError, TradesError
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.price_of_gain import price_of_gain
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
+from exitladder.pipelines.run_terms import check_same_trades, costs_of_run, is_before_costs, terms_that_differ
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.saved_files import files_of_run, read_saved_table
 from exitladder.pipelines.tracking.tracker import Tracker
@@ -24,7 +27,6 @@ from exitladder.pipelines.tuning.samples.labels import (
     WALK_FORWARD_COMMAND,
     SampleCounts,
 )
-from exitladder.pipelines.tuning.samples.replay import name_of_fold
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
 from exitladder.settings.tables import Settings
@@ -51,13 +53,14 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
         ``baseline``, ``sources`` (sample, metrics, time and capital of each) and ``pairs``: difference_r (later minus
         first), interval, p_value, p_adjusted (Holm), detectable_r (minimum detectable difference), verdict,
         verdict_text, n_trades, sample, n_in_sample, n_mixed, n_out_of_sample, difference_seen_r (the difference on
-        the other trades, which is no evidence). Without a trade out of sample, there is no verdict, and verdict_text
-        names the command that gives one.
+        the other trades, which is no evidence), terms_differ (a sentence for each of costs, entry price, quantity and
+        risk that differs between the runs; verdict_text has them too). Without a trade out of sample, there is no
+        verdict, and verdict_text names the command that gives one.
 
     Raises
     ------
     TradesError
-        If fewer than two sources are given or a pair shares no trade.
+        If fewer than two sources are given, a pair shares no trade, or an id stands for two trades.
     """
     if len(sources) < 2:
         raise TradesError(f"A comparison needs at least two runs, but only {len(sources)} is given.")
@@ -67,25 +70,36 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
         raise TradesError(f"A comparison needs two different runs, but '{sources[0]}' is given twice.")
     first, *others = tables
     exposures = {name: _exposure(name, table, tracker) for name, table in tables.items()}
-    pairs = [_paired(tables, other, first, settings.intervals) for other in others]
+    costs = {name: costs_of_run(_path_of(name, tracker).parent) for name in tables}
+    pairs = [_paired(tables, (first, other), (costs[first], costs[other]), settings.intervals) for other in others]
+    if all(is_before_costs(_path_of(name, tracker).parent) for name in tables):
+        for pair in pairs:
+            pair["before_costs"] = [BEFORE_COSTS]
     adjusted = holm([pair["found"].p_value for pair in pairs])
     return {
         "baseline": first,
         "sources": {name: _metrics(table) | exposures[name] for name, table in tables.items()},
         "pairs": [
-            _result(pair, float(p), _shared_exposures(pair, tables, exposures, tracker)) | _cost_notes(pair, tracker)
+            _result(pair, float(p), _shared_exposures(pair, tables, exposures, tracker))
             for pair, p in zip(pairs, adjusted, strict=True)
         ],
     }
 
 
-def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: Intervals) -> dict[str, Any]:
+def _paired(
+    tables: dict[str, pd.DataFrame],
+    names: tuple[str, str],
+    costs: tuple[Costs | None, Costs | None],
+    intervals: Intervals,
+) -> dict[str, Any]:
+    first, other = names
     both = tables[other].merge(tables[first], left_index=True, right_index=True, suffixes=("", "_first"))
     if both.empty:
         raise TradesError(
             f"Runs are compared on shared trades, but '{first}' and '{other}' share no trade_id. "
             "Run them on the same trades file."
         )
+    check_same_trades(both, first, other)
     both = both.sort_values("entry_time", kind="stable")
     ours, theirs = both["r"].to_numpy(np.float64), both["r_first"].to_numpy(np.float64)
     # A trade is as little out of sample as the run that has seen more of it.
@@ -101,10 +115,22 @@ def _paired(tables: dict[str, pd.DataFrame], other: str, first: str, intervals: 
     return {
         "source": other,
         "against": first,
-        "found": compare_r(ours[known], theirs[known], time=time[known], intervals=intervals),
+        "found": compare_r(
+            ours[known], theirs[known], time=time[known], until=_until(both[known]), intervals=intervals
+        ),
         "counts": SampleCounts.of(labels),
         "difference_seen_r": float(seen.mean()) if len(seen) else None,
+        "terms": terms_that_differ(both, costs, names),
     }
+
+
+def _until(both: pd.DataFrame) -> IntArray | None:
+    """Return when each trade had ended in both runs; None if the files do not say."""
+    if not {"exit_time", "exit_time_first"} <= set(both):
+        return None
+    ends = [pd.to_datetime(both[name], utc=True) for name in ("exit_time", "exit_time_first")]
+    # A trade without an exit is still open.
+    return np.maximum(*(np.where(end.isna(), np.iinfo(np.int64).max, nanoseconds(end)) for end in ends))
 
 
 def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -121,6 +147,7 @@ def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Map
         "p_adjusted": p_adjusted,
         "detectable_r": None if math.isnan(found.detectable_r) else found.detectable_r,
         "difference_seen_r": pair["difference_seen_r"],
+        "terms_differ": pair["terms"],
     }
     if not counts.n_out_of_sample:
         text = f"No verdict: {_seen(counts)} For a verdict on trades that no ladder has seen, compare with the output "
@@ -128,7 +155,10 @@ def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Map
     evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "
     taken = price_of_gain(found.difference_r, exposures[pair["source"]], exposures[pair["against"]])
-    return result | {"verdict": evaluation.kind, "verdict_text": " ".join([only + evaluation.text, *taken])}
+    return result | {
+        "verdict": evaluation.kind,
+        "verdict_text": " ".join([only + evaluation.text, *pair["terms"], *taken, *pair.get("before_costs", [])]),
+    }
 
 
 def _seen(counts: SampleCounts) -> str:
@@ -156,30 +186,6 @@ def _shared_exposures(
             # the drawdown in the run's summary is that of all its trades
             found[name].pop("max_drawdown_account_r", None)
     return found
-
-
-def _cost_notes(pair: Mapping[str, Any], tracker: Tracker) -> dict[str, list[str]]:
-    """Return a note if the two runs were simulated with different costs."""
-    first, second = (_costs(pair[name], tracker) for name in ("against", "source"))
-    if first is None or second is None or first.has_rates_of(second):
-        return {"notes": []}
-    free = [pair[name] for name, costs in (("against", first), ("source", second)) if costs.is_free]
-    which = f" '{free[0]}' is before costs." if len(free) == 1 else ""
-    return {
-        "notes": [
-            f"'{pair['source']}' and '{pair['against']}' were simulated with different costs.{which} Set the same "
-            "[costs] in the settings and in the ladder file, and run both again."
-        ]
-    }
-
-
-def _costs(source: str, tracker: Tracker) -> Costs | None:
-    """Return the costs of a run; None if it holds no ladder."""
-    folder = _path_of(source, tracker).parent
-    for path in (folder / "ladder.toml", folder / name_of_fold(1)):
-        if path.is_file():
-            return read_ladder(path).costs
-    return None
 
 
 def _exposure(source: str, table: pd.DataFrame, tracker: Tracker) -> dict[str, Any]:

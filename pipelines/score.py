@@ -20,6 +20,7 @@ from exitladder.pipelines.advice.open_trades import (
     score_open,
     unscored,
 )
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
@@ -58,7 +59,7 @@ def score(
     bars: BarSet,
     trades: Trades,
     ladder: Ladder,
-    model: str,
+    model: str | None,
     settings: Settings,
     *,
     asof: int | None = None,
@@ -76,8 +77,9 @@ def score(
     trades : Trades
         Closed ones serve to measure drift.
     ladder : Ladder
-    model : str
-        A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder.
+    model : str or None
+        A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder. None only for a ladder that
+        does not read the model: there are then no predictions and no drift.
     settings : Settings
     asof : int, optional
         Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
@@ -95,7 +97,7 @@ def score(
     TradesError
         If no trade is open.
     LadderError
-        If the ladder walks finer bars and none are given.
+        If the ladder walks finer bars and none are given, or reads the model and there is none.
     TrackingError
         If there is no such model.
     FeatureError
@@ -106,6 +108,13 @@ def score(
         raise LadderError(
             'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
             "given. Name them with --finer-bars, or set another policy."
+        )
+    read = sorted(set(ladder.series) & set(MODEL_SERIES))
+    if model is None and read:
+        known = ladder.tuned.model if ladder.tuned is not None and ladder.tuned.model else "REF"
+        raise LadderError(
+            f"A ladder that reads the model needs one, but '{ladder.name}' reads {' and '.join(read)} and no model is "
+            f"given. Name it with --model {known}."
         )
     seen = bars if asof is None else bars.until(asof)
     if finer is not None and asof is not None:
@@ -119,7 +128,7 @@ def score(
         if len(waiting):
             frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
         with progress.stage("drift", 1) as advance:
-            drift = drift_now(seen, trades, still_open.symbol, job.trained_model, job.settings)
+            drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
         notice = drift_notice(drift, len(set(still_open.symbol)))
         if notice:

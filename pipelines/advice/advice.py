@@ -8,6 +8,18 @@ from typing import Any
 
 HOLD, REDUCE, EXIT = ACTIONS = ("hold", "reduce", "exit")
 _SLACK = 1e-9
+# Why everything is sold at the next open, or at the next close, by the kind of the order.
+_DUE = {
+    "time": "The time stop is reached.",
+    "session": "The close of the session has passed.",
+    "clock": "The exchange's clock has passed stop.clock.",
+    "gap": "Trading pauses for longer than stop.max_gap.",
+}
+_AT_CLOSE = {
+    "time": "The time stop is reached at the close of the next bar.",
+    "session": "The next bar is the last of the session; the rest is sold at its close.",
+    "clock": "The next bar is the last before stop.clock; the rest is sold at its close.",
+}
 
 
 @dataclass(frozen=True)
@@ -128,13 +140,14 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
             orders.append(Order(order.type, order.side, quantity, None, order.rung, order.kind))
             sold += quantity
             reasons.append(
-                "The time stop is reached."
-                if order.kind == "time"
-                else f"The conditions of rung {order.rung} were met at the close."
+                f"The conditions of rung {order.rung} were met at the close."
+                if order.kind == "rung"
+                else _DUE.get(order.kind, f"The rest of the order {order.kind}, which volume held up, fills next.")
             )
     left = held - sold
     if left > _SLACK * held:
         orders += _resting(standing, left)
+        reasons += [_AT_CLOSE[order.kind] for order in standing if order.type == "market-on-close"]
     action = HOLD if sold == 0 else EXIT if left <= _SLACK * held else REDUCE
     return Advice(
         action=action,
@@ -149,20 +162,30 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
 def _resting(standing: Sequence[Order], left: float) -> list[Order]:
     """Return the resting orders, reduced to the remaining quantity: rungs in order, the stop for all of it.
 
-    Limits above the market and partial stop-outs below it do not share the quantity: it is there for either side.
+    Limits above the market and partial stop-outs below it do not share the quantity: it is there for either side. A
+    slice (X10) keeps its quantity for its own target and stop; the stop of the trade is for the others.
     """
+    free, reserved = left, {}
+    for order in standing:
+        if order.type == "stop" and order.rung is not None and order.kind != "rung":
+            reserved[order.rung] = min(order.quantity, free)
+            free -= reserved[order.rung]
     orders = []
-    unassigned = {"limit": left, "stop": left}
+    unassigned = {"limit": free, "stop": free}
+    whole = [order for order in standing if order.type != "market" and order.rung is None]
     for order in standing:
         if order.type == "market":
             continue
         if order.rung is None:
-            orders.append(Order(order.type, order.side, left, order.price, None, order.kind))
-            continue
-        quantity = min(order.quantity, unassigned[order.type])
+            quantity = free if order is whole[-1] else min(order.quantity, free)
+            free -= quantity
+        elif order.rung in reserved:
+            quantity = min(order.quantity, reserved[order.rung])
+        else:
+            quantity = min(order.quantity, unassigned[order.type])
+            unassigned[order.type] -= quantity
         if quantity > 0:
             orders.append(Order(order.type, order.side, quantity, order.price, order.rung, order.kind))
-            unassigned[order.type] -= quantity
     return orders
 
 

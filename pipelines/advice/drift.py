@@ -32,7 +32,7 @@ _LEAST_P = 1e-6
 
 
 def drift_now(
-    bars: BarSet, trades: Trades, symbols: Iterable[str], model: ExhaustionModel, settings: Settings
+    bars: BarSet, trades: Trades, symbols: Iterable[str], model: ExhaustionModel | None, settings: Settings
 ) -> pd.DataFrame:
     """Return the drift of the last `WINDOW` bars of some symbols from the model's training data, largest first.
 
@@ -45,18 +45,18 @@ def drift_now(
         evidence of drift: trade state and predictions are then not evaluated.
     symbols : iterable of str
         Symbols to monitor.
-    model : ExhaustionModel
+    model : ExhaustionModel or None
     settings : Settings
         With the model's own features.
 
     Returns
     -------
     DataFrame
-        The columns of `DriftReference.compare`, and p_adjusted and has_moved; empty if the model's training span was
-        too short to measure drift.
+        The columns of `DriftReference.compare`, and p_adjusted and has_moved; empty without a model, or if its
+        training span was too short to measure drift.
     """
-    kept = model.context.get("drift")
-    if not kept:
+    kept = None if model is None else model.context.get("drift")
+    if model is None or not kept:
         return _evaluation([])
     looked_at = np.array(sorted({bars.index(symbol) for symbol in symbols}), dtype=np.int64)
     lengths = np.diff(bars.start)

@@ -96,7 +96,7 @@ def advice_job(
     bars: BarSet,
     trades: Trades,
     settings: Settings,
-    model: str | ExhaustionModel,
+    model: str | ExhaustionModel | None,
     progress: Progress = SILENT,
     ladder: Ladder | None = None,
 ) -> Job:
@@ -108,7 +108,7 @@ def advice_job(
     trades : Trades
         Open ones.
     settings : Settings
-    model : str or ExhaustionModel
+    model : str or ExhaustionModel or None
     progress : Progress
     ladder : Ladder, optional
         The ladder that is scored: its costs and initial stop decide which ticks are too wide.
@@ -144,20 +144,21 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
         One row per trade with the columns ``COLUMNS``, and ``dividends_r`` (cash dividends so far, in R) if the bars
         pay any; `open_r` is that of the price.
     """
-    prepared, model = job.prepared, job.trained_model
+    prepared, model = job.prepared, job.model
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
     alive = np.flatnonzero(last >= 0)
-    now = predict_some(prepared, model, last[alive])
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
-    exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
+    if model is not None:
+        now = predict_some(prepared, model, last[alive])
+        exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
     most = signal_bars(ladder, job.settings)
     done = simulate(prepared.placed, ladder, job.signals([ladder], most), finer=finer)
-    longest_trained = int(model.context["labels"]["max_bars"])
+    longest_trained = None if model is None else int(model.context["labels"]["max_bars"])
     state = state_frame(done).set_index("trade_id")
     standing = standing_by_trade(done)
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in prepared.placed.trades.trade_id]
-    reasons = model_reasons(prepared, model, last, by_value)
+    reasons = [[] for _ in last] if model is None else model_reasons(prepared, model, last, by_value)
     wide = prepared.notes.is_too_wide
     skips = np.zeros(len(last), dtype=bool) if wide is None else wide
     rows = [
@@ -183,8 +184,7 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
 
 def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:
     """Add to the warnings of trades for which a ladder's conditions or the model's last stage do not count here."""
-    most, model = signal_bars(ladder, job.settings), job.trained_model
-    until = pd.Timestamp(max(stage.valid_from_ns for stage in model.stages), tz="UTC")
+    most, model = signal_bars(ladder, job.settings), job.model
     close_time = job.bars.close_time
     for i, row in enumerate(rows):
         if outlives_rows(ladder, most) and row["bars_held"] > most:
@@ -192,8 +192,9 @@ def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: 
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
                 "Set stop.time, or raise labels.max_bars."
             )
-        if last[i] < 0:
+        if model is None or last[i] < 0:
             continue
+        until = pd.Timestamp(max(stage.valid_from_ns for stage in model.stages), tz="UTC")
         when = close_time[job.prepared.rows.bar_of(last[i : i + 1])]
         if model.stage_of(when, embargo=False)[0] != model.stage_of(when)[0]:
             row["warnings"].append(
@@ -236,7 +237,7 @@ def _row(
     standing: dict[str, list[Order]],
     predicted: tuple[float, float],
     model_texts: list[str],
-    longest_trained: int,
+    longest_trained: int | None,
     *,
     too_wide: bool,
 ) -> dict[str, Any]:
@@ -271,7 +272,9 @@ def _row(
     if status == "open" and len(removed):
         named = ", ".join(map(str, removed))
         warnings.append(f"Rounding to the lot removed rung {named}: nothing is sold there.")
-    if np.isnan(exhaustion):
+    if longest_trained is None:
+        pass  # no model, so no prediction to miss
+    elif np.isnan(exhaustion):
         warnings.append(
             "No prediction: the bar is before the model's first stage, or no bar of the trade has closed yet."
         )

@@ -20,6 +20,7 @@ from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
 from exitladder.trades.adjust import across_splits, split_text
 from exitladder.trades.checks import entered_outside, same_bar_text, same_bar_trips
+from exitladder.trades.doubts import doubtful_trades
 from exitladder.trades.entry_points import entry_counts
 from exitladder.trades.trades import PlacedTrades, Trades
 
@@ -164,6 +165,8 @@ def usable_trades(
     text = same_bar_text(found.placed)
     if text:
         found.tell(f"{text}.")
+    for doubt in doubtful_trades(found.placed):
+        found.tell(f"{doubt}.")
     for message in found.texts:
         warnings.warn(message, ExitladderWarning, stacklevel=3)
     free = base.costs.is_free

@@ -14,6 +14,7 @@ from exitladder.models.calibration.measures import probability_measures
 from exitladder.models.calibration.measures import reliability as bins_of
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Distance, Target
+from exitladder.plans.words import rung_in_words
 from exitladder.statistics.shares import wilson_interval
 
 
@@ -188,7 +189,7 @@ def ladder_steps(
         LadderStep(
             number=number,
             fraction=rung.fraction,
-            text=rung.trigger,
+            text=rung_in_words(rung),
             level=_height(rung.target, scale),
         )
         for number, rung in enumerate(ladder.rungs, start=1)

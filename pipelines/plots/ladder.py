@@ -79,10 +79,8 @@ def ladder_picture(ladder: Ladder, steps: Sequence[LadderStep]) -> Figure:
     heights = _heights(steps)
     ceiling = max([1.0, *heights]) + 0.3 * _tall(heights)
     for step, height in zip(steps, heights, strict=True):
-        rung = ladder.rungs[step.number - 1]
         colour = SKY if step.level is None else GAIN if height > 0 else LOSS
-        share = "the rest" if rung.sells_rest else _percent(step.fraction)
-        text = f"rung {step.number}: sell {share} {'when' if rung.is_signal else 'at'} {step.text}"
+        text = f"rung {step.number}: sell {step.text}"
         _quantity_bar(axes, height, step.fraction, 0.13 * _tall(heights), colour, text, filled=step.level is not None)
     if ladder.runner > 1e-9:
         text = f"runner: {_percent(ladder.runner)} until the stop, trailing stop or time stop"

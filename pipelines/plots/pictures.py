@@ -42,7 +42,7 @@ from exitladder.pipelines.training.model import Trained
 from exitladder.pipelines.training.record import model_summary
 from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics
 from exitladder.plans.ladder import Ladder, Rung
-from exitladder.plans.words import share_of
+from exitladder.plans.words import rung_in_words
 
 
 def model_pictures(trained: Trained) -> list[Picture]:
@@ -217,5 +217,5 @@ def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> 
 
 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
-    parts = [f"{share_of(rung)} at {rung.trigger}" for rung in rungs]
+    parts = [rung_in_words(rung) for rung in rungs]
     return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."

@@ -26,7 +26,10 @@ OTHERS = (ORANGE, GREEN, PURPLE, RED, "#7A7A7A", "#8C6D31", SKY)
 GAIN, LOSS = GREEN, RED
 GAIN_TEXT, LOSS_TEXT = "#00795A", "#B34700"  # dark enough to be read as small type
 
-FILL_COLOURS = {"rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "time": MUTED, "mark": MUTED}
+BY_TIME = ("time", "session", "clock", "gap")  # orders given by the clock and not by a price
+FILL_COLOURS = {
+    "rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "mark": MUTED, **dict.fromkeys(BY_TIME, MUTED),
+}  # fmt: skip
 
 STYLE: Any = {
     "font.family": "sans-serif",

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from exitladder.pipelines.plots.data import Capture, trade_window
 from exitladder.pipelines.plots.style import (
     BLUE,
+    BY_TIME,
     FILL_COLOURS,
     GAIN,
     GAIN_TEXT,
@@ -146,7 +147,7 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
         order, price, r = str(row.order), float(str(row.price)), float(str(row.r))
         colour = FILL_COLOURS.get(order, LOSS)
         axes.plot([x], [price], "o", color=colour, markersize=7, markeredgecolor="white", zorder=6)
-        above = (side > 0) == (order in ("rung", "time", "mark") and r > 0)
+        above = (side > 0) == (order in ("rung", "mark", *BY_TIME) and r > 0)
         near = slice(max(x - 2, 0), x + 3)
         edge = max(price, high[near].max()) if above else min(price, low[near].min())
         rung = f" {int(float(str(row.rung)))}" if order == "rung" else ""

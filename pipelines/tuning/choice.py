@@ -346,7 +346,7 @@ def _base(settings: Settings, own_ladder: Ladder | None) -> Ladder:
     return replace(
         base,
         atr_window=own_ladder.atr_window,
-        stop=replace(base.stop, initial=own_ladder.stop.initial or base.stop.initial),
+        stop=replace(base.stop, initial=own_ladder.stop.initial or base.stop.initial, **own_ladder.stop.hours_kept),
         costs=own_ladder.costs,
         execution=own_ladder.execution,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import IntArray
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
@@ -59,12 +60,16 @@ class Executed:
     limited : list of dict
         A row per policy: the results of one account with the limits of the settings, see
         `exitladder.measures.limited.account_result`. Empty without a limit.
+    ends : dict of str to int64 array, shape (n_trades,)
+        By policy, the bar of each trade's last fill or mark, nanoseconds since 1970 UTC; the entry if it was not
+        executed or not scored.
     """
 
     parts: tuple[ScoredPart, ...]
     marked: dict[str, CashFlow | None]
     exposures: dict[str, dict[str, float]]
     limited: list[dict[str, Any]]
+    ends: dict[str, IntArray]
 
 
 def execute_policies(
@@ -88,7 +93,7 @@ def execute_policies(
     Executed
     """
     marked: dict[str, CashFlow | None] = {}
-    exposures, limited = {}, []
+    exposures, limited, ends = {}, [], {}
     limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
@@ -99,6 +104,7 @@ def execute_policies(
             done = _simulations(tuning, choices, walk, name)
         scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
         marked[name] = marked_account(done, scales)
+        ends[name] = _ends(done, tuning, walk)
         exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
             "max_drawdown_account_r": drawdown_of(marked[name])
         }
@@ -111,7 +117,14 @@ def execute_policies(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)
     )
-    return Executed(parts, marked, exposures, limited)
+    return Executed(parts, marked, exposures, limited, ends)
+
+
+def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> IntArray:
+    found = tuning.prepared.entry_time.copy()
+    for part, cut in zip(done, walk.folds, strict=True):
+        found[cut.test] = np.where(part.last_bar >= 0, part.placed.bars.time[part.last_bar], found[cut.test])
+    return found
 
 
 def drawdown_of(account: CashFlow | None) -> float:

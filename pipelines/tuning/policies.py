@@ -55,7 +55,7 @@ def baseline_candidates(base: Ladder, search: SearchSettings) -> dict[str, list[
     None holds longer than the longest time stop of the search space, as is true of the ladder.
     """
     longest = max(search.time_bars)
-    stop = Stop(initial=base.stop.initial, time=longest)
+    stop = Stop(initial=base.stop.initial, time=longest, **base.stop.hours_kept)
     nearest, farthest = search.limits("first_target", "R")
     reach = farthest + search.limits("target_gap", "R")[1] * (max(search.n_rungs) - 1)
     targets = steps([nearest, reach], search.step("target_step", "R"))

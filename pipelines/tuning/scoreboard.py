@@ -35,7 +35,11 @@ class Scoreboard:
 
 
 def score_policies(
-    net_r: Mapping[str, FloatArray], entry_time: IntArray, candidate: str, intervals: Intervals
+    net_r: Mapping[str, FloatArray],
+    entry_time: IntArray,
+    candidate: str,
+    intervals: Intervals,
+    ends: Mapping[str, IntArray] | None = None,
 ) -> Scoreboard:
     """Return the scoreboard of policies from their net R by trade.
 
@@ -48,6 +52,8 @@ def score_policies(
         The policy that all others are compared with.
     intervals : Intervals
         Confidence, number of resamples and seed.
+    ends : mapping of str to int64 array, shape (n_trades,), optional
+        When each trade had ended, by policy.
 
     Returns
     -------
@@ -59,6 +65,7 @@ def score_policies(
             net_r[candidate],
             values,
             time=entry_time,
+            until=None if ends is None else np.maximum(ends[candidate], ends[name]),
             intervals=intervals,
         )
         for name, values in net_r.items()

@@ -35,7 +35,14 @@ from exitladder.pipelines.tuning.evidence import (
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
-from exitladder.pipelines.tuning.recommendation.exit_choice import Recommendation, levels_of, pasts_of, recommend
+from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
+from exitladder.pipelines.tuning.recommendation.exit_choice import (
+    Lives,
+    Recommendation,
+    levels_of,
+    pasts_of,
+    recommend,
+)
 from exitladder.pipelines.tuning.recommendation.recommended import (
     EDGE,
     RecommendedExit,
@@ -303,8 +310,9 @@ def tune_ladder(
         net_r.insert(1, WITHOUT_MODEL, plain.net_r(OWN_EXITS in net_r, fold_of))
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
-    board = score_policies(tested, time[test], TUNED, settings.intervals)
     executed = execute_policies(tuning, folds, walk, tested, plain)
+    ends = {name: end[test] for name, end in executed.ends.items()}
+    board = score_policies(tested, time[test], TUNED, settings.intervals, ends)
     accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
     board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
@@ -312,14 +320,15 @@ def tune_ladder(
     superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
-    said = warnings_on(board.table, baseline, judged.kind, dsr=luck.dsr, pbo=luck.pbo)
+    witnesses = Witnesses(luck.dsr, luck.pbo, superior[baseline])
+    said = warnings_on(board.table, baseline, judged.kind, witnesses)
     said += [BEFORE_COSTS] if tuning.base.costs.is_free else []
     rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
     said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
     said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
         net_r,
-        time,
+        Lives(time, executed.ends),
         pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
         [cut.test for cut in walk.folds],
         levels_of(
@@ -388,7 +397,7 @@ def _verdict(
     others = [f"'{name}'" for name in superior.superior if name != TUNED]
     also = (
         f"Of the other exits, {' and '.join(others)} earned more than '{baseline}' (significant after correction for "
-        "their number)."
+        f"their number; SPA p = {superior.p_value:.2g})."
         if others
         else ""
     )

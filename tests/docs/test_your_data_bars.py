@@ -57,6 +57,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table.to_feather(tmp_path / "ft" / "BTC_USDT_USDT-1h-futures.feather")
     table.to_feather(tmp_path / "ft" / "BTC_USDT_USDT-8h-funding_rate.feather")
     table.assign(date=hours.tz_localize(None)).to_excel(tmp_path / "book.xlsx", index=False)
+    quotes = "".join(f'"01/{day}/2024","190.1","190","191","189","1.5M"\n' for day in (17, 16, 12))
+    (tmp_path / "GLD.csv").write_text(f'"Date","Price","Open","High","Low","Vol."\n{quotes}')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

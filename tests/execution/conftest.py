@@ -110,6 +110,18 @@ def reference() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def clock_reference() -> ModuleType:
+    """The exits by the clock, a second time."""
+    return _load("clock_reference")
+
+
+@pytest.fixture(scope="session")
+def against() -> ModuleType:
+    """The comparison of the kernel with the reference."""
+    return _load("test_kernel_against_reference")
+
+
+@pytest.fixture(scope="session")
 def worlds() -> ModuleType:
     """Strategies that draw markets, trades and ladders."""
     return _load("worlds")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Condition, Distance
@@ -38,15 +38,32 @@ class Bar:
 
 @dataclass
 class RungOrder:
-    """What one rung is to this trade."""
+    """What one rung is to this trade; a slice (X10) has a stop."""
 
     number: int
-    kind: str  # limit | stop_out | signal | rest | inactive
+    kind: str  # limit | stop_out | signal | rest | inactive | kept
     wanted: Number
     price: Number | None = None
     conditions: tuple[Condition, ...] = ()
     fired: bool = False  # decided: a market order that may still wait for volume
     done: bool = False
+    stop: Number | None = None  # of a slice, and so on
+    trail: Distance | None = None
+    armed: bool = False
+    arms_next: bool = False
+    line: Number | None = None
+    line_inside: Number | None = None
+    line_walked: Number | None = None
+    stopping: str = ""  # its own stop has begun to sell and goes on at the next open
+
+    @property
+    def is_slice(self) -> bool:
+        return self.stop is not None
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether its own stop is in the market."""
+        return self.is_slice and self.wanted > 0 and not self.done and not self.stopping
 
     @property
     def rests(self) -> bool:
@@ -102,6 +119,16 @@ class TradeInput:
     levels: Sequence[float] = ()  # signed prices
 
 
+class Clock(Protocol):
+    """When the clock ends a trade (X11); `clock_reference` has it."""
+
+    def at_open(self, t: int) -> str | None:
+        """The order that has become due before bar t opens."""
+
+    def at_close(self, t: int) -> str | None:
+        """The order that was due at the close of bar t when it opened."""
+
+
 class Reference:
     """Plays one trade under one ladder."""
 
@@ -113,10 +140,13 @@ class Reference:
         atr: Sequence[float | None],
         finer: Mapping[int, Sequence[Bar]] | None = None,
         series: Mapping[str, Sequence[float]] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.trade, self.ladder, self.bars, self.atr = trade, ladder, bars, atr
         self.finer = finer or {}
         self.series = series or {}
+        self.clock = clock
+        self.leaving: str | None = None  # an order for all that is left
         self.costs = ladder.costs
         self.up = trade.side  # +1: up is good
         self.entry = exact(trade.entry)
@@ -177,6 +207,7 @@ class Reference:
         if self.trade.first_bar > self.trade.entry_bar:
             # X5b: the line of the entry, from its own price, in force from the first bar it is exposed to.
             self.raise_line(self.trail_from_best(self.entry, self.entry_atr))
+            self.raise_lines_of_slices(self.entry, self.entry_atr)
         if self.trade.finer_from is not None:
             e = self.trade.entry_bar
             pieces = list(self.finer[e])[self.trade.finer_from :]
@@ -195,6 +226,8 @@ class Reference:
             bar = self.bars[t]
             is_entry = t == self.trade.entry_bar
             policy = self.ladder.execution.intrabar
+            if self.clock is not None and self.leaving is None:
+                self.leaving = self.clock.at_open(t)  # overdue, or after a gap
             if self.is_idle(self.bars, t):
                 over = self.pass_by(bar)
             elif policy == "finer_bars" and t in self.finer:
@@ -204,7 +237,7 @@ class Reference:
                     self.out.coarse += 1
                 over = self.meet(t, bar, policy, is_entry)
             if not over:
-                self.close_bar(t)
+                over = self.end_bar(t)
             self.out.ambiguous += self.ambiguous_here
             self.ambiguous_here = False
             if over:
@@ -263,6 +296,7 @@ class Reference:
         self.leaving_rung = 0
         self.next_moves: list[str] = []
         self.leaving: str | None = None  # an order for all that is left
+        self.free_leaving: str | None = None  # the same for all that no slice reserves
         self.ambiguous_here = False
         self.financing = ZERO
         self.liquidation: Number | None = None
@@ -276,6 +310,11 @@ class Reference:
                 price = whole * exact(costs.tick)
             self.liquidation = price
         self.rungs = self.make_rungs()
+        self.slices = [rung for rung in self.rungs if rung.is_slice]
+        if self.slices:
+            if 0 < self.free() < self.least:
+                self.out.small_rest = True
+            self.withdraw_if_nothing_is_free()
         self.log(self.trade.entry_bar, "entry", 0, self.quantity, self.entry, self.entry)
 
     def make_rungs(self) -> list[RungOrder]:
@@ -285,14 +324,21 @@ class Reference:
             if rung.target is not None:
                 price = self.target_price(rung.target.value, rung.target.unit)
                 if price is None:
-                    kind = "inactive"
+                    kind = "kept" if rung.is_slice else "inactive"
                     self.out.inactive += 1
                 else:
                     kind = "limit" if self.better(price, self.entry) else "stop_out"
                     price = self.rounded(price)
+            elif not rung.when:
+                kind = "kept"
             lots = ZERO
             if rung.sells_rest:
                 kind, lots = "rest", self.quantity
+            elif rung.is_slice:
+                # X10: sized like every rung, but what rounding removed elsewhere passes it by.
+                lots = self.lots_of(exact(rung.fraction) * self.quantity)
+                if lots <= 0 or lots < self.least:
+                    lots, carried = ZERO, carried + exact(rung.fraction) * self.quantity
             elif kind != "inactive":
                 wanted = exact(rung.fraction) * self.quantity + carried
                 lots = self.lots_of(wanted)
@@ -300,7 +346,15 @@ class Reference:
                     lots, carried = ZERO, wanted
                 else:
                     carried = ZERO
-            orders.append(RungOrder(number, kind, lots, price, rung.when))
+            order = RungOrder(number, kind, lots, price, rung.when)
+            if rung.is_slice:
+                order.stop = self.stop_price
+                away = None if rung.stop is None else self.length(rung.stop, self.entry_atr, self.entry)
+                if away is not None:
+                    order.stop = self.best_of(order.stop, self.rounded(self.entry - self.up * away))
+                order.trail = rung.trail
+                order.armed = rung.trail is not None and rung.trail_from is None and rung.trail_after is None
+            orders.append(order)
         return orders
 
     def target_price(self, value: float, unit: str) -> Number | None:
@@ -332,11 +386,16 @@ class Reference:
             commission = max(commission, exact(c.commission_min))
         self.out.events.append(Event(t, order, rung, quantity, price, market, commission))
 
-    def fill(self, t: int, wanted: Number, market: Number, order: str, rung: int = 0, *, limit: bool = False) -> Number:
-        quantity = min(wanted, self.left)
-        rest = self.left - quantity
+    def fill(
+        self, t: int, wanted: Number, market: Number, order: str, rung: int = 0, *,
+        limit: bool = False, part: Number | None = None,
+    ) -> Number:  # fmt: skip
+        """Sell from all that is left, or from a part of it, of which no dust stays either."""
+        part = self.left if part is None else min(part, self.left)
+        quantity = min(wanted, part)
+        rest = part - quantity
         if 0 < rest < self.least and self.budget is None:
-            quantity = self.left
+            quantity = part
         if self.budget is not None:
             quantity = min(quantity, self.budget)
         if quantity <= 0:
@@ -359,18 +418,117 @@ class Reference:
         return quantity
 
     def fill_rung(self, t: int, rung: RungOrder, market: Number) -> None:
-        sold = self.fill(t, rung.wanted, market, "rung", rung.number, limit=rung.kind == "limit")
+        part = rung.wanted if rung.is_slice else self.free()
+        sold = self.fill(t, rung.wanted, market, "rung", rung.number, limit=rung.kind == "limit", part=part)
         rung.wanted -= sold
         if rung.kind != "limit":
             rung.fired = True
-        if rung.wanted <= 0 or self.left <= 0:
+        if rung.wanted <= 0 or self.left <= 0 or (not rung.is_slice and self.free() <= 0):
             rung.done, rung.wanted = True, ZERO
-            if 0 < self.left < self.least:
+            if not rung.is_slice and 0 < self.free() < self.least:
                 self.out.small_rest = True
+            for other, plan in zip(self.rungs, self.ladder.rungs, strict=True):
+                if plan.trail_after == rung.number:
+                    other.arms_next = True
             if self.ladder.stop.breakeven_after == rung.number:
                 self.next_moves.append("breakeven")
             if self.ladder.stop.trail_after == rung.number:
                 self.next_moves.append("trail")
+
+    # -- slices -----------------------------------------------------------------------------------------
+
+    def free(self) -> Number:
+        """What no slice reserves."""
+        return max(ZERO, self.left - sum((rung.wanted for rung in self.rungs if rung.is_slice), ZERO))
+
+    def withdraw_if_nothing_is_free(self, *, stopped: bool = False) -> None:
+        """Without quantity a rung has no orders; one that sells the rest still has the slices to sell."""
+        if self.slices and (stopped or self.free() <= 0):
+            for rung in self.rungs:
+                if not rung.is_slice and rung.kind != "rest":
+                    rung.done = True
+
+    def fill_free(self, t: int, market: Number, order: str) -> None:
+        self.fill(t, self.free(), market, order, part=self.free())
+        self.free_leaving = order if self.free() > 0 else None
+        self.withdraw_if_nothing_is_free(stopped=True)
+
+    def fill_slice(self, t: int, rung: RungOrder, market: Number, order: str) -> None:
+        """By its own stop, which arms nothing."""
+        rung.wanted -= self.fill(t, rung.wanted, market, order, rung.number, part=rung.wanted)
+        rung.fired, rung.done = True, rung.wanted <= 0
+        rung.stopping = "" if rung.done else order
+
+    def stop_of_slice(self, rung: RungOrder) -> tuple[Number, str]:
+        assert rung.stop is not None
+        level, name = rung.stop, "stop"
+        if self.ladder.rungs[rung.number - 1].follow:
+            if self.breakeven is not None and self.better(self.breakeven, level):
+                level, name = self.breakeven, "breakeven"
+            for line in (self.line, self.line_inside):
+                if self.trail_armed and line is not None and self.better(line, level):
+                    level, name = line, "trail"
+        for line in (rung.line, rung.line_inside):
+            if rung.armed and line is not None and self.better(line, level):
+                level, name = line, "trail"
+        return level, name
+
+    def raise_lines_of_slices(self, best: Number, atr: Number | None) -> None:
+        for rung in self.slices:
+            line = self.trail_from_best(best, atr, rung.trail) if rung.trail else None
+            if line is not None and (rung.line is None or self.better(line, rung.line)):
+                rung.line = line
+
+    def main_stop_matters(self) -> bool:
+        """Whether what moves the trade's stop moves any order."""
+        if self.free() > 0 and self.free_leaving is None:
+            return True
+        return any(rung.is_guarded and self.ladder.rungs[rung.number - 1].follow for rung in self.slices)
+
+    def stops_reached(self, price: Number, *, at_open: bool) -> list[tuple[Number, str, RungOrder | None, str]]:
+        """Stops that a price reaches, the nearest first: level, what it sells, its rung and the order's name."""
+        found: list[tuple[tuple[Number, int, int], Number, str, RungOrder | None, str]] = []
+
+        def note(level: Number, rank: int, sells: str, rung: RungOrder | None, name: str) -> None:
+            found.append(((-self.up * level, rank, rung.number if rung else 0), level, sells, rung, name))
+
+        level, name = self.stop_now()
+        free_stopped = self.free() > 0 and self.free_leaving is None and self.at_least(level, price)
+        if free_stopped and name != "liquidation":
+            note(level, 1, "free", None, name)
+        if self.liquidation is not None and self.at_least(self.liquidation, price):
+            note(self.liquidation, 0, "all", None, "liquidation")
+        for rung in self.rungs:
+            stopped = free_stopped
+            if rung.is_slice:
+                stopped = False
+                if rung.is_guarded:
+                    level, name = self.stop_of_slice(rung)
+                    stopped = self.at_least(level, price)
+                    if stopped:
+                        note(level, 2, "slice", rung, name)
+            if rung.kind == "stop_out" and rung.rests and self.reached(rung, price) and not (at_open and stopped):
+                assert rung.price is not None
+                note(rung.price, 3, "rung", rung, "rung")
+        return [one[1:] for one in sorted(found, key=lambda one: one[0])]
+
+    def fall(self, t: int, price: Number, bar: Bar | None) -> None:
+        """Every stop sells its part, the nearest first; without a bar, at the open."""
+        while self.left > 0 and self.leaving is None:
+            found = self.stops_reached(price, at_open=bar is None)
+            if not found:
+                return
+            level, sells, rung, name = found[0]
+            at = price if bar is None else min(max(level, bar.low), bar.high)
+            if sells == "all":
+                self.fill_all(t, at, name)
+            elif sells == "free":
+                self.fill_free(t, at, name)
+            elif rung is not None and sells == "slice":
+                self.fill_slice(t, rung, at, name)
+            elif rung is not None:
+                self.fill_rung(t, rung, at)
+            self.withdraw_if_nothing_is_free()
 
     def fill_all(self, t: int, market: Number, order: str) -> None:
         self.fill(t, self.left, market, order, self.leaving_rung)
@@ -390,14 +548,18 @@ class Reference:
             level, name = self.liquidation, "liquidation"
         return level, name
 
-    def trail_from_best(self, best: Number, atr: Number | None) -> Number | None:
-        trail = self.ladder.stop.trail
+    def trail_from_best(self, best: Number, atr: Number | None, own: Distance | None = None) -> Number | None:
+        trail = own or self.ladder.stop.trail
         if trail is None:
             return None
         away = self.length(trail, atr, best)
         return None if away is None else self.rounded(best - self.up * away)
 
     def ratchet_inside(self, best: Number) -> None:
+        for rung in self.slices:
+            line = self.trail_from_best(best, self.atr_before, rung.trail) if rung.armed and rung.trail else None
+            if line is not None and (rung.line_inside is None or self.better(line, rung.line_inside)):
+                rung.line_inside = line
         line = self.trail_from_best(best, self.atr_before)
         if not self.trail_armed or line is None:
             return
@@ -433,6 +595,9 @@ class Reference:
         start = self.ladder.stop.trail_from
         if start is not None and self.r_of(self.best) + self.slack >= exact(start.value):
             self.trail_armed = True
+        for rung, plan in zip(self.rungs, self.ladder.rungs, strict=True):
+            from_r = plan.trail_from is not None and self.r_of(self.best) + self.slack >= exact(plan.trail_from.value)
+            rung.armed = rung.armed or rung.arms_next or from_r
 
     # -- one bar ----------------------------------------------------------------------------------------
 
@@ -472,39 +637,71 @@ class Reference:
         return over
 
     def at_open(self, t: int, price: Number, is_entry: bool) -> None:
-        if self.leaving in (None, "time"):
+        if self.leaving in (None, "time", "session", "clock", "gap"):
             for rung in self.rungs:
                 if rung.fired and not rung.done and self.left > 0:
                     if rung.kind == "rest":
                         self.leaving, self.leaving_rung = "rung", rung.number
                         break
-                    self.fill_rung(t, rung, price)
+                    if rung.stopping:
+                        self.fill_slice(t, rung, price, rung.stopping)
+                    else:
+                        self.fill_rung(t, rung, price)
+                    self.withdraw_if_nothing_is_free()
+        if self.leaving in (None, "time") and self.free_leaving is not None and self.left > 0:
+            self.fill_free(t, price, self.free_leaving)
         if self.leaving is not None and self.left > 0:
             self.fill_all(t, price, self.leaving)
         if self.left <= 0 or self.leaving is not None:
             return
+        if self.slices:
+            self.fall(t, price, None)
+            if self.left <= 0 or self.leaving is not None:
+                return
         level, name = self.stop_now()
-        if self.at_least(level, price):
+        if self.at_least(level, price) and not self.slices:
             self.fill_all(t, price, name)
             return
         for kind in ("stop_out", "limit"):
             if kind == "limit" and is_entry:
                 return
+            if kind == "stop_out" and self.slices:
+                continue
             for rung in self.resting(kind):
                 if self.left > 0 and self.reached(rung, price):
                     self.fill_rung(t, rung, price)
+                    self.withdraw_if_nothing_is_free()
 
     def note_ambiguity(self, good: Number, bad: Number) -> None:
         level, _ = self.stop_now()
-        stopped = self.at_least(level, bad) or any(self.reached(r, bad) for r in self.resting("stop_out"))
+        stopped = self.at_least(level, bad)
+        if self.slices:
+            stopped = stopped and self.free() > 0 and self.free_leaving is None
+            stopped = stopped or (self.liquidation is not None and self.at_least(self.liquidation, bad))
+        stopped = stopped or any(self.reached(r, bad) for r in self.resting("stop_out"))
+        for rung in self.slices:
+            stopped = self.note_slice(rung, good, bad) or stopped
         if stopped and any(self.reached(r, good) for r in self.resting("limit")):
             self.ambiguous_here = True
-        if self.trail_armed:
+        if self.trail_armed and (not self.slices or self.main_stop_matters()):
             line = self.trail_from_best(self.best_of(self.best, good), self.atr_before)
             if line is not None and self.better(line, level) and self.at_least(line, bad):
                 self.ambiguous_here = True
             if line is not None and (self.line_walked is None or self.better(line, self.line_walked)):
                 self.line_walked = line
+
+    def note_slice(self, rung: RungOrder, good: Number, bad: Number) -> bool:
+        """X7b for a slice; whether its stop is in reach."""
+        if not rung.is_guarded:
+            return False
+        level, _ = self.stop_of_slice(rung)
+        if rung.armed and rung.trail:
+            line = self.trail_from_best(self.best_of(self.best, good), self.atr_before, rung.trail)
+            if line is not None and self.better(line, level) and self.at_least(line, bad):
+                self.ambiguous_here = True
+            if line is not None and (rung.line_walked is None or self.better(line, rung.line_walked)):
+                rung.line_walked = line
+        return self.at_least(level, bad)
 
     def inside(self, t: int, bar: Bar, good: Number, bad: Number, policy: str) -> None:
         if policy in ("stop_first", "finer_bars"):
@@ -539,9 +736,14 @@ class Reference:
         for rung in self.resting("limit"):
             if self.left > 0 and self.reached(rung, end):
                 assert rung.price is not None
-                self.fill_rung(t, rung, min(max(rung.price, bar.low), bar.high))
+                if not rung.done:  # withdrawn within this leg
+                    self.fill_rung(t, rung, min(max(rung.price, bar.low), bar.high))
+                self.withdraw_if_nothing_is_free()
 
     def go_bad(self, t: int, end: Number, bar: Bar, stop: tuple[Number, str] | None = None) -> None:
+        if self.slices:
+            self.fall(t, end, bar)
+            return
         level, name = stop or self.stop_now()
         stopped = self.at_least(level, end)
         for rung in self.resting("stop_out"):
@@ -563,29 +765,57 @@ class Reference:
 
     # -- the close --------------------------------------------------------------------------------------
 
-    def close_bar(self, t: int, *, partial: bool = False) -> None:
-        atr = self.atr_at(t)
-        self.raise_line(self.trail_from_best(self.best, atr))
-        if self.leaving is None and self.line_walked is not None:
-            line = self.line
-            if line is None or self.up * (self.line_walked - line) > abs(self.line_walked) / 2**48:
-                self.ambiguous_here = True
-        self.raise_line(self.line_inside)
-        self.line_inside = self.line_walked = None
-        self.atr_before = atr
-        if partial:
-            return
-        close = self.bars[t].close
+    def end_bar(self, t: int) -> bool:
+        """The close of a bar, with the exit that the clock may give there; returns whether the trade is over."""
+        order = None if self.clock is None else self.clock.at_close(t)
+        if order is None or self.leaving is not None or self.is_idle(self.bars, t):
+            self.close_bar(t)
+            if self.leaving is None:
+                self.leaving = order  # known since long, and at the next open that there is
+            return False
+        self.count(t)
+        self.fill_all(t, self.bars[t].close, order)
+        if self.left > 0:
+            self.close_bar(t, partial=True)
+        return self.left <= 0
+
+    def count(self, t: int) -> None:
+        """X7 and S5: the bar was held, and what was held in it is paid for."""
         self.out.held += 1
         c = self.costs
         rate = (
             exact(c.funding_bps_per_bar) if self.up > 0 else exact(c.borrow_bps_per_bar) - exact(c.funding_bps_per_bar)
         )
-        self.financing += rate / 10000 * close * self.left
+        self.financing += rate / 10000 * self.bars[t].close * self.left
+
+    def close_bar(self, t: int, *, partial: bool = False) -> None:
+        atr = self.atr_at(t)
+        self.raise_line(self.trail_from_best(self.best, atr))
+        relevant = not self.slices or self.main_stop_matters()
+        if self.leaving is None and self.line_walked is not None and relevant:
+            line = self.line
+            if line is None or self.up * (self.line_walked - line) > abs(self.line_walked) / 2**48:
+                self.ambiguous_here = True
+        self.raise_line(self.line_inside)
+        self.line_inside = self.line_walked = None
+        self.raise_lines_of_slices(self.best, atr)
+        for rung in self.slices:
+            walked, line = rung.line_walked, rung.line
+            counts = walked is not None and rung.is_guarded and self.leaving is None
+            if walked is not None and counts and (line is None or self.up * (walked - line) > abs(walked) / 2**48):
+                self.ambiguous_here = True
+            if rung.line_inside is not None and (line is None or self.better(rung.line_inside, line)):
+                rung.line = rung.line_inside
+            rung.line_inside = rung.line_walked = None
+        self.atr_before = atr
+        if partial:
+            return
+        close = self.bars[t].close
+        self.count(t)
         if self.leaving is not None:
             return
         for rung in self.rungs:
-            if rung.kind in ("signal", "rest") and not rung.fired and rung.wanted > 0:
+            if rung.kind in ("signal", "rest") and not rung.fired and not rung.done and rung.wanted > 0:
                 rung.fired = all(self.is_true(c, t, close) for c in rung.conditions)
         if self.ladder.stop.time is not None and self.out.held >= self.ladder.stop.time:
             self.leaving = "time"

@@ -111,7 +111,7 @@ def test_x5b_an_entry_at_the_open_has_no_line_before_the_first_close(run: Run, e
 @pytest.mark.parametrize("policy", WALKING)
 def test_x2b_an_entry_above_its_bar_is_stopped_at_the_open(run: Run, exits: Exits, policy: str) -> None:
     """The trader's own price of 100 lies above the open of 96, which is beyond the line at 98."""
-    trade = {"entry": 100.0, "stop": 90.0, "quantity": 10.0}
+    trade = {"entry": 100.0, "stop": 90.0, "quantity": 10.0, "at": "open"}
     assert exits(run([[96, 99, 95.5, 98.5]], plan(policy, stop={"trail": "2%"}), trade)) == [(0, "trail", 10.0, 96.0)]
 
 

@@ -127,7 +127,7 @@ def test_5_a_mirrored_market_gives_the_mirrored_result(
     world = data.draw(worlds.worlds(("stop_first", "target_first", "nearer_extreme")))
     table = {**world.ladder, "costs": {}}
     table["rungs"] = [
-        r for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r.get("target"))
+        _unarmed(r) for r in table["rungs"] if not isinstance(r.get("target"), float) and "%" not in str(r)
     ]
     table["stop"] = {k: v for k, v in table["stop"].items() if k in ("time",)} | {"initial": "2ATR", "trail": "1ATR"}
     table["execution"] = {k: v for k, v in table["execution"].items() if "margin" not in k and "leverage" not in k}
@@ -153,13 +153,18 @@ def test_5_a_mirrored_market_gives_the_mirrored_result(
     np.testing.assert_array_equal(two.ambiguous_bars, one.ambiguous_bars)
 
 
+def _unarmed(rung: dict[str, Any]) -> dict[str, Any]:
+    """A rung whose own trail no other rung arms: rungs are left out, which changes their numbers."""
+    return {k: v for k, v in rung.items() if k != "trail_after"}
+
+
 @given(data=st.data(), power=st.sampled_from([-9, -1, 1, 12]))
 def test_6_scaling_by_a_power_of_two_changes_no_bit(
     data: st.DataObject, power: int, worlds: ModuleType, placed_on: Place
 ) -> None:
     world = data.draw(worlds.worlds(COARSE))
     table = dict(world.ladder)
-    table["rungs"] = [r for r in table["rungs"] if not isinstance(r.get("target"), float)]
+    table["rungs"] = [_unarmed(r) for r in table["rungs"] if not isinstance(r.get("target"), float)]
     table["stop"] = {
         k: v for k, v in table["stop"].items() if k not in ("breakeven_after", "breakeven_offset", "trail_after")
     }
@@ -200,7 +205,11 @@ def test_7_stop_first_is_the_worst_and_target_first_the_best_of_a_static_bracket
 ) -> None:
     world = data.draw(worlds.worlds(("stop_first",)))
     table = {
-        "rungs": [r for r in world.ladder["rungs"] if "when" not in r],
+        "rungs": [
+            {k: v for k, v in r.items() if k in ("fraction", "target", "stop")}
+            for r in world.ladder["rungs"]
+            if "when" not in r and ("target" in r or "stop" in r)
+        ],
         "stop": {"initial": "2ATR"},
         "atr_window": world.ladder["atr_window"],
     }
@@ -281,3 +290,21 @@ def test_a_trade_does_not_depend_on_its_neighbours(
     arrays = {"signal": values[: among.bars.n_bars]}
     result = simulate(among, ladder_from_mapping(world.ladder), Signals.from_bars(among, arrays, arrays))
     np.testing.assert_array_equal(result.r, alone.r)
+
+
+@given(data=st.data())
+def test_slices_at_the_initial_stop_leave_as_rungs_do(
+    data: st.DataObject, worlds: ModuleType, placed_on: Place
+) -> None:
+    """A slice whose stop is the initial one leaves when the trade does; only the rows of the fills differ."""
+    world = data.draw(worlds.worlds(COARSE, False))
+    drop = ("commission_fixed", "commission_min", "min_quantity", "lot")  # these count fills and their sizes
+    table = {**world.ladder, "costs": {k: v for k, v in world.ladder["costs"].items() if k not in drop}}
+    table["stop"] = {k: v for k, v in table["stop"].items() if k in ("initial", "time")}
+    table["execution"] = {k: v for k, v in table["execution"].items() if k != "participation"}
+    table["rungs"] = [r for r in table["rungs"] if r["fraction"] != "rest"]
+    sliced = {**table, "rungs": [r | {"stop": "1R"} for r in table["rungs"]]}
+    plain, own = (played(replace(world, ladder=t), placed_on) for t in (table, sliced))
+    np.testing.assert_array_equal(own.status, plain.status)
+    np.testing.assert_array_equal(own.exit_bar, plain.exit_bar)
+    np.testing.assert_allclose(own.r, plain.r, rtol=0, atol=1e-9)

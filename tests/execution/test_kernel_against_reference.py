@@ -45,7 +45,7 @@ def on_bars(world: Any, placed_on: Callable[..., PlacedTrades]) -> PlacedTrades:
     return placed_on(world.rows, trades)
 
 
-def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: Ladder, i: int) -> Any:
+def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: Ladder, i: int, clock: Any = None) -> Any:
     rows = world.rows
     exact = reference.exact
 
@@ -80,7 +80,8 @@ def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: La
         swing=None if np.isnan(swing[0]) else swing,
         levels=[float(v) for v in levels if not np.isnan(v)],
     )
-    return reference.Reference(given_trade, ladder, [make(row) for row in rows], atr, finer, world.series).play()
+    played = [make(row) for row in rows]
+    return reference.Reference(given_trade, ladder, played, atr, finer, world.series, clock).play()
 
 
 def assert_equal(simulation: Simulation, i: int, want: Any, scale: float) -> None:

@@ -198,7 +198,8 @@ def test_what_the_bar_of_the_last_fill_counts(name: str, side: int, placed_on: P
     rows, table, (last, fills, best) = EXIT_BARS[name]
     if side < 0:
         rows = [[200.0 - o, 200.0 - low, 200.0 - high, 200.0 - c] for o, high, low, c in rows]
-    placed = placed_on(rows, {"entry": 100.0, "stop": 100.0 - 2.0 * side, "quantity": 100.0, "side": side})
+    trade = {"entry": 100.0, "stop": 100.0 - 2.0 * side, "quantity": 100.0, "side": side, "at": "open"}
+    placed = placed_on(rows, trade)
     ladder = ladder_from_mapping(table)
     assert batch.is_batchable(ladder)
     found = simulate_outcomes(placed, [ladder])

@@ -19,6 +19,7 @@ from exitladder.execution.standing import standing_orders
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.sample import load_sample_bars
+from exitladder.settings.contracts import Contract, Contracts
 from exitladder.trades.entries import make_trades
 from exitladder.trades.trades import PlacedTrades, place_trades
 
@@ -46,36 +47,64 @@ def execute(
     def sell(order: Mapping[str, Any], price: float) -> None:
         nonlocal left
         done.add(id(order))
+        if order["rung"] is not None and ladder.rungs[order["rung"] - 1].is_slice:
+            # Target and stop of a slice cancel each other.
+            done.update(id(other) for other in orders if other["rung"] == order["rung"])
         quantity = min(order["quantity"], left)
         if quantity > 1e-9:
             rung = 0 if order["rung"] is None else order["rung"]
             out.append((order["kind"], rung, quantity, on_tick(price, side, tick)))
             left -= quantity
+            whole = stop_over(order, resting, ladder)
+            if whole is not None:  # the stop protects what is left of its part
+                whole["quantity"] -= quantity
 
     def reached(order: Mapping[str, Any], price: float) -> bool:
         away = side * (price - order["price"]) * (1 if order["type"] == "limit" else -1)
         return bool(away >= -1e-12 * abs(price))
 
+    resting = [order for order in orders if order["type"] in ("limit", "stop")]
     for order in orders:
         if order["type"] == "market":
             sell(order, bar["open"])
-    resting = [order for order in orders if order["type"] != "market"]
-    # The nearest first; the stop of all that is left before a partial stop-out at the same price.
+    at_close = [order for order in orders if order["type"] == "market-on-close"]
+    # The nearest first; at one price liquidation, the stop of the trade, the stops of slices, partial stop-outs.
     stops = sorted(
         (o for o in resting if o["type"] == "stop"),
-        key=lambda o: (-side * o["price"], o["rung"] is not None, o["rung"]),
+        key=lambda o: (
+            -side * o["price"],
+            o["kind"] != "liquidation",
+            o["kind"] == "rung",
+            o["rung"] is not None,
+            o["rung"],
+        ),
     )
     limits = sorted((o for o in resting if o["type"] == "limit"), key=lambda o: (side * o["price"], o["rung"]))
-    whole = next((o for o in stops if o["rung"] is None), None)
-    if whole is not None and reached(whole, bar["open"]):
-        sell(whole, bar["open"])
     for at_open in (True, False):
         for group, extreme in ((stops, bad), (limits, good)):
             for order in [order for order in group if id(order) not in done]:
-                if left > 1e-9 and reached(order, bar["open" if at_open else extreme]):
+                at = bar["open" if at_open else extreme]
+                whole = stop_over(order, stops, ladder)
+                # A stop that closes a part cancels the other orders for it; at an open, whichever is nearer.
+                if whole is not None and (id(whole) in done or (at_open and group is stops and reached(whole, at))):
+                    continue
+                if left > 1e-9 and reached(order, at):
                     level = min(max(order["price"], bar["low"]), bar["high"])
                     sell(order, bar["open"] if at_open else level)
+    for order in at_close:
+        sell(order, bar["close"])
     return out
+
+
+def stop_over(order: Mapping[str, Any], stops: list[dict[str, Any]], ladder: Ladder) -> dict[str, Any] | None:
+    """The stop that covers the same quantity as a rung's order: the slice's own, else that of the trade."""
+    if order["kind"] != "rung" or order["type"] == "market":
+        return None
+    if ladder.rungs[order["rung"] - 1].is_slice:
+        covers = [stop for stop in stops if stop["rung"] == order["rung"] or stop["kind"] == "liquidation"]
+    else:
+        covers = [stop for stop in stops if stop["rung"] is None]
+    return next((stop for stop in covers if stop["kind"] != "rung" and stop["type"] == "stop"), None)
 
 
 def orders_of(simulation: Simulation) -> list[dict[str, Any]]:
@@ -135,7 +164,8 @@ def _left() -> int:
 def without_slippage(table: Mapping[str, Any]) -> dict[str, Any]:
     """A ladder that the executor of these tests can follow: stop first, touches, no slippage and no volume cap."""
     costs = {k: v for k, v in table["costs"].items() if "slippage" not in k and "spread" not in k}
-    return {**table, "costs": costs, "execution": {"intrabar": "stop_first"}}
+    leverage = {k: v for k, v in table.get("execution", {}).items() if k in ("leverage", "maintenance_margin")}
+    return {**table, "costs": costs, "execution": {"intrabar": "stop_first", **leverage}}
 
 
 @given(data=st.data())
@@ -152,6 +182,31 @@ def test_listed_orders_get_the_fills_of_random_markets(
         follow(placed, i, ladder, signals, 20)
 
 
+@given(data=st.data())
+def test_orders_for_a_close_are_listed_before_its_bar(
+    data: st.DataObject, worlds: ModuleType, placed_on: Callable[..., PlacedTrades]
+) -> None:
+    """The world's hourly bars begin at midnight UTC of a Thursday, and every session follows the one before at once."""
+    world = data.draw(worlds.worlds(("stop_first",)))
+    rows = [[*row[:4], max(row[4], 1.0)] for row in world.rows]
+    hours = data.draw(st.sampled_from(["00:00-24:00", "05:00-05:00", "09:30-09:30", "04:00-04:00"]))
+    placed = placed_on(rows, world.trades)
+    contracts = Contracts({"X": Contract(session=hours, exchange_tz="UTC")})
+    placed = replace(placed, bars=placed.bars.with_contracts(contracts))
+    arrays = {name: np.array(values) for name, values in world.series.items()}
+    exits: dict[str, Any] = data.draw(
+        st.sampled_from(
+            [
+                {"session_close": True}, {"clock": "03:00"}, {"clock": "06:20"}, {"time": "3h"}, {"time": "1 session"},
+                {"time": "90m", "clock": "02:00"}, {"time": "2 sessions"}, {"max_gap": "2h", "clock": "08:00"},
+            ]
+        )
+    )  # fmt: skip
+    ladder = ladder_from_mapping(without_slippage({**world.ladder, "stop": {**world.ladder["stop"], **exits}}))
+    for i in range(len(placed)):
+        follow(placed, i, ladder, Signals.from_bars(placed, arrays, arrays), 20)
+
+
 @pytest.fixture(scope="module")
 def sample() -> PlacedTrades:
     """The trades of a breakout rule on the sample's real bars."""
@@ -166,7 +221,7 @@ def test_listed_orders_get_the_fills_of_real_markets(
 ) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     arrays = {"signal": rng.random(sample.bars.n_bars)}
-    some_rungs = data.draw(worlds.rungs())
+    some_rungs = data.draw(worlds.rungs(data.draw(st.booleans())))
     table = {
         "rungs": some_rungs,
         "stop": data.draw(worlds.stops(some_rungs)),

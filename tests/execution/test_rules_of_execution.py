@@ -112,7 +112,7 @@ def test_x2c_all_limit_rungs_that_the_open_passed_fill_there_without_slippage(ru
 def test_x2c_an_entry_price_below_the_bar_does_not_pay_the_open(run: Run, exits: Exits) -> None:
     # The file says 100, the bar opens at 103: a target of 102 pays 102 and not the open.
     rows = [[103.0, 104.0, 101.0, 103.0], FLAT]
-    assert exits(run(rows, ladder((1.0, "1R")), LONG)) == [(0, "rung", 100, 102.0)]
+    assert exits(run(rows, ladder((1.0, "1R")), LONG | {"at": "open"})) == [(0, "rung", 100, 102.0)]
 
 
 BOTH = [FLAT, [100.0, 103.0, 97.0, 100.0]]

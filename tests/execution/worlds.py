@@ -69,8 +69,8 @@ distances = st.sampled_from(["0.5R", "1R", "2R", "3R", "0.5ATR", "1ATR", "2ATR",
 
 
 @st.composite
-def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Up to four rungs whose fractions sum to at most 1."""
+def rungs(draw: st.DrawFn, with_slices: bool = False) -> list[dict[str, Any]]:
+    """Up to four rungs whose fractions sum to at most 1; with slices, about half of them have their own stop."""
     out: list[dict[str, Any]] = []
     room = 100
     for _ in range(draw(st.integers(0, 4))):
@@ -80,6 +80,10 @@ def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
         room -= share
         rung: dict[str, Any] = {"fraction": share / 100}
         kind = draw(st.sampled_from(["limit", "limit", "limit", "stop_out", "price", "level", "signal"]))
+        own = draw(slices()) if with_slices and draw(st.booleans()) else {}
+        if own and draw(st.integers(0, 2)) == 0:
+            out.append(rung | own)  # neither target nor conditions
+            continue
         if kind == "limit":
             rung["target"] = draw(distances)
         elif kind == "stop_out":
@@ -121,14 +125,46 @@ def rungs(draw: st.DrawFn) -> list[dict[str, Any]]:
             if draw(st.integers(0, 3)) == 0:
                 rung["fraction"] = "rest"
                 room += share
-        out.append(rung)
+                own = {}
+        out.append(rung | own)
+    movers = movers_of(out)
+    for number, rung in enumerate(out, start=1):
+        others = [mover for mover in movers if mover != number]
+        if "trail" in rung and "trail_from" not in rung and others and draw(st.booleans()):
+            rung["trail_after"] = draw(st.sampled_from(others))
     return out
+
+
+@st.composite
+def slices(draw: st.DrawFn) -> dict[str, Any]:
+    """The own stop and trail of a rung."""
+    own: dict[str, Any] = {}
+    if draw(st.booleans()):
+        own["stop"] = draw(st.sampled_from(["0.25R", "0.5R", "1R", "0.5ATR", "1ATR", "3ATR", "0.5%", "1%", "5%"]))
+    if not own or draw(st.booleans()):
+        own["trail"] = draw(st.sampled_from(["0.5R", "1R", "0.5ATR", "1ATR", "2ATR", "1%", "3%"]))
+        if draw(st.integers(0, 3)) == 0:
+            own["trail_from"] = draw(st.sampled_from(["0.3R", "0.5R", "1R"]))
+    if draw(st.booleans()):
+        own["follow"] = True
+    return own
+
+
+def movers_of(some_rungs: list[dict[str, Any]]) -> list[int]:
+    """Return the numbers of the rungs that may arm something: those with a trigger that do not sell the rest."""
+    return [k for k, r in enumerate(some_rungs, start=1) if r["fraction"] != "rest" and ("target" in r or "when" in r)]
+
+
+def without_slices(some_rungs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the same rungs under the trade's stop alone, without those that have nothing else to leave by."""
+    plain = [{k: v for k, v in rung.items() if k in ("fraction", "target", "when")} for rung in some_rungs]
+    return [rung for rung in plain if "target" in rung or "when" in rung]
 
 
 @st.composite
 def stops(draw: st.DrawFn, some_rungs: list[dict[str, Any]]) -> dict[str, Any]:
     """What the stop does."""
-    movers = [number for number, rung in enumerate(some_rungs, start=1) if rung["fraction"] != "rest"]
+    movers = movers_of(some_rungs)
     stop: dict[str, Any] = {"initial": draw(st.sampled_from(["2ATR", "1ATR", "2%", "3%"]))}
     numbers = st.sampled_from(movers or [1])
     if draw(st.booleans()) and movers:
@@ -191,11 +227,11 @@ def executions(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> dict[st
 
 
 @st.composite
-def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
-    """A market of one symbol, some trades in it, and a ladder."""
+def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES, with_slices: bool | None = None) -> World:
+    """A market of one symbol, some trades in it, and a ladder; half of the ladders have slices unless it is said."""
     step, start = draw(st.sampled_from([(0.25, 100), (0.01, 100), (0.01, 1_000_000)]))
     rows = draw(bar_rows(step, start=start))
-    some_rungs = draw(rungs())
+    some_rungs = draw(rungs(draw(st.booleans()) if with_slices is None else with_slices))
     ladder: dict[str, Any] = {
         "atr_window": draw(st.sampled_from([1, 2])),
         "rungs": some_rungs,
@@ -214,7 +250,7 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES) -> World:
         entry = {"open": rows[bar][0], "close": rows[bar][3], "intrabar": rows[bar][draw(st.integers(0, 3))]}[at]
         if draw(st.integers(0, 5)) == 0:
             entry = rows[bar][draw(st.integers(0, 3))]  # a fill that differs from the bar's price
-        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0, 1.00004]))
+        away = draw(st.sampled_from([1.0, 2.0, 2.5, 4.0, 1.0008]))
         trades.append(
             {
                 "bar": bar,

@@ -112,6 +112,16 @@ def test_book_and_ladder_agree() -> None:
     assert advice.orders == (LIMIT, STOP)
 
 
+def test_slices_keep_their_quantity_and_the_stop_of_the_trade_covers_the_rest() -> None:
+    own = [Order("limit", "sell", 25, 54.0, 1, "rung"), Order("stop", "sell", 25, 49.0, 1, "stop")]
+    shared = [Order("limit", "sell", 50, 52.0, 2, "rung"), Order("stop", "sell", 75, 48.0, None, "stop")]
+    standing = [own[0], shared[0], own[1], shared[1]]
+    assert advise_open(100, 100, 1, standing, 48.0).orders == tuple(standing)
+    # The user holds less: the slice comes first, and both of its orders are for the same quantity.
+    assert [order.quantity for order in advise_open(60, 100, 1, standing, 48.0).orders] == [25, 35, 25, 35]
+    assert [order.quantity for order in advise_open(10, 100, 1, standing, 48.0).orders] == [10, 10]
+
+
 def test_a_rung_that_the_user_missed_is_caught_up() -> None:
     advice = advise_open(100, 75, 1, [STOP], 48.0)
     assert (advice.action, advice.quantity) == (REDUCE, 25)
@@ -126,6 +136,16 @@ def test_a_time_stop_closes_and_leaves_no_order_behind() -> None:
     assert (advice.action, advice.quantity) == (EXIT, 100)
     assert len(advice.orders) == 1
     assert np.isnan(advice.stop_price)
+
+
+def test_an_order_for_the_close_stands_beside_the_stop() -> None:
+    at_close = Order("market-on-close", "sell", 100, None, None, "session")
+    advice = advise_open(60, 100, 1, [LIMIT, STOP, at_close], 48.0)
+    assert (advice.action, advice.quantity, advice.stop_price) == (HOLD, 0, 48.0)
+    assert advice.orders[-1] == Order("market-on-close", "sell", 60, None, None, "session")
+    assert advice.reasons == ("The next bar is the last of the session; the rest is sold at its close.",)
+    overdue = advise_open(100, 100, 1, [Order("market", "sell", 100, None, None, "gap")], 48.0)
+    assert overdue.action == EXIT and "max_gap" in overdue.reasons[0]
 
 
 def test_a_trade_that_the_ladder_has_left_is_closed() -> None:
@@ -224,3 +244,20 @@ def test_a_ladder_on_finer_bars_needs_them(
     walked = replace(classic, execution=replace(classic.execution, intrabar="finer_bars"))
     with pytest.raises(LadderError, match="Name them with --finer-bars"):
         score(bars, some_open, walked, trained.model, small)
+
+
+def test_a_ladder_that_does_not_read_the_model_needs_none(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(LadderError, match=r"'classic' reads exhaustion and no model is given.*--model REF"):
+        score(bars, some_open, classic, None, small)
+    plain = replace(classic, rungs=tuple(rung for rung in classic.rungs if not rung.when))
+    alone = score(bars, some_open, plain, None, small)
+    beside = score(bars, some_open, plain, trained.model, small).frame
+    same = ["trade_id", "action", "action_quantity", "stop_price", "orders", "open_r", "bars_held", "price"]
+    pd.testing.assert_frame_equal(alone.frame[same], beside[same])
+    assert alone.frame[["exhaustion", "hold_value_r"]].isna().all(axis=None)
+    assert not any("prediction" in text for texts in alone.frame["warnings"] for text in texts)
+    assert alone.notice == "" and alone.drift.empty
+    write_scores(alone.frame, tmp_path / "advice.html")
+    assert ">nan" not in (tmp_path / "advice.html").read_text().lower()

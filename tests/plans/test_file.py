@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from exitladder.errors import InputFileError, LadderError
 from exitladder.plans.costs import Costs
-from exitladder.plans.file import ladder_fingerprint, ladder_from_mapping, ladder_to_toml, read_ladder
+from exitladder.plans.file import (
+    ladder_fingerprint,
+    ladder_from_mapping,
+    ladder_to_mapping,
+    ladder_to_toml,
+    read_ladder,
+)
 from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
 
@@ -86,6 +92,15 @@ def test_every_unit_of_a_target(text: object, unit: str, value: float) -> None:
         ({"stop": {"initial": "2R"}}, "ATR or %"),
         ({"stop": {"trail": "-3ATR"}}, "must be above 0"),
         ({"stop": {"time": 0}}, "integer of at least 1"),
+        ({"stop": {"time": "0 sessions"}}, "integer of at least 1"),
+        ({"stop": {"time": "6"}}, 'bars (40), hours ("6h") or sessions'),
+        ({"stop": {"time": "6 weeks"}}, "must be given in bars"),
+        ({"stop": {"hours": 6}}, "hours"),
+        ({"stop": {"session_close": "yes"}}, "session_close must be true or false, but is 'yes'"),
+        ({"stop": {"clock": "4pm"}}, 'clock must be a time of day of the exchange, from "00:01" to "24:00"'),
+        ({"stop": {"clock": "00:00"}}, "clock must be a time of day"),
+        ({"stop": {"max_gap": 36}}, 'max_gap must be a duration above 0, such as "36h"'),
+        ({"stop": {"max_gap": "0h"}}, "max_gap must be a duration above 0"),
         ({"stop": {"time": 2.5}}, "integer of at least 1"),
         ({"costs": {"commission_bps": -1}}, "must be 0 or more"),
         ({"costs": {"slippage_ticks": 1}}, "needs the tick size"),
@@ -125,6 +140,28 @@ rungs = st.one_of(
     st.builds(lambda f, t: Rung(f, target=t), fractions, targets),
     st.builds(lambda f, c: Rung(f, when=tuple(c)), fractions, st.lists(conditions, min_size=1, max_size=3)),
 )
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ({"time": "40 bars"}, {"time": 40}),
+        ({"time": "1 bar"}, {"time": 1}),
+        ({"time": "6h"}, {"time": "6h"}),
+        ({"time": "20m"}, {"time": f"{20 / 60!r}h"}),
+        ({"time": "2d", "session_close": True}, {"time": "48h", "session_close": True}),
+        ({"time": "1 session"}, {"time": "1 session"}),
+        ({"time": "3 sessions", "clock": "15:55"}, {"time": "3 sessions", "clock": "15:55"}),
+        ({"max_gap": "1.5d"}, {"max_gap": "36h"}),
+    ],
+)
+def test_times_by_the_clock_are_written_as_they_are_read(written: dict[str, Any], kept: dict[str, Any]) -> None:
+    ladder = ladder_from_mapping({"stop": written})
+    assert ladder_to_mapping(ladder)["stop"] == kept
+    again = ladder_from_mapping(tomllib.loads(ladder_to_toml(ladder)))
+    assert again == ladder and ladder_fingerprint(again) == ladder_fingerprint(ladder)
+    other = ladder_from_mapping({"stop": {"time": 41}})
+    assert ladder_fingerprint(other) != ladder_fingerprint(ladder)
 
 
 @given(

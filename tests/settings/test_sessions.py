@@ -47,7 +47,7 @@ def test_the_hours_of_a_known_exchange_name_their_zone(tz: str, first: str, last
 
 def test_half_days_are_named() -> None:
     found = propose_session(as_bars(hours("America/New_York", "09:30", "16:00", half="2023-11-24")))
-    assert found.session == "09:30-16:00" and found.half_days == ("2023-11-24",)
+    assert found.session == "09:30-16:00" and found.half_days == ("2023-11-24 12:30",)
     assert "1 shorter days, the last ones 2023-11-24" in found.text
 
 
@@ -82,4 +82,5 @@ def test_init_writes_the_proposal_with_a_remark(tmp_path: Path) -> None:
     assert "# session, a proposal: 09:30-16:00 America/New_York on 299 of 300 days" in text
     contract = load_settings(tmp_path / "p" / "exitladder.toml", []).symbols["ACME"]
     assert (contract.session, contract.exchange_tz) == ("09:30-16:00", "America/New_York")
+    assert contract.half_days == ("2023-11-24 12:30",)
     assert "a proposal" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 
 from exitladder.statistics import Intervals
-from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.comparison import Comparison, compare_r, holm, n_separate
 from exitladder.statistics.verdict import verdict
 
 HOUR = 3_600_000_000_000
@@ -171,3 +172,27 @@ def test_holm_lies_between_the_plain_values_and_bonferroni(p: list[float]) -> No
     assert (adjusted >= np.array(p)).all()
     assert (adjusted <= np.minimum(1.0, np.array(p) * len(p)) + 1e-15).all()
     assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+def test_separate_trades_are_the_most_that_do_not_overlap() -> None:
+    """Against every subset of random trades."""
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        entry = rng.integers(0, 20, 9)
+        until = entry + rng.integers(0, 8, 9)
+        most = 0
+        for size in range(1, 10):
+            for some in itertools.combinations(range(9), size):
+                in_order = sorted(some, key=lambda k: (entry[k], until[k]))
+                if all(until[a] < entry[b] for a, b in itertools.pairwise(in_order)):
+                    most = max(most, size)
+        assert n_separate(entry, until) == most
+    assert n_separate([], []) == 0
+
+
+def test_separate_trades_count_pairs_only() -> None:
+    time, until = np.arange(30) * DAY, np.arange(30) * DAY + 1
+    candidate = np.ones(30)
+    candidate[:5] = np.nan
+    assert compare_r(candidate, np.zeros(30), time=time, until=until).n_separate == 25
+    assert compare_r(candidate, np.zeros(30), time=time).n_separate is None

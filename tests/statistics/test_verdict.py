@@ -9,9 +9,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from exitladder.statistics.comparison import Comparison
+from exitladder.statistics.comparison import Comparison, compare_r
 from exitladder.statistics.verdict import verdict
 
 BETTER = Comparison(
@@ -52,6 +53,31 @@ def test_trades_of_few_days_are_never_better_however_many() -> None:
     assert "the trades were entered on only 7 days, and 'better' requires at least 20" in found.text
     assert verdict(replace(BETTER, n_days=20), "tuned", "stop only").kind == "better"
     assert verdict(replace(WORSE, n_days=7), "tuned", "stop only").kind == "worse"
+
+
+def test_entry_days_inside_two_long_blocks_of_overlapping_trades_are_not_enough() -> None:
+    """Known answer: 24 entry days, an interval above zero and a tiny p-value, but only two stretches of market."""
+    day = 86_400 * 10**9
+    entry = np.concatenate([np.arange(12), 200 + np.arange(12)]).repeat(4) * day
+    until = np.repeat([100, 300], 48) * day
+    gain = np.random.default_rng(3).normal(0.5, 0.2, 96)
+    overlapping = compare_r(gain, np.zeros(96), time=entry, until=until)
+    assert (overlapping.n_days, overlapping.n_separate) == (24, 2)
+    assert overlapping.low > 0 and overlapping.p_value < 0.05
+    found = verdict(overlapping, "tuned", "stop only")
+    assert found.kind == "no_difference"
+    assert "contain only 2 separate holding periods, and 'better' requires at least 10" in found.text
+    short = compare_r(gain, np.zeros(96), time=entry, until=entry + day // 2)
+    assert short.n_separate == 24
+    assert verdict(short, "tuned", "stop only").kind == "better"
+
+
+def test_the_number_of_separate_holding_periods_is_at_least_ten_for_better_alone() -> None:
+    assert verdict(replace(BETTER, n_days=20, n_separate=10), "a", "b").kind == "better"
+    assert verdict(replace(BETTER, n_days=20, n_separate=9), "a", "b").kind == "no_difference"
+    both = verdict(replace(BETTER, n_days=7, n_separate=1), "a", "b").text
+    assert "on only 7 days" in both and "1 separate holding period," in both
+    assert verdict(replace(WORSE, n_days=20, n_separate=1), "a", "b").kind == "worse"
 
 
 def test_the_smallest_detectable_difference_is_stated() -> None:

@@ -193,3 +193,34 @@ def test_a_multiplier_is_read_written_and_read_back(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(fills.format(20, 20))
     with pytest.raises(TradesError, match="trade 'A' has 50 and its fills have 20"):
         read_trades(tmp_path / "t.csv", fills=tmp_path / "f.csv")
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_fills_of_one_second_come_in_the_order_in_which_the_file_runs(newest_first: bool) -> None:
+    time = [10, 10, 20, 20, 30]
+    side, price = [1, -1, 1, -1, 1], [50.0, 51.0, 60.0, 61.0, 70.0]
+    turn = slice(None, None, -1 if newest_first else 1)
+    fills = fills_from_columns(["ACME"] * 5, np.array(time[turn], dtype=np.int64), side[turn], [1.0] * 5, price[turn])
+    trades = trades_of_fills(fills)
+    assert trades.side.tolist() == [1, 1, 1]
+    assert trades.entry_price.tolist() == [50.0, 60.0, 70.0]
+
+
+def test_a_trade_that_differs_from_its_fills_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trades.csv").write_text(TRADES)
+    (tmp_path / "fills.csv").write_text(
+        FILLS.replace("T2,5,2024-01-03T10:00Z,sell,10", "T2,5,2024-01-03T10:00Z,sell,7")
+    )
+    with pytest.warns(ExitladderWarning, match="quantity of 1 trades differs .* 'T2': 10 and 7 filled"):
+        trades = read_trades(tmp_path / "trades.csv", fills=tmp_path / "fills.csv")
+    assert trades.quantity[1] == 7
+
+
+def test_numbers_of_fills_are_read_as_written_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fills.csv"
+    path.write_text("trade_id;time;side;quantity;price;commission\nT1;2024-01-02;buy;10;50,5;1,50\n")
+    fills = read_fills(path)
+    assert (fills.price[0], fills.commission[0]) == (50.5, 1.5)
+    path.write_text("trade_id,time,side,quantity,price,commission\nT1,2024-01-02,buy,10,50,free\n")
+    with pytest.raises(TradesError, match="commission must be a number, but is 'free'"):
+        read_fills(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.words import own_stop_of
 
 RUNGS, UNIT = "price rungs", "unit of targets"
 BREAKEVEN, OFFSET = "breakeven after rung", "breakeven offset"
@@ -29,6 +30,8 @@ def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
     ... # doctest: +NORMALIZE_WHITESPACE
     {'price rungs': 1, 'unit of targets': 'R', 'target 1': 1.0, 'sold at target 1': 0.25,
      'breakeven after rung': 'never', 'time stop (bars)': 40}
+    >>> ladder_columns(ladder_from_mapping({"rungs": [{"fraction": 0.25, "stop": "0.5R"}]}))["own exit of rung 1"]
+    'own stop 0.5R'
     """
     price = [rung for rung in ladder.rungs if rung.target is not None]
     found: dict[str, float | str] = {RUNGS: len(price)}
@@ -38,9 +41,13 @@ def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
         if rung.target is not None:
             found[f"target {k}"] = rung.target.value
         found[f"sold at target {k}"] = rung.fraction
-    for rung in ladder.rungs:
+    for number, rung in enumerate(ladder.rungs, start=1):
         if rung.is_signal:
             _add_signal(found, rung)
+        elif rung.target is None:
+            found[f"kept in rung {number}"] = rung.fraction
+        if rung.is_slice:
+            found[f"own exit of rung {number}"] = own_stop_of(rung).strip("()")
     stop = ladder.stop
     if stop.initial is not None:
         found[STOP] = stop.initial.value

@@ -228,6 +228,7 @@ class SearchSpace:
             trail_after=after_rung,
             trail_from=from_r,
             time=ask.whole("time_bars", *_ends(s.time_bars), lambda ladder: ladder.stop.time, log=True),
+            **self.base.stop.hours_kept,
         )
 
     def _breakeven(self, ask: ParameterSource, live: int) -> tuple[int | None, Distance]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,30 @@ from exitladder.trades.trades import Trades
 
 SIMPLE_EXITS = (SINGLE_TARGET, TRAILING_STOP, CLASSIC, TIME_STOP)
 Levels = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Lives:
+    """When trades were entered, and when they had ended under each exit.
+
+    Parameters
+    ----------
+    entry : int64 array, shape (n_trades,)
+        Nanoseconds since 1970 UTC.
+    ends : mapping of str to int64 array, shape (n_trades,)
+        By exit; empty if unknown.
+    """
+
+    entry: IntArray
+    ends: Mapping[str, IntArray] = field(default_factory=dict)
+
+    def take(self, rows: Mask) -> Lives:
+        """Return those of some trades."""
+        return Lives(self.entry[rows], {name: end[rows] for name, end in self.ends.items()})
+
+    def until(self, one: str, other: str) -> IntArray | None:
+        """Return when each trade had ended under both exits; None if unknown."""
+        return np.maximum(self.ends[one], self.ends[other]) if self.ends else None
 
 
 @dataclass(frozen=True)
@@ -136,7 +160,7 @@ def levels_of(policies: Sequence[str], *, model_has_edge: bool) -> Levels:
     return ((SIMPLEST,), *ladders)
 
 
-def choose_exit(net_r: Mapping[str, FloatArray], time: IntArray, levels: Levels, intervals: Intervals) -> ExitChoice:
+def choose_exit(net_r: Mapping[str, FloatArray], lives: Lives, levels: Levels, intervals: Intervals) -> ExitChoice:
     """Return the exit that these trades support.
 
     It begins with the simplest exit. All more complex ones are compared with it, with p-values adjusted for their
@@ -147,8 +171,7 @@ def choose_exit(net_r: Mapping[str, FloatArray], time: IntArray, levels: Levels,
     ----------
     net_r : mapping of str to float64 array, shape (n_trades,)
         NaN if the result is not known.
-    time : int64 array, shape (n_trades,)
-        Entry times, nanoseconds since 1970 UTC.
+    lives : Lives
     levels : tuple of tuples of str
         See `levels_of`.
     intervals : Intervals
@@ -161,7 +184,12 @@ def choose_exit(net_r: Mapping[str, FloatArray], time: IntArray, levels: Levels,
     every: list[Evidence] = []
     while at + 1 < len(levels):
         rivals = [name for level in levels[at + 1 :] for name in level]
-        found = [compare_r(net_r[name], net_r[current], time=time, intervals=intervals) for name in rivals]
+        found = [
+            compare_r(
+                net_r[name], net_r[current], time=lives.entry, until=lives.until(name, current), intervals=intervals
+            )
+            for name in rivals
+        ]
         adjusted = holm([comparison.p_value for comparison in found])
         step = [
             Evidence(name, current, c, float(p), verdict(c, name, current, p_adjusted=float(p)).kind)
@@ -178,7 +206,7 @@ def choose_exit(net_r: Mapping[str, FloatArray], time: IntArray, levels: Levels,
 
 def recommend(
     net_r: pd.DataFrame,
-    time: IntArray,
+    lives: Lives,
     pasts: Sequence[tuple[Mask, Mask]],
     parts: Sequence[Mask],
     levels: Levels,
@@ -190,7 +218,7 @@ def recommend(
     ----------
     net_r : DataFrame, shape (n_trades, n_policies)
         Each trade under each policy as its part chose it.
-    time : int64 array, shape (n_trades,)
+    lives : Lives
     pasts : sequence of (bool array, bool array), shape (n_trades,)
         Before each part, then now: the scored trades that had ended by then, and those whose own exit was known.
     parts : sequence of bool array, shape (n_trades,)
@@ -207,14 +235,14 @@ def recommend(
         seen = {str(name): net_r[name].to_numpy(np.float64)[past] for name in net_r}
         if OWN_EXITS in seen:
             seen[OWN_EXITS] = np.where(known[past], seen[OWN_EXITS], np.nan)
-        choices.append(choose_exit(seen, time[past], levels, intervals))
+        choices.append(choose_exit(seen, lives.take(past), levels, intervals))
     chosen = np.full(len(net_r), np.nan)
     for part, choice in zip(parts, choices[:-1], strict=True):
         chosen[part] = net_r[choice.exit].to_numpy(np.float64)[part]
     scored = np.logical_or.reduce(parts)
     default = levels[0][0]
     against = compare_r(
-        chosen[scored], net_r[default].to_numpy(np.float64)[scored], time=time[scored], intervals=intervals
+        chosen[scored], net_r[default].to_numpy(np.float64)[scored], time=lives.entry[scored], intervals=intervals
     )
     return Recommendation(choices[-1], tuple(choices[:-1]), default, chosen, against)
 

@@ -12,12 +12,13 @@ import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL
+from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import SIMPLE_EXITS, Evidence
 from exitladder.pipelines.tuning.samples.labels import fingerprints_of
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import Choice, TunedOn
 from exitladder.plans.words import in_words
-from exitladder.statistics.verdict import DSR_NEEDED, PBO_ALLOWED, measured
+from exitladder.statistics.verdict import measured
 
 if TYPE_CHECKING:
     from exitladder.pipelines.tuning.folds import Mask
@@ -158,7 +159,7 @@ def first_sentence(text: str) -> str:
     return head + "." if stop else text
 
 
-def warnings_on(board: pd.DataFrame, baseline: str, kind: str, *, dsr: float, pbo: float) -> list[str]:
+def warnings_on(board: pd.DataFrame, baseline: str, kind: str, witnesses: Witnesses) -> list[str]:
     """Return what a verdict must say besides the difference: losing exits, better simple exits, contradictions.
 
     Parameters
@@ -168,8 +169,8 @@ def warnings_on(board: pd.DataFrame, baseline: str, kind: str, *, dsr: float, pb
     baseline : str
     kind : {"better", "worse", "no_difference"}
         The verdict.
-    dsr, pbo : float
-        Deflated Sharpe ratio and probability of backtest overfitting.
+    witnesses : Witnesses
+        DSR, PBO and SPA.
 
     Returns
     -------
@@ -193,17 +194,8 @@ def warnings_on(board: pd.DataFrame, baseline: str, kind: str, *, dsr: float, pb
             f"The simple exit '{best}' earned {-row['difference_r']:.3f} R per trade more than '{TUNED}' "
             f"({'significant' if clear else 'not significant'}, chosen in hindsight among the simple exits)."
         )
-    if kind == "better":
-        against = [
-            text
-            for text, contradicts in (
-                (f"the deflated Sharpe ratio is {dsr:.2f} (below {DSR_NEEDED})", not dsr >= DSR_NEEDED),
-                (f"the probability of backtest overfitting is {pbo:.2f} (not below {PBO_ALLOWED})", pbo >= PBO_ALLOWED),
-            )
-            if contradicts
-        ]
-        if against:
-            said.append(f"Caution: {' and '.join(against)}.")
+    if text := witnesses.against_verdict(kind, baseline):
+        said.append(text)
     return said
 
 
@@ -252,7 +244,14 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
     mean = tuned.scoreboard.table.set_index("policy")["expectancy_r"].astype(float)
     if mean.notna().any() and mean.max() < 0:
         text += f"; but every exit lost money (the best {mean.max():+.2f} R per trade), so change the entries first"
-    return f"{text}."
+    witnesses = Witnesses(tuned.luck.dsr, tuned.luck.pbo, tuned.superior[tuned.baseline])
+    if deciding is not None:
+        doubt = witnesses.against_better(is_tuned=name == TUNED)
+    elif name == tuned.baseline == tuned.recommendation.exit:
+        doubt = witnesses.against_no_difference(name)
+    else:
+        doubt = ""
+    return f"{text}. {doubt}".strip()
 
 
 def _quoted(name: str) -> str:

@@ -72,4 +72,13 @@ def _own_ladder(tuning: Tuning) -> Ladder | None:
     own = tuning.own_ladder
     if own is None or not set(own.series) & set(MODEL_SERIES):
         return own
-    return replace(own, rungs=(), stop=Stop(initial=own.stop.initial, time=own.stop.time))
+    plain, stop = Stop(), own.stop
+    kept = replace(
+        stop,
+        breakeven_after=plain.breakeven_after,
+        breakeven_offset=plain.breakeven_offset,
+        trail=plain.trail,
+        trail_after=plain.trail_after,
+        trail_from=plain.trail_from,
+    )
+    return replace(own, rungs=(), stop=kept)

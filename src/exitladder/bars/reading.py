@@ -147,7 +147,24 @@ def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
         raise BarsError(f"There must be bars in '{path}', but there are none. {_what_is_there(path, report)}")
     good, report = _renamed(good, report, options)
     _refuse_twice(report)
-    return good, report
+    return good, join_reports([report, _alike_symbols(report, path)])
+
+
+def _alike_symbols(report: BarsReport, path: Path) -> BarsReport:
+    """Return warnings of symbols that differ only in case: most often one symbol, cut in two."""
+    spellings: dict[str, list[str]] = {}
+    for summary in report.symbols:
+        spellings.setdefault(summary.symbol.casefold(), []).append(summary.symbol)
+    found = []
+    for names in spellings.values():
+        if len(names) > 1:
+            shown = " and ".join(repr(name) for name in names)
+            message = (
+                f"Symbols {shown} differ only in case ('{path.name}') and are read as {len(names)} symbols. If they "
+                "are one, write them in one way."
+            )
+            found.append(Finding(names[0], "warning", "symbol_case", len(names), path.name, message))
+    return BarsReport(findings=tuple(found))
 
 
 def _renamed(good: list[Bars], report: BarsReport, options: ReadOptions) -> tuple[list[Bars], BarsReport]:

@@ -13,10 +13,10 @@ from exitladder.bars.checking.checks import RawBars, check_bars
 from exitladder.bars.checking.notes import commonest_step, notes_despite_errors, notes_on, row_finding
 from exitladder.bars.checking.report import BarsReport, Finding, SymbolSummary, join_reports
 from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, roll_text
-from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, snap_noise
+from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_lengths, snap_noise
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
-from exitladder.bars.layouts.stamping import Placing, place_in_time
+from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
@@ -148,12 +148,16 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     stamps = _stamps(table, names, options)
     if stamps.problem:
         return [], _failed(table, symbol, "stamps", f"{stamps.problem} ({table.name}, column '{names.stamp}').")
-    misread = _misread(table, names, stamps) if options.repair else ""
+    misread = zone_not_used(table, names, stamps, options.tz)
+    misread = misread or (_misread(table, names, stamps) if options.repair else "")
     if misread:
         return [], _failed(table, symbol, "stamps", misread)
     cells = read_cells(table, names, options.conventions.decimal)
     if cells.problem:
         return [], _failed(table, symbol, "not_a_number", cells.problem)
+    mixed = several_lengths(table, names)
+    if mixed:
+        return [], _failed(table, symbol, "mixed_lengths", mixed)
     placing = _placing(table, names, stamps, interval_ns, options)
     good: list[Bars] = []
     reports: list[BarsReport] = []
@@ -170,6 +174,9 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     # what concerns the whole file concerns its symbol, if it has one
     alone = reports[0].symbols[0].symbol if len(reports) == 1 and reports[0].symbols else ""
     whole = (*cells.findings, *_left_out(table, names, cells.texts))
+    if options.conventions.stamps == "end" and _are_session_dates(stamps):
+        message = f"Dates without a time are those of sessions: --stamps end does not move them ({table.name})."
+        whole = (*whole, Finding("", "note", "session_dates", len(table.frame), table.name, message))
     findings = tuple(replace(finding, symbol=finding.symbol or alone) for finding in whole)
     reading = reading_of(table, names, cells.decimal, placing)
     if any(finding.rule == "tick_volume" for finding in findings):
@@ -196,8 +203,15 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
             second = 10**9
             return Placing(stamps, options.tz, False, length or -(-usual // second) * second)
     said = options.conventions.stamps
-    at_end = names.stamps_end if said == "auto" else said == "end"
+    if said == "end" and _are_session_dates(stamps):
+        return Placing(stamps, options.tz, False, length, options.at_open)
+    at_end = names.stamps_end or are_last_moments(stamps) if said == "auto" else said == "end"
     return Placing(stamps, options.tz, at_end, length, options.at_open)
+
+
+def _are_session_dates(stamps: Stamps) -> bool:
+    known = stamps.ns != NO_TIME
+    return bool(known.any()) and bool(stamps.is_date[known].all())
 
 
 def _with_contracts(report: BarsReport, bars: Bars, raw: RawBars, names: BarColumns) -> BarsReport:
@@ -327,9 +341,9 @@ def _interval(raw: RawBars, named_ns: int, asked_ns: int) -> tuple[int, Finding 
     time = np.sort(raw.time[raw.time != NO_TIME])
     steps = np.diff(time)
     positive = steps[steps > 0]
-    if named_ns and (not len(positive) or positive.min() >= named_ns):
-        return named_ns, None
     common = commonest_step(time[np.append(True, steps > 0)]) if len(positive) else _DAY
+    if named_ns and (not len(positive) or positive.min() >= named_ns) and not _is_longer(positive, common, named_ns):
+        return named_ns, None
     name, source = interval_name(common), raw.table.name
     if not _SECOND <= common <= _MONTH and common not in (named_ns, asked_ns):
         message = (
@@ -345,6 +359,13 @@ def _interval(raw: RawBars, named_ns: int, asked_ns: int) -> tuple[int, Finding 
         message = f"'{raw.symbol}' has one bar and no interval in its name ({source}); 1d is assumed."
         return common, Finding(raw.symbol, "note", "interval", 1, source, message)
     return common, None
+
+
+def _is_longer(steps: np.ndarray, common: int, named_ns: int) -> bool:
+    """Return whether regular steps contradict a shorter length in the name: in thin trading they are irregular."""
+    few = 3
+    is_regular = 2 * int(np.count_nonzero(steps == common)) >= len(steps)
+    return len(steps) >= few and bool(steps.min() > named_ns) and is_regular
 
 
 def _failed(table: Table, symbol: str, rule: str, message: str) -> BarsReport:

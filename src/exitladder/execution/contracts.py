@@ -22,6 +22,8 @@ from exitladder.trades.trades import PlacedTrades, Trades
 def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
     """Return the contracts of trades and the positions of the trades of each; nothing if no trade has one.
 
+    Hours of trading alone are no contract of its own: they change neither money nor steps.
+
     Parameters
     ----------
     placed : PlacedTrades
@@ -57,6 +59,8 @@ def contract_groups(placed: PlacedTrades) -> list[tuple[Contract, IntArray]]:
             steps = (contract.tick, contract.lot, contract.min_quantity)
             plain = Contract(size, *steps, currency=contract.currency, inverse=contract.inverse)
             groups.setdefault((plain, int(side)), []).append(rows[(sizes == size) & (sides == side)])
+    if not has_own and list(groups) == [(Contract(), 0)]:
+        return []
     return [(contract, np.sort(np.concatenate(parts))) for (contract, _), parts in groups.items()]
 
 
@@ -138,7 +142,8 @@ def _rates(placed: PlacedTrades, contract: Contract, rows: IntArray) -> FloatArr
 
 
 def _part(placed: PlacedTrades, rows: IntArray, signals: Signals | None) -> tuple[PlacedTrades, Signals | None]:
-    taken = replace(placed.take(rows), bars=placed.bars.with_contracts({}))
+    hours = {symbol: contract.hours for symbol, contract in placed.bars.contracts.items()}
+    taken = replace(placed.take(rows), bars=placed.bars.with_contracts(hours))
     taken = replace(taken, trades=replace(taken.trades, multiplier=None))
     return taken, None if signals is None else signals.take(rows)
 

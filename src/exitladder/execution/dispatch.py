@@ -13,9 +13,10 @@ from exitladder.bars.bars import BarSet
 from exitladder.execution.batch.grouping import batchable_trades, batches, make_batch
 from exitladder.execution.batch.kernel import run_batch
 from exitladder.execution.batch.signal_touches import make_conditions
+from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import run_many_ladders
-from exitladder.execution.kernel.packed import Ends, Readings, atr_windows, make_plan
+from exitladder.execution.kernel.packed import Ends, Readings, atr_windows, make_plan, timings_of
 from exitladder.execution.one_ladder import checked_signals
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
@@ -78,14 +79,14 @@ def prepare_run(
         pairs done.
     """
     signals = checked_signals(placed, signals)
-    windows = atr_windows(ladders)
+    windows, timings = atr_windows(ladders), timings_of(ladders)
     market = make_market(placed.bars, windows, finer)
-    entries = make_entries(placed, ladders, market, finer)
+    entries = make_entries(placed, ladders, market, finer, clock_exits(placed, timings))
     readings = Readings(signals.values, signals.base, signals.first, signals.end)
     groups, alone = batches(ladders)
 
     def general(which: IntArray) -> Run:
-        plan = make_plan([ladders[m] for m in which], signals.names, windows)
+        plan = make_plan([ladders[m] for m in which], signals.names, windows, timings)
 
         def run(trades: IntArray, out: Written) -> None:
             run_many_ladders(plan, entries, market, readings, trades, out.net_r, out.ends)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError
+from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import record_fills, run_one_ladder
-from exitladder.execution.kernel.packed import Inputs, Readings, atr_windows, make_plan
+from exitladder.execution.kernel.packed import Inputs, Readings, atr_windows, make_plan, timings_of
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Ladder
@@ -53,9 +54,10 @@ def simulate(
             lambda p, of, heard: simulate(p, of, heard, finer=finer), groups, placed, ladder, signals
         )
     windows = atr_windows([ladder])
-    plan = make_plan([ladder], signals.names, windows)
+    timings = timings_of([ladder])
+    plan = make_plan([ladder], signals.names, windows, timings)
     market = make_market(placed.bars, windows, finer)
-    entries = make_entries(placed, [ladder], market, finer)
+    entries = make_entries(placed, [ladder], market, finer, clock_exits(placed, timings))
     readings = Readings(signals.values, signals.base, signals.first, signals.end)
     inputs = Inputs(plan, entries, market, readings)
     found = record_fills(lambda to: run_one_ladder(inputs, to), len(placed), len(ladder.rungs))

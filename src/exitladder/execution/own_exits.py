@@ -10,6 +10,7 @@ import pandas as pd
 from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel import codes as o
@@ -26,7 +27,7 @@ from exitladder.execution.kernel.trade_start import enter, facts_of, set_up
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
-from exitladder.trades.checks import fills_outside_bars
+from exitladder.trades.checks import after_the_bars, fills_outside_bars
 from exitladder.trades.trade_fills import OwnExits
 from exitladder.trades.trades import PlacedTrades
 
@@ -133,7 +134,7 @@ def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int,
         state[s.WORST] = min(state[s.WORST], opened, price)
         state[s.BUDGET] = np.inf
         # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
-        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, Order(o.TIME, -1, False))
+        sell(position, at, min(exits.lots[k], state[s.LEFT]), price, state[s.LEFT], Order(o.TIME, -1, False))
         if state[s.LEFT] <= 0.0:
             return
     follow_bars(position, market, bar, end)
@@ -200,7 +201,7 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     none = Signals.none(len(placed))
     inputs = Inputs(
         plan=make_plan([bare], (), windows),
-        entries=make_entries(placed, [bare], market, None),
+        entries=make_entries(placed, [bare], market, None, clock_exits(placed, ())),
         market=market,
         readings=Readings(none.values, none.base, none.first, none.end),
     )
@@ -220,7 +221,7 @@ def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
         out[rows] = low + np.searchsorted(bars.time[low:high], exits.time[rows], side="right") - 1
     outside = fills_outside_bars(placed)
     impossible = np.unique(outside["trade"][outside["fill"] == "exit"].to_numpy(dtype=np.int64))
-    out[np.isin(trade, impossible)] = OUTSIDE_BAR
+    out[np.isin(trade, impossible) | np.isin(trade, trade[after_the_bars(placed, trade, exits.time)])] = OUTSIDE_BAR
     return np.where(exits.time < placed.trades.entry_time[trade], BEFORE_ENTRY, out)
 
 

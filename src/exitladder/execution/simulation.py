@@ -295,6 +295,11 @@ class Simulation:
         return np.asarray(self.states[:, s.SMALL_REST] > 0)
 
     @cached_property
+    def next_sessions(self) -> npt.NDArray[np.bool_]:
+        """Whether a time of the session had passed at the entry, so that its exit is in the next session (X11)."""
+        return np.asarray((self.states[:, s.DUE_PASSED] > 0) & (self.status != o.SKIPPED))
+
+    @cached_property
     def fills(self) -> Fills:
         """Every fill of every trade that was simulated."""
 

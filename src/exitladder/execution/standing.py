@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import FloatArray, FloatTable, IntArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.orders import stop_in_force
+from exitladder.execution.kernel.orders import is_timed, stop_in_force
+from exitladder.execution.kernel.slices import slice_stop
 
 if TYPE_CHECKING:
     from exitladder.execution.simulation import Simulation
+
+# Without the compiler, which costs more than the few calls here; it may be switched off altogether.
+_main_stop_of = getattr(stop_in_force, "py_func", stop_in_force)
+_slice_stop_of = getattr(slice_stop, "py_func", slice_stop)
 
 _ORDER_COLUMNS = ("trade_id", "type", "side", "quantity", "price", "rung", "kind")
 
@@ -34,10 +39,12 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        trade_id, type (market|limit|stop), side (buy|sell), quantity, price (NaN for market orders),
-        rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation). Market orders were
-        decided at the last close; the stop covers the quantity that the market orders leave. A liquidation price that
-        comes before the stop is listed as a stop of that kind: the exchange would act there.
+        trade_id, type (market|limit|stop|market-on-close), side (buy|sell), quantity, price (NaN for market orders),
+        rung (missing if no rung), kind (rung|stop|breakeven|trail|time|liquidation|session|clock|gap). Market orders
+        were decided at the last close; the stop covers the quantity that the market orders leave and no slice
+        reserves. A slice has a stop order of its own, with its rung (X10). A liquidation price that comes before the
+        stop is listed as a stop of that kind: the exchange would act there. An order market-on-close sells the rest at
+        the close of the next bar, if no other order has by then (rule X11).
     """
     rows: list[dict[str, Any]] = []
     for i in held(simulation):
@@ -65,12 +72,24 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
             }
         )
 
-    stopping = state[s.EXIT_ORDER] >= 0 and state[s.EXIT_ORDER] != o.TIME
-    for j in np.flatnonzero(rungs[s.STATUS] == o.PENDING):
-        lots = left if rungs[s.KIND, j] == o.REST else min(left, float(rungs[s.LOTS, j]))
+    end = int(simulation.placed.end_bar[i])
+    if state[s.DUE_LATE] > 0 and state[s.DUE_BAR] == end - 1 and state[s.EXIT_ORDER] < 0:
+        add("market", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
+        return out
+    stopping = state[s.EXIT_ORDER] >= 0 and not is_timed.py_func(state[s.EXIT_ORDER])
+    own = _own_lots(rungs)
+    free = _without_dust(left - sum(own.values()), state)
+    for j in map(int, np.flatnonzero(rungs[s.STATUS] == o.PENDING)):
+        lots = left if rungs[s.KIND, j] == o.REST else min(own.get(j, free), left, float(rungs[s.LOTS, j]))
         if lots > 0 and not stopping:
-            add("market", lots, rung=int(j) + 1)
+            begun = int(rungs[s.OWN_EXIT, j]) if j in own else -1
+            add("market", lots, rung=j + 1, order=o.ORDERS[begun] if begun >= 0 else "rung")
             left -= lots
+            free -= lots if j not in own else 0.0
+    if state[s.MAIN_EXIT] >= 0 and free > 0 and left > 0 and not stopping:
+        add("market", free, order=o.ORDERS[int(state[s.MAIN_EXIT])])
+        left -= free
+        free = 0.0
     if state[s.EXIT_ORDER] >= 0:
         if left > 0:
             rest = int(state[s.EXIT_RUNG])
@@ -78,30 +97,69 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
         return out
     if left <= 0:
         return out
-    sizes = _sizes_of(simulation, i, left)
-    for j in np.flatnonzero(rungs[s.STATUS] == o.RESTING):
-        if sizes.get(int(j), 0.0) > 0:
+    sizes = _sizes_of(simulation, i, _without_dust(free, state))
+    for j in map(int, np.flatnonzero(rungs[s.STATUS] == o.RESTING)):
+        if sizes.get(j, 0.0) > 0:
             kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
-            add(kind, sizes[int(j)], float(rungs[s.LEVEL, j]), int(j) + 1)
-    level, order = stop_in_force.py_func(state)
-    add("stop", left, float(level), order=o.ORDERS[int(order)])
+            add(kind, sizes[j], float(rungs[s.LEVEL, j]), j + 1)
+    for rung, lots, level, order in _stops_of(state, rungs, _without_dust(free, state)):
+        add("stop", lots, level, rung, o.ORDERS[order])
+    if state[s.DUE_BAR] == end and state[s.DUE_LATE] <= 0:
+        add("market-on-close", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
     return out
+
+
+def _own_lots(rungs: FloatTable) -> dict[int, float]:
+    """Return the lots of each slice that is still held, by rung from 0."""
+    kept = (rungs[s.OWN] > 0) & np.isin(rungs[s.STATUS], (o.RESTING, o.PENDING)) & (rungs[s.LOTS] > 0)
+    return {int(j): float(rungs[s.LOTS, j]) for j in np.flatnonzero(kept)}
+
+
+def _without_dust(lots: float, state: FloatArray) -> float:
+    return lots if lots > o.DUST * state[s.START] else 0.0
+
+
+def _stops_of(state: FloatArray, rungs: FloatTable, free: float) -> list[tuple[int | None, float, float, int]]:
+    """Return rung (from 1, None if none), lots, signed price and order code of each stop, the trade's own last.
+
+    What the liquidation price would take before another stop is one order: the exchange closes it together.
+    """
+    level, order = _main_stop_of(state)
+    stops: list[tuple[int | None, float, float, int]] = []
+    if free > 0:
+        stops.append((None, free, float(level), int(order)))
+    closed = 0.0
+    for j, lots in _own_lots(rungs).items():
+        if rungs[s.STATUS, j] != o.RESTING:
+            continue
+        level, order = _slice_stop_of(state, rungs, j)
+        if state[s.LIQUIDATION] >= level:
+            closed += lots
+        else:
+            stops.insert(len(stops) - (free > 0), (j + 1, lots, float(level), int(order)))
+    if closed > 0 and stops and stops[-1][3] == o.LIQUIDATION:
+        stops[-1] = (None, free + closed, *stops[-1][2:])
+    elif closed > 0:
+        stops.append((None, closed, float(state[s.LIQUIDATION]), o.LIQUIDATION))
+    return stops
 
 
 def _sizes_of(simulation: Simulation, i: int, left: float) -> dict[int, float]:
     """Return the lots of the resting rungs, by rung from 0, as they fill if reached nearest first.
 
-    A remainder that no order may be as small as goes with the fill that would leave it (S1), unless volume caps
-    fills (S1a): the order has to carry it, because the market knows nothing of that rule.
+    A slice sells its own; the others share the unreserved lots. A remainder that no order may be as small as goes with
+    the fill that would leave it (S1), unless volume caps fills (S1a): the order has to carry it, because the market
+    knows nothing of that rule.
     """
     state, rungs = simulation.states[i], simulation.rungs[i]
     is_capped = simulation.ladder.execution.participation > 0
     least = o.DUST * state[s.START] if is_capped else max(state[s.LEAST] * (1.0 - o.SNAP), o.DUST * state[s.START])
-    sizes = {}
+    own = _own_lots(rungs)
+    sizes = {j: lots for j, lots in own.items() if rungs[s.KIND, j] in (o.LIMIT, o.STOP_OUT)}
     for order, count in ((s.UP, s.N_UP), (s.DOWN, s.N_DOWN)):
         rest = left
         for j in rungs[order, : int(state[count])].astype(int):
-            if rungs[s.STATUS, j] != o.RESTING:
+            if rungs[s.STATUS, j] != o.RESTING or j in own:
                 continue
             lots = min(rest, float(rungs[s.LOTS, j]))
             if rest - lots < least or rest - lots <= o.DUST * state[s.START]:
@@ -114,7 +172,8 @@ def _sizes_of(simulation: Simulation, i: int, left: float) -> dict[int, float]:
 def state_frame(simulation: Simulation) -> pd.DataFrame:
     """Return trade_id, quantity_open, price, open_r, mfe_r, mae_r, give_back_r, bars_held, stop_price, stop_kind.
 
-    `price` is the last close; the stop is the one in force for the next bar.
+    `price` is the last close; the stop is the one in force for the next bar: the stop of the trade, or the nearest
+    one of its slices if these are all that is left.
     """
     rows = held(simulation)
     states, placed = simulation.states[rows], simulation.placed
@@ -124,7 +183,7 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
         return np.asarray((signed - states[:, s.ENTRY]) / states[:, s.RISK])
 
     open_r, mfe_r = in_r(states[:, s.SIDE] * price), in_r(states[:, s.BEST])
-    stops = [stop_in_force.py_func(state) for state in states]
+    stops = [_main_stop(state, rungs) for state, rungs in zip(states, simulation.rungs[rows], strict=True)]
     return pd.DataFrame(
         {
             "trade_id": placed.trades.trade_id[rows],
@@ -139,3 +198,13 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
             "stop_kind": [o.ORDERS[int(order)] for _, order in stops],
         }
     )
+
+
+def _main_stop(state: FloatArray, rungs: FloatTable) -> tuple[float, int]:
+    own = _own_lots(rungs)
+    if own and _without_dust(float(state[s.LEFT]) - sum(own.values()), state) <= 0:
+        nearest = max(_stops_of(state, rungs, 0.0), key=lambda stop: stop[2], default=None)
+        if nearest is not None:
+            return nearest[2], nearest[3]
+    level, order = _main_stop_of(state)
+    return float(level), int(order)

@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
+from exitladder.files.table_edges import footer_rows, lines_above_header, repeated_headers
 from exitladder.files.untrusted.formulas import without_marks
 
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
@@ -34,6 +35,7 @@ _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 1 << 18
 _SEPARATORS = "\t;|,"
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+_OPEN_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
 _TWO_LEVELS = {"price", "ticker", "", "attributes", "symbols"}
 
@@ -49,12 +51,18 @@ class _Sniffed:
         Lines before the header, or before the data.
     lines : sequence of sequence of str
         Fields of the lines that follow.
+    above : list of str
+        Lines with text among those skipped.
+    repeated : tuple of int
+        Later lines that repeat the header, counted from 0.
     """
 
     encoding: str
     separator: str
     skipped: int
     lines: list[list[str]]
+    above: list[str] = field(default_factory=list)
+    repeated: tuple[int, ...] = ()
 
 
 def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Conventions) -> Table:
@@ -110,8 +118,10 @@ def _sniff(head: bytes, encoding: str) -> _Sniffed:
         for n, line in enumerate(lines)
         if line.strip() and not line.startswith(("sep=", "# ")) and (separator in line or not _most(lines, separator))
     )
+    skipped = lines_above_header(lines, separator, skipped, _is_number)
     fields = [[f.strip() for f in row] for row in csv.reader(lines[skipped:], delimiter=separator)]
-    return _Sniffed(encoding, separator, skipped, fields)
+    above = [line.strip() for line in lines[:skipped] if line.strip() and not line.startswith("sep=")]
+    return _Sniffed(encoding, separator, skipped, fields, above)
 
 
 def _most(lines: list[str], separator: str) -> int:
@@ -148,9 +158,21 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
     columns = names or [name or ("index" if n == 0 else "") for n, name in enumerate(first)]
     frame, decimal = _frame(path, sniffed, columns, conventions, has_header=has_header, names=names)
     numbers = np.arange(len(frame), dtype=np.int64) + sniffed.skipped + (2 if has_header else 1)
+    remarks = _remarks_above(sniffed)
+    again = repeated_headers(frame) if has_header else numbers[:0]
+    if len(again):
+        remarks.append(f"{_lines(len(again))} that repeat the header left out, first line {numbers[again[0]]}")
+        sniffed = replace(sniffed, repeated=tuple((numbers[again] - 1).tolist()))
+        frame, decimal = _frame(path, sniffed, columns, conventions, has_header=has_header, names=names)
+        numbers = np.delete(numbers, again)
     blank = frame.isna().all(axis=1).to_numpy() if len(frame) else np.empty(0, dtype=bool)
     if blank.any():
         frame, numbers = frame[~blank], numbers[~blank]
+    below = footer_rows(frame)
+    if len(below):
+        note = str(frame.iloc[below[0], 0])[:60]
+        remarks.append(f"{_lines(len(below))} below the table left out, first {note!r}, line {numbers[below[0]]}")
+        frame, numbers = frame.iloc[: below[0]], numbers[: below[0]]
     counts = collections.Counter(name for name in columns if name)
     return Table(
         frame.reset_index(drop=True),
@@ -161,7 +183,17 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
         encoding=sniffed.encoding.removesuffix("-sig"),
         doubled=tuple(name for name, n in counts.items() if n > 1),
         has_header=has_header,
+        remarks=tuple(remarks),
     )
+
+
+def _remarks_above(sniffed: _Sniffed) -> list[str]:
+    n = len(sniffed.above)
+    return [f"{_lines(n)} above the header left out, first {sniffed.above[0][:60]!r}"] if n else []
+
+
+def _lines(n: int) -> str:
+    return f"{n} line{'' if n == 1 else 's'}"
 
 
 def _names_of(
@@ -198,11 +230,36 @@ def _decimal(path: Path, sniffed: _Sniffed, conventions: Conventions) -> str:
     """Return the decimal mark with which numbers are parsed at once; texts are left for later."""
     if conventions.decimal != "auto":
         return conventions.decimal
+    _refuse_open_points(path, sniffed)
     sample = [f for row in sniffed.lines[1:] or sniffed.lines for f in row]
     try:
         return decimal_mark([pd.Series(sample or [""], dtype="str")])
     except MixedNumbersError:
         return "."
+
+
+def _refuse_open_points(path: Path, sniffed: _Sniffed) -> None:
+    """Reject points that may separate thousands, as where a semicolon separates the fields: 1.000 in every number.
+
+    Raises
+    ------
+    InputFileError
+        If the volume too has three digits behind every point. Prices alone may well have three decimals.
+    """
+    if sniffed.separator != ";":
+        return
+    rows = sniffed.lines[1:]
+    numbers = [field for row in rows for field in row if _is_number(field)]
+    if any("," in field or ("." in field and not _OPEN_POINT.fullmatch(field)) for field in numbers):
+        return
+    volume = [k for k, name in enumerate(sniffed.lines[0]) if name.strip().lower().startswith("vol")]
+    shown = next((row[k] for row in rows for k in volume if k < len(row) and _OPEN_POINT.fullmatch(row[k])), "")
+    if shown:
+        raise InputFileError(
+            "A point must be either the decimal mark or a thousands separator, but every number with a point, such as "
+            f"the volume {shown!r}, could be read both ways ('{path}'). Pass --decimal . if it is the decimal mark, or "
+            "--decimal , if the point separates thousands (data.decimal)."
+        )
 
 
 def _frame(
@@ -234,7 +291,7 @@ def _frame(
         frame = pd.read_csv(
             source,
             sep=sniffed.separator,
-            skiprows=sniffed.skipped,
+            skiprows=[*range(sniffed.skipped), *sniffed.repeated] if sniffed.repeated else sniffed.skipped,
             header=0 if has_header else None,
             names=names,
             index_col=False,

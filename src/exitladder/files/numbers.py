@@ -16,17 +16,40 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _BLANK = "[\\s\u00a0\u202f]"
-_SIGNS = "[$€£¥₹₽₿]|US\\$|C\\$|A\\$|USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|BRL|USDT|USDC|BTC"
+# longer signs before the shorter ones that they begin with; pence (p, GBX) are another unit and not among them
+_SIGNS = (
+    "USDT|USDC|BTC|USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|BRL|NZD|HKD|SGD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|MXN|CNY|KRW|THB"
+    "|(?:US|C|CA|A|AU|NZ|HK|S|R|MX)\\$|[$€£¥₹₽₿]"
+)
+_EXPONENT = "(?:[eE][+-]?\\d+)?"
+# thousands as in India: 12,34,567
+_LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}"
 _SHAPE = {
-    mark: "^-?(?:\\d{1,3}(?:[" + other + "'’ \u00a0\u202f]\\d{3})+|\\d+)?(?:" + escaped + "\\d*)?(?:[eE][+-]?\\d+)?$"
-    for mark, other, escaped in ((".", ",", "\\."), (",", ".", ","))
+    mark: "^-?(?:\\d{1,3}(?:["
+    + other
+    + "'’ \u00a0\u202f]\\d{3})+|"
+    + more
+    + "\\d+)?(?:"
+    + escaped
+    + "\\d*)?"
+    + _EXPONENT
+    + "$"
+    for mark, other, escaped, more in ((".", ",", "\\.", _LAKHS + "|"), (",", ".", ",", ""))
 }
 # each mark is proved by a number that could not be written so with the other one
 _PROOF = {
-    ",": r"^-?(?:\d+,\d{1,2}|\d+,\d{4,}|\d{4,},\d{3}|0\d*,\d+|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})$",
-    ".": r"^-?(?:\d+\.\d{1,2}|\d+\.\d{4,}|\d{4,}\.\d{3}|0\d*\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,})$",
+    ",": r"^-?(?:\d+,\d{1,2}|\d+,\d{4,}|\d{4,},\d{3}|0\d*,\d+|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})"
+    + _EXPONENT
+    + "$",
+    ".": r"^-?(?:\d+\.\d{1,2}|\d+\.\d{4,}|\d{4,}\.\d{3}|0\d*\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|"
+    + _LAKHS
+    + r"(?:\.\d*)?)"
+    + _EXPONENT
+    + "$",
 }
 _EITHER = r"^-?[1-9]\d{0,2},\d{3}$"
+# quotes of bonds: 110'165 is 110 and 16.5/32
+_BOND = r"^\d{2,3}['’](?:[0-2]\d|3[01])[0257]$"
 _THOUSANDS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
@@ -68,6 +91,7 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
     if said != "auto":
         return said
     texts = [_cleaned(_texts(column)) for column in columns]
+    _refuse_bonds(texts)
     shown = {mark: _first(texts, proof) for mark, proof in _PROOF.items()}
     if has_points and not shown["."]:
         shown["."] = "a number with a decimal point"
@@ -86,6 +110,30 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
             "if it is the decimal mark (data.decimal)"
         )
     return "."
+
+
+def _refuse_bonds(columns: Iterable[Any]) -> None:
+    """Reject apostrophes that may separate 32nds instead of thousands.
+
+    Raises
+    ------
+    MixedNumbersError
+        If every number with an apostrophe could be a bond's price in 32nds.
+    """
+    first = ""
+    for column in columns:
+        marked = column.filter(pc.fill_null(pc.match_substring_regex(column, "\\d['’]\\d"), False))
+        if not len(marked):
+            continue
+        if not pc.all(pc.match_substring_regex(marked, _BOND)).as_py():
+            return
+        first = first or repr(marked[0].as_py())
+    if first:
+        raise MixedNumbersError(
+            f"An apostrophe must separate thousands, but {first} and all numbers like it could be 32nds of a point, as "
+            "bonds are quoted. Write decimals such as 110.515625, or pass --decimal . if the apostrophe separates "
+            "thousands (data.decimal)"
+        )
 
 
 def parse_numbers(given: pd.Series[Any], decimal: str = ".") -> tuple[FloatArray, BoolArray]:
@@ -172,8 +220,12 @@ def _texts(given: pd.Series[Any]) -> Any:
 
 def _cleaned(texts: Any) -> Any:
     clean = pc.replace_substring_regex(texts, f"^{_BLANK}+|{_BLANK}+$", "")
+    # accounting programs write the sign at the end
+    clean = pc.replace_substring_regex(clean, r"^([0-9][0-9.,]*)-$", r"-\1")
     if not pc.any(pc.match_substring_regex(clean, r"[^0-9.,eE+-]")).as_py():
         return pc.replace_substring_regex(clean, r"^\+", "")
+    # a number that a spreadsheet is told to keep as text
+    clean = pc.replace_substring_regex(clean, r'^="(.*)"$', r"\1")
     clean = pc.replace_substring_regex(clean, "^[−–]", "-")
     clean = pc.replace_substring_regex(clean, r"^\((.+)\)$", r"-\1")
     clean = pc.replace_substring_regex(clean, f"^([+-]?){_BLANK}*(?:{_SIGNS}){_BLANK}*", r"\1")

@@ -26,6 +26,8 @@ _LEAST_EPOCH = 1e8
 _COMPACT = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS", 17: "YYYYMMDDHHMMSSmmm"}
 _SERIAL_FROM, _SERIAL_TO = 25_569, 73_050
 _SERIAL_ZERO = pd.Timestamp("1899-12-30").as_unit("ns").value
+# fewer decimals of a day do not settle a minute
+_FEWEST_DECIMALS = 4
 _HINT = "Write ISO 8601 such as 2024-01-31T15:30Z"
 
 
@@ -133,6 +135,14 @@ def _serial(number: FloatArray) -> IntArray:
     near = np.round(rest)
     # a serial day holds some microseconds; whole seconds are meant where they are near
     seconds = np.where(np.abs(rest - near) < 2e-3, near, np.round(rest, 3))
+    # days written with few decimals are off by up to half of the last one: whole minutes or seconds are meant
+    n_decimals = next((n for n in range(7) if np.abs(number * 10**n - np.round(number * 10**n)).max() < 1e-4), 7)
+    slack = 43_200 / 10**n_decimals
+    for step in (60, 1):
+        meant = np.round(rest / step) * step
+        if n_decimals >= _FEWEST_DECIMALS and slack < step / 2 and (np.abs(rest - meant) <= slack + 2e-3).all():
+            seconds = meant
+            break
     return days.astype(np.int64) * _DAY + np.round(seconds * 1e3).astype(np.int64) * 10**6 + _SERIAL_ZERO
 
 

@@ -55,6 +55,8 @@ _MONTHS = {
     for name in names
 }
 _EARLY_CENTURY = 69
+# by how much longer a span of time must be for its reading of the dates to be doubted
+_CLEARLY = 1.2
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray]
     shown = _shown(part, int(np.argmax(there)))
     if "-" in marks and dates == "auto" and (is_short & there).any():
         return "", _open(f"dates such as {shown} may begin with the day, the month or the year")
+    if dates == "auto" and _may_begin_with_year(part, there, is_day_first=day_first or marks == {"."}):
+        return "", _open(f"dates such as {shown} may begin with the year")
     if day_first and month_first:
         a = _shown(part, int(np.argmax(there & (first > 12))))
         b = _shown(part, int(np.argmax(there & (second > 12))))
@@ -182,6 +186,22 @@ def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray]
         month_first = dates == "monthfirst"
     day[there], month[there] = (second[there], first[there]) if month_first else (first[there], second[there])
     return "month first" if month_first else "day first", ""
+
+
+def _may_begin_with_year(part: dict[str, Any], there: BoolArray, *, is_day_first: bool) -> bool:
+    """Return whether dates of three short numbers span less time if the first one is the year."""
+    is_short = pc.fill_null(pc.equal(pc.utf8_length(part["r"]), 2), False).to_numpy(zero_copy_only=False)
+    if not is_short[there].all():
+        return False
+    first, second, last = (_number(part[name])[0][there] for name in ("p", "q", "r"))
+    short_year = np.where(first < _EARLY_CENTURY, 2000, 1900) + first
+    year_first = days_from_civil(short_year, second, last)
+    if (year_first == NO_TIME).any():
+        return False
+    month, day = (second, first) if is_day_first else (first, second)
+    year_last = days_from_civil(np.where(last < _EARLY_CENTURY, 2000, 1900) + last, month, day)
+    known = year_last[year_last != NO_TIME]
+    return len(known) < len(last) or bool(_CLEARLY * np.ptp(year_first) < np.ptp(known))
 
 
 def _open(value: str) -> str:

@@ -16,6 +16,7 @@ from exitladder.files.stamps import stamps_to_ns
 
 HOLES = frozenset({"", "--", "-", "—", "nan", "none", "null", "n/a", "nat"})
 _NUMBER = re.compile(r"[-+]?[\d.,' ]*\d(?:[eE][-+]?\d+)?")
+_DISTANCE = r"(?i)\d\s*(?:%|pips?|points?|pts?|ticks?|bps?|atr|r)\s*$"
 _SIGNS = str.maketrans("", "", "$€£¥₹ ")
 
 SIDE_WORDS: dict[str, int] = {
@@ -108,6 +109,23 @@ def _number(text: str, decimal: str, thousands: str) -> float:
     except ValueError:
         found = re.match(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+(?![a-zA-Z]))?", text)
         return sign * float(found.group()) if found and re.fullmatch(r"[A-Za-z]{2,10}", text[found.end() :]) else np.nan
+
+
+def check_prices(texts: pd.Series, place: str) -> None:
+    """Reject a column of prices whose cells are distances, such as ``50 pips``, ``2%`` or ``1.5 ATR``.
+
+    Raises
+    ------
+    TradesError
+        If one is.
+    """
+    broken = texts.str.contains(_DISTANCE, regex=True).fillna(False).to_numpy(dtype=bool)
+    if broken.any():
+        i = int(np.argmax(broken))
+        raise TradesError(
+            f"A price must be a number in the currency of its symbol, but {place} has {texts.iloc[i]!r} (row {i + 1}; "
+            f"{int(broken.sum())} rows affected): a distance. Write the price, or leave the column out."
+        )
 
 
 def units(texts: pd.Series) -> npt.NDArray[np.object_]:

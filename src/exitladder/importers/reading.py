@@ -12,7 +12,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
-from exitladder.importers.decode import HOLES, decimal_mark, decode_numbers, decode_sides, decode_times
+from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
@@ -22,6 +22,7 @@ NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
     "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
 )  # fmt: skip
+_PRICES = ("price", "entry_price", "exit_price", "stop")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         )
     texts = [cell for name in NUMBERS if name in frame for cell in frame[name]]
     decimal = decimal_mark(texts, found.sheet.delimiter, options.decimal)
+    for name in _PRICES:
+        if name in frame:
+            check_prices(frame[name], f"column '{name}' of {found.sheet.name}")
     numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
     _symbols(frame, found, options)
     zone = prepared.zone or profile.zone or options.tz or "UTC"

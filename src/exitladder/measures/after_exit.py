@@ -142,7 +142,7 @@ def _follow(
 
 
 def _next_rungs(rungs: FloatArray) -> tuple[IntArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
-    """Return each trade's nearest limit rung still in the market.
+    """Return each trade's nearest limit rung still in the market, or withdrawn because a stop took its quantity.
 
     Its position (-1 if none), its signed price and the price that fills it (NaN if none), and whether no limit
     rung had filled before it.
@@ -152,7 +152,7 @@ def _next_rungs(rungs: FloatArray) -> tuple[IntArray, FloatArray, FloatArray, np
     if not n_rungs:
         return np.full(n, -1, dtype=np.int64), none, none, np.zeros(n, dtype=np.bool_)
     is_limit = rungs[:, s.KIND] == o.LIMIT
-    resting = is_limit & (rungs[:, s.STATUS] == o.RESTING)
+    resting = is_limit & np.isin(rungs[:, s.STATUS], (o.RESTING, o.WITHDRAWN))
     nearest = np.argmin(np.where(resting, rungs[:, s.LEVEL], np.inf), axis=1)
     found, rows = resting.any(axis=1), np.arange(n)
     has_filled = (is_limit & (rungs[:, s.STATUS] == o.DONE)).any(axis=1)

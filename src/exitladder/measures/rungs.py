@@ -9,6 +9,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.words import trigger_of
 from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.ratios import Ratio, measure
 
@@ -50,7 +51,7 @@ def rung_measures(
         {
             "rung": k + 1,
             "fraction": float(rung.fraction),
-            "trigger": rung.trigger,
+            "trigger": rung.trigger or trigger_of(rung),
             "n_hits": int(hit[:, k].sum()),
             "hit_rate": found[f"hit_rate {k}"],
             "hit_rate_given_previous": found[f"hit_rate_given_previous {k}"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,15 @@ from exitladder.files.toml import only_keys, read_toml
 from exitladder.plans.costs import Costs
 from exitladder.plans.ladder import Execution, Ladder, Rung, Stop
 from exitladder.plans.provenance import tuned_from_mapping, tuned_to_toml
+from exitladder.plans.times import hours_from_text, hours_text, time_from_text
 from exitladder.plans.units import Condition, Distance, Target
 
 REST = "rest"
+_SLICE_DISTANCES = ("stop", "trail", "trail_from")
+_SLICE_KEYS = (*_SLICE_DISTANCES, "trail_after", "follow")
 _STOP_DISTANCES = ("initial", "breakeven_offset", "trail", "trail_from")
+# Fields of a stop that the key "time" of a file holds.
+_IN_TIME = ("hours", "sessions")
 
 
 def read_ladder(path: str | Path) -> Ladder:
@@ -62,7 +67,7 @@ def costs_from_mapping(table: object, place: str = "costs") -> Costs:
 
 
 def _rung(table: object, place: str) -> Rung:
-    table = only_keys(table, ["fraction", "target", "when"], place, LadderError)
+    table = only_keys(table, ["fraction", "target", "when", *_SLICE_KEYS], place, LadderError)
     if "fraction" not in table:
         raise LadderError(f"{place} must have a fraction (a share of the original quantity).")
     rest = table["fraction"] == REST
@@ -71,19 +76,30 @@ def _rung(table: object, place: str) -> Rung:
         when = [when]
     if not isinstance(when, (list, tuple)):
         raise LadderError(f"{place}.when must be a list of conditions, but is {when!r}.")
+    own: dict[str, Any] = {
+        key: Distance.parse(table[key], f"{place}.{key}") if key in _SLICE_DISTANCES else table[key]
+        for key in _SLICE_KEYS
+        if key in table
+    }
     return Rung(
         fraction=0.0 if rest else table["fraction"],
         target=Target.parse(table["target"], f"{place}.target") if "target" in table else None,
         when=tuple(Condition.parse(c, f"{place}.when") for c in when),
         sells_rest=rest,
+        **own,
     )
 
 
 def _stop(table: object) -> Stop:
-    table = only_keys(table, [f.name for f in fields(Stop)], "stop", LadderError)
-    values: dict[str, Any] = {
-        key: Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value for key, value in table.items()
-    }
+    table = only_keys(table, [f.name for f in fields(Stop) if f.name not in _IN_TIME], "stop", LadderError)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "time":
+            values |= time_from_text(value, "stop.time")
+        elif key == "max_gap":
+            values[key] = hours_from_text(value, "stop.max_gap")
+        else:
+            values[key] = Distance.parse(value, f"stop.{key}") if key in _STOP_DISTANCES else value
     return Stop(**values)
 
 
@@ -106,23 +122,42 @@ def ladder_to_mapping(ladder: Ladder) -> dict[str, Any]:
         entry: dict[str, Any] = {"fraction": REST if rung.sells_rest else rung.fraction}
         if rung.target is not None:
             entry["target"] = _exact(rung.target)
-        else:
+        elif rung.when:
             entry["when"] = [f"{c.series} {c.operator} {c.threshold!r}" for c in rung.when]
-        rungs.append(entry)
+        rungs.append(entry | _changed(rung, Rung(rung.fraction), _SLICE_KEYS))
     table: dict[str, Any] = {"name": ladder.name, "atr_window": ladder.atr_window, "rungs": rungs}
     for name, part, default in (
         ("stop", ladder.stop, Stop()),
         ("costs", ladder.costs, Costs()),
         ("execution", ladder.execution, Execution()),
     ):
-        values = {
-            f.name: _exact(value) if isinstance(value := getattr(part, f.name), Distance) else value
-            for f in fields(part)
-            if getattr(part, f.name) != getattr(default, f.name)
-        }
+        values = _changed(part, default, [f.name for f in fields(part)])
+        if name == "stop":
+            values = _with_times_as_text(values)
         if values:
             table[name] = values
     return table
+
+
+def _with_times_as_text(values: dict[str, Any]) -> dict[str, Any]:
+    texts = dict(values)
+    if "hours" in texts:
+        texts["time"] = hours_text(texts.pop("hours"))
+    if "sessions" in texts:
+        number = texts.pop("sessions")
+        texts["time"] = f"{number} session{'s' if number > 1 else ''}"
+    if "max_gap" in texts:
+        texts["max_gap"] = hours_text(texts["max_gap"])
+    return texts
+
+
+def _changed(part: object, default: object, names: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that differ from their default, as the file writes them."""
+    return {
+        name: _exact(value) if isinstance(value := getattr(part, name), Distance) else value
+        for name in names
+        if getattr(part, name) != getattr(default, name)
+    }
 
 
 def _exact(value: Distance | Target) -> str | float:
@@ -151,7 +186,12 @@ def ladder_to_toml(ladder: Ladder) -> str:
 
 
 # Settings that version 0.1 did not know, with their defaults.
-_NEW_IN_RUNGS: dict[str, Any] = {"sells_rest": False}
+_NEW_IN_RUNGS: dict[str, Any] = {
+    "sells_rest": False, "stop": None, "trail": None, "trail_from": None, "trail_after": None, "follow": False,
+}  # fmt: skip
+_NEW_IN_STOP: dict[str, Any] = {
+    "hours": None, "sessions": None, "session_close": False, "clock": None, "max_gap": None
+}  # fmt: skip
 
 
 def _leave_out_defaults(table: dict[str, Any], new: Mapping[str, Any]) -> None:
@@ -172,4 +212,5 @@ def ladder_fingerprint(ladder: Ladder) -> str:
         del content["costs"]["multiplier"]
     for rung in content["rungs"]:
         _leave_out_defaults(rung, _NEW_IN_RUNGS)
+    _leave_out_defaults(content["stop"], _NEW_IN_STOP)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from exitladder.errors import LadderError
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.plans.costs import Costs
 from exitladder.plans.provenance import TunedOn
+from exitladder.plans.slices import check_arming, check_own_arming, check_positive, check_slice, check_whole
+from exitladder.plans.times import is_clock
 from exitladder.plans.units import Condition, Distance, Target
 
 STATE_SERIES = ("open_r", "mfe_r", "mae_r", "give_back_r", "bars_held", "stop_distance_r")
 INTRABAR_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme", "finer_bars")
 LIMIT_FILLS = ("touch", "through")
-# 30 years of bars of one second; the engine counts in 32 bits
-_MOST_BARS = 1_000_000_000
 _LONGEST_NAME = 500
 
 
@@ -27,7 +28,8 @@ _LONGEST_NAME = 500
 class Rung:
     """One step of a ladder: a fraction of the original quantity and its trigger; fires once.
 
-    Exactly one of `target` and `when` is set.
+    Exactly one of `target` and `when` is set. A rung with its own `stop` or `trail` is a slice (X10): its quantity is
+    reserved from the entry on, and it may have neither target nor conditions.
 
     Parameters
     ----------
@@ -37,21 +39,41 @@ class Rung:
     when : tuple of Condition
     sells_rest : bool
         Whether the rung sells all that is left (``fraction = "rest"`` in a file); it needs conditions.
+    stop : Distance or None
+        The slice's own stop, this far below the entry in the trade's direction. Without it, the trade's initial stop.
+    trail : Distance or None
+        The slice's own trailing stop.
+    trail_from : Distance or None
+        MFE that arms it (R).
+    trail_after : int or None
+        Number (from 1) of the rung whose fill arms it. Without both, it is armed from the entry.
+    follow : bool
+        Whether the breakeven move and the trail of the trade move the slice's stop as well.
     """
 
     fraction: float
     target: Target | None = None
     when: tuple[Condition, ...] = ()
     sells_rest: bool = False
+    stop: Distance | None = None
+    trail: Distance | None = None
+    trail_from: Distance | None = None
+    trail_after: int | None = None
+    follow: bool = False
 
     @property
     def is_signal(self) -> bool:
         """Whether the rung is triggered by conditions at a close rather than by a resting price."""
-        return self.target is None
+        return bool(self.when)
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether the rung has a stop or a trail of its own (X10)."""
+        return self.stop is not None or self.trail is not None
 
     @property
     def trigger(self) -> str:
-        """The target or the conditions, as the ladder file writes them.
+        """The target or the conditions, as the ladder file writes them; empty for a slice without either.
 
         Examples
         --------
@@ -82,6 +104,16 @@ class Stop:
         MFE that arms the trailing stop (R).
     time : int or None
         Time stop: after this number of bars, the rest is sold at the next open.
+    hours : float or None
+        The same in hours of the clock, known in advance and filled at a close (rule X11); in a file ``time = "6h"``.
+    sessions : int or None
+        The same in sessions, that of the entry being the first; in a file ``time = "3 sessions"``.
+    session_close : bool
+        Whether the rest is sold at the close of the session.
+    clock : str or None
+        Time of day on the exchange's clock at which the rest is sold, such as ``15:55``.
+    max_gap : float or None
+        Hours; a longer gap between two bars ends the trade at the next open. In a file ``"36h"``.
     """
 
     initial: Distance | None = None
@@ -91,6 +123,21 @@ class Stop:
     trail_after: int | None = None
     trail_from: Distance | None = None
     time: int | None = None
+    hours: float | None = None
+    sessions: int | None = None
+    session_close: bool = False
+    clock: str | None = None
+    max_gap: float | None = None
+
+    @property
+    def hours_kept(self) -> dict[str, Any]:
+        """The fields that limit when a position may be held: a search keeps those of the user's ladder."""
+        return {"session_close": self.session_close, "clock": self.clock, "max_gap": self.max_gap}
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether an exit is given by the clock, by sessions or by gaps (rule X11)."""
+        return self.session_close or any(v is not None for v in (self.hours, self.sessions, self.clock, self.max_gap))
 
 
 @dataclass(frozen=True)
@@ -148,7 +195,7 @@ class Ladder:
             raise LadderError(f"name must be a non-empty string, but is {self.name!r}.")
         if len(self.name) > _LONGEST_NAME:
             raise LadderError(f"name must have at most {_LONGEST_NAME} characters, but is {self.name!r}.")
-        _whole(self.atr_window, "atr_window", least=1)
+        check_whole(self.atr_window, "atr_window", least=1)
         most = limit("EXITLADDER_MAX_RUNGS")
         if len(self.rungs) > most or any(len(rung.when) > most for rung in self.rungs):
             n = max(len(self.rungs), *(len(rung.when) for rung in self.rungs))
@@ -163,8 +210,8 @@ class Ladder:
             raise LadderError(
                 f"The fractions of the rungs must sum to at most 1 (the rest is the runner), but sum to {total:.10g}."
             )
-        _check_stop(self.stop, len(self.rungs))
-        _check_moves_after(self.stop, self.rungs)
+        _check_stop(self.stop, self.rungs)
+        check_own_arming(self.rungs)
         _check_execution(self.execution)
 
     @property
@@ -179,15 +226,9 @@ class Ladder:
         return tuple(sorted(names))
 
 
-def _whole(value: object, place: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise LadderError(f"{place} must be an integer of at least {least}, but is {value!r}.")
-    if value > _MOST_BARS:
-        raise LadderError(f"{place} must be at most {_MOST_BARS:,}, but is {value!r}.")
-
-
 def _check_rung(rung: Rung, place: str) -> None:
     fraction = rung.fraction
+    check_slice(rung, place)
     if rung.sells_rest:
         if rung.target is not None or not rung.when or fraction != 0:
             raise LadderError(
@@ -198,48 +239,44 @@ def _check_rung(rung: Rung, place: str) -> None:
         raise LadderError(
             f"{place}.fraction must be above 0 and at most 1 (a share of the original quantity), but is {fraction!r}."
         )
+    if rung.is_slice and rung.target is None and not rung.when:
+        return
     if (rung.target is None) == (not rung.when):
         raise LadderError(f"{place} must have either a target or conditions in 'when', but not both.")
 
 
-def _positive(distance: Distance | None, units: tuple[str, ...], place: str) -> None:
-    if distance is None:
-        return
-    if distance.unit not in units:
-        raise LadderError(f"{place} must be given in {' or '.join(units)}, but is '{distance}'.")
-    if not (math.isfinite(distance.value) and distance.value > 0):
-        raise LadderError(f"{place} must be above 0, but is '{distance}'.")
-
-
-def _check_stop(stop: Stop, n_rungs: int) -> None:
-    _positive(stop.initial, ("ATR", "%"), "stop.initial")
-    _positive(stop.trail, ("R", "ATR", "%"), "stop.trail")
-    _positive(stop.trail_from, ("R",), "stop.trail_from")
+def _check_stop(stop: Stop, rungs: tuple[Rung, ...]) -> None:
+    check_positive(stop.initial, ("ATR", "%"), "stop.initial")
+    check_positive(stop.trail, ("R", "ATR", "%"), "stop.trail")
+    check_positive(stop.trail_from, ("R",), "stop.trail_from")
     for name in ("breakeven_after", "trail_after"):
         number = getattr(stop, name)
-        if number is None:
-            continue
-        _whole(number, f"stop.{name}", least=1)
-        if number > n_rungs:
-            raise LadderError(f"stop.{name} refers to rung {number}, but the ladder has {n_rungs} rungs.")
+        if number is not None:
+            check_arming(rungs, number, f"stop.{name}")
     if stop.trail is None and (stop.trail_after is not None or stop.trail_from is not None):
         raise LadderError("stop.trail_after and stop.trail_from arm a trail, but stop.trail is not set.")
     if stop.trail_after is not None and stop.trail_from is not None:
         raise LadderError("stop.trail_after and stop.trail_from are both set; set only one of them.")
     if stop.breakeven_after is None and stop.breakeven_offset.value != 0:
         raise LadderError("stop.breakeven_offset is set, but stop.breakeven_after is not.")
-    if stop.time is not None:
-        _whole(stop.time, "stop.time", least=1)
+    _check_times(stop)
 
 
-def _check_moves_after(stop: Stop, rungs: tuple[Rung, ...]) -> None:
-    for name in ("breakeven_after", "trail_after"):
-        number = getattr(stop, name)
-        if number is not None and rungs[number - 1].sells_rest:
-            raise LadderError(
-                f"stop.{name} refers to rung {number}, which sells all that is left, so no stop is needed after it. "
-                "Refer to another rung."
-            )
+def _check_times(stop: Stop) -> None:
+    for number in (stop.time, stop.sessions):
+        if number is not None:
+            check_whole(number, "stop.time", least=1)
+    if sum(value is not None for value in (stop.time, stop.hours, stop.sessions)) > 1:
+        raise LadderError("stop.time must be given in bars, in hours or in sessions, but is given twice.")
+    for name, hours in (("time", stop.hours), ("max_gap", stop.max_gap)):
+        if hours is not None and not (math.isfinite(hours) and hours > 0):
+            raise LadderError(f"stop.{name} must be a duration above 0, but is {hours!r} hours.")
+    if not isinstance(stop.session_close, bool):
+        raise LadderError(f"stop.session_close must be true or false, but is {stop.session_close!r}.")
+    if stop.clock is not None and (not is_clock(stop.clock) or stop.clock == "00:00"):
+        raise LadderError(
+            f'stop.clock must be a time of day of the exchange, from "00:01" to "24:00", but is {stop.clock!r}.'
+        )
 
 
 def _check_execution(execution: Execution) -> None:

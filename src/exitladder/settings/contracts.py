@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from exitladder.files.toml import only_keys, read_toml
 from exitladder.plans.costs import Costs
 
 _SESSION = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d")
+_HALF_DAY = re.compile(r"(\d{4}-\d\d-\d\d) ([01]\d|2[0-3]):[0-5]\d")
 _STEPS = ("multiplier", "tick", "lot", "min_quantity")
 
 
@@ -33,6 +35,8 @@ class Contract:
         Hours of trading in `exchange_tz`, such as ``09:30-16:00``; empty if unknown.
     exchange_tz : str
         Time zone of the exchange; empty if unknown.
+    half_days : tuple of str
+        Sessions that close early, each a date and its close, such as ``2024-11-29 13:00``.
     inverse : bool
         Whether profit is paid in the coin: quantity x multiplier x (1 / entry - 1 / exit).
 
@@ -49,6 +53,7 @@ class Contract:
     currency: str = ""
     session: str = ""
     exchange_tz: str = ""
+    half_days: tuple[str, ...] = ()
     inverse: bool = False
 
     def __post_init__(self) -> None:
@@ -71,8 +76,14 @@ class Contract:
             from exitladder.files.stamps import check_tz
 
             check_tz(self.exchange_tz, SettingsError)
+        object.__setattr__(self, "half_days", _checked_half_days(self.half_days))
         if not isinstance(self.inverse, bool):
             raise SettingsError(f"symbols: inverse must be true or false, but is {self.inverse!r}.")
+
+    @property
+    def hours(self) -> Contract:
+        """A contract with nothing but this one's hours of trading."""
+        return Contract(session=self.session, exchange_tz=self.exchange_tz, half_days=self.half_days)
 
     def money(self, side: int, entry: float, price: float, quantity: float) -> float:
         """Return the profit at a price before costs, in `currency`, or in the coin for an inverse contract (rule S8).
@@ -104,6 +115,25 @@ class Contract:
         if given["multiplier"] == 1.0:
             del given["multiplier"]
         return replace(costs, **given)
+
+
+def _checked_half_days(value: object) -> tuple[str, ...]:
+    """Return half days as a tuple; a text (a cell of a table) may hold several, separated by semicolons."""
+    days = [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(days, (list, tuple)):
+        raise SettingsError(f'symbols: half_days must be a list such as ["2024-11-29 13:00"], but is {value!r}.')
+    for day in days:
+        match = _HALF_DAY.fullmatch(day) if isinstance(day, str) else None
+        try:
+            if match is None:
+                raise ValueError
+            date.fromisoformat(match[1])
+        except ValueError:
+            raise SettingsError(
+                f"symbols: half_days must be dates with the time of the close, such as 2024-11-29 13:00, but one is "
+                f"{day!r}."
+            ) from None
+    return tuple(days)
 
 
 @dataclass(frozen=True)
@@ -202,7 +232,7 @@ def read_contracts(path: str | Path) -> Contracts:
     ----------
     path : path
         TOML with a table per symbol (``[ES]`` or ``[symbols.ES]``), or a table (CSV, Parquet) with ``symbol`` and some
-        of ``multiplier, tick, lot, min_quantity, currency, session, exchange_tz, inverse``.
+        of ``multiplier, tick, lot, min_quantity, currency, session, exchange_tz, half_days, inverse``.
 
     Raises
     ------

@@ -82,6 +82,7 @@ def propose_contracts(
             propose_contract(own, counts_ticks=symbol in tick_volume),
             session=session.session,
             exchange_tz=session.exchange_tz,
+            half_days=session.half_days,
         )
         if session.text:
             remarks[symbol] = session.text

@@ -25,6 +25,8 @@ _KNOWN = (
     ("Australia/Sydney", "10:00-16:00"),
 )
 _USUAL_SHARE, _LEAST_DAYS, _SHORTER = 0.7, 5, 30
+# exchanges have a few half days a year; more shorter days than this are gaps in the data
+_HALF_DAY_SHARE = 0.03
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -37,7 +39,8 @@ class SessionProposal:
     session, exchange_tz : str
         As in ``[symbols.NAME]``; empty if the bars do not settle them.
     half_days : tuple of str
-        Dates on which the last bar ends at least half an hour early.
+        Dates on which the last bar ends at least half an hour early, with that time; none if they are too many to be
+        half days.
     text : str
         The hours seen, in words.
     """
@@ -133,16 +136,17 @@ def _proposal(days: _Days, zone: str, known: str) -> SessionProposal:
     first, last = days.usual
     early = (days.first == first) & (days.last <= last - _SHORTER)
     # a weekday that always ends early is no half day
-    half_days = tuple(str(date) for date in days.date[early])
+    shorter = [str(date) for date in days.date[early]]
+    half_days = tuple(f"{date} {_clock(last)}" for date, last in zip(shorter, days.last[early], strict=True))
     hours = known or days.hours
-    text = f"{hours} {zone} on {len(days.date) - len(half_days)} of {len(days.date)} days"
+    text = f"{hours} {zone} on {len(days.date) - len(shorter)} of {len(days.date)} days"
     different = days.by_weekday()
     if different:
         text += "; by weekday " + ", ".join(f"{name} {of_day}" for name, of_day in different.items())
-    if half_days:
-        shown = ", ".join(half_days[-3:])
-        text += f"; {len(half_days)} shorter days, the last ones {shown}"
-    return SessionProposal(hours, zone, half_days, text)
+    if shorter:
+        text += f"; {len(shorter)} shorter days, the last ones {', '.join(shorter[-3:])}"
+    few = len(shorter) <= max(1, _HALF_DAY_SHARE * len(days.date))
+    return SessionProposal(hours, zone, half_days if few else (), text)
 
 
 def _is_round_the_clock(bars: Bars) -> bool:

@@ -41,12 +41,22 @@ target = "2R"
 # fraction = 0.25
 # when = ["exhaustion >= 0.70", "open_r >= 0.5"]
 
+# A rung with its own stop or trail, which reserve its quantity (rule X10 of docs/execution.md); a target is optional.
+# [[rungs]]
+# fraction = 0.25
+# stop = "0.5R"                   # from the entry, never farther than the initial stop
+# trail = "2ATR"                  # armed from the entry; or trail_after = 1, or trail_from = "1R"
+# follow = true                   # breakeven_after and trail of [stop] move it too
+
 [stop]
 initial = "2ATR"                  # for trades without a stop_price
 breakeven_after = 1               # stop to break-even after this rung; breakeven_offset = "0.1R" raises it
 trail = "3ATR"                    # trailing stop, distance from the best price; also R and %
 trail_after = 1                   # armed after this rung; or trail_from = "1R"
-time = 40                         # time stop: after this many bars, the rest is sold at the next open
+time = 40                         # time stop: after this many bars, the rest is sold at the next open; or "6h"
+# time = "3 sessions"             # at the close of the third session, the entry's is the first
+# session_close = true            # flat at the session's close; clock = "15:55": at that time of the exchange
+# max_gap = "36h"                 # out at the open after a longer gap
 
 [costs]
 commission_bps = 2.0              # of each fill's notional; also commission_per_unit, _fixed, _min
@@ -135,6 +145,7 @@ def _free_table(table: Contracts | Currencies, remarks: Mapping[str, str]) -> li
             '# currency = "USD"',
             '# session = "09:30-16:00"',
             '# exchange_tz = "America/New_York"',
+            '# half_days = ["2024-11-29 13:00"]   # sessions that close early',
         ]
         for symbol, values in table.to_mapping().items():
             written = tomli_w.dumps({"symbols": {symbol: values}}).strip().splitlines()

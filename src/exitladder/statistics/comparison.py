@@ -53,6 +53,8 @@ class Comparison:
         Nominal coverage of the interval, such as 0.95.
     n_days : int or None
         Days (UTC) on which the pairs were entered; None if unknown.
+    n_separate : int or None
+        The largest number of pairs that do not overlap in time; None if the ends of the trades are unknown.
     detectable_r : float
         Minimum detectable difference: the smallest true difference that these pairs detect with 80% power; NaN if it
         cannot be estimated.
@@ -73,6 +75,7 @@ class Comparison:
     baseline_r: float
     confidence: float
     n_days: int | None = None
+    n_separate: int | None = None
     detectable_r: float = math.nan
 
     @property
@@ -91,6 +94,7 @@ def compare_r(
     baseline: npt.ArrayLike,
     *,
     time: npt.ArrayLike | pd.Series | pd.Index,
+    until: npt.ArrayLike | pd.Series | pd.Index | None = None,
     intervals: Intervals = Intervals(),
 ) -> Comparison:
     """Return the mean difference of the candidate from the baseline on the same trades.
@@ -104,6 +108,8 @@ def compare_r(
         Net R of every trade under each policy; NaN if a policy skipped the trade.
     time : shape (n,)
         Entry times; see `mean_interval`.
+    until : shape (n,), optional
+        Times by which each trade had ended under both, in the same form.
     intervals : Intervals
         Confidence, number of resamples and seed.
 
@@ -133,6 +139,7 @@ def compare_r(
     paired = ~np.isnan(difference)
     found = mean_interval(difference, time=time, intervals=intervals)
     some = bool(paired.any())
+    entry = nanoseconds(time)[paired]
     return Comparison(
         difference_r=found.value,
         low=found.low,
@@ -149,8 +156,33 @@ def compare_r(
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
         detectable_r=_detectable(found.standard_error, intervals.confidence),
-        n_days=len(np.unique(nanoseconds(time)[paired] // DAY_NS)),
+        n_days=len(np.unique(entry // DAY_NS)),
+        n_separate=None if until is None else n_separate(entry, nanoseconds(until)[paired]),
     )
+
+
+def n_separate(entry: npt.ArrayLike, until: npt.ArrayLike) -> int:
+    """Return the largest number of trades that do not overlap in time.
+
+    A trade entered at the very time at which another ends overlaps with it.
+
+    Parameters
+    ----------
+    entry, until : int array, shape (n,)
+        Entry and end of each trade, in one unit.
+
+    Examples
+    --------
+    >>> n_separate([0, 1, 2, 10, 11], [5, 6, 7, 20, 21])
+    2
+    """
+    begins, ends = np.asarray(entry), np.asarray(until)
+    count, free = 0, None
+    # Taking the earliest end first leaves the most room for the others.
+    for k in np.argsort(ends, kind="stable"):
+        if free is None or begins[k] > free:
+            count, free = count + 1, ends[k]
+    return count
 
 
 def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:

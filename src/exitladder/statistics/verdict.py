@@ -16,6 +16,8 @@ PBO_ALLOWED = 0.5
 OUT_OF_REACH = 1_000_000
 # Trades entered on the same few days are a single experience of the market, however many they are.
 MIN_ENTRY_DAYS = 20
+# So are trades that were all open at the same time, on however many days they were entered.
+MIN_SEPARATE = 10
 
 Kind = Literal["better", "worse", "no_difference"]
 
@@ -48,7 +50,7 @@ def verdict(
     """Return whether the candidate is better, worse or not significantly different, and why.
 
     "better" requires all of: the whole interval above zero and p at most 1 - confidence (adjusted for
-    multiple comparisons, if given); trades entered on at least 20 days, if their number is known; a
+    multiple comparisons, if given); enough separate experience of the market (see `few_episodes`); a
     deflated Sharpe ratio of at least 0.95, if given; a probability of backtest overfitting below one
     half, if given. A value that is given but could not be computed (NaN) counts as failed. "worse"
     requires the whole interval below zero and p as above.
@@ -87,7 +89,7 @@ def verdict(
         kind = "worse" if significant else kind
         finding = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
     elif comparison.low > 0:
-        doubts += _few_days(comparison) + _search_doubts(dsr, pbo)
+        doubts += few_episodes(comparison) + _search_doubts(dsr, pbo)
         kind = "no_difference" if doubts else "better"
         finding = (
             _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
@@ -155,11 +157,24 @@ def _too_few(c: Comparison, us: str, them: str) -> str:
     return text if c.n == 0 else f"{text} The mean difference of {c.difference_r:+.2f} R is not meaningful yet."
 
 
-def _few_days(c: Comparison) -> list[str]:
-    if c.n_days is None or c.n_days >= MIN_ENTRY_DAYS:
-        return []
-    days = "a single day" if c.n_days == 1 else f"only {c.n_days} days"
-    return [f"the trades were entered on {days}, and 'better' requires at least {MIN_ENTRY_DAYS}"]
+def few_episodes(c: Comparison) -> list[str]:
+    """Return why these trades are too few experiences of the market for "better"; empty if they suffice.
+
+    They suffice if they were entered on at least `MIN_ENTRY_DAYS` days, and at least `MIN_SEPARATE` of them do not
+    overlap in time. A number that is not known is not required. The p-value counts resampled blocks besides.
+
+    Parameters
+    ----------
+    c : Comparison
+    """
+    found = []
+    if c.n_days is not None and c.n_days < MIN_ENTRY_DAYS:
+        days = "a single day" if c.n_days == 1 else f"only {c.n_days} days"
+        found.append(f"the trades were entered on {days}, and 'better' requires at least {MIN_ENTRY_DAYS}")
+    if c.n_separate is not None and c.n_separate < MIN_SEPARATE:
+        separate = "1 separate holding period" if c.n_separate == 1 else f"{c.n_separate} separate holding periods"
+        found.append(f"the trades overlap and contain only {separate}, and 'better' requires at least {MIN_SEPARATE}")
+    return found
 
 
 def _search_doubts(dsr: float | None, pbo: float | None) -> list[str]:

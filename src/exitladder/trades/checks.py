@@ -158,6 +158,28 @@ def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntA
     return out
 
 
+def after_the_bars(placed: PlacedTrades, owner: IntArray, time: IntArray) -> npt.NDArray[np.bool_]:
+    """Return which times are more than a bar's length after the last bar of their symbol has ended, shape (n,).
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    owner : int64 array, shape (n,)
+        Positions of the trades that the times belong to.
+    time : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    bool array, shape (n,)
+        An exit at such a time has no bar, and its effect on the trade is unknown.
+    """
+    bars = placed.bars
+    k = placed.symbol_index[owner]
+    last = bars.time[bars.start[k + 1] - 1]
+    return np.asarray(time > last + 2 * np.asarray(bars.interval_ns)[k])
+
+
 def _beyond(bars: BarSet, bar: IntArray, price: FloatArray) -> FloatArray:
     """Return how far prices are outside their bars, 0 inside, NaN if there is no bar."""
     at = np.maximum(bar, 0)

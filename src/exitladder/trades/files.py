@@ -238,6 +238,8 @@ class _Reader:
                 "`exitladder trades import FILE --out trades.csv` reads files of other programs; --map old=new renames "
                 "columns."
             )
+        for remark in table.remarks:
+            warnings.warn(f"{remark} ({table.name}).", ExitladderWarning, stacklevel=5)
         unknown = [str(label) for name, label in labels.items() if name not in known]
         if unknown:
             message = f"Columns of {table.name} that trades do not have were left out: {', '.join(unknown)}."

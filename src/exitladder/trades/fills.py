@@ -19,6 +19,7 @@ from exitladder.bars.layouts.columns import labels_by_name, snake_name
 from exitladder.clock import NO_TIME
 from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
@@ -237,11 +238,12 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
     given = columns["side"].astype("str").str.strip().str.lower()
     side = given.map(_SIDES)
     faults.find(side.isna().to_numpy(), "side must be buy or sell", columns["side"])
-    quantity, price = (_number(columns[name]) for name in ("quantity", "price"))
+    numbers = _numbers_of(columns, table, how.decimal, faults)
+    quantity, price = numbers["quantity"], numbers["price"]
     faults.find(~(quantity > 0) | ~np.isfinite(quantity), "quantity must be greater than 0", columns["quantity"])
     faults.find(~(price > 0) | ~np.isfinite(price), "price must be greater than 0", columns["price"])
     if "multiplier" in columns:
-        size = _number(columns["multiplier"])
+        size = numbers["multiplier"]
         bad = columns["multiplier"].notna().to_numpy() & ~((size > 0) & np.isfinite(size))
         faults.find(bad, "multiplier must be greater than 0 or blank", columns["multiplier"])
     for name in needs:
@@ -255,7 +257,7 @@ def fills_of_table(table: Table, how: Conventions = PLAIN, needs: Sequence[str] 
         quantity=quantity,
         price=price,
         **{name: _text(columns[name]) for name in _FILL_TEXTS if name in columns},
-        **{name: _number(columns[name]) for name in _NUMBERS if name in columns},
+        **{name: numbers[name] for name in _NUMBERS if name in columns},
     )
     return each_once(fills, table)
 
@@ -348,11 +350,15 @@ class _Faults:
         if broken.any():
             i, count = int(np.argmax(broken)), int(broken.sum())
             more = f"; {count - 1} more rows are like it" if count > 1 else ""
-            self.lines.append(f"{rule}, but is {given.iloc[i]!r} ({self.table.place(i)}{more}).")
+            self.lines.append(f"{rule}, but is {_shown(given.iloc[i])} ({self.table.place(i)}{more}).")
 
     def refuse(self) -> None:
         if self.lines:
             raise TradesError(" ".join([*self.lines, "Correct these rows or take them out."]))
+
+
+def _shown(cell: object) -> str:
+    return repr(cell) if isinstance(cell, str) else str(cell)
 
 
 def _text(given: pd.Series[Any]) -> npt.NDArray[np.object_]:
@@ -364,5 +370,18 @@ def _text(given: pd.Series[Any]) -> npt.NDArray[np.object_]:
     return np.array([str(t) for t in texts], dtype=object)
 
 
-def _number(given: pd.Series[Any]) -> FloatArray:
-    return np.asarray(pd.to_numeric(given, errors="coerce"), dtype=np.float64)
+def _numbers_of(
+    columns: dict[str, pd.Series[Any]], table: Table, decimal: str, faults: _Faults
+) -> dict[str, FloatArray]:
+    """Return the columns of numbers, all with one decimal mark; cells that hold no number are faults."""
+    given = {name: columns[name] for name in dict.fromkeys(("quantity", "price", *_NUMBERS)) if name in columns}
+    words = [values for values in given.values() if is_text(values)]
+    try:
+        mark = decimal_mark(words, said=table.decimal if table.decimal == "," and decimal == "auto" else decimal)
+    except MixedNumbersError as cause:
+        raise TradesError(f"{cause} ({table.name}).") from cause
+    found = {}
+    for name, values in given.items():
+        found[name], broken = parse_numbers(values, mark)
+        faults.find(broken, f"{name} must be a number", values)
+    return found

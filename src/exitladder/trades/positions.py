@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
-from exitladder.errors import TradesError
+from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.trades.fills import Fills
 from exitladder.trades.trade_fills import TradeFills
 from exitladder.trades.trades import Trades
@@ -85,7 +86,7 @@ def group_fills(fills: Fills, grouping: str = "positions", *, dust: float = 0.0)
     ----------
     fills : Fills
         Grouped by `trade_id` where it is given, else by symbol; by time, in the order of the file where times
-        are equal.
+        are equal (reversed if the file begins with the newest).
     grouping : {"positions", "fifo"}
         ``positions``: from flat to flat, with several entries and exits. ``fifo``: every entry is a position of
         its own, and exits close the oldest first. Fills with a `trade_id` are always grouped by it.
@@ -133,10 +134,18 @@ def group_fills(fills: Fills, grouping: str = "positions", *, dust: float = 0.0)
 
 def _by_key(fills: Fills) -> Iterator[tuple[tuple[str, str], list[int]]]:
     rows: dict[tuple[str, str], list[int]] = {}
-    for i in np.argsort(fills.time, kind="stable").tolist():
+    for i in _in_time_order(fills.time).tolist():
         trade = str(fills.trade_id[i])
         rows.setdefault((trade, str(fills.symbol[i])), []).append(i)
     yield from rows.items()
+
+
+def _in_time_order(time: IntArray) -> IntArray:
+    """Return the order of time; fills of one moment come in the file's order, reversed if it begins with the newest."""
+    step = np.sign(np.diff(time))
+    if step.sum() >= 0:
+        return np.argsort(time, kind="stable")
+    return len(time) - 1 - np.argsort(time[::-1], kind="stable")
 
 
 @dataclass(frozen=True)
@@ -316,6 +325,7 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
     found = trades_of_positions(alike, positions)
     place = np.array([number[str(alike.trade_id[f])] for f in positions.fill[positions.start[:-1]]], dtype=np.int64)
     _check_one_position(trades, found, place)
+    _warn_of_other_entries(trades, found, place)
     merged = {name: getattr(trades, name).copy() for name in _FROM_FILLS}
     for name, column in merged.items():
         column[place] = getattr(found, name)
@@ -327,6 +337,23 @@ def with_fills(trades: Trades, fills: Fills) -> Trades:
     n_entries[place] = 1 if found.n_entries is None else found.n_entries
     spread = _spread(found, place, len(trades))
     return replace(trades, **merged, entry_at=entry_at, n_entries=n_entries, fills=spread, multiplier=multiplier)
+
+
+def _warn_of_other_entries(trades: Trades, found: Trades, place: IntArray) -> None:
+    """Warn of trades whose own quantity or entry price differs from that of their one entry."""
+    single = np.ones(len(found), dtype=bool) if found.n_entries is None else found.n_entries == 1
+    for name, word in (("quantity", "quantity"), ("entry_price", "entry price")):
+        own, filled = getattr(trades, name)[place], getattr(found, name)
+        differs = single & ~np.isclose(own, filled, rtol=_SAME)
+        if differs.any():
+            i = int(np.argmax(differs))
+            warnings.warn(
+                f"The {word} of {int(differs.sum())} trades differs from that of their fills, such as "
+                f"'{trades.trade_id[place[i]]}': {own[i]:.10g} and {filled[i]:.10g} filled. The fills count; if some "
+                "are missing, add them.",
+                ExitladderWarning,
+                stacklevel=4,
+            )
 
 
 def _merged_multiplier(trades: Trades, found: Trades, place: IntArray) -> FloatArray | None:
@@ -346,6 +373,8 @@ def _merged_multiplier(trades: Trades, found: Trades, place: IntArray) -> FloatA
     return out
 
 
+# an average of fills that was rounded is still the same price
+_SAME = 1e-4
 _FROM_FILLS = ("entry_time", "entry_price", "quantity", "exit_time", "exit_price", "quantity_open")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.trades.checks import same_bar_text, same_bar_trips
+from exitladder.trades.doubts import doubtful_trades, repeated_trades, wide_stops
 from exitladder.trades.entry_points import entry_counts, entry_text
 from exitladder.trades.trades import PlacedTrades, Trades
 
@@ -125,6 +126,7 @@ def describe(
         report.counts |= {f"entries_{name[2:]}": n for name, n in counts.items()} if given else {}
         report.assumed += [text for text in (entry_text(counts),) if text]
         _tell_of_same_bars(placed, report)
+    report.to_do += doubtful_trades(placed) if placed is not None else wide_stops(trades) + repeated_trades(trades)
     several = trades.n_entries > 1 if trades.n_entries is not None else np.zeros(len(trades), dtype=bool)
     if several.any():
         report.assumed.append(

@@ -22,17 +22,21 @@ from exitladder.pipelines.tuning.policies import (
     TUNED,
     WITHOUT_MODEL,
 )
+from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     SIMPLE_EXITS,
+    ExitChoice,
     Levels,
+    Lives,
     choose_exit,
     levels_of,
     recommend,
 )
-from exitladder.pipelines.tuning.recommendation.recommended import warnings_on
+from exitladder.pipelines.tuning.recommendation.recommended import recommended_exit, warnings_on
 from exitladder.pipelines.tuning.tuned import tune_ladder
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.spa import SuperiorAbility
 from exitladder.trades.trades import Trades
 
 DAY = 86_400_000_000_000
@@ -52,7 +56,7 @@ def results(**gains: float) -> dict[str, FloatArray]:
 
 
 def chosen(**gains: float) -> str:
-    return choose_exit(results(**gains), TIME, LEVELS, FEW).exit
+    return choose_exit(results(**gains), Lives(TIME), LEVELS, FEW).exit
 
 
 def test_nothing_better_keeps_own_exits() -> None:
@@ -73,8 +77,8 @@ def test_the_bar_is_corrected_for_the_number_of_exits() -> None:
     # Significant alone (p about 0.02), not among four.
     shift = 2.3 * 0.5 / np.sqrt(N) - (net_r[CLASSIC] - net_r[OWN_EXITS]).mean()
     net_r[CLASSIC] = net_r[CLASSIC] + shift
-    alone = choose_exit(net_r, TIME, ((OWN_EXITS,), (CLASSIC,)), FEW)
-    among = choose_exit(net_r, TIME, LEVELS, FEW)
+    alone = choose_exit(net_r, Lives(TIME), ((OWN_EXITS,), (CLASSIC,)), FEW)
+    among = choose_exit(net_r, Lives(TIME), LEVELS, FEW)
     assert alone.exit == CLASSIC and among.exit == OWN_EXITS
     (one,) = (item for item in among.evidence if item.exit == CLASSIC)
     assert one.found.p_value <= 0.05 < one.p_adjusted == pytest.approx(4 * one.found.p_value)
@@ -87,15 +91,15 @@ def test_without_a_difference_own_exits_are_nearly_always_kept() -> None:
         own = rng.normal(0.0, 1.0, 150)
         net_r = {OWN_EXITS: own}
         net_r |= {name: own + rng.normal(0.0, 0.5, 150) for level in LEVELS[1:] for name in level}
-        replaced += choose_exit(net_r, TIME[:150], LEVELS, FEW).exit != OWN_EXITS
+        replaced += choose_exit(net_r, Lives(TIME[:150]), LEVELS, FEW).exit != OWN_EXITS
     # Nominal: 2.5% for any of the four together; 11 or more of 200 have a probability of 1%.
     assert replaced <= 10
 
 
 def test_few_days_are_no_evidence() -> None:
     within = TIME % (19 * DAY)
-    assert choose_exit(results(trail=0.5), np.sort(within), LEVELS, FEW).exit == OWN_EXITS
-    assert choose_exit(results(trail=0.5), np.sort(TIME % (25 * DAY)), LEVELS, FEW).exit == TRAILING_STOP
+    assert choose_exit(results(trail=0.5), Lives(np.sort(within)), LEVELS, FEW).exit == OWN_EXITS
+    assert choose_exit(results(trail=0.5), Lives(np.sort(TIME % (25 * DAY))), LEVELS, FEW).exit == TRAILING_STOP
 
 
 def test_levels_begin_with_what_the_user_does() -> None:
@@ -116,18 +120,22 @@ def test_no_part_picks_its_own_winner() -> None:
     parts = [(np.arange(N) >= low) & (np.arange(N) < low + 100) for low in (0, 100, 200, 300)]
     pasts = [np.arange(N) < low for low in (0, 100, 200, 300, 400)]
     known = np.ones(N, dtype=bool)
-    found = recommend(net_r, TIME, [(past, known) for past in pasts], parts, LEVELS, FEW)
+    found = recommend(net_r, Lives(TIME), [(past, known) for past in pasts], parts, LEVELS, FEW)
     assert [part.exit for part in found.parts] == [OWN_EXITS, TRAILING_STOP, TRAILING_STOP, TRAILING_STOP]
     assert (found.net_r[300:] == -1.0).all()
     assert (found.net_r[:100] == net_r[OWN_EXITS][:100]).all()
     # Own exits of the past that were not known at the time are no evidence.
     unknown = [(past, known & (k == len(pasts) - 1)) for k, past in enumerate(pasts)]
-    later = recommend(net_r, TIME, unknown, parts, LEVELS, FEW)
+    later = recommend(net_r, Lives(TIME), unknown, parts, LEVELS, FEW)
     assert {part.exit for part in later.parts} == {OWN_EXITS}
     scrambled = net_r.copy()
     scrambled.loc[300:] = np.random.default_rng(3).normal(0, 5, (100, net_r.shape[1]))
-    again = recommend(scrambled, TIME, [(past, known) for past in pasts], parts, LEVELS, FEW)
+    again = recommend(scrambled, Lives(TIME), [(past, known) for past in pasts], parts, LEVELS, FEW)
     assert [part.exit for part in again.parts] == [part.exit for part in found.parts]
+
+
+def witnesses(dsr: float, pbo: float, spa: float, *superior: str) -> Witnesses:
+    return Witnesses(dsr, pbo, SuperiorAbility(spa, spa, spa, superior, N, 1))
 
 
 def board(**mean: float) -> pd.DataFrame:
@@ -141,7 +149,7 @@ def board(**mean: float) -> pd.DataFrame:
 
 def test_losing_exits_better_simple_exits_and_contradictions_are_named() -> None:
     (lost, simple) = warnings_on(
-        board(tuned=-0.46, own=-0.4, trail=-0.31), OWN_EXITS, "no_difference", dsr=0.0, pbo=0.9
+        board(tuned=-0.46, own=-0.4, trail=-0.31), OWN_EXITS, "no_difference", witnesses(0.0, 0.9, 0.6)
     )
     assert (
         lost == "Every exit lost money on the scored trades; the best was 'best trailing stop' with -0.31 R per trade."
@@ -149,9 +157,59 @@ def test_losing_exits_better_simple_exits_and_contradictions_are_named() -> None
     assert simple.startswith(
         "The simple exit 'best trailing stop' earned 0.150 R per trade more than 'tuned ladder' (sig"
     )
-    (caution,) = warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", dsr=0.5, pbo=0.7)
+    (caution,) = warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", witnesses(0.5, 0.7, 0.01))
     assert "deflated Sharpe ratio is 0.50" in caution and "overfitting is 0.70" in caution
-    assert warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", dsr=0.99, pbo=0.1) == []
+    assert warnings_on(board(tuned=0.4, own=0.1, trail=0.2), OWN_EXITS, "better", witnesses(0.99, 0.1, 0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "not_said"),
+    [
+        (witnesses(0.94, 0.1, 0.01), ["deflated Sharpe ratio is 0.94"], ["overfitting", "SPA"]),
+        (witnesses(0.99, 0.5, 0.01), ["overfitting is 0.50"], ["Sharpe", "SPA"]),
+        (witnesses(0.99, 0.1, 0.2), ["SPA", "p = 0.2,"], ["Sharpe", "overfitting"]),
+        (witnesses(np.nan, np.nan, np.nan), ["Sharpe ratio is unknown", "overfitting is unknown"], ["SPA", "nan"]),
+    ],
+)
+def test_each_statistic_that_contradicts_better_is_named(
+    found: Witnesses, said: list[str], not_said: list[str]
+) -> None:
+    text = found.against_verdict("better", OWN_EXITS)
+    assert text.startswith("Caution: ")
+    assert all(part in text for part in said) and not any(part in text for part in not_said)
+    # DSR and PBO are about the tuned ladder, not about a simple exit.
+    simple = found.against_better(is_tuned=False)
+    assert ("SPA" in simple) == ("SPA" in said) and "Sharpe" not in simple and "overfitting" not in simple
+
+
+def test_a_superior_exit_contradicts_no_difference() -> None:
+    hidden = witnesses(0.0, 0.9, 0.007, CLASSIC)
+    text = hidden.against_no_difference(OWN_EXITS)
+    assert "p = 0.007" in text and f"'{CLASSIC}'" in text
+    assert hidden.against_verdict("no_difference", OWN_EXITS) == ""
+    assert "contradicts" in witnesses(0.0, 0.9, 0.007, TUNED).against_verdict("no_difference", OWN_EXITS)
+    assert witnesses(0.0, 0.9, 0.3).against_no_difference(OWN_EXITS) == ""
+
+
+def test_the_recommendation_says_if_spa_contradicts_it(bars: BarSet, some_open: Trades, small: Settings) -> None:
+    tuned = tune_ladder(prepare(bars, some_open, small), small)
+    assert tuned.baseline == OWN_EXITS
+    won = replace(tuned.recommendation.choice.evidence[0], exit=CLASSIC, verdict="better")
+    for exit_name, p, contradicts in (
+        (OWN_EXITS, 0.004, True),
+        (OWN_EXITS, 0.4, False),
+        (CLASSIC, 0.4, True),
+        (CLASSIC, 0.004, False),
+    ):
+        choice = ExitChoice(exit_name, (won,) if exit_name == CLASSIC else ())
+        found = replace(
+            tuned,
+            recommendation=replace(tuned.recommendation, choice=choice),
+            superior={OWN_EXITS: SuperiorAbility(p, p, p, (), N, 1)},
+        )
+        sentence = recommended_exit(found).sentence
+        assert ("SPA" in sentence) is contradicts
+        assert "Sharpe" not in sentence
 
 
 def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_beside(
@@ -177,3 +235,14 @@ def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_besi
     assert f"{facts['n_trades_before_model']:,} trades from before" in tuned.verdict.text
     edge = tune_ladder(prepared, small, predictions=replace(predictions, finding="edge"))
     assert any(item.exit == TUNED for item in edge.recommendation.choice.evidence)
+
+
+def test_trades_that_all_overlap_are_no_evidence() -> None:
+    long = TIME // (100 * DAY) * 100 * DAY + 99 * DAY
+    net_r = results(trail=0.5)
+    ends = dict.fromkeys(net_r, TIME + DAY // 2)
+    assert choose_exit(net_r, Lives(TIME, ends), LEVELS, FEW).exit == TRAILING_STOP
+    overlapping = ends | {TRAILING_STOP: long}
+    found = choose_exit(net_r, Lives(TIME, overlapping), LEVELS, FEW)
+    assert found.exit == OWN_EXITS
+    assert {item.exit: item.found.n_separate for item in found.evidence}[TRAILING_STOP] == 4

@@ -18,6 +18,8 @@ from exitladder.files.tables import Table
 
 # as far as a price that was computed may be off by rounding, as a share of it
 _NOISE = 1e-9
+# columns that say how long bars are
+_LENGTH_COLUMNS = ("interval", "timeframe", "time_frame", "tf", "resolution", "granularity", "bar_size")
 
 
 @dataclass
@@ -153,6 +155,33 @@ def rows_by_symbol(table: Table, names: BarColumns, symbol: str) -> Iterator[tup
     edges = np.searchsorted(codes[order], np.arange(len(uniques) + 1))
     for k, name in enumerate(uniques):
         yield str(name), order[edges[k] : edges[k + 1]]
+
+
+def several_lengths(table: Table, names: BarColumns) -> str:
+    """Return the error if a column such as ``interval`` names several lengths of bars for one symbol, else "".
+
+    Parameters
+    ----------
+    table : Table
+    names : BarColumns
+
+    Returns
+    -------
+    str
+    """
+    for name in _LENGTH_COLUMNS:
+        if name not in names.extra:
+            continue
+        given = table.frame[names.extra[name]].astype("str").str.strip()
+        by = table.frame[names.known["symbol"]] if "symbol" in names.known else pd.Series(0, index=given.index)
+        counts = given.groupby(by.to_numpy()).nunique()
+        if (counts > 1).any():
+            shown = ", ".join(repr(value) for value in given.unique()[:4])
+            return (
+                f"Bars of one symbol must have one length, but the column '{names.extra[name]}' of {table.name} holds "
+                f"{shown}. Keep the rows of one length in the file."
+            )
+    return ""
 
 
 def snap_noise(columns: dict[str, FloatArray]) -> int:

@@ -21,7 +21,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "open": ("open", "o", "open_price", "price_open"),
     "high": ("high", "h", "high_price", "price_high"),
     "low": ("low", "l", "low_price", "price_low"),
-    "close": ("close", "c", "close_price", "price_close", "close_last"),
+    "close": ("close", "c", "close_price", "price_close", "close_last", "last", "price", "settle"),
     "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "tickvol", "tick_volume", "total_volume"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "close_adjusted", "adj_close_price"),
     "end": ("close_time", "closetime", "end_time", "bar_end", "period_end", "time_period_end", "end"),

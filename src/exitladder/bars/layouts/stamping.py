@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from exitladder.bars.checking.report import Finding
 from exitladder.clock import NO_TIME, interval_name, stamp_text
 from exitladder.files.stamps import Stamps
 
+if TYPE_CHECKING:
+    from exitladder.bars.layouts.columns import BarColumns
+    from exitladder.files.table import Table
+
 _SECOND = 10**9
 _HOUR = 3_600 * _SECOND
 _DAY = 24 * _HOUR
@@ -23,6 +28,38 @@ _NEARLY_A_DAY = 23 * _HOUR
 _LATEST_OPEN = 15 * _HOUR
 # bars of another length are a run of at least so many equal steps
 _RUN = 3
+
+
+_ZONE_COLUMNS = ("tz", "timezone", "time_zone", "zone", "utc_offset")
+
+
+def zone_not_used(table: Table, names: BarColumns, stamps: Stamps, tz: str) -> str:
+    """Return the error if a column names a time zone for stamps that are about to be read as UTC, else "".
+
+    Parameters
+    ----------
+    table : Table
+    names : BarColumns
+    stamps : Stamps
+        Of the whole table.
+    tz : str
+        The zone assumed for stamps that carry none.
+
+    Returns
+    -------
+    str
+    """
+    label = next((names.extra[name] for name in _ZONE_COLUMNS if name in names.extra), None)
+    if label is None or tz != "UTC" or not stamps.n_naive or stamps.are_dates:
+        return ""
+    zones = table.frame[label].dropna().astype("str").str.strip().unique()
+    others = [zone for zone in zones if zone.upper() not in ("UTC", "GMT", "Z", "0", "+00:00", "ETC/UTC")]
+    if not others:
+        return ""
+    return (
+        f"Stamps must be read in their time zone, but {table.name} names it in the column '{label}' ({others[0]!r}), "
+        "which is not read. Pass it as --tz, such as --tz America/New_York (data.tz), or write it behind each stamp."
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +140,12 @@ def _whole(time: IntArray) -> IntArray:
         if len(known) and (known % size == size - rest).all():
             return np.where(time == NO_TIME, NO_TIME, time + rest)
     return time
+
+
+def are_last_moments(stamps: Stamps) -> bool:
+    """Return whether all stamps are the last moment of a minute, such as 09:59:59 or 09:59:59.999: ends of bars."""
+    known = stamps.ns[stamps.ns != NO_TIME]
+    return len(known) > 1 and bool((_whole(known) % (60 * _SECOND) == 0).all() and (known % (60 * _SECOND) != 0).all())
 
 
 def _leave_out_live_row(raw: RawBars, placing: Placing) -> list[Finding]:

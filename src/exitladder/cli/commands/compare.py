@@ -33,4 +33,4 @@ def command(session: Session, sources: tuple[str, ...]) -> None:
 
         session.write(compare_screen(found, width_of(session.stdout)))
         return
-    session.emit(pd.DataFrame(found["pairs"]))
+    session.emit(pd.DataFrame(found["pairs"]).drop(columns="terms_differ"))

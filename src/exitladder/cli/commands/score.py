@@ -35,7 +35,12 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @bars_options
 @trades_options("Trades (.csv or .parquet); open ones are scored.")
 @path_option("--ladder", "Ladder (.toml).")
-@click.option("--model", metavar="REF", required=True, help="Run id, models:/NAME/VERSION or models:/NAME@alias.")
+@click.option(
+    "--model",
+    metavar="REF",
+    help="Run id, models:/NAME/VERSION or models:/NAME@alias. Required if the ladder reads the model; otherwise adds "
+    "its predictions, reasons and drift.",
+)
 @click.option(
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
@@ -49,7 +54,7 @@ def command(
     interval: str | None,
     trades: TradeFiles,
     ladder: Path,
-    model: str,
+    model: str | None,
     asof: str | None,
     finer_bars: Path | None,
     out: Path | None,

@@ -52,14 +52,16 @@ def is_batchable(ladder: Ladder) -> bool:
         and execution.leverage == 0
         and costs.funding_bps_per_bar == 0
         and costs.borrow_bps_per_bar == 0
+        and not ladder.stop.is_timed
         and len(ladder.rungs) <= MOST_RUNGS
         and all(_rung_fits(rung) for rung in ladder.rungs)
     )
 
 
 def _rung_fits(rung: Rung) -> bool:
-    # Smaller ones may vanish in rounding, which the general kernel handles; so may rungs that sell the rest.
-    if rung.sells_rest or rung.fraction <= _LEAST_VALUE:
+    # Smaller ones may vanish in rounding, which the general kernel handles; it also runs slices and rungs that sell
+    # the rest.
+    if rung.sells_rest or rung.is_slice or rung.fraction <= _LEAST_VALUE:
         return False
     if rung.target is None:
         return all(condition.series != _SERIES_OF_THE_STOP for condition in rung.when)

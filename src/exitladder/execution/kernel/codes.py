@@ -8,8 +8,10 @@ from __future__ import annotations
 from exitladder.plans.ladder import INTRABAR_POLICIES, STATE_SERIES
 from exitladder.plans.units import OPERATORS
 
-ORDERS = ("entry", "rung", "stop", "breakeven", "trail", "time", "liquidation", "mark")
-ENTRY, RUNG, STOP, BREAKEVEN, TRAIL, TIME, LIQUIDATION, MARK = range(8)
+ORDERS = (
+    "entry", "rung", "stop", "breakeven", "trail", "time", "liquidation", "mark", "session", "clock", "gap",
+)  # fmt: skip
+ENTRY, RUNG, STOP, BREAKEVEN, TRAIL, TIME, LIQUIDATION, MARK, SESSION, CLOCK, GAP = range(11)
 
 STATUS = ("closed", "open", "skipped")
 CLOSED, OPEN, SKIPPED = range(3)
@@ -39,8 +41,9 @@ COMPARISONS = OPERATORS  # >=, <=, >, <
 STATE_CODES = {name: -1 - k for k, name in enumerate(STATE_SERIES)}  # negative: trade state, else a row of Signals
 
 # The kind of each rung for one trade, and its status.
-INACTIVE, LIMIT, STOP_OUT, SIGNAL, REST = range(5)  # REST: a signal rung that sells all that is left (X12)
-RESTING, PENDING, DONE, WITHOUT_SIZE = range(4)
+# KEPT: a slice with neither target nor conditions (X10). REST: a signal rung that sells all that is left (X12).
+INACTIVE, KEPT, LIMIT, STOP_OUT, SIGNAL, REST = range(6)
+RESTING, PENDING, DONE, WITHOUT_SIZE, WITHDRAWN = range(5)  # WITHDRAWN: a stop took its quantity (X10)
 
 # Prices closer than this share of themselves are one price: 16 units in the last place, the most that
 # computing a level from entry, stop and multiple can lose. A power of two, so that scaling stays exact.

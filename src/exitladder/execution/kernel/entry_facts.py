@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
 from exitladder.bars.swings import Pivots, last_swing, levels_beyond, pivot_highs
@@ -111,7 +111,9 @@ def _finer_ranges(bars: BarSet, finer: BarSet) -> tuple[IntArray, IntArray]:
     return first, end
 
 
-def make_entries(placed: PlacedTrades, ladders: Sequence[Ladder], market: Market, finer: BarSet | None) -> Entries:
+def make_entries(
+    placed: PlacedTrades, ladders: Sequence[Ladder], market: Market, finer: BarSet | None, due: IntTable
+) -> Entries:
     """Return the trades as the kernels read them, with the swings that the ladders' targets need.
 
     Parameters
@@ -121,6 +123,8 @@ def make_entries(placed: PlacedTrades, ladders: Sequence[Ladder], market: Market
     market : Market
     finer : BarSet, optional
         Bars of a shorter interval.
+    due : int64 array, shape (n_timings, n_trades, DUE_COLUMNS)
+        From `exitladder.execution.clock_exits.clock_exits`.
 
     Returns
     -------
@@ -150,6 +154,7 @@ def make_entries(placed: PlacedTrades, ladders: Sequence[Ladder], market: Market
         anchor=anchor,
         swing=swing,
         levels=levels,
+        due=due,
     )
 
 

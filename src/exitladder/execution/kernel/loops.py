@@ -14,10 +14,11 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import RungConditions
 from exitladder.execution.kernel.compiled import SOURCES, compiled, inlined
 from exitladder.execution.kernel.one_bar import trail_of
-from exitladder.execution.kernel.one_trade import BarArrays, run_bars
+from exitladder.execution.kernel.one_trade import BarArrays, run_bars, set_due
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Ends, Entries, Inputs, Market, Plan, Readings
 from exitladder.execution.kernel.rounding import on_grid
+from exitladder.execution.kernel.slices import raise_own_lines, set_up_slices
 from exitladder.execution.kernel.state import Fill, Position, Record
 from exitladder.execution.kernel.trade_start import enter, facts_of, place_rungs, set_up, size_rungs
 
@@ -47,6 +48,8 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
     if set_up(position, i, facts) != o.NOT_SKIPPED:
         return False
     rung_number, rung_code = plan.rung_number[m], plan.rung_code[m]
+    if position.code[n.C_SLICES] > 0:
+        set_up_slices(position, rung_number, rung_code, facts.atr)
     place_rungs(position, rung_number, rung_code, facts)
     size_rungs(position, rung_number)
     state = position.state
@@ -55,6 +58,9 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
         line = trail_of(position, facts.price, facts.atr)
         if line > state[s.LINE]:
             state[s.LINE] = line
+        if position.code[n.C_SLICES] > 0:
+            raise_own_lines(position, facts.price, facts.atr)
+    set_due(position, entries)
     if entries.first_bar[i] >= end_bar:
         # Kept set up, so that its orders for the first bar can be listed.
         state[s.SKIPPED_WHY] = o.NO_BAR

@@ -14,9 +14,26 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
-from exitladder.execution.kernel.orders import fall, rise, sell_all, sell_at_limit, sell_at_market, stop_in_force
+from exitladder.execution.kernel.orders import (
+    fall,
+    is_timed,
+    rise,
+    sell_all,
+    sell_at_limit,
+    sell_at_market,
+    stop_in_force,
+)
 from exitladder.execution.kernel.packed import Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
+from exitladder.execution.kernel.slice_orders import fall_in_parts, sell_waiting, sell_waiting_free
+from exitladder.execution.kernel.slices import (
+    arm_slices,
+    liquidates,
+    main_stop_is_live,
+    main_stop_matters,
+    note_slices,
+    walk_own_lines,
+)
 from exitladder.execution.kernel.state import Bar, Position
 
 
@@ -33,7 +50,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     """
     state, rungs, price = position.state, position.rungs, bar.open
     # X2a. While volume holds up an exit of all, nothing but the rest of it is in the market.
-    if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or state[s.EXIT_ORDER] == o.TIME):
+    if state[s.WAITING] > 0.0 and (state[s.EXIT_ORDER] < 0.0 or is_timed(state[s.EXIT_ORDER])):
         state[s.WAITING] = 0.0
         for j in range(position.code[n.C_RUNGS]):
             if rungs[s.STATUS, j] != o.PENDING or state[s.LEFT] <= 0.0:
@@ -41,22 +58,19 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
             if rungs[s.KIND, j] == o.REST:
                 state[s.EXIT_ORDER], state[s.EXIT_RUNG] = o.RUNG, j
                 break
-            sell_at_market(position, bar.number, price, j)
+            if position.code[n.C_SLICES] > 0:
+                sell_waiting(position, bar.number, price, j)
+            else:
+                sell_at_market(position, bar.number, price, j)
+    if position.code[n.C_SLICES] > 0:
+        sell_waiting_free(position, bar.number, price)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
         sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return
-    # X2b: a gap is never filled at the stop's price.
-    level, order = stop_in_force(state)
-    if down_to(price, level):
-        sell_all(position, bar.number, price, order)
+    stops_at_open(position, bar)
+    if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return
-    for k in range(int(state[s.N_DOWN])):
-        j = int(rungs[s.DOWN, k])
-        if rungs[s.STATUS, j] == o.RESTING and down_to(price, rungs[s.LEVEL, j]):
-            sell_at_market(position, bar.number, price, j)
-            if state[s.LEFT] <= 0.0:
-                return
     # X2c. Not on the bar of an entry at the open: the trade was entered at its own price, and an open beyond
     # a target (a user's fill that differs from the bar) must not pay more than the target.
     if is_entry_bar:
@@ -69,6 +83,43 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
             sell_at_limit(position, bar.number, price, j)
             if state[s.LEFT] <= 0.0:
                 return
+
+
+@inlined
+def stops_at_open(position: Position, bar: Bar) -> None:
+    """X2b: fill at the open every stop that it has reached; a gap is never filled at the stop's price."""
+    state, rungs, price = position.state, position.rungs, bar.open
+    if position.code[n.C_SLICES] > 0:
+        fall_in_parts(position, bar, price, True)
+        return
+    level, order = stop_in_force(state)
+    if down_to(price, level):
+        sell_all(position, bar.number, price, order)
+        return
+    for k in range(int(state[s.N_DOWN])):
+        j = int(rungs[s.DOWN, k])
+        if rungs[s.STATUS, j] == o.RESTING and down_to(price, rungs[s.LEVEL, j]):
+            sell_at_market(position, bar.number, price, j)
+            if state[s.LEFT] <= 0.0:
+                return
+
+
+@inlined
+def fall_to(position: Position, bar: Bar, bottom: float) -> None:
+    """Let the price fall inside a bar.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    bottom : float
+        Signed price that it falls to.
+    """
+    if position.code[n.C_SLICES] > 0:
+        fall_in_parts(position, bar, bottom, False)
+    else:
+        level, order = stop_in_force(position.state)
+        fall(position, bar, bottom, level, order)
 
 
 @inlined
@@ -99,6 +150,8 @@ def trail_of(position: Position, best: float, atr: float) -> float:
 def ratchet_walk(position: Position, best: float) -> None:
     """Ratchet an armed trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     state = position.state
+    if position.code[n.C_SLICES] > 0:
+        walk_own_lines(position, best)
     if state[s.ARMED] <= 0.0:
         return
     line = trail_of(position, best, state[s.ATR_BEFORE])
@@ -121,7 +174,11 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
     """
     state, rungs = position.state, position.rungs
     level, _ = stop_in_force(state)
-    adverse = down_to(low, level)
+    adverse, matters = down_to(low, level), True
+    if position.code[n.C_SLICES] > 0:
+        adverse = liquidates(state, low) or (adverse and main_stop_is_live(position))
+        adverse = note_slices(position, high, low) or adverse
+        matters = main_stop_matters(position)
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING and down_to(low, rungs[s.LEVEL, j]):
@@ -131,7 +188,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
             j = int(rungs[s.UP, k])
             if rungs[s.STATUS, j] == o.RESTING and high >= rungs[s.REACH, j]:
                 state[s.AMBIGUOUS_HERE] = 1.0
-    if state[s.ARMED] > 0.0:
+    if state[s.ARMED] > 0.0 and matters:
         line = trail_of(position, max(state[s.BEST], high), state[s.ATR_BEFORE])
         if line > level and down_to(low, line):
             state[s.AMBIGUOUS_HERE] = 1.0
@@ -165,8 +222,7 @@ def walk(position: Position, bar: Bar, high_first: bool) -> None:
             best = max(best, target)
             ratchet_walk(position, best)
         if target <= previous and state[s.LEFT] > 0.0:
-            level, order = stop_in_force(state)
-            fall(position, bar, target, level, order)
+            fall_to(position, bar, target)
         if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
             return
         previous = target
@@ -192,6 +248,8 @@ def after_bar(position: Position, high: float, low: float) -> None:
     multiple = number[n.N_TRAIL_FROM]
     if multiple > 0.0 and state[s.BEST] >= armed_at(state[s.ENTRY], multiple, state[s.RISK]):
         state[s.ARMED] = 1.0
+    if position.code[n.C_SLICES] > 0:
+        arm_slices(position)
 
 
 @inlined
@@ -207,7 +265,6 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
     """
     state = position.state
     note_ambiguity(position, bar.high, bar.low)
-    level, order = stop_in_force(state)
     if policy == o.OHLC:
         # The price itself walks open, high, low, close: for a short the high is the adverse extreme.
         walk(position, bar, state[s.SIDE] > 0.0)
@@ -216,9 +273,9 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
     elif policy == o.TARGET_FIRST:
         rise(position, bar, bar.high)
         if state[s.LEFT] > 0.0:
-            fall(position, bar, bar.low, level, order)
+            fall_to(position, bar, bar.low)
     else:
-        fall(position, bar, bar.low, level, order)
+        fall_to(position, bar, bar.low)
         if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
             rise(position, bar, bar.high)
 

@@ -22,7 +22,7 @@ from exitladder.execution.kernel.bar_close import (
 )
 from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
-from exitladder.execution.kernel.orders import stop_in_force
+from exitladder.execution.kernel.orders import sell_all, stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, on_grid, to_tick
 from exitladder.execution.kernel.state import Bar, Position
@@ -92,7 +92,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         The first bar that is left.
     """
     state, number, code = position.state, position.number, position.code
-    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0:
+    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0 or code[n.C_SLICES] > 0:
         return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]
@@ -110,6 +110,8 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
     last = end_bar
     if code[n.C_TIME] > 0:
         last = min(end_bar, bar + code[n.C_TIME] - 1 - int(held))
+    if code[n.C_DUE] >= 0 and state[s.DUE_BAR] >= 0.0:
+        last = min(last, int(state[s.DUE_BAR]))
     fired = False
     while bar < last and not fired:
         high, low = side * bars.high[bar], side * bars.low[bar]
@@ -208,6 +210,50 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
         state[s.EXIT_ORDER] = o.TIME
 
 
+@compiled
+def close_due_bar(position: Position, bar: Bar, atr: float, conditions: RungConditions, idle: bool) -> None:
+    """X11: close the bar at which the clock ends a trade: at its close, or known there for the next open.
+
+    The rest is sold at the close if the bar traded (S4a), with the ATR of the bar before for slippage; the bar
+    counts as held. A stop that volume has cut short goes on alone.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    atr : float
+        Of this bar.
+    conditions : RungConditions
+    idle : bool
+        Whether nothing traded in the bar.
+    """
+    state = position.state
+    order = int(state[s.DUE_ORDER])
+    if idle or state[s.DUE_LATE] > 0.0 or state[s.EXIT_ORDER] >= 0.0:
+        close_bar(position, bar, atr, conditions)
+        if state[s.EXIT_ORDER] < 0.0:
+            state[s.EXIT_ORDER] = order
+        return
+    count_bar(position, bar.close)
+    sell_all(position, bar.number, bar.close, order)
+    if state[s.LEFT] > 0.0:
+        ratchet(position, atr)
+
+
+@inlined
+def set_due(position: Position, entries: Entries) -> None:
+    """X11: note when the clock ends a trade."""
+    state = position.state
+    i, row = int(state[s.TRADE]), position.code[n.C_DUE]
+    state[s.DUE_BAR] = -1.0
+    if row < 0 or entries.due[row, i, n.D_BAR] < 0:
+        return
+    state[s.DUE_BAR] = entries.due[row, i, n.D_BAR]
+    state[s.DUE_LATE] = entries.due[row, i, n.D_LATE]
+    state[s.DUE_ORDER] = entries.due[row, i, n.D_ORDER]
+    state[s.DUE_PASSED] = entries.due[row, i, n.D_PASSED]
+
+
 @inlined
 def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, entries: Entries, market: Market) -> None:
     """Run a trade that `exitladder.execution.kernel.trade_start.set_up` has set up through its bars.
@@ -238,6 +284,9 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
             return
     if first_bar > entry_bar:
         state[s.ATR_BEFORE] = bars.atr[entry_bar]
+    due = int(state[s.DUE_BAR])
+    if 0 <= due < first_bar:
+        state[s.EXIT_ORDER] = state[s.DUE_ORDER]
     t = first_bar - 1
     while t < end_bar - 1:
         t += 1
@@ -256,7 +305,10 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
                 state[s.COARSE] += 1.0
             process_bar(position, bar, policy, t == entry_bar)
         if state[s.LEFT] > 0.0:
-            close_bar(position, bar, bars.atr[t], conditions)
+            if t == due:
+                close_due_bar(position, bar, bars.atr[t], conditions, is_idle(bars.idle, t))
+            else:
+                close_bar(position, bar, bars.atr[t], conditions)
         state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
         if state[s.LEFT] <= 0.0:
             return

@@ -10,6 +10,7 @@ from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.rounding import commission_of, down_to, on_grid, to_tick
+from exitladder.execution.kernel.slices import is_slice, part_of, settle
 from exitladder.execution.kernel.state import Bar, Fill, Order, Position
 
 SNAP = o.SNAP
@@ -38,23 +39,43 @@ def record(position: Position, fill: Fill) -> None:
 
 
 @inlined
-def lots_to_sell(state: FloatArray, wanted: float) -> float:
+def is_timed(order: float) -> bool:
+    """Whether an order for all that is left was given by time (X7, X11) and not by a price."""
+    return order == o.TIME or order >= o.SESSION
+
+
+@inlined
+def lots_to_sell(state: FloatArray, wanted: float, part: float) -> float:
     """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
 
-    A remainder below the minimum goes with this fill (S1), unless volume caps fills: then a rung sells its own
-    quantity and never more (S1a).
+    A remainder of the part below the minimum goes with this fill (S1), unless volume caps fills: then a rung sells its
+    own quantity and never more (S1a).
+
+    Parameters
+    ----------
+    state : float64 array, shape (SIZE,)
+    wanted : float
+        In lots.
+    part : float
+        Lots that the order may sell at most: all that is left, or in a ladder with slices its part of it (X10).
+
+    Returns
+    -------
+    float
     """
-    lots = min(wanted, state[s.LEFT])
-    rest = state[s.LEFT] - lots
+    lots = min(wanted, part)
+    rest = part - lots
     is_small = rest < state[s.LEAST] * (1.0 - SNAP) and state[s.BUDGET] == np.inf
     if is_small or rest <= DUST * state[s.START]:
-        lots = state[s.LEFT]
+        lots = part
     if lots > state[s.BUDGET]:
         lots = state[s.BUDGET]
-        if state[s.LEFT] - lots <= DUST * state[s.START] and lots > 0.0:
-            lots = state[s.LEFT]  # what the cap seems to leave is a rounding error
-    if lots <= 0.0 or (lots <= DUST * state[s.START] and lots < state[s.LEFT]):
+        if part - lots <= DUST * state[s.START] and lots > 0.0:
+            lots = part  # what the cap seems to leave is a rounding error
+    if lots <= 0.0 or (lots <= DUST * state[s.START] and lots < part):
         return 0.0  # what the cap seems to give is one too
+    if state[s.LEFT] - lots <= DUST * state[s.START]:
+        lots = state[s.LEFT]  # so is what the last of several parts seems to leave
     return float(lots)
 
 
@@ -80,7 +101,7 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
 
 
 @compiled
-def sell(position: Position, bar: int, wanted: float, base: float, order: Order) -> float:
+def sell(position: Position, bar: int, wanted: float, base: float, part: float, order: Order) -> float:
     """Sell at a market price and return the lots sold.
 
     Parameters
@@ -92,6 +113,8 @@ def sell(position: Position, bar: int, wanted: float, base: float, order: Order)
         In lots; fewer are sold if the bar's volume caps the fill (S4).
     base : float
         Signed market price, before slippage and rounding to the tick.
+    part : float
+        Lots that the order may sell at most, see `lots_to_sell`.
     order : Order
 
     Returns
@@ -99,7 +122,7 @@ def sell(position: Position, bar: int, wanted: float, base: float, order: Order)
     float
     """
     state, number = position.state, position.number
-    lots = lots_to_sell(state, wanted)
+    lots = lots_to_sell(state, wanted, part)
     if lots <= 0.0:
         return 0.0
     price = base
@@ -160,15 +183,19 @@ def filled(position: Position, j: int, lots: float) -> None:
     """
     state, rungs, code = position.state, position.rungs, position.code
     rungs[s.LOTS, j] -= lots
-    if state[s.LEFT] <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
+    left, fired = part_of(position, j), -1
+    if left <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
         rungs[s.LOTS, j] = 0.0
         rungs[s.STATUS, j] = o.DONE
-        if 0.0 < state[s.LEFT] < state[s.LEAST] * (1.0 - SNAP):
+        fired = j
+        if not is_slice(position, j) and 0.0 < left < state[s.LEAST] * (1.0 - SNAP):
             state[s.SMALL_REST] = 1.0
         if code[n.C_BREAKEVEN_AFTER] == j:
             state[s.BREAKEVEN_NEXT] = 1.0
         if code[n.C_TRAIL_AFTER] == j:
             state[s.ARMED_NEXT] = 1.0
+    if code[n.C_SLICES] > 0:
+        settle(position, fired)
 
 
 @compiled
@@ -185,7 +212,7 @@ def sell_all(position: Position, bar: int, base: float, order: int) -> None:
         Order code.
     """
     state = position.state
-    sell(position, bar, state[s.LEFT], base, Order(order, int(state[s.EXIT_RUNG]), True))
+    sell(position, bar, state[s.LEFT], base, state[s.LEFT], Order(order, int(state[s.EXIT_RUNG]), True))
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 
@@ -204,7 +231,8 @@ def sell_at_market(position: Position, bar: int, base: float, j: int) -> None:
     """
     rungs = position.rungs
     rungs[s.STATUS, j] = o.PENDING
-    filled(position, j, sell(position, bar, rungs[s.LOTS, j], base, Order(o.RUNG, j, True)))
+    lots = sell(position, bar, rungs[s.LOTS, j], base, part_of(position, j), Order(o.RUNG, j, True))
+    filled(position, j, lots)
     if rungs[s.STATUS, j] == o.PENDING:
         position.state[s.WAITING] = 1.0
 
@@ -222,7 +250,7 @@ def sell_at_limit(position: Position, bar: int, base: float, j: int) -> None:
     j : int
         Rung number from 0.
     """
-    lots = sell(position, bar, position.rungs[s.LOTS, j], base, Order(o.RUNG, j, False))
+    lots = sell(position, bar, position.rungs[s.LOTS, j], base, part_of(position, j), Order(o.RUNG, j, False))
     filled(position, j, lots)
 
 

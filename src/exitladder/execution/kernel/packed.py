@@ -17,7 +17,7 @@ import numpy as np
 from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.execution.kernel.codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
-from exitladder.plans.ladder import STATE_SERIES, Ladder
+from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung
 from exitladder.plans.units import Condition, Distance, Target
 
 # Columns of Plan.number.
@@ -56,22 +56,46 @@ from exitladder.plans.units import Condition, Distance, Target
     C_THROUGH,
     C_ATR,
     C_SIGNALS,
+    C_DUE,  # row of `Entries.due`, -1 without exits by the clock (X11)
+    C_SLICES,  # number of rungs with their own stop or trail (X10); 0 skips all that slices need
     PLAN_CODES,
-) = range(12)
+) = range(14)
 # Columns of Plan.rung_number.
 (
     RN_FRACTION,
     RN_TARGET,  # the target's value in its unit
+    RN_STOP,  # a slice's own stop, trail and the MFE that arms it
+    RN_TRAIL,
+    RN_TRAIL_FROM,
     RUNG_NUMBERS,
-) = range(3)
+) = range(6)
 # Columns of Plan.rung_code.
 (
     RC_UNIT,  # unit of the target, 0 for a signal rung
     RC_FIRST,  # the rung's conditions are those from RC_FIRST to RC_END
     RC_END,
     RC_REST,  # 1 if it sells all that is left (X12)
+    RC_SLICE,  # 1 if it has a stop or a trail of its own (X10)
+    RC_STOP_UNIT,
+    RC_TRAIL_UNIT,
+    RC_TRAIL_AFTER,  # from 0, -1 without
+    RC_FOLLOW,
     RUNG_CODES,
-) = range(5)
+) = range(10)
+
+
+# Columns of Entries.due.
+D_BAR, D_LATE, D_ORDER, D_PASSED, DUE_COLUMNS = range(5)
+
+
+class Timing(NamedTuple):
+    """The exits of a ladder that the clock gives (X11): those fields of `exitladder.plans.ladder.Stop`."""
+
+    hours: float | None
+    sessions: int | None
+    session_close: bool
+    clock: str | None
+    max_gap: float | None
 
 
 class Plan(NamedTuple):
@@ -148,6 +172,8 @@ class Entries(NamedTuple):
         Signed price of the last confirmed swing's end, and its length.
     levels : float64 array, shape (n_trades, n_levels)
         Signed prices of the confirmed swing levels beyond the entry, nearest first.
+    due : int64 array, shape (n_timings, n_trades, DUE_COLUMNS)
+        From `exitladder.execution.clock_exits.clock_exits`.
     """
 
     side: IntArray
@@ -162,6 +188,7 @@ class Entries(NamedTuple):
     anchor: FloatArray
     swing: FloatArray
     levels: FloatTable
+    due: IntTable
 
 
 class Readings(NamedTuple):
@@ -205,7 +232,19 @@ def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
     return sorted({ladder.atr_window for ladder in ladders})
 
 
-def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int]) -> Plan:
+def timings_of(ladders: Sequence[Ladder]) -> list[Timing]:
+    """Return the different exits by the clock of some ladders, in the order of the rows of `Entries.due`."""
+    return list(dict.fromkeys(_timing(ladder) for ladder in ladders if ladder.stop.is_timed))
+
+
+def _timing(ladder: Ladder) -> Timing:
+    stop = ladder.stop
+    return Timing(stop.hours, stop.sessions, stop.session_close, stop.clock, stop.max_gap)
+
+
+def make_plan(
+    ladders: Sequence[Ladder], series_names: Sequence[str], windows: Sequence[int], timings: Sequence[Timing] = ()
+) -> Plan:
     """Return the ladders as arrays.
 
     Parameters
@@ -215,6 +254,8 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
         Series of the signals that conditions may read.
     windows : sequence of int
         ATR windows, in bars, of the market that the ladders will be run on.
+    timings : sequence of Timing
+        Of the entries that they will be run on; those of these ladders are among them.
 
     Returns
     -------
@@ -227,7 +268,7 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
     """
     n, most = len(ladders), max((len(ladder.rungs) for ladder in ladders), default=0)
     number = np.array([_numbers(ladder) for ladder in ladders]).reshape(n, PLAN_NUMBERS)
-    code = np.array([_codes(ladder, windows) for ladder in ladders], dtype=np.int64).reshape(n, PLAN_CODES)
+    code = np.array([_codes(ladder, windows, timings) for ladder in ladders], dtype=np.int64).reshape(n, PLAN_CODES)
     rung_number = np.zeros((n, most, RUNG_NUMBERS))
     rung_code = np.zeros((n, most, RUNG_CODES), dtype=np.int64)
     known = series_codes(series_names)
@@ -238,8 +279,8 @@ def make_plan(ladders: Sequence[Ladder], series_names: Sequence[str], windows: S
             conditions += [
                 (series_code(c, known, j, ladder), COMPARISONS.index(c.operator), c.threshold) for c in rung.when
             ]
-            rung_number[m, j] = rung.fraction, _value(rung.target)
-            rung_code[m, j] = _unit(rung.target), first, len(conditions), int(rung.sells_rest)
+            rung_number[m, j] = _rung_numbers(rung)
+            rung_code[m, j] = _rung_codes(rung, first, len(conditions))
     return Plan(
         number=number,
         code=code,
@@ -294,6 +335,24 @@ def _unit(distance: Distance | Target | None) -> int:
     return 0 if distance is None else UNITS.index(distance.unit)
 
 
+def _rung_numbers(rung: Rung) -> list[float]:
+    return [rung.fraction, *(_value(length) for length in (rung.target, rung.stop, rung.trail, rung.trail_from))]
+
+
+def _rung_codes(rung: Rung, first: int, end: int) -> list[int]:
+    return [
+        _unit(rung.target),
+        first,
+        end,
+        int(rung.sells_rest),
+        int(rung.is_slice),
+        _unit(rung.stop),
+        _unit(rung.trail),
+        -1 if rung.trail_after is None else rung.trail_after - 1,
+        int(rung.follow),
+    ]
+
+
 def _numbers(ladder: Ladder) -> list[float]:
     stop, costs, execution = ladder.stop, ladder.costs, ladder.execution
     return [
@@ -320,7 +379,7 @@ def _numbers(ladder: Ladder) -> list[float]:
     ]
 
 
-def _codes(ladder: Ladder, windows: Sequence[int]) -> list[int]:
+def _codes(ladder: Ladder, windows: Sequence[int], timings: Sequence[Timing]) -> list[int]:
     stop, execution = ladder.stop, ladder.execution
     return [
         len(ladder.rungs),
@@ -334,4 +393,6 @@ def _codes(ladder: Ladder, windows: Sequence[int]) -> list[int]:
         int(execution.limit_fill == "through"),
         windows.index(ladder.atr_window),
         sum(rung.is_signal for rung in ladder.rungs),
+        timings.index(_timing(ladder)) if stop.is_timed else -1,
+        sum(rung.is_slice for rung in ladder.rungs),
     ]

@@ -7,6 +7,12 @@ many small ones cost more than the rules do.
 
 To add a fact about the trade, add a place before `SIZE`; about each rung, a row before `RUNG_ROWS`; about each
 fill, a column before `BOOK_COLUMNS`. No signature changes: functions take a `Position`.
+
+The position is divided into parts: one for each slice (`LOTS` of a rung with `OWN`), and the rest, which the stop of
+the trade covers. `LEFT` is all of it and `RESERVED` the sum of the slices, 0 in a ladder without slices. A sale names
+the part that it may empty (`exitladder.execution.kernel.orders.sell`). Purchases after the entry fit in as they are:
+they raise `LEFT` and with it the part that is not reserved; the quantity entered (`START`), which sizes, dust and R
+count from, and the average entry are then places of their own, as is one table more in `Position` for their orders.
 """
 
 from __future__ import annotations
@@ -59,11 +65,17 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     FILL_ROW,  # next row of the fill book, -1 without a book
     TRADE,
     INACTIVE_RUNGS,
+    DUE_BAR,  # the bar at which the clock ends the trade (X11), -1 without
+    DUE_LATE,  # whether that is at the open after it and not at its close
+    DUE_ORDER,
+    DUE_PASSED,  # whether a time had passed at the entry, so that it is in the next session
+    RESERVED,  # lots of all slices that are still held (X10)
+    MAIN_EXIT,  # order code of the stop that sells the unreserved lots at the next open, -1 without
     SMALL_REST,  # whether a rest below the smallest order was left without one (S1a)
     N_UP,  # number of limit rungs
     N_DOWN,  # number of partial stop-outs
     SIZE,
-) = range(47)
+) = range(53)
 
 # Rows of the table of rungs, one column a rung.
 (
@@ -74,8 +86,22 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     STATUS,
     UP,  # limit rungs from the lowest; the first N_UP places
     DOWN,  # partial stop-outs from the highest; the first N_DOWN places
+    # Of slices (X10); not written, and not read, in a ladder without one.
+    OWN,  # 1 if the rung is a slice
+    OWN_STOP,  # its own stop, never below the trade's initial one
+    OWN_UNIT,  # unit and width of its trail
+    OWN_WIDTH,
+    OWN_AFTER,  # the rung whose fill arms its trail, -1 without
+    OWN_FROM,  # the MFE in R that arms it, 0 without
+    OWN_ARMED,
+    OWN_ARMED_NEXT,
+    OWN_LINE,  # as LINE, WALK_LINE and WALKED of the trade
+    OWN_WALK_LINE,
+    OWN_WALKED,
+    OWN_EXIT,  # order code of its own stop whose rest waits for the next open, -1 without
+    FOLLOWS,  # 1 if breakeven and trail of the trade move it too
     RUNG_ROWS,
-) = range(8)
+) = range(21)
 
 # Columns of the fill book.
 (

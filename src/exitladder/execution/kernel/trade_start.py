@@ -21,6 +21,7 @@ from exitladder.execution.kernel.rounding import (
     to_tick,
     whole_steps,
 )
+from exitladder.execution.kernel.slices import free_lots, is_slice, settle
 from exitladder.execution.kernel.state import Fill, Position
 
 SLACK = o.SLACK
@@ -171,6 +172,8 @@ def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable
         unit = rung_code[j, n.RC_UNIT]
         if unit == o.NO_UNIT:
             rungs[s.KIND, j] = o.REST if rung_code[j, n.RC_REST] > 0 else o.SIGNAL
+            if rung_code[j, n.RC_FIRST] == rung_code[j, n.RC_END]:
+                rungs[s.KIND, j] = o.KEPT
             continue
         price = target_price(unit, rung_number[j, n.RN_TARGET], state[s.RISK], facts)
         if np.isnan(price):
@@ -198,26 +201,35 @@ def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable
 
 @inlined
 def size_rungs(position: Position, rung_number: FloatTable) -> None:
-    """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one."""
+    """S1 and X9: round each rung down to the lot; one without size passes its quantity to the next active one.
+
+    X10: never to a slice. A slice whose target cannot be resolved keeps its quantity, for its stop.
+    """
     state, rungs, lot = position.state, position.rungs, position.number[n.N_LOT]
     start = on_grid(state[s.START], lot)
     passed_on = 0.0
     for j in range(position.code[n.C_RUNGS]):
         rungs[s.LOTS, j] = 0.0
-        if rungs[s.KIND, j] == o.INACTIVE:
+        own = is_slice(position, j)
+        if rungs[s.KIND, j] == o.INACTIVE and not own:
             continue
         if rungs[s.KIND, j] == o.REST:
             rungs[s.STATUS, j] = o.RESTING
             continue
-        wanted = rung_number[j, n.RN_FRACTION] * start + passed_on
+        kept = passed_on if own else 0.0
+        wanted = rung_number[j, n.RN_FRACTION] * start + (passed_on - kept)
         lots = whole_steps(wanted, lot)
         if lots <= 0.0 or lots < state[s.LEAST] * (1.0 - SNAP):
-            passed_on = wanted
+            passed_on = wanted + kept
             rungs[s.STATUS, j] = o.WITHOUT_SIZE
         else:
-            passed_on = 0.0
+            passed_on = kept
             rungs[s.STATUS, j] = o.RESTING
             rungs[s.LOTS, j] = lots
+    if position.code[n.C_SLICES] > 0:
+        settle(position, -1)
+        if 0.0 < free_lots(position) < state[s.LEAST] * (1.0 - SNAP):
+            state[s.SMALL_REST] = 1.0
 
 
 @inlined
@@ -263,6 +275,7 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     state[s.TRADE], state[s.FILL_ROW] = i, -1.0
     state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = facts.side, price, price, price
     state[s.EXIT_ORDER] = state[s.EXIT_RUNG] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
+    state[s.MAIN_EXIT] = -1.0
     state[s.LINE] = state[s.WALK_LINE] = state[s.WALKED] = state[s.LIQUIDATION] = -np.inf
     state[s.ATR_BEFORE] = atr
     stop, why = initial_stop(position, facts)

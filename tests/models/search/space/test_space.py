@@ -198,6 +198,17 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         assert space.parameters_of(replace(classic, **change)) is None
 
 
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_every_suggestion_keeps_the_limits_on_holding_time(data: st.DataObject) -> None:
+    flat = replace(BASE, stop=replace(BASE.stop, session_close=True, clock="15:55", max_gap=36.0))
+    space = SearchSpace(SearchSettings(), flat, ())
+    ladder = space.suggest(Drawn(data))
+    assert (ladder.stop.session_close, ladder.stop.clock, ladder.stop.max_gap) == (True, "15:55", 36.0)
+    assert space.parameters_of(ladder) is not None
+    assert space.parameters_of(replace(ladder, stop=replace(ladder.stop, session_close=False))) is None
+
+
 def test_series_of_indicator_rungs_are_listed() -> None:
     space = SearchSpace(SearchSettings(indicator_rungs=(RSI, "bb_pctb_20 >= 0.8..1.2")), BASE, ("exhaustion",))
     assert space.series == ("bb_pctb_20", "exhaustion", "rsi_14")

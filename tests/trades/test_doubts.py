@@ -1,0 +1,85 @@
+"""Trades that keep every rule and are probably wrong are named; usual ones are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exitladder.bars.reading import bars_from_frame
+from exitladder.errors import TradesError
+from exitladder.execution import simulate_own_exits
+from exitladder.plans.ladder import Ladder
+from exitladder.trades.doubts import doubtful_trades
+from exitladder.trades.files import read_trades, trades_from_frame
+from exitladder.trades.trades import place_trades
+
+
+def doubts(*rows: tuple[str, float, float, str]) -> list[str]:
+    """Return the doubts about trades of (side, entry_price, stop_price, entry_time) on bars of range 5 about 100."""
+    days = pd.date_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    bars, _ = bars_from_frame(frame, "ACME")
+    table = pd.DataFrame(rows, columns=["side", "entry_price", "stop_price", "entry_time"])
+    table = table.assign(symbol="ACME", quantity=10.0, trade_id=[f"T{k}" for k in range(len(rows))])
+    return doubtful_trades(place_trades(trades_from_frame(table), bars))
+
+
+def test_usual_trades_raise_no_doubt() -> None:
+    assert (
+        doubts(("long", 100, 97, "2024-01-03"), ("short", 100, 104, "2024-01-03"), ("long", 100, 60, "2024-01-04"))
+        == []
+    )
+    assert doubts(("long", 100, np.nan, "2024-01-03")) == []
+
+
+@pytest.mark.parametrize("stop", [5.0, 0.05])
+def test_a_stop_that_is_a_distance_is_named(stop: float) -> None:
+    (text,) = doubts(("long", 100, stop, "2024-01-03"), ("long", 100, 97, "2024-01-04"))
+    assert text.startswith("1 of 2 trades risks more than half of the entry price, such as 'T0'")
+    assert "not a distance or a percentage" in text
+
+
+def test_a_stop_within_the_noise_of_one_bar_is_named() -> None:
+    (text,) = doubts(("long", 100, 97, "2024-01-03"), ("short", 100, 100.01, "2024-01-04"))
+    assert "twentieth of a usual bar's range, such as 'T1', short at 100 with stop_price 100.01" in text
+
+
+def test_a_trade_under_two_ids_is_named() -> None:
+    (text,) = doubts(*[("long", 100.0, 97.0, "2024-01-03")] * 3)
+    assert text.startswith(
+        "2 of 3 trades repeat symbol, side, quantity, stop, entry and exit of another one, such as 'T1'"
+    )
+
+
+def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    head = "trade_id,symbol,side,entry_time,entry_price,quantity,Quantity,note,Note\n"
+    path.write_text(head + "T1,ACME,long,2024-01-03,100,10,20,a,b\n")
+    with pytest.raises(TradesError, match="'quantity' comes twice"):
+        read_trades(path)
+
+
+def test_an_exit_after_the_last_bar_is_named_and_no_baseline() -> None:
+    days = pd.date_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    bars, _ = bars_from_frame(frame, "ACME")
+    table = pd.DataFrame(
+        {
+            "trade_id": ["T0", "T1", "T2"],
+            "symbol": "ACME",
+            "side": "long",
+            "entry_time": ["2024-01-03", "2024-01-04", "2024-01-05"],
+            "entry_price": 100.0,
+            "quantity": 10.0,
+            "stop_price": 97.0,
+            "exit_time": ["2024-01-10", "2024-01-20T23:00Z", "2024-03-10"],
+            "exit_price": 102.0,
+        }
+    )
+    placed = place_trades(trades_from_frame(table), bars)
+    (text,) = doubtful_trades(placed)
+    assert text.startswith("1 of 3 trades was closed after the last bar of the symbol, such as 'T2'")
+    assert np.isnan(simulate_own_exits(placed, Ladder()).r).tolist() == [False, False, True]
