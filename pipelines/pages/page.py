@@ -14,8 +14,8 @@ import jinja2
 import pandas as pd
 
 from exitladder.files.output import write_text
+from exitladder.pipelines.pages.short_verdict import split_verdict
 from exitladder.pipelines.plots.picture import Picture
-from exitladder.statistics.short_verdict import split_verdict
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
 Tone = Literal["", "good", "bad"]

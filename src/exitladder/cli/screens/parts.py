@@ -11,7 +11,7 @@ import pandas as pd
 
 from exitladder.cli.screen import UNBOUNDED
 from exitladder.cli.tables import table_text
-from exitladder.statistics.short_verdict import BEFORE_COSTS_START, split_verdict
+from exitladder.pipelines.pages.short_verdict import BEFORE_COSTS_START, split_verdict
 
 
 def short_verdict(text: str) -> str:
