@@ -129,6 +129,10 @@ class Clock(Protocol):
         """The order that was due at the close of bar t when it opened."""
 
 
+# orders of the whole rest during which rungs and stops that volume holds up go on
+OTHERS_WAIT = (None, "time", "session", "clock", "gap")
+
+
 class Reference:
     """Plays one trade under one ladder."""
 
@@ -637,7 +641,7 @@ class Reference:
         return over
 
     def at_open(self, t: int, price: Number, is_entry: bool) -> None:
-        if self.leaving in (None, "time", "session", "clock", "gap"):
+        if self.leaving in OTHERS_WAIT:
             for rung in self.rungs:
                 if rung.fired and not rung.done and self.left > 0:
                     if rung.kind == "rest":
@@ -648,7 +652,7 @@ class Reference:
                     else:
                         self.fill_rung(t, rung, price)
                     self.withdraw_if_nothing_is_free()
-        if self.leaving in (None, "time", "session", "clock", "gap") and self.free_leaving is not None and self.left > 0:
+        if self.leaving in OTHERS_WAIT and self.free_leaving is not None and self.left > 0:
             self.fill_free(t, price, self.free_leaving)
         if self.leaving is not None and self.left > 0:
             self.fill_all(t, price, self.leaving)
