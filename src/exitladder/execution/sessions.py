@@ -61,10 +61,10 @@ class SessionBars:
         first = np.searchsorted(self.number, np.arange(len(self.close)))
         zone = self.hours.exchange_tz
         if not self.is_scheduled:
-            dates = _local(self.start[first], zone) // DAY_NS
+            dates = local_moments(self.start[first], zone) // DAY_NS
             return _instants(dates, minutes_of(clock), zone)
         begin, end = _minutes(self.hours)
-        dates = _session_dates(self.start[first], self.hours)
+        dates = session_dates(self.start[first], self.hours)
         evening = begin >= end and minutes_of(clock) > begin
         return np.minimum(_instants(dates - evening, minutes_of(clock), zone), self.close)
 
@@ -110,7 +110,7 @@ def session_bars(bars: BarSet, k: int, end_bar: int, needs: str) -> SessionBars:
 
 
 def _scheduled(start: IntArray, interval: int, hours: Contract) -> SessionBars:
-    dates = _session_dates(start, hours)
+    dates = session_dates(start, hours)
     close = np.maximum.accumulate(_closes(dates, hours))
     end = np.minimum(start + interval, close)
     over = end >= close
@@ -136,7 +136,7 @@ def _by_date(start: IntArray, interval: int, hours: Contract) -> SessionBars:
     # of the last bar and the expected one nothing is known but where they end themselves
     next_end = np.concatenate([end[1:n], end[n - 1 :] + 1])
     none = np.empty(0, dtype=np.int64)
-    dates = _local(start, hours.exchange_tz) // DAY_NS if hours.exchange_tz else np.zeros(n + 1, dtype=np.int64)
+    dates = local_moments(start, hours.exchange_tz) // DAY_NS if hours.exchange_tz else np.zeros(n + 1, dtype=np.int64)
     dates = np.maximum.accumulate(dates)
     found, number = np.unique(dates, return_inverse=True)
     last = np.searchsorted(dates[:n], found, side="right") - 1
@@ -149,7 +149,7 @@ def _minutes(hours: Contract) -> tuple[int, int]:
     return minutes_of(begin), minutes_of(end)
 
 
-def _local(moments: IntArray, zone: str) -> IntArray:
+def local_moments(moments: IntArray, zone: str) -> IntArray:
     """Return moments on the clock of a zone, as nanoseconds since 1970 of that clock."""
     stamps = pd.DatetimeIndex(moments.view("M8[ns]"), tz="UTC").tz_convert(zone).tz_localize(None)
     return np.asarray(stamps.as_unit("ns").asi8, dtype=np.int64)
@@ -181,9 +181,9 @@ def _closes(dates: IntArray, hours: Contract) -> IntArray:
     return _instants(dates, minutes, hours.exchange_tz)
 
 
-def _session_dates(start: IntArray, hours: Contract) -> IntArray:
+def session_dates(start: IntArray, hours: Contract) -> IntArray:
     """Return the date of the session that each bar belongs to: the first that closes after the bar's start."""
-    dates = _local(start, hours.exchange_tz) // DAY_NS
+    dates = local_moments(start, hours.exchange_tz) // DAY_NS
     return np.where(start < _closes(dates, hours), dates, _weekday(dates + 1, hours))
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import DAY_NS
-
-_CLOSE = re.compile(r".*-\s*(\d{1,2}):(\d{2})")
+from exitladder.execution.sessions import local_moments, session_dates
+from exitladder.settings.contracts import Contract
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,8 @@ def sessions_of(bars: BarSet) -> Sessions:
     """Return the sessions of all symbols.
 
     A session is a date on the exchange's clock (``exchange_tz`` of ``[symbols.NAME]``), in UTC without one. With
-    ``session`` hours, a bar that starts at or after the close belongs to the next date. A daily or longer bar is a
-    session of its own.
+    ``session`` hours, a bar that starts at or after the close, half days included, belongs to the next session (see
+    `exitladder.execution.sessions`). A daily or longer bar is a session of its own.
 
     Parameters
     ----------
@@ -87,9 +84,9 @@ def sessions_of(bars: BarSet) -> Sessions:
         if step >= DAY_NS:
             dates = np.arange(len(time))
         else:
-            contract = bars.contracts.get(name)
-            dates = _dates(time, contract)
-            if not getattr(contract, "exchange_tz", ""):
+            hours = bars.contracts.get(name, Contract()).hours
+            dates = _dates(time, hours)
+            if not hours.exchange_tz:
                 without.append(name)
         change = dates[1:] != dates[:-1]
         number[low:high] = count + np.concatenate([[0], np.cumsum(change[:-1])])
@@ -102,18 +99,11 @@ def sessions_of(bars: BarSet) -> Sessions:
     return Sessions(number, np.concatenate(last).astype(np.int64), np.concatenate(symbol), tuple(without))
 
 
-def _dates(time: IntArray, contract: Any) -> IntArray:
+def _dates(time: IntArray, hours: Contract) -> IntArray:
     """Return the session date of each time as days since 1970."""
-    zone, hours = (getattr(contract, name, "") for name in ("exchange_tz", "session"))
-    local = time
-    if zone:
-        stamps = pd.DatetimeIndex(time.view("M8[ns]"), tz="UTC").tz_convert(zone).tz_localize(None)
-        local = np.asarray(stamps.as_unit("ns").asi8, dtype=np.int64)
-    found = _CLOSE.fullmatch(hours) if zone else None
-    if found:
-        # a close at 24:00 moves no bar
-        close = (int(found[1]) * 60 + int(found[2])) * 60 * 10**9
-        local = local + (local % DAY_NS >= close) * DAY_NS
+    if hours.exchange_tz and hours.session:
+        return session_dates(time, hours)
+    local = local_moments(time, hours.exchange_tz) if hours.exchange_tz else time
     return np.asarray(local // DAY_NS, dtype=np.int64)
 
 
