@@ -26,7 +26,7 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
     pairs = found["pairs"]
     lines = []
     for pair in pairs:
-        lines += [short_verdict(pair["verdict_text"]), *(f"Note: {note}" for note in pair["terms_differ"]), ""]
+        lines += [short_verdict(pair["verdict_text"]), ""]
     short = _short_names(list(found["sources"]))
     rows = [_pair(short[pair["source"]], pair) for pair in pairs]
     runs = [_run(short[name], metrics) for name, metrics in found["sources"].items()]
