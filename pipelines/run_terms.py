@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +83,8 @@ def terms_that_differ(
     first, other = names
     said = []
     a, b = costs
-    if a is not None and b is not None and a != b:
-        differ = [f.name for f in fields(Costs) if getattr(a, f.name) != getattr(b, f.name)]
+    if a is not None and b is not None and not a.has_rates_of(b):
+        differ = a.rates_unlike(b)
         shown = ", ".join(f"{name} {getattr(a, name):g} and {getattr(b, name):g}" for name in differ)
         said.append(
             f"The costs of '{first}' and '{other}' differ ({shown}), so the difference is not that of the exits alone: "

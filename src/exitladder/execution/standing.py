@@ -187,7 +187,7 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "trade_id": placed.trades.trade_id[rows],
-            "quantity_open": simulation.in_units(states[:, s.LEFT]),
+            "quantity_open": simulation.in_units(simulation.states[:, s.LEFT])[rows],
             "price": price,
             "open_r": open_r,
             "mfe_r": mfe_r,

@@ -15,9 +15,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from exitladder.errors import InputFileError
 from exitladder.files.conventions import MEGABYTE, PLAIN, Conventions
-from exitladder.files.delimited import NameColumns, read_delimited
 from exitladder.files.packed import too_large
 from exitladder.files.table import Table
+from exitladder.files.text.delimited import NameColumns, read_delimited
 from exitladder.files.untrusted.feather_v1 import in_second_version
 
 __all__ = ["TABLE_SUFFIXES", "Table", "read_table", "table_suffix"]

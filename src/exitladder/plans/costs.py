@@ -98,4 +98,9 @@ class Costs:
 
     def has_rates_of(self, other: Costs) -> bool:
         """Return whether trading costs the same; steps of price and quantity and the multiplier do not count."""
-        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self) if f.name not in _STEPS)
+        return not self.rates_unlike(other)
+
+    def rates_unlike(self, other: Costs) -> list[str]:
+        """Return the names of costs that differ; steps of price and quantity and the multiplier do not count."""
+        names = (f.name for f in fields(self) if f.name not in _STEPS)
+        return [name for name in names if getattr(self, name) != getattr(other, name)]

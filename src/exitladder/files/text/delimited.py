@@ -20,7 +20,7 @@ from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark
 from exitladder.files.packed import open_bytes, text_encoding
 from exitladder.files.table import Table
-from exitladder.files.table_edges import footer_rows, lines_above_header, repeated_headers
+from exitladder.files.text.edges import footer_rows, lines_above_header, repeated_headers
 from exitladder.files.untrusted.formulas import without_marks
 
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.

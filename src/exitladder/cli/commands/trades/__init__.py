@@ -1,4 +1,4 @@
-"""``exitladder trades``: generate, check and import trades."""
+"""Commands of ``exitladder trades``: generate, check and import trades."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exitladder.cli.commands.trades_exits import exits
+from exitladder.cli.commands.trades.exits import exits
 from exitladder.cli.inputs import (
     bars_options,
     file_options,

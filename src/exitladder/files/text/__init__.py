@@ -1,0 +1,1 @@
+"""Tables in text files: separators, encodings, and the lines around a table."""
