@@ -19,7 +19,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(VENV)/.installed-dev
-	$(PYTEST)
+	$(PYTEST) --durations 15
 
 # The quick tests (after the engine has been compiled once): no search, no training, no other program.
 test-fast: $(VENV)/.installed-dev
