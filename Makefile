@@ -25,8 +25,9 @@ test: $(VENV)/.installed-dev
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) -m 'not slow'
 
+# COVERED names tests; all without it.
 coverage: $(VENV)/.installed-dev
-	$(PYTEST) -m 'not slow' --cov --cov-report term:skip-covered
+	$(PYTEST) -m 'not slow' --cov --cov-report term:skip-covered $(COVERED)
 
 # Other programs that some tests compare with; each gets its own cached environment.
 external: $(VENV)/bin/python
