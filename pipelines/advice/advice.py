@@ -172,11 +172,13 @@ def _resting(standing: Sequence[Order], left: float) -> list[Order]:
             free -= reserved[order.rung]
     orders = []
     unassigned = {"limit": free, "stop": free}
-    whole = [order for order in standing if order.type != "market" and order.rung is None]
+    whole = [order for order in standing if order.type in ("limit", "stop") and order.rung is None]
     for order in standing:
         if order.type == "market":
             continue
-        if order.rung is None:
+        if order.type == "market-on-close":
+            quantity = min(order.quantity, left)  # all that the others leave
+        elif order.rung is None:
             quantity = free if order is whole[-1] else min(order.quantity, free)
             free -= quantity
         elif order.rung in reserved:

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+# programs that the tests start, with imports of their own
+collect_ignore = ["mutations.py", "readers.py", "worker.py"]
+
 
 class PostgreSQL:
     """A PostgreSQL server on a free port; skips the test if none is installed."""

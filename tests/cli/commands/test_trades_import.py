@@ -128,7 +128,8 @@ def test_backtest_judges_own_partial_exits(run: Run, tmp_path: Path, sample: Pat
     (tmp_path / "ladder.toml").write_text('name = "x"\n[[rungs]]\nfraction = 1.0\ntarget = "50R"\n')
     result = run(
         "backtest", "--bars", sample / "IBM-1d.parquet", "--trades", "trades.csv", "--fills", "fills.csv", "--ladder",
-        "ladder.toml", "--out", "out", "--set", "data.adjust=none", "--format", "json",
+        "ladder.toml", "--out", "out", "--set", "data.adjust=none", "--set", "data.dividends=ignore",
+        "--format", "json",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     own = json.loads(result.stdout)["beside"]["your own exits"]["expectancy_r"]["value"]
