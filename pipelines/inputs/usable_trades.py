@@ -26,6 +26,8 @@ from exitladder.trades.trades import PlacedTrades, Trades
 
 # V8: a tick above this share of R skips the trade; above the smaller one, rounding is told with its cost
 TOO_WIDE, COARSE = 1 / 4, 1 / 20
+# share of the trades from which a coarse tick is a warning
+_MANY = 0.1
 OUTSIDE_BAR, ACROSS_SPLIT, TICK_TOO_WIDE = "entry_outside_bar", "across_split", "tick_too_wide"
 BEFORE_COSTS = "All results are before costs: no costs are set ([costs])."
 
@@ -151,7 +153,9 @@ def usable_trades(
     coarse = (share > COARSE) & (share <= TOO_WIDE)
     rounding = float(np.median(share[coarse])) / 2 if coarse.any() else np.nan
     if coarse.any():
-        found.tell(
+        # a warning where it concerns the result as a whole, a note where it is a few trades at old, adjusted prices
+        say = found.tell if coarse.sum() > _MANY * len(found.placed) else found.note
+        say(
             f"The tick is more than R/20 in {int(coarse.sum())} of {len(found.placed)} trades: rounding prices to it "
             f"costs about {rounding:.3f} R per exit (half a tick). Check tick in [symbols] or [costs]."
         )

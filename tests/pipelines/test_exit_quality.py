@@ -79,7 +79,7 @@ def test_the_page_shows_each_policy_and_marks_hindsight(
     result.write(tmp_path / "out")
     page = report(str(tmp_path / "out"), tmp_path / "page.html", small).read_text(encoding="utf-8")
     for policy in result.summary["exit_quality"]["policies"]:
-        assert f"<h2>Exits, measured: {policy}</h2>" in page
+        assert f"<summary>Exits, measured: {policy}</summary>" in page
     row = page.split("best last exit minus own", 1)[1].split("</tr>", 1)[0]
     assert "hindsight" in row
     value = result.summary["exit_quality"]["policies"]["thirds"]["best_exit_gain"]["r"]["value"]

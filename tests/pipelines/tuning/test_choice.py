@@ -174,7 +174,6 @@ def test_trials_of_all_folds_count_against_the_deflated_sharpe_ratio(tuned: Tune
     assert 0 <= tuned.luck.pbo <= 1
 
 
-@pytest.mark.filterwarnings("ignore:.*trades were closed after the last bar:exitladder.errors.ExitladderWarning")
 def test_the_users_own_ladder_and_exits_are_not_known_beyond_a_cut(
     bars: BarSet, some_open: Trades, small: Settings, scrambled_after: Callable[[BarSet, int], BarSet]
 ) -> None:
