@@ -51,19 +51,6 @@ class Job:
         """Where runs are recorded."""
         return Tracker.from_settings(self.settings)
 
-    @property
-    def trained_model(self) -> ExhaustionModel:
-        """The model, for work that needs one.
-
-        Raises
-        ------
-        ValueError
-            If the job has none.
-        """
-        if self.model is None:
-            raise ValueError("this job needs a model, but was opened without one")
-        return self.model
-
     @cached_property
     def predictions(self) -> RowPredictions | None:
         """The model's predictions for every row, computed at first use; None without a model."""

@@ -123,11 +123,6 @@ def _alone_in_postgresql(uri: str) -> Iterator[None]:
             connection.execute(sqlalchemy.text(f"select pg_advisory_unlock({_LOCK})"))
 
 
-def database_uri(store: str | Path | StoreAddress) -> str:
-    """Return the address of a store's database, as MLflow wants it."""
-    return store_address(store).uri
-
-
 def local_folder(uri: str) -> Path:
     """Return the local folder of an artifact URI of MLflow."""
     parts = urlparse(uri)

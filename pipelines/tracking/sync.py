@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from exitladder.errors import TrackingError
@@ -345,8 +344,3 @@ def _is_newest(client: Any, name: str, alias: str, started: int) -> bool:
         return bool(client.get_run(now.run_id).info.start_time <= started) if now.run_id else True
     except not_found():
         return True
-
-
-def model_folder(address: StoreAddress, run_id: str) -> Path:
-    """Return the folder of a run's model among the records."""
-    return run_files(address.home, run_id) / MODEL_FOLDER

@@ -10,7 +10,7 @@ import click
 from exitladder.cli.inputs import file_options, path_option
 from exitladder.cli.session import Session, example, session_command
 
-# sessions told on the screen
+# number of symbols whose proposed sessions are shown
 _SHOWN = 5
 
 
