@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exitladder.errors import TrackingError
-from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
-from exitladder.runtime.sqlite_files import opened_to_read
+from exitladder.runtime.drafts import draft_name
+from exitladder.runtime.sqlite_files import is_locked, make_whole, tables_of
 
 _PLACES = (
     ("experiments", "artifact_location"),
@@ -95,17 +95,14 @@ def state_of(database: Path, seconds: float = 5.0) -> DatabaseState:
         return DatabaseState("absent")
     doctor = "Run: exitladder doctor --repair"
     try:
-        with opened_to_read(database, seconds) as opened:
-            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            found = opened.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
-            revisions = {str(revision) for (revision,) in found}
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
+        tables, revisions = tables_of(database, seconds)
+    except sqlite3.DatabaseError as error:
+        if is_locked(error):
             return DatabaseState(
                 "locked", "is locked by another process", "Wait until it is done, or end the program that holds it."
             )
-        return DatabaseState("broken", f"cannot be read ({error})", "Check its permissions and the disk.")
-    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            return DatabaseState("broken", f"cannot be read ({error})", "Check its permissions and the disk.")
         return DatabaseState(
             "broken", f"is not a complete SQLite database ({error})", f"{doctor}, which keeps it under another name."
         )
@@ -174,28 +171,13 @@ def check_state(database: Path) -> DatabaseState:
 
 
 def make_database(database: Path) -> None:
-    """Make the SQLite file of a store with all of MLflow's tables, whole or not at all; nothing if it exists.
+    """Make the SQLite file of a store with all of MLflow's tables, whole or not at all; nothing if it exists."""
 
-    The tables are made in memory, which spares the disk, and copied into a draft that is renamed.
-    """
-    clear_drafts(database.parent, database.name)
-    if database.exists():
-        return
-    memory = sqlite3.connect(":memory:", check_same_thread=False)
-    draft = database.with_name(draft_name(database.name))
-    try:
+    def make_tables(engine: dict[str, Any]) -> None:
         with _quiet_migrations() as (sqlalchemy, utils):
-            pool = importlib.import_module("sqlalchemy.pool").StaticPool
-            engine = sqlalchemy.create_engine("sqlite://", creator=lambda: memory, poolclass=pool)
-            utils._initialize_tables(engine)
-        with closing(sqlite3.connect(draft)) as target:
-            memory.backup(target)
-        # Of several that come at once, one puts its file there.
-        put_in_place(draft, database)
-    finally:
-        memory.close()
-        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
-            leftover.unlink(missing_ok=True)
+            utils._initialize_tables(sqlalchemy.create_engine("sqlite://", **engine))
+
+    make_whole(database, make_tables)
 
 
 def replace_broken(database: Path) -> Path:

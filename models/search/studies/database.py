@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exitladder.errors import ModelError
-from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
-from exitladder.runtime.sqlite_files import opened_to_read
+from exitladder.runtime.sqlite_files import is_locked, make_whole, tables_of
 from exitladder.secrets import masked, secret_in
 
 # The revision of Optuna's tables that is written to: since Optuna 3.2.
@@ -175,27 +174,15 @@ def _parsed(sqlalchemy: Any, url: str) -> Any:
 
 
 def _make_sqlite(path: Path) -> None:
-    """Make a file with Optuna's tables, whole or not at all; in memory first, which spares the disk."""
+    """Make a file with Optuna's tables, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    clear_drafts(path.parent, path.name)
-    if path.exists():
-        return
-    draft = path.with_name(draft_name(path.name))
-    from optuna import storages
 
-    pool = importlib.import_module("sqlalchemy.pool").StaticPool
-    memory = sqlite3.connect(":memory:", check_same_thread=False)
-    try:
-        storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: memory, "poolclass": pool})
-        target = sqlite3.connect(draft)
-        memory.backup(target)
-        target.close()
-        # Of several that come at once, one puts its file there.
-        put_in_place(draft, path)
-    finally:
-        memory.close()
-        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
-            leftover.unlink(missing_ok=True)
+    def make_tables(engine: dict[str, Any]) -> None:
+        from optuna import storages
+
+        storages.RDBStorage("sqlite://", engine_kwargs=engine)
+
+    make_whole(path, make_tables)
 
 
 def check_sqlite(path: Path, seconds: float = 5.0) -> None:
@@ -215,20 +202,17 @@ def check_sqlite(path: Path, seconds: float = 5.0) -> None:
     what = f"The storage of studies must be usable, but '{path}'"
     other = "Move it away or name another one (tuning.storage); its studies then begin again."
     try:
-        with opened_to_read(path, seconds) as opened:
-            tables = {name for (name,) in opened.execute("select name from sqlite_master where type = 'table'")}
-            found = opened.execute("select version_num from alembic_version") if "alembic_version" in tables else ()
-            revisions = [str(revision) for (revision,) in found]
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise ModelError(f"{what} is locked by another process. Wait until it is done, or end that one.") from error
-        raise ModelError(f"{what} cannot be read ({error}). Check its permissions and the disk.") from error
+        tables, revisions = tables_of(path, seconds)
     except sqlite3.DatabaseError as error:
+        if is_locked(error):
+            raise ModelError(f"{what} is locked by another process. Wait until it is done, or end that one.") from error
+        if isinstance(error, sqlite3.OperationalError):
+            raise ModelError(f"{what} cannot be read ({error}). Check its permissions and the disk.") from error
         raise ModelError(f"{what} is not a complete SQLite database ({error}). {other}") from error
     if not set(_TABLES) <= tables or not revisions:
         state = "holds the tables of another program" if tables and "studies" not in tables else "is incomplete"
         raise ModelError(f"{what} {state}. {other}")
-    _check_revision(revisions[0], str(path))
+    _check_revision(min(revisions), str(path))
 
 
 def _check_revision(revision: str, place: str) -> None:

@@ -1,11 +1,15 @@
-"""SQLite files opened to be read, also after their writer was killed."""
+"""SQLite files: made whole or not at all, and opened to be read, also after their writer was killed."""
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+
+from exitladder.runtime.drafts import clear_drafts, draft_name, put_in_place
 
 
 @contextmanager
@@ -42,3 +46,61 @@ def opened_to_read(path: Path, seconds: float = 5.0) -> Iterator[sqlite3.Connect
             with closing(connection):
                 yield connection
             return
+
+
+def tables_of(path: Path, seconds: float = 5.0) -> tuple[set[str], set[str]]:
+    """Return the names of a file's tables, and the revisions that Alembic has written to it.
+
+    Parameters
+    ----------
+    path : path
+    seconds : float
+        How long to wait for a lock.
+
+    Returns
+    -------
+    tables, revisions : set of str
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        As `opened_to_read`.
+    """
+    with opened_to_read(path, seconds) as opened:
+        tables = {str(name) for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        found = opened.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
+        return tables, {str(revision) for (revision,) in found}
+
+
+def is_locked(error: sqlite3.DatabaseError) -> bool:
+    """Whether another process holds the file."""
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))
+
+
+def make_whole(path: Path, make_tables: Callable[[dict[str, Any]], object]) -> None:
+    """Make a file with tables, whole or not at all; nothing if it exists.
+
+    The tables are made in memory, which spares the disk, and copied into a draft that is renamed.
+
+    Parameters
+    ----------
+    path : path
+    make_tables : callable
+        Takes the arguments of a SQLAlchemy engine that writes to the memory, ``creator`` and ``poolclass``.
+    """
+    clear_drafts(path.parent, path.name)
+    if path.exists():
+        return
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    draft = path.with_name(draft_name(path.name))
+    try:
+        pool = importlib.import_module("sqlalchemy.pool").StaticPool
+        make_tables({"creator": lambda: memory, "poolclass": pool})
+        with closing(sqlite3.connect(draft)) as target:
+            memory.backup(target)
+        # Of several that come at once, one puts its file there.
+        put_in_place(draft, path)
+    finally:
+        memory.close()
+        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+            leftover.unlink(missing_ok=True)
