@@ -19,7 +19,6 @@ if their files are missing. Nothing is chosen by looking at these results.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import shlex
 import sys
@@ -27,12 +26,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from real_markets import DATA, MARKETS
-from tuned_markets import COSTS, exitladder
+from tuned_markets import COSTS, exitladder, kept_json
 
 from exitladder.bars.bars import BarSet
 from exitladder.bars.reading import read_bars
@@ -203,15 +203,11 @@ def main() -> None:
     paragraphs = []
     for market in args.market:
         began = time.perf_counter()
-        kept = args.jsons / f"{market}.json" if args.jsons else None
         try:
-            path = json.loads(kept.read_text()) if kept is not None and kept.exists() else path_of(market, args)
+            path = kept_json(args.jsons, market, partial(path_of, market, args))
         except FileNotFoundError as missing:
             sys.stderr.write(f"{market} left out: {missing}\n")
             continue
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(path))
         print(line_of(market, path), flush=True)
         paragraphs.append(f"**{market}**: {path['tune']['recommendation']}")
         if args.commands:

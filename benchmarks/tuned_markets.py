@@ -23,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,18 @@ def line_of(result: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def kept_json(folder: Path | None, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a folder keeps under a name; if it keeps nothing yet, it is made and kept."""
+    kept = folder / f"{name}.json" if folder else None
+    if kept is not None and kept.exists():
+        return dict(json.loads(kept.read_text()))
+    made = make()
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(made))
+    return made
+
+
 def main() -> None:
     """Print a row for each market, then the words of each verdict and, if asked, the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,14 +148,8 @@ def main() -> None:
     paragraphs = []
     for market in args.market:
         began = time.perf_counter()
-        kept = args.jsons / f"{market}.json" if args.jsons else None
-        if kept is not None and kept.exists():
-            result = json.loads(kept.read_text())
-        else:
-            result = tuned_on(market, args.data.resolve(), args.rule, args.set, args.planted_trades)
-            if kept is not None:
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(result))
+        tune = partial(tuned_on, market, args.data.resolve(), args.rule, args.set, args.planted_trades)
+        result = kept_json(args.jsons, market, tune)
         print(line_of(result), flush=True)
         paragraphs.append(f"**{market}**: {result['verdict_text']}")
         if args.commands:
