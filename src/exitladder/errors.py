@@ -18,6 +18,8 @@ _LONGEST_TEXT = 4000
 _QUOTED = re.compile(rf"'[^'\n]{{{_LONGEST_QUOTE},}}'|\"[^\"\n]{{{_LONGEST_QUOTE},}}\"")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_NAME = 100
+# What is left of a long message before it is searched for passwords: far more than is shown.
+_LONGEST_SEARCHED = 50_000
 
 
 def shown(text: str) -> str:
@@ -44,11 +46,18 @@ def _cut(text: str, first: int, last: int) -> str:
     return f"{text[:first]}… ({len(text) - first - last:,} more) …{text[-last:]}"
 
 
+def _told(text: str) -> str:
+    """Return a message as an error keeps it: without passwords, shortened, its control characters escaped."""
+    if len(text) > 2 * _LONGEST_SEARCHED:
+        text = _cut(text, _LONGEST_SEARCHED, _LONGEST_SEARCHED)
+    return shown(masked(text))
+
+
 class ExitladderError(Exception):
     """Base class of all errors that a user can cause and fix; a password in the message is masked."""
 
     def __init__(self, *values: object) -> None:
-        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
+        super().__init__(*(_told(value) if isinstance(value, str) else value for value in values))
 
 
 class BarsError(ExitladderError):
@@ -91,7 +100,7 @@ class ExitladderWarning(UserWarning):
     """Something the user should know that does not stop the work; a password in the message is masked."""
 
     def __init__(self, *values: object) -> None:
-        super().__init__(*(shown(masked(value)) if isinstance(value, str) else value for value in values))
+        super().__init__(*(_told(value) if isinstance(value, str) else value for value in values))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

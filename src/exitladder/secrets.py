@@ -6,12 +6,17 @@ import re
 from urllib.parse import unquote
 
 MASK = "***"
-_KEYS = r"(?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|credential)[\w.-]*)"
-_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^\s/?#'\"]*@)")
-_PAIR = re.compile(rf"(?P<key>\b{_KEYS})(?P<is>\s*=\s*)(?P<value>'[^']*'|\"[^\"]*\"|[^\s&;,'\"<>]+)", re.IGNORECASE)
+# Repetitions are bounded, so that a text of any size is searched in a time that grows with its length.
+_WORD = r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|credential)[\w.-]{0,100}"
+_KEYS = rf"[\w.-]{{0,100}}?{_WORD}"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,40}"
+_AUTHORITY = re.compile(rf"(?P<scheme>{_SCHEME})://(?P<authority>[^\s/?#'\"]*@)")
+_PAIR = re.compile(
+    rf"(?P<key>{_WORD})(?P<is>\s{{0,9}}=\s{{0,9}})(?P<value>'[^']*'|\"[^\"]*\"|[^\s&;,'\"<>]+)", re.IGNORECASE
+)
 _QUERY_PAIR = re.compile(r"(?P<before>[?&;])(?P<key>[^=&;?#\s]+)=(?P<value>[^&;#\s'\"]*)")
 # an address whose password holds an unescaped slash, mark or hash
-_LOOSE = re.compile(r"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@'\"]*):(?P<password>[^\s'\"]*)@")
+_LOOSE = re.compile(rf"(?P<start>{_SCHEME}://[^\s:/@'\"]{{0,400}}):(?P<password>[^\s'\"]{{0,4000}})@")
 
 
 def secret_in(text: str) -> str:
@@ -39,8 +44,12 @@ def secret_in(text: str) -> str:
     for match in _QUERY_PAIR.finditer(text):
         if re.fullmatch(_KEYS, unquote(match["key"]), re.IGNORECASE) and match["value"]:
             return f"the key '{unquote(match['key'])}'"
-    pair = _PAIR.search(unquote(text))
-    return f"the key '{pair['key']}'" if pair else ""
+    plain = unquote(text)
+    pair = _PAIR.search(plain)
+    if pair is None:
+        return ""
+    before = re.search(r"[\w.-]{0,100}$", plain[max(0, pair.start() - 100) : pair.start()])
+    return f"the key '{before[0] if before else ''}{pair['key']}'"
 
 
 def masked(text: str) -> str:

@@ -91,6 +91,17 @@ def test_masking_hides_any_password_and_keeps_the_rest(
     assert masked(around.format(f"{scheme}://{host}/db?a=1")) == around.format(f"{scheme}://{host}/db?a=1")
 
 
+HOSTILE = ["a", "a.", "a:", "a://", "a://b:", "a://b:c/", "password", "password.", "=", "?a=", "'", " ", "@"]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_long_text_is_searched_in_a_time_that_grows_with_its_length(piece: str) -> None:
+    """A search that backtracks over it all would take days, and the run's time limit for a test would end it."""
+    text = piece * (30_000 // len(piece))
+    assert masked(text + f" postgresql://me:{SECRET}@h/db {text}").count(SECRET) == 0
+    assert SECRET not in str(TrackingError(10 * text + f" postgresql://me:{SECRET}@h/db " + text))
+
+
 @pytest.mark.slow
 def test_nothing_that_a_run_leaves_behind_holds_a_password(
     postgresql: Any, inputs: Path, tmp_path: Path, environment: dict[str, str]
