@@ -155,7 +155,7 @@ def _compile(sources: int) -> Callable[..., None]:
         _ = sources
         plan = inputs.plan
         for i in range(len(inputs.entries.side)):
-            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book)
+            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book, plan.slices)
             run_own_exit(position, inputs, exits, i, to.rows[i] if len(to.book) > 0 else -1)
 
     return run_own_exits

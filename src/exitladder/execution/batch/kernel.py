@@ -45,7 +45,7 @@ from exitladder.execution.batch.touches import (
 )
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import SOURCES, inlined
+from exitladder.execution.kernel.compiled import SOURCES, counted, inlined
 from exitladder.execution.kernel.packed import Ends, Entries, Market, Readings
 from exitladder.execution.kernel.rounding import (
     commission_of,
@@ -115,7 +115,7 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
     )  # fmt: skip
 
 
-@njit(error_model="numpy", forceinline=True)
+@counted
 def empty_path(room: int) -> Path:
     """Return room for the bars of a trade."""
     return Path(np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room), np.empty(room))
@@ -146,7 +146,7 @@ def write_path(inputs: BatchInputs, terms: TradeTerms, path: Path) -> None:
         atr_before[h] = atr[h - 1]
 
 
-@njit(error_model="numpy")
+@counted
 def empty_prepared(batch: Batch, n_sets: int) -> Prepared:
     """Return room to prepare trades in, without that for tables by bar; `n_sets` counts the sets of conditions."""
     n_codes = len(batch.target_unit) + n_sets
@@ -162,7 +162,7 @@ def empty_prepared(batch: Batch, n_sets: int) -> Prepared:
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@counted
 def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
     """Return the same arrays with room for tables of that many bars.
 
@@ -187,7 +187,7 @@ def with_tables(batch: Batch, prepared: Prepared, room: int) -> Prepared:
     )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@counted
 def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """For every set of conditions write when it is acted upon, and the price that its market order gets.
 
@@ -240,7 +240,7 @@ def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepar
             table_trails(batch, terms, path, prepared, earliest)
 
 
-@njit(error_model="numpy")
+@counted
 def run_block(inputs: BatchInputs, trades: IntArray, block: int, out: FloatTable, ends: Ends | None) -> None:
     """Write the results of one block of `BLOCK` trades under every ladder of a batch.
 

@@ -26,7 +26,7 @@ from exitladder.execution.batch.packed import (
 )
 from exitladder.execution.batch.touches import NEVER, clamp, first_at_least, follow_trail, sell_of, stop_code
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.packed import Ends
 from exitladder.execution.kernel.rounding import armed_at, commission_of, on_grid, to_tick
 
@@ -59,7 +59,7 @@ def at_market(base: float, atr_before: float, slippage: Slippage) -> float:
     return to_tick(base - (abs(base) * slippage.rate + slippage.ticks + by_atr), slippage.tick)
 
 
-@compiled
+@inlined
 def write_skipped(row: int, out: FloatTable, ends: Ends | None) -> None:
     """Write that a trade was skipped under every ladder.
 
@@ -363,7 +363,7 @@ def last_bar_and_peak(
     return h, peak_of(terms.entry, h, sold_at(leave, kept, path), path)
 
 
-@compiled
+@inlined
 def run_pairs(
     batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared, out: FloatTable, ends: Ends | None
 ) -> None:

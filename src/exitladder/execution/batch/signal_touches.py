@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
 from exitladder.execution.batch.packed import Path, TradeTerms
 from exitladder.execution.batch.touches import NEVER
 from exitladder.execution.kernel.bar_close import BARS_HELD, AtClose, slack_in_r, state_value
+from exitladder.execution.kernel.compiled import counted
 from exitladder.execution.kernel.packed import Readings, series_code, series_codes
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.units import Condition
@@ -125,7 +125,7 @@ def _least(condition: Condition) -> float:
     return float(np.nextafter(threshold, np.inf)) if threshold < np.inf else np.nan
 
 
-@njit(error_model="numpy")
+@counted
 def read_series(
     conditions: Conditions, readings: Readings, terms: TradeTerms, path: Path, closes: FloatArray
 ) -> FloatTable:
@@ -167,7 +167,7 @@ def read_series(
     return out
 
 
-@njit(error_model="numpy")
+@counted
 def first_touch_conditions(conditions: Conditions, read: FloatTable, code: IntArray) -> None:
     """For every set of conditions write the market order's number: the open after the first close they all hold at.
 

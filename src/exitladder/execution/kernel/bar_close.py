@@ -13,7 +13,7 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.rounding import on_grid
-from exitladder.execution.kernel.slices import main_stop_matters, ratchet_own_lines
+from exitladder.execution.kernel.slices import has_slices, main_stop_matters, ratchet_own_lines
 from exitladder.execution.kernel.state import Position
 
 BARS_HELD = o.STATE_CODES["bars_held"]
@@ -93,13 +93,13 @@ def ratchet(position: Position, atr: float) -> None:
     line = trail_of(position, state[s.BEST], atr)
     if line > state[s.LINE]:
         state[s.LINE] = line
-    matters = position.code[n.C_SLICES] == 0 or main_stop_matters(position)
+    matters = not has_slices(position) or main_stop_matters(position)
     if matters and state[s.EXIT_ORDER] < 0.0 and ends_above(state[s.WALKED], state[s.LINE]):
         state[s.AMBIGUOUS_HERE] = 1.0
     if state[s.WALK_LINE] > state[s.LINE]:
         state[s.LINE] = state[s.WALK_LINE]
     state[s.WALK_LINE] = state[s.WALKED] = -np.inf
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         ratchet_own_lines(position, atr)
     state[s.ATR_BEFORE] = atr
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from exitladder.runtime.compiling import uncounted
+from exitladder.runtime.compiling import linked, linked_counted
 
 _EXECUTION = Path(__file__).resolve().parents[1]
 
@@ -31,6 +31,8 @@ def source_number() -> int:
 
 SOURCES = source_number()
 
-# Decorators of the functions that the kernels consist of.
-compiled = uncounted(error_model="numpy")
-inlined = uncounted(error_model="numpy", forceinline=True)
+# Decorators of the functions that the kernels consist of: set into the code of their callers, or only where the
+# compiler thinks it better. (Left open, numba takes it over from the first caller.) `counted` ones make arrays.
+inlined = linked(error_model="numpy", forceinline=True)
+compiled = linked(error_model="numpy", forceinline=False)
+counted = linked_counted(error_model="numpy", forceinline=False)

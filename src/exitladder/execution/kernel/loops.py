@@ -12,13 +12,13 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.bar_close import RungConditions
-from exitladder.execution.kernel.compiled import SOURCES, compiled, inlined
+from exitladder.execution.kernel.compiled import SOURCES, counted, inlined
 from exitladder.execution.kernel.one_bar import trail_of
 from exitladder.execution.kernel.one_trade import BarArrays, run_bars, set_due
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Ends, Entries, Inputs, Market, Plan, Readings
 from exitladder.execution.kernel.rounding import on_grid
-from exitladder.execution.kernel.slices import raise_own_lines, set_up_slices
+from exitladder.execution.kernel.slices import has_slices, raise_own_lines, set_up_slices
 from exitladder.execution.kernel.state import Fill, Position, Record
 from exitladder.execution.kernel.trade_start import enter, facts_of, place_rungs, set_up, size_rungs
 
@@ -48,7 +48,7 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
     if set_up(position, i, facts) != o.NOT_SKIPPED:
         return False
     rung_number, rung_code = plan.rung_number[m], plan.rung_code[m]
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         set_up_slices(position, rung_number, rung_code, facts.atr)
     place_rungs(position, rung_number, rung_code, facts)
     size_rungs(position, rung_number)
@@ -58,7 +58,7 @@ def run_trade(position: Position, inputs: Inputs, m: int, i: int, row: int) -> b
         line = trail_of(position, facts.price, facts.atr)
         if line > state[s.LINE]:
             state[s.LINE] = line
-        if position.code[n.C_SLICES] > 0:
+        if has_slices(position):
             raise_own_lines(position, facts.price, facts.atr)
     set_due(position, entries)
     if entries.first_bar[i] >= end_bar:
@@ -107,7 +107,7 @@ def net_r_of(position: Position) -> float:
     return float(net / (state[s.RISK] * on_grid(state[s.START], position.number[n.N_LOT])))
 
 
-@compiled
+@inlined
 def write_end(position: Position, counts: bool, end_bar: int, at: tuple[int, int], ends: Ends) -> None:
     """Write how a trade ended.
 
@@ -131,7 +131,7 @@ def write_end(position: Position, counts: bool, end_bar: int, at: tuple[int, int
     ends.mfe_r[at] = (state[s.BEST] - state[s.ENTRY]) / state[s.RISK] if counts else np.nan
 
 
-@njit(error_model="numpy")
+@counted
 def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends | None) -> None:
     """Write net r of trade i under every ladder to one row, and how it ended if `ends` is given.
 
@@ -147,7 +147,7 @@ def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends | 
     state, book = np.zeros(s.SIZE), np.zeros((0, s.BOOK_COLUMNS))
     rungs = np.zeros((s.RUNG_ROWS, plan.rung_code.shape[1]))
     for m in range(len(plan.code)):
-        position = Position(state, rungs, plan.number[m], plan.code[m], book)
+        position = Position(state, rungs, plan.number[m], plan.code[m], book, plan.slices)
         counts = run_trade(position, inputs, m, i, -1)
         out[row, m] = net_r_of(position) if counts else np.nan
         if ends is not None:
@@ -161,7 +161,7 @@ def _compile_one_ladder(sources: int) -> Callable[..., None]:
         _ = sources
         plan = inputs.plan
         for i in range(len(inputs.entries.side)):
-            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book)
+            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book, plan.slices)
             run_trade(position, inputs, 0, i, to.rows[i] if len(to.book) > 0 else -1)
 
     return run_one_ladder

@@ -13,7 +13,7 @@ from exitladder.arrays import BoolArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.orders import (
     fall,
     is_timed,
@@ -28,6 +28,7 @@ from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to
 from exitladder.execution.kernel.slice_orders import fall_in_parts, sell_waiting, sell_waiting_free
 from exitladder.execution.kernel.slices import (
     arm_slices,
+    has_slices,
     liquidates,
     main_stop_is_live,
     main_stop_matters,
@@ -37,7 +38,7 @@ from exitladder.execution.kernel.slices import (
 from exitladder.execution.kernel.state import Bar, Position
 
 
-@compiled
+@inlined
 def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     """X2: fill at a bar's open, in the order of the rule.
 
@@ -58,11 +59,11 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
             if rungs[s.KIND, j] == o.REST:
                 state[s.EXIT_ORDER], state[s.EXIT_RUNG] = o.RUNG, j
                 break
-            if position.code[n.C_SLICES] > 0:
+            if has_slices(position):
                 sell_waiting(position, bar.number, price, j)
             else:
                 sell_at_market(position, bar.number, price, j)
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         sell_waiting_free(position, bar.number, price)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] >= 0.0:
         sell_all(position, bar.number, price, int(state[s.EXIT_ORDER]))
@@ -89,7 +90,7 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
 def stops_at_open(position: Position, bar: Bar) -> None:
     """X2b: fill at the open every stop that it has reached; a gap is never filled at the stop's price."""
     state, rungs, price = position.state, position.rungs, bar.open
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         fall_in_parts(position, bar, price, True)
         return
     level, order = stop_in_force(state)
@@ -115,7 +116,7 @@ def fall_to(position: Position, bar: Bar, bottom: float) -> None:
     bottom : float
         Signed price that it falls to.
     """
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         fall_in_parts(position, bar, bottom, False)
     else:
         level, order = stop_in_force(position.state)
@@ -146,11 +147,11 @@ def trail_of(position: Position, best: float, atr: float) -> float:
     return to_tick(best - away, number[n.N_TICK])
 
 
-@compiled
+@inlined
 def ratchet_walk(position: Position, best: float) -> None:
     """Ratchet an armed trail inside a bar, with the ATR of the last closed bar (walking policies)."""
     state = position.state
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         walk_own_lines(position, best)
     if state[s.ARMED] <= 0.0:
         return
@@ -159,7 +160,7 @@ def ratchet_walk(position: Position, best: float) -> None:
         state[s.WALK_LINE] = line
 
 
-@compiled
+@inlined
 def note_ambiguity(position: Position, high: float, low: float) -> None:
     """X7b: note a bar inside which the order of high and low (signed prices) decides.
 
@@ -175,7 +176,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
     state, rungs = position.state, position.rungs
     level, _ = stop_in_force(state)
     adverse, matters = down_to(low, level), True
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         adverse = liquidates(state, low) or (adverse and main_stop_is_live(position))
         adverse = note_slices(position, high, low) or adverse
         matters = main_stop_matters(position)
@@ -195,7 +196,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
         state[s.WALKED] = max(state[s.WALKED], line)
 
 
-@compiled
+@inlined
 def walk(position: Position, bar: Bar, high_first: bool) -> None:
     """Walk open, one extreme, the other, close; orders fill in the order reached and the trail ratchets along (X3).
 
@@ -248,7 +249,7 @@ def after_bar(position: Position, high: float, low: float) -> None:
     multiple = number[n.N_TRAIL_FROM]
     if multiple > 0.0 and state[s.BEST] >= armed_at(state[s.ENTRY], multiple, state[s.RISK]):
         state[s.ARMED] = 1.0
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         arm_slices(position)
 
 
@@ -280,7 +281,7 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
             rise(position, bar, bar.high)
 
 
-@compiled
+@inlined
 def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -> None:
     """X2 and X3: fill the resting and pending orders of one bar.
 
@@ -319,7 +320,7 @@ def is_idle(idle: BoolArray, bar: int) -> bool:
     return len(idle) > 0 and idle[bar]
 
 
-@compiled
+@inlined
 def process_finer_bars(
     position: Position, market: Market, index: int, first: int, end: int, is_entry_bar: bool
 ) -> None:

@@ -20,11 +20,12 @@ from exitladder.execution.kernel.bar_close import (
     ratchet,
     slack_in_r,
 )
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import sell_all, stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
 from exitladder.execution.kernel.rounding import armed_at, distance, down_to, on_grid, to_tick
+from exitladder.execution.kernel.slices import has_slices
 from exitladder.execution.kernel.state import Bar, Position
 
 
@@ -71,7 +72,7 @@ def quiet_range(state: FloatArray, rungs: FloatTable, floor: float) -> tuple[flo
     return floor, np.inf
 
 
-@compiled
+@inlined
 def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditions, bar: int, end_bar: int) -> int:
     """Pass the bars within which no resting order is reached.
 
@@ -92,7 +93,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         The first bar that is left.
     """
     state, number, code = position.state, position.number, position.code
-    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0 or code[n.C_SLICES] > 0:
+    if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0 or has_slices(position):
         return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]
@@ -210,7 +211,7 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
         state[s.EXIT_ORDER] = o.TIME
 
 
-@compiled
+@inlined
 def close_due_bar(position: Position, bar: Bar, atr: float, conditions: RungConditions, idle: bool) -> None:
     """X11: close the bar at which the clock ends a trade: at its close, or known there for the next open.
 

@@ -8,16 +8,16 @@ from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.rounding import commission_of, down_to, on_grid, to_tick
-from exitladder.execution.kernel.slices import is_slice, part_of, settle
+from exitladder.execution.kernel.slices import has_slices, is_slice, part_of, settle
 from exitladder.execution.kernel.state import Bar, Fill, Order, Position
 
 SNAP = o.SNAP
 DUST = o.DUST
 
 
-@compiled
+@inlined
 def record(position: Position, fill: Fill) -> None:
     """Count a fill, and write it to the book if there is one."""
     state, book = position.state, position.book
@@ -100,7 +100,7 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     return float(base - away)
 
 
-@compiled
+@inlined
 def sell(position: Position, bar: int, wanted: float, base: float, part: float, order: Order) -> float:
     """Sell at a market price and return the lots sold.
 
@@ -169,7 +169,7 @@ def stop_in_force(state: FloatArray) -> tuple[float, int]:
     return level, order
 
 
-@compiled
+@inlined
 def filled(position: Position, j: int, lots: float) -> None:
     """Book the lots that rung j sold; once all are sold, the stop moves that it causes are due next bar (X5).
 
@@ -194,11 +194,11 @@ def filled(position: Position, j: int, lots: float) -> None:
             state[s.BREAKEVEN_NEXT] = 1.0
         if code[n.C_TRAIL_AFTER] == j:
             state[s.ARMED_NEXT] = 1.0
-    if code[n.C_SLICES] > 0:
+    if has_slices(position):
         settle(position, fired)
 
 
-@compiled
+@inlined
 def sell_all(position: Position, bar: int, base: float, order: int) -> None:
     """Sell all that is left as a market or stop order; the part that volume caps goes on at the next open (S4).
 
@@ -216,7 +216,7 @@ def sell_all(position: Position, bar: int, base: float, order: int) -> None:
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
 
 
-@compiled
+@inlined
 def sell_at_market(position: Position, bar: int, base: float, j: int) -> None:
     """Sell rung j as a market or stop order; the part that volume caps goes on at the next open (S4).
 
@@ -254,7 +254,7 @@ def sell_at_limit(position: Position, bar: int, base: float, j: int) -> None:
     filled(position, j, lots)
 
 
-@compiled
+@inlined
 def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) -> None:
     """Let the price fall: partial stop-outs and the stop fill at their prices, the nearest first (X3).
 
@@ -284,7 +284,7 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
         sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
 
 
-@compiled
+@inlined
 def rise(position: Position, bar: Bar, top: float) -> None:
     """Let the price rise to `top` (signed): limit rungs reached fill at their own price, the nearest first (X3).
 

@@ -111,6 +111,9 @@ class Plan(NamedTuple):
     series, comparison : int64 array, shape (n_conditions,)
         The conditions of all rungs, one after the other.
     threshold : float64 array, shape (n_conditions,)
+    slices : bool, optional
+        True if a rung of any ladder has its own stop or trail (X10). None by its type keeps all that slices need out
+        of the compiled kernel: it is compiled several times faster.
     """
 
     number: FloatTable
@@ -120,6 +123,7 @@ class Plan(NamedTuple):
     series: IntArray
     comparison: IntArray
     threshold: FloatArray
+    slices: bool | None
 
 
 class Market(NamedTuple):
@@ -289,6 +293,7 @@ def make_plan(
         series=np.array([c[0] for c in conditions], dtype=np.int64),
         comparison=np.array([c[1] for c in conditions], dtype=np.int64),
         threshold=np.array([c[2] for c in conditions], dtype=np.float64),
+        slices=True if code[:, C_SLICES].any() else None,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import compiled, inlined
+from exitladder.execution.kernel.compiled import inlined
 
 SLACK = o.SLACK
 SNAP = o.SNAP
@@ -94,7 +94,7 @@ def down_to(low: float, level: float) -> bool:
     return low <= level + abs(level) * SLACK
 
 
-@compiled
+@inlined
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     """Return the commission of one fill (S2).
 

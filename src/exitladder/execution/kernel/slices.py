@@ -20,10 +20,16 @@ DUST = o.DUST
 
 
 @inlined
+def has_slices(position: Position) -> bool:
+    """Whether the ladder has slices. Known to the compiler where no ladder of the plan has one."""
+    return bool(position.slices is not None and position.code[n.C_SLICES] > 0)
+
+
+@inlined
 def free_lots(position: Position) -> float:
     """Return the lots that no slice reserves: all that is left in a ladder without slices."""
     state = position.state
-    if position.code[n.C_SLICES] == 0:
+    if not has_slices(position):
         return float(state[s.LEFT])
     free = state[s.LEFT] - state[s.RESERVED]
     return float(free) if free > DUST * state[s.START] else 0.0
@@ -32,7 +38,7 @@ def free_lots(position: Position) -> float:
 @inlined
 def is_slice(position: Position, j: int) -> bool:
     """Whether rung j is a slice."""
-    return bool(position.code[n.C_SLICES] > 0 and position.rungs[s.OWN, j] > 0.0)
+    return bool(has_slices(position) and position.rungs[s.OWN, j] > 0.0)
 
 
 @inlined

@@ -132,6 +132,8 @@ class Position(NamedTuple):
         The ladder's row of `Plan.code`.
     book : float64 array, shape (n_rows, BOOK_COLUMNS)
         Without rows, fills are only counted.
+    slices : bool, optional
+        `Plan.slices`.
     """
 
     state: FloatArray
@@ -139,6 +141,7 @@ class Position(NamedTuple):
     number: FloatArray
     code: IntArray
     book: FloatTable
+    slices: bool | None
 
 
 class Bar(NamedTuple):

@@ -21,7 +21,7 @@ from exitladder.execution.kernel.rounding import (
     to_tick,
     whole_steps,
 )
-from exitladder.execution.kernel.slices import free_lots, is_slice, settle
+from exitladder.execution.kernel.slices import free_lots, has_slices, is_slice, settle
 from exitladder.execution.kernel.state import Fill, Position
 
 SLACK = o.SLACK
@@ -226,7 +226,7 @@ def size_rungs(position: Position, rung_number: FloatTable) -> None:
             passed_on = kept
             rungs[s.STATUS, j] = o.RESTING
             rungs[s.LOTS, j] = lots
-    if position.code[n.C_SLICES] > 0:
+    if has_slices(position):
         settle(position, -1)
         if 0.0 < free_lots(position) < state[s.LEAST] * (1.0 - SNAP):
             state[s.SMALL_REST] = 1.0

@@ -1,0 +1,38 @@
+"""Functions that are compiled in the kernel they are linked into."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import njit
+
+from exitladder.arrays import FloatArray
+from exitladder.runtime.compiling import linked, linked_counted
+
+
+@linked(error_model="numpy", forceinline=False)
+def _half_to_even(x: float) -> float:
+    return float(np.floor(x / 2.0) * 2.0)
+
+
+@linked_counted(error_model="numpy")
+def _made(n: int) -> FloatArray:
+    out = np.empty(n)
+    for k in range(n):
+        out[k] = _half_to_even(k + 0.1)
+    return out
+
+
+@njit
+def _kernel(n: int) -> float:
+    return float(_made(n).sum()) + _half_to_even(3.0)
+
+
+def test_a_kernel_calls_linked_functions_and_arrays_they_make() -> None:
+    assert _kernel(6) == (0 + 0 + 2 + 2 + 4 + 4) + 2
+
+
+def test_python_is_refused_and_not_a_crash() -> None:
+    with pytest.raises(TypeError):
+        _half_to_even(3.0)
+    assert _half_to_even.py_func(3.0) == 2.0
