@@ -23,7 +23,7 @@ def _made(n: int) -> FloatArray:
     return out
 
 
-@njit
+@njit(error_model="numpy")
 def _kernel(n: int) -> float:
     return float(_made(n).sum()) + _half_to_even(3.0)
 
