@@ -174,7 +174,13 @@ def load_bars(
 
     data = session.settings.data
     bars, report = read_bars(
-        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+        path,
+        tz=data.tz,
+        adjust=data.adjust,
+        repair=repair,
+        interval=interval,
+        conventions=data.conventions,
+        progress=session.progress,
     )
     show_report(session, report)
     _tell_of_feature_names(session, bars)
@@ -272,7 +278,8 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     from exitladder.trades.trades import place_trades
 
     files = source if isinstance(source, TradeFiles) else TradeFiles(source)
-    trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
+    with session.progress.stage("reading trades", 1):
+        trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
             f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
@@ -280,8 +287,11 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        placed = place_trades(trades, with_contracts(session, bars))
-        check_trades_on_bars(placed, initial_stop(session))
+        with session.progress.stage("checking trades", 2) as advance:
+            placed = place_trades(trades, with_contracts(session, bars))
+            advance(1)
+            check_trades_on_bars(placed, initial_stop(session))
+            advance(1)
         _warn_of_exits(session, placed)
     return trades
 

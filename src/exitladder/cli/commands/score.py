@@ -78,7 +78,8 @@ def command(
     known = fitted_to_bars(session, load_trades(session, trades), market)
     still_open = open_trades(known, moment)
     entered = still_open.take(~entered_after(still_open, market))
-    check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
+    with session.progress.stage("checking trades", 1):
+        check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:
@@ -86,7 +87,8 @@ def command(
     if result.verdict:
         session.say(result.verdict)
     if out is not None:
-        write_scores(result.frame, out, result.verdict)
+        with session.progress.stage("writing advice", 1):
+            write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen
