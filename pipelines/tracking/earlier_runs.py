@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from exitladder.pipelines.tracking.address import ARTIFACTS, StoreAddress
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
 from exitladder.pipelines.tracking.sync import RUN_TAG
+from exitladder.runtime.sqlite_files import opened_to_read
 
 # no run takes longer
 SECONDS_TO_BE_ENDED = 86_400.0
@@ -51,7 +50,7 @@ class EarlierRun:
 
 def open_earlier_runs(database: Path) -> list[EarlierRun]:
     """Return the runs of version 0.1 that are open in a store's SQLite file, oldest first."""
-    with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+    with opened_to_read(database) as opened:
         rows = opened.execute(_OPEN, (RUN_TAG,)).fetchall()
     return [EarlierRun(str(run_id), str(name or run_id), int(start or 0)) for run_id, name, start in rows]
 

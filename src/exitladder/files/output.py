@@ -213,7 +213,8 @@ def _described(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as cause:
-        reason = cause.strerror or str(cause)
+        # Arrow puts sentences of its own around the system's
+        reason = os.strerror(cause.errno) if cause.errno else str(cause)
         raise OutputFileError(f"'{path}' cannot be written: {reason}. Name a place where you may write.") from cause
 
 
