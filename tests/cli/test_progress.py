@@ -147,6 +147,6 @@ def test_the_stages_of_training_tuning_and_scoring(run: Run, told: Told, book: l
         "diagnostics",
         "files and page",
     ]
-    assert found["tuning"] == 4
+    assert found["tuning"] == 2
     _done(run("score", *book, "--ladder", "ladder.toml", "--out", "advice.html"))
     assert list(told.taken()) == [*read, "scoring open trades", "drift", "writing advice"]
