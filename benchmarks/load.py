@@ -1,4 +1,4 @@
-"""A large book run through the commands, with time, memory and progress held against stated bounds.
+"""Commands on a large book: time, memory and progress, checked against stated bounds.
 
     python benchmarks/load.py [--small] [--folder FOLDER]
 
@@ -50,7 +50,7 @@ _LINE = re.compile(rb"[\w ,]+: (?:done in|stopped after) ([0-9.]+) s")
 
 @dataclass(frozen=True)
 class Used:
-    """What a command took.
+    """The resources that a command used.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Used:
 
 
 def run(folder: Path, arguments: list[str]) -> Used:
-    """Run a command in a folder and return what it took."""
+    """Run a command in a folder and return its resource use."""
     began = time.monotonic()
     told: list[tuple[float, float]] = []
     output = b""
