@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from exitladder.errors import ExitladderError
 from exitladder.models.search.studies.database import check_sqlite
+from exitladder.pipelines.earlier_runs import close_earlier_runs, open_earlier_runs
 from exitladder.pipelines.tracking.address import StoreAddress, chosen_store
 from exitladder.pipelines.tracking.database import replace_broken, state_of, upgrade_database
-from exitladder.pipelines.tracking.earlier_runs import close_earlier_runs, open_earlier_runs
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
 from exitladder.pipelines.tracking.record import close_stale, pending, read_record, read_records
 from exitladder.pipelines.tracking.sync import sync
