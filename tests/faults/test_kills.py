@@ -223,7 +223,6 @@ def _check_after_kill(folder: Path, whole: Mapping[str, bytes]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7_200 if IS_LONG else 600)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_killed_command_leaves_nothing_behind_and_ends_the_same_later(
     name: str, inputs: Path, archive: str, tmp_path: Path, environment: dict[str, str]
