@@ -48,8 +48,9 @@ def read_bars(
         The symbol of bars that have one and no ``symbol`` column.
     tz : str
         Time zone of stamps that carry none.
-    adjust : {"auto", "none"}
-        With "auto", prices are adjusted by ``adj_close`` where that column is there.
+    adjust : {"auto", "adj_close", "none"}
+        With "auto" and "adj_close", prices are adjusted by ``adj_close`` where that column is there. Commands that
+        read trades too take "auto" as "none" if the entry prices are as traded.
     repair : bool
         Repair invalid bars (see `exitladder.bars.checking.checks`) instead of refusing them.
     interval : str, optional

@@ -64,8 +64,8 @@ def read_options(
         If the time zone, `adjust`, the interval or a convention is unknown.
     """
     zone = check_tz(tz if tz != "UTC" else conventions.tz, BarsError)
-    if adjust not in ("auto", "none"):
-        raise BarsError(f"adjust must be auto or none, but is {adjust!r}.")
+    if adjust not in ("auto", "adj_close", "none"):
+        raise BarsError(f"adjust must be auto, adj_close or none, but is {adjust!r}.")
     length = interval_from_name(interval) if interval else None
     return ReadOptions(zone, adjust, repair, length, conventions.checked(BarsError))
 
@@ -273,7 +273,7 @@ def _one_symbol(
     raw: RawBars, interval_ns: int, options: ReadOptions, findings: list[Finding]
 ) -> tuple[Bars | None, BarsReport]:
     n_rows, source = len(raw) + sum(f.rule == "live_row" for f in findings), raw.table.name
-    with_adjusting = options.adjust == "auto" and "adj_close" in raw.columns
+    with_adjusting = options.adjust != "none" and "adj_close" in raw.columns
     n_snapped = snap_noise(raw.columns)
     if n_snapped:
         message = (
@@ -321,8 +321,8 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
         others = f" Other columns stay as they are: {', '.join(kept)}." if kept else ""
         message = (
             f"Prices of {n_changed} of {len(raw)} bars of '{raw.symbol}' were adjusted by adj_close / close, volume "
-            f"divided by it ({source}).{others} Trades must be in adjusted prices too, or read the bars with "
-            "data.adjust=none."
+            f"divided by it ({source}).{others} If the entry prices of trades are as traded, commands read the bars as "
+            "traded; data.adjust=adj_close or none settles it."
         )
         described.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):

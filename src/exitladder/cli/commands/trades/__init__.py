@@ -9,9 +9,9 @@ import click
 
 from exitladder.cli.commands.trades.exits import exits
 from exitladder.cli.inputs import (
+    bars_for_trades,
     bars_options,
     file_options,
-    fitted_to_bars,
     given_once,
     load_bars,
     load_trades,
@@ -154,8 +154,8 @@ def _checked(
         report.faults.append(str(fault))
         error = fault
     if bars is not None:
-        market = load_bars(session, bars, repair, interval)
-        placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
+        session, market, found = bars_for_trades(session, bars, found, repair, interval)
+        placed = place_trades(found, with_contracts(session, market))
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
