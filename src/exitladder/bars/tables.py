@@ -17,6 +17,7 @@ from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_le
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
 from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
+from exitladder.bars.layouts.wide import long_table
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
@@ -110,7 +111,7 @@ def bars_from_frame(
     array([10.5])
     """
     options = read_options(tz, adjust, repair, None, conventions)
-    table = Table.from_frame(frame, f"the table of '{symbol}'" if symbol else "the table")
+    table = long_table(Table.from_frame(frame, f"the table of '{symbol}'" if symbol else "the table"))
     good, report = bars_of_table(table, symbol or "bars", 0, options)
     if report.errors:
         raise BarsError(report.errors[0])
