@@ -307,3 +307,22 @@ def test_orders_without_filled_quantities_count_where_they_are_done(read: Read) 
     found = read(text)
     assert found.trades.is_open.tolist() == [True]
     assert "1 rows left out: status is canceled" in found.notes
+
+
+def test_sums_beside_the_trades_follow_the_decimal_mark_of_the_file(read: Read) -> None:
+    head = "Ora;Affare;Simbolo;Tipo;Direzione;Volume;Prezzo;Ordine;Commissione;Swap;Profitto;Saldo;Commento"
+    rows = [
+        "2026.07.16 09:00:00;1;;balance;;;;;;;1000,25;1000,25;",
+        "2026.07.17 17:07:21;2;XAUUSD;buy;in;0,10;3998,67;11;-0,50;0,00;0,00;4999,50;",
+    ]
+    assert read("\n".join([head, *rows])).money == {"balance (profit)": 1000.25}
+
+
+def test_a_file_with_two_decimal_marks_and_a_fee_that_is_no_number_are_refused(read: Read) -> None:
+    head = "time;symbol;side;quantity;price;fee"
+    with pytest.raises(TradesError, match="same decimal mark"):
+        read(f"{head}\n2024-01-02;A;buy;1,5;10.25;0")
+    with pytest.raises(TradesError, match=r"A comma must be either .*--decimal"):
+        read(f'{head}\n2024-01-02;A;buy;1;"1,234";0')
+    with pytest.raises(TradesError, match=r"column 'fee' .* has '1.2.3'"):
+        read(f"{head}\n2024-01-02;A;buy;1;10.25;1.2.3")

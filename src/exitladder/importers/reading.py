@@ -113,18 +113,20 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     if profile.prepare:
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
-    _keep(prepared, options)
+    place = found.sheet.name
+    decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
+    _keep(prepared, decimal)
     frame = prepared.frame
     if not len(frame):
         raise TradesError(
             f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"
         )
-    texts = [cell for name in NUMBERS if name in frame for cell in frame[name]]
-    decimal = decimal_mark(texts, found.sheet.delimiter, options.decimal)
     for name in _PRICES:
         if name in frame:
-            check_prices(frame[name], f"column '{name}' of {found.sheet.name}")
-    numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
+            check_prices(frame[name], f"column '{name}' of {place}")
+    numbers = {
+        name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}") for name in NUMBERS if name in frame
+    }
     _symbols(frame, found, options)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
     reader = _Rows(prepared, numbers, zone, options)
@@ -135,7 +137,7 @@ def _without_holes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(lambda text: "" if str(text).strip().lower() in HOLES else str(text).strip())
 
 
-def _keep(prepared: Prepared, options: ImportOptions) -> None:
+def _keep(prepared: Prepared, decimal: str) -> None:
     """Leave out rows that are no fills, such as balances and funding; say how many of what."""
     frame = prepared.frame
     when = "time" if "time" in frame else "entry_time"
@@ -149,7 +151,7 @@ def _keep(prepared: Prepared, options: ImportOptions) -> None:
             prepared.notes.append(f"{len(rows)} rows left out: {name} is {word or 'blank'}")
             for column in ("funding", "profit"):
                 if column in rows:
-                    amounts = decode_numbers(rows[column], options.decimal or ".")
+                    amounts = decode_numbers(rows[column], decimal, f"column '{column}' of {prepared.found.sheet.name}")
                     if np.nansum(np.abs(amounts)) > 0:
                         label = f"{word or 'blank'} ({column})"
                         prepared.money[label] = prepared.money.get(label, 0.0) + float(np.nansum(amounts))
