@@ -12,6 +12,7 @@ from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import TradesError
 from exitladder.execution import simulate_own_exits
 from exitladder.plans.ladder import Ladder
+from exitladder.settings.contracts import Contract
 from exitladder.trades.doubts import doubtful_trades
 from exitladder.trades.files import read_trades, trades_from_frame
 from exitladder.trades.trades import place_trades
@@ -52,6 +53,19 @@ def test_a_trade_under_two_ids_is_named() -> None:
     assert text.startswith(
         "2 of 3 trades repeat symbol, side, quantity, stop, entry and exit of another one, such as 'T1'"
     )
+
+
+def test_a_coin_margined_contract_read_as_a_linear_one_is_named() -> None:
+    days = pd.date_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    row = {"trade_id": "T", "side": "long", "entry_time": "2024-01-03", "entry_price": 100.0, "quantity": 1.0}
+    for symbol, count in (("BTCUSD_PERP", 1), ("BTC-USD-SWAP", 1), ("BTCUSDT", 0)):
+        bars, _ = bars_from_frame(frame, symbol)
+        trades = trades_from_frame(pd.DataFrame([row | {"symbol": symbol, "stop_price": 97.0}]))
+        found = doubtful_trades(place_trades(trades, bars))
+        assert len(found) == count and all("coin-margined" in text for text in found)
+        inverse = bars.with_contracts({symbol: Contract(inverse=True, currency="BTC")})
+        assert doubtful_trades(place_trades(trades, inverse)) == []
 
 
 def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:

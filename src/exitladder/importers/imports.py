@@ -166,7 +166,7 @@ def _joined(parts: Sequence[Executions]) -> tuple[Executions, int]:
             money[name] = money.get(name, 0.0) + amount
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(p, name) for p in parts])[keep]
-        for name in ("profit", "swap", "multiplier", "currency")
+        for name in ("profit", "swap", "multiplier", "currency", "is_inverse")
     }
     return replace(parts[0], fills=fills.take(keep), money=money, **columns), int((~keep).sum())
 

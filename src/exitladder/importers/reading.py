@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.arrays import FloatArray
+from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
@@ -77,6 +77,8 @@ class Executions:
         Rows left out, and assumptions.
     money : dict of str to float
         Sums of the file that belong to no fill.
+    is_inverse : bool array, shape (n_fills,)
+        Fills of coin-margined contracts, whose profit is quantity x multiplier x (1 / entry - 1 / exit).
     """
 
     profile: Profile
@@ -87,6 +89,7 @@ class Executions:
     currency: npt.NDArray[np.object_]
     notes: list[str]
     money: dict[str, float]
+    is_inverse: BoolArray
 
 
 def read_executions(found: Found, others: Sequence[Found], options: ImportOptions) -> Executions:
@@ -149,15 +152,26 @@ def _keep(prepared: Prepared, decimal: str) -> None:
         out = ~frame[name].str.lower().isin(words)
         for word, rows in frame[out].groupby(frame[name].str.lower()):
             prepared.notes.append(f"{len(rows)} rows left out: {name} is {word or 'blank'}")
-            for column in ("funding", "profit"):
-                if column in rows:
-                    amounts = decode_numbers(rows[column], decimal, f"column '{column}' of {prepared.found.sheet.name}")
-                    if np.nansum(np.abs(amounts)) > 0:
-                        label = f"{word or 'blank'} ({column})"
-                        prepared.money[label] = prepared.money.get(label, 0.0) + float(np.nansum(amounts))
-                        break
+            _add_money(prepared, str(word), rows, decimal)
         frame = frame[~out]
     prepared.frame = frame.reset_index(drop=True)
+
+
+def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) -> None:
+    """Add up what rows left out paid or took, by currency if the file has several."""
+    several = "currency" in rows and len(set(prepared.frame["currency"]) - {""}) > 1
+    for column in ("funding", "profit"):
+        if column not in rows:
+            continue
+        amounts = decode_numbers(rows[column], decimal, f"column '{column}' of {prepared.found.sheet.name}")
+        if not np.nansum(np.abs(amounts)) > 0:
+            continue
+        coins = rows["currency"].to_numpy() if several else np.full(len(rows), "", dtype=object)
+        for coin, sums in pd.Series(np.nan_to_num(amounts)).groupby(coins):
+            if sums.any():
+                label = f"{word or 'blank'} ({column}{f', {coin}' if coin else ''})"
+                prepared.money[label] = prepared.money.get(label, 0.0) + float(sums.sum())
+        return
 
 
 def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
@@ -389,4 +403,17 @@ class _Rows:
         notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
         if not self.options.tz and not self.prepared.zone and not self.profile.zone:
             notes.append("stamps without a zone were read as UTC; another one is given with --tz")
-        return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money)
+        inverse = np.zeros(len(fills), dtype=bool)
+        if "inverse" in self.frame:
+            inverse = self.text("inverse") == "1"
+            notes += _coin_margined(fills.symbol[inverse], currency[inverse], multiplier[inverse])
+        return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money, inverse)
+
+
+def _coin_margined(symbols: npt.NDArray[np.object_], coins: npt.NDArray[np.object_], sizes: FloatArray) -> list[str]:
+    """Return the settings that coin-margined contracts need, a note for each symbol."""
+    return [
+        f"{symbol} is coin-margined: its profit is in {coin}. Set [symbols.{symbol}] inverse = true, multiplier = "
+        f'{size:g}, currency = "{coin}" in the settings, or every result is wrong'
+        for symbol, coin, size in sorted(set(zip(symbols, coins, sizes, strict=True)))
+    ]

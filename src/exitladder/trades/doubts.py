@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -14,16 +16,41 @@ from exitladder.trades.trades import PlacedTrades, Trades
 _WIDE = 0.5
 # R below this share of a usual bar's range: any bar moves many R
 _TIGHT = 0.05
+# names of Binance and OKX: BTCUSD_PERP, BTC-USD-SWAP, BTC-USD-240628
+_COIN_MARGINED = re.compile(r"[A-Z0-9]{2,}(?:USD_(?:PERP|\d{6})|-USD-(?:SWAP|\d{6}))")
 
 
 def doubtful_trades(placed: PlacedTrades) -> list[str]:
-    """Return a sentence on each kind of doubtful trade: stops too far or too near, repeats, and late exits.
+    """Return a sentence on each kind of doubtful trade: stops too far or too near, repeats, late exits, contracts.
 
     Examples
     --------
     A long at 110 with a stop_price of 5 has 1R of 105, which no exit ever reaches: 5 was the distance.
     """
-    return wide_stops(placed.trades) + tight_stops(placed) + repeated_trades(placed.trades) + late_exits(placed)
+    return [
+        *wide_stops(placed.trades),
+        *tight_stops(placed),
+        *repeated_trades(placed.trades),
+        *late_exits(placed),
+        *linear_by_default(placed),
+    ]
+
+
+def linear_by_default(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on symbols with the name of a coin-margined contract and no such contract, if any."""
+    names = sorted(set(map(str, placed.trades.symbol)))
+    contracts = placed.bars.contracts
+    linear = [
+        name for name in names if _COIN_MARGINED.fullmatch(name) and not getattr(contracts.get(name), "inverse", False)
+    ]
+    if not linear:
+        return []
+    shown = linear[0]
+    return [
+        f"{', '.join(linear[:5])} {'has' if len(linear) == 1 else 'have'} the name of a coin-margined contract, but "
+        f"profit is counted as price x quantity. Set [symbols.{shown}] inverse = true, multiplier and currency (its "
+        "coin)"
+    ]
 
 
 def wide_stops(trades: Trades) -> list[str]:

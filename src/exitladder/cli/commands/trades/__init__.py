@@ -242,7 +242,8 @@ def import_(
     for line in found.notes:
         session.say(line)
     for what, amount in found.money.items():
-        session.say(f"not part of any trade's profit: {amount:,.2f} {what}")
+        shown = f"{amount:,.2f}" if abs(amount) >= 0.1 else f"{amount:.3g}"
+        session.say(f"not part of any trade's profit: {shown} {what}")
     if found.profit is not None:
         session.say(found.profit.text())
     write_trades(found.trades, out)
