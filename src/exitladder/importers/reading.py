@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.files.quantity_units import told_unit, without_units
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
@@ -120,6 +121,12 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
     _keep(prepared, decimal)
     frame = prepared.frame
+    if "quantity" in frame:
+        frame["quantity"], unit, problem = without_units(frame["quantity"])
+        if problem:
+            raise TradesError(f"{problem} (column 'quantity' of {place}).")
+        if unit:
+            prepared.notes.append(told_unit(unit, "quantity"))
     if not len(frame):
         raise TradesError(
             f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.bars.bars import BarSet
-from exitladder.trades.checks import after_the_bars
+from exitladder.trades.checks import after_the_bars, exits_between_bars
 from exitladder.trades.trades import PlacedTrades, Trades
 
 # a stop farther than this share of the entry price is most often a distance or a percentage
@@ -21,7 +21,7 @@ _COIN_MARGINED = re.compile(r"[A-Z0-9]{2,}(?:USD_(?:PERP|\d{6})|-USD-(?:SWAP|\d{
 
 
 def doubtful_trades(placed: PlacedTrades) -> list[str]:
-    """Return a sentence on each kind of doubtful trade: stops too far or too near, repeats, late exits, contracts.
+    """Return a sentence on each kind of doubtful trade: stops, repeats, exits without a bar, contracts.
 
     Examples
     --------
@@ -32,6 +32,7 @@ def doubtful_trades(placed: PlacedTrades) -> list[str]:
         *tight_stops(placed),
         *repeated_trades(placed.trades),
         *late_exits(placed),
+        *between_bars(placed),
         *linear_by_default(placed),
     ]
 
@@ -115,6 +116,18 @@ def late_exits(placed: PlacedTrades) -> list[str]:
     return [
         f"{_count(late, 'was', 'were')} closed after the last bar of the symbol, such as "
         f"{_shown(placed.trades, late)}. Their own exits are no baseline: load bars that cover them"
+    ]
+
+
+def between_bars(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on trades with own exits at times without a bar, as on a weekend, if any."""
+    between = exits_between_bars(placed)
+    if not between.any():
+        return []
+    return [
+        f"{_count(between, 'was', 'were')} closed at a time without a bar (a weekend, outside the session or a gap), "
+        f"such as {_shown(placed.trades, between)}. Their own exits count in the bar before: check --tz, or correct "
+        "the times"
     ]
 
 

@@ -18,6 +18,7 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
+from exitladder.files.quantity_units import told_unit, without_units
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
@@ -247,6 +248,13 @@ class _Reader:
         self.columns: dict[str, pd.Series[Any]] = {
             name: table.frame[label] for name, label in labels.items() if name in known
         }
+        for name in ("quantity", "quantity_open"):
+            if name in self.columns:
+                self.columns[name], unit, problem = without_units(self.columns[name])
+                if problem:
+                    raise TradesError(f"{problem} ({name}, {table.name}).")
+                if unit and name == "quantity":
+                    warnings.warn(f"{told_unit(unit, name)} ({table.name}).", ExitladderWarning, stacklevel=5)
 
     def refuse(self, broken: BoolArray, rule: str, value: Any, cure: str) -> None:
         """Raise if any row is broken; `value` is text or a function of the row."""
