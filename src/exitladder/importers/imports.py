@@ -183,8 +183,8 @@ def _repeats(fills: Fills, keep: BoolArray, has_id: BoolArray, is_fill: BoolArra
     if by_content:
         notes.append(
             f"{by_content} fills came a second time, in another file and without an id (same symbol, time, side, "
-            "quantity and price), and were counted once. If they are fills of their own, put all into one file, or add a "
-            "fill_id"
+            "quantity and price), and were counted once. If they are fills of their own, put all into one file, or add "
+            "a fill_id"
         )
     # the ids made from contents count up within a file
     again = keep & ~has_id & is_fill & pd.Series(fills.fill_id).str.fullmatch(r"[0-9a-f]{12}-\d+").to_numpy(dtype=bool)
