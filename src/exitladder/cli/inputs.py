@@ -291,10 +291,12 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
 
 
 def _check_on_bars(session: Session, trades: Trades, bars: BarSet) -> None:
-    from exitladder.trades.checks import check_trades_on_bars
+    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
     from exitladder.trades.trades import place_trades
 
     placed = place_trades(trades, with_contracts(session, bars))
+    if session.settings.data.stamps == "auto":
+        refuse_end_stamps(placed)
     check_trades_on_bars(placed, initial_stop(session))
     _warn_of_exits(session, placed)
 

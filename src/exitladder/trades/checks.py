@@ -25,7 +25,10 @@ _ONE_PRICE = 1e-6
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
+# prices that fit only the bar after their own, and the share that may contradict them
+_TELLING, _REST = 5, 0.1
 _MINUTE = 60 * 10**9
+_DAY = 1440 * _MINUTE
 _USUAL_INTERVALS = tuple(
     int(minutes * _MINUTE) for minutes in (1440, 240, 60, 30, 15, 5, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 60)
 )
@@ -214,6 +217,44 @@ def exits_between_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
     found = np.zeros(len(placed), dtype=bool)
     found[own.trade[is_between]] = True
     return found
+
+
+def refuse_end_stamps(placed: PlacedTrades) -> None:
+    """Reject bars stamped at their end that were read as stamped at their start, where prices of trades show it.
+
+    Read so, the bar of every entry and exit comes one bar too early: its prices are those of the bar after it.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        On bars of which nothing says which end their stamps mark. Daily and longer bars are not concerned.
+
+    Raises
+    ------
+    TradesError
+        If at least five prices of entries and exits fit only the bar after their own, and at most one in ten of those
+        that fit one of the two alone fits its own.
+    """
+    bars = placed.bars
+    owner, time, price, _ = _every_fill(placed.trades)
+    bar = bars_of_times(placed, owner, time)
+    following = np.minimum(bar + 1, len(bars.time) - 1)
+    length = np.asarray(bars.interval_ns)[placed.symbol_index[owner]]
+    usable = (bar >= 0) & (length < _DAY) & (bar + 1 < placed.end_bar[owner])
+    usable &= bars.time[following] - bars.time[bar] == length
+    bar, following, price, owner = bar[usable], following[usable], price[usable], owner[usable]
+    fits_own, fits_next = _beyond(bars, bar, price) == 0, _beyond(bars, following, price) == 0
+    own, later = fits_own & ~fits_next, fits_next & ~fits_own
+    if later.sum() < _TELLING or own.sum() > _REST * (own.sum() + later.sum()):
+        return
+    i = int(np.argmax(later))
+    raise TradesError(
+        f"Prices of trades must be within their bars, but {int(later.sum())} entries and exits fit only the bar after "
+        f"their own and {int(own.sum())} only their own, such as {price[i]:.10g} of trade "
+        f"'{placed.trades.trade_id[owner[i]]}', whose bar of {stamp_text(int(bars.time[bar[i]]))} runs from "
+        f"{bars.low[bar[i]]:.10g} to {bars.high[bar[i]]:.10g}. The bars are most likely stamped at their end: pass "
+        "--stamps end, or --stamps start if they are not (data.stamps)."
+    )
 
 
 def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def command(
     from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
     from exitladder.plans.file import read_ladder
-    from exitladder.trades.checks import check_trades_on_bars
+    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
     from exitladder.trades.trades import place_trades
 
     plan = read_ladder(ladder)
@@ -79,7 +79,10 @@ def command(
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     still_open = open_trades(known, moment)
     entered = still_open.take(~entered_after(still_open, market))
-    check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
+    placed = place_trades(entered, with_contracts(session, market))
+    if session.settings.data.stamps == "auto":
+        refuse_end_stamps(placed)
+    check_trades_on_bars(placed, initial_stop(session))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:

@@ -124,7 +124,7 @@ def _checked(
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
-    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars
+    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars, refuse_end_stamps
     from exitladder.trades.files import faults_of_table, read_trades
     from exitladder.trades.fills import is_fills_table
     from exitladder.trades.report import TradesReport, counts_of, describe
@@ -159,6 +159,8 @@ def _checked(
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
+            if session.settings.data.stamps == "auto":
+                refuse_end_stamps(placed)
             report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
