@@ -52,3 +52,28 @@ def test_fills_without_ids_that_come_again_are_counted_in_the_notes(read: Read) 
     assert any("1 fills came a second time, in another file and without an id" in note for note in both.notes)
     frame = pd.DataFrame({"n": [len(once.fills), len(both.fills)]})
     assert frame["n"].tolist() == [3, 2]
+
+
+def test_quantities_that_are_money_are_refused(read: Read, tmp_path: Path) -> None:
+    with pytest.raises(TradesError, match="an amount of USD"):
+        read(FILLS + "2024-01-02,ACME,buy,5000 USD,100\n")
+    assert read(FILLS + "2024-01-02,EURUSD,buy,5000 EUR,1.1\n").fills.quantity.tolist() == [5000.0]
+    with pytest.raises(TradesError, match=r"column 'Amount' .* equals the totals"):
+        read("Date,Pair,Side,Price,Amount,Total\n2024-01-02,ACME,buy,101,505,505\n2024-01-03,ACME,sell,103,515,515\n")
+    assert read("Date,Pair,Side,Price,Amount,Total\n2024-01-02,ACME,buy,101,5,505\n").fills.quantity.tolist() == [5.0]
+    path = tmp_path / "trades.csv"
+    path.write_text(TRADES + "T1,ACME,long,2024-01-02,100,$5000,97\n")
+    with pytest.raises(TradesError, match="an amount of "):
+        read_trades(path)
+
+
+def test_a_fee_in_per_cent_is_no_amount(read: Read) -> None:
+    with pytest.raises(TradesError, match=r"'0\.1%'"):
+        read("time,symbol,side,quantity,price,fee\n2024-01-02,A,buy,5,101,0.1%\n")
+
+
+def test_entries_and_exits_in_two_orders_of_day_and_month_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    path.write_text(f"{TRADES.strip()},exit_time,exit_price\nT1,A,long,15/01/2024,104,5,98,01/18/2024,103\n")
+    with pytest.raises(TradesError, match="entry_time has the day first and exit_time has the month first"):
+        read_trades(path)

@@ -16,6 +16,7 @@ from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, r
 from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_lengths, snap_noise
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
+from exitladder.bars.layouts.period_ends import name_the_end, period_of
 from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
 from exitladder.bars.layouts.wide import long_table
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
@@ -175,7 +176,9 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     # what concerns the whole file concerns its symbol, if it has one
     alone = reports[0].symbols[0].symbol if len(reports) == 1 and reports[0].symbols else ""
     whole = (*cells.findings, *_left_out(table, names, cells.texts))
-    if options.conventions.stamps == "end" and _are_session_dates(stamps):
+    if placing.period and options.conventions.stamps == "auto":
+        whole = (*whole, _period_note(table, placing))
+    elif options.conventions.stamps == "end" and _are_session_dates(stamps) and not placing.period:
         message = f"Dates without a time are those of sessions: --stamps end does not move them ({table.name})."
         whole = (*whole, Finding("", "note", "session_dates", len(table.frame), table.name, message))
     findings = tuple(replace(finding, symbol=finding.symbol or alone) for finding in whole)
@@ -204,10 +207,28 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
             second = 10**9
             return Placing(stamps, options.tz, False, length or -(-usual // second) * second)
     said = options.conventions.stamps
+    period = period_of(stamps.wall) if stamps.are_dates else ""
+    if period and (said == "end" or (said == "auto" and not length and name_the_end(stamps.wall))):
+        return Placing(stamps, options.tz, True, 0, options.at_open, period)
     if said == "end" and _are_session_dates(stamps):
         return Placing(stamps, options.tz, False, length, options.at_open)
     at_end = names.stamps_end or are_last_moments(stamps) if said == "auto" else said == "end"
-    return Placing(stamps, options.tz, at_end, length, options.at_open)
+    return Placing(
+        stamps,
+        options.tz,
+        at_end,
+        length,
+        options.at_open,
+        is_assumed=not at_end and said == "auto" and not options.at_open,
+    )
+
+
+def _period_note(table: Table, placing: Placing) -> Finding:
+    message = (
+        f"Dates of {table.name} are the last of each {placing.period}: each bar begins on the first day of its "
+        f"{placing.period}. Pass --stamps start if the dates are those of its first day (data.stamps)."
+    )
+    return Finding("", "note", "period_ends", len(table.frame), table.name, message)
 
 
 def _are_session_dates(stamps: Stamps) -> bool:

@@ -92,6 +92,8 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
         return said
     texts = [_cleaned(_texts(column)) for column in columns]
     _refuse_bonds(texts)
+    # spaces and apostrophes separate thousands with either mark
+    texts = [pc.replace_substring_regex(text, "(\\d)['’ \u00a0\u202f](\\d{3})", r"\1\2") for text in texts]
     shown = {mark: _first(texts, proof) for mark, proof in _PROOF.items()}
     if has_points and not shown["."]:
         shown["."] = "a number with a decimal point"

@@ -24,6 +24,10 @@ _UNITS = {
 }
 _BY_WORD = {word: unit for unit, words in _UNITS.items() for word in words}
 _CELL = r"(?i)^\s*(?P<number>[-+]?[\d.,'’ \u00a0\u202f]*\d)\s*(?P<word>[a-zà-ÿ]+)\.?\s*$"
+_MONEY = (
+    r"^\s*[-+]?\s*(?P<before>[$€£¥₹₽]|(?i:USD|EUR|GBP|JPY|CHF|CAD|AUD|USDT|USDC)(?=[\s\d]))|\d\s*(?P<after>[$€£¥₹₽]"
+    r"|(?i:USD|EUR|GBP|JPY|CHF|CAD|AUD|USDT|USDC))\s*$"
+)
 
 
 def without_units(given: pd.Series[Any]) -> tuple[pd.Series[Any], str, str]:
@@ -67,6 +71,36 @@ def without_units(given: pd.Series[Any]) -> tuple[pd.Series[Any], str, str]:
         )
         return given, "", problem
     return parts["number"].where(filled, given), names[0], ""
+
+
+def in_money(given: pd.Series[Any], symbols: pd.Series[Any]) -> tuple[int, str]:
+    """Return the first quantity that is an amount of money, and its currency; (-1, "") if none is.
+
+    Parameters
+    ----------
+    given : Series
+        Quantities.
+    symbols : Series
+        Of the same rows. ``100000 EUR`` of EURUSD and ``0.5 BTC`` of BTCUSDT are quantities of the base.
+
+    Returns
+    -------
+    row : int
+    currency : str
+
+    Examples
+    --------
+    >>> in_money(pd.Series(["5000 USD"]), pd.Series(["ACME"])), in_money(pd.Series(["0.5 BTC"]), pd.Series(["BTCUSDT"]))
+    ((0, 'USD'), (-1, ''))
+    """
+    if not (given.dtype == object or pd.api.types.is_string_dtype(given.dtype)):
+        return -1, ""
+    found = given.astype("str").str.extract(_MONEY)
+    codes = found["before"].fillna(found["after"])
+    for i in (k for k, code in enumerate(codes) if isinstance(code, str)):
+        if not str(symbols.iloc[i]).upper().lstrip("^.").startswith(codes.iloc[i].upper()):
+            return i, str(codes.iloc[i])
+    return -1, ""
 
 
 def told_unit(unit: str, column: str) -> str:

@@ -17,7 +17,7 @@ from exitladder.files.stamps import stamps_to_ns
 
 HOLES = frozenset({"", "--", "-", "—", "nan", "none", "null", "n/a", "nat"})
 # a coin or currency behind a number; one letter may be thousands or millions
-_UNIT = r"(?<=[\d.,])\s*(?:%|(?!(?i:inf)$)[A-Za-z]{2,10})$"
+_UNIT = r"(?<=[\d.,])\s*(?!(?i:inf)$)[A-Za-z]{2,10}$"
 _DISTANCE = r"(?i)\d\s*(?:%|pips?|points?|pts?|ticks?|bps?|atr|r)\s*$"
 
 SIDE_WORDS: dict[str, int] = {
@@ -65,7 +65,7 @@ def decode_numbers(texts: pd.Series, decimal: str, place: str = "the column") ->
     Parameters
     ----------
     texts : Series of str
-        Numbers as in `exitladder.files.numbers.parse_numbers`, maybe with a unit (``0.5BTC``, ``1.2 USDT``, ``3%``).
+        Numbers as in `exitladder.files.numbers.parse_numbers`, maybe with a unit (``0.5BTC``, ``1.2 USDT``).
     decimal : {".", ","}
         See `decimal_mark`.
     place : str

@@ -12,7 +12,7 @@ import pandas as pd
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
-from exitladder.files.quantity_units import told_unit, without_units
+from exitladder.files.quantity_units import in_money, told_unit, without_units
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
@@ -23,6 +23,8 @@ NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
     "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
 )  # fmt: skip
+# by as much as fees may move a total
+_FEES = 0.03
 _PRICES = ("price", "entry_price", "exit_price", "stop")
 
 
@@ -138,9 +140,36 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}") for name in NUMBERS if name in frame
     }
     _symbols(frame, found, options)
+    if "quantity" in frame:
+        i, currency = in_money(frame["quantity"], frame["symbol"])
+        if i >= 0:
+            raise TradesError(
+                f"A quantity must be a number of shares, contracts or coins, but is {frame['quantity'].iloc[i]!r}, an "
+                f"amount of {currency} ({frame['line'].iloc[i]}). Divide it by the price, or name another column with "
+                "--map OLD=quantity."
+            )
+    if "total" in frame and "quantity" in numbers and "price" in numbers:
+        _refuse_notional(numbers, np.abs(decode_numbers(frame["total"], decimal, f"column 'total' of {place}")), found)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
     reader = _Rows(prepared, numbers, zone, options)
     return reader.fills() if prepared.kind == "fills" else reader.round_trips()
+
+
+def _refuse_notional(numbers: dict[str, FloatArray], total: FloatArray, found: Found) -> None:
+    """Reject quantities that are amounts of money: equal to the column of totals, which price x quantity is not."""
+    quantity, price = np.abs(numbers["quantity"]), numbers["price"]
+    rows = np.isfinite(total) & (total > 0) & (quantity > 0) & np.isfinite(price)
+    if not rows.any():
+        return
+    quantity, price, total = quantity[rows], price[rows], total[rows]
+    is_total = np.median(np.abs(quantity / total - 1)) < _FEES
+    if is_total and np.median(np.abs(quantity * price / total - 1)) > _FEES:
+        name = found.headers.get("quantity", "quantity")
+        raise TradesError(
+            f"A quantity must be a number of shares, contracts or coins, but the column '{name}' of {found.sheet.name} "
+            f"equals the totals ({quantity[0]:.10g} at a price of {price[0]:.10g}): it is money. Divide it by "
+            "the price, or name another column with --map OLD=quantity."
+        )
 
 
 def _without_holes(frame: pd.DataFrame) -> pd.DataFrame:

@@ -105,9 +105,11 @@ def fits_of_entries(trades: Trades, bars: BarSet) -> tuple[int, int]:
     n_traded = n_adjusted = 0
     single = np.ones(len(trades), dtype=bool) if trades.n_entries is None else trades.n_entries <= 1
     for symbol in sorted(set(trades.symbol[single])):
-        if symbol not in bars or bars[symbol].factor is None:
+        if symbol not in bars:
             continue
         own = bars[symbol]
+        if own.factor is None:
+            continue
         time, price = (values[single & (trades.symbol == symbol)] for values in (trades.entry_time, trades.entry_price))
         at = np.searchsorted(own.time, time, side="right") - 1
         inside = (at >= 0) & (time < own.time[np.maximum(at, 0)] + own.interval_ns)

@@ -227,7 +227,7 @@ def refuse_end_stamps(placed: PlacedTrades) -> None:
     Parameters
     ----------
     placed : PlacedTrades
-        On bars of which nothing says which end their stamps mark. Daily and longer bars are not concerned.
+        On bars of which nothing says which end their stamps mark. Bars of calendar dates are not concerned.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def refuse_end_stamps(placed: PlacedTrades) -> None:
     bar = bars_of_times(placed, owner, time)
     following = np.minimum(bar + 1, len(bars.time) - 1)
     length = np.asarray(bars.interval_ns)[placed.symbol_index[owner]]
-    usable = (bar >= 0) & (length < _DAY) & (bar + 1 < placed.end_bar[owner])
+    usable = (bar >= 0) & ((length < _DAY) | (bars.time[bar] % _DAY != 0)) & (bar + 1 < placed.end_bar[owner])
     usable &= bars.time[following] - bars.time[bar] == length
     bar, following, price, owner = bar[usable], following[usable], price[usable], owner[usable]
     fits_own, fits_next = _beyond(bars, bar, price) == 0, _beyond(bars, following, price) == 0

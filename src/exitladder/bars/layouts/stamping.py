@@ -12,6 +12,7 @@ from exitladder.arrays import BoolArray, IntArray
 from exitladder.bars.checking.checks import RawBars
 from exitladder.bars.checking.notes import commonest_step
 from exitladder.bars.checking.report import Finding
+from exitladder.bars.layouts.period_ends import first_dates
 from exitladder.clock import NO_TIME, interval_name, stamp_text
 from exitladder.files.stamps import Stamps
 
@@ -78,6 +79,10 @@ class Placing:
         Length of a bar where the file's name or its own columns tell it, else 0.
     at_open : bool
         Whether daily bars are known to be stamped at the moment at which their session opens.
+    period : {"", "week", "month"}
+        Length of bars that are stamped with the last date of their period.
+    is_assumed : bool
+        Whether nothing says that stamps name the start of a bar.
     """
 
     stamps: Stamps
@@ -85,6 +90,8 @@ class Placing:
     at_end: bool
     length_ns: int
     at_open: bool = False
+    period: str = ""
+    is_assumed: bool = False
 
 
 def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
@@ -103,11 +110,29 @@ def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
     elif placing.at_open and _is_daily(raw.time) and not (raw.time[readable] % _DAY > _LATEST_OPEN).any():
         # such an open has the same date in UTC and on its exchange
         raw.time = np.where(readable, raw.time - raw.time % _DAY, NO_TIME)
-    if placing.at_end and len(raw):
+    elif placing.is_assumed and _is_daily(raw.time):
+        findings += _hour_of_days(raw)
+    if placing.period:
+        raw.time = first_dates(raw.time, placing.period)
+    elif placing.at_end and len(raw):
         time = _whole(raw.time)
         step = placing.length_ns or commonest_step(_distinct(time)) or _DAY
         raw.time = np.where(readable, time - step, NO_TIME)
     return findings
+
+
+def _hour_of_days(raw: RawBars) -> list[Finding]:
+    """Return a warning of daily bars stamped at an hour that may be the open or the close of their session."""
+    known = raw.time[raw.time != NO_TIME]
+    if 2 * np.count_nonzero(known % _DAY) <= len(known):
+        return []
+    i = int(np.argmax(raw.time != NO_TIME))
+    message = (
+        f"Daily bars of '{raw.symbol}' are stamped at an hour of the day, first {stamp_text(int(raw.time[i]))} "
+        f"({raw.place(i)}): each is read as the 24 hours that begin then. Pass --stamps start if that is so, --stamps "
+        "end if the hour is that of the close, or write dates (data.stamps)."
+    )
+    return [Finding(raw.symbol, "warning", "hour_of_days", len(raw), raw.place(i), message)]
 
 
 def _local(time: IntArray, tz: str) -> IntArray:
