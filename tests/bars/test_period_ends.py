@@ -55,3 +55,19 @@ def test_an_hour_behind_daily_dates_is_asked_about(tmp_path: Path, said: str, fi
     assert "hour_of_days" in rules(tmp_path)
     assert firsts(tmp_path, days.normalize(), said="auto")[0] == "2024-01-02 00:00:00"
     assert "hour_of_days" not in rules(tmp_path)
+
+
+@pytest.mark.parametrize("header", ["Datetime", "Date,Time"])
+def test_midnight_written_as_24_is_the_end_of_a_bar(tmp_path: Path, header: str) -> None:
+    gap = "," if "," in header else " "
+    lines = [f"2024-01-02{gap}{hour}:00,100,101,99,100" for hour in range(20, 25)]
+    (tmp_path / "ACME.csv").write_text("\n".join([f"{header},Open,High,Low,Close", *lines]) + "\n")
+    bars, report = read_bars(tmp_path / "ACME.csv")
+    assert str(pd.Timestamp(int(bars["ACME"].time[-1]))) == "2024-01-02 23:00:00"
+    assert "marking the end of a bar" in report.how_read()[0]
+
+
+def test_prices_in_two_currencies_are_refused(tmp_path: Path) -> None:
+    rows = [f"2024-01-0{k},{'$' if k < 4 else '€'}100,101,99,100.5" for k in range(2, 8)]
+    (tmp_path / "ACME.csv").write_text("\n".join(["Date,Open,High,Low,Close", *rows]) + "\n")
+    assert "one currency, but there are $ and €" in check_bar_files(tmp_path / "ACME.csv").errors[0]

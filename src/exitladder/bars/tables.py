@@ -17,7 +17,13 @@ from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_le
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
 from exitladder.bars.layouts.period_ends import name_the_end, period_of
-from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
+from exitladder.bars.layouts.stamping import (
+    Placing,
+    are_last_moments,
+    name_midnight_as_24,
+    place_in_time,
+    zone_not_used,
+)
 from exitladder.bars.layouts.wide import long_table
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
@@ -212,7 +218,9 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
         return Placing(stamps, options.tz, True, 0, options.at_open, period)
     if said == "end" and _are_session_dates(stamps):
         return Placing(stamps, options.tz, False, length, options.at_open)
-    at_end = names.stamps_end or are_last_moments(stamps) if said == "auto" else said == "end"
+    at_end = said == "end"
+    if said == "auto":
+        at_end = names.stamps_end or are_last_moments(stamps) or name_midnight_as_24(table, names, stamps)
     return Placing(
         stamps,
         options.tz,

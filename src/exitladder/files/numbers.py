@@ -170,6 +170,23 @@ def parse_numbers(given: pd.Series[Any], decimal: str = ".") -> tuple[FloatArray
     return _parse_texts(_texts(given), decimal)
 
 
+def currencies_of(columns: Iterable[pd.Series[Any]]) -> list[str]:
+    """Return the currency signs and codes in columns of numbers that are text, each once, in alphabetical order.
+
+    Examples
+    --------
+    >>> currencies_of([pd.Series(["$100", "100.5"]), pd.Series(["€99"])])
+    ['$', '€']
+    """
+    found: set[str] = set()
+    for column in columns:
+        texts = _texts(column)
+        if pc.any(pc.match_substring_regex(texts, r"[^0-9.,eE+\-\s]")).as_py():
+            signs = pc.struct_field(pc.extract_regex(texts, f"(?P<sign>{_SIGNS})"), "sign")
+            found |= {str(sign) for sign in pc.unique(signs).to_pylist() if sign}
+    return sorted(found)
+
+
 def is_text(given: pd.Series[Any]) -> bool:
     """Return whether a column's cells may hold texts."""
     return bool(given.dtype == object or pd.api.types.is_string_dtype(given.dtype))

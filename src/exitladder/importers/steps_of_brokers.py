@@ -160,7 +160,8 @@ def okx(prepared: Prepared) -> None:
         prepared.notes.append("quantities of swaps and futures are numbers of contracts; their size is not in the file")
     frame["base"] = np.where(spot, base, "")
     frame["currency"] = frame["symbol"].str.split("-").str[1].fillna("")
-    _coin_margined(prepared, ~spot & frame["symbol"].str.fullmatch(_OKX_INVERSE).to_numpy(dtype=bool))
+    inverse = frame["symbol"].str.fullmatch(_OKX_INVERSE).to_numpy(dtype=bool)
+    _coin_margined(prepared, inverse & ~spot.to_numpy(dtype=bool))
     frame.loc[spot, "profit"] = ""
     prepared.frame = frame[~money_side].reset_index(drop=True)
 

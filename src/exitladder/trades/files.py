@@ -331,8 +331,8 @@ class _Reader:
         if len(set(orders.values())) > 1:
             shown = " and ".join(f"{name} has the {order.split()[0]} first" for name, order in orders.items())
             raise TradesError(
-                f"All dates of a file must have one order of day and month, but {shown} ({self.table.name}). Write them "
-                "in one order, such as 2024-01-31."
+                f"All dates of a file must have one order of day and month, but {shown} ({self.table.name}). Write "
+                "them in one order, such as 2024-01-31."
             )
         return next(iter(orders.values()), "auto").replace(" ", "")
 

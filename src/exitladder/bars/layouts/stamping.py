@@ -31,6 +31,8 @@ _LATEST_OPEN = 15 * _HOUR
 _RUN = 3
 
 
+_24_ALONE = r"^\s*24:?00(?::?00)?\s*$"
+_24_BEHIND = r"\d[\sT]+24:?00(?::?00)?(?:\D|$)"
 _ZONE_COLUMNS = ("tz", "timezone", "time_zone", "zone", "utc_offset")
 
 
@@ -127,10 +129,11 @@ def _hour_of_days(raw: RawBars) -> list[Finding]:
     if 2 * np.count_nonzero(known % _DAY) <= len(known):
         return []
     i = int(np.argmax(raw.time != NO_TIME))
+    step = interval_name(commonest_step(_distinct(raw.time)))
     message = (
-        f"Daily bars of '{raw.symbol}' are stamped at an hour of the day, first {stamp_text(int(raw.time[i]))} "
-        f"({raw.place(i)}): each is read as the 24 hours that begin then. Pass --stamps start if that is so, --stamps "
-        "end if the hour is that of the close, or write dates (data.stamps)."
+        f"Bars of '{raw.symbol}' are {step} long and stamped at an hour, first {stamp_text(int(raw.time[i]))} "
+        f"({raw.place(i)}): each is read as the {step} that begin then. Pass --stamps start if that is so, --stamps "
+        "end if they end then, or write dates (data.stamps)."
     )
     return [Finding(raw.symbol, "warning", "hour_of_days", len(raw), raw.place(i), message)]
 
@@ -165,6 +168,19 @@ def _whole(time: IntArray) -> IntArray:
         if len(known) and (known % size == size - rest).all():
             return np.where(time == NO_TIME, NO_TIME, time + rest)
     return time
+
+
+def name_midnight_as_24(table: Table, names: BarColumns, stamps: Stamps) -> bool:
+    """Return whether a stamp is at 24:00, which only the end of a bar can be."""
+    if stamps.are_dates or (stamps.wall % _DAY).all():
+        return False
+    given = table.frame[names.stamp if names.time_of_day is None else names.time_of_day]
+    if pd.api.types.is_datetime64_any_dtype(given.dtype) or pd.api.types.is_float_dtype(given.dtype):
+        return False
+    if names.time_of_day is None and pd.api.types.is_numeric_dtype(given.dtype):
+        return False
+    pattern = _24_ALONE if names.time_of_day is not None else _24_BEHIND
+    return bool(given.astype("str").str.contains(pattern, regex=True, na=False).any())
 
 
 def are_last_moments(stamps: Stamps) -> bool:
