@@ -9,7 +9,7 @@ import pandas as pd
 
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
-from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, unsaid_notes
+from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, open_rows, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
@@ -50,6 +50,7 @@ def backtest_page(folder: Path) -> PageContent:
         ],
         data_notes=[
             *((str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]),
+            *open_rows(summary),
             *data_rows(summary.get("data", {})),
         ],
         warnings=unsaid_notes(summary),

@@ -28,6 +28,7 @@ from exitladder.pipelines.pages.tables import (
     data_rows,
     fold_table,
     limited_table,
+    open_rows,
     recommendation_tables,
     unsaid_notes,
 )
@@ -176,7 +177,12 @@ def tuning_page(folder: Path) -> PageContent:
             *limited_table(result.get("account") or []),
         ],
         groups=_groups(folder, result, policies, shown),
-        data_notes=[*_facts(run), *data_rows(result.get("data", {})), *_counts(folder, result, shown)],
+        data_notes=[
+            *_facts(run),
+            *data_rows(result.get("data", {})),
+            *_counts(folder, result, shown),
+            *open_rows(result),
+        ],
         warnings=unsaid_notes(result),
         open_trades=read_saved_table(folder / "scores.csv", _TEXTS) if "scores.csv" in shown else None,
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
