@@ -111,6 +111,8 @@ def test_trades_still_open_are_counted_in_the_verdict_with_their_part_and_the_re
     result.write(tmp_path / "out")
     page = report(str(tmp_path / "out"), tmp_path / "page.html", small).read_text(encoding="utf-8")
     assert said in page and "of the trades in the verdict, still open" in page
+    # one name for one exit
+    assert f'class="candidate"><th scope="row">{result.ladder.name}</th>' in page and "this ladder" not in page.lower()
 
 
 def test_an_account_with_limits_is_shown_under_every_exit(

@@ -79,6 +79,11 @@ def written(
 
 def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Settings, tmp_path: Path) -> None:
     page = (written / "index.html").read_text(encoding="utf-8")
+    fall = pd.DataFrame(json.loads((written / "tune.json").read_text())["policies"]).set_index("policy")
+    shown = f"{fall['max_drawdown_account_r'][TUNED]:+.1f} R".replace("-", "−")
+    assert f'<span class="label">account drawdown</span><span class="value ">{shown}</span>' in page
+    # what a first look must see stands left in the table, so that no screen cuts it off
+    assert page.index(">Account drawdown (R)<") < page.index(">Win rate<")
     for title in (*GROUPS, "Walk-forward test parts", "Account over all test parts"):
         assert f"<h2>{title}</h2>" in page
     assert escape("exitladder tune --trades 'my trades.csv'") in page

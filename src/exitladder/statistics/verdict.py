@@ -142,7 +142,7 @@ def _open_text(c: Comparison, us: str, them: str, kind: Kind, without: Kind | No
         f"Of the {c.n:,} trades, {some.n:,} {are} still open and valued at the last close: {some.n_candidate:,} under "
         f"{us}, {some.n_baseline:,} under {them}."
     )
-    if not c.is_known:
+    if not c.is_known or c.low == c.high == 0:
         return text
     if not math.isnan(some.share):
         shown = _digits(c.difference_r, c.low, c.high)
