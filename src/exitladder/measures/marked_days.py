@@ -82,9 +82,8 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
     bars, fills, trades = part.placed.bars, part.fills, part.placed.trades
     n = len(part)
     last = np.where(np.isfinite(part.r), part.last_bar, -1)
-    day_of_bar = (bars.close_time - 1) // DAY_NS
     first_day = trades.entry_time // DAY_NS
-    lengths = np.where(last >= 0, np.maximum(day_of_bar[last], first_day) - first_day + 1, 0)
+    lengths = np.where(last >= 0, np.maximum((bars.close_time[last] - 1) // DAY_NS, first_day) - first_day + 1, 0)
     is_entry = fills.order == _ENTRY
     side = trades.side[fills.trade].astype(np.float64)
     share = np.where(is_entry, side, -side * fills.quantity / part.quantity[fills.trade])
@@ -98,7 +97,7 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
         trades.entry_price,
         np.stack([part.placed.entry_bar, last, first_day]),
         bars.close,
-        day_of_bar,
+        bars.close_time,
         start,
         change,
     )
@@ -114,7 +113,7 @@ def _fill_days(
     entry_price: FloatArray,
     spans: IntArray,
     close: FloatArray,
-    day_of_bar: IntArray,
+    close_time: IntArray,
     start: IntArray,
     change: FloatArray,
 ) -> None:
@@ -125,6 +124,7 @@ def _fill_days(
     for i in range(len(entry_price)):
         first, last, day = spans[0, i], spans[1, i], spans[2, i]
         fill, per_price, total, before = fill_start[i], 0.0, 0.0, 0.0
+        today = (close_time[first] - 1) // DAY_NS
         for bar in range(first, last + 1):
             while fill < fill_start[i + 1] and fill_bar[fill] <= bar:
                 per_price += step[fill]
@@ -132,8 +132,10 @@ def _fill_days(
                 fill += 1
             if bar == last:
                 # What rounding leaves of a position that is closed is nothing.
-                change[start[i] + max(day_of_bar[bar] - day, 0)] += total - before
-            elif day_of_bar[bar + 1] != day_of_bar[bar]:
+                change[start[i] + max(today - day, 0)] += total - before
+                break
+            tomorrow = (close_time[bar + 1] - 1) // DAY_NS
+            if tomorrow != today:
                 value = total + per_price * (close[bar] - entry_price[i])
-                change[start[i] + max(day_of_bar[bar] - day, 0)] += value - before
-                before = value
+                change[start[i] + max(today - day, 0)] += value - before
+                before, today = value, tomorrow
