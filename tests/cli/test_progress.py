@@ -123,7 +123,7 @@ def test_the_stages_of_training_tuning_and_scoring(run: Run, told: Told, book: l
     told.taken()
     _done(run("train", *book, *SMALL))
     found = told.taken()
-    read = ["reading bars", "reading trades", "checking trades", "placing trades"]
+    read = ["reading trades", "reading bars", "checking trades", "placing trades"]
     assert list(found) == [
         *read,
         "labels and features",
