@@ -243,7 +243,10 @@ def score_html(page: ScorePage) -> str:
     """Return the page of open trades as HTML."""
     advices = _advices(page.trades)
     counts = {action: sum(advice["action"] == action for advice in advices) for action in ("exit", "reduce", "hold")}
-    return _environment().get_template("score.html.jinja").render(page=page, advices=advices, counts=counts)
+    template = _environment().get_template("score.html.jinja")
+    return template.render(
+        page=page, advices=advices, counts=counts, has_dividends="dividends_r" in page.trades.columns
+    )
 
 
 def render(template: str, **values: object) -> str:
