@@ -75,8 +75,8 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
         currencies = currencies_of(prices)
         if len(currencies) > 1 and "symbol" not in names.known:
             cells.problem = (
-                f"Prices of one symbol must be in one currency, but there are {' and '.join(currencies)} ({table.name})."
-                " Keep the rows of one currency in the file."
+                f"Prices of one symbol must be in one currency, but there are {' and '.join(currencies)} "
+                f"({table.name}). Keep the rows of one currency in the file."
             )
             return cells
     for name, series in given.items():
