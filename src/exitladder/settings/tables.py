@@ -298,7 +298,7 @@ class TuningSettings:
     max_cost_share: float = _key(
         0.0, "constraint: maximum costs as a share of the gross result; 0: none", least=0, most=1
     )
-    max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the daily account, R; 0: none", least=0)
+    max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the account at any close, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
 
 
