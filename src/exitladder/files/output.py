@@ -177,9 +177,18 @@ def with_iso_stamps(frame: pd.DataFrame) -> pd.DataFrame:
         if isinstance(frame[name].dtype, pd.DatetimeTZDtype) or frame[name].dtype.kind == "M":
             # many rows share a bar: each moment is written once
             place, moments = pd.factorize(frame[name])
-            texts = np.array([*(iso_stamp(stamp) for stamp in moments), None], dtype=object)
-            out[name] = texts[place]
+            out[name] = np.array([*_iso_stamps(pd.DatetimeIndex(moments)), None], dtype=object)[place]
     return out
+
+
+def _iso_stamps(moments: pd.DatetimeIndex) -> list[str]:
+    """Return each stamp as `iso_stamp` does: those of whole seconds at once."""
+    utc = np.asarray(moments.tz_convert(None) if moments.tz is not None else moments)
+    whole = utc == utc.astype("M8[s]")
+    texts = np.empty(len(utc), dtype=object)
+    texts[whole] = [f"{text}Z" for text in np.datetime_as_string(utc[whole], unit="s").tolist()]
+    texts[~whole] = [iso_stamp(stamp) for stamp in moments[~whole]]
+    return list(texts.tolist())
 
 
 def _write_one(content: Content, path: Path) -> None:

@@ -67,5 +67,11 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
 
 def _has_call(column: pd.Series) -> bool:
     """Return whether any cell has the call or the pipe that both patterns need: few columns have, and this is quick."""
-    whole = "\n".join(cell for cell in column.to_numpy(dtype=object) if isinstance(cell, str))
-    return "(" in whole or "|" in whole
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(column, pa.string(), from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):  # cells that are no texts, or that are not Unicode
+        return True
+    return bool(pc.any(pc.match_substring_regex(texts, r"[(|]")).as_py())

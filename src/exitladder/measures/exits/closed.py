@@ -85,9 +85,9 @@ class ClosedTrades:
         ----------
         bar : int64 array, shape (n,)
         """
-        state = self.simulation.states[self.rows]
+        side, entry, risk = (self.simulation.states[self.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
         close = self.simulation.placed.bars.close[np.maximum(bar, 0)]
-        return np.where(bar >= 0, (state[:, s.SIDE] * close - state[:, s.ENTRY]) / state[:, s.RISK], np.nan)
+        return np.where(bar >= 0, (side * close - entry) / risk, np.nan)
 
 
 def closed_trades(simulation: Simulation) -> ClosedTrades:

@@ -42,8 +42,9 @@ class Walks(NamedTuple):
 
 def walks_of(closed: ClosedTrades) -> Walks:
     """Return the closed trades as arrays of one layout, so that each function is compiled once."""
-    bars, state = closed.simulation.placed.bars, closed.simulation.states[closed.rows]
-    floats = (bars.open, bars.high, bars.low, state[:, s.SIDE], state[:, s.ENTRY], state[:, s.RISK])
+    bars = closed.simulation.placed.bars
+    state = (closed.simulation.states[closed.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
+    floats = (bars.open, bars.high, bars.low, *state)
     whole = (closed.first, closed.start, closed.bar)
     return Walks(
         *(np.ascontiguousarray(column, dtype=np.float64) for column in floats),
