@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +34,25 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
         yield frame.to_csv(index=False, lineterminator="\n").encode()
         return
     yield _line(frame.columns).encode()
-    for begin in range(0, len(frame), _ROWS):
-        yield _rows(frame.iloc[begin : begin + _ROWS])
+    begins = range(0, len(frame), _ROWS)
+    if len(begins) == 1:
+        yield _rows(frame)
+        return
+    # Arrow computes outside Python's lock; a few parts at a time bound the memory.
+    with ThreadPoolExecutor(_threads()) as pool:
+        waiting: deque[Future[bytes]] = deque()
+        for begin in begins:
+            waiting.append(pool.submit(_rows, frame.iloc[begin : begin + _ROWS]))
+            if len(waiting) > _threads():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _threads() -> int:
+    import pyarrow as pa
+
+    return min(4, int(pa.cpu_count()))
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -79,9 +79,6 @@ def likely_rolls(bars: Bars) -> Rolls | None:
     """
     if len(bars) < 60 or bars.interval_ns > _DAY:
         return None
-    # The binomial tail, to the last digit, without scipy.stats: loading that takes longer than reading most files.
-    from scipy.special import betainc
-
     date, row, gap = _largest_gaps(bars)
     if len(date) < 60:
         return None
@@ -96,7 +93,7 @@ def likely_rolls(bars: Bars) -> Rolls | None:
         hits = int(out[at].sum())
         if len(at) < _LEAST or hits < _SHARE * len(at):
             continue
-        chance = float(betainc(hits, len(at) - hits + 1, base)) * len(calendars)
+        chance = _chance_of(hits, len(at), base) * len(calendars)
         if chance < _CHANCE and (best is None or chance < best[0]):
             calm = _is_calm(bars, date) if calm is None else calm
             if calm[at].mean() >= 0.5:
@@ -193,6 +190,16 @@ def _is_calm(bars: Bars, date: IntArray) -> BoolArray:
     days, place = np.unique(day, return_inverse=True)
     total = np.bincount(place, weights=np.nan_to_num(bars.volume))[np.searchsorted(days, date)]
     return np.asarray(total <= _NEWS * _median_before(total))
+
+
+def _chance_of(hits: int, n: int, share: float) -> float:
+    """Return the binomial chance of at least so many hits, above 0, among n.
+
+    ``scipy.stats.binom.sf(hits - 1, n, share)`` to the last digit; loading scipy.stats takes longer than most files.
+    """
+    from scipy.special import betainc
+
+    return float(betainc(hits, n - hits + 1, share))
 
 
 def _median_before(values: FloatArray) -> FloatArray:
