@@ -15,7 +15,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 LONG = 1_000
 """Shorter tables are left to pandas: they are written before pyarrow is loaded."""
@@ -78,7 +78,7 @@ def _is_known(column: pd.Series) -> bool:
 
 
 def _rows(frame: pd.DataFrame) -> bytes:
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     columns: list[Any] = [_texts(frame.iloc[:, k]) for k in _places(frame)]
     ended = pc.binary_join_element_wise(columns[-1], "\n", "", null_handling="replace")

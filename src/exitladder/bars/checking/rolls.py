@@ -188,7 +188,8 @@ def _is_calm(bars: Bars, date: IntArray) -> BoolArray:
         return np.ones(len(date), dtype=bool)
     day = (bars.time // _DAY).astype(np.int64)
     days, place = np.unique(day, return_inverse=True)
-    total = np.bincount(place, weights=np.nan_to_num(bars.volume))[np.searchsorted(days, date)]
+    by_day = np.bincount(place, weights=np.nan_to_num(bars.volume)).astype(np.float64)
+    total = by_day[np.searchsorted(days, date)]
     return np.asarray(total <= _NEWS * _median_before(total))
 
 

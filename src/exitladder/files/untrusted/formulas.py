@@ -67,8 +67,8 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
 
 def _has_call(column: pd.Series) -> bool:
     """Return whether any cell has the call or the pipe that both patterns need: few columns have, and this is quick."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     try:
         texts = pa.array(column, pa.string(), from_pandas=True)

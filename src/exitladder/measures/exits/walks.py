@@ -43,14 +43,13 @@ class Walks(NamedTuple):
 def walks_of(closed: ClosedTrades) -> Walks:
     """Return the closed trades as arrays of one layout, so that each function is compiled once."""
     bars = closed.simulation.placed.bars
-    state = (closed.simulation.states[closed.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
-    floats = (bars.open, bars.high, bars.low, *state)
-    whole = (closed.first, closed.start, closed.bar)
-    return Walks(
-        *(np.ascontiguousarray(column, dtype=np.float64) for column in floats),
-        *(np.ascontiguousarray(column, dtype=np.int64) for column in whole),
-        *(np.ascontiguousarray(column, dtype=np.float64) for column in (closed.r, closed.share)),
+    side, entry, risk = (
+        np.ascontiguousarray(closed.simulation.states[closed.rows, k]) for k in (s.SIDE, s.ENTRY, s.RISK)
     )
+    high, low, opened = (np.ascontiguousarray(column, dtype=np.float64) for column in (bars.high, bars.low, bars.open))
+    first, start, bar = (np.ascontiguousarray(c, dtype=np.int64) for c in (closed.first, closed.start, closed.bar))
+    r, share = (np.ascontiguousarray(column, dtype=np.float64) for column in (closed.r, closed.share))
+    return Walks(opened, high, low, side, entry, risk, first, start, bar, r, share)
 
 
 @numba.njit(cache=True, error_model="numpy")
