@@ -90,6 +90,23 @@ class BacktestPart:
         other = replace(self.ladder, execution=replace(self.ladder.execution, intrabar=policy))
         return simulate(self.simulation.placed, other, self.signals, finer=finer)
 
+    def all_out(self, finer: BarSet | None) -> Simulation:
+        """Return the simulation with everything sold at the first target; it is run once."""
+        key = ALL_OUT, id(finer)
+        if key not in self._kept:
+            placed, ladder = self.simulation.placed, all_out(self.ladder)
+            self._kept[key] = simulate(placed, ladder, self.signals, finer=finer)
+        return self._kept[key]
+
+    @cached_property
+    def own_exits(self) -> Simulation:
+        """The trades with the user's own exits."""
+        return simulate_own_exits(self.simulation.placed, self.ladder)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, int], Simulation]:
+        return {}
+
 
 class Executed(NamedTuple):
     """All trades under one exit.
@@ -308,15 +325,10 @@ def _under_each_policy(
 def _beside_exits(parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool) -> dict[str, Executed]:
     """Return the trades sold all at once and with the user's own exits; net R is NaN if it is unknown."""
     placed = [part.simulation.placed for part in parts]
-    found = {
-        ALL_OUT: [
-            simulate(some, all_out(part.ladder), part.signals, finer=finer)
-            for some, part in zip(placed, parts, strict=True)
-        ]
-    }
+    found = {ALL_OUT: [part.all_out(finer) for part in parts]}
     is_open = np.concatenate([some.trades.is_open for some in placed])
     if not is_open.all():
-        found[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in zip(placed, parts, strict=True)]
+        found[OWN_EXITS] = [part.own_exits for part in parts]
     tables = {}
     for name, done in found.items():
         trades, fills = joined_tables(done)
