@@ -91,9 +91,9 @@ class BacktestResult:
             **ladders,
         }
 
-    def write(self, out: Path) -> None:
+    def write(self, out: Path, progress: Progress = SILENT) -> None:
         """Write the tables, ``summary.json`` and the ladder into a folder, all or none."""
-        write_folder(out, self.files())
+        write_folder(out, self.files(), progress)
 
 
 def backtest(
@@ -141,7 +141,9 @@ def backtest(
     longest = signal_bars(ladder, settings)
     job = open_job(bars, trades, settings, model=model, max_bars=longest, ladder=ladder, progress=progress)
     signals = job.signals([ladder])
-    return _recorded(job, (_executed(job.prepared.placed, ladder, signals, finer),), finer)
+    with progress.stage("simulating trades", 1):
+        part = _executed(job.prepared.placed, ladder, signals, finer)
+    return _recorded(job, (part,), finer)
 
 
 def backtest_walk_forward(
@@ -189,11 +191,12 @@ def backtest_walk_forward(
     part_of = walk.part_of(job.prepared.entry_time)
     signals = job.signals(walk.ladders)
     parts = []
-    for k, ladder in enumerate(walk.ladders):
-        at = np.flatnonzero(part_of == k)
-        if not len(at):
-            continue
-        parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
+    with progress.stage("simulating trades", len(walk.ladders)) as advance:
+        for k, ladder in enumerate(walk.ladders):
+            at = np.flatnonzero(part_of == k)
+            if len(at):
+                parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
+            advance(1)
     return _recorded(job, tuple(parts), finer, n_before=int((part_of < 0).sum()))
 
 
@@ -209,23 +212,27 @@ def _recorded(
 ) -> BacktestResult:
     """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
     with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
-        trades, fills = joined_tables([part.simulation for part in parts])
-        by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
+        with job.progress.stage("prices after exits", 2) as advance:
+            trades, fills = joined_tables([part.simulation for part in parts])
+            advance(1)
+            by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
+            advance(1)
         after = pd.concat(by_ladder, ignore_index=True) if by_ladder else after_exit(parts[0].simulation).iloc[:0]
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
         summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
-        summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
+        with job.progress.stage("summary after exits", 1):
+            summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
         name = TUNED if n_before is not None else parts[0].ladder.name
-        measured = exit_quality(parts, name, finer, job.settings.intervals)
+        measured = exit_quality(parts, name, finer, job.settings.intervals, job.progress)
         trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
         summary["exit_quality"] = measured.to_mapping()
         trades = _with_left_out(trades, job.prepared.notes)
         result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
-        run.log_files(result.files())
+        run.log_files(result.files(), job.progress)
     return result
 
 

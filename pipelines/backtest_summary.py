@@ -187,46 +187,54 @@ def backtest_summary(
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
     ours = Executed([part.simulation for part in parts], trades, fills)
-    beside = _beside_exits(parts, finer, marks_open=walk_forward)
+    beside = _beside_exits(parts, finer, job.progress, marks_open=walk_forward)
     results = {other: done.r for other, done in beside.items()}
     leverage, limits = parts[0].ladder.execution.leverage, job.settings.account
     r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
-    against = {
-        other: compare_r(
-            r[known],
-            theirs[known],
-            time=time[known],
-            until=np.maximum(ours.ends, beside[other].ends)[known],
-            is_open=(ours.is_open[known], beside[other].is_open[known]),
-            intervals=intervals,
-        )
-        for other, theirs in results.items()
-        if known.any()
-    }
+    against = {}
+    with job.progress.stage("comparing exits", len(results)) as advance:
+        for other, theirs in results.items():
+            if known.any():
+                against[other] = compare_r(
+                    r[known],
+                    theirs[known],
+                    time=time[known],
+                    until=np.maximum(ours.ends, beside[other].ends)[known],
+                    is_open=(ours.is_open[known], beside[other].is_open[known]),
+                    intervals=intervals,
+                )
+            advance(1)
     baseline = OWN_EXITS if OWN_EXITS in results else ALL_OUT
     name = TUNED if walk_forward else parts[0].ladder.name
     taken: list[str] = []
-    if baseline in against:
-        among = known & np.isfinite(r) & np.isfinite(results[baseline])
-        sides = ours.exposure(leverage, among), beside[baseline].exposure(leverage, among)
-        taken = price_of_gain(against[baseline].difference_r, *sides)
-    account = marked_account(ours.parts, [part.money_per_r for part in ours.parts])
-    summary = {
-        **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against, taken),
-        **summarise(
-            trades,
-            fills,
-            ladder,
-            policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
-            intervals=intervals,
-            account=account,
-        ),
-        "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
-        **ours.exposure(leverage),
-        "account": ours.limited(limits, leverage),
-    }
+    with job.progress.stage("summary", 4) as advance:
+        if baseline in against:
+            among = known & np.isfinite(r) & np.isfinite(results[baseline])
+            sides = ours.exposure(leverage, among), beside[baseline].exposure(leverage, among)
+            taken = price_of_gain(against[baseline].difference_r, *sides)
+        advance(1)
+        account = marked_account(ours.parts, [part.money_per_r for part in ours.parts])
+        advance(1)
+        summary = {
+            **_sample_and_verdict(SampleCounts.of(labels), name, baseline, against, taken),
+            **summarise(
+                trades,
+                fills,
+                ladder,
+                policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
+                intervals=intervals,
+                account=account,
+            ),
+        }
+        advance(1)
+        summary |= {
+            "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
+            **ours.exposure(leverage),
+            "account": ours.limited(limits, leverage),
+        }
+        advance(1)
     if "finer_bars" in by_policy:
         counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
         summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
@@ -248,13 +256,17 @@ def backtest_summary(
     # With no trade out of sample, the other exits are shown on all trades.
     shown = known if known.any() else np.ones(len(known), dtype=bool)
     adjusted = dict(zip(against, holm([one.p_value for one in against.values()]), strict=True))
-    summary["beside"] = {
-        other: _beside(mean_interval(theirs[shown], time=time[shown], intervals=intervals), against.get(other))
-        | {"p_adjusted": None if other not in adjusted or np.isnan(adjusted[other]) else float(adjusted[other])}
-        | beside[other].exposure(leverage)
-        | {"account": beside[other].limited(limits, leverage)}
-        for other, theirs in results.items()
-    }
+    summary["beside"] = {}
+    with job.progress.stage("summary of other exits", len(results)) as advance:
+        for other, theirs in results.items():
+            mean = mean_interval(theirs[shown], time=time[shown], intervals=intervals)
+            summary["beside"][other] = (
+                _beside(mean, against.get(other))
+                | {"p_adjusted": None if other not in adjusted or np.isnan(adjusted[other]) else float(adjusted[other])}
+                | beside[other].exposure(leverage)
+                | {"account": beside[other].limited(limits, leverage)}
+            )
+            advance(1)
     predictions = job.predictions_for([part.ladder for part in parts])
     if predictions is not None:
         summary["predictions"] = predictions.counts()
@@ -322,20 +334,23 @@ def _under_each_policy(
     return found
 
 
-def _beside_exits(parts: Sequence[BacktestPart], finer: BarSet | None, *, marks_open: bool) -> dict[str, Executed]:
+def _beside_exits(
+    parts: Sequence[BacktestPart], finer: BarSet | None, progress: Progress, *, marks_open: bool
+) -> dict[str, Executed]:
     """Return the trades sold all at once and with the user's own exits; net R is NaN if it is unknown."""
     placed = [part.simulation.placed for part in parts]
-    found = {ALL_OUT: [part.all_out(finer) for part in parts]}
     is_open = np.concatenate([some.trades.is_open for some in placed])
-    if not is_open.all():
-        found[OWN_EXITS] = [part.own_exits for part in parts]
+    names = [ALL_OUT] if is_open.all() else [ALL_OUT, OWN_EXITS]
     tables = {}
-    for name, done in found.items():
-        trades, fills = joined_tables(done)
-        if name == OWN_EXITS and not marks_open:
-            trades["r"] = trades["r"].where(~is_open)
-        if trades["r"].notna().any():
-            tables[name] = Executed(done, trades, fills)
+    with progress.stage("simulating other exits", len(names)) as advance:
+        for name in names:
+            done = [part.own_exits if name == OWN_EXITS else part.all_out(finer) for part in parts]
+            trades, fills = joined_tables(done)
+            if name == OWN_EXITS and not marks_open:
+                trades["r"] = trades["r"].where(~is_open)
+            if trades["r"].notna().any():
+                tables[name] = Executed(done, trades, fills)
+            advance(1)
     return tables
 
 

@@ -29,6 +29,7 @@ from exitladder.pipelines.tuning.samples.labels import (
 )
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
@@ -36,7 +37,7 @@ from exitladder.statistics.mean import nanoseconds
 from exitladder.statistics.verdict import open_trades, verdict
 
 
-def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
+def compare(sources: list[str], settings: Settings, progress: Progress = SILENT) -> dict[str, Any]:
     """Compare every later source with the first, paired by trade.
 
     Only trades that are out of sample for both runs count: a ladder is not compared on the trades it was tuned on.
@@ -46,6 +47,7 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     sources : list of str
         Run ids, folders written by ``exitladder backtest``, or ``trades.csv`` files.
     settings : Settings
+    progress : Progress
 
     Returns
     -------
@@ -66,13 +68,24 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
     if len(sources) < 2:
         raise TradesError(f"A comparison needs at least two runs, but only {len(sources)} is given.")
     tracker = Tracker.from_settings(settings)
-    tables = {name: _trades_of(name, tracker) for name in dict.fromkeys(sources)}
+    names, tables, exposures = list(dict.fromkeys(sources)), {}, {}
+    with progress.stage("reading runs", len(names)) as advance:
+        for name in names:
+            tables[name] = _trades_of(name, tracker)
+            advance(1)
     if len(tables) < 2:
         raise TradesError(f"A comparison needs two different runs, but '{sources[0]}' is given twice.")
     first, *others = tables
-    exposures = {name: _exposure(name, table, tracker) for name, table in tables.items()}
+    with progress.stage("time and capital", len(tables)) as advance:
+        for name, table in tables.items():
+            exposures[name] = _exposure(name, table, tracker)
+            advance(1)
     costs = {name: costs_of_run(_path_of(name, tracker).parent) for name in tables}
-    pairs = [_paired(tables, (first, other), (costs[first], costs[other]), settings.intervals) for other in others]
+    pairs = []
+    with progress.stage("comparing runs", len(others)) as advance:
+        for other in others:
+            pairs.append(_paired(tables, (first, other), (costs[first], costs[other]), settings.intervals))
+            advance(1)
     if all(is_before_costs(_path_of(name, tracker).parent) for name in tables):
         for pair in pairs:
             pair["before_costs"] = [BEFORE_COSTS]

@@ -128,9 +128,11 @@ def demo(out: Path, settings: Settings, *, command: str = "exitladder demo", pro
     settings = demo_settings(settings)
     work = demo_work(settings, progress)
     job, tuned = work.job, work.tuned
-    with job.run("train") as run:
+    with job.run("train") as run, progress.stage("model card and registry", 2) as advance:
         name, pages = model_name(settings.project), training_pages(work.trained, settings, run.run_id)
+        advance(1)
         model = log_trained(job.tracker, run, work.trained, name, pages, verdict_of(work.trained))
+        advance(1)
     with job.run("tune", tuned.ladder) as run:
         run_id = run.run_id
         log_tuned(run, tuned)

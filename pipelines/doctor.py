@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from exitladder.errors import ExitladderError
 from exitladder.models.search.studies.database import check_sqlite
+from exitladder.pipelines.earlier_runs import close_earlier_runs, open_earlier_runs
 from exitladder.pipelines.tracking.address import StoreAddress, chosen_store
 from exitladder.pipelines.tracking.database import replace_broken, state_of, upgrade_database
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
@@ -75,9 +76,9 @@ def doctor(settings: Settings, folder: Path, *, repair: bool = False) -> Diagnos
     folder : path
         The project's folder, in which leftovers are looked for.
     repair : bool
-        Make safe repairs: close runs whose process has ended, send runs that the store lacks, remove leftovers, make
-        a broken database again from the run records, upgrade one of an earlier MLflow. A database that is replaced is
-        kept under another name.
+        Make safe repairs: close runs whose process has ended and those that version 0.1 left open, send runs that the
+        store lacks, remove leftovers, make a broken database again from the run records, upgrade one of an earlier
+        MLflow. A database that is replaced is kept under another name.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def doctor(settings: Settings, folder: Path, *, repair: bool = False) -> Diagnos
         return Diagnosis((Check("store", "wrong", str(error)), *_surroundings()))
     checks = [_stale_runs(address, repair=repair), _store(address, repair=repair)]
     if checks[-1].state in ("good", "repaired"):
-        checks.append(_unsent(address, repair=repair))
+        checks += [*_earlier_runs(address, repair=repair), _unsent(address, repair=repair)]
     checks += [_studies(address), _leftovers(address, folder, repair=repair), *_surroundings()]
     return Diagnosis(tuple(checks))
 
@@ -135,6 +136,31 @@ def _store(address: StoreAddress, *, repair: bool) -> Check:
     except Exception as error:
         return Check("store", "wrong", f"{database} {state.reason}, and could not be repaired: {error}", state.cure)
     return Check("store", "repaired", f"{database} {state.reason}; replaced, and kept as {kept.name}")
+
+
+def _earlier_runs(address: StoreAddress, *, repair: bool) -> list[Check]:
+    """Return a line on the runs that version 0.1 left open; none if there are none."""
+    database = address.database
+    if database is None or not database.is_file():
+        return []
+    runs = open_earlier_runs(database)
+    ended = [run for run in runs if run.has_ended(time.time())]
+    names = ", ".join(map(str, ended))
+    found = []
+    if ended and repair:
+        try:
+            close_earlier_runs(address, ended)
+        except Exception as error:
+            return [Check("runs of version 0.1", "wrong", f"{len(ended)} cannot be closed: {error}")]
+        found.append(Check("runs of version 0.1", "repaired", f"{len(ended)} open runs closed as KILLED: {names}"))
+    elif ended:
+        finding = f"{len(ended)} have been open for more than a day: {names}"
+        found.append(Check("runs of version 0.1", "notice", finding, "exitladder doctor --repair closes them"))
+    recent = [str(run) for run in runs if run not in ended]
+    if recent:
+        finding = f"{len(recent)} began within a day and may still be running: {', '.join(recent)}"
+        found.append(Check("runs of version 0.1", "notice", finding))
+    return found
 
 
 def _unsent(address: StoreAddress, *, repair: bool) -> Check:

@@ -23,6 +23,7 @@ from exitladder.pipelines.inputs.prepare import base_ladder, prepare
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.units import Target
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.trades.targets import check_price_targets
@@ -89,7 +90,13 @@ class ExitQuality:
         return found.set_index(trade_id.index)
 
 
-def exit_quality(parts: Sequence[BacktestPart], name: str, finer: BarSet | None, intervals: Intervals) -> ExitQuality:
+def exit_quality(
+    parts: Sequence[BacktestPart],
+    name: str,
+    finer: BarSet | None,
+    intervals: Intervals,
+    progress: Progress = SILENT,
+) -> ExitQuality:
     """Return the exits of a backtest: of its ladder, of selling all at the first target, and the user's own.
 
     Parameters
@@ -99,6 +106,7 @@ def exit_quality(parts: Sequence[BacktestPart], name: str, finer: BarSet | None,
         Of the ladder.
     finer : BarSet or None
     intervals : Intervals
+    progress : Progress
 
     Returns
     -------
@@ -113,12 +121,14 @@ def exit_quality(parts: Sequence[BacktestPart], name: str, finer: BarSet | None,
     policies = {name: [part.simulation for part in parts], **{k: v for k, v in policies.items() if k != name}}
     sessions = sessions_of(placed[0].bars)
     tables = ExitTables(sessions)
-    found = {
-        policy: pd.concat([tables.of(*pair) for pair in zip(done, plans, strict=True)], ignore_index=True)
-        for policy, done in policies.items()
-    }
+    found = {}
+    with progress.stage("measuring exits", len(policies)) as advance:
+        for policy, done in policies.items():
+            of_parts = [tables.of(*pair) for pair in zip(done, plans, strict=True)]
+            found[policy] = pd.concat(of_parts, ignore_index=True)
+            advance(1)
     note = session_note(sessions, dict.fromkeys(np.concatenate([some.trades.symbol for some in placed])))
-    return _of_tables(found, intervals, (note,) if note else ())
+    return _of_tables(found, intervals, (note,) if note else (), progress)
 
 
 def own_exit_quality(
@@ -128,6 +138,7 @@ def own_exit_quality(
     *,
     target: Target | None = None,
     horizons: Horizons = HORIZONS,
+    progress: Progress = SILENT,
 ) -> ExitQuality:
     """Return the user's own exits, measured.
 
@@ -142,6 +153,7 @@ def own_exit_quality(
         Of the set-and-forget exit. Without it, that exit and the way to the target are left out.
     horizons : Horizons
         How much later positions are sold.
+    progress : Progress
 
     Returns
     -------
@@ -156,7 +168,7 @@ def own_exit_quality(
     """
     if target is not None and target.value <= 0:
         raise LadderError(f'The target must be positive, such as "2R", but is {str(target)!r}.')
-    placed = prepare(bars, trades, settings).placed
+    placed = prepare(bars, trades, settings, progress=progress).placed
     base = base_ladder(settings)
     before_costs = base.costs.is_free
     own = simulate_own_exits(placed, base)
@@ -180,8 +192,9 @@ def own_exit_quality(
         )
     if plan is None:
         notes.append("Without --target, such as --target 2R, there is no set-and-forget exit and no way to the target.")
-    table = ExitTables(sessions, horizons).of(own, plan)
-    found = _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note))
+    with progress.stage("measuring exits", 1):
+        table = ExitTables(sessions, horizons).of(own, plan)
+    found = _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note), progress)
     return replace(found, is_before_costs=before_costs)
 
 
@@ -190,9 +203,16 @@ def _plan(part: BacktestPart, finer: BarSet | None) -> Simulation | None:
     return None if left_alone is None else simulate(part.simulation.placed, left_alone, finer=finer)
 
 
-def _of_tables(tables: Mapping[str, pd.DataFrame], intervals: Intervals, notes: tuple[str, ...]) -> ExitQuality:
+def _of_tables(
+    tables: Mapping[str, pd.DataFrame], intervals: Intervals, notes: tuple[str, ...], progress: Progress
+) -> ExitQuality:
     named = [table.assign(policy=policy) for policy, table in tables.items() if len(table)]
     whole = pd.concat(named, ignore_index=True) if named else next(iter(tables.values())).assign(policy="")
     columns = ["policy", *KEYS, *(name for name in whole if name not in ("policy", *KEYS))]
-    summary = {policy: summarise_exits(table, intervals=intervals) for policy, table in tables.items() if len(table)}
+    summary = {}
+    with progress.stage("intervals of exits", len(tables)) as advance:
+        for policy, table in tables.items():
+            if len(table):
+                summary[policy] = summarise_exits(table, intervals=intervals)
+            advance(1)
     return ExitQuality(whole[columns], summary, notes)

@@ -14,10 +14,11 @@ from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
 from exitladder.pipelines.tracking.saved_files import files_of_run
 from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 
 
-def report(source: str, out: Path, settings: Settings) -> Path:
+def report(source: str, out: Path, settings: Settings, progress: Progress = SILENT) -> Path:
     """Write the page of a run as one file that opens without a network, and return its path.
 
     Parameters
@@ -29,6 +30,7 @@ def report(source: str, out: Path, settings: Settings) -> Path:
         The file to write.
     settings : Settings
         They name the store that run ids are looked up in.
+    progress : Progress
 
     Returns
     -------
@@ -43,7 +45,7 @@ def report(source: str, out: Path, settings: Settings) -> Path:
         If there is no such run.
     """
     folder = _folder(source, settings)
-    with files_of_run(folder):
+    with files_of_run(folder), progress.stage("page", 1):
         if (folder / CARD_DATA).is_file():
             html = read_card(folder / CARD_DATA).html()
         elif (folder / "tune.json").is_file():

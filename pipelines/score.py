@@ -124,7 +124,8 @@ def score(
     still_open, waiting = _entered_on_bars(everyone, seen)
     job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
-        frame = score_open(job, ladder, finer)
+        with progress.stage("scoring open trades", 1):
+            frame = score_open(job, ladder, finer)
         if len(waiting):
             frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
         with progress.stage("drift", 1) as advance:

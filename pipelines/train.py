@@ -82,8 +82,11 @@ def train(
         job = open_job(bars, trades, settings, progress=progress)
         with job.run("train") as run:
             trained = train_model(job.prepared, settings, progress, backend)
-            name, pages = model_name(settings.project), training_pages(trained, settings, run.run_id)
-            reference = log_trained(job.tracker, run, trained, name, pages, verdict_of(trained))
+            with progress.stage("model card and registry", 2) as advance:
+                name, pages = model_name(settings.project), training_pages(trained, settings, run.run_id)
+                advance(1)
+                reference = log_trained(job.tracker, run, trained, name, pages, verdict_of(trained))
+                advance(1)
             labels = compare_labels(job.prepared, settings, progress, backend) if with_labels else None
             paths = model_paths(job.prepared, settings, progress, backend) if with_paths else None
             for name, table in (("labels", labels), ("paths", paths)):

@@ -96,10 +96,13 @@ def tune(
                 progress=progress,
             )
         log_tuned(run, tuned)
-        files = tuned_files(tuned, run.run_id, model or "") | page_files(
-            job, tuned, run.run_id, PageHead(command=command)
-        )
-        if job.model is not None:
-            files["model.json"] = model_summary(job.model)
-        write_tuning(out, files, run)
+        with progress.stage("files and page", 2) as advance:
+            files = tuned_files(tuned, run.run_id, model or "") | page_files(
+                job, tuned, run.run_id, PageHead(command=command)
+            )
+            if job.model is not None:
+                files["model.json"] = model_summary(job.model)
+            advance(1)
+            write_tuning(out, files, run)
+            advance(1)
     return TuneResult(run_id=run.run_id, tuned=tuned)

@@ -192,7 +192,9 @@ def _renewed_claims(study: Study, in_flight: Mapping[int, object]) -> Iterator[N
     def renew() -> None:
         while not ended.wait(_KEEP_SECONDS):
             for batch in list(in_flight):
-                study.keep(batch)
+                # a storage that is away for a moment: the next renewal counts
+                with suppress(ModelError):
+                    study.keep(batch)
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()

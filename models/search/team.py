@@ -164,7 +164,7 @@ class DaskExecutor:
     """
 
     def __init__(self, scheduler: str) -> None:
-        self.distributed = distributed("Searching", ModelError)
+        self.scheduler, self.distributed = scheduler, distributed("Searching", ModelError)
         self.client = join_cluster(scheduler, "Searching", ModelError)
         self.size = len(workers_of(self.client))
         if not self.size:
@@ -183,10 +183,20 @@ class DaskExecutor:
         Raises
         ------
         ModelError
-            If a worker of the cluster has another version of exitladder.
+            If a worker of the cluster has another version of exitladder, or the scheduler stops.
         """
         refuse_other_programs(self.client)
-        worker.take_part(_Cluster(self.client, self.distributed, evaluator, 2 * self.size), advance)
+        try:
+            worker.take_part(_Cluster(self.client, self.distributed, evaluator, 2 * self.size), advance)
+        except ModelError:
+            raise
+        except Exception as cause:
+            if self.client.status == "running":
+                raise
+            raise ModelError(
+                f"The Dask scheduler must run until the search ends, but '{self.scheduler}' no longer answers. Start "
+                "it and its workers again, then run the same command: a search that has a storage continues."
+            ) from cause
 
     def close(self) -> None:
         """Leave the cluster."""

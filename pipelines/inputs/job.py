@@ -120,7 +120,7 @@ def open_job(
     ladder : Ladder, optional
         The ladder to execute, whose costs and initial stop decide which ticks are too wide.
     progress : Progress
-        Shows the predictions being made.
+        Shows the trades being placed and the predictions being made.
 
     Returns
     -------
@@ -139,5 +139,5 @@ def open_job(
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
     if model is not None:
         settings = with_features_of(model, settings, bars)
-    prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder)
+    prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder, progress=progress)
     return Job(bars, trades, settings, prepared, model, progress=progress)

@@ -18,6 +18,7 @@ from exitladder.pipelines.inputs.dividends import with_known_dividends
 from exitladder.pipelines.inputs.usable_trades import NO_NOTES, TradeNotes, usable_trades
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.rows import TradeRows, trade_rows
 from exitladder.trades.session_dates import on_session_dates
@@ -89,6 +90,7 @@ def prepare(
     max_bars: int | None = None,
     keeps_all: bool = False,
     ladder: Ladder | None = None,
+    progress: Progress = SILENT,
 ) -> Prepared:
     """Return the trades placed on their bars, sorted by entry time, with risk, rows and feature set.
 
@@ -104,6 +106,7 @@ def prepare(
     ladder : Ladder, optional
         The ladder to execute. Its costs and its initial stop decide which ticks are too wide; those of the settings by
         default.
+    progress : Progress
 
     Returns
     -------
@@ -119,24 +122,30 @@ def prepare(
     if settings.symbols:
         check_money(trades, settings.symbols, settings.currencies)
         bars = bars.with_contracts(settings.symbols, settings.currencies)
-    bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
-    trades = on_session_dates(trades, bars, settings.data.tz)
-    order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
     base = base_ladder(settings)
-    placed, notes = usable_trades(
-        place_trades(trades.take(order), bars),
-        settings,
-        base if ladder is None else replace(base, stop=Stop(initial=ladder.stop.initial), costs=ladder.costs),
-        max_bars=max_bars or settings.labels.max_bars,
-        keeps_all=keeps_all,
-    )
-    # R is known at the entry: no trade needs to be walked to its end for it
-    left_at_once = replace(base, stop=replace(base.stop, time=1))
-    return Prepared(
-        placed=placed,
-        atr=atr_of_set(bars, base.atr_window),
-        risk=simulate(placed, left_at_once).risk,
-        rows=trade_rows(placed, max_bars or settings.labels.max_bars),
-        features=feature_set_of(settings, bars),
-        notes=notes,
-    )
+    with progress.stage("placing trades", 3) as advance:
+        bars = with_known_dividends(bars, settings.data, frozenset(map(str, trades.symbol)))
+        trades = on_session_dates(trades, bars, settings.data.tz)
+        order = np.lexsort((trades.trade_id.astype(str), trades.entry_time))
+        placed = place_trades(trades.take(order), bars)
+        advance(1)
+        placed, notes = usable_trades(
+            placed,
+            settings,
+            base if ladder is None else replace(base, stop=Stop(initial=ladder.stop.initial), costs=ladder.costs),
+            max_bars=max_bars or settings.labels.max_bars,
+            keeps_all=keeps_all,
+        )
+        advance(1)
+        # R is known at the entry: no trade needs to be walked to its end for it
+        left_at_once = replace(base, stop=replace(base.stop, time=1))
+        prepared = Prepared(
+            placed=placed,
+            atr=atr_of_set(bars, base.atr_window),
+            risk=simulate(placed, left_at_once).risk,
+            rows=trade_rows(placed, max_bars or settings.labels.max_bars),
+            features=feature_set_of(settings, bars),
+            notes=notes,
+        )
+        advance(1)
+    return prepared

@@ -28,6 +28,7 @@ from exitladder.pipelines.tracking.record import Record
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.words import describe_ladder
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.secrets import masked
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -106,11 +107,11 @@ class TrackedRun:
         with self._may_fail(f"The folder '{folder.name}' cannot be saved"):
             shutil.copytree(folder, _inside(self.folder, name) if name else self.folder, dirs_exist_ok=True)
 
-    def log_files(self, contents: Mapping[str, Content]) -> None:
+    def log_files(self, contents: Mapping[str, Content], progress: Progress = SILENT) -> None:
         """Save several files, by name; see `exitladder.files.output.write_folder` for the contents allowed."""
         if self.folder is not None:
             with self._may_fail("The run's files cannot be saved"):
-                write_folder(self.folder, contents)
+                write_folder(self.folder, contents, progress)
 
     def save(self) -> None:
         """Write the record with the values logged so far."""

@@ -117,29 +117,42 @@ def train_model(
     ModelError
         If the model cannot be trained on these rows.
     """
-    labels = row_labels(prepared, settings.labels)
-    rows = training_rows(prepared, settings, labels, backend)
+    with progress.stage("labels and features", 2) as advance:
+        labels = row_labels(prepared, settings.labels)
+        advance(1)
+        rows = training_rows(prepared, settings, labels, backend)
+        advance(1)
     model = fit_model(rows, prepared, settings, progress, backend)
     predictions = predict_rows(prepared, model, progress)
-    model = with_knowledge(model, prepared, rows, predictions)
-    value = model_value(prepared, predictions, settings)
-    model = replace(model, context={**model.context, "value_finding": value.finding})
-    enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
-    evaluation = evaluated_rows(rows, predictions)
-    outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
-    return Trained(
-        model=model,
-        baselines=model_baselines(prepared, rows, model, predictions, settings, backend.make_trainer(rows))
-        | {name: {"expectancy_r": mean} for name, mean in value.expectancy_r.items()},
-        value=value,
-        leaks=check_leaks(
+    with progress.stage("evaluating the model", 6) as advance:
+        model = with_knowledge(model, prepared, rows, predictions)
+        advance(1)
+        value = model_value(prepared, predictions, settings)
+        advance(1)
+        model = replace(model, context={**model.context, "value_finding": value.finding})
+        enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
+        evaluation = evaluated_rows(rows, predictions)
+        outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
+        baselines = model_baselines(prepared, rows, model, predictions, settings, backend.make_trainer(rows))
+        advance(1)
+        leaks = check_leaks(
             rows,
             model,
             next_bar_return(prepared.placed, prepared.rows, prepared.atr),
             n_folds=settings.validation.n_folds,
             seed=settings.project.seed,
             threads=settings.project.threads,
-        ),
+        )
+        advance(1)
+        calibration = calibration_by_group(prepared, rows, predictions, settings.intervals)
+        advance(1)
+        policy = tune_model_policy(prepared, predictions, settings) if enough else None
+        advance(1)
+    return Trained(
+        model=model,
+        baselines=baselines | {name: {"expectancy_r": mean} for name, mean in value.expectancy_r.items()},
+        value=value,
+        leaks=leaks,
         predictions=predictions,
         outcomes=outcomes,
         n_trades=len(prepared.placed),
@@ -148,8 +161,8 @@ def train_model(
             "exhaustion": n_effective(prepared, labels.exhaustion, labels.reachable),
             "hold_value_r": n_effective(prepared, labels.decision, labels.reachable),
         },
-        calibration=calibration_by_group(prepared, rows, predictions, settings.intervals),
-        policy=tune_model_policy(prepared, predictions, settings) if enough else None,
+        calibration=calibration,
+        policy=policy,
         rows_stored=backend.describe(rows),
     )
 
@@ -205,7 +218,8 @@ def model_paths(
     DataFrame
         One row per path.
     """
-    rows = training_rows(prepared, settings, backend=backend)
+    with progress.stage("labels and features", 1):
+        rows = training_rows(prepared, settings, backend=backend)
     return path_measures(
         rows,
         settings.model,

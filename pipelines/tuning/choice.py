@@ -201,6 +201,29 @@ class Tuning:
             (tuned, *baselines, *own), baselines[simplest].name, found, training, best, objectives.judge_own_exits()
         )
 
+    def choose_each(self, walk: WalkForward, name: str) -> tuple[tuple[Choice, ...], Choice]:
+        """Return the choice before each test part, and the final one on all trades.
+
+        Parameters
+        ----------
+        walk : WalkForward
+        name : str
+            Of the final search's study; those of the parts are named after it.
+
+        Returns
+        -------
+        folds : tuple of Choice
+        final : Choice
+        """
+        folds = []
+        with self.progress.stage("tuning", len(walk.folds) + 1) as advance:
+            for k, cut in enumerate(walk.folds, start=1):
+                folds.append(self.choose(cut.training, f"{name}-fold-{k}", cut.cut))
+                advance(1)
+            final = self.choose(walk.final, name)
+            advance(1)
+        return tuple(folds), final
+
     def objectives(self, training: Mask, until: int | None = None) -> Objectives:
         """Return the objectives of ladders on these trades, as far as they were known by the cut."""
         placed = self.prepared.placed.take(training)

@@ -100,22 +100,25 @@ def execute_policies(
     limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
-    for name in policies:
-        if name == WITHOUT_MODEL and plain is not None:
-            done = _simulations(plain.tuning, plain.folds, walk, TUNED)
-        else:
-            done = _simulations(tuning, choices, walk, name)
-        scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
-        marked[name] = marked_account(done, scales)
-        ends[name], is_open[name] = _ends(done, tuning, walk)
-        exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
-            "max_drawdown_account_r": drawdown_of(marked[name])
-        }
-        if limits.is_limited:
-            taken = trades_taken(done, limits, leverage)
-            limited.append({"policy": name, **account_result(done, scales, taken)})
-        if name == TUNED:
-            tuned = done
+    names = list(policies)
+    with tuning.progress.stage("simulating exits", len(names)) as advance:
+        for name in names:
+            if name == WITHOUT_MODEL and plain is not None:
+                done = _simulations(plain.tuning, plain.folds, walk, TUNED)
+            else:
+                done = _simulations(tuning, choices, walk, name)
+            scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
+            marked[name] = marked_account(done, scales)
+            ends[name], is_open[name] = _ends(done, tuning, walk)
+            exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
+                "max_drawdown_account_r": drawdown_of(marked[name])
+            }
+            if limits.is_limited:
+                taken = trades_taken(done, limits, leverage)
+                limited.append({"policy": name, **account_result(done, scales, taken)})
+            if name == TUNED:
+                tuned = done
+            advance(1)
     parts = tuple(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)

@@ -297,11 +297,9 @@ def tune_ladder(
         If there are too few trades to tune on or to score.
     """
     walk = walk_forward(prepared, settings.validation, max(settings.search.time_bars))
-    tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
-    folds = tuple(
-        tuning.choose(cut.training, f"{backend.name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1)
-    )
-    final = tuning.choose(walk.final, backend.name)
+    with progress.stage("features", 1):
+        tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
+    folds, final = tuning.choose_each(walk, backend.name)
     plain = without_model(tuning, walk)
 
     time, test = prepared.entry_time, walk.test
@@ -314,12 +312,16 @@ def tune_ladder(
     executed = execute_policies(tuning, folds, walk, tested, plain)
     ends = {name: end[test] for name, end in executed.ends.items()}
     is_open = {name: mask[test] for name, mask in executed.is_open.items()}
-    board = score_policies(tested, time[test], TUNED, settings.intervals, ends, is_open)
+    with progress.stage("comparing exits", 3) as advance:
+        board = score_policies(tested, time[test], TUNED, settings.intervals, ends, is_open)
+        board = replace(board, table=with_exposure(board.table, executed.exposures))
+        against = board.comparisons[baseline]
+        advance(1)
+        luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
+        advance(1)
+        superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
+        advance(1)
     accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
-    board = replace(board, table=with_exposure(board.table, executed.exposures))
-    against = board.comparisons[baseline]
-    luck = search_luck(tuning, folds, tested[TUNED] - tested[baseline], tested[baseline], against, walk)
-    superior = all_at_once(tested, time[test], [baseline, SIMPLEST], settings.intervals)
     risk = risk_of(board.table, accounts, baseline)
     judged = _verdict(against, baseline, walk, risk, superior[baseline], keeps=final.keeps_own_exits)
     witnesses = Witnesses(luck.dsr, luck.pbo, superior[baseline])
@@ -328,16 +330,25 @@ def tune_ladder(
     rows: dict[Any, dict[Any, Any]] = board.table.set_index("policy").to_dict("index")
     said += price_of_gain(against.difference_r, rows[TUNED], rows[baseline])
     said += duplicate_note(prepared.placed.take(test))
-    recommendation = recommend(
-        net_r,
-        Lives(time, executed.ends, executed.is_open),
-        pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
-        [cut.test for cut in walk.folds],
-        levels_of(
-            [str(name) for name in net_r], model_has_edge=predictions is not None and predictions.finding == EDGE
-        ),
-        settings.intervals,
-    )
+    with progress.stage("recommendation", 1):
+        recommendation = recommend(
+            net_r,
+            Lives(time, executed.ends, executed.is_open),
+            pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
+            [cut.test for cut in walk.folds],
+            levels_of(
+                [str(name) for name in net_r], model_has_edge=predictions is not None and predictions.finding == EDGE
+            ),
+            settings.intervals,
+        )
+    with progress.stage("diagnostics", 1):
+        found = diagnostics(
+            tuning.objectives(final.training),
+            final.search.evaluation,
+            final.search.ladders,
+            final.ladder,
+            {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
+        )
     tuned = Tuned(
         choice=final,
         walk=walk,
@@ -351,13 +362,7 @@ def tune_ladder(
         accounts=accounts,
         verdict=replace(judged, text=" ".join([judged.text, *said])),
         predictions=predictions,
-        diagnostics=diagnostics(
-            tuning.objectives(final.training),
-            final.search.evaluation,
-            final.search.ladders,
-            final.ladder,
-            {f"{cut.cut_time:%Y-%m-%d}": choice.ladder for cut, choice in zip(walk.folds, folds, strict=True)},
-        ),
+        diagnostics=found,
         executed=executed,
         recommendation=recommendation,
         base=tuning.base,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import time
 
 import pandas as pd
+import pytest
 
 from exitladder.cli.output import rendered
 from exitladder.cli.stages import Bars, Lines, stages_on
@@ -53,17 +56,48 @@ class Screen(io.StringIO):
         return True
 
 
-def test_stages_are_lines_or_bars() -> None:
+def test_a_long_stage_is_a_line_in_a_file() -> None:
     stream = io.StringIO()
     shown = stages_on(stream)
     assert isinstance(shown, Lines)
+    with shown.stage("too short to tell", 10):
+        pass
+    assert stream.getvalue() == ""
+    shown = Lines(stream, least_seconds=0.0)
+    with pytest.raises(ValueError), shown.stage("training", 10) as advance:
+        advance(3)
+        raise ValueError
     with shown.stage("training", 10) as advance:
         advance(3)
-    assert stream.getvalue().startswith("training: done in 0.")
+        advance(7)
+    with shown.stage("page", 1):
+        pass
+    lines = [re.sub(r"[0-9.]+ s", "0.1 s", line) for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "training: stopped after 0.1 s (3 of 10)",
+        "training: done in 0.1 s (10 of 10)",
+        "page: done in 0.1 s",
+    ]
+
+
+def test_a_long_stage_is_a_bar_on_a_terminal() -> None:
+    assert isinstance(stages_on(Screen()), Bars)
     screen = Screen()
-    bars = stages_on(screen)
-    assert isinstance(bars, Bars)
+    bars = Bars(screen, least_seconds=0.0)
     with bars.stage("training", 10) as advance:
         for _ in range(5):
             advance(2)
-    assert "training" in screen.getvalue() and "10/10" in screen.getvalue()
+        with bars.stage("one of its parts", 4) as inner:
+            inner(1)
+            time.sleep(0.25)
+    assert "training" in screen.getvalue() and "10 of 10" in screen.getvalue()
+    assert "one of its parts" in screen.getvalue() and "1 of 4" in screen.getvalue()
+    # at its end, the inner stage is gone
+    assert "one of its parts" not in screen.getvalue().rpartition("training")[2]
+    quick = Screen()
+    bars = Bars(quick, least_seconds=60.0)
+    with bars.stage("too short to tell", 10):
+        pass
+    with pytest.raises(ValueError), bars.stage("too short to tell", 10):
+        raise ValueError
+    assert quick.getvalue() == ""

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning, ModelError
 from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.doctor import doctor
 from exitladder.pipelines.report import report
 from exitladder.pipelines.score import score
 from exitladder.pipelines.tracking.models import resolve_model
@@ -37,6 +39,8 @@ MODEL = "models:/old-exhaustion/1"
 TRAINED = "7a64df7cd60945a4a2e78ce4dbcb947b"
 TUNED = "075953cac1904b4d94f77b488a3a9ade"
 TESTED = "d27f2a2662bf43169a69c08f6260dbca"
+FINISHED = "23fe4f9f497d4b4a8e7e3f96b6161f1b"
+DELETED = "a7fa0ccd450e4aa9a75f1be6d737cd9e"
 
 
 def floats(values: Any) -> np.ndarray:
@@ -143,6 +147,35 @@ def test_an_old_model_advises_on_open_trades(settings: Settings, bars: BarSet) -
     advice = score(bars, trades, ladder, MODEL, settings, asof=asof).frame.set_index("trade_id")
     assert len(advice) == len(trades)
     assert 0 < advice["exhaustion"][trades.trade_id[-1]] < 1
+
+
+@pytest.mark.slow
+def test_runs_left_open_are_named_and_closed(settings: Settings, store: Path, tmp_path: Path) -> None:
+    """Of a training killed long ago, a test that just began, and a run of another program, only the first is closed."""
+
+    def state(where: str) -> Any:
+        with closing(sqlite3.connect(store / "mlflow.db")) as opened:
+            return opened.execute(f"select status, end_time from runs where run_uuid = '{where}'").fetchone()
+
+    now = int(time.time() * 1000)
+    with closing(sqlite3.connect(store / "mlflow.db")) as opened, opened:
+        opened.execute("update runs set start_time = start_time - 86400000 * 30")
+        opened.execute("update runs set status = 'RUNNING', end_time = null where run_uuid != ?", (FINISHED,))
+        opened.execute("update runs set start_time = ? where run_uuid = ?", (now, TESTED))
+        opened.execute("delete from tags where run_uuid = ? and key = 'mlflow.source.name'", (TUNED,))
+        opened.execute("update runs set lifecycle_stage = 'deleted' where run_uuid = ?", (DELETED,))
+    before = {run: state(run) for run in (TUNED, TESTED, FINISHED, DELETED)}
+    found = [check for check in doctor(settings, tmp_path).checks if check.check == "runs of version 0.1"]
+    assert [check.state for check in found] == ["notice", "notice"]
+    assert "1 have been open for more than a day: train-" in found[0].finding and "--repair" in found[0].cure
+    assert "1 began within a day" in found[1].finding and "backtest-" in found[1].finding
+    assert state(TRAINED) == ("RUNNING", None)
+    done = {check.state for check in doctor(settings, tmp_path, repair=True).checks if "0.1" in check.check}
+    assert done == {"repaired", "notice"}
+    status, end = state(TRAINED)
+    assert status == "KILLED" and end <= now
+    assert {run: state(run) for run in before} == before
+    assert {c.state for c in doctor(settings, tmp_path).checks if "0.1" in c.check} == {"notice"}
 
 
 def test_old_studies_open_for_reading(store: Path) -> None:

@@ -1,20 +1,31 @@
 """Commands killed at random moments: nothing half-written, a store that can be read, and the same result afterwards.
 
-A third of ``EXITLADDER_EXAMPLES`` is the number of kills: 20 by default, 100 with 300. From 200 examples on, ``tune``,
-``train``, ``score`` and ``demo`` are killed as well, which takes most of an hour.
+A third of ``EXITLADDER_EXAMPLES`` is the number of kills: 20 by default, 100 with 300, divided between the commands:
+``backtest``, ``score``, ``bars fetch`` and ``report``, and from 200 examples on ``tune``, ``train`` and ``demo``, which
+takes most of an hour.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from exitladder.pipelines.tracking.database import state_of
@@ -95,21 +106,81 @@ def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path, environment: dic
     assert int(done.stdout) > 0, "every kill came too early to prove anything"
 
 
-def _commands(inputs: Path) -> dict[str, list[str]]:
-    """The commands to kill, with the folder or file that each writes."""
+MONTHS = pd.period_range("2023-01", "2023-06", freq="M")
+
+
+class SlowArchive(BaseHTTPRequestHandler):
+    """An exchange's archive of hourly bars, in which every answer takes a moment, so that kills fall in between."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        """Answer with a file in two halves."""
+        time.sleep(0.04)
+        body = self.files.get(self.path.lstrip("/"))
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write((body or b"")[: len(body or b"") // 2])
+            time.sleep(0.04)
+            self.wfile.write((body or b"")[len(body or b"") // 2 :])
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def _month(month: pd.Period) -> bytes:
+    """The zip file of a month of hourly bars."""
+    chance = np.random.default_rng(month.ordinal)
+    stamps = pd.date_range(month.start_time, month.end_time, freq="1h", tz="UTC")
+    price = np.round(100 * np.exp(np.cumsum(chance.normal(0, 0.004, len(stamps) + 1))), 8)
+    lines = []
+    for k, (start, opened, close) in enumerate(zip(stamps, price[:-1], price[1:], strict=True)):
+        ms = int(start.timestamp() * 1000)
+        high, low = max(opened, close) + 0.5, min(opened, close) - 0.5
+        prices = ",".join(f"{value:.8f}" for value in (opened, high, low, close, 5.0 + k))
+        lines.append(f"{ms},{prices},{ms + 3_599_999},1.0,1,1.0,1.0,0")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(f"BTCUSDT-1h-{month}.csv", "\n".join(lines) + "\n")
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[str]:
+    """The address of an archive on this machine."""
+    for month in MONTHS:
+        name = f"data/spot/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-{month}.zip"
+        SlowArchive.files[name] = _month(month)
+        digest = hashlib.sha256(SlowArchive.files[name]).hexdigest()
+        SlowArchive.files[f"{name}.CHECKSUM"] = f"{digest}  {name.rpartition('/')[2]}\n".encode()
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowArchive) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+COMMANDS = ("backtest", "score", "fetch", "report", *(("tune", "train", "demo") if IS_LONG else ()))
+
+
+def _arguments(name: str, inputs: Path, archive: str) -> list[str]:
+    """The command to kill; the folder `done` has a backtest."""
     book = ["--bars", str(inputs / "bars"), "--trades", str(inputs / "trades.csv"), *QUICK]
     ladder = ["--ladder", str(inputs / "ladder.toml")]
-    found = {
+    months = ["--from", str(MONTHS[0]), "--to", str(MONTHS[-1]), "--cache", "months"]
+    return {
         "backtest": ["backtest", *book, *ladder, "--out", "backtest"],
+        "score": ["score", *book, *ladder, "--out", "advice.csv"],
+        "fetch": [
+            *("bars", "fetch", "BTCUSDT", "--interval", "1h", *months, "--base-url", archive),
+            *("--out", "fetched", "--quiet"),
+        ],
         "report": ["report", "done", "--out", "report.html", *QUICK],
-    }
-    if IS_LONG:
-        found |= {
-            "tune": ["tune", *book, *SMALL, "--trials", "24", "--out", "tune"],
-            "train": ["train", *book, *SMALL],
-            "demo": ["demo", "--trials", "24", *QUICK, *SMALL, "--out", "demo"],
-        }
-    return found
+        "tune": ["tune", *book, *SMALL, "--trials", "24", "--out", "tune"],
+        "train": ["train", *book, *SMALL],
+        "demo": ["demo", "--trials", "24", *QUICK, *SMALL, "--out", "demo"],
+    }[name]
 
 
 def _start(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -133,7 +204,8 @@ def _unbroken(arguments: list[str], folder: Path, environment: Mapping[str, str]
 
 def _tables(folder: Path) -> dict[str, bytes]:
     """The files whose bytes are the same in every run."""
-    found = [path for path in folder.rglob("*") if path.suffix in (".csv", ".toml") and "mlruns" not in path.parts]
+    same = (".csv", ".toml", ".parquet", ".zip")
+    found = [path for path in folder.rglob("*") if path.suffix in same and "mlruns" not in path.parts]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
@@ -151,37 +223,34 @@ def _check_after_kill(folder: Path, whole: Mapping[str, bytes]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_killed_command_leaves_nothing_behind_and_ends_the_same_later(
-    inputs: Path, tmp_path: Path, environment: dict[str, str]
+    name: str, inputs: Path, archive: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    commands = _commands(inputs)
+    arguments = _arguments(name, inputs, archive)
     chance = random.Random(7)
-    model = tmp_path / "unbroken"
-    model.mkdir()
-    _unbroken([*commands["backtest"][:-1], "done"], model, environment)
-    takes = {name: _unbroken(arguments, model, environment) for name, arguments in commands.items()}
-    whole = _tables(model)
-    used = tmp_path / "used"
-    used.mkdir()
-    _unbroken([*commands["backtest"][:-1], "done"], used, environment)
-    for k in range(N_KILLS):
-        name = list(commands)[0 if k % 3 else k // 3 % len(commands)]
+    unbroken, used = tmp_path / "unbroken", tmp_path / "used"
+    unbroken.mkdir()
+    if name == "report":
+        _unbroken([*_arguments("backtest", inputs, archive)[:-1], "done"], unbroken, environment)
+    takes = _unbroken(arguments, unbroken, environment)
+    whole = _tables(unbroken)
+    shutil.copytree(unbroken, used)
+    for k in range(-(-N_KILLS // len(COMMANDS))):
         folder = used if k % 2 or name == "report" else tmp_path / f"fresh-{k}"
         folder.mkdir(exist_ok=True)
-        process = _start(commands[name], folder, environment)
-        time.sleep(chance.uniform(0.1, 1.0) * takes[name])
+        process = _start(arguments, folder, environment)
+        time.sleep(chance.uniform(0.1, 1.0) * takes)
         process.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)[k % 4])
         process.wait()
         process.stderr.close()  # type: ignore[union-attr]
         _check_after_kill(folder, whole)
-    for name in ("backtest", "report", "tune"):
-        if name in commands:
-            _unbroken(commands[name], used, environment)
-            clear_drafts(used)
-    assert _tables(used) == {name: whole[name] for name in _tables(used)}
-    assert {"backtest/fills.csv", "backtest/trades.csv"} <= set(_tables(used))
+    _unbroken(arguments, used, environment)
+    clear_drafts(used)
+    assert _tables(used) == whole
     assert [path for path in used.rglob("*") if "draft" in path.name and ".pending" not in path.parts] == []
-    statuses = [record["status"] for record in read_records(used / "mlruns")]
-    assert "RUNNING" not in statuses and statuses.count("FINISHED") >= 2
-    _unbroken(["track", "--sync"], used, environment)  # the sending process may be slow
-    assert state_of(used / "mlruns" / "mlflow.db", 60).condition == "good"
+    if name != "fetch":
+        statuses = [record["status"] for record in read_records(used / "mlruns")]
+        assert "RUNNING" not in statuses and "FINISHED" in statuses
+        _unbroken(["track", "--sync"], used, environment)  # the sending process may be slow
+        assert state_of(used / "mlruns" / "mlflow.db", 60).condition == "good"

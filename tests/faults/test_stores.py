@@ -245,6 +245,25 @@ def test_runs_left_open_by_a_kill_are_closed_and_their_drafts_removed(copied: Pa
     assert {name: status for name, (status, _) in _in_store(copied).items()} == found
 
 
+def test_a_clock_set_back_loses_no_run(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends before it began, and one of an hour ago that began after it."""
+    real = time.time
+    with _quick(copied).run("backtest", "across") as run:
+        run.log_metrics({"a": 1})
+        monkeypatch.setattr(time, "time", lambda: real() - 86_400)
+    with _quick(copied).run("backtest", "later, by an earlier clock") as run:
+        run.log_metrics({"a": 2})
+    monkeypatch.setattr(time, "time", real)
+    for name, value in (("across", 1.0), ("later, by an earlier clock", 2.0)):
+        found = find_run(name, copied)
+        assert (found.status, found.metrics) == ("FINISHED", {"a": value})
+    assert sync(store_address(copied)).failed == {}
+    assert {name: found[0] for name, found in _in_store(copied).items()} == {
+        "across": "FINISHED",
+        "later, by an earlier clock": "FINISHED",
+    }
+
+
 def test_outputs_are_checked_before_computing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()

@@ -122,8 +122,8 @@ class Database:
         """Raise errors of the database as ModelError."""
         try:
             yield
-        except self.sqlalchemy.exc.DBAPIError as cause:
-            first = (str(cause.orig).strip() or str(cause)).splitlines()[0]
+        except (self.sqlalchemy.exc.DBAPIError, sqlite3.Error) as cause:
+            first = (str(getattr(cause, "orig", cause)).strip() or str(cause)).splitlines()[0]
             raise ModelError(
                 f"The storage {self.url} must be a database that can be written to, but: {first}"
             ) from cause

@@ -262,7 +262,8 @@ class StoredStudy:
         with self.store.database.locked() as connection:
             rows = self._execute(
                 connection,
-                f"select batch, payload is not null, claimed_at > {self.store.database.now} - :lease, worker "
+                # a claim of the future was made before the clock was set back
+                f"select batch, payload is not null, abs(claimed_at - {self.store.database.now}) < :lease, worker "
                 "from exitladder_batches where study = :t",
                 lease=self.store.lease_seconds,
             )

@@ -63,8 +63,7 @@ def without_model(tuning: Tuning, walk: WalkForward) -> WithoutModel | None:
         return None
     plain = Tuning.of(tuning.prepared, tuning.settings, None, _own_ladder(tuning), tuning.progress, tuning.backend)
     name = f"{tuning.backend.name}-without-model"
-    folds = tuple(plain.choose(cut.training, f"{name}-fold-{k}", cut.cut) for k, cut in enumerate(walk.folds, start=1))
-    return WithoutModel(plain, folds, plain.choose(walk.final, name))
+    return WithoutModel(plain, *plain.choose_each(walk, name))
 
 
 def _own_ladder(tuning: Tuning) -> Ladder | None:

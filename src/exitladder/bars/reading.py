@@ -21,6 +21,7 @@ from exitladder.clock import interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.tables import Table, read_table, table_suffix
+from exitladder.runtime.progress import SILENT, Progress
 
 __all__ = ["bars_from_frame", "check_bar_files", "name_parts", "read_bars"]
 
@@ -34,6 +35,7 @@ def read_bars(
     repair: bool = False,
     interval: str | None = None,
     conventions: Conventions = PLAIN,
+    progress: Progress = SILENT,
 ) -> tuple[BarSet, BarsReport]:
     """Return the bars in a file, a folder or a table, checked, with the findings.
 
@@ -58,6 +60,8 @@ def read_bars(
         Read only bars of this length, such as ``1h``, from a folder that holds several.
     conventions : Conventions
         What files may leave open: order of day and month, decimal mark, which end of a bar is stamped, names.
+    progress : Progress
+        Shows the files read, and the symbols of each.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def read_bars(
         name = symbol or conventions.symbol
         return bars_from_frame(source, name, tz=tz, adjust=adjust, repair=repair, conventions=conventions)
     conventions = replace(conventions, symbol=symbol) if symbol else conventions
-    good, report = _read(Path(source), read_options(tz, adjust, repair, interval, conventions))
+    good, report = _read(Path(source), read_options(tz, adjust, repair, interval, conventions), progress)
     errors = report.of_severity("error")
     if errors:
         others = len(errors) - 1
@@ -97,6 +101,7 @@ def check_bar_files(
     repair: bool = False,
     interval: str | None = None,
     conventions: Conventions = PLAIN,
+    progress: Progress = SILENT,
 ) -> BarsReport:
     """Return the findings in bars, errors included; `read_bars` stops at the first error.
 
@@ -106,7 +111,7 @@ def check_bar_files(
     ----------
     source : path
         A file or a folder of bars.
-    tz, adjust, repair, interval, conventions
+    tz, adjust, repair, interval, conventions, progress
         As for `read_bars`.
 
     Returns
@@ -121,24 +126,32 @@ def check_bar_files(
     BarsError
         If an option is invalid.
     """
-    return _read(Path(source), read_options(tz, adjust, repair, interval, conventions))[1]
+    return _read(Path(source), read_options(tz, adjust, repair, interval, conventions), progress)[1]
 
 
-def _read(path: Path, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
+def _read(path: Path, options: ReadOptions, progress: Progress) -> tuple[list[Bars], BarsReport]:
     good: list[Bars] = []
     reports: list[BarsReport] = []
     parts: dict[str, list[tuple[Bars, str]]] = {}
-    for table, name in _tables(path, options, reports):
-        # TradingView stamps daily bars at the open of their session
-        for_file = replace(options, at_open=name.source == "TradingView")
-        bars, report = bars_of_table(table, name.symbol, name.interval_ns, for_file)
-        if name.part:
-            for part in bars:
-                parts.setdefault(part.symbol, []).append((part, table.name))
-        else:
-            good += bars
-        reports.append(report)
-    report = join_reports(reports)
+    chosen, left = _chosen_files(path, options)
+    others = []
+    with progress.stage("reading bars", len(chosen)) as advance:
+        for file, name in chosen.items():
+            table = _table(file, options)
+            if path.is_dir() and not bar_columns(table.frame.columns).looks_like_bars:
+                others.append(file.name)
+                continue
+            # TradingView stamps daily bars at the open of their session
+            for_file = replace(options, at_open=name.source == "TradingView")
+            bars, report = bars_of_table(table, name.symbol, name.interval_ns, for_file, progress)
+            if name.part:
+                for part in bars:
+                    parts.setdefault(part.symbol, []).append((part, table.name))
+            else:
+                good += bars
+            reports.append(report)
+            advance(1)
+    report = join_reports([*reports, *_not_read(path, others, left)])
     for members in parts.values():
         if len(members) == 1:
             good.append(members[0][0])
@@ -179,31 +192,27 @@ def _renamed(good: list[Bars], report: BarsReport, options: ReadOptions) -> tupl
     return bars, replace(report, symbols=symbols, findings=findings)
 
 
-def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iterator[tuple[Table, FileName]]:
+def _chosen_files(path: Path, options: ReadOptions) -> tuple[dict[Path, FileName], list[str]]:
+    """Return the files to read, and those whose names say that they hold no traded prices."""
     if not path.is_dir():
-        yield _table(path, options), file_name(path)
-        return
+        return {path: file_name(path)}, []
     files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith((".", "_")))
     parts = {f: file_name(f) for f in files if table_suffix(f)}
     chosen = [f for f in parts if not parts[f].kind]
     if options.interval_ns:
         chosen = [f for f in chosen if parts[f].interval_ns in (0, options.interval_ns)]
     _refuse_mixed_intervals({f: (parts[f].symbol, parts[f].interval_ns) for f in chosen})
-    others = []
-    for file in chosen:
-        table = _table(file, options)
-        if bar_columns(table.frame.columns).looks_like_bars:
-            yield table, parts[file]
-        else:
-            others.append(file.name)
-    left = [f"{f.name} ({parts[f].kind})" for f in parts if parts[f].kind]
+    return {f: parts[f] for f in chosen}, [f"{f.name} ({parts[f].kind})" for f in parts if parts[f].kind]
+
+
+def _not_read(path: Path, others: list[str], left: list[str]) -> Iterator[BarsReport]:
     for names, rule, what in (
         (others, "not_bars", "tables in '{}' have no open, high, low, close and were not read"),
         (left, "not_candles", "files in '{}' hold no traded prices and were not read"),
     ):
         if names:
             message = f"{len(names)} {what.format(path)}: {some_of(names)}."
-            reports.append(BarsReport(findings=(Finding("", "note", rule, len(names), str(path), message),)))
+            yield BarsReport(findings=(Finding("", "note", rule, len(names), str(path), message),))
 
 
 def _table(path: Path, options: ReadOptions) -> Table:

@@ -10,11 +10,12 @@ from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.stamps import check_tz
+from exitladder.runtime.progress import SILENT, Progress
 
 _DAY = 86_400 * 10**9
 
 
-def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
+def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC", progress: Progress = SILENT) -> BarSet:
     """Return bars of a longer interval, labelled by their start, closed ones only.
 
     Parameters
@@ -25,6 +26,7 @@ def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
     tz : str
         Where a day begins (at midnight) and a week (on Monday): the market's zone for sessions that cross
         midnight UTC. Shorter intervals are counted from the day's beginning.
+    progress : Progress
 
     Returns
     -------
@@ -48,16 +50,18 @@ def resample_bars(bars: BarSet, interval: str, *, tz: str = "UTC") -> BarSet:
     target = interval_from_name(interval)
     check_tz(tz, BarsError)
     members = []
-    for symbol in bars:
-        own = bars[symbol]
-        if target % own.interval_ns or target < own.interval_ns:
-            raise BarsError(
-                f"The new interval must be a multiple of the bars' own, but '{symbol}' has {own.interval} bars and "
-                f"{interval_name(target)} was requested. Choose a multiple of {own.interval}."
-            )
-        longer = own if target == own.interval_ns else _resampled(own, target, tz)
-        if len(longer):
-            members.append(longer)
+    with progress.stage("resampling bars", len(bars)) as advance:
+        for symbol in bars:
+            own = bars[symbol]
+            if target % own.interval_ns or target < own.interval_ns:
+                raise BarsError(
+                    f"The new interval must be a multiple of the bars' own, but '{symbol}' has {own.interval} bars and "
+                    f"{interval_name(target)} was requested. Choose a multiple of {own.interval}."
+                )
+            longer = own if target == own.interval_ns else _resampled(own, target, tz)
+            if len(longer):
+                members.append(longer)
+            advance(1)
     if not members:
         raise BarsError(
             f"There must be at least one closed bar of {interval_name(target)}, but the bars are too short."

@@ -30,6 +30,7 @@ from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.stamps import Stamps, check_tz, read_stamps
 from exitladder.files.tables import Table
+from exitladder.runtime.progress import SILENT, Progress
 
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
@@ -125,7 +126,9 @@ def bars_from_frame(
     return BarSet(good), report
 
 
-def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOptions) -> tuple[list[Bars], BarsReport]:
+def bars_of_table(
+    table: Table, symbol: str, interval_ns: int, options: ReadOptions, progress: Progress = SILENT
+) -> tuple[list[Bars], BarsReport]:
     """Return the usable bars of a table and the findings, errors included.
 
     Parameters
@@ -136,6 +139,8 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     interval_ns : int
         What the file's name says, or 0.
     options : ReadOptions
+    progress : Progress
+        Shows the symbols of a table that has several.
 
     Returns
     -------
@@ -169,16 +174,20 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     placing = _placing(table, names, stamps, interval_ns, options)
     good: list[Bars] = []
     reports: list[BarsReport] = []
-    for name, rows in rows_by_symbol(table, names, symbol):
-        is_all = "symbol" not in names.known
-        columns = {key: values.copy() if is_all else values[rows] for key, values in cells.columns.items()}
-        raw = RawBars(name, table, names.stamp, rows, stamps.ns[rows], columns)
-        placed = place_in_time(raw, placing)
-        bars, report = _one_symbol(raw, placing.length_ns, options, placed)
-        if options.interval_ns and bars is not None and bars.interval_ns != options.interval_ns:
-            continue
-        good += [bars] if bars is not None else []
-        reports.append(report if bars is None else _with_contracts(report, bars, raw, names))
+    by_symbol = list(rows_by_symbol(table, names, symbol))
+    shown = progress if len(by_symbol) > 1 else SILENT
+    with shown.stage("checking symbols", len(by_symbol)) as advance:
+        for name, rows in by_symbol:
+            is_all = "symbol" not in names.known
+            columns = {key: values.copy() if is_all else values[rows] for key, values in cells.columns.items()}
+            raw = RawBars(name, table, names.stamp, rows, stamps.ns[rows], columns)
+            placed = place_in_time(raw, placing)
+            bars, report = _one_symbol(raw, placing.length_ns, options, placed)
+            advance(1)
+            if options.interval_ns and bars is not None and bars.interval_ns != options.interval_ns:
+                continue
+            good += [bars] if bars is not None else []
+            reports.append(report if bars is None else _with_contracts(report, bars, raw, names))
     # what concerns the whole file concerns its symbol, if it has one
     alone = reports[0].symbols[0].symbol if len(reports) == 1 and reports[0].symbols else ""
     whole = (*cells.findings, *_left_out(table, names, cells.texts))

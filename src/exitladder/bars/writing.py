@@ -10,9 +10,10 @@ from exitladder.bars.bars import BarSet
 from exitladder.files.names import file_stem, refuse_clash
 from exitladder.files.output import write_folder, write_table
 from exitladder.files.tables import table_suffix
+from exitladder.runtime.progress import SILENT, Progress
 
 
-def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
+def write_bars(bars: BarSet, out: str | Path, progress: Progress = SILENT) -> pd.DataFrame:
     """Write bars and return a summary: file, symbol, interval, n_bars, first, last.
 
     Parameters
@@ -21,6 +22,11 @@ def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
     out : path
         A folder, for one ``SYMBOL-INTERVAL.parquet`` per symbol, characters that a file name may not hold
         percent-encoded; or a file ending with .parquet, .csv or .csv.gz, with a ``symbol`` column.
+    progress : Progress
+
+    Returns
+    -------
+    DataFrame
 
     Raises
     ------
@@ -34,10 +40,11 @@ def write_bars(bars: BarSet, out: str | Path) -> pd.DataFrame:
         names = dict.fromkeys(bars, out.name)
         tables = [frame.assign(symbol=symbol) for symbol, frame in frames.items()]
         joined = pd.concat(tables, ignore_index=True)
-        write_table(joined[["symbol", *(c for c in joined.columns if c != "symbol")]], out)
+        with progress.stage("writing bars", 1):
+            write_table(joined[["symbol", *(c for c in joined.columns if c != "symbol")]], out)
     else:
         refuse_clash(names.values())
-        write_folder(out, {names[symbol]: frame for symbol, frame in frames.items()})
+        write_folder(out, {names[symbol]: frame for symbol, frame in frames.items()}, progress)
     return pd.DataFrame(
         {
             "file": [names[s] for s in bars],

@@ -178,7 +178,13 @@ def _read_bars(session: Session, path: Path, repair: bool, interval: str | None)
 
     data = session.settings.data
     return read_bars(
-        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+        path,
+        tz=data.tz,
+        adjust=data.adjust,
+        repair=repair,
+        interval=interval,
+        conventions=data.conventions,
+        progress=session.progress,
     )
 
 
@@ -278,7 +284,8 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     from exitladder.trades.files import read_trades
 
     files = source if isinstance(source, TradeFiles) else TradeFiles(source)
-    trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
+    with session.progress.stage("reading trades", 1):
+        trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
     if trades.n_entries is not None and (trades.n_entries > 1).any():
         session.say(
             f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
@@ -294,10 +301,13 @@ def _check_on_bars(session: Session, trades: Trades, bars: BarSet) -> None:
     from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
     from exitladder.trades.trades import place_trades
 
-    placed = place_trades(trades, with_contracts(session, bars))
-    if session.settings.data.stamps == "auto":
-        refuse_end_stamps(placed)
-    check_trades_on_bars(placed, initial_stop(session))
+    with session.progress.stage("checking trades", 2) as advance:
+        placed = place_trades(trades, with_contracts(session, bars))
+        advance(1)
+        if session.settings.data.stamps == "auto":
+            refuse_end_stamps(placed)
+        check_trades_on_bars(placed, initial_stop(session))
+        advance(1)
     _warn_of_exits(session, placed)
 
 

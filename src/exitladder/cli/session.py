@@ -61,7 +61,7 @@ class Session:
     is_quiet: bool
     stdout: TextIO | IO[str]
 
-    @property
+    @functools.cached_property
     def progress(self) -> Progress:
         """Progress display on stderr; silent with ``--quiet``."""
         if self.is_quiet:

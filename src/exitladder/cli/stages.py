@@ -1,14 +1,21 @@
-"""Progress display: a bar per stage on a terminal, a line per stage in a file or pipe."""
+"""Progress display: a bar per stage on a terminal, a line per long stage in a file or pipe."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from exitladder.runtime.progress import Advance, Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+# stages that are faster are not shown
+_SECONDS_TO_A_BAR = 0.5
+_SECONDS_TO_A_LINE = 1.0
 
 
 def stages_on(stream: IO[str]) -> Progress:
@@ -16,30 +23,84 @@ def stages_on(stream: IO[str]) -> Progress:
     return Bars(stream) if stream.isatty() else Lines(stream)
 
 
-@dataclass(frozen=True)
 class Lines:
-    """Writes a line when a stage is complete."""
+    """Writes a line at the end of each stage that took a second or longer.
 
-    stream: IO[str]
+    Parameters
+    ----------
+    stream : text stream
+    least_seconds : float
+        Shorter stages are not written.
+    """
+
+    def __init__(self, stream: IO[str], least_seconds: float = _SECONDS_TO_A_LINE) -> None:
+        self.stream, self.least_seconds = stream, least_seconds
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Yield a function that does nothing; afterwards write the duration of the stage."""
-        begin = time.monotonic()
-        yield lambda steps: None
-        self.stream.write(f"{name}: done in {time.monotonic() - begin:.1f} s\n")
-        self.stream.flush()
+        """Yield a function that counts the parts done; afterwards write them and the duration of the stage."""
+        begin, done, how = time.monotonic(), 0, "stopped after"
+
+        def advance(steps: int) -> None:
+            nonlocal done
+            done += steps
+
+        try:
+            yield advance
+            how = "done in"
+        finally:
+            seconds = time.monotonic() - begin
+            if seconds >= self.least_seconds:
+                parts = f" ({done} of {total})" if total > 1 else ""
+                self.stream.write(f"{name}: {how} {seconds:.1f} s{parts}\n")
+                self.stream.flush()
 
 
-@dataclass(frozen=True)
 class Bars:
-    """Draws a progress bar per stage."""
+    """Draws a bar with part n of m for each stage that takes half a second or longer.
 
-    stream: IO[str]
+    A stage inside another one is drawn below it, until it ends.
+
+    Parameters
+    ----------
+    stream : text stream
+    least_seconds : float
+        Shorter stages are not drawn.
+    """
+
+    def __init__(self, stream: IO[str], least_seconds: float = _SECONDS_TO_A_BAR) -> None:
+        self.stream, self.least_seconds = stream, least_seconds
+        self._shown: RichProgress | None = None
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
         """Yield a function that advances the bar."""
+        most = max(total, 1)
+        if self._shown is not None:
+            shown = self._shown
+            task = shown.add_task(name, total=most)
+            try:
+                yield lambda steps: shown.advance(task, steps)
+            finally:
+                shown.remove_task(task)
+            return
+        self._shown = shown = self._display()
+        task = shown.add_task(name, total=most)
+        # in a thread of its own, since a stage may work for minutes before it reports its first part
+        drawing = threading.Timer(self.least_seconds, shown.start)
+        drawing.daemon = True
+        drawing.start()
+        try:
+            yield lambda steps: shown.advance(task, steps)
+            shown.update(task, completed=most)
+        finally:
+            drawing.cancel()
+            drawing.join()
+            if shown.live.is_started:
+                shown.stop()
+            self._shown = None
+
+    def _display(self) -> RichProgress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
@@ -47,12 +108,9 @@ class Bars:
         columns = (
             TextColumn("{task.description:<24}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(separator=" of "),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         console = Console(file=self.stream)
-        with RichProgress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as shown:
-            task = shown.add_task(name, total=max(total, 1))
-            yield lambda steps: shown.advance(task, steps)
-            shown.update(task, completed=max(total, 1))
+        return RichProgress(*columns, console=console, redirect_stdout=False, redirect_stderr=False)

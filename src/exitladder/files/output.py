@@ -19,6 +19,7 @@ from exitladder.errors import OutputFileError, did_you_mean
 from exitladder.files.csv_text import csv_parts
 from exitladder.files.untrusted.formulas import with_marks
 from exitladder.runtime.drafts import clear_drafts, draft_name
+from exitladder.runtime.progress import SILENT, Progress
 
 Content = bytes | str | pd.DataFrame | Mapping[str, Any] | Callable[[Path], object]
 
@@ -87,7 +88,7 @@ def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
     return with_marks(with_iso_stamps(frame))
 
 
-def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
+def write_folder(path: str | Path, contents: Mapping[str, Content], progress: Progress = SILENT) -> Path:
     """Write several files into a folder: all are made beside it first, then moved in one by one.
 
     Parameters
@@ -97,6 +98,7 @@ def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
     contents : mapping of str to content
         By file name: bytes, text, a table (written by the name's suffix), a mapping (as JSON), or a function
         that writes to the path it is given.
+    progress : Progress
 
     Returns
     -------
@@ -116,10 +118,12 @@ def write_folder(path: str | Path, contents: Mapping[str, Content]) -> Path:
         beside = path / draft_name(path.name)
         beside.mkdir()
     try:
-        for name, content in contents.items():
-            with _described(beside / name):
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                _write_one(content, beside / name)
+        with progress.stage("writing files", len(contents)) as advance:
+            for name, content in contents.items():
+                with _described(beside / name):
+                    (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                    _write_one(content, beside / name)
+                advance(1)
         with _described(path):
             for name in contents:
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -230,7 +234,8 @@ def _described(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as cause:
-        reason = cause.strerror or str(cause)
+        # Arrow puts sentences of its own around the system's
+        reason = os.strerror(cause.errno) if cause.errno else str(cause)
         raise OutputFileError(f"'{path}' cannot be written: {reason}. Name a place where you may write.") from cause
 
 

@@ -19,6 +19,7 @@ from exitladder.bars.atr import wilder_atr
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError, did_you_mean
+from exitladder.runtime.progress import SILENT, Progress
 from exitladder.trades.trades import AT_OPEN, Trades
 
 IntArray = npt.NDArray[np.int64]
@@ -128,6 +129,7 @@ def make_trades(
     lot: float = 1.0,
     cooldown_bars: int = 5,
     seed: int = 0,
+    progress: Progress = SILENT,
 ) -> Trades:
     """Return open trades that a named rule enters, each at the open after the bar that decided it.
 
@@ -155,6 +157,7 @@ def make_trades(
         Bars after a decision of the same symbol and side during which there is no other.
     seed : int
         What random entries follow from, together with the symbol.
+    progress : Progress
 
     Returns
     -------
@@ -183,8 +186,12 @@ def make_trades(
     options = EntryOptions(
         window, fast_window, threshold, stop_atr, atr_window, sides, risk_money, lot, cooldown_bars, seed
     )
-    members = [bars[symbol] for symbol in bars]
-    table = pd.concat([_entries(own, RULES[rule](own, options), options) for own in members], ignore_index=True)
+    members = []
+    with progress.stage("making trades", len(bars)) as advance:
+        for own in (bars[symbol] for symbol in bars):
+            members.append(_entries(own, RULES[rule](own, options), options))
+            advance(1)
+    table = pd.concat(members, ignore_index=True)
     if table.empty:
         raise TradesError(
             f"The rule '{rule}' enters no trade on {bars.n_bars} bars of {', '.join(bars.symbols[:8])}. Bring "

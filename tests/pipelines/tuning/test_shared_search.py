@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -257,6 +259,51 @@ def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
         waited(lambda: len(team.client.scheduler_info(n_workers=-1)["workers"]) == 2)
         check_same(found_by(objectives, sampler, team=team), shared)
     team.close()
+    store.close()
+
+
+@contextmanager
+def cluster_of_processes(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A scheduler and a worker, each a process of its own: the scheduler's address and process."""
+    pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
+    known = folder / "scheduler.json"
+    at = ["--scheduler-file", str(known), "--no-dashboard"]
+    programs = (
+        ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", *at],
+        ["distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder), *at],
+    )
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    started = [subprocess.Popen([sys.executable, "-m", *program], **quiet) for program in programs]
+    try:
+        waited(known.is_file)
+        address = json.loads(known.read_text())["address"]
+        team = waited(lambda: _team_of(address))
+        team.close()
+        yield address, started[0]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def _team_of(address: str) -> DaskExecutor | None:
+    with suppress(ModelError):
+        return DaskExecutor(address)
+    return None
+
+
+def test_a_killed_scheduler_ends_a_search_that_continues_without_it(objectives: Objectives, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    store = StudyStore(url)
+    with cluster_of_processes(tmp_path) as (address, scheduler):
+        team = DaskExecutor(address)
+        with pytest.raises(ModelError, match=f"scheduler must run .* '{address}' no longer answers.* continues"):
+            found_by(objectives, store=store, name="shared", team=team, progress=KillsAfter(2 * BATCH, scheduler.kill))
+        team.close()
+    known = numbers_in(url, "shared")
+    assert 2 * BATCH <= len(known) < N_TRIALS
+    check_same(found_by(objectives, store=store, name="shared"), found_by(objectives))
+    assert numbers_in(url, "shared") == list(range(N_TRIALS))
     store.close()
 
 

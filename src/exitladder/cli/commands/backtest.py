@@ -81,7 +81,7 @@ def command(
     else:
         assert walk_forward is not None
         result = backtest_walk_forward(market, known, walk_forward, session.settings, **more)
-    result.write(out)
+    result.write(out, session.progress)
     for note in result.exits.notes:
         session.say(note)
     if session.form == "table":

@@ -53,7 +53,13 @@ def check(
     data = session.settings.data
     path = _one(source, bars)
     found = check_bar_files(
-        path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
+        path,
+        tz=data.tz,
+        adjust=data.adjust,
+        repair=repair,
+        interval=interval,
+        conventions=data.conventions,
+        progress=session.progress,
     )
     report = with_unfinished(found)
     if rows is not None:
@@ -121,7 +127,7 @@ def adjust(
     adjusted = load_bars(session, _one(source, bars), repair, interval)
     if given:
         adjusted = apply_actions(adjusted, given)
-    session.emit(write_bars(adjusted, out))
+    session.emit(write_bars(adjusted, out, session.progress))
 
 
 @command.command("resample", epilog=example("exitladder bars resample data/BTC-USD-1h.parquet --to 4h --out longer/"))
@@ -150,7 +156,8 @@ def resample(
     from exitladder.bars.writing import write_bars
 
     shorter = load_bars(session, _one(source, bars), repair, interval)
-    session.emit(write_bars(resample_bars(shorter, target, tz=day_tz), out))
+    longer = resample_bars(shorter, target, tz=day_tz, progress=session.progress)
+    session.emit(write_bars(longer, out, session.progress))
 
 
 @command.command(
@@ -197,7 +204,7 @@ def fetch(
         archive, symbols, interval, months_from(first, last), repair=repair, progress=session.progress
     )
     show_report(session, report)
-    session.emit(write_bars(bars, out))
+    session.emit(write_bars(bars, out, session.progress))
 
 
 @command.command(
@@ -224,7 +231,15 @@ def update(session: Session, path: Path, newer: Path, asof: str | None, repair: 
     from exitladder.bars.update import update_bars, updates_frame
 
     tz, conventions = session.settings.data.tz, session.settings.data.conventions
-    bars, report = read_bars(newer, tz=tz, adjust="none", repair=repair, interval=interval, conventions=conventions)
+    bars, report = read_bars(
+        newer,
+        tz=tz,
+        adjust="none",
+        repair=repair,
+        interval=interval,
+        conventions=conventions,
+        progress=session.progress,
+    )
     show_report(session, report)
     moment = _moment(asof, tz) if asof else None
     done = update_bars(path, bars, asof_ns=moment, tz=tz, conventions=conventions)

@@ -24,7 +24,7 @@ def command(session: Session, sources: tuple[str, ...]) -> None:
 
     if len(sources) < 2:
         raise click.UsageError("Give at least two runs to compare.")
-    found = compare(list(sources), session.settings)
+    found = compare(list(sources), session.settings, session.progress)
     if session.form == "json":
         session.emit(found)
         return

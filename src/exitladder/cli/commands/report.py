@@ -22,4 +22,4 @@ def command(session: Session, source: str, out: Path) -> None:
     """
     from exitladder.pipelines.report import report
 
-    session.emit({"page": str(report(source, out, session.settings))})
+    session.emit({"page": str(report(source, out, session.settings, session.progress))})

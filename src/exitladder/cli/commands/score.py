@@ -79,10 +79,13 @@ def command(
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     still_open = open_trades(known, moment)
     entered = still_open.take(~entered_after(still_open, market))
-    placed = place_trades(entered, with_contracts(session, market))
-    if session.settings.data.stamps == "auto":
-        refuse_end_stamps(placed)
-    check_trades_on_bars(placed, initial_stop(session))
+    with session.progress.stage("checking trades", 2) as advance:
+        placed = place_trades(entered, with_contracts(session, market))
+        advance(1)
+        if session.settings.data.stamps == "auto":
+            refuse_end_stamps(placed)
+        check_trades_on_bars(placed, initial_stop(session))
+        advance(1)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:
@@ -90,7 +93,8 @@ def command(
     if result.verdict:
         session.say(result.verdict)
     if out is not None:
-        write_scores(result.frame, out, result.verdict)
+        with session.progress.stage("writing advice", 1):
+            write_scores(result.frame, out, result.verdict)
         session.say(f"advice on {len(result.frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -96,6 +97,36 @@ def test_a_search_left_after_any_batch_ends_as_one_that_was_not(sampler: str, ur
         assert resumed.ladders == whole.ladders
         np.testing.assert_array_equal(resumed.evaluation.values, whole.evaluation.values)
         store.close()
+
+
+@pytest.mark.parametrize("offset", [-7_200, 86_400])
+def test_a_claim_of_another_clock_holds_nothing_up(url: str, offset: int) -> None:
+    """A worker on another machine died while it held a batch, by a clock that was then set back by a day."""
+    whole = found_by("qmc", None)
+    store = StudyStore(url, lease_seconds=60.0)
+
+    def until_left(ladders: list[Ladder]) -> Evaluation:
+        if ladders:
+            raise KeyboardInterrupt
+        return worth(ladders)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        found_by("qmc", store, evaluate=until_left, name="claimed")
+    with store.database.locked() as connection:
+        kept = store.database.run(connection, "select value_json from study_user_attributes")
+        token = next(found[1] for (text,) in kept if (found := re.search(r"token\W+([0-9a-f]{32})", text)))
+        store.database.run(
+            connection,
+            "insert into exitladder_batches (study, batch, worker, claimed_at) "
+            f"values (:t, 0, 'elsewhere:1:0', {store.database.now} + :o)",
+            t=token,
+            o=offset,
+        )
+    began = time.monotonic()
+    resumed = found_by("qmc", store, name="claimed")
+    assert time.monotonic() - began < 30
+    assert resumed.table.equals(whole.table)
+    store.close()
 
 
 def test_optuna_reads_what_was_found(url: str) -> None:

@@ -72,9 +72,8 @@ def make(
     from exitladder.trades.entries import make_trades
     from exitladder.trades.files import write_trades
 
-    trades = make_trades(
-        load_bars(session, bars, repair, interval), rule, seed=session.settings.project.seed, **options
-    )
+    market = load_bars(session, bars, repair, interval)
+    trades = make_trades(market, rule, seed=session.settings.project.seed, progress=session.progress, **options)
     if out is None:
         session.emit(trades.to_frame())
         return

@@ -67,6 +67,7 @@ def exits(
         session.settings,
         target=None if target is None else Target.parse(target, "--target"),
         horizons=Horizons(bars_later, sessions_later),
+        progress=session.progress,
     )
     for note in found.notes:
         session.say(note)
