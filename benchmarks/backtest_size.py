@@ -4,7 +4,7 @@
 
 Random walks, entries at random with stops, quantities and own exits; the command `backtest` in this process, not
 tracked, with its default settings. The kernels are compiled beforehand by a backtest of a few trades, so that only the
-work itself is timed. Stages are timed by the functions that do them; "the rest" is what is outside of them.
+work itself is timed. Stages are timed by the functions that do them; "the rest" is the work outside of them.
 """
 
 from __future__ import annotations

@@ -7,18 +7,17 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from exitladder.arrays import FloatArray
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 LONG = 1_000
-"""Shorter tables are left to pandas: they are written before pyarrow is loaded."""
+"""Shorter tables are left to pandas, which is as fast with them."""
 _ROWS = 20_000
 _SPECIAL = r'[,"\r\n]'
 # Python and Arrow write the same digits; beyond these sizes they differ in when they turn to exponents.
@@ -50,8 +49,6 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
 
 
 def _threads() -> int:
-    import pyarrow as pa
-
     return min(4, int(pa.cpu_count()))
 
 
@@ -78,8 +75,6 @@ def _is_known(column: pd.Series) -> bool:
 
 
 def _rows(frame: pd.DataFrame) -> bytes:
-    import pyarrow.compute as pc
-
     columns: list[Any] = [_texts(frame.iloc[:, k]) for k in _places(frame)]
     ended = pc.binary_join_element_wise(columns[-1], "\n", "", null_handling="replace")
     joined = pc.binary_join_element_wise(*columns[:-1], ended, ",", null_handling="replace")
@@ -89,9 +84,6 @@ def _rows(frame: pd.DataFrame) -> bytes:
 
 
 def _texts(column: pd.Series) -> pa.Array:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     kind = column.dtype
     if kind == np.float64:
         return number_texts(column.to_numpy())
@@ -109,18 +101,12 @@ def _texts(column: pd.Series) -> pa.Array:
 
 
 def _array(column: pd.Series) -> pa.Array:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     texts = pc.cast(pa.array(column, from_pandas=True), pa.string())
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def number_texts(values: FloatArray) -> pa.Array:
     """Return numbers as Python's ``repr`` writes them; null for NaN."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
         whole = (values == np.rint(values)) & (size < _MOST_WHOLE) & ~((values == 0) & np.signbit(values))

@@ -189,7 +189,7 @@ def _is_calm(bars: Bars, date: IntArray) -> BoolArray:
     day = (bars.time // _DAY).astype(np.int64)
     days, place = np.unique(day, return_inverse=True)
     total = np.bincount(place, weights=np.nan_to_num(bars.volume))[np.searchsorted(days, date)]
-    return np.asarray(total <= _NEWS * _median_before(total))
+    return np.asarray(total <= _NEWS * _median_before(total.astype(np.float64)))
 
 
 def _chance_of(hits: int, n: int, share: float) -> float:

@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 # A call or a pipe (DDE) is needed to do harm: @ES, -1.5 and =A1 stay as they are.
 _FORMULA = re.compile(r"[\s']*[=+\-@].*[(|]", re.DOTALL)
@@ -67,9 +69,6 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
 
 def _has_call(column: pd.Series) -> bool:
     """Return whether any cell has the call or the pipe that both patterns need: few columns have, and this is quick."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     try:
         texts = pa.array(column, pa.string(), from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):  # cells that are no texts, or that are not Unicode

@@ -44,13 +44,14 @@ def walks_of(closed: ClosedTrades) -> Walks:
     """Return the closed trades as arrays of one layout, so that each function is compiled once."""
     bars = closed.simulation.placed.bars
     state = (closed.simulation.states[closed.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
-    floats = (bars.open, bars.high, bars.low, *state)
-    whole = (closed.first, closed.start, closed.bar)
-    return Walks(
-        *(np.ascontiguousarray(column, dtype=np.float64) for column in floats),
-        *(np.ascontiguousarray(column, dtype=np.int64) for column in whole),
-        *(np.ascontiguousarray(column, dtype=np.float64) for column in (closed.r, closed.share)),
+    opened, high, low, side, entry, risk, r, share = (
+        np.ascontiguousarray(column, dtype=np.float64)
+        for column in (bars.open, bars.high, bars.low, *state, closed.r, closed.share)
     )
+    first, start, bar = (
+        np.ascontiguousarray(column, dtype=np.int64) for column in (closed.first, closed.start, closed.bar)
+    )
+    return Walks(opened, high, low, side, entry, risk, first, start, bar, r, share)
 
 
 @numba.njit(cache=True, error_model="numpy")
