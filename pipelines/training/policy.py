@@ -38,7 +38,7 @@ class ModelPolicy:
     ladder : Ladder
         The exit to use: the model with its trail, or the trail alone if the model showed no gain.
     by_model, trail : Ladder
-        The best of each on the trades that were tuned on.
+        The best of each on the trades that were tuned on; the same exit where the model is silent throughout.
     gain_r : float
         Mean gain of `by_model` over `trail` on those trades, in R per trade. As the best of many it is too optimistic.
     errors : float
@@ -62,11 +62,11 @@ class ModelPolicy:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder train`` prints."""
-        (condition,) = self.by_model.rungs[0].when
+        rungs = self.by_model.rungs
         distance = self.by_model.stop.trail
         return {
             "uses_model": self.uses_model,
-            "condition": str(condition),
+            "condition": str(rungs[0].when[0]) if rungs else None,
             "trail": str(distance) if distance else None,
             "trail_alone": str(self.trail.stop.trail),
             "gain_r": self.gain_r,
@@ -132,6 +132,10 @@ def tune_model_policy(
         for condition in _conditions(prepared, predictions, settings.labels, chosen, series)
         for trail in trails[::2]
     ]
+    if not tried:
+        trail = trails[best_trail]
+        silent = replace(trail, name=MODEL_OR_TRAIL)
+        return ModelPolicy(trail, silent, trail, 0.0, float("nan"), len(chosen), len(trails))
     net_r = simulate_many(part, tried, signals, threads=threads)
     best = int(np.argmax(objective_values(net_r, settings.tuning)))
     gain, errors = _gain(net_r[:, best], alone[:, best_trail])
@@ -159,7 +163,11 @@ def _conditions(
     evaluation = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
     found: list[Condition] = []
     for name in series:
-        predicted = getattr(predictions, name)[evaluation]
+        predicted = predictions.reading(name)[evaluation]
+        predicted = predicted[np.isfinite(predicted)]
+        if not len(predicted):
+            # No stage has anything to say.
+            continue
         high_ends = name == "exhaustion"
         levels = np.quantile(predicted, 1 - SHARES if high_ends else SHARES)
         written = dict.fromkeys(float(f"{level:.3g}") for level in levels)
