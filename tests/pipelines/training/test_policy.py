@@ -179,3 +179,22 @@ def test_a_silent_stage_fires_no_rung_and_leaves_the_trail_alone(
 def test_only_the_series_that_speaks_is_tuned(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
     half = replace(perfect, silent={"exhaustion": (True,) * perfect.n_stages})
     assert tune_model_policy(prepared, half, small).by_model.series == ("hold_value_r",)
+
+
+def test_harm_and_edge_need_a_p_value_too(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
+    value = model_value(prepared, perfect, small)
+    assert value.comparison is not None
+    unsure = replace(value.comparison, p_value=0.06)
+    assert replace(value, comparison=unsure).finding == "no edge"
+    worse = replace(value.comparison, low=-0.5, high=-0.1)
+    assert replace(value, comparison=worse).finding == "harm"
+    assert replace(value, comparison=replace(worse, p_value=0.06)).finding == "no edge"
+
+
+def test_a_gain_is_measured_in_errors_of_days_of_entry() -> None:
+    """Ten trades a day with one difference a day: the error is that of the days."""
+    daily = np.random.default_rng(1).normal(0.3, 1.0, 30)
+    gain, errors = model_policy._gain(np.repeat(daily, 10), np.zeros(300), np.repeat(np.arange(30), 10))
+    assert gain == pytest.approx(daily.mean())
+    assert errors == pytest.approx(daily.mean() / (daily.std(ddof=1) / np.sqrt(30)))
+    assert np.isnan(model_policy._gain(np.ones(5), np.zeros(5), np.zeros(5, dtype=np.int64))[1])
