@@ -3,12 +3,15 @@
 For each market: entries of a named rule, each left at the close of its 20th bar (the trader's own exits). The commands
 see only the data known when 70% of the trades had been entered: ``bars check``, ``trades check``, ``train`` (with
 ``--train``), ``tune``. Then ``backtest`` executes the recommended exit and the tuned ladder on the trades entered after
-that moment. The table sets the numbers that ``tune`` printed beside the later ones, says if the later interval contains
-the printed difference, and names each contradiction:
+that moment. The table sets the numbers that ``tune`` printed beside the later ones with both intervals, says if they
+overlap, gives the p-value of their difference (both intervals counted), and names each contradiction:
 
 - "verdict": `tune` said better or worse than own exits, and the later interval is wholly on the other side of zero;
-- "difference": the printed and the later difference from own exits differ significantly (5%, both intervals counted);
+- "difference": the printed and the later difference from own exits differ significantly (5%, p-values adjusted for the
+  number of markets shown by Holm's method: of many true numbers, some differ by chance);
 - "recommendation": the recommended exit later earned significantly less than own exits.
+
+The last line tests all markets together: the sum of the squared differences in standard errors (chi-squared).
 
     python benchmarks/readme_path.py [--market NAME ...] [--data FOLDER] [--jsons FOLDER] [--train] [--commands]
 
@@ -32,12 +35,14 @@ from typing import Any
 
 import numpy as np
 from real_markets import DATA, MARKETS
+from scipy.special import chdtrc, ndtr, ndtri
 from tuned_markets import COSTS, exitladder, kept_json
 
 from exitladder.bars.bars import BarSet
 from exitladder.bars.reading import read_bars
 from exitladder.bars.writing import write_bars
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
+from exitladder.statistics.comparison import holm
 from exitladder.trades.entries import RULES, make_trades
 from exitladder.trades.files import write_trades
 from exitladder.trades.trades import Trades
@@ -45,7 +50,7 @@ from exitladder.trades.trades import Trades
 SEEN, OWN_BARS = 0.7, 20
 HEADS = (
     "market", "trades: seen, later", "tune: tuned minus own exits (R)", "verdict", "recommendation",
-    "later: tuned minus own exits (R)", "printed number inside", "later: recommended minus own exits (R)",
+    "later: tuned minus own exits (R)", "intervals overlap", "p, adjusted", "later: recommended minus own exits (R)",
     "later R per trade: own, tuned, recommended", "contradicted",
 )  # fmt: skip
 
@@ -134,24 +139,35 @@ def difference_of(summary: dict[str, Any]) -> tuple[float, float, float]:
     return value, low, high
 
 
+def distance(printed: tuple[float, float, float], later: tuple[float, float, float]) -> float:
+    """Return how far the later difference is from the printed one, in standard errors of both.
+
+    Their intervals' ends that face each other give the standard errors.
+    """
+    toward = (printed[1], later[2]) if later[0] < printed[0] else (printed[2], later[1])
+    error = math.hypot(toward[0] - printed[0], toward[1] - later[0]) / ndtri(0.975)
+    return float((later[0] - printed[0]) / error)
+
+
 def contradictions(
-    verdict: str, printed: tuple[float, float, float], later: tuple[float, float, float], followed: tuple[float, ...]
+    verdict: str, p_adjusted: float, later: tuple[float, float, float], followed: tuple[float, ...]
 ) -> list[str]:
     """Return which printed results the later ones contradict; see the module.
 
     Parameters
     ----------
     verdict : {"better", "worse", "no_difference"}
-    printed, later : (float, float, float)
-        Tuned ladder minus own exits, with the interval: as printed by `tune`, and on the later trades.
+    p_adjusted : float
+        Of the difference between the printed and the later number, adjusted for the number of markets.
+    later : (float, float, float)
+        Tuned ladder minus own exits on the later trades, with the interval.
     followed : (float, float, float)
         Recommended exit minus own exits on the later trades; zeros if own exits are recommended.
     """
     found = []
     if (verdict == "better" and later[2] < 0) or (verdict == "worse" and later[1] > 0):
         found.append("verdict")
-    toward = (printed[1], later[2]) if later[0] < printed[0] else (printed[2], later[1])
-    if abs(later[0] - printed[0]) > math.hypot(toward[0] - printed[0], toward[1] - later[0]):
+    if p_adjusted <= 0.05:
         found.append("difference")
     if followed[2] < 0:
         found.append("recommendation")
@@ -163,24 +179,30 @@ def shown(value: float, low: float, high: float) -> str:
     return "–" if math.isnan(value) else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def line_of(market: str, path: dict[str, Any]) -> str:
-    """Return a market's row."""
-    tune, backtests = path["tune"], path["backtests"]
+def numbers_of(path: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return the difference of the tuned ladder from own exits, with its interval: as printed, and later."""
+    tune = path["tune"]
     if tune["baseline"] != OWN_EXITS:
         raise ValueError(f"The verdict must be about {OWN_EXITS}, but is about '{tune['baseline']}'.")
-    printed = (tune["difference_r"], *tune["interval"])
-    later = difference_of(backtests[TUNED])
+    return (tune["difference_r"], *tune["interval"]), difference_of(path["backtests"][TUNED])
+
+
+def line_of(market: str, path: dict[str, Any], p: float, p_adjusted: float) -> str:
+    """Return a market's row."""
+    tune, backtests = path["tune"], path["backtests"]
+    printed, later = numbers_of(path)
     changed = "recommended" in backtests
     followed = difference_of(backtests["recommended"]) if changed else (0.0, 0.0, 0.0)
-    inside = "yes" if later[1] <= printed[0] <= later[2] else "no"
+    overlap = "yes" if later[1] <= printed[2] and printed[1] <= later[2] else "no"
     own = backtests[TUNED]["beside"][OWN_EXITS]["expectancy_r"]["value"]
     means = [own, backtests[TUNED]["expectancy_r"]["value"]]
     means.append(backtests["recommended"]["expectancy_r"]["value"] if changed else own)
     cells = (
         market, f"{path['seen']:,}, {path['later']:,}", shown(*printed), tune["verdict"].replace("_", " "),
-        tune["recommended"]["exit"], shown(*later), inside, shown(*followed) if changed else "own exits",
+        tune["recommended"]["exit"], shown(*later), overlap,
+        f"{p:.2f}, {p_adjusted:.2f}", shown(*followed) if changed else "own exits",
         ", ".join(f"{mean:+.3f}" for mean in means),
-        ", ".join(contradictions(tune["verdict"], printed, later, followed)) or "none",
+        ", ".join(contradictions(tune["verdict"], p_adjusted, later, followed)) or "none",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -199,8 +221,7 @@ def main() -> None:
     parser.add_argument("--jsons", type=Path, metavar="FOLDER", help="folder of the printed outputs, reused if present")
     parser.add_argument("--commands", action="store_true", help="show the commands")
     args = parser.parse_args()
-    print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
-    paragraphs = []
+    found, paragraphs = {}, []
     for market in args.market:
         began = time.perf_counter()
         try:
@@ -208,12 +229,18 @@ def main() -> None:
         except FileNotFoundError as missing:
             sys.stderr.write(f"{market} left out: {missing}\n")
             continue
-        print(line_of(market, path), flush=True)
+        found[market] = path
         paragraphs.append(f"**{market}**: {path['tune']['recommendation']}")
         if args.commands:
             paragraphs.append("\n".join(f"    {command}" for command in path["commands"]))
         sys.stderr.write(f"{market}: {time.perf_counter() - began:.0f} s\n")
-    print("\n" + "\n\n".join(paragraphs))
+    distances = np.array([distance(*numbers_of(path)) for path in found.values()])
+    p_values = 2 * ndtr(-np.abs(distances))
+    print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
+    for (market, path), p, adjusted in zip(found.items(), p_values, holm(p_values), strict=True):
+        print(line_of(market, path, float(p), float(adjusted)))
+    together = float(chdtrc(len(distances), (distances**2).sum())) if len(distances) else math.nan
+    print("\n" + "\n\n".join([*paragraphs, f"All differences together: p = {together:.2f}"]))
 
 
 if __name__ == "__main__":

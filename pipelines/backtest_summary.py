@@ -44,7 +44,7 @@ from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.mean import MeanInterval, mean_interval
 from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.statistics.ratios import with_interval
-from exitladder.statistics.verdict import verdict
+from exitladder.statistics.verdict import open_trades, verdict
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
@@ -115,6 +115,11 @@ class Executed(NamedTuple):
         """Bar of each trade's last fill or mark, nanoseconds since 1970 UTC; 0 if it was skipped, shape (n_trades,)."""
         return np.concatenate([np.where(p.last_bar >= 0, p.placed.bars.time[p.last_bar], 0) for p in self.parts])
 
+    @property
+    def is_open(self) -> BoolArray:
+        """Whether each trade is still open and valued at the last close, shape (n_trades,)."""
+        return np.concatenate([p.status == STATUS.index("open") for p in self.parts])
+
     def exposure(self, leverage: float, among: BoolArray | None = None) -> dict[str, Any]:
         """Return time, capital and drawdown, of all trades or of those among `among`, shape (n_trades,)."""
         kept = np.isfinite(self.r) if among is None else among & np.isfinite(self.r)
@@ -177,6 +182,7 @@ def backtest_summary(
             theirs[known],
             time=time[known],
             until=np.maximum(ours.ends, beside[other].ends)[known],
+            is_open=(ours.is_open[known], beside[other].is_open[known]),
             intervals=intervals,
         )
         for other, theirs in results.items()
@@ -265,7 +271,7 @@ def _sample_and_verdict(
     -------
     dict
     """
-    facts = {**counts.to_mapping(), "baseline": baseline}
+    facts = {**counts.to_mapping(), "baseline": baseline, "open_trades": None}
     if counts.n_out_of_sample and baseline not in against:
         return facts | {"detectable_r": None, "verdict": None, "verdict_text": NOTHING_EXECUTED}
     if not counts.n_out_of_sample:
@@ -277,6 +283,7 @@ def _sample_and_verdict(
         "detectable_r": None if np.isnan(found.detectable_r) else found.detectable_r,
         "verdict": evaluation.kind,
         "verdict_text": " ".join([only + evaluation.text, *taken]),
+        "open_trades": open_trades(found, evaluation),
     }
 
 

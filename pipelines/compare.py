@@ -33,7 +33,7 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import nanoseconds
-from exitladder.statistics.verdict import verdict
+from exitladder.statistics.verdict import open_trades, verdict
 
 
 def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
@@ -53,7 +53,8 @@ def compare(sources: list[str], settings: Settings) -> dict[str, Any]:
         ``baseline``, ``sources`` (sample, metrics, time and capital of each) and ``pairs``: difference_r (later minus
         first), interval, p_value, p_adjusted (Holm), detectable_r (minimum detectable difference), verdict,
         verdict_text, n_trades, sample, n_in_sample, n_mixed, n_out_of_sample, difference_seen_r (the difference on
-        the other trades, which is no evidence), terms_differ (a sentence for each of costs, entry price, quantity and
+        the other trades, which is no evidence), open_trades (the trades still open in one of the runs, and the result
+        without them; None if there are none), terms_differ (a sentence for each of costs, entry price, quantity and
         risk that differs between the runs; verdict_text has them too). Without a trade out of sample, there is no
         verdict, and verdict_text names the command that gives one.
 
@@ -109,6 +110,7 @@ def _paired(
         OUT_OF_SAMPLE,
     )
     known = labels == OUT_OF_SAMPLE
+    is_open = [both[name].to_numpy()[known] == "open" for name in ("status", "status_first")]
     time = nanoseconds(both["entry_time"])
     seen = (ours - theirs)[~known]
     seen = seen[np.isfinite(seen)]
@@ -116,7 +118,12 @@ def _paired(
         "source": other,
         "against": first,
         "found": compare_r(
-            ours[known], theirs[known], time=time[known], until=_until(both[known]), intervals=intervals
+            ours[known],
+            theirs[known],
+            time=time[known],
+            until=_until(both[known]),
+            is_open=(is_open[0], is_open[1]),
+            intervals=intervals,
         ),
         "counts": SampleCounts.of(labels),
         "difference_seen_r": float(seen.mean()) if len(seen) else None,
@@ -151,11 +158,16 @@ def _result(pair: dict[str, Any], p_adjusted: float, exposures: Mapping[str, Map
     }
     if not counts.n_out_of_sample:
         text = f"No verdict: {_seen(counts)} For a verdict on trades that no ladder has seen, compare with the output "
-        return result | {"verdict": None, "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}."}
+        return result | {
+            "verdict": None,
+            "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}.",
+            "open_trades": None,
+        }
     evaluation = verdict(found, pair["source"], pair["against"], p_adjusted=p_adjusted)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "
     taken = price_of_gain(found.difference_r, exposures[pair["source"]], exposures[pair["against"]])
     return result | {
+        "open_trades": open_trades(found, evaluation),
         "verdict": evaluation.kind,
         "verdict_text": " ".join([only + evaluation.text, *pair["terms"], *taken, *pair.get("before_costs", [])]),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from exitladder.measures.exits.table import KEYS, ExitTables
 from exitladder.measures.exits.text import MARK, NOTE, exits_text
 from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart, all_out
 from exitladder.pipelines.inputs.prepare import base_ladder, prepare
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.units import Target
 from exitladder.settings.tables import Settings
@@ -44,11 +45,14 @@ class ExitQuality:
         By policy, see `exitladder.measures.exits.summary.summarise_exits`.
     notes : tuple of str
         Assumptions and trades left out, with the option that changes them.
+    is_before_costs : bool
+        Whether no cost is set.
     """
 
     table: pd.DataFrame
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()
+    is_before_costs: bool = False
 
     def to_mapping(self) -> dict[str, Any]:
         """Return ``exit_quality`` of summary.json: ``notes`` and the measures of each policy, by its name."""
@@ -69,7 +73,10 @@ class ExitQuality:
 
     def text(self, confidence: float) -> str:
         """Return the measures of all policies as text, 80 columns wide."""
-        tables = [exits_text(policy, summary, confidence) for policy, summary in self.summary.items()]
+        tables = [
+            exits_text(policy, summary, confidence, before_costs=self.is_before_costs)
+            for policy, summary in self.summary.items()
+        ]
         return "\n".join([*tables, f"{MARK} {NOTE}\n"]) if tables else ""
 
     def columns_for(self, policy: str, trade_id: pd.Series) -> pd.DataFrame:
@@ -152,6 +159,7 @@ def own_exit_quality(
         raise LadderError(f'The target must be positive, such as "2R", but is {str(target)!r}.')
     placed = prepare(bars, trades, settings).placed
     base = base_ladder(settings)
+    before_costs = base.costs.is_free
     own = simulate_own_exits(placed, base)
     n_closed = int((own.status == STATUS.index("closed")).sum())
     if not n_closed:
@@ -164,7 +172,8 @@ def own_exit_quality(
         check_price_targets(left_alone, placed.trades)
         plan = simulate(placed, left_alone)
     sessions = sessions_of(placed.bars)
-    notes = [session_note(sessions, dict.fromkeys(placed.trades.symbol))]
+    notes = [BEFORE_COSTS] if before_costs else []
+    notes.append(session_note(sessions, dict.fromkeys(placed.trades.symbol)))
     if n_closed < len(placed):
         notes.append(
             f"{len(placed) - n_closed} of {len(placed)} trades have no usable own exit and are left out: they are "
@@ -173,7 +182,8 @@ def own_exit_quality(
     if plan is None:
         notes.append("Without --target, such as --target 2R, there is no set-and-forget exit and no way to the target.")
     table = ExitTables(sessions, horizons).of(own, plan)
-    return _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note))
+    found = _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note))
+    return replace(found, is_before_costs=before_costs)
 
 
 def _plan(part: BacktestPart, finer: BarSet | None) -> Simulation | None:

@@ -25,6 +25,7 @@ from exitladder.settings.tables import Settings
 MODEL_CARD = "model_card.html"
 
 _VERDICTS: dict[str, Verdict] = {"edge": "better", "harm": "worse", "no edge": "no_difference", "": "none"}
+_WORDS: dict[Verdict, str] = {"better": "Edge", "worse": "Harm", "no_difference": "No demonstrated edge", "none": ""}
 _CALIBRATIONS = {"platt": "Platt", "isotonic": "isotonic", "venn_abers": "Venn-Abers", "none": "none"}
 _MEASURES = {
     "log_loss": ("Log loss", ".4f"),
@@ -58,6 +59,11 @@ class ModelCard:
     sections: Sequence[CardSection]
     warnings: Sequence[str] = ()
     reproduction: Reproduction | None = field(default=None)
+
+    @property
+    def verdict_word(self) -> str:
+        """The verdict in two or three words; empty if there is none."""
+        return _WORDS[self.verdict]
 
     def html(self) -> str:
         """Return the card as a self-contained HTML file."""
@@ -114,7 +120,7 @@ def model_card(
 
 
 def verdict_of(trained: Trained) -> str:
-    """Return one or two sentences on the model's predictive performance and its value in R."""
+    """Return a few sentences on the model's value in R, the finding first, and its predictive performance."""
     metrics = trained.model.metrics
     constant = trained.baselines.get("constant", {}).get("log_loss", math.nan)
     better = constant - metrics["log_loss"]
@@ -128,16 +134,18 @@ def verdict_of(trained: Trained) -> str:
         )
     found = trained.value.comparison
     if found is None or not found.is_known:
-        return f"{result} There are too few trades to measure the value of its signal."
-    worth = (
-        "Exiting on the model's signal or the trailing stop, rather than at the best trailing stop alone, changed the "
-        f"result by {found.difference_r:+.3f} R per trade ({found.confidence:.0%} CI [{found.low:+.3f}, "
-        f"{found.high:+.3f}]) on {found.n:,} out-of-sample trades"
+        return f"There are too few trades to measure the value of the model's signal. {result}"
+    finding = {"edge": "The model has an edge", "harm": "The model is harmful"}.get(
+        trained.value.finding, "The model has no demonstrated edge"
     )
-    finding = {"edge": "an edge", "harm": "harmful", "no edge": "no demonstrated edge"}[trained.value.finding]
+    worth = (
+        f"{finding}: exiting on the model's signal or the trailing stop, rather than at the best trailing stop alone, "
+        f"changed the result by {found.difference_r:+.3f} R per trade ({found.confidence:.0%} CI [{found.low:+.3f}, "
+        f"{found.high:+.3f}]) on {found.n:,} out-of-sample trades."
+    )
     shuffled = trained.value.shuffled_gain_r
     placebo = f" With predictions shuffled between trades, the same tuning changed it by {shuffled:+.3f} R."
-    return f"{result} {worth}: {finding}.{placebo if math.isfinite(shuffled) else ''}"
+    return f"{worth}{placebo if math.isfinite(shuffled) else ''} {result}"
 
 
 def _key_numbers(trained: Trained, confidence: float) -> list[KeyNumber]:

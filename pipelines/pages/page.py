@@ -243,7 +243,10 @@ def score_html(page: ScorePage) -> str:
     """Return the page of open trades as HTML."""
     advices = _advices(page.trades)
     counts = {action: sum(advice["action"] == action for advice in advices) for action in ("exit", "reduce", "hold")}
-    return _environment().get_template("score.html.jinja").render(page=page, advices=advices, counts=counts)
+    template = _environment().get_template("score.html.jinja")
+    return template.render(
+        page=page, advices=advices, counts=counts, has_dividends="dividends_r" in page.trades.columns
+    )
 
 
 def render(template: str, **values: object) -> str:
@@ -279,14 +282,6 @@ _POLICY_COLUMNS = (
     _Column("Expectancy (R)", "expectancy_r", "+.3f", "mean net R per trade", ("expectancy_low", "expectancy_high")),
     _Column("Difference (R)", "difference_r", "+.3f", "highlighted policy minus this one, per trade", ("low", "high")),
     _Column("p (adjusted)", "p_adjusted", ".3f", "p-value of the difference, adjusted for multiple comparisons"),
-    _Column("Win rate", "win_rate", ".1%", "share of trades with a net gain"),
-    _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
-    _Column("Max drawdown (R)", "max_drawdown_r", ".1f", "maximum drawdown of the cumulative net R"),
-    _Column("Bars in market", "bars_in_market", ".1f", "mean number of bars in the market per trade"),
-    _Column("R per bar", "r_per_bar", "+.4f", "net R per bar in the market"),
-    _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
-    _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
-    _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
     _Column(
         "Account drawdown (R)",
         "max_drawdown_account_r",
@@ -294,6 +289,14 @@ _POLICY_COLUMNS = (
         "maximum drawdown of the account, 1R per trade, open positions valued at every close",
     ),
     _Column("CVaR 5% (R)", "cvar_r", "+.2f", "mean of the worst 5% of trades"),
+    _Column("Win rate", "win_rate", ".1%", "share of trades with a net gain"),
+    _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
+    _Column("Bars in market", "bars_in_market", ".1f", "mean number of bars in the market per trade"),
+    _Column("R per bar", "r_per_bar", "+.4f", "net R per bar in the market"),
+    _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
+    _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
+    _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
+    _Column("Drawdown by exits (R)", "max_drawdown_r", ".1f", "maximum drawdown of net R summed in order of exits"),
 )
 
 

@@ -9,14 +9,13 @@ import pandas as pd
 
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
-from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, unsaid_notes
+from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, open_rows, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
+from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
 from exitladder.plans.provenance import without_fingerprints
-
-THIS_LADDER = "this ladder"
 
 
 def backtest_page(folder: Path) -> PageContent:
@@ -28,9 +27,11 @@ def backtest_page(folder: Path) -> PageContent:
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
     ladder = read_ladder(file) if file.is_file() else None
+    # The name that the verdict and the measured exits use.
+    name = ladder.name if ladder else TUNED
     n_rungs = len(ladder.rungs) if ladder else int(pd.to_numeric(fills["rung"]).fillna(0).max())
     done = trades.dropna(subset=["r"])
-    net_r = pd.DataFrame({THIS_LADDER: done["r"].to_numpy()}, index=pd.to_datetime(done["entry_time"], utc=True))
+    net_r = pd.DataFrame({name: done["r"].to_numpy()}, index=pd.to_datetime(done["entry_time"], utc=True))
     counts = trades["status"].value_counts()
     return PageContent(
         title=f"Backtest of '{ladder.name}'" if ladder else "Backtest of the walk-forward ladders",
@@ -40,16 +41,17 @@ def backtest_page(folder: Path) -> PageContent:
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
         key_numbers=_key_numbers(summary),
-        policies=_policies(summary),
-        candidate=THIS_LADDER,
-        tables=[*limited_table(_limited(summary)), *exit_tables(summary)],
+        policies=_policies(name, summary),
+        candidate=name,
+        tables=[*limited_table(_limited(name, summary)), *exit_tables(summary)],
         groups=[
             PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
-            PictureGroup("Results", policy_pictures(net_r.sort_index(), THIS_LADDER, untouched_from=_untouched(done))),
+            PictureGroup("Results", policy_pictures(net_r.sort_index(), name, untouched_from=_untouched(done))),
             PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
         data_notes=[
-            *((str(name), f"{int(n):,}") for name, n in [*counts.items(), *_samples(trades)]),
+            *((str(kind), f"{int(n):,}") for kind, n in [*counts.items(), *_samples(trades)]),
+            *open_rows(summary),
             *data_rows(summary.get("data", {})),
         ],
         warnings=unsaid_notes(summary),
@@ -57,10 +59,10 @@ def backtest_page(folder: Path) -> PageContent:
     )
 
 
-def _policies(summary: dict[str, Any]) -> pd.DataFrame:
+def _policies(ladder: str, summary: dict[str, Any]) -> pd.DataFrame:
     """Return the ladder and the exits beside it, one row each; empty before version 0.2."""
     rows = []
-    for name, entry in {THIS_LADDER: summary, **summary.get("beside", {})}.items():
+    for name, entry in _exits(ladder, summary):
         mean, against = entry["expectancy_r"], entry.get("difference_r") or {}
         rows.append(
             {
@@ -78,10 +80,14 @@ def _policies(summary: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows) if len(rows) > 1 else pd.DataFrame()
 
 
-def _limited(summary: dict[str, Any]) -> list[dict[str, Any]]:
+def _limited(ladder: str, summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one account with limits under the ladder and under each exit beside it; nothing without a limit."""
-    exits = {THIS_LADDER: summary, **summary.get("beside", {})}
-    return [{"policy": name, **found["account"]} for name, found in exits.items() if found.get("account")]
+    return [{"policy": name, **found["account"]} for name, found in _exits(ladder, summary) if found.get("account")]
+
+
+def _exits(ladder: str, summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the ladder and the exits beside it by name; a ladder that stands for own exits is one of them."""
+    return [(ladder, summary), *((k, v) for k, v in summary.get("beside", {}).items() if k != ladder)]
 
 
 def _untouched(trades: pd.DataFrame) -> pd.Timestamp | None:

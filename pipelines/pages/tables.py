@@ -230,6 +230,33 @@ def data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(text, f"{n:,}") for text, n in rows if n]
 
 
+def open_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the trades of the verdict that are still open, and their part in the difference; nothing without them.
+
+    Parameters
+    ----------
+    result : mapping
+        ``tune.json`` or ``summary.json``.
+    """
+    found = result.get("open_trades")
+    if not found:
+        return []
+    share = "" if found["share"] is None else f" ({found['share']:.0%} of it)"
+    rows = [
+        (
+            "of the trades in the verdict, still open",
+            f"{found['n']:,} ({found['n_candidate']:,} under the ladder, {found['n_baseline']:,} under the exit it is "
+            "compared with)",
+        ),
+        ("their part in the difference", f"{found['contribution_r']:+.3f} R per trade{share}"),
+    ]
+    low, high = found["interval_without"]
+    if low is not None and high is not None:
+        without = f"{found['difference_without_r']:+.3f} R per trade, CI [{low:+.3f}, {high:+.3f}]"
+        rows.append((f"difference without them, {found['n_without']:,} trades", without))
+    return rows
+
+
 def unsaid_notes(result: Mapping[str, Any]) -> list[str]:
     """Return the notes on the data that the verdict of a run does not already have."""
     notes: list[str] = result.get("data", {}).get("notes", [])

@@ -28,6 +28,7 @@ from exitladder.pipelines.pages.tables import (
     data_rows,
     fold_table,
     limited_table,
+    open_rows,
     recommendation_tables,
     unsaid_notes,
 )
@@ -176,7 +177,12 @@ def tuning_page(folder: Path) -> PageContent:
             *limited_table(result.get("account") or []),
         ],
         groups=_groups(folder, result, policies, shown),
-        data_notes=[*_facts(run), *data_rows(result.get("data", {})), *_counts(folder, result, shown)],
+        data_notes=[
+            *_facts(run),
+            *data_rows(result.get("data", {})),
+            *_counts(folder, result, shown),
+            *open_rows(result),
+        ],
         warnings=unsaid_notes(result),
         open_trades=read_saved_table(folder / "scores.csv", _TEXTS) if "scores.csv" in shown else None,
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
@@ -221,6 +227,7 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
             _share(row["win_rate"], "{:.0%}"),
             before_or_after("trades with a net gain, after costs", result),
         ),
+        *_drawdown(policies, result["baseline"]),
         KeyNumber("worst 5% of trades", _in_r(row["cvar_r"], 2), "mean (CVaR)"),
         KeyNumber(
             "deflated Sharpe ratio",
@@ -233,6 +240,15 @@ def _key_numbers(result: Mapping[str, Any], policies: pd.DataFrame, confidence: 
             "probability that the best in-sample ladder ranks below the median out of sample",
         ),
     ]
+
+
+def _drawdown(policies: pd.DataFrame, baseline: str) -> list[KeyNumber]:
+    """Return the account's maximum drawdown beside that of the baseline; nothing before version 0.2."""
+    if "max_drawdown_account_r" not in policies:
+        return []
+    fall = policies.set_index("policy")["max_drawdown_account_r"].astype(float)
+    note = f"at any close, 1R per trade; {baseline}: {_in_r(float(fall[baseline]), 1)}"
+    return [KeyNumber("account drawdown", _in_r(float(fall[TUNED]), 1), note)]
 
 
 def _percent(confidence: float | None) -> str:

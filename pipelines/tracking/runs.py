@@ -45,13 +45,20 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     """
     address = store_address(store)
     is_id = bool(_RUN_ID.fullmatch(ref))
-    recorded = read_record(address.home, ref) if is_id else _newest(read_records(address.home), ref)
+    records = list(read_records(address.home))
+    recorded = read_record(address.home, ref) if is_id else _newest(records, ref)
     if recorded is not None and (is_id or address.database is not None):
         return _of_record(address, recorded)
     try:
         found = _in_store(ref, address, is_id=is_id)
     except TrackingError:
         if recorded is None:
+            if records and address.database is not None and not address.database.exists():
+                # The first runs are recorded, and not in the store yet.
+                known = [str(record["run_id" if is_id else "name"]) for record in records]
+                raise TrackingError(
+                    f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}"
+                ) from None
             raise
         found = None
     if recorded is not None and (found is None or found.started <= recorded["started"] / 1000):

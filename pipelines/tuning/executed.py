@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import IntArray
+from exitladder.arrays import BoolArray, IntArray
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import joined_tables
+from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.cash import CashFlow
 from exitladder.measures.exposure import exposure
 from exitladder.measures.limited import account_result, trades_taken
@@ -63,6 +63,8 @@ class Executed:
     ends : dict of str to int64 array, shape (n_trades,)
         By policy, the bar of each trade's last fill or mark, nanoseconds since 1970 UTC; the entry if it was not
         executed or not scored.
+    is_open : dict of str to bool array, shape (n_trades,)
+        By policy, whether each trade is still open and valued at the last close.
     """
 
     parts: tuple[ScoredPart, ...]
@@ -70,6 +72,7 @@ class Executed:
     exposures: dict[str, dict[str, float]]
     limited: list[dict[str, Any]]
     ends: dict[str, IntArray]
+    is_open: dict[str, BoolArray]
 
 
 def execute_policies(
@@ -93,7 +96,7 @@ def execute_policies(
     Executed
     """
     marked: dict[str, CashFlow | None] = {}
-    exposures, limited, ends = {}, [], {}
+    exposures, limited, ends, is_open = {}, [], {}, {}
     limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
@@ -104,7 +107,7 @@ def execute_policies(
             done = _simulations(tuning, choices, walk, name)
         scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
         marked[name] = marked_account(done, scales)
-        ends[name] = _ends(done, tuning, walk)
+        ends[name], is_open[name] = _ends(done, tuning, walk)
         exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
             "max_drawdown_account_r": drawdown_of(marked[name])
         }
@@ -117,14 +120,16 @@ def execute_policies(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)
     )
-    return Executed(parts, marked, exposures, limited, ends)
+    return Executed(parts, marked, exposures, limited, ends, is_open)
 
 
-def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> IntArray:
+def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> tuple[IntArray, BoolArray]:
     found = tuning.prepared.entry_time.copy()
+    is_open = np.zeros(len(found), dtype=np.bool_)
     for part, cut in zip(done, walk.folds, strict=True):
         found[cut.test] = np.where(part.last_bar >= 0, part.placed.bars.time[part.last_bar], found[cut.test])
-    return found
+        is_open[cut.test] = part.status == STATUS.index("open")
+    return found, is_open
 
 
 def drawdown_of(account: CashFlow | None) -> float:

@@ -6,7 +6,6 @@ kept. Skipped trades are left out; open trades count at their mark.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +18,9 @@ from exitladder.arrays import FloatArray
 from exitladder.measures.cash import DAYS_PER_YEAR
 from exitladder.pipelines.tuning.results import Results
 from exitladder.settings.tables import TuningSettings
-from exitladder.statistics.daily_sums import sums_by_day
 from exitladder.statistics.metrics import (
     calmar_ratio,
     cvar,
-    max_drawdown_of_sum,
     sharpe_ratio,
     sortino_ratio,
     ulcer_index,
@@ -32,6 +29,9 @@ from exitladder.statistics.metrics import (
 CVAR_SHARE = 0.05
 Z_LOWER = 1.645
 _WORST_BLOCKS = 10
+_NOT_ASKED = (
+    "these results hold net R only; call results_of with with_fills, with_gross, with_time, with_days or with_drawdown"
+)
 
 Measure = Callable[[Results], FloatArray]
 N = TypeVar("N", bound=np.generic)
@@ -39,7 +39,9 @@ N = TypeVar("N", bound=np.generic)
 
 @dataclass(frozen=True)
 class Objective:
-    """How an objective is computed, and whether it needs more of the trades than their net R: fills, or time.
+    """How an objective is computed, and whether it needs more of the trades than their net R.
+
+    That is their fills, their time, or the account valued at the close of each day.
 
     `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks requires.
     """
@@ -47,12 +49,13 @@ class Objective:
     measure: Callable[[Results, TuningSettings], FloatArray]
     needs_fills: bool = False
     needs_time: bool = False
+    needs_days: bool = False
     is_mean: bool = False
 
     @property
     def needs_more(self) -> bool:
         """Whether net R alone does not settle it."""
-        return self.needs_fills or self.needs_time
+        return self.needs_fills or self.needs_time or self.needs_days
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Constraint:
 
     violation: Callable[[Results, float], FloatArray]
     needs_fills: bool = False
+    needs_drawdown: bool = False
     needs_gross: bool = False
 
 
@@ -129,11 +133,13 @@ def r_per_capital_day(results: Results, settings: TuningSettings | None = None) 
 
 
 def daily_r(results: Results) -> list[FloatArray]:
-    """Return net R of every calendar day for each ladder; a trade is booked whole on the day of its last sale.
+    """Return the change of the account on every calendar day for each ladder, in R.
 
-    Days run from the first entry to the last booking; days without a booking have 0.
+    Open positions are valued at the last close of each day. Days run from the first entry to the last exit or mark.
     """
-    return sums_by_day(results.net_r, _asked(results.last_day), results.entry_day)
+    if results.days is None:
+        raise ValueError(_NOT_ASKED)
+    return [days.daily() for days in results.days]
 
 
 def _of_days(ratio: Callable[[FloatArray], float], results: Results, settings: TuningSettings) -> FloatArray:
@@ -151,13 +157,13 @@ OBJECTIVES: Mapping[str, Objective] = {
     "r_per_bar": Objective(r_per_bar, needs_time=True, is_mean=True),
     "r_per_capital_day": Objective(r_per_capital_day, needs_time=True, is_mean=True),
     "sharpe": Objective(
-        partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+        partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_days=True, is_mean=True
     ),
     "sortino": Objective(
-        partial(_of_days, partial(sortino_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True, is_mean=True
+        partial(_of_days, partial(sortino_ratio, periods_per_year=DAYS_PER_YEAR)), needs_days=True, is_mean=True
     ),
-    "calmar": Objective(partial(_of_days, partial(calmar_ratio, periods_per_year=DAYS_PER_YEAR)), needs_fills=True),
-    "ulcer": Objective(partial(_of_days, lambda days: -ulcer_index(days)), needs_fills=True),
+    "calmar": Objective(partial(_of_days, partial(calmar_ratio, periods_per_year=DAYS_PER_YEAR)), needs_days=True),
+    "ulcer": Objective(partial(_of_days, lambda days: -ulcer_index(days)), needs_days=True),
 }
 
 
@@ -179,14 +185,14 @@ def _too_few(results: Results, least: float) -> FloatArray:
 
 
 def _too_deep(results: Results, most: float) -> FloatArray:
-    return np.array([-max_drawdown_of_sum(days) - most if len(days) else math.nan for days in daily_r(results)])
+    return np.asarray(-_asked(results.drawdown_r) - most)
 
 
 CONSTRAINTS: Mapping[str, Constraint] = {
     "max_fills": Constraint(_too_many_fills, needs_fills=True),
     "max_cost_share": Constraint(_too_dear, needs_gross=True),
     "min_trades": Constraint(_too_few),
-    "max_drawdown_r": Constraint(_too_deep, needs_fills=True),
+    "max_drawdown_r": Constraint(_too_deep, needs_drawdown=True),
 }
 
 
@@ -229,7 +235,7 @@ def _fills(results: Results) -> FloatArray:
 
 def _asked(table: npt.NDArray[N] | None) -> npt.NDArray[N]:
     if table is None:
-        raise ValueError("these results hold net R only; call results_of with with_fills, with_gross or with_time")
+        raise ValueError(_NOT_ASKED)
     return table
 
 

@@ -20,6 +20,8 @@ from exitladder.settings.tables import Settings, TuningSettings
 from exitladder.trades.trades import PlacedTrades
 
 _NEIGHBOURS = 8
+# The account's days take 8 bytes per trade, ladder and day held.
+_WITH_DAYS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,7 @@ class Objectives:
             near = [neighbours(self.space, ladder, _NEIGHBOURS, self.seed) for ladder in ladders]
         # Neighbours of one ladder are often those of another.
         every = list(dict.fromkeys([*ladders, *(other for others in near for other in others)]))
-        results = self.results(every)
-        worth = self.values(results)
+        worth, broken = self._evaluated(every)
         at = {ladder: k for k, ladder in enumerate(every)}
         rows = [at[ladder] for ladder in ladders]
         values = worth[rows]
@@ -121,7 +122,17 @@ class Objectives:
                 for ladder, others in zip(ladders, near, strict=True)
             ]
             values = np.array([np.median(part, axis=0) for part in around]).reshape(values.shape)
-        return Evaluation(values, self.violations(results)[rows], self.names, self.constraints)
+        return Evaluation(values, broken[rows], self.names, self.constraints)
+
+    def _evaluated(self, ladders: list[Ladder]) -> tuple[FloatArray, FloatArray]:
+        """Return objectives and violations of each ladder; the days of all of them at once would fill the memory."""
+        at_once = _WITH_DAYS_AT_ONCE if self._needs_days else max(len(ladders), 1)
+        values, broken = [], []
+        for k in range(0, max(len(ladders), 1), at_once):
+            results = self.results(ladders[k : k + at_once])
+            values.append(self.values(results))
+            broken.append(self.violations(results))
+        return np.concatenate(values), np.concatenate(broken)
 
     def judge_own_exits(self) -> Evaluation | None:
         """Return the evaluation of the user's own exits, as if they were a ladder: the candidate "no change".
@@ -137,6 +148,8 @@ class Objectives:
             simulate_own_exits(self.placed, base),
             simulate_own_exits(self.placed, free) if self._needs_gross else None,
             base if self._needs_time else None,
+            with_days=self._needs_days,
+            with_drawdown=self._needs_drawdown,
         )
         return Evaluation(self.values(results), self.violations(results), self.names, self.constraints)
 
@@ -192,8 +205,19 @@ class Objectives:
         """Return the standard error of a ladder's first objective."""
         return float(standard_error(self.measure(self.names[0]), self.results([ladder]))[0])
 
-    def results(self, ladders: list[Ladder]) -> Results:
-        """Return the results of the trades under each ladder, as far as they are needed."""
+    def results(self, ladders: list[Ladder], *, with_drawdown: bool = True) -> Results:
+        """Return the results of the trades under each ladder, as far as they are needed.
+
+        Parameters
+        ----------
+        ladders : list of Ladder
+        with_drawdown : bool
+            Whether to include the account's drawdown if a constraint needs it: it takes all trades.
+
+        Returns
+        -------
+        Results
+        """
         return results_of(
             self.placed,
             ladders,
@@ -203,6 +227,8 @@ class Objectives:
             or any(CONSTRAINTS[n].needs_fills for n in self.constraints),
             with_gross=self._needs_gross,
             with_time=self._needs_time,
+            with_days=self._needs_days,
+            with_drawdown=with_drawdown and self._needs_drawdown,
             threads=self.threads,
         )
 
@@ -219,6 +245,21 @@ class Objectives:
     @property
     def _needs_time(self) -> bool:
         return any(OBJECTIVES[n].needs_time for n in self.names)
+
+    @property
+    def _needs_days(self) -> bool:
+        return any(OBJECTIVES[n].needs_days for n in self.names)
+
+    @property
+    def _needs_drawdown(self) -> bool:
+        return any(CONSTRAINTS[n].needs_drawdown for n in self.constraints)
+
+    def with_drawdown(self, results: Results, ladders: list[Ladder]) -> Results:
+        """Return results of all trades with the account's drawdown under these ladders, if a constraint needs it."""
+        if not self._needs_drawdown:
+            return results
+        found = results_of(self.placed, ladders, self.signals, self.base, with_drawdown=True, threads=self.threads)
+        return replace(results, drawdown_r=found.drawdown_r)
 
     def values(self, results: Results) -> FloatArray:
         """Return each objective of each ladder, shape (n_ladders, n_objectives)."""

@@ -60,7 +60,7 @@ class PrunedObjectives:
             if parts and not len(left):
                 break
             trades = _trades_of(blocks[begin:end])
-            found = self._on(trades).results([at_costs[k] for k in left])
+            found = self._on(trades).results([at_costs[k] for k in left], with_drawdown=False)
             for block in range(begin, end):
                 worth[left, block] = measure(found.take(np.searchsorted(trades, blocks[block])))
             n_looked[left] = end
@@ -71,6 +71,7 @@ class PrunedObjectives:
         values = np.full((len(ladders), 1), np.nan)
         violations = np.full((len(ladders), len(every.constraints)), np.nan)
         whole = Results.joined(parts).take(np.argsort(np.concatenate(seen)))
+        whole = every.with_drawdown(whole, [at_costs[k] for k in left])
         values[left], violations[left] = every.values(whole), every.violations(whole)
         return Evaluation(values, violations, every.names, every.constraints, BlockScores(worth, n_looked))
 

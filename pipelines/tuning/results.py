@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,7 +14,10 @@ from exitladder.clock import DAY_NS
 from exitladder.execution import Simulation, simulate, simulate_many
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
+from exitladder.measures.marked import marked_account
+from exitladder.measures.marked_days import MarkedDays, marked_days
 from exitladder.plans.ladder import Ladder, Stop
+from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.trades.trades import PlacedTrades
 
 N = TypeVar("N", bound=np.generic)
@@ -30,11 +33,8 @@ class Results:
         In units of the base ladder's risk, see `base_risk`; NaN if a trade was skipped.
     entry_day : int64 array, shape (n_trades,)
         Days since 1970 UTC.
-    last_day : int64 array, shape (n_trades, n_ladders), or None
-        Day of the last sale, or of the mark of a trade still open. This and the next two are None
-        if only net R was asked for.
     n_fills : int64 array, shape (n_trades, n_ladders), or None
-        The entry and every sale.
+        The entry and every sale. This and the next are None if only net R was asked for.
     mfe_r : float64 array, shape (n_trades, n_ladders), or None
     gross_r : float64 array, shape (n_trades, n_ladders), or None
         Net R without any cost; None if it was not asked for.
@@ -42,28 +42,34 @@ class Results:
         Bars in the market, with that of the last fill. This and the next are None if time was not asked for.
     capital_days : float64 array, shape (n_trades, n_ladders), or None
         Capital in R times days in the market, see `capital_in_r`.
+    days : tuple of MarkedDays, one per ladder, or None
+        The account's changes from day to day, 1R of the base at risk per trade; None if it was not asked for.
+    drawdown_r : float64 array, shape (n_ladders,), or None
+        Maximum drawdown of that account at any close, not above 0; NaN without a trade. None if it was not asked for,
+        or if these are only some of the trades: it is not a sum.
     """
 
     net_r: FloatArray
     entry_day: IntArray
-    last_day: IntArray | None = None
     n_fills: IntArray | None = None
     mfe_r: FloatArray | None = None
     gross_r: FloatArray | None = None
     bars: IntArray | None = None
     capital_days: FloatArray | None = None
+    days: tuple[MarkedDays, ...] | None = None
+    drawdown_r: FloatArray | None = None
 
     def take(self, trades: npt.NDArray[np.bool_] | IntArray) -> Results:
         """Return the results of these trades (positions or mask)."""
         return Results(
             self.net_r[trades],
             self.entry_day[trades],
-            _part(self.last_day, trades),
             _part(self.n_fills, trades),
             _part(self.mfe_r, trades),
             _part(self.gross_r, trades),
             _part(self.bars, trades),
             _part(self.capital_days, trades),
+            None if self.days is None else tuple(each.take(trades) for each in self.days),
         )
 
     def of_ladders(self, ladders: npt.NDArray[np.bool_] | IntArray) -> Results:
@@ -72,12 +78,13 @@ class Results:
         return Results(
             self.net_r[columns],
             self.entry_day,
-            _part(self.last_day, columns),
             _part(self.n_fills, columns),
             _part(self.mfe_r, columns),
             _part(self.gross_r, columns),
             _part(self.bars, columns),
             _part(self.capital_days, columns),
+            None if self.days is None else tuple(self.days[k] for k in np.arange(len(self.days))[ladders]),
+            _part(self.drawdown_r, ladders),
         )
 
     @classmethod
@@ -86,12 +93,12 @@ class Results:
         return cls(
             np.concatenate([part.net_r for part in parts]),
             np.concatenate([part.entry_day for part in parts]),
-            _joined([part.last_day for part in parts]),
             _joined([part.n_fills for part in parts]),
             _joined([part.mfe_r for part in parts]),
             _joined([part.gross_r for part in parts]),
             _joined([part.bars for part in parts]),
             _joined([part.capital_days for part in parts]),
+            _joined_days([part.days for part in parts]),
         )
 
 
@@ -102,6 +109,11 @@ def _part(table: npt.NDArray[N] | None, where: Any) -> npt.NDArray[N] | None:
 def _joined(tables: Sequence[npt.NDArray[N] | None]) -> npt.NDArray[N] | None:
     known = [table for table in tables if table is not None]
     return np.concatenate(known) if known else None
+
+
+def _joined_days(parts: Sequence[tuple[MarkedDays, ...] | None]) -> tuple[MarkedDays, ...] | None:
+    known = [part for part in parts if part is not None]
+    return tuple(MarkedDays.joined(each) for each in zip(*known, strict=True)) if known else None
 
 
 def base_risk(placed: PlacedTrades, ladder: Ladder, base: Ladder) -> FloatArray:
@@ -213,6 +225,8 @@ def results_of(
     with_fills: bool = False,
     with_gross: bool = False,
     with_time: bool = False,
+    with_days: bool = False,
+    with_drawdown: bool = False,
     threads: int = 0,
 ) -> Results:
     """Return the results of trades under every ladder.
@@ -226,11 +240,14 @@ def results_of(
     base : Ladder
         Its risk is the unit.
     with_fills : bool
-        Whether to return the last day of each trade, its fills and its MFE.
+        Whether to return the fills of each trade and its MFE.
     with_gross : bool
         Whether to return the results without costs; this executes everything once more.
     with_time : bool
         Whether to return the bars in the market and the capital days as well.
+    with_days, with_drawdown : bool
+        Whether to return the account marked at closes, and its maximum drawdown. This executes every ladder on its
+        own: batches keep no fills.
     threads : int
         0 for all cores.
 
@@ -250,10 +267,15 @@ def results_of(
     if with_gross:
         free = [replace(ladder, costs=ladder.costs.times(0.0)) for ladder in ladders]
         gross = np.asarray(simulate_many(placed, free, signals, threads=threads) * scale)
+    marked: dict[str, Any] = {}
+    if with_days or with_drawdown:
+        runs = (simulate(placed, ladder, signals) for ladder in ladders)
+        marked = _marked(runs, base, with_days=with_days, with_drawdown=with_drawdown)
     if not with_fills and not with_time:
         net_r = simulate_many(placed, ladders, signals, threads=threads)
         # A ladder's column in one piece: measures sum columns, and would else copy the table time and again.
-        return Results(np.asfortranarray(net_r * scale), entry_day, gross_r=gross)
+        known = Results(np.asfortranarray(net_r * scale), entry_day, gross_r=gross)
+        return replace(known, **marked)
     found = simulate_outcomes(placed, ladders, signals, threads=threads)
     # In place, and days looked up by bar: these tables can be large.
     found.net_r[:] *= scale
@@ -261,13 +283,29 @@ def results_of(
     return Results(
         found.net_r,
         entry_day,
-        last_day=(placed.bars.time // DAY_NS)[found.last_bar],
         n_fills=found.n_fills,
         mfe_r=found.mfe_r,
         gross_r=gross,
         bars=found.bars_in_market(placed) if with_time else None,
         capital_days=_capital_days(placed, found.last_bar, base) if with_time else None,
+        **marked,
     )
+
+
+def _marked(runs: Iterable[Simulation], base: Ladder, *, with_days: bool, with_drawdown: bool) -> dict[str, Any]:
+    """Return `days` and `drawdown_r` of these simulations, each made when the one before it is measured."""
+    days, falls = [], []
+    for done in runs:
+        worth = base_risk(done.placed, done.ladder, base)
+        if with_days:
+            days.append(marked_days(done, worth))
+        if with_drawdown:
+            account = marked_account([done], [worth])
+            falls.append(np.nan if account is None else max_drawdown_of_sum(account.pnl))
+    return {
+        "days": tuple(days) if with_days else None,
+        "drawdown_r": np.array(falls, dtype=np.float64) if with_drawdown else None,
+    }
 
 
 def _capital_days(placed: PlacedTrades, last_bar: IntTable, base: Ladder) -> FloatTable:
@@ -275,7 +313,12 @@ def _capital_days(placed: PlacedTrades, last_bar: IntTable, base: Ladder) -> Flo
 
 
 def results_of_simulation(
-    simulation: Simulation, free: Simulation | None = None, base: Ladder | None = None
+    simulation: Simulation,
+    free: Simulation | None = None,
+    base: Ladder | None = None,
+    *,
+    with_days: bool = False,
+    with_drawdown: bool = False,
 ) -> Results:
     """Return the results of a simulation, such as that of the user's own exits, as a single column.
 
@@ -286,6 +329,8 @@ def results_of_simulation(
         The same without costs.
     base : Ladder, optional
         Needed for the capital days.
+    with_days, with_drawdown : bool
+        Whether to return the account marked at closes, and its maximum drawdown.
 
     Returns
     -------
@@ -297,15 +342,18 @@ def results_of_simulation(
     last = simulation.last_bar
     # Own exits are known as one fill each.
     fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
+    marked = _marked([simulation], base or simulation.ladder, with_days=with_days, with_drawdown=with_drawdown)
+    if with_days:
+        marked["days"] = tuple(each.take(order) for each in marked["days"])
     return Results(
         simulation.r[order, None],
         (placed.trades.entry_time // DAY_NS)[order],
-        last_day=(placed.bars.time[last] // DAY_NS)[order, None],
         n_fills=fills[order, None],
         mfe_r=simulation.mfe_r[order, None],
         gross_r=None if free is None else free.r[order, None],
         bars=simulation.bars_in_market[order, None],
         capital_days=None if base is None else _capital_days(placed, last[:, None], base)[order],
+        **marked,
     )
 
 

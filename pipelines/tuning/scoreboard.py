@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum
@@ -40,6 +40,7 @@ def score_policies(
     candidate: str,
     intervals: Intervals,
     ends: Mapping[str, IntArray] | None = None,
+    is_open: Mapping[str, BoolArray] | None = None,
 ) -> Scoreboard:
     """Return the scoreboard of policies from their net R by trade.
 
@@ -54,6 +55,8 @@ def score_policies(
         Confidence, number of resamples and seed.
     ends : mapping of str to int64 array, shape (n_trades,), optional
         When each trade had ended, by policy.
+    is_open : mapping of str to bool array, shape (n_trades,), optional
+        Whether each trade is still open at the last close, by policy.
 
     Returns
     -------
@@ -66,6 +69,7 @@ def score_policies(
             values,
             time=entry_time,
             until=None if ends is None else np.maximum(ends[candidate], ends[name]),
+            is_open=None if is_open is None else (is_open[candidate], is_open[name]),
             intervals=intervals,
         )
         for name, values in net_r.items()

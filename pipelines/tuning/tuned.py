@@ -62,7 +62,7 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.spa import SuperiorAbility
-from exitladder.statistics.verdict import Verdict, verdict
+from exitladder.statistics.verdict import Verdict, open_trades, verdict
 from exitladder.trades.trades import PlacedTrades
 
 
@@ -254,6 +254,7 @@ class Tuned:
             "removed_rungs": {name: self.removed[name] for name in ("n_trades", "by_rung")},
             "verdict": self.verdict.kind,
             "verdict_text": self.verdict.text,
+            "open_trades": open_trades(self.against, self.verdict),
             "no_change": self.no_change,
             "diagnostics": self.diagnostics.to_mapping(),
             "diagnostics_text": self.diagnostics.text,
@@ -312,7 +313,8 @@ def tune_ladder(
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
     executed = execute_policies(tuning, folds, walk, tested, plain)
     ends = {name: end[test] for name, end in executed.ends.items()}
-    board = score_policies(tested, time[test], TUNED, settings.intervals, ends)
+    is_open = {name: mask[test] for name, mask in executed.is_open.items()}
+    board = score_policies(tested, time[test], TUNED, settings.intervals, ends, is_open)
     accounts = account({name: executed.marked[name] for name in (TUNED, baseline, SIMPLEST)}, int(time[test].min()))
     board = replace(board, table=with_exposure(board.table, executed.exposures))
     against = board.comparisons[baseline]
@@ -328,7 +330,7 @@ def tune_ladder(
     said += duplicate_note(prepared.placed.take(test))
     recommendation = recommend(
         net_r,
-        Lives(time, executed.ends),
+        Lives(time, executed.ends, executed.is_open),
         pasts_of(prepared.placed.trades, walk, int(prepared.placed.bars.close_time.max())),
         [cut.test for cut in walk.folds],
         levels_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,9 @@ from exitladder.bars.bars import BarSet
 from exitladder.bars.reading import bars_from_frame, read_bars
 from exitladder.bars.update import update_bars
 from exitladder.bars.writing import write_bars
+from exitladder.cli import main
 from exitladder.errors import BarsError
+from exitladder.files.conventions import Conventions
 
 LATER = int(pd.Timestamp("2030-01-01", tz="UTC").value)
 
@@ -91,3 +94,26 @@ def test_adj_close_of_another_day_is_brought_to_one_scale(tmp_path: Path) -> Non
     np.testing.assert_allclose(factor, np.where(np.arange(40) < 25, 1.0, 1 / 0.98))
     with pytest.raises(BarsError, match="must overlap"):
         update_bars(path, as_bars(later.assign(timestamp=later["timestamp"] + pd.Timedelta("60D"))), asof_ns=LATER)
+
+
+def test_the_options_of_bars_check_read_the_newer_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Minutes of New York stamped at their ends, days first, decimal commas, no symbol: the same bars."""
+    monkeypatch.chdir(tmp_path)
+    start = pd.date_range("2024-02-01 14:30", periods=6, freq="1min", tz="UTC")
+    minutes = history(6).assign(timestamp=start, symbol="DAX")
+    write_bars(as_bars(minutes.head(4)), tmp_path / "store")
+    end = (start + pd.Timedelta("1min")).tz_convert("America/New_York")
+    text = minutes.assign(timestamp=end.strftime("%d/%m/%Y %H:%M")).drop(columns="symbol").iloc[2:]
+    text.to_csv("export.txt", index=False, sep=";", decimal=",")
+    options = ("--stamps", "end", "--dayfirst", "--decimal", ",", "--symbol", "DAX", "--tz", "America/New_York")
+    done = CliRunner().invoke(main, ["bars", "update", "store", "export.txt", *options])
+    assert done.exit_code == 0, done.output
+    assert read_bars(tmp_path / "store")[0].fingerprint() == as_bars(minutes).fingerprint()
+
+
+def test_stored_bars_of_another_program_are_not_mixed_with_ends(tmp_path: Path) -> None:
+    start = pd.date_range("2024-02-01 14:30", periods=6, freq="1min")
+    minutes = history(6).assign(timestamp=start)
+    minutes.to_csv(tmp_path / "ACME.csv", index=False)
+    with pytest.raises(BarsError, match="Begin with new bars"):
+        update_bars(tmp_path / "ACME.csv", as_bars(minutes), asof_ns=LATER, conventions=Conventions(stamps="end"))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtr
 from scipy.stats import kurtosis
 
 from exitladder.clock import DAY_NS
@@ -105,7 +106,16 @@ NONE = (0.0, 0.0, 0.0)
 def test_a_contradiction_is_a_significant_one(
     benchmark: Any, verdict: str, printed: Any, later: Any, followed: Any, expected: list[str]
 ) -> None:
-    assert benchmark("readme_path").contradictions(verdict, printed, later, followed) == expected
+    path = benchmark("readme_path")
+    p = 2 * ndtr(-abs(path.distance(printed, later)))
+    assert path.contradictions(verdict, p, later, followed) == expected
+
+
+def test_the_distance_of_two_numbers_counts_the_uncertainty_of_both(benchmark: Any) -> None:
+    distance = benchmark("readme_path").distance
+    # half-widths 0.3 and 0.4 make 0.5, which is 1.96 standard errors
+    assert distance((0.0, -9.0, 0.3), (0.5, 0.1, 9.0)) == pytest.approx(1.959964)
+    assert distance((0.5, 0.1, 9.0), (0.0, -9.0, 0.3)) == pytest.approx(-1.959964)
 
 
 def test_own_exits_of_the_book_are_the_close_of_the_twentieth_bar(benchmark: Any) -> None:

@@ -42,6 +42,7 @@ def imports(rooms: Mapping[str, Path]) -> dict[str, set[str]]:
 def _imported(tree: ast.AST, modules: set[str]) -> Iterator[str]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from _imported(ast.Module(node.orelse, []), modules)
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)

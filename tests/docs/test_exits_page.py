@@ -46,11 +46,18 @@ def test_json_and_files_say_the_same(example: Path) -> None:
     assert measures["managing"]["money"]["value"] == -750
     assert measures["best_exit"]["hindsight"] is True
     assert any(note.startswith("hindsight") for note in found["notes"])
+    assert found["notes"][0].startswith("All results are before costs")
     row = pd.read_csv("exits.csv").iloc[0]
     assert (row["managing_r"], row["money_per_r"], row["hindsight_best_exit_r"]) == (-0.75, 1000, 1.625)
     lines = run("--format", "csv").stdout.splitlines()
     assert lines[0] == "policy,measure,hindsight,n,unit,value,low,high"
     assert "your own exits,managing,False,1,money,-750.0,," in lines
+
+
+def test_results_are_said_to_be_before_costs_until_costs_are_set(example: Path) -> None:
+    assert "before costs" in run().stdout and "before costs" in run().stderr
+    paid = run("--set", "costs.commission_bps=1")
+    assert paid.exit_code == 0 and "before costs" not in paid.stdout + paid.stderr
 
 
 def test_what_is_not_given_is_asked_for(example: Path) -> None:

@@ -446,6 +446,17 @@ def test_s3_prices_round_to_the_tick_against_the_trader(run: Run, exits: Exits) 
     assert exits(run(rows, plan, short))[0] == (1, "stop", 100, 102.05)
 
 
+@pytest.mark.parametrize(("beyond", "price"), [(1e-6, 999_899.98), (0.0, 999_899.99)])
+def test_s3_a_price_just_below_a_tick_rounds_down_also_at_a_million(
+    run: Run, exits: Exits, beyond: float, price: float
+) -> None:
+    """Slippage of one tick and a ten-thousandth of one costs two ticks; of one tick, but for rounding errors, one."""
+    rows = [[1e6, 1e6 + 1, 1e6 - 1, 1e6], [1e6, 1e6, 999_800.0, 999_850.0]]
+    costs = {"slippage_bps": (0.01 + beyond) / 999_900 * 1e4, "tick": 0.01}
+    trade = {**LONG, "entry": 1e6, "stop": 999_900.0}
+    assert exits(run(rows, ladder() | {"costs": costs}, trade)) == [(1, "stop", 100, price)]
+
+
 def with_volume(rows: list[list[float]], *volume: float) -> list[list[float]]:
     return [[*row, v] for row, v in zip(rows, volume, strict=True)]
 

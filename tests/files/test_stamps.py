@@ -190,3 +190,26 @@ def test_numbers_of_a_column(texts: list[str], decimal: str, expected: list[floa
 def test_what_is_no_number_is_marked(text: str) -> None:
     values, bad = parse_numbers(pd.Series(["1.5", text, None]), ".")
     assert bad.tolist() == [False, True, False] and np.isnan(values[1:]).all()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("31. Mär 2024", "1. Okt. 2024"),
+        ("Sonntag, 31. März 2024", "Di., 1. Oktober 2024"),
+        ("dim. 31 mars 2024", "1er oct. 2024"),
+        ("31 de marzo de 2024", "1 de octubre de 2024"),
+        ("31-mar-2024", "01-ott-2024"),
+        ("31 de março de 2024", "1 de out. de 2024"),
+        ("zo 31 mrt 2024", "1 okt 2024"),
+        ("31. Ma\u0308rz 2024", "1. Okt 2024"),
+    ],
+)
+def test_months_of_seven_languages(texts: tuple[str, str]) -> None:
+    found = read_stamps(pd.Series(texts))
+    assert [str(pd.Timestamp(int(t)).date()) for t in found.ns] == ["2024-03-31", "2024-10-01"] and not found.problem
+
+
+@pytest.mark.parametrize("texts", [("31. März 2024", "1 août 2024"), ("1 jan 2024", "1 maj 2024"), ("5 sty 2024",)])
+def test_months_of_two_languages_or_an_unknown_one_are_refused(texts: tuple[str, ...]) -> None:
+    assert "All months of a column must be in one language" in read_stamps(pd.Series(texts)).problem

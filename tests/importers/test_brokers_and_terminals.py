@@ -307,3 +307,68 @@ def test_orders_without_filled_quantities_count_where_they_are_done(read: Read) 
     found = read(text)
     assert found.trades.is_open.tolist() == [True]
     assert "1 rows left out: status is canceled" in found.notes
+
+
+def test_sums_beside_the_trades_follow_the_decimal_mark_of_the_file(read: Read) -> None:
+    head = "Ora;Affare;Simbolo;Tipo;Direzione;Volume;Prezzo;Ordine;Commissione;Swap;Profitto;Saldo;Commento"
+    rows = [
+        "2026.07.16 09:00:00;1;;balance;;;;;;;1000,25;1000,25;",
+        "2026.07.17 17:07:21;2;XAUUSD;buy;in;0,10;3998,67;11;-0,50;0,00;0,00;4999,50;",
+    ]
+    assert read("\n".join([head, *rows])).money == {"balance (profit)": 1000.25}
+
+
+def test_a_file_with_two_decimal_marks_and_a_fee_that_is_no_number_are_refused(read: Read) -> None:
+    head = "time;symbol;side;quantity;price;fee"
+    with pytest.raises(TradesError, match="same decimal mark"):
+        read(f"{head}\n2024-01-02;A;buy;1,5;10.25;0")
+    with pytest.raises(TradesError, match=r"A comma must be either .*--decimal"):
+        read(f'{head}\n2024-01-02;A;buy;1;"1,234";0')
+    with pytest.raises(TradesError, match=r"column 'fee' .* has '1.2.3'"):
+        read(f"{head}\n2024-01-02;A;buy;1;10.25;1.2.3")
+
+
+def test_bybit_coin_margined_contracts_pay_in_their_coin(read: Read) -> None:
+    """1,000 contracts of 1 US dollar from 50,000 to 55,000: 1000 x (1 / 50000 - 1 / 55000) bitcoin."""
+    profit = 1000 * (1 / 50000 - 1 / 55000)
+    text = BYBIT + (
+        "1,USDT,XAUTUSDT,TRADE,BUY,0.04,0.04,4300,0,-0.0946,0,-0.0946,300,OPEN,2026-09-22 10:00:00\n"
+        "1,BTC,BTCUSD,TRADE,BUY,1000,1000,50000,0,-0.000012,0,-0.000012,1,OPEN,2026-09-22 10:00:00\n"
+        "1,BTC,BTCUSD,SETTLEMENT,BUY,1000,1000,51000,-0.000002,0,0,-0.000002,1,SETTLEMENT,2026-09-22 16:00:00\n"
+        "1,USDT,XAUTUSDT,SETTLEMENT,BUY,--,0.04,--,-0.0043,0,0,-0.0043,300,SETTLEMENT,2026-09-22 16:00:00\n"
+        f"1,BTC,BTCUSD,TRADE,SELL,-1000,0,55000,0,-0.000011,{profit:.8f},0,1,CLOSE,2026-09-23 10:00:00\n"
+    )
+    found = read(text)
+    row = found.trades.symbol.tolist().index("BTCUSD")
+    assert found.trades.quantity[row] == 1000 and found.trades.exit_price[row] == 55000
+    assert found.profit is not None and found.profit.by_file == pytest.approx(profit, abs=1e-8)
+    assert abs(found.profit.residue) < 1e-8 and found.profit.currency == "BTC"
+    mine = found.fills.symbol == "BTCUSD"
+    assert found.fills.commission[mine].tolist() == [0.000012, 0.000011]
+    assert set(found.fills.commission_currency[mine]) == {"BTC"}
+    assert any('[symbols.BTCUSD] inverse = true, multiplier = 1, currency = "BTC"' in note for note in found.notes)
+    assert found.money == {"settlement (funding, BTC)": -0.000002, "settlement (funding, USDT)": -0.0043}
+
+
+def test_binance_and_okx_coin_margined_contracts(read: Read) -> None:
+    """10 contracts of 100 US dollars from 50,000 to 40,000, short: 1000 x (1 / 40000 - 1 / 50000) bitcoin."""
+    profit = 1000 * (1 / 40000 - 1 / 50000)
+    binance = (
+        "Date(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Quote Asset\n"
+        "2024-01-02 10:00:00,BTCUSD_PERP,SELL,50000,10,0.02BTC,0.00001BTC,0,BTC\n"
+        f"2024-01-03 10:00:00,BTCUSD_PERP,BUY,40000,10,0.025BTC,0.00001BTC,{profit},BTC\n"
+    )
+    okx = "\n".join(
+        [
+            "UID:1,Account Type:Main,Time Zone:UTC+0",
+            OKX,
+            "1,1,2025-11-29 00:00:00,Swap,BTC-USD-SWAP,Open short,10,cont,50000,0,-0.00001,BTC,10,10,0,1,BTC",
+            f"2,2,2025-11-29 02:00:00,Swap,BTC-USD-SWAP,Close short,10,cont,40000,{profit},-0.00001,BTC,-10,0,0,1,BTC",
+        ]
+    )
+    for text, symbol in ((binance, "BTCUSD_PERP"), (okx, "BTC-USD-SWAP")):
+        found = read(text)
+        assert found.trades.multiplier is not None and found.trades.multiplier.tolist() == [100.0]
+        assert found.profit is not None and found.profit.from_fills == pytest.approx(profit)
+        assert abs(found.profit.residue) < 1e-9 and found.profit.currency == "BTC"
+        assert any(f"[symbols.{symbol}] inverse = true, multiplier = 100" in note for note in found.notes)

@@ -46,6 +46,26 @@ def test_an_entry_on_the_bar_of_an_exit_finds_the_position_still_open(run: Run) 
     assert trades_taken([done], AccountSettings(max_open=1)).left_out == {"max_open": 2, "capital": 0}
 
 
+def test_a_position_left_early_makes_room_for_the_next_signal_of_the_rule() -> None:
+    """Signals of a rule are in the file whatever is held, so a re-entry is one of its trades."""
+    bars = load_sample_bars()[0]
+    placed = place_trades(make_trades(bars, "rsi_reversal", sides="long", cooldown_bars=0), bars)
+    placed = placed.take(np.flatnonzero(placed.trades.symbol == "IBM"))
+    early, late = (
+        simulate(placed, ladder_from_mapping({"stop": {"initial": "2ATR", "time": time}})) for time in (3, 60)
+    )
+    limits = AccountSettings(max_open=1)
+    by_early, by_late = (trades_taken([done], limits).masks[0] for done in (early, late))
+    held = np.flatnonzero(by_late)
+    # entries within a holding period of the slow exit that the fast one has already left
+    between = [
+        int(by_early[i + 1 : j].sum())
+        for i, j in zip(held[:-1], held[1:], strict=True)
+        if by_early[i] and late.last_bar[i] > early.last_bar[i]
+    ]
+    assert sum(between) > 20 and by_early.sum() > by_late.sum()
+
+
 def test_a_sale_frees_its_share_of_the_capital(run: Run, bars_from: Callable[..., Bars]) -> None:
     """Half of T0 (1,000) is sold on bar 1. The account has 1,500: T1 of 1,000 fits from bar 2 on, not on bar 1."""
     rows = [FLAT[0], [100.0, 111.0, 99.0, 100.0], *FLAT[2:]]

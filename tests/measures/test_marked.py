@@ -13,6 +13,7 @@ from exitladder.bars.bars import Bars, BarSet
 from exitladder.clock import DAY_NS
 from exitladder.execution import ORDERS, Simulation, simulate, simulate_own_exits
 from exitladder.measures.marked import marked_account
+from exitladder.measures.marked_days import MarkedDays, marked_days
 from exitladder.measures.summary import summarise
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
@@ -116,6 +117,23 @@ def test_it_equals_a_slow_reference_and_sums_to_the_trades(simulation: Simulatio
         np.testing.assert_allclose(account.pnl, expected.to_numpy(), atol=1e-9 * scale)
         assert account.pnl.sum() == pytest.approx(np.nansum(simulation.r * worth))
         assert account.daily().sum() == pytest.approx(account.pnl.sum())
+
+
+def test_days_kept_by_trade_make_the_same_account_of_any_trades(simulation: Simulation) -> None:
+    n = len(simulation)
+    scale = np.random.default_rng(2).uniform(0.5, 2.0, n)
+    days = marked_days(simulation, scale)
+    known = np.isfinite(simulation.r)
+    sums = np.add.reduceat(np.append(days.change, 0.0), days.start[:-1])[known]
+    np.testing.assert_allclose(sums, (simulation.r * scale)[known], atol=1e-9)
+    order = np.argsort(simulation.placed.trades.entry_time, kind="stable")
+    for rows in (np.arange(n), order, order[: n // 3], order[n // 3 :: 7]):
+        account = marked_account([simulation], [np.where(np.isin(np.arange(n), rows), scale, 0.0)])
+        assert account is not None
+        np.testing.assert_allclose(days.take(rows).daily(), account.daily(), atol=1e-9)
+    halves = MarkedDays.joined([days.take(order[: n // 2]), days.take(order[n // 2 :])])
+    np.testing.assert_allclose(halves.daily(), days.daily(), atol=1e-9)
+    assert not len(days.take(order[:0]).daily())
 
 
 def test_the_parts_of_a_walk_forward_are_one_account(simulation: Simulation) -> None:

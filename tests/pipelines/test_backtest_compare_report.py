@@ -91,6 +91,30 @@ def test_what_stands_beside_is_paired_with_the_ladder(result: BacktestResult) ->
     assert difference["low"] < difference["value"] < difference["high"]
 
 
+def test_trades_still_open_are_counted_in_the_verdict_with_their_part_and_the_result_without_them(
+    bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder, tmp_path: Path
+) -> None:
+    result = backtest(bars, some_open, replace(price_rungs, rungs=(), stop=Stop()), small)
+    ours, own = result.simulation, simulate_own_exits(result.simulation.placed, result.ladder)
+    paired = (own.status == STATUS.index("closed")) & np.isfinite(ours.r)
+    is_open = paired & (ours.status == STATUS.index("open"))
+    gain = ours.r - own.r
+    assert 0 < is_open.sum() < paired.sum()
+    found = result.summary["open_trades"]
+    assert (found["n"], found["n_candidate"], found["n_baseline"]) == (is_open.sum(), is_open.sum(), 0)
+    assert found["n_without"] == paired.sum() - is_open.sum()
+    assert found["difference_without_r"] == pytest.approx(gain[paired & ~is_open].mean())
+    assert found["contribution_r"] == pytest.approx(gain[is_open].sum() / paired.sum())
+    assert found["share"] == pytest.approx(gain[is_open].sum() / gain[paired].sum())
+    said = f"{found['n']:,} {'is' if found['n'] == 1 else 'are'} still open and valued at the last close"
+    assert said in result.summary["verdict_text"]
+    result.write(tmp_path / "out")
+    page = report(str(tmp_path / "out"), tmp_path / "page.html", small).read_text(encoding="utf-8")
+    assert said in page and "of the trades in the verdict, still open" in page
+    # one name for one exit
+    assert f'class="candidate"><th scope="row">{result.ladder.name}</th>' in page and "this ladder" not in page.lower()
+
+
 def test_an_account_with_limits_is_shown_under_every_exit(
     result: BacktestResult, bars: BarSet, some_open: Trades, small: Settings, price_rungs: Ladder, tmp_path: Path
 ) -> None:
@@ -210,6 +234,10 @@ def test_compare_pairs_by_trade_and_adjusts(
     assert free_pair["difference_r"] == pytest.approx((other.trades["r"] - result.trades["r"]).mean())
     assert free_pair["verdict"] == "better"
     assert all(pair["p_adjusted"] >= pair["p_value"] for pair in output["pairs"])
+    held = output["pairs"][1]["open_trades"]
+    opens = [(run.trades["status"] == "open").to_numpy() for run in (third, result)]
+    assert (held["n_candidate"], held["n_baseline"]) == (opens[0].sum(), opens[1].sum())
+    assert held["n"] == (opens[0] | opens[1]).sum() > 0
 
 
 def test_compare_refuses_what_shares_no_trade(result: BacktestResult, small: Settings, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from markupsafe import escape
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
+from exitladder.execution import STATUS
 from exitladder.files.output import json_text
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.plots.pictures import diagnostic_pictures
@@ -78,6 +79,11 @@ def written(
 
 def test_the_page_of_a_tuning_is_made_of_its_files(written: Path, small: Settings, tmp_path: Path) -> None:
     page = (written / "index.html").read_text(encoding="utf-8")
+    fall = pd.DataFrame(json.loads((written / "tune.json").read_text())["policies"]).set_index("policy")
+    shown = f"{fall['max_drawdown_account_r'][TUNED]:+.1f} R".replace("-", "−")
+    assert f'<span class="label">account drawdown</span><span class="value ">{shown}</span>' in page
+    # what a first look must see stands left in the table, so that no screen cuts it off
+    assert page.index(">Account drawdown (R)<") < page.index(">Win rate<")
     for title in (*GROUPS, "Walk-forward test parts", "Account over all test parts"):
         assert f"<h2>{title}</h2>" in page
     assert escape("exitladder tune --trades 'my trades.csv'") in page
@@ -136,6 +142,14 @@ def test_the_users_own_exits_are_the_baseline_where_known(
     assert 0.2 < known[closed].mean() < 1
     assert (own[known & (side < 0)] < 0).all()
     assert (own[known & (side > 0)] > 0).mean() > 0.9
+    # own exits without an end are marked, and counted as such
+    scored = tuned.walk.test & np.isfinite(own) & np.isfinite(tuned.net_r[TUNED].to_numpy())
+    said = tuned.to_mapping()["open_trades"]
+    assert said["n_baseline"] == (scored & ~closed).sum() > 0
+    is_open = np.zeros(len(scored), dtype=bool)
+    for cut, part in zip(tuned.walk.folds, tuned.parts, strict=True):
+        is_open[cut.test] = part.simulation.status == STATUS.index("open")
+    assert said["n_candidate"] == (scored & is_open).sum()
 
 
 def test_the_users_ladder_is_judged_and_gives_costs(bars: BarSet, trades: Trades, small: Settings) -> None:

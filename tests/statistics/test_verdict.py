@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from exitladder.statistics.comparison import Comparison, compare_r
-from exitladder.statistics.verdict import verdict
+from exitladder.statistics.verdict import open_trades, verdict
 
 BETTER = Comparison(
     difference_r=0.21,
@@ -78,6 +78,59 @@ def test_the_number_of_separate_holding_periods_is_at_least_ten_for_better_alone
     both = verdict(replace(BETTER, n_days=7, n_separate=1), "a", "b").text
     assert "on only 7 days" in both and "1 separate holding period," in both
     assert verdict(replace(WORSE, n_days=20, n_separate=1), "a", "b").kind == "worse"
+
+
+def _with_open(gain_closed: float, gain_open: float, n_open: int = 30) -> Comparison:
+    """87 trades of separate days; some, anywhere, are still open under the candidate, one of them under both."""
+    rng = np.random.default_rng(11)
+    is_open = np.isin(np.arange(87), rng.permutation(87)[:n_open])
+    gain = np.where(is_open, rng.normal(gain_open, 0.4, 87), rng.normal(gain_closed, 0.4, 87))
+    under_both = np.arange(87) == np.flatnonzero(is_open)[-1]
+    return compare_r(gain + 1.0, np.ones(87), time=np.arange(87) * 86_400 * 10**9, is_open=(is_open, under_both))
+
+
+def test_a_gain_that_trades_still_open_make_is_not_better() -> None:
+    comparison = _with_open(0.0, 2.0)
+    assert comparison.low > 0 and comparison.p_value < 0.05
+    found = verdict(comparison, "tuned", "own exits")
+    assert (found.kind, found.without_open) == ("no_difference", "no_difference")
+    assert "interval is above zero, but it depends on trades that are still open" in found.text
+    some = comparison.open_trades
+    assert some is not None
+    assert "Of the 87 trades, 30 are still open and valued at the last close: 30 under 'tuned', 1 under" in found.text
+    # both parts make the whole
+    assert some.contribution_r == pytest.approx(some.share * comparison.difference_r)
+    assert some.contribution_r + some.without.difference_r * 57 / 87 == pytest.approx(comparison.difference_r)
+    assert some.without.n == 57 and some.without.candidate_r - 1.0 == pytest.approx(some.without.difference_r)
+
+
+def test_a_gain_that_ended_trades_show_too_is_better_with_its_open_trades_counted() -> None:
+    comparison = _with_open(0.5, 0.5, 3)
+    found = verdict(comparison, "tuned", "own exits")
+    assert (found.kind, found.without_open) == ("better", "better")
+    assert "3 are still open" in found.text and "Without them: +0.5" in found.text
+    assert "would be" not in found.text
+    values = open_trades(comparison, found)
+    assert values is not None
+    assert (values["n"], values["n_candidate"], values["n_baseline"], values["n_without"]) == (3, 3, 1, 84)
+    assert values["verdict_without"] == "better"
+
+
+def test_a_loss_stays_worse_and_the_other_result_without_open_trades_is_said() -> None:
+    found = verdict(_with_open(0.3, -3.0), "tuned", "own exits")
+    assert (found.kind, found.without_open) == ("worse", "better")
+    assert "which alone would be 'better'" in found.text
+
+
+def test_too_few_ended_trades_are_never_better() -> None:
+    found = verdict(_with_open(0.5, 0.5, 70), "tuned", "own exits")
+    assert found.kind == "no_difference"
+    assert "Without them, 17 trades remain, and at least 20 are needed." in found.text
+
+
+def test_no_open_trade_leaves_the_verdict_as_it_is() -> None:
+    none = compare_r(np.ones(40), np.zeros(40), time=np.arange(40), is_open=(np.zeros(40), np.zeros(40)))
+    assert none.open_trades is None and open_trades(none, verdict(none, "a", "b")) is None
 
 
 def test_the_smallest_detectable_difference_is_stated() -> None:
@@ -175,8 +228,9 @@ def test_rounding_never_hides_a_sign() -> None:
 
 def test_the_documented_example_says_what_the_page_quotes(root: Path) -> None:
     page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```\n\n((?:> [^\n]*\n)+)", page, re.DOTALL)
-    assert code is not None
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(code[1], {})
-    assert printed.getvalue().split() == code[2].replace("> ", "").split()
+    examples = re.findall(r"```python\n(.*?)```\n\n((?:> [^\n]*\n)+)", page, re.DOTALL)
+    assert len(examples) == 2
+    for code, shown in examples:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, {})
+        assert printed.getvalue().split() == shown.replace("> ", "").split()

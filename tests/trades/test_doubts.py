@@ -12,6 +12,8 @@ from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import TradesError
 from exitladder.execution import simulate_own_exits
 from exitladder.plans.ladder import Ladder
+from exitladder.settings.contracts import Contract
+from exitladder.trades.checks import fills_outside_bars
 from exitladder.trades.doubts import doubtful_trades
 from exitladder.trades.files import read_trades, trades_from_frame
 from exitladder.trades.trades import place_trades
@@ -52,6 +54,39 @@ def test_a_trade_under_two_ids_is_named() -> None:
     assert text.startswith(
         "2 of 3 trades repeat symbol, side, quantity, stop, entry and exit of another one, such as 'T1'"
     )
+
+
+def test_exits_on_a_weekend_are_counted_and_held_to_friday_and_monday() -> None:
+    """Weekdays of range 98 to 103 only: an exit on Saturday at 101 counts on Friday, one at 1010 is no baseline."""
+    days = pd.bdate_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    bars, _ = bars_from_frame(frame, "ACME")
+    row = {"symbol": "ACME", "side": "long", "entry_time": "2024-01-03", "entry_price": 100.0, "quantity": 1.0}
+    exits = [("2024-01-06", 101.0), ("2024-01-06", 1010.0), ("2024-01-08", 102.0)]
+    table = [
+        row | {"trade_id": f"T{k}", "stop_price": 97.0, "exit_time": t, "exit_price": p}
+        for k, (t, p) in enumerate(exits)
+    ]
+    placed = place_trades(trades_from_frame(pd.DataFrame(table)), bars)
+    (text,) = doubtful_trades(placed)
+    assert text.startswith("2 of 3 trades were closed at a time without a bar") and "--tz" in text
+    assert fills_outside_bars(placed)["trade_id"].tolist() == ["T1"]
+    done = simulate_own_exits(placed, Ladder())
+    assert [str(t)[:10] for t in done.trades_frame()["exit_time"]][::2] == ["2024-01-05", "2024-01-08"]
+    assert np.isfinite(done.r).tolist() == [True, False, True]
+
+
+def test_a_coin_margined_contract_read_as_a_linear_one_is_named() -> None:
+    days = pd.date_range("2024-01-01", periods=20, tz="UTC")
+    frame = pd.DataFrame({"open": 100.0, "high": 103.0, "low": 98.0, "close": 101.0, "volume": 5.0}, index=days)
+    row = {"trade_id": "T", "side": "long", "entry_time": "2024-01-03", "entry_price": 100.0, "quantity": 1.0}
+    for symbol, count in (("BTCUSD_PERP", 1), ("BTC-USD-SWAP", 1), ("BTCUSDT", 0)):
+        bars, _ = bars_from_frame(frame, symbol)
+        trades = trades_from_frame(pd.DataFrame([row | {"symbol": symbol, "stop_price": 97.0}]))
+        found = doubtful_trades(place_trades(trades, bars))
+        assert len(found) == count and all("coin-margined" in text for text in found)
+        inverse = bars.with_contracts({symbol: Contract(inverse=True, currency="BTC")})
+        assert doubtful_trades(place_trades(trades, inverse)) == []
 
 
 def test_a_column_in_two_spellings_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.pipelines.tuning.folds import Mask, WalkForward
 from exitladder.pipelines.tuning.policies import (
     CLASSIC,
@@ -41,18 +41,26 @@ class Lives:
         Nanoseconds since 1970 UTC.
     ends : mapping of str to int64 array, shape (n_trades,)
         By exit; empty if unknown.
+    is_open : mapping of str to bool array, shape (n_trades,)
+        By exit, whether each trade is still open at the last close; empty if unknown.
     """
 
     entry: IntArray
     ends: Mapping[str, IntArray] = field(default_factory=dict)
+    is_open: Mapping[str, BoolArray] = field(default_factory=dict)
 
     def take(self, rows: Mask) -> Lives:
         """Return those of some trades."""
-        return Lives(self.entry[rows], {name: end[rows] for name, end in self.ends.items()})
+        ends, is_open = ({name: each[rows] for name, each in kind.items()} for kind in (self.ends, self.is_open))
+        return Lives(self.entry[rows], ends, is_open)
 
     def until(self, one: str, other: str) -> IntArray | None:
         """Return when each trade had ended under both exits; None if unknown."""
         return np.maximum(self.ends[one], self.ends[other]) if self.ends else None
+
+    def open_under(self, one: str, other: str) -> tuple[BoolArray, BoolArray] | None:
+        """Return whether each trade is still open under each of two exits; None if unknown."""
+        return (self.is_open[one], self.is_open[other]) if self.is_open else None
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,12 @@ def choose_exit(net_r: Mapping[str, FloatArray], lives: Lives, levels: Levels, i
         rivals = [name for level in levels[at + 1 :] for name in level]
         found = [
             compare_r(
-                net_r[name], net_r[current], time=lives.entry, until=lives.until(name, current), intervals=intervals
+                net_r[name],
+                net_r[current],
+                time=lives.entry,
+                until=lives.until(name, current),
+                is_open=lives.open_under(name, current),
+                intervals=intervals,
             )
             for name in rivals
         ]

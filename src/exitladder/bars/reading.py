@@ -15,6 +15,7 @@ from exitladder.bars.layouts.columns import bar_columns
 from exitladder.bars.layouts.headerless import headerless_columns
 from exitladder.bars.layouts.joining import join_parts
 from exitladder.bars.layouts.names import FileName, file_name, name_parts, renamed
+from exitladder.bars.layouts.wide import long_table
 from exitladder.bars.tables import ReadOptions, bars_from_frame, bars_of_table, read_options, some_of
 from exitladder.clock import interval_name
 from exitladder.errors import BarsError
@@ -48,8 +49,9 @@ def read_bars(
         The symbol of bars that have one and no ``symbol`` column.
     tz : str
         Time zone of stamps that carry none.
-    adjust : {"auto", "none"}
-        With "auto", prices are adjusted by ``adj_close`` where that column is there.
+    adjust : {"auto", "adj_close", "none"}
+        With "auto" and "adj_close", prices are adjusted by ``adj_close`` where that column is there. Commands that
+        read trades too take "auto" as "none" if the entry prices are as traded.
     repair : bool
         Repair invalid bars (see `exitladder.bars.checking.checks`) instead of refusing them.
     interval : str, optional
@@ -207,7 +209,7 @@ def _tables(path: Path, options: ReadOptions, reports: list[BarsReport]) -> Iter
 def _table(path: Path, options: ReadOptions) -> Table:
     # HistData stamps the start of a bar, and its lines look like NinjaTrader's
     stamps = "start" if file_name(path).source == "HistData" else options.conventions.stamps
-    return read_table(path, partial(headerless_columns, stamps=stamps), options.conventions)
+    return long_table(read_table(path, partial(headerless_columns, stamps=stamps), options.conventions))
 
 
 def _refuse_mixed_intervals(parts: dict[Path, tuple[str, int]]) -> None:

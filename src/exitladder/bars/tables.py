@@ -16,7 +16,15 @@ from exitladder.bars.checking.rolls import CONTRACT_COLUMNS, contract_changes, r
 from exitladder.bars.layouts.cells import read_cells, rows_by_symbol, several_lengths, snap_noise
 from exitladder.bars.layouts.columns import PRICES, REQUIRED, BarColumns, bar_columns
 from exitladder.bars.layouts.how_read import reading_of
-from exitladder.bars.layouts.stamping import Placing, are_last_moments, place_in_time, zone_not_used
+from exitladder.bars.layouts.period_ends import name_the_end, period_of
+from exitladder.bars.layouts.stamping import (
+    Placing,
+    are_last_moments,
+    name_midnight_as_24,
+    place_in_time,
+    zone_not_used,
+)
+from exitladder.bars.layouts.wide import long_table
 from exitladder.clock import NO_TIME, interval_from_name, interval_name
 from exitladder.errors import BarsError
 from exitladder.files.conventions import PLAIN, Conventions
@@ -64,8 +72,8 @@ def read_options(
         If the time zone, `adjust`, the interval or a convention is unknown.
     """
     zone = check_tz(tz if tz != "UTC" else conventions.tz, BarsError)
-    if adjust not in ("auto", "none"):
-        raise BarsError(f"adjust must be auto or none, but is {adjust!r}.")
+    if adjust not in ("auto", "adj_close", "none"):
+        raise BarsError(f"adjust must be auto, adj_close or none, but is {adjust!r}.")
     length = interval_from_name(interval) if interval else None
     return ReadOptions(zone, adjust, repair, length, conventions.checked(BarsError))
 
@@ -110,7 +118,7 @@ def bars_from_frame(
     array([10.5])
     """
     options = read_options(tz, adjust, repair, None, conventions)
-    table = Table.from_frame(frame, f"the table of '{symbol}'" if symbol else "the table")
+    table = long_table(Table.from_frame(frame, f"the table of '{symbol}'" if symbol else "the table"))
     good, report = bars_of_table(table, symbol or "bars", 0, options)
     if report.errors:
         raise BarsError(report.errors[0])
@@ -174,7 +182,9 @@ def bars_of_table(table: Table, symbol: str, interval_ns: int, options: ReadOpti
     # what concerns the whole file concerns its symbol, if it has one
     alone = reports[0].symbols[0].symbol if len(reports) == 1 and reports[0].symbols else ""
     whole = (*cells.findings, *_left_out(table, names, cells.texts))
-    if options.conventions.stamps == "end" and _are_session_dates(stamps):
+    if placing.period and options.conventions.stamps == "auto":
+        whole = (*whole, _period_note(table, placing))
+    elif options.conventions.stamps == "end" and _are_session_dates(stamps) and not placing.period:
         message = f"Dates without a time are those of sessions: --stamps end does not move them ({table.name})."
         whole = (*whole, Finding("", "note", "session_dates", len(table.frame), table.name, message))
     findings = tuple(replace(finding, symbol=finding.symbol or alone) for finding in whole)
@@ -203,10 +213,30 @@ def _placing(table: Table, names: BarColumns, stamps: Stamps, interval_ns: int, 
             second = 10**9
             return Placing(stamps, options.tz, False, length or -(-usual // second) * second)
     said = options.conventions.stamps
+    period = period_of(stamps.wall) if stamps.are_dates else ""
+    if period and (said == "end" or (said == "auto" and not length and name_the_end(stamps.wall))):
+        return Placing(stamps, options.tz, True, 0, options.at_open, period)
     if said == "end" and _are_session_dates(stamps):
         return Placing(stamps, options.tz, False, length, options.at_open)
-    at_end = names.stamps_end or are_last_moments(stamps) if said == "auto" else said == "end"
-    return Placing(stamps, options.tz, at_end, length, options.at_open)
+    at_end = said == "end"
+    if said == "auto":
+        at_end = names.stamps_end or are_last_moments(stamps) or name_midnight_as_24(table, names, stamps)
+    return Placing(
+        stamps,
+        options.tz,
+        at_end,
+        length,
+        options.at_open,
+        is_assumed=not at_end and said == "auto" and not options.at_open,
+    )
+
+
+def _period_note(table: Table, placing: Placing) -> Finding:
+    message = (
+        f"Dates of {table.name} are the last of each {placing.period}: each bar begins on the first day of its "
+        f"{placing.period}. Pass --stamps start if the dates are those of its first day (data.stamps)."
+    )
+    return Finding("", "note", "period_ends", len(table.frame), table.name, message)
 
 
 def _are_session_dates(stamps: Stamps) -> bool:
@@ -273,7 +303,7 @@ def _one_symbol(
     raw: RawBars, interval_ns: int, options: ReadOptions, findings: list[Finding]
 ) -> tuple[Bars | None, BarsReport]:
     n_rows, source = len(raw) + sum(f.rule == "live_row" for f in findings), raw.table.name
-    with_adjusting = options.adjust == "auto" and "adj_close" in raw.columns
+    with_adjusting = options.adjust != "none" and "adj_close" in raw.columns
     n_snapped = snap_noise(raw.columns)
     if n_snapped:
         message = (
@@ -321,8 +351,8 @@ def _adjustment_text(raw: RawBars, n_changed: int, falls: np.ndarray, kept: list
         others = f" Other columns stay as they are: {', '.join(kept)}." if kept else ""
         message = (
             f"Prices of {n_changed} of {len(raw)} bars of '{raw.symbol}' were adjusted by adj_close / close, volume "
-            f"divided by it ({source}).{others} Trades must be in adjusted prices too, or read the bars with "
-            "data.adjust=none."
+            f"divided by it ({source}).{others} If the entry prices of trades are as traded, commands read the bars as "
+            "traded; data.adjust=adj_close or none settles it."
         )
         described.append(Finding(raw.symbol, "note", "adjusted", n_changed, source, message))
     if len(falls):

@@ -11,15 +11,19 @@ import pandas as pd
 
 from exitladder.arrays import BoolArray
 from exitladder.bars.bars import Bars, BarSet
+from exitladder.bars.checking.report import BarsReport
 from exitladder.bars.reading import read_bars
 from exitladder.bars.writing import write_bars
 from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError
+from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.names import file_stem
 from exitladder.files.tables import table_suffix
 
 _SAME = 1e-9
 _DAY = 86_400 * 10**9
+# of stamps as exitladder writes them
+_OWN_ZONES = ("in the timestamps", "none needed (calendar dates)")
 _COMPARED = ("open", "high", "low", "close", "volume")
 
 
@@ -46,7 +50,14 @@ class Update:
     gap: int
 
 
-def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, tz: str = "UTC") -> list[Update]:
+def update_bars(
+    path: str | Path,
+    newer: BarSet,
+    *,
+    asof_ns: int | None = None,
+    tz: str = "UTC",
+    conventions: Conventions = PLAIN,
+) -> list[Update]:
     """Append newer bars to those of a file or a folder, whole or not at all, and return the changes.
 
     Parameters
@@ -60,6 +71,9 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
         Bars that end after this moment are left out, nanoseconds since 1970 UTC; the clock's by default.
     tz : str
         Time zone of stored stamps that carry none.
+    conventions : Conventions
+        How `newer` was read. Stored bars are read by the same order of dates, decimal mark and limits; they are stamped
+        at their start, as `write_bars` writes them.
 
     Returns
     -------
@@ -75,7 +89,7 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
     """
     path = Path(path)
     now = time.time_ns() if asof_ns is None else asof_ns
-    stored = _stored(path, tz) if path.exists() else None
+    stored = _stored(path, tz, conventions) if path.exists() else None
     members: dict[str, Bars] = {} if stored is None else {symbol: stored[symbol] for symbol in stored}
     done = []
     for symbol in newer:
@@ -96,9 +110,15 @@ def update_bars(path: str | Path, newer: BarSet, *, asof_ns: int | None = None, 
     return done
 
 
-def _stored(path: Path, tz: str) -> BarSet:
+def _stored(path: Path, tz: str, conventions: Conventions) -> BarSet:
     """Return the stored bars; refuse files that a rewrite would double or cut."""
-    bars, report = read_bars(path, adjust="none", tz=tz)
+    own = replace(conventions, stamps="auto", columns=(), symbol="", symbol_map="")
+    bars, report = read_bars(path, adjust="none", tz=tz, conventions=own)
+    if conventions.stamps == "end":
+        _refuse_other_stamps(path, report)
+    named = any("symbol" in reading.columns for reading in report.readings)
+    if conventions.symbol and table_suffix(path) and len(bars) == 1 and not named:
+        bars = BarSet([replace(bars[bars.symbols[0]], symbol=conventions.symbol)])
     lost = [f.message for f in report.findings if f.rule in ("text_column", "live_row")]
     if lost:
         raise BarsError(
@@ -113,6 +133,17 @@ def _stored(path: Path, tz: str) -> BarSet:
                     f"{summary.source}. Name that file itself: `exitladder bars update {path / summary.source} FILE`."
                 )
     return bars
+
+
+def _refuse_other_stamps(path: Path, report: BarsReport) -> None:
+    """Reject stored bars that another program may have stamped at their end, as it stamps the newer ones."""
+    for reading in report.readings:
+        if reading.stamps == "start" and reading.zone not in _OWN_ZONES:
+            raise BarsError(
+                "Stored bars must be stamped at their start, but those of "
+                f"'{reading.source}' are not as exitladder writes them, and --stamps end may hold for them too. Begin "
+                f"with new bars: `exitladder bars update NEW {path} --stamps end`, then update NEW."
+            )
 
 
 def _joined(old: Bars, new: Bars, n_unfinished: int) -> tuple[Bars, Update]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,12 +170,20 @@ def load_bars(
     -------
     BarSet
     """
+    return _shown(session, *_read_bars(session, path, repair, interval), unfinished)
+
+
+def _read_bars(session: Session, path: Path, repair: bool, interval: str | None) -> tuple[BarSet, BarsReport]:
     from exitladder.bars.reading import read_bars
 
     data = session.settings.data
-    bars, report = read_bars(
+    return read_bars(
         path, tz=data.tz, adjust=data.adjust, repair=repair, interval=interval, conventions=data.conventions
     )
+
+
+def _shown(session: Session, bars: BarSet, report: BarsReport, unfinished: str) -> BarSet:
+    """Return finished bars; the warnings of their report go to stderr."""
     show_report(session, report)
     _tell_of_feature_names(session, bars)
     return bars if unfinished == "keep" else _only_finished(session, bars, ask=unfinished == "ask")
@@ -267,9 +275,7 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     TradesError
         If the trades are invalid or do not fit the bars.
     """
-    from exitladder.trades.checks import check_trades_on_bars
     from exitladder.trades.files import read_trades
-    from exitladder.trades.trades import place_trades
 
     files = source if isinstance(source, TradeFiles) else TradeFiles(source)
     trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
@@ -280,10 +286,101 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        placed = place_trades(trades, with_contracts(session, bars))
-        check_trades_on_bars(placed, initial_stop(session))
-        _warn_of_exits(session, placed)
+        _check_on_bars(session, trades, bars)
     return trades
+
+
+def _check_on_bars(session: Session, trades: Trades, bars: BarSet) -> None:
+    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
+    from exitladder.trades.trades import place_trades
+
+    placed = place_trades(trades, with_contracts(session, bars))
+    if session.settings.data.stamps == "auto":
+        refuse_end_stamps(placed)
+    check_trades_on_bars(placed, initial_stop(session))
+    _warn_of_exits(session, placed)
+
+
+def load_bars_and_trades(
+    session: Session, path: Path, source: Path | TradeFiles, repair: bool, interval: str | None
+) -> tuple[Session, BarSet, Trades]:
+    """Return the bars of a path and the trades of a file, checked against each other.
+
+    Parameters
+    ----------
+    session : Session
+    path : path
+    source : path or TradeFiles
+    repair : bool
+    interval : str, optional
+        As for `load_bars`.
+
+    Returns
+    -------
+    session : Session
+        The one given; its settings have ``data.adjust = "none"`` if `bars_for_trades` chose bars as traded.
+    bars : BarSet
+    trades : Trades
+
+    Raises
+    ------
+    TradesError
+        If the trades are invalid or do not fit the bars.
+    """
+    trades = load_trades(session, source)
+    session, bars, trades = bars_for_trades(session, path, trades, repair, interval)
+    _check_on_bars(session, trades, bars)
+    return session, bars, trades
+
+
+def bars_for_trades(
+    session: Session,
+    path: Path,
+    trades: Trades,
+    repair: bool,
+    interval: str | None,
+    *,
+    unfinished: str = "leave_out",
+) -> tuple[Session, BarSet, Trades]:
+    """Return bars at the kind of prices at which the trades were entered, as traded or adjusted.
+
+    Parameters
+    ----------
+    session : Session
+        With ``data.adjust = "auto"``, bars are adjusted by ``adj_close`` unless more entry prices fit only bars as
+        traded than only adjusted ones; the session says so then.
+    path : path
+    trades : Trades
+    repair : bool
+    interval : str, optional
+    unfinished : {"leave_out", "ask", "keep"}
+        As for `load_bars`.
+
+    Returns
+    -------
+    session : Session
+        With ``data.adjust = "none"`` in its settings if the bars are as traded, so that dividends are credited.
+    bars : BarSet
+    trades : Trades
+        Fitted to the bars, see `fitted_to_bars`.
+    """
+    from exitladder.trades.adjust import fits_of_entries
+
+    bars, report = _read_bars(session, path, repair, interval)
+    trades = fitted_to_bars(session, trades, bars)
+    if session.settings.data.adjust == "auto" and bars.factor is not None:
+        n_traded, n_adjusted = fits_of_entries(trades, bars)
+        if n_traded > n_adjusted:
+            but = f", and {n_adjusted} fit only adjusted bars" if n_adjusted else ""
+            session.warn(
+                f"the bars were read as traded instead of adjusted by adj_close: {n_traded} of {len(trades)} entry "
+                f"prices fit only bars as traded{but}. Cash dividends are credited (data.dividends). --set "
+                "data.adjust=adj_close adjusts the bars all the same; --set data.adjust=none confirms the choice."
+            )
+            settings = replace(session.settings, data=replace(session.settings.data, adjust="none"))
+            session = replace(session, settings=settings)
+            bars, report = _read_bars(session, path, repair, interval)
+    return session, _shown(session, bars, report, unfinished), trades
 
 
 def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
@@ -303,8 +400,6 @@ def fitted_to_bars(session: Session, trades: Trades, bars: BarSet) -> Trades:
     -------
     Trades
     """
-    from dataclasses import replace
-
     import numpy as np
 
     from exitladder.bars.layouts.names import match_symbols

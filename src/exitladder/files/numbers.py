@@ -92,6 +92,8 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
         return said
     texts = [_cleaned(_texts(column)) for column in columns]
     _refuse_bonds(texts)
+    # spaces and apostrophes separate thousands with either mark
+    texts = [pc.replace_substring_regex(text, "(\\d)['’ \u00a0\u202f](\\d{3})", r"\1\2") for text in texts]
     shown = {mark: _first(texts, proof) for mark, proof in _PROOF.items()}
     if has_points and not shown["."]:
         shown["."] = "a number with a decimal point"
@@ -166,6 +168,23 @@ def parse_numbers(given: pd.Series[Any], decimal: str = ".") -> tuple[FloatArray
     if not pd.api.types.is_string_dtype(given.dtype):
         return np.full(len(given), np.nan), given.notna().to_numpy()
     return _parse_texts(_texts(given), decimal)
+
+
+def currencies_of(columns: Iterable[pd.Series[Any]]) -> list[str]:
+    """Return the currency signs and codes in columns of numbers that are text, each once, in alphabetical order.
+
+    Examples
+    --------
+    >>> currencies_of([pd.Series(["$100", "100.5"]), pd.Series(["€99"])])
+    ['$', '€']
+    """
+    found: set[str] = set()
+    for column in columns:
+        texts = _texts(column)
+        if pc.any(pc.match_substring_regex(texts, r"[^0-9.,eE+\-\s]")).as_py():
+            signs = pc.struct_field(pc.extract_regex(texts, f"(?P<sign>{_SIGNS})"), "sign")
+            found |= {str(sign) for sign in pc.unique(signs).to_pylist() if sign}
+    return sorted(found)
 
 
 def is_text(given: pd.Series[Any]) -> bool:

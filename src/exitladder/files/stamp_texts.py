@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +13,23 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from exitladder.clock import NO_TIME
+from exitladder.files.month_names import SHORT_WEEKDAYS, WEEKDAYS, month_numbers
 from exitladder.files.stamp_numbers import days_from_civil
 from exitladder.files.zones import is_zone, localize, offset_ns
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-_WEEKDAY = r"(?:(?:[Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]*\.?,?\s+)?"
+_LETTER = r"\p{L}"
+_WEEKDAY = rf"(?:(?i:(?:{WEEKDAYS}){_LETTER}*|{SHORT_WEEKDAYS})\.?,?\s+)?"
+_NAME = rf"{_LETTER}{{3,11}}"
 _DATES = (
     r"(?P<y1>\d{4})(?P<s1>[-/.])(?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})",
     r"(?P<c>\d{8})",
     r"(?P<p>\d{1,2})(?P<s>[-/.])(?P<q>\d{1,2})[-/.](?P<r>\d{4}|\d{2})",
-    r"(?P<d2>\d{1,2})[ /.-]?(?P<n2>[A-Za-z]{3,9})\.?,?[ /.-]?(?P<y2>\d{4}|\d{2})",
-    r"(?P<n3>[A-Za-z]{3,9})\.?\s+(?P<d3>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y3>\d{4})",
-    r"(?P<y4>\d{4})[ /.-](?P<n4>[A-Za-z]{3,9})[ /.-](?P<d4>\d{1,2})",
+    rf"(?P<d2>\d{{1,2}})(?:[ /.-]|\. |(?:er|º|°)\.? | de )?(?P<n2>{_NAME})\.?,?(?:[ /.-]| de )?(?P<y2>\d{{4}}|\d{{2}})",
+    rf"(?P<n3>{_NAME})\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y3>\d{{4}})",
+    rf"(?P<y4>\d{{4}})[ /.-](?P<n4>{_NAME})[ /.-](?P<d4>\d{{1,2}})",
 )
 _TIME = (
     r"(?:(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,:](?P<f>\d{1,9}))?)?(?:\s*(?P<ap>[AaPp])\.?[Mm]\.?)?"
@@ -33,27 +37,6 @@ _TIME = (
 )
 _ZONE = r"(?P<z>(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|[A-Za-z]{1,5})?(?:\[[^\]]*\])?"
 _STAMP = rf"^\s*{_WEEKDAY}(?:{'|'.join(_DATES)})(?:(?:\s*[T,;_]\s*|\s+){_TIME}\s*{_ZONE})?\s*$"
-_MONTHS = {
-    name: k
-    for k, names in enumerate(
-        (
-            ("jan", "january"),
-            ("feb", "february"),
-            ("mar", "march"),
-            ("apr", "april"),
-            ("may",),
-            ("jun", "june"),
-            ("jul", "july"),
-            ("aug", "august"),
-            ("sep", "sept", "september"),
-            ("oct", "october"),
-            ("nov", "november"),
-            ("dec", "december"),
-        ),
-        start=1,
-    )
-    for name in names
-}
 _EARLY_CENTURY = 69
 # by how much longer a span of time must be for its reading of the dates to be doubted
 _CLEARLY = 1.2
@@ -103,12 +86,13 @@ def read_texts(texts: Any, tz: str, dates: str) -> TextStamps:
     TextStamps
         Its `problem` is not empty if the order of day and month is ambiguous.
     """
-    found = pc.extract_regex(texts, _STAMP)
+    found = pc.extract_regex(_composed(texts), _STAMP)
     part = {field.name: pc.struct_field(found, field.name) for field in found.type}
     matched = found.is_valid().to_numpy(zero_copy_only=False)
     year, month, day = (np.zeros(len(texts), dtype=np.int64) for _ in range(3))
-    _fill(part, matched, (year, month, day))
-    order, problem = _place_order(part, (year, month, day), dates)
+    problem = _fill(part, matched, (year, month, day))
+    order, more = _place_order(part, (year, month, day), dates)
+    problem = problem or more
     if problem:
         nothing = np.full(len(texts), NO_TIME, dtype=np.int64)
         return TextStamps(nothing, nothing, np.zeros(len(texts), dtype=bool), "", 0, problem)
@@ -135,26 +119,41 @@ def _full_year(year: IntArray, text: Any) -> IntArray:
     return np.where(is_short, year + np.where(year < _EARLY_CENTURY, 2000, 1900), year)
 
 
-def _fill(part: dict[str, Any], matched: BoolArray, date: tuple[IntArray, IntArray, IntArray]) -> None:
-    """Fill in the dates whose order their form tells."""
+def _composed(texts: Any) -> Any:
+    """Return texts in which a letter and its accent are one character."""
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+        return texts
+    plain = [None if t is None else unicodedata.normalize("NFC", t) for t in texts.to_pylist()]
+    return pc.replace_substring_regex(pa.array(plain, type=texts.type), "[\u00a0\u202f]", " ")
+
+
+def _fill(part: dict[str, Any], matched: BoolArray, date: tuple[IntArray, IntArray, IntArray]) -> str:
+    """Fill in the dates whose order their form tells; return why names of months cannot be read, or "".
+
+    Names of all forms of date belong to one language.
+    """
     year, month, day = date
+    names = {str(n) for form in ("n2", "n3", "n4") for n in pc.unique(part[form]).to_pylist() if n}
+    numbers, problem = month_numbers(sorted(names)) if names else ({}, "")
+    if problem:
+        return problem
     for y, m, d in (("y1", "m1", "d1"), ("y2", "n2", "d2"), ("y3", "n3", "d3"), ("y4", "n4", "d4")):
         values, there = _number(part[y])
         if not there.any():
             continue
         year[there] = _full_year(values, part[y])[there]
         day[there] = _number(part[d])[0][there]
-        month[there] = (_named_month(part[m]) if m.startswith("n") else _number(part[m])[0])[there]
+        month[there] = (_named_month(part[m], numbers) if m.startswith("n") else _number(part[m])[0])[there]
     digits, there = _number(part["c"])
     if there.any():
         year[there], month[there], day[there] = (
             part[there] for part in (digits // 10_000, digits // 100 % 100, digits % 100)
         )
+    return ""
 
 
-def _named_month(names: Any) -> IntArray:
-    words = pd.Series(pc.utf8_lower(names).to_pandas())
-    return np.asarray(words.map(_MONTHS).fillna(0), dtype=np.int64)
+def _named_month(names: Any, numbers: dict[str, int]) -> IntArray:
+    return np.asarray(pd.Series(names.to_pandas()).map(numbers).fillna(0), dtype=np.int64)
 
 
 def _place_order(part: dict[str, Any], date: tuple[IntArray, IntArray, IntArray], dates: str) -> tuple[str, str]:

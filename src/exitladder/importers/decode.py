@@ -12,12 +12,13 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.files import numbers
 from exitladder.files.stamps import stamps_to_ns
 
 HOLES = frozenset({"", "--", "-", "—", "nan", "none", "null", "n/a", "nat"})
-_NUMBER = re.compile(r"[-+]?[\d.,' ]*\d(?:[eE][-+]?\d+)?")
+# a coin or currency behind a number; one letter may be thousands or millions
+_UNIT = r"(?<=[\d.,])\s*(?!(?i:inf)$)[A-Za-z]{2,10}$"
 _DISTANCE = r"(?i)\d\s*(?:%|pips?|points?|pts?|ticks?|bps?|atr|r)\s*$"
-_SIGNS = str.maketrans("", "", "$€£¥₹ ")
 
 SIDE_WORDS: dict[str, int] = {
     **dict.fromkeys(
@@ -31,15 +32,15 @@ SIDE_WORDS: dict[str, int] = {
 }  # fmt: skip
 
 
-def decimal_mark(texts: Iterable[str], delimiter: str, given: str | None = None) -> str:
-    """Return the one decimal mark of a file, ``.`` or ``,``.
+def decimal_mark(columns: Iterable[pd.Series], place: str, given: str | None = None) -> str:
+    """Return the one decimal mark of a file, ``.`` or ``,``, by the rule of all files.
 
     Parameters
     ----------
-    texts : iterable of str
-        The cells of all columns of numbers.
-    delimiter : str
-        What separates the columns: a semicolon goes with decimal commas.
+    columns : iterable of Series of str
+        The columns of numbers, maybe with units behind them.
+    place : str
+        What messages call the file.
     given : {".", ","}, optional
         What the user says.
 
@@ -52,63 +53,54 @@ def decimal_mark(texts: Iterable[str], delimiter: str, given: str | None = None)
     TradesError
         If the file does not settle it: ``1,234`` alone may be 1234 or 1.234.
     """
-    if given:
-        return given
-    comma, point, open_case = False, False, ""
-    for raw in texts:
-        text = raw.strip("()+- ").replace(" ", "")
-        found = _NUMBER.match(text)
-        text = found.group() if found else ""
-        if "," in text and "." in text:
-            return "," if text.rfind(",") > text.rfind(".") else "."
-        if text.count(",") == 1:
-            if len(text.split(",")[1]) != 3 or text.startswith("0,"):
-                comma = True
-            else:
-                open_case = open_case or raw
-        elif text.count(",") > 1:
-            point = True
-        elif text.count(".") == 1:
-            point = point or len(text.split(".")[1]) != 3
-    if comma:
-        return ","
-    if point or not open_case:
-        return "."
-    if delimiter == ";":
-        return ","
-    raise TradesError(
-        f"A file must settle what its commas mean, but {open_case!r} may be {open_case.replace(',', '')} or "
-        f"{open_case.replace(',', '.')}. Say which with --decimal . or --decimal ,"
-    )
+    try:
+        return numbers.decimal_mark([_without_units(column) for column in columns], said=given or "auto")
+    except numbers.MixedNumbersError as cause:
+        raise TradesError(f"{cause} ({place}).") from cause
 
 
-def decode_numbers(texts: pd.Series, decimal: str) -> FloatArray:
-    """Return numbers, NaN where a cell is blank or none.
+def decode_numbers(texts: pd.Series, decimal: str, place: str = "the column") -> FloatArray:
+    """Return numbers, NaN where a cell is blank or a word for none.
 
-    Currency signs, units behind (``0.5BTC``, ``1.2 USDT``), thousands and negatives in brackets are understood.
+    Parameters
+    ----------
+    texts : Series of str
+        Numbers as in `exitladder.files.numbers.parse_numbers`, maybe with a unit (``0.5BTC``, ``1.2 USDT``).
+    decimal : {".", ","}
+        See `decimal_mark`.
+    place : str
+        What messages call the column.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+
+    Raises
+    ------
+    TradesError
+        If a cell is neither blank nor a number.
 
     Examples
     --------
     >>> decode_numbers(pd.Series(["$1,029.34", "(1,201.91)", "5 000.00", "0.5BTC", "--"]), ".").tolist()
     [1029.34, -1201.91, 5000.0, 0.5, nan]
     """
-    thousands = "," if decimal == "." else "."
-    return np.array([_number(text, decimal, thousands) for text in texts], dtype=np.float64)
+    values, broken = numbers.parse_numbers(_without_units(texts), decimal)
+    if broken.any():
+        i = int(np.argmax(broken))
+        mark = "point" if decimal == "." else "comma"
+        raise TradesError(
+            f"A number must have a decimal {mark}, but {place} has {texts.iloc[i]!r} (row {i + 1}; {int(broken.sum())} "
+            "rows affected). Correct it, or pass --decimal . or --decimal ,"
+        )
+    return values
 
 
-def _number(text: str, decimal: str, thousands: str) -> float:
-    text = text.strip()
-    if text.lower() in HOLES:
-        return np.nan
-    sign = -1.0 if text.startswith("(") and text.endswith(")") else 1.0
-    text = text.strip("()").translate(_SIGNS).replace(thousands, "").replace("'", "").rstrip("%")
-    if decimal == ",":
-        text = text.replace(",", ".")
-    try:
-        return sign * float(text)
-    except ValueError:
-        found = re.match(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+(?![a-zA-Z]))?", text)
-        return sign * float(found.group()) if found and re.fullmatch(r"[A-Za-z]{2,10}", text[found.end() :]) else np.nan
+def _without_units(texts: pd.Series) -> pd.Series:
+    """Return numbers as texts without their units, blank where a word stands for none."""
+    clean = texts.astype("str").str.strip()
+    clean = clean.str.replace(_UNIT, "", regex=True)
+    return clean.where(~clean.str.lower().isin(HOLES), "").astype("str")
 
 
 def check_prices(texts: pd.Series, place: str) -> None:

@@ -244,6 +244,7 @@ PLAIN_FILLS = Profile(
         "profit": ("realizedpnl", "realizedprofit", "realizedpl"), "currency": ("currency",),
         "multiplier": ("multiplier", "contractsize", "pointvalue"), "stop": ("stopprice", "stoploss", "sl"),
         "tag": ("tag", "note", "notes", "comment", "strategy"), "status": ("status", "state"),
+        "total": ("total", "totalvalue", "totalamount", "notional", "turnover", "grossamount"),
     },
     needs=("time", "quantity", "price"),
     keep={"status": ("", "filled", "closed", "partiallyfilled", "partially filled", "complete", "completed", "executed",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import BoolArray
 from exitladder.errors import InputFileError, TradesError, did_you_mean
 from exitladder.importers.catalogue import NAMES, PROFILES
 from exitladder.importers.profiles import Found, Profile, find_tables
@@ -87,12 +88,11 @@ def import_files(
         raise TradesError(
             f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone."
         )
-    whole, n_again = _joined(parts)
+    whole, repeats = _joined(parts)
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
     trades, sized = with_contract_sizes(trades_of_positions(whole.fills, positions), whole, positions)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
-    if n_again:
-        notes.append(f"{n_again} fills came a second time and were counted once")
+    notes += repeats
     notes += sized + _told(trades)
     return Imported(
         trades,
@@ -157,7 +157,10 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
     return done
 
 
-def _joined(parts: Sequence[Executions]) -> tuple[Executions, int]:
+def _joined(parts: Sequence[Executions]) -> tuple[Executions, list[str]]:
+    """Return the executions of all files as one, and notes on those that come again."""
+    has_id = np.concatenate([part.fills.fill_id != "" for part in parts])
+    is_fill = np.concatenate([np.full(len(part.fills), part.profile.kind == "fills") for part in parts])
     fills = joined([with_ids(part.fills) for part in parts])
     keep = first_of_each(fills)
     money: dict[str, float] = {}
@@ -166,9 +169,31 @@ def _joined(parts: Sequence[Executions]) -> tuple[Executions, int]:
             money[name] = money.get(name, 0.0) + amount
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(p, name) for p in parts])[keep]
-        for name in ("profit", "swap", "multiplier", "currency")
+        for name in ("profit", "swap", "multiplier", "currency", "is_inverse")
     }
-    return replace(parts[0], fills=fills.take(keep), money=money, **columns), int((~keep).sum())
+    return replace(parts[0], fills=fills.take(keep), money=money, **columns), _repeats(fills, keep, has_id, is_fill)
+
+
+def _repeats(fills: Fills, keep: BoolArray, has_id: BoolArray, is_fill: BoolArray) -> list[str]:
+    """Return notes on fills that were counted once although they came twice, and on equal ones that were not."""
+    notes = []
+    by_id, by_content = int((~keep & has_id).sum()), int((~keep & ~has_id).sum())
+    if by_id:
+        notes.append(f"{by_id} fills came a second time and were counted once")
+    if by_content:
+        notes.append(
+            f"{by_content} fills came a second time, in another file and without an id (same symbol, time, side, "
+            "quantity and price), and were counted once. If they are fills of their own, put all into one file, or add "
+            "a fill_id"
+        )
+    # the ids made from contents count up within a file
+    again = keep & ~has_id & is_fill & pd.Series(fills.fill_id).str.fullmatch(r"[0-9a-f]{12}-\d+").to_numpy(dtype=bool)
+    if again.any():
+        notes.append(
+            f"{int(again.sum())} fills without an id repeat symbol, time, side, quantity and price of another one in "
+            "their file and were counted as fills of their own. If the file repeats rows, remove them, or add a fill_id"
+        )
+    return notes
 
 
 def _told(trades: Trades) -> list[str]:

@@ -107,7 +107,7 @@ def closed_profit(
     by_file = np.bincount(owner, weights=np.nan_to_num(booked) * share, minlength=n)[rows]
     swap = np.bincount(owner, weights=executions.swap[positions.fill] * share, minlength=n)[rows]
     sign = np.where(positions.is_entry, -1.0, 1.0) * positions.side[owner]
-    moved = np.bincount(owner, weights=sign * positions.quantity * fills.price[positions.fill], minlength=n)[rows]
+    moved = np.bincount(owner, weights=sign * positions.quantity * _worth(executions, positions), minlength=n)[rows]
     symbols = fills.symbol[positions.fill[positions.start[:-1]]][rows]
     currency = _common(executions.currency[positions.fill][rows[owner]])
     paid = np.nan_to_num(fills.commission[positions.fill]) * share
@@ -142,6 +142,12 @@ def closed_profit(
         float(residue[worst]), str(trade_id[rows][worst]), {c: v for c, v in commission.items() if v},
         float(swap.sum()), basis, multipliers, tuple(explained),
     )  # fmt: skip
+
+
+def _worth(executions: Executions, positions: Positions) -> FloatArray:
+    """Return the price of each fill, of a coin-margined contract less the coins that a dollar buys at it."""
+    price = executions.fills.price[positions.fill]
+    return np.where(executions.is_inverse[positions.fill], -1.0 / price, price)
 
 
 def _sizes(
@@ -238,7 +244,7 @@ def _by_profit(
     share = positions.quantity / fills.quantity[positions.fill]
     profit = np.bincount(owner, weights=np.nan_to_num(booked) * share, minlength=n)
     sign = np.where(positions.is_entry, -1.0, 1.0) * positions.side[owner]
-    moved = np.bincount(owner, weights=sign * positions.quantity * fills.price[positions.fill], minlength=n)
+    moved = np.bincount(owner, weights=sign * positions.quantity * _worth(executions, positions), minlength=n)
     parts = np.diff(positions.start)
     told = np.bincount(owner, weights=~np.isnan(booked), minlength=n) > 0
     usable = is_asked & told & (positions.left == 0.0) & (profit != 0) & (moved != 0)

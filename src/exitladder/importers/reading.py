@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.arrays import FloatArray
+from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.files.quantity_units import in_money, told_unit, without_units
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
@@ -22,6 +23,8 @@ NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
     "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
 )  # fmt: skip
+# by as much as fees may move a total
+_FEES = 0.03
 _PRICES = ("price", "entry_price", "exit_price", "stop")
 
 
@@ -77,6 +80,8 @@ class Executions:
         Rows left out, and assumptions.
     money : dict of str to float
         Sums of the file that belong to no fill.
+    is_inverse : bool array, shape (n_fills,)
+        Fills of coin-margined contracts, whose profit is quantity x multiplier x (1 / entry - 1 / exit).
     """
 
     profile: Profile
@@ -87,6 +92,7 @@ class Executions:
     currency: npt.NDArray[np.object_]
     notes: list[str]
     money: dict[str, float]
+    is_inverse: BoolArray
 
 
 def read_executions(found: Found, others: Sequence[Found], options: ImportOptions) -> Executions:
@@ -113,29 +119,64 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     if profile.prepare:
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
-    _keep(prepared, options)
+    place = found.sheet.name
+    decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
+    _keep(prepared, decimal)
     frame = prepared.frame
+    if "quantity" in frame:
+        frame["quantity"], unit, problem = without_units(frame["quantity"])
+        if problem:
+            raise TradesError(f"{problem} (column 'quantity' of {place}).")
+        if unit:
+            prepared.notes.append(told_unit(unit, "quantity"))
     if not len(frame):
         raise TradesError(
             f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"
         )
-    texts = [cell for name in NUMBERS if name in frame for cell in frame[name]]
-    decimal = decimal_mark(texts, found.sheet.delimiter, options.decimal)
     for name in _PRICES:
         if name in frame:
-            check_prices(frame[name], f"column '{name}' of {found.sheet.name}")
-    numbers = {name: decode_numbers(frame[name], decimal) for name in NUMBERS if name in frame}
+            check_prices(frame[name], f"column '{name}' of {place}")
+    numbers = {
+        name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}") for name in NUMBERS if name in frame
+    }
     _symbols(frame, found, options)
+    if "quantity" in frame:
+        i, currency = in_money(frame["quantity"], frame["symbol"])
+        if i >= 0:
+            raise TradesError(
+                f"A quantity must be a number of shares, contracts or coins, but is {frame['quantity'].iloc[i]!r}, an "
+                f"amount of {currency} ({frame['line'].iloc[i]}). Divide it by the price, or name another column with "
+                "--map OLD=quantity."
+            )
+    if "total" in frame and "quantity" in numbers and "price" in numbers:
+        _refuse_notional(numbers, np.abs(decode_numbers(frame["total"], decimal, f"column 'total' of {place}")), found)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
     reader = _Rows(prepared, numbers, zone, options)
     return reader.fills() if prepared.kind == "fills" else reader.round_trips()
+
+
+def _refuse_notional(numbers: dict[str, FloatArray], total: FloatArray, found: Found) -> None:
+    """Reject quantities that are amounts of money: equal to the column of totals, which price x quantity is not."""
+    quantity, price = np.abs(numbers["quantity"]), numbers["price"]
+    rows = np.isfinite(total) & (total > 0) & (quantity > 0) & np.isfinite(price)
+    if not rows.any():
+        return
+    quantity, price, total = quantity[rows], price[rows], total[rows]
+    is_total = np.median(np.abs(quantity / total - 1)) < _FEES
+    if is_total and np.median(np.abs(quantity * price / total - 1)) > _FEES:
+        name = found.headers.get("quantity", "quantity")
+        raise TradesError(
+            f"A quantity must be a number of shares, contracts or coins, but the column '{name}' of {found.sheet.name} "
+            f"equals the totals ({quantity[0]:.10g} at a price of {price[0]:.10g}): it is money. Divide it by "
+            "the price, or name another column with --map OLD=quantity."
+        )
 
 
 def _without_holes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(lambda text: "" if str(text).strip().lower() in HOLES else str(text).strip())
 
 
-def _keep(prepared: Prepared, options: ImportOptions) -> None:
+def _keep(prepared: Prepared, decimal: str) -> None:
     """Leave out rows that are no fills, such as balances and funding; say how many of what."""
     frame = prepared.frame
     when = "time" if "time" in frame else "entry_time"
@@ -147,15 +188,26 @@ def _keep(prepared: Prepared, options: ImportOptions) -> None:
         out = ~frame[name].str.lower().isin(words)
         for word, rows in frame[out].groupby(frame[name].str.lower()):
             prepared.notes.append(f"{len(rows)} rows left out: {name} is {word or 'blank'}")
-            for column in ("funding", "profit"):
-                if column in rows:
-                    amounts = decode_numbers(rows[column], options.decimal or ".")
-                    if np.nansum(np.abs(amounts)) > 0:
-                        label = f"{word or 'blank'} ({column})"
-                        prepared.money[label] = prepared.money.get(label, 0.0) + float(np.nansum(amounts))
-                        break
+            _add_money(prepared, str(word), rows, decimal)
         frame = frame[~out]
     prepared.frame = frame.reset_index(drop=True)
+
+
+def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) -> None:
+    """Add up what rows left out paid or took, by currency if the file has several."""
+    several = "currency" in rows and len(set(prepared.frame["currency"]) - {""}) > 1
+    for column in ("funding", "profit"):
+        if column not in rows:
+            continue
+        amounts = decode_numbers(rows[column], decimal, f"column '{column}' of {prepared.found.sheet.name}")
+        if not np.nansum(np.abs(amounts)) > 0:
+            continue
+        coins = rows["currency"].to_numpy() if several else np.full(len(rows), "", dtype=object)
+        for coin, sums in pd.Series(np.nan_to_num(amounts)).groupby(coins):
+            if sums.any():
+                label = f"{word or 'blank'} ({column}{f', {coin}' if coin else ''})"
+                prepared.money[label] = prepared.money.get(label, 0.0) + float(sums.sum())
+        return
 
 
 def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
@@ -387,4 +439,17 @@ class _Rows:
         notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
         if not self.options.tz and not self.prepared.zone and not self.profile.zone:
             notes.append("stamps without a zone were read as UTC; another one is given with --tz")
-        return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money)
+        inverse = np.zeros(len(fills), dtype=bool)
+        if "inverse" in self.frame:
+            inverse = self.text("inverse") == "1"
+            notes += _coin_margined(fills.symbol[inverse], currency[inverse], multiplier[inverse])
+        return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money, inverse)
+
+
+def _coin_margined(symbols: npt.NDArray[np.object_], coins: npt.NDArray[np.object_], sizes: FloatArray) -> list[str]:
+    """Return the settings that coin-margined contracts need, a note for each symbol."""
+    return [
+        f"{symbol} is coin-margined: its profit is in {coin}. Set [symbols.{symbol}] inverse = true, multiplier = "
+        f'{size:g}, currency = "{coin}" in the settings, or every result is wrong'
+        for symbol, coin, size in sorted(set(zip(symbols, coins, sizes, strict=True)))
+    ]

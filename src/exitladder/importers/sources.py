@@ -43,8 +43,6 @@ class Sheet:
     numbers : list of int
     hidden : list of frozenset of int
         Positions of cells that the page hides, by row; empty where the container knows none.
-    delimiter : str
-        Of a text file, else blank.
     """
 
     name: str
@@ -52,10 +50,9 @@ class Sheet:
     rows: list[list[str]]
     numbers: list[int]
     hidden: list[frozenset[int]]
-    delimiter: str = ""
 
     @classmethod
-    def of(cls, name: str, rows: Iterable[Sequence[object]], unit: str = "row", delimiter: str = "") -> Sheet:
+    def of(cls, name: str, rows: Iterable[Sequence[object]], unit: str = "row") -> Sheet:
         """Return a sheet of rows of any cells, counted from 1.
 
         Parameters
@@ -66,15 +63,13 @@ class Sheet:
             Cells of any type; they become texts.
         unit : {"line", "row"}
             What the numbers of the rows count.
-        delimiter : str
-            Separator of a text file; empty for other files.
 
         Returns
         -------
         Sheet
         """
         texts = [[_text(cell) for cell in row] for row in rows]
-        return cls(name, unit, texts, list(range(1, len(texts) + 1)), [frozenset()] * len(texts), delimiter)
+        return cls(name, unit, texts, list(range(1, len(texts) + 1)), [frozenset()] * len(texts))
 
     @classmethod
     def of_records(cls, name: str, records: Sequence[dict[str, Any]]) -> Sheet:
@@ -305,7 +300,7 @@ def _delimited(name: str, text: str) -> Sheet:
     for row in reader:
         rows.append([_text(cell) for cell in row])
         numbers.append(reader.line_num)
-    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows), delimiter)
+    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows))
 
 
 def _text(cell: object) -> str:

@@ -6,11 +6,17 @@ import re
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from exitladder.errors import TradesError
 from exitladder.importers.decode import units
 from exitladder.importers.prepared import Prepared
+
+# coin-margined contracts by the exchange's names, perpetual or with a date of delivery
+_BYBIT_INVERSE = r"[A-Z0-9]{2,}USD(?:[FGHJKMNQUVXZ]\d{2})?"
+_BINANCE_INVERSE = r"[A-Z0-9]{2,}USD_(?:PERP|\d{6})"
+_OKX_INVERSE = r"[A-Z0-9]{2,}-USD-(?:SWAP|\d{6})"
 
 
 def mt5_deals(prepared: Prepared) -> None:
@@ -58,10 +64,14 @@ def binance_spot(prepared: Prepared) -> None:
 
 
 def binance_futures(prepared: Prepared) -> None:
-    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions."""
+    """As `units_behind`; in hedge mode long and short fills of a symbol are separate positions.
+
+    A symbol such as BTCUSD_PERP is coin-margined.
+    """
     binance_spot(prepared)
     frame = prepared.frame
     frame["base"] = ""
+    _coin_margined(prepared, frame["symbol"].str.fullmatch(_BINANCE_INVERSE).to_numpy(dtype=bool))
     if "position_side" in frame:
         side = frame["position_side"].str.strip().str.lower()
         frame["book"] = side.where(side.isin(["long", "short"]), "")
@@ -72,24 +82,35 @@ def binance_futures(prepared: Prepared) -> None:
             frame["currency"] = coins.pop()
 
 
+def _coin_margined(prepared: Prepared, inverse: npt.NDArray[np.bool_]) -> None:
+    """Mark contracts that pay in their coin and are counted in contracts of 100 (BTC) or 10 (others) US dollars."""
+    if not inverse.any():
+        return
+    frame = prepared.frame
+    size = np.where(frame["symbol"].str.startswith("BTC"), "100", "10")
+    frame["inverse"], frame["multiplier"] = np.where(inverse, "1", ""), np.where(inverse, size, "")
+    frame["currency"] = np.where(inverse, frame["symbol"].str.extract(r"^(.+?)-?USD")[0], frame["currency"])
+    prepared.notes.append(
+        "quantities of coin-margined contracts are numbers of contracts of 100 (BTC) or 10 US dollars: compare the "
+        "profit by the file with that from the fills"
+    )
+
+
 def bybit(prepared: Prepared) -> None:
     """Keep one of the two rows that a spot fill has; sells have negative quantities.
 
-    Raises
-    ------
-    TradesError
-        If a row is of a coin-margined contract, whose quantity is in US dollars.
+    A contract such as BTCUSD, whose rows are in BTC alone, is coin-margined: its quantity is in US dollars.
     """
     frame = prepared.frame
     is_base = np.array([s.startswith(c) and s != c for c, s in zip(frame["currency"], frame["symbol"], strict=True)])
-    inverse = frame["symbol"].str.endswith("USD").to_numpy() & is_base
-    pairs = set(frame["symbol"][is_base & ~inverse])
+    inverse = is_base & frame["symbol"].str.fullmatch(_BYBIT_INVERSE).to_numpy(dtype=bool)
+    inverse &= ~frame["symbol"].isin(set(frame["symbol"][~is_base])).to_numpy()
+    is_base &= ~inverse
+    pairs = set(frame["symbol"][is_base])
     quote = frame["symbol"].isin(pairs).to_numpy() & ~is_base
     if inverse.any():
-        raise TradesError(
-            f"Quantities must be in units of the base, but {frame['symbol'][inverse].iloc[0]} is coin-margined, of "
-            f"which the log gives US dollars ({frame['line'][inverse].iloc[0]}). Take these rows out."
-        )
+        frame["inverse"] = np.where(inverse, "1", "")
+        frame["multiplier"] = np.where(inverse, "1", "")
     fees = frame[quote].set_index(["symbol", "time", "price"])["fee"] if quote.any() else None
     frame["base"] = np.where(is_base, frame["currency"], "")
     frame["fee_currency"] = frame["currency"]
@@ -139,6 +160,8 @@ def okx(prepared: Prepared) -> None:
         prepared.notes.append("quantities of swaps and futures are numbers of contracts; their size is not in the file")
     frame["base"] = np.where(spot, base, "")
     frame["currency"] = frame["symbol"].str.split("-").str[1].fillna("")
+    inverse = frame["symbol"].str.fullmatch(_OKX_INVERSE).to_numpy(dtype=bool)
+    _coin_margined(prepared, inverse & ~spot.to_numpy(dtype=bool))
     frame.loc[spot, "profit"] = ""
     prepared.frame = frame[~money_side].reset_index(drop=True)
 

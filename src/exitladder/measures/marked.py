@@ -67,7 +67,7 @@ def _changes(part: Simulation, worth: FloatArray, n_open: IntArray) -> FloatArra
     step = np.where(is_entry, side, -side * fills.quantity[kept] / start) * (worth / part.risk)[trade]
     per_price = _running(bar, step, n_bars)
     at_entry = _running(bar, step * part.placed.trades.entry_price[trade], n_bars)
-    booked = np.bincount(bar, _booked(part, kept) * worth[trade], n_bars)
+    booked = np.bincount(bar, booked_r(part)[kept] * worth[trade], n_bars)
     np.add.at(n_open, part.placed.entry_bar[worth != 0], 1)
     last = part.last_bar[worth != 0]
     np.add.at(n_open, last + 1, -1)
@@ -87,7 +87,7 @@ def _running(bar: IntArray, step: FloatArray, n_bars: int) -> FloatArray:
     return np.asarray(np.cumsum(np.bincount(bar, step, n_bars)))
 
 
-def _booked(part: Simulation, kept: np.ndarray) -> FloatArray:
+def booked_r(part: Simulation) -> FloatArray:
     """Return what each fill books, in R: its result, the entry's commission at the entry and not with the exits."""
     fills = part.fills
     trade = fills.trade
@@ -95,4 +95,4 @@ def _booked(part: Simulation, kept: np.ndarray) -> FloatArray:
     entry_r = np.zeros(len(part))
     entry_r[trade[is_entry]] = fills.commission[is_entry] / part.money_per_r[trade[is_entry]]
     share = np.where(is_entry, -1.0, fills.quantity / part.quantity[trade])
-    return np.asarray((fills.net_r + share * entry_r[trade])[kept])
+    return np.asarray(fills.net_r + share * entry_r[trade])

@@ -46,7 +46,12 @@ class DataSettings:
     symbol: str = _key("", "symbol of the bars, if the file has only one; empty: from the file")
     symbol_map: str = _key("", "CSV file of two columns: symbol in the bars, and its new name")
     side: str = _key("", "side of trades in a file without one: long or short", among=("", "long", "short"))
-    adjust: str = _key("auto", "adjust prices by adj_close, if the file has it: auto or none", among=("auto", "none"))
+    adjust: str = _key(
+        "auto",
+        "prices of bars with adj_close: adj_close adjusts them, none reads them as traded, auto adjusts them unless "
+        "the trades were entered at prices as traded",
+        among=("auto", "adj_close", "none"),
+    )
     dividends: str = _key(
         "auto",
         "cash dividends on unadjusted prices (adjust = none): auto credits those in adj_close, credit also those in a "
@@ -299,7 +304,7 @@ class TuningSettings:
     max_cost_share: float = _key(
         0.0, "constraint: maximum costs as a share of the gross result; 0: none", least=0, most=1
     )
-    max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the daily account, R; 0: none", least=0)
+    max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the account at any close, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
 
 

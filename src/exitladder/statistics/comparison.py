@@ -58,6 +58,8 @@ class Comparison:
     detectable_r : float
         Minimum detectable difference: the smallest true difference that these pairs detect with 80% power; NaN if it
         cannot be estimated.
+    open_trades : OpenTrades or None
+        The pairs still open under one of the two, which count at their mark; None if there are none or it is unknown.
     """
 
     difference_r: float
@@ -77,6 +79,7 @@ class Comparison:
     n_days: int | None = None
     n_separate: int | None = None
     detectable_r: float = math.nan
+    open_trades: OpenTrades | None = None
 
     @property
     def is_known(self) -> bool:
@@ -85,7 +88,51 @@ class Comparison:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values by name, None for an unknown value."""
-        values = dataclasses.asdict(self)
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["open_trades"] = None if self.open_trades is None else self.open_trades.to_mapping()
+        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+@dataclass(frozen=True)
+class OpenTrades:
+    """The pairs of a comparison that are still open under one of the two, valued at the last close.
+
+    Parameters
+    ----------
+    n : int
+        Pairs open under at least one of the two.
+    n_candidate, n_baseline : int
+        Pairs open under each.
+    contribution_r : float
+        Part of `Comparison.difference_r` that comes from these pairs: the sum of their differences over all pairs.
+    share : float
+        The same as a share of the difference; above 1 or below 0 if the other pairs point the other way, NaN if the
+        difference is 0.
+    without : Comparison
+        The same comparison on the other pairs only.
+    """
+
+    n: int
+    n_candidate: int
+    n_baseline: int
+    contribution_r: float
+    share: float
+    without: Comparison
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values by name, None for an unknown value; of the comparison without these pairs its result."""
+        found = self.without
+        values = {
+            "n": self.n,
+            "n_candidate": self.n_candidate,
+            "n_baseline": self.n_baseline,
+            "contribution_r": self.contribution_r,
+            "share": self.share,
+            "n_without": found.n,
+            "difference_without_r": found.difference_r,
+            "interval_without": [None if math.isnan(end) else end for end in (found.low, found.high)],
+            "p_value_without": found.p_value,
+        }
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
 
 
@@ -95,6 +142,7 @@ def compare_r(
     *,
     time: npt.ArrayLike | pd.Series | pd.Index,
     until: npt.ArrayLike | pd.Series | pd.Index | None = None,
+    is_open: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     intervals: Intervals = Intervals(),
 ) -> Comparison:
     """Return the mean difference of the candidate from the baseline on the same trades.
@@ -110,6 +158,8 @@ def compare_r(
         Entry times; see `mean_interval`.
     until : shape (n,), optional
         Times by which each trade had ended under both, in the same form.
+    is_open : (bool array, bool array), shape (n,), optional
+        Whether each trade is still open under the candidate and under the baseline, so that its net R is a mark.
     intervals : Intervals
         Confidence, number of resamples and seed.
 
@@ -158,6 +208,37 @@ def compare_r(
         detectable_r=_detectable(found.standard_error, intervals.confidence),
         n_days=len(np.unique(entry // DAY_NS)),
         n_separate=None if until is None else n_separate(entry, nanoseconds(until)[paired]),
+        open_trades=_open_trades((ours, theirs), nanoseconds(time), until, is_open, intervals),
+    )
+
+
+def _open_trades(
+    results: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    time: npt.NDArray[np.int64],
+    until: npt.ArrayLike | pd.Series | pd.Index | None,
+    is_open: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    intervals: Intervals,
+) -> OpenTrades | None:
+    """Return the pairs still open with the comparison of the others; None without such pairs."""
+    if is_open is None:
+        return None
+    difference = results[0] - results[1]
+    paired = ~np.isnan(difference)
+    ours, theirs = (np.asarray(side, dtype=bool) & paired for side in is_open)
+    marked = ours | theirs
+    if not marked.any():
+        return None
+    rest = paired & ~marked
+    ends = None if until is None else nanoseconds(until)[rest]
+    total = float(difference[paired].sum())
+    part = float(difference[marked].sum())
+    return OpenTrades(
+        n=int(marked.sum()),
+        n_candidate=int(ours.sum()),
+        n_baseline=int(theirs.sum()),
+        contribution_r=part / int(paired.sum()),
+        share=part / total if total else math.nan,
+        without=compare_r(results[0][rest], results[1][rest], time=time[rest], until=ends, intervals=intervals),
     )
 
 

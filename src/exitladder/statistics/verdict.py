@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from exitladder.statistics.comparison import POWER, Comparison
 from exitladder.statistics.mean import MIN_TRADES
@@ -14,6 +14,8 @@ DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
 # Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
+# Of a difference near zero, any part is a meaningless multiple.
+_MOST_SHARE = 10.0
 # Trades entered on the same few days are a single experience of the market, however many they are.
 MIN_ENTRY_DAYS = 20
 # So are trades that were all open at the same time, on however many days they were entered.
@@ -31,10 +33,14 @@ class Verdict:
     kind : {"better", "worse", "no_difference"}
     text : str
         One paragraph in plain words.
+    without_open : {"better", "worse", "no_difference"} or None
+        The conclusion without the trades that are still open; None if there are none. If it is not "better", neither
+        is `kind`.
     """
 
     kind: Kind
     text: str
+    without_open: Kind | None = None
 
 
 def verdict(
@@ -52,8 +58,9 @@ def verdict(
     "better" requires all of: the whole interval above zero and p at most 1 - confidence (adjusted for
     multiple comparisons, if given); enough separate experience of the market (see `few_episodes`); a
     deflated Sharpe ratio of at least 0.95, if given; a probability of backtest overfitting below one
-    half, if given. A value that is given but could not be computed (NaN) counts as failed. "worse"
-    requires the whole interval below zero and p as above.
+    half, if given; and the same conclusion without the trades that are still open under one of the two. A value
+    that is given but could not be computed (NaN) counts as failed. "worse" requires the whole interval below zero and
+    p as above.
 
     Parameters
     ----------
@@ -76,28 +83,89 @@ def verdict(
     Verdict
     """
     us, them = f"'{candidate_name}'", f"'{baseline_name}'"
+    kind, doubts = _kind(comparison, dsr, pbo, p_adjusted)
+    without = _without_open(comparison, dsr, pbo, p_adjusted)
+    if kind == "better" and without not in (None, "better"):
+        kind, doubts = "no_difference", ["it depends on trades that are still open"]
+    still_open = _open_text(comparison, us, them, kind, without)
     if not comparison.is_known:
-        return Verdict("no_difference", _too_few(comparison, us, them))
+        return Verdict("no_difference", f"{_too_few(comparison, us, them)} {still_open}".strip(), without)
     if comparison.low == comparison.high == 0:
         text = f"{us} and {them} have the same net R on each of the {comparison.n:,} trades compared."
-        return Verdict("no_difference", text)
-    p = comparison.p_value if p_adjusted is None else p_adjusted
-    significant = p <= 1 - comparison.confidence + 1e-12
-    doubts = [] if significant else [_weak_p(p, comparison, adjusted=p_adjusted is not None)]
-    kind: Kind = "no_difference"
+        return Verdict("no_difference", f"{text} {still_open}".strip(), without)
     if comparison.high < 0:
-        kind = "worse" if significant else kind
-        finding = _worse(comparison, us, them) if significant else _doubtful(comparison, us, them, "below", doubts)
+        finding = _doubtful(comparison, us, them, "below", doubts) if doubts else _worse(comparison, us, them)
     elif comparison.low > 0:
-        doubts += few_episodes(comparison) + _search_doubts(dsr, pbo)
-        kind = "no_difference" if doubts else "better"
         finding = (
             _doubtful(comparison, us, them, "above", doubts) if doubts else _better(comparison, us, them, dsr, pbo)
         )
     else:
         finding = _undecided(comparison, us, them)
-    sentences = [finding, _sample(comparison), _risk(risk or {}, us, them)]
-    return Verdict(kind, " ".join(s for s in sentences if s))
+    sentences = [finding, _sample(comparison), still_open, _risk(risk or {}, us, them)]
+    return Verdict(kind, " ".join(s for s in sentences if s), without)
+
+
+def _kind(c: Comparison, dsr: float | None, pbo: float | None, p_adjusted: float | None) -> tuple[Kind, list[str]]:
+    """Return the conclusion, and why an interval on one side of zero does not establish a difference."""
+    if not c.is_known or c.low <= 0 <= c.high:
+        return "no_difference", []
+    p = c.p_value if p_adjusted is None else p_adjusted
+    doubts = [] if p <= 1 - c.confidence + 1e-12 else [_weak_p(p, c, adjusted=p_adjusted is not None)]
+    if c.low > 0:
+        doubts += few_episodes(c) + _search_doubts(dsr, pbo)
+    if doubts:
+        return "no_difference", doubts
+    return ("better" if c.low > 0 else "worse"), []
+
+
+def _without_open(c: Comparison, dsr: float | None, pbo: float | None, p_adjusted: float | None) -> Kind | None:
+    """Return the conclusion on the trades that have ended under both; None if all have.
+
+    An adjustment for multiple comparisons is the same factor of the p-value.
+    """
+    if c.open_trades is None:
+        return None
+    rest = c.open_trades.without
+    p = None
+    if p_adjusted is not None:
+        p = min(1.0, rest.p_value * p_adjusted / c.p_value) if c.p_value > 0 else p_adjusted
+    return _kind(rest, dsr, pbo, p)[0]
+
+
+def _open_text(c: Comparison, us: str, them: str, kind: Kind, without: Kind | None) -> str:
+    """Return how many trades are still open, their part in the difference, and the result without them."""
+    some = c.open_trades
+    if some is None:
+        return ""
+    are = "is" if some.n == 1 else "are"
+    text = (
+        f"Of the {c.n:,} trades, {some.n:,} {are} still open and valued at the last close: {some.n_candidate:,} under "
+        f"{us}, {some.n_baseline:,} under {them}."
+    )
+    if not c.is_known or c.low == c.high == 0:
+        return text
+    if not math.isnan(some.share):
+        shown = _digits(c.difference_r, c.low, c.high)
+        part = f" ({some.share:.0%})" if 0 <= some.share < _MOST_SHARE else ""
+        text += f" They contribute {some.contribution_r:+.{shown}f} R to the difference{part}."
+    if not some.without.is_known:
+        return f"{text} Without them, {some.without.n:,} trades remain, and at least {MIN_TRADES} are needed."
+    changed = "" if without == kind else f", which alone would be '{(without or kind).replace('_', ' ')}'"
+    return f"{text} Without them: {measured(some.without)}{changed}."
+
+
+def open_trades(c: Comparison, found: Verdict) -> dict[str, Any] | None:
+    """Return the trades still open under one of two exits, with the verdict without them; None if there are none.
+
+    Parameters
+    ----------
+    c : Comparison
+    found : Verdict
+        Of this comparison.
+    """
+    if c.open_trades is None:
+        return None
+    return c.open_trades.to_mapping() | {"verdict_without": found.without_open}
 
 
 def measured(c: Comparison) -> str:

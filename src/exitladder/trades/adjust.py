@@ -86,6 +86,41 @@ def adjust_trades(trades: Trades, bars: BarSet, actions: Sequence[Action] | None
     return AdjustedTrades(changed, int(moved.sum()))
 
 
+def fits_of_entries(trades: Trades, bars: BarSet) -> tuple[int, int]:
+    """Return how many entries fit only bars as traded, and how many only the adjusted ones given.
+
+    Parameters
+    ----------
+    trades : Trades
+        Those of symbols without bars, outside of all bars or with several entries are left out.
+    bars : BarSet
+        Adjusted when they were read.
+
+    Returns
+    -------
+    n_traded, n_adjusted : int
+        A price within the bar fits; one that both could hold is at the open or the close of one of them. Both are 0
+        if the bars were not adjusted, or not at any entry.
+    """
+    n_traded = n_adjusted = 0
+    single = np.ones(len(trades), dtype=bool) if trades.n_entries is None else trades.n_entries <= 1
+    for symbol in sorted(set(trades.symbol[single])):
+        if symbol not in bars:
+            continue
+        own = bars[symbol]
+        if own.factor is None:
+            continue
+        time, price = (values[single & (trades.symbol == symbol)] for values in (trades.entry_time, trades.entry_price))
+        at = np.searchsorted(own.time, time, side="right") - 1
+        inside = (at >= 0) & (time < own.time[np.maximum(at, 0)] + own.interval_ns)
+        at, price = at[inside], price[inside]
+        factor = own.factor[at]
+        as_traded = _Ends(*(getattr(own, name)[at] / factor for name in ("open", "high", "low", "close")))
+        found = as_traded.fits(price, factor)
+        n_traded, n_adjusted = n_traded + found[0], n_adjusted + found[1]
+    return n_traded, n_adjusted
+
+
 def across_splits(placed: PlacedTrades, max_bars: int) -> BoolArray:
     """Return which trades may be held across a likely split that no adjustment has removed, shape (n_trades,).
 
@@ -129,16 +164,30 @@ def _factors(bars: Bars, actions: list[Action] | None, time: IntArray) -> tuple[
 
 
 def _fits(bars: Bars, time: IntArray, price: FloatArray, factor: FloatArray) -> tuple[int, int]:
-    """Return how many entries fit the bar as traded and not the adjusted one, and the other way round.
-
-    A price within the bar fits; one that both could hold is at the open or the close of one of them.
-    """
+    """Return how many entries fit the bar as traded and not the adjusted one, and the other way round."""
     at = np.clip(np.searchsorted(bars.time, time, side="right") - 1, 0, len(bars) - 1)
-    low, high = bars.low[at] * (1 - _NEAR), bars.high[at] * (1 + _NEAR)
-    raw = (price >= low) & (price <= high)
-    adjusted = (price >= low * factor) & (price <= high * factor)
-    both = raw & adjusted
-    ends = np.stack([bars.open[at], bars.close[at]])
-    raw &= ~both | np.isclose(ends, price, rtol=_NEAR, atol=0).any(axis=0)
-    adjusted &= ~both | np.isclose(ends * factor, price, rtol=_NEAR, atol=0).any(axis=0)
-    return int((raw & ~adjusted).sum()), int((adjusted & ~raw).sum())
+    return _Ends(bars.open[at], bars.high[at], bars.low[at], bars.close[at]).fits(price, factor)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Prices of the entries' bars as traded, shape (n_entries,) each."""
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+
+    def fits(self, price: FloatArray, factor: FloatArray) -> tuple[int, int]:
+        """Return how many prices fit the bar as traded and not the adjusted one, and the other way round.
+
+        A price within the bar fits; one that both could hold is at the open or the close of one of them.
+        """
+        low, high = self.low * (1 - _NEAR), self.high * (1 + _NEAR)
+        raw = (price >= low) & (price <= high)
+        adjusted = (price >= low * factor) & (price <= high * factor)
+        both = raw & adjusted
+        ends = np.stack([self.open, self.close])
+        raw &= ~both | np.isclose(ends, price, rtol=_NEAR, atol=0).any(axis=0)
+        adjusted &= ~both | np.isclose(ends * factor, price, rtol=_NEAR, atol=0).any(axis=0)
+        return int((raw & ~adjusted).sum()), int((adjusted & ~raw).sum())

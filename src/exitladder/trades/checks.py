@@ -25,7 +25,10 @@ _ONE_PRICE = 1e-6
 # E2: share of a trade's risk
 _TOLERANCE = 0.1
 DEFAULT_STOP = Distance(2.0, "ATR")
+# prices that fit only the bar after their own, and the share that may contradict them
+_TELLING, _REST = 5, 0.1
 _MINUTE = 60 * 10**9
+_DAY = 1440 * _MINUTE
 _USUAL_INTERVALS = tuple(
     int(minutes * _MINUTE) for minutes in (1440, 240, 60, 30, 15, 5, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 60)
 )
@@ -182,13 +185,82 @@ def after_the_bars(placed: PlacedTrades, owner: IntArray, time: IntArray) -> npt
 
 def _beyond(bars: BarSet, bar: IntArray, price: FloatArray) -> FloatArray:
     """Return how far prices are outside their bars, 0 inside, NaN if there is no bar."""
-    at = np.maximum(bar, 0)
-    out = np.maximum(np.maximum(bars.low[at] - price, price - bars.high[at]), 0.0)
-    return np.where((bar >= 0), np.where(out > _ROUNDING * price, out, 0.0), np.nan)
+    return _outside(price, bars.low[bar], bars.high[bar], known=bar >= 0)
+
+
+def _outside(price: FloatArray, low: FloatArray, high: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
+    out = np.maximum(np.maximum(low - price, price - high), 0.0)
+    return np.where(known, np.where(out > _ROUNDING * price, out, 0.0), np.nan)
+
+
+def _bars_around(placed: PlacedTrades, owner: IntArray, time: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the bars before and after times without a bar, -1 before the first and after the last one."""
+    bars = placed.bars
+    before, after = np.full(len(time), -1, dtype=np.int64), np.full(len(time), -1, dtype=np.int64)
+    symbol = placed.symbol_index[owner]
+    for k in np.unique(symbol):
+        rows = np.flatnonzero(symbol == k)
+        low, high = int(bars.start[k]), int(bars.start[k + 1])
+        at = low + np.searchsorted(bars.time[low:high], time[rows], side="right")
+        before[rows], after[rows] = np.where(at > low, at - 1, -1), np.where(at < high, at, -1)
+    return before, after
+
+
+def exits_between_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
+    """Return the trades with an own exit at a time between two bars of their symbol, shape (n_trades,).
+
+    Such an exit, on a weekend or outside the session, is executed in the bar before it.
+    """
+    own = placed.trades.own_exits()
+    before, after = _bars_around(placed, own.trade, own.time)
+    is_between = (bars_of_times(placed, own.trade, own.time) < 0) & (before >= 0) & (after >= 0)
+    found = np.zeros(len(placed), dtype=bool)
+    found[own.trade[is_between]] = True
+    return found
+
+
+def refuse_end_stamps(placed: PlacedTrades) -> None:
+    """Reject bars stamped at their end that were read as stamped at their start, where prices of trades show it.
+
+    Read so, the bar of every entry and exit comes one bar too early: its prices are those of the bar after it.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+        On bars of which nothing says which end their stamps mark. Bars of calendar dates are not concerned.
+
+    Raises
+    ------
+    TradesError
+        If at least five prices of entries and exits fit only the bar after their own, and at most one in ten of those
+        that fit one of the two alone fits its own.
+    """
+    bars = placed.bars
+    owner, time, price, _ = _every_fill(placed.trades)
+    bar = bars_of_times(placed, owner, time)
+    following = np.minimum(bar + 1, len(bars.time) - 1)
+    length = np.asarray(bars.interval_ns)[placed.symbol_index[owner]]
+    usable = (bar >= 0) & ((length < _DAY) | (bars.time[bar] % _DAY != 0)) & (bar + 1 < placed.end_bar[owner])
+    usable &= bars.time[following] - bars.time[bar] == length
+    bar, following, price, owner = bar[usable], following[usable], price[usable], owner[usable]
+    fits_own, fits_next = _beyond(bars, bar, price) == 0, _beyond(bars, following, price) == 0
+    own, later = fits_own & ~fits_next, fits_next & ~fits_own
+    if later.sum() < _TELLING or own.sum() > _REST * (own.sum() + later.sum()):
+        return
+    i = int(np.argmax(later))
+    raise TradesError(
+        f"Prices of trades must be within their bars, but {int(later.sum())} entries and exits fit only the bar after "
+        f"their own and {int(own.sum())} only their own, such as {price[i]:.10g} of trade "
+        f"'{placed.trades.trade_id[owner[i]]}', whose bar of {stamp_text(int(bars.time[bar[i]]))} runs from "
+        f"{bars.low[bar[i]]:.10g} to {bars.high[bar[i]]:.10g}. The bars are most likely stamped at their end: pass "
+        "--stamps end, or --stamps start if they are not (data.stamps)."
+    )
 
 
 def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_STOP) -> pd.DataFrame:
     """Return the fills outside their bar by more than a tenth of the trade's risk (E2).
+
+    An exit between two bars, as on a weekend, is held to the lower low and the higher high of both.
 
     Parameters
     ----------
@@ -205,7 +277,12 @@ def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_ST
     trades = placed.trades
     owner, time, price, is_entry = _every_fill(trades)
     bar = bars_of_times(placed, owner, time)
-    beyond = _beyond(placed.bars, bar, price)
+    first, last = bar.copy(), bar.copy()
+    between = np.flatnonzero((bar < 0) & ~is_entry)
+    first[between], last[between] = _bars_around(placed, owner[between], time[between])
+    low = np.minimum(placed.bars.low[first], placed.bars.low[last])
+    high = np.maximum(placed.bars.high[first], placed.bars.high[last])
+    beyond = _outside(price, low, high, known=(first >= 0) & (last >= 0))
     risk = np.abs(trades.entry_price - trades.stop_price)
     missing = np.isnan(risk)
     if missing.any():
@@ -218,8 +295,8 @@ def fills_outside_bars(placed: PlacedTrades, without_stop: Distance = DEFAULT_ST
             "fill": np.where(is_entry[marked], "entry", "exit"),
             "time": pd.to_datetime(time[marked], unit="ns", utc=True),
             "price": price[marked],
-            "low": placed.bars.low[bar[marked]],
-            "high": placed.bars.high[bar[marked]],
+            "low": low[marked],
+            "high": high[marked],
             "risks": beyond[marked] / risk[owner[marked]],
         }
     )

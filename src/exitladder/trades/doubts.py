@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.bars.bars import BarSet
-from exitladder.trades.checks import after_the_bars
+from exitladder.trades.checks import after_the_bars, exits_between_bars
 from exitladder.trades.trades import PlacedTrades, Trades
 
 # a stop farther than this share of the entry price is most often a distance or a percentage
 _WIDE = 0.5
 # R below this share of a usual bar's range: any bar moves many R
 _TIGHT = 0.05
+# names of Binance and OKX: BTCUSD_PERP, BTC-USD-SWAP, BTC-USD-240628
+_COIN_MARGINED = re.compile(r"[A-Z0-9]{2,}(?:USD_(?:PERP|\d{6})|-USD-(?:SWAP|\d{6}))")
 
 
 def doubtful_trades(placed: PlacedTrades) -> list[str]:
-    """Return a sentence on each kind of doubtful trade: stops too far or too near, repeats, and late exits.
+    """Return a sentence on each kind of doubtful trade: stops, repeats, exits without a bar, contracts.
 
     Examples
     --------
     A long at 110 with a stop_price of 5 has 1R of 105, which no exit ever reaches: 5 was the distance.
     """
-    return wide_stops(placed.trades) + tight_stops(placed) + repeated_trades(placed.trades) + late_exits(placed)
+    return [
+        *wide_stops(placed.trades),
+        *tight_stops(placed),
+        *repeated_trades(placed.trades),
+        *late_exits(placed),
+        *between_bars(placed),
+        *linear_by_default(placed),
+    ]
+
+
+def linear_by_default(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on symbols with the name of a coin-margined contract and no such contract, if any."""
+    names = sorted(set(map(str, placed.trades.symbol)))
+    contracts = placed.bars.contracts
+    linear = [
+        name for name in names if _COIN_MARGINED.fullmatch(name) and not getattr(contracts.get(name), "inverse", False)
+    ]
+    if not linear:
+        return []
+    shown = linear[0]
+    return [
+        f"{', '.join(linear[:5])} {'has' if len(linear) == 1 else 'have'} the name of a coin-margined contract, but "
+        f"profit is counted as price x quantity. Set [symbols.{shown}] inverse = true, multiplier and currency (its "
+        "coin)"
+    ]
 
 
 def wide_stops(trades: Trades) -> list[str]:
@@ -88,6 +116,18 @@ def late_exits(placed: PlacedTrades) -> list[str]:
     return [
         f"{_count(late, 'was', 'were')} closed after the last bar of the symbol, such as "
         f"{_shown(placed.trades, late)}. Their own exits are no baseline: load bars that cover them"
+    ]
+
+
+def between_bars(placed: PlacedTrades) -> list[str]:
+    """Return a sentence on trades with own exits at times without a bar, as on a weekend, if any."""
+    between = exits_between_bars(placed)
+    if not between.any():
+        return []
+    return [
+        f"{_count(between, 'was', 'were')} closed at a time without a bar (a weekend, outside the session or a gap), "
+        f"such as {_shown(placed.trades, between)}. Their own exits count in the bar before: check --tz, or correct "
+        "the times"
     ]
 
 

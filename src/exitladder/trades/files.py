@@ -18,6 +18,7 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
+from exitladder.files.quantity_units import in_money, told_unit, without_units
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
@@ -132,16 +133,19 @@ def write_trades(trades: Trades, path: str | Path) -> None:
 
 def faults_of_table(table: Table, how: Conventions) -> list[TradesError]:
     """Return every fault of a table of trades, in the order in which the rules are held."""
-    try:
-        reader = _Reader(table, how)
-    except TradesError as fault:
-        return [fault]
-    reader.faults = []
-    try:
-        _trades_of(reader, table)
-    except TradesError as fault:
-        reader.faults.append(fault)
-    return reader.faults
+    found: list[TradesError] = []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ExitladderWarning)
+        try:
+            reader = _Reader(table, how)
+            reader.faults = found
+            _trades_of(reader, table)
+        except TradesError as fault:
+            found.append(fault)
+    # without a fault, the trades are read again and the same is said then
+    for warning in told if found else ():
+        warnings.warn(warning.message, stacklevel=2)
+    return found
 
 
 def trades_of_table(table: Table, how: Conventions) -> Trades:
@@ -247,6 +251,22 @@ class _Reader:
         self.columns: dict[str, pd.Series[Any]] = {
             name: table.frame[label] for name, label in labels.items() if name in known
         }
+        for name in ("quantity", "quantity_open"):
+            if name in self.columns:
+                self._refuse_money(name)
+                self.columns[name], unit, problem = without_units(self.columns[name])
+                if problem:
+                    raise TradesError(f"{problem} ({name}, {table.name}).")
+                if unit and name == "quantity":
+                    warnings.warn(f"{told_unit(unit, name)} ({table.name}).", ExitladderWarning, stacklevel=5)
+
+    def _refuse_money(self, name: str) -> None:
+        i, currency = in_money(self.columns[name], self.columns["symbol"])
+        if i >= 0:
+            raise TradesError(
+                f"{name} must be a number of shares, contracts or coins, but is {self.columns[name].iloc[i]!r}, an "
+                f"amount of {currency} ({self.table.place(i)}). Divide it by the price, or name another column."
+            )
 
     def refuse(self, broken: BoolArray, rule: str, value: Any, cure: str) -> None:
         """Raise if any row is broken; `value` is text or a function of the row."""
@@ -302,12 +322,19 @@ class _Reader:
         """Return the order of day and month: as given, else as any column of times settles it."""
         if self.how.dates != "auto":
             return self.how.dates
+        orders = {}
         for name in ("entry_time", "exit_time"):
             if name in self.columns:
                 found = read_stamps(self.columns[name], tz=self.how.tz, dates="auto")
                 if found.order and not found.problem:
-                    return found.order.replace(" ", "")
-        return "auto"
+                    orders[name] = found.order
+        if len(set(orders.values())) > 1:
+            shown = " and ".join(f"{name} has the {order.split()[0]} first" for name, order in orders.items())
+            raise TradesError(
+                f"All dates of a file must have one order of day and month, but {shown} ({self.table.name}). Write "
+                "them in one order, such as 2024-01-31."
+            )
+        return next(iter(orders.values()), "auto").replace(" ", "")
 
     @cached_property
     def _decimal(self) -> str:

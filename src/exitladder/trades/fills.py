@@ -21,6 +21,7 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
+from exitladder.files.quantity_units import told_unit, without_units
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 
@@ -375,6 +376,11 @@ def _numbers_of(
 ) -> dict[str, FloatArray]:
     """Return the columns of numbers, all with one decimal mark; cells that hold no number are faults."""
     given = {name: columns[name] for name in dict.fromkeys(("quantity", "price", *_NUMBERS)) if name in columns}
+    given["quantity"], unit, problem = without_units(given["quantity"])
+    if problem:
+        raise TradesError(f"{problem} (quantity, {table.name}).")
+    if unit:
+        warnings.warn(f"{told_unit(unit, 'quantity')} ({table.name}).", ExitladderWarning, stacklevel=5)
     words = [values for values in given.values() if is_text(values)]
     try:
         mark = decimal_mark(words, said=table.decimal if table.decimal == "," and decimal == "auto" else decimal)

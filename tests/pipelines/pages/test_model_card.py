@@ -68,17 +68,21 @@ def found(trained: Trained, low: float, high: float) -> Trained:
 @pytest.mark.parametrize(
     ("low", "high", "words", "verdict"),
     [
-        (0.1, 0.3, "an edge.", "better"),
-        (-0.3, -0.1, "harmful.", "worse"),
-        (-0.1, 0.3, "no demonstrated edge", "no_difference"),
+        (0.1, 0.3, "The model has an edge: ", "better"),
+        (-0.3, -0.1, "The model is harmful: ", "worse"),
+        (-0.1, 0.3, "The model has no demonstrated edge: ", "no_difference"),
     ],
 )
 def test_the_verdict_goes_by_the_interval(
     low: float, high: float, words: str, verdict: str, trained: TrainResult, small: Settings
 ) -> None:
     other = found(trained.trained, low, high)
-    assert words in verdict_of(other)
-    assert model_card(other, small, []).verdict == verdict
+    assert verdict_of(other).startswith(words)
+    card = model_card(other, small, [])
+    assert card.verdict == verdict
+    # The finding is the first that the page says after its title.
+    shown = card.html().split("</header>", 1)[1].split("<p>", 1)
+    assert f"<strong>{card.verdict_word}</strong>" in shown[0] and shown[1].startswith(words)
     shows_none = any("shows no gain over the best trailing stop" in text for text in known_limits(other, small))
     assert shows_none == (verdict != "better")
 
@@ -86,10 +90,9 @@ def test_the_verdict_goes_by_the_interval(
 def test_a_gain_that_shuffled_predictions_reach_as_well_is_no_edge(trained: TrainResult, small: Settings) -> None:
     other = found(trained.trained, 0.1, 0.3)
     other = replace(other, value=replace(other.value, shuffled_gain_r=0.2))
-    assert (
-        "no demonstrated edge. With predictions shuffled between trades, the same tuning changed it by +0.200 R."
-        in (verdict_of(other))
-    )
+    said = verdict_of(other)
+    assert said.startswith("The model has no demonstrated edge: ")
+    assert "With predictions shuffled between trades, the same tuning changed it by +0.200 R." in said
     assert model_card(other, small, []).verdict == "no_difference"
 
 

@@ -200,6 +200,13 @@ def test_the_page_of_open_trades(open_trades: pd.DataFrame, picture: Picture) ->
     assert {load for load in found.loads if load.startswith("#")} == {f"#{name}" for name in found.ids}
 
 
+def test_dividends_are_shown_where_bars_pay_any(open_trades: pd.DataFrame) -> None:
+    assert "Dividends" not in check(score_html(ScorePage(open_trades))).text
+    paid = [0.37, *[np.nan] * (len(open_trades) - 1)]
+    text = check(score_html(ScorePage(open_trades.assign(dividends_r=paid)))).text
+    assert "Dividends (R)" in text and "+0.37" in text and "nan" not in text
+
+
 def test_a_page_without_open_trades() -> None:
     assert "0 open trades" in check(score_html(ScorePage(pd.DataFrame()))).text
 

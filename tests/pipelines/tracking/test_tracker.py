@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -283,10 +285,15 @@ def test_tracking_is_silent_lazy_and_sends_nothing(how: str, tmp_path: Path, roo
 def test_the_page_shows_runs_until_it_is_stopped(store: Path, root: Path) -> None:
     with Tracker(store, "shown").run("tune", "on the page") as run:
         run.log_artifact("<b>equity</b>", "report.html")
-    script = f"from exitladder.pipelines.dashboards.mlflow import serve; serve({str(store)!r}, port=0)"
-    with subprocess.Popen(
-        [sys.executable, "-c", script], env=_clean_environment(root), stderr=subprocess.PIPE, text=True
-    ) as process:
+    # Ctrl-C is ignored by what a shell starts in the background, such as these tests.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{listen}; from exitladder.pipelines.dashboards.mlflow import serve; serve({str(store)!r}, port=0)"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", script], env=_clean_environment(root), stderr=subprocess.PIPE, text=True
+        ) as process,
+        _ended(process),
+    ):
         assert process.stderr is not None
         line = process.stderr.readline()
         assert f"#/experiments/{newest_experiment(store)}/runs?workflowType=machine_learning" in line
@@ -301,6 +308,15 @@ def test_the_page_shows_runs_until_it_is_stopped(store: Path, root: Path) -> Non
         assert (process.wait(30), rest) == (0, "")
     with pytest.raises(OSError, match="refused"):
         _fetch(address)
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """End a process that a failed test would wait for."""
+    try:
+        yield
+    finally:
+        process.terminate()
 
 
 def _fetch(address: str) -> bytes:

@@ -47,7 +47,8 @@ def candidates(judge: Objectives, n: int) -> list[Ladder]:
 
 @pytest.mark.parametrize("name", ABLE)
 def test_what_is_not_given_up_is_worth_the_same_to_the_bit(prepared: Prepared, name: str) -> None:
-    judge = objectives(prepared, f"objectives=['{name}']", "max_fills=2.2", "prune_p=0.2", "robust='double_costs'")
+    limits = ("max_fills=2.2", "max_drawdown_r=20") if name == "sharpe" else ("max_fills=2.2",)
+    judge = objectives(prepared, f"objectives=['{name}']", *limits, "prune_p=0.2", "robust='double_costs'")
     ladders = candidates(judge, 60)
     plain, pruned = judge.judge(ladders), PrunedObjectives(judge)
     whole = pruned.judge(ladders)

@@ -13,7 +13,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.checking.report import Finding
 from exitladder.bars.layouts.columns import PRICES, BarColumns
 from exitladder.errors import BarsError
-from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
+from exitladder.files.numbers import MixedNumbersError, currencies_of, decimal_mark, is_text, parse_numbers
 from exitladder.files.tables import Table
 
 # as far as a price that was computed may be off by rounding, as a share of it
@@ -70,6 +70,14 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
             cells.decimal = _decimal(table, words, [v for v in given.values() if not is_text(v)], decimal)
         except MixedNumbersError as cause:
             cells.problem = f"{cause} ({table.name})."
+            return cells
+        prices = [given[name] for name in (*PRICES, "adj_close") if name in given and is_text(given[name])]
+        currencies = currencies_of(prices)
+        if len(currencies) > 1 and "symbol" not in names.known:
+            cells.problem = (
+                f"Prices of one symbol must be in one currency, but there are {' and '.join(currencies)} ({table.name})."
+                " Keep the rows of one currency in the file."
+            )
             return cells
     for name, series in given.items():
         values, broken = parse_numbers(series, cells.decimal)

@@ -12,6 +12,7 @@ from exitladder.arrays import BoolArray, IntArray
 from exitladder.bars.checking.checks import RawBars
 from exitladder.bars.checking.notes import commonest_step
 from exitladder.bars.checking.report import Finding
+from exitladder.bars.layouts.period_ends import first_dates
 from exitladder.clock import NO_TIME, interval_name, stamp_text
 from exitladder.files.stamps import Stamps
 
@@ -30,6 +31,8 @@ _LATEST_OPEN = 15 * _HOUR
 _RUN = 3
 
 
+_24_ALONE = r"^\s*24:?00(?::?00)?\s*$"
+_24_BEHIND = r"\d[\sT]+24:?00(?::?00)?(?:\D|$)"
 _ZONE_COLUMNS = ("tz", "timezone", "time_zone", "zone", "utc_offset")
 
 
@@ -78,6 +81,10 @@ class Placing:
         Length of a bar where the file's name or its own columns tell it, else 0.
     at_open : bool
         Whether daily bars are known to be stamped at the moment at which their session opens.
+    period : {"", "week", "month"}
+        Length of bars that are stamped with the last date of their period.
+    is_assumed : bool
+        Whether nothing says that stamps name the start of a bar.
     """
 
     stamps: Stamps
@@ -85,6 +92,8 @@ class Placing:
     at_end: bool
     length_ns: int
     at_open: bool = False
+    period: str = ""
+    is_assumed: bool = False
 
 
 def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
@@ -103,11 +112,30 @@ def place_in_time(raw: RawBars, placing: Placing) -> list[Finding]:
     elif placing.at_open and _is_daily(raw.time) and not (raw.time[readable] % _DAY > _LATEST_OPEN).any():
         # such an open has the same date in UTC and on its exchange
         raw.time = np.where(readable, raw.time - raw.time % _DAY, NO_TIME)
-    if placing.at_end and len(raw):
+    elif placing.is_assumed and _is_daily(raw.time):
+        findings += _hour_of_days(raw)
+    if placing.period:
+        raw.time = first_dates(raw.time, placing.period)
+    elif placing.at_end and len(raw):
         time = _whole(raw.time)
         step = placing.length_ns or commonest_step(_distinct(time)) or _DAY
         raw.time = np.where(readable, time - step, NO_TIME)
     return findings
+
+
+def _hour_of_days(raw: RawBars) -> list[Finding]:
+    """Return a warning of daily bars stamped at an hour that may be the open or the close of their session."""
+    known = raw.time[raw.time != NO_TIME]
+    if 2 * np.count_nonzero(known % _DAY) <= len(known):
+        return []
+    i = int(np.argmax(raw.time != NO_TIME))
+    step = interval_name(commonest_step(_distinct(raw.time)))
+    message = (
+        f"Bars of '{raw.symbol}' are {step} long and stamped at an hour, first {stamp_text(int(raw.time[i]))} "
+        f"({raw.place(i)}): each is read as the {step} that begin then. Pass --stamps start if that is so, --stamps "
+        "end if they end then, or write dates (data.stamps)."
+    )
+    return [Finding(raw.symbol, "warning", "hour_of_days", len(raw), raw.place(i), message)]
 
 
 def _local(time: IntArray, tz: str) -> IntArray:
@@ -140,6 +168,19 @@ def _whole(time: IntArray) -> IntArray:
         if len(known) and (known % size == size - rest).all():
             return np.where(time == NO_TIME, NO_TIME, time + rest)
     return time
+
+
+def name_midnight_as_24(table: Table, names: BarColumns, stamps: Stamps) -> bool:
+    """Return whether a stamp is at 24:00, which only the end of a bar can be."""
+    if stamps.are_dates or (stamps.wall % _DAY).all():
+        return False
+    given = table.frame[names.stamp if names.time_of_day is None else names.time_of_day]
+    if pd.api.types.is_datetime64_any_dtype(given.dtype) or pd.api.types.is_float_dtype(given.dtype):
+        return False
+    if names.time_of_day is None and pd.api.types.is_numeric_dtype(given.dtype):
+        return False
+    pattern = _24_ALONE if names.time_of_day is not None else _24_BEHIND
+    return bool(given.astype("str").str.contains(pattern, regex=True, na=False).any())
 
 
 def are_last_moments(stamps: Stamps) -> bool:

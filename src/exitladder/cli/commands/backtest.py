@@ -11,7 +11,7 @@ from exitladder.cli.inputs import (
     TradeFiles,
     bars_options,
     load_bars,
-    load_trades,
+    load_bars_and_trades,
     out_option,
     path_option,
     trades_options,
@@ -73,8 +73,7 @@ def command(
             "own exits too; tune, train and trades exits use the settings'. Compare their results only with the same "
             "costs in both."
         )
-    market = load_bars(session, bars, repair, interval)
-    known = load_trades(session, trades, market)
+    session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     more: dict[str, Any] = {"finer": finer, "model": model, "progress": session.progress}
     if plan is not None:

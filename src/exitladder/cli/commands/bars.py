@@ -205,6 +205,7 @@ def fetch(
     epilog=example(
         "exitladder bars update data/ today.csv",
         "exitladder bars update data/AAPL-1d.parquet AAPL.csv --asof 2024-06-28T21:00Z",
+        "exitladder bars update data/ today.txt --symbol NQ --stamps end --tz America/New_York",
     ),
 )
 @click.argument("path", type=click.Path(path_type=Path))
@@ -216,15 +217,17 @@ def update(session: Session, path: Path, newer: Path, asof: str | None, repair: 
     """Append newer bars to stored ones.
 
     Bars in both must agree; only the last stored bar may differ, and is replaced. Unfinished bars are left out. PATH
-    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is rewritten as a whole or not at all.
+    is a file of bars or a folder of SYMBOL-INTERVAL.parquet files; it is rewritten as a whole or not at all. The
+    options for reading apply to FILE, as in `bars check`.
     """
     from exitladder.bars.reading import read_bars
     from exitladder.bars.update import update_bars, updates_frame
 
-    tz = session.settings.data.tz
-    bars, report = read_bars(newer, tz=tz, adjust="none", repair=repair, interval=interval)
+    tz, conventions = session.settings.data.tz, session.settings.data.conventions
+    bars, report = read_bars(newer, tz=tz, adjust="none", repair=repair, interval=interval, conventions=conventions)
     show_report(session, report)
-    done = update_bars(path, bars, asof_ns=_moment(asof, tz) if asof else None, tz=tz)
+    moment = _moment(asof, tz) if asof else None
+    done = update_bars(path, bars, asof_ns=moment, tz=tz, conventions=conventions)
     for one in done:
         if one.gap:
             session.warn(

@@ -9,8 +9,8 @@ import click
 
 from exitladder.cli.inputs import (
     TradeFiles,
+    bars_for_trades,
     bars_options,
-    fitted_to_bars,
     initial_stop,
     load_bars,
     load_trades,
@@ -67,18 +67,22 @@ def command(
     from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
     from exitladder.plans.file import read_ladder
-    from exitladder.trades.checks import check_trades_on_bars
+    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
     from exitladder.trades.trades import place_trades
 
     plan = read_ladder(ladder)
-    market = load_bars(session, bars, repair, interval, unfinished="ask" if asof is None else "keep")
+    session, market, known = bars_for_trades(
+        session, bars, load_trades(session, trades), repair, interval, unfinished="ask" if asof is None else "keep"
+    )
     # a daily bar is stamped with the date of its session, whatever the zone
     is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
-    known = fitted_to_bars(session, load_trades(session, trades), market)
     still_open = open_trades(known, moment)
     entered = still_open.take(~entered_after(still_open, market))
-    check_trades_on_bars(place_trades(entered, with_contracts(session, market)), initial_stop(session))
+    placed = place_trades(entered, with_contracts(session, market))
+    if session.settings.data.stamps == "auto":
+        refuse_end_stamps(placed)
+    check_trades_on_bars(placed, initial_stop(session))
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, trades_options
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars_and_trades, trades_options
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
@@ -52,8 +52,7 @@ def command(
     """
     from exitladder.pipelines.train import train
 
-    market = load_bars(session, bars, repair, interval)
-    book = load_trades(session, trades, market)
+    session, market, book = load_bars_and_trades(session, bars, trades, repair, interval)
     result = train(
         market, book, session.settings, with_labels=with_labels, with_paths=with_paths, progress=session.progress
     )

@@ -9,8 +9,7 @@ import click
 from exitladder.cli.inputs import (
     TradeFiles,
     bars_options,
-    load_bars,
-    load_trades,
+    load_bars_and_trades,
     out_option,
     path_option,
     trades_options,
@@ -79,10 +78,10 @@ def command(
     from exitladder.pipelines.tune import tune
     from exitladder.plans.file import read_ladder
 
-    market = load_bars(session, bars, repair, interval)
+    session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     result = tune(
         market,
-        load_trades(session, trades, market),
+        known,
         session.settings,
         model=model,
         ladder=read_ladder(ladder) if ladder else None,

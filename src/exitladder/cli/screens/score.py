@@ -40,10 +40,11 @@ def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
         f"{do}  {row['symbol']} {row['side']} {_number(row['quantity_open'])} ({row['trade_id']}), last price "
         f"{_number(row['price'])} at {pd.Timestamp(row['asof']):%Y-%m-%d %H:%M}\n"
     )
-    bars = row["bars_held"]
+    bars, paid = row["bars_held"], row.get("dividends_r", float("nan"))
     return head + facts(
         [
             ("  state", f"{signed(row['open_r'], 2)} R, best {signed(row['mfe_r'], 2)} R"
+             + ("" if pd.isna(paid) or not paid else f", dividends {signed(paid, 2)} R")
              + ("" if pd.isna(bars) else f", held for {bars:.0f} bar{'s' if bars != 1 else ''}")),
             ("  model", "" if pd.isna(row["exhaustion"]) else f"exhaustion {share(row['exhaustion'])}, hold value "
              f"{signed(row['hold_value_r'], 2)} R"),

@@ -50,9 +50,12 @@ RESTING, PENDING, DONE, WITHOUT_SIZE, WITHDRAWN = range(5)  # WITHDRAWN: a stop 
 SLACK = 2.0**-48
 # X4a: conditions on r, and the MFE that arms a trail, count a price this close (times the entry price) as reached.
 CONDITION_SLACK = 1e-10
-# A quantity this close to a multiple of the lot (relative) is that multiple; the same for prices and ticks.
+# A quantity this close to a multiple of the lot (relative) is that multiple, for quantities are sums of many fills.
 SNAP = 1e-10
-# But never one farther away than this share of a step, unless rounding errors alone are larger (M3).
+# But never one farther away than this share of a lot, unless rounding errors alone are larger.
 MOST_SNAP = 1e-3
+# A price this close to a tick (relative) is on it: 64 units in the last place, what computing a level from entry, stop
+# and a multiple of up to fifty can lose. Anything wider would round a price in the trader's favour (M3).
+TICK_SNAP = 2.0**-46
 # A remainder below this share of the entered quantity is dust of floating point, not a position.
 DUST = 1e-9

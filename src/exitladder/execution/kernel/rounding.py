@@ -12,6 +12,7 @@ from exitladder.execution.kernel.compiled import inlined
 SLACK = o.SLACK
 SNAP = o.SNAP
 MOST_SNAP = o.MOST_SNAP
+TICK_SNAP = o.TICK_SNAP
 
 
 @inlined
@@ -26,7 +27,7 @@ def on_grid(count: float, step: float) -> float:
 
 @inlined
 def whole_steps(amount: float, step: float) -> float:
-    """Return how many steps fit into `amount`, rounding down; float multiples are snapped first (S1)."""
+    """Return how many lots fit into a quantity, rounding down; float multiples are snapped first (S1)."""
     if step <= 0.0:
         return amount
     count = amount / step
@@ -38,11 +39,21 @@ def whole_steps(amount: float, step: float) -> float:
 
 
 @inlined
+def whole_ticks(price: float, tick: float) -> float:
+    """Return how many ticks fit under a signed price; only a rounding error is snapped to the tick above it."""
+    count = price / tick
+    nearest = np.floor(count + 0.5)
+    if abs(count - nearest) <= abs(count) * TICK_SNAP:
+        return float(nearest)
+    return float(np.floor(count))
+
+
+@inlined
 def to_tick(price: float, tick: float) -> float:
     """Return a signed price rounded to the tick against the trader: down, for a sale (S3)."""
     if tick <= 0.0:
         return price
-    return on_grid(whole_steps(price, tick), tick)
+    return on_grid(whole_ticks(price, tick), tick)
 
 
 @inlined
@@ -62,7 +73,7 @@ def stop_to_tick(stop: float, entry: float, tick: float) -> float:
     """
     level = to_tick(stop, tick)
     if level >= entry > stop:
-        level = on_grid(whole_steps(stop, tick) - 1.0, tick)
+        level = on_grid(whole_ticks(stop, tick) - 1.0, tick)
     return level
 
 

@@ -41,7 +41,7 @@ def _mean_text(entry: Mapping[str, Any] | None) -> str:
     return number_text(entry["r"]["value"], "+.3f")
 
 
-def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
+def exits_text(name: str, summary: Mapping[str, Any], confidence: float, *, before_costs: bool = False) -> str:
     """Return the measures of one policy as lines of at most 80 characters.
 
     Parameters
@@ -52,6 +52,8 @@ def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
         From `exitladder.measures.exits.summary.summarise_exits`.
     confidence : float
         Of the intervals.
+    before_costs : bool
+        Whether no cost is set.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def exits_text(name: str, summary: Mapping[str, Any], confidence: float) -> str:
     n = summary["n_closed"]
     interval = f"R [{100 * confidence:.4g}% CI]"
     lines = [
-        f"{name}: exits of {n:,} closed trade{'s' if n != 1 else ''}, means per trade",
+        f"{name}: exits of {n:,} closed trade{'s' if n != 1 else ''}, means per trade"
+        + (", before costs" if before_costs else ""),
         f"{'measure':<28}{'n':>7} {interval:<26}{'%':>8}{'money':>10}",
     ]
     lines += [_line(entry) for entry in shown_measures(summary)]

@@ -9,9 +9,9 @@ import click
 
 from exitladder.cli.commands.trades.exits import exits
 from exitladder.cli.inputs import (
+    bars_for_trades,
     bars_options,
     file_options,
-    fitted_to_bars,
     given_once,
     load_bars,
     load_trades,
@@ -124,7 +124,7 @@ def _checked(
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.plans.units import Distance
-    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars
+    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars, refuse_end_stamps
     from exitladder.trades.files import faults_of_table, read_trades
     from exitladder.trades.fills import is_fills_table
     from exitladder.trades.report import TradesReport, counts_of, describe
@@ -154,11 +154,13 @@ def _checked(
         report.faults.append(str(fault))
         error = fault
     if bars is not None:
-        market = load_bars(session, bars, repair, interval)
-        placed = place_trades(fitted_to_bars(session, found, market), with_contracts(session, market))
+        session, market, found = bars_for_trades(session, bars, found, repair, interval)
+        placed = place_trades(found, with_contracts(session, market))
         stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
         outside = fills_outside_bars(placed, stop)
         try:
+            if session.settings.data.stamps == "auto":
+                refuse_end_stamps(placed)
             report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
@@ -242,7 +244,8 @@ def import_(
     for line in found.notes:
         session.say(line)
     for what, amount in found.money.items():
-        session.say(f"not part of any trade's profit: {amount:,.2f} {what}")
+        shown = f"{amount:,.2f}" if abs(amount) >= 0.1 else f"{amount:.3g}"
+        session.say(f"not part of any trade's profit: {shown} {what}")
     if found.profit is not None:
         session.say(found.profit.text())
     write_trades(found.trades, out)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.inputs import TradeFiles, bars_options, load_bars, load_trades, out_option, trades_options
+from exitladder.cli.inputs import TradeFiles, bars_options, load_bars_and_trades, out_option, trades_options
 from exitladder.cli.session import Session, example, session_command
 from exitladder.files.places import TABLES
 
@@ -60,10 +60,10 @@ def exits(
     from exitladder.pipelines.exit_quality import own_exit_quality
     from exitladder.plans.units import Target
 
-    market = load_bars(session, bars, repair, interval)
+    session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     found = own_exit_quality(
         market,
-        load_trades(session, trades, market),
+        known,
         session.settings,
         target=None if target is None else Target.parse(target, "--target"),
         horizons=Horizons(bars_later, sessions_later),
