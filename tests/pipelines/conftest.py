@@ -37,6 +37,8 @@ def small(store: Path) -> Settings:
             # No number depends on how many, and on cores that others use as well two take far longer than one.
             "project.threads=1",
             "model.n_estimators=15",
+            # On so little the stack is mostly silent; what reads a model needs one that speaks.
+            "model.combine=forest",
             "validation.n_folds=3",
             "validation.n_test_parts=3",
             "validation.n_bootstrap=200",
