@@ -188,7 +188,8 @@ def main() -> None:
 def line_of(found: Found, n_train: int) -> str:
     """Return a draw's line."""
     metrics, policy = found.trained.model.metrics, found.policy
-    rule = policy.by_model.rungs[0].when[0]
+    rungs = policy.by_model.rungs
+    rule = rungs[0].when[0] if rungs else "silent"
     return (
         f"{found.world:<11} {n_train:>5} {found.seed:>4} {found.oracle.mean():7.2f} {found.trail.mean():6.2f} "
         f"{found.forced.mean():6.2f} {found.share(found.forced):6.2f} {found.t_over_trail(found.forced):9.1f} "

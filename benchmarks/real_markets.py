@@ -168,7 +168,8 @@ def main() -> None:
     settings = load_settings(None, [f"project.threads={args.threads}", *args.set])
     print(
         "market      symbols trades scored    AUC  log loss: base, less by (95% CI), 1/1000    ECE    "
-        "trail  RSI+BB   model  model - trail, R (95% CI) shuffled  finding  leaks   seconds"
+        "over the past's constant, 1/1000  silent  trail  RSI+BB   model  model - trail, R (95% CI) shuffled  "
+        "finding  leaks   seconds"
     )
     for market in MARKETS if args.market == "all" else [args.market]:
         row = measure(market, MARKETS[market](args.data), args.rule, settings)
@@ -182,12 +183,14 @@ def line_of(row: Row) -> str:
     base = metrics["base_rate"]
     constant = -(base * np.log(base) + (1 - base) * np.log(1 - base))
     r = value.expectancy_r
+    silent = "+".join(f"{sum(stages)}/{len(stages)}" for stages in row.trained.model.silent.values())
     difference = f"{against.difference_r:+.3f} {_ends(against.low, against.high)}" if against else "too few trades"
     return (
         f"{row.market:<11} {row.n_symbols:>7} {row.trained.n_trades:>6} {against.n if against else 0:>6}  "
         f"{metrics['auc']:.3f}  {constant:.4f}  {1e3 * gain.value:+6.2f} {_ends(1e3 * gain.low, 1e3 * gain.high, 2)}   "
-        f"{row.calibration_error:.3f}  {r.get(TRAIL, np.nan):+.3f}  {r.get(INDICATOR_OR_TRAIL, np.nan):+.3f}  "
-        f"{r.get(MODEL_OR_TRAIL, np.nan):+.3f}  {difference:<24}  "
+        f"{row.calibration_error:.3f}  {1e3 * metrics['log_loss_gain']:+6.2f} ± "
+        f"{1e3 * metrics['log_loss_gain_error']:.2f}  {silent:<11}  {r.get(TRAIL, np.nan):+.3f}  "
+        f"{r.get(INDICATOR_OR_TRAIL, np.nan):+.3f}  {r.get(MODEL_OR_TRAIL, np.nan):+.3f}  {difference:<24}  "
         f"{value.shuffled_gain_r:+8.3f}  {value.finding:<8} {row.trained.leaks.verdict:<7} "
         f"{row.seconds:.0f}"
     )

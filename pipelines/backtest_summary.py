@@ -90,6 +90,23 @@ class BacktestPart:
         other = replace(self.ladder, execution=replace(self.ladder.execution, intrabar=policy))
         return simulate(self.simulation.placed, other, self.signals, finer=finer)
 
+    def all_out(self, finer: BarSet | None) -> Simulation:
+        """Return the simulation with everything sold at the first target; it is run once."""
+        key = ALL_OUT, id(finer)
+        if key not in self._kept:
+            placed, ladder = self.simulation.placed, all_out(self.ladder)
+            self._kept[key] = simulate(placed, ladder, self.signals, finer=finer)
+        return self._kept[key]
+
+    @cached_property
+    def own_exits(self) -> Simulation:
+        """The trades with the user's own exits."""
+        return simulate_own_exits(self.simulation.placed, self.ladder)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, int], Simulation]:
+        return {}
+
 
 class Executed(NamedTuple):
     """All trades under one exit.
@@ -322,18 +339,12 @@ def _beside_exits(
 ) -> dict[str, Executed]:
     """Return the trades sold all at once and with the user's own exits; net R is NaN if it is unknown."""
     placed = [part.simulation.placed for part in parts]
-    pairs = list(zip(placed, parts, strict=True))
     is_open = np.concatenate([some.trades.is_open for some in placed])
     names = [ALL_OUT] if is_open.all() else [ALL_OUT, OWN_EXITS]
     tables = {}
     with progress.stage("simulating other exits", len(names)) as advance:
         for name in names:
-            done = [
-                simulate_own_exits(some, part.ladder)
-                if name == OWN_EXITS
-                else simulate(some, all_out(part.ladder), part.signals, finer=finer)
-                for some, part in pairs
-            ]
+            done = [part.own_exits if name == OWN_EXITS else part.all_out(finer) for part in parts]
             trades, fills = joined_tables(done)
             if name == OWN_EXITS and not marks_open:
                 trades["r"] = trades["r"].where(~is_open)

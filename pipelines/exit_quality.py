@@ -18,7 +18,7 @@ from exitladder.measures.exits.sessions import session_note, sessions_of
 from exitladder.measures.exits.summary import summarise_exits
 from exitladder.measures.exits.table import KEYS, ExitTables
 from exitladder.measures.exits.text import MARK, NOTE, exits_text
-from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart, all_out
+from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart
 from exitladder.pipelines.inputs.prepare import base_ladder, prepare
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS
@@ -115,10 +115,9 @@ def exit_quality(
     """
     placed = [part.simulation.placed for part in parts]
     plans = [_plan(part, finer) for part in parts]
-    pairs = list(zip(placed, parts, strict=True))
-    policies = {ALL_OUT: [simulate(some, all_out(part.ladder), part.signals, finer=finer) for some, part in pairs]}
+    policies = {ALL_OUT: [part.all_out(finer) for part in parts]}
     if any(not some.trades.is_open.all() for some in placed):
-        policies[OWN_EXITS] = [simulate_own_exits(some, part.ladder) for some, part in pairs]
+        policies[OWN_EXITS] = [part.own_exits for part in parts]
     policies = {name: [part.simulation for part in parts], **{k: v for k, v in policies.items() if k != name}}
     sessions = sessions_of(placed[0].bars)
     tables = ExitTables(sessions)

@@ -52,8 +52,9 @@ class Platt:
     def fit(cls, p: FloatArray, y: FloatArray) -> Platt:
         """Return the line of greatest likelihood.
 
-        The slope is at least zero: predictions that rank the wrong way round out of fold have no value, and
-        inverting them would fit noise; then all get the base rate.
+        The slope is at least 0: predictions that rank the wrong way round out of fold have no value, and inverting
+        them would fit noise; then all get the base rate. It is at most 1: calibration may take back what a model
+        claims, and not add to it.
 
         Parameters
         ----------
@@ -79,6 +80,8 @@ class Platt:
         if beta[0] < 0:
             rate = np.clip(y.mean(), _LEAST, 1 - _LEAST)
             return cls(0.0, float(np.log(rate / (1 - rate))))
+        if beta[0] > 1:
+            return cls(1.0, _shift(x, y))
         return cls(float(beta[0]), float(beta[1]))
 
     def apply(self, p: FloatArray) -> FloatArray:
@@ -181,6 +184,18 @@ def calibrator_from_mapping(table: Mapping[str, Any]) -> Calibrator:
             f"The calibration '{kind}' must have {missing}, but does not. Train the model again."
         ) from None
     return Identity()
+
+
+def _shift(x: FloatArray, y: FloatArray) -> float:
+    """Return the intercept of greatest likelihood beside log-odds with a slope of 1."""
+    shift = 0.0
+    for _ in range(100):
+        fitted = sigmoid(x + shift)
+        step = float((y - fitted).sum() / (np.maximum(fitted * (1 - fitted), 1e-10).sum() + 1e-6))
+        shift += step / max(1.0, abs(step))
+        if abs(step) < 1e-10:
+            break
+    return shift
 
 
 def _numbers(values: Any, name: str) -> tuple[float, ...]:

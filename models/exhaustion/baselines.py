@@ -12,7 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.models.calibration.calibrators import sigmoid
 from exitladder.models.exhaustion.leak_check import shuffled_by_trade
+from exitladder.models.exhaustion.linear import Linear
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.training import stage_spans
 from exitladder.models.forests.boosting import booster_parameters
@@ -20,10 +22,8 @@ from exitladder.models.forests.growing import MakeTrainer, StageTraining, predic
 from exitladder.models.forests.rows import TrainingRows
 
 CONSTANT, LOGISTIC, SHUFFLED = "constant", "logistic regression", "LightGBM on shuffled labels"
-# Enough rows to fit some sixty coefficients; evenly spaced in the order of the rows.
-_LOGISTIC_ROWS = 25_000
-# Standardised features are clipped here, or a single outlier would dominate the fit.
-_FARTHEST = 5.0
+# L2 penalty of all rows together, which is next to none: the plain regression.
+_LOGISTIC_PENALTY = 1.0
 
 Learner = Callable[[IntArray, IntArray], FloatArray]
 
@@ -97,21 +97,5 @@ def baseline_probabilities(
 
 def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArray:
     """Return the probabilities of the rows `asked` by a logistic regression trained on the rows `train`."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-
-    chosen = train[:: max(1, len(train) // _LOGISTIC_ROWS)]
-    X = rows.X[chosen]
-    known = np.isfinite(X).any(axis=0)
-    middle = np.nanmedian(X[:, known], axis=0)
-    filled = np.where(np.isnan(X[:, known]), middle, X[:, known])
-    mean, spread = filled.mean(axis=0, dtype=np.float64), filled.std(axis=0, dtype=np.float64)
-
-    def standardised(part: IntArray) -> FloatArray:
-        values = rows.X[part][:, known]
-        values = np.where(np.isnan(values), middle, values)
-        return np.asarray(np.clip((values - mean) / np.where(spread > 0, spread, 1.0), -_FARTHEST, _FARTHEST))
-
-    # Many more rows than features: a few exact steps instead of many cheap ones.
-    line = LogisticRegression(solver="newton-cholesky").fit(standardised(chosen), rows.race[chosen])
-    parts = [line.predict_proba(standardised(part)) for part in rows.pieces(asked)]
-    return np.asarray(np.concatenate(parts)[:, 1], dtype=np.float64)
+    line = Linear.fit(rows.X, train, rows.race[train], "binary", penalty=_LOGISTIC_PENALTY / len(train))
+    return sigmoid(np.concatenate([np.empty(0), *(line.predict(rows.X[part]) for part in rows.pieces(asked))]))

@@ -19,18 +19,33 @@ from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.models.calibration.calibrators import calibrator_from_mapping
 from exitladder.models.drift import DriftReference
+from exitladder.models.exhaustion.linear import linear_from_mapping
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.models.exhaustion.stage import Stage
+from exitladder.models.exhaustion.stacking import stack_from_mapping
+from exitladder.models.exhaustion.stage import Blend, Stage
 from exitladder.models.forests.boosting import Forest
 from exitladder.models.forests.checking import check_booster
 from exitladder.settings.tables import Settings
 
-# 2: model.json has a checksum of its own.
-SCHEMA_VERSION = 2
+# 2: model.json has a checksum of its own. 3: a stage may have linear models and weights beside its forests; a model
+# without them is written as version 2, which earlier versions of exitladder read.
+SCHEMA_VERSION, FORESTS_ALONE = 3, 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
 _MOST_STAGES = 1000
 _PART = {"file": str, "sha256": str}
+_NUMBERS = [float]
+_BLEND = {
+    "linear": {"middle": _NUMBERS, "mean": _NUMBERS, "spread": _NUMBERS, "weight": _NUMBERS, "intercept": float},
+    "stack": {
+        "constant": float,
+        "linear": float,
+        "forest": float,
+        "silent": bool,
+        "gain": (float, None),
+        "error": (float, None),
+    },
+}
 _STAGE = {
     "valid_from_ns": int,
     "last_label_ns": int,
@@ -39,6 +54,8 @@ _STAGE = {
     "calibrator": {"kind": str},
     "race": _PART,
     "hold": _PART,
+    "race_blend?": _BLEND,
+    "hold_blend?": _BLEND,
 }
 _COLUMN = {
     "version?": Anything,
@@ -80,8 +97,8 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
     """Write a model to a folder and return the folder.
 
     Two text files a stage, and `model.json` with the schema version, the features with their parameters and warm-up,
-    the span trained on, the stages' spans and calibration, the settings, the metrics, the SHA-256 of each text file
-    and that of all this itself. Nothing is pickled.
+    the span trained on, the stages' spans, calibration, linear models and weights, the settings, the metrics, the
+    SHA-256 of each text file and that of all this itself. Nothing is pickled.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -99,10 +116,13 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             name = f"stage_{k:02d}_{part}.txt"
             (target / name).write_bytes(content)
             entry[part] = {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
+            blend: Blend | None = getattr(stage, f"{part}_blend")
+            if blend is not None:
+                entry[f"{part}_blend"] = {"linear": blend.linear.to_mapping(), "stack": blend.stack.to_mapping()}
         stages.append(entry)
     table: dict[str, Any] = {
         "kind": _KIND,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION if any("race_blend" in entry for entry in stages) else FORESTS_ALONE,
         "names": list(model.names),
         "context": dict(model.context),
         "settings": asdict(model.settings),
@@ -205,9 +225,9 @@ def _read_table(source: Path) -> Mapping[str, Any]:
         raise ModelError(f"{MODEL_FILE} must be JSON, but '{path}' is not: {cause}. Train the model again.") from cause
     if not isinstance(table, dict) or table.get("kind") != _KIND:
         raise ModelError(f"{MODEL_FILE} must describe an exhaustion model, but '{path}' does not.")
-    if table.get("schema_version") != SCHEMA_VERSION:
+    if table.get("schema_version") not in (SCHEMA_VERSION, FORESTS_ALONE):
         raise ModelError(
-            f"The model's schema must be version {SCHEMA_VERSION}, but '{path}' has version "
+            f"The model's schema must be version {FORESTS_ALONE} or {SCHEMA_VERSION}, but '{path}' has version "
             f"{table.get('schema_version')!r}. Train the model again, or use the exitladder version that wrote it."
         )
     found, stated = table_digest(table), str(table.get("sha256"))
@@ -255,7 +275,15 @@ def _stage(k: int, entry: Mapping[str, Any], source: Path, names: Sequence[str])
         race=_forest(entry["race"], source, names, place),
         hold=_forest(entry["hold"], source, names, place),
         calibrator=calibrator_from_mapping(entry["calibrator"]),
+        race_blend=_blend(entry.get("race_blend"), len(names)),
+        hold_blend=_blend(entry.get("hold_blend"), len(names)),
     )
+
+
+def _blend(entry: Mapping[str, Any] | None, n_features: int) -> Blend | None:
+    if entry is None:
+        return None
+    return Blend(linear_from_mapping(entry["linear"], n_features), stack_from_mapping(entry["stack"]))
 
 
 def _forest(entry: Mapping[str, str], source: Path, names: Sequence[str], place: str) -> Forest:

@@ -17,13 +17,14 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.calibration.calibrators import discriminates
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
 from exitladder.models.forests.rows import TrainingRows, check_matrix
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import ModelSettings
+
+SERIES = ("exhaustion", "hold_value_r")
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,43 @@ class Predictions:
         Expected advantage of holding under the baseline trail over leaving now, R.
     stage : int16 array, shape (n_rows,)
         The stage that predicted the row, -1 where none was valid.
+    silent : mapping of str to tuple of bool
+        By series, which stages are silent: their predictions are the past's constant, and no rule may act on them.
     """
 
     exhaustion: FloatArray
     hold_value_r: FloatArray
     stage: npt.NDArray[np.int16]
+    silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
         """Whether a stage predicted the row, shape (n_rows,)."""
         return self.stage >= 0
+
+    def reading(self, series: str) -> FloatArray:
+        """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
+        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()))
+
+
+def spoken(values: FloatArray, stage: npt.NDArray[np.int16], silent: tuple[bool, ...]) -> FloatArray:
+    """Return predictions with NaN where the stage that made them is silent.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n_rows,)
+    stage : int16 array, shape (n_rows,)
+        -1 where none predicted.
+    silent : tuple of bool
+        By stage; none if no stage is silent.
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+    """
+    if not any(silent):
+        return values
+    return np.where(np.array([*silent, False])[stage], np.nan, values)
 
 
 @dataclass(frozen=True)
@@ -62,7 +90,8 @@ class ExhaustionModel:
     settings : ModelSettings
     metrics : mapping of str to float
         Of out-of-fold predictions on reachable rows: log_loss, brier, base_rate, auc,
-        calibration_error, hold_correlation, n_rows, n_trades, n_stages.
+        calibration_error, hold_correlation, n_rows, n_trades, n_stages; log_loss_gain and hold_gain_r2, how much
+        smaller log loss and squared error are than those of the past's constants, with their errors by blocks of days.
     reliability : DataFrame
         Columns n, predicted, observed; bins of equal count.
     context : mapping
@@ -144,6 +173,11 @@ class ExhaustionModel:
         metrics, table = training.measures()
         return cls(rows.names, tuple(training.stages), settings, metrics, table, dict(context or {}))
 
+    @property
+    def silent(self) -> dict[str, tuple[bool, ...]]:
+        """By series, which stages are silent."""
+        return {name: tuple(stage.silent(name) for stage in self.stages) for name in SERIES}
+
     def stage_of(self, time_ns: IntArray, *, embargo: bool = True) -> npt.NDArray[np.int16]:
         """Return the stage that predicts rows decided at these times, -1 where none is valid yet."""
         starts = np.array([s.valid_from_ns for s in self.stages], dtype=np.int64)
@@ -181,9 +215,9 @@ class ExhaustionModel:
         exhaustion, hold = np.full(len(X), np.nan), np.full(len(X), np.nan)
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
-            exhaustion[chosen] = part.calibrator.apply(part.race.predict(X[chosen], threads))
-            hold[chosen] = part.hold.predict(X[chosen], threads)
-        return Predictions(exhaustion, hold, stage)
+            exhaustion[chosen] = part.exhaustion(X[chosen], threads)
+            hold[chosen] = part.hold_value(X[chosen], threads)
+        return Predictions(exhaustion, hold, stage, self.silent)
 
     def explain(
         self,
@@ -195,6 +229,8 @@ class ExhaustionModel:
         of: str = "exhaustion",
     ) -> FloatArray:
         """Return what each feature adds to a prediction: exact Shapley values of the stage that predicts the row.
+
+        A linear model's are weight times distance from the mean.
 
         Parameters
         ----------
@@ -211,7 +247,8 @@ class ExhaustionModel:
         Returns
         -------
         float64 array, shape (n_rows, n_features)
-            NaN where no stage is valid yet; 0 for exhaustion where the calibration gives all the same probability.
+            NaN where no stage is valid yet; 0 where the stage is silent, and for exhaustion where the calibration gives
+            all the same probability.
 
         Notes
         -----
@@ -223,21 +260,21 @@ class ExhaustionModel:
         out = np.full(X.shape, np.nan)
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
-            if of == "exhaustion":
-                has_view = discriminates(part.calibrator)
-                out[chosen] = part.race.contributions(X[chosen], threads) if has_view else 0.0
-            else:
-                out[chosen] = part.hold.contributions(X[chosen], threads)
+            out[chosen] = part.contributions(X[chosen], of, threads)
         return out
 
     def importance(self) -> pd.DataFrame:
         """Return each feature's share of the last stage's gain: columns feature, exhaustion, hold_value."""
         last = self.stages[-1]
-        table = pd.DataFrame({"feature": self.names, "exhaustion": last.race.gain(), "hold_value": last.hold.gain()})
+        shares = {"exhaustion": last.gain("exhaustion"), "hold_value": last.gain("hold_value_r")}
+        table = pd.DataFrame({"feature": self.names, **shares})
         return table.sort_values("exhaustion", ascending=False, kind="stable", ignore_index=True)
 
     def spans(self) -> pd.DataFrame:
-        """Return the stages' spans: columns valid_from, last_label (UTC), n_rows, n_trades, calibration."""
+        """Return the stages' spans: columns valid_from, last_label (UTC), n_rows, n_trades, calibration, silent.
+
+        `silent` names the series on which no rule may act; empty if there is none.
+        """
         return pd.DataFrame(
             {
                 "valid_from": pd.to_datetime([s.valid_from_ns for s in self.stages], utc=True, unit="ns"),
@@ -245,5 +282,6 @@ class ExhaustionModel:
                 "n_rows": [s.n_rows for s in self.stages],
                 "n_trades": [s.n_trades for s in self.stages],
                 "calibration": [s.calibrator.to_mapping()["kind"] for s in self.stages],
+                "silent": [", ".join(name for name in SERIES if s.silent(name)) for s in self.stages],
             }
         )

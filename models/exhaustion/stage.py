@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exitladder.models.calibration.calibrators import Calibrator
+import numpy as np
+import numpy.typing as npt
+
+from exitladder.arrays import FloatArray
+from exitladder.models.calibration.calibrators import Calibrator, discriminates, logit, sigmoid
+from exitladder.models.exhaustion.linear import Linear
+from exitladder.models.exhaustion.stacking import Stack
 from exitladder.models.forests.boosting import Forest
+from exitladder.models.forests.rows import ROWS_AT_ONCE
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The linear model beside the forest of one label, and the weights of both.
+
+    Parameters
+    ----------
+    linear : Linear
+    stack : Stack
+    """
+
+    linear: Linear
+    stack: Stack
 
 
 @dataclass(frozen=True)
@@ -24,6 +48,8 @@ class Stage:
         Raw probability of exhaustion, and advantage of holding in R.
     calibrator : Calibrator
         Fitted on out-of-fold predictions of earlier stages.
+    race_blend, hold_blend : Blend or None
+        None where the forest predicts alone, as in models of version 0.1.
     """
 
     valid_from_ns: int
@@ -33,3 +59,89 @@ class Stage:
     race: Forest
     hold: Forest
     calibrator: Calibrator
+    race_blend: Blend | None = None
+    hold_blend: Blend | None = None
+
+    def silent(self, series: str) -> bool:
+        """Return whether a series (exhaustion or hold_value_r) is the past's constant, on which no rule may act."""
+        blend = self.race_blend if series == "exhaustion" else self.hold_blend
+        return blend is not None and blend.stack.silent
+
+    def raw_exhaustion(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return the probability of exhaustion before calibration, whether silent or not, shape (n_rows,)."""
+        if self.race_blend is None:
+            return self.race.predict(X, threads)
+        return sigmoid(_combined(self.race_blend, self.race, X, threads, of_race=True))
+
+    def raw_hold_value(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return the value of holding in R, whether silent or not, shape (n_rows,)."""
+        if self.hold_blend is None:
+            return self.hold.predict(X, threads)
+        return _combined(self.hold_blend, self.hold, X, threads, of_race=False)
+
+    def exhaustion(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return the calibrated probability of exhaustion, the past's constant if silent, shape (n_rows,)."""
+        if self.race_blend is not None and self.race_blend.stack.silent:
+            return np.full(len(X), sigmoid(np.array(self.race_blend.stack.constant)))
+        return self.calibrator.apply(self.raw_exhaustion(X, threads))
+
+    def hold_value(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return the value of holding in R, the past's constant if silent, shape (n_rows,)."""
+        if self.hold_blend is not None and self.hold_blend.stack.silent:
+            return np.full(len(X), self.hold_blend.stack.constant)
+        return self.raw_hold_value(X, threads)
+
+    def contributions(self, X: Matrix, series: str, threads: int = 0) -> FloatArray:
+        """Return what each feature adds to the log-odds before calibration or to the value in R; 0 if silent.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        series : {"exhaustion", "hold_value_r"}
+        threads : int
+            0 means all cores.
+
+        Returns
+        -------
+        float64 array, shape (n_rows, n_features)
+        """
+        of_race = series == "exhaustion"
+        forest, blend = (self.race, self.race_blend) if of_race else (self.hold, self.hold_blend)
+        if self.silent(series) or (of_race and not discriminates(self.calibrator)):
+            return np.zeros(X.shape)
+        if blend is None:
+            return forest.contributions(X, threads)
+        found = np.zeros(X.shape)
+        if blend.stack.linear:
+            found += blend.stack.linear * blend.linear.contributions(X)
+        if blend.stack.forest:
+            found += blend.stack.forest * forest.contributions(X, threads)
+        return found
+
+    def gain(self, series: str) -> FloatArray:
+        """Return each feature's share in the learners of a series, by their weights, shape (n_features,).
+
+        A stage whose weights are all the constant's gives the share in its forest, which it does not use.
+        """
+        forest, blend = (self.race, self.race_blend) if series == "exhaustion" else (self.hold, self.hold_blend)
+        total = blend.stack.linear + blend.stack.forest if blend is not None else 0.0
+        if blend is None or not total:
+            return forest.gain()
+        return np.asarray((blend.stack.linear * blend.linear.gain() + blend.stack.forest * forest.gain()) / total)
+
+
+def _combined(blend: Blend, forest: Forest, X: Matrix, threads: int, *, of_race: bool) -> FloatArray:
+    """Return log-odds or values in R by the weights; a learner without weight is not asked."""
+    constant = np.full(len(X), blend.stack.constant)
+    line = np.concatenate([np.empty(0), *(blend.linear.predict(X[part]) for part in _pieces(len(X)))])
+    trees = constant
+    if blend.stack.forest:
+        trees = forest.predict(X, threads)
+        trees = logit(trees) if of_race else trees
+    return blend.stack.combine(line if blend.stack.linear else constant, trees)
+
+
+def _pieces(n: int) -> Iterator[slice]:
+    """Yield parts of n rows, few enough to be copied at once."""
+    for at in range(0, n, ROWS_AT_ONCE):
+        yield slice(at, at + ROWS_AT_ONCE)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.models.calibration.calibrators import Calibrator, Identity, fit_calibrator, logit
+from exitladder.models.calibration.calibrators import (
+    Calibrator,
+    Identity,
+    discriminates,
+    fit_calibrator,
+    logit,
+    sigmoid,
+)
 from exitladder.models.calibration.measures import probability_measures, reliability
-from exitladder.models.exhaustion.stage import Stage
-from exitladder.models.forests.boosting import booster_parameters
+from exitladder.models.exhaustion.blending import fit_blend
+from exitladder.models.exhaustion.stacking import gain_over
+from exitladder.models.exhaustion.stage import Blend, Stage
+from exitladder.models.forests.boosting import Forest, booster_parameters
 from exitladder.models.forests.growing import (
     LEAST_OF_A_CLASS,
     LEAST_ROWS,
@@ -19,7 +29,6 @@ from exitladder.models.forests.growing import (
     MakeTrainer,
     StageTraining,
     enough,
-    predict_rows,
     train_here,
 )
 from exitladder.models.forests.rows import TrainingRows
@@ -96,8 +105,13 @@ class Training:
         self.threads = threads
         self.sampled = rows.every(settings.row_step)
         self.stages: list[Stage] = []
+        # Before calibration, and whether silent or not.
         self.raw = np.full(len(rows), np.nan)
         self.hold = np.full(len(rows), np.nan)
+        # The mean of each stage's training labels, by series: log-odds or R.
+        self.constants: dict[str, list[float]] = {"exhaustion": [], "hold_value_r": []}
+        # Stages whose held-out rows let them speak, whatever the record of the stages before them said, by series.
+        self.would_speak: dict[str, list[bool]] = {"exhaustion": [], "hold_value_r": []}
         self.stage = np.full(len(rows), -1, dtype=np.int16)
         self.first_calibration = np.full(len(rows), np.nan)
         self._predicted_to = np.iinfo(np.int64).min
@@ -120,7 +134,9 @@ class Training:
             if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
                 continue
             training = self._stage_training(earlier)
-            self.first_calibration[later] = predict_rows(training.forest("binary"), rows, later, self.threads)
+            forest, blend = self._learnt(training, "binary")
+            stage = Stage(0, 0, 0, 0, forest, forest, Identity(), blend)
+            self.first_calibration[later] = self._in_pieces(stage.raw_exhaustion, later)
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
         """Train a stage on these rows if they suffice; the stage before predicts all rows until then."""
@@ -130,17 +146,74 @@ class Training:
         if not enough(rows, train):
             return
         training = self._stage_training(train)
+        race, race_blend = self._learnt(training, "binary")
+        hold, hold_blend = self._learnt(training, "regression")
+        calibrator = self._calibrator(valid_from_ns)
+        if race_blend is not None and not discriminates(calibrator):
+            race_blend = _silenced(race_blend)
+        self.constants["exhaustion"].append(float(logit(np.array(np.nanmean(rows.race[train])))))
+        self.constants["hold_value_r"].append(float(np.nanmean(rows.hold[train])))
+        blends = {"exhaustion": race_blend, "hold_value_r": hold_blend}
+        for series, blend in blends.items():
+            speaks = blend is None or not blend.stack.silent
+            if blend is not None and speaks and self._record_is_bad(series, valid_from_ns):
+                blends[series] = _silenced(blend)
+            self.would_speak[series].append(speaks)
         self.stages.append(
             Stage(
                 valid_from_ns=valid_from_ns,
                 last_label_ns=int(rows.end_ns[train].max()),
                 n_rows=len(train),
                 n_trades=len(np.unique(rows.trade[train])),
-                race=training.forest("binary"),
-                hold=training.forest("regression"),
-                calibrator=self._calibrator(valid_from_ns),
+                race=race,
+                hold=hold,
+                calibrator=calibrator,
+                race_blend=blends["exhaustion"],
+                hold_blend=blends["hold_value_r"],
             )
         )
+
+    def _learnt(self, training: StageTraining, objective: str) -> tuple[Forest, Blend | None]:
+        """Return the forest of one label, and the linear model and weights beside it if the settings ask for them."""
+        forest, parts = training.forest_and_parts(objective)
+        return forest, fit_blend(training, parts, objective) if self.settings.combine == "stack" else None
+
+    def _record_is_bad(self, series: str, valid_from_ns: int) -> bool:
+        """Return whether what earlier stages would have said was worse than their constants on labels known by now."""
+        rows = self.rows
+        label = rows.race if series == "exhaustion" else rows.hold
+        speaks = np.array([*self.would_speak[series], False])
+        known = np.flatnonzero(
+            speaks[self.stage] & np.isfinite(label) & (rows.over_ns <= valid_from_ns - self.embargo_ns)
+        )
+        said, constant = self._said(series, known, as_spoken=False)
+        objective = "binary" if series == "exhaustion" else "regression"
+        gain = gain_over(said, constant, label[known], rows.time_ns[known], rows.over_ns[known], objective)
+        return bool(gain.mean < 0)
+
+    def _said(self, series: str, chosen: IntArray, *, as_spoken: bool) -> tuple[FloatArray, FloatArray]:
+        """Return out-of-fold predictions of some rows and the constants of their stages: log-odds or R."""
+        constant = np.array([*self.constants[series], np.nan])[self.stage[chosen]]
+        if series == "exhaustion":
+            return logit(self._probability(chosen, as_spoken=as_spoken)), constant
+        silent = np.array([*(as_spoken and stage.silent(series) for stage in self.stages), False])
+        return np.where(silent[self.stage[chosen]], constant, self.hold[chosen]), constant
+
+    def _probability(self, chosen: IntArray, *, as_spoken: bool) -> FloatArray:
+        """Return the out-of-fold probabilities of some rows; the constant, if asked, where the stage is silent."""
+        p = np.full(len(chosen), np.nan)
+        for k, stage in enumerate(self.stages):
+            own = self.stage[chosen] == k
+            if as_spoken and stage.silent("exhaustion"):
+                p[own] = sigmoid(np.array(self.constants["exhaustion"][k]))
+            else:
+                p[own] = stage.calibrator.apply(self.raw[chosen[own]])
+        return p
+
+    def _in_pieces(self, predict: Callable[..., FloatArray], chosen: IntArray) -> FloatArray:
+        """Return predictions of some rows; `X` is read in pieces."""
+        rows = self.rows
+        return np.concatenate([np.empty(0), *(predict(rows.X[part], self.threads) for part in rows.pieces(chosen))])
 
     def _stage_training(self, train: IntArray) -> StageTraining:
         return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
@@ -152,8 +225,8 @@ class Training:
         self._predicted_to = until_ns
         if not self.stages or not len(due):
             return
-        self.raw[due] = predict_rows(self.stages[-1].race, rows, due, self.threads)
-        self.hold[due] = predict_rows(self.stages[-1].hold, rows, due, self.threads)
+        self.raw[due] = self._in_pieces(self.stages[-1].raw_exhaustion, due)
+        self.hold[due] = self._in_pieces(self.stages[-1].raw_hold_value, due)
         self.stage[due] = len(self.stages) - 1
 
     def _calibrator(self, valid_from_ns: int) -> Calibrator:
@@ -209,16 +282,24 @@ class Training:
     def measures(self) -> tuple[dict[str, float], pd.DataFrame]:
         """Return the metrics and the reliability of the out-of-fold predictions."""
         rows = self.rows
-        p = np.full(len(rows), np.nan)
-        for k, stage in enumerate(self.stages):
-            chosen = self.stage == k
-            p[chosen] = stage.calibrator.apply(self.raw[chosen])
-        evaluation = (self.stage >= 0) & np.isfinite(rows.race)
-        held = (self.stage >= 0) & np.isfinite(rows.hold)
-        spread = held.sum() > 1 and self.hold[held].std() > 0 and rows.hold[held].std() > 0
-        metrics: dict[str, float] = probability_measures(p[evaluation], rows.race[evaluation])
-        metrics["hold_correlation"] = float(np.corrcoef(self.hold[held], rows.hold[held])[0, 1]) if spread else np.nan
-        metrics["n_rows"] = int(evaluation.sum())
+        evaluation = np.flatnonzero((self.stage >= 0) & np.isfinite(rows.race))
+        held = np.flatnonzero((self.stage >= 0) & np.isfinite(rows.hold))
+        p = self._probability(evaluation, as_spoken=True)
+        race, race_constant = self._said("exhaustion", evaluation, as_spoken=True)
+        hold, hold_constant = self._said("hold_value_r", held, as_spoken=True)
+        spread = len(held) > 1 and hold.std() > 0 and rows.hold[held].std() > 0
+        metrics: dict[str, float] = probability_measures(p, rows.race[evaluation])
+        metrics["hold_correlation"] = float(np.corrcoef(hold, rows.hold[held])[0, 1]) if spread else np.nan
+        metrics["n_rows"] = len(evaluation)
         metrics["n_trades"] = len(np.unique(rows.trade[evaluation]))
         metrics["n_stages"] = len(self.stages)
-        return metrics, reliability(p[evaluation], rows.race[evaluation])
+        of_race = evaluation, race, race_constant, rows.race, "binary"
+        of_hold = held, hold, hold_constant, rows.hold, "regression"
+        for name, (at, said, constant, label, objective) in (("log_loss_gain", of_race), ("hold_gain_r2", of_hold)):
+            gain = gain_over(said, constant, label[at], rows.time_ns[at], rows.over_ns[at], objective)
+            metrics |= {name: gain.mean, f"{name}_error": gain.error}
+        return metrics, reliability(p, rows.race[evaluation])
+
+
+def _silenced(blend: Blend) -> Blend:
+    return replace(blend, stack=replace(blend.stack, silent=True))

@@ -146,11 +146,14 @@ class TrainedForest:
         Trees of each of its boosters.
     held_out_loss : float
         Log loss or squared error on held-out rows.
+    parts : tuple of Forest
+        The forest of each fold, which has not seen the rows that the fold holds out.
     """
 
     forest: Forest
     n_rounds: int
     held_out_loss: float
+    parts: tuple[Forest, ...] = ()
 
 
 class Patience:
@@ -304,7 +307,8 @@ class BinnedRows:
                 break
         n_rounds = patient.n_rounds
         texts = [booster.model_to_string(num_iteration=n_rounds) for booster in boosters]
-        return TrainedForest(Forest(mean_text(texts)), n_rounds, patient.losses[n_rounds - 1])
+        parts = tuple(Forest(text) for text in texts)
+        return TrainedForest(Forest(mean_text(texts)), n_rounds, patient.losses[n_rounds - 1], parts)
 
     def _subset(
         self, rows: IntArray, y: FloatArray, parameters: dict[str, Any], weight: FloatArray | None = None

@@ -311,7 +311,8 @@ class ClusterRows:
                 break
         n_rounds = patient.n_rounds
         cut = [first_trees(text, n_rounds) for text in texts]
-        return TrainedForest(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1])
+        parts = tuple(Forest(text) for text in cut)
+        return TrainedForest(Forest(mean_text(cut)), n_rounds, patient.losses[n_rounds - 1], parts)
 
     def _losses(self, rows: IntArray, y: FloatArray, text: str, objective: str, n_trees: int) -> FloatArray:
         where = self._train[rows]

@@ -162,21 +162,26 @@ class StageTraining:
         -------
         StageTraining
         """
-        needed = settings.ensemble > 1 or settings.patience > 0 or settings.tune_trials > 0
+        needed = settings.ensemble > 1 or _holds_out(settings) or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
         training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters)
         return training._tuned() if folds and settings.tune_trials > 0 else training
 
     def forest(self, objective: str) -> Forest:
         """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
-        known, y = self._labelled(objective)
+        return self.forest_and_parts(objective)[0]
+
+    def forest_and_parts(self, objective: str) -> tuple[Forest, tuple[Forest, ...]]:
+        """Return the stage's forest, and one for each fold that has not seen the fold's rows; none without folds."""
+        known, y = self.labelled(objective)
+        parts: tuple[Forest, ...] = ()
         n_trees = self.settings.n_estimators
-        if self.folds and (self.settings.ensemble > 1 or self.settings.patience > 0):
+        if self.folds and (self.settings.ensemble > 1 or _holds_out(self.settings)):
             trained = self._held_out(objective, self.parameters)
             if self.settings.ensemble > 1:
-                return trained.forest
-            n_trees = trained.n_rounds
-        return self.binned.train(known, y, n_trees, objective, parameters=self.parameters)
+                return trained.forest, trained.parts
+            n_trees, parts = trained.n_rounds, trained.parts
+        return self.binned.train(known, y, n_trees, objective, parameters=self.parameters), parts
 
     def loss(self, changes: Mapping[str, float]) -> float:
         """Return the held-out loss with some of LightGBM's parameters changed.
@@ -186,21 +191,21 @@ class StageTraining:
         """
         total = 0.0
         for objective in ("binary", "regression"):
-            _, y = self._labelled(objective)
+            _, y = self.labelled(objective)
             share = y.mean()
             constant = -share * np.log(share) - (1 - share) * np.log(1 - share) if objective == "binary" else y.var()
             trained = self._held_out(objective, {**self.parameters, **changes})
             total += trained.held_out_loss / max(float(constant), 1e-12)
         return total
 
-    def _labelled(self, objective: str) -> tuple[IntArray, FloatArray]:
+    def labelled(self, objective: str) -> tuple[IntArray, FloatArray]:
         """Return positions in `train` of rows with that label, and the labels."""
         label = self.rows.race if objective == "binary" else self.rows.hold
         known = np.flatnonzero(np.isfinite(label[self.train]))
         return known, label[self.train[known]]
 
     def _held_out(self, objective: str, parameters: dict[str, Any]) -> TrainedForest:
-        known, y = self._labelled(objective)
+        known, y = self.labelled(objective)
         folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
         n_trees, patience = self.settings.n_estimators, self.settings.patience
         return self.binned.train_held_out(
@@ -253,6 +258,11 @@ def enough(rows: TrainingRows, train: IntArray) -> bool:
         and min(ones, int(known.sum()) - ones) >= LEAST_OF_A_CLASS
         and len(np.unique(rows.trade[train])) >= LEAST_TRADES
     )
+
+
+def _holds_out(settings: ModelSettings) -> bool:
+    """Return whether even a single forest needs rows held out: for its number of trees, or for its weight."""
+    return settings.patience > 0 or settings.combine == "stack"
 
 
 def _inner_folds(rows: TrainingRows, train: IntArray, ensemble: int, embargo_ns: int) -> tuple[InnerFold, ...]:

@@ -21,7 +21,7 @@ from exitladder.features import feature_set_of
 from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.inputs.monitored import bar_values, row_values
-from exitladder.pipelines.inputs.predictions import predict_some
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES, predict_some
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -77,8 +77,13 @@ def drift_now(
         chosen = np.flatnonzero(is_recent[prepared.rows.bar])
         predicted = predict_some(prepared, model, chosen)
         names, values = row_values(prepared, chosen, predicted.exhaustion, predicted.hold_value_r)
+        counted = np.ones(values.shape, dtype=bool)
+        # The constant of a silent stage drifts from nothing.
+        counted[:, -len(MODEL_SERIES) :] = np.column_stack(
+            [np.isfinite(predicted.reading(name)) | ~predicted.is_known for name in MODEL_SERIES]
+        )
         of_symbol = prepared.placed.symbol_index[prepared.rows.trade[chosen]]
-        tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol))
+        tables.append(DriftReference.from_mapping(kept["rows"]).compare(names, values, of_symbol, counted=counted))
     return _evaluation(tables)
 
 

@@ -151,7 +151,7 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
     exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
     if model is not None:
         now = predict_some(prepared, model, last[alive])
-        exhaustion[alive], hold_value[alive] = now.exhaustion, now.hold_value_r
+        exhaustion[alive], hold_value[alive] = now.reading("exhaustion"), now.reading("hold_value_r")
     most = signal_bars(ladder, job.settings)
     done = simulate(prepared.placed, ladder, job.signals([ladder], most), finer=finer)
     longest_trained = None if model is None else int(model.context["labels"]["max_bars"])

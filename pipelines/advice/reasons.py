@@ -149,7 +149,7 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
 
     For the value of holding, these are its Shapley values, in R. Shapley values of exhaustion are log-odds before
     calibration; here they are converted to calibrated probability minus the calibrated probability without the
-    feature's share of the log-odds. The effect is 0 where the calibration is flat.
+    feature's share of the log-odds. The effect is 0 where the calibration is flat or the stage is silent.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
     moves = np.full(parts.shape, np.nan)
     for k in np.unique(stage[stage >= 0]):
         chosen, calibrator = np.flatnonzero(stage == k), model.stages[k].calibrator
-        raw = model.stages[k].race.predict(X[chosen])
+        raw = model.stages[k].raw_exhaustion(X[chosen])
         without = sigmoid(logit(raw)[:, None] - parts[chosen])
         calibrated = calibrator.apply(without.ravel()).reshape(without.shape)
         moves[chosen] = calibrator.apply(raw)[:, None] - calibrated

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,8 @@ class RowPredictions:
         Rows in the embargo after the last stage's labels, which the stage before predicts.
     finding : str
         Of the model's training: ``edge``, ``harm`` or ``no edge``; empty if it is not known.
+    silent : mapping of str to tuple of bool
+        By series, which stages are silent: they predict the past's constant, and no rule may act on it.
     """
 
     exhaustion: FloatArray
@@ -54,6 +57,13 @@ class RowPredictions:
     n_stages: int
     n_embargoed: int = 0
     finding: str = ""
+    silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
+
+    def reading(self, series: str) -> FloatArray:
+        """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
+        from exitladder.models.exhaustion.model import spoken
+
+        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()))
 
     def counts(self) -> dict[str, int]:
         """Return how many rows were predicted by fold models, by the final model and by none."""
@@ -160,7 +170,7 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     when = prepared.placed.bars.close_time[prepared.rows.bar]
     embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
     finding = str(model.context.get("value_finding", ""))
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding)
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent)
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> Predictions:

@@ -137,10 +137,12 @@ def prepare(
             keeps_all=keeps_all,
         )
         advance(1)
+        # R is known at the entry: no trade needs to be walked to its end for it
+        left_at_once = replace(base, stop=replace(base.stop, time=1))
         prepared = Prepared(
             placed=placed,
             atr=atr_of_set(bars, base.atr_window),
-            risk=simulate(placed, base).risk,
+            risk=simulate(placed, left_at_once).risk,
             rows=trade_rows(placed, max_bars or settings.labels.max_bars),
             features=feature_set_of(settings, bars),
             notes=notes,

@@ -57,8 +57,7 @@ def signals_for(
                 f"The ladder's condition on '{from_model[0]}' needs a model's predictions, but no model is given. "
                 "Name one with --model, or remove the rung."
             )
-        predicted = {"exhaustion": predictions.exhaustion, "hold_value_r": predictions.hold_value_r}
-        signals = signals.join(Signals.from_rows(prepared.rows, {n: predicted[n] for n in from_model}))
+        signals = signals.join(Signals.from_rows(prepared.rows, {n: predictions.reading(n) for n in from_model}))
     state = [n for n in names if n in STATE_NAMES and n not in own]
     if state:
         if prepared is None:

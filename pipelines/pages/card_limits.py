@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exitladder.models.calibration.calibrators import discriminates
 from exitladder.models.drift import WINDOW
+from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
 
@@ -37,7 +38,14 @@ def known_limits(trained: Trained, settings: Settings) -> list[str]:
     """Return the limitations of the model: untrained ranges, uncovered risks, and problems found."""
     span, labels = trained.model.context["training"], settings.labels
     limits = []
-    if not discriminates(trained.model.stages[-1].calibrator):
+    last = trained.model.stages[-1]
+    limits += [
+        f"The last stage is silent on {series}: on rows held out of its training, or in the predictions of the stages "
+        "before it, it did not beat the mean of the past. It predicts that mean, and no rule on it acts."
+        for series in MODEL_SERIES
+        if last.silent(series)
+    ]
+    if not last.silent("exhaustion") and not discriminates(last.calibrator):
         limits.append(
             "The last stage predicts the same exhaustion, the base rate, for every row: the differences between its "
             "trees' predictions did not hold out of fold. A rule on exhaustion then acts on all trades or on none."

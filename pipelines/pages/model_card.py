@@ -193,7 +193,8 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
     stages = PageTable(
         "Stages",
         "Walk-forward: each stage predicts from its date until the next stage begins, and was trained only on labels "
-        "known before that date minus the embargo. The last stage predicts trades that are open now.",
+        "known before that date minus the embargo. The last stage predicts trades that are open now. A stage is silent "
+        "on a series if it does not beat the mean of the past by a standard error: no rule then acts on it.",
         pd.DataFrame(
             {
                 "Predicts from": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["valid_from"]],
@@ -201,6 +202,7 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
                 "Rows": spans["n_rows"],
                 "Trades": spans["n_trades"],
                 "Calibration": spans["calibration"].map(_CALIBRATIONS),
+                "Silent on": spans["silent"].replace("", "nothing"),
             }
         ),
         {"Rows": ",.0f", "Trades": ",.0f"},

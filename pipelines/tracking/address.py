@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from exitladder.errors import TrackingError
 from exitladder.secrets import masked, secret_in
@@ -96,6 +95,9 @@ def store_address(store: str | Path | StoreAddress, folder: str | Path = "") -> 
             "MLFLOW_TRACKING_TOKEN."
         )
     if kind in ("", "file"):
+        # imported late: it loads an HTTP client
+        from urllib.request import url2pathname
+
         path = Path(url2pathname(urlsplit(text).path)) if kind else Path(text)
         home = path.resolve()
         return StoreAddress("folder", _sqlite(home / DATABASE), Path(folder).resolve() if str(folder) else home)

@@ -158,9 +158,11 @@ def drift_reference(prepared: Prepared, predictions: RowPredictions) -> dict[str
         counted=counted,
     )
     chosen = np.arange(0, rows.n_rows, max(1, rows.n_rows // MOST_VALUES))
-    names, values = row_values(prepared, chosen, predictions.exhaustion[chosen], predictions.hold_value_r[chosen])
+    said = [predictions.reading(name)[chosen] for name in MODEL_SERIES]
+    names, values = row_values(prepared, chosen, *said)
     counted = np.ones(values.shape, dtype=bool)
-    counted[:, -len(MODEL_SERIES) :] = (predictions.stage[chosen] >= 0)[:, None]
+    # Neither rows that no stage predicted nor the constant of a silent stage.
+    counted[:, -len(MODEL_SERIES) :] = np.isfinite(np.column_stack(said))
     of_rows = DriftReference.of(
         names,
         values,

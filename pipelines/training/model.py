@@ -82,6 +82,12 @@ class Trained:
             "n_rows_out_of_fold": metrics["n_rows"],
             "n_trades_out_of_fold": metrics["n_trades"],
             "n_stages": metrics["n_stages"],
+            "stages": _stages(self.model),
+            "log_loss_gain": metrics.get("log_loss_gain"),
+            "log_loss_gain_error": metrics.get("log_loss_gain_error"),
+            "hold_gain_r2": metrics.get("hold_gain_r2"),
+            "hold_gain_r2_error": metrics.get("hold_gain_r2_error"),
+            **{f"n_stages_silent_on_{name}": sum(flags) for name, flags in self.model.silent.items()},
             "value_r": against.difference_r if against else None,
             "value_interval": [against.low, against.high] if against else None,
             "value_finding": self.value.finding,
@@ -94,6 +100,17 @@ class Trained:
             "predictions": self.predictions.counts(),
             **calibration_mapping(self.calibration),
         }
+
+
+def _stages(model: ExhaustionModel) -> list[dict[str, Any]]:
+    """Return when each stage predicts from, the weights of its learners, and whether it is silent, by series."""
+    found = []
+    for stage in model.stages:
+        row: dict[str, Any] = {"valid_from": pd.Timestamp(stage.valid_from_ns, unit="ns", tz="UTC").isoformat()}
+        for name, blend in (("exhaustion", stage.race_blend), ("hold_value_r", stage.hold_blend)):
+            row[name] = None if blend is None else blend.stack.to_mapping()
+        found.append(row)
+    return found
 
 
 def train_model(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
+from exitladder.clock import DAY_NS
 from exitladder.execution import simulate_many
 from exitladder.models.labels.labels import reachable_rows
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
@@ -38,11 +39,11 @@ class ModelPolicy:
     ladder : Ladder
         The exit to use: the model with its trail, or the trail alone if the model showed no gain.
     by_model, trail : Ladder
-        The best of each on the trades that were tuned on.
+        The best of each on the trades that were tuned on; the same exit where the model is silent throughout.
     gain_r : float
         Mean gain of `by_model` over `trail` on those trades, in R per trade. As the best of many it is too optimistic.
     errors : float
-        That gain in standard errors, taking trades as independent; NaN if it is the same on all trades.
+        That gain in standard errors, taking days of entry as independent; NaN if it is the same on all days.
     n_trades, n_tried : int
         Trades tuned on; ladders tried.
     """
@@ -62,11 +63,11 @@ class ModelPolicy:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder train`` prints."""
-        (condition,) = self.by_model.rungs[0].when
+        rungs = self.by_model.rungs
         distance = self.by_model.stop.trail
         return {
             "uses_model": self.uses_model,
-            "condition": str(condition),
+            "condition": str(rungs[0].when[0]) if rungs else None,
             "trail": str(distance) if distance else None,
             "trail_alone": str(self.trail.stop.trail),
             "gain_r": self.gain_r,
@@ -126,15 +127,20 @@ def tune_model_policy(
     trails = trail_ladders(settings)
     alone = simulate_many(part, trails, threads=threads)
     best_trail = int(np.argmax(objective_values(alone, settings.tuning)))
-    # A condition under every other width: the surface is smooth, and a finer one picks noise.
+    # Both sides choose among the same widths: a finer grid on one side would be a gain of its own.
     tried = [
         replace(trail, name=MODEL_OR_TRAIL, rungs=(Rung(1.0, when=(condition,)),))
         for condition in _conditions(prepared, predictions, settings.labels, chosen, series)
-        for trail in trails[::2]
+        for trail in trails
     ]
+    if not tried:
+        trail = trails[best_trail]
+        silent = replace(trail, name=MODEL_OR_TRAIL)
+        return ModelPolicy(trail, silent, trail, 0.0, float("nan"), len(chosen), len(trails))
     net_r = simulate_many(part, tried, signals, threads=threads)
     best = int(np.argmax(objective_values(net_r, settings.tuning)))
-    gain, errors = _gain(net_r[:, best], alone[:, best_trail])
+    days = np.asarray(prepared.entry_time[chosen], dtype=np.int64) // DAY_NS
+    gain, errors = _gain(net_r[:, best], alone[:, best_trail], days)
     by_model, trail = tried[best], trails[best_trail]
     return ModelPolicy(
         ladder=by_model if errors >= LEAST_ERRORS else trail,
@@ -159,7 +165,11 @@ def _conditions(
     evaluation = reachable & (predictions.stage >= 0) & np.isin(prepared.rows.trade, trades)
     found: list[Condition] = []
     for name in series:
-        predicted = getattr(predictions, name)[evaluation]
+        predicted = predictions.reading(name)[evaluation]
+        predicted = predicted[np.isfinite(predicted)]
+        if not len(predicted):
+            # No stage has anything to say.
+            continue
         high_ends = name == "exhaustion"
         levels = np.quantile(predicted, 1 - SHARES if high_ends else SHARES)
         written = dict.fromkeys(float(f"{level:.3g}") for level in levels)
@@ -167,12 +177,16 @@ def _conditions(
     return found
 
 
-def _gain(candidate: FloatArray, baseline: FloatArray) -> tuple[float, float]:
-    """Return the mean difference over the pairs, and how many standard errors that is."""
+def _gain(candidate: FloatArray, baseline: FloatArray, days: IntArray) -> tuple[float, float]:
+    """Return the mean difference over the pairs, and how many standard errors that is if days are independent."""
     difference = candidate - baseline
-    difference = difference[np.isfinite(difference)]
-    if len(difference) < 2:
+    paired = np.isfinite(difference)
+    difference = difference[paired]
+    _, day = np.unique(days[paired], return_inverse=True)
+    n_days = int(day.max(initial=-1)) + 1
+    if n_days < 2:
         return float("nan"), float("nan")
-    spread = difference.std(ddof=1)
     mean = float(difference.mean())
-    return mean, float(mean / (spread / np.sqrt(len(difference)))) if spread > 0 else float("nan")
+    apart = np.bincount(day, difference - mean)
+    error = float(np.sqrt((apart**2).sum() * n_days / (n_days - 1)) / len(difference))
+    return mean, mean / error if error > 0 else float("nan")

@@ -47,13 +47,17 @@ class ModelValue:
     def finding(self) -> str:
         """``edge``, ``harm`` or ``no edge``; empty if it is not known.
 
-        An edge is an interval above zero and above the gain with shuffled predictions; harm is one below zero.
+        An edge is an interval above zero and above the gain with shuffled predictions; harm is one below zero. Either
+        also needs a p-value of at most one minus the confidence, as a verdict does.
         """
-        if self.comparison is None or not self.comparison.is_known:
+        found = self.comparison
+        if found is None or not found.is_known:
             return ""
-        if self.comparison.low > max(0.0, np.nan_to_num(self.shuffled_gain_r)):
+        if not found.p_value <= 1 - found.confidence + 1e-9:
+            return "no edge"
+        if found.low > max(0.0, np.nan_to_num(self.shuffled_gain_r)):
             return "edge"
-        return "harm" if self.comparison.high < 0 else "no edge"
+        return "harm" if found.high < 0 else "no edge"
 
 
 def gain_over_trail(

@@ -253,12 +253,14 @@ class Tuning:
         space = SearchSpace(self.settings.search, self.base)
         if self.predictions is None:
             return space
-        predicted = self.predictions.hold_value_r[np.repeat(training, self.prepared.rows.lengths)]
-        predicted = predicted[np.isfinite(predicted)]
-        if not len(predicted):
-            return space
-        low, high = (round(float(q), 4) for q in np.quantile(predicted, _HOLD_VALUE_QUANTILES))
-        return replace(space, signals=MODEL_SERIES, hold_value_r=(low, high))
+        rows = np.repeat(training, self.prepared.rows.lengths)
+        read = {name: self.predictions.reading(name)[rows] for name in MODEL_SERIES}
+        # A series that no stage speaks of cannot make a rung.
+        known = {name: values[np.isfinite(values)] for name, values in read.items() if np.isfinite(values).any()}
+        if "hold_value_r" not in known:
+            return replace(space, signals=tuple(known))
+        low, high = (round(float(q), 4) for q in np.quantile(known["hold_value_r"], _HOLD_VALUE_QUANTILES))
+        return replace(space, signals=tuple(known), hold_value_r=(low, high))
 
     def net_r(self, ladders: Sequence[Ladder], trades: Mask, until: int | None = None) -> FloatArray:
         """Return net R of these trades under each ladder in the base's R, shape (n_chosen, n_ladders).

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from exitladder.bars.bars import Bars
-from exitladder.bars.checking.rolls import likely_rolls
+from exitladder.bars.checking.rolls import _chance_of, _median_before, likely_rolls
 from exitladder.bars.reading import bars_from_frame
 
 HOUR = 3600 * 10**9
@@ -86,3 +86,19 @@ def test_a_column_of_contracts_names_every_roll() -> None:
     assert again.rows["timestamp"].tolist() == roll.rows["timestamp"].tolist()
     same = bars_from_frame(table.assign(contract="ESZ3"), "ES")[1]
     assert not [f for f in same.findings if f.rule == "roll"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 40])
+def test_the_usual_volume_is_the_median_of_the_ten_dates_before(n: int) -> None:
+    volume = np.round(np.random.default_rng(n).lognormal(3, 1, n))
+    slow = [float(np.median(volume[max(0, k - 10) : k])) if k else float(volume[0]) for k in range(n)]
+    assert _median_before(volume).tolist() == slow
+
+
+def test_the_chance_of_hits_is_binomial() -> None:
+    from scipy.stats import binom
+
+    rng = np.random.default_rng(0)
+    for n in rng.integers(4, 200, 300).tolist():
+        hits, share = int(rng.integers(1, n + 1)), float(rng.uniform(1e-4, 0.2))
+        assert _chance_of(hits, n, share) == binom.sf(hits - 1, n, share)

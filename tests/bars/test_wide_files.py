@@ -51,7 +51,7 @@ def test_one_symbol_per_prefix_or_suffix(tmp_path: Path, label: str, stamp: str)
 
 def test_days_without_a_price_of_one_symbol_are_left_out(tmp_path: Path) -> None:
     table = wide("{symbol}_{field}")
-    table.loc[0, [c for c in table if c.startswith("BRK")]] = np.nan
+    table.loc[0, [f"BRK-B_{field}" for field in FIELDS]] = np.nan
     table.to_csv(tmp_path / "all.csv", index=False)
     bars, report = read_bars(tmp_path)  # a folder
     assert [len(bars[s]) for s in bars] == [5, 4]

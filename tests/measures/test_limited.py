@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_a_position_left_early_makes_room_for_the_next_signal_of_the_rule() -> N
     # entries within a holding period of the slow exit that the fast one has already left
     between = [
         int(by_early[i + 1 : j].sum())
-        for i, j in zip(held[:-1], held[1:], strict=True)
+        for i, j in pairwise(held)
         if by_early[i] and late.last_bar[i] > early.last_bar[i]
     ]
     assert sum(between) > 20 and by_early.sum() > by_late.sum()

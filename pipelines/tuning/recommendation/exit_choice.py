@@ -51,8 +51,11 @@ class Lives:
 
     def take(self, rows: Mask) -> Lives:
         """Return those of some trades."""
-        ends, is_open = ({name: each[rows] for name, each in kind.items()} for kind in (self.ends, self.is_open))
-        return Lives(self.entry[rows], ends, is_open)
+        return Lives(
+            self.entry[rows],
+            {name: end[rows] for name, end in self.ends.items()},
+            {name: mask[rows] for name, mask in self.is_open.items()},
+        )
 
     def until(self, one: str, other: str) -> IntArray | None:
         """Return when each trade had ended under both exits; None if unknown."""

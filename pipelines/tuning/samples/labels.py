@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.plans.provenance import TunedOn, fingerprints
@@ -99,7 +100,8 @@ def samples_of(placed: PlacedTrades, tuned: TunedOn | None, ended: IntArray) -> 
 
 def n_duplicates(placed: PlacedTrades) -> int:
     """Return the number of trades that share symbol, side and entry bar with an earlier one."""
-    return len(placed) - len(set(fingerprints_of(placed)))
+    named = {"symbol": placed.trades.symbol, "side": placed.trades.side, "bar": placed.entry_bar}
+    return int(pd.DataFrame(named).duplicated().sum())
 
 
 def duplicate_note(placed: PlacedTrades) -> list[str]:

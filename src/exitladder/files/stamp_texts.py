@@ -13,8 +13,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from exitladder.clock import NO_TIME
-from exitladder.files.month_names import SHORT_WEEKDAYS, WEEKDAYS, month_numbers
 from exitladder.files.stamp_numbers import days_from_civil
+from exitladder.files.text.month_names import SHORT_WEEKDAYS, WEEKDAYS, month_numbers
 from exitladder.files.zones import is_zone, localize, offset_ns
 
 IntArray = npt.NDArray[np.int64]

@@ -12,12 +12,12 @@ import pandas as pd
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
-from exitladder.files.quantity_units import in_money, told_unit, without_units
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
 from exitladder.trades.fills import Fills, fills_from_columns
+from exitladder.trades.quantity_units import in_money, told_unit, without_units
 
 NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",

@@ -71,11 +71,12 @@ def _open_together(start: IntArray, stop: IntArray, weight: FloatArray) -> tuple
 
 def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -> float:
     """Return the largest sum of the quantities still held, each at its trade's entry price."""
-    price = pd.Series(_unit_notional(trades), index=trades["trade_id"])
-    sold = fills[~fills["order"].isin(["entry", "mark"]) & fills["trade_id"].isin(price.index)]
-    time = np.concatenate([start, nanoseconds(sold["bar_time"])])
-    entered = trades["quantity"].to_numpy(np.float64) * price.to_numpy(np.float64)
-    left = -sold["quantity"].to_numpy(np.float64) * price.loc[sold["trade_id"]].to_numpy(np.float64)
+    price = _unit_notional(trades)
+    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+    is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
+    time = np.concatenate([start, nanoseconds(fills["bar_time"][is_sold])])
+    entered = trades["quantity"].to_numpy(np.float64) * price
+    left = -fills["quantity"].to_numpy(np.float64)[is_sold] * price[row[is_sold]]
     step = np.concatenate([entered, left])
     return float(np.cumsum(step[np.lexsort((-step, time))]).max())
 

@@ -62,8 +62,10 @@ class MarkedDays:
         held = lengths > 0
         if not held.any():
             return np.empty(0)
-        day = np.repeat(self.first_day - self.start[:-1], lengths) + np.arange(len(self.change))
-        return np.asarray(np.bincount(day - self.first_day[held].min(), self.change), dtype=np.float64)
+        first = int(self.first_day[held].min())
+        sums = np.zeros(int((self.first_day + lengths)[held].max()) - first)
+        _add_days(self.change, self.start, self.first_day - first, sums)
+        return sums
 
 
 def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
@@ -80,10 +82,10 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
     MarkedDays
     """
     bars, fills, trades = part.placed.bars, part.fills, part.placed.trades
-    n = len(part)
+    n, close_time = len(part), bars.close_time
     last = np.where(np.isfinite(part.r), part.last_bar, -1)
     first_day = trades.entry_time // DAY_NS
-    lengths = np.where(last >= 0, np.maximum((bars.close_time[last] - 1) // DAY_NS, first_day) - first_day + 1, 0)
+    lengths = np.where(last >= 0, np.maximum((close_time[last] - 1) // DAY_NS, first_day) - first_day + 1, 0)
     is_entry = fills.order == _ENTRY
     side = trades.side[fills.trade].astype(np.float64)
     share = np.where(is_entry, side, -side * fills.quantity / part.quantity[fills.trade])
@@ -92,16 +94,24 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
     _fill_days(
         np.searchsorted(fills.trade, np.arange(n + 1)),
         fills.bar,
-        share / part.risk[fills.trade],
-        booked_r(part),
+        share * (worth / part.risk)[fills.trade],
+        booked_r(part) * worth[fills.trade],
         trades.entry_price,
         np.stack([part.placed.entry_bar, last, first_day]),
         bars.close,
-        bars.close_time,
+        close_time,
         start,
         change,
     )
-    return MarkedDays(change * np.repeat(worth, lengths), start, first_day)
+    return MarkedDays(change, start, first_day)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add_days(change: FloatArray, start: IntArray, first_day: IntArray, sums: FloatArray) -> None:
+    """Add every trade's changes to the days of the account, which begin with day 0."""
+    for i in range(len(first_day)):
+        for k in range(start[i], start[i + 1]):
+            sums[first_day[i] + k - start[i]] += change[k]
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -119,7 +129,7 @@ def _fill_days(
 ) -> None:
     """Write each trade's changes into `change`; `spans` are the entry bar, the last bar (-1: none) and the first day.
 
-    `step` is the part of the position that each fill opens or closes, by R: what a price change of 1 then counts.
+    `step` is what a price change of 1 counts for the part of the position that each fill opens or closes.
     """
     for i in range(len(entry_price)):
         first, last, day = spans[0, i], spans[1, i], spans[2, i]

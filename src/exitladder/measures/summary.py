@@ -130,7 +130,8 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     mfe = trades["mfe_r"].to_numpy(np.float64)
     pnl = trades["pnl"].to_numpy(np.float64)
     kinds = ("commission", "slippage", "financing")
-    commission, slippage, financing = (_cost_per_trade(trades, fills, kind) for kind in kinds)
+    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+    commission, slippage, financing = (_cost_per_trade(len(trades), fills, row, kind) for kind in kinds)
     cost = commission + slippage + financing
     unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
     moved = mfe > 0
@@ -192,12 +193,12 @@ def _cost_share(sums: Sums) -> FloatArray:
     return np.asarray(np.where(sums["gross"] > 0, sums["cost"] / sums["gross"], np.inf))
 
 
-def _cost_per_trade(trades: pd.DataFrame, fills: pd.DataFrame, kind: str) -> FloatArray:
+def _cost_per_trade(n_trades: int, fills: pd.DataFrame, row: npt.NDArray[np.intp], kind: str) -> FloatArray:
+    """Return the sum of a kind of cost over the fills of each trade; `row` is the trade of each fill, -1 if none."""
     if kind not in fills:  # version 0.1 wrote no financing
-        return np.zeros(len(trades))
-    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+        return np.zeros(n_trades)
     cost = np.nan_to_num(fills[kind].to_numpy(np.float64))
-    return np.asarray(np.bincount(row[row >= 0], cost[row >= 0], len(trades)), dtype=np.float64)
+    return np.asarray(np.bincount(row[row >= 0], cost[row >= 0], n_trades), dtype=np.float64)
 
 
 def _drawdown_r(trades: pd.DataFrame, intervals: Intervals) -> Interval:

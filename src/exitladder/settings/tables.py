@@ -208,6 +208,12 @@ class ModelSettings:
     min_child_samples: int = _key(200, "minimum number of rows per leaf", least=1)
     subsample: float = _key(0.7, "share of rows sampled per tree", least=0.05, most=1)
     colsample: float = _key(0.7, "share of features sampled per tree", least=0.05, most=1)
+    combine: str = _key(
+        "stack",
+        "what predicts: stack (the past's constant, a linear model and the forest, weighted by their held-out loss; "
+        "silent without a gain over the constant) or forest (the forest alone)",
+        among=("stack", "forest"),
+    )
     row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",

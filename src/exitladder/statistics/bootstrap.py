@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.statistics.intervals import Intervals
@@ -203,6 +202,9 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
     -------
     low, high : float
     """
+    # Imported late here and below: it is slow to load, and many commands have no interval.
+    from scipy.special import ndtr, ndtri
+
     values = np.asarray(resampled, dtype=np.float64)
     values = np.sort(values[~np.isnan(values)])
     if not math.isfinite(point) or len(values) < 100 or n_blocks <= 1.5:
@@ -228,6 +230,8 @@ def interval(point: float, resampled: npt.ArrayLike, confidence: float, n_blocks
 
 def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:
     """Return the p-value against zero consistent with `interval`: 1 - confidence if a bound is exactly 0."""
+    from scipy.special import ndtri, stdtr
+
     values = np.asarray(resampled, dtype=np.float64)
     n = len(values)
     tail = (1 + min(int(np.sum(values <= 0)), int(np.sum(values >= 0)))) / (n + 1)
@@ -238,6 +242,8 @@ def two_sided_p(resampled: npt.ArrayLike, n_blocks: float) -> float:
 
 
 def _expanded_z(confidence: float, n_blocks: float) -> float:
+    from scipy.special import stdtrit
+
     t = float(stdtrit(n_blocks - 1, 0.5 + confidence / 2))
     return t * math.sqrt(n_blocks / (n_blocks - 1))
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import ndtri
 
 from exitladder.clock import DAY_NS
 from exitladder.statistics.intervals import Intervals
@@ -285,6 +284,8 @@ def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 def _detectable(error: float, confidence: float) -> float:
     """Return the smallest true difference that a test with this standard error detects with the power `POWER`."""
+    from scipy.special import ndtri
+
     return (float(ndtri(0.5 + confidence / 2)) + float(ndtri(POWER))) * error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from exitladder.arrays import FloatArray
 
@@ -30,6 +29,8 @@ def wilson_interval(share: npt.ArrayLike, n: npt.ArrayLike, confidence: float) -
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22. The same as
     ``scipy.stats.binomtest(k, n).proportion_ci(confidence, method="wilson")``, for many shares at once.
     """
+    from scipy.special import ndtri
+
     p, n = np.asarray(share, dtype=np.float64), np.asarray(n, dtype=np.float64)
     z = float(ndtri(0.5 + confidence / 2))
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)

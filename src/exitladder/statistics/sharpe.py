@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from exitladder.statistics.metrics import varies
 
@@ -84,6 +83,8 @@ def psr(sharpe: float, n: float, *, benchmark: float = 0.0, skew: float = 0.0, k
     >>> round(psr(0.458, 24), 4)
     0.9817
     """
+    from scipy.special import ndtr
+
     if math.isnan(sharpe) or n < 2:
         return math.nan
     spread = _sharpe_spread(sharpe, skew, kurtosis)
@@ -112,6 +113,8 @@ def min_trl(
     float
         Infinite if `sharpe` does not exceed `benchmark`.
     """
+    from scipy.special import ndtri
+
     if math.isnan(sharpe):
         return math.nan
     if sharpe <= benchmark:
@@ -131,6 +134,8 @@ def expected_max(n_trials: int) -> float:
     >>> round(expected_max(45), 4)
     2.2356
     """
+    from scipy.special import ndtri
+
     if n_trials < 1:
         raise ValueError(f"n_trials must be at least 1, but is {n_trials}.")
     if n_trials == 1:

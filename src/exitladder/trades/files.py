@@ -18,11 +18,11 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
-from exitladder.files.quantity_units import in_money, told_unit, without_units
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
 from exitladder.trades.positions import trades_of_fills, with_fills
+from exitladder.trades.quantity_units import in_money, told_unit, without_units
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")

@@ -21,9 +21,9 @@ from exitladder.errors import ExitladderWarning, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, parse_numbers
 from exitladder.files.output import write_table
-from exitladder.files.quantity_units import told_unit, without_units
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
+from exitladder.trades.quantity_units import told_unit, without_units
 
 FILL_COLUMNS = ("trade_id", "fill_id", "time", "side", "quantity", "price", "commission", "commission_currency", "tag")
 MARKS = ("time", "side", "price")

@@ -36,11 +36,19 @@ def drawn(n: int, slope: float, intercept: float, seed: int = 0) -> tuple[np.nda
     return raw, (rng.random(n) < sigmoid(slope * logit(raw) + intercept)).astype(float)
 
 
-@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.4, -0.7), (2.0, 1.0)])
+@pytest.mark.parametrize(("slope", "intercept"), [(0.9, 0.2), (0.4, -0.7)])
 def test_platt_finds_the_line_that_made_the_outcomes(slope: float, intercept: float) -> None:
     fitted = Platt.fit(*drawn(60_000, slope, intercept))
     assert fitted.slope == pytest.approx(slope, abs=0.05)
     assert fitted.intercept == pytest.approx(intercept, abs=0.05)
+
+
+def test_platt_makes_no_prediction_surer_and_keeps_the_mean() -> None:
+    """Twice as sure would be right here: the slope stays at 1, and the intercept is that of greatest likelihood."""
+    p, y = drawn(60_000, 2.0, 1.0)
+    fitted = Platt.fit(p, y)
+    assert fitted.slope == 1
+    assert fitted.apply(p).mean() == pytest.approx(y.mean(), abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["platt", "isotonic", "venn_abers"])

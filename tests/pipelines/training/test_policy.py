@@ -19,7 +19,8 @@ from exitladder.pipelines.training.policy import trail_ladders, tune_model_polic
 from exitladder.pipelines.training.value import model_value, shuffle_predictions
 from exitladder.pipelines.tuning.policies import objective_values
 from exitladder.plans.file import read_ladder
-from exitladder.plans.ladder import Ladder
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.units import Condition
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
@@ -148,3 +149,52 @@ def test_train_keeps_the_tuned_exit_as_a_ladder_that_can_be_read(trained: TrainR
     kept = [p for p in store.rglob("model_policy.toml") if trained.run_id in str(p)]
     assert [read_ladder(p) for p in kept] == [policy.ladder]
     assert trained.to_mapping()["policy"]["uses_model"] == policy.uses_model
+
+
+def test_a_silent_stage_fires_no_rung_and_leaves_the_trail_alone(
+    prepared: Prepared, perfect: RowPredictions, small: Settings
+) -> None:
+    """Even of a perfect model: what is silent is not read, whichever way the condition points."""
+    n = perfect.n_stages
+    silent = replace(perfect, silent={"exhaustion": (True,) * n, "hold_value_r": (True,) * n})
+    trail, chosen = trail_ladders(small)[3], predicted_trades(prepared, perfect)
+    for condition in (
+        Condition("exhaustion", ">=", 0.0),
+        Condition("exhaustion", "<=", 1.0),
+        Condition("hold_value_r", "<=", 9.0),
+        Condition("hold_value_r", ">", -9.0),
+    ):
+        ladder = replace(trail, rungs=(Rung(1.0, when=(condition,)),))
+        signals = signals_for(prepared.placed, ladder.series, prepared, silent).take(chosen)
+        net_r = simulate_many(prepared.placed.take(chosen), [ladder, trail], signals)
+        np.testing.assert_array_equal(net_r[:, 0], net_r[:, 1])
+    tuned = tune_model_policy(prepared, silent, small)
+    assert not tuned.uses_model
+    assert not tuned.by_model.rungs
+    assert tuned.ladder == tuned.trail
+    assert tuned.to_mapping()["condition"] is None
+    assert model_value(prepared, silent, small).finding == "no edge"
+
+
+def test_only_the_series_that_speaks_is_tuned(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
+    half = replace(perfect, silent={"exhaustion": (True,) * perfect.n_stages})
+    assert tune_model_policy(prepared, half, small).by_model.series == ("hold_value_r",)
+
+
+def test_harm_and_edge_need_a_p_value_too(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
+    value = model_value(prepared, perfect, small)
+    assert value.comparison is not None
+    unsure = replace(value.comparison, p_value=0.06)
+    assert replace(value, comparison=unsure).finding == "no edge"
+    worse = replace(value.comparison, low=-0.5, high=-0.1)
+    assert replace(value, comparison=worse).finding == "harm"
+    assert replace(value, comparison=replace(worse, p_value=0.06)).finding == "no edge"
+
+
+def test_a_gain_is_measured_in_errors_of_days_of_entry() -> None:
+    """Ten trades a day with one difference a day: the error is that of the days."""
+    daily = np.random.default_rng(1).normal(0.3, 1.0, 30)
+    gain, errors = model_policy._gain(np.repeat(daily, 10), np.zeros(300), np.repeat(np.arange(30), 10))
+    assert gain == pytest.approx(daily.mean())
+    assert errors == pytest.approx(daily.mean() / (daily.std(ddof=1) / np.sqrt(30)))
+    assert np.isnan(model_policy._gain(np.ones(5), np.zeros(5), np.zeros(5, dtype=np.int64))[1])

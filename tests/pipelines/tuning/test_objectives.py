@@ -145,6 +145,10 @@ def prepared(bars: BarSet, trades: Trades) -> Prepared:
     return prepare(bars, trades, Settings())
 
 
+def test_the_risk_of_a_trade_needs_no_walk_to_its_end(prepared: Prepared) -> None:
+    np.testing.assert_array_equal(prepared.risk, simulate(prepared.placed, base_ladder(Settings())).risk)
+
+
 BASE = base_ladder(load_settings(None, ["costs.commission_bps=5", "costs.slippage_bps=3"]))
 LADDERS = [
     replace(BASE, name="a", rungs=(Rung(0.5, Target(1.0, "R")),), stop=replace(BASE.stop, time=20)),

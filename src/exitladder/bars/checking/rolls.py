@@ -79,9 +79,6 @@ def likely_rolls(bars: Bars) -> Rolls | None:
     """
     if len(bars) < 60 or bars.interval_ns > _DAY:
         return None
-    # Imported late: it is slow to load.
-    from scipy.stats import binom
-
     date, row, gap = _largest_gaps(bars)
     if len(date) < 60:
         return None
@@ -89,16 +86,18 @@ def likely_rolls(bars: Bars) -> Rolls | None:
     base = max(float(out.mean()), 1 / len(out))
     if base > 0.2:
         return None
-    calm = _is_calm(bars, date)
+    calm: BoolArray | None = None
     best: tuple[float, str, IntArray] | None = None
     calendars = list(_calendars(date))
     for pace, at in calendars:
         hits = int(out[at].sum())
         if len(at) < _LEAST or hits < _SHARE * len(at):
             continue
-        chance = float(binom.sf(hits - 1, len(at), base)) * len(calendars)
-        if chance < _CHANCE and (best is None or chance < best[0]) and calm[at].mean() >= 0.5:
-            best = (chance, pace, at)
+        chance = _chance_of(hits, len(at), base) * len(calendars)
+        if chance < _CHANCE and (best is None or chance < best[0]):
+            calm = _is_calm(bars, date) if calm is None else calm
+            if calm[at].mean() >= 0.5:
+                best = (chance, pace, at)
     if best is None:
         return None
     _, pace, at = best
@@ -189,9 +188,28 @@ def _is_calm(bars: Bars, date: IntArray) -> BoolArray:
         return np.ones(len(date), dtype=bool)
     day = (bars.time // _DAY).astype(np.int64)
     days, place = np.unique(day, return_inverse=True)
-    total = np.bincount(place, weights=np.nan_to_num(bars.volume))[np.searchsorted(days, date)]
-    before = np.array([np.median(total[max(0, k - 10) : k]) if k else total[0] for k in range(len(total))])
-    return np.asarray(total <= _NEWS * before)
+    by_day = np.bincount(place, weights=np.nan_to_num(bars.volume)).astype(np.float64)
+    total = by_day[np.searchsorted(days, date)]
+    return np.asarray(total <= _NEWS * _median_before(total))
+
+
+def _chance_of(hits: int, n: int, share: float) -> float:
+    """Return the binomial chance of at least so many hits, above 0, among n.
+
+    ``scipy.stats.binom.sf(hits - 1, n, share)`` to the last digit; loading scipy.stats takes longer than most files.
+    """
+    from scipy.special import betainc
+
+    return float(betainc(hits, n - hits + 1, share))
+
+
+def _median_before(values: FloatArray) -> FloatArray:
+    """Return the median of the (up to) ten values before each; of the first one itself."""
+    early = [np.median(values[:k]) if k else values[0] for k in range(min(10, len(values)))]
+    if len(values) <= 10:
+        return np.array(early)
+    full = np.median(np.lib.stride_tricks.sliding_window_view(values[:-1], 10), axis=1)
+    return np.concatenate([early, full])
 
 
 def _calendars(date: IntArray) -> Iterator[tuple[str, IntArray]]:

@@ -74,9 +74,10 @@ def read_cells(table: Table, names: BarColumns, decimal: str) -> Cells:
         prices = [given[name] for name in (*PRICES, "adj_close") if name in given and is_text(given[name])]
         currencies = currencies_of(prices)
         if len(currencies) > 1 and "symbol" not in names.known:
+            shown = " and ".join(currencies)
             cells.problem = (
-                f"Prices of one symbol must be in one currency, but there are {' and '.join(currencies)} ({table.name})."
-                " Keep the rows of one currency in the file."
+                f"Prices of one symbol must be in one currency, but there are {shown} ({table.name}). Keep the rows of "
+                "one currency in the file."
             )
             return cells
     for name, series in given.items():

@@ -171,7 +171,19 @@ def _whole(time: IntArray) -> IntArray:
 
 
 def name_midnight_as_24(table: Table, names: BarColumns, stamps: Stamps) -> bool:
-    """Return whether a stamp is at 24:00, which only the end of a bar can be."""
+    """Return whether a stamp is at 24:00, which only the end of a bar can be.
+
+    Parameters
+    ----------
+    table : Table
+    names : BarColumns
+    stamps : Stamps
+        Of the whole table.
+
+    Returns
+    -------
+    bool
+    """
     if stamps.are_dates or (stamps.wall % _DAY).all():
         return False
     given = table.frame[names.stamp if names.time_of_day is None else names.time_of_day]

@@ -41,6 +41,7 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
         ("gain over trail", _gain(found.get("value_r"), low, high)),
         ("AUC", _beside(found.get("auc"), baselines, "auc", "0.5 is chance")),
         ("log loss", _beside(found.get("log_loss"), baselines, "log_loss", "lower is better")),
+        ("silent", _silent(found)),
         ("calibration error", _number(found.get("calibration_error"))),
         ("leak check", " ".join([str(found.get("leak_check", "")), *(found.get("leak_reasons") or [])])),
     ]  # fmt: skip
@@ -50,6 +51,13 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
         + facts(pairs, width)
         + f"\nThe model card: exitladder report {found['run_id']} --out model.html. All numbers: --format json.\n"
     )
+
+
+def _silent(found: Mapping[str, Any]) -> str:
+    """Return how many stages have nothing to say, by series; empty if all speak."""
+    counts = {name: int(found.get(f"n_stages_silent_on_{name}") or 0) for name in ("exhaustion", "hold_value_r")}
+    told = [f"{n} of {found['n_stages']} stages on {name}" for name, n in counts.items() if n]
+    return f"{', '.join(told)}: no gain over the mean of the past, so no rule acts" if told else ""
 
 
 def _gain(value: float | None, low: float | None, high: float | None) -> str:

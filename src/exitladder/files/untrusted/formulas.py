@@ -50,6 +50,8 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
         column = frame.iloc[:, k]
         if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
             continue
+        if not _has_call(column):
+            continue
         texts = column
         if column.dtype == object:
             texts = column.where(column.map(lambda cell: isinstance(cell, str)), None).astype("str")
@@ -61,3 +63,15 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
             out.isetitem(k, pd.Series(values, dtype=column.dtype).array)
     names = [change(name) if isinstance(name, str) else name for name in frame.columns]
     return out if names == list(frame.columns) else out.set_axis(names, axis=1)
+
+
+def _has_call(column: pd.Series) -> bool:
+    """Return whether any cell has the call or the pipe that both patterns need: few columns have, and this is quick."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+    try:
+        texts = pa.array(column, pa.string(), from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):  # cells that are no texts, or that are not Unicode
+        return True
+    return bool(pc.any(pc.match_substring_regex(texts, r"[(|]")).as_py())

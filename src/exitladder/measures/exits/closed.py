@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +15,6 @@ from exitladder.execution.simulation import Simulation
 Columns = dict[str, npt.NDArray[np.float64]]
 NEAR = 1e-9
 """Results closer than this, in R, are the same: computing R from prices loses a few digits."""
-
-
-class PricesInR(NamedTuple):
-    """Prices of successive bars in R of one trade; `high` is the best for its side, `low` the worst.
-
-    Parameters
-    ----------
-    open, high, low : float64 array, shape (n_bars,)
-    """
-
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
 
 
 @dataclass(frozen=True)
@@ -92,11 +78,6 @@ class ClosedTrades:
         """Position of each trade's last exit in `bar`, `r` and `share`."""
         return self.start[1:] - 1
 
-    def in_r(self, i: int, price: FloatArray) -> FloatArray:
-        """Return prices in R of trade i."""
-        state = self.simulation.states[self.rows[i]]
-        return np.asarray((state[s.SIDE] * price - state[s.ENTRY]) / state[s.RISK])
-
     def close_r(self, bar: IntArray) -> FloatArray:
         """Return the close of one bar for each trade in its R; NaN where the bar is -1.
 
@@ -104,28 +85,9 @@ class ClosedTrades:
         ----------
         bar : int64 array, shape (n,)
         """
-        state = self.simulation.states[self.rows]
+        side, entry, risk = (self.simulation.states[self.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
         close = self.simulation.placed.bars.close[np.maximum(bar, 0)]
-        return np.where(bar >= 0, (state[:, s.SIDE] * close - state[:, s.ENTRY]) / state[:, s.RISK], np.nan)
-
-    def prices(self, i: int, first: int, stop: int) -> PricesInR:
-        """Return bars in R of a trade.
-
-        Parameters
-        ----------
-        i : int
-            Position of the trade.
-        first, stop : int
-            The first bar, and the one after the last.
-
-        Returns
-        -------
-        PricesInR
-        """
-        bars, part = self.simulation.placed.bars, slice(first, max(first, stop))
-        high, low = self.in_r(i, bars.high[part]), self.in_r(i, bars.low[part])
-        is_long = self.simulation.states[self.rows[i], s.SIDE] > 0
-        return PricesInR(self.in_r(i, bars.open[part]), *((high, low) if is_long else (low, high)))
+        return np.where(bar >= 0, (side * close - entry) / risk, np.nan)
 
 
 def closed_trades(simulation: Simulation) -> ClosedTrades:

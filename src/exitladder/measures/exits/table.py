@@ -73,8 +73,8 @@ class ExitTables:
 def _keys(closed: ClosedTrades) -> dict[str, object]:
     simulation, rows = closed.simulation, closed.rows
     trades, bars = simulation.placed.trades, simulation.placed.bars
-    frame = simulation.trades_frame()
-    multiplier = frame["multiplier"].to_numpy(np.float64)[rows] if "multiplier" in frame else 1.0
+    money = simulation.money
+    multiplier = simulation.ladder.costs.multiplier if money is None else money.multipliers[rows]
     risk = simulation.risk[rows]
     mfe_bar, mae_bar = excursion_bars(closed)
     return {

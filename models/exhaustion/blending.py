@@ -1,0 +1,67 @@
+"""The linear model beside a stage's forest, and the weights of both, found on the stage's own training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.models.calibration.calibrators import logit
+from exitladder.models.exhaustion.linear import Linear
+from exitladder.models.exhaustion.stacking import HeldOut, fit_stack
+from exitladder.models.exhaustion.stage import Blend
+from exitladder.models.forests.boosting import Forest
+from exitladder.models.forests.growing import StageTraining, predict_rows
+
+
+def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) -> Blend:
+    """Return the linear model of a stage's rows, and the weights that were best on its held-out rows.
+
+    Every fold of the forest is one here too: linear model and constant of its rows predict the rows that it holds out.
+
+    Parameters
+    ----------
+    training : StageTraining
+    parts : sequence of Forest
+        The forest of each fold; none if there were too few rows for folds, and then the stage is silent.
+    objective : {"binary", "regression"}
+
+    Returns
+    -------
+    Blend
+    """
+    rows, train = training.rows, training.train
+    known, y = training.labelled(objective)
+    label = rows.race if objective == "binary" else rows.hold
+    threads = int(training.parameters["num_threads"])
+    found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    asked: list[IntArray] = []
+    for (fit, held), forest in zip(training.folds, parts, strict=bool(parts)):
+        own, out = (_labelled(train[chosen], label) for chosen in (fit, held))
+        line = Linear.fit(rows.X, own, label[own], objective)
+        trees = predict_rows(forest, rows, out, threads)
+        found.append(
+            (
+                np.full(len(out), _constant(label[own], objective), dtype=np.float64),
+                np.concatenate([np.empty(0), *(line.predict(rows.X[part]) for part in rows.pieces(out))]),
+                logit(trees) if objective == "binary" else trees,
+            )
+        )
+        asked.append(out)
+    held_out = None
+    if found:
+        at = np.concatenate(asked)
+        constant, of_line, of_forest = (np.concatenate(column) for column in zip(*found, strict=True))
+        held_out = HeldOut(constant, of_line, of_forest, label[at], rows.time_ns[at], rows.over_ns[at])
+    linear = Linear.fit(rows.X, train[known], y, objective)
+    return Blend(linear, fit_stack(held_out, _constant(y, objective), objective))
+
+
+def _labelled(rows: IntArray, label: FloatArray) -> IntArray:
+    return rows[np.isfinite(label[rows])]
+
+
+def _constant(y: FloatArray, objective: str) -> float:
+    """Return the mean of the labels, as log-odds for the race."""
+    return float(logit(np.array(y.mean()))) if objective == "binary" else float(y.mean())
