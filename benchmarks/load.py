@@ -1,6 +1,6 @@
 """Commands on a large book: time, memory and progress, checked against stated bounds.
 
-    python benchmarks/load.py [--small] [--folder FOLDER]
+    python benchmarks/load.py [--small] [--command NAME] [--folder FOLDER]
 
 2,000 symbols of 2,500 bars (5 million rows) and 200,000 trades on random walks are written to a temporary folder;
 `bars check`, `backtest` and `score` run on them, each a process of its own as a user would start it. ``--small`` runs
@@ -108,6 +108,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="20 symbols of 1,000 bars and 2,000 trades")
     parser.add_argument("--folder", type=Path, help="where to write; a temporary folder by default")
+    parser.add_argument("--command", action="append", choices=COMMANDS, help="run only this command; repeatable")
     parser.add_argument("--seconds", type=float, help="most wall seconds of each command; none by default")
     options = parser.parse_args()
     n_symbols, n_bars, n_trades = (20, 1_000, 2_000) if options.small else (2_000, 2_500, 200_000)
@@ -119,8 +120,8 @@ def main() -> int:
         (folder / "ladder.toml").write_text(LADDER)
         print(f"{n_symbols:,} symbols, {n_symbols * n_bars:,} bars, {n_trades:,} trades")
         print(f"{'':12} {'wall s':>8} {'processor s':>12} {'GB at peak':>11} {'bound':>6} {'longest silence, s':>19}")
-        for name, arguments in COMMANDS.items():
-            used = run(folder, arguments)
+        for name in options.command or COMMANDS:
+            used = run(folder, COMMANDS[name])
             most = GIGABYTES_SMALL if options.small else GIGABYTES[name]
             share = SILENT_SHARE_SMALL if options.small else SILENT_SHARE
             print(
