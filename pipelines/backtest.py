@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
-from exitladder.files.output import Content, write_folder
+from exitladder.files.output import Content, write_folder, write_table
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
 from exitladder.pipelines.backtest_summary import (
@@ -55,6 +57,8 @@ class BacktestResult:
         The measured exits of every policy. They look ahead.
     summary : dict
         The content of ``summary.json``.
+    saved : Path or None
+        The folder of the run, which has the files already.
     """
 
     run_id: str
@@ -64,6 +68,7 @@ class BacktestResult:
     after_exit: pd.DataFrame
     exits: ExitQuality
     summary: dict[str, Any]
+    saved: Path | None = None
 
     @property
     def ladder(self) -> Ladder:
@@ -91,9 +96,33 @@ class BacktestResult:
             **ladders,
         }
 
-    def write(self, out: Path, progress: Progress = SILENT) -> None:
-        """Write the tables, ``summary.json`` and the ladder into a folder, all or none."""
-        write_folder(out, self.files(), progress)
+    def write(self, out: Path, progress: Progress = SILENT, *, from_run: bool = False) -> None:
+        """Write the tables, ``summary.json`` and the ladder into a folder, all or none.
+
+        Parameters
+        ----------
+        out : Path
+        progress : Progress
+        from_run : bool
+            Whether tables that the run has saved are copied from there, which is much faster for long ones.
+        """
+        files = self.files()
+        if from_run and self.saved is not None:
+            tables = {name: content for name, content in files.items() if isinstance(content, pd.DataFrame)}
+            files |= {name: _copied(self.saved / name, table) for name, table in tables.items()}
+        write_folder(out, files, progress)
+
+
+def _copied(saved: Path, table: pd.DataFrame) -> Callable[[Path], None]:
+    """Return the writer of a table that the run has saved; the run may have been sent and removed in the meantime."""
+
+    def write(path: Path) -> None:
+        try:
+            shutil.copyfile(saved, path)
+        except OSError:
+            write_table(table, path)
+
+    return write
 
 
 def backtest(
@@ -233,7 +262,7 @@ def _recorded(
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
         run.log_files(result.files(), job.progress)
-    return result
+    return replace(result, saved=run.folder)
 
 
 def _with_left_out(trades: pd.DataFrame, notes: TradeNotes) -> pd.DataFrame:

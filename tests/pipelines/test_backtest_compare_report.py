@@ -69,6 +69,16 @@ def test_files_have_the_promised_columns(result: BacktestResult, tmp_path: Path)
     assert summary["breakeven_scratches"]["n"] == summary["n_breakeven_scratches"] > 0
 
 
+def test_tables_copied_from_the_run_are_those_that_are_written(result: BacktestResult, tmp_path: Path) -> None:
+    assert result.saved is not None
+    result.write(tmp_path / "written")
+    result.write(tmp_path / "copied", from_run=True)
+    replace(result, saved=tmp_path / "removed").write(tmp_path / "sent meanwhile", from_run=True)
+    for file in (tmp_path / "written").iterdir():
+        for other in ("copied", "sent meanwhile"):
+            assert (tmp_path / other / file.name).read_bytes() == file.read_bytes()
+
+
 def test_the_summary_tells_all_that_the_page_on_statistics_names(result: BacktestResult, root: Path) -> None:
     page = (root / "docs" / "statistics.md").read_text()
     missing = [

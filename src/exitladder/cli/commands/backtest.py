@@ -81,7 +81,7 @@ def command(
     else:
         assert walk_forward is not None
         result = backtest_walk_forward(market, known, walk_forward, session.settings, **more)
-    result.write(out, session.progress)
+    result.write(out, session.progress, from_run=True)
     for note in result.exits.notes:
         session.say(note)
     if session.form == "table":
