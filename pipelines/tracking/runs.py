@@ -50,7 +50,7 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     if recorded is not None and (is_id or address.database is not None):
         return _of_record(address, recorded)
     try:
-        found = _in_store(ref, address, is_id=is_id)
+        found = _in_store(ref, address, [str(record["run_id" if is_id else "name"]) for record in records], is_id=is_id)
     except TrackingError:
         if recorded is None:
             if records and address.database is not None and not address.database.exists():
@@ -68,7 +68,7 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     return found
 
 
-def _in_store(ref: str, address: StoreAddress, *, is_id: bool) -> RunRecord:
+def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bool) -> RunRecord:
     """Return a run of an earlier version of exitladder or of another machine, which has no record here."""
     with mlflow_client(address) as client, plain_errors(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -81,6 +81,8 @@ def _in_store(ref: str, address: StoreAddress, *, is_id: bool) -> RunRecord:
             recent = client.search_runs(everywhere, max_results=50, order_by=newest)
             known = [run.info.run_name for run in recent] if not is_id else []
             known = known or [run.info.run_id for run in recent[:5]]
+            # What was recorded here last may not be in the store yet.
+            known = list(dict.fromkeys([*recorded[-50:], *known]))
             raise TrackingError(f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}")
         return _of_store(client, address, found[0])
 

@@ -61,7 +61,8 @@ def test_the_run_keeps_it_and_report_writes_it(
 def found(trained: Trained, low: float, high: float) -> Trained:
     comparison = trained.value.comparison
     assert comparison is not None
-    other = replace(comparison, difference_r=(low + high) / 2, low=low, high=high)
+    p = 0.5 if low <= 0 <= high else 0.01
+    other = replace(comparison, difference_r=(low + high) / 2, low=low, high=high, p_value=p)
     return replace(trained, value=ModelValue(other, trained.value.expectancy_r))
 
 
