@@ -30,6 +30,7 @@ name = "outside"
 threads = 1
 [model]
 n_estimators = 10
+combine = "forest"  # a model that speaks, on little data
 [labels]
 max_bars = 40
 [validation]

@@ -180,10 +180,11 @@ def test_the_users_own_ladder_and_exits_are_not_known_beyond_a_cut(
     """Both may hold longer than any candidate: what they do after a cut is changed, and no choice before it."""
     quick = small.with_values({"tuning": {"n_trials": 6}})
     forever = ladder_from_mapping({"rungs": [{"fraction": 0.1, "target": "9R"}], "stop": {"initial": "9ATR"}})
-    day = 86_400 * 10**9
-    long = replace(
-        some_open, exit_time=np.where(some_open.is_open, some_open.exit_time, some_open.entry_time + 400 * day)
-    )
+    exit_time = some_open.exit_time.copy()
+    for row in np.flatnonzero(~some_open.is_open):
+        time = bars[str(some_open.symbol[row])].time
+        exit_time[row] = time[np.searchsorted(time, some_open.entry_time[row] + 400 * 86_400 * 10**9, side="right") - 1]
+    long = replace(some_open, exit_time=exit_time)
     first = tune_ladder(prepare(bars, long, quick), quick, own_ladder=forever)
     cut = first.walk.folds[0].cut
     held = first.walk.folds[0].training
