@@ -37,5 +37,5 @@ def test_a_row_tells_what_the_commands_printed(markets: Any, tmp_path: Path) -> 
 
 
 def test_a_command_that_fails_says_why(markets: Any, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"(?s)`exitladder tune .*failed.*nothing.parquet"):
+    with pytest.raises(SystemExit, match=r"(?s)`exitladder tune .*failed:.*The file 't.csv' does not exist"):
         markets.exitladder(tmp_path, "tune", "--bars", "nothing.parquet", "--trades", "t.csv", "--out", "tuned")

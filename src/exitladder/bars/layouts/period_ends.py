@@ -49,7 +49,8 @@ def name_the_end(dates: IntArray) -> bool:
 
     Examples
     --------
-    >>> months = pd.DatetimeIndex(["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"]).as_unit("ns").asi8
+    >>> days = ["2023-11-30", "2023-12-29", "2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30"]
+    >>> months = pd.DatetimeIndex(days).as_unit("ns").asi8
     >>> name_the_end(months), name_the_end(months + 86_400 * 10**9)
     (True, False)
     """
