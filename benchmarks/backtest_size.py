@@ -20,17 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from start import LADDER
+from large_book import LADDER, write_book
 
 import exitladder.cli.commands.backtest as command
 import exitladder.pipelines.backtest as work
 from exitladder.cli import main as exitladder_main
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "read the bars": (command, "load_bars"),
-    "read the trades": (command, "load_trades"),
+    "read the bars and the trades": (command, "load_bars_and_trades"),
     "place and check the trades": (work, "open_job"),
     "simulate the ladder": (work, "_executed"),
     "summary, other policies and exits": (work, "backtest_summary"),
@@ -39,49 +36,6 @@ STAGES: dict[str, tuple[Any, str]] = {
     "measure the exits": (work, "exit_quality"),
     "write the files": (work.BacktestResult, "write"),
 }
-WARM_UP, LONGEST = 200, 200
-
-
-def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int) -> None:
-    """Write ``bars.parquet``, ``trades.csv`` and ``ladder.toml``."""
-    rng = np.random.default_rng(0)
-    stamps = pd.date_range("2020-01-01", periods=n_bars, freq="1h", tz="UTC")
-    bars, trades = [], []
-    for k in range(n_symbols):
-        sd = 0.004 * np.exp(rng.normal(0, 0.3))
-        close = 50 * np.exp(np.cumsum(rng.standard_t(4, n_bars) * sd / 1.4))
-        opened = np.concatenate([[50.0], close[:-1]])
-        reach = np.exp(np.abs(rng.normal(0, sd / 2, (2, n_bars))))
-        prices = {
-            "open": opened,
-            "high": np.maximum(opened, close) * reach[0],
-            "low": np.minimum(opened, close) / reach[1],
-            "close": close,
-        }
-        symbol, n = f"S{k:04d}", n_trades // n_symbols
-        volume = rng.integers(100, 10_000, n_bars).astype(float)
-        bars.append(pd.DataFrame({"symbol": symbol, "timestamp": stamps, **prices, "volume": volume}))
-        entry = np.sort(rng.choice(np.arange(WARM_UP, n_bars - LONGEST), n, replace=False))
-        left, side = entry + rng.integers(3, 60, n), rng.choice([1, -1], n)
-        trades.append(
-            pd.DataFrame(
-                {
-                    "trade_id": [f"{symbol}-{i}" for i in range(n)],
-                    "symbol": symbol,
-                    "side": np.where(side > 0, "long", "short"),
-                    "entry_time": stamps[entry],
-                    "entry_price": opened[entry],
-                    "quantity": rng.integers(1, 500, n).astype(float),
-                    "stop_price": (1 - side * 3 * sd) * opened[entry],
-                    "exit_time": stamps[left],
-                    "exit_price": opened[left],
-                }
-            )
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    pd.concat(bars).to_parquet(folder / "bars.parquet")
-    pd.concat(trades).to_csv(folder / "trades.csv", index=False)
-    (folder / "ladder.toml").write_text(LADDER)
 
 
 def backtest(folder: Path) -> None:
@@ -125,8 +79,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.folder or Path(temporary)
-        write_book(folder / "few", 2, 1_000, 100)
-        write_book(folder / "all", args.symbols, args.bars, args.trades)
+        for name, size in (("few", (2, 1_000, 100)), ("all", (args.symbols, args.bars, args.trades))):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            write_book(folder / name, *size, with_stops=True)
+            (folder / name / "ladder.toml").write_text(LADDER)
         backtest(folder / "few")
         spent = {name: [0.0, 0.0] for name in STAGES}
         for name, (place, attribute) in STAGES.items():

@@ -20,13 +20,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+LADDER = """\
+name = "three rungs"
+rungs = [
+    {fraction = 0.25, target = "1R"},
+    {fraction = 0.25, target = "2R"},
+    {fraction = 0.25, target = "3R"},
+]
+stop = {initial = "2ATR", breakeven_after = 1, trail = "3ATR", trail_after = 1, time = 100}
+costs = {commission_bps = 2, slippage_bps = 1}
+"""
 COSTS = ["--set", "costs.commission_bps=3"]
 WARM_UP, LONGEST = 200, 200
 OPEN_SHARE = 0.01
 
 
-def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int) -> None:
-    """Write ``bars.parquet``, ``trades.csv`` and ``open.csv``: the latest trades, which nobody has closed yet."""
+def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int, *, with_stops: bool = False) -> None:
+    """Write ``bars.parquet``, ``trades.csv`` and ``open.csv``: the latest trades, which nobody has closed yet.
+
+    With stops, trades also have quantities of their own.
+    """
     rng = np.random.default_rng(0)
     stamps = pd.date_range("2020-01-01", periods=n_bars, freq="1h", tz="UTC")
     per_symbol = n_trades // n_symbols
@@ -49,15 +62,21 @@ def write_book(folder: Path, n_symbols: int, n_bars: int, n_trades: int) -> None
         )  # fmt: skip
         entry = np.sort(rng.choice(np.arange(WARM_UP, n_bars - LONGEST), per_symbol, replace=False))
         left = entry + rng.integers(3, 60, per_symbol)
+        side = rng.choice(["long", "short"], per_symbol)
+        sized: dict[str, object] = {"quantity": 1.0}
+        if with_stops:
+            away = np.where(side == "long", 1, -1) * 3 * sd
+            quantity = rng.integers(1, 500, per_symbol).astype(float)
+            sized = {"quantity": quantity, "stop_price": (1 - away) * opened[entry]}
         trades.append(
             pd.DataFrame(
                 {
                     "trade_id": [f"{symbol}-{i}" for i in range(per_symbol)],
                     "symbol": symbol,
-                    "side": rng.choice(["long", "short"], per_symbol),
+                    "side": side,
                     "entry_time": stamps[entry],
                     "entry_price": opened[entry],
-                    "quantity": 1.0,
+                    **sized,
                     "exit_time": stamps[left],
                     "exit_price": opened[left],
                 }

@@ -21,18 +21,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from large_book import write_book
+from large_book import LADDER, write_book
 
-LADDER = """\
-name = "three rungs"
-rungs = [
-    {fraction = 0.25, target = "1R"},
-    {fraction = 0.25, target = "2R"},
-    {fraction = 0.25, target = "3R"},
-]
-stop = {initial = "2ATR", breakeven_after = 1, trail = "3ATR", trail_after = 1, time = 100}
-costs = {commission_bps = 3}
-"""
 BARS = ["--bars", "bars.parquet"]
 COMMANDS = {
     "bars check": ["bars", "check", "bars.parquet", "--format", "csv"],

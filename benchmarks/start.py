@@ -25,19 +25,9 @@ import time
 from pathlib import Path
 
 from engine import market
+from large_book import LADDER
 
 from exitladder.plans.file import read_ladder
-
-LADDER = """\
-name = "three rungs"
-rungs = [
-    {fraction = 0.25, target = "1R"},
-    {fraction = 0.25, target = "2R"},
-    {fraction = 0.25, target = "3R"},
-]
-stop = {initial = "2ATR", breakeven_after = 1, trail = "3ATR", trail_after = 1, time = 100}
-costs = {commission_bps = 2, slippage_bps = 1}
-"""
 
 # What a user writes: read, simulate, and both tables.
 SCRIPT = """\
