@@ -172,7 +172,7 @@ def backtest(
     signals = job.signals([ladder])
     with progress.stage("simulating trades", 1):
         part = _executed(job.prepared.placed, ladder, signals, finer)
-    return _recorded(job, (part,), finer)
+    return _recorded(job, (part,))
 
 
 def backtest_walk_forward(
@@ -226,19 +226,17 @@ def backtest_walk_forward(
             if len(at):
                 parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
             advance(1)
-    return _recorded(job, tuple(parts), finer, n_before=int((part_of < 0).sum()))
+    return _recorded(job, tuple(parts), n_before=int((part_of < 0).sum()))
 
 
 def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> BacktestPart:
     """Return the trades under a ladder, or under the user's own exits if that is what the ladder stands for."""
     keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
     done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, signals, finer=finer)
-    return BacktestPart(done, signals, ladder, keeps)
+    return BacktestPart(done, signals, ladder, finer, keeps)
 
 
-def _recorded(
-    job: Job, parts: tuple[BacktestPart, ...], finer: BarSet | None, n_before: int | None = None
-) -> BacktestResult:
+def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = None) -> BacktestResult:
     """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
     with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
         with job.progress.stage("prices after exits", 2) as advance:
@@ -250,11 +248,11 @@ def _recorded(
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
-        summary = backtest_summary(job, parts, (trades, fills), finer, walk_forward=n_before is not None) | walk
+        summary = backtest_summary(job, parts, (trades, fills), walk_forward=n_before is not None) | walk
         with job.progress.stage("summary after exits", 1):
             summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)
         name = TUNED if n_before is not None else parts[0].ladder.name
-        measured = exit_quality(parts, name, finer, job.settings.intervals, job.progress)
+        measured = exit_quality(parts, name, job.settings.intervals, job.progress)
         trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
         summary["exit_quality"] = measured.to_mapping()
         trades = _with_left_out(trades, job.prepared.notes)

@@ -65,6 +65,8 @@ class BacktestPart:
     signals : Signals
         What the ladder reads, for these trades.
     ladder : Ladder
+    finer : BarSet or None
+        Bars of a shorter interval for the policy ``finer_bars``.
     keeps_own_exits : bool
         Whether the tuning of the part found no ladder better than the trader's own exits; the simulation is then
         theirs.
@@ -73,6 +75,7 @@ class BacktestPart:
     simulation: Simulation
     signals: Signals
     ladder: Ladder
+    finer: BarSet | None
     keeps_own_exits: bool = False
 
     @cached_property
@@ -83,29 +86,22 @@ class BacktestPart:
         ended = np.where(done.status == STATUS.index("closed"), close[done.exit_bar], _STILL_OPEN)
         return samples_of(done.placed, self.ladder.tuned, ended)
 
-    def under(self, policy: str, finer: BarSet | None) -> Simulation:
+    def under(self, policy: str) -> Simulation:
         """Return the simulation under another intrabar policy."""
         if self.keeps_own_exits or policy == self.ladder.execution.intrabar:
             return self.simulation
         other = replace(self.ladder, execution=replace(self.ladder.execution, intrabar=policy))
-        return simulate(self.simulation.placed, other, self.signals, finer=finer)
+        return simulate(self.simulation.placed, other, self.signals, finer=self.finer)
 
-    def all_out(self, finer: BarSet | None) -> Simulation:
-        """Return the simulation with everything sold at the first target; it is run once."""
-        key = ALL_OUT, id(finer)
-        if key not in self._kept:
-            placed, ladder = self.simulation.placed, all_out(self.ladder)
-            self._kept[key] = simulate(placed, ladder, self.signals, finer=finer)
-        return self._kept[key]
+    @cached_property
+    def all_out(self) -> Simulation:
+        """The trades with everything sold at the first target."""
+        return simulate(self.simulation.placed, all_out(self.ladder), self.signals, finer=self.finer)
 
     @cached_property
     def own_exits(self) -> Simulation:
         """The trades with the user's own exits."""
         return simulate_own_exits(self.simulation.placed, self.ladder)
-
-    @cached_property
-    def _kept(self) -> dict[tuple[str, int], Simulation]:
-        return {}
 
 
 class Executed(NamedTuple):
@@ -159,7 +155,6 @@ def backtest_summary(
     job: Job,
     parts: Sequence[BacktestPart],
     tables: tuple[pd.DataFrame, pd.DataFrame],
-    finer: BarSet | None,
     *,
     walk_forward: bool = False,
 ) -> dict[str, Any]:
@@ -171,7 +166,6 @@ def backtest_summary(
     parts : sequence of BacktestPart
     tables : (DataFrame, DataFrame)
         Trades and fills of all parts.
-    finer : BarSet or None
     walk_forward : bool
         Whether the parts are those of a walk-forward. Own exits still open are then marked, as in its tuning.
 
@@ -182,12 +176,12 @@ def backtest_summary(
     """
     trades, fills = tables
     intervals = job.settings.intervals
-    by_policy = _under_each_policy(parts, finer, job.progress)
+    by_policy = _under_each_policy(parts, job.progress)
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
     ours = Executed([part.simulation for part in parts], trades, fills)
-    beside = _beside_exits(parts, finer, job.progress, marks_open=walk_forward)
+    beside = _beside_exits(parts, job.progress, marks_open=walk_forward)
     results = {other: done.r for other, done in beside.items()}
     leverage, limits = parts[0].ladder.execution.leverage, job.settings.account
     r = np.concatenate([part.simulation.r for part in parts])
@@ -321,22 +315,18 @@ def no_verdict(counts: SampleCounts) -> str:
     return f"No verdict: {counts.text} For a verdict on trades that no ladder has seen, run: {WALK_FORWARD_COMMAND}."
 
 
-def _under_each_policy(
-    parts: Sequence[BacktestPart], finer: BarSet | None, progress: Progress
-) -> dict[str, list[Simulation]]:
+def _under_each_policy(parts: Sequence[BacktestPart], progress: Progress) -> dict[str, list[Simulation]]:
     """Return the simulations of all parts under each intrabar policy that these bars allow."""
     found: dict[str, list[Simulation]] = {}
-    names = [*SPREAD_POLICIES, *(["finer_bars"] if finer is not None else [])]
+    names = [*SPREAD_POLICIES, *(["finer_bars"] if any(part.finer is not None for part in parts) else [])]
     with progress.stage("intrabar policies", len(names)) as advance:
         for name in names:
-            found[name] = [part.under(name, finer) for part in parts]
+            found[name] = [part.under(name) for part in parts]
             advance(1)
     return found
 
 
-def _beside_exits(
-    parts: Sequence[BacktestPart], finer: BarSet | None, progress: Progress, *, marks_open: bool
-) -> dict[str, Executed]:
+def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_open: bool) -> dict[str, Executed]:
     """Return the trades sold all at once and with the user's own exits; net R is NaN if it is unknown."""
     placed = [part.simulation.placed for part in parts]
     is_open = np.concatenate([some.trades.is_open for some in placed])
@@ -344,7 +334,7 @@ def _beside_exits(
     tables = {}
     with progress.stage("simulating other exits", len(names)) as advance:
         for name in names:
-            done = [part.own_exits if name == OWN_EXITS else part.all_out(finer) for part in parts]
+            done = [part.own_exits if name == OWN_EXITS else part.all_out for part in parts]
             trades, fills = joined_tables(done)
             if name == OWN_EXITS and not marks_open:
                 trades["r"] = trades["r"].where(~is_open)

@@ -93,7 +93,6 @@ class ExitQuality:
 def exit_quality(
     parts: Sequence[BacktestPart],
     name: str,
-    finer: BarSet | None,
     intervals: Intervals,
     progress: Progress = SILENT,
 ) -> ExitQuality:
@@ -104,7 +103,6 @@ def exit_quality(
     parts : sequence of BacktestPart
     name : str
         Of the ladder.
-    finer : BarSet or None
     intervals : Intervals
     progress : Progress
 
@@ -114,8 +112,8 @@ def exit_quality(
         The set-and-forget exit of every policy has the initial stop and the first target of the ladder.
     """
     placed = [part.simulation.placed for part in parts]
-    plans = [_plan(part, finer) for part in parts]
-    policies = {ALL_OUT: [part.all_out(finer) for part in parts]}
+    plans = [_plan(part) for part in parts]
+    policies = {ALL_OUT: [part.all_out for part in parts]}
     if any(not some.trades.is_open.all() for some in placed):
         policies[OWN_EXITS] = [part.own_exits for part in parts]
     policies = {name: [part.simulation for part in parts], **{k: v for k, v in policies.items() if k != name}}
@@ -198,9 +196,9 @@ def own_exit_quality(
     return replace(found, is_before_costs=before_costs)
 
 
-def _plan(part: BacktestPart, finer: BarSet | None) -> Simulation | None:
+def _plan(part: BacktestPart) -> Simulation | None:
     left_alone = set_and_forget(part.ladder)
-    return None if left_alone is None else simulate(part.simulation.placed, left_alone, finer=finer)
+    return None if left_alone is None else simulate(part.simulation.placed, left_alone, finer=part.finer)
 
 
 def _of_tables(
