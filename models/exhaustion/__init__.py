@@ -1,1 +1,4 @@
 """The exhaustion model: stages, training, file, estimators, baselines, leak check."""
+
+SERIES = ("exhaustion", "hold_value_r")
+"""The series that a model predicts, by the names that rules read them by."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def baseline_probabilities(
         race = rows.race.copy()
         race[train] = shuffled_by_trade(rows.trade[train], rows.time_ns[train], rows.race[train], seed)
         training = StageTraining.of(replace(rows, race=race), train, settings, parameters, embargo_ns, make_trainer)
-        return predict_rows(training.forest("binary"), rows, asked, threads)
+        return predict_rows(partial(training.forest("binary").predict, threads=threads), rows, asked)
 
     learners: dict[str, Learner] = {CONSTANT: constant, LOGISTIC: logistic, SHUFFLED: shuffled}
     predicted = {name: np.full(len(rows), np.nan) for name in learners}
@@ -98,4 +99,4 @@ def baseline_probabilities(
 def _logistic(rows: TrainingRows, train: IntArray, asked: IntArray) -> FloatArray:
     """Return the probabilities of the rows `asked` by a logistic regression trained on the rows `train`."""
     line = Linear.fit(rows.X, train, rows.race[train], "binary", penalty=_LOGISTIC_PENALTY / len(train))
-    return sigmoid(np.concatenate([np.empty(0), *(line.predict(rows.X[part]) for part in rows.pieces(asked))]))
+    return sigmoid(predict_rows(line.predict, rows, asked))

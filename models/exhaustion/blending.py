@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -40,11 +41,11 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
     for (fit, held), forest in zip(training.folds, parts, strict=bool(parts)):
         own, out = (_labelled(train[chosen], label) for chosen in (fit, held))
         line = Linear.fit(rows.X, own, label[own], objective)
-        trees = predict_rows(forest, rows, out, threads)
+        trees = predict_rows(partial(forest.predict, threads=threads), rows, out)
         found.append(
             (
                 np.full(len(out), _constant(label[own], objective), dtype=np.float64),
-                np.concatenate([np.empty(0), *(line.predict(rows.X[part]) for part in rows.pieces(out))]),
+                predict_rows(line.predict, rows, out),
                 logit(trees) if objective == "binary" else trees,
             )
         )

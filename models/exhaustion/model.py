@@ -17,14 +17,13 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
+from exitladder.models.exhaustion import SERIES
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
 from exitladder.models.forests.rows import TrainingRows, check_matrix
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import ModelSettings
-
-SERIES = ("exhaustion", "hold_value_r")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ uncertainty of the measures, and no exit is tuned on them.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -72,7 +74,9 @@ def path_measures(
             if enough(rows, train):
                 training = StageTraining.of(rows, train, settings, parameters, embargo_ns, make_trainer)
                 for k, objective in enumerate(("binary", "regression")):
-                    predicted[k, fold.number, test] = predict_rows(training.forest(objective), rows, test, threads)
+                    predicted[k, fold.number, test] = predict_rows(
+                        partial(training.forest(objective).predict, threads=threads), rows, test
+                    )
             advance(1)
     block = _blocks(splitter, [used[fold.test] for fold in folds], len(rows))
     found = []

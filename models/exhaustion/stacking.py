@@ -18,6 +18,8 @@ from scipy.optimize import minimize
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import DAY_NS
 from exitladder.errors import ModelError
+from exitladder.models.calibration.calibrators import sigmoid
+from exitladder.statistics.mean import clustered_error
 
 LEARNERS = ("linear", "forest")
 # The gain is measured on so many stretches of time, each with the weights of the others.
@@ -76,7 +78,7 @@ class Stack:
 
     def combine(self, linear: FloatArray, forest: FloatArray) -> FloatArray:
         """Return the combined log-odds or values in R, whether silent or not, same shape."""
-        return self.constant + self.linear * (linear - self.constant) + self.forest * (forest - self.constant)
+        return _combined(self.constant, linear, forest, (self.linear, self.forest))
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values from which `stack_from_mapping` makes an equal stack."""
@@ -149,7 +151,8 @@ def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
     said = held.constant.copy()
     for stretch in np.array_split(order, STRETCHES):
         others = np.setdiff1d(order, stretch, assume_unique=True)
-        said[stretch] = _combined(held, stretch, _weights(held, others, objective))
+        of_stretch = held.constant[stretch], held.linear[stretch], held.forest[stretch]
+        said[stretch] = _combined(*of_stretch, _weights(held, others, objective))
     gain = gain_over(said, held.constant, held.y, held.time_ns, held.over_ns, objective)
     silent = not gain.is_clear or linear + forest < _LEAST_WEIGHT
     return Stack(constant, linear, forest, silent, *_known(gain))
@@ -180,14 +183,8 @@ def gain_over(
         return Gain(np.nan, np.nan, 0)
     difference = losses(constant, y, objective) - losses(said, y, objective)
     days = max(1, int(np.ceil(np.quantile(over_ns - time_ns, 0.9) / DAY_NS)))
-    _, block = np.unique(time_ns // (days * DAY_NS), return_inverse=True)
-    n_blocks = int(block.max()) + 1
-    if n_blocks < LEAST_BLOCKS:
-        return Gain(float(difference.mean()), np.nan, n_blocks)
-    mean = float(difference.mean())
-    apart = np.bincount(block, difference - mean)
-    error = float(np.sqrt((apart**2).sum() * n_blocks / (n_blocks - 1)) / len(y))
-    return Gain(mean, error, n_blocks)
+    error, n_blocks = clustered_error(difference, time_ns // (days * DAY_NS))
+    return Gain(float(difference.mean()), error if n_blocks >= LEAST_BLOCKS else np.nan, n_blocks)
 
 
 def losses(said: FloatArray, y: FloatArray, objective: str) -> FloatArray:
@@ -206,9 +203,10 @@ def losses(said: FloatArray, y: FloatArray, objective: str) -> FloatArray:
     return np.asarray(np.logaddexp(0.0, said) - y * said if objective == "binary" else (said - y) ** 2)
 
 
-def _combined(held: HeldOut, chosen: IntArray, weights: tuple[float, float]) -> FloatArray:
-    c = held.constant[chosen]
-    return np.asarray(c + weights[0] * (held.linear[chosen] - c) + weights[1] * (held.forest[chosen] - c))
+def _combined(
+    constant: float | FloatArray, linear: FloatArray, forest: FloatArray, weights: tuple[float, float]
+) -> FloatArray:
+    return np.asarray(constant + weights[0] * (linear - constant) + weights[1] * (forest - constant))
 
 
 def _weights(held: HeldOut, chosen: IntArray, objective: str) -> tuple[float, float]:
@@ -219,7 +217,7 @@ def _weights(held: HeldOut, chosen: IntArray, objective: str) -> tuple[float, fl
 
     def loss(w: FloatArray) -> tuple[float, FloatArray]:
         said = c + moves @ w
-        residual = 1 / (1 + np.exp(-np.clip(said, -700, 700))) - y if objective == "binary" else 2 * (said - y)
+        residual = sigmoid(said) - y if objective == "binary" else 2 * (said - y)
         return float(losses(said, y, objective).mean() / scale), moves.T @ residual / len(y) / scale
 
     found = minimize(  # type: ignore[call-overload]

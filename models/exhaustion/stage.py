@@ -64,8 +64,11 @@ class Stage:
 
     def silent(self, series: str) -> bool:
         """Return whether a series (exhaustion or hold_value_r) is the past's constant, on which no rule may act."""
-        blend = self.race_blend if series == "exhaustion" else self.hold_blend
+        _, blend = self._learners(series)
         return blend is not None and blend.stack.silent
+
+    def _learners(self, series: str) -> tuple[Forest, Blend | None]:
+        return (self.race, self.race_blend) if series == "exhaustion" else (self.hold, self.hold_blend)
 
     def raw_exhaustion(self, X: Matrix, threads: int = 0) -> FloatArray:
         """Return the probability of exhaustion before calibration, whether silent or not, shape (n_rows,)."""
@@ -105,9 +108,8 @@ class Stage:
         -------
         float64 array, shape (n_rows, n_features)
         """
-        of_race = series == "exhaustion"
-        forest, blend = (self.race, self.race_blend) if of_race else (self.hold, self.hold_blend)
-        if self.silent(series) or (of_race and not discriminates(self.calibrator)):
+        forest, blend = self._learners(series)
+        if self.silent(series) or (series == "exhaustion" and not discriminates(self.calibrator)):
             return np.zeros(X.shape)
         if blend is None:
             return forest.contributions(X, threads)
@@ -123,7 +125,7 @@ class Stage:
 
         A stage whose weights are all the constant's gives the share in its forest, which it does not use.
         """
-        forest, blend = (self.race, self.race_blend) if series == "exhaustion" else (self.hold, self.hold_blend)
+        forest, blend = self._learners(series)
         total = blend.stack.linear + blend.stack.forest if blend is not None else 0.0
         if blend is None or not total:
             return forest.gain()
@@ -132,13 +134,13 @@ class Stage:
 
 def _combined(blend: Blend, forest: Forest, X: Matrix, threads: int, *, of_race: bool) -> FloatArray:
     """Return log-odds or values in R by the weights; a learner without weight is not asked."""
-    constant = np.full(len(X), blend.stack.constant)
-    line = np.concatenate([np.empty(0), *(blend.linear.predict(X[part]) for part in _pieces(len(X)))])
-    trees = constant
+    line = trees = np.full(len(X), blend.stack.constant)
+    if blend.stack.linear:
+        line = np.concatenate([np.empty(0), *(blend.linear.predict(X[part]) for part in _pieces(len(X)))])
     if blend.stack.forest:
         trees = forest.predict(X, threads)
         trees = logit(trees) if of_race else trees
-    return blend.stack.combine(line if blend.stack.linear else constant, trees)
+    return blend.stack.combine(line, trees)
 
 
 def _pieces(n: int) -> Iterator[slice]:

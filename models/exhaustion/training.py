@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from exitladder.models.forests.growing import (
     MakeTrainer,
     StageTraining,
     enough,
+    predict_rows,
     train_here,
 )
 from exitladder.models.forests.rows import TrainingRows
@@ -136,7 +137,9 @@ class Training:
             training = self._stage_training(earlier)
             forest, blend = self._learnt(training, "binary")
             stage = Stage(0, 0, 0, 0, forest, forest, Identity(), blend)
-            self.first_calibration[later] = self._in_pieces(stage.raw_exhaustion, later)
+            self.first_calibration[later] = predict_rows(
+                partial(stage.raw_exhaustion, threads=self.threads), rows, later
+            )
 
     def add_stage(self, train: IntArray, valid_from_ns: int) -> None:
         """Train a stage on these rows if they suffice; the stage before predicts all rows until then."""
@@ -210,11 +213,6 @@ class Training:
                 p[own] = stage.calibrator.apply(self.raw[chosen[own]])
         return p
 
-    def _in_pieces(self, predict: Callable[..., FloatArray], chosen: IntArray) -> FloatArray:
-        """Return predictions of some rows; `X` is read in pieces."""
-        rows = self.rows
-        return np.concatenate([np.empty(0), *(predict(rows.X[part], self.threads) for part in rows.pieces(chosen))])
-
     def _stage_training(self, train: IntArray) -> StageTraining:
         return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
 
@@ -225,8 +223,8 @@ class Training:
         self._predicted_to = until_ns
         if not self.stages or not len(due):
             return
-        self.raw[due] = self._in_pieces(self.stages[-1].raw_exhaustion, due)
-        self.hold[due] = self._in_pieces(self.stages[-1].raw_hold_value, due)
+        self.raw[due] = predict_rows(partial(self.stages[-1].raw_exhaustion, threads=self.threads), rows, due)
+        self.hold[due] = predict_rows(partial(self.stages[-1].raw_hold_value, threads=self.threads), rows, due)
         self.stage[due] = len(self.stages) - 1
 
     def _calibrator(self, valid_from_ns: int) -> Calibrator:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
@@ -228,24 +229,24 @@ class StageTraining:
         return replace(self, parameters={**self.parameters, **tuned, "bagging_freq": 1})
 
 
-def predict_rows(forest: Forest, rows: TrainingRows, chosen: IntArray, threads: int) -> FloatArray:
-    """Return a forest's predictions of some rows; `X` is read in pieces.
+def predict_rows(
+    predict: Callable[[npt.NDArray[np.float32]], FloatArray], rows: TrainingRows, chosen: IntArray
+) -> FloatArray:
+    """Return a learner's predictions of some rows; `X` is read in pieces.
 
     Parameters
     ----------
-    forest : Forest
+    predict : callable
+        Takes features, float32 array of shape (n, n_features), and returns predictions, shape (n,).
     rows : TrainingRows
     chosen : int64 array, shape (n_chosen,)
         Positions of the rows, increasing.
-    threads : int
-        0 means all cores.
 
     Returns
     -------
     float64 array, shape (n_chosen,)
-        Probabilities (binary) or values in R (regression).
     """
-    return np.concatenate([np.empty(0), *(forest.predict(rows.X[part], threads) for part in rows.pieces(chosen))])
+    return np.concatenate([np.empty(0), *(predict(rows.X[part]) for part in rows.pieces(chosen))])
 
 
 def enough(rows: TrainingRows, train: IntArray) -> bool:

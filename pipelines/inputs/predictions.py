@@ -20,6 +20,7 @@ from exitladder.features import (
     row_matrix,
 )
 from exitladder.features.stored_set import feature_set_from_mapping
+from exitladder.models.exhaustion import SERIES
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -28,7 +29,7 @@ from exitladder.settings.tables import Settings
 if TYPE_CHECKING:
     from exitladder.models.exhaustion.model import ExhaustionModel, Predictions
 
-MODEL_SERIES = ("exhaustion", "hold_value_r")
+MODEL_SERIES = SERIES
 _ROWS_AT_ONCE = 500_000
 
 

@@ -20,6 +20,7 @@ from exitladder.pipelines.tuning.policies import objective_values, steps
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition, Distance
 from exitladder.settings.tables import LabelSettings, Settings
+from exitladder.statistics.mean import clustered_error
 
 TRAIL, MODEL_OR_TRAIL = "best trailing stop", "model or trail"
 
@@ -182,11 +183,8 @@ def _gain(candidate: FloatArray, baseline: FloatArray, days: IntArray) -> tuple[
     difference = candidate - baseline
     paired = np.isfinite(difference)
     difference = difference[paired]
-    _, day = np.unique(days[paired], return_inverse=True)
-    n_days = int(day.max(initial=-1)) + 1
+    error, n_days = clustered_error(difference, days[paired])
     if n_days < 2:
         return float("nan"), float("nan")
     mean = float(difference.mean())
-    apart = np.bincount(day, difference - mean)
-    error = float(np.sqrt((apart**2).sum() * n_days / (n_days - 1)) / len(difference))
     return mean, mean / error if error > 0 else float("nan")

@@ -167,3 +167,33 @@ def nanoseconds(time: npt.ArrayLike | pd.Series | pd.Index) -> IntArray:
     if getattr(plain.dtype, "kind", "") in ("i", "u"):
         return np.asarray(plain, dtype=np.int64)
     return np.asarray(pd.DatetimeIndex(pd.to_datetime(plain, utc=True)).as_unit("ns").asi8)
+
+
+def clustered_error(values: FloatArray, cluster: IntArray) -> tuple[float, int]:
+    """Return the standard error of a mean whose values are independent between clusters only.
+
+    The sums of deviations by cluster, squared, with n / (n - 1) for n clusters. Source: Liang and Zeger 1986.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n,)
+    cluster : int64 array, shape (n,)
+        Any number for each cluster.
+
+    Returns
+    -------
+    error : float
+        NaN with fewer than two clusters.
+    n_clusters : int
+
+    Examples
+    --------
+    >>> clustered_error(np.array([1.0, 1.0, -1.0, -1.0]), np.array([7, 7, 8, 8]))
+    (1.0, 2)
+    """
+    _, at = np.unique(cluster, return_inverse=True)
+    n_clusters = int(at.max(initial=-1)) + 1
+    if n_clusters < 2:
+        return float("nan"), n_clusters
+    apart = np.bincount(at, values - values.mean())
+    return float(np.sqrt((apart**2).sum() * n_clusters / (n_clusters - 1)) / len(values)), n_clusters

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exitladder.cli.screens.parts import facts, signed
+from exitladder.models.exhaustion import SERIES
 
 _FINDINGS = {
     "edge": "The model has an edge: exits on its signal beat the best trailing stop on trades it never saw.",
@@ -54,10 +55,10 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
 
 
 def _silent(found: Mapping[str, Any]) -> str:
-    """Return how many stages have nothing to say, by series; empty if all speak."""
-    counts = {name: int(found.get(f"n_stages_silent_on_{name}") or 0) for name in ("exhaustion", "hold_value_r")}
-    told = [f"{n} of {found['n_stages']} stages on {name}" for name, n in counts.items() if n]
-    return f"{', '.join(told)}: no gain over the mean of the past, so no rule acts" if told else ""
+    """Return how many stages are silent, by series; empty if none is."""
+    counts = {name: int(found.get(f"n_stages_silent_on_{name}") or 0) for name in SERIES}
+    shown = [f"{n} of {found['n_stages']} stages on {name}" for name, n in counts.items() if n]
+    return f"{', '.join(shown)} (no better than the past mean; rules ignore them)" if shown else ""
 
 
 def _gain(value: float | None, low: float | None, high: float | None) -> str:
