@@ -50,15 +50,10 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     if recorded is not None and (is_id or address.database is not None):
         return _of_record(address, recorded)
     try:
-        found = _in_store(ref, address, [str(record["run_id" if is_id else "name"]) for record in records], is_id=is_id)
+        known = [str(record["run_id" if is_id else "name"]) for record in records]
+        found = _in_store(ref, address, known, is_id=is_id)
     except TrackingError:
         if recorded is None:
-            if records and address.database is not None and not address.database.exists():
-                # The first runs are recorded, and not in the store yet.
-                known = [str(record["run_id" if is_id else "name"]) for record in records]
-                raise TrackingError(
-                    f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}"
-                ) from None
             raise
         found = None
     if recorded is not None and (found is None or found.started <= recorded["started"] / 1000):
@@ -70,6 +65,9 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
 
 def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bool) -> RunRecord:
     """Return a run of an earlier version of exitladder or of another machine, which has no record here."""
+    if recorded and address.database is not None and not address.database.exists():
+        # The first runs are recorded, and not in the store yet.
+        raise _no_run(ref, address, recorded)
     with mlflow_client(address) as client, plain_errors(f"The run '{ref}' cannot be read"):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
         condition = f"attributes.{'run_id' if is_id else 'run_name'} = {quoted(ref)}"
@@ -82,9 +80,12 @@ def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bo
             known = [run.info.run_name for run in recent] if not is_id else []
             known = known or [run.info.run_id for run in recent[:5]]
             # What was recorded here last may not be in the store yet.
-            known = list(dict.fromkeys([*recorded[-50:], *known]))
-            raise TrackingError(f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}")
+            raise _no_run(ref, address, dict.fromkeys([*recorded[-50:], *known]))
         return _of_store(client, address, found[0])
+
+
+def _no_run(ref: str, address: StoreAddress, known: Iterable[str]) -> TrackingError:
+    return TrackingError(f"There is no run '{ref}' in the store '{address}'. {did_you_mean(ref, known)}")
 
 
 def run_artifact(ref: str, name: str, store: str | Path | StoreAddress) -> Path:

@@ -140,6 +140,7 @@ def _read(path: Path, options: ReadOptions, progress: Progress) -> tuple[list[Ba
             table = _table(file, options)
             if path.is_dir() and not bar_columns(table.frame.columns).looks_like_bars:
                 others.append(file.name)
+                advance(1)
                 continue
             # TradingView stamps daily bars at the open of their session
             for_file = replace(options, at_open=name.source == "TradingView")

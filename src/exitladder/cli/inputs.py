@@ -15,6 +15,7 @@ from exitladder.cli.session import Session
 from exitladder.files.places import PlaceKind, check_place
 
 if TYPE_CHECKING:
+    from exitladder.arrays import BoolArray
     from exitladder.bars.bars import BarSet
     from exitladder.bars.checking.report import BarsReport
     from exitladder.plans.units import Distance
@@ -293,22 +294,57 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
         )
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
-        _check_on_bars(session, trades, bars)
+        _warn_of_exits(session, check_on_bars(session, trades, bars))
     return trades
 
 
-def _check_on_bars(session: Session, trades: Trades, bars: BarSet) -> None:
-    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
+def check_on_bars(session: Session, trades: Trades, bars: BarSet) -> PlacedTrades:
+    """Check trades against the bars that they were entered in.
+
+    Parameters
+    ----------
+    session : Session
+    trades : Trades
+    bars : BarSet
+
+    Returns
+    -------
+    PlacedTrades
+
+    Raises
+    ------
+    TradesError
+        See `refuse_misplaced`.
+    """
     from exitladder.trades.trades import place_trades
 
     with session.progress.stage("checking trades", 2) as advance:
         placed = place_trades(trades, with_contracts(session, bars))
         advance(1)
-        if session.settings.data.stamps == "auto":
-            refuse_end_stamps(placed)
-        check_trades_on_bars(placed, initial_stop(session))
+        refuse_misplaced(session, placed)
         advance(1)
-    _warn_of_exits(session, placed)
+    return placed
+
+
+def refuse_misplaced(session: Session, placed: PlacedTrades) -> BoolArray:
+    """Reject bars whose stamps the trades contradict, and entries that most bars contradict.
+
+    Returns
+    -------
+    bool array, shape (n_trades,)
+        Which trades were entered outside of their bar.
+
+    Raises
+    ------
+    TradesError
+        See `exitladder.trades.checks.refuse_end_stamps`, unless ``data.stamps`` says which end stamps mark, and
+        `exitladder.trades.checks.check_trades_on_bars`.
+    """
+    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
+
+    if session.settings.data.stamps == "auto":
+        refuse_end_stamps(placed)
+    return check_trades_on_bars(placed, initial_stop(session))
 
 
 def load_bars_and_trades(
@@ -339,7 +375,7 @@ def load_bars_and_trades(
     """
     trades = load_trades(session, source)
     session, bars, trades = bars_for_trades(session, path, trades, repair, interval)
-    _check_on_bars(session, trades, bars)
+    _warn_of_exits(session, check_on_bars(session, trades, bars))
     return session, bars, trades
 
 

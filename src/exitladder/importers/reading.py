@@ -17,7 +17,7 @@ from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
 from exitladder.trades.fills import Fills, fills_from_columns
-from exitladder.trades.quantity_units import in_money, told_unit, without_units
+from exitladder.trades.quantity_units import in_money, plain_quantities
 
 NUMBERS = (
     "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
@@ -124,11 +124,9 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     _keep(prepared, decimal)
     frame = prepared.frame
     if "quantity" in frame:
-        frame["quantity"], unit, problem = without_units(frame["quantity"])
-        if problem:
-            raise TradesError(f"{problem} (column 'quantity' of {place}).")
-        if unit:
-            prepared.notes.append(told_unit(unit, "quantity"))
+        frame["quantity"], told = plain_quantities(frame["quantity"], "quantity", f"column 'quantity' of {place}")
+        if told:
+            prepared.notes.append(told)
     if not len(frame):
         raise TradesError(
             f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"

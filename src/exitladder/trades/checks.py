@@ -11,7 +11,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
-from exitladder.clock import interval_name, stamp_text
+from exitladder.clock import DAY_NS, interval_name, stamp_text
 from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.plans.units import Distance
 from exitladder.trades.trades import PlacedTrades, Trades
@@ -28,7 +28,6 @@ DEFAULT_STOP = Distance(2.0, "ATR")
 # prices that fit only the bar after their own, and the share that may contradict them
 _TELLING, _REST = 5, 0.1
 _MINUTE = 60 * 10**9
-_DAY = 1440 * _MINUTE
 _USUAL_INTERVALS = tuple(
     int(minutes * _MINUTE) for minutes in (1440, 240, 60, 30, 15, 5, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 60)
 )
@@ -132,6 +131,19 @@ def _entries(placed: PlacedTrades) -> tuple[PlacedTrades, IntArray, FloatArray]:
     return placed.take(rows), bar[rows], price[rows]
 
 
+def _bars_around(placed: PlacedTrades, owner: IntArray, time: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the bars before and after times without a bar, -1 before the first and after the last one."""
+    bars = placed.bars
+    before, after = np.full(len(time), -1, dtype=np.int64), np.full(len(time), -1, dtype=np.int64)
+    symbol = placed.symbol_index[owner]
+    for k in np.unique(symbol):
+        rows = np.flatnonzero(symbol == k)
+        low, high = int(bars.start[k]), int(bars.start[k + 1])
+        at = low + np.searchsorted(bars.time[low:high], time[rows], side="right")
+        before[rows], after[rows] = np.where(at > low, at - 1, -1), np.where(at < high, at, -1)
+    return before, after
+
+
 def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntArray:
     """Return the bar of each time, -1 if there is none.
 
@@ -148,17 +160,10 @@ def bars_of_times(placed: PlacedTrades, owner: IntArray, time: IntArray) -> IntA
     int64 array, shape (n,)
         Positions counted through all bars of the set.
     """
+    before, _ = _bars_around(placed, owner, time)
     bars = placed.bars
-    out = np.full(len(time), -1, dtype=np.int64)
-    symbol = placed.symbol_index[owner]
-    for k in np.unique(symbol):
-        rows = np.flatnonzero(symbol == k)
-        low, high = int(bars.start[k]), int(bars.start[k + 1])
-        stamps = bars.time[low:high]
-        at = np.searchsorted(stamps, time[rows], side="right") - 1
-        inside = (at >= 0) & (time[rows] < stamps[np.maximum(at, 0)] + bars.interval_ns[k])
-        out[rows[inside]] = low + at[inside]
-    return out
+    length = np.asarray(bars.interval_ns)[placed.symbol_index[owner]]
+    return np.where((before >= 0) & (time < bars.time[before] + length), before, -1)
 
 
 def after_the_bars(placed: PlacedTrades, owner: IntArray, time: IntArray) -> npt.NDArray[np.bool_]:
@@ -191,19 +196,6 @@ def _beyond(bars: BarSet, bar: IntArray, price: FloatArray) -> FloatArray:
 def _outside(price: FloatArray, low: FloatArray, high: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     out = np.maximum(np.maximum(low - price, price - high), 0.0)
     return np.where(known, np.where(out > _ROUNDING * price, out, 0.0), np.nan)
-
-
-def _bars_around(placed: PlacedTrades, owner: IntArray, time: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the bars before and after times without a bar, -1 before the first and after the last one."""
-    bars = placed.bars
-    before, after = np.full(len(time), -1, dtype=np.int64), np.full(len(time), -1, dtype=np.int64)
-    symbol = placed.symbol_index[owner]
-    for k in np.unique(symbol):
-        rows = np.flatnonzero(symbol == k)
-        low, high = int(bars.start[k]), int(bars.start[k + 1])
-        at = low + np.searchsorted(bars.time[low:high], time[rows], side="right")
-        before[rows], after[rows] = np.where(at > low, at - 1, -1), np.where(at < high, at, -1)
-    return before, after
 
 
 def exits_between_bars(placed: PlacedTrades) -> npt.NDArray[np.bool_]:
@@ -240,7 +232,7 @@ def refuse_end_stamps(placed: PlacedTrades) -> None:
     bar = bars_of_times(placed, owner, time)
     following = np.minimum(bar + 1, len(bars.time) - 1)
     length = np.asarray(bars.interval_ns)[placed.symbol_index[owner]]
-    usable = (bar >= 0) & ((length < _DAY) | (bars.time[bar] % _DAY != 0)) & (bar + 1 < placed.end_bar[owner])
+    usable = (bar >= 0) & ((length < DAY_NS) | (bars.time[bar] % DAY_NS != 0)) & (bar + 1 < placed.end_bar[owner])
     usable &= bars.time[following] - bars.time[bar] == length
     bar, following, price, owner = bar[usable], following[usable], price[usable], owner[usable]
     fits_own, fits_next = _beyond(bars, bar, price) == 0, _beyond(bars, following, price) == 0

@@ -22,7 +22,7 @@ from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
 from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
 from exitladder.trades.positions import trades_of_fills, with_fills
-from exitladder.trades.quantity_units import in_money, told_unit, without_units
+from exitladder.trades.quantity_units import in_money, plain_quantities
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
@@ -254,11 +254,9 @@ class _Reader:
         for name in ("quantity", "quantity_open"):
             if name in self.columns:
                 self._refuse_money(name)
-                self.columns[name], unit, problem = without_units(self.columns[name])
-                if problem:
-                    raise TradesError(f"{problem} ({name}, {table.name}).")
-                if unit and name == "quantity":
-                    warnings.warn(f"{told_unit(unit, name)} ({table.name}).", ExitladderWarning, stacklevel=5)
+                self.columns[name], told = plain_quantities(self.columns[name], name, f"{name}, {table.name}")
+                if told and name == "quantity":
+                    warnings.warn(f"{told} ({table.name}).", ExitladderWarning, stacklevel=5)
 
     def _refuse_money(self, name: str) -> None:
         i, currency = in_money(self.columns[name], self.columns["symbol"])

@@ -23,7 +23,7 @@ from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, p
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
-from exitladder.trades.quantity_units import told_unit, without_units
+from exitladder.trades.quantity_units import plain_quantities
 
 FILL_COLUMNS = ("trade_id", "fill_id", "time", "side", "quantity", "price", "commission", "commission_currency", "tag")
 MARKS = ("time", "side", "price")
@@ -376,11 +376,9 @@ def _numbers_of(
 ) -> dict[str, FloatArray]:
     """Return the columns of numbers, all with one decimal mark; cells that hold no number are faults."""
     given = {name: columns[name] for name in dict.fromkeys(("quantity", "price", *_NUMBERS)) if name in columns}
-    given["quantity"], unit, problem = without_units(given["quantity"])
-    if problem:
-        raise TradesError(f"{problem} (quantity, {table.name}).")
-    if unit:
-        warnings.warn(f"{told_unit(unit, 'quantity')} ({table.name}).", ExitladderWarning, stacklevel=5)
+    given["quantity"], told = plain_quantities(given["quantity"], "quantity", f"quantity, {table.name}")
+    if told:
+        warnings.warn(f"{told} ({table.name}).", ExitladderWarning, stacklevel=5)
     words = [values for values in given.values() if is_text(values)]
     try:
         mark = decimal_mark(words, said=table.decimal if table.decimal == "," and decimal == "auto" else decimal)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.errors import TradesError
+
 _UNITS = {
     "lots": ("lot", "lots", "lote", "lotes", "lotti"),
     "shares": ("share", "shares", "shs", "sh", "stk", "stück", "aktien", "actions", "acciones", "azioni", "aandelen"),
@@ -73,6 +75,35 @@ def without_units(given: pd.Series[Any]) -> tuple[pd.Series[Any], str, str]:
     return parts["number"].where(filled, given), names[0], ""
 
 
+def plain_quantities(given: pd.Series[Any], column: str, place: str) -> tuple[pd.Series[Any], str]:
+    """Return quantities without their units, and what to say of the unit; empty if there is none.
+
+    Parameters
+    ----------
+    given : Series
+        Numbers or texts.
+    column : str
+        What the sentence calls it.
+    place : str
+        Where it is, for an error.
+
+    Returns
+    -------
+    quantities : Series
+    note : str
+        A sentence without a full stop.
+
+    Raises
+    ------
+    TradesError
+        If the units cannot be read, see `without_units`.
+    """
+    plain, unit, problem = without_units(given)
+    if problem:
+        raise TradesError(f"{problem} ({place}).")
+    return plain, _told_unit(unit, column) if unit else ""
+
+
 def in_money(given: pd.Series[Any], symbols: pd.Series[Any]) -> tuple[int, str]:
     """Return the first quantity that is an amount of money, and its currency; (-1, "") if none is.
 
@@ -103,7 +134,7 @@ def in_money(given: pd.Series[Any], symbols: pd.Series[Any]) -> tuple[int, str]:
     return -1, ""
 
 
-def told_unit(unit: str, column: str) -> str:
+def _told_unit(unit: str, column: str) -> str:
     """Return what to say of quantities that had a unit behind them."""
     if unit == "lots":
         return (

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import IntArray
-from exitladder.clock import NO_TIME
+from exitladder.clock import DAY_NS, NO_TIME
 
-_DAY = 86_400 * 10**9
 _FEWEST = 4
 # share of the stamps that must be on the usual last day; holidays move the others
 _MOST = 0.8
@@ -28,7 +27,7 @@ def period_of(dates: IntArray) -> str:
     -------
     str
     """
-    days = np.unique(dates[dates != NO_TIME]) // _DAY
+    days = np.unique(dates[dates != NO_TIME]) // DAY_NS
     if len(days) < _FEWEST:
         return ""
     step = float(np.median(np.diff(days)))
@@ -78,6 +77,6 @@ def first_dates(dates: IntArray, period: str) -> IntArray:
     int64 array, shape (n,)
     """
     if period == WEEK:
-        return np.where(dates == NO_TIME, NO_TIME, dates - 6 * _DAY)
+        return np.where(dates == NO_TIME, NO_TIME, dates - 6 * DAY_NS)
     known = np.where(dates == NO_TIME, 0, dates).view("M8[ns]").astype("M8[M]")
     return np.where(dates == NO_TIME, NO_TIME, known.astype("M8[ns]").astype(np.int64))

@@ -11,13 +11,12 @@ from exitladder.cli.inputs import (
     TradeFiles,
     bars_for_trades,
     bars_options,
-    initial_stop,
+    check_on_bars,
     load_bars,
     load_trades,
     out_option,
     path_option,
     trades_options,
-    with_contracts,
 )
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
@@ -67,8 +66,6 @@ def command(
     from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
     from exitladder.plans.file import read_ladder
-    from exitladder.trades.checks import check_trades_on_bars, refuse_end_stamps
-    from exitladder.trades.trades import place_trades
 
     plan = read_ladder(ladder)
     session, market, known = bars_for_trades(
@@ -79,13 +76,7 @@ def command(
     moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
     still_open = open_trades(known, moment)
     entered = still_open.take(~entered_after(still_open, market))
-    with session.progress.stage("checking trades", 2) as advance:
-        placed = place_trades(entered, with_contracts(session, market))
-        advance(1)
-        if session.settings.data.stamps == "auto":
-            refuse_end_stamps(placed)
-        check_trades_on_bars(placed, initial_stop(session))
-        advance(1)
+    check_on_bars(session, entered, market)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
     result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
     if result.notice:

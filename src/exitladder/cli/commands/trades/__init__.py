@@ -13,11 +13,13 @@ from exitladder.cli.inputs import (
     bars_options,
     file_options,
     given_once,
+    initial_stop,
     load_bars,
     load_trades,
     out_option,
     path_option,
     reading_options,
+    refuse_misplaced,
     with_contracts,
 )
 from exitladder.cli.session import Session, example, session_command
@@ -122,8 +124,7 @@ def _checked(
     from exitladder.execution.contracts import check_money
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
-    from exitladder.plans.units import Distance
-    from exitladder.trades.checks import check_trades_on_bars, fills_outside_bars, refuse_end_stamps
+    from exitladder.trades.checks import fills_outside_bars
     from exitladder.trades.files import faults_of_table, read_trades
     from exitladder.trades.fills import is_fills_table
     from exitladder.trades.report import TradesReport, counts_of, describe
@@ -155,12 +156,9 @@ def _checked(
     if bars is not None:
         session, market, found = bars_for_trades(session, bars, found, repair, interval)
         placed = place_trades(found, with_contracts(session, market))
-        stop = Distance.parse(session.settings.labels.initial_stop, "labels.initial_stop")
-        outside = fills_outside_bars(placed, stop)
+        outside = fills_outside_bars(placed, initial_stop(session))
         try:
-            if session.settings.data.stamps == "auto":
-                refuse_end_stamps(placed)
-            report.counts["n_outside_bar"] = int(check_trades_on_bars(placed, stop).sum())
+            report.counts["n_outside_bar"] = int(refuse_misplaced(session, placed).sum())
         except TradesError as fault:
             report.faults.append(str(fault))
             error = fault
