@@ -25,5 +25,5 @@ CountTable = npt.NDArray[np.uint32]
 
 
 def plain(values: npt.NDArray[N], dtype: type[N]) -> npt.NDArray[N]:
-    """Return the values contiguous and writable: kernels are compiled anew for arrays of any other kind."""
+    """Return the values contiguous and writable: arrays of another kind would compile the kernels again."""
     return np.require(values, dtype, ["C", "W"])
