@@ -61,8 +61,8 @@ def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(
     assert best == pytest.approx(
         max(objective(prepared, predictions, small, trail) for trail in trail_ladders(base_ladder(small), small.search))
     )
-    for trail in (None, "2ATR"):
-        never = replace(tuned.trail, stop=replace(tuned.trail.stop, trail=trail and Distance.parse(trail, "trail")))
+    for trail in (None, Distance(2.0, "ATR")):
+        never = replace(tuned.trail, stop=replace(tuned.trail.stop, trail=trail))
         assert best >= objective(prepared, predictions, small, never)
 
 

@@ -20,7 +20,6 @@ from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
-
 pytestmark = pytest.mark.slow
 
 
