@@ -71,7 +71,7 @@ def _open_together(start: IntArray, stop: IntArray, weight: FloatArray) -> tuple
 
 def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -> float:
     """Return the largest sum of the quantities still held, each at its trade's entry price."""
-    price = _unit_notional(trades)
+    price = unit_notional(trades)
     row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
     is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
     time = np.concatenate([start, nanoseconds(fills["bar_time"][is_sold])])
@@ -81,7 +81,7 @@ def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -
     return float(np.cumsum(step[np.lexsort((-step, time))]).max())
 
 
-def _unit_notional(trades: pd.DataFrame) -> FloatArray:
+def unit_notional(trades: pd.DataFrame) -> FloatArray:
     """Return the notional of one unit of quantity at the entry price, in account currency."""
     price: FloatArray = np.abs(trades["entry_price"].to_numpy(np.float64))
     if "multiplier" not in trades:

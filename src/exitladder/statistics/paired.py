@@ -1,0 +1,354 @@
+"""Differences between two exits in many measures, from one resampling of calendar days.
+
+A day holds the entries of all symbols, so trades that one move of the market made are drawn together. Days are drawn in
+blocks (stationary bootstrap), whose mean length follows from the dependence of the daily differences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exitladder.arrays import FloatArray, IntArray
+from exitladder.statistics.block_falls import block_falls
+from exitladder.statistics.bootstrap import Resampling, block_length, interval, two_sided_p
+from exitladder.statistics.comparison import detectable_difference
+from exitladder.statistics.drawdown import inside_units
+from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.mean import MIN_TRADES
+from exitladder.statistics.metrics import cvar, max_drawdown_of_sum
+from exitladder.statistics.tail import worst_mean
+
+MAX_DAY_UNITS = 1000
+"""A longer calendar is resampled in units of several adjacent days."""
+MIN_ENTRY_DAYS = 10
+"""With entries on fewer days, no measure has an interval."""
+TAIL = 0.05
+_DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What one exit made of some trades.
+
+    Parameters
+    ----------
+    r : float64 array, shape (n,)
+        Net R.
+    bars : float64 array, shape (n,)
+        Bars in the market.
+    mfe_r, cost_r : float64 array, shape (n,)
+        Best open profit, and commission, slippage and financing, in R; NaN if unknown.
+    booked_r : float64 array, shape (n_days,)
+        Net R that fills booked on each calendar day.
+    """
+
+    r: FloatArray
+    bars: FloatArray
+    mfe_r: FloatArray
+    cost_r: FloatArray
+    booked_r: FloatArray
+
+
+@dataclass(frozen=True)
+class PairedMeasure:
+    """A measure of two exits on the same trades, and its difference: candidate minus baseline.
+
+    Parameters
+    ----------
+    candidate, baseline, difference : float
+        NaN if unknown.
+    low, high : float
+        Confidence interval of the difference; NaN with too few trades or days.
+    p_value : float
+        Two-sided, against no difference.
+    detectable : float
+        Minimum detectable difference: the smallest true difference found with 80% power.
+    """
+
+    candidate: float
+    baseline: float
+    difference: float
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    detectable: float = math.nan
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values by name, None for an unknown value."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {k: None if not math.isfinite(v) else float(v) for k, v in values.items()}
+
+
+@dataclass(frozen=True)
+class DayResampling:
+    """A resampling of calendar days for trades entered on them.
+
+    Parameters
+    ----------
+    plan : Resampling
+        Of the calendar days.
+    day : int64 array, shape (n,)
+        Day of entry of each trade, counted from the first calendar day.
+    n_entry_days : int
+    """
+
+    plan: Resampling
+    day: IntArray
+    n_entry_days: int
+
+    @classmethod
+    def of(cls, day: IntArray, difference: FloatArray, booked: FloatArray, intervals: Intervals) -> DayResampling:
+        """Return the resampling for trades entered on these days.
+
+        Parameters
+        ----------
+        day : int64 array, shape (n,)
+        difference : float64 array, shape (n,)
+            Of the two exits, per trade; its dependence from day to day sets the length of the blocks.
+        booked : float64 array, shape (n_days,)
+            Difference booked on each calendar day; the longer of the two block lengths counts.
+        intervals : Intervals
+
+        Returns
+        -------
+        DayResampling
+        """
+        n_days = len(booked)
+        unit = np.arange(n_days)
+        if n_days > MAX_DAY_UNITS:
+            unit = unit * MAX_DAY_UNITS // n_days
+        n_units = int(unit[-1]) + 1 if n_days else 0
+        by_entry = np.bincount(unit[day], difference - difference.mean(), n_units) if len(day) else np.zeros(n_units)
+        by_booking = np.bincount(unit, booked - booked.mean(), n_units) if n_days else np.zeros(n_units)
+        block = max(block_length(by_entry), block_length(by_booking))
+        return cls(Resampling(unit.astype(np.int64), n_units, block, intervals), day, len(np.unique(day)))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are enough trades and days for an interval."""
+        return len(self.day) >= MIN_TRADES and self.n_entry_days >= MIN_ENTRY_DAYS
+
+    @cached_property
+    def draws(self) -> IntArray:
+        """Units of each resample, in the order in which they were drawn, shape (n_bootstrap, n_units)."""
+        return np.concatenate(list(self.plan.draws()))
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """Number of times each unit was drawn, shape (n_bootstrap, n_units)."""
+        return self.plan.counts(self.draws)
+
+    def measure(
+        self, candidate: float, baseline: float, resampled: FloatArray, among: IntArray | None = None
+    ) -> PairedMeasure:
+        """Return a measure with the interval of its difference.
+
+        Parameters
+        ----------
+        candidate, baseline : float
+        resampled : float64 array, shape (n_bootstrap,)
+            The difference on each resample; NaN if it is undefined there.
+        among : int64 array, optional
+            Days of entry of the trades that the measure rests on; of all trades by default.
+        """
+        difference = candidate - baseline
+        n_trades, n_days = len(self.day), self.n_entry_days
+        if among is not None:
+            n_trades, n_days = len(among), len(np.unique(among))
+        if n_trades < MIN_TRADES or n_days < MIN_ENTRY_DAYS or not math.isfinite(difference):
+            return PairedMeasure(candidate, baseline, difference)
+        # empty days say nothing about exits
+        n_blocks = min(self.plan.n_blocks, float(n_days))
+        known = resampled[np.isfinite(resampled)]
+        low, high = interval(difference, resampled, self.plan.intervals.confidence, n_blocks)
+        if math.isnan(low) or math.isnan(high):
+            return PairedMeasure(candidate, baseline, difference, low, high)
+        p = two_sided_p(known, n_blocks) if np.ptp(known) > 0 or difference else 1.0
+        error = float(known.std())
+        found = detectable_difference(error, self.plan.intervals.confidence)
+        return PairedMeasure(candidate, baseline, difference, low, high, p, found)
+
+    def sums(self, columns: Mapping[str, FloatArray]) -> tuple[dict[str, FloatArray], dict[str, float]]:
+        """Return the sums of columns over each resample, and over all days.
+
+        Parameters
+        ----------
+        columns : mapping of str to float64 array, shape (n_days,)
+
+        Returns
+        -------
+        resampled : dict of str to float64 array, shape (n_bootstrap,)
+        whole : dict of str to float
+        """
+        drawn = self.counts @ self.plan.per_unit(np.column_stack(list(columns.values())))
+        return (
+            {name: drawn[:, k] for k, name in enumerate(columns)},
+            {name: float(values.sum()) for name, values in columns.items()},
+        )
+
+    def per_day(self, values: FloatArray) -> FloatArray:
+        """Return the sum of a value of the trades on each calendar day."""
+        return np.bincount(self.day, values, len(self.plan.unit)).astype(np.float64)
+
+
+def compare_measures(
+    candidate: Outcomes, baseline: Outcomes, day: IntArray, intervals: Intervals = Intervals()
+) -> dict[str, PairedMeasure]:
+    """Return the differences of two exits on the same trades, by measure.
+
+    Parameters
+    ----------
+    candidate, baseline : Outcomes
+        Of the same trades in the same order.
+    day : int64 array, shape (n,)
+        Calendar day of each entry, counted from the first.
+    intervals : Intervals
+
+    Returns
+    -------
+    dict of str to PairedMeasure
+        ``expectancy_r``; ``r_per_bar`` sum of net R over sum of bars; ``sharpe_daily`` of the R booked per calendar
+        day, annualised; ``max_drawdown_r`` of the booked R (at most 0); ``cvar_5_r`` mean of the worst 5% of trades;
+        ``mean_capture`` sum of net R over sum of MFE for trades with MFE above zero; ``cost_r`` per trade.
+    """
+    sides = {"c": candidate, "b": baseline}
+    days = DayResampling.of(day, candidate.r - baseline.r, candidate.booked_r - baseline.booked_r, intervals)
+    columns: dict[str, FloatArray] = {}
+    for key, side in sides.items():
+        moved = side.mfe_r > 0
+        known = np.isfinite(side.cost_r)
+        columns |= {
+            f"{key}n": days.per_day(np.ones(len(side.r))),
+            f"{key}r": days.per_day(side.r),
+            f"{key}bars": days.per_day(np.nan_to_num(side.bars)),
+            f"{key}moved_r": days.per_day(np.where(moved, side.r, 0.0)),
+            f"{key}mfe": days.per_day(np.where(moved, side.mfe_r, 0.0)),
+            f"{key}cost": days.per_day(np.where(known, side.cost_r, 0.0)),
+            f"{key}known_cost": days.per_day(known.astype(np.float64)),
+        }
+    drawn, whole = days.sums(columns)
+    ratios = {
+        "expectancy_r": ("r", "n"),
+        "r_per_bar": ("r", "bars"),
+        "mean_capture": ("moved_r", "mfe"),
+        "cost_r": ("cost", "known_cost"),
+    }
+    found = {}
+    for name, (over, under) in ratios.items():
+        values = {key: _ratio(whole[key + over], whole[key + under]) for key in sides}
+        again = [_ratio(drawn[key + over], drawn[key + under]) for key in sides]
+        found[name] = days.measure(float(values["c"]), float(values["b"]), np.asarray(again[0] - again[1]))
+    found |= compare_daily(days, candidate.booked_r, baseline.booked_r)
+    found["cvar_5_r"] = _tails(days, candidate.r, baseline.r)
+    order = ("expectancy_r", "r_per_bar", "sharpe_daily", "max_drawdown_r", "cvar_5_r", "mean_capture", "cost_r")
+    return {name: found[name] for name in order}
+
+
+def compare_daily(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> dict[str, PairedMeasure]:
+    """Return the differences of two daily results: ``r_per_year``, ``sharpe_daily`` and ``max_drawdown_r``.
+
+    Parameters
+    ----------
+    days : DayResampling
+    candidate, baseline : float64 array, shape (n_days,)
+        Net R booked on each calendar day.
+    """
+    columns = {"n": np.ones(len(candidate))}
+    for key, x in (("c", candidate), ("b", baseline)):
+        columns |= {key: x, f"{key}2": x**2}
+    drawn, whole = days.sums(columns)
+    measures: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+        "r_per_year": lambda s, key: s[key] / s["n"] * _DAYS_PER_YEAR,
+        "sharpe_daily": lambda s, key: _sharpe(s["n"], s[key], s[f"{key}2"]),
+    }
+    found = {
+        name: days.measure(
+            float(of(whole, "c")), float(of(whole, "b")), np.asarray(of(drawn, "c") - of(drawn, "b"), dtype=np.float64)
+        )
+        for name, of in measures.items()
+    }
+    falls = [block_falls(days.draws, inside_units(x, days.plan)) for x in (candidate, baseline)]
+    worst = [max_drawdown_of_sum(x) for x in (candidate, baseline)]
+    return found | {"max_drawdown_r": days.measure(worst[0], worst[1], falls[0] - falls[1])}
+
+
+def compare_groups(
+    difference: FloatArray, groups: Mapping[str, Any], days: DayResampling
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the mean difference within each group of trades, resampled by the same days.
+
+    Parameters
+    ----------
+    difference : float64 array, shape (n,)
+        Candidate minus baseline, per trade.
+    groups : mapping of str to array of str, shape (n,)
+        The group of each trade, by grouping; an empty text for a trade of no group.
+    days : DayResampling
+
+    Returns
+    -------
+    dict of str to list of dict
+        By grouping: ``group``, ``n_trades``, ``difference_r``, ``interval``, ``p_value`` and ``share`` of the whole
+        difference (None if that is zero). Without enough trades or days there is no interval.
+    """
+    total = float(difference.sum())
+    masks = {
+        (name, str(group)): labels == group
+        for name, given in groups.items()
+        for labels in (np.asarray(given, dtype=str),)
+        for group in sorted(set(labels) - {""})
+    }
+    n_days = len(days.plan.unit)
+    columns = {}
+    for key, mask in masks.items():
+        day = days.day[mask]
+        columns[f"n{key}"] = np.bincount(day, minlength=n_days).astype(np.float64)
+        columns[f"d{key}"] = np.bincount(day, difference[mask], n_days)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in groups}
+    if not masks:
+        return found
+    drawn, whole = days.sums(columns)
+    for key, mask in masks.items():
+        mean = whole[f"d{key}"] / whole[f"n{key}"]
+        again = np.asarray(_ratio(drawn[f"d{key}"], drawn[f"n{key}"]))
+        one = days.measure(mean, 0.0, again, days.day[mask]).to_mapping()
+        found[key[0]].append(
+            {
+                "group": key[1],
+                "n_trades": int(mask.sum()),
+                "difference_r": mean,
+                "interval": [one["low"], one["high"]],
+                "p_value": one["p_value"],
+                "share": whole[f"d{key}"] / total if total else None,
+            }
+        )
+    return found
+
+
+def _ratio(over: Any, under: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(under) > 0, np.asarray(over) / np.asarray(under), np.nan)
+
+
+def _sharpe(n: Any, total: Any, squares: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n, total, squares = (np.asarray(x, dtype=np.float64) for x in (n, total, squares))
+        variance = (squares - total**2 / n) / (n - 1)
+        return np.where(variance > 1e-15, total / n / np.sqrt(variance) * math.sqrt(_DAYS_PER_YEAR), np.nan)
+
+
+def _tails(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> PairedMeasure:
+    values = [cvar(r, TAIL) if len(r) else math.nan for r in (candidate, baseline)]
+    if not days.is_enough:
+        return days.measure(*values, np.empty(0))
+    unit = days.plan.unit[days.day]
+    sizes = np.bincount(unit, minlength=days.plan.n_units).astype(np.float64)
+    ordered = [(r[order], unit[order]) for r in (candidate, baseline) for order in (np.argsort(r, kind="stable"),)]
+    drawn = [worst_mean(r, at, days.counts, days.counts @ sizes, TAIL) for r, at in ordered]
+    return days.measure(*values, drawn[0] - drawn[1])
