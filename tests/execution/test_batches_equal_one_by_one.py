@@ -51,7 +51,7 @@ def test_batches_with_signal_rungs_equal_the_general_kernel(
     np.testing.assert_array_equal(fast, slow)
 
 
-HOURS = ({"exchange_tz": "UTC"}, {"exchange_tz": "America/New_York", "session": "09:30-16:00"})
+HOURS = ({"exchange_tz": "America/New_York"}, {"exchange_tz": "UTC", "session": "02:00-09:00"})
 
 
 @pytest.mark.parametrize("kind", ["slices", "signals", "clock"])

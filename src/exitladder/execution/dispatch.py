@@ -113,7 +113,8 @@ def prepare_run(
             parts = make_parts(members, timings)
 
             def by_parts(trades: IntArray, out: Written) -> None:
-                run_part_batch(batch, parts, *shared, trades, out.net_r, out.ends)
+                ends = blank_ends(out.net_r.shape) if out.ends is None else out.ends  # one kernel, as above
+                run_part_batch(batch, parts, *shared, trades, out.net_r, ends)
 
             as_batch = by_parts
 

@@ -413,6 +413,25 @@ class SearchSettings:
     hold_value_min_r: tuple[float, ...] = _key(
         [], "minimum open R of the hold-value rung; empty: no minimum", kind=float
     )
+    slices: tuple[str, ...] = _key(
+        ["off"],
+        "own exits that a price rung may have (a slice): off (none), stop or trail (armed from the entry)",
+        among=("off", "stop", "trail"),
+    )
+    slice_stop_r: tuple[float, ...] = _key(
+        [0.25, 0.75], "own stop of a slice, R; its step is that of trail_step in R", least=0.01, most=1
+    )
+    clock: tuple[str, ...] = _key(
+        [],
+        'exits by the clock to choose from: "off", "session_close" or times such as "15:55"; empty: as in --ladder',
+        kind=str,
+    )
+    signal_sells: tuple[str, ...] = _key(
+        ["rest", "part"],
+        "quantity of a rung on the model or an indicator: rest (no earlier rung sells it), part (of it) or all "
+        "(everything still held, slices included)",
+        among=("rest", "part", "all"),
+    )
     indicator_rungs: tuple[str, ...] = _key(
         [], 'additional rungs that the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
     )

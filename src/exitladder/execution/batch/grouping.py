@@ -169,12 +169,13 @@ class Distinct:
 
     @classmethod
     def of(cls, ladders: Sequence[Ladder]) -> Distinct:
+        """Return those of some ladders."""
         stops = [ladder.stop for ladder in ladders]
         splits = [_split(ladder) for ladder in ladders]
         targets = {rung.target for ladder in ladders for rung in ladder.rungs if rung.target is not None}
-        rungs = [rung for ladder in ladders for rung in ladder.rungs]
-        trails = {own.trail for own in (*stops, *rungs) if own.trail is not None}
-        froms = {own.trail_from.value for own in (*stops, *rungs) if own.trail_from is not None}
+        trailing = _trailing(ladders)
+        trails = {own.trail for own in trailing if own.trail is not None}
+        froms = {own.trail_from.value for own in trailing if own.trail_from is not None}
         return cls(
             target=_numbered(sorted(targets, key=_by_unit)),
             conditions=condition_sets(ladders),
@@ -216,7 +217,7 @@ def make_batch(ladders: Sequence[Ladder], *, in_parts: bool = False) -> Batch:
     trailed = [m for m, ladder in enumerate(by_cell) if ladder.stop.trail is not None]
     n_trailed = len(ladders)
     if in_parts:
-        n_trailed = sum(own.trail is not None for ladder in ladders for own in (ladder.stop, *ladder.rungs))
+        n_trailed = sum(own.trail is not None for own in _trailing(ladders))
     tabled_trails = _is_shared(len(distinct.trail), n_trailed)
     trail_unit = _units(distinct.trail)
     return Batch(
@@ -267,6 +268,11 @@ def _table_row(m: int, ladder: Ladder, distinct: Distinct, cell_of: Mapping[tupl
     row[P_IN_ORDER] = int(_reached_in_order(ladder))
     row[P_CELLS : P_CELLS + len(cells)] = cells
     return row
+
+
+def _trailing(ladders: Sequence[Ladder]) -> list[Stop | Rung]:
+    """Return all that may have a trail."""
+    return [ladder.stop for ladder in ladders] + [rung for ladder in ladders for rung in ladder.rungs]
 
 
 def _numbered(things: Iterable[_T]) -> dict[_T, int]:

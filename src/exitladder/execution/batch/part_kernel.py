@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from numba import njit, prange
 
 from exitladder.arrays import FloatTable, IntArray
@@ -21,7 +20,7 @@ from exitladder.execution.batch.kernel import (
 )
 from exitladder.execution.batch.packed import Batch, Path, Prepared, TradeTerms
 from exitladder.execution.batch.pairs import write_skipped
-from exitladder.execution.batch.part_pairs import InParts, Room, due_event, empty_room, run_parts
+from exitladder.execution.batch.part_pairs import InParts, Room, empty_room, run_parts
 from exitladder.execution.batch.parts import Parts
 from exitladder.execution.batch.signal_touches import Conditions
 from exitladder.execution.batch.touches import NEVER, first_at_least, first_touch_targets, stop_code, table_trails
@@ -36,7 +35,19 @@ SNAP = o.SNAP
 
 @inlined
 def longest_by_clock(parts: Parts, entries: Entries, i: int) -> int:
-    """Return the bars that trade i is held at most by exits by the clock, a great number if they set no limit."""
+    """Return the bars that a trade is held at most by exits by the clock, `NEVER` if they set no limit.
+
+    Parameters
+    ----------
+    parts : Parts
+    entries : Entries
+    i : int
+        The trade.
+
+    Returns
+    -------
+    int
+    """
     longest = 0
     for row in parts.due:
         if entries.due[row, i, n.D_BAR] < 0:
@@ -102,7 +113,9 @@ def place_own_stops(parts: Parts, tick: float, terms: TradeTerms, path: Path, ro
 
 
 @inlined
-def prepare_parts(inputs: BatchInputs, parts: Parts, terms: TradeTerms, path: Path, prepared: Prepared, room: Room) -> None:
+def prepare_parts(
+    inputs: BatchInputs, parts: Parts, terms: TradeTerms, path: Path, prepared: Prepared, room: Room
+) -> None:
     """Work out everything about a trade that all ladders in parts use, sets of conditions excepted.
 
     Parameters
@@ -128,7 +141,7 @@ def prepare_parts(inputs: BatchInputs, parts: Parts, terms: TradeTerms, path: Pa
 
 @counted
 def run_part_block(
-    inputs: BatchInputs, parts: Parts, trades: IntArray, block: int, out: FloatTable, ends: Ends | None
+    inputs: BatchInputs, parts: Parts, trades: IntArray, block: int, out: FloatTable, ends: Ends
 ) -> None:
     """Write the results of one block of `BLOCK` trades under every ladder of a batch in parts.
 
@@ -140,7 +153,7 @@ def run_part_block(
         Positions of the trades of all blocks.
     block : int
     out : float64 array, shape (n_trades, n_ladders)
-    ends : Ends, optional
+    ends : Ends
     """
     batch, entries, closes = inputs.batch, inputs.entries, inputs.market.close
     n_sets, bars = len(inputs.conditions.set_end), 0
@@ -171,9 +184,9 @@ def _compile_parts(sources: int) -> Callable[..., None]:
         market: Market,
         trades: IntArray,
         out: FloatTable,
-        ends: Ends | None,
+        ends: Ends,
     ) -> None:
-        """Write net r of some trades under every ladder of a batch in parts, and how they ended if `ends` is given.
+        """Write net r of some trades under every ladder of a batch in parts, and how they ended.
 
         Parameters
         ----------
@@ -183,7 +196,7 @@ def _compile_parts(sources: int) -> Callable[..., None]:
             Positions of the trades.
         out : float64 array, shape (n_trades, n_ladders)
             NaN if the trade was skipped.
-        ends : Ends, optional
+        ends : Ends
         """
         _ = sources
         for block in prange((len(trades) + BLOCK - 1) // BLOCK):

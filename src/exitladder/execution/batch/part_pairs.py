@@ -39,7 +39,7 @@ from exitladder.execution.batch.parts import (
 from exitladder.execution.batch.touches import NEVER, follow_trail, stop_code
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
-from exitladder.execution.kernel.compiled import compiled, counted, inlined
+from exitladder.execution.kernel.compiled import counted, inlined
 from exitladder.execution.kernel.packed import Ends, Entries
 from exitladder.execution.kernel.rounding import commission_of, on_grid
 from exitladder.execution.kernel.slice_orders import MAIN, SLICE, comes_first
@@ -54,7 +54,7 @@ LEFT, RESERVED, GROSS, COST, SALES, LAST_BAR, BAR_BEST, TOTALS = range(8)
 
 
 class Room(NamedTuple):
-    """What is known of one trade in parts, and of one of its pairs while it is worked out.
+    """Facts of one trade in parts, and the state of one of its pairs.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Room(NamedTuple):
     armed : int64 array, shape (n_froms,)
         Bar from which a trail is in force that MFE arms.
     lots : float64 array, shape (MOST_RUNGS,)
-        Of this and what follows: the pair. Lots of each rung that are not sold.
+        Lots of each rung that are not sold. From here on: the state of a pair.
     touch : int64 array, shape (MOST_RUNGS,)
         Event at which each rung sells; `NEVER` too once it has gone.
     event : int64 array, shape (MOST_RUNGS + 1,)
@@ -152,7 +152,7 @@ def free_lots(room: Room, lots: float) -> float:
 
 @inlined
 def settle(trade: InParts, m: int) -> None:
-    """Count the reserved lots of ladder m; without any others, the rungs of the unreserved lots go (not of the rest)."""
+    """Count the reserved lots of ladder m; if no others are left, withdraw the rungs of those (not of the rest)."""
     parts, room, lots = trade.parts, trade.room, trade.terms.lots
     reserved = 0.0
     for j in range(parts.ladder[m, L_RUNGS]):
@@ -167,16 +167,36 @@ def settle(trade: InParts, m: int) -> None:
 
 @inlined
 def bring_forward(room: Room, part: int, event: int, level: float) -> None:
-    """Let another stop, reached at an event at a signed price, act upon a part as well."""
+    """Let another stop, reached at an event at a signed price, act upon a part as well.
+
+    Parameters
+    ----------
+    room : Room
+    part, event : int
+    level : float
+    """
     if event < room.event[part]:
         room.event[part], room.level[part] = event, level
     elif event == room.event[part]:
         room.level[part] = max(room.level[part], level)
 
 
-@compiled
+@inlined
 def next_trail(trade: InParts, k: int, h: int) -> tuple[int, float]:
-    """Return the first event from bar h on at which trail k is reached, and its signed price then."""
+    """Return the first event from a bar on at which a trail is reached, and its signed price then.
+
+    Parameters
+    ----------
+    trade : InParts
+    k : int
+        The trail.
+    h : int
+        The bar, counted from the trade's first.
+
+    Returns
+    -------
+    tuple of int and float
+    """
     batch, terms, path, prepared = trade.batch, trade.terms, trade.path, trade.prepared
     if h >= terms.n_bars:
         return NEVER, 0.0
@@ -187,7 +207,20 @@ def next_trail(trade: InParts, k: int, h: int) -> tuple[int, float]:
 
 @inlined
 def next_breakeven(trade: InParts, k: int, h: int) -> tuple[int, float]:
-    """Return the first event from bar h on at which breakeven stop k is reached, and its signed price."""
+    """Return the first event from a bar on at which a breakeven stop is reached, and its signed price.
+
+    Parameters
+    ----------
+    trade : InParts
+    k : int
+        The breakeven stop.
+    h : int
+        The bar, counted from the trade's first.
+
+    Returns
+    -------
+    tuple of int and float
+    """
     terms, path, prepared = trade.terms, trade.path, trade.prepared
     level = prepared.breakeven[k]
     if h >= terms.n_bars:
@@ -222,7 +255,7 @@ def move_main(parts: Parts, m: int, room: Room, event: int, level: float) -> Non
 
 
 @inlined
-def armed_from(by: int, room: Room, is_start: bool, fired: int, h: int) -> int:
+def armed_from(by: int, room: Room, fired: int, h: int) -> int:
     """Return the bar from which a trail is in force that is armed now, -1 if it is not.
 
     Parameters
@@ -230,15 +263,14 @@ def armed_from(by: int, room: Room, is_start: bool, fired: int, h: int) -> int:
     by : int
         What arms it, as in `Parts`.
     room : Room
-    is_start : bool
-        Whether the trade begins now; else rung `fired` has filled in bar h.
     fired, h : int
+        The rung that has filled and its bar; `BY_ENTRY` if the trade begins, where it is known when MFE arms a trail.
 
     Returns
     -------
     int
     """
-    if not is_start:
+    if fired != BY_ENTRY:
         return h + 1 if by == fired else -1
     if by == BY_ENTRY:
         return 0
@@ -246,34 +278,35 @@ def armed_from(by: int, room: Room, is_start: bool, fired: int, h: int) -> int:
 
 
 @inlined
-def arm(trade: InParts, m: int, is_start: bool, fired: int, h: int) -> None:
-    """X5: put in force the stops that the entry, MFE (at the start, known by bar) or the fill of a rung arms.
+def arm(trade: InParts, m: int, fired: int, h: int) -> None:
+    """X5: put in force the stops that the entry or the fill of a rung arms.
 
     Parameters
     ----------
     trade : InParts
     m : int
         The ladder.
-    is_start : bool
-        Whether the trade begins now; else rung `fired` has filled in bar h.
     fired, h : int
+        As in `armed_from`.
     """
     parts, room = trade.parts, trade.room
     ladder, rung = parts.ladder[m], parts.rung[m]
-    if not is_start and ladder[L_BREAKEVEN_AFTER] == fired:
+    if fired != BY_ENTRY and ladder[L_BREAKEVEN_AFTER] == fired:
         event, level = next_breakeven(trade, ladder[L_BREAKEVEN], h + 1)
         move_main(parts, m, room, event, level)
-    if ladder[L_TRAIL] >= 0:
-        begin = armed_from(ladder[L_ARMED_BY], room, is_start, fired, h)
-        if begin >= 0:
-            event, level = next_trail(trade, ladder[L_TRAIL], begin)
+    for j in range(-1, ladder[L_RUNGS]):
+        # The trail of the trade first.
+        k, by = (ladder[L_TRAIL], ladder[L_ARMED_BY]) if j < 0 else (rung[j, R_TRAIL], rung[j, R_ARMED_BY])
+        if k < 0 or (j >= 0 and room.lots[j] <= 0.0):
+            continue
+        begin = armed_from(by, room, fired, h)
+        if begin < 0:
+            continue
+        event, level = next_trail(trade, k, begin)
+        if j < 0:
             move_main(parts, m, room, event, level)
-    for j in range(ladder[L_RUNGS]):
-        if rung[j, R_TRAIL] >= 0 and room.lots[j] > 0.0:
-            begin = armed_from(rung[j, R_ARMED_BY], room, is_start, fired, h)
-            if begin >= 0:
-                event, level = next_trail(trade, rung[j, R_TRAIL], begin)
-                bring_forward(room, j, event, level)
+        else:
+            bring_forward(room, j, event, level)
 
 
 @inlined
@@ -296,10 +329,9 @@ def begin_pair(trade: InParts, m: int) -> None:
     room.event[REST_OF_ALL], room.level[REST_OF_ALL] = terms.exit_by_stop, terms.stop
     if has_slices:
         settle(trade, m)
-    arm(trade, m, True, -1, 0)
 
 
-@compiled
+@inlined
 def sell(trade: InParts, h: int, wanted: float, part: float, price: float, base: float) -> None:
     """Sell lots in bar h (S1, X9).
 
@@ -362,7 +394,19 @@ def next_touch(trade: InParts, m: int) -> tuple[int, int]:
 
 @inlined
 def exit_of_all(trade: InParts, entries: Entries, m: int) -> tuple[int, bool]:
-    """Return the event at which time or the clock sells all that is left, and whether it is at a close (X7, X11)."""
+    """Return the event at which time or the clock sells all that is left, and whether it is at a close (X7, X11).
+
+    Parameters
+    ----------
+    trade : InParts
+    entries : Entries
+    m : int
+        The ladder.
+
+    Returns
+    -------
+    tuple of int and bool
+    """
     terms = trade.terms
     leave, at_close = due_event(entries, trade.parts.ladder[m, L_DUE], terms)
     time = trade.parts.ladder[m, L_TIME]
@@ -372,36 +416,24 @@ def exit_of_all(trade: InParts, entries: Entries, m: int) -> tuple[int, bool]:
 
 
 @inlined
-def sell_stopped(trade: InParts, m: int, part: int, event: int) -> None:
-    """Sell part `part` of ladder m at its stop."""
-    room, path, terms = trade.room, trade.path, trade.terms
-    h = event >> 2
-    base = sold_at(event, room.level[part], path)
-    price = at_market(base, path.atr_before[h], slippage_of(trade.batch.number))
-    lots = free_lots(room, terms.lots)
-    if part != REST_OF_ALL:
-        lots = min(room.lots[part], room.total[LEFT])
-        room.lots[part] = 0.0
-        room.touch[part] = NEVER
-    sell(trade, h, lots, lots, price, base)
-    settle(trade, m)
+def lots_of(trade: InParts, m: int, j: int) -> float:
+    """Return the lots that an order of a rung, or of the stop of a part, may sell at most (X10).
 
+    Parameters
+    ----------
+    trade : InParts
+    m : int
+        The ladder.
+    j : int
+        The rung from 0, or `REST_OF_ALL`.
 
-@inlined
-def sell_rung(trade: InParts, m: int, j: int, event: int) -> None:
-    """Sell rung j of ladder m at its target or on its conditions; put in force what it arms."""
-    room, rung = trade.room, trade.parts.rung[m, j]
-    left, touch = room.total[LEFT], rung[R_TOUCH]
-    base, price = sold_at(event, trade.prepared.level[touch], trade.path), trade.prepared.received[touch]
-    room.touch[j] = NEVER
-    if rung[R_REST] > 0:
-        sell(trade, event >> 2, left, left, price, base)
-        return
-    own = min(room.lots[j], left) if rung[R_OWN] > 0 else free_lots(room, trade.terms.lots)
-    sell(trade, event >> 2, room.lots[j], own, price, base)
-    room.lots[j] = 0.0
-    settle(trade, m)
-    arm(trade, m, False, j, event >> 2)
+    Returns
+    -------
+    float
+    """
+    if j == REST_OF_ALL or trade.parts.rung[m, j, R_OWN] <= 0:
+        return free_lots(trade.room, trade.terms.lots)
+    return float(min(trade.room.lots[j], trade.room.total[LEFT]))
 
 
 @inlined
@@ -425,29 +457,49 @@ def sell_pair(trade: InParts, m: int, closes: FloatArray, leave: int, at_close: 
     bool
         Whether the last sale was at a close.
     """
-    terms, path, total = trade.terms, trade.path, trade.room.total
+    terms, path, room, prepared = trade.terms, trade.path, trade.room, trade.prepared
+    total, slippage = room.total, slippage_of(trade.batch.number)
+    fired, h = BY_ENTRY, 0
+    arms = True
     while total[LEFT] > 0.0:
+        if arms:
+            arm(trade, m, fired, h)
+        arms = False
         part, stopped = next_stop(trade, m)
-        j, touched = next_touch(trade, m)
+        fired, touched = next_touch(trade, m)
         event = min(leave, stopped, touched)
         if event == NEVER:
             return False
+        h = event >> 2
+        wanted = own = total[LEFT]
         if leave == event:
-            h = (event >> 2) - 1 if at_close else event >> 2
+            h = h - 1 if at_close else h
             base = terms.side * closes[terms.first + h] if at_close else path.open[h]
-            price = at_market(base, path.atr_before[h], slippage_of(trade.batch.number))
-            sell(trade, h, total[LEFT], total[LEFT], price, base)
-            return at_close
-        if stopped == event:
-            sell_stopped(trade, m, part, event)
+            price = at_market(base, path.atr_before[h], slippage)
+        elif stopped == event:
+            base = sold_at(event, room.level[part], path)
+            price = at_market(base, path.atr_before[h], slippage)
+            wanted = own = lots_of(trade, m, part)
         else:
-            sell_rung(trade, m, j, event)
+            touch = trade.parts.rung[m, fired, R_TOUCH]
+            base, price = sold_at(event, prepared.level[touch], path), prepared.received[touch]
+            if trade.parts.rung[m, fired, R_REST] <= 0:
+                wanted, own = room.lots[fired], lots_of(trade, m, fired)
+                arms = True
+        sell(trade, h, wanted, own, price, base)
+        if leave == event:
+            return at_close
+        gone = part if stopped == event else fired
+        if gone != REST_OF_ALL:
+            room.lots[gone] = 0.0
+            room.touch[gone] = NEVER
+        settle(trade, m)
     return False
 
 
 @inlined
-def run_parts(trade: InParts, entries: Entries, closes: FloatArray, out: FloatTable, ends: Ends | None) -> None:
-    """Write net r of one trade under every ladder of a batch in parts, and how it ended if `ends` is given.
+def run_parts(trade: InParts, entries: Entries, closes: FloatArray, out: FloatTable, ends: Ends) -> None:
+    """Write net r of one trade under every ladder of a batch in parts, and how it ended.
 
     Parameters
     ----------
@@ -456,7 +508,7 @@ def run_parts(trade: InParts, entries: Entries, closes: FloatArray, out: FloatTa
     closes : float64 array, shape (n_bars,)
         Of the market.
     out : float64 array, shape (n_trades, n_ladders)
-    ends : Ends, optional
+    ends : Ends
     """
     terms, path, total, lot = trade.terms, trade.path, trade.room.total, trade.batch.number[n.N_LOT]
     row, whole = terms.row, terms.risk * terms.start
@@ -470,8 +522,7 @@ def run_parts(trade: InParts, entries: Entries, closes: FloatArray, out: FloatTa
             total[GROSS] += (terms.last_close - terms.entry) * on_grid(total[LEFT], lot)
             last = terms.n_bars - 1
         out[row, m] = (total[GROSS] - total[COST] - 0.0) / whole
-        if ends is not None:
-            peak = path.best[last] if is_open or closed else peak_of(terms.entry, last, total[BAR_BEST], path)
-            ends.last_bar[row, m] = terms.first + last
-            ends.n_fills[row, m] = 1 + int(total[SALES])
-            ends.mfe_r[row, m] = (peak - terms.entry) / terms.risk
+        peak = path.best[last] if is_open or closed else peak_of(terms.entry, last, total[BAR_BEST], path)
+        ends.last_bar[row, m] = terms.first + last
+        ends.n_fills[row, m] = 1 + int(total[SALES])
+        ends.mfe_r[row, m] = (peak - terms.entry) / terms.risk

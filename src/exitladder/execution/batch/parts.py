@@ -47,7 +47,7 @@ BY_ENTRY = -1
 
 
 class Parts(NamedTuple):
-    """Ladders in rows; what they share is in their `exitladder.execution.batch.packed.Batch`.
+    """Ladders in rows, beside the `exitladder.execution.batch.packed.Batch` of the settings that they share.
 
     Parameters
     ----------

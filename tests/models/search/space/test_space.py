@@ -93,6 +93,10 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
         exhaustion_min_r=draw(optional),
         hold_value_r=draw(st.sampled_from([(), (-0.3, -0.1)])),
         hold_value_min_r=draw(optional),
+        slices=draw(st.sampled_from([("off",), ("off", "stop"), ("trail",), ("stop", "off", "trail")])),
+        slice_stop_r=draw(st.sampled_from([(0.25, 0.75), (0.5, 0.5)])),
+        clock=draw(st.sampled_from([(), ("off", "session_close"), ("15:55",), ("off", "12:00", "session_close")])),
+        signal_sells=draw(st.sampled_from([("rest", "part"), ("rest", "part", "all"), ("all",), ("part",)])),
         indicator_rungs=draw(st.sampled_from([(), (RSI,), ("rsi_14 >= 60..75", "rsi_14 >= 75..90", "close_z > 2")])),
     )
     return SearchSpace(chosen, BASE, draw(st.sampled_from([(), ("exhaustion",), BOTH])))
@@ -116,7 +120,13 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
         (first,), (gap,) = ([r for r in ranges if r.unit == unit] for ranges in (s.first_target, s.target_gap))
         assert within(targets[0].value, first.limits)
         assert all(within(away, gap.limits) for away in gaps)
-    assert all(rung.fraction >= s.least_fraction - 1e-9 for rung in ladder.rungs)
+    assert all(rung.fraction >= s.least_fraction - 1e-9 or "all" in s.signal_sells for rung in ladder.rungs)
+    assert all(rung.sells_rest == (rung.fraction == 0) for rung in ladder.rungs)
+    for rung in ladder.rungs:
+        assert ("trail" if rung.trail else "stop" if rung.stop else "off") in (s.slices if rung.target else ("off",))
+        assert rung.stop is None or within(rung.stop.value, s.slice_stop_r)
+    by_clock = "session_close" if ladder.stop.session_close else ladder.stop.clock or "off"
+    assert by_clock in (s.clock or ("off",))
     steps = [rung.fraction / s.fraction_step for rung in ladder.rungs]
     assert all(abs(step - round(step)) < 1e-6 for step in steps)
     assert sum(steps) * s.fraction_step < 1 + 1e-9
