@@ -74,7 +74,7 @@ def _add_signal(found: dict[str, float | str], rung: Rung) -> None:
     name = rung.when[0].series
     taken = sum(key.startswith(f"sold on {name}") for key in found)
     name = f"{name} {taken + 1}" if taken else name
-    found[f"sold on {name}"] = rung.fraction
+    found[f"sold on {name}"] = 1.0 if rung.sells_rest else rung.fraction  # all of it
     for j, condition in enumerate(rung.when):
         found[f"{name}: {condition.series}" if j else f"{name} threshold"] = condition.threshold
 

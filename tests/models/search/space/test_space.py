@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.errors import SettingsError
+from exitladder.execution.batch.grouping import is_batchable
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial, nearest_trial
 from exitladder.plans.costs import Costs
@@ -267,3 +268,26 @@ def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> N
 def test_impossible_settings_are_refused(override: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load_settings(None, [override])
+
+
+@pytest.mark.parametrize("text", ["25:00", "00:00", "close"])
+def test_an_exit_by_the_clock_that_is_none_is_rejected(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"search.clock must hold .* but holds '{text}'"):
+        SearchSpace(SearchSettings(clock=("off", text)), BASE)
+
+
+def test_slices_and_exits_by_the_clock_run_in_batches() -> None:
+    """Every suggestion does under the default policy, and each of the kinds is suggested."""
+    chosen = SearchSettings(
+        slices=("off", "stop", "trail"), clock=("off", "session_close", "15:30"), signal_sells=("part", "all")
+    )
+    space = SearchSpace(chosen, replace(BASE, execution=Execution()), BOTH)
+    rng = np.random.default_rng(0)
+    trials = [RecordedTrial(lambda name, within: within.value_at(float(rng.random()))) for _ in range(300)]
+    ladders = [space.suggest(trial) for trial in trials]
+    assert all(is_batchable(ladder) for ladder in ladders)
+    rungs = [rung for ladder in ladders for rung in ladder.rungs]
+    assert any(r.stop for r in rungs) and any(r.trail for r in rungs) and any(r.sells_rest for r in rungs)
+    assert {(ladder.stop.session_close, ladder.stop.clock) for ladder in ladders} == {
+        (False, None), (True, None), (False, "15:30"),
+    }  # fmt: skip
