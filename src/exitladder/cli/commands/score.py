@@ -60,8 +60,8 @@ def command(
 ) -> None:
     """Advise on each open trade.
 
-    Hold, reduce or exit, with reasons, and the orders for the next bar. Adds a warning to every row if the market has
-    drifted away from the model's training data.
+    Says for each trade whether to hold, reduce or exit, with reasons, and lists the orders for the next bar. Adds a
+    warning to every row if the market has drifted away from the model's training data.
     """
     from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
     from exitladder.pipelines.score import score, write_scores
