@@ -180,7 +180,9 @@ _IMPORT = (
     "--from", "program", default="", metavar="NAME", help="Program that wrote the file; default: from its headers."
 )
 @click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
-@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Same value for a whole column; may be repeated.")
+@click.option(
+    "--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column with one value; repeatable."
+)
 @file_options
 @click.option("--symbol", metavar="NAME", help="Symbol, if the file contains none (data.symbol).")
 @click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")
