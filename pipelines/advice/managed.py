@@ -1,4 +1,4 @@
-"""Trades that a ladder manages from some bar on: what was passed before it is missed, and arms nothing.
+"""Trades that a ladder manages from some bar on: rungs passed before it are missed, and arm nothing.
 
 The simulator runs from the first managed bar on, with the entry's own R and levels. A rung whose price was reached
 before is moved out of reach; a trail that MFE arms is armed if MFE reached it since the entry.

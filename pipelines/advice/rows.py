@@ -167,7 +167,7 @@ def row_of(
 
 
 def _quantity(followed: Followed, assume: str) -> tuple[float, list[str]]:
-    """Return what the user holds, NaN if it is not known, and what was assumed."""
+    """Return the quantity that the user holds, NaN if it is not known, and the assumption in words."""
     trades, i = followed.placed.trades, followed.i
     own, entered = float(trades.quantity_open[i]), float(trades.quantity[i])
     if np.isfinite(own):
@@ -185,7 +185,7 @@ def _quantity(followed: Followed, assume: str) -> tuple[float, list[str]]:
 
 
 def _quantity_managed(followed: Followed, held: float) -> float:
-    """Return what was held when the ladder began to manage a trade; NaN if it is not known."""
+    """Return the quantity held when the ladder began to manage a trade; NaN if it is not known."""
     trades, i = followed.placed.trades, followed.i
     before = (followed.previous or {}).get("quantity_managed", np.nan)
     if before is not None and np.isfinite(before):
@@ -397,7 +397,19 @@ def not_scored(trades: Trades, i: int, asof: pd.Timestamp, text: str) -> dict[st
 
 
 def faulty_row(trade_id: str, symbol: str, text: str) -> dict[str, Any]:
-    """Return the row of a trade that cannot be read."""
+    """Return the row of a trade that cannot be read.
+
+    Parameters
+    ----------
+    trade_id, symbol : str
+    text : str
+        Why, and the cure.
+
+    Returns
+    -------
+    dict
+        The columns ``COLUMNS``.
+    """
     return dict.fromkeys(COLUMNS, np.nan) | {
         "trade_id": trade_id, "symbol": symbol, "side": "", "asof": pd.NaT, "action": HOLD, "action_quantity": 0.0,
         "bars_held": 0, "bars_managed": 0, "warnings": [f"Not scored: {text}"], "summary": text, "urgency": ASK,

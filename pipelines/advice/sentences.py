@@ -127,7 +127,7 @@ def sentence(holding: Holding, advice: Advice, ladder: Ladder, row: Mapping[str,
     at_close = [order for order in advice.orders if order.type == "market_on_close"]
     if at_close:
         quantity = sum(order.quantity for order in at_close)
-        return f"{sell} what is left of {number(quantity)} at the next close: {_DUE_AT_CLOSE[at_close[0].kind]}."
+        return f"{sell} the rest of {number(quantity)} at the next close: {_DUE_AT_CLOSE[at_close[0].kind]}."
     stop = advice.stop_price
     name = STOP_NAMES.get(str(row.get("stop_kind", "stop")), "stop")
     if math.isnan(stop):
