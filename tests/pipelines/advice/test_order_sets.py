@@ -202,7 +202,9 @@ def test_no_order_of_fills_goes_through_zero_and_the_stop_covers_what_is_left(
     while broker.orders and broker.position > 0:
         names = list(broker.orders)
         if venue.oco_mode == "reduce":  # prices come in order: a nearer target fills before one beyond it
-            targets = sorted((o for o in broker.orders.values() if o.type == "limit"), key=lambda o: side * o.price)
+            targets = sorted(
+                (o for o in broker.orders.values() if o.type == "limit"), key=lambda o: side * (o.price or 0.0)
+            )
             names = [n for n in names if broker.orders[n].type != "limit" or n == targets[0].id]
         order = broker.orders[data.draw(st.sampled_from(names))]
         lots = round(order.quantity / venue.lot)
