@@ -52,7 +52,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     "its predictions, reasons and drift.",
 )
 @click.option(
-    "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
+    "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: now."
 )
 @path_option(
     "--previous", "Earlier output (.json or .csv): keeps managed_from, and shows what changed.", required=False
