@@ -51,9 +51,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     help="Run id, models:/NAME/VERSION or models:/NAME@alias. Required if the ladder reads the model; otherwise adds "
     "its predictions, reasons and drift.",
 )
-@click.option(
-    "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: now."
-)
+@click.option("--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: now.")
 @path_option(
     "--previous", "Earlier output (.json or .csv): keeps managed_from, and shows what changed.", required=False
 )
