@@ -51,7 +51,7 @@ def test_batches_with_signal_rungs_equal_the_general_kernel(
     np.testing.assert_array_equal(fast, slow)
 
 
-HOURS = ({"exchange_tz": "America/New_York"}, {"exchange_tz": "UTC", "session": "02:00-09:00"})
+HOURS = (Contract(exchange_tz="America/New_York"), Contract(exchange_tz="UTC", session="02:00-09:00"))
 
 
 @pytest.mark.parametrize("kind", ["slices", "signals", "clock"])
@@ -70,7 +70,7 @@ def test_batches_in_parts_equal_the_general_kernel(
         steps = data.draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 3, 16]), min_size=32, max_size=32))
         bars = bars_from(world.rows)
         bars = replace(bars, time=HOUR * np.cumsum(steps[: len(world.rows)]))
-        hours = Contracts({"X": Contract(**data.draw(st.sampled_from(HOURS)))})
+        hours = Contracts({"X": data.draw(st.sampled_from(HOURS))})
         trades = [{**trade, "time": int(bars.time[trade["bar"]])} for trade in world.trades]
         placed = placed_on(BarSet([bars]).with_contracts(hours), trades)
         signals = data.draw(worlds.signals_of(placed)) if kind == "signals" else None
