@@ -138,7 +138,8 @@ def row_of(
     placed, i = followed.placed, followed.i
     trades, bars = placed.trades, placed.bars
     held, told = _quantity(followed, assume)
-    row = dict.fromkeys(COLUMNS, np.nan) | {
+    row: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS, np.nan),
         "trade_id": str(trades.trade_id[i]), "symbol": str(trades.symbol[i]),
         "side": "long" if followed.side > 0 else "short",
         "asof": pd.Timestamp(int(bars.close_time[int(placed.end_bar[i]) - 1]), tz="UTC"),
@@ -204,14 +205,12 @@ def _quantity_managed(followed: Followed, held: float) -> float:
 
 def _stop_before(followed: Followed, assume: str) -> float:
     """Return the stop that is in the market now, NaN if none is known."""
-    if followed.previous is not None:
-        kept = followed.previous.get("stop_price")
-        if kept is not None and np.isfinite(kept):
-            return float(kept)
-    own = float(followed.placed.trades.stop_price[followed.i])
-    if np.isfinite(own):
-        return own
-    return followed.initial_stop if assume == "followed" and not followed.managed_from else np.nan
+    kept = (followed.previous or {}).get("stop_price")
+    stop = float(followed.placed.trades.stop_price[followed.i]) if kept is None else float(kept)
+    if np.isnan(stop) and assume == "followed" and not followed.managed_from:
+        stop = followed.initial_stop
+    # a stop that the price has passed is not in the market any more
+    return stop if followed.side * (followed.price - stop) > 0 else np.nan
 
 
 def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: Settings) -> tuple[Advice, str, str]:
@@ -243,8 +242,8 @@ def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: S
         return advice, closed_sentence(holding, reason, when), STOP_MISSING
     assert followed.state is not None  # an open trade is held
     base = float(row["quantity_managed"])
-    missing = 0.0 if np.isnan(base) else float(done.quantity[k]) - base
-    left = max(0.0, followed.ladder_left - max(0.0, missing))
+    sold_before = 0.0 if np.isnan(base) else float(done.quantity[k]) - base
+    left = max(0.0, followed.ladder_left - max(0.0, sold_before))
     advice = advise_open(holding, left, followed.standing, float(followed.state["stop_price"]))
     moved_from = float(row["stop_before"])
     text = sentence(holding, advice, followed.ladder, row, moved_from)
@@ -426,9 +425,15 @@ def order_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_urgency(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with the most urgent first."""
-    rank = frame["urgency"].map({name: place for place, name in enumerate(URGENCIES)})
-    return frame.loc[rank.sort_values(kind="stable").index]
+    """Return the rows by urgency, then by the risk that the orders take off, then by loss."""
+    keys = pd.DataFrame(
+        {
+            "rank": frame["urgency"].map({name: place for place, name in enumerate(URGENCIES)}),
+            "kept": (frame["risk_after_r"].astype("float64") - frame["risk_now_r"].astype("float64")).round(2),
+            "open_r": frame["open_r"].astype("float64"),
+        }
+    )
+    return frame.loc[keys.sort_values(["rank", "kept", "open_r"], kind="stable").index]
 
 
 def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:
