@@ -66,6 +66,10 @@ class Followed:
         As in `exitladder.pipelines.advice.managed.Managed`; whether the tick is too wide for the trade.
     previous : mapping or None
         Its row of earlier scores.
+    asof : Timestamp
+        Close of the last bar of its symbol.
+    venue : Venue
+        What the venue of its symbol accepts.
     """
 
     placed: PlacedTrades
@@ -82,6 +86,8 @@ class Followed:
     trail_waits: bool
     is_too_wide: bool
     previous: Mapping[str, Any] | None
+    asof: pd.Timestamp
+    venue: Venue
 
     @property
     def status(self) -> str:
@@ -114,9 +120,7 @@ class Followed:
         return self.side * float(self.done.states[self.k, s.STOP]) if self.done.risk[self.k] > 0 else np.nan
 
 
-def row_of(
-    followed: Followed, assume: str, settings: Settings, outlook: Outlook, model_texts: Sequence[str]
-) -> dict[str, Any]:
+def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Sequence[str]) -> dict[str, Any]:
     """Return the row of one open trade.
 
     Parameters
@@ -124,7 +128,6 @@ def row_of(
     followed : Followed
     assume : {"", "followed", "untouched"}
         The open quantity where ``quantity_open`` is blank.
-    settings : Settings
     outlook : Outlook
         Of all trades.
     model_texts : sequence of str
@@ -136,13 +139,13 @@ def row_of(
         The columns ``COLUMNS``.
     """
     placed, i = followed.placed, followed.i
-    trades, bars = placed.trades, placed.bars
+    trades = placed.trades
     held, told = _quantity(followed, assume)
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, np.nan),
         "trade_id": str(trades.trade_id[i]), "symbol": str(trades.symbol[i]),
         "side": "long" if followed.side > 0 else "short",
-        "asof": pd.Timestamp(int(bars.close_time[int(placed.end_bar[i]) - 1]), tz="UTC"),
+        "asof": followed.asof,
         "quantity_open": held, "price": followed.price, **_since_entry(followed),
         "exhaustion": float(outlook.exhaustion[i]), "hold_value_r": float(outlook.hold_value_r[i]),
         "exhaustion_low": float(outlook.low[i]), "exhaustion_high": float(outlook.high[i]),
@@ -152,7 +155,7 @@ def row_of(
         "stop_before": _stop_before(followed, assume),
     }  # fmt: skip
     row["quantity_managed"] = _quantity_managed(followed, held)
-    advice, summary, urgency = _advice(followed, held, row, settings)
+    advice, summary, urgency = _advice(followed, held, row)
     orders = with_replaced(advice.orders, followed.previous)
     row |= {
         "action": advice.action, "action_quantity": advice.quantity, "stop_price": advice.stop_price,
@@ -213,7 +216,7 @@ def _stop_before(followed: Followed, assume: str) -> float:
     return stop if followed.side * (followed.price - stop) > 0 else np.nan
 
 
-def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: Settings) -> tuple[Advice, str, str]:
+def _advice(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Advice, str, str]:
     """Return the advice, its sentence and its urgency."""
     done, k, trades, i = followed.done, followed.k, followed.placed.trades, followed.i
     own = float(trades.stop_price[i])
@@ -223,8 +226,7 @@ def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: S
             "it there are no orders."
         )
         return Advice(HOLD, 0.0, own, warnings=("quantity_open is blank.",)), text, ASK
-    venue = venue_of(followed.ladder, settings, followed.placed.bars, int(followed.placed.symbol_index[i]))
-    holding = Holding(held, followed.side, followed.price, venue, slices_of(followed.ladder))
+    holding = Holding(held, followed.side, followed.price, followed.venue, slices_of(followed.ladder))
     status, reason = followed.status, str(done.reason[k])
     if followed.has_passed_stop:
         text = (

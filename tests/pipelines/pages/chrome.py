@@ -68,6 +68,14 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
+    def wait(self, expression: str) -> None:
+        """Wait until an expression is true in the page."""
+        for _ in range(250):
+            if self.js(expression):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"never true: {expression}")
+
     def click(self, selector: str) -> None:
         """Click with the mouse in the middle of an element."""
         x, y = self.js(

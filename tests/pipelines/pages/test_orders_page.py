@@ -145,7 +145,7 @@ def test_clicks_open_filter_and_copy(opened: Any) -> None:
     opened.click("tr.row .open")
     assert opened.js("document.getElementById('trade-1').hidden")
     opened.click("tr.row .copy")
-    assert opened.js("document.getElementById('said').textContent").startswith("Copied: SELL 3 SYM")
+    opened.wait("document.getElementById('said').textContent.startsWith('Copied: SELL 3 SYM')")
     opened.js("document.querySelector('[name=action]').value = 'exit';"
               "document.querySelector('form').dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
     assert opened.js(SHOWN) == 6
