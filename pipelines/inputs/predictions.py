@@ -136,7 +136,9 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     return replace(settings, features=replace(settings.features, names=features.names))
 
 
-def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT) -> RowPredictions:
+def predict_rows(
+    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, first: IntArray | None = None
+) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
     Parameters
@@ -144,11 +146,13 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     prepared : Prepared
     model : ExhaustionModel
     progress : Progress
+    first : int64 array, shape (n_trades,), optional
+        The bar of each trade from which on its rows are predicted; all by default.
 
     Returns
     -------
     RowPredictions
-        NaN for rows before the first stage.
+        NaN for rows before the first stage, or before `first`.
 
     Notes
     -----
@@ -156,20 +160,23 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     after the embargo. Backtests and advice read the same predictions.
     """
     n_rows = prepared.rows.n_rows
+    wanted = np.arange(n_rows)
+    if first is not None:
+        wanted = wanted[prepared.rows.bar >= np.repeat(first, prepared.rows.lengths)]
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
     stage = np.full(n_rows, -1, dtype=np.int16)
-    with progress.stage("predictions", n_rows) as advance:
-        for first in range(0, n_rows, _ROWS_AT_ONCE):
-            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            predicted = predict_some(prepared, model, np.arange(part.start, part.stop))
+    with progress.stage("predictions", len(wanted)) as advance:
+        for begin in range(0, len(wanted), _ROWS_AT_ONCE):
+            part = wanted[begin : begin + _ROWS_AT_ONCE]
+            predicted = predict_some(prepared, model, part)
             exhaustion[part], hold_value[part], stage[part] = (
                 predicted.exhaustion,
                 predicted.hold_value_r,
                 predicted.stage,
             )
-            advance(part.stop - part.start)
+            advance(len(part))
     when = prepared.placed.bars.close_time[prepared.rows.bar]
-    embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
+    embargoed = int((model.stage_of(when, embargo=False) != stage)[wanted].sum())
     finding = str(model.context.get("value_finding", ""))
     return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent)
 

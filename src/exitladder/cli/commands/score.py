@@ -117,7 +117,8 @@ def command(
     frame = without_money(frame) if private else frame
     if out is not None:
         with session.progress.stage("writing advice", 1):
-            write_scores(frame, out, result.verdict)
+            charts = result.charts() if out.suffix.lower() == ".html" and not private else None
+            write_scores(frame, out, result.verdict, charts)
         session.say(f"advice on {len(frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen
