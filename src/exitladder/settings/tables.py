@@ -214,6 +214,10 @@ class ModelSettings:
         "silent without a gain over the constant) or forest (the forest alone)",
         among=("stack", "forest"),
     )
+    by_symbol: bool = _key(
+        True,
+        "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
+    )
     row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",

@@ -266,7 +266,7 @@ def exchange(one: str, other: str) -> Callable[[Path], None]:
         (edit(lambda t: t.pop("sha256"), is_signed=False), "must be unchanged"),
         (
             edit(lambda t: t.update(schema_version=1)),
-            "must be version 2 or 3, but .* has version 1. Train",
+            "must be version 2 to 4, but .* has version 1. Train",
         ),
         (edit(lambda t: t["names"].append("extra")), "differ from stage 0 .* missing: extra"),
         (edit(lambda t: t.update(kind="other")), "must describe an exhaustion model"),
