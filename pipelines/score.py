@@ -10,7 +10,9 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.files.output import csv_text, write_json, write_table, write_text
+from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
+from exitladder.pipelines.advice.answers import answers_now, log_answers
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
 from exitladder.pipelines.advice.open_trades import (
     advice_job,
@@ -43,9 +45,11 @@ class ScoreResult:
         The drift of the last bars from the model's training data; see `exitladder.pipelines.advice.drift.drift_now`.
         Features that have moved are named in the warnings of every row.
     notice : str
-        That warning; empty if nothing has moved.
+        That warning, and one if the model's probabilities no longer agree with outcomes; empty if nothing has moved.
     verdict : str
         The verdict of the ladder's tuning; empty for a ladder that was not tuned.
+    answers : AnswerDrift
+        The model's probabilities against the outcomes since its training; see `watch_answers`.
     """
 
     run_id: str
@@ -53,6 +57,7 @@ class ScoreResult:
     drift: pd.DataFrame
     notice: str
     verdict: str = ""
+    answers: AnswerDrift = NO_ANSWERS
 
 
 def score(
@@ -128,10 +133,12 @@ def score(
             frame = score_open(job, ladder, finer)
         if len(waiting):
             frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
-        with progress.stage("drift", 1) as advance:
+        with progress.stage("drift", 2) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
-        notice = drift_notice(drift, len(set(still_open.symbol)))
+            answers = log_answers(run, answers_now(seen, trades, job.model, job.settings))
+            advance(1)
+        notice = " ".join(filter(None, [drift_notice(drift, len(set(still_open.symbol))), answers.warning]))
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
@@ -140,7 +147,7 @@ def score(
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
+    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers)
 
 
 def _entered_on_bars(trades: Trades, bars: BarSet) -> tuple[Trades, Trades]:
