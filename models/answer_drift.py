@@ -103,7 +103,8 @@ def watch_answers(
 
     Predictions whose outcome was still open when another was made are no independent evidence. So rows are taken in
     buckets: all rows decided within the usual time to an outcome (that of the first rows), then all rows of the next
-    such stretch, which begins after all of these outcomes were known, and so on. A bucket's bet is the mean over its rows.
+    such stretch, which begins after all of these outcomes were known, and so on. A bucket's bet is the mean over its
+    rows.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
     asked: list[IntArray] = []
     for (fit, held), forest in zip(training.folds, parts, strict=bool(parts)):
         own, out = (_labelled(train[chosen], label) for chosen in (fit, held))
-        line = Linear.fit(rows.X, own, label[own], objective)
+        line = Linear.fit(rows.X, own, label[own], objective, columns=training.columns)
         trees = predict_rows(partial(forest.predict, threads=threads), rows, out)
         found.append(
             (
@@ -54,7 +54,7 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
             )
         )
         asked.append(out)
-    linear = Linear.fit(rows.X, train[known], y, objective)
+    linear = Linear.fit(rows.X, train[known], y, objective, columns=training.columns)
     if not found:
         return Blend(linear, fit_stack(None, mean_of(y, objective), objective)), None
     at = np.concatenate(asked)

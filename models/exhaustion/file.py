@@ -29,7 +29,8 @@ from exitladder.models.forests.checking import check_booster
 from exitladder.settings.tables import Settings
 
 # 2: model.json has a checksum of its own. 3: a stage may have linear models and weights beside its forests. 4: symbols
-# may have models of their own. A model is written as the least version, which earlier versions of exitladder may read.
+# may have models of their own, and stages screened families. A model is written as the least version that can hold it,
+# which earlier versions of exitladder may read.
 SCHEMA_VERSION, WITHOUT_SYMBOLS, FORESTS_ALONE = 4, 3, 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
@@ -59,6 +60,7 @@ _STAGE = {
     "hold_blend?": _BLEND,
     "race_own?": [{"symbol": str, **_BLEND}],
     "hold_own?": [{"symbol": str, **_BLEND}],
+    "families?": [str],
 }
 _COLUMN = {
     "version?": Anything,
@@ -113,6 +115,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             "n_rows": stage.n_rows,
             "n_trades": stage.n_trades,
             "calibrator": stage.calibrator.to_mapping(),
+            **({"families": list(stage.families)} if stage.families else {}),
         }
         for part in ("race", "hold"):
             content = getattr(stage, part).text.encode()
@@ -145,7 +148,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
 
 def _schema_version(stages: Sequence[Mapping[str, Any]]) -> int:
     """Return the least version that can read these stages."""
-    if any("race_own" in entry or "hold_own" in entry for entry in stages):
+    if any({"race_own", "hold_own", "families"} & set(entry) for entry in stages):
         return SCHEMA_VERSION
     return WITHOUT_SYMBOLS if any("race_blend" in entry for entry in stages) else FORESTS_ALONE
 
@@ -293,6 +296,7 @@ def _stage(k: int, entry: Mapping[str, Any], source: Path, names: Sequence[str])
         hold_blend=_blend(entry.get("hold_blend"), len(names)),
         race_own=_own(entry.get("race_own", ()), len(names)),
         hold_own=_own(entry.get("hold_own", ()), len(names)),
+        families=tuple(entry.get("families", ())),
     )
 
 

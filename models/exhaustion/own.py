@@ -115,7 +115,11 @@ def _fit(training: StageTraining, unseen: Unseen, objective: str, symbol: int) -
         if not _enough(label[learnt], objective):
             return None
         constant.append(np.full(len(asked), mean_of(label[learnt], objective)))
-        line.append(predict_rows(Linear.fit(rows.X, learnt, label[learnt], objective).predict, rows, asked))
+        line.append(
+            predict_rows(
+                Linear.fit(rows.X, learnt, label[learnt], objective, columns=training.columns).predict, rows, asked
+            )
+        )
     mine = rows.symbols.index[unseen.at] == symbol
     at = unseen.at[mine]
     held_out = HeldOut(
@@ -128,7 +132,9 @@ def _fit(training: StageTraining, unseen: Unseen, objective: str, symbol: int) -
     )
     if stack.silent:
         return None
-    return OwnModel(rows.symbols.names[symbol], Linear.fit(rows.X, known, label[known], objective), stack)
+    return OwnModel(
+        rows.symbols.names[symbol], Linear.fit(rows.X, known, label[known], objective, columns=training.columns), stack
+    )
 
 
 def _enough(y: FloatArray, objective: str) -> bool:

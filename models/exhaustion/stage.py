@@ -53,6 +53,8 @@ class Stage:
         None where the forest predicts alone, as in models of version 0.1.
     race_own, hold_own : tuple of OwnModel
         Symbols with a model of their own, which predicts whether the stage is silent or not.
+    families : tuple of str
+        Families beyond the default features that passed the screening.
     """
 
     valid_from_ns: int
@@ -66,6 +68,7 @@ class Stage:
     hold_blend: Blend | None = None
     race_own: tuple[OwnModel, ...] = ()
     hold_own: tuple[OwnModel, ...] = ()
+    families: tuple[str, ...] = ()
 
     def silent(self, series: str) -> bool:
         """Return whether a series (exhaustion or hold_value_r) is the past's constant, on which no rule may act."""

@@ -20,6 +20,7 @@ from exitladder.models.calibration.calibrators import (
 from exitladder.models.calibration.measures import probability_measures, reliability
 from exitladder.models.exhaustion.blending import fit_blend
 from exitladder.models.exhaustion.own import OwnModel, fit_own
+from exitladder.models.exhaustion.screening import screened
 from exitladder.models.exhaustion.stacking import gain_over
 from exitladder.models.exhaustion.stage import Blend, Stage
 from exitladder.models.forests.boosting import Forest, booster_parameters
@@ -184,6 +185,7 @@ class Training:
                 calibrator=calibrator,
                 race_blend=blends["exhaustion"],
                 hold_blend=blends["hold_value_r"],
+                families=training.families,
                 race_own=own["exhaustion"],
                 hold_own=own["hold_value_r"],
             )
@@ -259,7 +261,10 @@ class Training:
         return p
 
     def _stage_training(self, train: IntArray) -> StageTraining:
-        return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
+        training = StageTraining.of(
+            self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer
+        )
+        return screened(training) if self.settings.screen else training
 
     def _predict(self, until_ns: int) -> None:
         """Predict the labelled rows decided before `until_ns`, and not predicted yet, by the valid stage."""

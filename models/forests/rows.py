@@ -74,6 +74,9 @@ class TrainingRows:
         before it do not train on this row. By default the time the label is known.
     symbols : RowSymbols, optional
         Without them no symbol gets a model of its own.
+    families : tuple of str
+        The family of each feature that is used only where it helps; empty for the others. By default there are none
+        to screen.
     """
 
     X: npt.NDArray[np.float32]
@@ -87,6 +90,7 @@ class TrainingRows:
     reachable: npt.NDArray[np.bool_]
     embargo_end_ns: IntArray | None = None
     symbols: RowSymbols | None = None
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_matrix(self.X, self.names)
@@ -113,6 +117,7 @@ class TrainingRows:
         hold: Labels,
         reachable: npt.NDArray[np.bool_],
         embargo_bars: int = 0,
+        families: tuple[str, ...] = (),
     ) -> TrainingRows:
         """Return training rows of placed trades; every array has one value for each of `rows`.
 
@@ -132,6 +137,8 @@ class TrainingRows:
             Rows to learn from.
         embargo_bars : int
             Bars after a row's last label is known during which the row is kept out of the training part.
+        families : tuple of str
+            Of the features to screen; see `TrainingRows`.
 
         Returns
         -------
@@ -156,6 +163,7 @@ class TrainingRows:
             reachable=reachable,
             embargo_end_ns=np.where(last >= 0, _bars_later(placed, rows, last, embargo_bars), NEVER),
             symbols=RowSymbols.of(placed, rows.trade),
+            families=families,
         )
 
     def __len__(self) -> int:

@@ -214,6 +214,10 @@ class ModelSettings:
         "silent without a gain over the constant) or forest (the forest alone)",
         among=("stack", "forest"),
     )
+    screen: bool = _key(
+        True,
+        "use a family of features beyond the default set only in stages whose held-out rows it predicts better",
+    )
     by_symbol: bool = _key(
         True,
         "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
