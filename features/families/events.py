@@ -19,7 +19,7 @@ EVENTS = Family("events", "bars, move, stretch and decayed sum since an extreme 
 
 # Bars before an event that it is measured against, and bars of the mean that its stretch is measured from.
 _USUAL = 20
-_OVERBOUGHT, _RSI = 70.0, 14
+_OVERBOUGHT, _RSI = 70.0, 7
 # A swing high is the highest of so many bars on either side, and known only after the later ones.
 _SIDE = 2
 # Bars that the catalogue looks back; a decayed sum loses half of an event's size in a fourteenth of them.
@@ -95,7 +95,7 @@ _KINDS = {
     "range": _Kind("range above twice its median of 20 bars", _range, _USUAL, 0, "even"),
     "gap": _Kind("gap above three quarters of the mean range of 20 bars", _gap, _USUAL, 0, "even"),
     "high": _Kind("close above the highest high of 20 bars", _high, _USUAL, 0, "own"),
-    "rsi": _Kind("RSI(14) above 70", _rsi, _RSI, wilder_memory(_RSI), "own"),
+    "rsi": _Kind("RSI(7) above 70", _rsi, _RSI, wilder_memory(_RSI), "own"),
     "swing": _Kind("swing high, known two bars later", _swing, 2 * _SIDE, 0, "own"),
 }
 

@@ -222,7 +222,7 @@ class ModelSettings:
         True,
         "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
     )
-    row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
+    row_step: int = _key(3, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",
         "platt, isotonic, venn_abers or none, fitted to out-of-fold predictions; auto selects the best of the three",

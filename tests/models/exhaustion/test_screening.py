@@ -16,7 +16,7 @@ from exitladder.models.forests.rows import TrainingRows
 from exitladder.settings.tables import ModelSettings
 
 HOUR = 3_600 * 10**9
-QUICK = ModelSettings(n_estimators=15, num_leaves=4, min_child_samples=50, learning_rate=0.2)
+QUICK = ModelSettings(n_estimators=15, num_leaves=4, min_child_samples=50, learning_rate=0.2, row_step=1)
 FAMILIES = ("", "", "luck", "luck", "luck", "signal")
 
 
