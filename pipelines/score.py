@@ -12,7 +12,6 @@ from exitladder.errors import LadderError, OutputFileError, TradesError
 from exitladder.files.output import csv_text, write_json, write_table, write_text
 from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
-from exitladder.pipelines.advice.answers import answers_now, log_answers
 from exitladder.pipelines.advice.drift import drift_notice, drift_now
 from exitladder.pipelines.advice.open_trades import (
     advice_job,
@@ -23,6 +22,7 @@ from exitladder.pipelines.advice.open_trades import (
     unscored,
 )
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress

@@ -19,7 +19,7 @@ from exitladder.models.forests.growing import StageTraining, predict_rows
 
 
 def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) -> tuple[Blend, Unseen | None]:
-    """Return the linear model and the best weights of a stage, and what it says of its held-out rows.
+    """Return the linear model and the best weights of a stage, and its predictions of its held-out rows.
 
     Every fold of the forest is one here too: linear model and constant of its rows predict the rows that it holds out.
 

@@ -3,7 +3,7 @@
 A law that holds for one symbol of many is diluted in a model of all rows. A symbol with enough trades therefore gets
 a linear model of its own rows. Its weight and that of the stage's combination are found on the rows held out within
 the stage's training part, as the weights of the combination are; the rest is the mean of the symbol's own labels. So
-the symbol's level, its response to what the stage says and a law of its own are all shrunk by what they are worth.
+the symbol's level, its response to the stage's combination and a law of its own are all shrunk by their value there.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from exitladder.models.exhaustion.stacking import HeldOut, Stack, fit_stack
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, StageTraining, predict_rows
 
 # A symbol with fewer training trades keeps to what all symbols say.
-LEAST_TRADES = 60
-# Several symbols are tried, so one standard error is too little.
-LEAST_ERRORS = 2.0
+LEAST_TRADES = 30
+# Their weights are shrunk, and a bad record ends them, so the rule of one standard error is enough.
+LEAST_ERRORS = 1.0
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,21 @@ class Stage:
         return _combined(self.hold_blend, self.hold, X, threads, of_race=False)
 
     def exhaustion(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
-        """Return the calibrated probability of exhaustion, shape (n_rows,).
+        """Return the calibrated probability of exhaustion.
 
         Where the stage is silent and the symbol has no model of its own, it is the past's constant.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        threads : int
+            0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows.
+
+        Returns
+        -------
+        float64 array, shape (n_rows,)
         """
         if self.race_blend is not None and self.race_blend.stack.silent:
             found = np.full(len(X), sigmoid(np.array(self.race_blend.stack.constant)))
@@ -104,7 +116,20 @@ class Stage:
         return found
 
     def hold_value(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
-        """Return the value of holding in R, shape (n_rows,); the past's constant as for `exhaustion`."""
+        """Return the value of holding in R; the past's constant as for `exhaustion`.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        threads : int
+            0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows.
+
+        Returns
+        -------
+        float64 array, shape (n_rows,)
+        """
         if self.hold_blend is not None and self.hold_blend.stack.silent:
             found = np.full(len(X), self.hold_blend.stack.constant)
         else:
