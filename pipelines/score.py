@@ -13,6 +13,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError
 from exitladder.files.output import csv_text, write_json, write_table, write_text
+from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.open_trades import Management, advice_job, open_trades, score_open
@@ -26,6 +27,7 @@ from exitladder.pipelines.advice.rows import (
 )
 from exitladder.pipelines.advice.scorable import why_not_scored
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
@@ -54,9 +56,11 @@ class ScoreResult:
         The drift of the last bars from the model's training data; see `exitladder.pipelines.advice.drift.drift_now`.
         Features that have moved are named in the warnings of every row.
     notice : str
-        That warning; empty if nothing has moved.
+        That warning, and one if the model's probabilities no longer agree with outcomes; empty if nothing has moved.
     verdict : str
         The verdict of the ladder's tuning; empty for a ladder that was not tuned.
+    answers : AnswerDrift
+        The model's probabilities against the outcomes since its training.
     placed : PlacedTrades, optional
         The trades that were scored, on their bars.
     """
@@ -66,6 +70,7 @@ class ScoreResult:
     drift: pd.DataFrame
     notice: str
     verdict: str = ""
+    answers: AnswerDrift = NO_ANSWERS
     placed: PlacedTrades | None = field(default=None, repr=False)
 
     def charts(self) -> dict[str, TradeChart]:
@@ -152,7 +157,8 @@ def score(
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
-        notice = drift_notice(drift, len(set(still_open.symbol)))
+        answers = log_answers(run, answers_now(seen, trades, job.model, job.settings))
+        notice = " ".join(filter(None, [drift_notice(drift, len(set(still_open.symbol))), answers.warning]))
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
@@ -164,7 +170,7 @@ def score(
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), job.prepared.placed)
+    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
 
 
 def nothing_open(ladder: Ladder) -> ScoreResult:

@@ -90,8 +90,7 @@ class Job:
             rows, kept = prepared.rows.at_most(max_bars)
             prepared = replace(prepared, rows=rows)
             if predictions is not None:
-                names_of_rows = ("exhaustion", "hold_value_r", "stage")
-                predictions = replace(predictions, **{n: getattr(predictions, n)[kept] for n in names_of_rows})
+                predictions = predictions.take(kept)
         return signals_for(prepared.placed, names, prepared, predictions)
 
     def run(self, kind: RunKind, ladder: Ladder | None = None) -> AbstractContextManager[TrackedRun]:

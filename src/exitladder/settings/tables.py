@@ -214,7 +214,15 @@ class ModelSettings:
         "silent without a gain over the constant) or forest (the forest alone)",
         among=("stack", "forest"),
     )
-    row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
+    screen: bool = _key(
+        True,
+        "use a family of features beyond the default set only in stages whose held-out rows it predicts better",
+    )
+    by_symbol: bool = _key(
+        True,
+        "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
+    )
+    row_step: int = _key(3, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",
         "platt, isotonic, venn_abers or none, fitted to out-of-fold predictions; auto selects the best of the three",
