@@ -47,11 +47,6 @@ class Gain:
     error: float
     n_blocks: int
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether the gain is more than one standard error."""
-        return bool(self.mean > LEAST_ERRORS * self.error)
-
 
 @dataclass(frozen=True)
 class Stack:
@@ -127,7 +122,14 @@ class HeldOut:
     over_ns: IntArray
 
 
-def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
+def fit_stack(
+    held: HeldOut | None,
+    constant: float,
+    objective: str,
+    *,
+    against: FloatArray | None = None,
+    least_errors: float = LEAST_ERRORS,
+) -> Stack:
     """Return the stack of least loss on held-out rows, silent unless it clearly beats the constant there.
 
     Its gain is measured on stretches of time, each with the weights of the other stretches; see `gain_over`.
@@ -139,6 +141,10 @@ def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
     constant : float
         Of all training rows: log-odds, or R.
     objective : {"binary", "regression"}
+    against : float64 array, shape (n,), optional
+        Predictions of the held-out rows to beat instead of the constant.
+    least_errors : float
+        Standard errors that the gain must exceed.
 
     Returns
     -------
@@ -153,8 +159,9 @@ def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
         others = np.setdiff1d(order, stretch, assume_unique=True)
         of_stretch = held.constant[stretch], held.linear[stretch], held.forest[stretch]
         said[stretch] = _combined(*of_stretch, _weights(held, others, objective))
-    gain = gain_over(said, held.constant, held.y, held.time_ns, held.over_ns, objective)
-    silent = not gain.is_clear or linear + forest < _LEAST_WEIGHT
+    least = held.constant if against is None else against
+    gain = gain_over(said, least, held.y, held.time_ns, held.over_ns, objective)
+    silent = not gain.mean > least_errors * gain.error or linear + forest < _LEAST_WEIGHT
     return Stack(constant, linear, forest, silent, *_known(gain))
 
 

@@ -37,7 +37,20 @@ class Bookings:
     r: FloatArray
 
     def daily(self, first: int, n_days: int, among: np.ndarray | None = None) -> FloatArray:
-        """Return the R booked on each calendar day, of all trades or of those among `among` (bool by trade)."""
+        """Return the R booked on each calendar day.
+
+        Parameters
+        ----------
+        first : int
+            First day, since 1970 UTC.
+        n_days : int
+        among : bool array, shape (n_trades,), optional
+            Trades to count; all by default.
+
+        Returns
+        -------
+        float64 array, shape (n_days,)
+        """
         kept = np.ones(len(self.day), dtype=bool) if among is None else among[self.trade]
         return np.bincount(self.day[kept] - first, self.r[kept], n_days).astype(np.float64)
 

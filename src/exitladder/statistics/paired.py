@@ -156,6 +156,10 @@ class DayResampling:
             The difference on each resample; NaN if it is undefined there.
         among : int64 array, optional
             Days of entry of the trades that the measure rests on; of all trades by default.
+
+        Returns
+        -------
+        PairedMeasure
         """
         difference = candidate - baseline
         n_trades, n_days = len(self.day), self.n_entry_days
@@ -258,6 +262,10 @@ def compare_daily(days: DayResampling, candidate: FloatArray, baseline: FloatArr
     days : DayResampling
     candidate, baseline : float64 array, shape (n_days,)
         Net R booked on each calendar day.
+
+    Returns
+    -------
+    dict of str to PairedMeasure
     """
     columns = {"n": np.ones(len(candidate))}
     for key, x in (("c", candidate), ("b", baseline)):
