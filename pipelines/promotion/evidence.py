@@ -20,7 +20,7 @@ from exitladder.pipelines.tracking.sync import MODEL_FOLDER
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 
 KINDS = {"train": "model", "tune": "exit", "backtest": "exit"}
-"""Runs that can be promoted, and what they are."""
+"""Runs that can be promoted, by the kind of their result."""
 
 
 @dataclass(frozen=True)

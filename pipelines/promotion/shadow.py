@@ -114,6 +114,16 @@ def shadow_score(job: Job, model: str | None, trades: Trades, run: TrackedRun) -
     Returns
     -------
     str
+
+    Raises
+    ------
+    TrackingError
+        If the history of promotions is damaged.
+
+    Warns
+    -----
+    ExitladderWarning
+        If the challenger cannot predict these bars.
     """
     home = job.tracker.store.home
     if model is None or job.model is None:
@@ -258,7 +268,7 @@ def separate_gains(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the challenger's gain in Brier score on bars whose outcomes do not overlap, and the largest possible gain.
 
     All trades at one bar are one observation. The next one is the first bar that closes when every outcome of the last
-    one is known, so what is known before it says nothing about it. A bar with an open outcome ends the record for now.
+    one is known, so earlier outcomes say nothing about it. A bar with an open outcome ends the record for now.
 
     Parameters
     ----------

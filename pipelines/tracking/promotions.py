@@ -175,7 +175,18 @@ def add_promotion(home: Path, values: Mapping[str, Any], expected_before: str | 
 
 
 def history(home: Path, alias: str = "", slot: str = "") -> list[Promotion]:
-    """Return the rows of the history, oldest first, of one alias and slot if given.
+    """Return the rows of the history, oldest first.
+
+    Parameters
+    ----------
+    home : path
+        Folder of the records.
+    alias, slot : str
+        Rows of these only; empty for all.
+
+    Returns
+    -------
+    list of Promotion
 
     Raises
     ------
@@ -209,13 +220,39 @@ def history(home: Path, alias: str = "", slot: str = "") -> list[Promotion]:
 
 
 def holder(home: Path, alias: str, slot: str = "model") -> Promotion | None:
-    """Return the row by which a run has an alias now; None if none has."""
+    """Return the row by which a run has an alias now; None if none has.
+
+    Parameters
+    ----------
+    home : path
+        Folder of the records.
+    alias : {"champion", "challenger"}
+    slot : {"model", "exit"}
+
+    Returns
+    -------
+    Promotion or None
+    """
     rows = history(home, alias, slot)
     return rows[-1] if rows and rows[-1].run_id else None
 
 
 def note_gate(home: Path, fingerprint: str, content: Mapping[str, Any]) -> int:
-    """Note a gate unless it is known, and return when it was first seen, in milliseconds since 1970 UTC."""
+    """Note a gate unless it is known, and return when it was first seen.
+
+    Parameters
+    ----------
+    home : path
+        Folder of the records.
+    fingerprint : str
+    content : mapping
+        Its conditions.
+
+    Returns
+    -------
+    int
+        Milliseconds since 1970 UTC.
+    """
     with promotions_opened(home) as opened:
         opened.execute(
             "insert or ignore into gates values (?, ?, ?)",
