@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
 from planted_market import settings_of
 from planted_world import BARS, MINUTE, SIGMA, STOP, WARM_UP, WORLDS, Paths, World, draw, solve
 from scipy.stats import norm
@@ -25,7 +26,6 @@ from exitladder.clock import NO_TIME
 from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.training.model import train_model
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
 from exitladder.pipelines.training.value import net_r_of
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades

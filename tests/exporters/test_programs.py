@@ -49,8 +49,9 @@ def test_the_export_runs_there_with_the_same_fills(
     table = pd.read_csv(tmp_path / "fills.csv", parse_dates=["bar_time"])
     bars = pd.DatetimeIndex(pd.to_datetime(placed.bars.time, utc=True))
     theirs: dict[str, list[Filled]] = {str(name): [] for name in placed.trades.trade_id}
-    for row in table.itertuples():
-        theirs[str(row.trade_id)].append((int(bars.get_loc(row.bar_time)), float(row.price), float(row.quantity)))
+    at = bars.get_indexer(pd.DatetimeIndex(table["bar_time"]))
+    for name, bar, price, quantity in zip(table["trade_id"], at, table["price"], table["quantity"], strict=True):
+        theirs[str(name)].append((int(bar), float(price), float(quantity)))
     assert [gathered(fills) for fills in theirs.values()] == sales(simulate(placed, ladder))
 
 
