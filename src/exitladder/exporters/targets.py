@@ -161,7 +161,7 @@ TARGETS = (
             "R: it counts from the stop loss that the position has when the expert first sees it.",
             "Rounding: volumes to SYMBOL_VOLUME_STEP, prices to the tick against the trader; a rest below "
             "SYMBOL_VOLUME_MIN is sold with the rung.",
-            "Restart: the expert forgets rungs that it sold before, and begins anew with the volume that is left.",
+            "Restart: the expert forgets rungs that it sold before, and begins again with the volume that is left.",
             "Netting accounts: one ladder per symbol; an opposite deal reduces the position.",
             "Clock exits: the function is asked at a close, and the exit is at the next tick.",
         ),

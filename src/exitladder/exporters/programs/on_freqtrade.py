@@ -148,7 +148,14 @@ class LadderExits:
         return found
 
     def note_filled_rungs(self, position: Position, trade: Any, before: datetime) -> None:
-        """Tell a position which rungs had filled before a moment."""
+        """Tell a position which rungs had filled before a moment.
+
+        Parameters
+        ----------
+        position : Position
+        trade : Trade
+        before : datetime
+        """
         filled = self.filled_rungs(trade, before)
         for part in position.open_parts:
             if part.number in filled:
@@ -158,7 +165,23 @@ class LadderExits:
         self, trade: Any, current_time: datetime, current_rate: float, current_profit: float,
         min_stake: float | None, max_stake: float, *args: Any, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """Place the next rung: at the market if it is due or the price is beyond it, else as a resting limit."""
+        """Place the next rung: at the market if it is due or the price is beyond it, else as a resting limit.
+
+        Parameters
+        ----------
+        trade : Trade
+        current_time : datetime
+        current_rate, current_profit : float
+        min_stake : float or None
+        max_stake : float
+        *args, **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        tuple of float and str, or None
+            Stake to sell (negative) and the tag of the order.
+        """
         position = self.ladder_state(trade, current_time).position
         price = position.side * current_rate
         if position.is_ending or reaches_down(price, _main_stop(position)):
@@ -189,7 +212,22 @@ class LadderExits:
         self, pair: str, trade: Any, current_time: datetime, proposed_rate: float, current_profit: float,
         exit_tag: str | None, **kwargs: Any,
     ) -> float:  # fmt: skip
-        """Return the price of a rung, or the market's where that is better or the rung is due."""
+        """Return the price of a rung, or the market's if that is better or the rung is due.
+
+        Parameters
+        ----------
+        pair : str
+        trade : Trade
+        current_time : datetime
+        proposed_rate, current_profit : float
+        exit_tag : str or None
+        **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        float
+        """
         if not exit_tag or not exit_tag.startswith(TAG):
             return proposed_rate
         position = self.ladder_state(trade, current_time).position
@@ -205,7 +243,23 @@ class LadderExits:
         self, pair: str, trade: Any, current_time: datetime, current_rate: float, current_profit: float,
         after_fill: bool, **kwargs: Any,
     ) -> float | None:  # fmt: skip
-        """Return the stop of the ladder; never a looser one than freqtrade has."""
+        """Return the stop of the ladder; never a looser one than freqtrade has.
+
+        Parameters
+        ----------
+        pair : str
+        trade : Trade
+        current_time : datetime
+        current_rate, current_profit : float
+        after_fill : bool
+        **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        float or None
+            Distance from the rate, as a share.
+        """
         position = self.ladder_state(trade, current_time).position
         level = _main_stop(position)
         known = trade.stop_loss
@@ -217,7 +271,22 @@ class LadderExits:
     def custom_exit(
         self, pair: str, trade: Any, current_time: datetime, current_rate: float, current_profit: float, **kwargs: Any
     ) -> str | None:
-        """Exit the rest: on time, on a rung that sells the rest, or at a price beyond the stop."""
+        """Exit the rest: on time, on a rung that sells the rest, or at a price beyond the stop.
+
+        Parameters
+        ----------
+        pair : str
+        trade : Trade
+        current_time : datetime
+        current_rate, current_profit : float
+        **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        str or None
+            Reason of the exit.
+        """
         position = self.ladder_state(trade, current_time).position
         if position.is_ending:
             return f"exit {position.is_ending}"
