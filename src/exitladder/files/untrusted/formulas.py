@@ -74,4 +74,4 @@ def _has_call(column: pd.Series) -> bool:
         texts = pa.array(column, pa.string(), from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):  # cells that are no texts, or that are not Unicode
         return True
-    return bool(pc.any(pc.match_substring_regex(texts, r"[(|]")).as_py())
+    return any(pc.any(pc.match_substring(texts, sign)).as_py() for sign in "(|")
