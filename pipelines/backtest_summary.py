@@ -17,9 +17,9 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.execution.simulation import STATUS
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
-from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.exposure import exposure_of, plain_exposure
 from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
 from exitladder.measures.price_of_gain import price_of_gain
@@ -110,18 +110,12 @@ class Executed(NamedTuple):
     Parameters
     ----------
     parts : list of Simulation
-    trades, fills : DataFrame
-        Of all parts; net R is NaN if it is unknown.
+    r : float64 array, shape (n_trades,)
+        Net R of every trade of all parts, NaN if it was skipped or is unknown.
     """
 
     parts: list[Simulation]
-    trades: pd.DataFrame
-    fills: pd.DataFrame
-
-    @property
-    def r(self) -> FloatArray:
-        """Net R of every trade, NaN if it was skipped or is unknown, shape (n_trades,)."""
-        return self.trades["r"].to_numpy(np.float64)
+    r: FloatArray
 
     @property
     def ends(self) -> IntArray:
@@ -139,9 +133,8 @@ class Executed(NamedTuple):
         edges = np.cumsum([len(part) for part in self.parts])[:-1]
         account = marked_account(self.parts, [part.astype(np.float64) for part in np.split(kept, edges)])
         fall = np.nan if account is None else max_drawdown_of_sum(account.pnl)
-        return plain_exposure(
-            exposure(self.trades[kept], self.fills, leverage=leverage) | {"max_drawdown_account_r": fall}
-        )
+        taken = exposure_of(self.parts, leverage=leverage, among=kept)
+        return plain_exposure(taken | {"max_drawdown_account_r": fall})
 
     def limited(self, limits: AccountSettings, leverage: float) -> dict[str, Any] | None:
         """Return the results of one account with these limits; None without a limit."""
@@ -180,11 +173,11 @@ def backtest_summary(
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
-    ours = Executed([part.simulation for part in parts], trades, fills)
+    r = np.concatenate([part.simulation.r for part in parts])
+    ours = Executed([part.simulation for part in parts], r)
     beside = _beside_exits(parts, job.progress, marks_open=walk_forward)
     results = {other: done.r for other, done in beside.items()}
     leverage, limits = parts[0].ladder.execution.leverage, job.settings.account
-    r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
     against = {}
@@ -331,17 +324,17 @@ def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_op
     placed = [part.simulation.placed for part in parts]
     is_open = np.concatenate([some.trades.is_open for some in placed])
     names = [ALL_OUT] if is_open.all() else [ALL_OUT, OWN_EXITS]
-    tables = {}
+    found = {}
     with progress.stage("simulating other exits", len(names)) as advance:
         for name in names:
             done = [part.own_exits if name == OWN_EXITS else part.all_out for part in parts]
-            trades, fills = joined_tables(done)
+            r = np.concatenate([one.r for one in done])
             if name == OWN_EXITS and not marks_open:
-                trades["r"] = trades["r"].where(~is_open)
-            if trades["r"].notna().any():
-                tables[name] = Executed(done, trades, fills)
+                r = np.where(is_open, np.nan, r)
+            if not np.isnan(r).all():
+                found[name] = Executed(done, r)
             advance(1)
-    return tables
+    return found
 
 
 def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
