@@ -169,7 +169,7 @@ def backtest_summary(
     """
     trades, fills = tables
     intervals = job.settings.intervals
-    by_policy = _under_each_policy(parts, job.progress)
+    by_policy, coarse = _under_each_policy(parts, job.progress)
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
@@ -210,7 +210,7 @@ def backtest_summary(
                 trades,
                 fills,
                 ladder,
-                policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
+                policies=by_policy,
                 intervals=intervals,
                 account=account,
             ),
@@ -222,9 +222,8 @@ def backtest_summary(
             "account": ours.limited(limits, leverage),
         }
         advance(1)
-    if "finer_bars" in by_policy:
-        counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
-        summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
+    if coarse is not None:
+        summary["intrabar"]["coarse_bars"] = coarse
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
     summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
@@ -308,15 +307,22 @@ def no_verdict(counts: SampleCounts) -> str:
     return f"No verdict: {counts.text} For a verdict on trades that no ladder has seen, run: {WALK_FORWARD_COMMAND}."
 
 
-def _under_each_policy(parts: Sequence[BacktestPart], progress: Progress) -> dict[str, list[Simulation]]:
-    """Return the simulations of all parts under each intrabar policy that these bars allow."""
-    found: dict[str, list[Simulation]] = {}
+def _under_each_policy(
+    parts: Sequence[BacktestPart], progress: Progress
+) -> tuple[dict[str, FloatArray], dict[str, int] | None]:
+    """Return net R under each intrabar policy that these bars allow, and `coarse_bars` with finer ones."""
+    found: dict[str, FloatArray] = {}
+    coarse = None
     names = [*SPREAD_POLICIES, *(["finer_bars"] if any(part.finer is not None for part in parts) else [])]
     with progress.stage("intrabar policies", len(names)) as advance:
         for name in names:
-            found[name] = [part.under(name) for part in parts]
+            done = [part.under(name) for part in parts]
+            found[name] = np.concatenate([one.r for one in done])
+            if name == "finer_bars":
+                counts = [coarse_bars(one) for one in done]
+                coarse = {key: sum(count[key] for count in counts) for key in counts[0]}
             advance(1)
-    return found
+    return found, coarse
 
 
 def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_open: bool) -> dict[str, Executed]:

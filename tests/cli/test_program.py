@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -233,6 +235,32 @@ def test_a_lost_interruption_takes_effect_at_the_next_step() -> None:
     signal.signal(signal.SIGINT, outside)
     with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
         advance(1)
+
+
+def test_an_interruption_lost_in_a_callback_arrives_all_the_same() -> None:
+    """Compiled code calls Python, Ctrl-C is pressed there, and no exception can leave such a callback."""
+    called = []
+
+    def compare(a: Any, b: Any) -> int:
+        called.append(1)
+        if len(called) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return int(a[0] - b[0])
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+    numbers = (ctypes.c_int * 3)(3, 1, 2)
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reports = sys.unraisablehook
+    begin = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            ctypes.CDLL(None).qsort(numbers, 3, ctypes.sizeof(ctypes.c_int), kind(compare))
+            assert list(numbers) == [1, 2, 3]
+            time.sleep(20)
+    finally:
+        signal.signal(signal.SIGINT, outside)
+    assert time.monotonic() - begin < 10
+    assert sys.unraisablehook is reports
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: Path, environment: dict[str, str], sample: Path) -> None:

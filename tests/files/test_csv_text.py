@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,7 +48,7 @@ def test_rows_of_numbers_are_written_as_python_writes_them(
 ) -> None:
     block = values[: len(values) // 5 * 5].reshape(-1, 5)
     text, ends = rows_of_numbers(block)
-    rows = [text[begin:end].tobytes().decode() for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+    rows = [text[begin:end].tobytes().decode() for begin, end in itertools.pairwise(ends)]
     assert rows == [",".join("" if x != x else repr(x) for x in row) for row in block.tolist()]
 
 

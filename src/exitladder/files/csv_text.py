@@ -27,7 +27,7 @@ _SPECIAL = r'[,"\r\n]'
 _LEAST, _MOST, _MOST_WHOLE = 1e-4, 1e10, 1e15
 
 
-def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
+def csv_parts(frame: pd.DataFrame) -> Iterator[bytes | memoryview]:
     """Yield the bytes of `pandas.DataFrame.to_csv` without the index and with line feeds, some rows at a time.
 
     Numbers have all their digits; missing values are blank.
@@ -44,7 +44,7 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
     write = partial(_rows, is_compiled=True)
     # Arrow computes outside Python's lock; a few parts at a time bound the memory.
     with ThreadPoolExecutor(_threads()) as pool:
-        waiting: deque[Future[bytes]] = deque()
+        waiting: deque[Future[memoryview]] = deque()
         for begin in begins:
             waiting.append(pool.submit(write, frame.iloc[begin : begin + _ROWS]))
             if len(waiting) > _threads():
@@ -81,7 +81,7 @@ def _is_known(column: pd.Series) -> bool:
     return pd.api.types.is_integer_dtype(kind) and pd.api.types.is_extension_array_dtype(kind)
 
 
-def _rows(frame: pd.DataFrame, *, is_compiled: bool = False) -> bytes:
+def _rows(frame: pd.DataFrame, *, is_compiled: bool = False) -> memoryview:
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     columns: list[Any] = []
@@ -92,10 +92,12 @@ def _rows(frame: pd.DataFrame, *, is_compiled: bool = False) -> bytes:
         else:
             columns += [_texts(frame.iloc[:, k]) for k in places]
     ended = pc.binary_join_element_wise(columns[-1], "\n", "", null_handling="replace")
-    joined = ended if len(columns) == 1 else pc.binary_join_element_wise(*columns[:-1], ended, ",", null_handling="replace")
+    joined = (
+        ended if len(columns) == 1 else pc.binary_join_element_wise(*columns[:-1], ended, ",", null_handling="replace")
+    )
     # one after another, the rows of an array of texts are the file
     _, ends, data = joined.buffers()
-    return bytes(data[: int(np.frombuffer(ends, dtype=np.int32)[len(joined)])])
+    return memoryview(data[: int(np.frombuffer(ends, dtype=np.int32)[len(joined)])])
 
 
 def _numbers(block: pd.DataFrame) -> pa.Array:

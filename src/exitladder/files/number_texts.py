@@ -89,7 +89,7 @@ def _write(bits: np.uint64, powers: Words, text: Bytes, at: int) -> int:
     if bits >> np.uint64(63):
         text[at] = _MINUS
         at += 1
-    exponent = np.int64((bits >> _FRACTION_BITS) & np.uint64(0x7FF))
+    exponent = int((bits >> _FRACTION_BITS) & np.uint64(0x7FF))
     fraction = bits & _FRACTION
     if exponent == 0x7FF:
         text[at], text[at + 1], text[at + 2] = _I, _N, _F
@@ -136,7 +136,7 @@ def _shortest(fraction: np.uint64, exponent: int, powers: Words) -> tuple[np.uin
     below, above = least <= whole, whole + np.uint64(4) <= most
     if below == above:
         half = whole + np.uint64(2)
-        above = middle > half or (middle == half and bool(s & _ONE))
+        above = (middle > half) | ((middle == half) & ((s & _ONE) == _ONE))
     return (s + _ONE if above else s), k
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +97,9 @@ def measure(
     """
     values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
     # added one after another, as the units are
-    totals = {name: np.cumsum(column)[-1] if len(column) else np.float64(0) for name, column in values.items()}
+    totals: dict[str, Any] = {
+        name: np.cumsum(column)[-1] if len(column) else np.float64(0) for name, column in values.items()
+    }
     resampled = dict(zip(values, plan.sums(values.values()).T, strict=True)) if plan is not None else {}
     found = {}
     with np.errstate(divide="ignore", invalid="ignore"):
