@@ -9,7 +9,7 @@ compiled anything.
 
 The rows "until the inputs are read" are the start alone: the commands are given a ladder that does not exist, and end
 when they look for it, with all their modules loaded. Runs are sent to the MLflow store by a process of their own, whose
-time is not counted.
+time is not counted. Numba imports coverage wherever that tool of developers is installed; here it is hidden.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ WAYS = {
     "exitladder backtest, tracked": COMMAND.format(arguments=BACKTEST),
 }
 
+HIDDEN = "import sys\nsys.modules['coverage'] = None\n"
+
 # Looks at every compiled function that the process came to hold.
 COUNT = """
 import gc, sys
@@ -96,7 +98,7 @@ def run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, fl
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", HIDDEN + code], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
