@@ -29,8 +29,9 @@ from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.training import model as model_training
 from exitladder.pipelines.training.model import Trained, train_model
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy
 from exitladder.pipelines.training.value import net_r_of
+from exitladder.pipelines.tuning.model_policy import ModelPolicy
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
 
@@ -112,7 +113,7 @@ def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings
     net_r = net_r_of(
         fresh, predictions, np.arange(n_test), [policy.trail, policy.by_model], threads=settings.project.threads
     )
-    trail, forced = net_r[TRAIL] * STOP, net_r[MODEL_OR_TRAIL] * STOP
+    trail, forced = net_r[TRAILING_STOP] * STOP, net_r[MODEL_OR_TRAIL] * STOP
     return Found(
         world=world,
         seed=seed,

@@ -18,9 +18,9 @@ from planted_world import STOP, WORLDS, draw, solve
 
 from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.training.model import train_model
-from exitladder.pipelines.training.policy import TRAIL
 from exitladder.pipelines.training.value import net_r_of
 from exitladder.pipelines.tuning.choice import Tuning
+from exitladder.pipelines.tuning.policies import TRAILING_STOP
 
 
 def measure(world: str, n_train: int, n_test: int, seed: int, variants: list[str], threads: int) -> dict[str, float]:
@@ -39,7 +39,7 @@ def measure(world: str, n_train: int, n_test: int, seed: int, variants: list[str
         ladders.append(replace(ladder, name=text or "defaults"))
     net_r = net_r_of(fresh, predicted, np.arange(n_test), ladders, threads=threads)
     means = {name: float(np.nanmean(r)) * STOP for name, r in net_r.items()}
-    trail = means.pop(TRAIL)
+    trail = means.pop(TRAILING_STOP)
     oracle = float(solve(WORLDS[world]).policy(draw(WORLDS[world], n_test, seed + 1_000)).mean())
     return {name: (mean - trail) / (oracle - trail) for name, mean in means.items()}
 

@@ -27,8 +27,8 @@ from exitladder.models.calibration.measures import reliability
 from exitladder.models.labels.labels import race, reachable_rows
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.training.model import Trained, train_model
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
 from exitladder.pipelines.training.value import INDICATOR_OR_TRAIL
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.sample import load_sample_bars
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
@@ -189,7 +189,7 @@ def line_of(row: Row) -> str:
         f"{row.market:<11} {row.n_symbols:>7} {row.trained.n_trades:>6} {against.n if against else 0:>6}  "
         f"{metrics['auc']:.3f}  {constant:.4f}  {1e3 * gain.value:+6.2f} {_ends(1e3 * gain.low, 1e3 * gain.high, 2)}   "
         f"{row.calibration_error:.3f}  {1e3 * metrics['log_loss_gain']:+6.2f} ± "
-        f"{1e3 * metrics['log_loss_gain_error']:.2f}  {silent:<11}  {r.get(TRAIL, np.nan):+.3f}  "
+        f"{1e3 * metrics['log_loss_gain_error']:.2f}  {silent:<11}  {r.get(TRAILING_STOP, np.nan):+.3f}  "
         f"{r.get(INDICATOR_OR_TRAIL, np.nan):+.3f}  {r.get(MODEL_OR_TRAIL, np.nan):+.3f}  {difference:<24}  "
         f"{value.shuffled_gain_r:+8.3f}  {value.finding:<8} {row.trained.leaks.verdict:<7} "
         f"{row.seconds:.0f}"

@@ -275,11 +275,12 @@ def _worth(trained: Trained) -> CardSection:
     if policy is None:
         return CardSection("Recommended exit", ["Too few trades were predicted to tune an exit on the model's signal."])
     result = policy.to_mapping()
-    recommended = (
-        f"exit on {result['condition']}, or at a trailing stop of {result['trail']}"
-        if policy.uses_model
-        else f"a trailing stop of {result['trail_alone']} alone: the model's signal added no gain"
-    )
+    trail, alone = result["trail"], result["trail_alone"]
+    if policy.uses_model:
+        recommended = f"exit on {result['condition']}" + (f", or at a trailing stop of {trail}" if trail else "")
+    else:
+        what = f"a trailing stop of {alone} alone" if alone else "no trailing stop, only the initial and the time stop"
+        recommended = f"{what}: the model's signal added no gain"
     facts = [
         ("recommendation", recommended),
         ("tuned on", f"{policy.n_trades:,} trades predicted out of fold; {policy.n_tried:,} ladders tried"),

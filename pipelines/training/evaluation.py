@@ -17,8 +17,8 @@ from exitladder.models.forests.growing import MakeTrainer, train_here
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
 from exitladder.pipelines.training.value import gain_over_trail
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 

@@ -12,8 +12,8 @@ from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
 from exitladder.pipelines.training.labels import n_effective, row_labels
 from exitladder.pipelines.training.model import fit_model, training_rows
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL
 from exitladder.pipelines.training.value import gain_over_trail
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 

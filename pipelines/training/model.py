@@ -26,9 +26,9 @@ from exitladder.pipelines.training.evaluation import (
 )
 from exitladder.pipelines.training.knowledge import with_knowledge
 from exitladder.pipelines.training.labels import RowLabels, n_effective, row_labels
-from exitladder.pipelines.training.policy import ModelPolicy, tune_model_policy
 from exitladder.pipelines.training.value import ModelValue, model_value
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
+from exitladder.pipelines.tuning.model_policy import ModelPolicy, tune_model_policy
 from exitladder.runtime.memory import matrix_on_disk
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings

@@ -12,8 +12,9 @@ from exitladder.execution import simulate_many
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.signals import signals_for
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL, ModelPolicy, tune_model_policy
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
+from exitladder.pipelines.tuning.model_policy import ModelPolicy, tune_model_policy
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition
 from exitladder.settings.tables import Settings
@@ -89,7 +90,7 @@ def gain_over_trail(
     result = _scored(prepared, predictions, settings, chosen, series)
     found = compare_r(
         result[MODEL_OR_TRAIL],
-        result[TRAIL],
+        result[TRAILING_STOP],
         time=prepared.entry_time[chosen[len(chosen) // 2 :]],
         intervals=settings.intervals,
     )
@@ -115,7 +116,7 @@ def model_value(prepared: Prepared, predictions: RowPredictions, settings: Setti
         return ModelValue(None, {})
     others = shuffle_predictions(prepared, predictions, settings.project.seed)
     shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions), MODEL_SERIES)
-    return ModelValue(comparison, expectancy_r, _mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAIL]))
+    return ModelValue(comparison, expectancy_r, _mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
 
 
 def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:

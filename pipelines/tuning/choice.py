@@ -19,8 +19,17 @@ from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
 from exitladder.pipelines.tuning.folds import LEAST_TRADES, Mask, WalkForward, known_by
+from exitladder.pipelines.tuning.model_policy import best_model_policy, known_rows, model_conditions
 from exitladder.pipelines.tuning.objectives import Objectives
-from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, Policy, tune_baselines
+from exitladder.pipelines.tuning.policies import (
+    MODEL_OR_TRAIL,
+    OWN_EXITS,
+    OWN_LADDER,
+    SIMPLEST,
+    TUNED,
+    Policy,
+    tune_baselines,
+)
 from exitladder.pipelines.tuning.pruned_objectives import PrunedObjectives
 from exitladder.pipelines.tuning.results import net_r_of
 from exitladder.plans.ladder import Ladder
@@ -38,7 +47,8 @@ class Choice:
     Parameters
     ----------
     policies : tuple of Policy
-        The tuned ladder first, then the baselines at their best parameters, then the user's own ladder.
+        The tuned ladder first, then the baselines at their best parameters, then the model's own exit if there is a
+        model, then the user's own ladder.
     simplest : str
         The baseline that was best on the training part.
     search : SearchResult
@@ -166,15 +176,17 @@ class Tuning:
         Returns
         -------
         Choice
-            The tuned policy first, then the baselines and the own ladder, with the search behind them.
+            The tuned policy first, then the baselines, the model's own exit and the own ladder, with the search behind
+            them.
         """
         settings = self.settings
         training = self._tuned_on(training)
         objectives = self.objectives(training, until)
-        space = self._space(training)
+        space = self._space(training, until)
         baselines = tune_baselines(objectives.placed, self.base, settings, objectives.signals, self.progress)
         simple = [p.ladder for p in baselines]
         simplest = objectives.choose(objectives.judge(simple), simple)
+        model = self._model_exit(objectives, training, until)
         own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
         pruned = PrunedObjectives(objectives) if settings.tuning.pruner != "none" else None
         found = search(
@@ -184,8 +196,8 @@ class Tuning:
             seed=settings.project.seed,
             sampler=settings.tuning.sampler,
             batch_size=settings.tuning.batch_size,
-            # Baselines outside the space (those without a rung, for example) are compared with, not searched.
-            warm_starts=[p.ladder for p in own]
+            # Those outside the space are candidates all the same; the sampler learns from those inside.
+            warm_starts=[p.ladder for p in (*own, *model)]
             + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
             prune=None if pruned is None else pruned.judge_against,
             store=self.backend.store,
@@ -198,7 +210,12 @@ class Tuning:
         best = objectives.choose(found.evaluation, list(found.ladders))
         tuned = Policy(TUNED, replace(found.ladders[best], name=TUNED))
         return Choice(
-            (tuned, *baselines, *own), baselines[simplest].name, found, training, best, objectives.judge_own_exits()
+            (tuned, *baselines, *model, *own),
+            baselines[simplest].name,
+            found,
+            training,
+            best,
+            objectives.judge_own_exits(),
         )
 
     def choose_each(self, walk: WalkForward, name: str) -> tuple[tuple[Choice, ...], Choice]:
@@ -232,8 +249,22 @@ class Tuning:
             placed if until is None else known_by(placed, until),
             self.signals.take(np.flatnonzero(training)),
             self.base,
-            self._space(training),
+            self._space(training, until),
         )
+
+    def _model_exit(self, objectives: Objectives, training: Mask, until: int | None) -> list[Policy]:
+        """Return the model's own exit as `train` would tune it on these trades; nothing without a model."""
+        if self.predictions is None:
+            return []
+        conditions = model_conditions(
+            self.prepared,
+            self.predictions,
+            training,
+            reachable_atr=self.settings.labels.reachable_trail_atr,
+            until=until,
+        )
+        found = best_model_policy(objectives, conditions, self.settings.search)
+        return [Policy(MODEL_OR_TRAIL, replace(found.ladder, name=MODEL_OR_TRAIL))]
 
     def _tuned_on(self, training: Mask) -> Mask:
         """Return the training trades on which every candidate can be evaluated: with a model, the predicted ones.
@@ -248,12 +279,12 @@ class Tuning:
         both[predicted] = training[predicted]
         return both if both.sum() >= LEAST_TRADES else training
 
-    def _space(self, training: Mask) -> SearchSpace:
+    def _space(self, training: Mask, until: int | None) -> SearchSpace:
         """Return the settings' space, with hold-value thresholds in the range of the training part's predictions."""
         space = SearchSpace(self.settings.search, self.base)
         if self.predictions is None:
             return space
-        rows = np.repeat(training, self.prepared.rows.lengths)
+        rows = known_rows(self.prepared, training, until)
         read = {name: self.predictions.reading(name)[rows] for name in MODEL_SERIES}
         # A series that no stage speaks of cannot make a rung.
         known = {name: values[np.isfinite(values)] for name, values in read.items() if np.isfinite(values).any()}

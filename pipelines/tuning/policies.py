@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from exitladder.arrays import FloatArray
 from exitladder.execution.signals import Signals
-from exitladder.pipelines.tuning.measures import OBJECTIVES
 from exitladder.pipelines.tuning.objectives import Objectives
-from exitladder.pipelines.tuning.results import Results
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.tables import SearchSettings, Settings, TuningSettings
+from exitladder.settings.tables import SearchSettings, Settings
 from exitladder.trades.trades import PlacedTrades
 
 SINGLE_TARGET = "best single target"
@@ -26,6 +21,7 @@ OWN_EXITS = "your own exits"
 OWN_LADDER = "your ladder"
 TUNED = "tuned ladder"
 WITHOUT_MODEL = "tuned ladder without the model"
+MODEL_OR_TRAIL = "model or trail"
 SIMPLEST = "best simple exit"
 
 
@@ -80,25 +76,6 @@ def baseline_candidates(base: Ladder, search: SearchSettings) -> dict[str, list[
         ],
         TIME_STOP: [replace(base, name=TIME_STOP, rungs=(), stop=replace(stop, time=n)) for n in holds],
     }
-
-
-def objective_values(net_r: FloatArray, tuning: TuningSettings) -> FloatArray:
-    """Return the first objective of each ladder from net R by trade, or its expectancy if the objective needs more.
-
-    Parameters
-    ----------
-    net_r : float64 array, shape (n_trades, n_ladders)
-        In order of entries; NaN if a trade was skipped.
-
-    Returns
-    -------
-    float64 array, shape (n_ladders,)
-        Higher is better; minus infinity if no trade counts.
-    """
-    first = OBJECTIVES[tuning.objectives[0]]
-    measure = (OBJECTIVES["expectancy_r"] if first.needs_more else first).measure
-    values = measure(Results(net_r, np.zeros(len(net_r), dtype=np.int64)), tuning)
-    return np.where(np.isfinite(values), values, -np.inf)
 
 
 def tune_baselines(

@@ -13,6 +13,7 @@ from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.pipelines.tuning.folds import Mask, WalkForward
 from exitladder.pipelines.tuning.policies import (
     CLASSIC,
+    MODEL_OR_TRAIL,
     OWN_EXITS,
     OWN_LADDER,
     SIMPLEST,
@@ -149,20 +150,21 @@ def levels_of(policies: Sequence[str], *, model_has_edge: bool) -> Levels:
     """Return the exits to choose from, in levels of complexity, the simplest first.
 
     Own exits come first, then the own ladder and the simple exits, then the ladder tuned without the model, then the
-    one tuned with it. Without own exits, the first level is the own ladder or, if there is none, the best simple exit.
+    model's own exit, then the ladder tuned with the model. Without own exits, the first level is the own ladder or, if
+    there is none, the best simple exit.
 
     Parameters
     ----------
     policies : sequence of str
         Names of all exits that were scored.
     model_has_edge : bool
-        Whether the tuned ladder may be recommended if it was tuned with a model.
+        Whether exits tuned with a model may be recommended.
     """
     known = set(policies)
     with_model = WITHOUT_MODEL in known
-    ladders: Levels = ((WITHOUT_MODEL,), (TUNED,)) if with_model and model_has_edge else ((WITHOUT_MODEL,),)
-    if not with_model:
-        ladders = ((TUNED,),)
+    ladders: Levels = ((WITHOUT_MODEL,),) if with_model else ((TUNED,),)
+    if with_model and model_has_edge:
+        ladders += ((MODEL_OR_TRAIL,), (TUNED,)) if MODEL_OR_TRAIL in known else ((TUNED,),)
     simple = tuple(name for name in (OWN_LADDER, *SIMPLE_EXITS) if name in known)
     if OWN_EXITS in known:
         return ((OWN_EXITS,), simple, *ladders)

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
-from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL
+from exitladder.pipelines.tuning.policies import (
+    MODEL_OR_TRAIL,
+    OWN_EXITS,
+    OWN_LADDER,
+    SIMPLEST,
+    TUNED,
+    WITHOUT_MODEL,
+)
 from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import SIMPLE_EXITS, Evidence
 from exitladder.pipelines.tuning.samples.labels import fingerprints_of
@@ -223,8 +230,7 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
         scored = f"{n:,} of the {n_scored:,} trades scored out of sample (those whose longest holding period has ended)"
     if deciding is not None:
         what = f"the simple exit '{name}'" if choice == "simple" else f"the {name}"
-        if name == OWN_LADDER:
-            what = "your ladder"
+        what = {OWN_LADDER: "your ladder", MODEL_OR_TRAIL: "the model's own exit"}.get(name, what)
         text = (
             f"Use {what} ({in_words(ladder)}): it earned more than {_quoted(deciding.against)} on {scored}, "
             f"{measured(deciding.found)}, significant after correction for the number of exits compared"

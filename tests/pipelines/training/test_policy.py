@@ -11,16 +11,15 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
 from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades
-from exitladder.pipelines.inputs.prepare import Prepared, prepare
+from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
-from exitladder.pipelines.training import policy as model_policy
-from exitladder.pipelines.training.policy import trail_ladders, tune_model_policy
 from exitladder.pipelines.training.value import model_value, shuffle_predictions
-from exitladder.pipelines.tuning.policies import objective_values
+from exitladder.pipelines.tuning import model_policy
+from exitladder.pipelines.tuning.model_policy import MOST_WIDTHS, trail_ladders, tune_model_policy
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder, Rung
-from exitladder.plans.units import Condition
+from exitladder.plans.units import Condition, Distance
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
@@ -48,8 +47,9 @@ def perfect(prepared: Prepared, predictions: RowPredictions) -> RowPredictions:
 def objective(prepared: Prepared, predictions: RowPredictions, settings: Settings, ladder: Ladder) -> float:
     trades = predicted_trades(prepared, predictions)
     signals = signals_for(prepared.placed, ladder.series, prepared, predictions).take(trades)
-    net_r = simulate_many(prepared.placed.take(trades), [ladder], signals)
-    return float(objective_values(net_r, settings.tuning)[0])
+    net_r = simulate_many(prepared.placed.take(trades), [ladder], signals)[:, 0]
+    losses = np.minimum(net_r, 0.0)
+    return float(net_r.mean() - settings.tuning.downside_weight * np.sqrt((losses**2).mean()))
 
 
 def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(
@@ -58,7 +58,22 @@ def test_no_other_trail_was_better_on_the_trades_that_were_tuned_on(
     tuned = tune_model_policy(prepared, predictions, small)
     assert tuned.n_trades == len(predicted_trades(prepared, predictions)) < len(prepared.placed)
     best = objective(prepared, predictions, small, tuned.trail)
-    assert best == max(objective(prepared, predictions, small, trail) for trail in trail_ladders(small))
+    assert best == pytest.approx(
+        max(objective(prepared, predictions, small, trail) for trail in trail_ladders(base_ladder(small), small.search))
+    )
+    for trail in (None, Distance(2.0, "ATR")):
+        never = replace(tuned.trail, stop=replace(tuned.trail.stop, trail=trail))
+        assert best >= objective(prepared, predictions, small, never)
+
+
+def test_both_sides_try_the_same_widths_at_most_so_many_and_none(small: Settings) -> None:
+    fine = small.with_values({"search": {"trail_width": ["1ATR", "16ATR"], "trail_step": ["0.1ATR"]}})
+    trails = [ladder.stop.trail for ladder in trail_ladders(base_ladder(fine), fine.search)]
+    widths = [trail.value for trail in trails if trail is not None]
+    assert trails[-1] is None and len(widths) == MOST_WIDTHS
+    assert (widths[0], widths[-1]) == (1.0, 16.0)
+    ratios = np.array(widths[1:]) / widths[:-1]
+    assert ratios.max() < 1.2
 
 
 def test_a_perfect_model_is_used_and_a_constant_one_is_not(
@@ -81,9 +96,11 @@ def test_only_the_named_series_are_tried(prepared: Prepared, perfect: RowPredict
         tuned = tune_model_policy(prepared, perfect, small, series=[series])
         assert tuned.by_model.series == (series,)
     both = tune_model_policy(prepared, perfect, small)
-    assert objective(prepared, perfect, small, both.by_model) == max(
-        objective(prepared, perfect, small, tune_model_policy(prepared, perfect, small, series=[s]).by_model)
-        for s in ("exhaustion", "hold_value_r")
+    assert objective(prepared, perfect, small, both.by_model) == pytest.approx(
+        max(
+            objective(prepared, perfect, small, tune_model_policy(prepared, perfect, small, series=[s]).by_model)
+            for s in ("exhaustion", "hold_value_r")
+        )
     )
 
 
@@ -157,7 +174,7 @@ def test_a_silent_stage_fires_no_rung_and_leaves_the_trail_alone(
     """Even of a perfect model: what is silent is not read, whichever way the condition points."""
     n = perfect.n_stages
     silent = replace(perfect, silent={"exhaustion": (True,) * n, "hold_value_r": (True,) * n})
-    trail, chosen = trail_ladders(small)[3], predicted_trades(prepared, perfect)
+    trail, chosen = trail_ladders(base_ladder(small), small.search)[3], predicted_trades(prepared, perfect)
     for condition in (
         Condition("exhaustion", ">=", 0.0),
         Condition("exhaustion", "<=", 1.0),
