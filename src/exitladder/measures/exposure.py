@@ -121,7 +121,7 @@ class _Held:
         Notional at the entry, in account currency.
     sold_at : int64 array, shape (n_sales,)
     sold : float64 array, shape (n_sales,)
-        Notional of what was sold, at the price of the entry.
+        Notional of the quantities sold, at the price of the entry.
     """
 
     r: FloatArray
