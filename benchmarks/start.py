@@ -57,7 +57,8 @@ STARTED = {
     "score": ["score", "--bars", "bars", "--trades", "trades.csv", "--model", "none", *NO_LADDER],
 }
 UNTRACKED = ["--set", "tracking.enabled=false"]
-COMMAND = "from exitladder.cli import main\nmain({arguments!r}, standalone_mode=False)\n"
+# as the command itself, which looks into sys.argv; what is appended runs after it
+COMMAND = "import sys\nsys.argv[1:] = {arguments!r}\nfrom exitladder.cli import main\nmain(standalone_mode=False)\n"
 
 WAYS = {
     "python alone": "",

@@ -222,6 +222,20 @@ def test_an_interruption_out_of_code_run_as_text_ends_with_130(tmp_path: Path, e
     assert "no partial files were left behind" in done.stderr
 
 
+def test_a_process_leaves_its_objects_to_the_system(
+    environment: dict[str, str],
+) -> None:
+    """Otherwise the collector looks through all of them after the last message, while Ctrl-C seems to do nothing."""
+    code = (
+        "import gc, sys\nfrom exitladder.cli import main\nusual = gc.get_threshold()\n"
+        "main(['--version'], standalone_mode=False)\nprint(gc.get_freeze_count(), gc.get_threshold() == usual)\n"
+        "sys.argv[1:] = ['--version']\nmain(standalone_mode=False)\n"
+        "print(gc.get_freeze_count() > 10_000, gc.get_threshold() == usual)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if "exitladder" not in line] == ["0 True", "True True"]
+
+
 def test_a_lost_interruption_takes_effect_at_the_next_step() -> None:
     """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
     outside = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from exitladder.files.csv_text import LONG, csv_parts, number_texts
-from exitladder.files.number_texts import rows_of_numbers
 from exitladder.files.output import csv_text, iso_stamp
+from exitladder.files.text.number_texts import rows_of_numbers
 
 N = LONG + 37
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from exitladder.cli.garbage import collect_as_usual
 from exitladder.runtime.progress import Advance, Progress
 
 _was_asked = threading.Event()
@@ -71,6 +72,7 @@ class Interruptible:
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
         """Yield a function that checks for a lost interruption, then reports the steps."""
+        collect_as_usual()  # the command's modules are loaded
         with self.shown.stage(name, total) as advance:
 
             def step(steps: int) -> None:

@@ -104,7 +104,7 @@ def _numbers(block: pd.DataFrame) -> pa.Array:
     """Return the text of each row of adjacent columns of numbers."""
     import pyarrow as pa
 
-    from exitladder.files.number_texts import rows_of_numbers
+    from exitladder.files.text.number_texts import rows_of_numbers
 
     text, ends = rows_of_numbers(block.to_numpy())
     return pa.StringArray.from_buffers(len(block), pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(text))
