@@ -144,7 +144,7 @@ def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int
         for own, other in zip(alike, rng.permutation(alike), strict=True):
             bars = np.arange(length[own])
             source[start[own] + bars] = start[other] + bars % length[other]
-    return replace(predicted, exhaustion=predicted.exhaustion[source], hold_value_r=predicted.hold_value_r[source])
+    return replace(predicted.take(source), stage=predicted.stage)
 
 
 def _scored(
