@@ -197,8 +197,7 @@ class Tuning:
             sampler=settings.tuning.sampler,
             batch_size=settings.tuning.batch_size,
             # Those outside the space are candidates all the same; the sampler learns from those inside.
-            warm_starts=[p.ladder for p in (*own, *model)]
-            + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            warm_starts=[p.ladder for p in (*own, *model, *baselines)],
             prune=None if pruned is None else pruned.judge_against,
             store=self.backend.store,
             name=name,

@@ -267,7 +267,7 @@ def _best(objectives: Objectives, ladders: list[Ladder]) -> int:
     first = OBJECTIVES[tuning.objectives[0]]
     quick = replace(
         tuning,
-        objectives=("expectancy_r",) if first.needs_days else tuning.objectives[:1],
+        objectives=("expectancy_r",) if first.takes_every_fill else tuning.objectives[:1],
         robust="none",
         max_drawdown_r=0.0,
     )

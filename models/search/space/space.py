@@ -227,9 +227,15 @@ class SearchSpace:
             trail=trail,
             trail_after=after_rung,
             trail_from=from_r,
-            time=ask.whole("time_bars", *_ends(s.time_bars), lambda ladder: ladder.stop.time, log=True),
+            time=self._time(ask),
             **self.base.stop.hours_kept,
         )
+
+    def _time(self, ask: ParameterSource) -> int | None:
+        ways = tuple(dict.fromkeys(self.settings.time_stop)) or ("off",)
+        if ask.among("time_stop", ways, lambda ladder: "off" if ladder.stop.time is None else "bars") == "off":
+            return None
+        return ask.whole("time_bars", *_ends(self.settings.time_bars), lambda ladder: ladder.stop.time, log=True)
 
     def _breakeven(self, ask: ParameterSource, live: int) -> tuple[int | None, Distance]:
         low, high = _ends(self.settings.breakeven_after)

@@ -11,7 +11,15 @@ from exitladder.plans.units import Distance, Target
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(name="base", stop=Stop(initial=Distance(2.0, "ATR")))
-SPACE = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
+SPACE = SearchSpace(
+    SearchSettings(
+        n_rungs=(1, 3),
+        time_bars=(10, 100),
+        first_target=("0.5R", "4R"),
+        trail_width=("1.5ATR", "8ATR"),  # type: ignore[arg-type]
+    ),
+    BASE,
+)
 LADDER = Ladder(
     name="tuned",
     rungs=(Rung(0.25, Target(1.0, "R")), Rung(0.25, Target(2.0, "R"))),
