@@ -12,7 +12,8 @@ import pandas as pd
 from exitladder.bars.checking.report import BarsReport
 from exitladder.execution import STATUS
 from exitladder.files.output import Content, csv_text
-from exitladder.pipelines.advice.open_trades import advice_job, flat_scores, score_open
+from exitladder.pipelines.advice.open_trades import advice_job, score_open
+from exitladder.pipelines.advice.rows import flat_scores
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.pages.model_card import verdict_of
 from exitladder.pipelines.pages.training import training_pages

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
-from exitladder.errors import LadderError, OutputFileError, TradesError
+from exitladder.errors import LadderError, OutputFileError
 from exitladder.files.output import csv_text, write_json, write_table, write_text
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
-from exitladder.pipelines.advice.drift import drift_notice, drift_now
-from exitladder.pipelines.advice.open_trades import (
-    advice_job,
-    entered_after,
+from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
+from exitladder.pipelines.advice.open_trades import Management, advice_job, open_trades, score_open
+from exitladder.pipelines.advice.rows import (
+    COLUMNS,
+    by_urgency,
+    faulty_row,
     flat_scores,
-    open_trades,
-    score_open,
-    unscored,
+    not_scored,
+    order_columns,
 )
+from exitladder.pipelines.advice.scorable import why_not_scored
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
+from exitladder.trades.faulty_rows import FaultyTrade
 from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import Trades
+
+TODAY = Management()
 
 
 @dataclass(frozen=True)
@@ -56,46 +63,49 @@ class ScoreResult:
 
 
 def score(
-    bars: BarSet,
-    trades: Trades,
+    bars: BarSet | pd.DataFrame,
+    trades: Trades | pd.DataFrame,
     ladder: Ladder,
     model: str | None,
     settings: Settings,
     *,
-    asof: int | None = None,
+    asof: int | str | pd.Timestamp | None = None,
     finer: BarSet | None = None,
+    management: Management = TODAY,
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
 
-    If the ladder stands for the user's own exits (``choice = "own_exits"`` in its ``[tuned]`` table), there are no
-    orders, and the reason says why.
+    A trade that cannot be scored is named in its row, and the others are scored. If the ladder stands for the user's
+    own exits (``choice = "own_exits"`` in its ``[tuned]`` table), there are no orders, and the reason says why.
 
     Parameters
     ----------
-    bars : BarSet
-    trades : Trades
-        Closed ones serve to measure drift.
+    bars : BarSet or DataFrame
+        A table has the columns of a bars file; without ``symbol``, its bars are those of the trades' one symbol.
+    trades : Trades or DataFrame
+        Closed ones serve to measure drift. A table has the columns of a trades file.
     ladder : Ladder
     model : str or None
         A REF: run id, ``models:/NAME/VERSION``, ``models:/NAME@alias`` or a model folder. None only for a ladder that
         does not read the model: there are then no predictions and no drift.
     settings : Settings
-    asof : int, optional
-        Nanoseconds since 1970 UTC; only bars closed by then are used, and trades entered later or ended before are
-        left out. All bars by default.
+    asof : int, str or Timestamp, optional
+        A moment (an integer is in nanoseconds since 1970 UTC); only bars closed by then are used, and trades entered
+        later or ended before are left out. All bars by default.
     finer : BarSet, optional
         Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
+    management : Management
+        From when the ladder manages the trades. By default from ``managed_from`` on, or from the next bar.
     progress : Progress
 
     Returns
     -------
     ScoreResult
+        Its frame has no rows if no trade is open.
 
     Raises
     ------
-    TradesError
-        If no trade is open.
     LadderError
         If the ladder walks finer bars and none are given, or reads the model and there is none.
     TrackingError
@@ -103,7 +113,90 @@ def score(
     FeatureError
         If the model's features cannot be computed on these bars as they were in its training.
     """
+    bars, trades, moment = _as_given(bars, trades, asof, settings)
     trades = on_session_dates(trades, bars, settings.data.tz, settings.symbols)
+    _check_ladder(ladder, model, finer)
+    seen = bars if moment is None else bars.until(moment)
+    if finer is not None and moment is not None:
+        finer = finer.until(moment)
+    everyone = open_trades(trades, moment)
+    if not len(everyone):
+        return nothing_open(ladder)
+    check_price_targets(ladder, everyone)
+    texts = why_not_scored(everyone, seen, settings)
+    scored = np.array([text == "" for text in texts])
+    newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
+    named = [not_scored(everyone, int(i), newest, texts[i]) for i in np.flatnonzero(~scored)]
+    if not scored.any():
+        return replace(nothing_open(ladder), frame=order_columns(pd.DataFrame(named, columns=list(COLUMNS))))
+    still_open = everyone.take(scored)
+    job = advice_job(seen, still_open, settings, model, progress, ladder)
+    with job.run("score", ladder) as run:
+        with progress.stage("scoring open trades", 1):
+            frame = score_open(job, ladder, finer, management)
+        if named:
+            frame = pd.concat([frame, pd.DataFrame(named, columns=frame.columns)], ignore_index=True)
+        with progress.stage("drift", 1) as advance:
+            drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
+            advance(1)
+        notice = drift_notice(drift, len(set(still_open.symbol)))
+        if notice:
+            frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
+        if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
+            frame = without_orders(frame, everyone, ladder.tuned)
+        if management.clock_ns is not None:
+            frame["clock"] = f"{pd.Timestamp(management.clock_ns, tz='UTC'):%Y-%m-%dT%H:%M:%SZ}"
+        frame = by_urgency(frame).reset_index(drop=True)
+        run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
+        run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
+        run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
+        run.log_artifact(csv_text(drift), "drift.csv")
+    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
+
+
+def nothing_open(ladder: Ladder) -> ScoreResult:
+    """Return the result without any open trade."""
+    frame = order_columns(pd.DataFrame(columns=list(COLUMNS)))
+    return ScoreResult("", frame, no_drift(), "", tuning_verdict(ladder))
+
+
+def with_faulty(frame: pd.DataFrame, faulty: Sequence[FaultyTrade]) -> pd.DataFrame:
+    """Return the scores with a row for each trade that could not be read."""
+    rows = [faulty_row(trade.trade_id, trade.symbol, trade.text) for trade in faulty]
+    if not rows:
+        return frame
+    more = pd.DataFrame(rows, columns=list(frame.columns))
+    return by_urgency(more if frame.empty else pd.concat([frame, more], ignore_index=True)).reset_index(drop=True)
+
+
+def _as_given(
+    bars: BarSet | pd.DataFrame,
+    trades: Trades | pd.DataFrame,
+    asof: int | str | pd.Timestamp | None,
+    settings: Settings,
+) -> tuple[BarSet, Trades, int | None]:
+    """Return bars, trades and the moment; tables are read by the rules of the files."""
+    how = settings.data.conventions
+    if isinstance(trades, pd.DataFrame):
+        from exitladder.trades.files import read_trades
+
+        trades = read_trades(trades, conventions=how)
+    if isinstance(bars, pd.DataFrame):
+        from exitladder.bars.reading import read_bars
+
+        symbols = set(map(str, trades.symbol))
+        if "symbol" not in bars and len(symbols) == 1 and not how.symbol:
+            how = replace(how, symbol=symbols.pop())
+        bars = read_bars(bars, tz=settings.data.tz, conventions=how)[0]
+    if isinstance(asof, (str, pd.Timestamp)):
+        from exitladder.files.stamps import stamps_to_ns
+
+        asof = int(stamps_to_ns(pd.Series([asof]), settings.data.tz)[0])
+    return bars, trades, asof
+
+
+def _check_ladder(ladder: Ladder, model: str | None, finer: BarSet | None) -> None:
+    """Refuse a ladder that needs finer bars or a model that are not given."""
     if ladder.execution.intrabar == "finer_bars" and finer is None:
         raise LadderError(
             'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
@@ -116,42 +209,6 @@ def score(
             f"A ladder that reads the model needs one, but '{ladder.name}' reads {' and '.join(read)} and no model is "
             f"given. Name it with --model {known}."
         )
-    seen = bars if asof is None else bars.until(asof)
-    if finer is not None and asof is not None:
-        finer = finer.until(asof)
-    everyone = open_trades(trades, asof)
-    check_price_targets(ladder, everyone)
-    still_open, waiting = _entered_on_bars(everyone, seen)
-    job = advice_job(seen, still_open, settings, model, progress, ladder)
-    with job.run("score", ladder) as run:
-        with progress.stage("scoring open trades", 1):
-            frame = score_open(job, ladder, finer)
-        if len(waiting):
-            frame = pd.concat([frame, unscored(waiting, seen)], ignore_index=True)
-        with progress.stage("drift", 1) as advance:
-            drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
-            advance(1)
-        notice = drift_notice(drift, len(set(still_open.symbol)))
-        if notice:
-            frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
-        if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
-            frame = without_orders(frame, everyone, ladder.tuned)
-        run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
-        run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
-        run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
-        run.log_artifact(csv_text(drift), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder))
-
-
-def _entered_on_bars(trades: Trades, bars: BarSet) -> tuple[Trades, Trades]:
-    """Return the trades entered by the last closed bar of their symbol, and the later ones."""
-    too_late = entered_after(trades, bars)
-    if too_late.all():
-        raise TradesError(
-            f"At least one open trade must have been entered by the last closed bar, but all {len(trades)} were "
-            f"entered later, such as '{trades.trade_id[0]}'. Load newer bars."
-        )
-    return trades.take(~too_late), trades.take(too_late)
 
 
 def tuning_verdict(ladder: Ladder) -> str:
@@ -187,8 +244,18 @@ def without_orders(frame: pd.DataFrame, trades: Trades, tuned: TunedOn) -> pd.Da
         action_quantity=0.0,
         stop_price=[float(stops[trade_id]) for trade_id in frame["trade_id"]],
         orders=pd.Series([[] for _ in index], index=index, dtype=object),
+        replacements=pd.Series([[] for _ in index], index=index, dtype=object),
+        urgency=HOLD,
+        summary=reason,
+        risk_after_r=frame["risk_now_r"],
+        risk_after=frame["risk_now"],
         reasons=pd.Series([[reason] for _ in index], index=index, dtype=object),
     )
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the scores as the published schema has them; see `exitladder.pipelines.advice.schema`."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
@@ -209,7 +276,7 @@ def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
     if kind == ".csv":
         write_table(flat_scores(frame), path)
     elif kind == ".json":
-        write_json(frame.to_dict("records"), path)
+        write_json(records(frame), path)
     elif kind == ".html":
         from exitladder.pipelines.pages.score import score_page
 

@@ -33,8 +33,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # What `make test-fast` leaves out: paths, or the beginnings of tests' names, below tests/.
 SLOW = (
     "benchmarks",
+    "cli/commands/test_bars_fetch.py",
     "cli/test_on_a_cluster.py",
     "cli/test_outside_data.py",
+    "cli/test_program.py",
     "cli/test_whole_way.py",
     "compatibility",
     "execution/test_driftless_markets.py",
@@ -42,6 +44,8 @@ SLOW = (
     "execution/test_kernel_against_reference.py",
     "external",
     "faults",
+    "features/test_parallel.py",
+    "importers/test_programs.py",
     "models/exhaustion",
     "models/forests",
     "models/search",
@@ -51,8 +55,14 @@ SLOW = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow; in a long proof, give properties that ask for few examples a quarter of the proof's."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow, and leave long proofs to `.ci/long`, which sets EXITLADDER_LONG.
+
+    There, properties that ask for few examples get a quarter of the proof's.
+    """
+    if "EXITLADDER_LONG" not in os.environ:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     starts = tuple(f"tests/{path}" for path in SLOW)
     for item in items:
         if item.nodeid.startswith(starts):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
+from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side
 
 HOLD, REDUCE, EXIT = ACTIONS = ("hold", "reduce", "exit")
 _SLACK = 1e-9
@@ -23,26 +25,45 @@ _AT_CLOSE = {
 
 
 @dataclass(frozen=True)
-class Order:
-    """An order to have in the market for the next bar."""
+class Holding:
+    """What the user holds of a trade, and where its orders go.
 
-    type: str
-    side: str
+    Parameters
+    ----------
+    quantity : float
+        Quantity that the user holds.
+    side : int
+        +1 long, -1 short.
+    last : float
+        The last price.
+    venue : Venue
+    slices : frozenset of int
+        Numbers of the ladder's rungs that are slices (rule X10).
+    """
+
     quantity: float
-    price: float | None
-    rung: int | None
-    kind: str
+    side: int
+    last: float = float("nan")
+    venue: Venue = field(default_factory=Venue)
+    slices: frozenset[int] = frozenset()
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the order as plain values."""
-        return {
-            "type": self.type,
-            "side": self.side,
-            "quantity": self.quantity,
-            "price": self.price,
-            "rung": self.rung,
-            "kind": self.kind,
-        }
+    def at_market(self, quantity: float, kind: str, name: str, rung: int | None = None) -> Order:
+        """Return a market order for the next open that closes a part of the position.
+
+        Parameters
+        ----------
+        quantity : float
+        kind, name : str
+            Why, and the order's id.
+        rung : int, optional
+
+        Returns
+        -------
+        Order
+        """
+        return Order(
+            "market", closing_side(self.side), quantity, None, rung, kind, name, time_in_force=self.venue.at_open
+        )
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,8 @@ class Advice:
         Active stop for the next bar; NaN if no position remains.
     orders : tuple of Order
     reasons, warnings : tuple of str
+    replacements : tuple of Replacement
+        What to do after a fill, before the next bar is scored.
     """
 
     action: str
@@ -67,17 +90,15 @@ class Advice:
     orders: tuple[Order, ...] = ()
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    replacements: tuple[Replacement, ...] = ()
 
 
-def advise_closed(held: float, side: int, how: str, when: str) -> Advice:
+def advise_closed(holding: Holding, how: str, when: str) -> Advice:
     """Return the advice on a trade that the ladder has already closed while the user still holds it.
 
     Parameters
     ----------
-    held : float
-        Quantity that the user holds.
-    side : int
-        +1 long, -1 short.
+    holding : Holding
     how : str
         Description of the closing order.
     when : str
@@ -87,28 +108,25 @@ def advise_closed(held: float, side: int, how: str, when: str) -> Advice:
     -------
     Advice
     """
-    close = Order("market", _closing_side(side), held, None, None, "late exit")
+    held = holding.quantity
     return Advice(
         action=EXIT,
         quantity=held,
         stop_price=float("nan"),
-        orders=(close,),
+        orders=(holding.at_market(held, "late exit", "exit"),),
         reasons=(f"The ladder closed this trade at {when} ({how}).",),
         warnings=(f"The position of {held:g} is still open, but no longer protected by a stop of this ladder.",),
     )
 
 
-def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[Order], stop_price: float) -> Advice:
+def advise_open(holding: Holding, ladder_left: float, standing: Sequence[Order], stop_price: float) -> Advice:
     """Return the advice on a trade that the ladder still holds.
 
     Parameters
     ----------
-    held : float
-        Quantity that the user holds.
+    holding : Holding
     ladder_left : float
-        Quantity that the ladder, followed since the entry, would hold now.
-    side : int
-        +1 long, -1 short.
+        Quantity that the ladder would hold now.
     standing : sequence of Order
         The ladder's orders for the next bar, for `ladder_left`.
     stop_price : float
@@ -117,79 +135,76 @@ def advise_open(held: float, ladder_left: float, side: int, standing: Sequence[O
     Returns
     -------
     Advice
+        Its orders are accepted together: what can fill never exceeds the position.
     """
-    warnings: list[str] = []
-    reasons: list[str] = []
-    orders: list[Order] = []
-    sold = 0.0
-    excess = held - ladder_left
-    if excess > _SLACK * held:
-        orders.append(Order("market", _closing_side(side), excess, None, None, "late rung"))
-        sold += excess
-        warnings.append(f"The ladder would hold {ladder_left:g} now, but the open quantity is {held:g}.")
-        reasons.append(f"Rungs of the ladder have already been reached: {excess:g} should have been sold.")
-    elif excess < -_SLACK * held:
-        warnings.append(
-            f"The open quantity is {held:g}, less than the {ladder_left:g} of the ladder; orders are reduced to it."
-        )
+    now = _Now(holding)
+    now.catch_up(ladder_left)
     for order in standing:
-        if order.type != "market":
-            continue
-        quantity = min(order.quantity, held - sold)
-        if quantity > 0:
-            orders.append(Order(order.type, order.side, quantity, None, order.rung, order.kind))
-            sold += quantity
-            reasons.append(
-                f"The conditions of rung {order.rung} were met at the close."
-                if order.kind == "rung"
-                else _DUE.get(order.kind, f"The rest of the order {order.kind}, which volume held up, fills next.")
-            )
-    left = held - sold
+        if order.type == "market":
+            now.sell(order)
+    left, held = holding.quantity - now.sold, holding.quantity
+    found = OrderSet()
     if left > _SLACK * held:
-        orders += _resting(standing, left)
-        reasons += [_AT_CLOSE[order.kind] for order in standing if order.type == "market-on-close"]
-    action = HOLD if sold == 0 else EXIT if left <= _SLACK * held else REDUCE
+        found = resting_set(standing, left, holding.side, holding.last, holding.venue, holding.slices)
+        now.sold += sum(order.quantity for order in found.orders if order.type == "market")
+        now.reasons += [_AT_CLOSE[order.kind] for order in standing if order.type == AT_CLOSE]
+        now.reasons += [note for note in found.notes if "beyond the last price" in note]
+        now.warnings += [note for note in found.notes if "beyond the last price" not in note]
+    action = HOLD if now.sold == 0 else EXIT if held - now.sold <= _SLACK * held else REDUCE
     return Advice(
         action=action,
-        quantity=sold,
+        quantity=now.sold,
         stop_price=stop_price if action != EXIT else float("nan"),
-        orders=tuple(orders),
-        reasons=tuple(reasons),
-        warnings=tuple(warnings),
+        orders=(*now.orders, *found.orders),
+        reasons=tuple(now.reasons),
+        warnings=tuple(now.warnings),
+        replacements=found.replacements,
     )
 
 
-def _resting(standing: Sequence[Order], left: float) -> list[Order]:
-    """Return the resting orders, reduced to the remaining quantity: rungs in order, the stop for all of it.
+class _Now:
+    """The market orders of a trade for the next open."""
 
-    Limits above the market and partial stop-outs below it do not share the quantity: it is there for either side. A
-    slice (X10) keeps its quantity for its own target and stop; the stop of the trade is for the others.
-    """
-    free, reserved = left, {}
-    for order in standing:
-        if order.type == "stop" and order.rung is not None and order.kind != "rung":
-            reserved[order.rung] = min(order.quantity, free)
-            free -= reserved[order.rung]
-    orders = []
-    unassigned = {"limit": free, "stop": free}
-    whole = [order for order in standing if order.type in ("limit", "stop") and order.rung is None]
-    for order in standing:
-        if order.type == "market":
-            continue
-        if order.type == "market-on-close":
-            quantity = min(order.quantity, left)  # all that the others leave
-        elif order.rung is None:
-            quantity = free if order is whole[-1] else min(order.quantity, free)
-            free -= quantity
-        elif order.rung in reserved:
-            quantity = min(order.quantity, reserved[order.rung])
-        else:
-            quantity = min(order.quantity, unassigned[order.type])
-            unassigned[order.type] -= quantity
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+        self.orders: list[Order] = []
+        self.reasons: list[str] = []
+        self.warnings: list[str] = []
+        self.sold = 0.0
+
+    def catch_up(self, ladder_left: float) -> None:
+        """Sell what rungs that were reached should have sold."""
+        held = self.holding.quantity
+        excess = held - ladder_left
+        if excess < -_SLACK * held:
+            self.warnings.append(
+                f"The open quantity is {held:g}, less than the {ladder_left:g} of the ladder; orders are reduced to it."
+            )
+        if excess <= _SLACK * held:
+            return
+        self._add(excess, "late rung", None)
+        self.warnings.append(f"The ladder would hold {ladder_left:g} now, but the open quantity is {held:g}.")
+        self.reasons.append(f"Rungs of the ladder have already been reached: {excess:g} should have been sold.")
+
+    def sell(self, order: Order) -> None:
+        """Take over a market order of the ladder."""
+        quantity = min(order.quantity, self.holding.quantity - self.sold)
+        if quantity <= 0:
+            return
+        self._add(quantity, order.kind, order.rung)
+        self.reasons.append(
+            f"The conditions of rung {order.rung} were met at the close."
+            if order.kind == "rung"
+            else _DUE.get(order.kind, f"The rest of the order {order.kind}, which volume held up, fills next.")
+        )
+
+    def _add(self, quantity: float, kind: str, rung: int | None) -> None:
+        rest = self.holding.quantity - self.sold - quantity
+        venue = self.holding.venue
+        if rest > _SLACK * self.holding.quantity:
+            whole = venue.whole(quantity)
+            # what no order may be as small as goes with the fill that would leave it (S1)
+            quantity = whole if venue.is_order(rest + quantity - whole) else quantity + rest
         if quantity > 0:
-            orders.append(Order(order.type, order.side, quantity, order.price, order.rung, order.kind))
-    return orders
-
-
-def _closing_side(side: int) -> str:
-    return "sell" if side > 0 else "buy"
+            self.orders.append(self.holding.at_market(quantity, kind, f"now {len(self.orders) + 1}", rung))
+            self.sold += quantity

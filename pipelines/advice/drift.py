@@ -31,6 +31,11 @@ _NAMED = 3
 _LEAST_P = 1e-6
 
 
+def no_drift() -> pd.DataFrame:
+    """Return the drift where none is measured: no rows."""
+    return _evaluation([])
+
+
 def drift_now(
     bars: BarSet, trades: Trades, symbols: Iterable[str], model: ExhaustionModel | None, settings: Settings
 ) -> pd.DataFrame:

@@ -2,94 +2,79 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
-from exitladder.errors import TradesError
-from exitladder.execution import STATUS, Simulation, simulate
-from exitladder.execution.kernel import codes as o
-from exitladder.execution.kernel import state as s
 from exitladder.execution.standing import standing_orders, state_frame
 from exitladder.features import warn_of_stale_sources
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.pipelines.advice.advice import HOLD, Advice, Order, advise_closed, advise_open
+from exitladder.pipelines.advice.managed import (
+    Managed,
+    first_managed_bars,
+    follow_from_entry,
+    follow_managed,
+    managed_moments,
+    moment_text,
+)
+from exitladder.pipelines.advice.orders import Order
 from exitladder.pipelines.advice.reasons import model_reasons
+from exitladder.pipelines.advice.rows import COLUMNS, Followed, order_columns, row_of
+from exitladder.pipelines.advice.uncertainty import outlook_of
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import outlives_rows, predict_some, signal_bars
+from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.pipelines.inputs.usable_trades import TICK_TOO_WIDE
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
-COLUMNS = (
-    "trade_id", "symbol", "side", "asof", "quantity_open", "price", "open_r", "mfe_r", "give_back_r", "bars_held",
-    "exhaustion", "hold_value_r", "action", "action_quantity", "stop_price", "orders", "reasons", "warnings",
-)  # fmt: skip
+__all__ = ["COLUMNS", "REPLAY", "Management", "advice_job", "open_trades", "score_open"]
+
+
+@dataclass(frozen=True)
+class Management:
+    """From when a ladder manages open trades, and what the user holds where the file does not say.
+
+    Parameters
+    ----------
+    since_entry : bool
+        Whether the ladder is followed from each entry on, as in a backtest; otherwise from ``managed_from`` on, or from
+        the next bar where that is blank.
+    assume : {"", "followed", "untouched"}
+        The open quantity where ``quantity_open`` is blank: what the ladder would have left, or all that was entered.
+        Without it, such a trade has no orders.
+    previous : mapping of str to mapping
+        Rows of earlier scores by trade_id: their ``managed_from``, stop and orders.
+    clock_ns : int, optional
+        The clock's moment if it was read, nanoseconds since 1970 UTC.
+    """
+
+    since_entry: bool = False
+    assume: Literal["", "followed", "untouched"] = ""
+    previous: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clock_ns: int | None = None
+
+
+REPLAY = Management(since_entry=True, assume="followed")
 
 
 def open_trades(trades: Trades, asof: int | None = None) -> Trades:
-    """Return the trades open at `asof`; trades closed later count as open, their exits as unknown.
-
-    Raises
-    ------
-    TradesError
-        If none is open.
-    """
+    """Return the trades open at `asof`, none if there is none; trades closed later count as open."""
     if asof is None:
         chosen = trades.take(trades.is_open)
     else:
         entered = trades.entry_time < asof
         chosen = trades.take(entered & (trades.is_open | (trades.exit_time >= asof))).known_at(asof - 1)
-    if len(chosen) == 0:
-        raise TradesError("At least one trade must be open, but none is. A trade is open if its exit_time is empty.")
     n = len(chosen)
     return replace(chosen, exit_time=np.full(n, NO_TIME, dtype=np.int64), exit_price=np.full(n, np.nan))
-
-
-def entered_after(trades: Trades, bars: BarSet) -> npt.NDArray[np.bool_]:
-    """Return which trades were entered after the last bar of their symbol had closed, shape (n_trades,)."""
-    close_time = bars.close_time
-    end = {symbol: int(close_time[bars.start[k + 1] - 1]) for k, symbol in enumerate(bars.symbols)}
-    return np.array(
-        [symbol in end and when >= end[symbol] for symbol, when in zip(trades.symbol, trades.entry_time, strict=True)],
-        dtype=np.bool_,
-    )
-
-
-def unscored(trades: Trades, bars: BarSet) -> pd.DataFrame:
-    """Return rows for trades entered after the last closed bar: nothing is known of them yet but their own stop."""
-    rows = []
-    for i, (trade_id, symbol) in enumerate(zip(trades.trade_id, trades.symbol, strict=True)):
-        last = int(bars.close_time[bars.start[bars.index(str(symbol)) + 1] - 1])
-        own = float(trades.quantity_open[i])
-        row = dict.fromkeys(COLUMNS, np.nan) | {
-            "trade_id": str(trade_id),
-            "symbol": str(symbol),
-            "side": "long" if trades.side[i] > 0 else "short",
-            "asof": pd.Timestamp(last, tz="UTC"),
-            "quantity_open": own if np.isfinite(own) else float(trades.quantity[i]),
-            "bars_held": 0,
-            "action": HOLD,
-            "action_quantity": 0.0,
-            "stop_price": float(trades.stop_price[i]),
-            "orders": [],
-            "reasons": [],
-            "warnings": [
-                f"Not scored: entered at {pd.Timestamp(int(trades.entry_time[i]), tz='UTC'):%Y-%m-%d %H:%M}, after the "
-                f"last closed bar of {symbol}. Load newer bars to list its orders."
-            ],
-        }
-        rows.append(row)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def advice_job(
@@ -123,12 +108,12 @@ def advice_job(
     )
 
 
-def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.DataFrame:
+def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None, management: Management = REPLAY) -> pd.DataFrame:
     """Return the advice on open trades; every bar given is taken as known.
 
-    The ladder is simulated from each entry to the last bar, which gives the filled rungs, the current stop and
-    the orders decided at the last close. It reads what a backtest reads: predictions after the embargo, for as many
-    bars of a trade (see `signal_bars`).
+    The ladder is simulated up to the last bar, from the entry or from the first managed bar on. That gives the filled
+    rungs, the current stop and the orders decided at the last close. It reads what a backtest reads: predictions after
+    the embargo, for as many bars of a trade (see `signal_bars`).
 
     Parameters
     ----------
@@ -137,6 +122,8 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
     ladder : Ladder
     finer : BarSet, optional
         Bars of a shorter interval for the policy ``finer_bars``.
+    management : Management
+        By default, trades are followed from their entry on.
 
     Returns
     -------
@@ -145,41 +132,99 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None) -> pd.Data
         pay any; `open_r` is that of the price.
     """
     prepared, model = job.prepared, job.model
+    placed = prepared.placed
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
-    alive = np.flatnonzero(last >= 0)
-    exhaustion, hold_value = np.full(len(last), np.nan), np.full(len(last), np.nan)
-    if model is not None:
-        now = predict_some(prepared, model, last[alive])
-        exhaustion[alive], hold_value[alive] = now.reading("exhaustion"), now.reading("hold_value_r")
+    outlook = outlook_of(prepared, model, last)
     most = signal_bars(ladder, job.settings)
-    done = simulate(prepared.placed, ladder, job.signals([ladder], most), finer=finer)
-    longest_trained = None if model is None else int(model.context["labels"]["max_bars"])
-    state = state_frame(done).set_index("trade_id")
-    standing = standing_by_trade(done)
-    by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in prepared.placed.trades.trade_id]
+    if management.since_entry:
+        moments = np.full(len(placed), NO_TIME, dtype=np.int64)
+        managed = follow_from_entry(placed, ladder, job.signals([ladder], most), finer)
+    else:
+        moments = _moments(prepared, management)
+        first = first_managed_bars(placed, moments)
+        longest = int((first - placed.first_bar).max())
+        managed = follow_managed(placed, ladder, job.signals([ladder], most + longest), first, finer)
+    state, standing = _state_of(managed)
+    by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in placed.trades.trade_id]
     reasons = [[] for _ in last] if model is None else model_reasons(prepared, model, last, by_value)
     wide = prepared.notes.is_too_wide
-    skips = np.zeros(len(last), dtype=bool) if wide is None else wide
-    rows = [
-        _row(
-            done,
-            i,
-            state,
-            standing,
-            (float(exhaustion[i]), float(hold_value[i])),
-            reasons[i],
-            longest_trained,
-            too_wide=bool(skips[i]),
-        )
-        for i in range(len(prepared.placed))
-    ]
+    rows = []
+    for i, (done, k) in enumerate(managed.views):
+        trade_id = str(placed.trades.trade_id[i])
+        followed = Followed(
+            placed, i, done, k, ladder, state.get(trade_id), standing.get(trade_id, []),
+            managed_from="" if moments[i] == NO_TIME else moment_text(int(moments[i])),
+            first_bar=int(managed.first_bar[i]),
+            missed=managed.missed[i],
+            has_passed_stop=bool(managed.has_passed_stop[i]),
+            trail_waits=bool(managed.trail_waits[i]),
+            is_too_wide=wide is not None and bool(wide[i]),
+            previous=management.previous.get(trade_id),
+        )  # fmt: skip
+        rows.append(row_of(followed, management.assume, job.settings, outlook, reasons[i]))
+    if model is not None:
+        _warn_of_predictions(rows, model)
     _warn_of_limits(rows, job, ladder, last)
     columns = list(COLUMNS)
-    if done.credits is not None:
+    if any(done.credits is not None for done, _ in managed.views):
         columns.insert(columns.index("open_r") + 1, "dividends_r")
-        rows = [{**row, "dividends_r": float(done.dividends_r[i])} for i, row in enumerate(rows)]
-    return pd.DataFrame(rows, columns=columns)
+        rows = [
+            {**row, "dividends_r": float(done.dividends_r[k])}
+            for row, (done, k) in zip(rows, managed.views, strict=True)
+        ]
+    return order_columns(pd.DataFrame(rows, columns=columns))
+
+
+def _moments(prepared: Prepared, management: Management) -> IntArray:
+    """Return ``managed_from`` of each trade: its file's, else that of earlier scores, else the last close."""
+    placed = prepared.placed
+    moments, given = managed_moments(placed), placed.trades.managed_from
+    for i, trade_id in enumerate(placed.trades.trade_id):
+        kept = management.previous.get(str(trade_id), {}).get("managed_from")
+        if (given is None or given[i] == NO_TIME) and isinstance(kept, str) and kept:
+            moments[i] = pd.Timestamp(kept).tz_localize("UTC").value if "Z" not in kept else pd.Timestamp(kept).value
+    return moments
+
+
+def _state_of(managed: Managed) -> tuple[dict[str, dict[str, Any]], dict[str, list[Order]]]:
+    """Return the state and the orders for the next bar of the trades that the ladder holds, by trade_id."""
+    state: dict[str, dict[str, Any]] = {}
+    standing: dict[str, list[Order]] = {}
+    missed = {
+        str(done.placed.trades.trade_id[k]): rungs
+        for (done, k), rungs in zip(managed.views, managed.missed, strict=True)
+    }
+    for done in {id(done): done for done, _ in managed.views}.values():
+        for row in state_frame(done).to_dict("records"):
+            state[str(row["trade_id"])] = {str(name): value for name, value in row.items()}
+        for row in standing_orders(done).to_dict("records"):
+            trade_id, rung = str(row["trade_id"]), None if pd.isna(row["rung"]) else int(row["rung"])
+            if rung in missed[trade_id] and str(row["type"]) == "limit":
+                continue
+            order = Order(
+                type=str(row["type"]).replace("-", "_"),
+                side=str(row["side"]),
+                quantity=float(row["quantity"]),
+                price=None if pd.isna(row["price"]) else float(row["price"]),
+                rung=rung,
+                kind=str(row["kind"]),
+            )
+            standing.setdefault(trade_id, []).append(order)
+    return state, standing
+
+
+def _warn_of_predictions(rows: list[dict[str, Any]], model: ExhaustionModel) -> None:
+    """Add to the warnings of trades that the model does not predict, or was not trained for."""
+    longest = int(model.context["labels"]["max_bars"])
+    for row in rows:
+        if np.isnan(row["exhaustion"]):
+            row["warnings"].append(
+                "No prediction: the model has no view here, its first stage begins later, or no bar of the trade has "
+                "closed yet."
+            )
+        elif row["bars_held"] > longest:
+            row["warnings"].append(f"Held longer than the {longest} bars that the model was trained on.")
 
 
 def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:
@@ -187,7 +232,7 @@ def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: 
     most, model = signal_bars(ladder, job.settings), job.model
     close_time = job.bars.close_time
     for i, row in enumerate(rows):
-        if outlives_rows(ladder, most) and row["bars_held"] > most:
+        if outlives_rows(ladder, most) and row["bars_managed"] > most:
             row["warnings"].append(
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
                 "Raise labels.max_bars to read it longer."
@@ -212,110 +257,3 @@ def _acts_on(series: str, ladder: Ladder, orders: list[Order]) -> bool:
 def last_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
     """Return each trade's last row, -1 if it has no complete bar yet, shape (n_trades,)."""
     return np.where(prepared.rows.lengths > 0, prepared.rows.start[1:] - 1, -1)
-
-
-def standing_by_trade(done: Simulation) -> dict[str, list[Order]]:
-    """Return the ladder's orders for the next bar, by trade_id."""
-    orders: dict[str, list[Order]] = {}
-    for row in standing_orders(done).to_dict("records"):
-        order = Order(
-            type=str(row["type"]),
-            side=str(row["side"]),
-            quantity=float(row["quantity"]),
-            price=None if pd.isna(row["price"]) else float(row["price"]),
-            rung=None if pd.isna(row["rung"]) else int(row["rung"]),
-            kind=str(row["kind"]),
-        )
-        orders.setdefault(str(row["trade_id"]), []).append(order)
-    return orders
-
-
-def _row(
-    done: Simulation,
-    i: int,
-    state: pd.DataFrame,
-    standing: dict[str, list[Order]],
-    predicted: tuple[float, float],
-    model_texts: list[str],
-    longest_trained: int | None,
-    *,
-    too_wide: bool,
-) -> dict[str, Any]:
-    placed = done.placed
-    trades, bars = placed.trades, placed.bars
-    trade_id, side = str(trades.trade_id[i]), int(trades.side[i])
-    final = int(placed.end_bar[i]) - 1
-    own = float(trades.quantity_open[i])
-    held = own if np.isfinite(own) else float(trades.quantity[i])
-    price = float(bars.close[final])
-    exhaustion, hold_value = predicted
-    now = dict(state.loc[trade_id]) if trade_id in state.index else {}
-    status, why = STATUS[int(done.status[i])], str(done.reason[i])
-    if too_wide:
-        status, why = "skipped", TICK_TOO_WIDE
-    if status == "closed":
-        when = pd.Timestamp(int(bars.time[int(done.exit_bar[i])]), tz="UTC")
-        advice = advise_closed(held, side, f"order {done.reason[i]}", f"{when:%Y-%m-%d %H:%M}")
-        since = _since_entry(done, i)
-    elif too_wide or (status == "skipped" and trade_id not in state.index):
-        advice = Advice(HOLD, 0.0, float(trades.stop_price[i]), warnings=(f"Not simulated: {why}.",))
-        since = _since_entry(done, i)
-    else:
-        # Also a trade that no bar has followed yet: all of its orders are due.
-        left = float(now["quantity_open"])
-        if not np.isfinite(own):
-            held = left
-        advice = advise_open(held, left, side, standing.get(trade_id, []), float(now["stop_price"]))
-        since = {name: float(now[name]) for name in ("open_r", "mfe_r", "give_back_r", "bars_held")}
-    warnings = list(advice.warnings)
-    removed = np.flatnonzero(done.rungs[i, s.STATUS] == o.WITHOUT_SIZE) + 1
-    if status == "open" and len(removed):
-        named = ", ".join(map(str, removed))
-        warnings.append(f"Rounding to the lot removed rung {named}: nothing is sold there.")
-    if longest_trained is None:
-        pass  # no model, so no prediction to miss
-    elif np.isnan(exhaustion):
-        warnings.append(
-            "No prediction: the bar is before the model's first stage, or no bar of the trade has closed yet."
-        )
-    elif since["bars_held"] > longest_trained:
-        warnings.append(f"Held longer than the {longest_trained} bars that the model was trained on.")
-    return {
-        "trade_id": trade_id,
-        "symbol": str(trades.symbol[i]),
-        "side": "long" if side > 0 else "short",
-        "asof": pd.Timestamp(int(bars.close_time[final]), tz="UTC"),
-        "quantity_open": held,
-        "price": price,
-        **since,
-        "exhaustion": exhaustion,
-        "hold_value_r": hold_value,
-        "action": advice.action,
-        "action_quantity": advice.quantity,
-        "stop_price": advice.stop_price,
-        "orders": [o.to_mapping() for o in advice.orders],
-        "reasons": [*advice.reasons, *model_texts],
-        "warnings": warnings,
-    }
-
-
-def _since_entry(done: Simulation, i: int) -> dict[str, float]:
-    """Return the price excursions since the entry of a trade that the ladder does not hold."""
-    placed = done.placed
-    side, entry, risk = int(placed.trades.side[i]), float(placed.trades.entry_price[i]), float(done.risk[i])
-    life = slice(int(placed.first_bar[i]), int(placed.end_bar[i]))
-    if not risk > 0 or life.start >= life.stop:
-        return {"open_r": np.nan, "mfe_r": np.nan, "give_back_r": np.nan, "bars_held": max(0, life.stop - life.start)}
-    best = placed.bars.high[life].max() if side > 0 else placed.bars.low[life].min()
-    open_r = side * (float(placed.bars.close[life.stop - 1]) - entry) / risk
-    mfe_r = max(0.0, side * (float(best) - entry) / risk)
-    return {"open_r": open_r, "mfe_r": mfe_r, "give_back_r": mfe_r - open_r, "bars_held": life.stop - life.start}
-
-
-def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores with text columns: orders as JSON, reasons and warnings joined by '; '."""
-    return frame.assign(
-        orders=[json.dumps(o) for o in frame["orders"]],
-        reasons=["; ".join(r) for r in frame["reasons"]],
-        warnings=["; ".join(w) for w in frame["warnings"]],
-    )

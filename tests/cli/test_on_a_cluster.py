@@ -76,6 +76,7 @@ def test_train_grows_its_forests_on_the_cluster_where_rows_exceed_the_limit(comm
     assert there["model"].startswith("models:/")
 
 
+@pytest.mark.long
 def test_tune_writes_the_same_ladder_with_a_cluster_as_without(command: Command, cluster: Any, tmp_path: Path) -> None:
     tune = ("tune", "--bars", "bars", "--trades", "trades.csv", "--storage", "memory", "--sampler", "qmc")
     there = command(*tune, "--scheduler", cluster.scheduler_address, "--out", tmp_path / "there")
@@ -97,7 +98,7 @@ def test_rows_without_room_are_refused_with_the_cures(command: Command) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["train", "tune"])
+@pytest.mark.parametrize("name", ["train", pytest.param("tune", marks=pytest.mark.long)])
 def test_a_silent_scheduler_is_reported_even_if_unused(command: Command, name: str) -> None:
     pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")
     out = ("--out", "tuned") if name == "tune" else ()

@@ -13,7 +13,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.bars.dividends import dividends_by_factor, dividends_of_set
 from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import BarsError, ExitladderWarning, SettingsError
-from exitladder.execution import simulate, simulate_many, simulate_moments, simulate_own_exits
+from exitladder.execution import Simulation, simulate, simulate_many, simulate_moments, simulate_own_exits
 from exitladder.execution.many_ladders import simulate_outcomes
 from exitladder.measures.cash import cash_flow
 from exitladder.measures.summary import summarise
@@ -221,6 +221,16 @@ def random_world(seed: int) -> tuple[PlacedTrades, list[Ladder]]:
     return place_trades(trades_from_frame(pd.DataFrame(rows)), bars), ladders
 
 
+def sales_of_each_trade(done: Simulation) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Per trade the bars' times (ns) and the quantities of its fills, without its entry and what is still open."""
+    fills = done.fills_frame()
+    fills = fills[~fills["order"].isin(["entry", "mark"])]
+    times = pd.DatetimeIndex(fills["bar_time"]).as_unit("ns").asi8
+    rows = fills.groupby("trade_id").indices
+    quantity = fills["quantity"].to_numpy()
+    return {str(name): (times[row], quantity[row]) for name, row in rows.items()}
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_batches_equal_one_by_one(seed: int) -> None:
     """Tuning, backtest and comparison read one number, to the bit; here against the sum over the bars as well."""
@@ -234,17 +244,14 @@ def test_batches_equal_one_by_one(seed: int) -> None:
         assert simulate_moments(book, ladders).mean_r[m] == pytest.approx(done.r.mean())
         without = simulate(replace(book, bars=book.bars.with_dividends(None)), plan)
         assert outcomes.last_bar[:, m].tolist() == simulate_outcomes(without.placed, [plan]).last_bar[:, 0].tolist()
-        fills = without.fills_frame().merge(book.trades.to_frame()[["trade_id", "symbol", "side"]], on="trade_id")
+        sales = sales_of_each_trade(without)
         for i, name in enumerate(book.trades.trade_id):
-            mine = fills[fills["trade_id"] == name]
+            sold_at, sold = sales.get(name, (np.array([], dtype=np.int64), np.array([])))
             own = book.bars[str(book.trades.symbol[i])]
-            expected, held = 0.0, 10.0
+            expected = 0.0
             for stamp, cash in zip(own.time, own.extra["dividend"], strict=True):
-                when = pd.Timestamp(int(stamp), tz="UTC")
-                sold = mine[(mine["order"] != "entry") & (mine["order"] != "mark") & (mine["bar_time"] < when)]
-                held = 10.0 - sold["quantity"].sum()
-                if when > pd.Timestamp(int(book.trades.entry_time[i]), tz="UTC"):
-                    expected += cash * held * book.trades.side[i]
+                if stamp > book.trades.entry_time[i]:
+                    expected += cash * (10.0 - sold[sold_at < stamp].sum()) * book.trades.side[i]
             n_paid += expected != 0
             assert done.dividends[i] == pytest.approx(expected, abs=1e-9)
             gain = done.r[i] - without.r[i]

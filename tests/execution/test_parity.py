@@ -16,6 +16,8 @@ from exitladder.bars.bars import BarSet
 from exitladder.execution import ORDERS, Simulation, simulate
 from exitladder.execution.signals import Signals
 from exitladder.execution.standing import standing_orders
+from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
+from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Venue
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.sample import load_sample_bars
@@ -107,6 +109,62 @@ def stop_over(order: Mapping[str, Any], stops: list[dict[str, Any]], ladder: Lad
     return next((stop for stop in covers if stop["kind"] != "rung" and stop["type"] == "stop"), None)
 
 
+def execute_set(found: OrderSet, bar: Mapping[str, float], side: int) -> dict[float, float]:
+    """Execute a set of orders in one bar, pessimistically: the quantity sold at each price.
+
+    The broker knows the groups and nothing of the position: what fills is taken from the other orders of its group.
+    """
+    good, bad = ("high", "low") if side > 0 else ("low", "high")
+    left = {order.id: order.quantity for order in found.orders}
+    out: dict[float, float] = {}
+
+    def fill(order: Order, price: float) -> None:
+        quantity = left[order.id]
+        for other in found.orders:
+            if other.id == order.id or (order.oco is not None and other.oco == order.oco):
+                left[other.id] -= quantity
+        if quantity > 1e-9:
+            out[price] = out.get(price, 0.0) + quantity
+
+    for order in found.orders:
+        if order.type == "market":
+            fill(order, bar["open"])
+    resting = [order for order in found.orders if order.type in ("limit", "stop") and order.price is not None]
+    resting.sort(key=lambda order: (order.type != "stop", abs(order.price - bar["open"])))
+    for at_open in (True, False):
+        for order in resting:
+            sign = side if order.type == "limit" else -side
+            at = bar["open"] if at_open else bar[good if order.type == "limit" else bad]
+            if left[order.id] > 1e-9 and sign * (at - order.price) >= -1e-12 * abs(at):
+                fill(order, at if at_open else min(max(order.price, bar["low"]), bar["high"]))
+    for order in found.orders:
+        if order.type == AT_CLOSE and left[order.id] > 1e-9:
+            fill(order, bar["close"])
+    return out
+
+
+def sets_of(simulation: Simulation, ladder: Ladder, left: float) -> OrderSet:
+    """The orders for the whole position: those at the next open, and the groups of the rest."""
+    market, resting = [], []
+    for row in orders_of(simulation):
+        order = Order(
+            row["type"].replace("-", "_"), row["side"], row["quantity"],
+            None if np.isnan(row["price"]) else row["price"], row["rung"], row["kind"],
+        )  # fmt: skip
+        (market if order.type == "market" else resting).append(order)
+    now = [replace(order, id=f"now {k}") for k, order in enumerate(market)]
+    kept = left - sum(order.quantity for order in now)
+    if kept <= 1e-9:
+        return OrderSet(tuple(now))
+    costs = ladder.costs
+    venue = Venue(tick=costs.tick, lot=costs.lot, min_quantity=costs.min_quantity)
+    placed = simulation.placed
+    last = float(placed.bars.close[int(placed.end_bar[0]) - 1])
+    slices = {k for k, rung in enumerate(ladder.rungs, start=1) if rung.is_slice}
+    found = resting_set(resting, kept, int(placed.trades.side[0]), last, venue, slices)
+    return replace(found, orders=(*now, *found.orders))
+
+
 def orders_of(simulation: Simulation) -> list[dict[str, Any]]:
     frame = standing_orders(simulation)
     return [
@@ -153,6 +211,16 @@ def follow(placed: PlacedTrades, i: int, ladder: Ladder, signals: Signals, n_bar
             assert a[2:] == pytest.approx(b[2:], rel=1e-12)
         if not orders:
             return
+        found = sets_of(now, ladder, left)
+        assert sum(o.quantity for o in found.orders if o.type in ("stop", "market")) == pytest.approx(left)
+        if any(o.type == "market" and not o.id.startswith("now") for o in found.orders):
+            continue  # a stop beyond the last close, which no venue holds: it is sold at the open
+        sold = execute_set(found, bar, side)
+        summed: dict[float, float] = {}
+        for sale in want:
+            summed[round(sale[3], 8)] = summed.get(round(sale[3], 8), 0.0) + sale[2]
+        at_price = {round(on_tick(price, side, ladder.costs.tick), 8): quantity for price, quantity in sold.items()}
+        assert at_price == pytest.approx(summed, rel=1e-9), (start, t, found.orders, bar)
 
 
 def _left() -> int:

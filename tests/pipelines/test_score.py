@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +14,24 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
-from exitladder.errors import LadderError, OutputFileError, TradesError
-from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Order, advise_closed, advise_open
-from exitladder.pipelines.advice.open_trades import COLUMNS
+from exitladder.errors import LadderError, OutputFileError
+from exitladder.pipelines import score as scoring
+from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Advice, Holding, advise_closed, advise_open
+from exitladder.pipelines.advice.open_trades import REPLAY
+from exitladder.pipelines.advice.orders import Order
+from exitladder.pipelines.advice.rows import COLUMNS
 from exitladder.pipelines.backtest import backtest
-from exitladder.pipelines.score import score, write_scores
+from exitladder.pipelines.score import ScoreResult, write_scores
 from exitladder.pipelines.train import TrainResult, train
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
+
+
+def score(*given: Any, **how: Any) -> ScoreResult:
+    """Scores that follow each trade from its entry on, as a backtest does."""
+    return scoring.score(*given, **{"management": REPLAY, **how})
 
 
 def test_a_row_for_each_open_trade(
@@ -36,9 +45,8 @@ def test_a_row_for_each_open_trade(
     assert (held["action_quantity"] == 0).all()
     for row in held.to_dict("records"):
         stops = [o for o in row["orders"] if o["type"] == "stop" and o["rung"] is None]
-        assert len(stops) == 1
-        assert stops[0]["quantity"] == row["quantity_open"]
-        assert stops[0]["price"] == row["stop_price"]
+        assert sum(stop["quantity"] for stop in stops) == row["quantity_open"]
+        assert {stop["price"] for stop in stops} == {row["stop_price"]}
         assert (row["price"] - row["stop_price"]) * (1 if row["side"] == "long" else -1) > 0
     assert frame["exhaustion"].between(0, 1).all()
 
@@ -62,11 +70,11 @@ def test_advice_does_not_change_when_later_bars_do(
     assert (now["asof"] <= pd.Timestamp(moment, tz="UTC")).all()
 
 
-def test_no_open_trade_is_said(
+def test_no_open_trade_is_an_empty_answer(
     bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
 ) -> None:
-    with pytest.raises(TradesError, match="exit_time is empty"):
-        score(bars, some_open.take(~some_open.is_open), classic, trained.model, small)
+    result = score(bars, some_open.take(~some_open.is_open), classic, trained.model, small)
+    assert result.frame.empty and list(result.frame) == list(COLUMNS)
 
 
 def test_what_the_user_holds_bounds_every_order(
@@ -106,24 +114,33 @@ LIMIT = Order("limit", "sell", 25, 52.0, 1, "rung")
 STOP = Order("stop", "sell", 100, 48.0, None, "stop")
 
 
+def held(quantity: float) -> Holding:
+    return Holding(quantity, 1, last=50.0, slices=frozenset({1}))
+
+
+def brief(advice: Advice) -> list[tuple[str, float, float | None]]:
+    return [(order.type, order.quantity, order.price) for order in advice.orders]
+
+
 def test_book_and_ladder_agree() -> None:
-    advice = advise_open(100, 100, 1, [LIMIT, STOP], 48.0)
+    advice = advise_open(held(100), 100, [LIMIT, STOP], 48.0)
     assert (advice.action, advice.quantity) == (HOLD, 0)
-    assert advice.orders == (LIMIT, STOP)
+    assert brief(advice) == [("limit", 25, 52.0), ("stop", 25, 48.0), ("stop", 75, 48.0)]
 
 
 def test_slices_keep_their_quantity_and_the_stop_of_the_trade_covers_the_rest() -> None:
     own = [Order("limit", "sell", 25, 54.0, 1, "rung"), Order("stop", "sell", 25, 49.0, 1, "stop")]
     shared = [Order("limit", "sell", 50, 52.0, 2, "rung"), Order("stop", "sell", 75, 48.0, None, "stop")]
     standing = [own[0], shared[0], own[1], shared[1]]
-    assert advise_open(100, 100, 1, standing, 48.0).orders == tuple(standing)
+    rungs = [("limit", 25, 54.0), ("stop", 25, 49.0), ("limit", 50, 52.0), ("stop", 50, 48.0)]
+    assert brief(advise_open(held(100), 100, standing, 48.0)) == [*rungs, ("stop", 25, 48.0)]
     # The user holds less: the slice comes first, and both of its orders are for the same quantity.
-    assert [order.quantity for order in advise_open(60, 100, 1, standing, 48.0).orders] == [25, 35, 25, 35]
-    assert [order.quantity for order in advise_open(10, 100, 1, standing, 48.0).orders] == [10, 10]
+    assert [order.quantity for order in advise_open(held(60), 100, standing, 48.0).orders] == [25, 25, 35, 35]
+    assert [order.quantity for order in advise_open(held(10), 100, standing, 48.0).orders] == [10, 10]
 
 
 def test_a_rung_that_the_user_missed_is_caught_up() -> None:
-    advice = advise_open(100, 75, 1, [STOP], 48.0)
+    advice = advise_open(held(100), 75, [STOP], 48.0)
     assert (advice.action, advice.quantity) == (REDUCE, 25)
     assert advice.orders[0].type == "market"
     assert advice.orders[-1].quantity == 75
@@ -132,24 +149,25 @@ def test_a_rung_that_the_user_missed_is_caught_up() -> None:
 
 def test_a_time_stop_closes_and_leaves_no_order_behind() -> None:
     due = Order("market", "sell", 100, None, None, "time")
-    advice = advise_open(100, 100, 1, [due], 48.0)
+    advice = advise_open(held(100), 100, [due], 48.0)
     assert (advice.action, advice.quantity) == (EXIT, 100)
     assert len(advice.orders) == 1
     assert np.isnan(advice.stop_price)
 
 
 def test_an_order_for_the_close_stands_beside_the_stop() -> None:
-    at_close = Order("market-on-close", "sell", 100, None, None, "session")
-    advice = advise_open(60, 100, 1, [LIMIT, STOP, at_close], 48.0)
+    at_close = Order("market_on_close", "sell", 100, None, None, "session")
+    advice = advise_open(held(60), 100, [LIMIT, STOP, at_close], 48.0)
     assert (advice.action, advice.quantity, advice.stop_price) == (HOLD, 0, 48.0)
-    assert advice.orders[-1] == Order("market-on-close", "sell", 60, None, None, "session")
+    assert brief(advice)[-2:] == [("stop", 35, 48.0), ("market_on_close", 35, None)]
+    assert sum(order.quantity for order in advice.orders if order.type == "market_on_close") == 60
     assert advice.reasons == ("The next bar is the last of the session; the rest is sold at its close.",)
-    overdue = advise_open(100, 100, 1, [Order("market", "sell", 100, None, None, "gap")], 48.0)
+    overdue = advise_open(held(100), 100, [Order("market", "sell", 100, None, None, "gap")], 48.0)
     assert overdue.action == EXIT and "max_gap" in overdue.reasons[0]
 
 
 def test_a_trade_that_the_ladder_has_left_is_closed() -> None:
-    advice = advise_closed(40, -1, "order stop", "2013-01-02")
+    advice = advise_closed(Holding(40, -1), "order stop", "2013-01-02")
     assert (advice.action, advice.quantity, advice.orders[0].side) == (EXIT, 40, "buy")
 
 
@@ -213,10 +231,12 @@ def test_a_trade_of_the_last_bar_has_its_orders(
         quantity=np.array([100.0]),
     )
     (row,) = score(bars, one, classic, trained.model, small).frame.to_dict("records")
-    assert [(o["type"], o["rung"], o["quantity"]) for o in row["orders"]] == [
-        ("limit", 1, 25.0),
-        ("limit", 2, 25.0),
-        ("stop", None, 100.0),
+    assert [(o["type"], o["oco"], o["quantity"]) for o in row["orders"]] == [
+        ("limit", "rung-1", 25.0),
+        ("stop", "rung-1", 25.0),
+        ("limit", "rung-2", 25.0),
+        ("stop", "rung-2", 25.0),
+        ("stop", None, 50.0),
     ]
     assert row["stop_price"] == row["orders"][-1]["price"] < one.entry_price[0]
     assert row["quantity_open"] == 100
@@ -234,8 +254,8 @@ def test_a_trade_entered_after_the_last_bar_is_named_alone(
     row = frame.loc[held.trade_id[0]]
     assert row["orders"] == [] and "after the last closed bar" in row["warnings"][0]
     assert all("after the last closed bar" not in w[0] for w in frame["warnings"].drop(held.trade_id[0]) if w)
-    with pytest.raises(TradesError, match="all 1 were entered later"):
-        score(bars, book.take([0]), classic, trained.model, small)
+    (alone,) = score(bars, book.take([0]), classic, trained.model, small).frame.to_dict("records")
+    assert alone["urgency"] == "ask" and "Load newer bars" in alone["summary"]
 
 
 def test_a_ladder_on_finer_bars_needs_them(

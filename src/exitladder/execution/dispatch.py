@@ -32,7 +32,7 @@ class Written:
     net_r : float64 array
         NaN if a trade was skipped.
     ends : Ends, optional
-        How trades ended; without it, kernels run that leave it out.
+        How trades ended; without it, batches run by a kernel that leaves it out.
     """
 
     net_r: FloatTable
@@ -89,7 +89,9 @@ def prepare_run(
         plan = make_plan([ladders[m] for m in which], signals.names, windows, timings)
 
         def run(trades: IntArray, out: Written) -> None:
-            run_many_ladders(plan, entries, market, readings, trades, out.net_r, out.ends)
+            # Always with ends: without them a second kernel would have to be compiled, for nothing that shows in time.
+            ends = blank_ends(out.net_r.shape) if out.ends is None else out.ends
+            run_many_ladders(plan, entries, market, readings, trades, out.net_r, ends)
 
         return run
 

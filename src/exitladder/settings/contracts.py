@@ -17,6 +17,7 @@ from exitladder.plans.costs import Costs
 _SESSION = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d")
 _HALF_DAY = re.compile(r"(\d{4}-\d\d-\d\d) ([01]\d|2[0-3]):[0-5]\d")
 _STEPS = ("multiplier", "tick", "lot", "min_quantity")
+_NUMBERS = (*_STEPS, "min_distance")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Contract:
         Sessions that close early, each a date and its close, such as ``2024-11-29 13:00``.
     inverse : bool
         Whether profit is paid in the coin: quantity x multiplier x (1 / entry - 1 / exit).
+    min_distance : float
+        Smallest distance in price between a resting order and the last price that the venue accepts; 0 for none.
 
     Raises
     ------
@@ -55,9 +58,10 @@ class Contract:
     exchange_tz: str = ""
     half_days: tuple[str, ...] = ()
     inverse: bool = False
+    min_distance: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in _STEPS:
+        for name in _NUMBERS:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
                 raise SettingsError(f"symbols: {name} must be a number of 0 or more, but is {value!r}.")
@@ -267,7 +271,9 @@ def read_contracts(path: str | Path) -> Contracts:
         if "inverse" in row:
             row["inverse"] = str(row["inverse"]).strip().lower() in ("true", "1", "yes")
         try:
-            found[symbol] = {k: float(v) if k in _STEPS and not isinstance(v, str) else v for k, v in row.items()}
+            found[symbol] = {
+                k: float(v) if k in (*_STEPS, "min_distance") and not isinstance(v, str) else v for k, v in row.items()
+            }
         except (OverflowError, ValueError, TypeError) as cause:
             raise SettingsError(f"{', '.join(_STEPS)} must be numbers, but one is not ({table.place(i)}).") from cause
     return contracts_from_mapping(found, f"symbols ({path.name})")

@@ -327,6 +327,22 @@ class AccountSettings:
         return self.max_open > 0 or self.capital > 0
 
 
+@dataclass(frozen=True)
+class OrderSettings:
+    """Orders of `score`: what the venue accepts."""
+
+    oco_mode: str = _key(
+        "oco",
+        "oco: a group per rung, its limit and the stop of its quantity cancel each other; reduce: one stop per "
+        "position, replaced after each rung",
+        among=("oco", "reduce"),
+    )
+    time_in_force: str = _key("gtc", "resting orders: gtc (good till cancelled) or day", among=("gtc", "day"))
+    hours: str = _key(
+        "regular", "limit orders: regular or extended hours; all others: regular", among=("regular", "extended")
+    )
+
+
 # Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
 # the search has other units.
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {
@@ -501,6 +517,7 @@ class Settings:
     symbols: Contracts = field(default_factory=Contracts)
     currencies: Currencies = field(default_factory=Currencies)
     account: AccountSettings = field(default_factory=AccountSettings)
+    orders: OrderSettings = field(default_factory=OrderSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @property

@@ -26,7 +26,10 @@ from exitladder.trades.quantity_units import in_money, plain_quantities
 from exitladder.trades.trades import ENTRY_AT, Trades
 
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
-OPTIONAL = ("stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries", "multiplier")
+OPTIONAL = (
+    "stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries", "multiplier",
+    "managed_from",
+)  # fmt: skip
 
 _NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier")
 
@@ -46,8 +49,8 @@ def read_trades(
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag, multiplier``, in any order. A table with ``time, side (buy|sell),
-        price`` and ``symbol`` holds fills, which are grouped into positions.
+        exit_time, exit_price, quantity_open, tag, multiplier, managed_from``, in any order. A table with ``time, side
+        (buy|sell), price`` and ``symbol`` holds fills, which are grouped into positions.
     fills : path or DataFrame, optional
         The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
         and exits of a trade then follow from its fills.
@@ -148,6 +151,11 @@ def faults_of_table(table: Table, how: Conventions) -> list[TradesError]:
     return found
 
 
+def date_order_of(table: Table, how: Conventions) -> str:
+    """Return the order of day and month of a table of trades, as conventions name it."""
+    return _Reader(table, how)._date_order
+
+
 def trades_of_table(table: Table, how: Conventions) -> Trades:
     """Return the trades in a table; see `read_trades`."""
     check_tz(how.tz, TradesError)
@@ -179,6 +187,7 @@ def _trades_of(reader: _Reader, table: Table) -> Trades:
         tag=reader.texts("tag", needed=False),
         n_entries=reader.counts("n_entries"),
         multiplier=reader.numbers("multiplier") if "multiplier" in reader.columns else None,
+        managed_from=reader.stamps("managed_from") if "managed_from" in reader.columns else None,
     )
     _check_together(reader, trades)
     return trades

@@ -58,6 +58,9 @@ def on_session_dates(trades: Trades, bars: BarSet, tz: str, contracts: Mapping[s
     if trades.fills is not None:
         owners.append(trades.fills.trade)
         times.append(trades.fills.time)
+    if trades.managed_from is not None:
+        owners.append(owners[0])
+        times.append(trades.managed_from)
     given = np.concatenate([time[concerned[owner]] for owner, time in zip(owners, times, strict=True)])
     if not (given[given != NO_TIME] % _DAY).any():
         return replace(trades, on_session_dates=True)
@@ -67,7 +70,10 @@ def on_session_dates(trades: Trades, bars: BarSet, tz: str, contracts: Mapping[s
         for owner, time in zip(owners, times, strict=True)
     ]
     fills = None if trades.fills is None else replace(trades.fills, time=moved[2])
-    return replace(trades, entry_time=moved[0], exit_time=moved[1], fills=fills, on_session_dates=True)
+    managed = None if trades.managed_from is None else moved[-1]
+    return replace(
+        trades, entry_time=moved[0], exit_time=moved[1], fills=fills, managed_from=managed, on_session_dates=True
+    )
 
 
 def _of_daily_bars(trades: Trades, bars: BarSet) -> BoolArray:

@@ -71,6 +71,8 @@ class Trades(Sequence[Trade]):
         Whether times of daily symbols are on their session's calendar; see `exitladder.trades.session_dates`.
     multiplier : float64 array, shape (n,), optional
         Money per point of price and unit of quantity; NaN where the trade's file gives none and the symbol's counts.
+    managed_from : int64 array, shape (n,), optional
+        From when `score` follows an open trade with a ladder, nanoseconds since 1970 UTC; ``NO_TIME`` where blank.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -89,6 +91,7 @@ class Trades(Sequence[Trade]):
     fills: TradeFills | None = None
     on_session_dates: bool = False
     multiplier: FloatArray | None = None
+    managed_from: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -221,6 +224,8 @@ class Trades(Sequence[Trade]):
             frame["n_entries"] = self.n_entries
         if self.multiplier is not None and not np.isnan(self.multiplier).all():
             frame["multiplier"] = self.multiplier
+        if self.managed_from is not None and (self.managed_from != NO_TIME).any():
+            frame["managed_from"] = stamps(self.managed_from)
         return frame
 
 

@@ -142,6 +142,7 @@ def test_one_worker_grows_the_trees_that_grow_here_to_the_bit(rows: TrainingRows
         assert trees(there) == trees(here)
 
 
+@pytest.mark.long
 def test_the_same_rows_on_two_workers_give_the_same_trees_though_workers_are_killed(
     rows: TrainingRows, make_trainer: ClusterTrainer, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def test_a_worker_with_labels_of_one_kind_is_not_taken_for_one_of_the_other(
     assert p[rows.X[:, 0] > 1].mean() > 0.85
 
 
+@pytest.mark.long
 def test_workers_that_nobody_starts_again_are_left_out(rows: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker whose process nobody starts again, and one whose LightGBM may wait for it for ever."""
     distributed = pytest.importorskip("distributed", reason="Dask is not installed (pip install 'exitladder[cluster]')")

@@ -233,7 +233,7 @@ class KillsAfter:
         yield advance
 
 
-@pytest.mark.parametrize("sampler", ["qmc", "mixture"])
+@pytest.mark.parametrize("sampler", [pytest.param("qmc", marks=pytest.mark.long), "mixture"])
 def test_a_killed_worker_of_a_cluster_loses_no_trial_and_doubles_none(
     objectives: Objectives, cluster: Any, sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

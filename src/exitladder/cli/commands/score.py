@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +14,7 @@ from exitladder.cli.inputs import (
     bars_options,
     check_on_bars,
     load_bars,
-    load_trades,
+    now_ns,
     out_option,
     path_option,
     trades_options,
@@ -21,9 +22,19 @@ from exitladder.cli.inputs import (
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
 
+if TYPE_CHECKING:
+    from exitladder.bars.bars import BarSet
+    from exitladder.pipelines.advice.open_trades import Management
+    from exitladder.pipelines.score import ScoreResult
+    from exitladder.trades.faulty_rows import FaultyTrade
+    from exitladder.trades.trades import Trades
+
+# exit code of --exit-code
+NOT_SCORED = 3
+_OLD_DAYS = 5
 _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
-    "  --model models:/exitladder-exhaustion@newest --out advice.html",
+    "  --model models:/exitladder-exhaustion@newest --previous yesterday.json --out today.json",
 )
 
 
@@ -43,6 +54,21 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @click.option(
     "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
 )
+@path_option(
+    "--previous", "Earlier output (.json or .csv): keeps managed_from, and shows what changed.", required=False
+)
+@click.option(
+    "--since-entry",
+    is_flag=True,
+    help="Follow the ladder from each entry on, as a backtest does.",
+)
+@click.option(
+    "--assume",
+    type=click.Choice(["followed", "untouched"]),
+    help="Open quantity where quantity_open is blank: as the ladder would have left it, or all that was entered.",
+)
+@click.option("--private", is_flag=True, help="Leave out names, quantities, prices and money: R only, to share.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if an open trade could not be scored.")
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
@@ -54,45 +80,123 @@ def command(
     trades: TradeFiles,
     ladder: Path,
     model: str | None,
-    asof: str | None,
-    finer_bars: Path | None,
     out: Path | None,
+    private: bool,
+    exit_code: bool,
+    **how: Any,
 ) -> None:
     """Advise on each open trade.
 
-    Hold, reduce or exit, with reasons, and the orders for the next bar. Adds a warning to every row if the market has
-    drifted away from the model's training data.
+    Hold, reduce or exit, in one sentence, and the orders for the next bar. A trade that cannot be scored is named, and
+    the others are scored. Adds a warning to every row if the market has drifted away from the model's training data.
     """
-    from exitladder.pipelines.advice.open_trades import entered_after, flat_scores, open_trades
-    from exitladder.pipelines.score import score, write_scores
+    from exitladder.pipelines.advice.private import without_money
+    from exitladder.pipelines.advice.rows import flat_scores
+    from exitladder.pipelines.score import nothing_open, score, with_faulty, write_scores
     from exitladder.plans.file import read_ladder
 
     plan = read_ladder(ladder)
-    session, market, known = bars_for_trades(
-        session, bars, load_trades(session, trades), repair, interval, unfinished="ask" if asof is None else "keep"
+    known, faulty = _valid_trades(session, trades)
+    if known is None:
+        result = nothing_open(plan)
+    else:
+        session, market, known = bars_for_trades(
+            session, bars, known, repair, interval, unfinished="ask" if how["asof"] is None else "keep"
+        )
+        # a daily bar is stamped with the date of its session, whatever the zone
+        is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
+        moment = _moment(how["asof"], session.settings.data.tz, is_daily=is_daily)
+        _check_placed(session, known, market, moment)
+        finer = load_bars(session, how["finer_bars"], repair, None) if how["finer_bars"] else None
+        managed = _management(session, how)
+        result = score(
+            market, known, plan, model, session.settings, asof=moment, finer=finer, management=managed,
+            progress=session.progress,
+        )  # fmt: skip
+        _tell(session, result, managed, market)
+    frame = with_faulty(result.frame, faulty)
+    frame = without_money(frame) if private else frame
+    if out is not None:
+        with session.progress.stage("writing advice", 1):
+            write_scores(frame, out, result.verdict)
+        session.say(f"advice on {len(frame)} open trades: {out}")
+    if session.form == "table":
+        from exitladder.cli.screens.score import score_screen
+
+        session.write(score_screen(frame, width_of(session.stdout), verdict=result.verdict))
+    else:
+        session.emit(frame if session.form == "json" else flat_scores(frame))
+    if exit_code and (frame["urgency"] == "ask").any():
+        raise SystemExit(NOT_SCORED)
+
+
+def _valid_trades(session: Session, files: TradeFiles) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
+    """Return the valid trades of a file, and the faulty ones, each with a warning."""
+    from exitladder.trades.faulty_rows import read_valid_trades
+
+    with session.progress.stage("reading trades", 1):
+        known, faulty = read_valid_trades(
+            files.trades, fills=files.fills, conventions=session.settings.data.conventions
+        )
+    for trade in faulty:
+        session.warn(f"not scored: {trade.text}")
+    return known, faulty
+
+
+def _check_placed(session: Session, trades: Trades, bars: BarSet, moment: int | None) -> None:
+    """Check the open trades that can be scored against the bars that they were entered in."""
+    import numpy as np
+
+    from exitladder.pipelines.advice.open_trades import open_trades
+    from exitladder.pipelines.advice.scorable import why_not_scored
+
+    still_open = open_trades(trades, moment)
+    seen = bars if moment is None else bars.until(moment)
+    can_be = np.array([not text for text in why_not_scored(still_open, seen, session.settings)], dtype=bool)
+    if can_be.any():
+        check_on_bars(session, still_open.take(can_be), bars)
+
+
+def _management(session: Session, how: dict[str, Any]) -> Management:
+    """Return from when the trades are managed, as the options say."""
+    from exitladder.pipelines.advice.changes import read_previous
+    from exitladder.pipelines.advice.open_trades import Management
+
+    earlier = how["previous"]
+    if earlier and not earlier.exists():
+        session.say(f"no earlier output yet: {earlier} is not there (--previous)")
+        earlier = None
+    return Management(
+        since_entry=how["since_entry"],
+        assume=how["assume"] or "",
+        previous=read_previous(earlier) if earlier else {},
+        clock_ns=now_ns() if how["asof"] is None else None,
     )
-    # a daily bar is stamped with the date of its session, whatever the zone
-    is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
-    moment = _moment(asof, session.settings.data.tz, is_daily=is_daily)
-    still_open = open_trades(known, moment)
-    entered = still_open.take(~entered_after(still_open, market))
-    check_on_bars(session, entered, market)
-    finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
-    result = score(market, known, plan, model, session.settings, asof=moment, finer=finer, progress=session.progress)
+
+
+def _tell(session: Session, result: ScoreResult, managed: Management, bars: BarSet) -> None:
+    """Write what concerns all trades to stderr: drift, the tuning's verdict, old bars, what to save."""
+    import pandas as pd
+
     if result.notice:
         session.warn(result.notice)
     if result.verdict:
         session.say(result.verdict)
-    if out is not None:
-        with session.progress.stage("writing advice", 1):
-            write_scores(result.frame, out, result.verdict)
-        session.say(f"advice on {len(result.frame)} open trades: {out}")
-    if session.form == "table":
-        from exitladder.cli.screens.score import score_screen
-
-        session.write(score_screen(result.frame, width_of(session.stdout)))
-        return
-    session.emit(result.frame if session.form == "json" else flat_scores(result.frame))
+    newest = int(bars.close_time.max())
+    if managed.clock_ns is not None and managed.clock_ns - newest > _OLD_DAYS * 86_400 * 10**9:
+        days = (managed.clock_ns - newest) // (86_400 * 10**9)
+        session.warn(
+            f"the newest bar closed {pd.Timestamp(newest, tz='UTC'):%Y-%m-%d %H:%M} UTC, {days} days ago. Update the "
+            "bars, or pass --asof to score a past date."
+        )
+    starts = result.frame.loc[(result.frame["managed_from"] != "") & (result.frame["bars_managed"] == 0)]
+    new = [t for t in starts["trade_id"] if t not in managed.previous]
+    if new:
+        session.say(
+            f"the ladder manages {len(new)} trades from now on: pass this output with --previous next time, or save "
+            f"managed_from = {starts['managed_from'].iloc[0]} in the trades file (--since-entry follows the ladder "
+            "from each entry)"
+        )
 
 
 def _moment(asof: str | None, tz: str, *, is_daily: bool) -> int | None:

@@ -1,16 +1,29 @@
-"""The screen of `score`: for each open trade what to do, its state, its orders and the reasons."""
+"""The screen of `score`: one line per open trade, the most urgent first, and the details below."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from exitladder.cli.screens.parts import facts, share, signed
+from exitladder.pipelines.advice.rows import URGENCIES
+from exitladder.pipelines.advice.sentences import hold_value_text, probability_text
+
+_MOST = 80
+_WORDS = {
+    "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "ask": "ASKED",
+    "hold": "hold",
+}  # fmt: skip
+_NAMES = {
+    "stop_missing": "without a stop", "exit": "to exit", "reduce": "to reduce", "move_stop": "with a stop to move",
+    "ask": "not scored", "hold": "to hold",
+}  # fmt: skip
 
 
-def score_screen(frame: pd.DataFrame, width: int) -> str:
+def score_screen(frame: pd.DataFrame, width: int, *, verdict: str = "") -> str:
     """Return the screen of the advice on open trades.
 
     Parameters
@@ -19,36 +32,82 @@ def score_screen(frame: pd.DataFrame, width: int) -> str:
         One row per open trade, as ``--format json`` prints them.
     width : int
         Characters per line.
+    verdict : str
+        Of the ladder's tuning.
 
     Returns
     -------
     str
+        A table of 80 characters or fewer, and the details of each trade.
     """
+    width = min(width, _MOST)
     rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-    counts = [f"{sum(row['action'] == action for row in rows)} to {action}" for action in ("exit", "reduce", "hold")]
+    if not rows:
+        return "No trade is open: nothing to do.\n"
+    counts = [(name, sum(row["urgency"] == name for row in rows)) for name in URGENCIES]
     trades = "1 open trade" if len(rows) == 1 else f"{len(rows):,} open trades"
+    head = f"{trades}: {', '.join(f'{n} {_NAMES[name]}' for name, n in counts if n)}."
     shared = [text for text in (rows[0]["warnings"] if rows else []) if all(text in row["warnings"] for row in rows)]
-    parts = [f"{trades}: {', '.join(counts)}.\n", *(f"Note: {text}\n" for text in shared)]
-    return "\n".join([*parts, *(_trade(row, shared, width) for row in rows)])
+    notes = [textwrap.fill(f"Note: {text}", width) + "\n" for text in (*([verdict] if verdict else []), *shared)]
+    return "\n".join([
+        textwrap.fill(head, width) + "\n" + _risk_line(rows), *notes, _table(rows),
+        *(_trade(row, shared, width) for row in rows),
+    ])  # fmt: skip
+
+
+def _risk_line(rows: list[Mapping[str, Any]]) -> str:
+    now = [row["risk_now_r"] for row in rows if not pd.isna(row["risk_now_r"])]
+    after = [row["risk_after_r"] for row in rows if not pd.isna(row["risk_after_r"])]
+    if not after:
+        return ""
+    unknown = len(rows) - len(now)
+    beside = f" ({unknown} without a known stop)" if unknown else ""
+    return f"Risk to the stops: now {sum(now):.2f} R{beside}, after these orders {sum(after):.2f} R.\n"
+
+
+def _table(rows: list[Mapping[str, Any]]) -> str:
+    columns = (
+        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("symbol", 12, lambda row: str(row["symbol"])),
+        ("side", 5, lambda row: str(row["side"])), ("open", -8, lambda row: _short(row["quantity_open"])),
+        ("close", -8, lambda row: _short(row["action_quantity"]) if row["action_quantity"] else ""),
+        ("stop", -10, lambda row: _short(row["stop_price"])), ("R now", -7, lambda row: signed(row["open_r"], 2)),
+        ("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])),
+    )  # fmt: skip
+    lines = [[name for name, _, _ in columns], *([cell(row) for _, _, cell in columns] for row in rows)]
+    return "".join(
+        " ".join(
+            f"{text[: abs(width)]:>{-width}}" if width < 0 else f"{text[:width]:<{width}}"
+            for text, (_, width, _) in zip(line, columns, strict=True)
+        ).rstrip()
+        + "\n"
+        for line in lines
+    )
 
 
 def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
-    do = str(row["action"]).upper()
-    if row["action"] == "reduce":
-        do += f" by {row['action_quantity']:.10g}"
-    head = (
-        f"{do}  {row['symbol']} {row['side']} {_number(row['quantity_open'])} ({row['trade_id']}), last price "
-        f"{_number(row['price'])} at {pd.Timestamp(row['asof']):%Y-%m-%d %H:%M}\n"
-    )
+    asof = "" if pd.isna(row["asof"]) else f" at {pd.Timestamp(row['asof']):%Y-%m-%d %H:%M}"
+    price = "" if pd.isna(row["price"]) else f", last price {_number(row['price'])}{asof}"
+    head = f"{row['symbol']} {row['side']} {_number(row['quantity_open'])} ({row['trade_id']}){price}"
     bars, paid = row["bars_held"], row.get("dividends_r", float("nan"))
-    return head + facts(
+    model = ", ".join(
+        text
+        for text in (
+            (f"exhaustion {probability_text(row)}" if probability_text(row) else ""),
+            (f"hold value {hold_value_text(row)}" if hold_value_text(row) else ""),
+        )
+        if text
+    )
+    open_r = signed(row["open_r"], 2)
+    return textwrap.fill(head, width) + "\n" + facts(
         [
-            ("  state", f"{signed(row['open_r'], 2)} R, best {signed(row['mfe_r'], 2)} R"
+            ("  do", str(row["summary"])),
+            ("  state", "" if not open_r else f"{open_r} R, best {signed(row['mfe_r'], 2)} R"
              + ("" if pd.isna(paid) or not paid else f", dividends {signed(paid, 2)} R")
-             + ("" if pd.isna(bars) else f", held for {bars:.0f} bar{'s' if bars != 1 else ''}")),
-            ("  model", "" if pd.isna(row["exhaustion"]) else f"exhaustion {share(row['exhaustion'])}, hold value "
-             f"{signed(row['hold_value_r'], 2)} R"),
+             + ("" if pd.isna(bars) else f", held for {bars:.0f} bar{'s' if bars != 1 else ''}")
+             + (f", managed from {row['managed_from']}" if row["managed_from"] else "")),
+            ("  model", model),
             *(("  order", _order(order)) for order in row["orders"]),
+            ("  changed", "; ".join(row["changes"])),
             ("  why", " ".join(row["reasons"])),
             ("  note", " ".join(text for text in row["warnings"] if text not in shared)),
         ],
@@ -60,9 +119,15 @@ def _number(value: Any) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.10g}"
 
 
+def _short(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.6g}"
+
+
 def _order(order: Mapping[str, Any]) -> str:
-    price = f" {order['type']} {_number(order['price'])}" if order.get("price") is not None else " at market"
+    price = f" {order['type']} {_number(order['price'])}" if order.get("price") is not None else ""
+    at = price or (" at the close" if order["type"] == "market_on_close" else " at market")
     label = f" (rung {order['rung']})" if order.get("rung") is not None else ""
     kind = order.get("kind")
     label = label or (f" ({kind})" if kind not in (None, "rung", order["type"]) else "")
-    return f"{order['side']} {_number(order['quantity'])}{price}{label}"
+    group = f" [{order['oco']}]" if order.get("oco") else ""
+    return f"{order['side']} {_number(order['quantity'])}{at}{label}{group}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable, plain
 from exitladder.bars.atr import atr_of_set
 from exitladder.bars.bars import BarSet
 from exitladder.bars.swings import Pivots, last_swing, levels_beyond, pivot_highs
@@ -47,11 +47,11 @@ def make_market(bars: BarSet, windows: Sequence[int], finer: BarSet | None) -> M
         finer_idle = idle_bars(finer)
         first, end = _finer_ranges(bars, finer)
     return Market(
-        bars.open,
-        bars.high,
-        bars.low,
-        bars.close,
-        bars.volume,
+        plain(bars.open, np.float64),
+        plain(bars.high, np.float64),
+        plain(bars.low, np.float64),
+        plain(bars.close, np.float64),
+        plain(bars.volume, np.float64),
         idle_bars(bars),
         np.array([atr_of_set(bars, window) for window in windows]).reshape(len(windows), bars.n_bars),
         *columns,
@@ -143,12 +143,12 @@ def make_entries(
     anchor, swing, levels = _swings(placed, ladders, known)
     return Entries(
         side=trades.side.astype(np.int64),
-        price=np.ascontiguousarray(trades.entry_price, dtype=np.float64),
-        stop=np.ascontiguousarray(trades.stop_price, dtype=np.float64),
-        quantity=np.ascontiguousarray(trades.quantity, dtype=np.float64),
-        entry_bar=np.ascontiguousarray(placed.entry_bar, dtype=np.int64),
-        first_bar=np.ascontiguousarray(placed.first_bar, dtype=np.int64),
-        end_bar=np.ascontiguousarray(placed.end_bar, dtype=np.int64),
+        price=plain(trades.entry_price, np.float64),
+        stop=plain(trades.stop_price, np.float64),
+        quantity=plain(trades.quantity, np.float64),
+        entry_bar=plain(placed.entry_bar, np.int64),
+        first_bar=plain(placed.first_bar, np.int64),
+        end_bar=plain(placed.end_bar, np.int64),
         known_bar=known.astype(np.int64),
         finer_entry=_finer_entry(placed, market, finer),
         anchor=anchor,

@@ -132,8 +132,8 @@ def write_end(position: Position, counts: bool, end_bar: int, at: tuple[int, int
 
 
 @counted
-def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends | None) -> None:
-    """Write net r of trade i under every ladder to one row, and how it ended if `ends` is given.
+def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends) -> None:
+    """Write net r of trade i under every ladder to one row, and how it ended.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends | 
     i, row : int
         The trade, and its row of the tables.
     out : float64 array, shape (n_trades, n_ladders)
-    ends : Ends, optional
+    ends : Ends
     """
     plan = inputs.plan
     state, book = np.zeros(s.SIZE), np.zeros((0, s.BOOK_COLUMNS))
@@ -150,8 +150,7 @@ def run_ladders(inputs: Inputs, i: int, row: int, out: FloatTable, ends: Ends | 
         position = Position(state, rungs, plan.number[m], plan.code[m], book, plan.slices)
         counts = run_trade(position, inputs, m, i, -1)
         out[row, m] = net_r_of(position) if counts else np.nan
-        if ends is not None:
-            write_end(position, counts, inputs.entries.end_bar[i], (row, m), ends)
+        write_end(position, counts, inputs.entries.end_bar[i], (row, m), ends)
 
 
 def _compile_one_ladder(sources: int) -> Callable[..., None]:
@@ -176,9 +175,9 @@ def _compile_many_ladders(sources: int) -> Callable[..., None]:
         readings: Readings,
         trades: IntArray,
         out: FloatTable,
-        ends: Ends | None,
+        ends: Ends,
     ) -> None:
-        """Write net r of some trades under every ladder, and how they ended if `ends` is given.
+        """Write net r of some trades under every ladder, and how they ended.
 
         Parameters
         ----------
@@ -188,7 +187,7 @@ def _compile_many_ladders(sources: int) -> Callable[..., None]:
             Positions of the trades.
         out : float64 array, shape (n_trades, n_ladders)
             NaN if the trade was skipped.
-        ends : Ends, optional
+        ends : Ends
         """
         _ = sources
         for row in prange(len(trades)):
