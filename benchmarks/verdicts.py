@@ -44,8 +44,8 @@ SPACING, CROWDED_SPACING = 110, 40
 PRICE, SIGMA = 10_000.0, 10.0
 DRIFT_BARS, OWN_BARS = 20, 5
 DRIFTS = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2)
-# Where nothing is kept and how many cores there are changes no result. The ranges are those of the default space that the
-# printed tables are of: every trade of these markets ends before the next one of its symbol.
+# Where nothing is kept and how many cores there are changes no result. The ranges are those that the tables have been
+# printed with: every trade of these markets ends before the next one of its symbol.
 SETTINGS = (
     "project.threads=1",
     "tuning.storage='memory'",

@@ -22,7 +22,7 @@ GAIN = 0.01
 
 def placed(side: int = 1, later: float = 1.0, n: int = 40) -> PlacedTrades:
     """One trade of 100 with a stop 10 away, entered at the open of bar 5, on bars that gain 1% each."""
-    close = 100.0 * (1 + GAIN) ** (np.arange(n) - 4)
+    close = np.asarray(100.0 * (1 + GAIN) ** (np.arange(n) - 4), dtype=np.float64)
     close[20:] *= later
     opened = np.concatenate([[close[0] / (1 + GAIN)], close[:-1]])
     bars = Bars(

@@ -170,7 +170,7 @@ def test_what_was_chosen_before_a_cut_does_not_depend_on_anything_after_it(
         Tuning.of(each, settings, found.predictions, None).net_r(ladders, ended, cut)
         for each, found in ((prepare(bars, trades, settings), tuned), (other, again))
     ]
-    np.testing.assert_array_equal(*known)
+    np.testing.assert_array_equal(known[0], known[1])
     later = tuned.walk.folds[k].test
     assert (again.net_r[TUNED][later] != tuned.net_r[TUNED][later]).any()
 
