@@ -23,6 +23,8 @@ TUNED = "tuned ladder"
 WITHOUT_MODEL = "tuned ladder without the model"
 MODEL_OR_TRAIL = "model or trail"
 SIMPLEST = "best simple exit"
+# What `train` finds of a model that may be used.
+EDGE = "edge"
 
 # Time stops are tried one by one up to so many bars, and then in steps.
 _SHORT = 10

@@ -34,7 +34,7 @@ from exitladder.pipelines.tuning.evidence import (
 )
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, fitting_walk
-from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
+from exitladder.pipelines.tuning.policies import EDGE, OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     Lives,
@@ -44,7 +44,6 @@ from exitladder.pipelines.tuning.recommendation.exit_choice import (
     recommend,
 )
 from exitladder.pipelines.tuning.recommendation.recommended import (
-    EDGE,
     RecommendedExit,
     choice_of,
     model_note,

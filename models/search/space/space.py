@@ -101,7 +101,7 @@ class SearchSpace:
         if "hold_value_r" in self.signals:
             first = Threshold("hold_value_r", "<=", levels(s.hold_value_r or self.hold_value_r))
             found.append(SignalRung("hold_value_r", (first, *_at_least_r(s.hold_value_min_r, "hold_value_min_r"))))
-        return (*found, *indicator_rungs(s.indicator_rungs))
+        return (*found, *indicator_rungs(s.indicator_rungs, taken=[rung.name for rung in found]))
 
     @property
     def series(self) -> tuple[str, ...]:

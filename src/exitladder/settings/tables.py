@@ -440,7 +440,9 @@ class SearchSettings:
         [], "minimum open R of the hold-value rung; empty: no minimum", kind=float
     )
     indicator_rungs: tuple[str, ...] = _key(
-        [], 'additional rungs that the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
+        [],
+        'additional rungs, such as "rsi_14 >= 60..85 and open_r >= 0..2"; "classic": known exits',
+        kind=str,
     )
 
     def __post_init__(self) -> None:
