@@ -420,8 +420,8 @@ class SearchSettings:
         kind=Distance,
     )
     time_stop: tuple[str, ...] = _key(
-        ["bars", "off"],
-        "time stops that a ladder may have: bars (after as many as time_bars says) or off (none)",
+        ["bars"],
+        "time stops that a ladder may have: bars (after as many as time_bars says), off (none), or both",
         among=("bars", "off"),
     )
     time_bars: tuple[int, ...] = _key(

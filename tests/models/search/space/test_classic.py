@@ -28,8 +28,8 @@ def test_the_name_stands_for_the_exits() -> None:
         SearchSpace(SearchSettings(indicator_rungs=("clasic",)), BASE)
 
 
-def test_each_is_a_candidate_alone_and_the_space_holds_those_with_a_time_stop() -> None:
-    space = SearchSpace(SearchSettings(indicator_rungs=("classic",)), BASE)
+def test_each_is_a_candidate_alone_and_the_space_holds_all_but_the_session_close() -> None:
+    space = SearchSpace(SearchSettings(indicator_rungs=("classic",), time_stop=("bars", "off")), BASE)
     for ladder in classic_ladders(BASE):
         assert ladder.stop.initial == BASE.stop.initial and ladder.stop.time is None
         assert (space.parameters_of(ladder) is not None) == (ladder.name != SESSION_CLOSE), ladder.name
@@ -41,6 +41,8 @@ def test_each_is_a_candidate_alone_and_the_space_holds_those_with_a_time_stop() 
 def test_conditions_on_the_model_can_be_joined() -> None:
     """Both series and the open profit in one rung, as `indicator_rungs` declares it."""
     texts = ("exhaustion >= 0.5..0.7 and hold_value_r <= -0.2..0 and open_r >= 0..1",)
-    space = SearchSpace(SearchSettings(indicator_rungs=texts), BASE, ("exhaustion", "hold_value_r"))
+    space = SearchSpace(
+        SearchSettings(indicator_rungs=texts, time_stop=("bars", "off")), BASE, ("exhaustion", "hold_value_r")
+    )
     when = (Condition("exhaustion", ">=", 0.6), Condition("hold_value_r", "<=", -0.1), Condition("open_r", ">=", 0.5))
     assert space.parameters_of(replace(BASE, rungs=(Rung(1.0, when=when),))) is not None

@@ -13,7 +13,7 @@ from exitladder.plans.units import Condition, Distance, Target
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(name="base", stop=Stop(initial=Distance(2.0, "ATR")))
-SPACE = SearchSpace(SearchSettings(), BASE, ("hold_value_r",))
+SPACE = SearchSpace(SearchSettings(time_stop=("bars", "off")), BASE, ("hold_value_r",))
 INSIDE = replace(
     BASE, rungs=(Rung(0.25, Target(2.0, "R")),), stop=replace(BASE.stop, trail=Distance(3.0, "ATR"), time=40)
 )

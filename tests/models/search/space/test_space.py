@@ -194,6 +194,7 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         {"stop": replace(classic.stop, trail=Distance(17.0, "ATR"))},
         {"stop": replace(classic.stop, trail=Distance(2.0, "R"))},
         {"stop": replace(classic.stop, initial=Distance(3.0, "ATR"))},
+        {"stop": replace(classic.stop, time=None)},
         {"stop": replace(classic.stop, time=500)},
     ):
         assert space.parameters_of(replace(classic, **change)) is None
