@@ -10,6 +10,7 @@ import pandas as pd
 from exitladder.errors import FeatureError, did_you_mean
 from exitladder.features.families.calendar import CALENDAR
 from exitladder.features.families.cross_asset import CROSS_ASSET
+from exitladder.features.families.events import EVENTS
 from exitladder.features.families.levels import LEVELS
 from exitladder.features.families.liquidity import LIQUIDITY
 from exitladder.features.families.momentum import MOMENTUM
@@ -24,7 +25,7 @@ from exitladder.features.families.volume import VOLUME
 from exitladder.features.feature import HIGHER_FRAME, LEAST_WINDOW, MOST_WINDOW, Column, Family
 
 FAMILIES: tuple[Family, ...] = (
-    MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR, CROSS_ASSET,
+    MOMENTUM, OSCILLATORS, STRETCH, VOLATILITY, SHAPE, VOLUME, LEVELS, REGIME, LIQUIDITY, CALENDAR, EVENTS, CROSS_ASSET,
 )  # fmt: skip
 # Any column may be read from the bars of k times the interval, as NAME_xk; these are listed.
 HIGHER_FRAME_COLUMNS = ("rsi_14_x4", "bb_pctb_20_x4", "ema_distance_20_x4", "slope_20_x4", "efficiency_10_x4")

@@ -12,6 +12,7 @@ from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
+from exitladder.clock import DAY_NS
 from exitladder.errors import FeatureError, did_you_mean
 from exitladder.features.windows import moving_sum
 from exitladder.trades.rows import TradeRows
@@ -68,12 +69,15 @@ STATE_FEATURES = (
         "log",
         f"no volume in the last {USUAL_BARS} bars, or fewer bars",
     ),
+    StateFeature("side", "1 for a long trade, −1 for a short one", "1 or −1"),
+    StateFeature("days_held", "time from the entry to the bar's close, nights and holidays included", "days"),
 )
 STATE_NAMES = tuple(f.name for f in STATE_FEATURES)
 N_STATE = len(STATE_FEATURES)
 (
     _HELD, _OPEN_R, _MFE_R, _MAE_R, _GIVE_BACK_R, _GIVE_BACK_SHARE, _SINCE_MFE, _RANGE_POSITION, _OPEN_ATR, _MFE_ATR,
-    _GIVE_BACK_ATR, _RISK_ATR, _STOP_DISTANCE_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY, _PARTICIPATION,
+    _GIVE_BACK_ATR, _RISK_ATR, _STOP_DISTANCE_ATR, _DRIFT_ATR, _ATR_SINCE_ENTRY, _PARTICIPATION, _SIDE,
+    _DAYS_HELD,
 ) = range(N_STATE)  # fmt: skip
 
 
@@ -177,6 +181,8 @@ def fill_state(
         atr,
         placed.trades.quantity,
         _usual_volume(placed.bars) if _PARTICIPATION in slots else np.empty(0),
+        bars.close_time,
+        placed.trades.entry_time,
         slots,
         np.empty(0, dtype=np.int64) if select is None else select,
         select is None,
@@ -209,6 +215,8 @@ def _state_kernel(  # type: ignore[no-untyped-def]
     atr,
     quantity,
     usual,
+    close_time,
+    entry_time,
     slots,
     select,
     every,
@@ -271,6 +279,8 @@ def _state_kernel(  # type: ignore[no-untyped-def]
             state[_ATR_SINCE_ENTRY] = a / atr_entry[i] if atr_entry[i] > 0.0 else np.nan
             if len(usual):
                 state[_PARTICIPATION] = np.log(quantity[i] / usual[bar]) if usual[bar] > 0.0 else np.nan
+            state[_SIDE] = s
+            state[_DAYS_HELD] = max(close_time[bar] - entry_time[i], 0) / DAY_NS
             target = row if every else k
             for c in range(n_slots):
                 out[target, column + c] = state[slots[c]]

@@ -10,14 +10,15 @@ import numpy as np
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import logit
 from exitladder.models.exhaustion.linear import Linear
-from exitladder.models.exhaustion.stacking import HeldOut, fit_stack
+from exitladder.models.exhaustion.own import Unseen, mean_of
+from exitladder.models.exhaustion.stacking import HeldOut, combined, fit_stack
 from exitladder.models.exhaustion.stage import Blend
 from exitladder.models.forests.boosting import Forest
 from exitladder.models.forests.growing import StageTraining, predict_rows
 
 
-def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) -> Blend:
-    """Return the linear model of a stage's rows, and the weights that were best on its held-out rows.
+def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) -> tuple[Blend, Unseen | None]:
+    """Return the linear model and the best weights of a stage, and its predictions of its held-out rows.
 
     Every fold of the forest is one here too: linear model and constant of its rows predict the rows that it holds out.
 
@@ -31,6 +32,8 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
     Returns
     -------
     Blend
+    Unseen or None
+        None if no rows were held out.
     """
     rows, train = training.rows, training.train
     known, y = training.labelled(objective)
@@ -40,29 +43,26 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
     asked: list[IntArray] = []
     for (fit, held), forest in zip(training.folds, parts, strict=bool(parts)):
         own, out = (_labelled(train[chosen], label) for chosen in (fit, held))
-        line = Linear.fit(rows.X, own, label[own], objective)
+        line = Linear.fit(rows.X, own, label[own], objective, columns=training.columns)
         trees = predict_rows(partial(forest.predict, threads=threads), rows, out)
         found.append(
             (
-                np.full(len(out), _constant(label[own], objective), dtype=np.float64),
+                np.full(len(out), mean_of(label[own], objective), dtype=np.float64),
                 predict_rows(line.predict, rows, out),
                 logit(trees) if objective == "binary" else trees,
             )
         )
         asked.append(out)
-    held_out = None
-    if found:
-        at = np.concatenate(asked)
-        constant, of_line, of_forest = (np.concatenate(column) for column in zip(*found, strict=True))
-        held_out = HeldOut(constant, of_line, of_forest, label[at], rows.time_ns[at], rows.over_ns[at])
-    linear = Linear.fit(rows.X, train[known], y, objective)
-    return Blend(linear, fit_stack(held_out, _constant(y, objective), objective))
+    linear = Linear.fit(rows.X, train[known], y, objective, columns=training.columns)
+    if not found:
+        return Blend(linear, fit_stack(None, mean_of(y, objective), objective)), None
+    at = np.concatenate(asked)
+    constant, of_line, of_forest = (np.concatenate(column) for column in zip(*found, strict=True))
+    held_out = HeldOut(constant, of_line, of_forest, label[at], rows.time_ns[at], rows.over_ns[at])
+    stack = fit_stack(held_out, mean_of(y, objective), objective)
+    pooled = combined(constant, of_line, of_forest, (stack.linear, stack.forest))
+    return Blend(linear, stack), Unseen(at, pooled, constant if stack.silent else pooled)
 
 
 def _labelled(rows: IntArray, label: FloatArray) -> IntArray:
     return rows[np.isfinite(label[rows])]
-
-
-def _constant(y: FloatArray, objective: str) -> float:
-    """Return the mean of the labels, as log-odds for the race."""
-    return float(logit(np.array(y.mean()))) if objective == "binary" else float(y.mean())

@@ -21,15 +21,17 @@ from exitladder.models.calibration.calibrators import calibrator_from_mapping
 from exitladder.models.drift import DriftReference
 from exitladder.models.exhaustion.linear import linear_from_mapping
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion.own import OwnModel
 from exitladder.models.exhaustion.stacking import stack_from_mapping
 from exitladder.models.exhaustion.stage import Blend, Stage
 from exitladder.models.forests.boosting import Forest
 from exitladder.models.forests.checking import check_booster
 from exitladder.settings.tables import Settings
 
-# 2: model.json has a checksum of its own. 3: a stage may have linear models and weights beside its forests; a model
-# without them is written as version 2, which earlier versions of exitladder read.
-SCHEMA_VERSION, FORESTS_ALONE = 3, 2
+# 2: model.json has a checksum of its own. 3: a stage may have linear models and weights beside its forests. 4: symbols
+# may have models of their own, and stages screened families. A model is written as the least version that can hold it,
+# which earlier versions of exitladder may read.
+SCHEMA_VERSION, WITHOUT_SYMBOLS, FORESTS_ALONE = 4, 3, 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
 _MOST_STAGES = 1000
@@ -56,6 +58,9 @@ _STAGE = {
     "hold": _PART,
     "race_blend?": _BLEND,
     "hold_blend?": _BLEND,
+    "race_own?": [{"symbol": str, **_BLEND}],
+    "hold_own?": [{"symbol": str, **_BLEND}],
+    "families?": [str],
 }
 _COLUMN = {
     "version?": Anything,
@@ -110,6 +115,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             "n_rows": stage.n_rows,
             "n_trades": stage.n_trades,
             "calibrator": stage.calibrator.to_mapping(),
+            **({"families": list(stage.families)} if stage.families else {}),
         }
         for part in ("race", "hold"):
             content = getattr(stage, part).text.encode()
@@ -119,10 +125,14 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             blend: Blend | None = getattr(stage, f"{part}_blend")
             if blend is not None:
                 entry[f"{part}_blend"] = {"linear": blend.linear.to_mapping(), "stack": blend.stack.to_mapping()}
+            if own := getattr(stage, f"{part}_own"):
+                entry[f"{part}_own"] = [
+                    {"symbol": m.symbol, "linear": m.linear.to_mapping(), "stack": m.stack.to_mapping()} for m in own
+                ]
         stages.append(entry)
     table: dict[str, Any] = {
         "kind": _KIND,
-        "schema_version": SCHEMA_VERSION if any("race_blend" in entry for entry in stages) else FORESTS_ALONE,
+        "schema_version": _schema_version(stages),
         "names": list(model.names),
         "context": dict(model.context),
         "settings": asdict(model.settings),
@@ -134,6 +144,13 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
     # Written last: a folder whose writing broke off has no model in it.
     (target / MODEL_FILE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return target
+
+
+def _schema_version(stages: Sequence[Mapping[str, Any]]) -> int:
+    """Return the least version that can read these stages."""
+    if any({"race_own", "hold_own", "families"} & set(entry) for entry in stages):
+        return SCHEMA_VERSION
+    return WITHOUT_SYMBOLS if any("race_blend" in entry for entry in stages) else FORESTS_ALONE
 
 
 def load_model(folder: str | Path, *, names: Sequence[str] | None = None) -> ExhaustionModel:
@@ -225,9 +242,9 @@ def _read_table(source: Path) -> Mapping[str, Any]:
         raise ModelError(f"{MODEL_FILE} must be JSON, but '{path}' is not: {cause}. Train the model again.") from cause
     if not isinstance(table, dict) or table.get("kind") != _KIND:
         raise ModelError(f"{MODEL_FILE} must describe an exhaustion model, but '{path}' does not.")
-    if table.get("schema_version") not in (SCHEMA_VERSION, FORESTS_ALONE):
+    if table.get("schema_version") not in range(FORESTS_ALONE, SCHEMA_VERSION + 1):
         raise ModelError(
-            f"The model's schema must be version {FORESTS_ALONE} or {SCHEMA_VERSION}, but '{path}' has version "
+            f"The model's schema must be version {FORESTS_ALONE} to {SCHEMA_VERSION}, but '{path}' has version "
             f"{table.get('schema_version')!r}. Train the model again, or use the exitladder version that wrote it."
         )
     found, stated = table_digest(table), str(table.get("sha256"))
@@ -277,6 +294,9 @@ def _stage(k: int, entry: Mapping[str, Any], source: Path, names: Sequence[str])
         calibrator=calibrator_from_mapping(entry["calibrator"]),
         race_blend=_blend(entry.get("race_blend"), len(names)),
         hold_blend=_blend(entry.get("hold_blend"), len(names)),
+        race_own=_own(entry.get("race_own", ()), len(names)),
+        hold_own=_own(entry.get("hold_own", ()), len(names)),
+        families=tuple(entry.get("families", ())),
     )
 
 
@@ -284,6 +304,16 @@ def _blend(entry: Mapping[str, Any] | None, n_features: int) -> Blend | None:
     if entry is None:
         return None
     return Blend(linear_from_mapping(entry["linear"], n_features), stack_from_mapping(entry["stack"]))
+
+
+def _own(entries: Sequence[Mapping[str, Any]], n_features: int) -> tuple[OwnModel, ...]:
+    found = tuple(
+        OwnModel(e["symbol"], linear_from_mapping(e["linear"], n_features), stack_from_mapping(e["stack"]))
+        for e in entries
+    )
+    if len({model.symbol for model in found}) < len(found):
+        raise ValueError("a stage must have one model of a symbol at most, but has more")
+    return found
 
 
 def _forest(entry: Mapping[str, str], source: Path, names: Sequence[str], place: str) -> Forest:

@@ -172,7 +172,8 @@ def _following(
                 f"No feature may follow the bar after it, but '{name}' has a rank correlation of {rho:.3f} with the "
                 f"next bar's return (at most {most:.2f} is believable). Check that it reads completed bars only."
             )
-    result = model.predict(X, rows.time_ns[chosen], threads=threads)
+    symbols = None if rows.symbols is None else rows.symbols.take(chosen)
+    result = model.predict(X, rows.time_ns[chosen], threads=threads, symbols=symbols)
     predicted = max(abs(_rank_correlation(values, following)) for values in (result.exhaustion, result.hold_value_r))
     if predicted > most:
         reasons.append(

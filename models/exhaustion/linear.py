@@ -50,6 +50,7 @@ class Linear:
         objective: str,
         *,
         penalty: float | None = None,
+        columns: npt.NDArray[np.bool_] | None = None,
     ) -> Linear:
         """Return the model of least penalised loss; of more than 25,000 rows, evenly spaced ones are used.
 
@@ -64,6 +65,8 @@ class Linear:
         objective : {"binary", "regression"}
         penalty : float, optional
             L2 penalty of the loss of one row; that of the objective by default.
+        columns : bool array, shape (n_features,), optional
+            The features that may have a weight; all by default.
 
         Returns
         -------
@@ -74,6 +77,8 @@ class Linear:
         step = max(1, len(rows) // _MOST_ROWS)
         given, y = X[rows[::step]], y[::step]
         known = np.isfinite(given).any(axis=0)
+        if columns is not None:
+            known &= columns
         middle, mean, spread = np.zeros(X.shape[1]), np.zeros(X.shape[1]), np.ones(X.shape[1])
         middle[known] = np.nanmedian(given[:, known], axis=0)
         filled = np.where(np.isnan(given), middle, given)

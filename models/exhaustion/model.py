@@ -21,7 +21,7 @@ from exitladder.models.exhaustion import SERIES
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
-from exitladder.models.forests.rows import TrainingRows, check_matrix
+from exitladder.models.forests.rows import RowSymbols, TrainingRows, check_matrix
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import ModelSettings
 
@@ -40,12 +40,15 @@ class Predictions:
         The stage that predicted the row, -1 where none was valid.
     silent : mapping of str to tuple of bool
         By series, which stages are silent: their predictions are the past's constant, and no rule may act on them.
+    own : mapping of str to bool array, shape (n_rows,)
+        By series, which rows a model of their symbol predicted; a stage's silence does not concern them.
     """
 
     exhaustion: FloatArray
     hold_value_r: FloatArray
     stage: npt.NDArray[np.int16]
     silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
+    own: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
@@ -54,10 +57,15 @@ class Predictions:
 
     def reading(self, series: str) -> FloatArray:
         """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
-        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()))
+        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
 
 
-def spoken(values: FloatArray, stage: npt.NDArray[np.int16], silent: tuple[bool, ...]) -> FloatArray:
+def spoken(
+    values: FloatArray,
+    stage: npt.NDArray[np.int16],
+    silent: tuple[bool, ...],
+    own: npt.NDArray[np.bool_] | None = None,
+) -> FloatArray:
     """Return predictions with NaN where the stage that made them is silent.
 
     Parameters
@@ -67,6 +75,8 @@ def spoken(values: FloatArray, stage: npt.NDArray[np.int16], silent: tuple[bool,
         -1 where none predicted.
     silent : tuple of bool
         By stage; none if no stage is silent.
+    own : bool array, shape (n_rows,), optional
+        Rows that a model of their symbol predicted.
 
     Returns
     -------
@@ -74,7 +84,8 @@ def spoken(values: FloatArray, stage: npt.NDArray[np.int16], silent: tuple[bool,
     """
     if not any(silent):
         return values
-    return np.where(np.array([*silent, False])[stage], np.nan, values)
+    is_silent = np.array([*silent, False])[stage]
+    return np.where(is_silent if own is None else is_silent & ~own, np.nan, values)
 
 
 @dataclass(frozen=True)
@@ -185,7 +196,13 @@ class ExhaustionModel:
         return (np.searchsorted(starts, time_ns, side="right") - 1).astype(np.int16)
 
     def predict(
-        self, X: npt.NDArray[np.float32], time_ns: IntArray, *, embargo: bool = True, threads: int = 0
+        self,
+        X: npt.NDArray[np.float32],
+        time_ns: IntArray,
+        *,
+        embargo: bool = True,
+        threads: int = 0,
+        symbols: RowSymbols | None = None,
     ) -> Predictions:
         """Return the out-of-sample prediction of each row, made at its own time.
 
@@ -199,6 +216,8 @@ class ExhaustionModel:
             rows are not in-sample either, and they are not used in measurements.
         threads : int
             0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows; without them every row is predicted as that of an unknown symbol.
 
         Returns
         -------
@@ -214,9 +233,21 @@ class ExhaustionModel:
         exhaustion, hold = np.full(len(X), np.nan), np.full(len(X), np.nan)
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
-            exhaustion[chosen] = part.exhaustion(X[chosen], threads)
-            hold[chosen] = part.hold_value(X[chosen], threads)
-        return Predictions(exhaustion, hold, stage, self.silent)
+            of = None if symbols is None else symbols.take(chosen)
+            exhaustion[chosen] = part.exhaustion(X[chosen], threads, of)
+            hold[chosen] = part.hold_value(X[chosen], threads, of)
+        return Predictions(exhaustion, hold, stage, self.silent, self.own_rows(stage, symbols))
+
+    def own_rows(self, stage: npt.NDArray[np.int16], symbols: RowSymbols | None) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which rows a model of their symbol predicts, by series; none if no symbol has one."""
+        found: dict[str, npt.NDArray[np.bool_]] = {}
+        for series in SERIES:
+            names = [{m.symbol for m in part.own_models(series)} for part in self.stages]
+            if symbols is None or not any(names):
+                continue
+            has_own = np.array([[name in own for name in symbols.names] for own in [*names, set()]])
+            found[series] = np.asarray(has_own[stage, symbols.index])
+        return found
 
     def explain(
         self,
@@ -226,6 +257,7 @@ class ExhaustionModel:
         embargo: bool = True,
         threads: int = 0,
         of: str = "exhaustion",
+        symbols: RowSymbols | None = None,
     ) -> FloatArray:
         """Return what each feature adds to a prediction: exact Shapley values of the stage that predicts the row.
 
@@ -242,6 +274,8 @@ class ExhaustionModel:
             0 means all cores.
         of : {"exhaustion", "hold_value_r"}
             Contributions to the log-odds of exhaustion before calibration, or to the value of holding in R.
+        symbols : RowSymbols, optional
+            As in `predict`.
 
         Returns
         -------
@@ -259,7 +293,7 @@ class ExhaustionModel:
         out = np.full(X.shape, np.nan)
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
-            out[chosen] = part.contributions(X[chosen], of, threads)
+            out[chosen] = part.contributions(X[chosen], of, threads, None if symbols is None else symbols.take(chosen))
         return out
 
     def importance(self) -> pd.DataFrame:

@@ -47,11 +47,6 @@ class Gain:
     error: float
     n_blocks: int
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether the gain is more than one standard error."""
-        return bool(self.mean > LEAST_ERRORS * self.error)
-
 
 @dataclass(frozen=True)
 class Stack:
@@ -78,7 +73,7 @@ class Stack:
 
     def combine(self, linear: FloatArray, forest: FloatArray) -> FloatArray:
         """Return the combined log-odds or values in R, whether silent or not, same shape."""
-        return _combined(self.constant, linear, forest, (self.linear, self.forest))
+        return combined(self.constant, linear, forest, (self.linear, self.forest))
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values from which `stack_from_mapping` makes an equal stack."""
@@ -127,7 +122,14 @@ class HeldOut:
     over_ns: IntArray
 
 
-def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
+def fit_stack(
+    held: HeldOut | None,
+    constant: float,
+    objective: str,
+    *,
+    against: FloatArray | None = None,
+    least_errors: float = LEAST_ERRORS,
+) -> Stack:
     """Return the stack of least loss on held-out rows, silent unless it clearly beats the constant there.
 
     Its gain is measured on stretches of time, each with the weights of the other stretches; see `gain_over`.
@@ -139,6 +141,10 @@ def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
     constant : float
         Of all training rows: log-odds, or R.
     objective : {"binary", "regression"}
+    against : float64 array, shape (n,), optional
+        Predictions of the held-out rows to beat instead of the constant.
+    least_errors : float
+        Standard errors that the gain must exceed.
 
     Returns
     -------
@@ -152,9 +158,10 @@ def fit_stack(held: HeldOut | None, constant: float, objective: str) -> Stack:
     for stretch in np.array_split(order, STRETCHES):
         others = np.setdiff1d(order, stretch, assume_unique=True)
         of_stretch = held.constant[stretch], held.linear[stretch], held.forest[stretch]
-        said[stretch] = _combined(*of_stretch, _weights(held, others, objective))
-    gain = gain_over(said, held.constant, held.y, held.time_ns, held.over_ns, objective)
-    silent = not gain.is_clear or linear + forest < _LEAST_WEIGHT
+        said[stretch] = combined(*of_stretch, _weights(held, others, objective))
+    least = held.constant if against is None else against
+    gain = gain_over(said, least, held.y, held.time_ns, held.over_ns, objective)
+    silent = not gain.mean > least_errors * gain.error or linear + forest < _LEAST_WEIGHT
     return Stack(constant, linear, forest, silent, *_known(gain))
 
 
@@ -203,9 +210,22 @@ def losses(said: FloatArray, y: FloatArray, objective: str) -> FloatArray:
     return np.asarray(np.logaddexp(0.0, said) - y * said if objective == "binary" else (said - y) ** 2)
 
 
-def _combined(
+def combined(
     constant: float | FloatArray, linear: FloatArray, forest: FloatArray, weights: tuple[float, float]
 ) -> FloatArray:
+    """Return log-odds or values in R of three learners together.
+
+    Parameters
+    ----------
+    constant, linear, forest : float64 array, shape (n_rows,)
+        What each learner says; the constant may be one number for all rows.
+    weights : (float, float)
+        Of the linear model and of the forest.
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+    """
     return np.asarray(constant + weights[0] * (linear - constant) + weights[1] * (forest - constant))
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.arrays import FloatArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import Calibrator, discriminates, logit, sigmoid
 from exitladder.models.exhaustion.linear import Linear
+from exitladder.models.exhaustion.own import OwnModel
 from exitladder.models.exhaustion.stacking import Stack
 from exitladder.models.forests.boosting import Forest
-from exitladder.models.forests.rows import ROWS_AT_ONCE
+from exitladder.models.forests.rows import ROWS_AT_ONCE, RowSymbols
 
 Matrix = npt.NDArray[np.float32]
 
@@ -50,6 +51,10 @@ class Stage:
         Fitted on out-of-fold predictions of earlier stages.
     race_blend, hold_blend : Blend or None
         None where the forest predicts alone, as in models of version 0.1.
+    race_own, hold_own : tuple of OwnModel
+        Symbols with a model of their own, which predicts whether the stage is silent or not.
+    families : tuple of str
+        Families beyond the default features that passed the screening.
     """
 
     valid_from_ns: int
@@ -61,6 +66,9 @@ class Stage:
     calibrator: Calibrator
     race_blend: Blend | None = None
     hold_blend: Blend | None = None
+    race_own: tuple[OwnModel, ...] = ()
+    hold_own: tuple[OwnModel, ...] = ()
+    families: tuple[str, ...] = ()
 
     def silent(self, series: str) -> bool:
         """Return whether a series (exhaustion or hold_value_r) is the past's constant, on which no rule may act."""
@@ -82,19 +90,89 @@ class Stage:
             return self.hold.predict(X, threads)
         return _combined(self.hold_blend, self.hold, X, threads, of_race=False)
 
-    def exhaustion(self, X: Matrix, threads: int = 0) -> FloatArray:
-        """Return the calibrated probability of exhaustion, the past's constant if silent, shape (n_rows,)."""
+    def exhaustion(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
+        """Return the calibrated probability of exhaustion.
+
+        Where the stage is silent and the symbol has no model of its own, it is the past's constant.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        threads : int
+            0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows.
+
+        Returns
+        -------
+        float64 array, shape (n_rows,)
+        """
         if self.race_blend is not None and self.race_blend.stack.silent:
-            return np.full(len(X), sigmoid(np.array(self.race_blend.stack.constant)))
-        return self.calibrator.apply(self.raw_exhaustion(X, threads))
+            found = np.full(len(X), sigmoid(np.array(self.race_blend.stack.constant)))
+        else:
+            found = self.calibrator.apply(self.raw_exhaustion(X, threads))
+        own, at = self.of_symbols(X, "exhaustion", symbols, threads)
+        found[at] = sigmoid(own)
+        return found
 
-    def hold_value(self, X: Matrix, threads: int = 0) -> FloatArray:
-        """Return the value of holding in R, the past's constant if silent, shape (n_rows,)."""
+    def hold_value(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
+        """Return the value of holding in R; the past's constant as for `exhaustion`.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        threads : int
+            0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows.
+
+        Returns
+        -------
+        float64 array, shape (n_rows,)
+        """
         if self.hold_blend is not None and self.hold_blend.stack.silent:
-            return np.full(len(X), self.hold_blend.stack.constant)
-        return self.raw_hold_value(X, threads)
+            found = np.full(len(X), self.hold_blend.stack.constant)
+        else:
+            found = self.raw_hold_value(X, threads)
+        own, at = self.of_symbols(X, "hold_value_r", symbols, threads)
+        found[at] = own
+        return found
 
-    def contributions(self, X: Matrix, series: str, threads: int = 0) -> FloatArray:
+    def own_models(self, series: str) -> tuple[OwnModel, ...]:
+        """Return the models of single symbols."""
+        return self.race_own if series == "exhaustion" else self.hold_own
+
+    def of_symbols(
+        self, X: Matrix, series: str, symbols: RowSymbols | None, threads: int = 0
+    ) -> tuple[FloatArray, IntArray]:
+        """Return log-odds or values in R of the rows whose symbol has a model of its own, and their positions.
+
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        series : {"exhaustion", "hold_value_r"}
+        symbols : RowSymbols or None
+            Of the rows; None if they are not known.
+        threads : int
+            0 means all cores.
+
+        Returns
+        -------
+        float64 array, shape (n,)
+        int64 array, shape (n,)
+        """
+        found, at = [np.empty(0)], [np.empty(0, dtype=np.int64)]
+        for model in self.own_models(series) if symbols is not None else ():
+            rows = symbols.rows_of(model.symbol)  # type: ignore[union-attr]
+            for part in _pieces(len(rows)):
+                own = X[rows[part]]
+                race = series == "exhaustion"
+                pooled = logit(self.raw_exhaustion(own, threads)) if race else self.raw_hold_value(own, threads)
+                found.append(model.combine(own, pooled))
+            at.append(rows)
+        return np.concatenate(found), np.concatenate(at)
+
+    def contributions(self, X: Matrix, series: str, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
         """Return what each feature adds to the log-odds before calibration or to the value in R; 0 if silent.
 
         Parameters
@@ -103,14 +181,24 @@ class Stage:
         series : {"exhaustion", "hold_value_r"}
         threads : int
             0 means all cores.
+        symbols : RowSymbols, optional
+            Of the rows.
 
         Returns
         -------
         float64 array, shape (n_rows, n_features)
         """
+        is_flat = self.silent(series) or (series == "exhaustion" and not discriminates(self.calibrator))
+        found = np.zeros(X.shape) if is_flat else self._pooled_contributions(X, series, threads)
+        for model in self.own_models(series) if symbols is not None else ():
+            rows = symbols.rows_of(model.symbol)  # type: ignore[union-attr]
+            if len(rows):
+                pooled = self._pooled_contributions(X[rows], series, threads)
+                found[rows] = model.contributions(X[rows], pooled)
+        return found
+
+    def _pooled_contributions(self, X: Matrix, series: str, threads: int) -> FloatArray:
         forest, blend = self._learners(series)
-        if self.silent(series) or (series == "exhaustion" and not discriminates(self.calibrator)):
-            return np.zeros(X.shape)
         if blend is None:
             return forest.contributions(X, threads)
         found = np.zeros(X.shape)

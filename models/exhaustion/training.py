@@ -19,6 +19,8 @@ from exitladder.models.calibration.calibrators import (
 )
 from exitladder.models.calibration.measures import probability_measures, reliability
 from exitladder.models.exhaustion.blending import fit_blend
+from exitladder.models.exhaustion.own import OwnModel, fit_own
+from exitladder.models.exhaustion.screening import screened
 from exitladder.models.exhaustion.stacking import gain_over
 from exitladder.models.exhaustion.stage import Blend, Stage
 from exitladder.models.forests.boosting import Forest, booster_parameters
@@ -113,6 +115,11 @@ class Training:
         self.constants: dict[str, list[float]] = {"exhaustion": [], "hold_value_r": []}
         # Stages whose held-out rows let them speak, whatever the record of the stages before them said, by series.
         self.would_speak: dict[str, list[bool]] = {"exhaustion": [], "hold_value_r": []}
+        # What models of single symbols said out of fold, log-odds or R, and whether they were used.
+        self.own = {name: np.full(len(rows), np.nan) for name in self.constants}
+        self.own_is_used = {name: np.zeros(len(rows), dtype=bool) for name in self.constants}
+        # Those of the last stage, whatever their record.
+        self.candidates: dict[str, tuple[OwnModel, ...]] = {}
         self.stage = np.full(len(rows), -1, dtype=np.int16)
         self.first_calibration = np.full(len(rows), np.nan)
         self._predicted_to = np.iinfo(np.int64).min
@@ -135,7 +142,7 @@ class Training:
             if len(earlier) < LEAST_ROWS or min(ones, len(earlier) - ones) < LEAST_OF_A_CLASS:
                 continue
             training = self._stage_training(earlier)
-            forest, blend = self._learnt(training, "binary")
+            forest, blend, _ = self._learnt(training, "binary")
             stage = Stage(0, 0, 0, 0, forest, forest, Identity(), blend)
             self.first_calibration[later] = predict_rows(
                 partial(stage.raw_exhaustion, threads=self.threads), rows, later
@@ -149,8 +156,13 @@ class Training:
         if not enough(rows, train):
             return
         training = self._stage_training(train)
-        race, race_blend = self._learnt(training, "binary")
-        hold, hold_blend = self._learnt(training, "regression")
+        race, race_blend, race_own = self._learnt(training, "binary")
+        hold, hold_blend, hold_own = self._learnt(training, "regression")
+        self.candidates = {"exhaustion": race_own, "hold_value_r": hold_own}
+        own = {
+            series: tuple(m for m in models if not self._own_record_is_bad(series, m.symbol, valid_from_ns))
+            for series, models in self.candidates.items()
+        }
         calibrator = self._calibrator(valid_from_ns)
         if race_blend is not None and not discriminates(calibrator):
             race_blend = _silenced(race_blend)
@@ -173,13 +185,40 @@ class Training:
                 calibrator=calibrator,
                 race_blend=blends["exhaustion"],
                 hold_blend=blends["hold_value_r"],
+                families=training.families,
+                race_own=own["exhaustion"],
+                hold_own=own["hold_value_r"],
             )
         )
 
-    def _learnt(self, training: StageTraining, objective: str) -> tuple[Forest, Blend | None]:
-        """Return the forest of one label, and the linear model and weights beside it if the settings ask for them."""
+    def _learnt(self, training: StageTraining, objective: str) -> tuple[Forest, Blend | None, tuple[OwnModel, ...]]:
+        """Return the forest of one label, and what the settings ask for beside it.
+
+        These are the linear model with the weights of both, and the models of single symbols.
+        """
         forest, parts = training.forest_and_parts(objective)
-        return forest, fit_blend(training, parts, objective) if self.settings.combine == "stack" else None
+        if self.settings.combine != "stack":
+            return forest, None, ()
+        blend, unseen = fit_blend(training, parts, objective)
+        return forest, blend, fit_own(training, unseen, objective) if self.settings.by_symbol else ()
+
+    def _own_record_is_bad(self, series: str, symbol: str, valid_from_ns: int) -> bool:
+        """Return whether a symbol's models in earlier stages were worse than what the stages said without them."""
+        rows = self.rows
+        if rows.symbols is None:
+            return False
+        label = rows.race if series == "exhaustion" else rows.hold
+        of_symbol = rows.symbols.rows_of(symbol)
+        known = of_symbol[
+            np.isfinite(self.own[series][of_symbol])
+            & np.isfinite(label[of_symbol])
+            & (rows.over_ns[of_symbol] <= valid_from_ns - self.embargo_ns)
+        ]
+        said, _ = self._said(series, known, as_spoken=True, with_own=False)
+        objective = "binary" if series == "exhaustion" else "regression"
+        own = self.own[series][known]
+        gain = gain_over(own, said, label[known], rows.time_ns[known], rows.over_ns[known], objective)
+        return bool(gain.mean < 0)
 
     def _record_is_bad(self, series: str, valid_from_ns: int) -> bool:
         """Return whether what earlier stages would have said was worse than their constants on labels known by now."""
@@ -194,15 +233,20 @@ class Training:
         gain = gain_over(said, constant, label[known], rows.time_ns[known], rows.over_ns[known], objective)
         return bool(gain.mean < 0)
 
-    def _said(self, series: str, chosen: IntArray, *, as_spoken: bool) -> tuple[FloatArray, FloatArray]:
+    def _said(
+        self, series: str, chosen: IntArray, *, as_spoken: bool, with_own: bool = True
+    ) -> tuple[FloatArray, FloatArray]:
         """Return out-of-fold predictions of some rows and the constants of their stages: log-odds or R."""
         constant = np.array([*self.constants[series], np.nan])[self.stage[chosen]]
         if series == "exhaustion":
-            return logit(self._probability(chosen, as_spoken=as_spoken)), constant
+            return logit(self._probability(chosen, as_spoken=as_spoken, with_own=with_own)), constant
         silent = np.array([*(as_spoken and stage.silent(series) for stage in self.stages), False])
-        return np.where(silent[self.stage[chosen]], constant, self.hold[chosen]), constant
+        said = np.where(silent[self.stage[chosen]], constant, self.hold[chosen])
+        if as_spoken and with_own:
+            said = np.where(self.own_is_used[series][chosen], self.own[series][chosen], said)
+        return said, constant
 
-    def _probability(self, chosen: IntArray, *, as_spoken: bool) -> FloatArray:
+    def _probability(self, chosen: IntArray, *, as_spoken: bool, with_own: bool = True) -> FloatArray:
         """Return the out-of-fold probabilities of some rows; the constant, if asked, where the stage is silent."""
         p = np.full(len(chosen), np.nan)
         for k, stage in enumerate(self.stages):
@@ -211,10 +255,16 @@ class Training:
                 p[own] = sigmoid(np.array(self.constants["exhaustion"][k]))
             else:
                 p[own] = stage.calibrator.apply(self.raw[chosen[own]])
+        if as_spoken and with_own:
+            used = self.own_is_used["exhaustion"][chosen]
+            p[used] = sigmoid(self.own["exhaustion"][chosen[used]])
         return p
 
     def _stage_training(self, train: IntArray) -> StageTraining:
-        return StageTraining.of(self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer)
+        training = StageTraining.of(
+            self.rows, train, self.settings, self.parameters, self.embargo_ns, self.make_trainer
+        )
+        return screened(training) if self.settings.screen else training
 
     def _predict(self, until_ns: int) -> None:
         """Predict the labelled rows decided before `until_ns`, and not predicted yet, by the valid stage."""
@@ -226,6 +276,19 @@ class Training:
         self.raw[due] = predict_rows(partial(self.stages[-1].raw_exhaustion, threads=self.threads), rows, due)
         self.hold[due] = predict_rows(partial(self.stages[-1].raw_hold_value, threads=self.threads), rows, due)
         self.stage[due] = len(self.stages) - 1
+        self._predict_own(due)
+
+    def _predict_own(self, due: IntArray) -> None:
+        """Predict rows by the models of their symbols, whatever their record."""
+        rows, stage = self.rows, self.stages[-1]
+        for series, models in self.candidates.items() if rows.symbols is not None else ():
+            pooled = self.raw if series == "exhaustion" else self.hold
+            for model in models:
+                own = due[rows.symbols.take(due).rows_of(model.symbol)]  # type: ignore[union-attr]
+                for part in rows.pieces(own):
+                    said = logit(pooled[part]) if series == "exhaustion" else pooled[part]
+                    self.own[series][part] = model.combine(rows.X[part], said)
+                self.own_is_used[series][own] = any(model is used for used in stage.own_models(series))
 
     def _calibrator(self, valid_from_ns: int) -> Calibrator:
         """Fit on predictions whose label was known when the stage became valid; with too few, do not calibrate."""

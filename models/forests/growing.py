@@ -125,6 +125,10 @@ class StageTraining:
     settings : ModelSettings
     parameters : dict
         LightGBM's.
+    columns : bool array, shape (n_features,), optional
+        The features that may be used; all by default.
+    families : tuple of str
+        The screened families among them.
     """
 
     rows: TrainingRows
@@ -133,6 +137,8 @@ class StageTraining:
     folds: tuple[InnerFold, ...]
     settings: ModelSettings
     parameters: dict[str, Any]
+    columns: npt.NDArray[np.bool_] | None = None
+    families: tuple[str, ...] = ()
 
     @classmethod
     def of(

@@ -20,6 +20,36 @@ ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
+class RowSymbols:
+    """The symbol of each row.
+
+    Parameters
+    ----------
+    names : tuple of str
+    index : int64 array, shape (n_rows,)
+        Positions in `names`.
+    """
+
+    names: tuple[str, ...]
+    index: IntArray
+
+    @classmethod
+    def of(cls, placed: PlacedTrades, trade: IntArray) -> RowSymbols:
+        """Return the symbols of rows that belong to these trades, given by their positions."""
+        return cls(placed.bars.symbols, placed.symbol_index[trade].astype(np.int64))
+
+    def take(self, chosen: IntArray) -> RowSymbols:
+        """Return those of some rows."""
+        return RowSymbols(self.names, self.index[chosen])
+
+    def rows_of(self, name: str) -> IntArray:
+        """Return the positions of a symbol's rows; none if it is unknown."""
+        if name not in self.names:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(self.index == self.names.index(name))
+
+
+@dataclass(frozen=True)
 class TrainingRows:
     """Rows of (trade, bar) with the features and the labels.
 
@@ -42,6 +72,11 @@ class TrainingRows:
     embargo_end_ns : int64 array, shape (n_rows,), optional
         End of each row's embargo: a number of its symbol's bars after its last label is known. Rows tested
         before it do not train on this row. By default the time the label is known.
+    symbols : RowSymbols, optional
+        Without them no symbol gets a model of its own.
+    families : tuple of str
+        The family of each feature that is used only where it helps; empty for the others. By default there are none
+        to screen.
     """
 
     X: npt.NDArray[np.float32]
@@ -54,6 +89,8 @@ class TrainingRows:
     hold_end_ns: IntArray
     reachable: npt.NDArray[np.bool_]
     embargo_end_ns: IntArray | None = None
+    symbols: RowSymbols | None = None
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_matrix(self.X, self.names)
@@ -80,6 +117,7 @@ class TrainingRows:
         hold: Labels,
         reachable: npt.NDArray[np.bool_],
         embargo_bars: int = 0,
+        families: tuple[str, ...] = (),
     ) -> TrainingRows:
         """Return training rows of placed trades; every array has one value for each of `rows`.
 
@@ -99,6 +137,8 @@ class TrainingRows:
             Rows to learn from.
         embargo_bars : int
             Bars after a row's last label is known during which the row is kept out of the training part.
+        families : tuple of str
+            Of the features to screen; see `TrainingRows`.
 
         Returns
         -------
@@ -122,6 +162,8 @@ class TrainingRows:
             hold_end_ns=known_at[hold.end_bar],
             reachable=reachable,
             embargo_end_ns=np.where(last >= 0, _bars_later(placed, rows, last, embargo_bars), NEVER),
+            symbols=RowSymbols.of(placed, rows.trade),
+            families=families,
         )
 
     def __len__(self) -> int:

@@ -13,6 +13,8 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.features import FeatureSet, describe_catalogue, row_matrix
 from exitladder.models.calibration.calibrators import logit, sigmoid
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.forests.rows import RowSymbols
+from exitladder.pipelines.inputs.predictions import symbols_of
 from exitladder.pipelines.inputs.prepare import Prepared
 
 _N_REASONS = 3
@@ -136,7 +138,7 @@ def model_reasons(
         asked = np.array([of == "exhaustion" or acts_on_hold_value[int(i)] for i in alive])
         if asked.any():
             X = matrix.values[asked]
-            moves = moves_of(model, X, when[asked], of)
+            moves = moves_of(model, X, when[asked], of, symbols_of(prepared, last[alive][asked]))
             texts = plain_reasons(matrix.names, X, moves, sides[asked], of=of)
             for i, move, sentences in zip(alive[asked], moves, texts, strict=True):
                 is_silent = not sentences and bool(np.isfinite(move).all())
@@ -144,7 +146,13 @@ def model_reasons(
     return reasons
 
 
-def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray, of: str = "exhaustion") -> FloatArray:
+def moves_of(
+    model: ExhaustionModel,
+    X: npt.NDArray[np.float32],
+    when: IntArray,
+    of: str = "exhaustion",
+    symbols: RowSymbols | None = None,
+) -> FloatArray:
     """Return the effect of each feature on a prediction.
 
     For the value of holding, these are its Shapley values, in R. Shapley values of exhaustion are log-odds before
@@ -159,13 +167,15 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
         Close times, nanoseconds since 1970 UTC.
     of : {"exhaustion", "hold_value_r"}
         The prediction to explain.
+    symbols : RowSymbols, optional
+        Of the rows; a symbol's own model is explained in place of the stage's.
 
     Returns
     -------
     float64 array, shape (n_rows, n_features)
         NaN where no stage predicts.
     """
-    parts = model.explain(X, when, of=of)
+    parts = model.explain(X, when, of=of, symbols=symbols)
     if of != "exhaustion":
         return parts
     stage = model.stage_of(when)
@@ -176,6 +186,10 @@ def moves_of(model: ExhaustionModel, X: npt.NDArray[np.float32], when: IntArray,
         without = sigmoid(logit(raw)[:, None] - parts[chosen])
         calibrated = calibrator.apply(without.ravel()).reshape(without.shape)
         moves[chosen] = calibrator.apply(raw)[:, None] - calibrated
+        # A symbol's own model is not calibrated once more.
+        of_rows = None if symbols is None else symbols.take(chosen)
+        own, at = model.stages[k].of_symbols(X[chosen], of, of_rows)
+        moves[chosen[at]] = sigmoid(own)[:, None] - sigmoid(own[:, None] - parts[chosen[at]])
     return moves
 
 

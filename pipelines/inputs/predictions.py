@@ -21,6 +21,7 @@ from exitladder.features import (
 )
 from exitladder.features.stored_set import feature_set_from_mapping
 from exitladder.models.exhaustion import SERIES
+from exitladder.models.forests.rows import RowSymbols
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -50,6 +51,8 @@ class RowPredictions:
         Of the model's training: ``edge``, ``harm`` or ``no edge``; empty if it is not known.
     silent : mapping of str to tuple of bool
         By series, which stages are silent: they predict the past's constant, and no rule may act on it.
+    own : mapping of str to bool array, shape (n_rows,)
+        By series, which rows a model of their symbol predicted.
     """
 
     exhaustion: FloatArray
@@ -59,12 +62,23 @@ class RowPredictions:
     n_embargoed: int = 0
     finding: str = ""
     silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
+    own: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def reading(self, series: str) -> FloatArray:
         """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
         from exitladder.models.exhaustion.model import spoken
 
-        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()))
+        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
+
+    def take(self, rows: IntArray | npt.NDArray[np.bool_]) -> RowPredictions:
+        """Return the predictions of some rows (positions, repeated or not, or a mask)."""
+        return replace(
+            self,
+            exhaustion=self.exhaustion[rows],
+            hold_value_r=self.hold_value_r[rows],
+            stage=self.stage[rows],
+            own={series: flags[rows] for series, flags in self.own.items()},
+        )
 
     def counts(self) -> dict[str, int]:
         """Return how many rows were predicted by fold models, by the final model and by none."""
@@ -135,7 +149,9 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     return replace(settings, features=replace(settings.features, names=features.names))
 
 
-def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT) -> RowPredictions:
+def predict_rows(
+    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, first: IntArray | None = None
+) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
     Parameters
@@ -143,11 +159,13 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     prepared : Prepared
     model : ExhaustionModel
     progress : Progress
+    first : int64 array, shape (n_trades,), optional
+        The bar of each trade from which on its rows are predicted; all by default.
 
     Returns
     -------
     RowPredictions
-        NaN for rows before the first stage.
+        NaN for rows before the first stage, or before `first`.
 
     Notes
     -----
@@ -155,22 +173,26 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     after the embargo. Backtests and advice read the same predictions.
     """
     n_rows = prepared.rows.n_rows
+    wanted = np.arange(n_rows)
+    if first is not None:
+        wanted = wanted[prepared.rows.bar >= np.repeat(first, prepared.rows.lengths)]
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
     stage = np.full(n_rows, -1, dtype=np.int16)
-    with progress.stage("predictions", n_rows) as advance:
-        for first in range(0, n_rows, _ROWS_AT_ONCE):
-            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            predicted = predict_some(prepared, model, np.arange(part.start, part.stop))
+    with progress.stage("predictions", len(wanted)) as advance:
+        for begin in range(0, len(wanted), _ROWS_AT_ONCE):
+            part = wanted[begin : begin + _ROWS_AT_ONCE]
+            predicted = predict_some(prepared, model, part)
             exhaustion[part], hold_value[part], stage[part] = (
                 predicted.exhaustion,
                 predicted.hold_value_r,
                 predicted.stage,
             )
-            advance(part.stop - part.start)
+            advance(len(part))
     when = prepared.placed.bars.close_time[prepared.rows.bar]
-    embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
+    embargoed = int((model.stage_of(when, embargo=False) != stage)[wanted].sum())
     finding = str(model.context.get("value_finding", ""))
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent)
+    own = model.own_rows(stage, RowSymbols.of(prepared.placed, prepared.rows.trade))
+    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent, own)
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> Predictions:
@@ -191,7 +213,13 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
-    return model.predict(matrix.values, when)
+    return model.predict(matrix.values, when, symbols=symbols_of(prepared, select))
+
+
+def symbols_of(prepared: Prepared, select: IntArray) -> RowSymbols:
+    """Return the symbols of some rows."""
+    trade = np.searchsorted(prepared.rows.start, select, side="right") - 1
+    return RowSymbols.of(prepared.placed, trade)
 
 
 def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:

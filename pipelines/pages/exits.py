@@ -39,7 +39,7 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     )
     return [head] + [
         PageTable(
-            f"Exits, measured: {policy}",
+            f"Exit quality: {policy}",
             f"Means per trade of {measures['n_closed']:,} closed trades{interval}; % of the entry price, money in "
             "account currency.",
             pd.DataFrame([_row(one) for one in shown_measures(measures)]),

@@ -17,12 +17,13 @@ import numpy as np
 from exitladder.errors import ModelError
 from exitladder.models.exhaustion.file import check_names, load_model
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.forests.rows import RowSymbols
 from exitladder.pipelines.tracking.provenance import package_version
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIME = "time"
+TIME, SYMBOL = "time", "symbol"
 OUTPUTS = ("exhaustion", "hold_value_r")
 # Written into every saved model: this path never moves.
 LOADER = "exitladder.pyfunc"
@@ -49,7 +50,8 @@ class ExhaustionPyfunc:
             The features by name, in any order; NaN if one is not known. With a column ``time`` (UTC without
             a time zone: when the row's bar closed) each row is predicted by the stage that was valid then, and is
             NaN before the first. Without it the last stage predicts all rows: out of sample for rows after its
-            training span, in sample for rows inside it.
+            training span, in sample for rows inside it. With a column ``symbol``, a symbol with a model of its own is
+            predicted by that.
         params : dict, optional
             Not used; MLflow passes it.
 
@@ -61,7 +63,8 @@ class ExhaustionPyfunc:
         import pandas as pd
 
         names = self.model.names
-        given = [str(name) for name in model_input.columns if name != TIME]
+        beside = [name for name in (TIME, SYMBOL) if name not in names]
+        given = [str(name) for name in model_input.columns if name not in beside]
         if set(given) != set(names) or len(given) != len(names):
             check_names(given, names, "the table given")
         X = np.ascontiguousarray(model_input[list(names)].to_numpy(dtype=np.float32))
@@ -74,7 +77,11 @@ class ExhaustionPyfunc:
             when = np.asarray(pd.DatetimeIndex(stamps).as_unit("ns").asi8, dtype=np.int64)
         else:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
-        predicted = self.model.predict(X, when)
+        symbols = None
+        if SYMBOL in model_input and SYMBOL in beside:
+            index, known = pd.factorize(model_input[SYMBOL].astype(str))
+            symbols = RowSymbols(tuple(map(str, known)), index.astype(np.int64))
+        predicted = self.model.predict(X, when, symbols=symbols)
         return pd.DataFrame(
             {"exhaustion": predicted.exhaustion, "hold_value_r": predicted.hold_value_r}, index=model_input.index
         )
@@ -85,7 +92,7 @@ def load_pyfunc(path: str) -> ExhaustionPyfunc:
     return ExhaustionPyfunc(load_model(path))
 
 
-def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
+def write_flavour(folder: Path, names: tuple[str, ...], *, has_symbols: bool = False) -> None:
     """Write ``MLmodel`` and its requirements into a model's folder.
 
     Parameters
@@ -93,6 +100,8 @@ def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
     folder : path
     names : tuple of str
         The features, in order.
+    has_symbols : bool
+        Whether symbols have models of their own.
     """
     with warnings.catch_warnings():
         # MLflow's own use of deprecated calls is nothing a user of ours could act on.
@@ -102,8 +111,11 @@ def write_flavour(folder: Path, names: tuple[str, ...]) -> None:
         from mlflow.types import ColSpec, DataType, Schema
 
         columns = [ColSpec(DataType.double, name) for name in names]
+        beside = [ColSpec(DataType.datetime, TIME, required=False)]
+        if has_symbols:
+            beside.append(ColSpec(DataType.string, SYMBOL, required=False))
         signature = ModelSignature(
-            inputs=Schema([*columns, ColSpec(DataType.datetime, TIME, required=False)]),
+            inputs=Schema([*columns, *beside]),
             outputs=Schema([ColSpec(DataType.double, name) for name in OUTPUTS]),
         )
         model = Model(signature=signature)

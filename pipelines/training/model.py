@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from exitladder.clock import interval_name
-from exitladder.features import row_matrix
+from exitladder.features import describe_catalogue, row_matrix
 from exitladder.features.stored_set import feature_set_to_mapping
+from exitladder.models.exhaustion import SERIES
 from exitladder.models.exhaustion.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion.own import names_of
 from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows, predicted_trades
@@ -116,6 +119,8 @@ def _stages(model: ExhaustionModel) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"valid_from": pd.Timestamp(stage.valid_from_ns, unit="ns", tz="UTC").isoformat()}
         for name, blend in (("exhaustion", stage.race_blend), ("hold_value_r", stage.hold_blend)):
             row[name] = None if blend is None else blend.stack.to_mapping()
+        row["families"] = list(stage.families)
+        row["symbols"] = {name: names_of(stage.own_models(name)) for name in SERIES}
         found.append(row)
     return found
 
@@ -292,4 +297,11 @@ def training_rows(
         hold=labels.decision,
         reachable=labels.reachable,
         embargo_bars=settings.validation.embargo_bars,
+        families=screened_families(matrix.names),
     )
+
+
+def screened_families(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the family of each feature beyond the default set, to be screened; empty for those of the set."""
+    known = describe_catalogue(names).set_index("name")
+    return tuple("" if known.loc[name, "in_default"] else str(known.loc[name, "family"]) for name in names)

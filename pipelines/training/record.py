@@ -60,7 +60,8 @@ def log_trained(
     with TemporaryDirectory() as folder:
         saved = save_model(trained.model, Path(folder) / "model")
         if tracker.enabled:
-            write_flavour(saved, trained.model.names)
+            has_symbols = any(stage.race_own or stage.hold_own for stage in trained.model.stages)
+            write_flavour(saved, trained.model.names, has_symbols=has_symbols)
         return tracker.log_model(run, Path(folder) / "model", name, description=description)
 
 

@@ -159,7 +159,7 @@ def shuffle_predictions(
         for own, other, begin in zip(alike, others, begins, strict=True):
             bars = np.arange(length[own])
             source[start[own] + bars] = start[other] + (begin + bars) % length[other]
-    return replace(predicted, exhaustion=predicted.exhaustion[source], hold_value_r=predicted.hold_value_r[source])
+    return replace(predicted.take(source), stage=predicted.stage)
 
 
 def _scored(

@@ -87,7 +87,7 @@ def test_each_command_ends_as_the_page_says(results: dict[str, Any]) -> None:
 
 
 def test_one_bad_trade_is_named_and_the_others_are_scored(folder: Path, results: dict[str, Any]) -> None:
-    rows = rows_of(folder / "tuesday.json")
+    rows = rows_of(folder / "wednesday.json")
     assert set(rows) == {"FB-0", "FB-1", "IBM-0", "IBM-1", "wrong"}
     assert "stop_price must be below entry_price" in rows["wrong"]["summary"]
     assert rows["FB-1"]["orders"] == [] and "quantity_open" in rows["FB-1"]["summary"]
@@ -98,7 +98,7 @@ def test_outputs_hold_the_published_schema(folder: Path, results: dict[str, Any]
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((DOCS / "score.schema.json").read_text())
     assert schema == score_schema()
-    for name in ("monday.json", "tuesday.json", "shared.json"):
+    for name in ("tuesday.json", "wednesday.json", "shared.json"):
         jsonschema.validate(json.loads((folder / name).read_text()), schema)
     printed = next(result for line, result in results.items() if "--format csv" in line).stdout
     assert printed.splitlines()[0].split(",") == list(COLUMNS)

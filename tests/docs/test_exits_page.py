@@ -1,4 +1,4 @@
-"""The worked example of the page "Exits, measured" is run on the page's own files and prints what the page shows."""
+"""The worked example of the page "Exit quality" is run on the page's own files and prints what the page shows."""
 
 from __future__ import annotations
 

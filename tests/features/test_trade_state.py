@@ -45,6 +45,8 @@ def reference(placed: PlacedTrades, atr: np.ndarray, i: int, bar: int) -> dict[s
         "drift_atr": now / atr[bar] / np.sqrt(held),
         "atr_since_entry": atr[bar] / atr[known],
         "participation": np.log(placed.trades.quantity[i] / b.volume[bar - 19 : bar + 1].mean()),
+        "side": side,
+        "days_held": (b.close_time[bar] - placed.trades.entry_time[i]) / (24 * 3600 * 10**9),
     }
 
 
@@ -115,7 +117,9 @@ def test_a_short_is_a_long_of_the_negated_market_to_the_bit(placed: PlacedTrades
     rows = trade_rows(placed, 30)
     one = trade_state_rows(placed, rows, atr_of_set(bars), STATE_NAMES)
     two = trade_state_rows(other, rows, atr_of_set(mirrored), STATE_NAMES)
-    assert np.array_equal(one, two, equal_nan=True)
+    side = STATE_NAMES.index("side")
+    assert np.array_equal(one[:, side], -two[:, side]) and set(one[:, side]) == {-1.0, 1.0}
+    assert np.array_equal(np.delete(one, side, axis=1), np.delete(two, side, axis=1), equal_nan=True)
 
 
 def test_state_does_not_depend_on_the_unit_of_price(placed: PlacedTrades) -> None:

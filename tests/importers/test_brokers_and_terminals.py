@@ -41,7 +41,7 @@ def test_mt5_report_as_html(read: Read, encoding: str) -> None:
     # the report holds the stop of the opening order; 0 means none
     assert found.trades.stop_price[0] == 3990.0 and np.isnan(found.trades.stop_price[1])
     assert found.trades[0].entry_time.hour == 14
-    assert "1 rows left out: side is balance" in found.notes
+    assert "1 row left out: side is balance" in found.notes
 
 
 def test_mt5_report_as_excel_with_three_tables_on_one_sheet(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_orders_without_filled_quantities_count_where_they_are_done(read: Read) 
     )
     found = read(text)
     assert found.trades.is_open.tolist() == [True]
-    assert "1 rows left out: status is canceled" in found.notes
+    assert "1 row left out: status is canceled" in found.notes
 
 
 def test_sums_beside_the_trades_follow_the_decimal_mark_of_the_file(read: Read) -> None:

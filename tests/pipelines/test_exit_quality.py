@@ -79,7 +79,7 @@ def test_the_page_shows_each_policy_and_marks_hindsight(
     result.write(tmp_path / "out")
     page = report(str(tmp_path / "out"), tmp_path / "page.html", small).read_text(encoding="utf-8")
     for policy in result.summary["exit_quality"]["policies"]:
-        assert f"<summary>Exits, measured: {policy}</summary>" in page
+        assert f"<summary>Exit quality: {policy}</summary>" in page
     row = page.split("best last exit minus own", 1)[1].split("</tr>", 1)[0]
     assert row.startswith(" *") and "hindsight" in page
     value = result.summary["exit_quality"]["policies"]["thirds"]["best_exit_gain"]["r"]["value"]
@@ -88,7 +88,7 @@ def test_the_page_shows_each_policy_and_marks_hindsight(
     # The pages of version 0.1 have no such table.
     older = replace(result, summary={k: v for k, v in result.summary.items() if k != "exit_quality"})
     older.write(tmp_path / "out")
-    assert "Exits, measured" not in report(str(tmp_path / "out"), tmp_path / "old.html", small).read_text()
+    assert "Exit quality" not in report(str(tmp_path / "out"), tmp_path / "old.html", small).read_text()
 
 
 def test_own_exits_alone(bars: BarSet, few: Trades, small: Settings) -> None:

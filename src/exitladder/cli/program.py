@@ -20,8 +20,8 @@ from exitladder.errors import ExitladderError, did_you_mean
 from exitladder.secrets import masked
 
 COMMANDS = (
-    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "compare", "report", "model",
-    "ui", "track", "doctor",
+    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "export", "compare", "report",
+    "model", "ui", "track", "doctor",
 )  # fmt: skip
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

@@ -64,8 +64,9 @@ class ClosedProfit:
     def text(self) -> str:
         """Return one sentence for the import's report."""
         unit = f" {self.currency}" if self.currency else ""
+        positions = f"{self.n_positions} closed position{'' if self.n_positions == 1 else 's'}"
         text = (
-            f"profit of {self.n_positions} closed positions ({self.basis} of commission): {_money(self.by_file)}{unit} "
+            f"profit of {positions} ({self.basis} of commission): {_money(self.by_file)}{unit} "
             f"by the file, {_money(self.from_fills)}{unit} from the fills; residue {_money(self.residue)}"
         )
         if self.explained:

@@ -185,7 +185,7 @@ def _keep(prepared: Prepared, decimal: str) -> None:
             continue
         out = ~frame[name].str.lower().isin(words)
         for word, rows in frame[out].groupby(frame[name].str.lower()):
-            prepared.notes.append(f"{len(rows)} rows left out: {name} is {word or 'blank'}")
+            prepared.notes.append(f"{_rows(len(rows))} left out: {name} is {word or 'blank'}")
             _add_money(prepared, str(word), rows, decimal)
         frame = frame[~out]
     prepared.frame = frame.reset_index(drop=True)
@@ -272,7 +272,7 @@ class _Rows:
         quantity, price = self.number("quantity"), self.number("price")
         empty = (np.abs(quantity) == 0) | np.isnan(quantity)
         if empty.any():
-            self.prepared.notes.append(f"{int(empty.sum())} rows left out: nothing was filled")
+            self.prepared.notes.append(f"{_rows(int(empty.sum()))} left out: nothing was filled")
             self._take(~empty)
             quantity, price = self.number("quantity"), self.number("price")
         side = self.sides(quantity)
@@ -442,6 +442,11 @@ class _Rows:
             inverse = self.text("inverse") == "1"
             notes += _coin_margined(fills.symbol[inverse], currency[inverse], multiplier[inverse])
         return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money, inverse)
+
+
+def _rows(n: int) -> str:
+    """Return the number with its noun."""
+    return f"{n} row{'' if n == 1 else 's'}"
 
 
 def _coin_margined(symbols: npt.NDArray[np.object_], coins: npt.NDArray[np.object_], sizes: FloatArray) -> list[str]:

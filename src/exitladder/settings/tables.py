@@ -214,7 +214,15 @@ class ModelSettings:
         "silent without a gain over the constant) or forest (the forest alone)",
         among=("stack", "forest"),
     )
-    row_step: int = _key(1, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
+    screen: bool = _key(
+        True,
+        "use a family of features beyond the default set only in stages whose held-out rows it predicts better",
+    )
+    by_symbol: bool = _key(
+        True,
+        "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
+    )
+    row_step: int = _key(3, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",
         "platt, isotonic, venn_abers or none, fitted to out-of-fold predictions; auto selects the best of the three",
@@ -438,6 +446,25 @@ class SearchSettings:
     )
     hold_value_min_r: tuple[float, ...] = _key(
         [], "minimum open R of the hold-value rung; empty: no minimum", kind=float
+    )
+    slices: tuple[str, ...] = _key(
+        ["off"],
+        "own exits that a price rung may have (a slice): off (none), stop or trail (armed from the entry)",
+        among=("off", "stop", "trail"),
+    )
+    slice_stop_r: tuple[float, ...] = _key(
+        [0.25, 0.75], "own stop of a slice, R; its step is that of trail_step in R", least=0.01, most=1
+    )
+    clock: tuple[str, ...] = _key(
+        [],
+        'exits by the clock to choose from: "off", "session_close" or times such as "15:55"; empty: as in --ladder',
+        kind=str,
+    )
+    signal_sells: tuple[str, ...] = _key(
+        ["rest", "part"],
+        "quantity of a rung on the model or an indicator: rest (no earlier rung sells it), part (of it) or all "
+        "(everything still held, slices included)",
+        among=("rest", "part", "all"),
     )
     indicator_rungs: tuple[str, ...] = _key(
         [],

@@ -17,7 +17,7 @@ from exitladder.models.exhaustion.training import stage_spans
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.settings.tables import ModelSettings
 
-QUICK = ModelSettings(n_estimators=20, num_leaves=4, min_child_samples=20, learning_rate=0.2)
+QUICK = ModelSettings(n_estimators=20, num_leaves=4, min_child_samples=20, learning_rate=0.2, row_step=1)
 
 
 @pytest.fixture(scope="module")

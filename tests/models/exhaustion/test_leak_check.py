@@ -24,7 +24,7 @@ from exitladder.models.splits import Fold, PurgedWalkForward
 from exitladder.settings.tables import ModelSettings
 from exitladder.trades.rows import trade_rows
 
-QUICK = ModelSettings(n_estimators=20, num_leaves=4, min_child_samples=50, learning_rate=0.2)
+QUICK = ModelSettings(n_estimators=20, num_leaves=4, min_child_samples=50, learning_rate=0.2, row_step=1)
 
 
 LAGS = (1, 3, 10, 20)

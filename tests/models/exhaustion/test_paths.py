@@ -15,7 +15,7 @@ from exitladder.models.forests.growing import StageTraining
 from exitladder.models.splits import CombinatorialPurged
 from exitladder.settings.tables import ModelSettings
 
-QUICK = ModelSettings(n_estimators=15, num_leaves=4, min_child_samples=20, learning_rate=0.2, ensemble=1)
+QUICK = ModelSettings(n_estimators=15, num_leaves=4, min_child_samples=20, learning_rate=0.2, ensemble=1, row_step=1)
 
 
 def test_every_path_tells_all_trades_by_folds_that_did_not_train_on_them(make: Any) -> None:

@@ -28,7 +28,7 @@ from exitladder.runtime import fingerprints as program
 from exitladder.runtime.memory import matrix_on_disk
 from exitladder.settings.tables import ModelSettings
 
-QUICK = ModelSettings(n_estimators=40, patience=8, ensemble=2, min_child_samples=60)
+QUICK = ModelSettings(n_estimators=40, patience=8, ensemble=2, min_child_samples=60, row_step=1)
 
 
 @pytest.fixture(scope="module")

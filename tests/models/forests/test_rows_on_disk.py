@@ -19,7 +19,7 @@ from exitladder.models.forests.rows import TrainingRows, check_matrix
 from exitladder.runtime.memory import matrix_on_disk
 from exitladder.settings.tables import ModelSettings
 
-QUICK = ModelSettings(n_estimators=25, patience=5, min_child_samples=40)
+QUICK = ModelSettings(n_estimators=25, patience=5, min_child_samples=40, row_step=1)
 
 
 def copied_to_disk(rows: TrainingRows) -> TrainingRows:

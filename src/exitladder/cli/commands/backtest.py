@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Simulate a ladder on trades.
 
-    Writes every fill, every trade, and a summary with confidence intervals. The exits are measured too: heat,
-    efficiency, better exits in hindsight, later exits, what managing and scaling gave.
+    Writes every fill, every trade, and a summary with confidence intervals. Also measures the exits: heat,
+    efficiency, better exits in hindsight, later exits, and the effect of managing and scaling out.
 
     Trades that the ladder was tuned on count as in-sample and give no verdict. With --walk-forward, all trades are
     out of sample.

@@ -42,8 +42,8 @@ def check(
 ) -> None:
     """Validate bars.
 
-    Reports everything in one go, the worst first: counts, the three worst rows, assumptions, next steps. Exits with
-    1 if any bars cannot be used as they are. With --repair it shows the repairs. --rows writes every affected row.
+    Reports all problems at once, the worst first: counts, the three worst rows, assumptions, next steps. Exit code 1
+    if any bars cannot be used as they are. With --repair it shows the repairs. --rows writes every affected row.
     """
     from exitladder.bars.checking.check_screen import check_screen, with_unfinished
     from exitladder.bars.reading import check_bar_files
@@ -117,8 +117,8 @@ def adjust(
 ) -> None:
     """Write bars adjusted for splits and dividends.
 
-    By adj_close, and by the splits and actions given. Prices before a split are divided by its ratio and volumes
-    multiplied; a ratio that the prices do not show is rejected.
+    Uses adj_close, and the splits and actions that you pass. Prices before a split are divided by its ratio, volumes
+    are multiplied by it. A ratio that the prices do not show is rejected.
     """
     from exitladder.bars.actions import apply_actions, parse_split, read_actions
     from exitladder.bars.writing import write_bars

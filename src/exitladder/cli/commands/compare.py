@@ -14,7 +14,7 @@ from exitladder.cli.session import Session, example, session_command
 def command(session: Session, sources: tuple[str, ...]) -> None:
     """Compare runs trade by trade.
 
-    Compares every later run with the first: difference, confidence interval, p-value, verdict.
+    Compares every other run with the first: difference, confidence interval, p-value, verdict.
 
     A run is a run id, an output folder of backtest, or its trades.csv.
     """

@@ -16,7 +16,7 @@ def command(session: Session, repair: bool) -> int:
     """Check stores, runs, leftovers, versions, threads and caches.
 
     Exit code 1 if something is wrong. --repair closes runs whose process has ended and those that version 0.1 left
-    open, sends runs that the store lacks, removes drafts of killed processes, and replaces a database that is
+    open, sends runs that the store lacks, removes unfinished files of killed processes, and replaces a database that is
     incomplete or of an earlier MLflow.
     """
     import pandas as pd

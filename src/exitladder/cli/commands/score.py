@@ -25,8 +25,8 @@ from exitladder.cli.session import Session, example, session_command
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.pipelines.advice.open_trades import Management
+    from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
     from exitladder.pipelines.score import ScoreResult
-    from exitladder.trades.faulty_rows import FaultyTrade
     from exitladder.trades.trades import Trades
 
 # exit code of --exit-code
@@ -51,9 +51,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     help="Run id, models:/NAME/VERSION or models:/NAME@alias. Required if the ladder reads the model; otherwise adds "
     "its predictions, reasons and drift.",
 )
-@click.option(
-    "--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: all bars."
-)
+@click.option("--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: now.")
 @path_option(
     "--previous", "Earlier output (.json or .csv): keeps managed_from, and shows what changed.", required=False
 )
@@ -87,8 +85,9 @@ def command(
 ) -> None:
     """Advise on each open trade.
 
-    Hold, reduce or exit, in one sentence, and the orders for the next bar. A trade that cannot be scored is named, and
-    the others are scored. Adds a warning to every row if the market has drifted away from the model's training data.
+    Says in one sentence for each trade whether to hold, reduce or exit, and lists the orders for the next bar. If a
+    trade cannot be scored, the output names it and the others are scored. Adds a warning to every row if the market
+    has drifted away from the model's training data.
     """
     from exitladder.pipelines.advice.private import without_money
     from exitladder.pipelines.advice.rows import flat_scores
@@ -118,7 +117,8 @@ def command(
     frame = without_money(frame) if private else frame
     if out is not None:
         with session.progress.stage("writing advice", 1):
-            write_scores(frame, out, result.verdict)
+            charts = result.charts() if out.suffix.lower() == ".html" and not private else None
+            write_scores(frame, out, result.verdict, charts)
         session.say(f"advice on {len(frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen
@@ -132,7 +132,7 @@ def command(
 
 def _valid_trades(session: Session, files: TradeFiles) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
     """Return the valid trades of a file, and the faulty ones, each with a warning."""
-    from exitladder.trades.faulty_rows import read_valid_trades
+    from exitladder.pipelines.inputs.faulty_rows import read_valid_trades
 
     with session.progress.stage("reading trades", 1):
         known, faulty = read_valid_trades(

@@ -14,7 +14,7 @@ def command(session: Session, is_syncing: bool) -> None:
     """List the recorded runs, or send them to the store.
 
     Runs are recorded in a folder first and sent to the store (tracking.store) in the background. If the store was
-    unreachable, --sync sends the missing runs. Repeating it, also at the same time from other folders, does no harm.
+    unreachable, --sync sends the missing runs. Each run is sent once, even if several folders send at the same time.
     """
     from exitladder.errors import TrackingError
     from exitladder.pipelines.tracking.address import chosen_store

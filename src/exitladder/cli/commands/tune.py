@@ -24,7 +24,7 @@ from exitladder.cli.session import Session, example, session_command
 @click.option(
     "--model",
     metavar="REF",
-    help="Model for the ladder's exhaustion rung: run id, models:/NAME/VERSION or models:/NAME@alias.",
+    help="Model that the candidates may use: run id, models:/NAME/VERSION or models:/NAME@alias.",
 )
 @path_option("--ladder", "Your own ladder (.toml), as an additional baseline.", required=False)
 @click.option(
@@ -73,7 +73,8 @@ def command(
     Walk-forward: tunes the ladder again before each part of the later trades and scores each part once. Then tunes
     on all trades and writes that ladder to ladder.toml, with every trial in trials.csv.
 
-    Ends with a recommendation, written to recommended.toml: keep your own exits, use a simple exit, or use the ladder.
+    Ends with a recommendation, written to recommended.toml: keep your own exits, use a simple exit, or use the
+    tuned ladder. With --model it may also be an exit that reads the model.
     """
     from exitladder.pipelines.tune import tune
     from exitladder.plans.file import read_ladder

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MARK = "*"
-NOTE = "hindsight: uses prices that were not known at the exit. Compare, do not aim."
+NOTE = "hindsight: uses prices not known at the exit. For comparison, not a target."
 
 # the measures worth a line where all policies are side by side
 _KEY = (

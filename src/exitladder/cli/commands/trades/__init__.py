@@ -69,7 +69,7 @@ def make(
 
     Each trade enters at the open after its signal bar, with a stop known at that time. donchian: a close beyond the
     highest high or lowest low of the preceding bars. ma_cross: a fast average crosses a slow one. rsi_reversal: the
-    RSI returns from an extreme. random: the baseline.
+    RSI returns from an extreme. random: entries at random, as a baseline.
     """
     from exitladder.trades.entries import make_trades
     from exitladder.trades.files import write_trades
@@ -103,8 +103,8 @@ def check(
 ) -> None:
     """Check trades against every rule, and against their bars.
 
-    Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Ends
-    with 1 if any trade cannot be used as it is.
+    Lists all faults, the three worst rows, the assumptions with the options that change them, and the next steps. Exit
+    code 1 if any trade cannot be used as it is.
     """
     path = given_once(source, trades, "Name the trades once: as SOURCE or with --trades FILE.")
     report, error = _checked(session, path, fills, bars, repair, interval)
@@ -180,7 +180,9 @@ _IMPORT = (
     "--from", "program", default="", metavar="NAME", help="Program that wrote the file; default: from its headers."
 )
 @click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="Rename a column; may be repeated.")
-@click.option("--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column; may be repeated.")
+@click.option(
+    "--value", "values", multiple=True, metavar="COLUMN=VALUE", help="Fill a column with one value; repeatable."
+)
 @file_options
 @click.option("--symbol", metavar="NAME", help="Symbol, if the file contains none (data.symbol).")
 @click.option("--symbol-map", metavar="FILE", help="CSV of two columns: old and new name (data.symbol_map).")

@@ -34,7 +34,7 @@ def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
 )
 @click.option(
     "--sessions-later", callback=_numbers, default="1,2,3", show_default=True, metavar="N,…",
-    help="Exits at the end of the Nth session after.",
+    help="Exits at the end of the Nth later session.",
 )  # fmt: skip
 @out_option("File for one row per trade (.csv or .parquet).", endings=TABLES, required=False)
 @session_command
@@ -52,8 +52,8 @@ def exits(
     """Measure the exits of your own trades.
 
     MFE, MAE and heat; efficiency; the best last exit within the trade's own risk; the exit some bars or sessions later;
-    what managing gave over set and forget, and scaling out over a full hold: in R, % of the entry price and money, with
-    confidence intervals. Measures marked as hindsight describe the past and are no rule.
+    the effect of managing (against set and forget) and of scaling out (against a full hold). In R, % of the entry price
+    and money, with confidence intervals. Measures marked as hindsight describe the past and cannot be traded.
     """
     from exitladder.files.output import write_table
     from exitladder.measures.exits.later import Horizons

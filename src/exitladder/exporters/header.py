@@ -1,0 +1,81 @@
+"""The header of every generated file, and text of the user made harmless inside one."""
+
+from __future__ import annotations
+
+from exitladder import __version__
+from exitladder.exporters.targets import Target
+from exitladder.plans.file import ladder_fingerprint
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.words import in_words
+
+_WIDTH = 116
+
+
+def plain(text: str) -> str:
+    r"""Return a text in printable ASCII on one line, so that it cannot leave a comment or a string.
+
+    Quotes, backslashes and everything outside ASCII are escaped by their code point.
+
+    Examples
+    --------
+    >>> plain('a"b\n*/ c') == 'a' + chr(92) + 'x22b' + chr(92) + 'x0a*' + chr(92) + 'x2f c'
+    True
+    """
+    return "".join(char if _is_harmless(char) else _code(char) for char in text)
+
+
+def _is_harmless(char: str) -> bool:
+    # A slash could end or begin a comment of MQL5, a brace a template of another program.
+    return " " <= char <= "~" and char not in "\\\"'`/{}$<>"
+
+
+def _code(char: str) -> str:
+    point = ord(char)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def header_lines(ladder: Ladder, target: Target, hooks: list[str]) -> list[str]:
+    """Return the lines of a header, without comment signs.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    target : Target
+    hooks : list of str
+        Names of the functions that the user has to fill in.
+
+    Returns
+    -------
+    list of str
+        Printable ASCII.
+    """
+    lines = [
+        f"Ladder {plain(ladder.name)} for {target.title}.",
+        f"Made by exitladder {__version__} from ladder {ladder_fingerprint(ladder)}.",
+        "Do not edit the ladder here: change the ladder file and export it again.",
+        "",
+        *_wrapped(plain(in_words(ladder))),
+        "",
+        "Where fills differ from exitladder's:",
+    ]
+    for text in target.differs:
+        lines += _wrapped(f"- {text}")
+    policy = ladder.execution.intrabar
+    if policy != "stop_first":
+        lines.append(f"- The ladder was simulated with intrabar = {policy}, which only exitladder has.")
+    if hooks:
+        lines += ["", "Fill in before use (each raises an error until then): " + ", ".join(hooks) + "."]
+    return [plain_line(line) for line in lines]
+
+
+def plain_line(line: str) -> str:
+    """Return a line of our own text in ASCII."""
+    return line.encode("ascii", "backslashreplace").decode()
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_long_words=False) or [""]
