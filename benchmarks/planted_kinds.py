@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
 from planted_market import settings_of
 from planted_world import BARS, MINUTE, SIGMA, STOP, WARM_UP, WORLDS, Paths, World, draw, solve
 from scipy.stats import norm
