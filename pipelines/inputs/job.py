@@ -78,6 +78,10 @@ class Job:
         first : int64 array, shape (n_trades,), optional
             The bar of each trade from which on the model's series are read; from the first row on by default.
 
+        Returns
+        -------
+        Signals
+
         Raises
         ------
         LadderError

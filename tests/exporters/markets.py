@@ -33,7 +33,8 @@ def market(seed: int, n: int = 240, symbol: str = "ABC") -> Bars:
         price = close
     table = np.array(rows)
     time = START + DAY * np.arange(n, dtype=np.int64)
-    return Bars(symbol, DAY, time, *table.T.copy(), np.full(n, 1000.0))
+    opened, high, low, close = table.T.copy()
+    return Bars(symbol, DAY, time, opened, high, low, close, np.full(n, 1000.0))
 
 
 def trades_on(bars: Bars, seed: int, n: int = 24, entry_at: str = "open", quantity: float = 40.0) -> PlacedTrades:
