@@ -16,7 +16,8 @@ from exitladder.pipelines.comparison.sources import Source
 from exitladder.settings.tables import AccountSettings
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import nanoseconds
-from exitladder.statistics.paired import DayResampling, compare_daily
+from exitladder.statistics.paired_days.days import DayResampling
+from exitladder.statistics.paired_days.measures import compare_daily
 
 
 def limits_for(first: Source, settings: AccountSettings) -> tuple[AccountSettings, str]:

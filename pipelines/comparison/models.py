@@ -29,7 +29,7 @@ from exitladder.runtime.progress import Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.paired import DayResampling, PairedMeasure
+from exitladder.statistics.paired_days.days import DayResampling, PairedMeasure
 from exitladder.statistics.verdict import measured
 
 if TYPE_CHECKING:

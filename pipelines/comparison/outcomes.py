@@ -13,7 +13,7 @@ from exitladder.clock import DAY_NS
 from exitladder.measures.cash import money_per_point
 from exitladder.pipelines.comparison.sources import Source
 from exitladder.statistics.mean import nanoseconds
-from exitladder.statistics.paired import Outcomes
+from exitladder.statistics.paired_days.measures import Outcomes
 
 _COSTS = ("commission", "slippage", "financing")
 

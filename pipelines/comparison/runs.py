@@ -19,7 +19,8 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import holm
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES, nanoseconds
-from exitladder.statistics.paired import DayResampling, compare_groups, compare_measures
+from exitladder.statistics.paired_days.days import DayResampling
+from exitladder.statistics.paired_days.measures import compare_groups, compare_measures
 from exitladder.statistics.spa import N_BOOTSTRAP, superior_ability
 
 if TYPE_CHECKING:

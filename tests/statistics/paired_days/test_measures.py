@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitladder.statistics.block_falls import block_falls
 from exitladder.statistics.bootstrap import Resampling
 from exitladder.statistics.drawdown import fall_in_money, inside_units
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum, sharpe_ratio
-from exitladder.statistics.paired import DayResampling, Outcomes, compare_groups, compare_measures
+from exitladder.statistics.paired_days.block_falls import block_falls
+from exitladder.statistics.paired_days.days import DayResampling
+from exitladder.statistics.paired_days.measures import Outcomes, compare_groups, compare_measures
 
 FEW = Intervals(n_bootstrap=400)
 
