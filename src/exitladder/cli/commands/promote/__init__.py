@@ -1,4 +1,4 @@
-"""``exitladder promote``: champion and challenger, by a gate that was set beforehand."""
+"""The command ``promote``: champion and challenger, by a gate that was set beforehand."""
 
 from exitladder.cli.commands.promote.command import command
 
