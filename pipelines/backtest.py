@@ -261,6 +261,7 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = 
         result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
         run.log_tags({"sample": summary["sample"]})
+        run.log_result((summary["verdict"] or "no verdict").replace("_", " "))
         run.log_files(result.files(), job.progress)
     return replace(result, saved=run.folder)
 

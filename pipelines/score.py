@@ -172,6 +172,7 @@ def score(
         frame = by_urgency(frame).reset_index(drop=True)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
+        run.log_result(f"{len(frame)} open, {int((frame['action'] != HOLD).sum())} to act on")
         run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
         shadow = shadow_score(job, model, trades, run)

@@ -86,6 +86,7 @@ def tune(
     """
     job = open_job(bars, trades, settings, model=model, ladder=ladder, progress=progress)
     with job.run("tune") as run:
+        run.log_tags({"used_model": model} if model else {})
         with search_backend(job.settings.tuning, job.settings.tracking, fresh=fresh) as backend:
             tuned = tune_ladder(
                 job.prepared,

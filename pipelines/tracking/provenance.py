@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -99,6 +100,24 @@ def flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             result.update(flat(value, f"{name}."))
+        else:
+            result[name] = value
+    return result
+
+
+def metric_names(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested tables as one table with names that MLflow groups: ``policy/measure``, without spaces.
+
+    Examples
+    --------
+    >>> metric_names({"classic 25/25/50": {"cvar_r": -1.0}, "n_open": 3})
+    {'classic_25_25_50/cvar_r': -1.0, 'n_open': 3}
+    """
+    result: dict[str, object] = {}
+    for key, value in table.items():
+        name = prefix + re.sub(r"[^\w-]+", "_", str(key)).strip("_")[:100]
+        if isinstance(value, Mapping):
+            result.update(metric_names(value, f"{name}/"))
         else:
             result[name] = value
     return result

@@ -51,6 +51,7 @@ class Record:
             "version": 1,
             "run_id": self.run_id,
             "name": name or f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}",
+            "is_named_by_us": not name,
             "kind": kind,
             "experiment": experiment,
             "status": "RUNNING",

@@ -21,6 +21,7 @@ from exitladder.pipelines.tracking.provenance import (
     describe_bars,
     describe_trades,
     flat,
+    metric_names,
     versions,
     without_machine_paths,
 )
@@ -52,6 +53,8 @@ class TrackedRun:
         Folder of its artifacts; None if tracking is off.
     record : Record or None
         None if tracking is off.
+    subject : str
+        What the run is about, such as the project and the rule of its entries; begins its name.
     """
 
     run_id: str = ""
@@ -60,6 +63,7 @@ class TrackedRun:
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    subject: str = ""
 
     def log_params(self, values: Mapping[str, object]) -> None:
         """Record parameters of the run; nested tables get dotted names, long values are cut."""
@@ -68,17 +72,27 @@ class TrackedRun:
         self.save()
 
     def log_metrics(self, values: Mapping[str, object]) -> None:
-        """Record results of the run; values that are not finite numbers are left out."""
-        for name, value in flat(values).items():
+        """Record results of the run; values that are not finite numbers are left out.
+
+        Names of nested tables are joined by ``/``, by which MLflow groups them, and have no spaces.
+        """
+        for name, value in metric_names(values).items():
             number = _number(value)
             if number is not None:
-                self.metrics[_key(name)] = number
+                self.metrics[name] = number
         self.save()
 
     def log_tags(self, values: Mapping[str, object]) -> None:
         """Record tags that the run can be found by."""
         self.tags.update({_key(name): masked(_short(value, _LONGEST_TAG)) for name, value in values.items()})
         self.save()
+
+    def log_result(self, text: str) -> None:
+        """Add the result, in a word or two, to the name of a run that was not named by its user."""
+        if self.record is not None and self.record.values.get("is_named_by_us"):
+            parts = (self.subject, self.record.values["kind"], text)
+            self.record.values["name"] = masked(" · ".join(part for part in parts if part))[:200]
+            self.save()
 
     def describe(self, text: str) -> None:
         """Set the description of the run (Markdown), shown at the top of its page."""
@@ -162,7 +176,7 @@ class TrackedRun:
         self.log_artifact(json.dumps(found, indent=2) + "\n", "versions.json")
         if settings is not None:
             table = cast("dict[str, object]", without_machine_paths(settings.to_mapping()))
-            self.log_params(table)
+            self.log_params(_unlike_default(table))
             self.log_artifact(masked(json.dumps(table, indent=2)) + "\n", "settings.json")
         if ladder is not None:
             self.log_params({"ladder": describe_ladder(ladder)})
@@ -172,19 +186,43 @@ class TrackedRun:
             self.log_params({"data": summary})
             self._log_dataset(summary)
         if trades is not None:
-            self.log_params({"data": describe_trades(trades)})
+            described = describe_trades(trades)
+            self.log_params({"data": described})
+            self._log_trades(described)
+
+    def _log_trades(self, summary: Mapping[str, str | int]) -> None:
+        """Record the trades as a data set."""
+        if self.record is not None:
+            self.record.values["trades_dataset"] = {
+                "name": f"{summary['n_trades']} trades",
+                "digest": str(summary["trades_fingerprint"]),
+                "source_type": "trades",
+                "source": {key: summary[key] for key in ("first_entry", "last_entry") if key in summary},
+                "profile": {"n_trades": summary["n_trades"], "n_open": summary["n_open"]},
+            }
+            self.save()
 
     def _log_dataset(self, summary: Mapping[str, str | int]) -> None:
         """Record the bars as a data set, so that MLflow shows which runs share them."""
         if self.record is not None:
             self.record.values["dataset"] = {
-                "name": f"{summary['n_symbols']} symbols, {summary['interval']}",
+                "name": f"{_counted(int(summary['n_symbols']), 'symbol')}, {summary['interval']}",
                 "digest": str(summary["bars_fingerprint"]),
                 "source_type": "bars",
                 "source": {"first_bar": summary["first_bar"], "last_bar": summary["last_bar"]},
                 "profile": {"n_bars": summary["n_bars"], "n_symbols": summary["n_symbols"]},
             }
             self.save()
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _unlike_default(table: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings that differ from the defaults, and the seed: settings.json has all of them."""
+    usual = flat(Settings().to_mapping())
+    return {name: value for name, value in flat(table).items() if name == "project.seed" or usual.get(name) != value}
 
 
 def _key(name: object) -> str:

@@ -148,6 +148,8 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
     for alias in record.get("aliases", []):
         _set_alias(client, address, str(alias), run_id, sent.get("models", {}))
     if is_final:
+        if found.info.run_name != record["name"]:
+            client.update_run(found.info.run_id, name=record["name"])
         if found.info.status != record["status"] or found.info.end_time != record["ended"]:
             client._tracking_client.set_terminated(found.info.run_id, record["status"], record["ended"])
         sent["status"] = record["status"]
@@ -283,8 +285,8 @@ def _experiment_id(client: Any, address: StoreAddress, name: str) -> str:
 
 
 def _send_values(client: Any, found: Any, record: Mapping[str, Any]) -> None:
-    """Log the params, metrics and tags that the store lacks, and the bars as a data set."""
-    from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+    """Log the params, metrics and tags that the store lacks, and bars and trades as data sets."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
     data, run_id = found.data, found.info.run_id
     params = [Param(key, str(value)) for key, value in record["params"].items() if key not in data.params]
@@ -297,11 +299,20 @@ def _send_values(client: Any, found: Any, record: Mapping[str, Any]) -> None:
     while params or metrics or tags:
         client.log_batch(run_id, metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH])
         del metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH]
-    if record.get("dataset") and not found.inputs.dataset_inputs:
-        given = {
-            key: value if isinstance(value, str) else json.dumps(value) for key, value in record["dataset"].items()
-        }
-        client.log_inputs(run_id, [DatasetInput(Dataset(**given), tags=[])])
+    given = {"bars": record.get("dataset"), "trades": record.get("trades_dataset")}
+    if any(given.values()) and not found.inputs.dataset_inputs:
+        client.log_inputs(
+            run_id,
+            [
+                DatasetInput(Dataset(**_texts(values)), tags=[InputTag("mlflow.data.context", context)])
+                for context, values in given.items()
+                if values
+            ],
+        )
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def _send_files(client: Any, address: StoreAddress, found: Any, run_id: str) -> None:

@@ -118,6 +118,7 @@ class Tracker:
             If the run cannot be recorded, or the store does not take it.
         """
         run = self._start(kind, name) if self.enabled else TrackedRun()
+        run.subject = _subject(self.experiment, trades)
         run.log_tags({"kind": kind})
         run.log_inputs(settings=settings, ladder=ladder, bars=bars, trades=trades)
         status = "FAILED"
@@ -288,6 +289,16 @@ def check_model_name(name: str) -> None:
             f"', but is {name!r}. It is made of the project's name: set project.name, such as --set "
             "project.name=desk-alpha."
         )
+
+
+def _subject(experiment: str, trades: Trades | None) -> str:
+    """Return what a run is about: the project, and the rule of the entries if all trades have one tag.
+
+    The project's name is left out if nobody has set it.
+    """
+    tags = set() if trades is None else {str(tag) for tag in trades.tag}
+    parts = ["" if experiment == Settings().project.name else experiment, tags.pop() if len(tags) == 1 else ""]
+    return " ".join(part for part in parts if part and part != "nan")
 
 
 def _warn(text: str) -> None:

@@ -51,6 +51,7 @@ def log_trained(
     run.log_metrics({k: v for k, v in summary.items() if isinstance(v, (int, float))})
     run.log_metrics({"baselines": summary["baselines"], "predictions": summary["predictions"]})
     run.log_tags({"leak_check": summary["leak_check"]})
+    run.log_result(summary["value_finding"])
     run.log_artifact(csv_text(trained.calibration), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")

@@ -96,13 +96,15 @@ def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
     run.log_metrics({k: v for k, v in summary.items() if isinstance(v, (int, float))})
     run.log_metrics({"low": summary["interval"][0], "high": summary["interval"][1]})
     for row in summary["policies"]:
-        run.log_metrics({f"{row['policy']}.{name}": row[name] for name in ("expectancy_r", "win_rate", "cvar_r")})
+        run.log_metrics({row["policy"]: {name: row[name] for name in ("expectancy_r", "win_rate", "cvar_r")}})
     for row in summary["folds"]:
         logged = ("n_test", "tuned_r", "baseline_r", "difference_r")
-        run.log_metrics({f"fold {row['fold']}.{name}": row[name] for name in logged})
+        run.log_metrics({f"fold {row['fold']}": {name: row[name] for name in logged}})
     for row in summary["continuous"]:
-        run.log_metrics({f"{row['policy']}.account.{k}": v for k, v in row.items() if k not in ("policy", "n_days")})
-    of_ladder = {f"ladder.{k}": v for k, v in summary["diagnostics"].items() if isinstance(v, (int, float))}
-    run.log_metrics({k: v for k, v in of_ladder.items() if math.isfinite(v)})
+        account = {f"account_{k}": v for k, v in row.items() if k not in ("policy", "n_days")}
+        run.log_metrics({row["policy"]: account})
+    of_ladder = {k: v for k, v in summary["diagnostics"].items() if isinstance(v, (int, float))}
+    run.log_metrics({"ladder": {k: v for k, v in of_ladder.items() if math.isfinite(v)}})
+    run.log_result(summary["verdict"].replace("_", " "))
     run.log_tags({"verdict": summary["verdict"], "baseline": summary["baseline"]})
     run.log_tags({"recommended": summary["recommended"]["choice"]})

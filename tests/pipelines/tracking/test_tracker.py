@@ -68,7 +68,7 @@ def test_a_run_holds_what_it_rests_on_and_what_it_found(store: Path, bars: BarSe
 
     found = find_run(run.run_id, store)
     assert (found.status, found.kind, found.name) == ("FINISHED", "tune", "whole")
-    assert found.metrics == {"expectancy_r": 0.25, "oof.auc": 0.6}
+    assert found.metrics == {"expectancy_r": 0.25, "oof/auc": 0.6}
     assert found.params["search.n"] == "3"
     assert found.params["tuning.n_trials"] == "7"
     assert found.params["ladder.rungs"] == "25% at 1R; 25% at 2R; runner 50%"
@@ -89,7 +89,7 @@ def test_what_is_no_number_is_left_out_and_what_is_long_is_cut(store: Path) -> N
         run.log_params({"long": "x" * 20_000, "list": ["a", "b"]})
         run.log_params({f"key{k}": k for k in range(250)})
     found = find_run(run.run_id, store)
-    assert found.metrics == {"p 5_": 1.0}
+    assert found.metrics == {"p_5": 1.0}
     assert len(found.params["long"]) == 500
     assert found.params["list"] == "a, b"
     assert found.params["key249"] == "249"
