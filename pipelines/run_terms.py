@@ -132,7 +132,7 @@ def unlike_terms(
             f"The costs of '{first}' and '{other}' differ ({', '.join(shown)}), so the difference is not that of the "
             "exits alone: run both with the same [costs]."
         )
-    others = []
+    others: list[str] = []
     for name, word in (("entry_price", "entry price"), ("risk", "risk (1R)"), ("quantity", "quantity")):
         n = _n_apart(both, name)
         if n:

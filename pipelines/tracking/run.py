@@ -54,7 +54,7 @@ class TrackedRun:
     record : Record or None
         None if tracking is off.
     subject : str
-        What the run is about, such as the project and the rule of its entries; begins its name.
+        Project and rule of the entries, as far as known; begins the name of the run.
     """
 
     run_id: str = ""

@@ -189,8 +189,8 @@ class Tracker:
             return
         has_it = row.run_id == run_id
         record["tags"] |= {
-            f"promotion.{row.alias}": "yes" if has_it else "no",
-            f"promotion.{row.alias}.changed": f"{row.at} by {row.who}: {row.action}. {row.because}".strip(),
+            f"alias.{row.alias}": "yes" if has_it else "no",
+            f"alias.{row.alias}.changed": f"{row.at} by {row.who}: {row.action}. {row.because}".strip(),
         }
         record["aliases"] = sorted({*record.get("aliases", []), row.alias})
         try:

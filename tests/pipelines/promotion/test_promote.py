@@ -62,7 +62,7 @@ def test_a_model_that_passes_becomes_champion_and_every_command_finds_it(project
     )
     record = read_record(Path(project.tracking.store), run)
     assert record is not None
-    assert record["tags"]["promotion.champion"] == "yes"
+    assert record["tags"]["alias.champion"] == "yes"
     assert result.promotion.evidence["gate_first_seen"] > 0
     text = promote_screen(result.to_mapping(), 80)
     assert "min_trades" in text

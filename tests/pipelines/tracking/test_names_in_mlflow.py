@@ -53,7 +53,7 @@ def test_a_store_shows_names_data_sets_and_aliases(tmp_path: Path) -> None:
         assert found["bars"] == "1 symbol, 1d"
         assert found["trades"].endswith("trades")
         assert client.get_model_version_by_alias("nse-exhaustion", "champion").version in ("2", 2)
-        assert (first.data.tags["promotion.champion"], second.data.tags["promotion.champion"]) == ("no", "yes")
+        assert (first.data.tags["alias.champion"], second.data.tags["alias.champion"]) == ("no", "yes")
         assert first.info.status == "FINISHED"
     record = read_record(tracker.store.home, ids[0])
     assert record is not None

@@ -65,7 +65,7 @@ def test_trades_of_one_day_are_one_experience() -> None:
     for (a, b), at in (alone, many):
         plain = np.ones(len(a))
         sides = [Outcomes(r, plain, plain, plain, np.bincount(at, r, n_days).astype(float)) for r in (a, b)]
-        one = compare_measures(*sides, at, FEW)["expectancy_r"]
+        one = compare_measures(sides[0], sides[1], at, FEW)["expectancy_r"]
         widths.append(one.high - one.low)
     assert widths[1] == pytest.approx(widths[0], rel=1e-9)
 

@@ -156,11 +156,11 @@ def compare_groups(
         for group in sorted(set(labels) - {""})
     }
     n_days = len(days.plan.unit)
-    columns = {}
+    columns: dict[str, FloatArray] = {}
     for key, mask in masks.items():
         day = days.day[mask]
         columns[f"n{key}"] = np.bincount(day, minlength=n_days).astype(np.float64)
-        columns[f"d{key}"] = np.bincount(day, difference[mask], n_days)
+        columns[f"d{key}"] = np.bincount(day, difference[mask], n_days).astype(np.float64)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in groups}
     if not masks:
         return found
@@ -195,7 +195,7 @@ def _sharpe(n: Any, total: Any, squares: Any) -> Any:
 
 
 def _tails(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> PairedMeasure:
-    values = [cvar(r, TAIL) if len(r) else math.nan for r in (candidate, baseline)]
+    values = (cvar(candidate, TAIL), cvar(baseline, TAIL)) if len(candidate) else (math.nan, math.nan)
     if not days.is_enough:
         return days.measure(*values, np.empty(0))
     unit = days.plan.unit[days.day]
