@@ -26,13 +26,13 @@ from exitladder.pipelines.advice.rows import (
     order_columns,
 )
 from exitladder.pipelines.advice.scorable import why_not_scored
+from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.trades.faulty_rows import FaultyTrade
 from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import PlacedTrades, Trades
