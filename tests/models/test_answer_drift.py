@@ -55,14 +55,15 @@ def test_the_past_is_not_rewritten() -> None:
     whole = watch_answers(said, outcome, usual, time, known, trade)
     assert whole.has_changed
     until = known <= whole.changed_ns
-    early = watch_answers(*(values[until] for values in (said, outcome, usual, time, known, trade)))
+    early = watch_answers(said[until], outcome[until], usual[until], time[until], known[until], trade[until])
     assert early.changed_ns == whole.changed_ns
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    columns = book(50, 4)
-    order = np.random.default_rng(0).permutation(len(columns[0]))
-    one, other = watch_answers(*columns), watch_answers(*(values[order] for values in columns))
+    said, outcome, usual, time, known, trade = book(50, 4)
+    k = np.random.default_rng(0).permutation(len(said))
+    one = watch_answers(said, outcome, usual, time, known, trade)
+    other = watch_answers(said[k], outcome[k], usual[k], time[k], known[k], trade[k])
     assert one.evidence == pytest.approx(other.evidence)
 
 
