@@ -160,6 +160,32 @@ def with_signals(ladders: list[Ladder], step: float, seed: int = 4) -> list[Ladd
     ]
 
 
+def with_slices(ladders: list[Ladder], step: float, seed: int = 5) -> list[Ladder]:
+    """The same ladders with an own stop for the first rung and an own trail for the second, each with its target."""
+    rng = np.random.default_rng(seed)
+
+    def draw(low: float, high: float) -> float:
+        value = rng.uniform(low, high)
+        return float(max(round(value / step), 1) * step) if step else float(value)
+
+    return [
+        replace(
+            ladder,
+            rungs=(
+                replace(ladder.rungs[0], stop=Distance(draw(0.25, 1.0), "R")),
+                replace(ladder.rungs[1], trail=Distance(draw(2, 8), "ATR")),
+                ladder.rungs[2],
+            ),
+        )
+        for ladder in ladders
+    ]
+
+
+def by_clock(ladders: list[Ladder]) -> list[Ladder]:
+    """The same ladders, out 48 hours after the entry."""
+    return [replace(ladder, stop=replace(ladder.stop, time=None, hours=48.0)) for ladder in ladders]
+
+
 def bars_walked(placed: PlacedTrades, ladders: list[Ladder]) -> float:
     """Mean number of bars from the first to that of the last fill, both counted, under every 25th ladder."""
     walked, pairs = 0, 0
@@ -242,6 +268,8 @@ def main() -> int:
     steps, any_value = candidates(options.ladders, 0.25), candidates(options.ladders, 0.0)
     few = steps[:20]
     read = signals_of(placed)
+    own = {"on steps": with_slices(steps, 0.25), "of any value": with_slices(any_value, 0.0)}
+    timed = by_clock(steps)
     worded = {"on steps": with_signals(steps, 0.05), "of any value": with_signals(any_value, 0.0)}
     print(
         f"{options.trades} trades x {options.ladders} ladders, at most 200 bars; bars walked per pair: "
@@ -250,13 +278,15 @@ def main() -> int:
 
     different = sum(check_equal(placed, some) for some in (steps, any_value))
     different += sum(check_equal(placed, some, read) for some in worded.values())
-    print(f"pairs that differ between batches and one by one: {different} of 400,000")
+    different += sum(check_equal(placed, some) for some in (*own.values(), timed))
+    print(f"pairs that differ between batches and one by one: {different} of 700,000")
 
     different += (
         found := sum(check_outcomes(placed, some) for some in (steps, any_value))
         + sum(check_outcomes(placed, some, read) for some in worded.values())
+        + sum(check_outcomes(placed, some) for some in (*own.values(), timed))
     )
-    print(f"the same with ends, fills and MFE: {found} of 400,000")
+    print(f"the same with ends, fills and MFE: {found} of 700,000")
 
     # First, because what is measured is how far the greatest memory so far grows.
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -291,8 +321,16 @@ def main() -> int:
             options.ladders,
             lambda: simulate_outcomes(placed, worded["on steps"], read, threads=1),
         ),
+        "batch, 2 slices on steps": (options.ladders, lambda: simulate_many(placed, own["on steps"], threads=1)),
+        "batch, 2 slices of any value": (
+            options.ladders,
+            lambda: simulate_many(placed, own["of any value"], threads=1),
+        ),
+        "batch, on steps, out after 48 hours": (options.ladders, lambda: simulate_many(placed, timed, threads=1)),
         "one by one, 20 ladders": (20, lambda: one_by_one(placed, few)),
         "one by one with 2 signal rungs": (20, lambda: one_by_one(placed, worded["on steps"][:20], read)),
+        "one by one with 2 slices": (20, lambda: one_by_one(placed, own["on steps"][:20])),
+        "one by one, out after 48 hours": (20, lambda: one_by_one(placed, timed[:20])),
         "one by one with ends, fills and MFE": (20, lambda: outcomes_one_by_one(placed, few)),
         "one ladder with fills written down": (1, lambda: simulate(placed, steps[0])),
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -25,16 +26,19 @@ from exitladder.pipelines.advice.rows import (
     order_columns,
 )
 from exitladder.pipelines.advice.scorable import why_not_scored
+from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.trades.faulty_rows import FaultyTrade
 from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
-from exitladder.trades.trades import Trades
+from exitladder.trades.trades import PlacedTrades, Trades
+
+if TYPE_CHECKING:
+    from exitladder.pipelines.pages.trade_chart import TradeChart
 
 TODAY = Management()
 
@@ -57,6 +61,8 @@ class ScoreResult:
         The verdict of the ladder's tuning; empty for a ladder that was not tuned.
     answers : AnswerDrift
         The model's probabilities against the outcomes since its training.
+    placed : PlacedTrades, optional
+        The trades that were scored, on their bars.
     """
 
     run_id: str
@@ -65,6 +71,13 @@ class ScoreResult:
     notice: str
     verdict: str = ""
     answers: AnswerDrift = NO_ANSWERS
+    placed: PlacedTrades | None = field(default=None, repr=False)
+
+    def charts(self) -> dict[str, TradeChart]:
+        """Return the chart of each trade that was scored, by trade_id."""
+        from exitladder.pipelines.pages.charts import charts_of
+
+        return {} if self.placed is None else charts_of(self.placed, self.frame)
 
 
 def score(
@@ -157,7 +170,7 @@ def score(
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers)
+    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
 
 
 def nothing_open(ladder: Ladder) -> ScoreResult:
@@ -264,7 +277,9 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
+def write_scores(
+    frame: pd.DataFrame, path: Path, verdict: str = "", charts: Mapping[str, TradeChart] | None = None
+) -> None:
     """Write the scores as .csv, .json or .html, by the file's ending; a page also shows the verdict of the tuning.
 
     Parameters
@@ -272,6 +287,8 @@ def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
     frame : DataFrame
     path : Path
     verdict : str
+    charts : mapping of str to TradeChart, optional
+        For a page, by trade_id; `ScoreResult.charts` makes them.
 
     Raises
     ------
@@ -286,6 +303,6 @@ def write_scores(frame: pd.DataFrame, path: Path, verdict: str = "") -> None:
     elif kind == ".html":
         from exitladder.pipelines.pages.score import score_page
 
-        write_text(score_page(frame, verdict), path)
+        write_text(score_page(frame, verdict, charts), path)
     else:
         raise OutputFileError(f"Scores are written as .csv, .json or .html, but the file is '{path}'.")

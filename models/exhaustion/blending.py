@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +11,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import logit
 from exitladder.models.exhaustion.linear import Linear
 from exitladder.models.exhaustion.own import Unseen, mean_of
-from exitladder.models.exhaustion.stacking import HeldOut, fit_stack
+from exitladder.models.exhaustion.stacking import HeldOut, combined, fit_stack
 from exitladder.models.exhaustion.stage import Blend
 from exitladder.models.forests.boosting import Forest
 from exitladder.models.forests.growing import StageTraining, predict_rows
@@ -61,7 +60,7 @@ def fit_blend(training: StageTraining, parts: Sequence[Forest], objective: str) 
     constant, of_line, of_forest = (np.concatenate(column) for column in zip(*found, strict=True))
     held_out = HeldOut(constant, of_line, of_forest, label[at], rows.time_ns[at], rows.over_ns[at])
     stack = fit_stack(held_out, mean_of(y, objective), objective)
-    pooled = replace(stack, constant=constant).combine(of_line, of_forest)
+    pooled = combined(constant, of_line, of_forest, (stack.linear, stack.forest))
     return Blend(linear, stack), Unseen(at, pooled, constant if stack.silent else pooled)
 
 

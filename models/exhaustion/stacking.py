@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import DAY_NS
@@ -73,7 +72,7 @@ class Stack:
 
     def combine(self, linear: FloatArray, forest: FloatArray) -> FloatArray:
         """Return the combined log-odds or values in R, whether silent or not, same shape."""
-        return _combined(self.constant, linear, forest, (self.linear, self.forest))
+        return combined(self.constant, linear, forest, (self.linear, self.forest))
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values from which `stack_from_mapping` makes an equal stack."""
@@ -158,7 +157,7 @@ def fit_stack(
     for stretch in np.array_split(order, STRETCHES):
         others = np.setdiff1d(order, stretch, assume_unique=True)
         of_stretch = held.constant[stretch], held.linear[stretch], held.forest[stretch]
-        said[stretch] = _combined(*of_stretch, _weights(held, others, objective))
+        said[stretch] = combined(*of_stretch, _weights(held, others, objective))
     least = held.constant if against is None else against
     gain = gain_over(said, least, held.y, held.time_ns, held.over_ns, objective)
     silent = not gain.mean > least_errors * gain.error or linear + forest < _LEAST_WEIGHT
@@ -210,9 +209,22 @@ def losses(said: FloatArray, y: FloatArray, objective: str) -> FloatArray:
     return np.asarray(np.logaddexp(0.0, said) - y * said if objective == "binary" else (said - y) ** 2)
 
 
-def _combined(
+def combined(
     constant: float | FloatArray, linear: FloatArray, forest: FloatArray, weights: tuple[float, float]
 ) -> FloatArray:
+    """Return log-odds or values in R of three learners together.
+
+    Parameters
+    ----------
+    constant, linear, forest : float64 array, shape (n_rows,)
+        What each learner says; the constant may be one number for all rows.
+    weights : (float, float)
+        Of the linear model and of the forest.
+
+    Returns
+    -------
+    float64 array, shape (n_rows,)
+    """
     return np.asarray(constant + weights[0] * (linear - constant) + weights[1] * (forest - constant))
 
 
@@ -226,6 +238,9 @@ def _weights(held: HeldOut, chosen: IntArray, objective: str) -> tuple[float, fl
         said = c + moves @ w
         residual = sigmoid(said) - y if objective == "binary" else 2 * (said - y)
         return float(losses(said, y, objective).mean() / scale), moves.T @ residual / len(y) / scale
+
+    # it takes longer to load than all else that a command without a model needs
+    from scipy.optimize import minimize
 
     found = minimize(  # type: ignore[call-overload]
         loss,

@@ -26,7 +26,7 @@ from exitladder.pipelines.advice.managed import (
 )
 from exitladder.pipelines.advice.orders import Order
 from exitladder.pipelines.advice.reasons import model_reasons
-from exitladder.pipelines.advice.rows import COLUMNS, Followed, order_columns, row_of
+from exitladder.pipelines.advice.rows import COLUMNS, Followed, order_columns, row_of, venue_of
 from exitladder.pipelines.advice.uncertainty import outlook_of
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
@@ -144,25 +144,31 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None, management
         moments = _moments(prepared, management)
         first = first_managed_bars(placed, moments)
         longest = int((first - placed.first_bar).max())
-        managed = follow_managed(placed, ladder, job.signals([ladder], most + longest), first, finer)
+        managed = follow_managed(placed, ladder, job.signals([ladder], most + longest, first), first, finer)
     state, standing = _state_of(managed)
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in placed.trades.trade_id]
     reasons = [[] for _ in last] if model is None else model_reasons(prepared, model, last, by_value)
     wide = prepared.notes.is_too_wide
-    rows = []
+    bars, rows = placed.bars, []
+    closes = pd.to_datetime(bars.close_time[bars.start[1:] - 1], utc=True)
+    venues = [venue_of(ladder, job.settings, bars, symbol) for symbol in range(len(bars.symbols))]
+    names = {moment: moment_text(moment) for moment in map(int, np.unique(moments)) if moment != NO_TIME}
     for i, (done, k) in enumerate(managed.views):
+        symbol = int(placed.symbol_index[i])
         trade_id = str(placed.trades.trade_id[i])
         followed = Followed(
             placed, i, done, k, ladder, state.get(trade_id), standing.get(trade_id, []),
-            managed_from="" if moments[i] == NO_TIME else moment_text(int(moments[i])),
+            managed_from=names.get(int(moments[i]), ""),
             first_bar=int(managed.first_bar[i]),
             missed=managed.missed[i],
             has_passed_stop=bool(managed.has_passed_stop[i]),
             trail_waits=bool(managed.trail_waits[i]),
             is_too_wide=wide is not None and bool(wide[i]),
             previous=management.previous.get(trade_id),
+            asof=closes[symbol],
+            venue=venues[symbol],
         )  # fmt: skip
-        rows.append(row_of(followed, management.assume, job.settings, outlook, reasons[i]))
+        rows.append(row_of(followed, management.assume, outlook, reasons[i]))
     if model is not None:
         _warn_of_predictions(rows, model)
     _warn_of_limits(rows, job, ladder, last)
@@ -235,7 +241,7 @@ def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: 
         if outlives_rows(ladder, most) and row["bars_managed"] > most:
             row["warnings"].append(
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
-                "Set stop.time, or raise labels.max_bars."
+                "Raise labels.max_bars to read it longer."
             )
         if model is None or last[i] < 0:
             continue

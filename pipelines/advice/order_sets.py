@@ -197,24 +197,24 @@ class _Accepted:
     def order(self, order: Order, quantity: float, name: str, oco: str | None = None) -> Order:
         """Return an order of a quantity; a stop that the last price has passed is a market order."""
         venue, side = self.venue, self.side
-        made = replace(
-            order, side=closing_side(side), quantity=_clean(quantity), id=name, oco=oco,
-            time_in_force=venue.time_in_force,
-        )  # fmt: skip
+        closing, quantity = closing_side(side), _clean(quantity)
+
+        def made(kind: str, price: float | None, force: str, hours: str = "regular") -> Order:
+            return Order(kind, closing, quantity, price, order.rung, order.kind, name, oco, True, force, hours)
+
         if order.price is None:
-            return replace(made, time_in_force="day")
+            return made(order.type, None, "day")
         price = venue.price(order.price, side)
         if order.type == "stop" and np.isfinite(self.last) and side * price >= side * self.last:
             self._note(f"The {_named(order)} at {price:.10g} is beyond the last price {self.last:.10g}.")
-            return replace(made, type="market", price=None, time_in_force=venue.at_open)
+            return made("market", None, venue.at_open)
         moved = venue.away(price, self.last, side, order.type)
         if moved != price:
             self._note(
                 f"The {_named(order)} at {price:.10g} is closer to the last price than {venue.min_distance:g}, the "
                 f"venue's minimum; it is placed at {moved:.10g}."
             )
-        hours = venue.hours if order.type == "limit" else "regular"
-        return replace(made, price=moved, hours=hours)
+        return made(order.type, moved, venue.time_in_force, venue.hours if order.type == "limit" else "regular")
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

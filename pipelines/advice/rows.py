@@ -66,6 +66,10 @@ class Followed:
         As in `exitladder.pipelines.advice.managed.Managed`; whether the tick is too wide for the trade.
     previous : mapping or None
         Its row of earlier scores.
+    asof : Timestamp
+        Close of the last bar of its symbol.
+    venue : Venue
+        What the venue of its symbol accepts.
     """
 
     placed: PlacedTrades
@@ -82,6 +86,8 @@ class Followed:
     trail_waits: bool
     is_too_wide: bool
     previous: Mapping[str, Any] | None
+    asof: pd.Timestamp
+    venue: Venue
 
     @property
     def status(self) -> str:
@@ -114,9 +120,7 @@ class Followed:
         return self.side * float(self.done.states[self.k, s.STOP]) if self.done.risk[self.k] > 0 else np.nan
 
 
-def row_of(
-    followed: Followed, assume: str, settings: Settings, outlook: Outlook, model_texts: Sequence[str]
-) -> dict[str, Any]:
+def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Sequence[str]) -> dict[str, Any]:
     """Return the row of one open trade.
 
     Parameters
@@ -124,7 +128,6 @@ def row_of(
     followed : Followed
     assume : {"", "followed", "untouched"}
         The open quantity where ``quantity_open`` is blank.
-    settings : Settings
     outlook : Outlook
         Of all trades.
     model_texts : sequence of str
@@ -136,12 +139,13 @@ def row_of(
         The columns ``COLUMNS``.
     """
     placed, i = followed.placed, followed.i
-    trades, bars = placed.trades, placed.bars
+    trades = placed.trades
     held, told = _quantity(followed, assume)
-    row = dict.fromkeys(COLUMNS, np.nan) | {
+    row: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS, np.nan),
         "trade_id": str(trades.trade_id[i]), "symbol": str(trades.symbol[i]),
         "side": "long" if followed.side > 0 else "short",
-        "asof": pd.Timestamp(int(bars.close_time[int(placed.end_bar[i]) - 1]), tz="UTC"),
+        "asof": followed.asof,
         "quantity_open": held, "price": followed.price, **_since_entry(followed),
         "exhaustion": float(outlook.exhaustion[i]), "hold_value_r": float(outlook.hold_value_r[i]),
         "exhaustion_low": float(outlook.low[i]), "exhaustion_high": float(outlook.high[i]),
@@ -151,7 +155,7 @@ def row_of(
         "stop_before": _stop_before(followed, assume),
     }  # fmt: skip
     row["quantity_managed"] = _quantity_managed(followed, held)
-    advice, summary, urgency = _advice(followed, held, row, settings)
+    advice, summary, urgency = _advice(followed, held, row)
     orders = with_replaced(advice.orders, followed.previous)
     row |= {
         "action": advice.action, "action_quantity": advice.quantity, "stop_price": advice.stop_price,
@@ -204,17 +208,15 @@ def _quantity_managed(followed: Followed, held: float) -> float:
 
 def _stop_before(followed: Followed, assume: str) -> float:
     """Return the stop that is in the market now, NaN if none is known."""
-    if followed.previous is not None:
-        kept = followed.previous.get("stop_price")
-        if kept is not None and np.isfinite(kept):
-            return float(kept)
-    own = float(followed.placed.trades.stop_price[followed.i])
-    if np.isfinite(own):
-        return own
-    return followed.initial_stop if assume == "followed" and not followed.managed_from else np.nan
+    kept = (followed.previous or {}).get("stop_price")
+    stop = float(followed.placed.trades.stop_price[followed.i]) if kept is None else float(kept)
+    if np.isnan(stop) and assume == "followed" and not followed.managed_from:
+        stop = followed.initial_stop
+    # a stop that the price has passed is not in the market any more
+    return stop if followed.side * (followed.price - stop) > 0 else np.nan
 
 
-def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: Settings) -> tuple[Advice, str, str]:
+def _advice(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Advice, str, str]:
     """Return the advice, its sentence and its urgency."""
     done, k, trades, i = followed.done, followed.k, followed.placed.trades, followed.i
     own = float(trades.stop_price[i])
@@ -224,8 +226,7 @@ def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: S
             "it there are no orders."
         )
         return Advice(HOLD, 0.0, own, warnings=("quantity_open is blank.",)), text, ASK
-    venue = venue_of(followed.ladder, settings, followed.placed.bars, int(followed.placed.symbol_index[i]))
-    holding = Holding(held, followed.side, followed.price, venue, slices_of(followed.ladder))
+    holding = Holding(held, followed.side, followed.price, followed.venue, slices_of(followed.ladder))
     status, reason = followed.status, str(done.reason[k])
     if followed.has_passed_stop:
         text = (
@@ -243,8 +244,8 @@ def _advice(followed: Followed, held: float, row: Mapping[str, Any], settings: S
         return advice, closed_sentence(holding, reason, when), STOP_MISSING
     assert followed.state is not None  # an open trade is held
     base = float(row["quantity_managed"])
-    missing = 0.0 if np.isnan(base) else float(done.quantity[k]) - base
-    left = max(0.0, followed.ladder_left - max(0.0, missing))
+    sold_before = 0.0 if np.isnan(base) else float(done.quantity[k]) - base
+    left = max(0.0, followed.ladder_left - max(0.0, sold_before))
     advice = advise_open(holding, left, followed.standing, float(followed.state["stop_price"]))
     moved_from = float(row["stop_before"])
     text = sentence(holding, advice, followed.ladder, row, moved_from)
@@ -426,9 +427,15 @@ def order_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_urgency(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with the most urgent first."""
-    rank = frame["urgency"].map({name: place for place, name in enumerate(URGENCIES)})
-    return frame.loc[rank.sort_values(kind="stable").index]
+    """Return the rows by urgency, then by the risk that the orders take off, then by loss."""
+    keys = pd.DataFrame(
+        {
+            "rank": frame["urgency"].map({name: place for place, name in enumerate(URGENCIES)}),
+            "kept": (frame["risk_after_r"].astype("float64") - frame["risk_now_r"].astype("float64")).round(2),
+            "open_r": frame["open_r"].astype("float64"),
+        }
+    )
+    return frame.loc[keys.sort_values(["rank", "kept", "open_r"], kind="stable").index]
 
 
 def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:

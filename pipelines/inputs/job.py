@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.execution.signals import Signals
 from exitladder.models.exhaustion.file import load_model
@@ -58,11 +59,15 @@ class Job:
             return None
         return predict_rows(self.prepared, self.model, self.progress)
 
-    def predictions_for(self, ladders: Iterable[Ladder]) -> RowPredictions | None:
-        """Return the predictions if one of the ladders reads them, else None."""
-        return self.predictions if any(set(ladder.series) & set(MODEL_SERIES) for ladder in ladders) else None
+    def predictions_for(self, ladders: Iterable[Ladder], first: IntArray | None = None) -> RowPredictions | None:
+        """Return the predictions, from the first bars on if these are given, if one of the ladders reads them."""
+        if not any(set(ladder.series) & set(MODEL_SERIES) for ladder in ladders):
+            return None
+        if first is None or self.model is None:
+            return self.predictions
+        return predict_rows(self.prepared, self.model, self.progress, first)
 
-    def signals(self, ladders: Iterable[Ladder], max_bars: int | None = None) -> Signals:
+    def signals(self, ladders: Iterable[Ladder], max_bars: int | None = None, first: IntArray | None = None) -> Signals:
         """Return every series that these ladders read, for all trades.
 
         Parameters
@@ -70,6 +75,12 @@ class Job:
         ladders : iterable of Ladder
         max_bars : int, optional
             Rows of a trade that may be read at most; all by default.
+        first : int64 array, shape (n_trades,), optional
+            The bar of each trade from which on the model's series are read; from the first row on by default.
+
+        Returns
+        -------
+        Signals
 
         Raises
         ------
@@ -78,7 +89,7 @@ class Job:
         """
         ladders = list(ladders)
         names = {name for ladder in ladders for name in ladder.series}
-        prepared, predictions = self.prepared, self.predictions_for(ladders)
+        prepared, predictions = self.prepared, self.predictions_for(ladders, first)
         if max_bars is not None:
             rows, kept = prepared.rows.at_most(max_bars)
             prepared = replace(prepared, rows=rows)

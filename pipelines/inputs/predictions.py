@@ -96,10 +96,9 @@ class RowPredictions:
 def signal_bars(ladder: Ladder, settings: Settings) -> int:
     """Return for how many bars of a trade a model and trade features are known to a ladder; later ones are unknown.
 
-    Backtests and advice share this limit: the time stop, or the longest of ``labels.max_bars`` and
-    ``search.time_bars`` for a ladder without one.
+    Backtests, tuning and advice share this limit: ``labels.max_bars``, as in training, or an earlier time stop.
     """
-    return ladder.stop.time or max(settings.labels.max_bars, *settings.search.time_bars)
+    return min(ladder.stop.time or settings.labels.max_bars, settings.labels.max_bars)
 
 
 def outlives_rows(ladder: Ladder, most: int) -> bool:
@@ -150,7 +149,9 @@ def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -
     return replace(settings, features=replace(settings.features, names=features.names))
 
 
-def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT) -> RowPredictions:
+def predict_rows(
+    prepared: Prepared, model: ExhaustionModel, progress: Progress = SILENT, first: IntArray | None = None
+) -> RowPredictions:
     """Return the model's predictions for every row, each by the latest stage trained before it.
 
     Parameters
@@ -158,11 +159,13 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     prepared : Prepared
     model : ExhaustionModel
     progress : Progress
+    first : int64 array, shape (n_trades,), optional
+        The bar of each trade from which on its rows are predicted; all by default.
 
     Returns
     -------
     RowPredictions
-        NaN for rows before the first stage.
+        NaN for rows before the first stage, or before `first`.
 
     Notes
     -----
@@ -170,20 +173,23 @@ def predict_rows(prepared: Prepared, model: ExhaustionModel, progress: Progress 
     after the embargo. Backtests and advice read the same predictions.
     """
     n_rows = prepared.rows.n_rows
+    wanted = np.arange(n_rows)
+    if first is not None:
+        wanted = wanted[prepared.rows.bar >= np.repeat(first, prepared.rows.lengths)]
     exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
     stage = np.full(n_rows, -1, dtype=np.int16)
-    with progress.stage("predictions", n_rows) as advance:
-        for first in range(0, n_rows, _ROWS_AT_ONCE):
-            part = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-            predicted = predict_some(prepared, model, np.arange(part.start, part.stop))
+    with progress.stage("predictions", len(wanted)) as advance:
+        for begin in range(0, len(wanted), _ROWS_AT_ONCE):
+            part = wanted[begin : begin + _ROWS_AT_ONCE]
+            predicted = predict_some(prepared, model, part)
             exhaustion[part], hold_value[part], stage[part] = (
                 predicted.exhaustion,
                 predicted.hold_value_r,
                 predicted.stage,
             )
-            advance(part.stop - part.start)
+            advance(len(part))
     when = prepared.placed.bars.close_time[prepared.rows.bar]
-    embargoed = int((model.stage_of(when, embargo=False) != stage).sum())
+    embargoed = int((model.stage_of(when, embargo=False) != stage)[wanted].sum())
     finding = str(model.context.get("value_finding", ""))
     own = model.own_rows(stage, RowSymbols.of(prepared.placed, prepared.rows.trade))
     return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent, own)

@@ -153,28 +153,6 @@ class PageContent:
     reproduction: Reproduction | None = None
 
 
-@dataclass(frozen=True)
-class ScorePage:
-    """The page with advice on open trades.
-
-    Parameters
-    ----------
-    trades : DataFrame
-        With the columns that `exitladder score` writes, in the order of the page.
-    pictures : mapping of str to Picture
-        By trade id.
-    """
-
-    trades: pd.DataFrame
-    title: str = "Open trades"
-    asof: str = ""
-    subtitle: str = ""
-    warnings: Sequence[str] = ()
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
-    data_notes: Sequence[tuple[str, str]] = ()
-    reproduction: Reproduction | None = None
-
-
 def write_page(path: str | Path, page: PageContent) -> Path:
     """Write the page of a run as one file and return its path.
 
@@ -184,17 +162,6 @@ def write_page(path: str | Path, page: PageContent) -> Path:
         If it cannot be written.
     """
     return _write(path, page_html(page))
-
-
-def write_score_page(path: str | Path, page: ScorePage) -> Path:
-    """Write the page of open trades as one file and return its path.
-
-    Raises
-    ------
-    OutputFileError
-        If it cannot be written.
-    """
-    return _write(path, score_html(page))
 
 
 def page_html(page: PageContent) -> str:
@@ -237,16 +204,6 @@ def _laid_out(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
         else:
             places.append("lone")
     return list(zip(shown, places, strict=True))
-
-
-def score_html(page: ScorePage) -> str:
-    """Return the page of open trades as HTML."""
-    advices = _advices(page.trades)
-    counts = {action: sum(advice["action"] == action for advice in advices) for action in ("exit", "reduce", "hold")}
-    template = _environment().get_template("score.html.jinja")
-    return template.render(
-        page=page, advices=advices, counts=counts, has_dividends="dividends_r" in page.trades.columns
-    )
 
 
 def render(template: str, **values: object) -> str:

@@ -19,9 +19,11 @@ from exitladder.execution.kernel.compiled import source_files, source_number
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance, Target
+from exitladder.settings.contracts import Contract, Contracts
 from exitladder.trades.trades import PlacedTrades
 
 Place = Callable[..., PlacedTrades]
+HOUR = 3_600 * 10**9
 
 
 @given(data=st.data())
@@ -47,6 +49,45 @@ def test_batches_with_signal_rungs_equal_the_general_kernel(
     fast = simulate_many(placed, ladders, signals)
     slow = np.stack([simulate(placed, ladder, signals).r for ladder in ladders], axis=1)
     np.testing.assert_array_equal(fast, slow)
+
+
+HOURS = (Contract(exchange_tz="America/New_York"), Contract(exchange_tz="UTC", session="02:00-09:00"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["slices", "signals", "clock"])
+def test_batches_in_parts_equal_the_general_kernel(
+    worlds: ModuleType, placed_on: Place, bars_from: Callable[..., Bars], kind: str
+) -> None:
+    """Slices, rungs that sell the rest and exits by the clock: every outcome, to the bit."""
+
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        world = data.draw(worlds.worlds(("stop_first",)))
+        tables = worlds.plain_tables(world)[:1]
+        ladders = data.draw(
+            st.lists(worlds.part_ladders(tables, kind == "signals", kind == "clock"), min_size=4, max_size=8)
+        )
+        steps = data.draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 3, 16]), min_size=32, max_size=32))
+        bars = bars_from(world.rows)
+        bars = replace(bars, time=HOUR * np.cumsum(steps[: len(world.rows)]))
+        hours = Contracts({"X": data.draw(st.sampled_from(HOURS))})
+        trades = [{**trade, "time": int(bars.time[trade["bar"]])} for trade in world.trades]
+        placed = placed_on(BarSet([bars]).with_contracts(hours), trades)
+        signals = data.draw(worlds.signals_of(placed)) if kind == "signals" else None
+        assert all(batch.is_batchable(ladder) for ladder in ladders)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batch, "LEAST_LADDERS", 1)
+            # prepared for all bars, or followed
+            patch.setattr(batch, "LADDERS_PER_TABLE", data.draw(st.sampled_from([0, 100])))
+            found = many_ladders.simulate_outcomes(placed, ladders, signals)
+            np.testing.assert_array_equal(simulate_many(placed, ladders, signals), found.net_r)
+        for m, ladder in enumerate(ladders):
+            columns = many_ladders.outcome_columns(simulate(placed, ladder, signals))
+            for name, want in zip(("net_r", "last_bar", "n_fills", "mfe_r"), columns, strict=True):
+                np.testing.assert_array_equal(getattr(found, name)[:, m], want)
+
+    check()
 
 
 def test_signal_rungs_due_with_one_another_and_with_the_time_stop(placed_on: Place) -> None:

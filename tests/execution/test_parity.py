@@ -129,14 +129,16 @@ def execute_set(found: OrderSet, bar: Mapping[str, float], side: int) -> dict[fl
     for order in found.orders:
         if order.type == "market":
             fill(order, bar["open"])
-    resting = [order for order in found.orders if order.type in ("limit", "stop") and order.price is not None]
-    resting.sort(key=lambda order: (order.type != "stop", abs(order.price - bar["open"])))
+    resting = [
+        (order, order.price) for order in found.orders if order.type in ("limit", "stop") and order.price is not None
+    ]
+    resting.sort(key=lambda pair: (pair[0].type != "stop", abs(pair[1] - bar["open"])))
     for at_open in (True, False):
-        for order in resting:
+        for order, level in resting:
             sign = side if order.type == "limit" else -side
             at = bar["open"] if at_open else bar[good if order.type == "limit" else bad]
-            if left[order.id] > 1e-9 and sign * (at - order.price) >= -1e-12 * abs(at):
-                fill(order, at if at_open else min(max(order.price, bar["low"]), bar["high"]))
+            if left[order.id] > 1e-9 and sign * (at - level) >= -1e-12 * abs(at):
+                fill(order, at if at_open else min(max(level, bar["low"]), bar["high"]))
     for order in found.orders:
         if order.type == AT_CLOSE and left[order.id] > 1e-9:
             fill(order, bar["close"])
@@ -145,7 +147,8 @@ def execute_set(found: OrderSet, bar: Mapping[str, float], side: int) -> dict[fl
 
 def sets_of(simulation: Simulation, ladder: Ladder, left: float) -> OrderSet:
     """The orders for the whole position: those at the next open, and the groups of the rest."""
-    market, resting = [], []
+    market: list[Order] = []
+    resting: list[Order] = []
     for row in orders_of(simulation):
         order = Order(
             row["type"].replace("-", "_"), row["side"], row["quantity"],

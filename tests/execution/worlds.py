@@ -335,3 +335,50 @@ def plain_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: b
         stop["time"] = draw(st.integers(1, 8))
     table = draw(st.sampled_from(tables))
     return replace(ladder_from_mapping(table), rungs=rungs, stop=Stop(**stop))
+
+
+@st.composite
+def part_ladders(draw: st.DrawFn, tables: list[dict[str, Any]], with_signals: bool, timed: bool) -> Ladder:
+    """A ladder that fits a batch in parts: slices, a rung that sells the rest, exits by the clock, any of them."""
+    plain = draw(plain_ladders(tables, with_signals))
+    units = st.sampled_from(["R", "ATR", "%"])
+    amounts = st.sampled_from([0.25, 0.5, 1.0, 1.5, 2.0, 3.1])
+    stops = st.builds(Distance, st.sampled_from([0.25, 0.5, 1.0]), units)
+    rungs = list(plain.rungs)
+    room = 1.0 - sum(rung.fraction for rung in rungs)
+    if room > 0.2 and draw(st.booleans()):
+        rungs.append(Rung(0.2, stop=draw(stops)))  # neither target nor conditions
+    for j, rung in enumerate(rungs):
+        if draw(st.booleans()):
+            continue
+        own: dict[str, Any] = {"stop": draw(stops), "follow": draw(st.booleans())}
+        if draw(st.booleans()):
+            own["trail"] = Distance(draw(amounts), draw(units))
+            others = [k for k, other in enumerate(rungs) if k != j and (other.target or other.when)]
+            armed = draw(st.sampled_from(["entry", "rung", "r"]))
+            if armed == "rung" and others:
+                own["trail_after"] = draw(st.sampled_from(others)) + 1
+            elif armed == "r":
+                own["trail_from"] = Distance(draw(amounts), "R")
+            if draw(st.booleans()):
+                del own["stop"]
+        rungs[j] = replace(rung, **own)
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2])) if with_signals else 0):
+        when = tuple(draw(st.lists(conditions, min_size=1, max_size=2)))
+        # At the end, so that the numbers of the rungs that arm something stay.
+        rungs.insert(len(rungs), Rung(0.0, None, when, sells_rest=True))
+    stop = plain.stop
+    if timed and draw(st.booleans()):
+        times: dict[str, Any] = draw(
+            st.sampled_from(
+                [
+                    {"hours": 2.0}, {"hours": 5.5}, {"sessions": 1}, {"sessions": 2}, {"session_close": True},
+                    {"clock": "05:00"}, {"clock": "15:30"}, {"max_gap": 2.0}, {"session_close": True, "max_gap": 0.5},
+                    {"clock": "03:00"}, {"session_close": True, "clock": "04:00"},
+                ]
+            )
+        )  # fmt: skip
+        if {"hours", "sessions"} & set(times):
+            times["time"] = None
+        stop = replace(stop, **times)
+    return replace(plain, rungs=tuple(rungs), stop=stop)

@@ -61,9 +61,9 @@ def test_the_past_is_not_rewritten() -> None:
 
 def test_the_order_of_rows_does_not_matter() -> None:
     said, outcome, usual, time, known, trade = book(50, 4)
-    k = np.random.default_rng(0).permutation(len(said))
+    order = np.random.default_rng(0).permutation(len(said))
     one = watch_answers(said, outcome, usual, time, known, trade)
-    other = watch_answers(said[k], outcome[k], usual[k], time[k], known[k], trade[k])
+    other = watch_answers(said[order], outcome[order], usual[order], time[order], known[order], trade[order])
     assert one.evidence == pytest.approx(other.evidence)
 
 

@@ -11,11 +11,12 @@ RUNGS, UNIT = "price rungs", "unit of targets"
 BREAKEVEN, OFFSET = "breakeven after rung", "breakeven offset"
 ARMED, WIDTH, TRAIL_UNIT = "trail armed by", "trail width", "unit of the trail"
 AFTER, FROM = "trail after rung", "trail from"
-TIME, STOP = "time stop (bars)", "initial stop"
+TIME, STOP, CLOCK = "time stop (bars)", "initial stop", "exit by the clock"
 
 _PLAIN = {
     "n_rungs": RUNGS, "target_unit": UNIT, "breakeven": BREAKEVEN, "breakeven_offset_r": OFFSET, "trail": ARMED,
-    "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM, "time_bars": TIME, "stop": STOP,
+    "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM,
+    "time_bars": TIME, "time_stop": TIME, "stop": STOP, "clock": CLOCK,
 }  # fmt: skip
 
 
@@ -64,6 +65,8 @@ def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
         found[FROM] = stop.trail_from.value
     if stop.time is not None:
         found[TIME] = stop.time
+    if stop.session_close or stop.clock is not None:
+        found[CLOCK] = "session close" if stop.session_close else str(stop.clock)
     return found
 
 
@@ -71,7 +74,7 @@ def _add_signal(found: dict[str, float | str], rung: Rung) -> None:
     name = rung.when[0].series
     taken = sum(key.startswith(f"sold on {name}") for key in found)
     name = f"{name} {taken + 1}" if taken else name
-    found[f"sold on {name}"] = rung.fraction
+    found[f"sold on {name}"] = 1.0 if rung.sells_rest else rung.fraction  # all of it
     for j, condition in enumerate(rung.when):
         found[f"{name}: {condition.series}" if j else f"{name} threshold"] = condition.threshold
 
@@ -91,6 +94,8 @@ def column_of(parameter: str) -> str:
         return f"target {match[1]}"
     if match := re.fullmatch(r"stick_(\d+)", name):
         return f"sold at target {match[1]}"
+    if match := re.fullmatch(r"slice_(?:stop_|trail_unit_|trail_)?(\d+)(?:_r|_atr|_percent)?", name):
+        return f"own exit of rung {match[1]}"
     if name.startswith("breakeven_after_of_"):
         return BREAKEVEN
     if name.startswith("trail_after_of_"):

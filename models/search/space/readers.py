@@ -23,9 +23,68 @@ def gap(k: int) -> Callable[[Ladder], float]:
     return distance
 
 
-def rest_or_part(of: Callable[[Ladder], int | None], room: int) -> Callable[[Ladder], str]:
-    """Return a reader that tells whether a rung sells the whole remaining position, or a part."""
-    return lambda ladder: "rest" if of(ladder) == room else "part"
+def rest_part_or_all(of: Callable[[Ladder], int | None], room: int, k: int) -> Callable[[Ladder], str]:
+    """Return a reader of the quantity that a signal rung sells, as in ``search.signal_sells``.
+
+    Parameters
+    ----------
+    of : callable
+        Reads the shares of the rung beyond its least.
+    room : int
+        Those that no rung before it sells.
+    k : int
+        The rung, from 0.
+
+    Returns
+    -------
+    callable
+        It gives rest, part or all.
+    """
+
+    def sells(ladder: Ladder) -> str:
+        if k < len(ladder.rungs) and ladder.rungs[k].sells_rest:
+            return "all"
+        return "rest" if of(ladder) == room else "part"
+
+    return sells
+
+
+def own_exit(k: int) -> Callable[[Ladder], str]:
+    """Return a reader of the own exit of rung k, as in ``search.slices``."""
+
+    def own(ladder: Ladder) -> str:
+        rung = ladder.rungs[k]
+        return "stop" if rung.stop is not None else "trail" if rung.trail is not None else "off"
+
+    return own
+
+
+def own_width(k: int, name: str) -> Callable[[Ladder], float | None]:
+    """Return a reader of the own stop or trail of rung k, in its unit."""
+
+    def width(ladder: Ladder) -> float | None:
+        distance: Distance | None = getattr(ladder.rungs[k], name)
+        return None if distance is None else distance.value
+
+    return width
+
+
+def own_unit(k: int) -> Callable[[Ladder], str | None]:
+    """Return a reader of the unit of rung k's own trail."""
+
+    def unit(ladder: Ladder) -> str | None:
+        trail = ladder.rungs[k].trail
+        return None if trail is None else trail.unit
+
+    return unit
+
+
+def by_clock(ladder: Ladder) -> str:
+    """Return the exit by the clock, as in ``search.clock``; both at once are outside of it."""
+    stop = ladder.stop
+    if stop.session_close:
+        return "session_close" if stop.clock is None else "both"
+    return stop.clock or "off"
 
 
 def initial_stop(ladder: Ladder) -> float | None:

@@ -19,16 +19,21 @@ from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold
 from exitladder.models.search.space.readers import (
     armed_by,
     breakeven_offset,
+    by_clock,
     distance_of,
     gap,
     initial_stop,
-    rest_or_part,
+    own_exit,
+    own_unit,
+    own_width,
+    rest_part_or_all,
     targets_of,
     trail_unit,
 )
 from exitladder.models.search.space.sources import LadderSource, ParameterSource, TrialSource
 from exitladder.models.search.space.trials import OutsideSpaceError, Trial
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung, Stop
+from exitladder.plans.times import is_clock
 from exitladder.plans.units import Condition, Distance, Target
 from exitladder.settings.tables import SearchSettings
 
@@ -78,6 +83,12 @@ class SearchSpace:
                 f"{rungs} rungs (search.n_rungs and the signal rungs) cannot each sell {s.least_fraction:g} of one "
                 "position; lower search.n_rungs or search.least_fraction."
             )
+        for text in s.clock:
+            if text not in ("off", "session_close") and (not is_clock(text) or text == "00:00"):
+                raise SettingsError(
+                    'search.clock must hold "off", "session_close" or times of the exchange such as "15:55", but holds '
+                    f"{text!r}."
+                )
         for limits, name in ((s.time_bars, "time_bars"), (s.trail_after, "trail_after")):
             if limits[0] < 1:
                 raise SettingsError(f"search.{name} must be above 0, but begins at {limits[0]}.")
@@ -101,7 +112,7 @@ class SearchSpace:
         if "hold_value_r" in self.signals:
             first = Threshold("hold_value_r", "<=", levels(s.hold_value_r or self.hold_value_r))
             found.append(SignalRung("hold_value_r", (first, *_at_least_r(s.hold_value_min_r, "hold_value_min_r"))))
-        return (*found, *indicator_rungs(s.indicator_rungs))
+        return (*found, *indicator_rungs(s.indicator_rungs, taken=[rung.name for rung in found]))
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -140,6 +151,8 @@ class SearchSpace:
         found["breakeven_offset_r"] = multiples(
             s.breakeven_offset_r, s.breakeven_offset_step_r, "search.breakeven_offset_r", is_log=False
         )
+        if "stop" in s.slices:
+            found["slice_stop_r"] = multiples(s.slice_stop_r, s.step("trail_step", "R"), "search.slice_stop_r")
         if s.stop:
             found["stop"] = multiples(s.stop, s.stop_step, "search.stop")
         return found
@@ -165,8 +178,8 @@ class SearchSpace:
         parts = self._split(ask, n, [rung.name for rung in chosen])
         step = self.settings.fraction_step
         fractions = [round(part * step, 10) for part in parts]
-        rungs = [Rung(f, target=t) for f, t in zip(fractions, targets, strict=False)]
-        rungs += [Rung(f, when=when) for f, when in zip(fractions[n:], conditions, strict=True)]
+        rungs = [self._own_exit(ask, k, Rung(f, t)) for k, (f, t) in enumerate(zip(fractions, targets, strict=False))]
+        rungs += [Rung(f, None, when, f == 0) for f, when in zip(fractions[n:], conditions, strict=True)]
         # After the fill of a last rung that sells all that is left nothing can be moved any more.
         live = n if sum(parts[:n]) < self._units else n - 1
         return replace(self.base, name=SUGGESTED, rungs=tuple(rungs), stop=self._stop(ask, live))
@@ -183,6 +196,18 @@ class SearchSpace:
             away = ask.number(f"gap_{k + 1}_{name}" if k else f"target_1_{name}", grid, gap(k))
             found.append(Target(round(before + away, 10), unit))
         return found
+
+    def _own_exit(self, ask: ParameterSource, k: int, rung: Rung) -> Rung:
+        """Return price rung k with its own stop or trail (X10), or as it is."""
+        own = ask.among(f"slice_{k + 1}", tuple(dict.fromkeys(self.settings.slices)), own_exit(k))
+        if own == "stop":
+            grid = self._grids["slice_stop_r"]
+            return replace(rung, stop=Distance(ask.number(f"slice_stop_{k + 1}_r", grid, own_width(k, "stop")), "R"))
+        if own == "trail":
+            unit = ask.among(f"slice_trail_unit_{k + 1}", self.settings.trail_units, own_unit(k))
+            grid, name = self._grids[_parameter("trail_width", unit)], f"slice_trail_{k + 1}_{NAMES_OF_UNITS[unit]}"
+            return replace(rung, trail=Distance(ask.number(name, grid, own_width(k, "trail")), unit))
+        return rung
 
     def _conditions(self, ask: ParameterSource, rung: SignalRung) -> tuple[Condition, ...]:
         return tuple(
@@ -205,13 +230,19 @@ class SearchSpace:
             of = self._share(k)
             if k < n:
                 taken = ask.cell(f"stick_{k + 1}", room + 1, power, of)
-            elif room and ask.among(f"{signals[k - n]}_sells", ("rest", "part"), rest_or_part(of, room)) == "part":
-                taken = ask.cell(f"{signals[k - n]}_stick", room, power, of)
             else:
-                taken = room
+                sells = ask.among(f"{signals[k - n]}_sells", self._sells(room), rest_part_or_all(of, room, k))
+                if sells == "all":
+                    parts.append(0)  # it has no share of its own, and leaves that of the rungs after it
+                    continue
+                taken = ask.cell(f"{signals[k - n]}_stick", room, power, of) if sells == "part" else room
             parts.append(least + taken)
             left -= parts[-1]
         return parts
+
+    def _sells(self, room: int) -> tuple[str, ...]:
+        """Return how a signal rung may sell; a part only if there is room for more than its least share."""
+        return tuple(s for s in dict.fromkeys(self.settings.signal_sells) if s != "part" or room) or ("rest",)
 
     def _stop(self, ask: ParameterSource, live: int) -> Stop:
         s = self.settings
@@ -227,9 +258,24 @@ class SearchSpace:
             trail=trail,
             trail_after=after_rung,
             trail_from=from_r,
-            time=ask.whole("time_bars", *_ends(s.time_bars), lambda ladder: ladder.stop.time, log=True),
-            **self.base.stop.hours_kept,
+            time=self._time(ask),
+            **self._hours(ask),
         )
+
+    def _time(self, ask: ParameterSource) -> int | None:
+        ways = tuple(dict.fromkeys(self.settings.time_stop)) or ("off",)
+        if ask.among("time_stop", ways, lambda ladder: "off" if ladder.stop.time is None else "bars") == "off":
+            return None
+        return ask.whole("time_bars", *_ends(self.settings.time_bars), lambda ladder: ladder.stop.time, log=True)
+
+    def _hours(self, ask: ParameterSource) -> dict[str, Any]:
+        """Return the exits by the clock: those of ``search.clock``, else those of the user's ladder."""
+        kept, choices = self.base.stop.hours_kept, tuple(dict.fromkeys(self.settings.clock))
+        if not choices:
+            return kept
+        chosen = ask.among("clock", choices, by_clock)
+        at = None if chosen in ("off", "session_close") else chosen
+        return {**kept, "session_close": chosen == "session_close", "clock": at}
 
     def _breakeven(self, ask: ParameterSource, live: int) -> tuple[int | None, Distance]:
         low, high = _ends(self.settings.breakeven_after)

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from exitladder.arrays import FloatTable, IntArray
 from exitladder.bars.bars import BarSet
-from exitladder.execution.batch.grouping import batchable_trades, batches, make_batch
+from exitladder.execution.batch.grouping import batchable_trades, batches, has_parts, make_batch
 from exitladder.execution.batch.kernel import run_batch
+from exitladder.execution.batch.part_kernel import run_part_batch
+from exitladder.execution.batch.parts import make_parts
 from exitladder.execution.batch.signal_touches import make_conditions
 from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
@@ -98,11 +100,23 @@ def prepare_run(
     def batched(which: IntArray) -> Run:
         members = [ladders[m] for m in which]
         row = windows.index(members[0].atr_window)
-        batch, conditions = make_batch(members), make_conditions(members, signals.names)
+        in_parts, conditions = has_parts(members[0]), make_conditions(members, signals.names)
+        batch = make_batch(members, in_parts=in_parts)
         own = market._replace(atr=market.atr[row : row + 1])
+        shared = (conditions, readings, entries, own)
 
-        def as_batch(trades: IntArray, out: Written) -> None:
-            run_batch(batch, conditions, readings, entries, own, trades, out.net_r, out.ends)
+        def plain(trades: IntArray, out: Written) -> None:
+            run_batch(batch, *shared, trades, out.net_r, out.ends)
+
+        as_batch: Run = plain
+        if in_parts:
+            parts = make_parts(members, timings)
+
+            def by_parts(trades: IntArray, out: Written) -> None:
+                ends = blank_ends(out.net_r.shape) if out.ends is None else out.ends  # one kernel, as above
+                run_part_batch(batch, parts, *shared, trades, out.net_r, ends)
+
+            as_batch = by_parts
 
         ready = batchable_trades(members, entries, own)
         if ready.all():

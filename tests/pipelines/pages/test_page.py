@@ -18,11 +18,8 @@ from exitladder.pipelines.pages.page import (
     PageContent,
     PictureGroup,
     Reproduction,
-    ScorePage,
     page_html,
-    score_html,
     write_page,
-    write_score_page,
 )
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.plots.style import to_svg
@@ -186,36 +183,10 @@ def test_the_verdict_is_in_words_and_not_in_colour_alone(verdict: str, word: str
     assert word in check(html).text
 
 
-def test_the_page_of_open_trades(open_trades: pd.DataFrame, picture: Picture) -> None:
-    page = ScorePage(open_trades, asof="2024-01-05", pictures={"T-2": picture}, warnings=[f"all {EVIL}"])
-    html = score_html(page)
-    found = check(html)
-    assert html.count("<script") == 0
-    for part in (
-        "2 open trades: 0 to exit, 1 to reduce, 1 to hold", "Reduce by 15", "74%", "−0.12", "the stop is far",
-        f"exhaustion {EVIL}", "buy 1 limit 95.5 (rung 1)",
-    ):  # fmt: skip
-        assert part in found.text, part
-    assert len(found.images) == 1
-    assert {load for load in found.loads if load.startswith("#")} == {f"#{name}" for name in found.ids}
-
-
-def test_dividends_are_shown_where_bars_pay_any(open_trades: pd.DataFrame) -> None:
-    assert "Dividends" not in check(score_html(ScorePage(open_trades))).text
-    paid = [0.37, *[np.nan] * (len(open_trades) - 1)]
-    text = check(score_html(ScorePage(open_trades.assign(dividends_r=paid)))).text
-    assert "Dividends (R)" in text and "+0.37" in text and "nan" not in text
-
-
-def test_a_page_without_open_trades() -> None:
-    assert "0 open trades" in check(score_html(ScorePage(pd.DataFrame()))).text
-
-
-def test_pages_are_files(tmp_path: Path, content: PageContent, open_trades: pd.DataFrame) -> None:
+def test_pages_are_files(tmp_path: Path, content: PageContent) -> None:
     path = write_page(tmp_path / "new" / "report.html", content)
     assert path.read_text(encoding="utf-8") == page_html(content)
     assert b"\r" not in path.read_bytes()
-    assert write_score_page(tmp_path / "score.html", ScorePage(open_trades)).stat().st_size < 100_000
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputFileError, match="cannot be written"):
         write_page(tmp_path / "file" / "report.html", content)

@@ -25,8 +25,8 @@ from exitladder.cli.session import Session, example, session_command
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
     from exitladder.pipelines.advice.open_trades import Management
+    from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
     from exitladder.pipelines.score import ScoreResult
-    from exitladder.trades.faulty_rows import FaultyTrade
     from exitladder.trades.trades import Trades
 
 # exit code of --exit-code
@@ -117,7 +117,8 @@ def command(
     frame = without_money(frame) if private else frame
     if out is not None:
         with session.progress.stage("writing advice", 1):
-            write_scores(frame, out, result.verdict)
+            charts = result.charts() if out.suffix.lower() == ".html" and not private else None
+            write_scores(frame, out, result.verdict, charts)
         session.say(f"advice on {len(frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen
@@ -131,7 +132,7 @@ def command(
 
 def _valid_trades(session: Session, files: TradeFiles) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
     """Return the valid trades of a file, and the faulty ones, each with a warning."""
-    from exitladder.trades.faulty_rows import read_valid_trades
+    from exitladder.pipelines.inputs.faulty_rows import read_valid_trades
 
     with session.progress.stage("reading trades", 1):
         known, faulty = read_valid_trades(

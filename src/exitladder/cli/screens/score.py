@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -55,7 +55,7 @@ def score_screen(frame: pd.DataFrame, width: int, *, verdict: str = "") -> str:
     ])  # fmt: skip
 
 
-def _risk_line(rows: list[Mapping[str, Any]]) -> str:
+def _risk_line(rows: Sequence[Mapping[str, Any]]) -> str:
     now = [row["risk_now_r"] for row in rows if not pd.isna(row["risk_now_r"])]
     after = [row["risk_after_r"] for row in rows if not pd.isna(row["risk_after_r"])]
     if not after:
@@ -65,8 +65,8 @@ def _risk_line(rows: list[Mapping[str, Any]]) -> str:
     return f"Risk to the stops: now {sum(now):.2f} R{beside}, after these orders {sum(after):.2f} R.\n"
 
 
-def _table(rows: list[Mapping[str, Any]]) -> str:
-    columns = (
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns: tuple[tuple[str, int, Callable[[Mapping[str, Any]], str]], ...] = (
         ("do", 9, lambda row: _WORDS[row["urgency"]]), ("symbol", 12, lambda row: str(row["symbol"])),
         ("side", 5, lambda row: str(row["side"])), ("open", -8, lambda row: _short(row["quantity_open"])),
         ("close", -8, lambda row: _short(row["action_quantity"]) if row["action_quantity"] else ""),

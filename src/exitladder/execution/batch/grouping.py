@@ -44,7 +44,7 @@ _SERIES_OF_THE_STOP = "stop_distance_r"
 
 
 def is_batchable(ladder: Ladder) -> bool:
-    """Return whether a ladder has targets beyond the entry or signals, stop, breakeven, trail and time stop only."""
+    """Return whether a ladder can run in a batch: ``stop_first``, targets beyond the entry, no caps or financing."""
     execution, costs = ladder.execution, ladder.costs
     return (
         execution.intrabar == "stop_first"
@@ -52,20 +52,26 @@ def is_batchable(ladder: Ladder) -> bool:
         and execution.leverage == 0
         and costs.funding_bps_per_bar == 0
         and costs.borrow_bps_per_bar == 0
-        and not ladder.stop.is_timed
         and len(ladder.rungs) <= MOST_RUNGS
         and all(_rung_fits(rung) for rung in ladder.rungs)
     )
 
 
 def _rung_fits(rung: Rung) -> bool:
-    # Smaller ones may vanish in rounding, which the general kernel handles; it also runs slices and rungs that sell
-    # the rest.
-    if rung.sells_rest or rung.is_slice or rung.fraction <= _LEAST_VALUE:
+    # Smaller ones may vanish in rounding, which the general kernel handles.
+    if not rung.sells_rest and rung.fraction <= _LEAST_VALUE:
         return False
     if rung.target is None:
         return all(condition.series != _SERIES_OF_THE_STOP for condition in rung.when)
     return rung.target.unit in _TARGET_UNITS and rung.target.value > _LEAST_VALUE
+
+
+def has_parts(ladder: Ladder) -> bool:
+    """Return whether a ladder has slices, a rung that sells the rest, or exits by the clock: its batch runs in parts.
+
+    See `exitladder.execution.batch.part_pairs`.
+    """
+    return ladder.stop.is_timed or any(rung.is_slice or rung.sells_rest for rung in ladder.rungs)
 
 
 def needs_atr(ladder: Ladder) -> bool:
@@ -73,6 +79,7 @@ def needs_atr(ladder: Ladder) -> bool:
     units = [rung.target.unit for rung in ladder.rungs if rung.target is not None]
     stop = ladder.stop
     units += [d.unit for d in (stop.initial, stop.trail, stop.breakeven_offset) if d is not None]
+    units += [d.unit for rung in ladder.rungs for d in (rung.stop, rung.trail) if d is not None]
     return "ATR" in units or ladder.costs.slippage_atr > 0
 
 
@@ -135,7 +142,7 @@ def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
     alone: list[int] = []
     for m, ladder in enumerate(ladders):
         if is_batchable(ladder):
-            key = (ladder.atr_window, ladder.stop.initial, ladder.costs, ladder.execution)
+            key = (ladder.atr_window, ladder.stop.initial, ladder.costs, ladder.execution, has_parts(ladder))
             shared.setdefault(key, []).append(m)
         else:
             alone.append(m)
@@ -149,7 +156,7 @@ def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
 
 
 @dataclass(frozen=True)
-class _Distinct:
+class Distinct:
     """The different targets, sets of conditions, splits and stop moves of some ladders, each with its number."""
 
     target: dict[Target, int]  # by unit, and within a unit ascending
@@ -161,18 +168,21 @@ class _Distinct:
     most_rungs: int
 
     @classmethod
-    def of(cls, ladders: Sequence[Ladder]) -> _Distinct:
+    def of(cls, ladders: Sequence[Ladder]) -> Distinct:
+        """Return those of some ladders."""
         stops = [ladder.stop for ladder in ladders]
         splits = [_split(ladder) for ladder in ladders]
         targets = {rung.target for ladder in ladders for rung in ladder.rungs if rung.target is not None}
-        trails = {stop.trail for stop in stops if stop.trail is not None}
+        trailing = _trailing(ladders)
+        trails = {own.trail for own in trailing if own.trail is not None}
+        froms = {own.trail_from.value for own in trailing if own.trail_from is not None}
         return cls(
             target=_numbered(sorted(targets, key=_by_unit)),
             conditions=condition_sets(ladders),
             split=_numbered(splits),
             breakeven=_numbered(stop.breakeven_offset for stop in stops if stop.breakeven_after is not None),
             trail=_numbered(sorted(trails, key=_by_unit)),
-            trail_from=_numbered(sorted({stop.trail_from.value for stop in stops if stop.trail_from is not None})),
+            trail_from=_numbered(sorted(froms)),
             most_rungs=max(1, *(len(split) for split in splits)),
         )
 
@@ -195,15 +205,20 @@ class _Distinct:
         return fraction
 
 
-def make_batch(ladders: Sequence[Ladder]) -> Batch:
-    """Return ladders that share what `batches` groups by as one batch."""
+def make_batch(ladders: Sequence[Ladder], *, in_parts: bool = False) -> Batch:
+    """Return ladders that share what `batches` groups by as one batch; run in parts, it has neither cells nor table."""
     first = replace(ladders[0], rungs=(), stop=Stop(initial=ladders[0].stop.initial))
     plan = make_plan([first], (), [first.atr_window])
-    distinct = _Distinct.of(ladders)
-    cell_of = _numbered(sorted({cell for ladder in ladders for cell in distinct.cells(ladder)}))
-    table = np.array([_table_row(m, ladder, distinct, cell_of) for m, ladder in enumerate(ladders)], dtype=np.uint32)
-    trailed = [m for m, ladder in enumerate(ladders) if ladder.stop.trail is not None]
-    tabled_trails = _is_shared(len(distinct.trail), len(ladders))
+    distinct = Distinct.of(ladders)
+    by_cell = () if in_parts else ladders
+    cell_of = _numbered(sorted({cell for ladder in by_cell for cell in distinct.cells(ladder)}))
+    rows = [_table_row(m, ladder, distinct, cell_of) for m, ladder in enumerate(by_cell)]
+    table = np.array(rows, dtype=np.uint32).reshape(len(rows), P_CELLS + distinct.most_rungs)
+    trailed = [m for m, ladder in enumerate(by_cell) if ladder.stop.trail is not None]
+    n_trailed = len(ladders)
+    if in_parts:
+        n_trailed = sum(own.trail is not None for own in _trailing(ladders))
+    tabled_trails = _is_shared(len(distinct.trail), n_trailed)
     trail_unit = _units(distinct.trail)
     return Batch(
         number=plan.number[0],
@@ -230,7 +245,7 @@ def make_batch(ladders: Sequence[Ladder]) -> Batch:
     )
 
 
-def _table_row(m: int, ladder: Ladder, distinct: _Distinct, cell_of: Mapping[tuple[int, int], int]) -> list[int]:
+def _table_row(m: int, ladder: Ladder, distinct: Distinct, cell_of: Mapping[tuple[int, int], int]) -> list[int]:
     """Return one row of `Batch.table`, for the ladder whose results belong at place m."""
     # Cells without a target follow those with one.
     never, from_entry, from_r = len(cell_of), len(cell_of) + 1, len(cell_of) + 2
@@ -253,6 +268,11 @@ def _table_row(m: int, ladder: Ladder, distinct: _Distinct, cell_of: Mapping[tup
     row[P_IN_ORDER] = int(_reached_in_order(ladder))
     row[P_CELLS : P_CELLS + len(cells)] = cells
     return row
+
+
+def _trailing(ladders: Sequence[Ladder]) -> list[Stop | Rung]:
+    """Return all that may have a trail."""
+    return [ladder.stop for ladder in ladders] + [rung for ladder in ladders for rung in ladder.rungs]
 
 
 def _numbered(things: Iterable[_T]) -> dict[_T, int]:

@@ -72,7 +72,7 @@ class BatchInputs(NamedTuple):
 
 
 @inlined
-def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
+def terms_of(inputs: BatchInputs, i: int, row: int, longest: int) -> TradeTerms:
     """Return trade i as the batch sees it, to be written to a row of the results; its `n_bars` is 0 if it is skipped.
 
     Parameters
@@ -82,6 +82,8 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
         Position of the trade.
     row : int
         Its row of the results.
+    longest : int
+        Bars that any ladder may hold it at most, if its time stops do not say less.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def terms_of(inputs: BatchInputs, i: int, row: int) -> TradeTerms:
     if risk > 0.0 and lots > 0.0 and not lots < least * (1.0 - SNAP) and first < end:
         stop = stop_to_tick(stop, entry, tick)
         # The bars that any ladder may hold it: to the initial stop or the longest time stop.
-        most = end - first
+        most = min(end - first, longest)
         if batch.longest > 0:
             most = min(most, batch.longest + 1)
         exit_by_stop, count = first_stop(market, side, stop, first, most)
@@ -211,6 +213,26 @@ def touch_conditions(inputs: BatchInputs, terms: TradeTerms, path: Path, prepare
 
 
 @inlined
+def set_breakevens(batch: Batch, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
+    """Write the price of every breakeven stop, and when it is reached from every bar on if that is prepared.
+
+    Parameters
+    ----------
+    batch : Batch
+    terms : TradeTerms
+    path : Path
+    prepared : Prepared
+    """
+    for k in range(len(batch.breakeven_unit)):
+        away, value = 0.0, batch.breakeven_value[k]
+        if value != 0.0:
+            away = distance(batch.breakeven_unit[k], value, terms.risk, terms.entry_atr, terms.entry)
+        prepared.breakeven[k] = to_tick(terms.entry + away, batch.number[n.N_TICK])
+    if batch.tabled_breakevens:
+        table_stops(terms, path, prepared)
+
+
+@inlined
 def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepared) -> None:
     """Work out everything about a trade that all ladders use, sets of conditions excepted.
 
@@ -223,13 +245,7 @@ def prepare(inputs: BatchInputs, terms: TradeTerms, path: Path, prepared: Prepar
     """
     batch, number = inputs.batch, inputs.batch.number
     first_touch_targets(batch, terms, path, prepared)
-    for k in range(len(batch.breakeven_unit)):
-        away, value = 0.0, batch.breakeven_value[k]
-        if value != 0.0:
-            away = distance(batch.breakeven_unit[k], value, terms.risk, terms.entry_atr, terms.entry)
-        prepared.breakeven[k] = to_tick(terms.entry + away, number[n.N_TICK])
-    if batch.tabled_breakevens:
-        table_stops(terms, path, prepared)
+    set_breakevens(batch, terms, path, prepared)
     size_splits(batch.fraction, number[n.N_LOT], terms, prepared)
     first_touch_cells(batch, terms, path, prepared)
     if batch.tabled_trails:
@@ -256,7 +272,7 @@ def run_block(inputs: BatchInputs, trades: IntArray, block: int, out: FloatTable
     batch, n_sets, room = inputs.batch, len(inputs.conditions.set_end), 0
     path, prepared = empty_path(room), empty_prepared(batch, n_sets)
     for row in range(block * BLOCK, min((block + 1) * BLOCK, len(trades))):
-        terms = terms_of(inputs, trades[row], row)
+        terms = terms_of(inputs, trades[row], row, NEVER)
         if terms.n_bars == 0:
             write_skipped(row, out, ends)
             continue

@@ -59,7 +59,7 @@ def condition_sets(ladders: Sequence[Ladder]) -> dict[tuple[Condition, ...], int
     sets: dict[tuple[Condition, ...], int] = {}
     for ladder in ladders:
         for rung in ladder.rungs:
-            if rung.target is None:
+            if rung.when:
                 sets.setdefault(rung.when, len(sets))
     return sets
 

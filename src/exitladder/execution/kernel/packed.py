@@ -238,10 +238,11 @@ def atr_windows(ladders: Sequence[Ladder]) -> list[int]:
 
 def timings_of(ladders: Sequence[Ladder]) -> list[Timing]:
     """Return the different exits by the clock of some ladders, in the order of the rows of `Entries.due`."""
-    return list(dict.fromkeys(_timing(ladder) for ladder in ladders if ladder.stop.is_timed))
+    return list(dict.fromkeys(timing_of(ladder) for ladder in ladders if ladder.stop.is_timed))
 
 
-def _timing(ladder: Ladder) -> Timing:
+def timing_of(ladder: Ladder) -> Timing:
+    """Return the exits by the clock of a ladder."""
     stop = ladder.stop
     return Timing(stop.hours, stop.sessions, stop.session_close, stop.clock, stop.max_gap)
 
@@ -398,6 +399,6 @@ def _codes(ladder: Ladder, windows: Sequence[int], timings: Sequence[Timing]) ->
         int(execution.limit_fill == "through"),
         windows.index(ladder.atr_window),
         sum(rung.is_signal for rung in ladder.rungs),
-        timings.index(_timing(ladder)) if stop.is_timed else -1,
+        timings.index(timing_of(ladder)) if stop.is_timed else -1,
         sum(rung.is_slice for rung in ladder.rungs),
     ]

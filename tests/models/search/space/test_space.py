@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.errors import SettingsError
+from exitladder.execution.batch.grouping import is_batchable
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.models.search.space.trials import Range, RecordedTrial, exact_trial, nearest_trial
 from exitladder.plans.costs import Costs
@@ -89,10 +90,15 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
         trail_after=draw(st.sampled_from([(1, 1), (1, 3), (2, 2)])),
         trail_width=tuple(DistanceRange(*draw(numbers(*first[unit])), unit) for unit in trail_units),
         trail_from_r=draw(numbers(0.5, 4)),
+        time_stop=draw(st.sampled_from([("bars",), ("off",), ("bars", "off")])),
         time_bars=draw(st.sampled_from([(10, 100), (30, 30)])),
         exhaustion_min_r=draw(optional),
         hold_value_r=draw(st.sampled_from([(), (-0.3, -0.1)])),
         hold_value_min_r=draw(optional),
+        slices=draw(st.sampled_from([("off",), ("off", "stop"), ("trail",), ("stop", "off", "trail")])),
+        slice_stop_r=draw(st.sampled_from([(0.25, 0.75), (0.5, 0.5)])),
+        clock=draw(st.sampled_from([(), ("off", "session_close"), ("15:55",), ("off", "12:00", "session_close")])),
+        signal_sells=draw(st.sampled_from([("rest", "part"), ("rest", "part", "all"), ("all",), ("part",)])),
         indicator_rungs=draw(st.sampled_from([(), (RSI,), ("rsi_14 >= 60..75", "rsi_14 >= 75..90", "close_z > 2")])),
     )
     return SearchSpace(chosen, BASE, draw(st.sampled_from([(), ("exhaustion",), BOTH])))
@@ -116,7 +122,13 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
         (first,), (gap,) = ([r for r in ranges if r.unit == unit] for ranges in (s.first_target, s.target_gap))
         assert within(targets[0].value, first.limits)
         assert all(within(away, gap.limits) for away in gaps)
-    assert all(rung.fraction >= s.least_fraction - 1e-9 for rung in ladder.rungs)
+    assert all(rung.fraction >= s.least_fraction - 1e-9 or "all" in s.signal_sells for rung in ladder.rungs)
+    assert all(rung.sells_rest == (rung.fraction == 0) for rung in ladder.rungs)
+    for rung in ladder.rungs:
+        assert ("trail" if rung.trail else "stop" if rung.stop else "off") in (s.slices if rung.target else ("off",))
+        assert rung.stop is None or within(rung.stop.value, s.slice_stop_r)
+    by_clock = "session_close" if ladder.stop.session_close else ladder.stop.clock or "off"
+    assert by_clock in (s.clock or ("off",))
     steps = [rung.fraction / s.fraction_step for rung in ladder.rungs]
     assert all(abs(step - round(step)) < 1e-6 for step in steps)
     assert sum(steps) * s.fraction_step < 1 + 1e-9
@@ -133,7 +145,8 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
     assert stop.initial is not None and (
         within(stop.initial.value, s.stop) if s.stop else stop.initial == BASE.stop.initial
     )
-    assert stop.time is not None and within(stop.time, s.time_bars)
+    assert ("off" if stop.time is None else "bars") in s.time_stop
+    assert stop.time is None or within(stop.time, s.time_bars)
     assert set(ladder.series) <= set(space.series)
     assert (ladder.costs, ladder.execution, ladder.atr_window) == (BASE.costs, BASE.execution, 10)
     assert ladder_from_mapping(ladder_to_mapping(ladder)) == ladder
@@ -189,7 +202,7 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         {"costs": Costs()},
         {"rungs": (replace(classic.rungs[0], fraction=0.27), classic.rungs[1])},
         {"rungs": (classic.rungs[1], classic.rungs[0])},
-        {"stop": replace(classic.stop, trail=Distance(9.0, "ATR"))},
+        {"stop": replace(classic.stop, trail=Distance(17.0, "ATR"))},
         {"stop": replace(classic.stop, trail=Distance(2.0, "R"))},
         {"stop": replace(classic.stop, initial=Distance(3.0, "ATR"))},
         {"stop": replace(classic.stop, time=None)},
@@ -257,3 +270,26 @@ def test_impossible_ranges_are_refused(wrong: dict[str, Any], message: str) -> N
 def test_impossible_settings_are_refused(override: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load_settings(None, [override])
+
+
+@pytest.mark.parametrize("text", ["25:00", "00:00", "close"])
+def test_an_exit_by_the_clock_that_is_none_is_rejected(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"search.clock must hold .* but holds '{text}'"):
+        SearchSpace(SearchSettings(clock=("off", text)), BASE)
+
+
+def test_slices_and_exits_by_the_clock_run_in_batches() -> None:
+    """Every suggestion does under the default policy, and each of the kinds is suggested."""
+    chosen = SearchSettings(
+        slices=("off", "stop", "trail"), clock=("off", "session_close", "15:30"), signal_sells=("part", "all")
+    )
+    space = SearchSpace(chosen, replace(BASE, execution=Execution()), BOTH)
+    rng = np.random.default_rng(0)
+    trials = [RecordedTrial(lambda name, within: within.value_at(float(rng.random()))) for _ in range(300)]
+    ladders = [space.suggest(trial) for trial in trials]
+    assert all(is_batchable(ladder) for ladder in ladders)
+    rungs = [rung for ladder in ladders for rung in ladder.rungs]
+    assert any(r.stop for r in rungs) and any(r.trail for r in rungs) and any(r.sells_rest for r in rungs)
+    assert {(ladder.stop.session_close, ladder.stop.clock) for ladder in ladders} == {
+        (False, None), (True, None), (False, "15:30"),
+    }  # fmt: skip

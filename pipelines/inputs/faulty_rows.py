@@ -64,8 +64,10 @@ def read_valid_trades(
     TradesError
         If the file as a whole is at fault: a column is missing, or a trade_id comes twice.
     """
-    is_frame = isinstance(source, pd.DataFrame)
-    table = Table.from_frame(source, "trades") if is_frame else read_table(source, conventions=conventions)
+    if isinstance(source, pd.DataFrame):
+        table = Table.from_frame(source, "trades")
+    else:
+        table = read_table(source, conventions=conventions)
     if not len(table.frame) and not is_fills_table(table.frame):
         return None, ()
     try:
@@ -80,10 +82,11 @@ def read_valid_trades(
         _find(table, how, np.arange(len(table.frame)), faults)
     kept = [row for row in range(len(table.frame)) if row not in faults]
     named = table.frame.rename(columns=str)
-    faulty = tuple(
-        FaultyTrade(*(str(named[c].iloc[row]) if c in named else "" for c in ("trade_id", "symbol")), text)
-        for row, text in faults.items()
-    )
+
+    def cell(row: int, column: str) -> str:
+        return str(named[column].iloc[row]) if column in named else ""
+
+    faulty = tuple(FaultyTrade(cell(row, "trade_id"), cell(row, "symbol"), text) for row, text in faults.items())
     return (trades_of_table(_rows(table, kept), how) if kept else None), faulty
 
 

@@ -1,0 +1,161 @@
+"""The ladder in vectorbt: orders of each bar decided here, placed and booked by vectorbt."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import vectorbt as vbt
+from numba import njit
+from vectorbt.portfolio import nb
+from vectorbt.portfolio.enums import NoOrder
+
+from exitladder.exporters.programs.exit_rules import Fill, Position, to_tick
+from exitladder.exporters.programs.one_bar import play_bar
+from exitladder.exporters.programs.replay import (
+    PLAN,
+    commission_of,
+    level_prices,
+    must_leave,
+    read_bars,
+    read_trades,
+    series_of,
+    write_fills,
+)
+
+
+def paid(fill: Fill, position: Position, atr: float) -> float:
+    """Return the price of a fill after slippage, on the tick; limit orders have no slippage.
+
+    Parameters
+    ----------
+    fill : Fill
+    position : Position
+    atr : float
+        Of the last closed bar.
+
+    Returns
+    -------
+    float
+    """
+    costs, price = PLAN["costs"], position.side * fill.price
+    if fill.order != "limit":
+        away = abs(price) * costs["slippage_rate"] + costs["slippage_ticks"] * PLAN["tick"]
+        price -= away + (costs["slippage_atr"] * atr if costs["slippage_atr"] else 0.0)
+    return position.side * to_tick(price, PLAN["tick"])
+
+
+def idle_bars(bars: pd.DataFrame) -> list[bool]:
+    """Whether nothing traded in each bar: no volume, one price, in a series that had volume before."""
+    if "volume" not in bars:
+        return [False] * len(bars)
+    still = (bars["high"] == bars["low"]) & (bars["volume"] == 0) & (bars["open"] == bars["close"])
+    return list(still & (bars["volume"] > 0).cummax())
+
+
+def fills_of(bars: pd.DataFrame, trade: dict[str, Any]) -> list[tuple[int, float, float]]:
+    """Return the bar, signed quantity and price of the entry and of every exit of a trade.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Columns open, high, low, close and atr.
+    trade : dict
+        As `read_trades` returns them.
+
+    Returns
+    -------
+    list of tuple
+    """
+    opens, highs, lows, closes, atrs = (list(bars[name]) for name in ("open", "high", "low", "close", "atr"))
+    idle, times = idle_bars(bars), bars.index
+    side, entry, at_open = trade["side"], trade["bar"], trade["at"] == "open"
+    prices = level_prices(side, trade["price"], times[entry])
+    position = Position(
+        PLAN, side, trade["price"], trade["quantity"], trade["stop"], trade["atr"], not at_open, prices
+    )  # fmt: skip
+    found = [(entry, side * position.units(position.start), trade["price"])]
+    due: list[Any] = []
+    atr = trade["atr"]
+    for t in range(entry if at_open else entry + 1, len(bars)):
+        if not idle[t]:
+            fills = play_bar(position, (opens[t], highs[t], lows[t]), due, at_open and t == entry)
+            found += [(t, -side * fill.quantity, paid(fill, position, atr)) for fill in fills]
+            due = []
+        if position.left <= 1e-9 * position.start:
+            break
+        due = due + position.close_bar(highs[t], lows[t], closes[t], atrs[t], series_of(times[t], position))
+        if must_leave(times[t], times[entry]):
+            due, position.is_ending = position.open_parts, "clock"
+        atr = atrs[t]
+    return found
+
+
+@njit  # type: ignore[untyped-decorator]
+def _place(c, begin, end, row, quantity, price, fee, done):  # type: ignore[no-untyped-def]
+    """Place the next order of a column, if it is of this bar."""
+    col = c.from_col
+    k = begin[col] + done[col]
+    if k >= end[col] or row[k] != c.i:
+        return -1, NoOrder
+    done[col] += 1
+    return col, nb.order_nb(size=quantity[k], price=price[k], fixed_fees=fee[k])
+
+
+def portfolio(bars: pd.DataFrame, trades: list[dict[str, Any]], cash: float = 1e9) -> vbt.Portfolio:
+    """Return vectorbt's portfolio of trades, one column per trade.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        From `read_bars`, or any with columns open, high, low, close and atr.
+    trades : list of dict
+        From `read_trades`, or any with the same keys.
+    cash : float
+        Initial cash per column.
+
+    Returns
+    -------
+    Portfolio
+    """
+    of = [fills_of(bars, trade) for trade in trades]
+    ends = np.cumsum([len(fills) for fills in of])
+    flat = np.array([fill for fills in of for fill in fills], dtype=np.float64).reshape(-1, 3)
+    fees = np.array([commission_of(quantity, price) for _, quantity, price in flat])
+    close = pd.DataFrame(
+        np.repeat(bars[["close"]].to_numpy(), len(trades), axis=1), index=bars.index,
+        columns=[trade["trade_id"] for trade in trades],
+    )  # fmt: skip
+    return vbt.Portfolio.from_order_func(
+        close, _place, np.r_[0, ends[:-1]], ends, flat[:, 0].astype(np.int64), flat[:, 1].copy(), flat[:, 2].copy(),
+        fees, np.zeros(len(trades), dtype=np.int64), flexible=True, init_cash=cash, max_orders=len(flat),
+    )  # fmt: skip
+
+
+def replay(bars: pd.DataFrame, trades: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return the exits that vectorbt booked: trade, time of the bar, side, quantity and price."""
+    records = portfolio(bars, trades).order_records
+    records = records[np.lexsort((records["id"], records["col"]))]
+    rows: list[tuple[Any, ...]] = []
+    for record in records:
+        trade = trades[record["col"]]
+        is_sale = record["side"] == 1
+        if is_sale == (trade["side"] > 0):
+            side = "sell" if is_sale else "buy"
+            time = bars.index[record["idx"]]
+            rows.append((trade["trade_id"], time, side, float(record["size"]), float(record["price"])))
+    return rows
+
+
+def main() -> None:
+    """``python THIS_FILE bars.csv trades.csv [fills.csv]``: replay the exits of trades."""
+    if len(sys.argv) < 3:
+        raise SystemExit(main.__doc__)
+    bars = read_bars(sys.argv[1])
+    write_fills(replay(bars, read_trades(sys.argv[2], bars)), sys.argv[3] if len(sys.argv) > 3 else "-")
+
+
+if __name__ == "__main__":
+    main()
