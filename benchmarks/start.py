@@ -9,7 +9,7 @@ compiled anything.
 
 The rows "until the inputs are read" are the start alone: the commands are given a ladder that does not exist, and end
 when they look for it, with all their modules loaded. Runs are sent to the MLflow store by a process of their own, whose
-time is not counted.
+time is not counted. Numba imports coverage wherever that tool of developers is installed; here it is hidden.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ STARTED = {
     "score": ["score", "--bars", "bars", "--trades", "trades.csv", "--model", "none", *NO_LADDER],
 }
 UNTRACKED = ["--set", "tracking.enabled=false"]
-COMMAND = "from exitladder.cli import main\nmain({arguments!r}, standalone_mode=False)\n"
+# as the command itself, which looks into sys.argv; what is appended runs after it
+COMMAND = "import sys\nsys.argv[1:] = {arguments!r}\nfrom exitladder.cli import main\nmain(standalone_mode=False)\n"
 
 WAYS = {
     "python alone": "",
@@ -71,6 +72,8 @@ WAYS = {
     "exitladder backtest, not tracked": COMMAND.format(arguments=NOT_TRACKED),
     "exitladder backtest, tracked": COMMAND.format(arguments=BACKTEST),
 }
+
+HIDDEN = "import sys\nsys.modules['coverage'] = None\n"
 
 # Looks at every compiled function that the process came to hold.
 COUNT = """
@@ -96,7 +99,7 @@ def run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, fl
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", HIDDEN + code], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

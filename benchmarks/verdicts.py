@@ -39,13 +39,21 @@ from exitladder.trades.trades import Trades
 
 HOUR = 3_600 * 10**9
 N_SYMBOLS, WARM_UP = 6, 60
-# Between the entries of a symbol: further than the longest time stop of the default space, or well within it.
+# Between the entries of a symbol: further than the longest time stop of `SETTINGS`, or well within it.
 SPACING, CROWDED_SPACING = 110, 40
 PRICE, SIGMA = 10_000.0, 10.0
 DRIFT_BARS, OWN_BARS = 20, 5
 DRIFTS = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2)
-# Where nothing is kept and how many cores there are changes no result; everything else is the product's own.
-SETTINGS = ("project.threads=1", "tuning.storage='memory'")
+# Where nothing is kept and how many cores there are changes no result. The ranges are those that the tables have been
+# printed with: every trade of these markets ends before the next one of its symbol.
+SETTINGS = (
+    "project.threads=1",
+    "tuning.storage='memory'",
+    "search.time_stop=bars",
+    "search.time_bars=[10, 100]",
+    'search.first_target=["0.5R", "4R"]',
+    'search.trail_width=["1.5ATR", "8ATR"]',
+)
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: 
         if outlives_rows(ladder, most) and row["bars_managed"] > most:
             row["warnings"].append(
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
-                "Set stop.time, or raise labels.max_bars."
+                "Raise labels.max_bars to read it longer."
             )
         if model is None or last[i] < 0:
             continue

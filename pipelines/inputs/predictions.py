@@ -96,10 +96,9 @@ class RowPredictions:
 def signal_bars(ladder: Ladder, settings: Settings) -> int:
     """Return for how many bars of a trade a model and trade features are known to a ladder; later ones are unknown.
 
-    Backtests and advice share this limit: the time stop, or the longest of ``labels.max_bars`` and
-    ``search.time_bars`` for a ladder without one.
+    Backtests, tuning and advice share this limit: ``labels.max_bars``, as in training, or an earlier time stop.
     """
-    return ladder.stop.time or max(settings.labels.max_bars, *settings.search.time_bars)
+    return min(ladder.stop.time or settings.labels.max_bars, settings.labels.max_bars)
 
 
 def outlives_rows(ladder: Ladder, most: int) -> bool:

@@ -145,6 +145,9 @@ def verdict_of(trained: Trained) -> str:
     )
     shuffled = trained.value.shuffled_gain_r
     placebo = f" With predictions shuffled between trades, the same tuning changed it by {shuffled:+.3f} R."
+    aged = trained.value.same_age_gain_r
+    if math.isfinite(aged):
+        placebo += f" Shuffled at equal age, by {aged:+.3f} R, which a time stop may earn as well."
     return f"{worth}{placebo if math.isfinite(shuffled) else ''} {result}"
 
 

@@ -32,6 +32,7 @@ from exitladder.pipelines.training.labels import RowLabels, n_effective, row_lab
 from exitladder.pipelines.training.value import ModelValue, model_value
 from exitladder.pipelines.tuning.folds import LEAST_TRADES
 from exitladder.pipelines.tuning.model_policy import ModelPolicy, tune_model_policy
+from exitladder.pipelines.tuning.policies import EDGE
 from exitladder.runtime.memory import matrix_on_disk
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -94,6 +95,8 @@ class Trained:
             "value_r": against.difference_r if against else None,
             "value_interval": [against.low, against.high] if against else None,
             "value_finding": self.value.finding,
+            "value_shuffled_r": _known(self.value.shuffled_gain_r),
+            "value_same_age_r": _known(self.value.same_age_gain_r),
             "policy": self.policy.to_mapping() if self.policy else None,
             "baselines": self.baselines,
             "leak_check": self.leaks.verdict,
@@ -103,6 +106,10 @@ class Trained:
             "predictions": self.predictions.counts(),
             **calibration_mapping(self.calibration),
         }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _stages(model: ExhaustionModel) -> list[dict[str, Any]]:
@@ -169,6 +176,8 @@ def train_model(
         calibration = calibration_by_group(prepared, rows, predictions, settings.intervals)
         advance(1)
         policy = tune_model_policy(prepared, predictions, settings) if enough else None
+        if policy is not None:
+            policy = policy.advised(value.finding == EDGE)
         advance(1)
     return Trained(
         model=model,

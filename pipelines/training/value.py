@@ -36,13 +36,17 @@ class ModelValue:
     expectancy_r : dict of str to float
         Mean net R per trade of each policy on the same later half.
     shuffled_gain_r : float
-        The same gain with predictions shuffled between trades: the value of exits without timing information.
+        The same gain with predictions shuffled between trades and bars: the value of exits without timing information.
         NaN if it is not known.
+    same_age_gain_r : float
+        The same gain with predictions shuffled between trades, each at its age: what the age of a trade alone tells,
+        and a time stop may do as well. NaN if it is not known.
     """
 
     comparison: Comparison | None
     expectancy_r: dict[str, float]
     shuffled_gain_r: float = float("nan")
+    same_age_gain_r: float = float("nan")
 
     @property
     def finding(self) -> str:
@@ -114,21 +118,30 @@ def model_value(prepared: Prepared, predictions: RowPredictions, settings: Setti
     comparison, expectancy_r = gain_over_trail(prepared, predictions, settings)
     if comparison is None:
         return ModelValue(None, {})
-    others = shuffle_predictions(prepared, predictions, settings.project.seed)
-    shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions), MODEL_SERIES)
-    return ModelValue(comparison, expectancy_r, _mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
+    gains = []
+    for keeps_age in (False, True):
+        others = shuffle_predictions(prepared, predictions, settings.project.seed, keeps_age=keeps_age)
+        shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions), MODEL_SERIES)
+        gains.append(_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
+    return ModelValue(comparison, expectancy_r, *gains)
 
 
-def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int) -> RowPredictions:
-    """Return predictions with each trade's replaced, bar by bar, by those of another trade of the same stage.
+def shuffle_predictions(
+    prepared: Prepared, predicted: RowPredictions, seed: int, *, keeps_age: bool = False
+) -> RowPredictions:
+    """Return predictions with each trade's replaced by those of another trade of the same stage.
 
-    How often and how late in a trade the signal fires stays the same; its knowledge of the trade is gone.
+    They begin at a random bar of the other trade and go round, so how often the signal fires stays the same, and
+    its knowledge of the trade is gone, that of its age included. A control that kept the age would earn what a law of
+    age is worth, and no model that knows this law would have an edge.
 
     Parameters
     ----------
     prepared : Prepared
     predicted : RowPredictions
     seed : int
+    keeps_age : bool
+        Begin at the other trade's first bar: every prediction stays at its age, and so does its knowledge of it.
 
     Returns
     -------
@@ -141,9 +154,11 @@ def shuffle_predictions(prepared: Prepared, predicted: RowPredictions, seed: int
     source = np.arange(len(predicted.stage))
     for one in np.unique(stage[stage >= 0]):
         alike = trades[stage == one]
-        for own, other in zip(alike, rng.permutation(alike), strict=True):
+        others = rng.permutation(alike)
+        begins = np.zeros(len(alike), dtype=np.int64) if keeps_age else rng.integers(length[others])
+        for own, other, begin in zip(alike, others, begins, strict=True):
             bars = np.arange(length[own])
-            source[start[own] + bars] = start[other] + bars % length[other]
+            source[start[own] + bars] = start[other] + (begin + bars) % length[other]
     return replace(predicted.take(source), stage=predicted.stage)
 
 

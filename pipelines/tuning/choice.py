@@ -13,6 +13,7 @@ from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
+from exitladder.models.search.space.classic import CLASSIC, classic_ladders
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
@@ -187,6 +188,7 @@ class Tuning:
         simple = [p.ladder for p in baselines]
         simplest = objectives.choose(objectives.judge(simple), simple)
         model = self._model_exit(objectives, training, until)
+        known = classic_ladders(self.base) if CLASSIC in settings.search.indicator_rungs else ()
         own = [Policy(OWN_LADDER, self.own_ladder)] if self.own_ladder is not None else []
         pruned = PrunedObjectives(objectives) if settings.tuning.pruner != "none" else None
         found = search(
@@ -197,8 +199,7 @@ class Tuning:
             sampler=settings.tuning.sampler,
             batch_size=settings.tuning.batch_size,
             # Those outside the space are candidates all the same; the sampler learns from those inside.
-            warm_starts=[p.ladder for p in (*own, *model)]
-            + [p.ladder for p in baselines if space.parameters_of(p.ladder) is not None],
+            warm_starts=[*(p.ladder for p in (*own, *model, *baselines)), *known],
             prune=None if pruned is None else pruned.judge_against,
             store=self.backend.store,
             name=name,

@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.space.columns import column_of, ladder_columns
+from exitladder.models.search.space.edges import Edge, at_edges, edges_text
 from exitladder.models.search.space.importance import parameter_importance
 from exitladder.models.search.space.neighbours import Slice, neighbours, slices
 from exitladder.models.search.space.space import SUGGESTED
@@ -78,6 +79,8 @@ class LadderDiagnostics:
         With several objectives, the ladders that no other beats: the objectives and is_chosen; else empty.
     tried : DataFrame
         The objectives of all ladders tried, and whether they keep the constraints.
+    edges : tuple of Edge
+        Values of the ladder at an edge of the range searched.
     """
 
     objective: str
@@ -88,6 +91,7 @@ class LadderDiagnostics:
     stability: pd.DataFrame
     front: pd.DataFrame
     tried: pd.DataFrame
+    edges: tuple[Edge, ...] = ()
 
     @property
     def agreement(self) -> float:
@@ -111,6 +115,9 @@ class LadderDiagnostics:
             "n_neighbours": len(self.plateau.behind),
             "fold_agreement": self.agreement,
             "n_front": len(self.front),
+            "at_edges": [
+                {"part": edge.part, "value": edge.value, "end": edge.end, "key": edge.key} for edge in self.edges
+            ],
         }
 
     @property
@@ -142,6 +149,7 @@ class LadderDiagnostics:
                 f"Its parameters agree {self.agreement:.0%} with those tuned on other stretches of the past "
                 "(0%: as if drawn at random; 100%: identical)."
             )
+        sentences += [edges_text(self.edges)] if self.edges else []
         return " ".join(sentences)
 
 
@@ -182,6 +190,7 @@ def diagnostics(
         stability=stability({**folds, "final": ladder}, ladders),
         front=_front(tried, objectives.choose(tried, list(ladders))),
         tried=pd.DataFrame(tried.values, columns=list(tried.objectives)).assign(is_feasible=tried.feasible),
+        edges=() if objectives.space is None else at_edges(objectives.space, ladder),
     )
 
 

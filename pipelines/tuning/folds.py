@@ -12,10 +12,12 @@ import pandas as pd
 from exitladder.arrays import IntArray
 from exitladder.errors import TradesError
 from exitladder.pipelines.inputs.prepare import Prepared
-from exitladder.settings.tables import ValidationSettings
+from exitladder.settings.tables import Settings, ValidationSettings
 from exitladder.trades.trades import PlacedTrades
 
 LEAST_TRADES = 20
+# Longest holding periods to try if that of the settings excludes too many trades, bars.
+_SHORTER = (100, 50, 20)
 Mask = npt.NDArray[np.bool_]
 
 
@@ -55,11 +57,14 @@ class WalkForward:
         Trades to tune the final ladder on: all whose longest holding period has ended by the last bar.
     n_asked : int
         Test parts that the settings ask for; fewer are made if one would be too small.
+    longest : tuple of int
+        Longest time stop searched, and the one of the settings, bars; empty if they are equal.
     """
 
     folds: tuple[TuningFold, ...]
     final: Mask
     n_asked: int
+    longest: tuple[int, ...] = ()
 
     @property
     def test(self) -> Mask:
@@ -86,14 +91,63 @@ class WalkForward:
         return np.where(self.test, "test", np.where(self.folds[0].training, "training", "purged"))
 
     def note(self) -> str:
-        """Return a sentence if fewer test parts were made than asked for, else an empty text."""
-        if len(self.folds) == self.n_asked:
-            return ""
-        made = "one test part" if len(self.folds) == 1 else f"{len(self.folds)} test parts"
-        return (
-            f"The trades allow only {made} instead of {self.n_asked} (validation.n_test_parts): "
-            f"each must hold at least {LEAST_TRADES} trades."
-        )
+        """Return a sentence for each way in which the cuts differ from those asked for; empty if there is none."""
+        said = []
+        if len(self.folds) != self.n_asked:
+            made = "one test part" if len(self.folds) == 1 else f"{len(self.folds)} test parts"
+            said.append(
+                f"The trades allow only {made} instead of {self.n_asked} (validation.n_test_parts): "
+                f"each must hold at least {LEAST_TRADES} trades."
+            )
+        if self.longest:
+            said.append(
+                f"Holding periods of up to {self.longest[0]} bars are searched instead of {self.longest[1]} "
+                "(search.time_bars): longer ones would leave too few trades to tune on."
+            )
+        return " ".join(said)
+
+
+def fitting_walk(prepared: Prepared, settings: Settings) -> tuple[WalkForward, Settings]:
+    """Return the cuts, and the settings with the longest holding period that leaves enough trades to tune on.
+
+    A long holding period excludes many trades before a cut. If it excludes more than half of those before the first
+    one, or leaves too few, shorter ones are tried, and every candidate then has a time stop.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+
+    Returns
+    -------
+    walk : WalkForward
+    settings : Settings
+        With the shorter ``search.time_bars``, or as given.
+
+    Raises
+    ------
+    TradesError
+        See `walk_forward`.
+    """
+    least, longest = min(settings.search.time_bars), max(settings.search.time_bars)
+    refused, found = None, None
+    for bars in (longest, *(n for n in _SHORTER if least <= n < longest)):
+        try:
+            found = bars, walk_forward(prepared, settings.validation, bars)
+        except TradesError as error:
+            refused = refused or error
+            continue
+        first = found[1].folds[0]
+        if 2 * first.n_purged <= (prepared.entry_time < first.cut).sum():
+            break
+    if found is None:
+        assert refused is not None
+        raise refused
+    bars, walk = found
+    if bars == longest:
+        return walk, settings
+    shorter = {"time_bars": [least, bars], "time_stop": ["bars"]}
+    return replace(walk, longest=(bars, longest)), settings.with_values({"search": shorter})
 
 
 def walk_forward(prepared: Prepared, settings: ValidationSettings, longest_bars: int) -> WalkForward:

@@ -30,7 +30,8 @@ CVAR_SHARE = 0.05
 Z_LOWER = 1.645
 _WORST_BLOCKS = 10
 _NOT_ASKED = (
-    "these results hold net R only; call results_of with with_fills, with_gross, with_time, with_days or with_drawdown"
+    "these results hold net R only; call results_of with with_fills, with_gross, with_time, with_days, with_drawdown "
+    "or with_drift"
 )
 
 Measure = Callable[[Results], FloatArray]
@@ -41,7 +42,7 @@ N = TypeVar("N", bound=np.generic)
 class Objective:
     """How an objective is computed, and whether it needs more of the trades than their net R.
 
-    That is their fills, their time, or the account valued at the close of each day.
+    That is their fills, their time, the account valued at the close of each day, or the market's drift.
 
     `is_mean` says whether it is, nearly, the mean of itself over blocks of trades, as pruning by blocks requires.
     """
@@ -51,11 +52,17 @@ class Objective:
     needs_time: bool = False
     needs_days: bool = False
     is_mean: bool = False
+    needs_drift: bool = False
 
     @property
     def needs_more(self) -> bool:
         """Whether net R alone does not settle it."""
-        return self.needs_fills or self.needs_time or self.needs_days
+        return self.needs_fills or self.needs_time or self.takes_every_fill
+
+    @property
+    def takes_every_fill(self) -> bool:
+        """Whether each ladder must be executed on its own."""
+        return self.needs_days or self.needs_drift
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,13 @@ def r_per_capital_day(results: Results, settings: TuningSettings | None = None) 
     return _over(_total(results.net_r), _total(held))
 
 
+def excess_r(results: Results, settings: TuningSettings | None = None) -> FloatArray:
+    """Return mean net R per trade less what the market's drift alone would have made of the same positions."""
+    _ = settings
+    counts = np.isfinite(results.net_r).sum(axis=0)
+    return _over(_total(results.net_r - _asked(results.drift_r)), counts)
+
+
 def daily_r(results: Results) -> list[FloatArray]:
     """Return the change of the account on every calendar day for each ladder, in R.
 
@@ -156,6 +170,7 @@ OBJECTIVES: Mapping[str, Objective] = {
     "capture": Objective(capture, needs_fills=True, is_mean=True),
     "r_per_bar": Objective(r_per_bar, needs_time=True, is_mean=True),
     "r_per_capital_day": Objective(r_per_capital_day, needs_time=True, is_mean=True),
+    "excess_r": Objective(excess_r, needs_drift=True),
     "sharpe": Objective(
         partial(_of_days, partial(sharpe_ratio, periods_per_year=DAYS_PER_YEAR)), needs_days=True, is_mean=True
     ),

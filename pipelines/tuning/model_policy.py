@@ -66,6 +66,10 @@ class ModelPolicy:
         """Whether the model showed a gain."""
         return self.ladder == self.by_model
 
+    def advised(self, has_edge: bool) -> ModelPolicy:
+        """Return the policy that uses the model only if `train` found an edge."""
+        return replace(self, ladder=self.by_model if has_edge else self.trail)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that ``exitladder train`` prints."""
         rungs, alone = self.by_model.rungs, self.trail.stop.trail
@@ -267,7 +271,7 @@ def _best(objectives: Objectives, ladders: list[Ladder]) -> int:
     first = OBJECTIVES[tuning.objectives[0]]
     quick = replace(
         tuning,
-        objectives=("expectancy_r",) if first.needs_days else tuning.objectives[:1],
+        objectives=("expectancy_r",) if first.takes_every_fill else tuning.objectives[:1],
         robust="none",
         max_drawdown_r=0.0,
     )

@@ -150,6 +150,7 @@ class Objectives:
             base if self._needs_time else None,
             with_days=self._needs_days,
             with_drawdown=self._needs_drawdown,
+            with_drift=self._needs_drift,
         )
         return Evaluation(self.values(results), self.violations(results), self.names, self.constraints)
 
@@ -229,6 +230,7 @@ class Objectives:
             with_time=self._needs_time,
             with_days=self._needs_days,
             with_drawdown=with_drawdown and self._needs_drawdown,
+            with_drift=self._needs_drift,
             threads=self.threads,
         )
 
@@ -249,6 +251,10 @@ class Objectives:
     @property
     def _needs_days(self) -> bool:
         return any(OBJECTIVES[n].needs_days for n in self.names)
+
+    @property
+    def _needs_drift(self) -> bool:
+        return any(OBJECTIVES[n].needs_drift for n in self.names)
 
     @property
     def _needs_drawdown(self) -> bool:

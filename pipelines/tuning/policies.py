@@ -23,6 +23,11 @@ TUNED = "tuned ladder"
 WITHOUT_MODEL = "tuned ladder without the model"
 MODEL_OR_TRAIL = "model or trail"
 SIMPLEST = "best simple exit"
+# What `train` finds of a model that may be used.
+EDGE = "edge"
+
+# Time stops are tried one by one up to so many bars, and then in steps.
+_SHORT = 10
 
 
 @dataclass(frozen=True)
@@ -48,33 +53,36 @@ def steps(bounds: Sequence[float], step: float) -> list[float]:
 def baseline_candidates(base: Ladder, search: SearchSettings) -> dict[str, list[Ladder]]:
     """Return the candidates of each baseline; each is tuned on the same trades as the ladder.
 
-    None holds longer than the longest time stop of the search space, as is true of the ladder.
+    They have the time stops of the search space: the longest, none, or, for `TIME_STOP`, all up to ten bars and then
+    every fifth.
     """
-    longest = max(search.time_bars)
-    stop = Stop(initial=base.stop.initial, time=longest, **base.stop.hours_kept)
+    least, longest = min(search.time_bars), max(search.time_bars)
     nearest, farthest = search.limits("first_target", "R")
     reach = farthest + search.limits("target_gap", "R")[1] * (max(search.n_rungs) - 1)
     targets = steps([nearest, reach], search.step("target_step", "R"))
     widths = steps(search.limits("trail_width", "ATR"), search.step("trail_step", "ATR"))
     trails = [Distance(width, "ATR") for width in widths]
-    holds = sorted({*range(min(search.time_bars), longest + 1, 5), longest})
+    holds = sorted({*range(least, min(longest, _SHORT) + 1), *range(max(least, _SHORT), longest + 1, 5), longest})
+    stops = [
+        Stop(initial=base.stop.initial, time=longest if way == "bars" else None, **base.stop.hours_kept)
+        for way in dict.fromkeys(search.time_stop)
+    ]
 
     def rungs(*pairs: tuple[float, float]) -> tuple[Rung, ...]:
         return tuple(Rung(fraction, Target(r, "R")) for fraction, r in pairs)
 
+    classic = rungs((0.25, 1.0), (0.25, 2.0))
+    trailed = [replace(stop, trail=d) for stop in stops for d in trails]
     return {
-        SINGLE_TARGET: [replace(base, name=SINGLE_TARGET, rungs=rungs((1.0, r)), stop=stop) for r in targets],
-        TRAILING_STOP: [replace(base, name=TRAILING_STOP, rungs=(), stop=replace(stop, trail=d)) for d in trails],
-        CLASSIC: [
-            replace(
-                base,
-                name=CLASSIC,
-                rungs=rungs((0.25, 1.0), (0.25, 2.0)),
-                stop=replace(stop, breakeven_after=1, trail=d, trail_after=1),
-            )
-            for d in trails
+        SINGLE_TARGET: [
+            replace(base, name=SINGLE_TARGET, rungs=rungs((1.0, r)), stop=stop) for stop in stops for r in targets
         ],
-        TIME_STOP: [replace(base, name=TIME_STOP, rungs=(), stop=replace(stop, time=n)) for n in holds],
+        TRAILING_STOP: [replace(base, name=TRAILING_STOP, rungs=(), stop=stop) for stop in trailed],
+        CLASSIC: [
+            replace(base, name=CLASSIC, rungs=classic, stop=replace(stop, breakeven_after=1, trail_after=1))
+            for stop in trailed
+        ],
+        TIME_STOP: [replace(base, name=TIME_STOP, rungs=(), stop=replace(stops[0], time=n)) for n in holds],
     }
 
 

@@ -16,6 +16,7 @@ from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
 from exitladder.measures.marked import marked_account
 from exitladder.measures.marked_days import MarkedDays, marked_days
+from exitladder.measures.market_drift import drift_per_bar, drift_r
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.trades.trades import PlacedTrades
@@ -44,6 +45,9 @@ class Results:
         Capital in R times days in the market, see `capital_in_r`.
     days : tuple of MarkedDays, one per ladder, or None
         The account's changes from day to day, 1R of the base at risk per trade; None if it was not asked for.
+    drift_r : float64 array, shape (n_trades, n_ladders), or None
+        What the market's drift alone would have made of each position, in the base's R; see
+        `exitladder.measures.market_drift.drift_r`. None if it was not asked for.
     drawdown_r : float64 array, shape (n_ladders,), or None
         Maximum drawdown of that account at any close, not above 0; NaN without a trade. None if it was not asked for,
         or if these are only some of the trades: it is not a sum.
@@ -58,6 +62,7 @@ class Results:
     capital_days: FloatArray | None = None
     days: tuple[MarkedDays, ...] | None = None
     drawdown_r: FloatArray | None = None
+    drift_r: FloatArray | None = None
 
     def take(self, trades: npt.NDArray[np.bool_] | IntArray) -> Results:
         """Return the results of these trades (positions or mask)."""
@@ -70,6 +75,7 @@ class Results:
             _part(self.bars, trades),
             _part(self.capital_days, trades),
             None if self.days is None else tuple(each.take(trades) for each in self.days),
+            drift_r=_part(self.drift_r, trades),
         )
 
     def of_ladders(self, ladders: npt.NDArray[np.bool_] | IntArray) -> Results:
@@ -85,6 +91,7 @@ class Results:
             _part(self.capital_days, columns),
             None if self.days is None else tuple(self.days[k] for k in np.arange(len(self.days))[ladders]),
             _part(self.drawdown_r, ladders),
+            _part(self.drift_r, columns),
         )
 
     @classmethod
@@ -99,6 +106,7 @@ class Results:
             _joined([part.bars for part in parts]),
             _joined([part.capital_days for part in parts]),
             _joined_days([part.days for part in parts]),
+            drift_r=_joined([part.drift_r for part in parts]),
         )
 
 
@@ -227,6 +235,7 @@ def results_of(
     with_time: bool = False,
     with_days: bool = False,
     with_drawdown: bool = False,
+    with_drift: bool = False,
     threads: int = 0,
 ) -> Results:
     """Return the results of trades under every ladder.
@@ -245,9 +254,9 @@ def results_of(
         Whether to return the results without costs; this executes everything once more.
     with_time : bool
         Whether to return the bars in the market and the capital days as well.
-    with_days, with_drawdown : bool
-        Whether to return the account marked at closes, and its maximum drawdown. This executes every ladder on its
-        own: batches keep no fills.
+    with_days, with_drawdown, with_drift : bool
+        Whether to return the account marked at closes, its maximum drawdown, and the market's drift. This executes
+        every ladder on its own: batches keep no fills.
     threads : int
         0 for all cores.
 
@@ -268,9 +277,10 @@ def results_of(
         free = [replace(ladder, costs=ladder.costs.times(0.0)) for ladder in ladders]
         gross = np.asarray(simulate_many(placed, free, signals, threads=threads) * scale)
     marked: dict[str, Any] = {}
-    if with_days or with_drawdown:
+    if with_days or with_drawdown or with_drift:
         runs = (simulate(placed, ladder, signals) for ladder in ladders)
-        marked = _marked(runs, base, with_days=with_days, with_drawdown=with_drawdown)
+        per_bar = drift_per_bar(placed) if with_drift else None
+        marked = _marked(runs, base, with_days=with_days, with_drawdown=with_drawdown, drift=per_bar)
     if not with_fills and not with_time:
         net_r = simulate_many(placed, ladders, signals, threads=threads)
         # A ladder's column in one piece: measures sum columns, and would else copy the table time and again.
@@ -292,9 +302,11 @@ def results_of(
     )
 
 
-def _marked(runs: Iterable[Simulation], base: Ladder, *, with_days: bool, with_drawdown: bool) -> dict[str, Any]:
-    """Return `days` and `drawdown_r` of these simulations, each made when the one before it is measured."""
-    days, falls = [], []
+def _marked(
+    runs: Iterable[Simulation], base: Ladder, *, with_days: bool, with_drawdown: bool, drift: FloatArray | None
+) -> dict[str, Any]:
+    """Return `days`, `drawdown_r` and `drift_r` of simulations, each made when the one before it is measured."""
+    days, falls, drifts = [], [], []
     for done in runs:
         worth = base_risk(done.placed, done.ladder, base)
         if with_days:
@@ -302,9 +314,12 @@ def _marked(runs: Iterable[Simulation], base: Ladder, *, with_days: bool, with_d
         if with_drawdown:
             account = marked_account([done], [worth])
             falls.append(np.nan if account is None else max_drawdown_of_sum(account.pnl))
+        if drift is not None:
+            drifts.append(drift_r(done, drift) * worth)
     return {
         "days": tuple(days) if with_days else None,
         "drawdown_r": np.array(falls, dtype=np.float64) if with_drawdown else None,
+        "drift_r": None if drift is None else np.stack(drifts, axis=1) if drifts else np.empty((0, 0)),
     }
 
 
@@ -319,6 +334,7 @@ def results_of_simulation(
     *,
     with_days: bool = False,
     with_drawdown: bool = False,
+    with_drift: bool = False,
 ) -> Results:
     """Return the results of a simulation, such as that of the user's own exits, as a single column.
 
@@ -329,8 +345,8 @@ def results_of_simulation(
         The same without costs.
     base : Ladder, optional
         Needed for the capital days.
-    with_days, with_drawdown : bool
-        Whether to return the account marked at closes, and its maximum drawdown.
+    with_days, with_drawdown, with_drift : bool
+        Whether to return the account marked at closes, its maximum drawdown, and the market's drift.
 
     Returns
     -------
@@ -342,7 +358,15 @@ def results_of_simulation(
     last = simulation.last_bar
     # Own exits are known as one fill each.
     fills = np.where(simulation.status == STATUS.index("skipped"), 0, simulation.n_fills)
-    marked = _marked([simulation], base or simulation.ladder, with_days=with_days, with_drawdown=with_drawdown)
+    marked = _marked(
+        [simulation],
+        base or simulation.ladder,
+        with_days=with_days,
+        with_drawdown=with_drawdown,
+        drift=drift_per_bar(placed) if with_drift else None,
+    )
+    if with_drift:
+        marked["drift_r"] = marked["drift_r"][order]
     if with_days:
         marked["days"] = tuple(each.take(order) for each in marked["days"])
     return Results(

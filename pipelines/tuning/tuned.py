@@ -33,8 +33,8 @@ from exitladder.pipelines.tuning.evidence import (
     search_luck,
 )
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
-from exitladder.pipelines.tuning.folds import WalkForward, walk_forward
-from exitladder.pipelines.tuning.policies import OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
+from exitladder.pipelines.tuning.folds import WalkForward, fitting_walk
+from exitladder.pipelines.tuning.policies import EDGE, OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
 from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     Lives,
@@ -44,7 +44,6 @@ from exitladder.pipelines.tuning.recommendation.exit_choice import (
     recommend,
 )
 from exitladder.pipelines.tuning.recommendation.recommended import (
-    EDGE,
     RecommendedExit,
     choice_of,
     model_note,
@@ -296,7 +295,7 @@ def tune_ladder(
     TradesError
         If there are too few trades to tune on or to score.
     """
-    walk = walk_forward(prepared, settings.validation, max(settings.search.time_bars))
+    walk, settings = fitting_walk(prepared, settings)
     with progress.stage("features", 1):
         tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
     folds, final = tuning.choose_each(walk, backend.name)

@@ -55,7 +55,7 @@ def test_each_world_has_the_property_it_is_named_after(benchmark: Any) -> None:
 
 def test_where_prices_drift_up_no_exit_earns_more_than_the_own_one(benchmark: Any) -> None:
     worlds = benchmark("null_markets")
-    settings = load_settings(None, ["project.threads=1"])
+    settings = load_settings(None, benchmark("verdicts").SETTINGS)
     assert max(settings.search.time_bars) < worlds.HELD < worlds.SPACING
     strong = replace(worlds.WORLDS["up"], drift=0.1)
     bars, trades = worlds.null_market(strong, 600, 3)

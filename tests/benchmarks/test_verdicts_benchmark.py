@@ -65,7 +65,7 @@ def test_with_costs_every_exit_costs_at_least_what_the_own_exits_do(verdicts: An
 
 
 def test_crowded_trades_overlap_and_plain_ones_do_not(verdicts: Any) -> None:
-    """The longest time stop of the default space reaches beyond the next entry, or does not."""
+    """The longest time stop of the benchmark's space reaches beyond the next entry, or does not."""
     longest = max(verdicts.settings_of().search.time_bars)
     for crowded in (False, True):
         bars, trades = verdicts.market(0.0, 180, 7, crowded=crowded)

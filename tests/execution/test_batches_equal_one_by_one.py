@@ -54,6 +54,7 @@ def test_batches_with_signal_rungs_equal_the_general_kernel(
 HOURS = (Contract(exchange_tz="America/New_York"), Contract(exchange_tz="UTC", session="02:00-09:00"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["slices", "signals", "clock"])
 def test_batches_in_parts_equal_the_general_kernel(
     worlds: ModuleType, placed_on: Place, bars_from: Callable[..., Bars], kind: str

@@ -45,6 +45,7 @@ def small(store: Path) -> Settings:
             "tuning.n_trials=24",
             "labels.max_bars=60",
             "search.time_bars=[10, 60]",
+            "search.time_stop=bars",
             "costs.commission_bps=2",
             "costs.slippage_bps=3",
             # Bars that a test scrambles look like splits, and trades of them are outside.

@@ -15,8 +15,8 @@ TIME, STOP, CLOCK = "time stop (bars)", "initial stop", "exit by the clock"
 
 _PLAIN = {
     "n_rungs": RUNGS, "target_unit": UNIT, "breakeven": BREAKEVEN, "breakeven_offset_r": OFFSET, "trail": ARMED,
-    "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM, "time_bars": TIME, "stop": STOP,
-    "clock": CLOCK,
+    "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM,
+    "time_bars": TIME, "time_stop": TIME, "stop": STOP, "clock": CLOCK,
 }  # fmt: skip
 
 

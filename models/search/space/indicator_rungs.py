@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exitladder.errors import SettingsError
+from exitladder.models.search.space.classic import with_classic
 from exitladder.models.search.space.grid import Grid, levels
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
@@ -42,8 +43,8 @@ class SignalRung:
         return tuple(threshold.series for threshold in self.thresholds)
 
 
-def indicator_rungs(texts: Sequence[str]) -> tuple[SignalRung, ...]:
-    """Return the rungs that ``search.indicator_rungs`` declares.
+def indicator_rungs(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[SignalRung, ...]:
+    """Return the rungs that ``search.indicator_rungs`` declares; a rung may begin with a series of the rungs `taken`.
 
     Raises
     ------
@@ -57,11 +58,11 @@ def indicator_rungs(texts: Sequence[str]) -> tuple[SignalRung, ...]:
     ('rsi_14', [('rsi_14', '>=', 85.0), ('open_r', '>=', 0.5)])
     """
     rungs: list[SignalRung] = []
-    for text in texts:
+    for text in with_classic(tuple(texts)):
         thresholds = tuple(_threshold(term, text) for term in re.split(r"\band\b", text))
         name = thresholds[0].series
-        taken = sum(rung.thresholds[0].series == name for rung in rungs)
-        rungs.append(SignalRung(f"{name}_{taken + 1}" if taken else name, thresholds))
+        before = sum(rung.thresholds[0].series == name for rung in rungs) + (name in taken)
+        rungs.append(SignalRung(f"{name}_{before + 1}" if before else name, thresholds))
     return tuple(rungs)
 
 

@@ -112,7 +112,7 @@ class SearchSpace:
         if "hold_value_r" in self.signals:
             first = Threshold("hold_value_r", "<=", levels(s.hold_value_r or self.hold_value_r))
             found.append(SignalRung("hold_value_r", (first, *_at_least_r(s.hold_value_min_r, "hold_value_min_r"))))
-        return (*found, *indicator_rungs(s.indicator_rungs))
+        return (*found, *indicator_rungs(s.indicator_rungs, taken=[rung.name for rung in found]))
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -258,9 +258,15 @@ class SearchSpace:
             trail=trail,
             trail_after=after_rung,
             trail_from=from_r,
-            time=ask.whole("time_bars", *_ends(s.time_bars), lambda ladder: ladder.stop.time, log=True),
+            time=self._time(ask),
             **self._hours(ask),
         )
+
+    def _time(self, ask: ParameterSource) -> int | None:
+        ways = tuple(dict.fromkeys(self.settings.time_stop)) or ("off",)
+        if ask.among("time_stop", ways, lambda ladder: "off" if ladder.stop.time is None else "bars") == "off":
+            return None
+        return ask.whole("time_bars", *_ends(self.settings.time_bars), lambda ladder: ladder.stop.time, log=True)
 
     def _hours(self, ask: ParameterSource) -> dict[str, Any]:
         """Return the exits by the clock: those of ``search.clock``, else those of the user's ladder."""

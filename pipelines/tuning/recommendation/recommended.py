@@ -12,6 +12,7 @@ import pandas as pd
 
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tuning.policies import (
+    EDGE,
     MODEL_OR_TRAIL,
     OWN_EXITS,
     OWN_LADDER,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from exitladder.pipelines.tuning.folds import Mask
     from exitladder.pipelines.tuning.tuned import Tuned
 
-EDGE = "edge"
 _SIDES = ("with_model", "without_model", "model_difference")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
 from exitladder.plans.ladder import Ladder, Stop
+from exitladder.settings.tables import Settings
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,17 @@ def without_model(tuning: Tuning, walk: WalkForward) -> WithoutModel | None:
     """
     if tuning.predictions is None:
         return None
-    plain = Tuning.of(tuning.prepared, tuning.settings, None, _own_ladder(tuning), tuning.progress, tuning.backend)
+    settings = _without_model_rungs(tuning.settings)
+    plain = Tuning.of(tuning.prepared, settings, None, _own_ladder(tuning), tuning.progress, tuning.backend)
     name = f"{tuning.backend.name}-without-model"
     return WithoutModel(plain, *plain.choose_each(walk, name))
+
+
+def _without_model_rungs(settings: Settings) -> Settings:
+    """Return settings without the rungs of ``search.indicator_rungs`` that read the model."""
+    texts = settings.search.indicator_rungs
+    kept = [text for text in texts if not set(MODEL_SERIES) & set(re.findall(r"\w+", text))]
+    return settings if len(kept) == len(texts) else settings.with_values({"search": {"indicator_rungs": kept}})
 
 
 def _own_ladder(tuning: Tuning) -> Ladder | None:

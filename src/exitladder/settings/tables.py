@@ -284,11 +284,12 @@ class TuningSettings:
     objectives: tuple[str, ...] = _key(
         ["mean_minus_downside"],
         "objectives, the most important first: expectancy_r, mean_minus_downside, lower_bound, cvar_r, "
-        "worst_block_r, profit_per_fill, capture, r_per_bar, r_per_capital_day, or on the account's daily results "
+        "worst_block_r, profit_per_fill, capture, r_per_bar, r_per_capital_day, excess_r (over the market's drift), or "
+        "on the account's daily results "
         "sharpe, sortino, calmar, ulcer",
         among=(
             "expectancy_r", "mean_minus_downside", "lower_bound", "cvar_r", "worst_block_r", "profit_per_fill",
-            "capture", "r_per_bar", "r_per_capital_day", "sharpe", "sortino", "calmar", "ulcer",
+            "capture", "r_per_bar", "r_per_capital_day", "excess_r", "sharpe", "sortino", "calmar", "ulcer",
         ),
     )  # fmt: skip
     downside_weight: float = _key(0.1, "weight of the downside deviation in mean_minus_downside", least=0)
@@ -353,9 +354,9 @@ class OrderSettings:
 # Defaults by unit. The simple exits that a tuned ladder is compared with have targets in R and trails in ATR, also if
 # the search has other units.
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    "first_target": {"R": (0.5, 4.0), "ATR": (1.0, 8.0), "%": (1.0, 20.0)},
+    "first_target": {"R": (0.25, 10.0), "ATR": (0.5, 20.0), "%": (1.0, 20.0)},
     "target_gap": {"R": (0.25, 4.0), "ATR": (0.5, 8.0), "%": (0.5, 20.0)},
-    "trail_width": {"R": (0.5, 4.0), "ATR": (1.5, 8.0), "%": (1.0, 20.0)},
+    "trail_width": {"R": (0.5, 4.0), "ATR": (1.5, 16.0), "%": (1.0, 20.0)},
 }
 _STEPS: dict[str, dict[str, float]] = {
     "target_step": {"R": 0.25, "ATR": 0.5, "%": 0.5},
@@ -426,7 +427,16 @@ class SearchSettings:
         "trail widths are multiples of this, trail_from_r of the step in R; a unit left out has 0.25ATR, 0.25R or 0.5%",
         kind=Distance,
     )
-    time_bars: tuple[int, ...] = _key([10, 100], "time stop, bars", least=1)
+    time_stop: tuple[str, ...] = _key(
+        ["bars"],
+        "time stops that a ladder may have: bars (after as many as time_bars says), off (none), or both",
+        among=("bars", "off"),
+    )
+    time_bars: tuple[int, ...] = _key(
+        [1, 250],
+        "time stop, bars; trades entered fewer bars before a test part than the greatest are not tuned on",
+        least=1,
+    )
     exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the exhaustion rung")
     exhaustion_min_r: tuple[float, ...] = _key(
         [0.0, 2.0], "minimum open R of the exhaustion rung; empty: no minimum", kind=float
@@ -457,7 +467,9 @@ class SearchSettings:
         among=("rest", "part", "all"),
     )
     indicator_rungs: tuple[str, ...] = _key(
-        [], 'additional rungs that the search may add, such as "rsi_14 >= 60..85 and open_r >= 0..2"', kind=str
+        [],
+        'additional rungs, such as "rsi_14 >= 60..85 and open_r >= 0..2"; "classic": known exits',
+        kind=str,
     )
 
     def __post_init__(self) -> None:

@@ -142,13 +142,40 @@ def test_a_perfect_model_has_an_edge(prepared: Prepared, perfect: RowPredictions
 def test_shuffled_predictions_have_no_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
     others = shuffle_predictions(prepared, perfect, seed=0)
     assert model_value(prepared, others, small).finding != "edge"
+    aged = shuffle_predictions(prepared, perfect, seed=0, keeps_age=True)
     # Within a stage the same things are said, at the same bars of a trade, and none of them of itself.
     starts = prepared.rows.start[:-1][predicted_trades(prepared, perfect)]
-    first, shuffled = perfect.hold_value_r[starts], others.hold_value_r[starts]
+    first, shuffled = perfect.hold_value_r[starts], aged.hold_value_r[starts]
     np.testing.assert_array_equal(np.sort(first), np.sort(shuffled))
     assert (first == shuffled).mean() < 0.05
     before_first_stage = perfect.stage[prepared.rows.start[prepared.rows.trade]] < 0
     np.testing.assert_array_equal(others.hold_value_r[before_first_stage], perfect.hold_value_r[before_first_stage])
+
+
+def test_only_one_of_the_controls_knows_the_age_of_a_trade(
+    prepared: Prepared, predictions: RowPredictions, small: Settings
+) -> None:
+    """Predictions that tell nothing but the age: shuffled at equal age they earn the same, else they know no age."""
+    rows = prepared.rows
+    age = (np.arange(rows.n_rows) - rows.start[rows.trade]).astype(np.float64)
+    whole = np.repeat(rows.lengths == rows.lengths.max(), rows.lengths)
+    aged = replace(predictions, exhaustion=np.full(rows.n_rows, 0.5), hold_value_r=20.0 - age, silent={})
+    at_age, anywhere = (shuffle_predictions(prepared, aged, 0, keeps_age=keeps) for keeps in (True, False))
+    known = whole & (aged.stage >= 0)
+    assert (at_age.hold_value_r == aged.hold_value_r)[known].mean() > 0.95
+    assert abs(np.corrcoef(anywhere.hold_value_r[known], age[known])[0, 1]) < 0.1
+    value = model_value(prepared, aged, small)
+    assert value.comparison is not None
+    assert value.same_age_gain_r == pytest.approx(value.comparison.difference_r, abs=0.02)
+    assert value.shuffled_gain_r != value.same_age_gain_r
+
+
+def test_the_model_is_advised_only_with_an_edge(trained: TrainResult) -> None:
+    found = trained.trained
+    assert found.policy is not None
+    assert found.policy.uses_model == (found.value.finding == "edge")
+    assert found.policy.advised(True).ladder == found.policy.by_model
+    assert found.policy.advised(False).ladder == found.policy.trail
 
 
 def test_a_gain_that_mishearing_has_too_is_no_edge(

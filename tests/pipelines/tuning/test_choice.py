@@ -16,7 +16,8 @@ from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.training.model import fit_model, training_rows
-from exitladder.pipelines.tuning.folds import LEAST_TRADES, known_by, walk_forward
+from exitladder.pipelines.tuning.choice import Tuning
+from exitladder.pipelines.tuning.folds import LEAST_TRADES, fitting_walk, known_by, walk_forward
 from exitladder.pipelines.tuning.policies import SIMPLEST, TUNED
 from exitladder.pipelines.tuning.tuned import Tuned, tune_ladder
 from exitladder.plans.file import ladder_from_mapping
@@ -43,8 +44,14 @@ def tuned_with_model(prepared: Prepared, settings: Settings) -> Tuned:
 
 
 @pytest.fixture(scope="module")
-def tuned(prepared: Prepared, small: Settings) -> Tuned:
-    return tuned_with_model(prepared, small)
+def with_any_time_stop(small: Settings) -> Settings:
+    """Ladders without a time stop may hold a trade beyond every cut."""
+    return small.with_values({"search": {"time_stop": ["bars", "off"]}})
+
+
+@pytest.fixture(scope="module")
+def tuned(prepared: Prepared, with_any_time_stop: Settings) -> Tuned:
+    return tuned_with_model(prepared, with_any_time_stop)
 
 
 @pytest.mark.parametrize("window", ["expanding", "rolling"])
@@ -112,6 +119,20 @@ def test_few_trades_make_fewer_parts_and_it_is_said(bars: BarSet, trades: Trades
         walk_forward(few.take(np.arange(30)), small.validation, LONGEST)
 
 
+def test_a_holding_period_that_leaves_too_few_trades_is_shortened_and_it_is_said(
+    bars: BarSet, trades: Trades, small: Settings
+) -> None:
+    long = small.with_values({"search": {"time_bars": [1, 2_000], "time_stop": ["bars", "off"]}})
+    prepared = prepare(bars, trades, long)
+    walk, settings = fitting_walk(prepared, long)
+    first = walk.folds[0]
+    assert 2 * first.n_purged <= (prepared.entry_time < first.cut).sum()
+    assert settings.search.time_bars == (1, 100) and settings.search.time_stop == ("bars",)
+    assert "up to 100 bars are searched instead of 2000 (search.time_bars)" in walk.note()
+    fits, same = fitting_walk(prepared, small)
+    assert same == small and fits.note() == ""
+
+
 def test_trades_entered_at_the_same_moment_stay_together(prepared: Prepared, small: Settings) -> None:
     together = prepared.entry_time // (90 * 86_400 * 10**9) * (90 * 86_400 * 10**9)
     coarse = replace(
@@ -127,22 +148,29 @@ def test_trades_entered_at_the_same_moment_stay_together(prepared: Prepared, sma
 def test_what_was_chosen_before_a_cut_does_not_depend_on_anything_after_it(
     bars: BarSet,
     trades: Trades,
-    small: Settings,
+    with_any_time_stop: Settings,
     tuned: Tuned,
     scrambled_after: Callable[[BarSet, int], BarSet],
     k: int,
 ) -> None:
     """Every bar that closes after a cut is changed, the model is trained anew: earlier choices stay as they are."""
     cut = tuned.walk.folds[k].cut
-    other = prepare(scrambled_after(bars, cut), trades, small)
-    again = tuned_with_model(other, small)
+    settings = with_any_time_stop
+    other = prepare(scrambled_after(bars, cut), trades, settings)
+    again = tuned_with_model(other, settings)
     for before, after in zip(tuned.folds[: k + 1], again.folds[: k + 1], strict=True):
         assert after.policies == before.policies
         assert after.simplest == before.simplest
         np.testing.assert_array_equal(after.training, before.training)
         pd.testing.assert_frame_equal(after.search.table, before.search.table, check_exact=True)
     ended = np.logical_or.reduce([fold.training for fold in tuned.walk.folds[: k + 1]])
-    pd.testing.assert_frame_equal(again.net_r[ended], tuned.net_r[ended], check_exact=True)
+    ladders = [policy.ladder for policy in tuned.folds[k].policies]
+    assert any(ladder.stop.time is None for choice in tuned.folds[: k + 1] for ladder in choice.search.ladders)
+    known = [
+        Tuning.of(each, settings, found.predictions, None).net_r(ladders, ended, cut)
+        for each, found in ((prepare(bars, trades, settings), tuned), (other, again))
+    ]
+    np.testing.assert_array_equal(known[0], known[1])
     later = tuned.walk.folds[k].test
     assert (again.net_r[TUNED][later] != tuned.net_r[TUNED][later]).any()
 

@@ -28,7 +28,13 @@ from exitladder.settings.loading import load_settings
 from exitladder.trades.trades import Trades
 
 SETTINGS = load_settings(
-    None, ["tuning.objectives=['expectancy_r', 'cvar_r']", "search.time_bars=[10, 60]", "project.threads=1"]
+    None,
+    [
+        "tuning.objectives=['expectancy_r', 'cvar_r']",
+        "search.time_bars=[10, 60]",
+        "search.time_stop=bars",
+        "project.threads=1",
+    ],
 )
 BASE = base_ladder(SETTINGS)
 SPACE = SearchSpace(SETTINGS.search, BASE)

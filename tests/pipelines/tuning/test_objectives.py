@@ -51,6 +51,7 @@ ONE_A_DAY = Results(
     capital_days=np.full((10, 2), 50.0),
     days=(MarkedDays(TEN * 100, np.arange(11), np.arange(10)),) * 2,
     drawdown_r=np.full(2, -3.0),
+    drift_r=np.full((10, 2), 0.25),
 )
 YEAR = math.sqrt(365.25 / 252)
 
@@ -121,6 +122,7 @@ def test_skipped_trades_take_part_in_nothing() -> None:
         days=(MarkedDays(TEN * 100, np.append(np.arange(11), [10, 10, 10]), np.append(np.arange(10), [-50, 3, 90])),)
         * 2,
         drawdown_r=ONE_A_DAY.drawdown_r,
+        drift_r=np.concatenate([ONE_A_DAY.drift_r, gone * np.nan]),
     )
     for name in OBJECTIVES:
         if name != "worst_block_r":

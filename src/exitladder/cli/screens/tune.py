@@ -69,8 +69,10 @@ def _policy(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _search(found: Mapping[str, Any], n_trials: int) -> list[tuple[str, str]]:
     pbo, dsr = found.get("pbo"), found.get("dsr")
+    edges = found.get("diagnostics", {}).get("at_edges", [])
     return [
         ("search", f"{n_trials:,} ladders tried in all parts"),
         ("overfitting", "" if pbo is None else f"probability (PBO) {share(pbo)}; deflated Sharpe ratio {share(dsr)}"),
+        ("at an edge", ", ".join(f"{row['part']} (widen {row['key']})" for row in edges)),
         ("notes", notes_text(found.get("data", {}))),
     ]

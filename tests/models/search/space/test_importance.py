@@ -17,7 +17,7 @@ from exitladder.settings.ranges import distance_ranges
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(stop=Stop(initial=Distance(2.0, "ATR")))
-SPACE = SearchSpace(SearchSettings(n_rungs=(2, 2)), BASE)
+SPACE = SearchSpace(SearchSettings(n_rungs=(2, 2), time_stop=("bars",)), BASE)
 
 
 def at_random(rng: np.random.Generator) -> RecordedTrial:

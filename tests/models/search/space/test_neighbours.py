@@ -8,10 +8,14 @@ from exitladder.models.search.space.neighbours import neighbours, parameters_in,
 from exitladder.models.search.space.space import SearchSpace
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
+from exitladder.settings.ranges import DistanceRange
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(name="base", stop=Stop(initial=Distance(2.0, "ATR")))
-SPACE = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE)
+RANGES = (DistanceRange(0.5, 4.0, "R"),), (DistanceRange(1.5, 8.0, "ATR"),)
+SPACE = SearchSpace(
+    SearchSettings(n_rungs=(1, 3), time_bars=(10, 100), first_target=RANGES[0], trail_width=RANGES[1]), BASE
+)
 LADDER = Ladder(
     name="tuned",
     rungs=(Rung(0.25, Target(1.0, "R")), Rung(0.25, Target(2.0, "R"))),

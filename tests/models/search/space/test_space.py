@@ -90,6 +90,7 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
         trail_after=draw(st.sampled_from([(1, 1), (1, 3), (2, 2)])),
         trail_width=tuple(DistanceRange(*draw(numbers(*first[unit])), unit) for unit in trail_units),
         trail_from_r=draw(numbers(0.5, 4)),
+        time_stop=draw(st.sampled_from([("bars",), ("off",), ("bars", "off")])),
         time_bars=draw(st.sampled_from([(10, 100), (30, 30)])),
         exhaustion_min_r=draw(optional),
         hold_value_r=draw(st.sampled_from([(), (-0.3, -0.1)])),
@@ -144,7 +145,8 @@ def test_every_suggestion_is_a_valid_ladder_within_the_ranges(data: st.DataObjec
     assert stop.initial is not None and (
         within(stop.initial.value, s.stop) if s.stop else stop.initial == BASE.stop.initial
     )
-    assert stop.time is not None and within(stop.time, s.time_bars)
+    assert ("off" if stop.time is None else "bars") in s.time_stop
+    assert stop.time is None or within(stop.time, s.time_bars)
     assert set(ladder.series) <= set(space.series)
     assert (ladder.costs, ladder.execution, ladder.atr_window) == (BASE.costs, BASE.execution, 10)
     assert ladder_from_mapping(ladder_to_mapping(ladder)) == ladder
@@ -200,7 +202,7 @@ def test_ladders_outside_the_space_are_not_found_in_it() -> None:
         {"costs": Costs()},
         {"rungs": (replace(classic.rungs[0], fraction=0.27), classic.rungs[1])},
         {"rungs": (classic.rungs[1], classic.rungs[0])},
-        {"stop": replace(classic.stop, trail=Distance(9.0, "ATR"))},
+        {"stop": replace(classic.stop, trail=Distance(17.0, "ATR"))},
         {"stop": replace(classic.stop, trail=Distance(2.0, "R"))},
         {"stop": replace(classic.stop, initial=Distance(3.0, "ATR"))},
         {"stop": replace(classic.stop, time=None)},
