@@ -159,7 +159,12 @@ def test_only_one_of_the_controls_knows_the_age_of_a_trade(
     rows = prepared.rows
     age = np.arange(rows.n_rows) - rows.start[rows.trade]
     whole = np.repeat(rows.lengths == rows.lengths.max(), rows.lengths)
-    aged = replace(predictions, exhaustion=np.full(rows.n_rows, 0.5), hold_value_r=np.asarray(20.0 - age, dtype=np.float64), silent={})
+    aged = replace(
+        predictions,
+        exhaustion=np.full(rows.n_rows, 0.5),
+        hold_value_r=np.asarray(20.0 - age, dtype=np.float64),
+        silent={},
+    )
     at_age, anywhere = (shuffle_predictions(prepared, aged, 0, keeps_age=keeps) for keeps in (True, False))
     known = whole & (aged.stage >= 0)
     assert (at_age.hold_value_r == aged.hold_value_r)[known].mean() > 0.95
