@@ -31,7 +31,7 @@ coverage: $(VENV)/.installed-dev
 
 # Other programs that some tests compare with; each gets its own cached environment.
 external: $(VENV)/bin/python
-	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus
+	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus pine
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from exitladder.pipelines.training.policy import MODEL_OR_TRAIL, TRAIL
 from planted_market import settings_of
 from planted_world import BARS, MINUTE, SIGMA, STOP, WARM_UP, WORLDS, Paths, World, draw, solve
 from scipy.stats import norm
@@ -27,6 +26,7 @@ from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.training.model import train_model
 from exitladder.pipelines.training.value import net_r_of
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
 
@@ -277,7 +277,7 @@ def measure(kind: str, n_train: int, n_test: int, seed: int, settings: Settings)
     policy = trained.policy
     predictions = predict_rows(fresh, trained.model)
     net_r = net_r_of(fresh, predictions, np.arange(n_test), [policy.trail, policy.by_model])
-    trail, model = (float(np.nanmean(net_r[name])) * STOP for name in (TRAIL, MODEL_OR_TRAIL))
+    trail, model = (float(np.nanmean(net_r[name])) * STOP for name in (TRAILING_STOP, MODEL_OR_TRAIL))
     oracle = float(market.oracle[n_train:].mean())
     silent = "+".join(f"{sum(flags)}/{len(flags)}" for flags in trained.model.silent.values())
     own = sorted({m.symbol for s in trained.model.stages[-1:] for m in (*s.race_own, *s.hold_own)})

@@ -17,9 +17,9 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.execution.simulation import STATUS
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
-from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.exposure import exposure_of, plain_exposure
 from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
 from exitladder.measures.price_of_gain import price_of_gain
@@ -110,18 +110,12 @@ class Executed(NamedTuple):
     Parameters
     ----------
     parts : list of Simulation
-    trades, fills : DataFrame
-        Of all parts; net R is NaN if it is unknown.
+    r : float64 array, shape (n_trades,)
+        Net R of every trade of all parts, NaN if it was skipped or is unknown.
     """
 
     parts: list[Simulation]
-    trades: pd.DataFrame
-    fills: pd.DataFrame
-
-    @property
-    def r(self) -> FloatArray:
-        """Net R of every trade, NaN if it was skipped or is unknown, shape (n_trades,)."""
-        return self.trades["r"].to_numpy(np.float64)
+    r: FloatArray
 
     @property
     def ends(self) -> IntArray:
@@ -139,9 +133,8 @@ class Executed(NamedTuple):
         edges = np.cumsum([len(part) for part in self.parts])[:-1]
         account = marked_account(self.parts, [part.astype(np.float64) for part in np.split(kept, edges)])
         fall = np.nan if account is None else max_drawdown_of_sum(account.pnl)
-        return plain_exposure(
-            exposure(self.trades[kept], self.fills, leverage=leverage) | {"max_drawdown_account_r": fall}
-        )
+        taken = exposure_of(self.parts, leverage=leverage, among=kept)
+        return plain_exposure(taken | {"max_drawdown_account_r": fall})
 
     def limited(self, limits: AccountSettings, leverage: float) -> dict[str, Any] | None:
         """Return the results of one account with these limits; None without a limit."""
@@ -176,15 +169,15 @@ def backtest_summary(
     """
     trades, fills = tables
     intervals = job.settings.intervals
-    by_policy = _under_each_policy(parts, job.progress)
+    by_policy, coarse = _under_each_policy(parts, job.progress)
     # The rungs of several ladders have no common measures.
     ladder = parts[0].ladder if not walk_forward else Ladder()
     labels = np.concatenate([part.samples for part in parts])
-    ours = Executed([part.simulation for part in parts], trades, fills)
+    r = np.concatenate([part.simulation.r for part in parts])
+    ours = Executed([part.simulation for part in parts], r)
     beside = _beside_exits(parts, job.progress, marks_open=walk_forward)
     results = {other: done.r for other, done in beside.items()}
     leverage, limits = parts[0].ladder.execution.leverage, job.settings.account
-    r = np.concatenate([part.simulation.r for part in parts])
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
     against = {}
@@ -217,7 +210,7 @@ def backtest_summary(
                 trades,
                 fills,
                 ladder,
-                policies={policy: np.concatenate([one.r for one in found]) for policy, found in by_policy.items()},
+                policies=by_policy,
                 intervals=intervals,
                 account=account,
             ),
@@ -229,9 +222,8 @@ def backtest_summary(
             "account": ours.limited(limits, leverage),
         }
         advance(1)
-    if "finer_bars" in by_policy:
-        counts = [coarse_bars(one) for one in by_policy["finer_bars"]]
-        summary["intrabar"]["coarse_bars"] = {key: sum(count[key] for count in counts) for key in counts[0]}
+    if coarse is not None:
+        summary["intrabar"]["coarse_bars"] = coarse
     summary["inactive_rungs"] = _by_rung(parts, inactive_rungs)
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
     summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
@@ -315,15 +307,22 @@ def no_verdict(counts: SampleCounts) -> str:
     return f"No verdict: {counts.text} For a verdict on trades that no ladder has seen, run: {WALK_FORWARD_COMMAND}."
 
 
-def _under_each_policy(parts: Sequence[BacktestPart], progress: Progress) -> dict[str, list[Simulation]]:
-    """Return the simulations of all parts under each intrabar policy that these bars allow."""
-    found: dict[str, list[Simulation]] = {}
+def _under_each_policy(
+    parts: Sequence[BacktestPart], progress: Progress
+) -> tuple[dict[str, FloatArray], dict[str, int] | None]:
+    """Return net R under each intrabar policy that these bars allow, and `coarse_bars` with finer ones."""
+    found: dict[str, FloatArray] = {}
+    coarse = None
     names = [*SPREAD_POLICIES, *(["finer_bars"] if any(part.finer is not None for part in parts) else [])]
     with progress.stage("intrabar policies", len(names)) as advance:
         for name in names:
-            found[name] = [part.under(name) for part in parts]
+            done = [part.under(name) for part in parts]
+            found[name] = np.concatenate([one.r for one in done])
+            if name == "finer_bars":
+                counts = [coarse_bars(one) for one in done]
+                coarse = {key: sum(count[key] for count in counts) for key in counts[0]}
             advance(1)
-    return found
+    return found, coarse
 
 
 def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_open: bool) -> dict[str, Executed]:
@@ -331,17 +330,17 @@ def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_op
     placed = [part.simulation.placed for part in parts]
     is_open = np.concatenate([some.trades.is_open for some in placed])
     names = [ALL_OUT] if is_open.all() else [ALL_OUT, OWN_EXITS]
-    tables = {}
+    found = {}
     with progress.stage("simulating other exits", len(names)) as advance:
         for name in names:
             done = [part.own_exits if name == OWN_EXITS else part.all_out for part in parts]
-            trades, fills = joined_tables(done)
+            r = np.concatenate([one.r for one in done])
             if name == OWN_EXITS and not marks_open:
-                trades["r"] = trades["r"].where(~is_open)
-            if trades["r"].notna().any():
-                tables[name] = Executed(done, trades, fills)
+                r = np.where(is_open, np.nan, r)
+            if not np.isnan(r).all():
+                found[name] = Executed(done, r)
             advance(1)
-    return tables
+    return found
 
 
 def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from exitladder.measures.exits.later import HORIZONS, Horizons
 from exitladder.measures.exits.managing import set_and_forget
 from exitladder.measures.exits.sessions import session_note, sessions_of
 from exitladder.measures.exits.summary import summarise_exits
-from exitladder.measures.exits.table import KEYS, ExitTables
+from exitladder.measures.exits.table import ExitTables
 from exitladder.measures.exits.text import MARK, NOTE, exits_text
 from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart
 from exitladder.pipelines.inputs.prepare import base_ladder, prepare
@@ -204,13 +204,13 @@ def _plan(part: BacktestPart) -> Simulation | None:
 def _of_tables(
     tables: Mapping[str, pd.DataFrame], intervals: Intervals, notes: tuple[str, ...], progress: Progress
 ) -> ExitQuality:
-    named = [table.assign(policy=policy) for policy, table in tables.items() if len(table)]
-    whole = pd.concat(named, ignore_index=True) if named else next(iter(tables.values())).assign(policy="")
-    columns = ["policy", *KEYS, *(name for name in whole if name not in ("policy", *KEYS))]
     summary = {}
     with progress.stage("intervals of exits", len(tables)) as advance:
         for policy, table in tables.items():
             if len(table):
                 summary[policy] = summarise_exits(table, intervals=intervals)
             advance(1)
-    return ExitQuality(whole[columns], summary, notes)
+    for policy, table in tables.items():
+        table.insert(0, "policy", policy)
+    some = [table for table in tables.values() if len(table)] or [next(iter(tables.values()))]
+    return ExitQuality(pd.concat(some, ignore_index=True), summary, notes)

@@ -42,6 +42,7 @@ SLOW = (
     "execution/test_driftless_markets.py",
     "execution/test_exit_theory",
     "execution/test_kernel_against_reference.py",
+    "exporters/test_programs.py",
     "external",
     "faults",
     "features/test_parallel.py",

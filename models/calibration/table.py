@@ -95,7 +95,7 @@ def measured_probabilities(p: FloatArray, y: FloatArray, trade: IntArray, interv
     ends = dict.fromkeys(MEASURES, (np.nan, np.nan))
     if n_trades >= LEAST_TRADES:
         plan = Resampling.plan(trade, loss - loss.mean(), intervals)
-        sums = plan.sums(columns)
+        sums = plan.sums(columns.T)
         error = np.abs(sums[:, 3:]).sum(axis=1)
         resampled = np.column_stack([sums[:, 1], sums[:, 2], error]) / sums[:, :1]
         ends = {name: plan.interval(measured[name], resampled[:, k]) for k, name in enumerate(MEASURES)}

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import DAY_NS
@@ -239,6 +238,9 @@ def _weights(held: HeldOut, chosen: IntArray, objective: str) -> tuple[float, fl
         said = c + moves @ w
         residual = sigmoid(said) - y if objective == "binary" else 2 * (said - y)
         return float(losses(said, y, objective).mean() / scale), moves.T @ residual / len(y) / scale
+
+    # it takes longer to load than all else that a command without a model needs
+    from scipy.optimize import minimize
 
     found = minimize(  # type: ignore[call-overload]
         loss,

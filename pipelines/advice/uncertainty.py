@@ -10,6 +10,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.features import row_matrix
 from exitladder.models.calibration.venn_abers import VennAbers
 from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.pipelines.inputs.predictions import symbols_of
 from exitladder.pipelines.inputs.prepare import Prepared
 
 
@@ -54,14 +55,19 @@ def outlook_of(prepared: Prepared, model: ExhaustionModel | None, last: IntArray
         return found
     X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive]).values
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(last[alive])]
-    now = model.predict(X, when)
+    symbols = symbols_of(prepared, last[alive])
+    now = model.predict(X, when, symbols=symbols)
+    has_own = now.own.get("exhaustion", np.zeros(len(alive), dtype=bool))
     found.exhaustion[alive], found.hold_value_r[alive] = now.reading("exhaustion"), now.reading("hold_value_r")
     for k in np.unique(now.stage[now.stage >= 0]):
         chosen = np.flatnonzero(now.stage == k)
         rows, stage = alive[chosen], model.stages[k]
         if isinstance(stage.calibrator, VennAbers) and not stage.silent("exhaustion"):
-            found.low[rows], found.high[rows] = stage.calibrator.bounds(stage.raw_exhaustion(X[chosen]))
+            low, high = stage.calibrator.bounds(stage.raw_exhaustion(X[chosen]))
+            # A symbol's own model is not calibrated by the stage.
+            found.low[rows], found.high[rows] = (np.where(has_own[chosen], np.nan, end) for end in (low, high))
         heard = [part for part in model.stages[: k + 1] if not part.silent("hold_value_r")]
         if len(heard) > 1 and not stage.silent("hold_value_r"):
-            found.spread_r[rows] = np.std([part.hold_value(X[chosen]) for part in heard], axis=0, ddof=1)
+            own = symbols.take(chosen)
+            found.spread_r[rows] = np.std([part.hold_value(X[chosen], symbols=own) for part in heard], axis=0, ddof=1)
     return found

@@ -13,9 +13,9 @@ import pandas as pd
 from exitladder.arrays import BoolArray, IntArray
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
-from exitladder.execution.simulation import STATUS, joined_tables
+from exitladder.execution.simulation import STATUS
 from exitladder.measures.cash import CashFlow
-from exitladder.measures.exposure import exposure
+from exitladder.measures.exposure import exposure_of
 from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
 from exitladder.pipelines.tuning.choice import Choice, Tuning
@@ -110,7 +110,7 @@ def execute_policies(
             scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
             marked[name] = marked_account(done, scales)
             ends[name], is_open[name] = _ends(done, tuning, walk)
-            exposures[name] = exposure(*joined_tables(done), leverage=leverage) | {
+            exposures[name] = exposure_of(done, leverage=leverage) | {
                 "max_drawdown_account_r": drawdown_of(marked[name])
             }
             if limits.is_limited:

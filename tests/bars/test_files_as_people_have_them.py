@@ -230,6 +230,8 @@ def test_tickers_of_yfinance_in_a_file(tmp_path: Path) -> None:
     assert first.symbols == ("AAPL", "MSFT") and first["MSFT"].close.tolist() == [22, 22]
     assert any("1 rows in which 'MSFT' has no price" in note for note in report.notes)
     assert read_bars(write(tmp_path, by_ticker))[0].fingerprint() == first.fingerprint()
+    with pytest.raises(BarsError, match="'Close' twice"):
+        read_bars(write(tmp_path, by_price.replace("AAPL,MSFT", "AAPL,AAPL")))
 
 
 def test_dates_and_times_apart_keep_their_zeros(tmp_path: Path) -> None:

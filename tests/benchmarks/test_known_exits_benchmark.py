@@ -47,8 +47,8 @@ def test_a_night_is_sold_at_the_next_open_and_needs_daily_bars(known: Any) -> No
     bars = hours([100.0] * 6)
     assert "overnight" not in known.entries_of(bars) and "opening range" in known.entries_of(bars)
     n = 260
-    close = np.arange(100.0, 100.0 + n)
-    opened = np.asarray(close - 0.5, dtype=np.float64)
+    close = 100.0 + np.arange(n, dtype=np.float64)
+    opened = close - 0.5
     daily = BarSet([Bars("A", DAY, np.arange(n) * DAY, opened, close + 1, opened - 1, close, np.ones(n))])
     assert "overnight" in known.entries_of(daily) and "opening range" not in known.entries_of(daily)
     trades = known.overnight(daily)

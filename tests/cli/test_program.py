@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -220,6 +222,20 @@ def test_an_interruption_out_of_code_run_as_text_ends_with_130(tmp_path: Path, e
     assert "no partial files were left behind" in done.stderr
 
 
+def test_a_process_leaves_its_objects_to_the_system(
+    environment: dict[str, str],
+) -> None:
+    """Otherwise the collector looks through all of them after the last message, while Ctrl-C seems to do nothing."""
+    code = (
+        "import gc, sys\nfrom exitladder.cli import main\nusual = gc.get_threshold()\n"
+        "main(['--version'], standalone_mode=False)\nprint(gc.get_freeze_count(), gc.get_threshold() == usual)\n"
+        "sys.argv[1:] = ['--version']\nmain(standalone_mode=False)\n"
+        "print(gc.get_freeze_count() > 10_000, gc.get_threshold() == usual)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if "exitladder" not in line] == ["0 True", "True True"]
+
+
 def test_a_lost_interruption_takes_effect_at_the_next_step() -> None:
     """As where it falls into what a compiler calls back: the exception is told of there, and goes no further."""
     outside = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -233,6 +249,32 @@ def test_a_lost_interruption_takes_effect_at_the_next_step() -> None:
     signal.signal(signal.SIGINT, outside)
     with interruptible(), Interruptible(SILENT).stage("work", 3) as advance:
         advance(1)
+
+
+def test_an_interruption_lost_in_a_callback_arrives_all_the_same() -> None:
+    """Compiled code calls Python, Ctrl-C is pressed there, and no exception can leave such a callback."""
+    called = []
+
+    def compare(a: Any, b: Any) -> int:
+        called.append(1)
+        if len(called) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return int(a[0] - b[0])
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+    numbers = (ctypes.c_int * 3)(3, 1, 2)
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    reports = sys.unraisablehook
+    begin = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            ctypes.CDLL(None).qsort(numbers, 3, ctypes.sizeof(ctypes.c_int), kind(compare))
+            assert len(called) > 1, "the library goes on"
+            time.sleep(20)
+    finally:
+        signal.signal(signal.SIGINT, outside)
+    assert time.monotonic() - begin < 10
+    assert sys.unraisablehook is reports
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: Path, environment: dict[str, str], sample: Path) -> None:

@@ -16,7 +16,7 @@ from exitladder.execution.kernel import state as kernel_state
 from exitladder.execution.many_ladders import simulate_moments, simulate_outcomes
 from exitladder.execution.own_exits import simulate_own_exits
 from exitladder.measures.cash import cash_flow
-from exitladder.measures.exposure import exposure
+from exitladder.measures.exposure import exposure, exposure_of
 from exitladder.measures.summary import summarise
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_fingerprint, ladder_from_mapping
@@ -174,6 +174,7 @@ def test_capital_and_costs_of_the_summary_know_the_multiplier() -> None:
     done = simulate(placed(bars(ES=4900), ES), ladder(commission_per_unit=2.25, multiplier=50))
     trades, fills = done.trades_frame(), done.fills_frame()
     assert exposure(trades, fills)["capital_used"] == pytest.approx(490_000.0)
+    assert exposure_of([done]) == exposure(trades, fills)
     found = summarise(trades, fills, ladder(), intervals=Intervals(0.9, 100, 0))
     assert found["cost_r"]["value"] == pytest.approx(0.0225)
 

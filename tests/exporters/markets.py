@@ -31,9 +31,10 @@ def market(seed: int, n: int = 240, symbol: str = "ABC") -> Bars:
         low = min(opened, close) - TICK * int(rng.integers(0, 5))
         rows.append([opened, high, low, close])
         price = close
-    opens, highs, lows, closes = np.array(rows).T.copy()
+    table = np.array(rows)
     time = START + DAY * np.arange(n, dtype=np.int64)
-    return Bars(symbol, DAY, time, opens, highs, lows, closes, np.full(n, 1000.0))
+    opened, high, low, close = table.T.copy()
+    return Bars(symbol, DAY, time, opened, high, low, close, np.full(n, 1000.0))
 
 
 def trades_on(bars: Bars, seed: int, n: int = 24, entry_at: str = "open", quantity: float = 40.0) -> PlacedTrades:

@@ -36,7 +36,7 @@ def played(plan: dict[str, Any], placed: PlacedTrades, i: int, at_open: bool) ->
     return gathered(found)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("kind", ["plain", "slices", "coins", "at the close"])
 def test_fills_are_the_engines(seed: int, kind: str) -> None:
     at = "close" if kind == "at the close" else "open"

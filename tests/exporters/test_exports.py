@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exitladder.errors import LadderError
 from exitladder.exporters import export_ladder
+from exitladder.exporters.capabilities import capability_table, differences
 from exitladder.exporters.ccxt_orders import OpenPosition
 from exitladder.exporters.json_file import SCHEMA, ladder_json
 from exitladder.exporters.targets import NAMES, TARGETS, YES
@@ -170,3 +172,11 @@ def test_ccxt_orders_of_a_short_on_spot_and_bad_positions() -> None:
         export_ladder(ladder, "ccxt", position=OpenPosition("X", 1, 100.0, 8.0, 104.0))
     with pytest.raises(LadderError, match="must be one of"):
         export_ladder(ladder, "ccxt", exchanges=["bybitt"])
+
+
+def test_the_page_has_the_tables_of_the_code(root: Path) -> None:
+    page = (root / "docs" / "exports.md").read_text(encoding="utf-8")
+    assert capability_table() in page
+    assert differences() in page
+    for name in NAMES:
+        assert f"--to {name}" in page

@@ -190,6 +190,8 @@ def _start(arguments: list[str], folder: Path, environment: Mapping[str, str]) -
         env=dict(environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        # What a script starts in the background does not hear Ctrl-C, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

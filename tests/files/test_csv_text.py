@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from exitladder.files.csv_text import LONG, csv_parts, number_texts
 from exitladder.files.output import csv_text, iso_stamp
+from exitladder.files.text.number_texts import rows_of_numbers
 
 N = LONG + 37
 
@@ -29,6 +32,24 @@ def test_numbers_are_written_as_python_writes_them(seed: int) -> None:
     values = numbers(seed)
     expected = [None if value != value else repr(value) for value in values.tolist()]
     assert number_texts(values).to_pylist() == expected
+
+
+def every_power() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Powers of two and ten with both neighbours, and the smallest and largest doubles."""
+    powers = np.concatenate([2.0 ** np.arange(-1074, 1024), [float(f"1e{k}") for k in range(-323, 309)]])
+    small = np.arange(1, 2_000, dtype=np.uint64).view(np.float64)
+    largest = [np.finfo(np.float64).max, np.finfo(np.float64).tiny, 2.0**53 + 2, 2.0**53 - 1]
+    return np.concatenate([powers, np.nextafter(powers, 0), np.nextafter(powers, np.inf), small, largest])
+
+
+@pytest.mark.parametrize("values", [numbers(1), numbers(2), every_power(), -every_power()])
+def test_rows_of_numbers_are_written_as_python_writes_them(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> None:
+    block = values[: len(values) // 5 * 5].reshape(-1, 5)
+    text, ends = rows_of_numbers(block)
+    rows = [text[begin:end].tobytes().decode() for begin, end in itertools.pairwise(ends)]
+    assert rows == [",".join("" if x != x else repr(x) for x in row) for row in block.tolist()]
 
 
 def table() -> pd.DataFrame:
@@ -54,6 +75,11 @@ def table() -> pd.DataFrame:
             "number at the end": np.where(rng.random(N) > 0.5, np.nan, rng.normal(size=N)),
         }
     )
+
+
+def test_rows_of_no_or_one_number() -> None:
+    assert rows_of_numbers(np.zeros((0, 3)))[1].tolist() == [0]
+    assert rows_of_numbers(np.array([[np.nan], [2.5]]))[1].tolist() == [0, 0, 3]
 
 
 @pytest.mark.parametrize("last", ["number at the end", "missing", "rung", "flag"])

@@ -11,7 +11,7 @@ import pytest
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution import Simulation, simulate, simulate_own_exits
-from exitladder.measures.exposure import exposure
+from exitladder.measures.exposure import exposure, exposure_of
 from exitladder.measures.limited import Taken, account_result, trades_taken
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
@@ -151,6 +151,7 @@ def test_an_account_never_holds_more_than_its_limits(placed: PlacedTrades, kind:
         assert 0 < found.n_taken < np.isfinite(done.r).sum()
         assert found.n_taken + sum(found.left_out.values()) == np.isfinite(done.r).sum()
         held = exposure(done.trades_frame()[mask], done.fills_frame(), leverage=2.0)
+        assert exposure_of([done], leverage=2.0, among=mask) == held
         assert held["max_open"] <= (limits.max_open or np.inf)
         assert held["capital_used"] <= (limits.capital or np.inf) * (1 + 1e-9)
         result = account_result([done], [np.ones(len(done))], found)

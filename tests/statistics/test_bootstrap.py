@@ -68,7 +68,7 @@ def test_counts_and_sums_are_those_of_the_draws() -> None:
     group = np.sort(rng.integers(0, 30, 200))
     x = rng.standard_normal(200)
     plan = Resampling.plan(group, x - x.mean(), Intervals(n_bootstrap=20, seed=5))
-    sums = plan.sums(np.column_stack([x, np.ones(200)]))
+    sums = plan.sums([x, np.ones(200)])
     (draw,) = plan.draws()
     for row, units in enumerate(draw):
         taken = np.concatenate([x[plan.unit == unit] for unit in units])
@@ -79,8 +79,8 @@ def test_counts_and_sums_are_those_of_the_draws() -> None:
 def test_sums_are_those_of_the_counts_whatever_the_blocks(block: float) -> None:
     x = np.random.default_rng(4).standard_normal((120, 3))
     plan = Resampling(np.arange(120) // 2, 60, block, Intervals(n_bootstrap=300, seed=9))
-    counted = np.concatenate([plan.counts(draw) for draw in plan.draws()]) @ plan.per_unit(x)
-    np.testing.assert_allclose(plan.sums(x), counted, rtol=0, atol=1e-12)
+    counted = np.concatenate([plan.counts(draw) for draw in plan.draws()]) @ plan.per_unit(x.T)
+    np.testing.assert_allclose(plan.sums(x.T), counted, rtol=0, atol=1e-12)
 
 
 def test_long_series_are_resampled_in_units_of_neighbours() -> None:
@@ -154,7 +154,7 @@ def test_the_wider_of_days_and_trades_is_given() -> None:
         widths = {}
         for name, group in (("trades", np.arange(240)), ("days", day)):
             plan = Resampling.plan(group, x - x.mean(), Intervals(n_bootstrap=400, seed=0))
-            sums = plan.sums(np.column_stack([x, np.ones(240)]))
+            sums = plan.sums([x, np.ones(240)])
             widths[name] = np.diff(interval(x.mean(), sums[:, 0] / sums[:, 1], 0.95, plan.n_blocks))[0]
         assert found.high - found.low == pytest.approx(max(widths.values()))
         assert found.resampled == max(widths, key=lambda name: float(widths[name]))

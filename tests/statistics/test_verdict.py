@@ -55,6 +55,21 @@ def test_trades_of_few_days_are_never_better_however_many() -> None:
     assert verdict(replace(WORSE, n_days=7), "tuned", "stop only").kind == "worse"
 
 
+@pytest.mark.parametrize(("every", "kind"), [(80, "no_difference"), (8, "better")])
+def test_exits_that_end_nearly_all_trades_in_the_same_way_differ_on_too_few_days(every: int, kind: str) -> None:
+    """400 trades on 400 days, of which every 80th or every 8th gains: the interval is above zero each time."""
+    day = 86_400 * 10**9
+    baseline = np.random.default_rng(0).normal(size=400)
+    candidate = baseline + np.where(np.arange(400) % every == 0, 1.0, 0.0)
+    time = np.arange(400) * day
+    found = compare_r(candidate, baseline, time=time, until=time + day // 2)
+    assert found.low > 0 and found.n_days == 400
+    assert (found.n_different, found.n_days_different) == (400 // every, 400 // every)
+    said = verdict(found, "tuned", "stop only")
+    assert said.kind == kind
+    assert ("the two differ on only 5 trades, entered on 5 days" in said.text) == (kind == "no_difference")
+
+
 def test_entry_days_inside_two_long_blocks_of_overlapping_trades_are_not_enough() -> None:
     """Known answer: 24 entry days, an interval above zero and a tiny p-value, but only two stretches of market."""
     day = 86_400 * 10**9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -79,3 +80,8 @@ def test_advisories_are_read_from_a_zip_file(
     (tmp_path / "none.json").write_text("[]")
     with pytest.raises(ValueError, match="advisories in the OSV format"):
         sbom.read_advisories(tmp_path / "none.json")
+
+
+@pytest.mark.skipif(not os.environ.get("EXITLADDER_ADVISORIES"), reason="EXITLADDER_ADVISORIES names no file")
+def test_no_installed_version_has_a_known_advisory(sbom: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sbom.main(["--advisories", os.environ["EXITLADDER_ADVISORIES"]]) == 0, capsys.readouterr().out

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from exitladder import __version__
+from exitladder.cli.garbage import collect_rarely, leave_at_exit
 from exitladder.cli.interruption import interruptible
 from exitladder.cli.screen import fitted
 from exitladder.cli.session import ARGUMENTS, HELP, example
@@ -96,8 +97,13 @@ class Program(click.Group):
             Exit code: 0 (success), 1 (error), 2 (wrong usage) or 130 (interrupted).
         """
         is_debugging = "--debug" in (sys.argv[1:] if args is None else args)
+        is_process = args is None
+        if is_process:
+            collect_rarely()
         with interruptible():
             code = self._run(is_debugging, args, prog_name, complete_var, extra)
+        if is_process:
+            leave_at_exit()
         if standalone_mode:
             sys.exit(code)
         return code

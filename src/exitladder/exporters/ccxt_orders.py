@@ -187,7 +187,7 @@ def _share(kind: str, rung: int, share: float, distance: str) -> dict[str, Any]:
         "type": "",
         "side": "close",
         "amount": {"share_of_original": share},
-        "price": {"from_entry": distance},
+        "price": {"from_entry": distance} if distance[-1].isalpha() or distance.endswith("%") else {"at": distance},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from exitladder.exporters import mql5, pine
 from exitladder.exporters.asks import asks_of
 from exitladder.exporters.ccxt_orders import OpenPosition, ccxt_json
 from exitladder.exporters.header import header_lines
@@ -16,6 +17,7 @@ from exitladder.plans.ladder import Ladder
 
 _PYTHON = {
     "backtesting": ("exit_rules", "replay", "on_backtesting"),
+    "freqtrade": ("exit_rules", "on_freqtrade"),
     "vectorbt": ("exit_rules", "one_bar", "replay", "on_vectorbt"),
 }
 
@@ -76,6 +78,13 @@ def export_ladder(
     if to == "ccxt":
         names = tuple(f"{ask.place} = {ask.value}" for ask in hooked)
         return Exported(target, ccxt_json(ladder, hooked, position, exchanges), names)
+    if to == "pine":
+        names = tuple(pine.hook_names(hooked))
+        text = pine.pine_file(ladder, header_lines(ladder, target, list(names)), hooked, f"exitladder {ladder.name}")
+        return Exported(target, text, names)
+    if to == "mql5":
+        names = tuple(mql5.hook_names(hooked))
+        return Exported(target, mql5.mql5_file(ladder, header_lines(ladder, target, list(names)), hooked), names)
     names = tuple(hook_names(hooked))
     text = python_file(header_lines(ladder, target, list(names)), plan_of(ladder), hooked, _PYTHON[to])
     return Exported(target, text, names)

@@ -14,26 +14,18 @@ _WIDTH = 116
 def plain(text: str) -> str:
     r"""Return a text in printable ASCII on one line, so that it cannot leave a comment or a string.
 
-    Quotes, backslashes and everything outside ASCII are escaped by their code point.
+    Quotes, backslashes, signs of comments and templates, and everything outside ASCII become their code point.
 
     Examples
     --------
-    >>> plain('a"b\n*/ c') == 'a' + chr(92) + 'x22b' + chr(92) + 'x0a*' + chr(92) + 'x2f c'
-    True
+    >>> print(plain('a"b\n*/ c'))
+    a(U+0022)b(U+000A)*(U+002F) c
     """
-    return "".join(char if _is_harmless(char) else _code(char) for char in text)
+    return "".join(char if _is_harmless(char) else f"(U+{ord(char):04X})" for char in text)
 
 
 def _is_harmless(char: str) -> bool:
-    # A slash could end or begin a comment of MQL5, a brace a template of another program.
-    return " " <= char <= "~" and char not in "\\\"'`/{}$<>"
-
-
-def _code(char: str) -> str:
-    point = ord(char)
-    if point < 0x100:
-        return f"\\x{point:02x}"
-    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+    return " " <= char <= "~" and char not in "\\\"'`/{}$"
 
 
 def header_lines(ladder: Ladder, target: Target, hooks: list[str]) -> list[str]:

@@ -23,6 +23,10 @@ _HOOKS = {
         "level_price", "kind, value, side, entry, time",
         "Return the price of a swing target: `kind` is fib or resistance, `value` its ratio or number.",
     ),
+    "own_stop": (
+        "initial_stop", "trade",
+        "Return the price of the initial stop of a trade.",
+    ),
     "clock": (
         "must_leave", "time, entered",
         "Return whether the clock ends a position, entered at `entered`, at the close of the bar at `time`.",

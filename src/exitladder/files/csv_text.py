@@ -7,6 +7,8 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,7 @@ _SPECIAL = r'[,"\r\n]'
 _LEAST, _MOST, _MOST_WHOLE = 1e-4, 1e10, 1e15
 
 
-def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
+def csv_parts(frame: pd.DataFrame) -> Iterator[bytes | memoryview]:
     """Yield the bytes of `pandas.DataFrame.to_csv` without the index and with line feeds, some rows at a time.
 
     Numbers have all their digits; missing values are blank.
@@ -38,11 +40,13 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[bytes]:
     if len(begins) == 1:
         yield _rows(frame)
         return
+    # Only long tables are worth the loading of compiled code.
+    write = partial(_rows, is_compiled=True)
     # Arrow computes outside Python's lock; a few parts at a time bound the memory.
     with ThreadPoolExecutor(_threads()) as pool:
-        waiting: deque[Future[bytes]] = deque()
+        waiting: deque[Future[memoryview]] = deque()
         for begin in begins:
-            waiting.append(pool.submit(_rows, frame.iloc[begin : begin + _ROWS]))
+            waiting.append(pool.submit(write, frame.iloc[begin : begin + _ROWS]))
             if len(waiting) > _threads():
                 yield waiting.popleft().result()
         while waiting:
@@ -77,15 +81,33 @@ def _is_known(column: pd.Series) -> bool:
     return pd.api.types.is_integer_dtype(kind) and pd.api.types.is_extension_array_dtype(kind)
 
 
-def _rows(frame: pd.DataFrame) -> bytes:
+def _rows(frame: pd.DataFrame, *, is_compiled: bool = False) -> memoryview:
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    columns: list[Any] = [_texts(frame.iloc[:, k]) for k in _places(frame)]
+    columns: list[Any] = []
+    for is_float, group in groupby(_places(frame), lambda k: frame.iloc[:, k].dtype == np.float64):
+        places = list(group)
+        if is_float and is_compiled:
+            columns.append(_numbers(frame.iloc[:, places[0] : places[-1] + 1]))
+        else:
+            columns += [_texts(frame.iloc[:, k]) for k in places]
     ended = pc.binary_join_element_wise(columns[-1], "\n", "", null_handling="replace")
-    joined = pc.binary_join_element_wise(*columns[:-1], ended, ",", null_handling="replace")
+    joined = (
+        ended if len(columns) == 1 else pc.binary_join_element_wise(*columns[:-1], ended, ",", null_handling="replace")
+    )
     # one after another, the rows of an array of texts are the file
     _, ends, data = joined.buffers()
-    return bytes(data[: int(np.frombuffer(ends, dtype=np.int32)[len(joined)])])
+    return memoryview(data[: int(np.frombuffer(ends, dtype=np.int32)[len(joined)])])
+
+
+def _numbers(block: pd.DataFrame) -> pa.Array:
+    """Return the text of each row of adjacent columns of numbers."""
+    import pyarrow as pa
+
+    from exitladder.files.text.number_texts import rows_of_numbers
+
+    text, ends = rows_of_numbers(block.to_numpy())
+    return pa.StringArray.from_buffers(len(block), pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(text))
 
 
 def _texts(column: pd.Series) -> pa.Array:

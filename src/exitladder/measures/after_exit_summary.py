@@ -59,7 +59,7 @@ def summarise_after_exit(
     table = table.iloc[np.argsort(nanoseconds(table["entry_time"]), kind="stable")]
     whole = table.loc[~table["is_cut"].to_numpy(np.bool_)]
     columns = _columns(whole)
-    reasons = sorted(set(whole["reason"]))
+    reasons = sorted(whole["reason"].unique())
     measures = {**_MEASURES, **_of_reasons(columns, whole, reasons)}
     _, plan = plan_resampling(columns["change"], nanoseconds(whole["entry_time"]), intervals)
     found = measure(columns, measures, plan)

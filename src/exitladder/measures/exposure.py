@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
+from exitladder.execution.kernel import codes as o
+from exitladder.execution.simulation import Simulation
 from exitladder.measures.cash import is_inverse
 from exitladder.statistics.mean import nanoseconds
 
@@ -33,21 +37,116 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
         multiplier and currency, in account currency, divided by the leverage. NaN without trades.
     """
     carried = trades[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
-    if carried.empty:
-        return dict.fromkeys(("r_per_bar", "bars_in_market", "mean_open", "max_open", "capital_used"), math.nan)
     closed = (carried["status"] == "closed").to_numpy()
-    # A trade is exposed to the bar of its last fill too, although it does not count as held.
-    bars = carried["bars_held"].to_numpy(np.float64) + closed
-    start = nanoseconds(carried["entry_time"])
-    stop = np.maximum(_ends(carried, fills, closed), start)
-    together, span = _open_together(start, stop, np.ones(len(carried)))
-    return {
-        "r_per_bar": _ratio(float(carried["r"].sum()), float(bars.sum())),
-        "bars_in_market": float(bars.mean()),
-        "mean_open": _ratio(float((stop - start).sum()), span),
-        "max_open": together,
-        "capital_used": _peak_notional(carried, fills, start) / (leverage if leverage > 0 else 1.0),
-    }
+    notional = _unit_notional(carried)
+    row = pd.Index(carried["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
+    is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
+    held = _Held(
+        r=carried["r"].to_numpy(np.float64),
+        bars=carried["bars_held"].to_numpy(np.float64) + closed,
+        start=nanoseconds(carried["entry_time"]),
+        stop=_ends(carried, fills, closed),
+        entered=carried["quantity"].to_numpy(np.float64) * notional,
+        sold_at=nanoseconds(fills["bar_time"][is_sold]),
+        sold=fills["quantity"].to_numpy(np.float64)[is_sold] * notional[row[is_sold]],
+    )
+    return held.exposure(leverage)
+
+
+def exposure_of(
+    parts: Sequence[Simulation], *, leverage: float = 0.0, among: BoolArray | None = None
+) -> dict[str, float]:
+    """Return `exposure` of the trades of simulations, without their tables.
+
+    Parameters
+    ----------
+    parts : sequence of Simulation
+        At least one, all on the same bars.
+    leverage : float
+        0 means none: a position ties up its full notional.
+    among : bool array, shape (n_trades,), optional
+        The trades of all parts that count; by default all. Skipped trades never do.
+
+    Returns
+    -------
+    dict
+    """
+    bars = parts[0].placed.bars
+    edges = np.cumsum([len(part) for part in parts])[:-1]
+    counts = [part.status != o.SKIPPED for part in parts]
+    if among is not None:
+        counts = [mask & some for mask, some in zip(counts, np.split(among, edges), strict=True)]
+    kept = [mask & ~np.isnan(part.r) for mask, part in zip(counts, parts, strict=True)]
+    # open trades last until the latest mark of all
+    marks = [bars.time[part.fills.bar[part.fills.order == o.MARK]].max(initial=0) for part in parts]
+    columns = [_columns_of(part, mask, max(marks)) for part, mask in zip(parts, kept, strict=True)]
+    return _Held(*(np.concatenate(column) for column in zip(*columns, strict=True))).exposure(leverage)
+
+
+def _columns_of(part: Simulation, kept: BoolArray, latest: int) -> tuple[FloatArray | IntArray, ...]:
+    """Return the columns of `_Held` of some trades of a simulation."""
+    trades, time, fills = part.placed.trades, part.placed.bars.time, part.fills
+    closed = part.status == o.CLOSED
+    notional = np.abs(trades.entry_price)
+    multiplier: float | FloatArray = part.ladder.costs.multiplier
+    if part.money is not None:
+        multiplier = part.money.multipliers
+        if part.money.coin_gross is not None:
+            notional = np.where(np.isnan(part.money.coin_gross), notional, 1 / notional)
+    notional = notional * multiplier
+    is_sold = (fills.order != o.ENTRY) & (fills.order != o.MARK) & kept[fills.trade]
+    return (
+        part.r[kept],
+        (part.bars_held + closed)[kept].astype(np.float64),
+        trades.entry_time[kept],
+        np.where(closed, time[part.exit_bar], latest)[kept],
+        (part.quantity * notional)[kept],
+        time[fills.bar[is_sold]],
+        fills.quantity[is_sold] * notional[fills.trade[is_sold]],
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Executed trades, shape (n,), and the sales of parts of them, shape (n_sales,).
+
+    Parameters
+    ----------
+    r : float64 array, shape (n,)
+    bars : float64 array, shape (n,)
+        Bars in the market: a trade is exposed to the bar of its last fill too, although it does not count as held.
+    start, stop : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC.
+    entered : float64 array, shape (n,)
+        Notional at the entry, in account currency.
+    sold_at : int64 array, shape (n_sales,)
+    sold : float64 array, shape (n_sales,)
+        Notional of the quantities sold, at the price of the entry.
+    """
+
+    r: FloatArray
+    bars: FloatArray
+    start: IntArray
+    stop: IntArray
+    entered: FloatArray
+    sold_at: IntArray
+    sold: FloatArray
+
+    def exposure(self, leverage: float) -> dict[str, float]:
+        """Return the measures that `exposure` describes."""
+        if not len(self.r):
+            return dict.fromkeys(("r_per_bar", "bars_in_market", "mean_open", "max_open", "capital_used"), math.nan)
+        stop = np.maximum(self.stop, self.start)
+        together, span = _open_together(self.start, stop, np.ones(len(self.r)))
+        time = np.concatenate([self.start, self.sold_at])
+        peak = _largest_sum(time, np.concatenate([self.entered, -self.sold]))
+        return {
+            "r_per_bar": _ratio(float(self.r.sum()), float(self.bars.sum())),
+            "bars_in_market": float(self.bars.mean()),
+            "mean_open": _ratio(float((stop - self.start).sum()), span),
+            "max_open": together,
+            "capital_used": peak / (leverage if leverage > 0 else 1.0),
+        }
 
 
 def _ends(trades: pd.DataFrame, fills: pd.DataFrame, closed: npt.NDArray[np.bool_]) -> IntArray:
@@ -64,20 +163,11 @@ def _open_together(start: IntArray, stop: IntArray, weight: FloatArray) -> tuple
     Of events at the same time, entries come first: a bar's open precedes its other prices.
     """
     time = np.concatenate([start, stop])
-    step = np.concatenate([weight, -weight])
-    order = np.lexsort((-step, time))
-    return float(np.cumsum(step[order]).max()), float(stop.max() - start.min())
+    return _largest_sum(time, np.concatenate([weight, -weight])), float(stop.max() - start.min())
 
 
-def _peak_notional(trades: pd.DataFrame, fills: pd.DataFrame, start: IntArray) -> float:
-    """Return the largest sum of the quantities still held, each at its trade's entry price."""
-    price = _unit_notional(trades)
-    row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
-    is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
-    time = np.concatenate([start, nanoseconds(fills["bar_time"][is_sold])])
-    entered = trades["quantity"].to_numpy(np.float64) * price
-    left = -fills["quantity"].to_numpy(np.float64)[is_sold] * price[row[is_sold]]
-    step = np.concatenate([entered, left])
+def _largest_sum(time: IntArray, step: FloatArray) -> float:
+    """Return the largest running sum of steps in order of time, of those at one time the largest first."""
     return float(np.cumsum(step[np.lexsort((-step, time))]).max())
 
 

@@ -155,12 +155,12 @@ class Resampling:
         flat = draw + np.arange(rows)[:, None] * self.n_units
         return np.bincount(flat.ravel(), minlength=rows * self.n_units).reshape(rows, -1).astype(np.float64)
 
-    def sums(self, columns: FloatArray) -> FloatArray:
+    def sums(self, columns: Iterable[FloatArray]) -> FloatArray:
         """Return the sums of every column over every resample, shape (n_bootstrap, n_columns).
 
         Parameters
         ----------
-        columns : float64 array, shape (n, n_columns)
+        columns : iterable of float64 array, shape (n,)
 
         Notes
         -----
@@ -171,9 +171,9 @@ class Resampling:
         per_unit = self.per_unit(columns)
         return np.concatenate([block_sums(*chances, 1.0 / self.block, per_unit) for chances in self._chances()])
 
-    def per_unit(self, columns: FloatArray) -> FloatArray:
+    def per_unit(self, columns: Iterable[FloatArray]) -> FloatArray:
         """Return the sums of every column over every unit, shape (n_units, n_columns)."""
-        sums = [np.bincount(self.unit, column, self.n_units) for column in columns.T]
+        sums = [np.bincount(self.unit, column, self.n_units) for column in columns]
         return np.stack(sums, axis=1) if sums else np.empty((self.n_units, 0))
 
 

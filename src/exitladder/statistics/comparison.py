@@ -17,6 +17,8 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval, nanoseconds
 
 POWER = 0.8
+# Results that differ by less are the same; the rest is rounding of floats.
+SAME_R = 1e-12
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Comparison:
         Days (UTC) on which the pairs were entered; None if unknown.
     n_separate : int or None
         The largest number of pairs that do not overlap in time; None if the ends of the trades are unknown.
+    n_different : int or None
+        Pairs whose two results differ; None if unknown.
+    n_days_different, n_separate_different : int or None
+        As `n_days` and `n_separate`, of the pairs that differ.
     detectable_r : float
         Minimum detectable difference: the smallest true difference that these pairs detect with 80% power; NaN if it
         cannot be estimated.
@@ -77,6 +83,9 @@ class Comparison:
     confidence: float
     n_days: int | None = None
     n_separate: int | None = None
+    n_different: int | None = None
+    n_days_different: int | None = None
+    n_separate_different: int | None = None
     detectable_r: float = math.nan
     open_trades: OpenTrades | None = None
 
@@ -189,6 +198,8 @@ def compare_r(
     found = mean_interval(difference, time=time, intervals=intervals)
     some = bool(paired.any())
     entry = nanoseconds(time)[paired]
+    ends = None if until is None else nanoseconds(until)[paired]
+    differs = np.abs(difference[paired]) > SAME_R
     return Comparison(
         difference_r=found.value,
         low=found.low,
@@ -206,7 +217,10 @@ def compare_r(
         confidence=intervals.confidence,
         detectable_r=_detectable(found.standard_error, intervals.confidence),
         n_days=len(np.unique(entry // DAY_NS)),
-        n_separate=None if until is None else n_separate(entry, nanoseconds(until)[paired]),
+        n_separate=None if ends is None else n_separate(entry, ends),
+        n_different=int(differs.sum()),
+        n_days_different=len(np.unique(entry[differs] // DAY_NS)),
+        n_separate_different=None if ends is None else n_separate(entry[differs], ends[differs]),
         open_trades=_open_trades((ours, theirs), nanoseconds(time), until, is_open, intervals),
     )
 

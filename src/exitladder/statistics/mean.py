@@ -124,7 +124,7 @@ def plan_resampling(values: FloatArray, when: IntArray, intervals: Intervals) ->
     for name, group in schemes.items():
         plan = Resampling.plan(group, influence, intervals)
         # The deviations are summed, not the values: a constant series then has an interval of no width.
-        sums = plan.sums(np.column_stack([influence, np.ones(n)]))
+        sums = plan.sums([influence, np.ones(n)])
         means = mean + sums[:, 0] / sums[:, 1]
         low, high = plan.interval(mean, means)
         error = float(means.std())

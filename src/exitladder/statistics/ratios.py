@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,10 +95,12 @@ def measure(
     dict
         By name of the measure, see `with_interval`.
     """
-    names = list(columns)
-    table = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
-    totals = dict(zip(names, table.sum(axis=0), strict=True))
-    resampled = dict(zip(names, plan.sums(table).T, strict=True)) if plan is not None else {}
+    values = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    # added one after another, as the units are
+    totals: dict[str, Any] = {
+        name: np.cumsum(column)[-1] if len(column) else np.float64(0) for name, column in values.items()
+    }
+    resampled = dict(zip(values, plan.sums(values.values()).T, strict=True)) if plan is not None else {}
     found = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         for name, one in measures.items():

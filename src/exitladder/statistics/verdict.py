@@ -229,7 +229,8 @@ def few_episodes(c: Comparison) -> list[str]:
     """Return why these trades are too few experiences of the market for "better"; empty if they suffice.
 
     They suffice if they were entered on at least `MIN_ENTRY_DAYS` days, and at least `MIN_SEPARATE` of them do not
-    overlap in time. A number that is not known is not required. The p-value counts resampled blocks besides.
+    overlap in time; the same holds for the trades on which the two exits differ, as the others say nothing about the
+    difference. A number that is not known is not required. The p-value counts resampled blocks besides.
 
     Parameters
     ----------
@@ -242,7 +243,26 @@ def few_episodes(c: Comparison) -> list[str]:
     if c.n_separate is not None and c.n_separate < MIN_SEPARATE:
         separate = "1 separate holding period" if c.n_separate == 1 else f"{c.n_separate} separate holding periods"
         found.append(f"the trades overlap and contain only {separate}, and 'better' requires at least {MIN_SEPARATE}")
-    return found
+    return found or _few_different(c)
+
+
+def _few_different(c: Comparison) -> list[str]:
+    """Return why the trades on which the two exits differ are too few; empty if they suffice."""
+    if c.n_different is None or c.n_days_different is None:
+        return []
+    trades = "1 trade" if c.n_different == 1 else f"{c.n_different:,} trades"
+    if c.n_days_different < MIN_ENTRY_DAYS:
+        days = "a single day" if c.n_days_different == 1 else f"{c.n_days_different} days"
+        return [
+            f"the two differ on only {trades}, entered on {days}, and 'better' requires differences on at least "
+            f"{MIN_ENTRY_DAYS} days"
+        ]
+    if c.n_separate_different is not None and c.n_separate_different < MIN_SEPARATE:
+        return [
+            f"the {trades} on which the two differ overlap, with only {c.n_separate_different} separate holding "
+            f"period{'s' if c.n_separate_different > 1 else ''}, and 'better' requires at least {MIN_SEPARATE}"
+        ]
+    return []
 
 
 def _search_doubts(dsr: float | None, pbo: float | None) -> list[str]:
@@ -279,9 +299,10 @@ def _risk(risk: Mapping[str, tuple[float, float]], us: str, them: str) -> str:
 
 
 def _digits(difference: float, low: float, high: float) -> int:
-    """Return the digits to show: two of the interval's width, more if rounding would hide a sign."""
+    """Return the digits to show: two of the interval's width, up to two more if rounding would hide a sign."""
     digits = 2 if high <= low else max(2, 1 - math.floor(math.log10(high - low)))
-    while digits < 8 and any(value != 0 and round(value, digits) == 0 for value in (difference, low, high)):
+    most = min(8, digits + 2)
+    while digits < most and any(value != 0 and round(value, digits) == 0 for value in (difference, low, high)):
         digits += 1
     return min(digits, 8)
 

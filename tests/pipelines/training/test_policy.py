@@ -157,7 +157,7 @@ def test_only_one_of_the_controls_knows_the_age_of_a_trade(
 ) -> None:
     """Predictions that tell nothing but the age: shuffled at equal age they earn the same, else they know no age."""
     rows = prepared.rows
-    age = np.arange(rows.n_rows) - rows.start[rows.trade]
+    age = (np.arange(rows.n_rows) - rows.start[rows.trade]).astype(np.float64)
     whole = np.repeat(rows.lengths == rows.lengths.max(), rows.lengths)
     aged = replace(
         predictions,

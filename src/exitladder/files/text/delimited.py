@@ -349,9 +349,11 @@ def _two_levels(path: Path, sniffed: _Sniffed, conventions: Conventions) -> Tabl
     frame, decimal = _frame(path, below, names, conventions, has_header=False, names=names)
     lines = np.arange(len(frame), dtype=np.int64) + below.skipped + 1
     parts, numbers, remarks = [], [], []
+    pairs = collections.Counter(zip(prices, tickers, strict=True))
     for ticker in dict.fromkeys(tickers):
         chosen = {str(n): price for n, (price, t) in enumerate(zip(prices, tickers, strict=True)) if t == ticker}
         part = frame[["Date", *chosen]].rename(columns=chosen).assign(symbol=ticker)
+        part = part.loc[:, ~part.columns.duplicated()]
         blank = part[list(chosen.values())].isna().all(axis=1).to_numpy()
         if blank.any():
             remarks.append(f"{int(blank.sum())} rows in which '{ticker}' has no price were left out")
@@ -364,5 +366,6 @@ def _two_levels(path: Path, sniffed: _Sniffed, conventions: Conventions) -> Tabl
         np.concatenate(numbers),
         decimal=decimal,
         encoding=sniffed.encoding.removesuffix("-sig"),
+        doubled=tuple(dict.fromkeys(price for (price, _), n in pairs.items() if n > 1)),
         remarks=tuple(remarks),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 # A call or a pipe (DDE) is needed to do harm: @ES, -1.5 and =A1 stay as they are.
@@ -68,10 +69,14 @@ def _mapped(frame: pd.DataFrame, change: Any, may_need: Any) -> pd.DataFrame:
 def _has_call(column: pd.Series) -> bool:
     """Return whether any cell has the call or the pipe that both patterns need: few columns have, and this is quick."""
     import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     try:
-        texts = pa.array(column, pa.string(), from_pandas=True)
+        texts = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):  # cells that are no texts, or that are not Unicode
         return True
-    return bool(pc.any(pc.match_substring_regex(texts, r"[(|]")).as_py())
+    if not (pa.types.is_large_string(texts.type) or pa.types.is_string(texts.type)):
+        return not pa.types.is_null(texts.type)
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    # the bytes of all cells of a chunk, one after another
+    contents = [np.frombuffer(data, dtype=np.uint8) for data in (chunk.buffers()[2] for chunk in chunks) if data]
+    return any(bool((content == ord(sign)).any()) for content in contents for sign in "(|")

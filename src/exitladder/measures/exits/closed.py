@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +79,12 @@ class ClosedTrades:
         """Position of each trade's last exit in `bar`, `r` and `share`."""
         return self.start[1:] - 1
 
+    @cached_property
+    def _in_r(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Side, signed entry price and risk of each trade."""
+        side, entry, risk = (self.simulation.states[self.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
+        return side, entry, risk
+
     def close_r(self, bar: IntArray) -> FloatArray:
         """Return the close of one bar for each trade in its R; NaN where the bar is -1.
 
@@ -85,7 +92,7 @@ class ClosedTrades:
         ----------
         bar : int64 array, shape (n,)
         """
-        side, entry, risk = (self.simulation.states[self.rows, k] for k in (s.SIDE, s.ENTRY, s.RISK))
+        side, entry, risk = self._in_r
         close = self.simulation.placed.bars.close[np.maximum(bar, 0)]
         return np.where(bar >= 0, (side * close - entry) / risk, np.nan)
 

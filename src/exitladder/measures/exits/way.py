@@ -27,10 +27,10 @@ def ways(closed: ClosedTrades, plan: Simulation | None) -> Columns:
     """
     target = np.full(len(closed), np.nan)
     if plan is not None:
-        state, rungs = plan.states[closed.rows], plan.rungs[closed.rows]
-        is_limit = rungs[:, s.KIND, 0] == o.LIMIT
+        entry, risk = (plan.states[closed.rows, k] for k in (s.ENTRY, s.RISK))
+        kind, level = (plan.rungs[closed.rows, k, 0] for k in (s.KIND, s.LEVEL))
         with np.errstate(divide="ignore", invalid="ignore"):
-            target = np.where(is_limit, (rungs[:, s.LEVEL, 0] - state[:, s.ENTRY]) / state[:, s.RISK], np.nan)
+            target = np.where(kind == o.LIMIT, (level - entry) / risk, np.nan)
     return {
         "target_r": target,
         "updraw": closed.simulation.mfe_r[closed.rows] / target,

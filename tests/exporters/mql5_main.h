@@ -1,0 +1,52 @@
+// The market: bars from stdin, each walked tick by tick from its open to the adverse extreme, the other, the close.
+#include <iostream>
+
+static void tick_at(double price)
+  {
+   price_now = price;
+   Rates &bar = history.back();
+   bar.high = std::max(bar.high, price);
+   bar.low = std::min(bar.low, price);
+   bar.close = price;
+   if(position_volume > 0 && position_sl > 0 && position_side * (price - position_sl) <= 1e-9)
+      deal(position_volume, price);
+   OnTick();
+  }
+static void walk(double from, double to)
+  {
+   double step = to > from ? tick : -tick;
+   int n = (int)std::lround(std::fabs(to - from) / tick);
+   for(int k = 1; k <= n; k++)
+      tick_at(from + k * step);
+  }
+int main()
+  {
+   int n_bars, n_trades;
+   std::cin >> n_bars >> n_trades >> hedging >> rejected >> tick;
+   _Point = tick;
+   std::vector<Rates> all(n_bars);
+   for(Rates &bar : all) std::cin >> bar.open >> bar.high >> bar.low >> bar.close;
+   OnInit();
+   for(number = 0; number < n_trades; number++)
+     {
+      int entry, way;
+      double volume, stop;
+      std::cin >> entry >> way >> volume >> stop;
+      history.assign(all.begin(), all.begin() + entry);
+      position_volume = 0;
+      position_side = 0;
+      OnTick();
+      for(int t = entry; t < n_bars; t++)
+        {
+         double open = all[t].open;
+         history.push_back({open, open, open, open});
+         if(t == entry) { position_side = way; position_volume = volume; position_open = open; position_sl = stop; }
+         else if(position_volume == 0) break;
+         tick_at(open);
+         double adverse = way > 0 ? all[t].low : all[t].high, other = way > 0 ? all[t].high : all[t].low;
+         walk(open, adverse);
+         walk(adverse, other);
+         walk(other, all[t].close);
+        }
+     }
+  }
