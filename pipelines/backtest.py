@@ -29,6 +29,7 @@ from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import signal_bars
 from exitladder.pipelines.inputs.usable_trades import TradeNotes
+from exitladder.pipelines.run_terms import terms_of
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_forward
 from exitladder.plans.file import ladder_to_toml
@@ -248,6 +249,7 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = 
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples for part in parts])
         walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
+        walk["terms"] = terms_of(job.bars, job.settings)
         summary = backtest_summary(job, parts, (trades, fills), walk_forward=n_before is not None) | walk
         with job.progress.stage("summary after exits", 1):
             summary |= summarise_after_exit(after, trades, intervals=job.settings.intervals)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from exitladder.bars.bars import BarSet
 from exitladder.errors import TradesError
+from exitladder.pipelines.tracking.provenance import describe_bars
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
+from exitladder.settings.tables import Settings
 
 # as far as written numbers of one trade may be apart, as a share of them
 _NOISE = 1e-9
@@ -61,10 +66,40 @@ def check_same_trades(both: pd.DataFrame, first: str, other: str) -> None:
             )
 
 
-def terms_that_differ(
-    both: pd.DataFrame, costs: tuple[Costs | None, Costs | None], names: tuple[str, str]
-) -> list[str]:
-    """Return a sentence on each term that differs between two runs, beside their exits.
+def terms_of(bars: BarSet, settings: Settings) -> dict[str, Any]:
+    """Return what the numbers of a run rest on beside its exits and costs: ``bars`` and ``account``, as plain values.
+
+    ``summary.json`` holds them as ``terms``.
+    """
+    described = describe_bars(bars)
+    names = {"interval": "interval", "n_symbols": "n_symbols", "n_bars": "n_bars", "first_bar": "first_bar"}
+    found = {name: described[key] for name, key in names.items()}
+    return {
+        "bars": found | {"last_bar": described["last_bar"], "fingerprint": described["bars_fingerprint"]},
+        "account": {
+            "max_open": settings.account.max_open,
+            "capital": settings.account.capital,
+            "currency": settings.currencies.account,
+        },
+    }
+
+
+def terms_of_run(folder: Path) -> dict[str, Any]:
+    """Return the terms that the run in a folder has saved; empty if it has none (before version 0.2)."""
+    summary = folder / "summary.json"
+    if not summary.is_file():
+        return {}
+    found = json.loads(summary.read_text(encoding="utf-8")).get("terms")
+    return found if isinstance(found, dict) else {}
+
+
+def unlike_terms(
+    both: pd.DataFrame,
+    costs: tuple[Costs | None, Costs | None],
+    terms: tuple[Mapping[str, Any], Mapping[str, Any]],
+    names: tuple[str, str],
+) -> tuple[list[str], list[str]]:
+    """Return what differs between two runs beside their exits: what makes them incomparable, and what does not.
 
     Parameters
     ----------
@@ -72,31 +107,51 @@ def terms_that_differ(
         As for `check_same_trades`.
     costs : (Costs or None, Costs or None)
         Of the first run and the other; None if unknown.
+    terms : (mapping, mapping)
+        Of the first run and the other, see `terms_of`; empty if unknown.
     names : (str, str)
         Of the first run and the other.
 
     Returns
     -------
-    list of str
-        Empty if the runs have the same costs, entry prices, quantities and risk, as far as they are known.
+    barring : list of str
+        A sentence on each of bars, account, costs, entry price and risk that differs.
+    others : list of str
+        A sentence on quantities that differ: R per trade does not depend on them but for costs per order.
     """
     first, other = names
-    said = []
+    barring = [
+        f"The {part} of '{first}' and '{other}' differs ({', '.join(shown)})."
+        for part in ("bars", "account")
+        if (shown := _unlike(terms[0].get(part), terms[1].get(part)))
+    ]
     a, b = costs
     if a is not None and b is not None and not a.has_rates_of(b):
-        differ = a.rates_unlike(b)
-        shown = ", ".join(f"{name} {getattr(a, name):g} and {getattr(b, name):g}" for name in differ)
-        said.append(
-            f"The costs of '{first}' and '{other}' differ ({shown}), so the difference is not that of the exits alone: "
-            "run both with the same [costs]."
+        shown = [f"{name} {getattr(a, name):g} and {getattr(b, name):g}" for name in a.rates_unlike(b)]
+        barring.append(
+            f"The costs of '{first}' and '{other}' differ ({', '.join(shown)}), so the difference is not that of the "
+            "exits alone: run both with the same [costs]."
         )
-    for name, word in (("entry_price", "entry price"), ("quantity", "quantity"), ("risk", "risk (1R)")):
-        if name not in both or f"{name}_first" not in both:
-            continue
-        ours, theirs = (both[column].to_numpy(np.float64) for column in (name, f"{name}_first"))
-        with np.errstate(invalid="ignore"):
-            n = int(np.count_nonzero(np.abs(ours - theirs) > _NOISE * np.maximum(np.abs(ours), np.abs(theirs))))
+    others = []
+    for name, word in (("entry_price", "entry price"), ("risk", "risk (1R)"), ("quantity", "quantity")):
+        n = _n_apart(both, name)
         if n:
             unit = " R is not the same unit in both." if name == "risk" else ""
-            said.append(f"The {word} of {n:,} of {len(both):,} shared trades differs between the runs.{unit}")
-    return said
+            said = f"The {word} of {n:,} of {len(both):,} shared trades differs between the runs.{unit}"
+            (others if name == "quantity" else barring).append(said)
+    return barring, others
+
+
+def _unlike(ours: object, theirs: object) -> list[str]:
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+        return []
+    return [f"{key} {ours[key]} and {theirs[key]}" for key in ours if key in theirs and ours[key] != theirs[key]]
+
+
+def _n_apart(both: pd.DataFrame, name: str) -> int:
+    """Return the number of shared trades whose value differs by more than rounding."""
+    if name not in both or f"{name}_first" not in both:
+        return 0
+    ours, theirs = (both[column].to_numpy(np.float64) for column in (name, f"{name}_first"))
+    with np.errstate(invalid="ignore"):
+        return int(np.count_nonzero(np.abs(ours - theirs) > _NOISE * np.maximum(np.abs(ours), np.abs(theirs))))

@@ -28,6 +28,7 @@ from exitladder.pipelines.advice.rows import (
 from exitladder.pipelines.advice.scorable import why_not_scored
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.promotion.shadow import shadow_score
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
@@ -63,6 +64,8 @@ class ScoreResult:
         The model's probabilities against the outcomes since its training.
     placed : PlacedTrades, optional
         The trades that were scored, on their bars.
+    shadow : str
+        With the champion: how the challenger's predictions compare so far; empty without a challenger.
     """
 
     run_id: str
@@ -72,6 +75,7 @@ class ScoreResult:
     verdict: str = ""
     answers: AnswerDrift = NO_ANSWERS
     placed: PlacedTrades | None = field(default=None, repr=False)
+    shadow: str = ""
 
     def charts(self) -> dict[str, TradeChart]:
         """Return the chart of each trade that was scored, by trade_id."""
@@ -170,7 +174,9 @@ def score(
         run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
         run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
-    return ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
+        shadow = shadow_score(job, model, trades, run)
+    done = ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
+    return replace(done, shadow=shadow)
 
 
 def nothing_open(ladder: Ladder) -> ScoreResult:

@@ -13,6 +13,7 @@ from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.database import check_state
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, not_found, quoted
+from exitladder.pipelines.tracking.promotions import ALIASES, holder
 from exitladder.pipelines.tracking.record import run_files
 from exitladder.pipelines.tracking.runs import _RUN_ID, _run_folder, find_run
 from exitladder.pipelines.tracking.sync import MODEL_FOLDER, RUN_TAG
@@ -35,7 +36,8 @@ def resolve_model(ref: str, store: str | Path | StoreAddress) -> Path:
     Parameters
     ----------
     ref : str
-        ``models:/NAME/VERSION`` (or ``/latest``), ``models:/NAME@ALIAS``, a run id, or a local folder.
+        ``models:/NAME/VERSION`` (or ``/latest``), ``models:/NAME@ALIAS``, a run id, a local folder, or ``champion`` or
+        ``challenger`` (`exitladder promote`).
     store : str, path or StoreAddress
         The store.
 
@@ -45,6 +47,8 @@ def resolve_model(ref: str, store: str | Path | StoreAddress) -> Path:
         If there is no such model.
     """
     address = store_address(store)
+    if ref in ALIASES and not Path(ref).is_dir():
+        ref = _promoted(ref, address)
     if ref.startswith("models:"):
         return _registered_model(ref, address)
     if not _RUN_ID.fullmatch(ref) and Path(ref).is_dir():
@@ -62,6 +66,16 @@ def resolve_model(ref: str, store: str | Path | StoreAddress) -> Path:
             f"{_known_models(address)}"
         )
     return folder
+
+
+def _promoted(alias: str, address: StoreAddress) -> str:
+    """Return the run that has an alias of `exitladder promote`."""
+    now = holder(address.home, alias)
+    if now is None:
+        raise TrackingError(
+            f"There is no {alias} among the models of '{address}'. Promote one: exitladder promote RUN --as {alias}."
+        )
+    return now.run_id
 
 
 def _registered_model(ref: str, address: StoreAddress) -> Path:

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exitladder.errors import TrackingError, did_you_mean
 from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
-from exitladder.pipelines.tracking.record import read_record, read_records, run_files
+from exitladder.pipelines.tracking.record import pending, read_record, read_records, run_files
 from exitladder.pipelines.tracking.sync import RUN_TAG
 from exitladder.runtime.processes import is_gone
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("run_id", "name", "kind", "status", "started", "is_sent")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -114,6 +118,22 @@ def run_artifact(ref: str, name: str, store: str | Path | StoreAddress) -> Path:
         saved = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         raise TrackingError(f"Run '{run.name}' has no artifact '{name}'. {did_you_mean(name, saved)}")
     return folder / name
+
+
+def runs_frame(address: StoreAddress) -> pd.DataFrame:
+    """Return the recorded runs, newest first: run_id, name, kind, status, started, is_sent."""
+    import pandas as pd
+
+    waiting = set(pending(address.home))
+    rows = [
+        {
+            **{name: record[name] for name in COLUMNS[:4]},
+            "started": pd.Timestamp(record["started"], unit="ms", tz="UTC"),
+            "is_sent": record["run_id"] not in waiting,
+        }
+        for record in sorted(read_records(address.home), key=lambda record: -int(record["started"]))
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def newest_experiment(store: str | Path | StoreAddress) -> str | None:

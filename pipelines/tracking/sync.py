@@ -13,6 +13,7 @@ from exitladder.pipelines.tracking.address import ARTIFACTS, StoreAddress
 from exitladder.pipelines.tracking.database import alone
 from exitladder.pipelines.tracking.faults import first_line
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client, not_found, quoted
+from exitladder.pipelines.tracking.promotions import holder
 from exitladder.pipelines.tracking.record import (
     PENDING,
     SENT,
@@ -144,6 +145,8 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
     for model in record["models"]:
         _register(client, address, found, model, sent.setdefault("models", {}))
         write_values(place, noted)
+    for alias in record.get("aliases", []):
+        _set_alias(client, address, str(alias), run_id, sent.get("models", {}))
     if is_final:
         if found.info.status != record["status"] or found.info.end_time != record["ended"]:
             client._tracking_client.set_terminated(found.info.run_id, record["status"], record["ended"])
@@ -335,6 +338,21 @@ def _register(
         client.set_registered_model_alias(name, alias, version)
     client.set_tag(run_id, "model", f"models:/{name}/{version}")
     versions[name] = version
+
+
+def _set_alias(client: Any, address: StoreAddress, alias: str, run_id: str, versions: Mapping[str, str]) -> None:
+    """Let a registered model have the alias that its run has by the history of promotions, or no longer."""
+    now = holder(address.home, alias)
+    for name, version in versions.items():
+        if now is not None and now.run_id == run_id:
+            client.set_registered_model_alias(name, alias, version)
+            continue
+        try:
+            has_it = str(client.get_model_version_by_alias(name, alias).version) == version
+        except not_found():
+            continue
+        if has_it:
+            client.delete_registered_model_alias(name, alias)
 
 
 def _is_newest(client: Any, name: str, alias: str, started: int) -> bool:

@@ -19,13 +19,19 @@ from exitladder.errors import ExitladderWarning, TrackingError
 from exitladder.pipelines.tracking.address import StoreAddress, chosen_store, store_address
 from exitladder.pipelines.tracking.faults import first_line
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
+from exitladder.pipelines.tracking.promotions import Promotion
 from exitladder.pipelines.tracking.record import (
+    RECORD,
     Record,
     close_stale,
     has_problem,
+    mark_pending,
     note_problem,
+    read_record,
     read_sent,
+    run_files,
     take_problem,
+    write_values,
 )
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.sender import SENDER, has_begun, has_ended
@@ -165,6 +171,39 @@ class Tracker:
             return ""
         run.log_tags({"model": f"models:/{name}/{version}"})
         return f"models:/{name}/{version}"
+
+    def note_alias(self, run_id: str, row: Promotion) -> None:
+        """Note in a run's record that it got or lost an alias, and let the store have the tags and the alias.
+
+        Parameters
+        ----------
+        run_id : str
+            Of a record.
+        row : Promotion
+            The change; the run has the alias from then on if it is the row's.
+        """
+        home = self.store.home
+        record = read_record(home, run_id)
+        if record is None:
+            return
+        has_it = row.run_id == run_id
+        record["tags"] |= {
+            f"promotion.{row.alias}": "yes" if has_it else "no",
+            f"promotion.{row.alias}.changed": f"{row.at} by {row.who}: {row.action}. {row.because}".strip(),
+        }
+        record["aliases"] = sorted({*record.get("aliases", []), row.alias})
+        try:
+            mark_pending(home, run_id)
+            write_values(run_files(home, run_id).parent / RECORD, record)
+        except OSError as error:
+            _warn(f"The promotion is kept in its history, but not in the record of the run: {first_line(error)}.")
+            return
+        if not self.enabled:
+            return
+        if self._sends_here():
+            self._send_here(run_id)
+        elif not SENDER.take(self.store, run_id):
+            note_problem(home, "the process that sends runs cannot be started")
 
     def _start(self, kind: str, name: str) -> TrackedRun:
         """Return a run with its record, and let it be sent; without them, with a warning, if it cannot be written."""

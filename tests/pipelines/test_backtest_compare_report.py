@@ -238,7 +238,7 @@ def test_compare_pairs_by_trade_and_adjusts(
     result.write(tmp_path / "first")
     other = backtest(bars, some_open, free, small)
     third = backtest(bars, some_open, hold, small)
-    output = compare([str(tmp_path / "first"), other.run_id, third.run_id], small)
+    output = compare([str(tmp_path / "first"), other.run_id, third.run_id], small, allows_differences=True)
     assert [pair["source"] for pair in output["pairs"]] == [other.run_id, third.run_id]
     free_pair = output["pairs"][0]
     assert free_pair["difference_r"] == pytest.approx((other.trades["r"] - result.trades["r"]).mean())

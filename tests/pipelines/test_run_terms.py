@@ -41,9 +41,11 @@ def saved(folder: Path, bps: float = 0.0, *, before_costs: bool = False, **colum
     return str(folder)
 
 
-def test_runs_with_other_costs_are_named_in_the_verdict(tmp_path: Path) -> None:
+def test_runs_with_other_costs_are_refused_or_named_in_the_verdict(tmp_path: Path) -> None:
     free, dear = saved(tmp_path / "free"), saved(tmp_path / "dear", 50.0, r=np.linspace(-1, 1, 30))
-    (pair,) = compare([free, dear], Settings())["pairs"]
+    with pytest.raises(TradesError, match=r"commission_bps 0 and 50.*--allow-differences"):
+        compare([free, dear], Settings())
+    (pair,) = compare([free, dear], Settings(), allows_differences=True)["pairs"]
     assert "commission_bps 0 and 50" in pair["verdict_text"]
     assert len(pair["terms_differ"]) == 1
     (pair,) = compare([free, saved(tmp_path / "same")], Settings())["pairs"]
@@ -59,7 +61,9 @@ def test_results_before_costs_are_called_so(tmp_path: Path) -> None:
 
 def test_another_risk_or_quantity_is_named(tmp_path: Path) -> None:
     a, b = saved(tmp_path / "a"), saved(tmp_path / "b", risk=4.0, quantity=[10.0] * 29 + [11.0])
-    (pair,) = compare([a, b], Settings())["pairs"]
+    with pytest.raises(TradesError, match="not the same unit"):
+        compare([a, b], Settings())
+    (pair,) = compare([a, b], Settings(), allows_differences=True)["pairs"]
     assert "R is not the same unit" in pair["verdict_text"]
     assert "quantity of 1 of 30" in pair["verdict_text"]
 
@@ -75,3 +79,17 @@ def test_one_id_for_two_trades_is_refused(tmp_path: Path, columns: dict[str, Any
     a, b = saved(tmp_path / "a"), saved(tmp_path / "b", **columns)
     with pytest.raises(TradesError, match=said):
         compare([a, b], Settings())
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "values"),
+    [("bars", "interval", ("1d", "1h")), ("account", "capital", (0.0, 5000.0)), ("bars", "fingerprint", ("a1", "b2"))],
+)
+def test_other_bars_or_another_account_are_refused_with_the_difference(
+    tmp_path: Path, part: str, key: str, values: tuple[Any, Any]
+) -> None:
+    runs = [saved(tmp_path / name) for name in "ab"]
+    for run, value in zip(runs, values, strict=True):
+        (Path(run) / "summary.json").write_text(json.dumps({"data": {}, "terms": {part: {key: value, "same": 1}}}))
+    with pytest.raises(TradesError, match=f"The {part} of .* differs \\({key} {values[0]} and {values[1]}\\)"):
+        compare(runs, Settings())

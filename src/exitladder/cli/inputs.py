@@ -248,18 +248,18 @@ class TradeFiles:
     fills: Path | None = None
 
 
-def trades_options(what: str) -> Decorator:
-    """Add ``--trades`` and ``--fills`` to a command; its function gets both as `trades`."""
+def trades_options(what: str, *, required: bool = True) -> Decorator:
+    """Add ``--trades`` and ``--fills`` to a command; its function gets both as `trades`, None without trades."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def run(*args: Any, trades: Path, fills: Path | None, **options: Any) -> Any:
-            return function(*args, trades=TradeFiles(trades, fills), **options)
+        def run(*args: Any, trades: Path | None, fills: Path | None, **options: Any) -> Any:
+            return function(*args, trades=None if trades is None else TradeFiles(trades, fills), **options)
 
         with_fills = path_option("--fills", "Fills of these trades: partial exits, several entries.", required=False)(
             run
         )
-        return path_option("--trades", what)(with_fills)
+        return path_option("--trades", what, required=required)(with_fills)
 
     return decorate
 

@@ -22,7 +22,7 @@ from exitladder.secrets import masked
 
 COMMANDS = (
     "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "export", "compare", "report",
-    "model", "ui", "track", "doctor",
+    "promote", "model", "ui", "track", "doctor",
 )  # fmt: skip
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

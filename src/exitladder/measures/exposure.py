@@ -38,7 +38,7 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
     """
     carried = trades[(trades["status"] != "skipped").to_numpy() & trades["r"].notna().to_numpy()]
     closed = (carried["status"] == "closed").to_numpy()
-    notional = _unit_notional(carried)
+    notional = unit_notional(carried)
     row = pd.Index(carried["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
     is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
     held = _Held(
@@ -171,7 +171,7 @@ def _largest_sum(time: IntArray, step: FloatArray) -> float:
     return float(np.cumsum(step[np.lexsort((-step, time))]).max())
 
 
-def _unit_notional(trades: pd.DataFrame) -> FloatArray:
+def unit_notional(trades: pd.DataFrame) -> FloatArray:
     """Return the notional of one unit of quantity at the entry price, in account currency."""
     price: FloatArray = np.abs(trades["entry_price"].to_numpy(np.float64))
     if "multiplier" not in trades:

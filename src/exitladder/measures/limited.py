@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.execution import ORDERS, STATUS, Simulation
 from exitladder.measures.cash import DAYS_PER_YEAR
 from exitladder.measures.marked import marked_account
@@ -66,35 +66,70 @@ def trades_taken(parts: Sequence[Simulation], limits: AccountSettings, leverage:
     an entry on the same bar, or before it closes, finds them still taken. Capital is the notional at entry prices, with
     multiplier and currency, over the leverage; profits do not add to it, and losses do not reduce it.
     """
-    entries = [
-        (int(part.placed.trades.entry_time[i]), str(part.placed.trades.trade_id[i]), k, int(i))
-        for k, part in enumerate(parts)
-        for i in np.flatnonzero(_executed(part))
-    ]
-    masks = tuple(np.zeros(len(part), dtype=np.bool_) for part in parts)
+    kept = [np.flatnonzero(_executed(part)) for part in parts]
     sales = [_sales(part, leverage) for part in parts]
+    orders = Entries(
+        time=np.concatenate([part.placed.trades.entry_time[at] for part, at in zip(parts, kept, strict=True)]),
+        trade_id=[str(part.placed.trades.trade_id[i]) for part, at in zip(parts, kept, strict=True) for i in at],
+        needed=np.concatenate([part.notional[at] for part, at in zip(parts, kept, strict=True)])
+        / (leverage if leverage > 0 else 1.0),
+        sales=[found.get(int(i), []) for found, at in zip(sales, kept, strict=True) for i in at],
+    )
+    taken, left_out = entries_taken(orders, limits)
+    masks = []
+    for part, at, some in zip(parts, kept, np.split(taken, np.cumsum([len(at) for at in kept])[:-1]), strict=True):
+        mask = np.zeros(len(part), dtype=np.bool_)
+        mask[at[some]] = True
+        masks.append(mask)
+    return Taken(tuple(masks), left_out)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Entries that wait for room in an account.
+
+    Parameters
+    ----------
+    time : int64 array, shape (n,)
+        Nanoseconds since 1970 UTC.
+    trade_id : list of str
+    needed : float64 array, shape (n,)
+        Capital that each ties up.
+    sales : list of list of (int, int, float)
+        For each, its sales: when they free something, positions freed (0 or 1) and capital freed.
+    """
+
+    time: IntArray
+    trade_id: list[str]
+    needed: FloatArray
+    sales: list[list[tuple[int, int, float]]]
+
+
+def entries_taken(entries: Entries, limits: AccountSettings) -> tuple[BoolArray, dict[str, int]]:
+    """Return which entries one account takes, and how many each limit forbids; see `trades_taken`."""
+    mask = np.zeros(len(entries.time), dtype=np.bool_)
     left_out = {"max_open": 0, "capital": 0}
     most_open = limits.max_open or math.inf
     most_capital = limits.capital * (1 + _ROUNDING) or math.inf
     held: list[tuple[int, int, float]] = []
     n_open, used = 0, 0.0
-    for time, _, k, i in sorted(entries):
+    for time, _, i in sorted(zip(entries.time.tolist(), entries.trade_id, range(len(mask)), strict=True)):
         while held and held[0][0] <= time:
             _, closed, freed = heapq.heappop(held)
             n_open, used = n_open - closed, used - freed
         if not n_open:
             used = 0.0
-        needed = float(parts[k].notional[i]) / (leverage if leverage > 0 else 1.0)
+        needed = float(entries.needed[i])
         if n_open + 1 > most_open:
             left_out["max_open"] += 1
         elif used + needed > most_capital:
             left_out["capital"] += 1
         else:
-            masks[k][i] = True
+            mask[i] = True
             n_open, used = n_open + 1, used + needed
-            for sale in sales[k].get(i, []):
+            for sale in entries.sales[i]:
                 heapq.heappush(held, sale)
-    return Taken(masks, left_out)
+    return mask, left_out
 
 
 def _executed(part: Simulation) -> BoolArray:

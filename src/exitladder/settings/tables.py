@@ -524,6 +524,30 @@ class TrackingSettings:
 
 
 @dataclass(frozen=True)
+class PromotionSettings:
+    """The gate that a run must pass to be promoted; stored with each run, so a later change is found."""
+
+    verdict: str = _key(
+        "better",
+        "verdict that a tuned or backtested exit needs: better, not_worse (also no_difference) or any",
+        among=("better", "not_worse", "any"),
+    )
+    min_trades: int = _key(100, "fewest trades out of sample", least=0)
+    min_days: int = _key(60, "fewest days on which these trades were entered; of a model: days it predicted", least=0)
+    finding: str = _key(
+        "edge",
+        "finding that a model needs: edge, no_harm (also no edge) or any",
+        among=("edge", "no_harm", "any"),
+    )
+    max_drifted: int = _key(3, "most features that had drifted at the last score with the model", least=0)
+    schema: str = _key(
+        "same",
+        "whether a model must have the champion's features and bar interval: same or any",
+        among=("same", "any"),
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a project.
 
@@ -548,6 +572,7 @@ class Settings:
     account: AccountSettings = field(default_factory=AccountSettings)
     orders: OrderSettings = field(default_factory=OrderSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    promotion: PromotionSettings = field(default_factory=PromotionSettings)
 
     @property
     def intervals(self) -> Intervals:

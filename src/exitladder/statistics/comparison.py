@@ -215,7 +215,7 @@ def compare_r(
         candidate_r=float(ours[paired].mean()) if some else math.nan,
         baseline_r=float(theirs[paired].mean()) if some else math.nan,
         confidence=intervals.confidence,
-        detectable_r=_detectable(found.standard_error, intervals.confidence),
+        detectable_r=detectable_difference(found.standard_error, intervals.confidence),
         n_days=len(np.unique(entry // DAY_NS)),
         n_separate=None if ends is None else n_separate(entry, ends),
         n_different=int(differs.sum()),
@@ -296,7 +296,7 @@ def holm(p_values: Sequence[float] | npt.ArrayLike) -> npt.NDArray[np.float64]:
     return adjusted
 
 
-def _detectable(error: float, confidence: float) -> float:
+def detectable_difference(error: float, confidence: float) -> float:
     """Return the smallest true difference that a test with this standard error detects with the power `POWER`."""
     from scipy.special import ndtri
 
@@ -307,6 +307,6 @@ def _trades_needed(difference: float, error: float, n: int, confidence: float) -
     """Return the additional trades that a test of this difference needs, its standard error falling as 1/sqrt(n)."""
     if math.isnan(error) or difference == 0:
         return None
-    distance = _detectable(error, confidence) / abs(difference)
+    distance = detectable_difference(error, confidence) / abs(difference)
     total = n * distance**2
     return max(0, math.ceil(total) - n) if total < 1e12 else None

@@ -51,13 +51,13 @@ def _fall(results: FloatArray, plan: Resampling, start: float) -> tuple[float, f
     peak = np.maximum.accumulate(path)
     fall = path - peak if math.isnan(start) else (path - peak) / (start + peak)
     value = float(fall.min())
-    parts = _inside_units(results, plan)
+    parts = inside_units(results, plan)
     resampled = np.concatenate([_resampled_falls(draw, parts, start) for draw in plan.draws()])
     low, high = plan.interval(value, resampled)
     return value, low, min(high, 0.0)
 
 
-def _inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
+def inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
     """Return each unit's sum, highest and lowest running sum, and drawdown, shape (4, n_units).
 
     The drawdown of a path follows from these values of its units, so long paths are resampled quickly.

@@ -180,6 +180,8 @@ def _tell(session: Session, result: ScoreResult, managed: Management, bars: BarS
 
     if result.notice:
         session.warn(result.notice)
+    if result.shadow:
+        session.say(result.shadow)
     if result.verdict:
         session.say(result.verdict)
     newest = int(bars.close_time.max())

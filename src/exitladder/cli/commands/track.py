@@ -18,8 +18,8 @@ def command(session: Session, is_syncing: bool) -> None:
     """
     from exitladder.errors import TrackingError
     from exitladder.pipelines.tracking.address import chosen_store
-    from exitladder.pipelines.tracking.listing import runs_frame
     from exitladder.pipelines.tracking.record import close_stale
+    from exitladder.pipelines.tracking.runs import runs_frame
 
     address = chosen_store(session.settings.tracking.store, session.settings.tracking.folder)
     close_stale(address.home)

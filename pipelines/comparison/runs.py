@@ -1,0 +1,165 @@
+"""Runs, ladders and own exits compared with the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exitladder.clock import DAY_NS
+from exitladder.pipelines.comparison.account import compare_accounts, limits_for
+from exitladder.pipelines.comparison.groups import decisive_trades, groups_of
+from exitladder.pipelines.comparison.outcomes import bookings, calendar, outcomes
+from exitladder.pipelines.comparison.pairs import Pair, paired, verdict_of
+from exitladder.pipelines.comparison.sources import Source
+from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, SampleCounts
+from exitladder.runtime.progress import Progress
+from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import holm
+from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.mean import MIN_TRADES, nanoseconds
+from exitladder.statistics.paired_days.days import DayResampling
+from exitladder.statistics.paired_days.measures import compare_groups, compare_measures
+from exitladder.statistics.spa import N_BOOTSTRAP, superior_ability
+
+if TYPE_CHECKING:
+    from exitladder.bars.bars import BarSet
+
+
+def compare_sources(
+    sources: Sequence[Source],
+    settings: Settings,
+    *,
+    bars: BarSet | None = None,
+    allows_differences: bool = False,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return every later source compared with the first; see `exitladder.pipelines.compare.compare`.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        At least two.
+    settings : Settings
+    bars : BarSet, optional
+        For the volatility regimes.
+    allows_differences : bool
+    progress : Progress
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TradesError
+        If two of them cannot be compared.
+    """
+    first, *others = sources
+    limits, account = limits_for(first, settings.account)
+    pairs, details = [], []
+    with progress.stage("comparing runs", len(others)) as advance:
+        for other in others:
+            pair = paired(other, first, settings.intervals, allows_differences=allows_differences)
+            pairs.append(pair)
+            details.append(_details(pair, limits, settings.intervals, bars))
+            advance(1)
+    adjusted = holm([pair.found.p_value for pair in pairs])
+    _adjust_measures(details)
+    free = all(source.before_costs for source in sources)
+    return {
+        "baseline": first.name,
+        "sources": {source.name: _metrics(source) | source.exposure() for source in sources},
+        "pairs": [
+            verdict_of(pair, float(p), before_costs=free) | more
+            for pair, p, more in zip(pairs, adjusted, details, strict=True)
+        ],
+        "account_limits": {"max_open": limits.max_open, "capital": limits.capital, "text": account},
+        "stepwise": _stepwise(pairs, settings.intervals),
+    }
+
+
+def _details(pair: Pair, limits: Any, intervals: Intervals, bars: BarSet | None) -> dict[str, Any]:
+    """Return the measures of a pair, the account, the groups and the trades that made the difference."""
+    ids = pair.ids
+    if not len(ids):
+        return {"measures": {}, "account": None, "by": {}, "decisive": None}
+    sides = (pair.other, pair.first)
+    booked = (bookings(pair.other, ids), bookings(pair.first, ids))
+    shared = pair.both.loc[ids]
+    entered = nanoseconds(shared["entry_time"])
+    first, n_days = calendar(entered, booked)
+    daily = [one.daily(first, n_days) for one in booked]
+    ours, theirs = (outcomes(side, ids, day) for side, day in zip(sides, daily, strict=True))
+    day = entered // DAY_NS - first
+    difference = ours.r - theirs.r
+    measures = {name: one.to_mapping() for name, one in compare_measures(ours, theirs, day, intervals).items()}
+    # One number has one interval: that of the verdict.
+    found = pair.found
+    measures["expectancy_r"] |= {
+        name: None if np.isnan(value) else float(value)
+        for name, value in (
+            ("low", found.low),
+            ("high", found.high),
+            ("p_value", found.p_value),
+            ("detectable", found.detectable_r),
+        )
+    }
+    days = DayResampling.of(day, difference, daily[0] - daily[1], intervals)
+    return {
+        "measures": measures,
+        "account": compare_accounts(sides, ids, booked, limits, intervals),
+        "by": compare_groups(difference, groups_of(shared, bars), days),
+        "decisive": decisive_trades(shared, difference),
+    }
+
+
+def _adjust_measures(details: Sequence[dict[str, Any]]) -> None:
+    """Add ``p_adjusted`` (Holm) to all measures of all pairs, and to all groups of each grouping of a pair."""
+    rows = [row for one in details for row in one["measures"].values()]
+    families = [rows, *(list(group) for one in details for group in one["by"].values())]
+    for family in families:
+        p = [np.nan if row["p_value"] is None else row["p_value"] for row in family]
+        for row, adjusted in zip(family, holm(p), strict=True):
+            row["p_adjusted"] = None if np.isnan(adjusted) else float(adjusted)
+
+
+def _stepwise(pairs: Sequence[Pair], intervals: Intervals) -> dict[str, Any] | None:
+    """Return the test of all later sources against the first on the trades that all share; None for a single pair."""
+    if len(pairs) < 2:
+        return None
+    ids = pairs[0].ids
+    for pair in pairs[1:]:
+        ids = ids[ids.isin(pair.ids)]
+    if len(ids) < MIN_TRADES:
+        return None
+    baseline = pairs[0].first.trades.loc[ids]
+    found = superior_ability(
+        {pair.other.name: pair.other.trades.loc[ids, "r"].to_numpy(np.float64) for pair in pairs},
+        baseline["r"].to_numpy(np.float64),
+        time=baseline["entry_time"],
+        intervals=Intervals(intervals.confidence, min(N_BOOTSTRAP, intervals.n_bootstrap), intervals.seed),
+    )
+    return {
+        "p_value": None if np.isnan(found.p_value) else found.p_value,
+        "superior": list(found.superior),
+        "n_trades": found.n,
+    }
+
+
+def _metrics(source: Source) -> dict[str, Any]:
+    table = source.trades
+    r = table["r"].dropna().to_numpy(np.float64)
+    counts = table["status"].value_counts()
+    sample = table["sample"] if "sample" in table else [OUT_OF_SAMPLE] * len(table)
+    return {
+        **SampleCounts.of(sample).to_mapping(),
+        "n_trades": len(table),
+        "n_open": int(counts.get("open", 0)),
+        "n_skipped": int(counts.get("skipped", 0)),
+        "expectancy_r": float(r.mean()) if len(r) else None,
+        "win_rate": float((r > 0).mean()) if len(r) else None,
+        "sd_r": float(r.std(ddof=1)) if len(r) > 1 else None,
+        "total_r": float(r.sum()),
+    }

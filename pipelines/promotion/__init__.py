@@ -1,0 +1,1 @@
+"""Runs promoted to champion or challenger by a gate that was set beforehand, and a challenger scored in the shadow."""

@@ -1,0 +1,1 @@
+"""Differences of two exits in many measures, from calendar days drawn in blocks."""
