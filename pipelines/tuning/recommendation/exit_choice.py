@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
-from exitladder.pipelines.tuning.folds import LEAST_TRADES, Mask, WalkForward
+from exitladder.pipelines.tuning.folds import Mask, WalkForward
 from exitladder.pipelines.tuning.policies import (
     CLASSIC,
     MODEL_OR_TRAIL,
@@ -28,7 +28,6 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.verdict import verdict
 from exitladder.trades.trades import Trades
 
-NO_DIFFERENCE = "no_difference"
 SIMPLE_EXITS = (SINGLE_TARGET, TRAILING_STOP, CLASSIC, TIME_STOP)
 Levels = tuple[tuple[str, ...], ...]
 
@@ -214,7 +213,6 @@ def choose_exit(net_r: Mapping[str, FloatArray], lives: Lives, levels: Levels, i
             Evidence(name, current, c, float(p), verdict(c, name, current, p_adjusted=float(p)).kind)
             for name, c, p in zip(rivals, found, adjusted, strict=True)
         ]
-        step = [e if _differ(net_r[e.exit], net_r[current]) else replace(e, verdict=NO_DIFFERENCE) for e in step]
         better = {e.exit: e.found.difference_r for e in step if e.verdict == "better"}
         every += step
         if not better:
@@ -222,11 +220,6 @@ def choose_exit(net_r: Mapping[str, FloatArray], lives: Lives, levels: Levels, i
         at = next(k for k in range(at + 1, len(levels)) if set(levels[k]) & set(better))
         current = max((name for name in levels[at] if name in better), key=lambda name: better[name])
     return ExitChoice(current, tuple(every))
-
-
-def _differ(one: FloatArray, other: FloatArray) -> bool:
-    """Whether two exits differ in enough trades: resampling the few of two exits that hardly differ proves nothing."""
-    return int((np.abs(one - other) > 0).sum()) >= LEAST_TRADES
 
 
 def recommend(
