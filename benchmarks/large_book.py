@@ -30,6 +30,7 @@ rungs = [
 stop = {initial = "2ATR", breakeven_after = 1, trail = "3ATR", trail_after = 1, time = 100}
 costs = {commission_bps = 2, slippage_bps = 1}
 """
+REPLAYED = ["--since-entry", "--assume", "followed"]
 COSTS = ["--set", "costs.commission_bps=3"]
 WARM_UP, LONGEST = 200, 200
 OPEN_SHARE = 0.01
@@ -134,7 +135,7 @@ def main() -> None:
         ladder = ["--ladder", "tuned/ladder.toml"]
         run(folder, "backtest", *given, *ladder, *model, "--out", "backtest")
         if model:
-            open_trades = ["--bars", "bars.parquet", "--trades", "open.csv", "--out", "advice.csv"]
+            open_trades = ["--bars", "bars.parquet", "--trades", "open.csv", *REPLAYED, "--out", "advice.csv"]
             run(folder, "score", *open_trades, *ladder, *model)
         print(f"{tuned['n_trials'] + tuned['n_trials_final']:,} candidates in {len(tuned['folds']) + 1} searches")
         print(tuned["verdict_text"].split(". ")[0] + ".")

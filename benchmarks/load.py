@@ -21,13 +21,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from large_book import LADDER, write_book
+from large_book import LADDER, REPLAYED, write_book
 
 BARS = ["--bars", "bars.parquet"]
 COMMANDS = {
     "bars check": ["bars", "check", "bars.parquet", "--format", "csv"],
     "backtest": ["backtest", *BARS, "--trades", "trades.csv", "--ladder", "ladder.toml", "--out", "out"],
-    "score": ["score", *BARS, "--trades", "open.csv", "--ladder", "ladder.toml", "--out", "advice.csv"],
+    "score": ["score", *BARS, "--trades", "open.csv", *REPLAYED, "--ladder", "ladder.toml", "--out", "advice.csv"],
 }
 # most memory of the process, GB
 GIGABYTES = {"bars check": 3.5, "backtest": 6.0, "score": 4.0}

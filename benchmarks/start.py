@@ -1,11 +1,11 @@
 """How long commands take to start, how long a backtest takes from there, and that a second start compiles nothing.
 
-    python benchmarks/start.py [--trades 1000] [--rounds 7]
+    python benchmarks/start.py [--trades 1000] [--rounds 7] [--only-start]
 
 Bars (10 symbols of 5,000, Parquet), trades (CSV) and a ladder (TOML) are written to a temporary folder, with an empty
 compiler cache. Every variant is started twice to fill the cache and count compiled functions, then in turns, each in
 its own process: reported are medians of the wall time and of the processor time. The exit code is 1 if a second start
-compiled anything.
+compiled anything. ``--only-start`` measures the start alone, which compiles nothing.
 
 The rows "until the inputs are read" are the start alone: the commands are given a ladder that does not exist, and end
 when they look for it, with all their modules loaded. Runs are sent to the MLflow store by a process of their own, whose
@@ -109,11 +109,18 @@ def run(code: str, folder: Path, environment: dict[str, str]) -> tuple[float, fl
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lines[-1]
 
 
+def _is_start(name: str) -> bool:
+    """Return whether a way simulates nothing."""
+    return "until" in name or "help" in name or "alone" in name
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trades", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only-start", action="store_true", help="only up to where the inputs are read")
     options = parser.parse_args()
+    ways = {k: code for k, code in WAYS.items() if not options.only_start or _is_start(k)}
     compiled_again = 0
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -121,9 +128,10 @@ def main() -> int:
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
         # without compiled modules every start would compile all of them
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        print(f"{'compiled functions':48} {'first start':>24} {'second start':>24}")
-        for name, code in WAYS.items():
-            if "exitladder" not in code or "until" in name or "help" in name:
+        if not options.only_start:
+            print(f"{'compiled functions':48} {'first start':>24} {'second start':>24}")
+        for name, code in ways.items():
+            if _is_start(name):
                 continue
             result = []
             for _ in range(2):
@@ -132,9 +140,9 @@ def main() -> int:
                 result.append(f"{compiled} new, {loaded} kept, {wall:.1f} s")
             compiled_again += compiled
             print(f"{name:48} {result[0]:>24} {result[1]:>24}")
-        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for _ in range(options.rounds):
-            for name, code in WAYS.items():
+            for name, code in ways.items():
                 taken[name].append(run(code, folder, environment)[:2])
     print(f"\n{f'{options.trades:,} trades, from process start':48} {'wall s':>8} {'processor s':>12}")
     for name, seconds in taken.items():

@@ -21,9 +21,9 @@ from exitladder.models.exhaustion.stacking import HeldOut, Stack, fit_stack
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, StageTraining, predict_rows
 
 # A symbol with fewer training trades keeps to what all symbols say.
-LEAST_TRADES = 30
-# Their weights are shrunk, and a bad record ends them, so the rule of one standard error is enough.
-LEAST_ERRORS = 1.0
+LEAST_TRADES = 60
+# Several symbols are tried, so one standard error is too little.
+LEAST_ERRORS = 2.0
 
 
 @dataclass(frozen=True)

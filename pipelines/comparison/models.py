@@ -65,8 +65,10 @@ def is_model(name: str, tracker: Tracker) -> bool:
     """Return whether a source is a model: a reference, a folder of one, or a recorded run of ``train``."""
     if name.startswith("models:"):
         return True
-    if Path(name).is_dir():
-        return (Path(name) / MODEL_FILE).is_file()
+    folder = Path(name)
+    if folder.is_dir():
+        # A tuning keeps its model's measures in a file of the same name.
+        return (folder / MODEL_FILE).is_file() and not (folder / "trades.csv").is_file()
     record = read_record(tracker.store.home, name) if RUN_ID.fullmatch(name) else None
     return record is not None and record["kind"] == "train"
 

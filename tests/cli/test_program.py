@@ -269,7 +269,7 @@ def test_an_interruption_lost_in_a_callback_arrives_all_the_same() -> None:
     try:
         with pytest.raises(KeyboardInterrupt), interruptible():
             ctypes.CDLL(None).qsort(numbers, 3, ctypes.sizeof(ctypes.c_int), kind(compare))
-            assert list(numbers) == [1, 2, 3]
+            assert len(called) > 1, "the library goes on"
             time.sleep(20)
     finally:
         signal.signal(signal.SIGINT, outside)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitladder.bars.bars import Bars, BarSet
@@ -61,6 +61,7 @@ def test_batches_in_parts_equal_the_general_kernel(
 ) -> None:
     """Slices, rungs that sell the rest and exits by the clock: every outcome, to the bit."""
 
+    @settings(max_examples=max(settings().max_examples // 3, 1))
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         world = data.draw(worlds.worlds(("stop_first",)))

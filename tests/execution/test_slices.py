@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exitladder.execution import Simulation
-from exitladder.execution.batch.grouping import is_batchable
+from exitladder.execution.batch.grouping import LEAST_LADDERS, batches
 from exitladder.execution.standing import standing_orders, state_frame
 from exitladder.plans.file import ladder_from_mapping
 
@@ -216,7 +216,8 @@ def test_the_nearest_stop_of_slices_is_shown_when_nothing_else_is_left(run: Run)
     assert (frame["quantity_open"], frame["stop_price"], frame["stop_kind"]) == (50, 99.5, "stop")
 
 
-def test_slices_are_executed_one_by_one() -> None:
+def test_slices_run_in_a_batch_apart_from_ladders_without_them() -> None:
     rung = {"fraction": 0.5, "target": "1R"}
-    assert is_batchable(ladder_from_mapping({"rungs": [rung]}))
-    assert not is_batchable(ladder_from_mapping({"rungs": [rung | {"stop": "0.5R"}]}))
+    plain, own = (ladder_from_mapping({"rungs": [one]}) for one in (rung, rung | {"stop": "0.5R"}))
+    groups, alone = batches([plain, own] * LEAST_LADDERS)
+    assert [set(group % 2) for group in groups] == [{0}, {1}] and not len(alone)

@@ -37,7 +37,9 @@ import exitladder.pipelines.report  # noqa: F401
 from exitladder.errors import ExitladderError
 from exitladder.models.forests.boosting import load_lightgbm
 
+# of processor time; other programs may hold the processors, so without any use of them a reader has ten minutes
 SECONDS = 20
+WALL_SECONDS = 600
 GIGABYTES = 2
 # below so many mutations, slow readers get fewer
 SHORT = 1000
@@ -87,6 +89,15 @@ def child(name: str, first: int, count: int, seed: int, keep: Path, out: int) ->
             stream.flush()
 
 
+def processor_seconds(pid: int) -> float:
+    """Return the processor time of a process and of those that it waited for; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(name: str, count: int, seed: int, keep: Path) -> dict[str, Any]:
     """Return the counts of outcomes of a kind, and its failures."""
     counts = {"read": 0, "refused": 0}
@@ -106,12 +117,17 @@ def run(name: str, count: int, seed: int, keep: Path) -> dict[str, Any]:
                 os._exit(70)
         os.close(write_end)
         with os.fdopen(read_end, "rb", buffering=0) as stream:
-            rest = b""
+            rest, since, used = b"", time.monotonic(), processor_seconds(pid)
             while True:
-                ready, _, _ = select.select([stream], [], [], SECONDS)
+                ready, _, _ = select.select([stream], [], [], 1.0)
+                if not ready:
+                    is_hanging = processor_seconds(pid) - used > SECONDS or time.monotonic() - since > WALL_SECONDS
+                    if not is_hanging:
+                        continue
                 part = stream.read(1 << 16) if ready else None
                 if not part:
                     break
+                since, used = time.monotonic(), processor_seconds(pid)
                 *lines, rest = (rest + part).split(b"\n")
                 for line in lines:
                     found = json.loads(line)

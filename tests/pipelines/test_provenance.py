@@ -12,6 +12,7 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import InputFileError, LadderError, TradesError
+from exitladder.pipelines.advice.open_trades import Management
 from exitladder.pipelines.backtest import backtest, backtest_walk_forward
 from exitladder.pipelines.compare import compare
 from exitladder.pipelines.report import report
@@ -211,13 +212,14 @@ def test_score_names_the_verdict_and_gives_no_orders_with_own_exits(
 ) -> None:
     ladder = read_ladder(folder / "tuned" / "ladder.toml")
     assert ladder.tuned is not None
-    result = score(bars, some_open, ladder, trained.model, small)
+    untouched = Management(assume="untouched")
+    result = score(bars, some_open, ladder, trained.model, small, management=untouched)
     assert ladder.tuned.verdict_text in result.verdict and "verdict of the tuning" in result.verdict
     assert any(result.frame["orders"].map(len))
     write_scores(result.frame, folder / "advice.html", result.verdict)
     assert "verdict of the tuning" in (folder / "advice.html").read_text(encoding="utf-8")
     own = replace(ladder, tuned=replace(ladder.tuned, choice="own_exits", verdict_text="Keep your own exits: why."))
-    kept = score(bars, some_open, own, trained.model, small).frame
+    kept = score(bars, some_open, own, trained.model, small, management=untouched).frame
     assert kept["trade_id"].tolist() == result.frame["trade_id"].tolist()
     assert (kept["action"] == "hold").all() and (kept["action_quantity"] == 0).all()
     assert not any(kept["orders"].map(len))

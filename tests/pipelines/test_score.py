@@ -15,13 +15,15 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import LadderError, OutputFileError
+from exitladder.features import row_matrix
 from exitladder.pipelines import score as scoring
 from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Advice, Holding, advise_closed, advise_open
-from exitladder.pipelines.advice.open_trades import REPLAY
+from exitladder.pipelines.advice.open_trades import REPLAY, advice_job, last_rows, open_trades
 from exitladder.pipelines.advice.orders import Order
 from exitladder.pipelines.advice.rows import COLUMNS
 from exitladder.pipelines.backtest import backtest
 from exitladder.pipelines.score import ScoreResult, write_scores
+from exitladder.pipelines.tracking.flavour import ExhaustionPyfunc
 from exitladder.pipelines.train import TrainResult, train
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
@@ -281,3 +283,20 @@ def test_a_ladder_that_does_not_read_the_model_needs_none(
     assert alone.notice == "" and alone.drift.empty
     write_scores(alone.frame, tmp_path / "advice.html")
     assert ">nan" not in (tmp_path / "advice.html").read_text().lower()
+
+
+def test_the_registered_model_answers_with_the_numbers_of_the_scores(
+    bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
+) -> None:
+    """The features of the last bars as JSON, as a server of the model receives them."""
+    frame = score(bars, some_open, classic, trained.model, small).frame.set_index("trade_id")
+    prepared = advice_job(bars, open_trades(some_open), small, trained.model).prepared
+    rows = last_rows(prepared)
+    matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=rows)
+    table = pd.DataFrame(matrix.values, columns=list(matrix.names))
+    table["time"] = pd.to_datetime(bars.close_time[prepared.rows.bar_of(rows)]).strftime("%Y-%m-%dT%H:%M:%S")
+    received = pd.DataFrame(**json.loads(table.to_json(orient="split", double_precision=15)))
+    answer = ExhaustionPyfunc(trained.trained.model).predict(received)
+    for k, trade_id in enumerate(prepared.placed.trades.trade_id):
+        for name in ("exhaustion", "hold_value_r"):
+            assert answer[name].iloc[k] == pytest.approx(frame.loc[trade_id, name], rel=1e-12)

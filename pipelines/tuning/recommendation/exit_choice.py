@@ -213,8 +213,8 @@ def choose_exit(net_r: Mapping[str, FloatArray], lives: Lives, levels: Levels, i
             Evidence(name, current, c, float(p), verdict(c, name, current, p_adjusted=float(p)).kind)
             for name, c, p in zip(rivals, found, adjusted, strict=True)
         ]
-        every += step
         better = {e.exit: e.found.difference_r for e in step if e.verdict == "better"}
+        every += step
         if not better:
             break
         at = next(k for k in range(at + 1, len(levels)) if set(levels[k]) & set(better))

@@ -132,6 +132,8 @@ TARGETS = (
             "Order inside a candle: its backtest fills a rung before the stop, as intrabar = target_first.",
             "One rung per candle: its backtest places one order per candle, so a second rung inside the same candle "
             "fills in a later one, or not at all. Rungs that the open has passed fill together.",
+            "Entry candle: a stop in the candle of the entry fills at the worst-case price of its backtest, not at the "
+            "stop.",
             "Gaps: an open beyond the stop or a rung fills at the open, as here; the mixin sees to it.",
             "Live: the stop is looked at on each iteration, not by the exchange, unless stoploss_on_exchange is set.",
             "Live: a candle's breakeven and trail act once the candle has closed, as here.",

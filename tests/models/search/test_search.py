@@ -17,6 +17,7 @@ from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Execution, Ladder, Stop
 from exitladder.plans.units import Distance
 from exitladder.settings.loading import load_settings
+from exitladder.settings.ranges import DistanceRange
 from exitladder.settings.tables import SearchSettings
 
 BASE = Ladder(
@@ -55,7 +56,8 @@ def nearness(ladders: list[Ladder]) -> Evaluation:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_search_repeats_itself_and_those_that_learn_beat_chance(sampler: str) -> None:
-    space = SearchSpace(SearchSettings(n_rungs=(1, 3)), BASE, BOTH)
+    ranges = SearchSettings(n_rungs=(1, 3), trail_width=(DistanceRange(1.5, 8.0, "ATR"),), time_bars=(10, 100))
+    space = SearchSpace(ranges, BASE, BOTH)
     n = 300 if sampler == "nsga2" else 120  # six generations of it
     found = search(space, nearness, n, seed=3, sampler=sampler, batch_size=8)
     again = search(space, nearness, n, seed=3, sampler=sampler, batch_size=8)

@@ -105,13 +105,13 @@ def test_only_the_named_series_are_tried(prepared: Prepared, perfect: RowPredict
 
 
 def test_the_simpler_exit_is_kept_unless_the_model_gains_more_than_its_error(
-    prepared: Prepared, predictions: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
+    prepared: Prepared, perfect: RowPredictions, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned = tune_model_policy(prepared, predictions, small)
+    tuned = tune_model_policy(prepared, perfect, small)
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors + 0.01)
-    assert tune_model_policy(prepared, predictions, small).ladder == tuned.trail
+    assert tune_model_policy(prepared, perfect, small).ladder == tuned.trail
     monkeypatch.setattr(model_policy, "LEAST_ERRORS", tuned.errors)
-    assert tune_model_policy(prepared, predictions, small).ladder == tuned.by_model
+    assert tune_model_policy(prepared, perfect, small).ladder == tuned.by_model
 
 
 def test_predictions_of_later_trades_change_nothing_tuned_on_earlier_ones(
@@ -125,9 +125,9 @@ def test_predictions_of_later_trades_change_nothing_tuned_on_earlier_ones(
         exhaustion=np.where(ours, predictions.exhaustion, perfect.exhaustion),
         hold_value_r=np.where(ours, predictions.hold_value_r, perfect.hold_value_r),
     )
-    assert tune_model_policy(prepared, predictions, small, trades=earlier) == tune_model_policy(
-        prepared, mixed, small, trades=earlier
-    )
+    found = [tune_model_policy(prepared, each, small, trades=earlier) for each in (predictions, mixed)]
+    # By their text: a gain in standard errors may be unknown, and NaN is not equal to itself.
+    assert repr(found[0]) == repr(found[1])
 
 
 def test_a_perfect_model_has_an_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
@@ -159,7 +159,12 @@ def test_only_one_of_the_controls_knows_the_age_of_a_trade(
     rows = prepared.rows
     age = (np.arange(rows.n_rows) - rows.start[rows.trade]).astype(np.float64)
     whole = np.repeat(rows.lengths == rows.lengths.max(), rows.lengths)
-    aged = replace(predictions, exhaustion=np.full(rows.n_rows, 0.5), hold_value_r=20.0 - age, silent={})
+    aged = replace(
+        predictions,
+        exhaustion=np.full(rows.n_rows, 0.5),
+        hold_value_r=np.asarray(20.0 - age, dtype=np.float64),
+        silent={},
+    )
     at_age, anywhere = (shuffle_predictions(prepared, aged, 0, keeps_age=keeps) for keeps in (True, False))
     known = whole & (aged.stage >= 0)
     assert (at_age.hold_value_r == aged.hold_value_r)[known].mean() > 0.95

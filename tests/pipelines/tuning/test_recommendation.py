@@ -237,6 +237,17 @@ def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_besi
     assert any(item.exit == TUNED for item in edge.recommendation.choice.evidence)
 
 
+def test_exits_that_differ_in_a_few_trades_only_are_not_told_apart() -> None:
+    """A gain in each of the few trades in which two exits differ has an interval above zero and proves nothing."""
+    net_r = results(trail=0.0)
+    few = net_r[OWN_EXITS].copy()
+    few[np.linspace(0, len(few) - 1, 19).astype(int)] += 1.0
+    found = choose_exit(net_r | {TRAILING_STOP: few}, Lives(TIME), LEVELS, FEW)
+    assert found.exit == OWN_EXITS
+    many = net_r[OWN_EXITS] + 1.0
+    assert choose_exit(net_r | {TRAILING_STOP: many}, Lives(TIME), LEVELS, FEW).exit == TRAILING_STOP
+
+
 def test_trades_that_all_overlap_are_no_evidence() -> None:
     long = TIME // (100 * DAY) * 100 * DAY + 99 * DAY
     net_r = results(trail=0.5)

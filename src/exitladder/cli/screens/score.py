@@ -50,19 +50,20 @@ def score_screen(frame: pd.DataFrame, width: int, *, verdict: str = "") -> str:
     shared = [text for text in (rows[0]["warnings"] if rows else []) if all(text in row["warnings"] for row in rows)]
     notes = [textwrap.fill(f"Note: {text}", width) + "\n" for text in (*([verdict] if verdict else []), *shared)]
     return "\n".join([
-        textwrap.fill(head, width) + "\n" + _risk_line(rows), *notes, _table(rows),
+        textwrap.fill(head, width) + "\n" + _risk_line(rows, width), *notes, _table(rows),
         *(_trade(row, shared, width) for row in rows),
     ])  # fmt: skip
 
 
-def _risk_line(rows: Sequence[Mapping[str, Any]]) -> str:
+def _risk_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
     now = [row["risk_now_r"] for row in rows if not pd.isna(row["risk_now_r"])]
     after = [row["risk_after_r"] for row in rows if not pd.isna(row["risk_after_r"])]
     if not after:
         return ""
     unknown = len(rows) - len(now)
     beside = f" ({unknown} without a known stop)" if unknown else ""
-    return f"Risk to the stops: now {sum(now):.2f} R{beside}, after these orders {sum(after):.2f} R.\n"
+    text = f"Risk to the stops: now {sum(now):.2f} R{beside}, after these orders {sum(after):.2f} R."
+    return textwrap.fill(text, width) + "\n"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
