@@ -186,7 +186,7 @@ def prediction_measures(
     losses = [np.logaddexp(0.0, x) - outcome * x for x in map(logit, predicted)]
     n_days = int(day.max()) + 1
     apart = losses[0] - losses[1]
-    days = DayResampling.of(day, apart, np.bincount(day, apart - apart.mean(), n_days), intervals)
+    days = DayResampling.of(day, apart, np.bincount(day, apart - apart.mean(), n_days).astype(np.float64), intervals)
     columns = {"n": days.per_day(np.ones(len(outcome)))}
     for key, loss, p in zip("cb", losses, predicted, strict=True):
         columns[f"{key}loss"] = days.per_day(loss)
@@ -213,7 +213,8 @@ def prediction_measures(
 def _value(other: Predicted, first: Predicted, settings: Settings) -> Comparison | None:
     """Return the difference of exits on the two signals, tuned on the earlier half and scored on the later half."""
     both: BoolArray = np.zeros(len(first.job.prepared.placed), dtype=bool)
-    both[np.intersect1d(*(predicted_trades(one.job.prepared, one.predictions) for one in (other, first)))] = True
+    ours, theirs = (predicted_trades(one.job.prepared, one.predictions) for one in (other, first))
+    both[np.intersect1d(ours, theirs)] = True
     chosen = np.flatnonzero(both)
     if len(chosen) < 2 * LEAST_TRADES:
         return None

@@ -139,10 +139,10 @@ def _cost_r(source: Source, trades: pd.DataFrame) -> FloatArray:
         if kind in fills:
             cost += np.bincount(row[kept], np.nan_to_num(fills[kind].to_numpy(np.float64))[kept], len(trades))
     unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
-    return np.divide(cost, unit, out=np.full(len(trades), np.nan), where=unit > 0)
+    return np.asarray(np.divide(cost, unit, out=np.full(len(trades), np.nan), where=unit > 0))
 
 
 def _column(trades: pd.DataFrame, name: str) -> FloatArray:
     if name not in trades:
         return np.full(len(trades), np.nan)
-    return trades[name].to_numpy(np.float64)
+    return np.asarray(trades[name], dtype=np.float64)

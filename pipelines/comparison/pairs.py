@@ -64,7 +64,8 @@ class Pair:
     def ids(self) -> pd.Index:
         """Ids of the trades that count: out of sample and with a result under both, in order of entry."""
         has_result = np.isfinite(self.both["r"].to_numpy(np.float64) - self.both["r_first"].to_numpy(np.float64))
-        return self.both.index[self.known & has_result]
+        found: pd.Index = self.both.index[self.known & has_result]
+        return found
 
 
 def paired(other: Source, first: Source, intervals: Intervals, *, allows_differences: bool = False) -> Pair:

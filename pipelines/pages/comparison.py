@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.pages.page import PageContent, PageTable, PictureGroup, Reproduction, page_html
+from exitladder.pipelines.pages.page import PageContent, PageTable, PictureGroup, Reproduction, Verdict, page_html
 from exitladder.pipelines.plots.captions import to_page
 from exitladder.pipelines.plots.policy import forest_picture
 
@@ -53,7 +53,7 @@ def comparison_html(found: Mapping[str, Any], *, command: str = "", seed: int = 
         for pair in pairs:
             tables += _pair_tables(pair, names[pair["source"]], first, found["account_limits"]["text"])
         groups = _pictures(pairs, names, first)
-    kinds = {pair["verdict"] or "none" for pair in pairs}
+    kinds: set[Verdict] = {pair["verdict"] or "none" for pair in pairs}
     page = PageContent(
         title=f"{' and '.join(names[pair['source']] for pair in pairs)} against {first}",
         subtitle=f"{pairs[0]['n_trades']:,} trades compared one by one",

@@ -179,8 +179,10 @@ def _paired_rows(
                 }
             )
         )
-    both = tables[0].merge(tables[1], on=["trade_id", "symbol", "asof"], suffixes=("_champion", "_challenger"))
-    return both[np.isfinite(both["p_champion"]) & np.isfinite(both["p_challenger"])]
+    both: pd.DataFrame = tables[0].merge(
+        tables[1], on=["trade_id", "symbol", "asof"], suffixes=("_champion", "_challenger")
+    )
+    return both.dropna(subset=["p_champion", "p_challenger"])
 
 
 def _note(home: Path, runs: tuple[str, str], rows: pd.DataFrame) -> None:
@@ -188,8 +190,10 @@ def _note(home: Path, runs: tuple[str, str], rows: pd.DataFrame) -> None:
         opened.executemany(
             "insert or ignore into shadow values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (int(r.asof), r.trade_id, r.symbol, *runs, float(r.p_champion), float(r.p_challenger), int(r.asof))
-                for r in rows.itertuples()
+                (int(asof), str(trade_id), str(symbol), *runs, float(ours), float(theirs), int(asof))
+                for asof, trade_id, symbol, ours, theirs in rows[
+                    ["asof", "trade_id", "symbol", "p_champion", "p_challenger"]
+                ].to_numpy()
             ],
         )
 

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from exitladder.bars.bars import BarSet
@@ -33,17 +32,16 @@ def test_the_challenger_predicts_what_the_champion_scores_and_outcomes_follow(
         record.close("FINISHED")
         promote(record.run_id, settings, alias=alias, because="a test")
         runs.append(record.run_id)
-    entered = int(np.sort(some_open.entry_time)[-4])
-    evening = entered + 20 * 86_400_000_000_000
+    evening = int(bars.close_time.max()) - 30 * 86_400_000_000_000
     first = score(bars, some_open, classic, "champion", settings, asof=evening)
     assert "no outcome is known yet" in first.shadow
     assert (first.frame["exhaustion"].notna()).any()
     later = score(bars, some_open, classic, "champion", settings, asof=int(bars.close_time.max()))
-    record = paired_record(home, *runs)
-    assert record.n_rows > record.n_decided > 0
+    paired = paired_record(home, runs[0], runs[1])
+    assert paired.n_rows > paired.n_decided > 0
     # the same model twice: no difference on any bar, so nothing to bet on
-    assert record.brier is not None
-    assert record.brier[0] == record.brier[1]
-    assert not record.bet.has_won
+    assert paired.brier is not None
+    assert paired.brier[0] == paired.brier[1]
+    assert not paired.bet.has_won
     assert "has not earned the place yet" in later.shadow
     assert score(bars, some_open, classic, runs[1], settings).shadow == ""
