@@ -248,7 +248,7 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = 
         after = pd.concat(by_ladder, ignore_index=True) if by_ladder else after_exit(parts[0].simulation).iloc[:0]
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples for part in parts])
-        walk = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
+        walk: dict[str, Any] = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
         walk["terms"] = terms_of(job.bars, job.settings)
         summary = backtest_summary(job, parts, (trades, fills), walk_forward=n_before is not None) | walk
         with job.progress.stage("summary after exits", 1):
