@@ -106,7 +106,7 @@ def test_the_stages_of_the_commands_that_read_and_simulate(run: Run, told: Told,
     assert told.taken() == BACKTEST
     shutil.copytree("one", "two")
     _done(run("compare", "one", "two"))
-    assert told.taken() == {"reading runs": 2, "time and capital": 2, "comparing runs": 1}
+    assert told.taken() == {"reading runs": 2, "comparing runs": 1}
     _done(run("report", "one", "--out", "one.html"))
     assert told.taken() == {"page": 1}
 
