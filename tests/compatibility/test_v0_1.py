@@ -119,8 +119,10 @@ def test_ladders_have_the_fingerprint_of_then(expected: dict[str, Any], name: st
 def test_settings_are_those_of_then(expected: dict[str, Any]) -> None:
     found = json.loads(json.dumps(asdict(load_settings(OLD / "exitladder.toml"))))
     for table, keys in expected["settings"].items():
-        # The ranges of the search got other names with their units; the file sets none of those.
-        same = {key: value for key, value in keys.items() if table != "search" or key in found[table]}
+        # The file sets none of these: the ranges of the search got other names with their units, and a model is trained
+        # on every third row now.
+        changed = {"model": ["row_step"], "search": [key for key in keys if key not in found["search"]]}.get(table, [])
+        same = {key: value for key, value in keys.items() if key not in changed}
         assert {key: found[table][key] for key in same} == same, table
 
 

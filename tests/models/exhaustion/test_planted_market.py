@@ -50,10 +50,12 @@ def test_a_planted_exhaustion_is_found_and_worth_its_price(planted: Any) -> None
     found = planted.measure("strong", 500, 1_000, 0, planted.settings_of(threads=1))
     assert found.trained.leaks.verdict == "passed"
     assert found.trained.model.metrics["auc"] > 0.55
-    assert found.policy.uses_model
-    assert found.share(found.chosen) > 0.30
-    assert found.t_over_trail(found.chosen) > 4
-    assert found.chosen.mean() < found.oracle.mean() + 3 * error(found.oracle)
+    assert found.share(found.forced) > 0.30
+    assert found.t_over_trail(found.forced) > 4
+    assert found.forced.mean() < found.oracle.mean() + 3 * error(found.oracle)
+    # Half of 417 trades are few for an edge at the 5% level: what is advised follows that finding alone.
+    assert found.trained.value.comparison is not None and found.trained.value.comparison.low > 0
+    assert found.policy.uses_model == (found.trained.value.finding == "edge")
 
 
 def test_nothing_is_found_on_a_random_walk(planted: Any) -> None:
