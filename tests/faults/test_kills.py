@@ -161,6 +161,8 @@ def archive() -> Iterator[str]:
         server.shutdown()
 
 
+# With a moment of its own, as the clock would stand in the file; and followed from the entry, so that there are orders.
+EVENING = ("--asof", "2013-03-02", "--since-entry", "--assume", "followed")
 COMMANDS = ("backtest", "score", "fetch", "report", *(("tune", "train", "demo") if IS_LONG else ()))
 
 
@@ -171,7 +173,7 @@ def _arguments(name: str, inputs: Path, archive: str) -> list[str]:
     months = ["--from", str(MONTHS[0]), "--to", str(MONTHS[-1]), "--cache", "months"]
     return {
         "backtest": ["backtest", *book, *ladder, "--out", "backtest"],
-        "score": ["score", *book, *ladder, "--out", "advice.csv"],
+        "score": ["score", *book, *ladder, *EVENING, "--out", "advice.csv"],
         "fetch": [
             *("bars", "fetch", "BTCUSDT", "--interval", "1h", *months, "--base-url", archive),
             *("--out", "fetched", "--quiet"),
