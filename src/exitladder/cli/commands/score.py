@@ -195,9 +195,9 @@ def _tell(session: Session, result: ScoreResult, managed: Management, bars: BarS
     new = [t for t in starts["trade_id"] if t not in managed.previous]
     if new:
         session.say(
-            f"the ladder manages {len(new)} trades from now on: pass this output with --previous next time, or save "
-            f"managed_from = {starts['managed_from'].iloc[0]} in the trades file (--since-entry follows the ladder "
-            "from each entry)"
+            f"the ladder manages {len(new)} trade{'s' if len(new) != 1 else ''} from now on: pass this output with "
+            f"--previous next time, or save managed_from = {starts['managed_from'].iloc[0]} in the trades file "
+            "(--since-entry follows the ladder from each entry)"
         )
 
 
