@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from typing import Any
 
@@ -17,10 +16,8 @@ from exitladder.exporters.programs.replay import (
     commission_of,
     level_prices,
     must_leave,
-    read_bars,
-    read_trades,
+    replay_files,
     series_of,
-    write_fills,
 )
 
 AT_OPEN, WHOLE = 0, 1
@@ -223,10 +220,7 @@ def replay(bars: pd.DataFrame, trades: list[dict[str, Any]]) -> list[tuple[Any, 
 
 def main() -> None:
     """``python THIS_FILE bars.csv trades.csv [fills.csv]``: replay the exits of trades entered at opens."""
-    if len(sys.argv) < 3:
-        raise SystemExit(main.__doc__)
-    bars = read_bars(sys.argv[1])
-    write_fills(replay(bars, read_trades(sys.argv[2], bars)), sys.argv[3] if len(sys.argv) > 3 else "-")
+    replay_files(replay, main.__doc__)
 
 
 if __name__ == "__main__":

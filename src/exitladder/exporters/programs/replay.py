@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -110,3 +111,21 @@ def write_fills(rows: list[tuple[Any, ...]], path: str) -> None:
     else:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+
+
+def replay_files(
+    replay: Callable[[pd.DataFrame, list[dict[str, Any]]], list[tuple[Any, ...]]], usage: str | None
+) -> None:
+    """Replay the files that the command line names: bars, trades and, unless to stdout, where the fills go.
+
+    Parameters
+    ----------
+    replay : callable
+        Takes bars and trades, returns the rows of `FILL_COLUMNS`.
+    usage : str or None
+        Printed if files are missing.
+    """
+    if len(sys.argv) < 3:
+        raise SystemExit(usage)
+    bars = read_bars(sys.argv[1])
+    write_fills(replay(bars, read_trades(sys.argv[2], bars)), sys.argv[3] if len(sys.argv) > 3 else "-")
