@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.features import FeatureSet, describe_catalogue, row_matrix
+from exitladder.features import FeatureSet, describe_catalogue
 from exitladder.models.calibration.calibrators import logit, sigmoid
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests.rows import RowSymbols
-from exitladder.pipelines.inputs.predictions import symbols_of
+from exitladder.pipelines.inputs.predictions import rows_seen
 from exitladder.pipelines.inputs.prepare import Prepared
 
 _N_REASONS = 3
@@ -131,15 +131,14 @@ def model_reasons(
     alive = np.flatnonzero(last >= 0)
     if not len(alive):
         return reasons
-    matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive])
-    when = prepared.placed.bars.close_time[prepared.rows.bar_of(last[alive])]
+    seen = rows_seen(prepared, model, last[alive])
     sides = prepared.placed.trades.side[alive]
     for of in ("hold_value_r", "exhaustion"):
         asked = np.array([of == "exhaustion" or acts_on_hold_value[int(i)] for i in alive])
         if asked.any():
-            X = matrix.values[asked]
-            moves = moves_of(model, X, when[asked], of, symbols_of(prepared, last[alive][asked]))
-            texts = plain_reasons(matrix.names, X, moves, sides[asked], of=of)
+            X = seen.X[asked]
+            moves = moves_of(model, X, seen.when[asked], of, seen.symbols.take(np.flatnonzero(asked)))
+            texts = plain_reasons(prepared.features.names, X, moves, sides[asked], of=of)
             for i, move, sentences in zip(alive[asked], moves, texts, strict=True):
                 is_silent = not sentences and bool(np.isfinite(move).all())
                 reasons[i] += [NO_REASON[of]] if is_silent else sentences

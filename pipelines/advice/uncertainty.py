@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.features import refuse_other_benchmark, row_matrix
 from exitladder.models.calibration.venn_abers import VennAbers
 from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.pipelines.inputs.predictions import symbols_of
+from exitladder.pipelines.inputs.predictions import rows_seen
 from exitladder.pipelines.inputs.prepare import Prepared
 
 
@@ -53,10 +52,7 @@ def outlook_of(prepared: Prepared, model: ExhaustionModel | None, last: IntArray
     alive = np.flatnonzero(last >= 0)
     if model is None or not len(alive):
         return found
-    refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
-    X = row_matrix(prepared.placed, prepared.rows, prepared.features, select=last[alive]).values
-    when = prepared.placed.bars.close_time[prepared.rows.bar_of(last[alive])]
-    symbols = symbols_of(prepared, last[alive])
+    X, when, symbols = rows_seen(prepared, model, last[alive])
     now = model.predict(X, when, symbols=symbols)
     has_own = now.own.get("exhaustion", np.zeros(len(alive), dtype=bool))
     found.exhaustion[alive], found.hold_value_r[alive] = now.reading("exhaustion"), now.reading("hold_value_r")

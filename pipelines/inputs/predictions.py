@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -210,10 +210,50 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -
     Predictions
         In the order of `select`.
     """
+    seen = rows_seen(prepared, model, select)
+    return model.predict(seen.X, seen.when, symbols=seen.symbols)
+
+
+class RowsSeen(NamedTuple):
+    """Some rows as a model reads them.
+
+    Parameters
+    ----------
+    X : float32 array, shape (n_rows, n_features)
+    when : int64 array, shape (n_rows,)
+        Close of each row's bar, nanoseconds since 1970 UTC.
+    symbols : RowSymbols
+    """
+
+    X: npt.NDArray[np.float32]
+    when: IntArray
+    symbols: RowSymbols
+
+
+def rows_seen(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> RowsSeen:
+    """Return some rows as a model reads them, if its features are computed now as in its training.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    model : ExhaustionModel
+    select : int64 array
+        Row numbers.
+
+    Returns
+    -------
+    RowsSeen
+        In the order of `select`.
+
+    Raises
+    ------
+    FeatureError
+        If the benchmark's bars are of another interval than in training.
+    """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
     matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
-    return model.predict(matrix.values, when, symbols=symbols_of(prepared, select))
+    return RowsSeen(matrix.values, when, symbols_of(prepared, select))
 
 
 def symbols_of(prepared: Prepared, select: IntArray) -> RowSymbols:
