@@ -103,10 +103,20 @@ def _load(name: str) -> ModuleType:
     return module
 
 
+# `plan_reference` builds on it, also where pytest imports that file by itself in search of doctests.
+_REFERENCE = _load("reference")
+
+
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:
     """The slow second implementation."""
-    return _load("reference")
+    return _REFERENCE
+
+
+@pytest.fixture(scope="session")
+def plan_reference() -> ModuleType:
+    """The rules of adds, a second time; it builds on `reference`."""
+    return _load("plan_reference")
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +129,12 @@ def clock_reference() -> ModuleType:
 def against() -> ModuleType:
     """The comparison of the kernel with the reference."""
     return _load("test_kernel_against_reference")
+
+
+@pytest.fixture(scope="session")
+def clocks() -> ModuleType:
+    """Exchanges, stamps and exits by the clock, as the test of these exits draws them."""
+    return _load("test_clock_exits_against_reference")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ moves from one price to the next between which orders are looked up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -18,6 +18,8 @@ from exitladder.plans.units import Condition, Distance
 
 Number = Fraction
 ZERO = Fraction(0)
+# S3: a price this close to a tick, as a share of itself, is on it
+ON_TICK = Fraction(1, 2**46)
 
 
 def exact(value: float) -> Number:
@@ -101,6 +103,14 @@ class Outcome:
     stop: tuple[Number, str] | None = None
     inactive: int = 0
     small_rest: bool = False
+    # of a plan with adds
+    made: int = 0
+    dropped: int = 0
+    inactive_adds: int = 0
+    entered: Number = ZERO
+    average: Number = ZERO
+    planned_risk: Number = ZERO
+    shares: list[Number] = field(default_factory=list)
 
 
 @dataclass
@@ -117,6 +127,7 @@ class TradeInput:
     finer_from: int | None = None  # position in the entry bar's finer bars
     swing: tuple[float, float] | None = None  # in the trade's direction: start and size, as signed prices
     levels: Sequence[float] = ()  # signed prices
+    supports: Sequence[float] = ()
 
 
 class Clock(Protocol):
@@ -181,10 +192,10 @@ class Reference:
             return price
         tick = exact(self.costs.tick)
         steps = price / tick
-        down = steps.numerator // steps.denominator
-        if self.up < 0 and down != steps:
-            down += 1
-        return down * tick
+        nearest = round(steps)
+        if abs(steps - nearest) <= abs(steps) * ON_TICK:
+            return nearest * tick
+        return (steps.__floor__() if self.up > 0 else steps.__ceil__()) * tick
 
     def lots_of(self, quantity: Number) -> Number:
         if self.costs.lot == 0:
@@ -282,7 +293,7 @@ class Reference:
         return ""
 
     def enter(self) -> None:
-        stop, costs = self.ladder.stop, self.costs
+        stop = self.ladder.stop
         self.left = self.quantity
         self.stop_price = self.rounded(self.stop_price)
         self.best = self.worst = self.entry
@@ -305,14 +316,7 @@ class Reference:
         self.financing = ZERO
         self.liquidation: Number | None = None
         if self.ladder.execution.leverage > 0:
-            share = 1 - self.up / exact(self.ladder.execution.leverage)
-            margin = exact(self.ladder.execution.maintenance_margin)
-            price = self.entry * share / (1 - self.up * margin)
-            if costs.tick > 0:
-                steps = price / exact(costs.tick)
-                whole = steps.__floor__() if self.up < 0 else steps.__ceil__()
-                price = whole * exact(costs.tick)
-            self.liquidation = price
+            self.liquidation = self.liquidation_at(self.entry)
         self.rungs = self.make_rungs()
         self.slices = [rung for rung in self.rungs if rung.is_slice]
         if self.slices:
@@ -320,6 +324,16 @@ class Reference:
                 self.out.small_rest = True
             self.withdraw_if_nothing_is_free()
         self.log(self.trade.entry_bar, "entry", 0, self.quantity, self.entry, self.entry)
+
+    def liquidation_at(self, average: Number) -> Number:
+        share = 1 - self.up / exact(self.ladder.execution.leverage)
+        margin = exact(self.ladder.execution.maintenance_margin)
+        price = average * share / (1 - self.up * margin)
+        if self.costs.tick > 0:
+            steps = price / exact(self.costs.tick)
+            whole = steps.__floor__() if self.up < 0 else steps.__ceil__()
+            price = whole * exact(self.costs.tick)
+        return price
 
     def make_rungs(self) -> list[RungOrder]:
         orders, carried = [], ZERO
@@ -398,7 +412,7 @@ class Reference:
         part = self.left if part is None else min(part, self.left)
         quantity = min(wanted, part)
         rest = part - quantity
-        if 0 < rest < self.least and self.budget is None:
+        if 0 < rest < self.least and self.budget is None and not self.keeps_dust():
             quantity = part
         if self.budget is not None:
             quantity = min(quantity, self.budget)
@@ -420,6 +434,10 @@ class Reference:
             self.budget -= quantity
         self.bar_prices.append(market)
         return quantity
+
+    def keeps_dust(self) -> bool:
+        """Whether a rest below the minimum stays; `plan_reference` knows when."""
+        return False
 
     def fill_rung(self, t: int, rung: RungOrder, market: Number) -> None:
         part = rung.wanted if rung.is_slice else self.free()
@@ -719,6 +737,12 @@ class Reference:
             if self.left > 0:
                 self.go_bad(t, bad, bar, stop)
             return
+        self.walk(bar, good, bad, policy, (lambda end: self.go_good(t, end, bar), lambda end: self.go_bad(t, end, bar)))
+
+    def walk(
+        self, bar: Bar, good: Number, bad: Number, policy: str, legs: tuple[Callable[[Number], None], ...]
+    ) -> None:
+        """Let the price walk through the bar; `legs`: what a leg to the good side does, and one to the bad."""
         if policy == "ohlc":
             points = [bar.open, bar.high, bar.low, bar.close]
         else:
@@ -728,11 +752,11 @@ class Reference:
         self.ratchet_inside(best)
         for start, end in pairwise(points):
             if self.at_least(end, start):
-                self.go_good(t, end, bar)
+                legs[0](end)
                 best = self.best_of(best, end)
                 self.ratchet_inside(best)
             if self.left > 0 and self.at_least(start, end):
-                self.go_bad(t, end, bar)
+                legs[1](end)
             if self.left <= 0 or self.leaving is not None:
                 return
 
@@ -824,12 +848,21 @@ class Reference:
         if self.ladder.stop.time is not None and self.out.held >= self.ladder.stop.time:
             self.leaving = "time"
 
+    def per_unit(self, close: Number) -> tuple[Number, Number, Number]:
+        """Open, best and worst r."""
+        return self.r_of(close), self.r_of(self.best), self.r_of(self.worst)
+
+    def planned_risk(self) -> Number:
+        """What r counts in."""
+        return self.risk * self.quantity
+
     def is_true(self, condition: Condition, t: int, close: Number) -> bool:
+        open_r, mfe_r, mae_r = self.per_unit(close)
         state: dict[str, Any] = {
-            "open_r": self.r_of(close),
-            "mfe_r": self.r_of(self.best),
-            "mae_r": self.r_of(self.worst),
-            "give_back_r": self.r_of(self.best) - self.r_of(close),
+            "open_r": open_r,
+            "mfe_r": mfe_r,
+            "mae_r": mae_r,
+            "give_back_r": mfe_r - open_r,
             "bars_held": Fraction(self.out.held),
             "stop_distance_r": self.r_of(close) - self.r_of(self.stop_now()[0]),
         }
@@ -862,9 +895,9 @@ class Reference:
             self.log(last, "mark", 0, self.left, self.bars[last].close, self.bars[last].close)
         cash = ZERO
         for event in out.events:
-            direction = -self.up if event.order == "entry" else self.up
+            direction = -self.up if event.order in ("entry", "add") else self.up
             cash += direction * event.price * event.quantity - event.commission
         out.pnl = cash - self.financing
-        out.r = out.pnl / (self.risk * self.quantity)
-        out.mfe_r, out.mae_r = self.r_of(self.best), self.r_of(self.worst)
+        out.r = out.pnl / self.planned_risk()
+        _, out.mfe_r, out.mae_r = self.per_unit(self.best)
         return out

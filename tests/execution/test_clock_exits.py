@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import LadderError
-from exitladder.execution import Simulation, simulate
+from exitladder.execution import ORDERS, Simulation, simulate
 from exitladder.execution.standing import standing_orders
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.settings.contracts import Contract, Contracts
@@ -228,3 +229,24 @@ def test_an_exit_in_the_next_session_is_counted(placed_on: Callable[..., PlacedT
     late = played(placed_on, market(WEEK), {"clock": "12:30"}, "2024-11-26 13:30")
     assert late.next_sessions.tolist() == [True] and late.reason[0] == "clock"
     assert not played(placed_on, market(WEEK), {"clock": "12:30"}, "2024-11-26 10:30").next_sessions.any()
+
+
+def test_a_stop_that_volume_holds_up_keeps_its_name_when_the_clock_was_due_before_the_first_bar(
+    clocks: ModuleType, bars_from: Callable[..., Bars], placed_on: Callable[..., PlacedTrades]
+) -> None:
+    """Entered and stopped inside a bar that ends after the session's time: the rest goes on as the stop (X11, S4)."""
+    pieces = [[100.5, 100.5, 100.5, 100.5, 2.5], [100.5, 100.5, 98.0, 98.0, 2.5], [98.0, 100.5, 98.0, 100.5, 2.5]]
+    world = SimpleNamespace(
+        rows=[[100.0] * 4 + [1.0], [100.5, 100.5, 98.0, 100.5, 10.0], [99.0, 100.25, 97.75, 99.5, 1000.0]],
+        trades=[{"bar": 1, "at": "intrabar", "entry": 100.5, "stop": 99.5, "quantity": 10.0, "quarter": 1}],
+        finer={1: pieces},
+    )
+    hour = 3_600 * 10**9
+    starts = [8 * hour, 9 * hour, 33 * hour]
+    placed = clocks.placed_at(world, starts, {"exchange_tz": "UTC", "session": "02:00-09:30"}, bars_from, placed_on)
+    ladder = ladder_from_mapping(
+        {"stop": {"session_close": True}, "execution": {"intrabar": "finer_bars", "participation": 0.5}}
+    )
+    done = simulate(placed, ladder, finer=clocks.finer_at(world, starts, bars_from))
+    assert [ORDERS[order] for order in done.fills.order] == ["entry", "stop", "stop", "stop"]
+    assert done.reason[0] == "stop"

@@ -46,6 +46,19 @@ def on_bars(world: Any, placed_on: Callable[..., PlacedTrades]) -> PlacedTrades:
 
 
 def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: Ladder, i: int, clock: Any = None) -> Any:
+    return player(reference, world, placed, ladder, i, clock).play()
+
+
+def player(
+    reference: ModuleType,
+    world: Any,
+    placed: PlacedTrades,
+    ladder: Ladder,
+    i: int,
+    clock: Any = None,
+    kind: type | None = None,
+) -> Any:
+    """The reference of one trade; `kind` is that of plans with adds."""
     rows = world.rows
     exact = reference.exact
 
@@ -68,6 +81,7 @@ def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: La
         last_swing(pivot_highs(up), Pivots(lows.bar, lows.known_at, -lows.price), known) if known >= 0 else (np.nan, 0)
     )
     levels = levels_beyond(pivot_highs(up), side * trade["entry"], known, 2) if known >= 0 else np.array([])
+    supports = -levels_beyond(lows, -side * trade["entry"], known, 2) if known >= 0 else np.array([])
     given_trade: Any = reference.TradeInput(
         side=side,
         entry=trade["entry"],
@@ -79,9 +93,10 @@ def expected(reference: ModuleType, world: Any, placed: PlacedTrades, ladder: La
         finer_from=finer_from,
         swing=None if np.isnan(swing[0]) else swing,
         levels=[float(v) for v in levels if not np.isnan(v)],
+        supports=[float(v) for v in supports if not np.isnan(v)],
     )
     played = [make(row) for row in rows]
-    return reference.Reference(given_trade, ladder, played, atr, finer, world.series, clock).play()
+    return (kind or reference.Reference)(given_trade, ladder, played, atr, finer, world.series, clock)
 
 
 def assert_equal(simulation: Simulation, i: int, want: Any, scale: float) -> None:

@@ -139,6 +139,22 @@ def test_a_stop_of_its_own_is_never_farther_than_the_initial_stop(run: Run) -> N
     ]
 
 
+def test_a_trail_at_the_own_stop_but_for_rounding_is_the_stop(run: Run) -> None:
+    # 0.5R and 1% of 102 are both 1.02, and computed they differ in the last digit; of equal stops the earlier counts
+    rows = [[102.0] * 4, [100.0] * 4]
+    long = {"entry": 102.0, "stop": 102.0 - 102.0 * 0.02, "quantity": 100.0}
+    table = plan({"fraction": 0.5, "stop": "0.5R", "trail": "1%"})
+    assert sales(run(rows, table, long))[0][:3] == (1, "stop", 1)
+
+
+def test_targets_at_one_price_but_for_rounding_fill_in_the_order_of_the_file(run: Run) -> None:
+    rows = [[102.0] * 4, [102.0, 104.0, 102.0, 102.0]]
+    long = {"entry": 102.0, "stop": 102.0 - 102.0 * 0.02, "quantity": 100.0}
+    for first, second in (("0.5R", "1%"), ("1%", "0.5R")):
+        table = plan({"fraction": 0.25, "target": first}, {"fraction": 0.25, "target": second})
+        assert [sale[2] for sale in sales(run(rows, table, long))[:2]] == [1, 2]
+
+
 def test_what_rounding_removes_passes_slices_by(run: Run) -> None:
     """Two units in lots of 1: rung 1 rounds to zero, and rung 3 or the runner gets its quantity."""
     rows = [FLAT, [100.0, 102.2, 99.8, 102.0]]

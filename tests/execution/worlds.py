@@ -266,6 +266,78 @@ def worlds(draw: st.DrawFn, policies: tuple[str, ...] = POLICIES, with_slices: b
     return World(rows, finer, trades, ladder, series, start)
 
 
+ADD_CONDITIONS = [
+    ["signal >= 0.5"],
+    ["open_r > 0.2501"],
+    ["open_r < -0.1001"],
+    ["bars_held >= 1"],
+    ["bars_held <= 2"],
+    ["mfe_r >= 0.3", "mae_r > -0.9001"],
+    ["give_back_r >= 0.2001"],
+    ["stop_distance_r > 0.5001"],
+]
+
+
+@st.composite
+def adds(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """One to four adds of every kind, near enough to fill often."""
+    out: list[dict[str, Any]] = []
+    for k in range(draw(st.integers(1, 4))):
+        amount = draw(
+            st.sampled_from([{"quantity": 1.0}, {"quantity": 0.5}, {"quantity": 2.0}, {"units": 2.0}, {"money": 250.0}])
+        )
+        add: dict[str, Any] = dict(amount)
+        kind = draw(st.sampled_from(["down", "down", "up", "up", "price", "level", "signal", "signal"]))
+        if kind == "signal":
+            add["when"] = draw(st.sampled_from(ADD_CONDITIONS))
+        elif kind == "price":
+            add["at"] = draw(st.sampled_from([98.0, 99.0, 100.0, 101.0, 102.5]))
+        elif kind == "level":
+            add["at"] = draw(st.sampled_from(["fib 0.5", "fib 1.618", "resistance 1", "support 1", "support 2"]))
+        else:
+            if kind == "down":
+                add["at"] = draw(st.sampled_from(["-0.1R", "-0.25R", "-0.3R", "-0.25ATR", "-0.5ATR", "-0.3%", "-1%"]))
+            else:
+                add["at"] = draw(st.sampled_from(["0.1R", "0.25R", "0.5R", "1R", "0.25ATR", "0.5ATR", "1ATR", "0.5%"]))
+            # the entry, that all later ones of a chain are measured from, comes first
+            if k == 0 or out[-1].get("spacing") == "previous" or draw(st.booleans()):
+                add["spacing"] = draw(st.sampled_from(["entry", "previous"]))
+            if add["at"].endswith("ATR") and draw(st.booleans()):
+                add["atr"] = "current"
+        if draw(st.integers(0, 2)) == 0:
+            stop = draw(st.sampled_from(["0.5R", "1R", "0.5ATR", "2ATR", "1%", "average", "average+costs"]))
+            if not (kind == "down" or str(add.get("at")).startswith("support")) or not stop.startswith("av"):
+                add["stop"] = stop
+        out.append(add)
+    return out
+
+
+@st.composite
+def plan_tables(draw: st.DrawFn, world: World) -> dict[str, Any]:
+    """The ladder of a world as a plan with adds."""
+    plan: dict[str, Any] = {**world.ladder, "adds": draw(adds())}
+    rungs = [dict(rung) for rung in plan["rungs"]]
+    for rung in rungs:
+        if str(rung.get("target", "")).endswith(("R", "ATR", "%")) and draw(st.integers(0, 2)) == 0:
+            rung["measured_from"] = "average"
+    plan["rungs"] = rungs
+    if "breakeven_after" in plan["stop"] and draw(st.booleans()):
+        plan["stop"] = {**plan["stop"], "breakeven_from": "average"}
+    if draw(st.booleans()):
+        plan["size"] = draw(
+            st.sampled_from([{"maximum": 1.0}, {"maximum": 2.0}, {"maximum": 2.5}, {"maximum_units": 12.0},
+                             {"maximum_money": 1500.0}])
+        )  # fmt: skip
+    rules: dict[str, Any] = {}
+    if draw(st.integers(0, 2)) == 0:
+        rules["after_exit"] = True
+    if draw(st.integers(0, 2)) == 0:
+        rules["until_bars"] = draw(st.integers(1, 4))
+    if rules:
+        plan["add_rules"] = rules
+    return plan
+
+
 conditions = st.one_of(
     st.builds(
         Condition,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numba import njit
@@ -36,3 +39,11 @@ def test_python_is_refused_and_not_a_crash() -> None:
     with pytest.raises(TypeError):
         _half_to_even(3.0)
     assert _half_to_even.py_func(3.0) == 2.0
+
+
+def test_kernels_that_follow_trades_can_run_as_plain_python(root: Path) -> None:
+    """Otherwise `score` of a few trades would start the compiler, see `exitladder.runtime.interpreting`."""
+    files = [*(root / "features").rglob("*.py"), *(root / "src" / "exitladder" / "execution").rglob("*.py")]
+    assert len(files) > 60
+    direct = re.compile(r"^(from numba|import numba)", re.MULTILINE)
+    assert [path.name for path in files if direct.search(path.read_text(encoding="utf-8"))] == []

@@ -13,6 +13,7 @@ from exitladder.execution.coin_margined import costs_in_money, in_coins, ladder_
 from exitladder.execution.kernel import state as s
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation, TradeMoney
+from exitladder.plans.adds import refuse_adds
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.contracts import Contract, Contracts
 from exitladder.settings.currencies import Currencies
@@ -176,14 +177,20 @@ def simulate_groups(
     lots, multipliers, factors = np.zeros(n), np.ones(n), np.ones(n)
     coin_gross = np.full(n, np.nan)
     states = rungs = np.zeros(0)
+    growth: FloatTable | None = None
+    adds: FloatTable | None = None
     books = []
     for contract, rows in groups:
         own = with_contract(ladder, contract)
+        if contract.inverse:
+            refuse_adds(ladder, "Trades in coin-margined contracts")
         part, heard = _part(placed, rows, signals)
         done = run(part, _run_ladder(ladder, contract, placed, rows), heard)
         if not len(states):
             states = np.zeros((n, *done.states.shape[1:]))
             rungs = np.zeros((n, *done.rungs.shape[1:]))
+            growth = None if done.growth is None else np.zeros((n, done.growth.shape[1]))
+            adds = None if done.adds is None else np.zeros((n, *done.adds.shape[1:]))
         rates = _rates(placed, contract, rows)
         multipliers[rows] = factors[rows] = own.costs.multiplier * rates
         made, book = done.states, done.book.copy()
@@ -192,6 +199,10 @@ def simulate_groups(
             made, book = coins.states, coins.book
             factors[rows], coin_gross[rows] = coins.factors * rates, coins.gross * rates
         states[rows], rungs[rows] = made, done.rungs
+        if growth is not None and done.growth is not None:
+            growth[rows] = done.growth
+        if adds is not None and done.adds is not None:
+            adds[rows] = done.adds
         book[:, s.B_TRADE] = rows[book[:, s.B_TRADE].astype(np.int64)]
         books.append(book)
         lots[rows] = own.costs.lot
@@ -201,7 +212,7 @@ def simulate_groups(
     # the costs that do not depend on the contract stay the ladder's
     same = replace(ladder_run, costs=ladder.costs)
     money = TradeMoney(lots, multipliers, factors, None if np.isnan(coin_gross).all() else coin_gross)
-    return Simulation(placed, same, states, rungs, book, money=money)
+    return Simulation(placed, same, states, rungs, book, money=money, growth=growth, adds=adds)
 
 
 def tables_by_group(
@@ -232,6 +243,9 @@ def tables_by_group(
     """
     whole: tuple[FloatTable, ...] = ()
     for contract, rows in groups:
+        if contract.inverse:
+            for ladder in ladders:
+                refuse_adds(ladder, "Trades in coin-margined contracts")
         if contract.inverse and any(costs_in_money(ladder.costs) for ladder in ladders):
             own, heard = placed.take(rows), None if signals is None else signals.take(rows)
             columns = [run_alone(own, ladder, heard) for ladder in ladders]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from exitladder.arrays import FloatTable, IntArray
 from exitladder.bars.bars import BarSet
-from exitladder.execution.batch.grouping import batchable_trades, batches, has_parts, make_batch
+from exitladder.execution.batch.grouping import alike, batchable_trades, batches, has_parts, make_batch
 from exitladder.execution.batch.kernel import run_batch
 from exitladder.execution.batch.part_kernel import run_part_batch
 from exitladder.execution.batch.parts import make_parts
@@ -19,9 +19,11 @@ from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import run_many_ladders
 from exitladder.execution.kernel.packed import Ends, Readings, atr_windows, make_plan, timings_of
-from exitladder.execution.one_ladder import checked_signals
+from exitladder.execution.one_ladder import check_stops, checked_signals, simulate
 from exitladder.execution.signals import Signals
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import refuse_limits
+from exitladder.plans.size import refuse_size_rule
 from exitladder.trades.trades import PlacedTrades
 
 
@@ -80,27 +82,34 @@ def prepare_run(
         Takes the positions of trades, the `Written` to fill, and a function that it calls with the number of
         pairs done.
     """
-    signals = checked_signals(placed, signals)
+    read = checked_signals(placed, signals)
+    for ladder in ladders:
+        refuse_size_rule(ladder)
+        refuse_limits(ladder, "A run of many ladders")
+        check_stops(ladder, placed)
     windows, timings = atr_windows(ladders), timings_of(ladders)
     market = make_market(placed.bars, windows, finer)
     entries = make_entries(placed, ladders, market, finer, clock_exits(placed, timings))
-    readings = Readings(signals.values, signals.base, signals.first, signals.end)
+    readings = Readings(read.values, read.base, read.first, read.end)
     groups, alone = batches(ladders)
 
     def general(which: IntArray) -> Run:
-        plan = make_plan([ladders[m] for m in which], signals.names, windows, timings)
+        plan = make_plan([ladders[m] for m in which], read.names, windows, timings)
 
         def run(trades: IntArray, out: Written) -> None:
             # Always with ends: without them a second kernel would have to be compiled, for nothing that shows in time.
             ends = blank_ends(out.net_r.shape) if out.ends is None else out.ends
             run_many_ladders(plan, entries, market, readings, trades, out.net_r, ends)
+            if plan.grows:
+                for column in np.flatnonzero((ends.n_fills < 0).any(axis=0))[:1]:
+                    simulate(placed, ladders[which[column]], read, finer=finer)  # refuses the plan, with the trade
 
         return run
 
     def batched(which: IntArray) -> Run:
         members = [ladders[m] for m in which]
         row = windows.index(members[0].atr_window)
-        in_parts, conditions = has_parts(members[0]), make_conditions(members, signals.names)
+        in_parts, conditions = has_parts(members[0]), make_conditions(members, read.names)
         batch = make_batch(members, in_parts=in_parts)
         own = market._replace(atr=market.atr[row : row + 1])
         shared = (conditions, readings, entries, own)
@@ -131,7 +140,7 @@ def prepare_run(
 
         return run
 
-    parts = [(which, batched(which)) for which in groups] + ([(alone, general(alone))] if len(alone) else [])
+    parts = [(which, batched(which)) for which in groups] + [(which, general(which)) for which in alike(ladders, alone)]
 
     def run_all(trades: IntArray, out: Written, advance: Callable[[int], None]) -> None:
         for which, run in parts:

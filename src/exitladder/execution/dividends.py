@@ -43,7 +43,8 @@ def credited(done: Simulation, placed: PlacedTrades) -> Simulation:
     book = done.book.copy()
     trade, bar = book[:, s.B_TRADE].astype(np.int64), book[:, s.B_BAR].astype(np.int64)
     order, quantity = book[:, s.B_ORDER], book[:, s.B_QUANTITY]
-    change = np.where(order == o.ENTRY, quantity, np.where(order == o.MARK, 0.0, -quantity))
+    bought = (order == o.ENTRY) | (order == o.ADD)
+    change = np.where(bought, quantity, np.where(order == o.MARK, 0.0, -quantity))
     n = len(placed)
     paid = np.zeros(len(book))
     if len(book):
@@ -55,8 +56,7 @@ def credited(done: Simulation, placed: PlacedTrades) -> Simulation:
         held = total - np.repeat(total[first], np.diff(np.append(np.flatnonzero(first), len(book))))
         side = placed.trades.side[trade]
         paid = np.where(per_unit != 0, side * per_unit * held, 0.0)
-        start = done.quantity
-        book[:, s.B_NET_R] += paid / (done.states[trade, s.RISK] * start[trade])
+        book[:, s.B_NET_R] += paid / done.planned[trade]
     total_paid = np.bincount(trade, weights=paid, minlength=n).astype(np.float64)
     return replace(done, placed=placed, book=book, credits=total_paid, fill_credits=paid)
 

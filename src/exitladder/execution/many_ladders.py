@@ -17,6 +17,7 @@ from exitladder.execution.one_ladder import simulate
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import refuse_limits
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.runtime.threads import use_threads
 from exitladder.trades.trades import PlacedTrades
@@ -233,6 +234,8 @@ def simulate_moments(
     -------
     LadderMoments
     """
+    for ladder in ladders:
+        refuse_limits(ladder, "A search over many ladders")
     n_ladders = len(ladders)
     sums = np.zeros((5, n_ladders))  # trades, r, r squared, losses squared, wins
     worst, best = np.full(n_ladders, np.inf), np.full(n_ladders, -np.inf)

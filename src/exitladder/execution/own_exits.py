@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution.clock_exits import clock_exits
@@ -16,22 +17,27 @@ from exitladder.execution.dividends import credited, without_dividends
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.adds.growth import grows
 from exitladder.execution.kernel.bar_close import count_bar
 from exitladder.execution.kernel.compiled import SOURCES, inlined
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import mark, record_fills
-from exitladder.execution.kernel.orders import sell
+from exitladder.execution.kernel.orders import record, sell
 from exitladder.execution.kernel.packed import Inputs, Market, Readings, atr_windows, make_plan
-from exitladder.execution.kernel.state import Order, Position, Record
+from exitladder.execution.kernel.rounding import commission_of, on_grid
+from exitladder.execution.kernel.state import Fill, Order, Position, Record
 from exitladder.execution.kernel.trade_start import enter, facts_of, set_up
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation
 from exitladder.plans.ladder import Execution, Ladder, Stop
+from exitladder.plans.size import Size
+from exitladder.runtime.compiling import njit
 from exitladder.trades.checks import after_the_bars, fills_outside_bars
 from exitladder.trades.trade_fills import OwnExits
 from exitladder.trades.trades import PlacedTrades
 
 BEFORE_ENTRY, OUTSIDE_BAR = -2, -3
+_NO_MAXIMUM = 1e15
 
 
 class PlacedExits(NamedTuple):
@@ -46,12 +52,15 @@ class PlacedExits(NamedTuple):
     price : float64 array, shape (n_exits,)
     lots : float64 array, shape (n_exits,)
         Infinite for an exit of everything left.
+    is_entry : bool array, shape (n_exits,)
+        Whether it is one more entry; of a position that grew only.
     """
 
     start: IntArray
     bar: IntArray
     price: FloatArray
     lots: FloatArray
+    is_entry: npt.NDArray[np.bool_]
 
 
 @inlined
@@ -75,8 +84,70 @@ def follow_bars(position: Position, market: Market, first: int, end: int) -> int
         high, low = side * market.high[bar], side * market.low[bar]
         state[s.BEST] = max(state[s.BEST], high, low)
         state[s.WORST] = min(state[s.WORST], high, low)
+        if grows(position):
+            # from the average before the bar: an entry in it counts from the next bar on
+            growth = position.growth
+            growth[s.G_BEST] = max(growth[s.G_BEST], max(high, low) - growth[s.G_AVERAGE_BEFORE])
+            growth[s.G_WORST] = min(growth[s.G_WORST], min(high, low) - growth[s.G_AVERAGE_BEFORE])
+            growth[s.G_AVERAGE_BEFORE] = growth[s.G_AVERAGE]
         count_bar(position, side * market.close[bar])
     return max(first, end)
+
+
+@inlined
+def start_growth(position: Position, exits: PlacedExits, i: int) -> None:
+    """Set up the growth of trade i; its planned risk is the most that its stop would lose after any of its fills.
+
+    Parameters
+    ----------
+    position : Position
+        Set up and not yet entered.
+    exits : PlacedExits
+    i : int
+    """
+    state, growth, lot = position.state, position.growth, position.number[n.N_LOT]
+    growth[:] = 0.0
+    position.adds[:] = 0.0
+    entry = state[s.ENTRY]
+    growth[s.G_AVERAGE] = growth[s.G_AVERAGE_BEFORE] = growth[s.G_HELD_AVERAGE] = entry
+    growth[s.G_ENTERED] = state[s.START]
+    held, average, stop = on_grid(state[s.START], lot), entry, entry - state[s.RISK]
+    growth[s.G_PLANNED_RISK] = held * state[s.RISK]
+    for k in range(exits.start[i], exits.start[i + 1]):
+        quantity = on_grid(min(exits.lots[k], 1e300), lot)
+        if exits.is_entry[k]:
+            average = (held * average + quantity * state[s.SIDE] * exits.price[k]) / (held + quantity)
+            held += quantity
+        else:
+            held = max(held - quantity, 0.0)
+        growth[s.G_PLANNED_RISK] = max(growth[s.G_PLANNED_RISK], held * (average - stop))
+
+
+@inlined
+def buy_own(position: Position, bar: int, lots: float, price: float) -> None:
+    """Add to the position at the price that was paid.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    lots : float
+    price : float
+        Signed.
+    """
+    if lots <= 0.0:
+        return
+    state, number, growth, lot = position.state, position.number, position.growth, position.number[n.N_LOT]
+    quantity, entered, held = on_grid(lots, lot), on_grid(growth[s.G_ENTERED], lot), on_grid(state[s.LEFT], lot)
+    growth[s.G_AVERAGE] = (entered * growth[s.G_AVERAGE] + quantity * price) / (entered + quantity)
+    growth[s.G_HELD_AVERAGE] = (held * growth[s.G_HELD_AVERAGE] + quantity * price) / (held + quantity)
+    growth[s.G_ENTERED] += lots
+    growth[s.G_MADE] += 1.0
+    state[s.LEFT] += lots
+    commission = commission_of(price, quantity, number)
+    state[s.COMMISSION] += commission
+    growth[s.G_COSTS_DUE] += commission
+    record(position, Fill(bar, o.ADD, -1, quantity, price, commission, 0.0, 0.0, 0.0))
 
 
 @inlined
@@ -123,15 +194,26 @@ def run_own_exit(position: Position, inputs: Inputs, exits: PlacedExits, i: int,
     if why != o.NOT_SKIPPED:
         state[s.SKIPPED_WHY] = why
         return
+    if grows(position):
+        start_growth(position, exits, i)
     enter(position, entries.entry_bar[i], row)
+    if grows(position):
+        position.growth[s.G_COSTS_DUE] = state[s.ENTRY_COMMISSION]
     side, bar = state[s.SIDE], first
     for k in range(exits.start[i], exits.start[i + 1]):
         at, price = exits.bar[k], side * exits.price[k]
         bar = follow_bars(position, market, bar, at)
+        if grows(position) and exits.is_entry[k]:
+            buy_own(position, at, exits.lots[k], price)
+            continue
         # X4: on the bar of the last fill only its open and the fill count.
         opened = side * market.open[at] if at >= first else price
         state[s.BEST] = max(state[s.BEST], opened, price)
         state[s.WORST] = min(state[s.WORST], opened, price)
+        if grows(position):
+            growth = position.growth
+            growth[s.G_BEST] = max(growth[s.G_BEST], max(opened, price) - growth[s.G_AVERAGE_BEFORE])
+            growth[s.G_WORST] = min(growth[s.G_WORST], min(opened, price) - growth[s.G_AVERAGE_BEFORE])
         state[s.BUDGET] = np.inf
         # The price includes slippage already. Of the orders' names "time" comes nearest to "when the user left".
         sell(position, at, min(exits.lots[k], state[s.LEFT]), price, state[s.LEFT], Order(o.TIME, -1, False))
@@ -155,7 +237,10 @@ def _compile(sources: int) -> Callable[..., None]:
         _ = sources
         plan = inputs.plan
         for i in range(len(inputs.entries.side)):
-            position = Position(to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book, plan.slices)
+            position = Position(
+                to.states[i], to.rungs[i], plan.number[0], plan.code[0], to.book, plan.slices,
+                to.growth[i], to.adds[i], plan.grows,
+            )  # fmt: skip
             run_own_exit(position, inputs, exits, i, to.rows[i] if len(to.book) > 0 else -1)
 
     return run_own_exits
@@ -171,7 +256,8 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     ----------
     placed : PlacedTrades
         Quantity without an exit is marked at the last close, and the trade is open. If the trades' fills are known,
-        each partial exit counts with its own quantity, price and bar.
+        each partial exit counts with its own quantity, price and bar, and so does each entry after the one that the
+        trade is placed at (`exitladder.trades.trade_fills.from_first_entry`).
     ladder : Ladder
         Defines R for trades without a stop, and the costs. The recorded exit price is the price realised: the
         exit pays commission but no slippage. The order that closed a trade reads `time`.
@@ -185,17 +271,24 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
     An exit after the end of the bars counts as one in the last bar. A trade with an exit outside its bar by more than
     a tenth of its risk (E2) is skipped: nobody got that price.
     """
+    return _replayed(placed, ladder, placed.trades.own_fills().is_entry is not None)
+
+
+def _replayed(placed: PlacedTrades, ladder: Ladder, has_grown: bool) -> Simulation:
+    """Return the result of own exits; `has_grown` if any of all trades has later entries, which its fills then are."""
     if placed.bars.dividends is not None:
-        return credited(simulate_own_exits(without_dividends(placed), ladder), placed)
+        return credited(_replayed(without_dividends(placed), ladder, has_grown), placed)
     if groups := contract_groups(placed):
-        return simulate_groups(lambda part, of, _: simulate_own_exits(part, of), groups, placed, ladder)
-    bare = Ladder(
+        return simulate_groups(lambda part, of, _: _replayed(part, of, has_grown), groups, placed, ladder)
+    plain = Ladder(
         name=ladder.name,
         atr_window=ladder.atr_window,
         stop=Stop(initial=ladder.stop.initial),
         costs=ladder.costs,
         execution=Execution(),
     )
+    # a maximum that is never met makes it a plan, whose growth the kernel follows
+    bare = replace(plain, size=Size(maximum_units=_NO_MAXIMUM)) if has_grown else plain
     windows = atr_windows([bare])
     market = make_market(placed.bars, windows, None)
     none = Signals.none(len(placed))
@@ -205,10 +298,18 @@ def simulate_own_exits(placed: PlacedTrades, ladder: Ladder) -> Simulation:
         market=market,
         readings=Readings(none.values, none.base, none.first, none.end),
     )
-    own = placed.trades.own_exits()
-    exits = PlacedExits(own.start, _exit_bars(placed, own), own.price, _lots(own, bare.costs.lot))
-    found = record_fills(lambda to: run_own_exits(inputs, exits, to), len(placed), 0)
-    return Simulation(placed=placed, ladder=bare, states=found.states, rungs=found.rungs, book=found.book)
+    own = placed.trades.own_fills()
+    is_entry = np.zeros(len(own.time), dtype=np.bool_) if own.is_entry is None else own.is_entry
+    exits = PlacedExits(own.start, _exit_bars(placed, own), own.price, _lots(own, bare.costs.lot), is_entry)
+    found = record_fills(lambda to: run_own_exits(inputs, exits, to), len(placed), 0, int(has_grown))
+    return Simulation(
+        placed=placed,
+        ladder=plain,
+        states=found.states,
+        rungs=found.rungs,
+        book=found.book,
+        growth=found.growth if has_grown else None,
+    )
 
 
 def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
@@ -226,12 +327,13 @@ def _exit_bars(placed: PlacedTrades, exits: OwnExits) -> IntArray:
 
 
 def _lots(exits: OwnExits, lot: float) -> FloatArray:
-    """Return the lots that each exit sells: the rounded sum of the exits so far, less the sum before."""
+    """Return the lots of each exit: the rounded sum of the exits so far, less the sum before; of entries likewise."""
     finite = np.where(np.isfinite(exits.quantity), exits.quantity, 0.0)
     if lot > 0:
-        so_far = pd.Series(finite / lot).groupby(exits.trade).cumsum().to_numpy()
+        kind = np.zeros(len(finite), dtype=np.int64) if exits.is_entry is None else exits.is_entry.astype(np.int64)
+        groups = pd.Series(finite / lot).groupby([exits.trade, kind])
         # a quotient such as 2.9999999999999996 is 3 lots
-        whole = np.floor(so_far * (1 + 1e-12))
-        first = np.isin(np.arange(len(whole)), exits.start[:-1])
-        finite = whole - np.where(first, 0.0, np.concatenate([[0.0], whole])[:-1])
+        whole = pd.Series(np.floor(groups.cumsum().to_numpy() * (1 + 1e-12)))
+        before = whole.groupby([exits.trade, kind]).shift(fill_value=0.0)
+        finite = (whole - before).to_numpy()
     return np.where(np.isfinite(exits.quantity), finite, np.inf)

@@ -144,6 +144,14 @@ def _by_date(start: IntArray, interval: int, hours: Contract) -> SessionBars:
     return SessionBars(start, end, next_end, number.astype(np.int64), close, none, none, False, hours)
 
 
+def is_overnight(hours: Contract) -> bool:
+    """Return whether sessions begin on the day before their date."""
+    if not hours.session:
+        return False
+    begin, end = _minutes(hours)
+    return begin >= end
+
+
 def _minutes(hours: Contract) -> tuple[int, int]:
     begin, end = hours.session.split("-")
     return minutes_of(begin), minutes_of(end)
@@ -185,6 +193,15 @@ def session_dates(start: IntArray, hours: Contract) -> IntArray:
     """Return the date of the session that each bar belongs to: the first that closes after the bar's start."""
     dates = local_moments(start, hours.exchange_tz) // DAY_NS
     return np.where(start < _closes(dates, hours), dates, _weekday(dates + 1, hours))
+
+
+def trading_days(start: IntArray, hours: Contract) -> IntArray:
+    """Return the day of each bar, in days since 1970: its session's date, or without a session that of the clock."""
+    if hours.exchange_tz and hours.session:
+        return session_dates(start, hours)
+    return np.asarray(
+        (local_moments(start, hours.exchange_tz) if hours.exchange_tz else start) // DAY_NS, dtype=np.int64
+    )
 
 
 def _weekday(dates: IntArray, hours: Contract) -> IntArray:

@@ -43,7 +43,8 @@ class Fills:
     financing : float64 array, shape (n_fills,)
         Paid (negative: received) since the fill before, in account currency. A trade's rows sum to its financing.
     r : float64 array, shape (n_fills,)
-        R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry.
+        R-multiple of the price, slippage included, before commission: 1 at a target of 1R; 0 at the entry. Of a plan
+        with adds `net_r`, because there is no one price that all of its fills count from.
     net_r : float64 array, shape (n_fills,)
         Contribution to the trade's net r, after its own commission, its share of the entry's commission by
         quantity, and the financing since the fill before it. A trade's rows sum to its r.
@@ -106,6 +107,10 @@ class Simulation:
         Cash dividends in price x quantity, positive if received; None if the bars pay none.
     fill_credits : float64 array, shape (n_fills,), optional
         The same by fill: those since the fill before.
+    growth : float64 array, shape (n_trades, n_places), optional
+        What a plan with adds or a maximum size amounts to; None for a ladder.
+    adds : float64 array, shape (n_trades, n_rows, n_columns), optional
+        The adds of such a plan.
     """
 
     placed: PlacedTrades
@@ -116,6 +121,8 @@ class Simulation:
     money: TradeMoney | None = None
     credits: FloatArray | None = None
     fill_credits: FloatArray | None = None
+    growth: FloatTable | None = None
+    adds: FloatTable | None = None
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -146,8 +153,66 @@ class Simulation:
 
     @cached_property
     def quantity(self) -> FloatArray:
-        """Entered quantity, rounded down to the lot."""
+        """Quantity of the first entry, rounded down to the lot."""
         return self.in_units(self.states[:, s.START])
+
+    @cached_property
+    def quantity_entered(self) -> FloatArray:
+        """Quantity of all entries: more than `quantity` if adds have filled; 0 if the trade was skipped."""
+        if self.growth is None:
+            return np.where(self.status == o.SKIPPED, 0.0, self.quantity)
+        return np.where(self.status == o.SKIPPED, 0.0, self.in_units(self.growth[:, s.G_ENTERED]))
+
+    @cached_property
+    def average_entry(self) -> FloatArray:
+        """Quantity-weighted price of all entries; NaN if the trade was skipped."""
+        return self._counted(self.states[:, s.SIDE] * self._average)
+
+    @property
+    def _average(self) -> FloatArray:
+        return self.states[:, s.ENTRY] if self.growth is None else self.growth[:, s.G_AVERAGE]
+
+    @cached_property
+    def planned(self) -> FloatArray:
+        """Planned risk in price x quantity: R of the quantity, or W of a plan with adds."""
+        return np.asarray(
+            self.states[:, s.RISK] * self.quantity if self.growth is None else self.growth[:, s.G_PLANNED_RISK]
+        )
+
+    @cached_property
+    def planned_risk(self) -> FloatArray:
+        """Money lost if the plan goes as badly as it can without a gap and without costs; NaN if skipped."""
+        return self._counted(self._money(self.planned))
+
+    @cached_property
+    def n_adds(self) -> IntArray:
+        """Adds that filled."""
+        return self._of_growth(s.G_MADE)
+
+    @cached_property
+    def dropped_adds(self) -> IntArray:
+        """Adds that the maximum size, the lot, the minimum quantity or the bar's volume left without quantity."""
+        return self._of_growth(s.G_DROPPED)
+
+    @cached_property
+    def inactive_adds(self) -> IntArray:
+        """Adds that could not be resolved at the entry, or only at or beyond the stop."""
+        return self._of_growth(s.G_INACTIVE)
+
+    def _of_growth(self, place: int) -> IntArray:
+        if self.growth is None:
+            return np.zeros(len(self), dtype=np.int64)
+        return np.where(self.status == o.SKIPPED, 0, self.growth[:, place]).astype(np.int64)
+
+    @cached_property
+    def grown_runners(self) -> npt.NDArray[np.bool_]:
+        """Whether rungs that sum to the whole position left what later adds bought to the stop (PL4)."""
+        whole = len(self.ladder.rungs) > 0 and self.ladder.runner <= 1e-9
+        if self.growth is None or not whole:
+            return np.zeros(len(self), dtype=np.bool_)
+        fired = (self.rungs[:, s.STATUS, : len(self.ladder.rungs)] == o.DONE).all(axis=1)
+        ended_by_rung = (self.status == o.CLOSED) & (self.states[:, s.LAST_ORDER] == o.RUNG)
+        return np.asarray(fired & (self.n_adds > 0) & ~ended_by_rung & (self.status != o.SKIPPED))
 
     @cached_property
     def quantity_left(self) -> FloatArray:
@@ -177,10 +242,10 @@ class Simulation:
 
     @cached_property
     def r(self) -> FloatArray:
-        """Profit after all costs in R of the entered quantity; NaN if skipped."""
+        """Profit after all costs over the planned risk: in R of the quantity without adds; NaN if skipped."""
         net = self._net
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self._counted(net / (self.states[:, s.RISK] * self.quantity))
+            return self._counted(net / self.planned)
 
     @property
     def _net(self) -> FloatArray:
@@ -195,15 +260,15 @@ class Simulation:
 
     @cached_property
     def dividends_r(self) -> FloatArray:
-        """Cash dividends received (negative: paid) in R of the entered quantity; NaN if skipped."""
+        """Cash dividends received (negative: paid) over the planned risk; NaN if skipped."""
         cash = np.zeros(len(self)) if self.credits is None else self.credits
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self._counted(cash / (self.states[:, s.RISK] * self.quantity))
+            return self._counted(cash / self.planned)
 
     @cached_property
     def money_per_r(self) -> FloatArray:
-        """Money that 1R of the entered quantity is worth: `pnl` is `r` times this; NaN if skipped."""
-        return self._counted(self._money(self.risk * self.quantity))
+        """Money that `r` = 1 is worth: `pnl` is `r` times this, 1R of the quantity without adds; NaN if skipped."""
+        return self._counted(self._money(self.risk * self.quantity if self.growth is None else self.planned))
 
     @cached_property
     def notional(self) -> FloatArray:
@@ -222,17 +287,21 @@ class Simulation:
 
     @cached_property
     def mfe_r(self) -> FloatArray:
-        """Best r reached while any quantity was open, before slippage."""
+        """Best r reached while any quantity was open, before slippage; with adds per unit, from the average before."""
+        if self.growth is not None:
+            return self._counted(self.growth[:, s.G_BEST] / self.risk)
         return self._counted(self._r_of(self.states[:, s.BEST]))
 
     @cached_property
     def mae_r(self) -> FloatArray:
-        """Worst r reached while any quantity was open, before slippage."""
+        """Worst r reached while any quantity was open, before slippage; with adds per unit, from the average before."""
+        if self.growth is not None:
+            return self._counted(self.growth[:, s.G_WORST] / self.risk)
         return self._counted(self._r_of(self.states[:, s.WORST]))
 
     @cached_property
     def exit_r(self) -> FloatArray:
-        """R-multiple of `exit_price`, before commission and financing; of the last close while open."""
+        """R-multiple of `exit_price` from the average entry, before costs; of the last close while open."""
         return self._counted(np.where(self.status == o.OPEN, self._r_of(self._close), self._r_of(self._signed_exit)))
 
     @cached_property
@@ -307,7 +376,7 @@ class Simulation:
             return self.book[:, column].astype(np.int64)
 
         trade = whole(s.B_TRADE)
-        bought = self.book[:, s.B_ORDER] == o.ENTRY
+        bought = (self.book[:, s.B_ORDER] == o.ENTRY) | (self.book[:, s.B_ORDER] == o.ADD)
         trade_side = self.placed.trades.side[trade]
         return Fills(
             trade=trade,
@@ -320,13 +389,20 @@ class Simulation:
             commission=self._money(self.book[:, s.B_COMMISSION], trade),
             slippage=self._money(self.book[:, s.B_SLIPPAGE], trade),
             financing=self._money(self.book[:, s.B_FINANCING], trade),
-            r=self._fill_r(trade, trade_side),
+            # of a plan: what the fill adds to the r of its trade, so that a trade's rows sum to it
+            r=self._fill_r(trade, trade_side) if self.growth is None else self.book[:, s.B_NET_R],
             net_r=self.book[:, s.B_NET_R],
         )
 
     def _fill_r(self, rows: IntArray, trade_side: npt.NDArray[np.int8]) -> FloatArray:
         """R-multiple of each fill's price (the r(p) of the rules), slippage included, before commission."""
         return np.asarray((trade_side * self.book[:, s.B_PRICE] - self.states[rows, s.ENTRY]) / self.risk[rows])
+
+    @cached_property
+    def price_r(self) -> FloatArray:
+        """R-multiple of each fill's price from the first entry, slippage included, before commission."""
+        trade = self.book[:, s.B_TRADE].astype(np.int64)
+        return self._fill_r(trade, self.placed.trades.side[trade])
 
     @property
     def _close(self) -> FloatArray:
@@ -338,7 +414,7 @@ class Simulation:
         return self.states[:, s.SIDE] * self.exit_price
 
     def _r_of(self, signed_price: FloatArray) -> FloatArray:
-        return np.asarray((signed_price - self.states[:, s.ENTRY]) / self.risk)
+        return np.asarray((signed_price - self._average) / self.risk)
 
     def _money(self, amount: FloatArray, trade: IntArray | slice = slice(None)) -> FloatArray:
         """Return amounts of price times quantity as money (S8)."""
@@ -387,7 +463,8 @@ class Simulation:
     def trades_frame(self) -> pd.DataFrame:
         """Return the table of ``trades.csv``: one row per trade, in their order.
 
-        With ``multiplier`` if any is not 1, ``inverse`` if a contract is coin-margined, and ``dividends`` if the bars
+        With ``quantity_entered``, ``average_entry``, ``planned_risk`` and ``n_adds`` of a plan (docs/plans.md). With
+        ``multiplier`` if any is not 1, ``inverse`` if a contract is coin-margined, and ``dividends`` if the bars
         pay any.
         """
         trades = self.placed.trades
@@ -423,6 +500,11 @@ class Simulation:
         if trades.n_entries is not None and (trades.n_entries > 1).any():
             # of several entries: entry_time is the last one's, entry_price their average
             table["n_entries"] = trades.n_entries
+        if self.growth is not None:
+            table["quantity_entered"] = self.quantity_entered
+            table["average_entry"] = self.average_entry
+            table["planned_risk"] = self.planned_risk
+            table["n_adds"] = self.n_adds
         if self.credits is not None:
             table["dividends"] = self.dividends
         if self.money is not None and self.money.coin_gross is not None:
@@ -432,11 +514,25 @@ class Simulation:
 
 def joined_tables(parts: Sequence[Simulation]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of ``trades.csv`` and ``fills.csv`` of several simulations, one after another."""
-    trades = pd.concat([part.trades_frame() for part in parts], ignore_index=True)
+    grown = any(part.growth is not None for part in parts)
+    trades = pd.concat([_with_adds(part) if grown else part.trades_frame() for part in parts], ignore_index=True)
     for name, usual in (("multiplier", 1.0), ("inverse", False), ("dividends", 0.0)):
         if name in trades and trades[name].isna().any():
             trades[name] = [usual if pd.isna(value) else value for value in trades[name]]
     return trades, pd.concat([part.fills_frame() for part in parts], ignore_index=True)
+
+
+def _with_adds(part: Simulation) -> pd.DataFrame:
+    """Return the table of ``trades.csv`` with the columns of a plan; an exit ladder adds nothing."""
+    table = part.trades_frame()
+    if part.growth is not None:
+        return table
+    return table.assign(
+        quantity_entered=part.quantity_entered,
+        average_entry=part.average_entry,
+        planned_risk=part.planned_risk,
+        n_adds=part.n_adds,
+    )
 
 
 def stamps(nanoseconds: IntArray) -> pd.DatetimeIndex:

@@ -15,16 +15,20 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.orders import is_timed, stop_in_force
+from exitladder.execution.kernel.rounding import is_above
 from exitladder.execution.kernel.slices import slice_stop
+from exitladder.execution.standing_adds import PlanRows, StandingAdds, keeps_dust, plan_rows, standing_adds
+from exitladder.runtime.compiling import interpreted
 
 if TYPE_CHECKING:
     from exitladder.execution.simulation import Simulation
 
-# Without the compiler, which costs more than the few calls here; it may be switched off altogether.
-_main_stop_of = getattr(stop_in_force, "py_func", stop_in_force)
-_slice_stop_of = getattr(slice_stop, "py_func", slice_stop)
+# Without the compiler, which costs more than the few calls here.
+_main_stop_of, _slice_stop_of, _is_timed = interpreted(stop_in_force), interpreted(slice_stop), interpreted(is_timed)
+_is_above = interpreted(is_above)
 
 _ORDER_COLUMNS = ("trade_id", "type", "side", "quantity", "price", "rung", "kind")
+_ADD_COLUMNS = ("add", "after", "fill", "room")
 
 
 def held(simulation: Simulation) -> IntArray:
@@ -45,15 +49,23 @@ def standing_orders(simulation: Simulation) -> pd.DataFrame:
         reserves. A slice has a stop order of its own, with its rung (X10). A liquidation price that comes before the
         stop is listed as a stop of that kind: the exchange would act there. An order market-on-close sells the rest at
         the close of the next bar, if no other order has by then (rule X11).
+        With adds also kind ``add``, and the columns add (its number), after (the add whose fill places it; missing if
+        it rests now), fill (the price at which it is expected to fill) and room (the most that all adds of the trade
+        together may add after the market orders), as in `exitladder.execution.standing_adds`.
     """
-    rows: list[dict[str, Any]] = []
-    for i in held(simulation):
-        rows.extend(_orders_of(simulation, int(i)))
-    frame = pd.DataFrame(rows, columns=list(_ORDER_COLUMNS))
-    return frame.astype({"quantity": "float64", "price": "float64", "rung": "Int64"})
+    columns = [*_ORDER_COLUMNS, *(_ADD_COLUMNS if simulation.ladder.adds else ())]
+    frame = pd.DataFrame(standing_rows(simulation), columns=columns)
+    types = {"quantity": "float64", "price": "float64", "rung": "Int64", "add": "Int64", "after": "Int64"}
+    return frame.astype({name: kind for name, kind in types.items() if name in columns})
 
 
-def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
+def standing_rows(simulation: Simulation) -> list[dict[str, Any]]:
+    """Return the rows of `standing_orders`, trade by trade; a rung that is missing is None."""
+    plans = plan_rows(simulation)
+    return [row for i in held(simulation) for row in _orders_of(simulation, int(i), plans)]
+
+
+def _orders_of(simulation: Simulation, i: int, plans: PlanRows) -> list[dict[str, Any]]:
     state, rungs = simulation.states[i], simulation.rungs[i]
     side = state[s.SIDE]
     left = float(state[s.LEFT])
@@ -76,7 +88,7 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
     if state[s.DUE_LATE] > 0 and state[s.DUE_BAR] == end - 1 and state[s.EXIT_ORDER] < 0:
         add("market", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
         return out
-    stopping = state[s.EXIT_ORDER] >= 0 and not is_timed.py_func(state[s.EXIT_ORDER])
+    stopping = state[s.EXIT_ORDER] >= 0 and not _is_timed(state[s.EXIT_ORDER])
     own = _own_lots(rungs)
     free = _without_dust(left - sum(own.values()), state)
     for j in map(int, np.flatnonzero(rungs[s.STATUS] == o.PENDING)):
@@ -97,7 +109,7 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
         return out
     if left <= 0:
         return out
-    sizes = _sizes_of(simulation, i, _without_dust(free, state))
+    sizes = _sizes_of(simulation, i, _without_dust(free, state), keeps_dust(simulation, i, plans))
     for j in map(int, np.flatnonzero(rungs[s.STATUS] == o.RESTING)):
         if sizes.get(j, 0.0) > 0:
             kind = "limit" if rungs[s.KIND, j] == o.LIMIT else "stop"
@@ -106,12 +118,28 @@ def _orders_of(simulation: Simulation, i: int) -> list[dict[str, Any]]:
         add("stop", lots, level, rung, o.ORDERS[order])
     if state[s.DUE_BAR] == end and state[s.DUE_LATE] <= 0:
         add("market-on-close", left, order=o.ORDERS[int(state[s.DUE_ORDER])])
-    return out
+    return [*out, *_adds_of(simulation, i, standing_adds(simulation, i, left, plans))]
+
+
+def _adds_of(simulation: Simulation, i: int, found: StandingAdds) -> list[dict[str, Any]]:
+    """Return the rows of the adds that may fill in the next bar."""
+    return [
+        {
+            "trade_id": simulation.placed.trades.trade_id[i], "type": order.type,
+            "side": "buy" if simulation.states[i, s.SIDE] > 0 else "sell", "quantity": order.quantity,
+            "price": order.price, "rung": None, "kind": "add", "add": order.number, "after": order.after,
+            "fill": order.fill, "room": found.room,
+        }
+        for order in found.orders
+    ]  # fmt: skip
 
 
 def _own_lots(rungs: FloatTable) -> dict[int, float]:
     """Return the lots of each slice that is still held, by rung from 0."""
-    kept = (rungs[s.OWN] > 0) & np.isin(rungs[s.STATUS], (o.RESTING, o.PENDING)) & (rungs[s.LOTS] > 0)
+    is_own = rungs[s.OWN] > 0
+    if not is_own.any():
+        return {}
+    kept = is_own & np.isin(rungs[s.STATUS], (o.RESTING, o.PENDING)) & (rungs[s.LOTS] > 0)
     return {int(j): float(rungs[s.LOTS, j]) for j in np.flatnonzero(kept)}
 
 
@@ -133,7 +161,7 @@ def _stops_of(state: FloatArray, rungs: FloatTable, free: float) -> list[tuple[i
         if rungs[s.STATUS, j] != o.RESTING:
             continue
         level, order = _slice_stop_of(state, rungs, j)
-        if state[s.LIQUIDATION] >= level:
+        if state[s.LIQUIDATION] > -np.inf and not _is_above(level, state[s.LIQUIDATION]):
             closed += lots
         else:
             stops.insert(len(stops) - (free > 0), (j + 1, lots, float(level), int(order)))
@@ -144,15 +172,15 @@ def _stops_of(state: FloatArray, rungs: FloatTable, free: float) -> list[tuple[i
     return stops
 
 
-def _sizes_of(simulation: Simulation, i: int, left: float) -> dict[int, float]:
+def _sizes_of(simulation: Simulation, i: int, left: float, keeps_rest: bool) -> dict[int, float]:
     """Return the lots of the resting rungs, by rung from 0, as they fill if reached nearest first.
 
     A slice sells its own; the others share the unreserved lots. A remainder that no order may be as small as goes with
-    the fill that would leave it (S1), unless volume caps fills (S1a): the order has to carry it, because the market
-    knows nothing of that rule.
+    the fill that would leave it (S1), unless volume caps fills (S1a) or adds may still fill: the order has to carry it,
+    because the market knows nothing of that rule.
     """
     state, rungs = simulation.states[i], simulation.rungs[i]
-    is_capped = simulation.ladder.execution.participation > 0
+    is_capped = simulation.ladder.execution.participation > 0 or keeps_rest
     least = o.DUST * state[s.START] if is_capped else max(state[s.LEAST] * (1.0 - o.SNAP), o.DUST * state[s.START])
     own = _own_lots(rungs)
     sizes = {j: lots for j, lots in own.items() if rungs[s.KIND, j] in (o.LIMIT, o.STOP_OUT)}
@@ -173,30 +201,38 @@ def state_frame(simulation: Simulation) -> pd.DataFrame:
     """Return trade_id, quantity_open, price, open_r, mfe_r, mae_r, give_back_r, bars_held, stop_price, stop_kind.
 
     `price` is the last close; the stop is the one in force for the next bar: the stop of the trade, or the nearest
-    one of its slices if these are all that is left.
+    one of its slices if these are all that is left. Of a plan with adds also quantity_entered and average_entry, from
+    which R counts.
     """
     rows = held(simulation)
     states, placed = simulation.states[rows], simulation.placed
     price = placed.bars.close[placed.end_bar[rows] - 1]
-
-    def in_r(signed: FloatArray) -> FloatArray:
-        return np.asarray((signed - states[:, s.ENTRY]) / states[:, s.RISK])
-
-    open_r, mfe_r = in_r(states[:, s.SIDE] * price), in_r(states[:, s.BEST])
+    growth = None if simulation.growth is None else simulation.growth[rows]
+    entry, risk = states[:, s.ENTRY], states[:, s.RISK]
+    best, worst = states[:, s.BEST] - entry, states[:, s.WORST] - entry
+    if growth is not None:
+        entry, best, worst = growth[:, s.G_AVERAGE], growth[:, s.G_BEST], growth[:, s.G_WORST]
+    open_r, mfe_r = np.asarray((states[:, s.SIDE] * price - entry) / risk), np.asarray(best / risk)
     stops = [_main_stop(state, rungs) for state, rungs in zip(states, simulation.rungs[rows], strict=True)]
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "trade_id": placed.trades.trade_id[rows],
             "quantity_open": simulation.in_units(simulation.states[:, s.LEFT])[rows],
             "price": price,
             "open_r": open_r,
             "mfe_r": mfe_r,
-            "mae_r": in_r(states[:, s.WORST]),
+            "mae_r": np.asarray(worst / risk),
             "give_back_r": mfe_r - open_r,
             "bars_held": states[:, s.HELD].astype(np.int64),
             "stop_price": np.array([level for level, _ in stops], dtype=np.float64) * states[:, s.SIDE],
             "stop_kind": [o.ORDERS[int(order)] for _, order in stops],
         }
+    )
+    if growth is None:
+        return frame
+    return frame.assign(
+        quantity_entered=simulation.in_units(simulation.growth[:, s.G_ENTERED])[rows],  # type: ignore[index]
+        average_entry=states[:, s.SIDE] * growth[:, s.G_AVERAGE],
     )
 
 

@@ -7,14 +7,18 @@ created, so later code can trust it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exitladder.errors import LadderError
 from exitladder.files.untrusted.limits import how_to_raise, limit
+from exitladder.plans.adds import Add, AddRules, check_plan
 from exitladder.plans.costs import Costs
+from exitladder.plans.limits import MEASURES, Book, Limit, Risk, check_limits
 from exitladder.plans.provenance import TunedOn
+from exitladder.plans.size import Size
 from exitladder.plans.slices import check_arming, check_own_arming, check_positive, check_slice, check_whole
+from exitladder.plans.target import VolatilityTarget, check_target
 from exitladder.plans.times import is_clock
 from exitladder.plans.units import Condition, Distance, Target
 
@@ -49,6 +53,8 @@ class Rung:
         Number (from 1) of the rung whose fill arms it. Without both, it is armed from the entry.
     follow : bool
         Whether the breakeven move and the trail of the trade move the slice's stop as well.
+    measured_from : {"entry", "average"}
+        Whether a target in R, ATR or % is measured from the entry or from the average entry after each add (PL5).
     """
 
     fraction: float
@@ -60,6 +66,7 @@ class Rung:
     trail_from: Distance | None = None
     trail_after: int | None = None
     follow: bool = False
+    measured_from: str = "entry"
 
     @property
     def is_signal(self) -> bool:
@@ -114,6 +121,8 @@ class Stop:
         Time of day on the exchange's clock at which the rest is sold, such as ``15:55``.
     max_gap : float or None
         Hours; a longer gap between two bars ends the trade at the next open. In a file ``"36h"``.
+    breakeven_from : {"entry", "average"}
+        Whether break-even is the entry or the average entry after each add (PL5).
     """
 
     initial: Distance | None = None
@@ -128,6 +137,7 @@ class Stop:
     session_close: bool = False
     clock: str | None = None
     max_gap: float | None = None
+    breakeven_from: str = "entry"
 
     @property
     def hours_kept(self) -> dict[str, Any]:
@@ -167,7 +177,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Ladder:
-    """A complete exit plan. The part that no rung sells is the runner.
+    """A complete plan. The part that no rung sells is the runner. Without adds it is an exit ladder.
 
     Raises
     ------
@@ -187,6 +197,13 @@ class Ladder:
     stop: Stop = field(default_factory=Stop)
     costs: Costs = field(default_factory=Costs)
     execution: Execution = field(default_factory=Execution)
+    adds: tuple[Add, ...] = ()
+    size: Size = field(default_factory=Size)
+    add_rules: AddRules = field(default_factory=AddRules)
+    limits: tuple[Limit, ...] = ()
+    risk: Risk = field(default_factory=Risk)
+    book: Book = field(default_factory=Book)
+    target: VolatilityTarget | None = None
     # What the ladder was tuned on is no part of the plan: ladders that trade alike are equal.
     tuned: TunedOn | None = field(default=None, compare=False, repr=False)
 
@@ -195,6 +212,10 @@ class Ladder:
             raise LadderError(f"name must be a non-empty string, but is {self.name!r}.")
         if len(self.name) > _LONGEST_NAME:
             raise LadderError(f"name must have at most {_LONGEST_NAME} characters, but is {self.name!r}.")
+        for name, kind in (("stop", Stop), ("costs", Costs), ("execution", Execution)):
+            _check_part(getattr(self, name), kind, name)
+        for number, rung in enumerate(self.rungs, start=1):
+            _check_part(rung, Rung, f"rungs[{number}]")
         check_whole(self.atr_window, "atr_window", least=1)
         most = limit("EXITLADDER_MAX_RUNGS")
         if len(self.rungs) > most or any(len(rung.when) > most for rung in self.rungs):
@@ -213,6 +234,36 @@ class Ladder:
         _check_stop(self.stop, self.rungs)
         check_own_arming(self.rungs)
         _check_execution(self.execution)
+        check_plan(self)
+        check_limits(self)
+        check_target(self, STATE_SERIES)
+        if self.shares_account and self.size.is_sized:
+            raise LadderError(
+                "A plan with [[limits]] or limits in [book] cannot yet have a size rule or a maximum in equity too. "
+                "Leave one of them out."
+            )
+        if self.shares_account and any(rung.is_slice for rung in self.rungs):
+            raise LadderError(
+                "A plan with [[limits]] or [book] cannot yet have rungs with their own stop or trail. "
+                "Leave stop and trail out of the rungs, or leave out the limits."
+            )
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether the position may grow or its size is limited: more than an exit ladder (docs/plans.md)."""
+        return bool(self.adds) or self.size.is_limited or self.size.is_sized or self.target is not None
+
+    @property
+    def shares_account(self) -> bool:
+        """Whether positions are run side by side in one account: a book, limits or a target (docs/books.md)."""
+        return self.book.is_shared or bool(self.limits) or self.target is not None
+
+    @property
+    def alone(self) -> Ladder:
+        """The same plan for each position by itself: without limits, ``[risk]``, ``[target]`` and rules of the book."""
+        if not self.shares_account:
+            return self
+        return replace(self, limits=(), book=Book(equity=self.book.equity), risk=Risk(), target=None)
 
     @property
     def runner(self) -> float:
@@ -221,9 +272,19 @@ class Ladder:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Names of the series that the signal rungs use, without trade state, sorted."""
-        names = {c.series for rung in self.rungs for c in rung.when} - set(STATE_SERIES)
-        return tuple(sorted(names))
+        """Names of the series that signal rungs and signal adds use, without trade state, sorted."""
+        names = {c.series for rung in self.rungs for c in rung.when} | {c.series for add in self.adds for c in add.when}
+        of_limits = {c.series for limit in self.limits for c in limit.when} - set(MEASURES)
+        of_book = {c.series for c in self.book.enter_when} | (self.target.series if self.target else set())
+        return tuple(sorted((names | of_limits | of_book) - set(STATE_SERIES)))
+
+
+def _check_part(part: object, kind: type, place: str) -> None:
+    if not isinstance(part, kind):
+        raise LadderError(
+            f"{place} must be of type {kind.__name__}, but is a {type(part).__name__}. To make a ladder of tables, "
+            "write exitladder.ladder_from_mapping({'rungs': [{'fraction': 0.5, 'target': '1R'}]})."
+        )
 
 
 def _check_rung(rung: Rung, place: str) -> None:

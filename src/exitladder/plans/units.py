@@ -64,7 +64,7 @@ class Target:
         Multiple of the unit. Negative values (R, ATR, %) mean a partial stop-out below the entry.
     unit : {"R", "ATR", "%", "price", "fib", "resistance"}
         `fib` is an extension of the last confirmed swing, `resistance` the n-th confirmed swing level
-        beyond the entry (support for a short).
+        beyond the entry (support for a short). Adds also know `support`, the n-th level on the losing side.
     """
 
     value: float
@@ -76,7 +76,9 @@ class Target:
         if isinstance(text, bool):
             raise LadderError(f'{place} must be a target such as "1R", but is {text!r}.')
         if isinstance(text, (int, float)):
-            return cls._checked(float(text), "price", text, place)
+            # a whole number of 400 digits is no float
+            price = float(text) if -1e308 < text < 1e308 else math.inf
+            return cls._checked(price, "price", text, place)
         if isinstance(text, str):
             if match := _DISTANCE.fullmatch(text):
                 return cls._checked(float(match[1]), match[2], text, place)
@@ -109,7 +111,7 @@ class Target:
     def __str__(self) -> str:
         if self.unit == "price":
             return f"{self.value:.10g}"
-        if self.unit in ("fib", "resistance"):
+        if self.unit in ("fib", "resistance", "support"):
             return f"{self.unit} {self.value:.10g}"
         return f"{self.value:.10g}{self.unit}"
 
@@ -132,6 +134,19 @@ class Condition:
         if match is None:
             raise LadderError(f"{place} must read 'series >= number' (also <=, > or <), but is {text!r}.")
         return cls(match[1], match[2], _finite(float(match[3]), text, place))
+
+    @classmethod
+    def parse_all(cls, when: object, place: str) -> tuple[Condition, ...]:
+        """Return the conditions of a list, or of one text."""
+        texts = [when] if isinstance(when, str) else when
+        if not isinstance(texts, (list, tuple)):
+            raise LadderError(f"{place} must be a list of conditions, but is {when!r}.")
+        return tuple(cls.parse(text, place) for text in texts)
+
+    @property
+    def exact(self) -> str:
+        """The condition as a file has it: `parse` reads it back to the bit."""
+        return f"{self.series} {self.operator} {self.threshold!r}"
 
     def __str__(self) -> str:
         return f"{self.series} {self.operator} {self.threshold:.10g}"

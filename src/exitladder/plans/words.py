@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from exitladder.plans.adds import add_in_words
 from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.limits import UNTIL, Limit
+from exitladder.plans.size import size_in_words
+from exitladder.plans.target import target_in_words
 from exitladder.plans.times import hours_text
 
 
@@ -34,7 +38,63 @@ def in_words(ladder: Ladder) -> str:
     if stop.trail is not None:
         parts.append(f"trail {stop.trail}{_armed(stop)}")
     parts += _times_in_words(stop)
-    return ", ".join(parts) or "initial stop only"
+    parts = (
+        [*parts, *describe_adds(ladder)] if parts or not ladder.is_plan else ["initial stop", *describe_adds(ladder)]
+    )
+    return ", ".join([*parts, *describe_limits(ladder)]) or "initial stop only"
+
+
+def describe_limits(ladder: Ladder) -> list[str]:
+    """Return a short description of each limit of risk.
+
+    Examples
+    --------
+    >>> from exitladder.plans.file import ladder_from_mapping
+    >>> limit = {"when": "var > 0.02", "reduce_to": "until"}
+    >>> describe_limits(ladder_from_mapping({"book": {"equity": 1e5, "max_open": 3, "limits": [limit]}}))
+    ['at most 3 positions open', 'the book reduced until not var > 0.02']
+    """
+
+    def cut(limit: Limit) -> str:
+        when = " and ".join(map(str, limit.when))
+        return f"reduced until not {when}" if limit.reduce_to == UNTIL else f"cut to {limit.reduce_to:.4g} when {when}"
+
+    texts = [cut(limit) for limit in ladder.limits]
+    book = ladder.book
+    texts += [f"at most {book.max_open} positions open"] if book.max_open is not None else []
+    texts += [f"nothing bought after a daily loss of {book.daily_loss:.4g}"] if book.daily_loss is not None else []
+    if book.enter_when:
+        texts.append(f"entries only when {' and '.join(map(str, book.enter_when))}")
+    texts += [target_in_words(ladder.target)] if ladder.target is not None else []
+    return texts + [f"the book {cut(limit)}" for limit in book.limits]
+
+
+def describe_adds(ladder: Ladder) -> list[str]:
+    """Return a short description of each add, the maximum size and when adds are withdrawn.
+
+    Examples
+    --------
+    >>> from exitladder.plans.file import ladder_from_mapping
+    >>> add = {"quantity": 1.0, "at": "-0.5R"}
+    >>> describe_adds(ladder_from_mapping({"adds": [add], "size": {"maximum": 2.0}, "add_rules": {"until_bars": 9}}))
+    ['add 1x at -0.5R', 'at most 2x', 'adds in the first 9 bars']
+    """
+    size, rules = ladder.size, ladder.add_rules
+    texts = [f"size {text}" for text in [size_in_words(size)] if text]
+    texts += [add_in_words(add) for add in ladder.adds]
+    if size.maximum is not None:
+        texts.append(f"at most {size.maximum:.4g}x")
+    if size.maximum_units is not None:
+        texts.append(f"at most {size.maximum_units:.10g} units")
+    if size.maximum_money is not None:
+        texts.append(f"at most {size.maximum_money:.10g} in money")
+    if size.maximum_equity is not None:
+        texts.append(f"at most {size.maximum_equity:.4g}x equity")
+    if rules.until_bars is not None:
+        texts.append(f"adds in the first {rules.until_bars} bars")
+    if rules.after_exit:
+        texts.append("adds also after a rung")
+    return texts
 
 
 def share_of(rung: Rung) -> str:
@@ -58,7 +118,8 @@ def trigger_of(rung: Rung) -> str:
     """
     if rung.target is None and not rung.when:
         return "until its stop"
-    return f"{'when' if rung.is_signal else 'at'} {rung.trigger}"
+    average = " from the average entry" if rung.measured_from == "average" else ""
+    return f"{'when' if rung.is_signal else 'at'} {rung.trigger}{average}"
 
 
 def own_stop_of(rung: Rung) -> str:
@@ -100,9 +161,11 @@ def describe_ladder(ladder: Ladder) -> dict[str, str]:
     parts = [rung_in_words(rung) for rung in ladder.rungs]
     if ladder.runner > 1e-9:
         parts.append(f"runner {100 * ladder.runner:.4g}%")
+    adds = {"adds": "; ".join(describe_adds(ladder))} if ladder.is_plan else {}
     return {
         "name": ladder.name,
         "rungs": "; ".join(parts),
+        **adds,
         "stop": "; ".join(describe_stop(ladder)) or "stop of each trade",
         "intrabar": ladder.execution.intrabar,
         "fingerprint": ladder_fingerprint(ladder),

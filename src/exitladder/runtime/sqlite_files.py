@@ -42,6 +42,9 @@ def opened_to_read(path: Path, seconds: float = 5.0) -> Iterator[sqlite3.Connect
             # a reader may not roll back the journal of a killed writer
             if mode == "rw" or "readonly" not in str(error):
                 raise
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged statement in its message
+            connection.close()
+            raise sqlite3.DatabaseError("a statement of its schema is not text") from error
         else:
             with closing(connection):
                 yield connection

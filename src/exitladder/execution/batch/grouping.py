@@ -44,10 +44,11 @@ _SERIES_OF_THE_STOP = "stop_distance_r"
 
 
 def is_batchable(ladder: Ladder) -> bool:
-    """Return whether a ladder can run in a batch: ``stop_first``, targets beyond the entry, no caps or financing."""
+    """Return whether a ladder can run in a batch: ``stop_first``, targets beyond the entry, no adds, cap, financing."""
     execution, costs = ladder.execution, ladder.costs
     return (
         execution.intrabar == "stop_first"
+        and not ladder.is_plan
         and execution.participation == 0
         and execution.leverage == 0
         and costs.funding_bps_per_bar == 0
@@ -153,6 +154,15 @@ def batches(ladders: Sequence[Ladder]) -> tuple[list[IntArray], IntArray]:
         else:
             alone.extend(members)
     return groups, np.array(sorted(alone), dtype=np.int64)
+
+
+def alike(ladders: Sequence[Ladder], alone: IntArray) -> list[IntArray]:
+    """Return the positions of ladders that fit into no batch, those with adds or a maximum size apart from the others.
+
+    A ladder does not pay for what only plans need.
+    """
+    grows = np.array([ladders[m].is_plan for m in alone], dtype=np.bool_)
+    return [part for part in (alone[~grows], alone[grows]) if len(part)]
 
 
 @dataclass(frozen=True)

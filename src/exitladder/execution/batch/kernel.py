@@ -29,7 +29,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
 
 from exitladder.arrays import FloatTable, IntArray
 from exitladder.execution.batch.packed import MOST_RUNGS, Batch, Path, Prepared, TradeTerms
@@ -55,6 +54,7 @@ from exitladder.execution.kernel.rounding import (
     to_tick,
     whole_steps,
 )
+from exitladder.runtime.compiling import njit, prange
 
 SNAP = o.SNAP
 # Trades that share the arrays a trade is prepared in.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numba import njit, prange
-
 from exitladder.arrays import FloatTable, IntArray
 from exitladder.execution.batch.kernel import (
     BLOCK,
@@ -29,6 +27,7 @@ from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel.compiled import SOURCES, counted, inlined
 from exitladder.execution.kernel.packed import Ends, Entries, Market, Readings
 from exitladder.execution.kernel.rounding import armed_at, distance, stop_to_tick, whole_steps
+from exitladder.runtime.compiling import njit, prange
 
 SNAP = o.SNAP
 

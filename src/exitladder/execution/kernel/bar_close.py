@@ -10,9 +10,10 @@ from exitladder.arrays import FloatArray, IntArray, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
-from exitladder.execution.kernel.compiled import inlined
+from exitladder.execution.kernel.adds.growth import may_add
+from exitladder.execution.kernel.compiled import compiled, inlined
 from exitladder.execution.kernel.one_bar import trail_of
-from exitladder.execution.kernel.rounding import on_grid
+from exitladder.execution.kernel.rounding import is_above, on_grid
 from exitladder.execution.kernel.slices import has_slices, main_stop_matters, ratchet_own_lines
 from exitladder.execution.kernel.state import Position
 
@@ -72,12 +73,6 @@ class RungConditions(NamedTuple):
 
 
 @inlined
-def ends_above(walked: float, line: float) -> bool:
-    """Whether a walked line ends above the line of closed bars by more than rounding (X7b); -inf is no line."""
-    return walked > line and walked - line > abs(walked) * o.SLACK
-
-
-@inlined
 def slack_in_r(entry: float, risk: float) -> float:
     """Return the slack of conditions on r (X4a)."""
     return abs(entry) * o.CONDITION_SLACK / risk
@@ -94,7 +89,7 @@ def ratchet(position: Position, atr: float) -> None:
     if line > state[s.LINE]:
         state[s.LINE] = line
     matters = not has_slices(position) or main_stop_matters(position)
-    if matters and state[s.EXIT_ORDER] < 0.0 and ends_above(state[s.WALKED], state[s.LINE]):
+    if matters and state[s.EXIT_ORDER] < 0.0 and is_above(state[s.WALKED], state[s.LINE]):
         state[s.AMBIGUOUS_HERE] = 1.0
     if state[s.WALK_LINE] > state[s.LINE]:
         state[s.LINE] = state[s.WALK_LINE]
@@ -196,7 +191,30 @@ def all_hold(conditions: RungConditions, j: int, i: int, bar: int, now: AtClose)
     bool
         True if the rung has no conditions.
     """
-    for c in range(conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]):
+    first, end = conditions.rung_code[j, n.RC_FIRST], conditions.rung_code[j, n.RC_END]
+    return these_hold(conditions, (first, end), i, bar, now)
+
+
+@inlined
+def these_hold(conditions: RungConditions, which: tuple[int, int], i: int, bar: int, now: AtClose) -> bool:
+    """Whether some conditions hold at a bar's close, all of them.
+
+    Parameters
+    ----------
+    conditions : RungConditions
+    which : tuple of int
+        The first of them, and the first after them.
+    i : int
+        Trade, from 0.
+    bar : int
+        Bar number through the whole `BarSet`.
+    now : AtClose
+
+    Returns
+    -------
+    bool
+    """
+    for c in range(which[0], which[1]):
         k = conditions.series[c]
         slack = 0.0
         if k < 0:
@@ -240,4 +258,58 @@ def decide_signals(position: Position, conditions: RungConditions, bar: int, now
             fired = True
     if fired:
         state[s.WAITING] = 1.0
+    return fired
+
+
+@compiled
+def from_average(position: Position, now: AtClose) -> AtClose:
+    """Return the state at a close counted from the average entry, once an add has filled.
+
+    Parameters
+    ----------
+    position : Position
+    now : AtClose
+        Counted from the entry.
+
+    Returns
+    -------
+    AtClose
+        All prices less the average; best and worst are of the bars, each less the average before it.
+    """
+    growth = position.growth
+    if growth[s.G_MADE] <= 0.0:
+        return now
+    average = growth[s.G_AVERAGE]
+    return AtClose(
+        now.close - average, 0.0, now.risk, growth[s.G_BEST], growth[s.G_WORST], now.held, now.stop - average, now.slack
+    )
+
+
+@compiled
+def decide_adds(position: Position, conditions: RungConditions, bar: int, now: AtClose) -> bool:
+    """Turn each signal add whose conditions all hold at a bar's close into a market order for the next open.
+
+    Parameters
+    ----------
+    position : Position
+    conditions : RungConditions
+    bar : int
+        Bar number through the whole `BarSet`.
+    now : AtClose
+
+    Returns
+    -------
+    bool
+        Whether there was one.
+    """
+    adds, i = position.adds, int(position.state[s.TRADE])
+    fired = False
+    if not may_add(position):
+        return fired
+    for k in range(position.code[n.C_ADDS]):
+        if adds[s.A_KIND, k] != o.SIGNALLED or adds[s.A_STATUS, k] != o.RESTING:
+            continue
+        if these_hold(conditions, (int(adds[s.A_FIRST, k]), int(adds[s.A_END, k])), i, bar, now):
+            adds[s.A_STATUS, k] = o.PENDING
+            fired = True
     return fired

@@ -140,7 +140,7 @@ def make_entries(
     # At the open or inside of bar e the last closed bar is e - 1; at its close it is e.
     known = placed.entry_bar - (placed.entry_at != AT_CLOSE)
     known = np.where(known >= placed.bars.start[placed.symbol_index], known, -1)
-    anchor, swing, levels = _swings(placed, ladders, known)
+    anchor, swing, levels, supports = _swings(placed, ladders, known)
     return Entries(
         side=trades.side.astype(np.int64),
         price=plain(trades.entry_price, np.float64),
@@ -154,6 +154,7 @@ def make_entries(
         anchor=anchor,
         swing=swing,
         levels=levels,
+        supports=supports,
         due=due,
     )
 
@@ -185,14 +186,17 @@ def _finer_entry(placed: PlacedTrades, market: Market, finer: BarSet | None) -> 
 
 def _swings(
     placed: PlacedTrades, ladders: Sequence[Ladder], known: IntArray
-) -> tuple[FloatArray, FloatArray, FloatTable]:
+) -> tuple[FloatArray, FloatArray, FloatTable, FloatTable]:
     targets = [r.target for ladder in ladders for r in ladder.rungs if r.target is not None]
+    targets += [add.at for ladder in ladders for add in ladder.adds if add.at is not None]
     wants_fib = any(t.unit == "fib" for t in targets)
     most = max((int(t.value) for t in targets if t.unit == "resistance"), default=0)
+    most_below = max((int(t.value) for t in targets if t.unit == "support"), default=0)
     n = len(placed)
     anchor, swing, levels = np.full(n, np.nan), np.full(n, np.nan), np.full((n, most), np.nan)
-    if not wants_fib and most == 0:
-        return anchor, swing, levels
+    supports = np.full((n, most_below), np.nan)
+    if not wants_fib and most == 0 and most_below == 0:
+        return anchor, swing, levels, supports
     for k in np.unique(placed.symbol_index):
         for side in (1, -1):
             rows = np.flatnonzero((placed.symbol_index == k) & (placed.trades.side == side) & (known >= 0))
@@ -202,8 +206,10 @@ def _swings(
             for i in rows:
                 bar = int(known[i]) - start
                 anchor[i], swing[i] = last_swing(highs, lows, bar)
-                levels[i] = levels_beyond(highs, side * float(placed.trades.entry_price[i]), bar, most)
-    return anchor, swing, levels
+                price = side * float(placed.trades.entry_price[i])
+                levels[i] = levels_beyond(highs, price, bar, most)
+                supports[i] = -levels_beyond(Pivots(lows.bar, lows.known_at, -lows.price), -price, bar, most_below)
+    return anchor, swing, levels, supports
 
 
 def _pivots(bars: BarSet, k: int, side: int) -> tuple[Pivots, Pivots, int]:

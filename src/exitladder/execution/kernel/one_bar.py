@@ -13,8 +13,18 @@ from exitladder.arrays import BoolArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.adds.growth import grow_after_bar, grows, place_again
+from exitladder.execution.kernel.adds.purchases import (
+    buy_at_open,
+    fall_buying,
+    grow_stop_first,
+    grow_target_first,
+    note_adds,
+    rise_buying,
+)
 from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.orders import (
+    cut,
     fall,
     is_timed,
     rise,
@@ -24,7 +34,7 @@ from exitladder.execution.kernel.orders import (
     stop_in_force,
 )
 from exitladder.execution.kernel.packed import Market
-from exitladder.execution.kernel.rounding import armed_at, distance, down_to, to_tick, whole_steps
+from exitladder.execution.kernel.rounding import armed_at, distance, down_to, is_above, to_tick, whole_steps
 from exitladder.execution.kernel.slice_orders import fall_in_parts, sell_waiting, sell_waiting_free
 from exitladder.execution.kernel.slices import (
     arm_slices,
@@ -72,6 +82,10 @@ def process_open(position: Position, bar: Bar, is_entry_bar: bool) -> None:
     stops_at_open(position, bar)
     if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
         return
+    if state[s.CUT_TO] >= 0.0:
+        cut(position, bar.number, price)
+        if state[s.LEFT] <= 0.0:
+            return
     # X2c. Not on the bar of an entry at the open: the trade was entered at its own price, and an open beyond
     # a target (a user's fill that differs from the bar) must not pay more than the target.
     if is_entry_bar:
@@ -184,6 +198,8 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
         j = int(rungs[s.DOWN, k])
         if rungs[s.STATUS, j] == o.RESTING and down_to(low, rungs[s.LEVEL, j]):
             adverse = True
+    if grows(position):
+        note_adds(position, high, low, adverse)
     if adverse:
         for k in range(int(state[s.N_UP])):
             j = int(rungs[s.UP, k])
@@ -191,7 +207,7 @@ def note_ambiguity(position: Position, high: float, low: float) -> None:
                 state[s.AMBIGUOUS_HERE] = 1.0
     if state[s.ARMED] > 0.0 and matters:
         line = trail_of(position, max(state[s.BEST], high), state[s.ATR_BEFORE])
-        if line > level and down_to(low, line):
+        if is_above(line, level) and down_to(low, line):
             state[s.AMBIGUOUS_HERE] = 1.0
         state[s.WALKED] = max(state[s.WALKED], line)
 
@@ -219,11 +235,17 @@ def walk(position: Position, bar: Bar, high_first: bool) -> None:
         else:
             target = bar.low
         if target >= previous:
-            rise(position, bar, target)
+            if grows(position):
+                rise_buying(position, bar, target)
+            else:
+                rise(position, bar, target)
             best = max(best, target)
             ratchet_walk(position, best)
         if target <= previous and state[s.LEFT] > 0.0:
-            fall_to(position, bar, target)
+            if grows(position):
+                fall_buying(position, bar, target)
+            else:
+                fall_to(position, bar, target)
         if state[s.LEFT] <= 0.0 or state[s.EXIT_ORDER] >= 0.0:
             return
         previous = target
@@ -242,6 +264,8 @@ def after_bar(position: Position, high: float, low: float) -> None:
     state, number = position.state, position.number
     state[s.BEST] = max(state[s.BEST], high)
     state[s.WORST] = min(state[s.WORST], low)
+    if grows(position):
+        grow_after_bar(position, high, low)
     if state[s.BREAKEVEN_NEXT] > 0.0:
         state[s.BREAKEVEN_ON] = 1.0
     if state[s.ARMED_NEXT] > 0.0:
@@ -271,6 +295,11 @@ def process_inside(position: Position, bar: Bar, policy: int) -> None:
         walk(position, bar, state[s.SIDE] > 0.0)
     elif policy == o.NEARER_EXTREME:
         walk(position, bar, bar.high - bar.open < bar.open - bar.low)
+    elif grows(position):
+        if policy == o.TARGET_FIRST:
+            grow_target_first(position, bar)
+        else:
+            grow_stop_first(position, bar)
     elif policy == o.TARGET_FIRST:
         rise(position, bar, bar.high)
         if state[s.LEFT] > 0.0:
@@ -303,7 +332,11 @@ def process_bar(position: Position, bar: Bar, policy: int, is_entry_bar: bool) -
         state[s.BUDGET] = whole_steps(most, number[n.N_LOT]) if most > 0.0 else 0.0
     if is_entry_bar and (policy == o.OHLC or policy == o.NEARER_EXTREME):
         ratchet_walk(position, state[s.BEST])  # X5b: on the walking policies the line is there from the entry on
+    if grows(position):
+        place_again(position)
     process_open(position, bar, is_entry_bar)
+    if grows(position):
+        buy_at_open(position, bar, is_entry_bar)
     if state[s.LEFT] > 0.0 and state[s.EXIT_ORDER] < 0.0:
         process_inside(position, bar, policy)
     high, low = bar.high, bar.low

@@ -10,13 +10,15 @@ from exitladder.arrays import BoolArray, FloatArray, FloatTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.adds.growth import adds_move, count_extremes, grows, narrowed
 from exitladder.execution.kernel.bar_close import (
     AtClose,
     RungConditions,
     count_bar,
+    decide_adds,
     decide_signals,
-    ends_above,
     financing_rate,
+    from_average,
     ratchet,
     slack_in_r,
 )
@@ -24,7 +26,7 @@ from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.one_bar import after_bar, is_idle, process_bar, process_finer_bars
 from exitladder.execution.kernel.orders import sell_all, stop_in_force
 from exitladder.execution.kernel.packed import Entries, Market
-from exitladder.execution.kernel.rounding import armed_at, distance, down_to, on_grid, to_tick
+from exitladder.execution.kernel.rounding import armed_at, distance, down_to, is_above, on_grid, to_tick
 from exitladder.execution.kernel.slices import has_slices
 from exitladder.execution.kernel.state import Bar, Position
 
@@ -77,7 +79,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
     """Pass the bars within which no resting order is reached.
 
     A short cut that changes no result: on such a bar X2 and X3 do nothing, and X4 and X5 are done here on plain
-    numbers. It stops after a bar at whose close a signal rung fires, and before one at whose close time is up.
+    numbers. It stops after a bar at whose close a signal rung or add fires, and before one at whose close time is up.
 
     Parameters
     ----------
@@ -95,8 +97,11 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
     state, number, code = position.state, position.number, position.code
     if state[s.WAITING] > 0.0 or state[s.EXIT_ORDER] >= 0.0 or has_slices(position):
         return bar
+    if grows(position) and adds_move(position):
+        return bar
     side, entry, risk, tick = state[s.SIDE], state[s.ENTRY], state[s.RISK], number[n.N_TICK]
     best, worst, line, held = state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD]
+    held_before = held
     atr_before, armed, ambiguous = state[s.ATR_BEFORE], state[s.ARMED], state[s.AMBIGUOUS]
     financing, due = state[s.FINANCING], state[s.FINANCING_DUE]
     unit, width, slack = code[n.C_TRAIL_UNIT], number[n.N_TRAIL], slack_in_r(entry, risk)
@@ -108,6 +113,10 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
         from_price = armed_at(entry, number[n.N_TRAIL_FROM], risk)
     stop, _ = stop_in_force(state)
     floor, ceiling = quiet_range(state, position.rungs, stop)
+    signals = code[n.C_SIGNALS] > 0
+    if grows(position):
+        floor, ceiling = narrowed(position, floor, ceiling)
+        signals = signals or code[n.C_SIGNAL_ADDS] > 0
     last = end_bar
     if code[n.C_TIME] > 0:
         last = min(end_bar, bar + code[n.C_TIME] - 1 - int(held))
@@ -132,7 +141,7 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
             drawn = to_tick(best_then - distance(unit, width, risk, atr_before, best_then), tick)
             if drawn > line:
                 line = drawn
-            if ends_above(walked, line):
+            if is_above(walked, line):
                 ambiguous += 1.0
                 if walks:
                     line = walked
@@ -144,16 +153,23 @@ def pass_quiet_bars(position: Position, bars: BarArrays, conditions: RungConditi
                 stop = line
                 floor = max(floor, line)
         best, worst = best_then, min(worst, low)
+        if grows(position):
+            count_extremes(position, high, low)
         held += 1.0
         if rate != 0.0:
             cost = rate * abs(bars.close[bar]) * quantity
             financing += cost
             due += cost
-        if code[n.C_SIGNALS] > 0:
+        if signals:
             now = AtClose(side * bars.close[bar], entry, risk, best, worst, held, stop, slack)
-            fired = decide_signals(position, conditions, bar, now)
+            if grows(position):
+                state[s.HELD] = held
+                now = from_average(position, now)
+                fired = decide_adds(position, conditions, bar, now)
+            if decide_signals(position, conditions, bar, now):
+                fired = True
         bar += 1
-    if held > state[s.HELD]:
+    if held > held_before:
         state[s.ATR_BEFORE] = bars.atr[bar - 1]
     state[s.BEST], state[s.WORST], state[s.LINE], state[s.HELD], state[s.ARMED] = best, worst, line, held, armed
     state[s.FINANCING], state[s.FINANCING_DUE], state[s.AMBIGUOUS] = financing, due, ambiguous
@@ -200,12 +216,15 @@ def close_bar(position: Position, bar: Bar, atr: float, conditions: RungConditio
     count_bar(position, bar.close)
     if state[s.EXIT_ORDER] >= 0.0:
         return
-    if code[n.C_SIGNALS] > 0:
+    if code[n.C_SIGNALS] > 0 or (grows(position) and code[n.C_SIGNAL_ADDS] > 0):
         stop, _ = stop_in_force(state)
         now = AtClose(
             bar.close, state[s.ENTRY], state[s.RISK], state[s.BEST], state[s.WORST], state[s.HELD], stop,
             slack_in_r(state[s.ENTRY], state[s.RISK]),
         )  # fmt: skip
+        if grows(position):
+            now = from_average(position, now)
+            decide_adds(position, conditions, bar.number, now)
         decide_signals(position, conditions, bar.number, now)
     if code[n.C_TIME] > 0 and state[s.HELD] >= code[n.C_TIME]:
         state[s.EXIT_ORDER] = o.TIME
@@ -256,6 +275,82 @@ def set_due(position: Position, entries: Entries) -> None:
 
 
 @inlined
+def run_entry(position: Position, bars: BarArrays, entries: Entries, market: Market) -> int:
+    """Run a trade that `exitladder.execution.kernel.trade_start.set_up` has set up up to its first whole bar.
+
+    Parameters
+    ----------
+    position : Position
+    bars : BarArrays
+    entries : Entries
+        Read at the trade's own place.
+    market : Market
+        Read for its finer bars.
+
+    Returns
+    -------
+    int
+        The first bar that the trade is exposed to as a whole.
+    """
+    state = position.state
+    i = int(state[s.TRADE])
+    entry_bar, first_bar = entries.entry_bar[i], entries.first_bar[i]
+    finer = position.code[n.C_POLICY] == o.FINER_BARS and len(market.finer_first) > 0
+    if finer and entries.finer_entry[i] >= 0:
+        # X6: an entry inside bar e is exposed to the finer bars after it. No decision is taken at e's close, and
+        # the first of them does not gap: the entry is at its open or just before it.
+        process_finer_bars(position, market, entry_bar, entries.finer_entry[i], market.finer_end[entry_bar], True)
+        if state[s.LEFT] > 0.0:
+            ratchet(position, bars.atr[entry_bar])
+        state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
+    if first_bar > entry_bar:
+        state[s.ATR_BEFORE] = bars.atr[entry_bar]
+    due = int(state[s.DUE_BAR])
+    if 0 <= due < first_bar and state[s.EXIT_ORDER] < 0.0:
+        state[s.EXIT_ORDER] = state[s.DUE_ORDER]
+    return int(first_bar)
+
+
+@inlined
+def run_bar(
+    position: Position, bars: BarArrays, conditions: RungConditions, market: Market, t: int, is_entry_bar: bool
+) -> None:
+    """Run a trade through one bar: its orders, then its close.
+
+    Parameters
+    ----------
+    position : Position
+    bars : BarArrays
+    conditions : RungConditions
+    market : Market
+        Read for its finer bars.
+    t : int
+        Bar number through the whole `BarSet`.
+    is_entry_bar : bool
+        Whether the trade was entered at its open.
+    """
+    state = position.state
+    policy = position.code[n.C_POLICY]
+    finer = policy == o.FINER_BARS and len(market.finer_first) > 0
+    bar = bar_of(bars, state[s.SIDE], t)
+    state[s.AMBIGUOUS_HERE] = 0.0
+    if is_idle(bars.idle, t):
+        after_bar(position, bar.high, bar.low)  # S4a: nothing fills, and the clock goes on
+    elif finer and market.finer_end[t] > market.finer_first[t]:
+        process_finer_bars(position, market, t, market.finer_first[t], market.finer_end[t], is_entry_bar)
+    else:
+        if policy == o.FINER_BARS:
+            state[s.COARSE] += 1.0
+        process_bar(position, bar, policy, is_entry_bar)
+    if state[s.LEFT] > 0.0:
+        if t == int(state[s.DUE_BAR]):
+            close_due_bar(position, bar, bars.atr[t], conditions, is_idle(bars.idle, t))
+        else:
+            close_bar(position, bar, bars.atr[t], conditions)
+    state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
+
+
+@inlined
 def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, entries: Entries, market: Market) -> None:
     """Run a trade that `exitladder.execution.kernel.trade_start.set_up` has set up through its bars.
 
@@ -270,46 +365,13 @@ def run_bars(position: Position, bars: BarArrays, conditions: RungConditions, en
         Read for its finer bars.
     """
     state = position.state
-    side, i = state[s.SIDE], int(state[s.TRADE])
-    entry_bar, first_bar, end_bar = entries.entry_bar[i], entries.first_bar[i], entries.end_bar[i]
-    policy = position.code[n.C_POLICY]
-    finer = policy == o.FINER_BARS and len(market.finer_first) > 0
-    if finer and entries.finer_entry[i] >= 0:
-        # X6: an entry inside bar e is exposed to the finer bars after it. No decision is taken at e's close, and
-        # the first of them does not gap: the entry is at its open or just before it.
-        process_finer_bars(position, market, entry_bar, entries.finer_entry[i], market.finer_end[entry_bar], True)
-        if state[s.LEFT] > 0.0:
-            ratchet(position, bars.atr[entry_bar])
-        state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
-        if state[s.LEFT] <= 0.0:
-            return
-    if first_bar > entry_bar:
-        state[s.ATR_BEFORE] = bars.atr[entry_bar]
-    due = int(state[s.DUE_BAR])
-    if 0 <= due < first_bar:
-        state[s.EXIT_ORDER] = state[s.DUE_ORDER]
-    t = first_bar - 1
-    while t < end_bar - 1:
+    i = int(state[s.TRADE])
+    entry_bar, end_bar = entries.entry_bar[i], entries.end_bar[i]
+    t = run_entry(position, bars, entries, market) - 1
+    while t < end_bar - 1 and state[s.LEFT] > 0.0:
         t += 1
-        if policy != o.FINER_BARS:
+        if position.code[n.C_POLICY] != o.FINER_BARS:
             t = pass_quiet_bars(position, bars, conditions, t, end_bar)
             if t >= end_bar:
                 return
-        bar = bar_of(bars, side, t)
-        state[s.AMBIGUOUS_HERE] = 0.0
-        if is_idle(bars.idle, t):
-            after_bar(position, bar.high, bar.low)  # S4a: nothing fills, and the clock goes on
-        elif finer and market.finer_end[t] > market.finer_first[t]:
-            process_finer_bars(position, market, t, market.finer_first[t], market.finer_end[t], t == entry_bar)
-        else:
-            if policy == o.FINER_BARS:
-                state[s.COARSE] += 1.0
-            process_bar(position, bar, policy, t == entry_bar)
-        if state[s.LEFT] > 0.0:
-            if t == due:
-                close_due_bar(position, bar, bars.atr[t], conditions, is_idle(bars.idle, t))
-            else:
-                close_bar(position, bar, bars.atr[t], conditions)
-        state[s.AMBIGUOUS] += state[s.AMBIGUOUS_HERE]
-        if state[s.LEFT] <= 0.0:
-            return
+        run_bar(position, bars, conditions, market, t, t == entry_bar)

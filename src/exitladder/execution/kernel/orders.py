@@ -8,8 +8,9 @@ from exitladder.arrays import FloatArray
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.adds.growth import adds_rest, costs_of_entries, grows, planned_risk
 from exitladder.execution.kernel.compiled import inlined
-from exitladder.execution.kernel.rounding import commission_of, down_to, on_grid, to_tick
+from exitladder.execution.kernel.rounding import commission_of, down_to, is_above, on_grid, to_tick
 from exitladder.execution.kernel.slices import has_slices, is_slice, part_of, settle
 from exitladder.execution.kernel.state import Bar, Fill, Order, Position
 
@@ -45,7 +46,7 @@ def is_timed(order: float) -> bool:
 
 
 @inlined
-def lots_to_sell(state: FloatArray, wanted: float, part: float) -> float:
+def lots_to_sell(state: FloatArray, wanted: float, part: float, keeps_dust: bool) -> float:
     """Return how many of the lots wanted are sold: not more than are left (X9) and than the bar allows (S4), no dust.
 
     A remainder of the part below the minimum goes with this fill (S1), unless volume caps fills: then a rung sells its
@@ -58,6 +59,8 @@ def lots_to_sell(state: FloatArray, wanted: float, part: float) -> float:
         In lots.
     part : float
         Lots that the order may sell at most: all that is left, or in a ladder with slices its part of it (X10).
+    keeps_dust : bool
+        Whether a remainder below the minimum stays because adds rest that may make it grow.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def lots_to_sell(state: FloatArray, wanted: float, part: float) -> float:
     """
     lots = min(wanted, part)
     rest = part - lots
-    is_small = rest < state[s.LEAST] * (1.0 - SNAP) and state[s.BUDGET] == np.inf
+    is_small = rest < state[s.LEAST] * (1.0 - SNAP) and state[s.BUDGET] == np.inf and not keeps_dust
     if is_small or rest <= DUST * state[s.START]:
         lots = part
     if lots > state[s.BUDGET]:
@@ -80,8 +83,8 @@ def lots_to_sell(state: FloatArray, wanted: float, part: float) -> float:
 
 
 @inlined
-def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
-    """Return the price that a market or stop order gets at a signed market price, before the tick (S3).
+def slippage_of(state: FloatArray, number: FloatArray, base: float) -> float:
+    """Return the slippage of a market or stop order at a signed market price, in price and before the tick (S3).
 
     Parameters
     ----------
@@ -93,11 +96,10 @@ def slipped(state: FloatArray, number: FloatArray, base: float) -> float:
     Returns
     -------
     float
-        Signed price, worse than the market price for the trader or equal to it.
+        0 or more.
     """
     by_atr = number[n.N_SLIP_ATR] * state[s.ATR_BEFORE] if number[n.N_SLIP_ATR] > 0.0 else 0.0
-    away = abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr
-    return float(base - away)
+    return float(abs(base) * number[n.N_SLIP_RATE] + number[n.N_SLIP_TICKS] * number[n.N_TICK] + by_atr)
 
 
 @inlined
@@ -122,16 +124,17 @@ def sell(position: Position, bar: int, wanted: float, base: float, part: float, 
     float
     """
     state, number = position.state, position.number
-    lots = lots_to_sell(state, wanted, part)
+    lots = lots_to_sell(state, wanted, part, adds_rest(position))
     if lots <= 0.0:
         return 0.0
     price = base
     if order.slips:
-        price = slipped(state, number, base)
+        price = base - slippage_of(state, number, base)
     price = to_tick(price, number[n.N_TICK])
     quantity = on_grid(lots, number[n.N_LOT])
     start = on_grid(state[s.START], number[n.N_LOT])
-    gain = (price - state[s.ENTRY]) * quantity
+    gain = (price - (position.growth[s.G_HELD_AVERAGE] if grows(position) else state[s.ENTRY])) * quantity
+    share = costs_of_entries(position, lots, quantity / start)
     commission = commission_of(price, quantity, number)
     state[s.LEFT] -= lots
     state[s.BUDGET] -= lots
@@ -145,9 +148,8 @@ def sell(position: Position, bar: int, wanted: float, base: float, part: float, 
     state[s.BAR_WORST] = min(state[s.BAR_WORST], base)
     # S2: the entry's commission is spread over the exits by quantity. Financing accrued since the last fill is
     # settled with this one.
-    share = state[s.ENTRY_COMMISSION] * (quantity / start)
     financing = state[s.FINANCING_DUE]
-    net_r = (gain - commission - share - financing) / (state[s.RISK] * start)
+    net_r = (gain - commission - share - financing) / planned_risk(position)
     state[s.FINANCING_DUE] = 0.0
     slippage = (base - price) * quantity
     record(position, Fill(bar, order.kind, order.rung, quantity, price, commission, slippage, financing, net_r))
@@ -158,13 +160,13 @@ def sell(position: Position, bar: int, wanted: float, base: float, part: float, 
 def stop_in_force(state: FloatArray) -> tuple[float, int]:
     """Return the tightest stop and its order code; of equal ones the earlier in life, but liquidation first."""
     level, order = state[s.STOP], o.STOP
-    if state[s.BREAKEVEN_ON] > 0.0 and state[s.BREAKEVEN] > level:
+    if state[s.BREAKEVEN_ON] > 0.0 and is_above(state[s.BREAKEVEN], level):
         level, order = state[s.BREAKEVEN], o.BREAKEVEN
     if state[s.ARMED] > 0.0:
         line = max(state[s.LINE], state[s.WALK_LINE])
-        if line > level:
+        if is_above(line, level):
             level, order = line, o.TRAIL
-    if state[s.LIQUIDATION] >= level:  # S6: nothing can veto it
+    if state[s.LIQUIDATION] > -np.inf and not is_above(level, state[s.LIQUIDATION]):  # S6: nothing can veto it
         level, order = state[s.LIQUIDATION], o.LIQUIDATION
     return level, order
 
@@ -183,6 +185,8 @@ def filled(position: Position, j: int, lots: float) -> None:
     """
     state, rungs, code = position.state, position.rungs, position.code
     rungs[s.LOTS, j] -= lots
+    if grows(position) and lots > 0.0:
+        position.adds[s.A_BEGUN, j] = 1.0
     left, fired = part_of(position, j), -1
     if left <= 0.0 or rungs[s.LOTS, j] <= DUST * state[s.START]:
         rungs[s.LOTS, j] = 0.0
@@ -214,6 +218,25 @@ def sell_all(position: Position, bar: int, base: float, order: int) -> None:
     state = position.state
     sell(position, bar, state[s.LEFT], base, state[s.LEFT], Order(order, int(state[s.EXIT_RUNG]), True))
     state[s.EXIT_ORDER] = order if state[s.LEFT] > 0.0 else -1.0
+
+
+@inlined
+def cut(position: Position, bar: int, base: float) -> None:
+    """B9: sell down to what a limit of risk leaves; what volume keeps unsold goes on at the next open.
+
+    Parameters
+    ----------
+    position : Position
+    bar : int
+    base : float
+        Signed market price, before slippage.
+    """
+    state = position.state
+    wanted = state[s.LEFT] - state[s.CUT_TO]
+    if wanted > DUST * state[s.START]:
+        wanted -= sell(position, bar, wanted, base, state[s.LEFT], Order(o.LIMIT_OF_RISK, -1, True))
+    if wanted <= DUST * state[s.START]:
+        state[s.CUT_TO] = -1.0
 
 
 @inlined
@@ -269,8 +292,29 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
     order : int
         Order code of the stop in force.
     """
-    state, rungs = position.state, position.rungs
+    state = position.state
     stopped = down_to(bottom, level)
+    stop_out(position, bar, bottom, level, stopped)
+    if stopped and state[s.LEFT] > 0.0:
+        sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
+
+
+@inlined
+def stop_out(position: Position, bar: Bar, bottom: float, level: float, stopped: bool) -> None:
+    """Fill the partial stop-outs that a fall reaches before the stop, the nearest first.
+
+    Parameters
+    ----------
+    position : Position
+    bar : Bar
+    bottom : float
+        Signed price that it falls to.
+    level : float
+        Signed price of the stop in force.
+    stopped : bool
+        Whether the fall reaches it.
+    """
+    state, rungs = position.state, position.rungs
     for k in range(int(state[s.N_DOWN])):
         j = int(rungs[s.DOWN, k])
         # At one price the stop goes before the partial stop-out: all that is left is sold.
@@ -280,8 +324,6 @@ def fall(position: Position, bar: Bar, bottom: float, level: float, order: int) 
             sell_at_market(position, bar.number, min(max(rungs[s.LEVEL, j], bar.low), bar.high), j)
             if state[s.LEFT] <= 0.0:
                 return
-    if stopped:
-        sell_all(position, bar.number, min(max(level, bar.low), bar.high), order)
 
 
 @inlined

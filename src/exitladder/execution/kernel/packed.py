@@ -16,7 +16,15 @@ import numpy as np
 
 from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray, IntTable
 from exitladder.errors import LadderError, did_you_mean
-from exitladder.execution.kernel.codes import COMPARISONS, POLICIES, STATE_CODES, UNITS
+from exitladder.execution.kernel.codes import (
+    COMPARISONS,
+    POLICIES,
+    STATE_CODES,
+    TO_AVERAGE,
+    TO_AVERAGE_AND_COSTS,
+    UNITS,
+)
+from exitladder.plans.adds import Add
 from exitladder.plans.ladder import STATE_SERIES, Ladder, Rung
 from exitladder.plans.units import Condition, Distance, Target
 
@@ -41,8 +49,11 @@ from exitladder.plans.units import Condition, Distance, Target
     N_PARTICIPATION,
     N_LEVERAGE,
     N_MARGIN,
+    N_MAXIMUM,  # maximum size as a multiple of the first quantity, in units, and in price times quantity; 0 is none
+    N_MAXIMUM_UNITS,
+    N_MAXIMUM_MONEY,
     PLAN_NUMBERS,
-) = range(20)
+) = range(23)
 # Columns of Plan.code.
 (
     C_RUNGS,
@@ -58,8 +69,14 @@ from exitladder.plans.units import Condition, Distance, Target
     C_SIGNALS,
     C_DUE,  # row of `Entries.due`, -1 without exits by the clock (X11)
     C_SLICES,  # number of rungs with their own stop or trail (X10); 0 skips all that slices need
+    C_GROWS,  # 1 if the plan adds to positions or limits their size
+    C_ADDS,
+    C_SIGNAL_ADDS,
+    C_AFTER_EXIT,
+    C_UNTIL,  # bars in which adds may fill, 0 for all
+    C_BREAKEVEN_FROM,  # 1 if break-even is measured from the average entry
     PLAN_CODES,
-) = range(14)
+) = range(20)
 # Columns of Plan.rung_number.
 (
     RN_FRACTION,
@@ -80,9 +97,31 @@ from exitladder.plans.units import Condition, Distance, Target
     RC_TRAIL_UNIT,
     RC_TRAIL_AFTER,  # from 0, -1 without
     RC_FOLLOW,
+    RC_FROM_AVERAGE,
     RUNG_CODES,
-) = range(10)
+) = range(11)
+# Columns of Plan.add_number.
+(
+    AN_QUANTITY,  # multiple of the first quantity, units, price times quantity; 0 for the two that are not given
+    AN_UNITS,
+    AN_MONEY,
+    AN_VALUE,
+    AN_STOP,
+    ADD_NUMBERS,
+) = range(6)
+# Columns of Plan.add_code.
+(
+    AC_UNIT,  # 0 for a signal add
+    AC_CHAINED,
+    AC_CURRENT,
+    AC_STOP_UNIT,
+    AC_FIRST,
+    AC_END,
+    ADD_CODES,
+) = range(7)
 
+
+_STOPS = {None: 0, "average": TO_AVERAGE, "average+costs": TO_AVERAGE_AND_COSTS}
 
 # Columns of Entries.due.
 D_BAR, D_LATE, D_ORDER, D_PASSED, DUE_COLUMNS = range(5)
@@ -114,6 +153,10 @@ class Plan(NamedTuple):
     slices : bool, optional
         True if a rung of any ladder has its own stop or trail (X10). None by its type keeps all that slices need out
         of the compiled kernel: it is compiled several times faster.
+    add_number : float64 array, shape (n_ladders, max_adds, ADD_NUMBERS)
+    add_code : int64 array, shape (n_ladders, max_adds, ADD_CODES)
+    grows : bool, optional
+        True if any plan adds to positions or limits their size; otherwise None, as for `slices`.
     """
 
     number: FloatTable
@@ -124,6 +167,9 @@ class Plan(NamedTuple):
     comparison: IntArray
     threshold: FloatArray
     slices: bool | None
+    add_number: FloatTable
+    add_code: IntTable
+    grows: bool | None
 
 
 class Market(NamedTuple):
@@ -176,6 +222,8 @@ class Entries(NamedTuple):
         Signed price of the last confirmed swing's end, and its length.
     levels : float64 array, shape (n_trades, n_levels)
         Signed prices of the confirmed swing levels beyond the entry, nearest first.
+    supports : float64 array, shape (n_trades, n_supports)
+        The same on the losing side of the entry, for adds.
     due : int64 array, shape (n_timings, n_trades, DUE_COLUMNS)
         From `exitladder.execution.clock_exits.clock_exits`.
     """
@@ -192,6 +240,7 @@ class Entries(NamedTuple):
     anchor: FloatArray
     swing: FloatArray
     levels: FloatTable
+    supports: FloatTable
     due: IntTable
 
 
@@ -286,6 +335,17 @@ def make_plan(
             ]
             rung_number[m, j] = _rung_numbers(rung)
             rung_code[m, j] = _rung_codes(rung, first, len(conditions))
+    most_adds = max((len(ladder.adds) for ladder in ladders), default=0)
+    add_number = np.zeros((n, most_adds, ADD_NUMBERS))
+    add_code = np.zeros((n, most_adds, ADD_CODES), dtype=np.int64)
+    for m, ladder in enumerate(ladders):
+        for k, add in enumerate(ladder.adds):
+            first = len(conditions)
+            conditions += [
+                (series_code(c, known, k, ladder, "adds"), COMPARISONS.index(c.operator), c.threshold) for c in add.when
+            ]
+            add_number[m, k] = _add_numbers(add, ladder.costs.multiplier)
+            add_code[m, k] = _add_codes(add, first, len(conditions))
     return Plan(
         number=number,
         code=code,
@@ -295,6 +355,9 @@ def make_plan(
         comparison=np.array([c[1] for c in conditions], dtype=np.int64),
         threshold=np.array([c[2] for c in conditions], dtype=np.float64),
         slices=True if code[:, C_SLICES].any() else None,
+        add_number=add_number,
+        add_code=add_code,
+        grows=True if code[:, C_GROWS].any() else None,
     )
 
 
@@ -303,7 +366,7 @@ def series_codes(series_names: Sequence[str]) -> dict[str, int]:
     return {name: k for k, name in enumerate(series_names)} | STATE_CODES
 
 
-def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: Ladder) -> int:
+def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: Ladder, part: str = "rungs") -> int:
     """Return the code of the series that a condition reads.
 
     Parameters
@@ -312,8 +375,10 @@ def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: 
     known : mapping of str to int
         From `series_codes`.
     j : int
-        The rung, from 0.
+        The rung or the add, from 0.
     ladder : Ladder
+    part : {"rungs", "adds"}
+        For messages.
 
     Returns
     -------
@@ -326,7 +391,7 @@ def series_code(condition: Condition, known: Mapping[str, int], j: int, ladder: 
     """
     if condition.series not in known:
         raise LadderError(
-            f"rungs[{j + 1}] of ladder '{ladder.name}' reads the series '{condition.series}', which is neither "
+            f"{part}[{j + 1}] of ladder '{ladder.name}' reads the series '{condition.series}', which is neither "
             f"trade state ({', '.join(STATE_SERIES)}) nor among the given signals. "
             f"{did_you_mean(condition.series, known)}"
         )
@@ -356,7 +421,20 @@ def _rung_codes(rung: Rung, first: int, end: int) -> list[int]:
         _unit(rung.trail),
         -1 if rung.trail_after is None else rung.trail_after - 1,
         int(rung.follow),
+        int(rung.measured_from == "average"),
     ]
+
+
+def _add_numbers(add: Add, multiplier: float) -> list[float]:
+    # the kernels count in price times quantity; money is that times the multiplier (S8)
+    money = 0.0 if add.money is None else add.money / multiplier
+    stop = add.stop.value if isinstance(add.stop, Distance) else 0.0
+    return [add.quantity or 0.0, add.units or 0.0, money, _value(add.at), stop]
+
+
+def _add_codes(add: Add, first: int, end: int) -> list[int]:
+    stop = _unit(add.stop) if isinstance(add.stop, Distance) else _STOPS[add.stop]
+    return [_unit(add.at), int(add.spacing == "previous"), int(add.atr == "current"), stop, first, end]
 
 
 def _numbers(ladder: Ladder) -> list[float]:
@@ -382,6 +460,9 @@ def _numbers(ladder: Ladder) -> list[float]:
         execution.participation,
         execution.leverage,
         execution.maintenance_margin,
+        ladder.size.maximum or 0.0,
+        ladder.size.maximum_units or 0.0,
+        (ladder.size.maximum_money or 0.0) / costs.multiplier,
     ]
 
 
@@ -401,4 +482,10 @@ def _codes(ladder: Ladder, windows: Sequence[int], timings: Sequence[Timing]) ->
         sum(rung.is_signal for rung in ladder.rungs),
         timings.index(timing_of(ladder)) if stop.is_timed else -1,
         sum(rung.is_slice for rung in ladder.rungs),
+        int(ladder.is_plan),
+        len(ladder.adds),
+        sum(bool(add.when) for add in ladder.adds),
+        int(ladder.add_rules.after_exit),
+        ladder.add_rules.until_bars or 0,
+        int(stop.breakeven_from == "average"),
     ]

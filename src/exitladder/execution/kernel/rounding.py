@@ -106,6 +106,12 @@ def down_to(low: float, level: float) -> bool:
 
 
 @inlined
+def is_above(level: float, other: float) -> bool:
+    """Whether a level is above another; prices within `SLACK` of one another are one price, and -inf is no level."""
+    return level > other and level - other > abs(level) * SLACK
+
+
+@inlined
 def commission_of(price: float, quantity: float, number: FloatArray) -> float:
     """Return the commission of one fill (S2).
 
@@ -149,3 +155,27 @@ def distance(unit: int, value: float, risk: float, atr: float, price: float) -> 
     if unit == o.IN_ATR:
         return value * atr
     return abs(price) * value / 100.0
+
+
+@inlined
+def liquidation_price(side: float, average: float, number: FloatArray) -> float:
+    """Return the signed price at which a leveraged position is liquidated (S6).
+
+    Isolated margin: margin plus profit equals the maintenance margin on the notional.
+
+    Parameters
+    ----------
+    side : float
+        +1 long, -1 short.
+    average : float
+        Signed average entry price.
+    number : float64 array, shape (PLAN_NUMBERS,)
+
+    Returns
+    -------
+    float
+    """
+    share = 1.0 - side / number[n.N_LEVERAGE]
+    price = average * share / (1.0 - side * number[n.N_MARGIN])
+    # The exchange's level and not an order of ours: it rounds to the tick that is reached first.
+    return -to_tick(-price, number[n.N_TICK])

@@ -13,7 +13,7 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.compiled import compiled, inlined
-from exitladder.execution.kernel.rounding import armed_at, distance, down_to, stop_to_tick, to_tick
+from exitladder.execution.kernel.rounding import armed_at, distance, down_to, is_above, stop_to_tick, to_tick
 from exitladder.execution.kernel.state import Position
 
 DUST = o.DUST
@@ -97,15 +97,15 @@ def slice_stop(state: FloatArray, rungs: FloatTable, j: int) -> tuple[float, int
     """
     level, order = rungs[s.OWN_STOP, j], o.STOP
     if rungs[s.FOLLOWS, j] > 0.0:
-        if state[s.BREAKEVEN_ON] > 0.0 and state[s.BREAKEVEN] > level:
+        if state[s.BREAKEVEN_ON] > 0.0 and is_above(state[s.BREAKEVEN], level):
             level, order = state[s.BREAKEVEN], o.BREAKEVEN
         if state[s.ARMED] > 0.0:
             line = max(state[s.LINE], state[s.WALK_LINE])
-            if line > level:
+            if is_above(line, level):
                 level, order = line, o.TRAIL
     if rungs[s.OWN_ARMED, j] > 0.0:
         line = max(rungs[s.OWN_LINE, j], rungs[s.OWN_WALK_LINE, j])
-        if line > level:
+        if is_above(line, level):
             level, order = line, o.TRAIL
     return level, order
 
@@ -200,7 +200,7 @@ def ratchet_own_lines(position: Position, atr: float) -> None:
     for j in range(position.code[n.C_RUNGS]):
         walked, line = rungs[s.OWN_WALKED, j], rungs[s.OWN_LINE, j]
         counts = state[s.EXIT_ORDER] < 0.0 and is_live(rungs, j)
-        if counts and walked > line and walked - line > abs(walked) * o.SLACK:
+        if counts and is_above(walked, line):
             state[s.AMBIGUOUS_HERE] = 1.0
         rungs[s.OWN_LINE, j] = max(line, rungs[s.OWN_WALK_LINE, j])
         rungs[s.OWN_WALK_LINE, j] = rungs[s.OWN_WALKED, j] = -np.inf
@@ -253,7 +253,7 @@ def note_slices(position: Position, high: float, low: float) -> bool:
             adverse = True
         if rungs[s.OWN_ARMED, j] > 0.0:
             line = line_of(position, j, max(state[s.BEST], high), state[s.ATR_BEFORE])
-            if line > level and down_to(low, line):
+            if is_above(line, level) and down_to(low, line):
                 state[s.AMBIGUOUS_HERE] = 1.0
             rungs[s.OWN_WALKED, j] = max(rungs[s.OWN_WALKED, j], line)
     return adverse

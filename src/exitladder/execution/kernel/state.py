@@ -10,9 +10,9 @@ fill, a column before `BOOK_COLUMNS`. No signature changes: functions take a `Po
 
 The position is divided into parts: one for each slice (`LOTS` of a rung with `OWN`), and the rest, which the stop of
 the trade covers. `LEFT` is all of it and `RESERVED` the sum of the slices, 0 in a ladder without slices. A sale names
-the part that it may empty (`exitladder.execution.kernel.orders.sell`). Purchases after the entry fit in as they are:
-they raise `LEFT` and with it the part that is not reserved; the quantity entered (`START`), which sizes, dust and R
-count from, and the average entry are then places of their own, as is one table more in `Position` for their orders.
+the part that it may empty (`exitladder.execution.kernel.orders.sell`). Adds (`exitladder.execution.kernel.adds`) raise
+`LEFT`; `START` stays the first quantity and `ENTRY` the first price. What their fills amount to, the average entry,
+the quantity entered and the planned risk, is in `Position.growth`, their orders in `Position.adds`.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     SMALL_REST,  # whether a rest below the smallest order was left without one (S1a)
     N_UP,  # number of limit rungs
     N_DOWN,  # number of partial stop-outs
+    CUT_TO,  # lots that a limit of risk leaves at the next open (B9), -1 without
     SIZE,
-) = range(53)
+) = range(54)
 
 # Rows of the table of rungs, one column a rung.
 (
@@ -102,6 +103,59 @@ from exitladder.arrays import FloatArray, FloatTable, IntArray
     FOLLOWS,  # 1 if breakeven and trail of the trade move it too
     RUNG_ROWS,
 ) = range(21)
+
+# Places of the growth of a trade whose plan adds to it or limits its size (PL1 to PL8); without such a plan, none.
+(
+    G_AVERAGE,  # signed average price of all entries
+    G_AVERAGE_BEFORE,  # the same before this bar
+    G_HELD_AVERAGE,  # signed average price of the lots held, which an exit leaves unchanged
+    G_ENTERED,  # lots of all entries
+    G_COSTS_DUE,  # commission of entries that no exit has been charged yet
+    G_PLANNED_RISK,  # W, in price times quantity
+    G_BEST,  # best and worst price of a bar less the average entry before it
+    G_WORST,
+    G_STOP_NEXT,  # the stop that an add moves to, in force from the next bar (PL6)
+    G_REDUCED,  # whether lots were sold in an earlier bar
+    G_REDUCED_NEXT,  # the same, this bar included
+    G_MADE,  # adds that filled
+    G_DROPPED,  # adds without quantity after the caps (PL7)
+    G_INACTIVE,  # adds that cannot be resolved at the entry, or only beyond the stop
+    G_ENTRY_ATR,
+    G_LIQUIDATED,  # number of the averaging add that lies beyond liquidation (PL9), 0 without, and that price
+    G_LIQUIDATED_AT,
+    GROWTH,
+) = range(18)
+
+# Rows of the table of adds; one column an add, and, below, one column a rung.
+(
+    A_LEVEL,  # the order's price
+    A_REACH,  # the price that fills it
+    A_KIND,
+    A_STATUS,
+    A_AT_OPEN,  # 1 if it rested before this open
+    A_PRICE,  # the price of its fill
+    A_PLANNED,  # the price at which it is planned, NaN if it will not fill, and the lots after the maximum size
+    A_PLANNED_LOTS,
+    A_REACHED,  # which add is at this place of the order in which the price reaches them
+    # From the plan.
+    A_UNIT,
+    A_VALUE,
+    A_CHAINED,  # 1 if it is measured from the fill of the add before it
+    A_CURRENT,  # 1 if it uses the ATR of the last closed bar
+    A_LOTS,  # wanted, if the plan states them
+    A_MONEY,  # wanted, in price times quantity
+    A_STOP_UNIT,
+    A_STOP,
+    A_FIRST,  # its conditions
+    A_END,
+    # Of rungs.
+    A_FRACTION,
+    A_BEGUN,  # 1 once the rung has sold: its size is final
+    A_FROM_AVERAGE,
+    A_TARGET_UNIT,
+    A_TARGET,
+    ADD_ROWS,
+) = range(25)
 
 # Columns of the fill book.
 (
@@ -134,6 +188,12 @@ class Position(NamedTuple):
         Without rows, fills are only counted.
     slices : bool, optional
         `Plan.slices`.
+    growth : float64 array, shape (GROWTH,)
+        Without places if no plan adds to positions or limits them.
+    adds : float64 array, shape (ADD_ROWS, max_columns)
+        As many columns as a plan has adds or rungs, whichever is more.
+    grows : bool, optional
+        `Plan.grows`.
     """
 
     state: FloatArray
@@ -142,6 +202,9 @@ class Position(NamedTuple):
     code: IntArray
     book: FloatTable
     slices: bool | None
+    growth: FloatArray
+    adds: FloatTable
+    grows: bool | None
 
 
 class Bar(NamedTuple):
@@ -220,9 +283,15 @@ class Record(NamedTuple):
         Without rows, fills are only counted.
     rows : int64 array, shape (n_trades,)
         Row of the book at which each trade's fills begin.
+    growth : float64 array, shape (n_trades, GROWTH)
+        Shape (n_trades, 0) if no plan adds to positions or limits them.
+    adds : float64 array, shape (n_trades, ADD_ROWS, n_columns)
+        Without rows and columns in that case.
     """
 
     states: FloatTable
     rungs: FloatTable
     book: FloatTable
     rows: IntArray
+    growth: FloatTable
+    adds: FloatTable

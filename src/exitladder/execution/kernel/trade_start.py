@@ -10,12 +10,14 @@ from exitladder.arrays import FloatArray, FloatTable, IntTable
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.adds.growth import insert, reach_up
 from exitladder.execution.kernel.compiled import inlined
 from exitladder.execution.kernel.orders import record
 from exitladder.execution.kernel.packed import Entries
 from exitladder.execution.kernel.rounding import (
     commission_of,
     distance,
+    liquidation_price,
     on_grid,
     stop_to_tick,
     to_tick,
@@ -24,7 +26,6 @@ from exitladder.execution.kernel.rounding import (
 from exitladder.execution.kernel.slices import free_lots, has_slices, is_slice, settle
 from exitladder.execution.kernel.state import Fill, Position
 
-SLACK = o.SLACK
 SNAP = o.SNAP
 
 
@@ -46,6 +47,8 @@ class EntryFacts(NamedTuple):
         Signed price of the last confirmed swing's end, and its length.
     levels : float64 array, shape (n_levels,)
         Signed prices of the confirmed swing levels beyond the entry.
+    supports : float64 array, shape (n_supports,)
+        The same on its losing side.
     """
 
     side: float
@@ -56,6 +59,7 @@ class EntryFacts(NamedTuple):
     anchor: float
     swing: float
     levels: FloatArray
+    supports: FloatArray
 
 
 @inlined
@@ -86,6 +90,7 @@ def facts_of(entries: Entries, atr: FloatArray, i: int) -> EntryFacts:
         entries.anchor[i],
         entries.swing[i],
         entries.levels[i],
+        entries.supports[i],
     )
 
 
@@ -132,28 +137,6 @@ def target_price(unit: int, value: float, risk: float, facts: EntryFacts) -> flo
 
 
 @inlined
-def insert(rungs: FloatTable, place: int, count: int, j: int, sign: float) -> None:
-    """Insert rung j into an order of prices, behind all whose level is not farther away.
-
-    Parameters
-    ----------
-    rungs : float64 array, shape (RUNG_ROWS, max_rungs)
-    place : int
-        The row that holds the order.
-    count : int
-        Rungs already in it.
-    j : int
-    sign : float
-        +1 for an order from the lowest price, -1 from the highest.
-    """
-    k = count
-    while k > 0 and sign * rungs[s.LEVEL, int(rungs[place, k - 1])] > sign * rungs[s.LEVEL, j]:
-        rungs[place, k] = rungs[place, k - 1]
-        k -= 1
-    rungs[place, k] = j
-
-
-@inlined
 def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable, facts: EntryFacts) -> None:
     """Resolve each rung to a price, and put limits and partial stop-outs in the order of their prices.
 
@@ -183,11 +166,8 @@ def place_rungs(position: Position, rung_number: FloatTable, rung_code: IntTable
             continue
         # An order rests on the tick, rounded against the trader.
         level = to_tick(price, tick)
-        slack = abs(level) * SLACK
         rungs[s.LEVEL, j] = level
-        # One tick beyond; without a tick, beyond what counts as the same price.
-        beyond = 0.0 if code[n.C_THROUGH] == 0 else (tick if tick > 0.0 else 2.0 * slack)
-        rungs[s.REACH, j] = level + beyond - slack
+        rungs[s.REACH, j] = reach_up(position, level)
         # At the entry itself it is a stop order, which pays slippage.
         if price > state[s.ENTRY]:
             rungs[s.KIND, j] = o.LIMIT
@@ -246,11 +226,7 @@ def set_stop_moves(position: Position, atr: float) -> None:
     if code[n.C_TRAIL_UNIT] != o.NO_UNIT and code[n.C_TRAIL_AFTER] < 0 and number[n.N_TRAIL_FROM] <= 0.0:
         state[s.ARMED] = 1.0
     if number[n.N_LEVERAGE] > 0.0:
-        # S6, isolated margin: margin plus profit equals the maintenance margin on the notional.
-        share = 1.0 - state[s.SIDE] / number[n.N_LEVERAGE]
-        price = entry * share / (1.0 - state[s.SIDE] * number[n.N_MARGIN])
-        # The exchange's level and not an order of ours: it rounds to the tick that is reached first.
-        state[s.LIQUIDATION] = -to_tick(-price, number[n.N_TICK])
+        state[s.LIQUIDATION] = liquidation_price(state[s.SIDE], entry, number)
 
 
 @inlined
@@ -275,7 +251,7 @@ def set_up(position: Position, i: int, facts: EntryFacts) -> int:
     state[s.TRADE], state[s.FILL_ROW] = i, -1.0
     state[s.SIDE], state[s.ENTRY], state[s.BEST], state[s.WORST] = facts.side, price, price, price
     state[s.EXIT_ORDER] = state[s.EXIT_RUNG] = state[s.LAST_ORDER] = state[s.LAST_BAR] = -1.0
-    state[s.MAIN_EXIT] = -1.0
+    state[s.MAIN_EXIT] = state[s.CUT_TO] = -1.0
     state[s.LINE] = state[s.WALK_LINE] = state[s.WALKED] = state[s.LIQUIDATION] = -np.inf
     state[s.ATR_BEFORE] = atr
     stop, why = initial_stop(position, facts)
