@@ -1,0 +1,1 @@
+"""Liquidity: the cost of large exits, and of many exits at one level."""

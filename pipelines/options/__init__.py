@@ -1,0 +1,1 @@
+"""Positions in options: backtests on quotes, and checks of quotes."""

@@ -1,0 +1,188 @@
+"""The entry of a position on quotes: its bar, premium, risk and stop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from exitladder.options.contracts import Contract
+from exitladder.options.market import OptionMarket
+from exitladder.options.positions.plan import OptionPlan
+from exitladder.options.positions.position import Leg, Position, slipped
+from exitladder.options.positions.trades import OptionTrade
+from exitladder.options.quotes import QuoteBars
+
+
+class SkippedError(Exception):
+    """A trade cannot be replayed; the text is the reason in trades.csv."""
+
+
+def next_start(market: OptionMarket, contracts: list[Contract], after: int) -> int | None:
+    """Return the first start after a moment at which all contracts have a quote.
+
+    Parameters
+    ----------
+    market : OptionMarket
+    contracts : list of Contract
+    after : int
+        Nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    int or None
+    """
+    moment = after
+    while True:
+        starts = []
+        for contract in contracts:
+            bars = market.quotes.get(contract)
+            i = 0 if bars is None else int(np.searchsorted(bars.start, moment, side="right"))
+            if bars is None or i >= len(bars):
+                return None
+            starts.append(int(bars.start[i]))
+        if max(starts) == min(starts):
+            return starts[0]
+        moment = max(starts) - 1
+
+
+def index_at(market: OptionMarket, contract: Contract, start: int) -> int:
+    """Return the number of a contract's quote that starts at a moment.
+
+    Parameters
+    ----------
+    market : OptionMarket
+    contract : Contract
+    start : int
+        Nanoseconds since 1970 UTC.
+
+    Returns
+    -------
+    int
+    """
+    return int(np.searchsorted(market.quotes[contract].start, start))
+
+
+def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple[Position, int]:
+    """Return the position at its entry, and the start of the quote bar it was entered in or before.
+
+    Parameters
+    ----------
+    trade : OptionTrade
+    plan : OptionPlan
+    market : OptionMarket
+
+    Returns
+    -------
+    position : Position
+    start : int
+        Bars of quotes from this one on belong to the position: the first decision is at its close.
+
+    Raises
+    ------
+    SkippedError
+        If there is no quote to enter at, or the premium is impossible.
+    """
+    contracts = [contract for contract, _ in trade.legs]
+    missing = [str(contract) for contract in contracts if contract not in market.quotes]
+    if missing:
+        raise SkippedError(f"no quotes of {missing[0]}")
+    start = _first_usable(trade, market)
+    has_price = not math.isnan(trade.entry_price)
+    prices = [trade.entry_price] if has_price and trade.second is None else _quoted(trade, market, start)
+    quoted = list(prices)
+    if not has_price:
+        # filled at the quotes by a market order, which pays slippage
+        prices = [slipped(plan.costs, price, sign > 0) for (_, sign), price in zip(trade.legs, prices, strict=True)]
+    premium = trade.side * math.fsum(sign * price for (_, sign), price in zip(trade.legs, prices, strict=True))
+    if has_price:
+        # the first leg takes the difference of the trade's own premium from the quotes
+        prices[0] += trade.entry_price - premium
+        premium = trade.entry_price
+    if premium <= 0 or premium >= (trade.width if trade.second is not None else math.inf):
+        kind = "debit" if trade.side > 0 else "credit"
+        raise SkippedError(f"{kind} of {premium:g} at the quotes is not between 0 and the width")
+    stop = _stop(trade, plan, premium)
+    position = Position(
+        trade=trade,
+        legs=[Leg(n, c, sign, p) for n, ((c, sign), p) in enumerate(zip(trade.legs, prices, strict=True), start=1)],
+        premium=premium,
+        risk=_risk(trade, premium, stop),
+        stop=stop,
+        largest_profit=_largest_profit(trade, premium),
+        held=trade.quantity,
+        quantity=trade.quantity,
+        costs=plan.costs,
+        entry_prices=tuple(prices),
+        entry_slippage=tuple(
+            0.0 if has_price else abs(price - before) * trade.quantity * trade.multiplier
+            for price, before in zip(prices, quoted, strict=True)
+        ),
+    )
+    position.entry_cost = math.fsum(position.commission(trade.quantity, max(price, 0.0)) for price in prices)
+    if has_price and _is_better_than_quotes(trade, market, start):
+        position.notes.add("entry_outside")
+    return position, start
+
+
+def _first_usable(trade: OptionTrade, market: OptionMarket) -> int:
+    """Return the start of the bar that fills the entry, or of the one that holds an entry with its own price."""
+    contracts = [contract for contract, _ in trade.legs]
+    interval = market.quotes.interval_ns
+    has_price = not math.isnan(trade.entry_price)
+    # an entry with its own price may be inside of a bar
+    before = trade.entry_time - max(interval, 1) if has_price else trade.entry_time - 1
+    end = market.clock.end_of(market.clock.date_of(max(trade.entry_time, trade.entry_time + (interval > 0))))
+    start = next_start(market, contracts, before)
+    while start is not None and start < max(end, trade.entry_time + 1):
+        if (has_price and trade.second is None) or not np.isnan(_quoted(trade, market, start)).any():
+            return start
+        start = next_start(market, contracts, start)
+    raise SkippedError("no usable quote on the day of the entry")
+
+
+def _quoted(trade: OptionTrade, market: OptionMarket, start: int) -> list[float]:
+    """Return the open's ask of legs bought and bid of legs sold."""
+    prices = []
+    for contract, sign in trade.legs:
+        sides = market.quotes[contract].at_open
+        prices.append(float((sides.ask if sign > 0 else sides.bid)[index_at(market, contract, start)]))
+    return prices
+
+
+def _is_better_than_quotes(trade: OptionTrade, market: OptionMarket, start: int) -> bool:
+    """Return whether the trade's premium is better than any of its bar: below the lowest bid, above the highest ask."""
+    best = 0.0
+    for contract, sign in trade.legs:
+        bars, i = market.quotes[contract], index_at(market, contract, start)
+        best += sign * float(np.nanmin(bars.bid[i]) if sign > 0 else np.nanmax(bars.ask[i])) if _seen(bars, i) else 0.0
+    return trade.side * (trade.side * best - trade.entry_price) > 1e-9
+
+
+def _seen(bars: QuoteBars, i: int) -> bool:
+    return bool(np.isfinite(bars.bid[i]).any() and np.isfinite(bars.ask[i]).any())
+
+
+def _stop(trade: OptionTrade, plan: OptionPlan, premium: float) -> float:
+    if not math.isnan(trade.stop_price):
+        if trade.side * (premium - trade.stop_price) <= 0:
+            raise SkippedError(f"premium of {premium:g} at the entry is beyond the stop of {trade.stop_price:g}")
+        return trade.stop_price
+    return premium * (1 - trade.side * plan.stop_share)
+
+
+def _risk(trade: OptionTrade, premium: float, stop: float) -> float:
+    """Return R per unit, by the terms of docs/design/options.md."""
+    if trade.side < 0 and trade.second is not None:
+        return trade.width - premium
+    if trade.side < 0:
+        if math.isnan(stop):
+            raise SkippedError("a short call or put without a stop has no R")
+        return stop - premium
+    return premium if math.isnan(stop) else premium - max(stop, 0.0)
+
+
+def _largest_profit(trade: OptionTrade, premium: float) -> float:
+    if trade.side < 0:
+        return premium
+    return math.nan if trade.second is None else trade.width - premium

@@ -1,0 +1,334 @@
+"""A position in options replayed quote by quote, by the rules of docs/design/options.md."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from exitladder.bars.actions import Action
+from exitladder.clock import NO_TIME
+from exitladder.errors import OptionsError
+from exitladder.options.contracts import whole_ratio
+from exitladder.options.positions.ending import assign_early, settle
+from exitladder.options.positions.entering import SkippedError, entered, index_at, next_start
+from exitladder.options.positions.measures import Valuer, greek_series, leg_mark, series
+from exitladder.options.positions.plan import GREEK_SERIES, OptionPlan
+from exitladder.options.positions.position import Leg, Position
+from exitladder.options.positions.trades import OptionTrade
+from exitladder.options.quotes import QuoteBars
+from exitladder.plans.ladder import Rung
+from exitladder.plans.units import Condition
+
+_SLACK = 1e-10
+ALL = -1
+"""Quantity of an order that closes all that is held."""
+
+
+@dataclass
+class Order:
+    """A market order that waits for a usable quote: its code, rung (0: none) and contracts; -1 for all."""
+
+    code: str
+    rung: int
+    quantity: int
+
+
+@dataclass
+class Outcome:
+    """What became of a trade.
+
+    Parameters
+    ----------
+    trade : OptionTrade
+    status : {"closed", "open", "skipped"}
+    reason : str
+        Why it was skipped.
+    position : Position or None
+        None if it was skipped.
+    mark : float
+        Net premium at the last known mark; NaN without one.
+    state : dict of str to float
+        ``bars_held, mfe_r, mae_r, n_unknown`` (closes without a mark).
+    """
+
+    trade: OptionTrade
+    status: str
+    reason: str = ""
+    position: Position | None = None
+    mark: float = math.nan
+    entry_time: int = NO_TIME
+    state: dict[str, float] = field(default_factory=dict)
+
+
+def replay(trade: OptionTrade, plan: OptionPlan, valuer: Valuer) -> Outcome:
+    """Return what becomes of a trade under a plan.
+
+    Parameters
+    ----------
+    trade : OptionTrade
+    plan : OptionPlan
+    valuer : Valuer
+        With the market. Shared by trades, so that no volatility is solved twice.
+
+    Returns
+    -------
+    Outcome
+    """
+    try:
+        position, start = entered(trade, plan, valuer.market)
+    except SkippedError as reason:
+        return Outcome(trade, "skipped", str(reason))
+    return _Replay(position, plan, valuer, start).run()
+
+
+class _Replay:
+    """The loop over the quotes of one position."""
+
+    def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int) -> None:
+        self.position, self.plan, self.valuer, self.market = position, plan, valuer, valuer.market
+        self.start = start
+        self.date = 0
+        self.orders: list[Order] = []
+        self.rungs = dict(enumerate(plan.rungs, start=1))
+        self.sizes = dict(enumerate(plan.quantities(position.quantity), start=1))
+        self.limits = {n: _limit(rung, position) for n, rung in self.rungs.items() if rung.target is not None}
+        self.last_ask: dict[int, float] = {}
+        self.mark = math.nan
+        self.is_unwinding = False
+        self.state = {"bars_held": 0.0, "mfe_r": 0.0, "mae_r": 0.0, "n_unknown": 0.0}
+        self.entry_time = max(start, position.trade.entry_time)
+
+    def run(self) -> Outcome:
+        """Return the outcome after the last quote or the settlement."""
+        position, market = self.position, self.market
+        self._close(self.start)
+        while position.held and self._step():
+            pass
+        if not position.is_over:
+            self._splits_to_expiry()
+            contract = (position.legs[0] if position.held else position.kept[0][0]).contract
+            if market.last_date >= market.clock.date(contract.expiry):
+                if position.held and self.date < market.clock.date(contract.expiry):
+                    position.notes.add("quotes_ended")
+                settle(position, market, market.settlement(contract))
+        return Outcome(
+            position.trade,
+            "closed" if position.is_over else "open",
+            position=position,
+            mark=self.mark,
+            entry_time=self.entry_time,
+            state=self.state,
+        )
+
+    def _step(self) -> bool:
+        """Go on to the next quote or event before expiry; whether there was one."""
+        market, position = self.market, self.position
+        contract = position.legs[0].contract
+        following = next_start(market, [leg.contract for leg in position.legs], self.start)
+        if following is not None and following >= market.clock.moment(contract.expiry):
+            following = None
+        split = self._split_ahead()
+        if following is not None:
+            reached = market.clock.date_of(following + market.quotes.interval_ns)
+        elif split is not None:
+            reached = split.time
+        else:
+            return False
+        if reached > self.date and not self.is_unwinding and self._is_assigned(reached):
+            return True
+        if split is not None and split.time <= reached:
+            self._split(split)
+            return True
+        assert following is not None
+        self._open(following)
+        if position.held:
+            self._inside(following)
+        self.start = following
+        if position.held:
+            self._close(following)
+        return True
+
+    def _is_assigned(self, reached: int) -> bool:
+        """Assign shorts at the last close of a date if holders would exercise; the rest is sold (O8)."""
+        is_whole = len(self.position.legs) == 2
+        if not assign_early(self.position, self.valuer, self.start, (self.date, reached)):
+            return False
+        self.is_unwinding = True
+        self.orders = [Order("assignment", 0, ALL)] if is_whole else []
+        # from now on the mark is that of the leg that is left
+        self.mark = self._mark_at(self.start) if self.position.held else math.nan
+        return True
+
+    def _split_ahead(self) -> Action | None:
+        """Return the next split before expiry that the data reach."""
+        contract = (self.position.legs[0] if self.position.held else self.position.kept[0][0]).contract
+        split = self.market.next_split(contract.underlying, self.date)
+        if split is None or split.time > self.market.clock.date(contract.expiry) or split.time > self.market.last_date:
+            return None
+        return split
+
+    def _split(self, split: Action) -> None:
+        ratio = whole_ratio(split.factor)
+        assert ratio is not None
+        self.position.split(ratio)
+        self.sizes = {n: size * ratio for n, size in self.sizes.items()}
+        self.limits = {n: limit / ratio for n, limit in self.limits.items()}
+        self.last_ask = {n: ask / ratio for n, ask in self.last_ask.items()}
+        for order in self.orders:
+            order.quantity *= ratio if order.quantity != ALL else 1
+        self.mark /= ratio
+        self.date, self.start = split.time, max(self.start, split.time - 1)
+        if self.position.held:
+            for leg in self.position.legs:
+                if leg.contract not in self.market.quotes:
+                    raise OptionsError(
+                        f"After a split of {ratio}:1 a position must continue in a listed contract, but {leg.contract} "
+                        f"of trade '{self.position.trade.trade_id}' has no quotes. Check the split's date and ratio."
+                    )
+
+    def _splits_to_expiry(self) -> None:
+        """Follow the splits that come after the last quote."""
+        while (split := self._split_ahead()) is not None:
+            self._split(split)
+
+    def _open(self, start: int) -> None:
+        """Fill market orders at an open, as far as quotes and the sizes shown before allow (O1)."""
+        taken = 0
+        for order in self.orders:
+            held = self.position.held
+            wanted = held if order.quantity == ALL else min(order.quantity, held)
+            filled = self._fill(start, wanted, order, taken)
+            taken += filled
+            if order.quantity != ALL:
+                order.quantity -= filled
+            if filled < wanted:
+                self.position.notes.add("waited")
+        self.orders = [order for order in self.orders if self.position.held and order.quantity]
+
+    def _fill(self, start: int, wanted: int, order: Order, taken: int) -> int:
+        """Fill an order as far as possible and return the contracts filled."""
+        position, sold = self.position, []
+        kept: list[Leg] = []
+        quantity = float(wanted)
+        for leg in position.legs:
+            bars, i = self.market.quotes[leg.contract], index_at(self.market, leg.contract, start)
+            price = float((bars.at_open.bid if leg.sign > 0 else bars.at_open.ask)[i])
+            if math.isnan(price):
+                # a worthless long leg does not keep the short one open (O2)
+                if len(position.legs) == 2 and leg.sign > 0 and not math.isnan(float(bars.at_open.ask[i])):
+                    kept.append(leg)
+                    continue
+                return 0
+            quantity = min(quantity, _shown(bars, leg.sign, i) - taken)
+            sold.append((leg, price))
+        filled = int(max(quantity, 0))
+        if not filled:
+            return 0
+        for leg, price in sold:
+            position.close_leg(leg, filled, price, (start, order.code, order.rung), kind="market")
+        position.kept += [(leg, filled) for leg in kept]
+        if kept:
+            position.notes.add("kept_leg")
+        position.held -= filled
+        return filled
+
+    def _inside(self, start: int) -> None:
+        """Fill resting limits of a single contract that later quotes trade through, nearest first (O1)."""
+        position = self.position
+        if len(position.legs) != 1 or self.is_unwinding or any(order.quantity == ALL for order in self.orders):
+            return
+        leg = position.legs[0]
+        bars, i = self.market.quotes[leg.contract], index_at(self.market, leg.contract, start)
+        if not bars.fills_limits[i]:
+            return
+        taken = 0
+        for n in sorted(self.limits, key=lambda n: leg.sign * self.limits[n]):
+            limit = self.limits[n]
+            reached = bars.bid[i, 1] > limit if leg.sign > 0 else 0 < bars.ask[i, 2] < limit
+            quantity = int(min(self.sizes[n], position.held, _shown(bars, leg.sign, i) - taken))
+            if not reached or quantity <= 0:
+                continue
+            position.close_leg(leg, quantity, limit, (start, "rung", n), kind="limit")
+            position.held -= quantity
+            self.sizes[n] -= quantity
+            taken += quantity
+        self.limits = {n: limit for n, limit in self.limits.items() if self.sizes[n]}
+
+    def _close(self, start: int) -> None:
+        """Mark the position at a close, and decide the orders for the next open."""
+        position = self.position
+        last = position.legs[0].contract
+        self.date = self.market.clock.date_of(int(self.market.quotes[last].end[index_at(self.market, last, start)]))
+        self.state["bars_held"] += 1
+        mark = self._mark_at(start)
+        is_known = not math.isnan(mark)
+        if is_known:
+            self.mark = mark
+        if self.is_unwinding:
+            return
+        if is_known:
+            r = position.profit_r(mark)
+            self.state["mfe_r"], self.state["mae_r"] = max(self.state["mfe_r"], r), min(self.state["mae_r"], r)
+        else:
+            self.state["n_unknown"] += 1
+        if any(order.quantity == ALL for order in self.orders):
+            return
+        if is_known and self.plan.has_stop and position.side * (mark - position.stop) <= _SLACK:
+            self.orders = [Order("stop", 0, ALL)]
+        elif self.plan.time is not None and self.state["bars_held"] >= self.plan.time:
+            self.orders = [Order("time", 0, ALL)]
+        elif is_known:
+            self._decide(mark, start)
+
+    def _mark_at(self, start: int) -> float:
+        """Return the net premium of the legs held at a close; NaN if one is unknown."""
+        position = self.position
+        legs = range(len(position.legs))
+        return position.net_premium([leg_mark(position, k, self.market, start, self.last_ask) for k in legs])
+
+    def _decide(self, mark: float, start: int) -> None:
+        """Fire the rungs whose conditions hold."""
+        waiting = {n: rung for n, rung in self.rungs.items() if rung.when}
+        if not waiting:
+            return
+        values = series(self.position, mark, self.state, self.valuer, start)
+        if any(c.series in GREEK_SERIES for rung in waiting.values() for c in rung.when):
+            values |= greek_series(self.position, mark, self.valuer, start)
+        for n, rung in waiting.items():
+            if not all(_holds(condition, values[condition.series]) for condition in rung.when):
+                continue
+            del self.rungs[n]
+            if rung.sells_rest:
+                self.orders = [Order("rung", n, ALL)]
+                return
+            if self.sizes[n]:
+                self.orders.append(Order("rung", n, self.sizes[n]))
+
+
+def _limit(rung: Rung, position: Position) -> float:
+    """Return the premium of a rung's limit order; one at or beyond the entry's losing side never fills."""
+    assert rung.target is not None
+    value, unit = rung.target.value, rung.target.unit
+    distance = value * position.risk if unit == "R" else value / 100 * position.premium
+    level = value if unit == "price" else position.premium + position.side * distance
+    if position.side * (level - position.premium) <= 0:
+        position.notes.add("inactive_rung")
+        return math.nan
+    return level
+
+
+def _shown(bars: QuoteBars, sign: int, i: int) -> float:
+    """Return the contracts shown at the close of the quote before, infinitely many where sizes are unknown."""
+    if i == 0:
+        return math.inf
+    size = float((bars.bid_size if sign > 0 else bars.ask_size)[i - 1])
+    return math.inf if math.isnan(size) else size
+
+
+def _holds(condition: Condition, value: float) -> bool:
+    """Return whether a comparison holds, with the slack of rule X4a; NaN makes it false."""
+    if condition.operator == ">=":
+        return value >= condition.threshold - _SLACK
+    if condition.operator == "<=":
+        return value <= condition.threshold + _SLACK
+    return value > condition.threshold if condition.operator == ">" else value < condition.threshold
