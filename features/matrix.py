@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.atr import wilder_atr
@@ -17,6 +16,7 @@ from exitladder.errors import ExitladderWarning, FeatureError
 from exitladder.features.families.trade_state import fill_state, state_slots
 from exitladder.features.feature_set import FeatureSet
 from exitladder.features.market import ATR_WINDOW, Market
+from exitladder.runtime.compiling import njit
 from exitladder.trades.rows import TradeRows
 from exitladder.trades.trades import PlacedTrades
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import talib
 
@@ -85,6 +84,8 @@ def stored_columns(features: FeatureSet) -> dict[str, dict[str, Any]]:
 
 def libraries() -> dict[str, str]:
     """Return the versions of what computes the numbers."""
+    import numba
+
     return {"TA-Lib": talib.__version__, "numpy": np.__version__, "numba": numba.__version__}
 
 

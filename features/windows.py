@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from exitladder.arrays import FloatArray
+from exitladder.runtime.compiling import njit
 
 BoolArray = npt.NDArray[np.bool_]
 

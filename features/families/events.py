@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.features.families.volume import traded
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import bars_since, log_over_median, moving_extremes, moving_moments
+from exitladder.runtime.compiling import njit
 
 EVENTS = Family("events", "bars, move, stretch and decayed sum since an extreme of volume, range, gap, price or RSI")
 

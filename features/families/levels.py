@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.swings import STRENGTH, pivot_highs
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
+from exitladder.runtime.compiling import njit
 
 LEVELS = Family("levels", "earlier turning points, swing projections and round numbers")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.features.families.volume import traded
 from exitladder.features.feature import Family
 from exitladder.features.market import Market
 from exitladder.features.windows import change, lagged, moving_sum
+from exitladder.runtime.compiling import njit
 
 LIQUIDITY = Family("liquidity", "trading costs, as far as bars allow an estimate")
 

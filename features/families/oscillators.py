@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import talib
-from numba import njit
 
 from exitladder.arrays import FloatArray
 from exitladder.features.feature import Family, ema_memory, wilder_memory
 from exitladder.features.market import ATR_WINDOW, Market
 from exitladder.features.windows import change, moving_sum
+from exitladder.runtime.compiling import njit
 
 OSCILLATORS = Family("oscillators", "bounded measures of recent buying and selling pressure")
 

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import DAY_NS
 from exitladder.errors import FeatureError, did_you_mean
 from exitladder.features.windows import moving_sum
+from exitladder.runtime.compiling import njit
 from exitladder.trades.rows import TradeRows
 from exitladder.trades.trades import AT_CLOSE, PlacedTrades
 

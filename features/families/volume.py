@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.features.families.shape import clv
 from exitladder.features.feature import Family, wilder_memory
 from exitladder.features.market import ATR_WINDOW, DAY_NS, Market
 from exitladder.features.windows import bars_since, change, log_above_zero, log_over_median, moving_moments, moving_sum
+from exitladder.runtime.compiling import njit
 
 VOLUME = Family("volume", "market participation and its direction")
 

@@ -55,7 +55,7 @@ class _BoostedEstimator(BaseEstimator):  # type: ignore[misc]
         given = self.random_state
         seed = int(given) if isinstance(given, (int, np.integer)) else check_random_state(given).randint(2**31 - 1)
         parameters = booster_parameters(settings, objective, seed, self.n_jobs)
-        return BinnedRows(X, (), parameters).train(np.arange(len(X)), y, self.n_estimators, objective, weight)
+        return BinnedRows(X, (), parameters).train(np.arange(len(X)), y, self.n_estimators, objective, weight=weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

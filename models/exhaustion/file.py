@@ -18,23 +18,31 @@ from exitladder.files.conventions import MEGABYTE
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.files.untrusted.shapes import Anything, check_shape, parse_json, read_json_text
 from exitladder.models.calibration.calibrators import calibrator_from_mapping
+from exitladder.models.calibration.ranks import ranks_from_mapping
 from exitladder.models.drift import DriftReference
+from exitladder.models.estimators.fitted import Fitted, Scale
+from exitladder.models.estimators.saving import from_bytes, to_bytes
 from exitladder.models.exhaustion.linear import linear_from_mapping
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.own import OwnModel
 from exitladder.models.exhaustion.stacking import stack_from_mapping
 from exitladder.models.exhaustion.stage import Blend, Stage
-from exitladder.models.forests.boosting import Forest
+from exitladder.models.forests.boosting import Forest, Learner
 from exitladder.models.forests.checking import check_booster
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import ModelSettings, Settings
 
 # 2: model.json has a checksum of its own. 3: a stage may have linear models and weights beside its forests. 4: symbols
 # may have models of their own, and stages screened families. A model is written as the least version that can hold it,
 # which earlier versions of exitladder may read.
-SCHEMA_VERSION, WITHOUT_SYMBOLS, FORESTS_ALONE = 4, 3, 2
+# 5: estimators of scikit-learn may be in place of forests. 6: stages may have ranks of their predictions,
+# and forget.
+SCHEMA_VERSION, WITHOUT_RANKS, WITHOUT_ESTIMATORS, WITHOUT_SYMBOLS, FORESTS_ALONE = 6, 5, 4, 3, 2
 MODEL_FILE = "model.json"
 _KIND = "exitladder exhaustion model"
 _MOST_STAGES = 1000
+_MOST_PARTS = 100
+# Keys of the settings that earlier versions do not know; left out at their defaults.
+_NEW_SETTINGS = ("estimator", "hold_estimator", "forget", "memory", "book")
 _PART = {"file": str, "sha256": str}
 _NUMBERS = [float]
 _BLEND = {
@@ -48,19 +56,26 @@ _BLEND = {
         "error": (float, None),
     },
 }
+_ESTIMATORS = {
+    "parts": [_PART],
+    "scale": {"middle": _NUMBERS, "mean": _NUMBERS, "spread": _NUMBERS, "used": [bool]},
+    "shares": _NUMBERS,
+}
 _STAGE = {
     "valid_from_ns": int,
     "last_label_ns": int,
     "n_rows": int,
     "n_trades": int,
     "calibrator": {"kind": str},
-    "race": _PART,
-    "hold": _PART,
+    "race": (_PART, _ESTIMATORS),
+    "hold": (_PART, _ESTIMATORS),
     "race_blend?": _BLEND,
     "hold_blend?": _BLEND,
     "race_own?": [{"symbol": str, **_BLEND}],
     "hold_own?": [{"symbol": str, **_BLEND}],
     "families?": [str],
+    "ranks?": {"exhaustion": _NUMBERS, "hold_value_r": _NUMBERS, "both": _NUMBERS},
+    "memory?": {str: str},
 }
 _COLUMN = {
     "version?": Anything,
@@ -83,6 +98,7 @@ _CONTEXT = {
     "intervals?": [str],
     "labels?": {"max_bars": int},
     "value_finding?": str,
+    "books?": {str: {"intervals": [str], "symbols": [str], "value_finding?": str}},
     "drift?": (None, {"bars?": {str: Anything}, "rows?": {str: Anything}}),
     "dependence?": [
         {"feature": str, "values": [(float, None)], "exhaustion": [(float, None)], "hold_value_r": [(float, None)]}
@@ -101,9 +117,10 @@ _SHAPE = {
 def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
     """Write a model to a folder and return the folder.
 
-    Two text files a stage, and `model.json` with the schema version, the features with their parameters and warm-up,
-    the span trained on, the stages' spans, calibration, linear models and weights, the settings, the metrics, the
-    SHA-256 of each text file and that of all this itself. Nothing is pickled.
+    Two text files a stage (archives that skops reads for estimators of scikit-learn), and `model.json` with the schema
+    version, the features with their parameters and warm-up, the span trained on, the stages' spans, calibration,
+    linear models and weights, the settings, the metrics, the SHA-256 of each file and that of all this itself.
+    Nothing is pickled.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -116,12 +133,11 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
             "n_trades": stage.n_trades,
             "calibrator": stage.calibrator.to_mapping(),
             **({"families": list(stage.families)} if stage.families else {}),
+            **({"memory": dict(stage.memory)} if stage.memory else {}),
+            **({"ranks": stage.ranks.to_mapping()} if stage.ranks is not None else {}),
         }
         for part in ("race", "hold"):
-            content = getattr(stage, part).text.encode()
-            name = f"stage_{k:02d}_{part}.txt"
-            (target / name).write_bytes(content)
-            entry[part] = {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
+            entry[part] = _write_learner(getattr(stage, part), target, f"stage_{k:02d}_{part}")
             blend: Blend | None = getattr(stage, f"{part}_blend")
             if blend is not None:
                 entry[f"{part}_blend"] = {"linear": blend.linear.to_mapping(), "stack": blend.stack.to_mapping()}
@@ -135,7 +151,7 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
         "schema_version": _schema_version(stages),
         "names": list(model.names),
         "context": dict(model.context),
-        "settings": asdict(model.settings),
+        "settings": _settings_of(model),
         "metrics": {key: _plain(value) for key, value in model.metrics.items()},
         "reliability": {key: [_plain(v) for v in column] for key, column in model.reliability.items()},
         "stages": stages,
@@ -146,10 +162,39 @@ def save_model(model: ExhaustionModel, folder: str | Path) -> Path:
     return target
 
 
+def _write_learner(learner: Any, folder: Path, name: str) -> dict[str, Any]:
+    """Write a forest's text, or the archives of estimators, and return its entry."""
+    if isinstance(learner, Forest):
+        return _write_part(folder / f"{name}.txt", learner.text.encode())
+    archives = [to_bytes(estimator) for estimator in learner.estimators]
+    parts = [_write_part(folder / f"{name}_{k:02d}.skops", content) for k, content in enumerate(archives)]
+    return {
+        "parts": parts,
+        "scale": {k: list(v) for k, v in asdict(learner.scale).items()},
+        "shares": list(learner.shares),
+    }
+
+
+def _write_part(path: Path, content: bytes) -> dict[str, str]:
+    path.write_bytes(content)
+    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _settings_of(model: ExhaustionModel) -> dict[str, Any]:
+    """Return the settings; keys that earlier versions do not know are left out at their defaults."""
+    values = asdict(model.settings)
+    plain = {key: value for key, value in asdict(ModelSettings()).items() if key in _NEW_SETTINGS}
+    return {key: value for key, value in values.items() if key not in plain or value != plain[key]}
+
+
 def _schema_version(stages: Sequence[Mapping[str, Any]]) -> int:
     """Return the least version that can read these stages."""
-    if any({"race_own", "hold_own", "families"} & set(entry) for entry in stages):
+    if any({"ranks", "memory"} & set(entry) for entry in stages):
         return SCHEMA_VERSION
+    if any("parts" in entry[part] for entry in stages for part in ("race", "hold")):
+        return WITHOUT_RANKS
+    if any({"race_own", "hold_own", "families"} & set(entry) for entry in stages):
+        return WITHOUT_ESTIMATORS
     return WITHOUT_SYMBOLS if any("race_blend" in entry for entry in stages) else FORESTS_ALONE
 
 
@@ -289,14 +334,16 @@ def _stage(k: int, entry: Mapping[str, Any], source: Path, names: Sequence[str])
         last_label_ns=int(entry["last_label_ns"]),
         n_rows=int(entry["n_rows"]),
         n_trades=int(entry["n_trades"]),
-        race=_forest(entry["race"], source, names, place),
-        hold=_forest(entry["hold"], source, names, place),
+        race=_learner(entry["race"], "binary", source, names, place),
+        hold=_learner(entry["hold"], "regression", source, names, place),
         calibrator=calibrator_from_mapping(entry["calibrator"]),
         race_blend=_blend(entry.get("race_blend"), len(names)),
         hold_blend=_blend(entry.get("hold_blend"), len(names)),
         race_own=_own(entry.get("race_own", ()), len(names)),
         hold_own=_own(entry.get("hold_own", ()), len(names)),
         families=tuple(entry.get("families", ())),
+        ranks=ranks_from_mapping(entry["ranks"]) if "ranks" in entry else None,
+        memory=dict(entry.get("memory", {})),
     )
 
 
@@ -316,7 +363,31 @@ def _own(entries: Sequence[Mapping[str, Any]], n_features: int) -> tuple[OwnMode
     return found
 
 
+def _learner(entry: Mapping[str, Any], objective: str, source: Path, names: Sequence[str], place: str) -> Learner:
+    if "parts" not in entry:
+        return _forest(entry, source, names, place)
+    lengths = {len(column) for column in (*entry["scale"].values(), entry["shares"])}
+    if lengths != {len(names)} or min(entry["scale"]["spread"]) <= 0 or not 1 <= len(entry["parts"]) <= _MOST_PARTS:
+        raise ValueError("estimators must have a scale for each feature and at least one part, but have not")
+    scale = Scale(*(tuple(entry["scale"][key]) for key in ("middle", "mean", "spread", "used")))
+    found = []
+    for part in entry["parts"]:
+        path, content = _content(part, source)
+        found.append(from_bytes(content, len(names), objective, str(path)))
+    return Fitted(tuple(names), tuple(found), scale, objective, tuple(entry["shares"]))
+
+
 def _forest(entry: Mapping[str, str], source: Path, names: Sequence[str], place: str) -> Forest:
+    path, content = _content(entry, source)
+    text = content.decode("ascii", errors="replace")
+    forest = Forest(text)
+    check_names(forest.names(), names, place)
+    check_booster(text, len(names), str(path))
+    return forest
+
+
+def _content(entry: Mapping[str, str], source: Path) -> tuple[Path, bytes]:
+    """Return the path and the content of a part, whose checksum must be the stated one."""
     # The name comes from a file: only a file of this folder is read.
     path = source / Path(entry["file"]).name
     most = limit("EXITLADDER_MAX_MODEL_MB") * MEGABYTE
@@ -336,11 +407,7 @@ def _forest(entry: Mapping[str, str], source: Path, names: Sequence[str], place:
             f"The booster file must be unchanged, but '{path}' has SHA-256 {found[:12]}… and {MODEL_FILE} "
             f"states {entry['sha256'][:12]}…. The file was changed or truncated; copy it from its run again."
         )
-    text = content.decode("ascii", errors="replace")
-    forest = Forest(text)
-    check_names(forest.names(), names, place)
-    check_booster(text, len(names), str(path))
-    return forest
+    return path, content
 
 
 def _plain(value: Any) -> Any:

@@ -240,7 +240,9 @@ def _shuffled_auc(
     alike: a split that shares trades between training and test shows as skill.
     """
     y = shuffled_by_trade(rows.trade[evaluation], rows.time_ns[evaluation], rows.race[evaluation], seed)
-    quick = replace(settings, min_child_samples=min(settings.min_child_samples, max(1, len(evaluation) // 50)))
+    quick = replace(
+        settings, forget=("off",), min_child_samples=min(settings.min_child_samples, max(1, len(evaluation) // 50))
+    )
     parameters = booster_parameters(quick, "binary", seed, threads)
     folds = PurgedWalkForward(n_folds, embargo_ns).folds(
         rows.time_ns[evaluation], rows.over_ns[evaluation], rows.trade[evaluation]

@@ -51,6 +51,7 @@ class Linear:
         *,
         penalty: float | None = None,
         columns: npt.NDArray[np.bool_] | None = None,
+        weight: FloatArray | None = None,
     ) -> Linear:
         """Return the model of least penalised loss; of more than 25,000 rows, evenly spaced ones are used.
 
@@ -67,6 +68,8 @@ class Linear:
             L2 penalty of the loss of one row; that of the objective by default.
         columns : bool array, shape (n_features,), optional
             The features that may have a weight; all by default.
+        weight : float64 array, shape (n,), optional
+            Of each row in the loss; 1 by default.
 
         Returns
         -------
@@ -85,17 +88,18 @@ class Linear:
         mean[known], found = filled[:, known].mean(axis=0), filled[:, known].std(axis=0)
         spread[known] = np.where(found > 0, found, 1.0)
         z = np.clip((filled - mean) / spread, -_FARTHEST, _FARTHEST)[:, known]
-        total = (PENALTY[objective] if penalty is None else penalty) * len(y)
+        of_row = None if weight is None else weight[::step]
+        total = (PENALTY[objective] if penalty is None else penalty) * (len(y) if of_row is None else of_row.sum())
         # Many more rows than features: a few exact steps instead of many cheap ones.
         line = (
             LogisticRegression(solver="newton-cholesky", C=1 / total)
             if objective == "binary"
             else Ridge(alpha=total, solver="cholesky")
-        ).fit(z, y)
-        weight = np.zeros(X.shape[1])
-        weight[known] = np.ravel(line.coef_)
+        ).fit(z, y, sample_weight=of_row)
+        slope = np.zeros(X.shape[1])
+        slope[known] = np.ravel(line.coef_)
         middle_of, mean_of, spread_of, weight_of = (
-            tuple(map(float, values)) for values in (middle, mean, spread, weight)
+            tuple(map(float, values)) for values in (middle, mean, spread, slope)
         )
         return cls(middle_of, mean_of, spread_of, weight_of, float(np.ravel(line.intercept_)[0]))
 

@@ -8,7 +8,7 @@ prediction is ever in-sample, for any trade on any symbol.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.exhaustion import SERIES
+from exitladder.models.exhaustion import RANK, SERIES
+from exitladder.models.exhaustion.forgetting import Ways
 from exitladder.models.exhaustion.stage import Stage
 from exitladder.models.exhaustion.training import Training, stage_spans
 from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, LEAST_TRADES, MakeTrainer, train_here
@@ -42,6 +43,11 @@ class Predictions:
         By series, which stages are silent: their predictions are the past's constant, and no rule may act on them.
     own : mapping of str to bool array, shape (n_rows,)
         By series, which rows a model of their symbol predicted; a stage's silence does not concern them.
+    hushed : mapping of str to bool array, shape (n_rows,)
+        By series, which rows a silent book of a pooled model predicted, whether the stage is silent or not.
+    exit_rank : float64 array, shape (n_rows,), optional
+        Both series as one rank from 0 to 1, higher values favour selling; NaN where neither may be acted on. None if
+        no stage has ranks.
     """
 
     exhaustion: FloatArray
@@ -49,6 +55,8 @@ class Predictions:
     stage: npt.NDArray[np.int16]
     silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
     own: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    hushed: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    exit_rank: FloatArray | None = None
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
@@ -57,7 +65,25 @@ class Predictions:
 
     def reading(self, series: str) -> FloatArray:
         """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
-        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
+        if series == RANK:
+            return np.full(len(self.stage), np.nan) if self.exit_rank is None else self.exit_rank
+        values = spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
+        hushed = self.hushed.get(series)
+        return values if hushed is None else np.where(hushed, np.nan, values)
+
+    def take(self, rows: IntArray) -> Predictions:
+        """Return the predictions of some rows, repeated or not."""
+        own, hushed = ({series: flags[rows] for series, flags in table.items()} for table in (self.own, self.hushed))
+        rank = None if self.exit_rank is None else self.exit_rank[rows]
+        return replace(
+            self,
+            exhaustion=self.exhaustion[rows],
+            hold_value_r=self.hold_value_r[rows],
+            stage=self.stage[rows],
+            own=own,
+            hushed=hushed,
+            exit_rank=rank,
+        )
 
 
 def spoken(
@@ -159,7 +185,9 @@ class ExhaustionModel:
         ModelError
             If there is too little to train even one stage.
         """
-        training = Training(rows, settings, embargo_ns, seed, threads, make_trainer)
+        ways = Ways(
+            lambda way: Training(rows, settings, embargo_ns, seed, threads, make_trainer, way=way), settings.forget
+        )
         used = np.flatnonzero(rows.is_used)
         if not len(used):
             raise ModelError(
@@ -168,10 +196,11 @@ class ExhaustionModel:
             )
         spans = stage_spans(rows, n_folds, embargo_ns)
         with progress.stage("training stages", len(spans)) as advance:
-            training.predict_for_first_calibration(spans[0].train)
+            ways.predict_for_first_calibration(spans[0].train)
             for span in spans:
-                training.add_stage(span.train, span.valid_from_ns)
+                ways.add_stage(span.train, span.valid_from_ns)
                 advance(1)
+        training = ways.merged()
         if not training.stages:
             known = rows.race[used][np.isfinite(rows.race[used])]
             raise ModelError(
@@ -234,15 +263,48 @@ class ExhaustionModel:
         for k in np.unique(stage[stage >= 0]):
             part, chosen = self.stages[k], np.flatnonzero(stage == k)
             of = None if symbols is None else symbols.take(chosen)
-            exhaustion[chosen] = part.exhaustion(X[chosen], threads, of)
-            hold[chosen] = part.hold_value(X[chosen], threads, of)
-        return Predictions(exhaustion, hold, stage, self.silent, self.own_rows(stage, symbols))
+            exhaustion[chosen] = part.values(X[chosen], "exhaustion", threads, of)
+            hold[chosen] = part.values(X[chosen], "hold_value_r", threads, of)
+        own, hushed = (self.own_rows(stage, symbols, silent=silent) for silent in (False, True))
+        found = Predictions(exhaustion, hold, stage, self.silent, own, hushed)
+        return replace(found, exit_rank=self._ranked(found))
 
-    def own_rows(self, stage: npt.NDArray[np.int16], symbols: RowSymbols | None) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which rows a model of their symbol predicts, by series; none if no symbol has one."""
+    @property
+    def has_ranks(self) -> bool:
+        """Whether any stage can rank its predictions; models of earlier versions and forests alone cannot."""
+        return any(part.ranks is not None for part in self.stages)
+
+    def _ranked(self, found: Predictions) -> FloatArray | None:
+        """Return both series as one rank, by the stage of each row."""
+        if not self.has_ranks:
+            return None
+        rank = np.full(len(found.stage), np.nan)
+        race, hold = (found.reading(name) for name in SERIES)
+        for k in np.unique(found.stage[found.stage >= 0]):
+            ranks, chosen = self.stages[k].ranks, np.flatnonzero(found.stage == k)
+            if ranks is not None:
+                rank[chosen] = ranks.of(race[chosen], hold[chosen])
+        return rank
+
+    def own_rows(
+        self, stage: npt.NDArray[np.int16], symbols: RowSymbols | None, *, silent: bool = False
+    ) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which rows a model of their symbol or book predicts, by series; none if there is no such model.
+
+        Parameters
+        ----------
+        stage : int16 array, shape (n_rows,)
+        symbols : RowSymbols or None
+        silent : bool
+            Rows of books that are silent, instead of models that may be acted on.
+
+        Returns
+        -------
+        dict of str to bool array, shape (n_rows,)
+        """
         found: dict[str, npt.NDArray[np.bool_]] = {}
         for series in SERIES:
-            names = [{m.symbol for m in part.own_models(series)} for part in self.stages]
+            names = [{m.symbol for m in part.own_models(series) if m.stack.silent == silent} for part in self.stages]
             if symbols is None or not any(names):
                 continue
             has_own = np.array([[name in own for name in symbols.names] for own in [*names, set()]])

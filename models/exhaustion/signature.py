@@ -109,7 +109,7 @@ def _signature(folder: Path, key: bytes) -> str:
     """Return the HMAC of the names and contents of all files that a model is made of."""
     try:
         described = (folder / MODEL_FILE).read_bytes()
-        names = sorted(path.name for path in folder.glob("stage_*.txt"))
+        names = sorted(path.name for ending in ("txt", "skops") for path in folder.glob(f"stage_*.{ending}"))
         digests = [[name, hashlib.sha256((folder / name).read_bytes()).hexdigest()] for name in names]
     except OSError as cause:
         raise ModelError(f"A model is a folder with {MODEL_FILE}, but '{folder}' cannot be read: {cause}.") from cause

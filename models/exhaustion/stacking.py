@@ -111,6 +111,8 @@ class HeldOut:
         When each row is decided.
     over_ns : int64 array, shape (n,)
         When its label is known.
+    weight : float64 array, shape (n,), optional
+        Of each row in the loss; 1 by default.
     """
 
     constant: FloatArray
@@ -119,6 +121,7 @@ class HeldOut:
     y: FloatArray
     time_ns: IntArray
     over_ns: IntArray
+    weight: FloatArray | None = None
 
 
 def fit_stack(
@@ -159,13 +162,20 @@ def fit_stack(
         of_stretch = held.constant[stretch], held.linear[stretch], held.forest[stretch]
         said[stretch] = combined(*of_stretch, _weights(held, others, objective))
     least = held.constant if against is None else against
-    gain = gain_over(said, least, held.y, held.time_ns, held.over_ns, objective)
+    gain = gain_over(said, least, held.y, held.time_ns, held.over_ns, objective, weight=held.weight)
     silent = not gain.mean > least_errors * gain.error or linear + forest < _LEAST_WEIGHT
     return Stack(constant, linear, forest, silent, *_known(gain))
 
 
 def gain_over(
-    said: FloatArray, constant: FloatArray, y: FloatArray, time_ns: IntArray, over_ns: IntArray, objective: str
+    said: FloatArray,
+    constant: FloatArray,
+    y: FloatArray,
+    time_ns: IntArray,
+    over_ns: IntArray,
+    objective: str,
+    *,
+    weight: FloatArray | None = None,
 ) -> Gain:
     """Return the paired difference of the losses, with a standard error by blocks of days.
 
@@ -180,6 +190,8 @@ def gain_over(
     time_ns, over_ns : int64 array, shape (n,)
         When each row is decided, and when its label is known.
     objective : {"binary", "regression"}
+    weight : float64 array, shape (n,), optional
+        Of each row in the mean; 1 by default.
 
     Returns
     -------
@@ -188,6 +200,8 @@ def gain_over(
     if not len(y):
         return Gain(np.nan, np.nan, 0)
     difference = losses(constant, y, objective) - losses(said, y, objective)
+    if weight is not None:
+        difference = difference * weight / weight.mean()
     days = max(1, int(np.ceil(np.quantile(over_ns - time_ns, 0.9) / DAY_NS)))
     error, n_blocks = clustered_error(difference, time_ns // (days * DAY_NS))
     return Gain(float(difference.mean()), error if n_blocks >= LEAST_BLOCKS else np.nan, n_blocks)
@@ -233,17 +247,21 @@ def _weights(held: HeldOut, chosen: IntArray, objective: str) -> tuple[float, fl
     c, y = held.constant[chosen], held.y[chosen]
     moves = np.column_stack([held.linear[chosen] - c, held.forest[chosen] - c])
     scale = 1.0 if objective == "binary" else max(float(y.var()), 1e-12)
+    share = None if held.weight is None else held.weight[chosen] / held.weight[chosen].sum()
 
-    def loss(w: FloatArray) -> tuple[float, FloatArray]:
+    def loss_at(w: FloatArray) -> tuple[float, FloatArray]:
         said = c + moves @ w
         residual = sigmoid(said) - y if objective == "binary" else 2 * (said - y)
-        return float(losses(said, y, objective).mean() / scale), moves.T @ residual / len(y) / scale
+        loss = losses(said, y, objective)
+        if share is None:
+            return float(loss.mean() / scale), moves.T @ residual / len(y) / scale
+        return float(share @ loss / scale), moves.T @ (share * residual) / scale
 
     # it takes longer to load than all else that a command without a model needs
     from scipy.optimize import minimize
 
     found = minimize(  # type: ignore[call-overload]
-        loss,
+        loss_at,
         np.full(2, 0.25),
         jac=True,
         method="SLSQP",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.calibration.calibrators import Calibrator, discriminates, logit, sigmoid
+from exitladder.models.calibration.ranks import Ranks
 from exitladder.models.exhaustion.linear import Linear
 from exitladder.models.exhaustion.own import OwnModel
 from exitladder.models.exhaustion.stacking import Stack
-from exitladder.models.forests.boosting import Forest
+from exitladder.models.forests.boosting import Learner
 from exitladder.models.forests.rows import ROWS_AT_ONCE, RowSymbols
 
 Matrix = npt.NDArray[np.float32]
@@ -45,59 +46,76 @@ class Stage:
         When the last training label was known; at least the embargo before `valid_from_ns`.
     n_rows, n_trades : int
         Size of the training set.
-    race, hold : Forest
+    race, hold : Learner
         Raw probability of exhaustion, and advantage of holding in R.
     calibrator : Calibrator
         Fitted on out-of-fold predictions of earlier stages.
     race_blend, hold_blend : Blend or None
         None where the forest predicts alone, as in models of version 0.1.
     race_own, hold_own : tuple of OwnModel
-        Symbols with a model of their own, which predicts whether the stage is silent or not.
+        Symbols with a model of their own, which predicts whether the stage is silent or not; of a pooled model its
+        books, each silent or not by itself.
     families : tuple of str
         Families beyond the default features that passed the screening.
+    ranks : Ranks or None
+        Of the predictions of its held-out training rows; None if no rows were held out or the forest predicts alone.
+    memory : mapping of str to str
+        By series, how the stage forgets: window or decay. Those that do not are left out.
     """
 
     valid_from_ns: int
     last_label_ns: int
     n_rows: int
     n_trades: int
-    race: Forest
-    hold: Forest
+    race: Learner
+    hold: Learner
     calibrator: Calibrator
     race_blend: Blend | None = None
     hold_blend: Blend | None = None
     race_own: tuple[OwnModel, ...] = ()
     hold_own: tuple[OwnModel, ...] = ()
     families: tuple[str, ...] = ()
+    ranks: Ranks | None = None
+    memory: Mapping[str, str] = field(default_factory=dict)
 
     def silent(self, series: str) -> bool:
         """Return whether a series (exhaustion or hold_value_r) is the past's constant, on which no rule may act."""
         _, blend = self._learners(series)
         return blend is not None and blend.stack.silent
 
-    def _learners(self, series: str) -> tuple[Forest, Blend | None]:
+    def _learners(self, series: str) -> tuple[Learner, Blend | None]:
         return (self.race, self.race_blend) if series == "exhaustion" else (self.hold, self.hold_blend)
 
-    def raw_exhaustion(self, X: Matrix, threads: int = 0) -> FloatArray:
-        """Return the probability of exhaustion before calibration, whether silent or not, shape (n_rows,)."""
-        if self.race_blend is None:
-            return self.race.predict(X, threads)
-        return sigmoid(_combined(self.race_blend, self.race, X, threads, of_race=True))
+    def raw(self, X: Matrix, series: str, threads: int = 0) -> FloatArray:
+        """Return the series before calibration, whether silent or not: a probability, or a value in R.
 
-    def raw_hold_value(self, X: Matrix, threads: int = 0) -> FloatArray:
-        """Return the value of holding in R, whether silent or not, shape (n_rows,)."""
-        if self.hold_blend is None:
-            return self.hold.predict(X, threads)
-        return _combined(self.hold_blend, self.hold, X, threads, of_race=False)
+        Parameters
+        ----------
+        X : float32 array, shape (n_rows, n_features)
+        series : {"exhaustion", "hold_value_r"}
+        threads : int
+            0 means all cores.
 
-    def exhaustion(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
-        """Return the calibrated probability of exhaustion.
+        Returns
+        -------
+        float64 array, shape (n_rows,)
+        """
+        forest, blend = self._learners(series)
+        if blend is None:
+            return forest.predict(X, threads)
+        is_race = series == "exhaustion"
+        found = _combined(blend, forest, X, threads, of_race=is_race)
+        return sigmoid(found) if is_race else found
+
+    def values(self, X: Matrix, series: str, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
+        """Return the calibrated probability of exhaustion, or the value of holding in R.
 
         Where the stage is silent and the symbol has no model of its own, it is the past's constant.
 
         Parameters
         ----------
         X : float32 array, shape (n_rows, n_features)
+        series : {"exhaustion", "hold_value_r"}
         threads : int
             0 means all cores.
         symbols : RowSymbols, optional
@@ -107,40 +125,27 @@ class Stage:
         -------
         float64 array, shape (n_rows,)
         """
-        if self.race_blend is not None and self.race_blend.stack.silent:
-            found = np.full(len(X), sigmoid(np.array(self.race_blend.stack.constant)))
+        _, blend = self._learners(series)
+        is_race = series == "exhaustion"
+        if blend is not None and blend.stack.silent:
+            constant = np.full(len(X), blend.stack.constant)
+            found = sigmoid(constant) if is_race else constant
         else:
-            found = self.calibrator.apply(self.raw_exhaustion(X, threads))
-        own, at = self.of_symbols(X, "exhaustion", symbols, threads)
-        found[at] = sigmoid(own)
-        return found
-
-    def hold_value(self, X: Matrix, threads: int = 0, symbols: RowSymbols | None = None) -> FloatArray:
-        """Return the value of holding in R; the past's constant as for `exhaustion`.
-
-        Parameters
-        ----------
-        X : float32 array, shape (n_rows, n_features)
-        threads : int
-            0 means all cores.
-        symbols : RowSymbols, optional
-            Of the rows.
-
-        Returns
-        -------
-        float64 array, shape (n_rows,)
-        """
-        if self.hold_blend is not None and self.hold_blend.stack.silent:
-            found = np.full(len(X), self.hold_blend.stack.constant)
-        else:
-            found = self.raw_hold_value(X, threads)
-        own, at = self.of_symbols(X, "hold_value_r", symbols, threads)
-        found[at] = own
+            raw = self.raw(X, series, threads)
+            found = self.calibrator.apply(raw) if is_race else raw
+        own, at = self.of_symbols(X, series, symbols, threads)
+        found[at] = sigmoid(own) if is_race else own
         return found
 
     def own_models(self, series: str) -> tuple[OwnModel, ...]:
         """Return the models of single symbols."""
         return self.race_own if series == "exhaustion" else self.hold_own
+
+    def _own_rows(self, series: str, symbols: RowSymbols | None) -> Iterator[tuple[OwnModel, IntArray]]:
+        """Yield the models of single symbols, each with the positions of its rows; none if symbols are not known."""
+        if symbols is not None:
+            for model in self.own_models(series):
+                yield model, symbols.rows_of(model.symbol)
 
     def of_symbols(
         self, X: Matrix, series: str, symbols: RowSymbols | None, threads: int = 0
@@ -162,13 +167,11 @@ class Stage:
         int64 array, shape (n,)
         """
         found, at = [np.empty(0)], [np.empty(0, dtype=np.int64)]
-        for model in self.own_models(series) if symbols is not None else ():
-            rows = symbols.rows_of(model.symbol)  # type: ignore[union-attr]
+        for model, rows in self._own_rows(series, symbols):
             for part in _pieces(len(rows)):
                 own = X[rows[part]]
-                race = series == "exhaustion"
-                pooled = logit(self.raw_exhaustion(own, threads)) if race else self.raw_hold_value(own, threads)
-                found.append(model.combine(own, pooled))
+                pooled = self.raw(own, series, threads)
+                found.append(model.says(own, logit(pooled) if series == "exhaustion" else pooled))
             at.append(rows)
         return np.concatenate(found), np.concatenate(at)
 
@@ -190,9 +193,10 @@ class Stage:
         """
         is_flat = self.silent(series) or (series == "exhaustion" and not discriminates(self.calibrator))
         found = np.zeros(X.shape) if is_flat else self._pooled_contributions(X, series, threads)
-        for model in self.own_models(series) if symbols is not None else ():
-            rows = symbols.rows_of(model.symbol)  # type: ignore[union-attr]
-            if len(rows):
+        for model, rows in self._own_rows(series, symbols):
+            if len(rows) and model.stack.silent:
+                found[rows] = 0.0
+            elif len(rows):
                 pooled = self._pooled_contributions(X[rows], series, threads)
                 found[rows] = model.contributions(X[rows], pooled)
         return found
@@ -220,7 +224,7 @@ class Stage:
         return np.asarray((blend.stack.linear * blend.linear.gain() + blend.stack.forest * forest.gain()) / total)
 
 
-def _combined(blend: Blend, forest: Forest, X: Matrix, threads: int, *, of_race: bool) -> FloatArray:
+def _combined(blend: Blend, forest: Learner, X: Matrix, threads: int, *, of_race: bool) -> FloatArray:
     """Return log-odds or values in R by the weights; a learner without weight is not asked."""
     line = trees = np.full(len(X), blend.stack.constant)
     if blend.stack.linear:

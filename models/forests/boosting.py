@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,22 @@ def booster_parameters(settings: ModelSettings, objective: str, seed: int, threa
     }
 
 
+class Learner(Protocol):
+    """A trained model of one label: LightGBM's forest, or estimators in its place."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the features it was trained on, in order."""
+
+    def predict(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return a probability (binary) or a value (regression) for each row of X, shape (n_rows,)."""
+
+    def contributions(self, X: Matrix, threads: int = 0) -> FloatArray:
+        """Return what each feature adds to the raw prediction, shape (n_rows, n_features)."""
+
+    def gain(self) -> FloatArray:
+        """Return each feature's share of importance, shape (n_features,)."""
+
+
 @dataclass(frozen=True)
 class Forest:
     """A trained booster, held as its text: that text is the model of record."""
@@ -141,19 +157,19 @@ class TrainedForest:
 
     Parameters
     ----------
-    forest : Forest
+    forest : Learner
     n_rounds : int
         Trees of each of its boosters.
     held_out_loss : float
         Log loss or squared error on held-out rows.
-    parts : tuple of Forest
+    parts : tuple of Learner
         The forest of each fold, which has not seen the rows that the fold holds out.
     """
 
-    forest: Forest
+    forest: Learner
     n_rounds: int
     held_out_loss: float
-    parts: tuple[Forest, ...] = ()
+    parts: tuple[Learner, ...] = ()
 
 
 class Patience:
@@ -232,6 +248,7 @@ class BinnedRows:
         y: FloatArray,
         n_trees: int,
         objective: str,
+        *,
         weight: FloatArray | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> Forest:
@@ -266,6 +283,7 @@ class BinnedRows:
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
+        weight: FloatArray | None = None,
     ) -> TrainedForest:
         """Return the mean of one forest a fold, all trained until their held-out loss no longer falls.
 
@@ -288,6 +306,8 @@ class BinnedRows:
             0 trains all trees and keeps them.
         parameters : dict, optional
             LightGBM parameters that override those used for preparing the rows.
+        weight : float64 array, shape (n,), optional
+            Of each row in the loss, of training and held out.
 
         Returns
         -------
@@ -296,9 +316,10 @@ class BinnedRows:
         chosen = {**self._parameters, **(parameters or {}), "objective": objective}
         boosters = []
         for train, test in folds:
-            booster = load_lightgbm().Booster(chosen, self._subset(rows[train], y[train], chosen))
-            boosters.append(booster.add_valid(self._subset(rows[test], y[test], chosen), "held out"))
-        sizes = [len(test) for _, test in folds]
+            of_train, of_test = (None if weight is None else weight[part] for part in (train, test))
+            booster = load_lightgbm().Booster(chosen, self._subset(rows[train], y[train], chosen, of_train))
+            boosters.append(booster.add_valid(self._subset(rows[test], y[test], chosen, of_test), "held out"))
+        sizes = [len(test) if weight is None else float(weight[test].sum()) for _, test in folds]
         patient = Patience(patience)
         for _ in range(n_trees):
             for booster in boosters:

@@ -238,7 +238,14 @@ class ClusterRows:
         self._trainer, self._rows, self._train, self._parameters = make_trainer, rows, train, parameters
 
     def train(
-        self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
+        self,
+        rows: IntArray,
+        y: FloatArray,
+        n_trees: int,
+        objective: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        weight: FloatArray | None = None,
     ) -> Forest:
         """Return a forest of some of the rows; see `BinnedRows.train`.
 
@@ -252,6 +259,8 @@ class ClusterRows:
         objective : {"binary", "regression"}
         parameters : dict, optional
             LightGBM parameters that override those used for preparing the rows.
+        weight : float64 array, optional
+            None: rows on a cluster have no weights, see `chosen_estimators`.
 
         Returns
         -------
@@ -273,6 +282,7 @@ class ClusterRows:
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
+        weight: FloatArray | None = None,
     ) -> TrainedForest:
         """Return the mean of one forest per fold, each with as many trees as training them in parallel would keep.
 
@@ -295,6 +305,8 @@ class ClusterRows:
             0 trains all trees and keeps them.
         parameters : dict, optional
             LightGBM parameters that override those used for preparing the rows.
+        weight : float64 array, optional
+            None: rows on a cluster have no weights, see `chosen_estimators`.
 
         Returns
         -------

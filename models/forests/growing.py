@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ModelError
-from exitladder.models.forests.boosting import BinnedRows, Forest, TrainedForest
+from exitladder.models.forests.boosting import BinnedRows, Learner, TrainedForest
 from exitladder.models.forests.parameter_search import Span, minimum
 from exitladder.models.forests.rows import TrainingRows
 from exitladder.models.splits import CombinatorialPurged, PurgedWalkForward
@@ -31,8 +31,15 @@ class ForestTrainer(Protocol):
     """A stage's training rows, ready for training forests."""
 
     def train(
-        self, rows: IntArray, y: FloatArray, n_trees: int, objective: str, *, parameters: dict[str, Any] | None = None
-    ) -> Forest:
+        self,
+        rows: IntArray,
+        y: FloatArray,
+        n_trees: int,
+        objective: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        weight: FloatArray | None = None,
+    ) -> Learner:
         """Return a forest trained on some of the rows; see `BinnedRows.train`.
 
         Parameters
@@ -45,10 +52,12 @@ class ForestTrainer(Protocol):
         objective : {"binary", "regression"}
         parameters : dict, optional
             LightGBM parameters that override those used for preparing the rows.
+        weight : float64 array, shape (n,), optional
+            Of each row in the loss.
 
         Returns
         -------
-        Forest
+        Learner
         """
 
     def train_held_out(
@@ -61,6 +70,7 @@ class ForestTrainer(Protocol):
         n_trees: int,
         patience: int,
         parameters: dict[str, Any] | None = None,
+        weight: FloatArray | None = None,
     ) -> TrainedForest:
         """Return the mean of one forest per fold; see `BinnedRows.train_held_out`.
 
@@ -80,6 +90,8 @@ class ForestTrainer(Protocol):
             0 trains all trees and keeps them.
         parameters : dict, optional
             LightGBM parameters that override those used for preparing the rows.
+        weight : float64 array, shape (n,), optional
+            Of each row in the loss, of training and held out.
 
         Returns
         -------
@@ -129,6 +141,8 @@ class StageTraining:
         The features that may be used; all by default.
     families : tuple of str
         The screened families among them.
+    weight : float64 array, shape (n,), optional
+        Of each row of `train` in every loss; 1 by default.
     """
 
     rows: TrainingRows
@@ -139,6 +153,7 @@ class StageTraining:
     parameters: dict[str, Any]
     columns: npt.NDArray[np.bool_] | None = None
     families: tuple[str, ...] = ()
+    weight: FloatArray | None = None
 
     @classmethod
     def of(
@@ -149,6 +164,8 @@ class StageTraining:
         parameters: dict[str, Any],
         embargo_ns: int,
         make_trainer: MakeTrainer = train_here,
+        *,
+        weight: FloatArray | None = None,
     ) -> StageTraining:
         """Return the training data of a stage with these rows, tuned if the settings ask for it.
 
@@ -164,6 +181,8 @@ class StageTraining:
             Embargo between training and held-out rows of a fold, nanoseconds.
         make_trainer : callable
             Prepares the rows in this process (`train_here`) or on a cluster (`ClusterTrainer`).
+        weight : float64 array, shape (n,), optional
+            Of each row of `train`.
 
         Returns
         -------
@@ -171,24 +190,31 @@ class StageTraining:
         """
         needed = settings.ensemble > 1 or _holds_out(settings) or settings.tune_trials > 0
         folds = _inner_folds(rows, train, settings.ensemble, embargo_ns) if needed else ()
-        training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters)
+        training = cls(rows, train, make_trainer(rows, train, parameters), folds, settings, parameters, weight=weight)
         return training._tuned() if folds and settings.tune_trials > 0 else training
 
-    def forest(self, objective: str) -> Forest:
+    def forest(self, objective: str) -> Learner:
         """Return the stage's forest for the race (``binary``) or for the advantage of holding (``regression``)."""
         return self.forest_and_parts(objective)[0]
 
-    def forest_and_parts(self, objective: str) -> tuple[Forest, tuple[Forest, ...]]:
+    def forest_and_parts(self, objective: str) -> tuple[Learner, tuple[Learner, ...]]:
         """Return the stage's forest, and one for each fold that has not seen the fold's rows; none without folds."""
         known, y = self.labelled(objective)
-        parts: tuple[Forest, ...] = ()
+        parts: tuple[Learner, ...] = ()
         n_trees = self.settings.n_estimators
         if self.folds and (self.settings.ensemble > 1 or _holds_out(self.settings)):
             trained = self._held_out(objective, self.parameters)
             if self.settings.ensemble > 1:
                 return trained.forest, trained.parts
             n_trees, parts = trained.n_rounds, trained.parts
-        return self.binned.train(known, y, n_trees, objective, parameters=self.parameters), parts
+        forest = self.binned.train(
+            known, y, n_trees, objective, parameters=self.parameters, weight=self.weight_of(known)
+        )
+        return forest, parts
+
+    def weight_of(self, chosen: IntArray) -> FloatArray | None:
+        """Return the weights of rows given by their positions in `train`; None if all count alike."""
+        return None if self.weight is None else self.weight[chosen]
 
     def loss(self, changes: Mapping[str, float]) -> float:
         """Return the held-out loss with some of LightGBM's parameters changed.
@@ -216,7 +242,14 @@ class StageTraining:
         folds = [(_within(known, fit), _within(known, held)) for fit, held in self.folds]
         n_trees, patience = self.settings.n_estimators, self.settings.patience
         return self.binned.train_held_out(
-            known, y, folds, objective, n_trees=n_trees, patience=patience, parameters=parameters
+            known,
+            y,
+            folds,
+            objective,
+            n_trees=n_trees,
+            patience=patience,
+            parameters=parameters,
+            weight=self.weight_of(known),
         )
 
     def _tuned(self) -> StageTraining:

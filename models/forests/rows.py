@@ -74,6 +74,9 @@ class TrainingRows:
         before it do not train on this row. By default the time the label is known.
     symbols : RowSymbols, optional
         Without them no symbol gets a model of its own.
+    books : RowSymbols, optional
+        The book of each row, if several are pooled; each then has its own calibration and silence, and no symbol a
+        model of its own.
     families : tuple of str
         The family of each feature that is used only where it helps; empty for the others. By default there are none
         to screen.
@@ -91,6 +94,7 @@ class TrainingRows:
     embargo_end_ns: IntArray | None = None
     symbols: RowSymbols | None = None
     families: tuple[str, ...] = ()
+    books: RowSymbols | None = None
 
     def __post_init__(self) -> None:
         check_matrix(self.X, self.names)
@@ -118,6 +122,7 @@ class TrainingRows:
         reachable: npt.NDArray[np.bool_],
         embargo_bars: int = 0,
         families: tuple[str, ...] = (),
+        books: RowSymbols | None = None,
     ) -> TrainingRows:
         """Return training rows of placed trades; every array has one value for each of `rows`.
 
@@ -139,6 +144,8 @@ class TrainingRows:
             Bars after a row's last label is known during which the row is kept out of the training part.
         families : tuple of str
             Of the features to screen; see `TrainingRows`.
+        books : RowSymbols, optional
+            Of the rows, if several books are pooled.
 
         Returns
         -------
@@ -164,7 +171,13 @@ class TrainingRows:
             embargo_end_ns=np.where(last >= 0, _bars_later(placed, rows, last, embargo_bars), NEVER),
             symbols=RowSymbols.of(placed, rows.trade),
             families=families,
+            books=books,
         )
+
+    @property
+    def groups(self) -> RowSymbols | None:
+        """The books of pooled rows, else their symbols: what may have models of its own."""
+        return self.symbols if self.books is None else self.books
 
     def __len__(self) -> int:
         return len(self.X)

@@ -16,6 +16,7 @@ from exitladder.models.search.evaluation import Evaluation, Evaluator
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.sampler import Sampler
 from exitladder.models.search.space.candidates import Candidate, Cube
+from exitladder.models.search.space.trials import OutsideSpaceError
 from exitladder.models.search.studies.studies import KnownBatch, Study
 from exitladder.plans.ladder import Ladder
 
@@ -135,7 +136,14 @@ class SearchWorker:
 
     def _given(self, batch: KnownBatch) -> list[Candidate]:
         if batch.number:
-            return [self.cube.given(parameters) for parameters in batch.parameters]
+            try:
+                return [self.cube.given(parameters) for parameters in batch.parameters]
+            except (OutsideSpaceError, ValueError, TypeError) as cause:
+                raise ModelError(
+                    f"A saved trial must be within the search space, but one of batch {batch.number} is not "
+                    f"({str(cause)[:100]}). Start again with --fresh, which deletes this study, or give another name "
+                    "(tuning.study)."
+                ) from cause
         return [self.cube.warm(ladder) for ladder in self.warm_starts]
 
     def _begin(self) -> None:

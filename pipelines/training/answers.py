@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,13 +11,14 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift, watch_answers
 from exitladder.models.calibration.calibrators import sigmoid
-from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.inputs.predictions import predict_some
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.tracking.run import TrackedRun
-from exitladder.pipelines.training.labels import row_labels
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel
 
 # Rows so late that one of ten outcomes would still be open are left out: those known early would be a selection.
 _OUTCOMES_KNOWN = 0.9
@@ -69,6 +70,8 @@ def answers_of(prepared: Prepared, model: ExhaustionModel, settings: Settings) -
     -------
     AnswerDrift
     """
+    from exitladder.pipelines.training.labels import row_labels
+
     labels: dict[str, Any] = dict(model.context["labels"])
     own = settings.with_values({"labels": labels}, "the model").labels
     found, rows, clock = row_labels(prepared, own), prepared.rows, prepared.placed.bars.close_time

@@ -125,6 +125,6 @@ def model_baselines(
             found[name] = {key: measured[key] for key in ("log_loss", "brier", "auc")}
             if name != CONSTANT:
                 others = replace(predictions, exhaustion=p)
-                _, earned = gain_over_trail(prepared, others, settings, series=("exhaustion",))
+                _, earned = gain_over_trail(prepared, others, settings, rungs=("exhaustion",))
                 found[name] |= {"expectancy_r": earned[MODEL_OR_TRAIL]} if earned else {}
     return found

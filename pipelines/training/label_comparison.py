@@ -56,7 +56,7 @@ def compare_labels(
         if exhaustion not in {row["label"] for row in found}:
             taught.append((exhaustion, "exhaustion", labels.exhaustion))
         for label, output, values in taught:
-            against, earned = gain_over_trail(prepared, predictions, chosen, series=(output,))
+            against, earned = gain_over_trail(prepared, predictions, chosen, rungs=(output,))
             found.append(
                 {
                     "label": label,

@@ -12,15 +12,18 @@ import pandas as pd
 from exitladder.clock import interval_name
 from exitladder.features import describe_catalogue, row_matrix
 from exitladder.features.stored_set import feature_set_to_mapping
+from exitladder.models.estimators.trainer import LIGHTGBM
 from exitladder.models.exhaustion import SERIES
 from exitladder.models.exhaustion.leak_check import LeakReport, check_leaks, next_bar_return
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.own import names_of
 from exitladder.models.exhaustion.paths import path_measures
 from exitladder.models.forests.rows import TrainingRows
+from exitladder.pipelines.inputs.books import book_rows, books_known, with_findings
 from exitladder.pipelines.inputs.predictions import RowPredictions, predict_rows, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.training.backend import HERE, TrainingBackend
+from exitladder.pipelines.training.books import BookResult, book_results
 from exitladder.pipelines.training.evaluation import (
     calibration_by_group,
     calibration_mapping,
@@ -52,6 +55,8 @@ class Trained:
         Calibration overall and by side, symbol and year; see `calibration_table`.
     policy : ModelPolicy or None
         Threshold and trail tuned on all out-of-fold trades; None if there are too few.
+    books : tuple of BookResult
+        By book, if several are pooled.
     rows_stored : str
         Where the rows were kept during training: in memory, on disk, or on workers of a cluster.
     """
@@ -67,6 +72,7 @@ class Trained:
     n_effective: dict[str, float]
     calibration: pd.DataFrame
     policy: ModelPolicy | None = None
+    books: tuple[BookResult, ...] = ()
     rows_stored: str = "in memory"
 
     def to_mapping(self) -> dict[str, Any]:
@@ -98,6 +104,7 @@ class Trained:
             "value_shuffled_r": _known(self.value.shuffled_gain_r),
             "value_same_age_r": _known(self.value.same_age_gain_r),
             "policy": self.policy.to_mapping() if self.policy else None,
+            **({"books": [book.to_mapping() for book in self.books]} if self.books else {}),
             "baselines": self.baselines,
             "leak_check": self.leaks.verdict,
             "leak_reasons": list(self.leaks.reasons),
@@ -120,6 +127,7 @@ def _stages(model: ExhaustionModel) -> list[dict[str, Any]]:
         for name, blend in (("exhaustion", stage.race_blend), ("hold_value_r", stage.hold_blend)):
             row[name] = None if blend is None else blend.stack.to_mapping()
         row["families"] = list(stage.families)
+        row["memory"] = dict(stage.memory)
         row["symbols"] = {name: names_of(stage.own_models(name)) for name in SERIES}
         found.append(row)
     return found
@@ -159,10 +167,13 @@ def train_model(
         value = model_value(prepared, predictions, settings)
         advance(1)
         model = replace(model, context={**model.context, "value_finding": value.finding})
+        books = book_results(prepared, rows, model, predictions, settings)
+        model = with_findings(model, {book.name: book.value.finding for book in books})
         enough = len(predicted_trades(prepared, predictions)) >= LEAST_TRADES
         evaluation = evaluated_rows(rows, predictions)
         outcomes = pd.DataFrame({"predicted": predictions.exhaustion[evaluation], "outcome": rows.race[evaluation]})
-        baselines = model_baselines(prepared, rows, model, predictions, settings, backend.make_trainer(rows))
+        forests = replace(backend, estimators=LIGHTGBM).make_trainer(rows)
+        baselines = model_baselines(prepared, rows, model, predictions, settings, forests)
         advance(1)
         leaks = check_leaks(
             rows,
@@ -194,6 +205,7 @@ def train_model(
         },
         calibration=calibration,
         policy=policy,
+        books=books,
         rows_stored=backend.describe(rows),
     )
 
@@ -218,7 +230,7 @@ def fit_model(
     return ExhaustionModel.fit(
         rows,
         # Where it was trained is not part of a model, and its reader must not learn an address of a network.
-        replace(settings.model, memory_gb=0.0, scheduler=""),
+        replace(settings.model, memory_gb=0.0, scheduler="", book=""),
         n_folds=settings.validation.n_folds,
         seed=settings.project.seed,
         threads=settings.project.threads,
@@ -227,6 +239,7 @@ def fit_model(
             "features": feature_set_to_mapping(prepared.features),
             "intervals": sorted({interval_name(int(ns)) for ns in prepared.placed.bars.interval_ns}),
             "labels": settings.to_mapping()["labels"],
+            **({"books": books_known(prepared)} if prepared.books else {}),
         },
         make_trainer=backend.make_trainer(rows),
     )
@@ -298,6 +311,7 @@ def training_rows(
         reachable=labels.reachable,
         embargo_bars=settings.validation.embargo_bars,
         families=screened_families(matrix.names),
+        books=book_rows(prepared),
     )
 
 

@@ -26,7 +26,14 @@ def model_name(project: ProjectSettings) -> str:
 
 
 def log_trained(
-    tracker: Tracker, run: TrackedRun, trained: Trained, name: str, pages: Mapping[str, Content], description: str
+    tracker: Tracker,
+    run: TrackedRun,
+    trained: Trained,
+    name: str,
+    pages: Mapping[str, Content],
+    description: str,
+    *,
+    is_saved: bool = True,
 ) -> str:
     """Record a trained model with its numbers and pages, register it, and return its reference.
 
@@ -41,6 +48,8 @@ def log_trained(
         Its card and pictures, by file name.
     description : str
         How well it predicts, in a sentence or two.
+    is_saved : bool
+        Whether the model can be saved; if not, the run has its numbers and pages only.
 
     Returns
     -------
@@ -50,14 +59,21 @@ def log_trained(
     summary = trained.to_mapping()
     run.log_metrics({k: v for k, v in summary.items() if isinstance(v, (int, float))})
     run.log_metrics({"baselines": summary["baselines"], "predictions": summary["predictions"]})
-    run.log_tags({"leak_check": summary["leak_check"]})
+    low, high = summary["value_interval"] or (None, None)
+    run.log_metrics({"difference_r": summary["value_r"], "low": low, "high": high})
+    run.log_tags({"leak_check": summary["leak_check"], "verdict": summary["value_finding"] or "too few trades"})
     run.log_result(summary["value_finding"])
     run.log_artifact(csv_text(trained.calibration), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")
+    for book in trained.books:
+        if book.policy:
+            run.log_artifact(ladder_to_toml(book.policy.ladder), f"model_policy_{book.name}.toml")
     for file, content in pages.items():
         run.log_artifact(content if isinstance(content, bytes) else str(content), file)
     run.describe(f"{description} See the model card, `model_card.html`.")
+    if not is_saved:
+        return ""
     with TemporaryDirectory() as folder:
         saved = save_model(trained.model, Path(folder) / "model")
         if tracker.enabled:

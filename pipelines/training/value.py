@@ -66,7 +66,7 @@ class ModelValue:
 
 
 def gain_over_trail(
-    prepared: Prepared, predictions: RowPredictions, settings: Settings, *, series: Sequence[str] = MODEL_SERIES
+    prepared: Prepared, predictions: RowPredictions, settings: Settings, *, rungs: Sequence[str] = ()
 ) -> tuple[Comparison | None, dict[str, float]]:
     """Return the gain of exits on the model's signal over the best trailing stop, and the mean result of each policy.
 
@@ -79,8 +79,8 @@ def gain_over_trail(
     predictions : RowPredictions
         Out of fold.
     settings : Settings
-    series : sequence of str
-        The model's series that an exit may be on.
+    rungs : sequence of str
+        The conditions on the model that an exit may have; those of ``search.model_rungs`` by default.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def gain_over_trail(
     chosen = predicted_trades(prepared, predictions)
     if len(chosen) < 2 * LEAST_TRADES:
         return None, {}
-    result = _scored(prepared, predictions, settings, chosen, series)
+    result = _scored(prepared, predictions, settings, chosen, rungs)
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAILING_STOP],
@@ -121,7 +121,7 @@ def model_value(prepared: Prepared, predictions: RowPredictions, settings: Setti
     gains = []
     for keeps_age in (False, True):
         others = shuffle_predictions(prepared, predictions, settings.project.seed, keeps_age=keeps_age)
-        shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions), MODEL_SERIES)
+        shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions))
         gains.append(_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
     return ModelValue(comparison, expectancy_r, *gains)
 
@@ -167,11 +167,11 @@ def _scored(
     predictions: RowPredictions,
     settings: Settings,
     trades: IntArray,
-    series: Sequence[str],
+    rungs: Sequence[str] = (),
 ) -> dict[str, FloatArray]:
     """Return the net R of the later half of the trades under each policy, tuned on the earlier half."""
     earlier, later = trades[: len(trades) // 2], trades[len(trades) // 2 :]
-    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, series=series)
+    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, rungs=rungs)
     return net_r_of(prepared, predictions, later, _policies(tuned), threads=settings.project.threads)
 
 

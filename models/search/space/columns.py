@@ -11,12 +11,20 @@ RUNGS, UNIT = "price rungs", "unit of targets"
 BREAKEVEN, OFFSET = "breakeven after rung", "breakeven offset"
 ARMED, WIDTH, TRAIL_UNIT = "trail armed by", "trail width", "unit of the trail"
 AFTER, FROM = "trail after rung", "trail from"
+ADDS, N_ADDS, DISTANCE, ADD_UNIT = "adds", "number of adds", "distance of adds", "unit of adds"
+FACTOR, ADD_STOP, MAXIMUM = "factor of adds", "stop after an add", "maximum size"
 TIME, STOP, CLOCK = "time stop (bars)", "initial stop", "exit by the clock"
 
 _PLAIN = {
     "n_rungs": RUNGS, "target_unit": UNIT, "breakeven": BREAKEVEN, "breakeven_offset_r": OFFSET, "trail": ARMED,
     "trail_without_rung": ARMED, "trail_unit": TRAIL_UNIT, "trail_from_r": FROM,
     "time_bars": TIME, "time_stop": TIME, "stop": STOP, "clock": CLOCK,
+    "adds": ADDS, "adds_without_average": ADDS, "add_factor": FACTOR, "add_stop": ADD_STOP, "add_stop_unit": ADD_STOP,
+}  # fmt: skip
+
+_OF_ADDS = {
+    "n_adds_of_": N_ADDS, "add_unit_of_": ADD_UNIT, "add_depth_": DISTANCE, "add_distance_": DISTANCE,
+    "add_stop_": ADD_STOP, "add_maximum_of_": MAXIMUM,
 }  # fmt: skip
 
 
@@ -67,7 +75,27 @@ def ladder_columns(ladder: Ladder) -> dict[str, float | str]:
         found[TIME] = stop.time
     if stop.session_close or stop.clock is not None:
         found[CLOCK] = "session close" if stop.session_close else str(stop.clock)
+    if ladder.is_plan:
+        _add_adds(found, ladder)
     return found
+
+
+def _add_adds(found: dict[str, float | str], ladder: Ladder) -> None:
+    """Add the columns of a plan; a ladder without adds has none of them."""
+    if ladder.size.maximum is not None:
+        found[MAXIMUM] = ladder.size.maximum
+    if not ladder.adds:
+        return
+    first = ladder.adds[0]
+    found[N_ADDS] = len(ladder.adds)
+    kinds: dict[bool | None, str] = {True: "average", False: "pyramid", None: "price"}
+    found[ADDS] = "signal" if first.at is None else kinds[first.is_averaging]
+    if first.at is not None:
+        found[DISTANCE], found[ADD_UNIT] = abs(first.at.value), first.at.unit
+    if first.quantity is not None:
+        found[FACTOR] = first.quantity
+    if first.stop is not None:
+        found[ADD_STOP] = str(first.stop)
 
 
 def _add_signal(found: dict[str, float | str], rung: Rung) -> None:
@@ -102,6 +130,9 @@ def column_of(parameter: str) -> str:
         return AFTER
     if name in ("trail_r", "trail_atr", "trail_percent"):
         return WIDTH
+    for begin, column in _OF_ADDS.items():
+        if name.startswith(begin):
+            return column
     if match := re.fullmatch(r"(.+)_(?:sells|stick|rung)", name):
         return f"sold on {match[1]}"
     return f"{name.removesuffix('_min_r')}: open_r" if name.endswith("_min_r") else f"{name} threshold"

@@ -14,11 +14,14 @@ _KEYS = {
     "n_rungs": "n_rungs", "time_bars": "time_bars", "trail_r": "trail_width", "trail_atr": "trail_width",
     "trail_percent": "trail_width", "trail_from_r": "trail_from_r", "breakeven_offset_r": "breakeven_offset_r",
     "stop": "stop", "exhaustion": "exhaustion", "exhaustion_min_r": "exhaustion_min_r", "hold_value_r": "hold_value_r",
-    "hold_value_r_min_r": "hold_value_min_r",
+    "exit_rank": "exit_rank",
+    "hold_value_r_min_r": "hold_value_min_r", "add_factor": "add_factor", "add_distance_r": "add_distance",
+    "add_distance_atr": "add_distance", "add_distance_percent": "add_distance", "add_stop_r": "add_stop_width",
+    "add_stop_atr": "add_stop_width", "add_stop_percent": "add_stop_width",
 }  # fmt: skip
 _TARGET = re.compile(r"(target|gap)_\d+_(?:r|atr|percent)")
 # A range that begins here cannot begin lower.
-_LEAST_POSSIBLE = {"n_rungs": 0.0, "time_bars": 1.0}
+_LEAST_POSSIBLE = {"n_rungs": 0.0, "time_bars": 1.0, "n_adds": 1.0}
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def _key(parameter: str, space: SearchSpace) -> str:
     name = re.sub(r"_(steps|level)$", "", parameter)
     if match := _TARGET.fullmatch(name):
         return "first_target" if match[1] == "target" else "target_gap"
+    if re.fullmatch(rf"n_adds_of_{space.settings.n_adds[-1]}(?:_beyond)?", name):
+        return "n_adds"
     if name == "hold_value_r" and not space.settings.hold_value_r:
         return ""
     return _KEYS.get(name, "")

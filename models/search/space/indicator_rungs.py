@@ -44,7 +44,7 @@ class SignalRung:
 
 
 def indicator_rungs(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[SignalRung, ...]:
-    """Return the rungs that ``search.indicator_rungs`` declares; a rung may begin with a series of the rungs `taken`.
+    """Return the rungs that ``search.indicator_rungs`` declares; their names differ from those in `taken`.
 
     Raises
     ------
@@ -61,7 +61,8 @@ def indicator_rungs(texts: Sequence[str], taken: Sequence[str] = ()) -> tuple[Si
     for text in with_classic(tuple(texts)):
         thresholds = tuple(_threshold(term, text) for term in re.split(r"\band\b", text))
         name = thresholds[0].series
-        before = sum(rung.thresholds[0].series == name for rung in rungs) + (name in taken)
+        before = sum(rung.thresholds[0].series == name for rung in rungs)
+        before += sum(other == name or re.fullmatch(rf"{name}_\d+", other) is not None for other in taken)
         rungs.append(SignalRung(f"{name}_{before + 1}" if before else name, thresholds))
     return tuple(rungs)
 

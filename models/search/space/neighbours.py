@@ -15,8 +15,8 @@ from exitladder.plans.ladder import Ladder
 # A neighbour differs in each number by at most this part of its range.
 _STRIDE = 0.1
 _TRIES = 20
-# Numbers of rungs and the rungs that act are structure: neighbours keep them.
-_STRUCTURE = ("n_rungs", "breakeven_after", "trail_after")
+# Numbers of rungs and adds, and the rungs that act, are structure: neighbours keep them.
+_STRUCTURE = ("n_rungs", "breakeven_after", "trail_after", "n_adds")
 
 
 def parameters_in(space: SearchSpace, ladder: Ladder) -> RecordedTrial:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from exitladder.errors import LadderError, SettingsError
+from exitladder.models.search.space.adds import AddSpace
 from exitladder.models.search.space.grid import Grid, levels, multiples
 from exitladder.models.search.space.indicator_rungs import SignalRung, Threshold, indicator_rungs
 from exitladder.models.search.space.readers import (
@@ -39,12 +40,19 @@ from exitladder.settings.tables import SearchSettings
 
 NAMES_OF_UNITS = {"R": "r", "ATR": "atr", "%": "percent"}
 SUGGESTED = "tuned"
+# The series that each rung of ``search.model_rungs`` reads.
+SERIES_OF_RUNGS = {
+    "exhaustion": ("exhaustion",),
+    "hold_value_r": ("hold_value_r",),
+    "both": ("exhaustion", "hold_value_r"),
+    "exit_rank": ("exit_rank",),
+}
 _MIN_R_STEP = 0.25
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Ladders of price rungs, signal rungs, a stop, breakeven, a trail and a time stop.
+    """Ladders of price rungs, signal rungs, a stop, breakeven, a trail, a time stop and, if asked for, adds.
 
     Parameters
     ----------
@@ -54,7 +62,7 @@ class SearchSpace:
         Supplies everything that is not searched: costs, execution, ATR window and, unless ``search.stop`` is given,
         the initial stop.
     signals : tuple of str
-        Series the model gives; `exhaustion` and `hold_value_r` make a rung each possible.
+        Series the model gives; they make the rungs of ``search.model_rungs`` possible.
     hold_value_r : (float, float)
         Range of the hold value's threshold, R, where the settings give none. What predictions reach
         depends on the model, so take low quantiles of its out-of-fold predictions.
@@ -99,19 +107,28 @@ class SearchSpace:
             patterns.setdefault(tuple((t.series, t.operator) for t in rung.thresholds), []).append(rung)
         for alike in patterns.values():
             _refuse_overlaps(alike)
-        _ = self._grids
+        _ = self._grids, self._adds
 
     @cached_property
     def signal_rungs(self) -> tuple[SignalRung, ...]:
         """The rungs on conditions that a ladder may have, in their order."""
         s = self.settings
+        high = Threshold("exhaustion", ">=", levels(s.exhaustion))
+        low = Threshold("hold_value_r", "<=", levels(s.hold_value_r or self.hold_value_r))
+        of_race, of_hold = (
+            _at_least_r(limits, name)
+            for limits, name in ((s.exhaustion_min_r, "exhaustion_min_r"), (s.hold_value_min_r, "hold_value_min_r"))
+        )
+        wanted = [name for name in dict.fromkeys(s.model_rungs) if set(SERIES_OF_RUNGS[name]) <= set(self.signals)]
         found = []
-        if "exhaustion" in self.signals:
-            first = Threshold("exhaustion", ">=", levels(s.exhaustion))
-            found.append(SignalRung("exhaustion", (first, *_at_least_r(s.exhaustion_min_r, "exhaustion_min_r"))))
-        if "hold_value_r" in self.signals:
-            first = Threshold("hold_value_r", "<=", levels(s.hold_value_r or self.hold_value_r))
-            found.append(SignalRung("hold_value_r", (first, *_at_least_r(s.hold_value_min_r, "hold_value_min_r"))))
+        if "exhaustion" in wanted:
+            found.append(SignalRung("exhaustion", (high, *of_race)))
+        if "hold_value_r" in wanted:
+            found.append(SignalRung("hold_value_r", (low, *of_hold)))
+        if "both" in wanted:
+            found.append(SignalRung("exhaustion_2" if "exhaustion" in wanted else "exhaustion", (high, low, *of_race)))
+        if "exit_rank" in wanted:
+            found.append(SignalRung("exit_rank", (Threshold("exit_rank", ">=", levels(s.exit_rank)),)))
         return (*found, *indicator_rungs(s.indicator_rungs, taken=[rung.name for rung in found]))
 
     @property
@@ -157,6 +174,11 @@ class SearchSpace:
             found["stop"] = multiples(s.stop, s.stop_step, "search.stop")
         return found
 
+    @cached_property
+    def _adds(self) -> AddSpace:
+        """The adds that a ladder may have."""
+        return AddSpace.of(self.settings, self.base.execution)
+
     def suggest(self, trial: Trial) -> Ladder:
         """Return the ladder that a trial's parameters describe."""
         return self._ladder(TrialSource(trial))
@@ -182,7 +204,8 @@ class SearchSpace:
         rungs += [Rung(f, None, when, f == 0) for f, when in zip(fractions[n:], conditions, strict=True)]
         # After the fill of a last rung that sells all that is left nothing can be moved any more.
         live = n if sum(parts[:n]) < self._units else n - 1
-        return replace(self.base, name=SUGGESTED, rungs=tuple(rungs), stop=self._stop(ask, live))
+        stop = self._stop(ask, live)
+        return replace(self.base, name=SUGGESTED, rungs=tuple(rungs), stop=stop, **self._adds.suggest(ask, stop))
 
     def _targets(self, ask: ParameterSource, n: int) -> list[Target]:
         if n == 0:

@@ -368,7 +368,7 @@ class StoredStudy:
             if batch not in self.plan.batches or len(kept["parameters"]) != self.plan.size_of(batch):
                 raise ValueError(f"batch {batch} must have the candidates that its plan names, but has others")
             return KnownBatch(batch, kept["parameters"], evaluation_of(self.plan, kept))
-        except (ValueError, TypeError, ModelError) as cause:
+        except (ValueError, TypeError, OverflowError, ModelError) as cause:
             raise ModelError(
                 f"Study '{self.name}' in {self.store.url} must be as exitladder wrote it, but "
                 f"{str(cause).rstrip('.')}. Start again with --fresh, which deletes this study, or give "

@@ -168,7 +168,7 @@ def test_every_nth_bar_of_a_trade(rows: TrainingRows) -> None:
 def test_explanations_add_up_to_the_raw_log_odds(model: ExhaustionModel, rows: TrainingRows) -> None:
     chosen = np.flatnonzero(rows.time_ns >= model.stages[-2].valid_from_ns)[:200]
     parts = model.explain(rows.X[chosen], rows.time_ns[chosen])
-    raw = logit(model.stages[-2].raw_exhaustion(rows.X[chosen], 1))
+    raw = logit(model.stages[-2].raw(rows.X[chosen], "exhaustion", 1))
     rest = raw - parts.sum(axis=1)
     np.testing.assert_allclose(rest, rest[0], atol=1e-9)
     assert np.isnan(model.explain(rows.X[:3], rows.time_ns[:3])).all()
@@ -266,7 +266,7 @@ def exchange(one: str, other: str) -> Callable[[Path], None]:
         (edit(lambda t: t.pop("sha256"), is_signed=False), "must be unchanged"),
         (
             edit(lambda t: t.update(schema_version=1)),
-            "must be version 2 to 4, but .* has version 1. Train",
+            "must be version 2 to 6, but .* has version 1. Train",
         ),
         (edit(lambda t: t["names"].append("extra")), "differ from stage 0 .* missing: extra"),
         (edit(lambda t: t.update(kind="other")), "must describe an exhaustion model"),

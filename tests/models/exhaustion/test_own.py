@@ -49,7 +49,8 @@ def test_the_symbol_with_the_law_has_its_own_model_and_learns_it(rows: TrainingR
         # Others may only say that the diluted law of all rows is not theirs.
         assert all(np.abs(w).max() < 0.3 * abs(weight["A"][1]) for name, w in weight.items() if name != "A")
     said = model.predict(rows.X, rows.time_ns, symbols=rows.symbols)
-    own = said.own["exhaustion"] & (said.stage == len(model.stages) - 2) & (rows.symbols.index == 0)  # type: ignore[union-attr]
+    assert rows.symbols is not None
+    own = said.own["exhaustion"] & (said.stage == len(model.stages) - 2) & (rows.symbols.index == 0)
     assert np.corrcoef(said.exhaustion[own], rows.race[own])[0, 1] > 0.3
 
 
@@ -70,7 +71,8 @@ def test_rules_read_the_own_model_of_a_silent_stage(rows: TrainingRows, model: E
 
 def test_without_symbols_every_row_is_that_of_an_unknown_one(rows: TrainingRows, model: ExhaustionModel) -> None:
     plain = model.predict(rows.X, rows.time_ns)
-    renamed = RowSymbols(tuple(f"other {name}" for name in NAMES), rows.symbols.index)  # type: ignore[union-attr]
+    assert rows.symbols is not None
+    renamed = RowSymbols(tuple(f"other {name}" for name in NAMES), rows.symbols.index)
     other = model.predict(rows.X, rows.time_ns, symbols=renamed)
     assert np.array_equal(plain.exhaustion, other.exhaustion, equal_nan=True) and not plain.own
 

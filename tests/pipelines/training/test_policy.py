@@ -93,12 +93,12 @@ def test_a_perfect_model_is_used_and_a_constant_one_is_not(
 
 def test_only_the_named_series_are_tried(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
     for series in ("exhaustion", "hold_value_r"):
-        tuned = tune_model_policy(prepared, perfect, small, series=[series])
+        tuned = tune_model_policy(prepared, perfect, small, rungs=[series])
         assert tuned.by_model.series == (series,)
     both = tune_model_policy(prepared, perfect, small)
     assert objective(prepared, perfect, small, both.by_model) == pytest.approx(
         max(
-            objective(prepared, perfect, small, tune_model_policy(prepared, perfect, small, series=[s]).by_model)
+            objective(prepared, perfect, small, tune_model_policy(prepared, perfect, small, rungs=[s]).by_model)
             for s in ("exhaustion", "hold_value_r")
         )
     )

@@ -147,6 +147,6 @@ def test_a_batch_depends_on_nothing_but_what_it_says(sampler: str) -> None:
 def test_sobol_points_are_even() -> None:
     """Of 256 points, each sixteenth of every coordinate holds 16: the net's property that random points lack."""
     sampler = sampler_of(SearchPlan("qmc", 3, 256, 64), CUBE)
-    points = np.concatenate([sampler.points(start, 64) for start in range(0, 256, 64)])  # type: ignore[attr-defined]
+    points = np.concatenate([sampler.points(start, 64) for start in range(0, 256, 64)])
     for column in points.T:
         assert np.bincount((column * 16).astype(int), minlength=16).tolist() == [16] * 16

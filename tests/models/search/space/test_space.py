@@ -101,7 +101,8 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
         signal_sells=draw(st.sampled_from([("rest", "part"), ("rest", "part", "all"), ("all",), ("part",)])),
         indicator_rungs=draw(st.sampled_from([(), (RSI,), ("rsi_14 >= 60..75", "rsi_14 >= 75..90", "close_z > 2")])),
     )
-    return SearchSpace(chosen, BASE, draw(st.sampled_from([(), ("exhaustion",), BOTH])))
+    chosen = replace(chosen, model_rungs=draw(st.sampled_from([BOTH, ("both",), ("exit_rank", "both")])))
+    return SearchSpace(chosen, BASE, draw(st.sampled_from([(), ("exhaustion",), BOTH, (*BOTH, "exit_rank")])))
 
 
 def within(value: float, limits: tuple[float, ...]) -> bool:
@@ -225,6 +226,25 @@ def test_every_suggestion_keeps_the_limits_on_holding_time(data: st.DataObject) 
 def test_series_of_indicator_rungs_are_listed() -> None:
     space = SearchSpace(SearchSettings(indicator_rungs=(RSI, "bb_pctb_20 >= 0.8..1.2")), BASE, ("exhaustion",))
     assert space.series == ("bb_pctb_20", "exhaustion", "rsi_14")
+
+
+def test_rungs_on_the_model_are_those_asked_for() -> None:
+    def rungs(*names: str, signals: tuple[str, ...] = (*BOTH, "exit_rank")) -> list[tuple[str, tuple[str, ...]]]:
+        space = SearchSpace(SearchSettings(model_rungs=names, exhaustion_min_r=()), BASE, signals)
+        return [(rung.name, rung.series) for rung in space.signal_rungs]
+
+    assert rungs(*SearchSettings().model_rungs) == [("exhaustion", BOTH[:1]), ("hold_value_r", BOTH[1:])]
+    assert rungs("both") == [("exhaustion", BOTH)]
+    assert rungs("exit_rank", "both", "exhaustion") == [
+        ("exhaustion", ("exhaustion",)), ("exhaustion_2", BOTH), ("exit_rank", ("exit_rank",)),
+    ]  # fmt: skip
+    # a series that no stage speaks of makes no rung
+    assert rungs("both", "exit_rank", signals=("exhaustion",)) == []
+    taken = SearchSettings(
+        model_rungs=("exhaustion", "both"), indicator_rungs=("exhaustion >= 0.5..0.7 and rsi_14 > 60",)
+    )
+    names = [rung.name for rung in SearchSpace(taken, BASE, BOTH).signal_rungs]
+    assert names == ["exhaustion", "exhaustion_2", "exhaustion_3"]
 
 
 def test_the_defaults_of_the_file_are_a_space() -> None:
