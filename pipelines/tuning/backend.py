@@ -71,9 +71,7 @@ def search_backend(
     ModelError
         If the storage or the cluster cannot be used.
     """
-    url = tuning.storage
-    if not url:
-        url = f"sqlite:///{_studies_folder(tracking)}/{DATABASE}" if tracking.enabled else IN_MEMORY
+    url = studies_url(tuning, tracking)
     if tuning.workers > 1 and url == IN_MEMORY:
         raise SettingsError(
             f"tuning.workers = {tuning.workers} must share a storage, but tuning.storage is '{IN_MEMORY}'. Give one, "
@@ -94,6 +92,13 @@ def search_backend(
             team.close()
         if store is not None:
             store.close()
+
+
+def studies_url(tuning: TuningSettings, tracking: TrackingSettings) -> str:
+    """Return the address of the database of studies, or `IN_MEMORY`."""
+    if tuning.storage:
+        return tuning.storage
+    return f"sqlite:///{_studies_folder(tracking)}/{DATABASE}" if tracking.enabled else IN_MEMORY
 
 
 def _studies_folder(tracking: TrackingSettings) -> str:

@@ -15,7 +15,7 @@ from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.search import SearchResult, search
 from exitladder.models.search.space.classic import CLASSIC, classic_ladders
 from exitladder.models.search.space.space import SearchSpace
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
+from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades, readable_of
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.backend import ALONE, SearchBackend, identity_of
@@ -158,7 +158,7 @@ class Tuning:
             With the signals that any candidate or the own ladder reads.
         """
         base = _base(settings, own_ladder)
-        space = SearchSpace(settings.search, base, MODEL_SERIES if predictions is not None else ())
+        space = SearchSpace(settings.search, base, readable_of(predictions, settings.search))
         names = {*space.series, *(own_ladder.series if own_ladder else ())}
         signals = signals_for(prepared.placed, names, prepared, predictions)
         return cls(prepared, settings, base, own_ladder, predictions, signals, progress, backend)
@@ -263,6 +263,7 @@ class Tuning:
             training,
             reachable_atr=self.settings.labels.reachable_trail_atr,
             until=until,
+            rungs=self.settings.search.model_rungs,
         )
         found = best_model_policy(objectives, conditions, self.settings.search)
         return [Policy(MODEL_OR_TRAIL, replace(found.ladder, name=MODEL_OR_TRAIL))]
@@ -286,7 +287,8 @@ class Tuning:
         if self.predictions is None:
             return space
         rows = known_rows(self.prepared, training, until)
-        read = {name: self.predictions.reading(name)[rows] for name in MODEL_SERIES}
+        series = readable_of(self.predictions, self.settings.search)
+        read = {name: self.predictions.reading(name)[rows] for name in series}
         # A series that no stage speaks of cannot make a rung.
         known = {name: values[np.isfinite(values)] for name, values in read.items() if np.isfinite(values).any()}
         if "hold_value_r" not in known:

@@ -126,8 +126,9 @@ class LadderDiagnostics:
         n = len(self.plateau.behind)
         near = (
             f"{self.plateau.share:.0%} of {n} neighbouring ladders are within one standard error "
-            f"({self.plateau.standard_error:.3f}) of its {self.objective} on the trades tuned on; the median neighbour "
-            f"is {abs(self.plateau.median):.3f} {'worse' if self.plateau.median >= 0 else 'better'}"
+            f"({self.plateau.standard_error:.3f}) of its {self.objective.replace('_', ' ')} on the trades tuned on; "
+            f"the median neighbour is {abs(self.plateau.median):.3f} "
+            f"{'worse' if self.plateau.median >= 0 else 'better'}"
         )
         words = {
             "plateau": f"The ladder is on a plateau: {near}.",

@@ -20,8 +20,8 @@ from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
 from exitladder.pipelines.tuning.choice import Choice, Tuning
 from exitladder.pipelines.tuning.folds import WalkForward
-from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED, WITHOUT_MODEL
-from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel
+from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
+from exitladder.pipelines.tuning.recommendation.simpler_tuning import SimplerTuning
 from exitladder.pipelines.tuning.results import base_risk
 from exitladder.statistics.metrics import max_drawdown_of_sum
 
@@ -76,7 +76,11 @@ class Executed:
 
 
 def execute_policies(
-    tuning: Tuning, choices: Sequence[Choice], walk: WalkForward, policies: Iterable[str], plain: WithoutModel | None
+    tuning: Tuning,
+    choices: Sequence[Choice],
+    walk: WalkForward,
+    policies: Iterable[str],
+    simpler: Mapping[str, SimplerTuning],
 ) -> Executed:
     """Return the test parts as each policy executes them, each part by the choice before it.
 
@@ -88,8 +92,8 @@ def execute_policies(
     walk : WalkForward
     policies : iterable of str
         `TUNED` must be one of them.
-    plain : WithoutModel or None
-        Needed for `WITHOUT_MODEL`.
+    simpler : mapping of str to SimplerTuning
+        By policy, the same tuning without the model or without adds.
 
     Returns
     -------
@@ -103,8 +107,8 @@ def execute_policies(
     names = list(policies)
     with tuning.progress.stage("simulating exits", len(names)) as advance:
         for name in names:
-            if name == WITHOUT_MODEL and plain is not None:
-                done = _simulations(plain.tuning, plain.folds, walk, TUNED)
+            if name in simpler:
+                done = _simulations(simpler[name].tuning, simpler[name].folds, walk, TUNED)
             else:
                 done = _simulations(tuning, choices, walk, name)
             scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.models.labels.labels import reachable_rows
 from exitladder.models.search.evaluation import Evaluation
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
+from exitladder.models.search.space.space import SERIES_OF_RUNGS
+from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tuning.measures import OBJECTIVES
@@ -25,6 +27,8 @@ from exitladder.statistics.mean import clustered_error
 
 # Shares of rows on which the signal would fire: from once in 200 bars to every other bar.
 SHARES = np.linspace(0.005, 0.5, 25)
+# Those of each series where both must hold; wider, since few rows fulfil two conditions.
+JOINT_SHARES = np.array([0.03, 0.08, 0.15, 0.25, 0.4, 0.6])
 # Widths of the trail to try, beside none; those of a finer grid in the settings are thinned.
 MOST_WIDTHS = 24
 # The one-standard-error rule: the simpler exit, a trailing stop alone, is kept unless the model gained more than its
@@ -76,7 +80,7 @@ class ModelPolicy:
         distance = self.by_model.stop.trail
         return {
             "uses_model": self.uses_model,
-            "condition": str(rungs[0].when[0]) if rungs else None,
+            "condition": " and ".join(map(str, rungs[0].when)) if rungs else None,
             "trail": str(distance) if distance else None,
             "trail_alone": str(alone) if alone else None,
             "gain_r": self.gain_r,
@@ -114,7 +118,7 @@ def tune_model_policy(
     settings: Settings,
     *,
     trades: npt.NDArray[np.int64] | None = None,
-    series: Sequence[str] = MODEL_SERIES,
+    rungs: Sequence[str] = (),
 ) -> ModelPolicy:
     """Return the threshold and the trail that were best on out-of-fold predictions.
 
@@ -127,13 +131,15 @@ def tune_model_policy(
         ``tuning.objectives`` defines the best; ``search.trail_width`` and its step give the trails.
     trades : int64 array, optional
         Positions of the trades to tune on; all predicted ones by default.
-    series : sequence of str
-        The model's series to try: exhaustion, hold_value_r.
+    rungs : sequence of str
+        The conditions on the model to try; those of ``search.model_rungs`` by default.
 
     Returns
     -------
     ModelPolicy
     """
+    rungs = rungs or settings.search.model_rungs
+    series = {name for rung in rungs for name in SERIES_OF_RUNGS[rung]}
     chosen = predicted_trades(prepared, predictions) if trades is None else trades
     signals = signals_for(prepared.placed, series, prepared, predictions).take(chosen)
     objectives = Objectives(
@@ -147,13 +153,15 @@ def tune_model_policy(
     is_chosen = np.zeros(len(prepared.placed), dtype=np.bool_)
     is_chosen[chosen] = True
     conditions = model_conditions(
-        prepared, predictions, is_chosen, reachable_atr=settings.labels.reachable_trail_atr, series=series
+        prepared, predictions, is_chosen, reachable_atr=settings.labels.reachable_trail_atr, rungs=rungs
     )
     return best_model_policy(objectives, conditions, settings.search)
 
 
-def best_model_policy(objectives: Objectives, conditions: Sequence[Condition], search: SearchSettings) -> ModelPolicy:
-    """Return the best combination of a condition on the model with a trail, and the best trail alone.
+def best_model_policy(
+    objectives: Objectives, conditions: Sequence[tuple[Condition, ...]], search: SearchSettings
+) -> ModelPolicy:
+    """Return the best combination of conditions on the model with a trail, and the best trail alone.
 
     The model is advised only if it gained at least `LEAST_ERRORS` standard errors over the best trail alone. Both sides
     choose among the same widths: a finer grid on one side would be a gain of its own.
@@ -162,8 +170,8 @@ def best_model_policy(objectives: Objectives, conditions: Sequence[Condition], s
     ----------
     objectives : Objectives
         On the trades to tune on, with the model's series among the signals.
-    conditions : sequence of Condition
-        See `model_conditions`.
+    conditions : sequence of tuple of Condition
+        Each of them is tried; see `model_conditions`.
     search : SearchSettings
 
     Returns
@@ -173,9 +181,7 @@ def best_model_policy(objectives: Objectives, conditions: Sequence[Condition], s
     trails = trail_ladders(objectives.base, search)
     trail = trails[_best(objectives, trails)]
     tried = [
-        replace(each, name=MODEL_OR_TRAIL, rungs=(Rung(1.0, when=(condition,)),))
-        for condition in conditions
-        for each in trails
+        replace(each, name=MODEL_OR_TRAIL, rungs=(Rung(1.0, when=when),)) for when in conditions for each in trails
     ]
     n_trades = len(objectives.placed)
     if not tried:
@@ -202,9 +208,11 @@ def model_conditions(
     *,
     reachable_atr: float,
     until: int | None = None,
-    series: Sequence[str] = MODEL_SERIES,
-) -> list[Condition]:
+    rungs: Sequence[str] = ("exhaustion", "hold_value_r"),
+) -> list[tuple[Condition, ...]]:
     """Return the conditions on the model to try: one for each quantile of each series, rounded to three digits.
+
+    Joint conditions (``both``) are pairs of some quantiles of the two series.
 
     Quantiles are those of the predictions on reachable bars: the first crossing of a natural threshold (a probability
     of one half, an advantage of zero) within some fifty bars would pick the worst noise.
@@ -219,27 +227,32 @@ def model_conditions(
         Width of the trail that reaches a bar, ATR.
     until : int, optional
         Nanoseconds since 1970 UTC: later bars are not known.
-    series : sequence of str
+    rungs : sequence of str
+        As in ``search.model_rungs``.
 
     Returns
     -------
-    list of Condition
+    list of tuple of Condition
         Empty if no stage has anything to say.
     """
     reachable = reachable_rows(prepared.placed, prepared.rows, prepared.atr, reachable_atr)
     evaluation = reachable & (predictions.stage >= 0) & known_rows(prepared, trades, until)
-    found: list[Condition] = []
-    for name in series:
-        predicted = predictions.reading(name)[evaluation]
-        predicted = predicted[np.isfinite(predicted)]
-        if not len(predicted):
-            # No stage has anything to say.
-            continue
-        high_ends = name == "exhaustion"
-        levels = np.quantile(predicted, 1 - SHARES if high_ends else SHARES)
-        written = dict.fromkeys(float(f"{level:.3g}") for level in levels)
-        found += [Condition(name, ">=" if high_ends else "<=", level) for level in written]
+    found: list[tuple[Condition, ...]] = []
+    for rung in dict.fromkeys(rungs):
+        series = SERIES_OF_RUNGS[rung]
+        shares = SHARES if len(series) == 1 else JOINT_SHARES
+        found += product(*(_conditions(name, predictions.reading(name)[evaluation], shares) for name in series))
     return found
+
+
+def _conditions(name: str, predicted: FloatArray, shares: FloatArray) -> list[Condition]:
+    """Return the condition that each share of rows fulfils; none if no stage has anything to say."""
+    predicted = predicted[np.isfinite(predicted)]
+    if not len(predicted):
+        return []
+    sells_low = name == "hold_value_r"
+    levels = np.quantile(predicted, shares if sells_low else 1 - shares)
+    return [Condition(name, "<=" if sells_low else ">=", v) for v in dict.fromkeys(float(f"{x:.3g}") for x in levels)]
 
 
 def known_rows(prepared: Prepared, trades: npt.NDArray[np.bool_], until: int | None) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,7 @@ OWN_EXITS = "your own exits"
 OWN_LADDER = "your ladder"
 TUNED = "tuned ladder"
 WITHOUT_MODEL = "tuned ladder without the model"
+WITHOUT_ADDS = "tuned ladder without adds"
 MODEL_OR_TRAIL = "model or trail"
 SIMPLEST = "best simple exit"
 # What `train` finds of a model that may be used.

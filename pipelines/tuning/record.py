@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from exitladder.files.output import Content
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tuning.folds import Mask
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
@@ -70,7 +70,7 @@ def ladder_files(tuned: Tuned, run: str = "", model: str = "") -> dict[str, Cont
 
     def text(ladder: Ladder, choice: Choice, name: str, *, trades: Mask, until: int, said: str = "") -> str:
         found = provenance(tuned, choice, name, trades=trades, last=until, text=said, run=run)
-        reads_model = bool(set(ladder.series) & set(MODEL_SERIES))
+        reads_model = bool(set(ladder.series) & set(READABLE))
         return ladder_to_toml(replace(ladder, tuned=replace(found, model=model if reads_model else "")))
 
     advice, final = tuned.recommended, tuned.walk.final
@@ -95,6 +95,10 @@ def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
     )
     run.log_metrics({k: v for k, v in summary.items() if isinstance(v, (int, float))})
     run.log_metrics({"low": summary["interval"][0], "high": summary["interval"][1]})
+    tuned_row: dict[str, object] = next(
+        (row for row in summary["policies"] if row["policy"] == tuned.scoreboard.candidate), {}
+    )
+    run.log_metrics({"expectancy_r": tuned_row.get("expectancy_r"), "n_trades": summary["n_test"]})
     for row in summary["policies"]:
         run.log_metrics({row["policy"]: {name: row[name] for name in ("expectancy_r", "win_rate", "cvar_r")}})
     for row in summary["folds"]:

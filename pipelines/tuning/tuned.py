@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import IntArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import simulate
 from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.data_gaps import removed_rungs, removed_text
-from exitladder.measures.price_of_gain import price_of_gain
+from exitladder.measures.price_of_gain import DRAWDOWNS, price_of_gain
 from exitladder.models.search.search import SearchResult
+from exitladder.models.search.space.outside import outside_ranges
 from exitladder.pipelines.inputs.predictions import RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS, NO_NOTES, TradeNotes
@@ -34,7 +35,16 @@ from exitladder.pipelines.tuning.evidence import (
 )
 from exitladder.pipelines.tuning.executed import Executed, ScoredPart, execute_policies, with_exposure
 from exitladder.pipelines.tuning.folds import WalkForward, fitting_walk
-from exitladder.pipelines.tuning.policies import EDGE, OWN_EXITS, OWN_LADDER, SIMPLEST, TUNED, WITHOUT_MODEL, Policy
+from exitladder.pipelines.tuning.policies import (
+    EDGE,
+    OWN_EXITS,
+    OWN_LADDER,
+    SIMPLEST,
+    TUNED,
+    WITHOUT_ADDS,
+    WITHOUT_MODEL,
+    Policy,
+)
 from exitladder.pipelines.tuning.recommendation.contradictions import Witnesses
 from exitladder.pipelines.tuning.recommendation.exit_choice import (
     Lives,
@@ -51,18 +61,22 @@ from exitladder.pipelines.tuning.recommendation.recommended import (
     recommended_exit,
     warnings_on,
 )
-from exitladder.pipelines.tuning.recommendation.without_model import WithoutModel, without_model
+from exitladder.pipelines.tuning.recommendation.simpler_tuning import SimplerTuning
+from exitladder.pipelines.tuning.recommendation.sizes import Results, TunedSize, tuned_size
+from exitladder.pipelines.tuning.recommendation.without_adds import refuse_adds_with, tuned_without_adds
+from exitladder.pipelines.tuning.recommendation.without_model import without_model
 from exitladder.pipelines.tuning.samples.labels import duplicate_note
 from exitladder.pipelines.tuning.scoreboard import Scoreboard, score_policies
 from exitladder.plans.file import ladder_to_mapping
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.size import without_size_rule
 from exitladder.plans.words import in_words
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison
 from exitladder.statistics.spa import SuperiorAbility
 from exitladder.statistics.verdict import Verdict, open_trades, verdict
-from exitladder.trades.trades import PlacedTrades
+from exitladder.trades.trades import PlacedTrades, Trades
 
 
 @dataclass(frozen=True)
@@ -95,8 +109,10 @@ class Tuned:
     executed : Executed
         The test parts under every policy.
     recommendation : Recommendation
-    without_model : WithoutModel or None
-        The same tuning without the model, if there is one.
+    simpler : dict of str to SimplerTuning
+        By policy, the same tuning without the model, if there is one, or without adds, if candidates have any.
+    size : TunedSize or None
+        The size to use from now on, if ``tuning.sizes`` or the user's plan asks for one.
     base : Ladder
         Costs, execution and initial stop of every candidate.
     placed : PlacedTrades
@@ -104,6 +120,8 @@ class Tuned:
         On the trades left out.
     removed : mapping
         Rungs of the final ladder that rounding removed, over all trades; see `removed_rungs`.
+    outside : tuple of str
+        What the ranges of the search do not cover of the user's own exits.
     """
 
     choice: Choice
@@ -123,9 +141,11 @@ class Tuned:
     recommendation: Recommendation
     base: Ladder
     placed: PlacedTrades
-    without_model: WithoutModel | None = None
+    simpler: Mapping[str, SimplerTuning] = field(default_factory=dict)
+    size: TunedSize | None = None
     notes: TradeNotes = NO_NOTES
     removed: Mapping[str, Any] = field(default_factory=lambda: {"n_trades": 0, "by_rung": []})
+    outside: tuple[str, ...] = ()
 
     @cached_property
     def recommended(self) -> RecommendedExit:
@@ -138,6 +158,11 @@ class Tuned:
         ladder, last = self.choice.ladder, int(self.placed.bars.close_time.max())
         known = provenance(self, choice_of(TUNED, ladder), TUNED, trades=self.walk.final, last=last)
         return replace(ladder, tuned=known)
+
+    @property
+    def without_model(self) -> SimplerTuning | None:
+        """The same tuning without the model, if there is one."""
+        return self.simpler.get(WITHOUT_MODEL)
 
     @property
     def parts(self) -> tuple[ScoredPart, ...]:
@@ -220,6 +245,7 @@ class Tuned:
         advice = self.recommended
         data = self.notes.to_mapping()
         data["notes"] += [self.removed["text"]] if self.removed.get("text") else []
+        data["notes"] += self.outside
         return {
             "recommendation": advice.sentence,
             "recommended": advice.to_mapping(),
@@ -248,6 +274,8 @@ class Tuned:
             "continuous": self.accounts.to_dict("records"),
             "account": self.executed.limited,
             "policies": self.scoreboard.table.to_dict("records"),
+            **({} if self.size is None else {"sizes": self.size.to_mapping()}),
+            "drawdowns": DRAWDOWNS | {"max_drawdown_r": "whole trades in order of their entries"},
             "predictions": self.predictions.counts() if self.predictions else None,
             "data": data,
             "removed_rungs": {name: self.removed[name] for name in ("n_trades", "by_rung")},
@@ -294,21 +322,26 @@ def tune_ladder(
     ------
     TradesError
         If there are too few trades to tune on or to score.
+    SettingsError
+        If adds are searched with a model, or by an objective that does not know them.
     """
+    refuse_adds_with(settings, own_ladder, model=predictions is not None)
+    given, own_ladder = own_ladder, None if own_ladder is None else without_size_rule(own_ladder)
     walk, settings = fitting_walk(prepared, settings)
     with progress.stage("features", 1):
         tuning = Tuning.of(prepared, settings, predictions, own_ladder, progress, backend)
     folds, final = tuning.choose_each(walk, backend.name)
-    plain = without_model(tuning, walk)
+    made = {WITHOUT_MODEL: without_model(tuning, walk), WITHOUT_ADDS: tuned_without_adds(tuning, walk)}
+    simpler = {name: found for name, found in made.items() if found is not None}
 
     time, test = prepared.entry_time, walk.test
     fold_of = walk.fold_of(time)
     net_r = with_no_change(with_own_exits(stitched(tuning, folds, fold_of), tuning, walk), folds, fold_of)
-    if plain is not None:
-        net_r.insert(1, WITHOUT_MODEL, plain.net_r(OWN_EXITS in net_r, fold_of))
+    for name, plain in simpler.items():
+        net_r.insert(1, name, plain.net_r(OWN_EXITS in net_r, fold_of))
     baseline = OWN_EXITS if OWN_EXITS in net_r else OWN_LADDER if own_ladder is not None else SIMPLEST
     tested = {str(name): net_r[name].to_numpy(np.float64)[test] for name in net_r}
-    executed = execute_policies(tuning, folds, walk, tested, plain)
+    executed = execute_policies(tuning, folds, walk, tested, simpler)
     ends = {name: end[test] for name, end in executed.ends.items()}
     is_open = {name: mask[test] for name, mask in executed.is_open.items()}
     with progress.stage("comparing exits", 3) as advance:
@@ -340,6 +373,7 @@ def tune_ladder(
             ),
             settings.intervals,
         )
+        size = _size_of(recommendation, executed, walk, time, settings, given)
     with progress.stage("diagnostics", 1):
         found = diagnostics(
             tuning.objectives(final.training),
@@ -366,12 +400,62 @@ def tune_ladder(
         recommendation=recommendation,
         base=tuning.base,
         placed=prepared.placed,
-        without_model=plain,
+        simpler=simpler,
+        size=size,
         notes=prepared.notes,
         removed=_removed(tuning, final.ladder),
+        outside=outside_ranges(settings.search, own_ladder, _wins(net_r)),
     )
     note = model_note(tuned.recommended.facts)
     return replace(tuned, verdict=replace(tuned.verdict, text=f"{tuned.verdict.text} {note}".strip()))
+
+
+def _size_of(
+    recommendation: Recommendation,
+    executed: Executed,
+    walk: WalkForward,
+    time: IntArray,
+    settings: Settings,
+    given: Ladder | None,
+) -> TunedSize | None:
+    """Return the size tuned on the results of the exits that were recommended before each part.
+
+    Parameters
+    ----------
+    recommendation : Recommendation
+    executed : Executed
+    walk : WalkForward
+    time : int64 array, shape (n_trades,)
+        Of the entries.
+    settings : Settings
+    given : Ladder or None
+        The user's, with its size rule.
+
+    Returns
+    -------
+    TunedSize or None
+    """
+    part = walk.fold_of(time)
+    close = np.zeros(len(time), dtype=np.int64)
+    for k, choice in enumerate(recommendation.parts):
+        close[part == k] = executed.ends[choice.exit][part == k]
+    rows = np.flatnonzero(walk.test & np.isfinite(recommendation.net_r))
+    rows = rows[np.argsort(time[rows], kind="stable")]
+    results = Results(time[rows], close[rows], recommendation.net_r[rows])
+    return tuned_size(results, part[rows], [cut.cut for cut in walk.folds], settings, given)
+
+
+def held_at_the_end(trades: Trades, tuned: Tuned) -> Trades:
+    """Return the trades, sorted by entry, that the tuned ladders still hold at the last bar."""
+    test = [np.flatnonzero(cut.test) for cut in tuned.walk.folds]
+    is_open = [part.simulation.status == STATUS.index("open") for part in tuned.parts]
+    return trades.take(np.concatenate([at[held] for at, held in zip(test, is_open, strict=True)]))
+
+
+def _wins(net_r: pd.DataFrame) -> FloatArray:
+    """Return the net R of the winners among the user's own exits, empty if these are unknown."""
+    r = net_r[OWN_EXITS].to_numpy(np.float64) if OWN_EXITS in net_r else np.empty(0)
+    return r[r > 0]
 
 
 def _removed(tuning: Tuning, ladder: Ladder) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from exitladder.pipelines.tuning.policies import (
     TIME_STOP,
     TRAILING_STOP,
     TUNED,
+    WITHOUT_ADDS,
     WITHOUT_MODEL,
 )
 from exitladder.statistics.comparison import Comparison, compare_r, holm
@@ -149,9 +150,9 @@ class Recommendation:
 def levels_of(policies: Sequence[str], *, model_has_edge: bool) -> Levels:
     """Return the exits to choose from, in levels of complexity, the simplest first.
 
-    Own exits come first, then the own ladder and the simple exits, then the ladder tuned without the model, then the
-    model's own exit, then the ladder tuned with the model. Without own exits, the first level is the own ladder or, if
-    there is none, the best simple exit.
+    Own exits come first, then the own ladder and the simple exits, then the ladder tuned without the model or without
+    adds, then the model's own exit, then the ladder tuned with the model or with adds. Without own exits, the first
+    level is the own ladder or, if there is none, the best simple exit.
 
     Parameters
     ----------
@@ -163,6 +164,8 @@ def levels_of(policies: Sequence[str], *, model_has_edge: bool) -> Levels:
     known = set(policies)
     with_model = WITHOUT_MODEL in known
     ladders: Levels = ((WITHOUT_MODEL,),) if with_model else ((TUNED,),)
+    if WITHOUT_ADDS in known:
+        ladders = ((WITHOUT_ADDS,), (TUNED,))
     if with_model and model_has_edge:
         ladders += ((MODEL_OR_TRAIL,), (TUNED,)) if MODEL_OR_TRAIL in known else ((TUNED,),)
     simple = tuple(name for name in (OWN_LADDER, *SIMPLE_EXITS) if name in known)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES
+from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.tuning.policies import (
     EDGE,
     MODEL_OR_TRAIL,
     OWN_EXITS,
     OWN_LADDER,
     SIMPLEST,
+    TRAILING_STOP,
     TUNED,
     WITHOUT_MODEL,
 )
@@ -86,6 +87,9 @@ def recommended_exit(tuned: Tuned) -> RecommendedExit:
         name = OWN_EXITS
     ladder = _ladder_of(tuned, name)
     choice = choice_of(name, ladder)
+    size = tuned.size
+    # own exits keep the quantities of the trades
+    sized = ladder if size is None or choice == "own_exits" else size.sized(ladder)
     deciding = found.choice.deciding if name == found.exit else None
     parts = [
         {"fold": k, "exit": choice.exit, "n_scored": int(cut.test.sum()), "expectancy_r": _mean(found.net_r[cut.test])}
@@ -94,8 +98,8 @@ def recommended_exit(tuned: Tuned) -> RecommendedExit:
     return RecommendedExit(
         choice=choice,
         exit=name,
-        ladder=ladder,
-        sentence=_sentence(tuned, choice, name, ladder, deciding),
+        ladder=sized,
+        sentence=f"{_sentence(tuned, choice, name, ladder, deciding)} {'' if size is None else size.text}".strip(),
         facts=_facts(tuned),
         parts=parts,
         evidence=[item.to_mapping() for item in found.choice.evidence],
@@ -115,7 +119,7 @@ def choice_of(name: str, ladder: Ladder) -> Choice:
         return "own_exits"
     if name in SIMPLE_EXITS:
         return "simple"
-    return "ladder_with_model" if set(ladder.series) & set(MODEL_SERIES) else "ladder"
+    return "ladder_with_model" if set(ladder.series) & set(READABLE) else "ladder"
 
 
 def provenance(
@@ -208,15 +212,15 @@ def warnings_on(board: pd.DataFrame, baseline: str, kind: str, witnesses: Witnes
 
 def _keeps_own_exits(tuned: Tuned, name: str) -> bool:
     """Whether the exit was tuned now with the result that no change is best."""
-    last = tuned.without_model.choice if name == WITHOUT_MODEL and tuned.without_model else tuned.choice
-    return name in (TUNED, WITHOUT_MODEL) and last.keeps_own_exits
+    last = tuned.simpler[name].choice if name in tuned.simpler else tuned.choice
+    return (name == TUNED or name in tuned.simpler) and last.keeps_own_exits
 
 
 def _ladder_of(tuned: Tuned, name: str) -> Ladder:
     if name == OWN_EXITS:
         return replace(tuned.base, name=OWN_EXITS)
-    if name == WITHOUT_MODEL and tuned.without_model is not None:
-        return replace(tuned.without_model.choice.ladder, name=WITHOUT_MODEL)
+    if name in tuned.simpler:
+        return replace(tuned.simpler[name].choice.ladder, name=name)
     return tuned.choice.ladder_of(name)
 
 
@@ -242,6 +246,11 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
         )
     elif name in (OWN_EXITS, OWN_LADDER):
         text = f"Keep {name}: no other exit earned significantly more on {scored}"
+    elif same := no_better_ladder(name, ladder, tuned.choice.ladder):
+        text = (
+            f"Use the simple exit '{name}' ({in_words(ladder)}): {same}. In the walk-forward, no tuned ladder earned "
+            f"significantly more than the best simple exit on {scored}"
+        )
     else:
         text = (
             f"Use the simple exit '{name}' ({in_words(ladder)}): no tuned ladder earned significantly more than the "
@@ -258,6 +267,26 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
     else:
         doubt = ""
     return f"{text}. {doubt}".strip()
+
+
+def no_better_ladder(name: str, simple: Ladder, tuned: Ladder) -> str:
+    """Return that the search ended at the recommended simple exit; empty if its ladder trades otherwise.
+
+    Parameters
+    ----------
+    name : str
+        Of the simple exit.
+    simple, tuned : Ladder
+        The recommended exit and the result of the search.
+
+    Returns
+    -------
+    str
+    """
+    if replace(tuned, name=simple.name) != simple:
+        return ""
+    kind = "trailing stop" if name == TRAILING_STOP else "exit"
+    return f"the search found no better ladder: its result is this {kind}"
 
 
 def _quoted(name: str) -> str:

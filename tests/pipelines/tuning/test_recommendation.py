@@ -32,8 +32,10 @@ from exitladder.pipelines.tuning.recommendation.exit_choice import (
     levels_of,
     recommend,
 )
-from exitladder.pipelines.tuning.recommendation.recommended import recommended_exit, warnings_on
+from exitladder.pipelines.tuning.recommendation.recommended import no_better_ladder, recommended_exit, warnings_on
 from exitladder.pipelines.tuning.tuned import tune_ladder
+from exitladder.plans.ladder import Ladder, Stop
+from exitladder.plans.units import Distance
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.spa import SuperiorAbility
@@ -210,6 +212,15 @@ def test_the_recommendation_says_if_spa_contradicts_it(bars: BarSet, some_open: 
         sentence = recommended_exit(found).sentence
         assert ("SPA" in sentence) is contradicts
         assert "Sharpe" not in sentence
+
+
+def test_a_search_that_ends_at_a_simple_exit_is_not_said_to_have_lost_to_it() -> None:
+    simple = Ladder(name=TRAILING_STOP, stop=Stop(trail=Distance(14.5, "ATR"), time=250))
+    assert no_better_ladder(TRAILING_STOP, simple, replace(simple, name=TUNED)) == (
+        "the search found no better ladder: its result is this trailing stop"
+    )
+    wider = replace(simple, stop=replace(simple.stop, time=100))
+    assert no_better_ladder(TRAILING_STOP, simple, replace(wider, name=TUNED)) == ""
 
 
 def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_beside(

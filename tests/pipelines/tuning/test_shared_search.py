@@ -79,7 +79,7 @@ def check_same(shared: SearchResult, alone: SearchResult) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A PostgreSQL server of our own on a free port of this machine."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'exitladder[postgresql]')")
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'exitladder[postgresql]')")
     known = [shutil.which("initdb"), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
     found = [path for path in known if path]
     if not found:
@@ -103,9 +103,10 @@ def server() -> Iterator[str]:
     try:
         for _ in range(200):
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                # a server that still starts up takes connections, and refuses them
+                psycopg.connect(f"host=127.0.0.1 port={port} user=postgres dbname=postgres").close()
                 break
-            except OSError:
+            except psycopg.OperationalError:
                 time.sleep(0.05)
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:

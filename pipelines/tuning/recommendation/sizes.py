@@ -1,0 +1,386 @@
+"""Size rules tuned on results that were out of sample for the exits, against constant size on the same trades."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from exitladder.arrays import BoolArray, FloatArray, IntArray
+from exitladder.errors import LadderError, SettingsError
+from exitladder.measures.sizing.resamples import log_growth, resampling_of
+from exitladder.measures.sizing.rules import ClosedTrades
+from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import Book
+from exitladder.plans.size import Size, size_in_words
+from exitladder.settings.tables import Settings
+from exitladder.statistics.intervals import Intervals
+from exitladder.statistics.mean import MIN_TRADES
+
+# Rules whose share of equity at risk follows from the results of the trades before alone.
+TUNABLE = ("fraction", "anti_martingale", "kelly")
+# With fewer results from before a part, its trades keep constant size.
+LEAST = 30
+_STEPS = 6  # fractions between the two ends, each the same multiple of the one before
+
+
+def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
+    """Refuse a size rule that a tuning cannot compare, and sizes without the starting money.
+
+    Parameters
+    ----------
+    settings : Settings
+    own_ladder : Ladder or None
+
+    Raises
+    ------
+    LadderError
+    SettingsError
+    """
+    if own_ladder is not None and own_ladder.size.is_sized:
+        size = own_ladder.size
+        if not is_tunable(size):
+            of = "maximum_equity" if size.maximum_equity is not None else f'rule = "{size.rule}"'
+            raise LadderError(
+                f"tune compares size rules by the share of equity that they risk ({', '.join(TUNABLE)}, with a "
+                f"fraction), but [size] of '{own_ladder.name}' has {of}. Leave it out, and size the tuned ladder with "
+                "`exitladder backtest`."
+            )
+    fractions = settings.tuning.size_fraction
+    if len(fractions) != 2 or not fractions[0] <= fractions[1] <= 1:
+        raise SettingsError(
+            "tuning.size_fraction must be two shares of equity, the smaller one first and at most 1, but is "
+            f"{list(fractions)}."
+        )
+    if _searched(settings) and _equity(settings, own_ladder) is None:
+        raise SettingsError(
+            "tuning.sizes needs the money in the account before the first trade, but there is none. Set "
+            "tuning.size_equity=100000, for example, or give a plan with equity in [book]."
+        )
+
+
+def is_tunable(size: Size) -> bool:
+    """Whether a tuning can compare a size rule: its share of equity at risk follows from earlier results alone.
+
+    Examples
+    --------
+    >>> is_tunable(Size(rule="fraction", fraction=0.01)), is_tunable(Size(rule="volatility", target_volatility=0.1))
+    (True, False)
+    """
+    return size.rule in TUNABLE and size.fraction is not None and size.maximum_equity is None
+
+
+def _searched(settings: Settings) -> tuple[str, ...]:
+    return tuple(rule for rule in settings.tuning.sizes if rule != "off")
+
+
+def _equity(settings: Settings, own_ladder: Ladder | None) -> float | None:
+    if own_ladder is not None and own_ladder.book.equity is not None:
+        return own_ladder.book.equity
+    return settings.tuning.size_equity or None
+
+
+def size_candidates(settings: Settings, own_ladder: Ladder | None) -> list[Size]:
+    """Return the size rules that are compared: those of ``tuning.sizes``, and that of the user's plan.
+
+    Parameters
+    ----------
+    settings : Settings
+    own_ladder : Ladder or None
+
+    Returns
+    -------
+    list of Size
+        Six fractions between the ends of ``tuning.size_fraction``; anti-martingale doubles up to 2 or 4 times; half
+        Kelly with at most 4 times the fraction.
+    """
+    low, high = settings.tuning.size_fraction
+    found: list[Size] = []
+    for fraction in sorted({float(value) for value in np.round(np.geomspace(low, high, _STEPS), 6)}):
+        for rule in _searched(settings):
+            if rule == "fraction":
+                found.append(Size(rule="fraction", fraction=fraction))
+            elif rule == "kelly":
+                found.append(Size(rule="kelly", fraction=fraction, kelly_cap=min(4 * fraction, 1.0)))
+            else:
+                found += [
+                    Size(rule="anti_martingale", fraction=fraction, factor=2.0, maximum_factor=most)
+                    for most in (2.0, 4.0)
+                ]
+    if own_ladder is not None and own_ladder.size.is_sized:
+        mine = replace(own_ladder.size, maximum=None, maximum_units=None, maximum_money=None)
+        found = [mine, *(size for size in found if size != mine)]
+    return found
+
+
+@dataclass(frozen=True)
+class Results:
+    """Trades in order of entry, as the recommended exits left them out of sample.
+
+    Parameters
+    ----------
+    entry, close : int64 array, shape (n_trades,)
+        Nanoseconds since 1970 UTC.
+    r : float64 array, shape (n_trades,)
+        Net result over the planned risk.
+    """
+
+    entry: IntArray
+    close: IntArray
+    r: FloatArray
+
+    def take(self, rows: BoolArray | IntArray) -> Results:
+        """Return some of them."""
+        return Results(self.entry[rows], self.close[rows], self.r[rows])
+
+
+def shares_of(size: Size, results: Results) -> FloatArray:
+    """Return the share of equity that a rule risks on each trade, from the trades closed before its entry.
+
+    Parameters
+    ----------
+    size : Size
+    results : Results
+
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+
+    Examples
+    --------
+    >>> lived = Results(np.array([0, 10, 20, 30]), np.array([5, 15, 25, 35]), np.array([1.0, 1.0, -1.0, 1.0]))
+    >>> shares_of(Size(rule="anti_martingale", fraction=0.01, factor=2.0, maximum_factor=4.0), lived).tolist()
+    [0.01, 0.02, 0.04, 0.01]
+    """
+    assert size.fraction is not None
+    so_far, waiting = ClosedTrades(), list[tuple[int, int]]()
+    found = np.full(len(results.r), size.fraction)
+    for i, entry in enumerate(results.entry.tolist()):
+        while waiting and waiting[0][0] <= entry:
+            so_far.close(float(results.r[heapq.heappop(waiting)[1]]))
+        if size.rule == "anti_martingale":
+            found[i] *= so_far.multiple(size)
+        elif size.rule == "kelly":
+            found[i] = so_far.kelly(size)
+        heapq.heappush(waiting, (int(results.close[i]), i))
+    return found
+
+
+@dataclass(frozen=True)
+class Account:
+    """How an account with these shares ends, and its resamples, shape (n_resamples, 3): see `replay`."""
+
+    end: FloatArray
+    resampled: FloatArray | None
+    n: int
+
+    @property
+    def growth(self) -> float:
+        """Mean logarithm of growth per trade; minus infinity if all was lost."""
+        return float(log_growth(self.end, max(self.n, 1))[0])
+
+    @property
+    def ruin(self) -> float:
+        """The risk of ruin; NaN with too few trades."""
+        return math.nan if self.resampled is None else float(self.resampled[:, 2].mean())
+
+
+def account_of(results: Results, shares: FloatArray, ruin: float, intervals: Intervals, *, constant: bool) -> Account:
+    """Return the account of trades that risk these shares of equity, or of the starting equity if constant.
+
+    Parameters
+    ----------
+    results : Results
+    shares : float64 array, shape (n_trades,)
+    ruin : float
+        Share of the starting equity whose loss counts as ruin.
+    intervals : Intervals
+    constant : bool
+
+    Returns
+    -------
+    Account
+    """
+    from exitladder.measures.sizing.replay import MONEY, SHARE, Lived, Rule, replay
+
+    n = len(results.r)
+    lived = Lived(np.arange(n + 1), results.entry, results.close, results.r, shares)
+    rule, level = Rule(MONEY if constant else SHARE), 1.0 - ruin
+    end = replay(np.arange(n)[None, :], lived, rule, level)
+    plan = resampling_of(results.r, results.entry, results.close, intervals)
+    if plan is None:
+        return Account(end, None, n)
+    lived = lived._replace(edges=np.searchsorted(plan.unit, np.arange(plan.n_units + 1)))
+    return Account(end, np.concatenate([replay(draws, lived, rule, level) for draws in plan.draws()]), n)
+
+
+def best_size(candidates: Sequence[Size], results: Results, settings: Settings) -> Size | None:
+    """Return the rule that grew fastest on these trades within the bound on the risk of ruin; None without one.
+
+    Parameters
+    ----------
+    candidates : sequence of Size
+    results : Results
+    settings : Settings
+
+    Returns
+    -------
+    Size or None
+        None too if none grew, or with too few trades.
+    """
+    if len(results.r) < max(LEAST, MIN_TRADES):
+        return None
+    best: Size | None = None
+    most = 0.0
+    for size in candidates:
+        found = account_of(results, shares_of(size, results), size.ruin, settings.intervals, constant=False)
+        if found.ruin <= settings.tuning.size_ruin and found.growth > most:
+            best, most = size, found.growth
+    return best
+
+
+@dataclass(frozen=True)
+class TunedSize:
+    """The size to use from now on, and the out-of-sample result of choosing sizes in this way.
+
+    Parameters
+    ----------
+    recommended : Size or None
+        None: constant size, the quantities of the trades.
+    book : Book
+        With the starting money.
+    parts : tuple of str
+        The rule chosen before each part, in words; "constant" without one.
+    facts : dict
+        Plain values: growth per trade of the chosen rules and of constant size, their difference with its interval,
+        and both risks of ruin.
+    text : str
+        The recommendation in a sentence.
+    """
+
+    recommended: Size | None
+    book: Book
+    parts: tuple[str, ...]
+    facts: dict[str, Any]
+    text: str
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the values that ``exitladder tune`` prints under ``sizes``."""
+        rule = None if self.recommended is None else size_in_words(self.recommended)
+        return {"recommended": rule, "parts": list(self.parts), **self.facts, "text": self.text}
+
+    def sized(self, ladder: Ladder) -> Ladder:
+        """Return the recommended exit with the recommended size; as it is without one."""
+        if self.recommended is None:
+            return ladder
+        limits = {name: getattr(ladder.size, name) for name in ("maximum", "maximum_units", "maximum_money")}
+        return replace(ladder, size=replace(self.recommended, **limits), book=self.book)
+
+
+def tuned_size(
+    results: Results, part_of: IntArray, cuts: Sequence[int], settings: Settings, own_ladder: Ladder | None
+) -> TunedSize | None:
+    """Tune the size walk-forward on results that are out of sample for the exits; None if no rule is asked for.
+
+    Before each part the rule is chosen on the trades of earlier parts that had closed by then, and the parts' trades
+    are sized by it. The trades of the first part, and of parts without enough results before them, are in no
+    comparison.
+
+    Parameters
+    ----------
+    results : Results
+        In order of entry.
+    part_of : int64 array, shape (n_trades,)
+        The part of each trade, from 0.
+    cuts : sequence of int
+        When each part begins, nanoseconds since 1970 UTC.
+    settings : Settings
+    own_ladder : Ladder or None
+
+    Returns
+    -------
+    TunedSize or None
+    """
+    candidates = size_candidates(settings, own_ladder)
+    if not candidates:
+        return None
+    equity = _equity(settings, own_ladder)
+    chosen = [best_size(candidates, results.take(results.close <= cut), settings) for cut in cuts]
+    shares = np.full(len(results.r), np.nan)
+    for k, size in enumerate(chosen):
+        if size is not None:
+            shares[part_of == k] = shares_of(size, results)[part_of == k]
+    used = np.isfinite(shares)
+    words = tuple("constant" if size is None else size_in_words(size) for size in chosen)
+    final = best_size(candidates, results, settings)
+    facts, is_better = _against_constant(results.take(used), shares[used], candidates[0].ruin, settings)
+    facts |= {"n_candidates": len(candidates), "final": None if final is None else size_in_words(final)}
+    recommended = final if is_better else None
+    text = _sentence(recommended, final, facts, settings.tuning.size_ruin)
+    return TunedSize(recommended, Book(equity=equity), words, facts, text)
+
+
+def _against_constant(
+    results: Results, shares: FloatArray, ruin: float, settings: Settings
+) -> tuple[dict[str, Any], bool]:
+    """Return the chosen sizes beside constant size on the same trades, and whether they grew significantly faster."""
+    n = len(shares)
+    facts: dict[str, Any] = {"n_trades": n}
+    plan = resampling_of(results.r, results.entry, results.close, settings.intervals) if n else None
+    if plan is None:
+        return facts, False
+    same = np.full(n, shares.mean())
+    ours, theirs = (
+        account_of(results, some, ruin, settings.intervals, constant=some is same) for some in (shares, same)
+    )
+    assert ours.resampled is not None and theirs.resampled is not None
+    with np.errstate(invalid="ignore"):
+        apart = log_growth(ours.resampled, n) - log_growth(theirs.resampled, n)
+        gain = ours.growth - theirs.growth
+    low, high = plan.interval(gain, apart)
+    facts |= {
+        "mean_share": float(shares.mean()),
+        "growth_per_trade": _plain(ours.growth),
+        "constant_growth_per_trade": _plain(theirs.growth),
+        "difference": _plain(gain),
+        "interval": [_plain(low), _plain(high)],
+        "risk_of_ruin": ours.ruin,
+        "constant_risk_of_ruin": theirs.ruin,
+    }
+    return facts, bool(low > 0) and ours.ruin <= settings.tuning.size_ruin
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _sentence(recommended: Size | None, final: Size | None, facts: dict[str, Any], bound: float) -> str:
+    if "difference" not in facts:
+        why = (
+            "no size rule grew within the bound on the risk of ruin"
+            if final is None
+            else f"too few results before the parts to compare sizes ({facts['n_trades']:,} trades)"
+        )
+        return f"Keep constant size: {why}."
+    if facts["difference"] is None:
+        return f"Keep constant size: an account lost everything on {facts['n_trades']:,} trades."
+    low, high = facts["interval"]
+    ends = f"[{_percent(low)}, {_percent(high)}]"
+    measured = (
+        f"{_percent(facts['difference'])} of growth per trade (CI {ends}) on {facts['n_trades']:,} trades, risk of "
+        f"ruin {facts['risk_of_ruin']:.1%} against {facts['constant_risk_of_ruin']:.1%}"
+    )
+    chosen = "the rules chosen before each part"
+    if recommended is not None:
+        return f"Size by {size_in_words(recommended)}: {chosen} grew faster than constant size, {measured}."
+    if facts["risk_of_ruin"] > bound:
+        return f"Keep constant size: {chosen} came to more than {bound:.1%} risk of ruin, {measured}."
+    return f"Keep constant size: {chosen} did not grow significantly faster, {measured}."
+
+
+def _percent(value: float | None) -> str:
+    return "unbounded" if value is None else f"{value:+.3%}"

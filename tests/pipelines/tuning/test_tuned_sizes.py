@@ -1,0 +1,137 @@
+"""Sizes tuned on out-of-sample results: causal, bounded by the risk of ruin, recommended only with evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exitladder.bars.bars import BarSet
+from exitladder.errors import LadderError, SettingsError
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.tuning.recommendation.sizes import (
+    Results,
+    TunedSize,
+    account_of,
+    best_size,
+    refuse_size,
+    shares_of,
+    size_candidates,
+    tuned_size,
+)
+from exitladder.pipelines.tuning.tuned import tune_ladder
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.plans.size import Size
+from exitladder.settings.tables import Settings
+from exitladder.trades.trades import Trades
+
+DAY = 86_400 * 10**9
+
+
+def even_bets(n: int, p: float, seed: int) -> Results:
+    """Trades that win or lose 1R, one after the other."""
+    entry = np.arange(n, dtype=np.int64) * 2 * DAY
+    return Results(entry, entry + DAY, np.where(np.random.default_rng(seed).random(n) < p, 1.0, -1.0))
+
+
+@pytest.fixture
+def sized(small: Settings) -> Settings:
+    rules = ["fraction", "anti_martingale", "kelly"]
+    return small.with_values({"tuning": {"sizes": rules, "size_equity": 1e5}, "validation": {"n_bootstrap": 100}})
+
+
+def tuned_on(results: Results, settings: Settings) -> TunedSize:
+    """Three equal parts."""
+    n = len(results.r)
+    part = np.arange(n) * 3 // n
+    cuts = [int(results.entry[np.argmax(part == k)]) for k in range(3)]
+    found = tuned_size(results, part, cuts, settings, None)
+    assert found is not None
+    return found
+
+
+def test_no_size_is_recommended_where_nothing_can_be_earned(sized: Settings) -> None:
+    found = [tuned_on(even_bets(240, 0.5, seed), sized) for seed in range(6)]
+    assert [item.recommended for item in found] == [None] * 6
+    assert all(item.text.startswith("Keep constant size") for item in found)
+    assert {item.parts[0] for item in found} == {"constant"}  # nothing is known before the first part
+
+
+def test_an_edge_is_compounded_with_evidence(sized: Settings) -> None:
+    found = tuned_on(even_bets(600, 0.75, 3), sized)
+    assert found.recommended is not None
+    assert found.facts["interval"][0] > 0
+    assert found.facts["risk_of_ruin"] <= sized.tuning.size_ruin
+    assert found.text.startswith("Size by")
+    exits = ladder_from_mapping({"stop": {"initial": "2ATR"}, "size": {"maximum": 3.0}})
+    plan = found.sized(exits)
+    assert (plan.size.rule, plan.size.maximum, plan.book.equity) == (found.recommended.rule, 3.0, 1e5)
+    assert replace(plan, size=exits.size, book=exits.book) == exits
+
+
+def test_the_bound_on_ruin_excludes_what_grows_fastest(sized: Settings) -> None:
+    """On 60% of even bets 20% of equity grows fastest (Kelly), and halves the account with a chance near 1/2."""
+    some = even_bets(300, 0.6, 1)
+    results = replace(some, r=np.random.default_rng(1).permutation(np.repeat([1.0, -1.0], [180, 120])))
+    ruin = [
+        account_of(results, np.full(300, share), 0.5, sized.intervals, constant=False).ruin for share in (0.005, 0.2)
+    ]
+    assert ruin[0] == 0
+    assert 0.2 < ruin[1] < 0.8
+    greedy = [Size(rule="fraction", fraction=share) for share in (0.005, 0.2)]
+    assert best_size(greedy, results, sized) == greedy[0]
+    free = sized.with_values({"tuning": {"size_ruin": 1.0}})
+    assert best_size(greedy, results, free) == greedy[1]
+
+
+def test_growth_is_that_of_the_formula(sized: Settings) -> None:
+    results = even_bets(100, 0.6, 2)
+    account = account_of(results, np.full(100, 0.1), 0.5, sized.intervals, constant=False)
+    assert account.growth == pytest.approx(np.log1p(0.1 * results.r).mean())
+    constant = account_of(results, np.full(100, 0.001), 0.5, sized.intervals, constant=True)
+    assert constant.growth == pytest.approx(np.log1p(0.001 * results.r.sum()) / 100)
+
+
+def test_no_share_knows_a_later_result(sized: Settings) -> None:
+    results = even_bets(90, 0.6, 4)
+    later = replace(results, r=np.where(results.entry > results.entry[60], -results.r, results.r))
+    for size in size_candidates(sized, None):
+        np.testing.assert_array_equal(shares_of(size, results)[:61], shares_of(size, later)[:61])
+
+
+def test_what_cannot_be_compared_is_refused(small: Settings) -> None:
+    book = {"equity": 1e5}
+    for size in (
+        {"rule": "volatility", "target_volatility": 0.1},
+        {"maximum_equity": 2.0},
+        {"rule": "fixed", "units": 5.0},
+    ):
+        with pytest.raises(LadderError, match="compares size rules"):
+            refuse_size(small, ladder_from_mapping({"stop": {"initial": "2ATR"}, "size": size, "book": book}))
+    with pytest.raises(SettingsError, match="size_equity"):
+        refuse_size(small.with_values({"tuning": {"sizes": ["kelly"]}}), None)
+    with pytest.raises(SettingsError, match="size_fraction"):
+        refuse_size(small.with_values({"tuning": {"size_fraction": [0.02, 0.01]}}), None)
+
+
+@pytest.mark.slow
+def test_a_tuning_sizes_the_exits_that_it_recommended(bars: BarSet, trades: Trades, sized: Settings) -> None:
+    """The exits are those of the tuning without sizes, and the user's own rule is one of the candidates."""
+    tiny = sized.with_values({"tuning": {"n_trials": 2, "sizes": ["off"], "size_equity": 0}})
+    some = trades.take(np.isin(trades.symbol.astype(str), ("IBM", "MSFT", "AAPL")))
+    rule = {"rule": "fraction", "fraction": 0.005}
+    mine = ladder_from_mapping(
+        {"stop": {"initial": "2ATR", "trail": "4ATR", "time": 40}, "size": rule, "book": {"equity": 5e4}}
+    )
+    prepared = prepare(bars, some, tiny)
+    found = tune_ladder(prepared, tiny, own_ladder=mine)
+    plain = tune_ladder(prepared, tiny, own_ladder=replace(mine, size=Size()))
+    assert plain.size is None
+    np.testing.assert_array_equal(found.recommendation.net_r, plain.recommendation.net_r)
+    assert found.size is not None
+    assert set(found.size.parts) <= {"constant", "0.5% of equity at risk"}
+    mapping = found.to_mapping()
+    assert mapping["sizes"]["n_candidates"] == 1
+    assert mapping["recommendation"].endswith(found.size.text)
+    assert found.recommended.ladder.size.is_sized == (found.size.recommended is not None)
