@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from exitladder.execution.standing_adds import StandingAdds
+from exitladder.pipelines.advice.adds.sets import NO_ADDS, Terms, with_adds
 from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
-from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side
+from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side, without_noise
 
-HOLD, REDUCE, EXIT = ACTIONS = ("hold", "reduce", "exit")
+HOLD, REDUCE, EXIT, ADD = ACTIONS = ("hold", "reduce", "exit", "add")
 _SLACK = 1e-9
 # Why everything is sold at the next open, or at the next close, by the kind of the order.
 _DUE = {
@@ -47,6 +49,18 @@ class Holding:
     venue: Venue = field(default_factory=Venue)
     slices: frozenset[int] = frozenset()
 
+    @property
+    def whole(self) -> float:
+        """The quantity rounded down to the lot: what orders can close."""
+        return self.venue.whole(self.quantity)
+
+    def remainder(self) -> tuple[str, ...]:
+        """Return a note if a part of the position is less than a lot."""
+        rest = self.quantity - self.whole
+        if rest <= _SLACK * self.quantity:
+            return ()
+        return (f"{rest:.10g} of {self.quantity:.10g} is less than a lot of {self.venue.lot:g} and has no order.",)
+
     def at_market(self, quantity: float, kind: str, name: str, rung: int | None = None) -> Order:
         """Return a market order for the next open that closes a part of the position.
 
@@ -72,8 +86,8 @@ class Advice:
 
     Parameters
     ----------
-    action : {"hold", "reduce", "exit"}
-        Action at the next open.
+    action : {"hold", "reduce", "exit", "add"}
+        Action at the next open; ``add`` if something is bought and nothing sold.
     quantity : float
         Quantity of the action.
     stop_price : float
@@ -108,18 +122,25 @@ def advise_closed(holding: Holding, how: str, when: str) -> Advice:
     -------
     Advice
     """
-    held = holding.quantity
+    held, whole = holding.quantity, holding.whole
+    open_text = f"The position of {held:g} is still open, but no longer protected by a stop of this ladder."
     return Advice(
         action=EXIT,
-        quantity=held,
+        quantity=whole,
         stop_price=float("nan"),
-        orders=(holding.at_market(held, "late exit", "exit"),),
+        orders=(holding.at_market(whole, "late exit", "exit"),) if whole > 0 else (),
         reasons=(f"The ladder closed this trade at {when} ({how}).",),
-        warnings=(f"The position of {held:g} is still open, but no longer protected by a stop of this ladder.",),
+        warnings=(open_text, *holding.remainder()),
     )
 
 
-def advise_open(holding: Holding, ladder_left: float, standing: Sequence[Order], stop_price: float) -> Advice:
+def advise_open(
+    holding: Holding,
+    ladder_left: float,
+    standing: Sequence[Order],
+    stop_price: float,
+    adds: StandingAdds = NO_ADDS,
+) -> Advice:
     """Return the advice on a trade that the ladder still holds.
 
     Parameters
@@ -131,29 +152,36 @@ def advise_open(holding: Holding, ladder_left: float, standing: Sequence[Order],
         The ladder's orders for the next bar, for `ladder_left`.
     stop_price : float
         Active stop for the next bar.
+    adds : StandingAdds
+        Of a plan: its adds that may fill in the next bar.
 
     Returns
     -------
     Advice
-        Its orders are accepted together: what can fill never exceeds the position.
+        Its orders are accepted together: what can fill never exceeds the position, and adds never the maximum size.
     """
     now = _Now(holding)
     now.catch_up(ladder_left)
     for order in standing:
         if order.type == "market":
             now.sell(order)
-    left, held = holding.quantity - now.sold, holding.quantity
+    held, left = holding.quantity, holding.whole - now.sold
     found = OrderSet()
+    now.warnings += holding.remainder()
     if left > _SLACK * held:
         found = resting_set(standing, left, holding.side, holding.last, holding.venue, holding.slices)
         now.sold += sum(order.quantity for order in found.orders if order.type == "market")
+        found = with_adds(found, adds, Terms(holding.side, holding.last, holding.venue))
         now.reasons += [_AT_CLOSE[order.kind] for order in standing if order.type == AT_CLOSE]
         now.reasons += [note for note in found.notes if "beyond the last price" in note]
         now.warnings += [note for note in found.notes if "beyond the last price" not in note]
-    action = HOLD if now.sold == 0 else EXIT if held - now.sold <= _SLACK * held else REDUCE
+    action = HOLD if now.sold == 0 else EXIT if holding.whole - now.sold <= _SLACK * held else REDUCE
+    bought = sum(order.quantity for order in found.orders if order.is_add and order.type == "market")
+    if action == HOLD and bought:
+        action = ADD
     return Advice(
         action=action,
-        quantity=now.sold,
+        quantity=now.sold or bought,
         stop_price=stop_price if action != EXIT else float("nan"),
         orders=(*now.orders, *found.orders),
         reasons=tuple(now.reasons),
@@ -175,36 +203,44 @@ class _Now:
     def catch_up(self, ladder_left: float) -> None:
         """Sell what rungs that were reached should have sold."""
         held = self.holding.quantity
-        excess = held - ladder_left
-        if excess < -_SLACK * held:
+        excess = self.holding.whole - ladder_left
+        if held - ladder_left < -_SLACK * held:
             self.warnings.append(
                 f"The open quantity is {held:g}, less than the {ladder_left:g} of the ladder; orders are reduced to it."
             )
-        if excess <= _SLACK * held:
+        if excess <= _SLACK * held or not self._add(excess, "late rung", None):
             return
-        self._add(excess, "late rung", None)
-        self.warnings.append(f"The ladder would hold {ladder_left:g} now, but the open quantity is {held:g}.")
+        self.warnings.append(
+            f"The ladder would hold {ladder_left:g} now, but the open quantity is {held:g}. If an order has filled, "
+            "correct quantity_open and score again."
+        )
         self.reasons.append(f"Rungs of the ladder have already been reached: {excess:g} should have been sold.")
 
     def sell(self, order: Order) -> None:
         """Take over a market order of the ladder."""
-        quantity = min(order.quantity, self.holding.quantity - self.sold)
-        if quantity <= 0:
+        quantity = min(order.quantity, self.holding.whole - self.sold)
+        if quantity <= 0 or not self._add(quantity, order.kind, order.rung):
             return
-        self._add(quantity, order.kind, order.rung)
         self.reasons.append(
             f"The conditions of rung {order.rung} were met at the close."
             if order.kind == "rung"
             else _DUE.get(order.kind, f"The rest of the order {order.kind}, which volume held up, fills next.")
         )
 
-    def _add(self, quantity: float, kind: str, rung: int | None) -> None:
-        rest = self.holding.quantity - self.sold - quantity
-        venue = self.holding.venue
-        if rest > _SLACK * self.holding.quantity:
-            whole = venue.whole(quantity)
+    def _add(self, quantity: float, kind: str, rung: int | None) -> bool:
+        """Add a market order; False if it is too small for one and stays with the rest."""
+        holding, venue = self.holding, self.holding.venue
+        left = holding.whole - self.sold
+        whole = venue.whole(quantity)
+        if left - quantity <= _SLACK * holding.quantity:
+            whole = left
+        elif not venue.is_order(whole):
+            if whole > 0:
+                self.warnings.append(f"{whole:g} is below the smallest order of {venue.min_quantity:g}: not sold now.")
+            return False
+        elif not venue.is_order(without_noise(left - whole)):
             # what no order may be as small as goes with the fill that would leave it (S1)
-            quantity = whole if venue.is_order(rest + quantity - whole) else quantity + rest
-        if quantity > 0:
-            self.orders.append(self.holding.at_market(quantity, kind, f"now {len(self.orders) + 1}", rung))
-            self.sold += quantity
+            whole = left
+        self.orders.append(holding.at_market(without_noise(whole), kind, f"now {len(self.orders) + 1}", rung))
+        self.sold = without_noise(self.sold + whole)
+        return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,14 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.features import feature_set_of
 from exitladder.models.drift import MUCH, WINDOW, DriftReference, adjusted_p, moved
-from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.inputs.monitored import bar_values, row_values
 from exitladder.pipelines.inputs.predictions import MODEL_SERIES, predict_some
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel
 
 _NAMED = 3
 # Smaller p-values are not meaningful and shown as "< 1e-06".

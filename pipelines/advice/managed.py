@@ -6,7 +6,8 @@ before is moved out of reach; a trail that MFE arms is armed if MFE reached it s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.rounding import distance
 from exitladder.execution.signals import Signals
+from exitladder.plans.adds import Add
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition, Distance, Target
 from exitladder.trades.rows import TradeRows
@@ -29,7 +31,7 @@ _OUT_OF_REACH = Target(1e6, "R")
 # arms a trail once the price is back above the entry
 _BACK = Distance(0.01, "R")
 _SINCE_ENTRY = ("mfe_r", "mae_r", "give_back_r")
-_KNOWN_AT_ENTRY = ("ATR", "fib", "resistance")
+_KNOWN_AT_ENTRY = ("ATR", "fib", "resistance", "support")
 _distance = getattr(distance, "py_func", distance)
 
 
@@ -45,11 +47,15 @@ class Managed:
         The first managed bar; may be one past the last bar.
     missed : list of tuple of int
         Of each trade: numbers of the rungs whose price was passed before.
+    missed_adds : list of tuple of int
+        The same of adds.
     has_passed_stop : bool array, shape (n_trades,)
         Whether the price was beyond the ladder's initial stop when it began to manage a trade without a stop of its
         own.
     trail_waits : bool array, shape (n_trades,)
         Whether the trail would have begun beyond the market, and waits until the price is back at the entry.
+    signals : list of Signals
+        Of each trade: those that its simulation read.
     """
 
     views: list[tuple[Simulation, int]]
@@ -57,6 +63,8 @@ class Managed:
     missed: list[tuple[int, ...]]
     has_passed_stop: BoolArray
     trail_waits: BoolArray
+    signals: list[Signals]
+    missed_adds: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def first_managed_bars(placed: PlacedTrades, managed_from: IntArray) -> IntArray:
@@ -105,7 +113,7 @@ def follow_from_entry(placed: PlacedTrades, ladder: Ladder, signals: Signals, fi
     """
     done, n = simulate(placed, ladder, signals, finer=finer), len(placed)
     none = np.zeros(n, dtype=bool)
-    return Managed([(done, i) for i in range(n)], placed.first_bar, [()] * n, none, none)
+    return Managed([(done, i) for i in range(n)], placed.first_bar, [()] * n, none, none, [signals] * n, [()] * n)
 
 
 def follow_managed(
@@ -133,6 +141,7 @@ def follow_managed(
     for i, variant in enumerate(before.variants()):
         groups.setdefault(variant, []).append(i)
     views: dict[int, tuple[Simulation, int]] = {}
+    read: dict[int, Signals] = {}
     for variant, members in groups.items():
         rows = np.array(members)
         part, heard = replace(placed.take(rows), first_bar=first[rows]), signals.take(rows)
@@ -143,7 +152,11 @@ def follow_managed(
                 part = before.rebased(part, rows)
         done = simulate(part, plan, heard, finer=finer)
         views.update({i: (done, k) for k, i in enumerate(members)})
-    return Managed([views[i] for i in range(len(placed))], first, before.missed, before.has_passed_stop, before.waits)
+        read.update(dict.fromkeys(members, heard))
+    return Managed(
+        [views[i] for i in range(len(placed))], first, before.missed, before.has_passed_stop, before.waits,
+        [read[i] for i in range(len(placed))], before.missed_adds,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,7 @@ class _Variant:
     is_armed: bool = False
     waits: bool = False
     armed_slices: tuple[int, ...] = ()
+    missed_adds: tuple[int, ...] = ()
     alone: int = -1
 
 
@@ -172,6 +186,7 @@ class _Before:
         states = self.start.states
         self.entry, self.risk = states[:, s.ENTRY], states[:, s.RISK]
         self.missed = [self._missed(i) if self.is_late[i] else () for i in range(len(placed))]
+        self.missed_adds = [self._missed_adds(i) if self.is_late[i] else () for i in range(len(placed))]
         own_stop = np.isfinite(placed.trades.stop_price)
         with np.errstate(invalid="ignore"):
             self.has_passed_stop = self.is_late & ~own_stop & (self.close <= states[:, s.STOP])
@@ -186,6 +201,16 @@ class _Before:
             (rungs[s.KIND] == o.STOP_OUT) & (low <= rungs[s.LEVEL])
         )
         return tuple(j + 1 for j, rung in enumerate(self.ladder.rungs) if rung.target is not None and passed[j])
+
+    def _missed_adds(self, i: int) -> tuple[int, ...]:
+        if self.start.adds is None:
+            return ()
+        adds, n = self.start.adds[i], len(self.ladder.adds)
+        rests, reach = adds[s.A_STATUS, :n] == o.RESTING, adds[s.A_REACH, :n]
+        passed = ((adds[s.A_KIND, :n] == o.PYRAMIDING) & (self.best[i] >= reach)) | (
+            (adds[s.A_KIND, :n] == o.AVERAGING) & (self.worst[i] <= reach)
+        )
+        return tuple(int(k) + 1 for k in np.flatnonzero(rests & passed))
 
     def _reached(self, at: Distance | None) -> BoolArray:
         if at is None:
@@ -217,7 +242,7 @@ class _Before:
         return [
             _Variant(
                 True, self.missed[i], bool(self.is_armed[i]), bool(self.waits[i]),
-                tuple(j for j, _ in slices if armed[j][i]), i if alone else -1,
+                tuple(j for j, _ in slices if armed[j][i]), self.missed_adds[i], i if alone else -1,
             ) if late else _Variant()
             for i, late in enumerate(self.is_late)
         ]  # fmt: skip
@@ -234,7 +259,12 @@ class _Before:
             stop = replace(stop, trail_from=None)
         if variant.waits:
             stop = replace(stop, trail_from=_BACK)
-        return replace(ladder, rungs=rungs, stop=stop)
+        adds = tuple(
+            _add_since_entry(_out_of_reach(add))
+            if k in variant.missed_adds else _add_since_entry(add)
+            for k, add in enumerate(ladder.adds, start=1)
+        )  # fmt: skip
+        return replace(ladder, rungs=rungs, stop=stop, adds=adds)
 
     def _in_prices(self, i: int) -> Ladder:
         """Return the ladder with the levels of one trade, as its entry gave them."""
@@ -244,6 +274,8 @@ class _Before:
             if rung.target is not None:
                 known = rungs[s.KIND, j] in (o.LIMIT, o.STOP_OUT)
                 target = Target(side * float(rungs[s.LEVEL, j]), "price") if known else _OUT_OF_REACH
+                if known and rung.measured_from == "average":
+                    target = Target(float((rungs[s.LEVEL, j] - self.entry[i]) / self.risk[i]), "R")
                 rung = replace(rung, target=target)
             if rung.stop is not None:
                 rung = replace(rung, stop=Distance(float((self.entry[i] - rungs[s.OWN_STOP, j]) / self.risk[i]), "R"))
@@ -253,7 +285,35 @@ class _Before:
             stop = replace(
                 stop, breakeven_offset=Distance(float((state[s.BREAKEVEN] - self.entry[i]) / self.risk[i]), "R")
             )
-        return replace(self.ladder, rungs=tuple(found), stop=stop)
+        return replace(self.ladder, rungs=tuple(found), stop=stop, adds=self._adds_in_prices(i))
+
+    def _adds_in_prices(self, i: int) -> tuple[Add, ...]:
+        """Return the adds with the prices and the distances that the entry of one trade gave them."""
+        if self.start.adds is None or self.start.growth is None:
+            return self.ladder.adds
+        adds, atr, side = self.start.adds[i], float(self.start.growth[i, s.G_ENTRY_ATR]), self.side_of(i)
+
+        def in_r(length: Any) -> Any:
+            is_atr = isinstance(length, (Target, Distance)) and length.unit == "ATR" and np.isfinite(atr)
+            return type(length)(float(length.value * atr / self.risk[i]), "R") if is_atr else length
+
+        found = []
+        for k, add in enumerate(self.ladder.adds):
+            at = add.at
+            if at is not None and adds[s.A_KIND, k] == o.DEAD:
+                at = _OUT_OF_REACH
+            elif at is not None and adds[s.A_CHAINED, k] > 0:
+                at = in_r(at) if add.atr == "entry" else at
+            elif at is not None and add.atr == "entry":
+                at = Target(side * float(adds[s.A_LEVEL, k]), "price")
+            chained = at is not None and at.unit in ("R", "ATR", "%") and adds[s.A_CHAINED, k] > 0
+            stop = in_r(add.stop) if add.atr == "entry" else add.stop
+            found.append(replace(add, at=at, spacing="previous" if chained else "entry", stop=stop))
+        return tuple(found)
+
+    def side_of(self, i: int) -> int:
+        """+1 long, -1 short."""
+        return int(self.placed.trades.side[i])
 
     def rebased(self, part: PlacedTrades, rows: IntArray) -> PlacedTrades:
         """Return trades whose clock begins at the first managed bar, with the R of their entry."""
@@ -271,7 +331,9 @@ class _Before:
 
     def with_extremes(self, signals: Signals, rows: IntArray) -> Signals:
         """Return signals with the extremes since the entry, if conditions read them."""
-        read = sorted({c.series for rung in self.ladder.rungs for c in rung.when} & set(_SINCE_ENTRY))
+        conditions = [c for rung in self.ladder.rungs for c in rung.when]
+        conditions += [c for add in self.ladder.adds for c in add.when]
+        read = sorted({c.series for c in conditions} & set(_SINCE_ENTRY))
         if not read:
             return signals
         placed, first = self.placed, self.first
@@ -313,6 +375,9 @@ def _reads_the_entry(ladder: Ladder) -> bool:
     """Whether a ladder has distances that only the bars at the entry give."""
     targets = any(rung.target is not None and rung.target.unit in _KNOWN_AT_ENTRY for rung in ladder.rungs)
     stops = any(rung.stop is not None and rung.stop.unit == "ATR" for rung in ladder.rungs)
+    levels = (length for add in ladder.adds for length in (add.at, add.stop))
+    if any(isinstance(length, (Target, Distance)) and length.unit in _KNOWN_AT_ENTRY for length in levels):
+        return True
     return targets or stops or ladder.stop.breakeven_offset.unit == "ATR"
 
 
@@ -328,12 +393,21 @@ def _armed(rung: Rung, is_armed: bool) -> Rung:
 
 def _since_entry(rung: Rung) -> Rung:
     """Return a rung whose conditions read the extremes since the entry."""
-    return replace(
-        rung,
-        when=tuple(
-            Condition(f"{c.series}_since_entry", c.operator, c.threshold) if c.series in _SINCE_ENTRY else c
-            for c in rung.when
-        ),
+    return replace(rung, when=_conditions_since_entry(rung.when))
+
+
+def _out_of_reach(add: Add) -> Add:
+    is_current = add.atr == "current" and isinstance(add.stop, Distance) and add.stop.unit == "ATR"
+    return replace(add, at=_OUT_OF_REACH, spacing="entry", atr="current" if is_current else "entry")
+
+
+def _add_since_entry(add: Add) -> Add:
+    return replace(add, when=_conditions_since_entry(add.when)) if add.when else add
+
+
+def _conditions_since_entry(when: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(f"{c.series}_since_entry", c.operator, c.threshold) if c.series in _SINCE_ENTRY else c for c in when
     )
 
 

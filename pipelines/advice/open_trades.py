@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,12 @@ import pandas as pd
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
-from exitladder.clock import NO_TIME
-from exitladder.execution.standing import standing_orders, state_frame
+from exitladder.clock import NO_TIME, stamp_text
+from exitladder.execution.standing import standing_rows, state_frame
+from exitladder.execution.standing_adds import AddOrder, StandingAdds
 from exitladder.features import warn_of_stale_sources
-from exitladder.models.exhaustion.model import ExhaustionModel
+from exitladder.models.exhaustion import RANK
+from exitladder.pipelines.advice.adds.happened import Happened, Known, as_happened, entries_of, sold_before
 from exitladder.pipelines.advice.managed import (
     Managed,
     first_managed_bars,
@@ -25,16 +27,22 @@ from exitladder.pipelines.advice.managed import (
     moment_text,
 )
 from exitladder.pipelines.advice.orders import Order
-from exitladder.pipelines.advice.reasons import model_reasons
-from exitladder.pipelines.advice.rows import COLUMNS, Followed, order_columns, row_of, venue_of
+from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, order_columns
+from exitladder.pipelines.advice.rows.contracts import venue_of
+from exitladder.pipelines.advice.rows.followed import Followed
+from exitladder.pipelines.advice.rows.row import row_of
 from exitladder.pipelines.advice.uncertainty import outlook_of
+from exitladder.pipelines.advice.wording.reasons import model_reasons
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
+from exitladder.pipelines.inputs.predictions import READABLE, outlives_rows, rows_seen, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
-from exitladder.trades.trades import Trades
+from exitladder.trades.trades import PlacedTrades, Trades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel
 
 __all__ = ["COLUMNS", "REPLAY", "Management", "advice_job", "open_trades", "score_open"]
 
@@ -108,7 +116,45 @@ def advice_job(
     )
 
 
-def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None, management: Management = REPLAY) -> pd.DataFrame:
+def follow_open(
+    job: Job, ladder: Ladder, finer: BarSet | None = None, management: Management = REPLAY
+) -> tuple[Managed, IntArray]:
+    """Return open trades as the ladder follows them up to the last bar, and from when it manages each.
+
+    Parameters
+    ----------
+    job : Job
+        From `advice_job`, of open trades; see `open_trades`.
+    ladder : Ladder
+    finer : BarSet, optional
+        Bars of a shorter interval for the policy ``finer_bars``.
+    management : Management
+        By default, trades are followed from their entry on.
+
+    Returns
+    -------
+    managed : Managed
+    moments : int64 array, shape (n_trades,)
+        Nanoseconds since 1970 UTC; `NO_TIME` for a trade followed from its entry on.
+    """
+    placed = job.prepared.placed
+    most = signal_bars(ladder, job.settings)
+    if management.since_entry:
+        moments = np.full(len(placed), NO_TIME, dtype=np.int64)
+        return follow_from_entry(placed, ladder, job.signals([ladder], most), finer), moments
+    moments = _moments(job.prepared, management)
+    first = first_managed_bars(placed, moments)
+    longest = int((first - placed.first_bar).max())
+    return follow_managed(placed, ladder, job.signals([ladder], most + longest, first), first, finer), moments
+
+
+def score_open(
+    job: Job,
+    ladder: Ladder,
+    finer: BarSet | None = None,
+    management: Management = REPLAY,
+    known: tuple[Managed, IntArray] | None = None,
+) -> pd.DataFrame:
     """Return the advice on open trades; every bar given is taken as known.
 
     The ladder is simulated up to the last bar, from the entry or from the first managed bar on. That gives the filled
@@ -124,33 +170,32 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None, management
         Bars of a shorter interval for the policy ``finer_bars``.
     management : Management
         By default, trades are followed from their entry on.
+    known : tuple of Managed and int64 array, optional
+        From `follow_open`, if it has run already.
 
     Returns
     -------
     DataFrame
-        One row per trade with the columns ``COLUMNS``, and ``dividends_r`` (cash dividends so far, in R) if the bars
+        One row per trade with the columns ``COLUMNS``, ``exit_rank`` if the ladder reads it, and ``dividends_r`` (cash
+        dividends so far, in R) if the bars
         pay any; `open_r` is that of the price.
     """
     prepared, model = job.prepared, job.model
     placed = prepared.placed
     warn_of_stale_sources(prepared.features, job.bars, sorted(set(job.trades.symbol)))
     last = last_rows(prepared)
-    outlook = outlook_of(prepared, model, last)
-    most = signal_bars(ladder, job.settings)
-    if management.since_entry:
-        moments = np.full(len(placed), NO_TIME, dtype=np.int64)
-        managed = follow_from_entry(placed, ladder, job.signals([ladder], most), finer)
-    else:
-        moments = _moments(prepared, management)
-        first = first_managed_bars(placed, moments)
-        longest = int((first - placed.first_bar).max())
-        managed = follow_managed(placed, ladder, job.signals([ladder], most + longest, first), first, finer)
-    state, standing = _state_of(managed)
+    seen = None if model is None or not (last >= 0).any() else rows_seen(prepared, model, last[last >= 0])
+    outlook = outlook_of(prepared, model, last, seen)
+    managed, moments = follow_open(job, ladder, finer, management) if known is None else known
+    managed, happened = _with_adds(managed, placed, ladder, management)
+    state, standing, adds = _state_of(managed)
+    # the model's view of a trade is shown beside any ladder, but explains the advice of one that reads it only
+    read_model = model if set(ladder.series) & set(READABLE) else None
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in placed.trades.trade_id]
-    reasons = [[] for _ in last] if model is None else model_reasons(prepared, model, last, by_value)
+    reasons = [[] for _ in last] if read_model is None else model_reasons(prepared, read_model, last, by_value, seen)
     wide = prepared.notes.is_too_wide
     bars, rows = placed.bars, []
-    closes = pd.to_datetime(bars.close_time[bars.start[1:] - 1], utc=True)
+    closes = list(pd.to_datetime(bars.close_time[bars.start[1:] - 1], utc=True))
     venues = [venue_of(ladder, job.settings, bars, symbol) for symbol in range(len(bars.symbols))]
     names = {moment: moment_text(moment) for moment in map(int, np.unique(moments)) if moment != NO_TIME}
     for i, (done, k) in enumerate(managed.views):
@@ -167,19 +212,25 @@ def score_open(job: Job, ladder: Ladder, finer: BarSet | None = None, management
             previous=management.previous.get(trade_id),
             asof=closes[symbol],
             venue=venues[symbol],
+            adds=adds.get(trade_id, StandingAdds()),
+            happened=happened[i] if ladder.adds else None,
+            missed_adds=managed.missed_adds[i] if managed.missed_adds else (),
+            begins_ns=int(moments[i]),
         )  # fmt: skip
         rows.append(row_of(followed, management.assume, outlook, reasons[i]))
-    if model is not None:
-        _warn_of_predictions(rows, model)
-    _warn_of_limits(rows, job, ladder, last)
+    if read_model is not None:
+        _warn_of_predictions(rows, read_model)
+    _warn_of_limits(rows, job, ladder, read_model, last)
     columns = list(COLUMNS)
+    if RANK in ladder.series:
+        columns.insert(columns.index("hold_value_r") + 1, RANK)
     if any(done.credits is not None for done, _ in managed.views):
         columns.insert(columns.index("open_r") + 1, "dividends_r")
         rows = [
             {**row, "dividends_r": float(done.dividends_r[k])}
             for row, (done, k) in zip(rows, managed.views, strict=True)
         ]
-    return order_columns(pd.DataFrame(rows, columns=columns))
+    return order_columns(pd.DataFrame(rows, columns=[*columns, *(ADD_COLUMNS if ladder.adds else ())]))
 
 
 def _moments(prepared: Prepared, management: Management) -> IntArray:
@@ -193,10 +244,40 @@ def _moments(prepared: Prepared, management: Management) -> IntArray:
     return moments
 
 
-def _state_of(managed: Managed) -> tuple[dict[str, dict[str, Any]], dict[str, list[Order]]]:
-    """Return the state and the orders for the next bar of the trades that the ladder holds, by trade_id."""
+def _with_adds(
+    managed: Managed, placed: PlacedTrades, ladder: Ladder, management: Management
+) -> tuple[Managed, list[Happened]]:
+    """Return open trades of a plan with the adds that the user's files show."""
+    if not ladder.adds:
+        return managed, []
+    trades, bars = placed.trades, placed.bars
+    known = []
+    for i, trade_id in enumerate(map(str, trades.trade_id)):
+        own, entered, first = float(trades.quantity_open[i]), float(trades.quantity[i]), int(managed.first_bar[i])
+        is_told = np.isfinite(own) or management.assume == "untouched"
+        held = own if np.isfinite(own) else entered if is_told else np.nan
+        kept = (management.previous.get(trade_id) or {}).get("quantity_managed")
+        earlier = 0.0
+        if entries_of(trades, i) is not None:
+            begins = int(bars.time[first]) if first < bars.n_bars else np.iinfo(np.int64).max
+            earlier = sold_before(trades, i, begins) if first > int(placed.first_bar[i]) else 0.0
+        elif is_told and first >= int(placed.end_bar[i]) and not management.since_entry:
+            earlier = entered - held
+        elif is_told and kept is not None and np.isfinite(kept):
+            earlier = entered - float(kept)
+        missed = managed.missed_adds[i] if managed.missed_adds else ()
+        known.append(Known(held, bool(is_told), earlier, missed))
+    views, happened = as_happened(managed.views, trades, known)
+    return replace(managed, views=views), happened
+
+
+def _state_of(
+    managed: Managed,
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[Order]], dict[str, StandingAdds]]:
+    """Return state, orders for the next bar and adds of the trades that the ladder holds, by trade_id."""
     state: dict[str, dict[str, Any]] = {}
     standing: dict[str, list[Order]] = {}
+    adds: dict[str, StandingAdds] = {}
     missed = {
         str(done.placed.trades.trade_id[k]): rungs
         for (done, k), rungs in zip(managed.views, managed.missed, strict=True)
@@ -204,20 +285,25 @@ def _state_of(managed: Managed) -> tuple[dict[str, dict[str, Any]], dict[str, li
     for done in {id(done): done for done, _ in managed.views}.values():
         for row in state_frame(done).to_dict("records"):
             state[str(row["trade_id"])] = {str(name): value for name, value in row.items()}
-        for row in standing_orders(done).to_dict("records"):
-            trade_id, rung = str(row["trade_id"]), None if pd.isna(row["rung"]) else int(row["rung"])
-            if rung in missed[trade_id] and str(row["type"]) == "limit":
+        for listed in standing_rows(done):
+            trade_id, rung = str(listed["trade_id"]), listed["rung"]
+            if listed["kind"] == "add":
+                before = adds.get(trade_id, StandingAdds())
+                one = AddOrder(*(listed[name] for name in ("add", "type", "quantity", "price", "fill", "after")))
+                adds[trade_id] = StandingAdds((*before.orders, one), float(listed["room"]))
+                continue
+            if rung in missed[trade_id] and listed["type"] == "limit":
                 continue
             order = Order(
-                type=str(row["type"]).replace("-", "_"),
-                side=str(row["side"]),
-                quantity=float(row["quantity"]),
-                price=None if pd.isna(row["price"]) else float(row["price"]),
+                type=str(listed["type"]).replace("-", "_"),
+                side=str(listed["side"]),
+                quantity=float(listed["quantity"]),
+                price=None if np.isnan(listed["price"]) else float(listed["price"]),
                 rung=rung,
-                kind=str(row["kind"]),
+                kind=str(listed["kind"]),
             )
             standing.setdefault(trade_id, []).append(order)
-    return state, standing
+    return state, standing, adds
 
 
 def _warn_of_predictions(rows: list[dict[str, Any]], model: ExhaustionModel) -> None:
@@ -233,23 +319,27 @@ def _warn_of_predictions(rows: list[dict[str, Any]], model: ExhaustionModel) -> 
             row["warnings"].append(f"Held longer than the {longest} bars that the model was trained on.")
 
 
-def _warn_of_limits(rows: list[dict[str, Any]], job: Job, ladder: Ladder, last: npt.NDArray[np.int64]) -> None:
+def _warn_of_limits(
+    rows: list[dict[str, Any]], job: Job, ladder: Ladder, model: ExhaustionModel | None, last: npt.NDArray[np.int64]
+) -> None:
     """Add to the warnings of trades for which a ladder's conditions or the model's last stage do not count here."""
-    most, model = signal_bars(ladder, job.settings), job.model
-    close_time = job.bars.close_time
+    most = signal_bars(ladder, job.settings)
+    embargoed = np.zeros(len(rows), dtype=bool)
+    if model is not None:
+        alive = np.flatnonzero(last >= 0)
+        when = job.bars.close_time[job.prepared.rows.bar_of(last[alive])]
+        embargoed[alive] = model.stage_of(when, embargo=False) != model.stage_of(when)
+        until = stamp_text(max(stage.valid_from_ns for stage in model.stages))
+    can_outlive = outlives_rows(ladder, most)
     for i, row in enumerate(rows):
-        if outlives_rows(ladder, most) and row["bars_managed"] > most:
+        if can_outlive and row["bars_managed"] > most:
             row["warnings"].append(
                 f"Held longer than {most} bars: the ladder's conditions on the model no longer hold, as in a backtest. "
                 "Raise labels.max_bars to read it longer."
             )
-        if model is None or last[i] < 0:
-            continue
-        until = pd.Timestamp(max(stage.valid_from_ns for stage in model.stages), tz="UTC")
-        when = close_time[job.prepared.rows.bar_of(last[i : i + 1])]
-        if model.stage_of(when, embargo=False)[0] != model.stage_of(when)[0]:
+        if embargoed[i]:
             row["warnings"].append(
-                f"This bar is in the embargo after the model's training, until {until:%Y-%m-%d %H:%M}; an earlier "
+                f"This bar is in the embargo after the model's training, until {until}; an earlier "
                 "stage of the model predicts it, as in a backtest."
             )
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side
+from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side, without_noise
 
 _SLACK = 1e-9
 
@@ -125,7 +125,7 @@ def _parts(levels: _Levels, left: float, side: int, venue: Venue) -> Iterator[_P
         if quantity > 0:
             # without a stop of its own, the liquidation price comes first; it is listed last
             yield _Part(quantity, target, stop or (levels.whole[-1] if levels.whole else None))
-            left = _clean(left - quantity)
+            left = without_noise(left - quantity)
     main = levels.whole[0] if levels.whole else None
     ends, targets = _cuts(levels.targets, left, venue)
     # what the stop of the trade would take before is not the partial stop-out's
@@ -145,12 +145,12 @@ def _large_enough(parts: list[_Part], venue: Venue) -> list[_Part]:
     kept: list[_Part] = []
     carried = 0.0
     for part in parts:
-        quantity = _clean(part.quantity + carried)
+        quantity = without_noise(part.quantity + carried)
         carried = 0.0 if venue.is_order(quantity) else quantity
         if not carried:
             kept.append(replace(part, quantity=quantity))
     if carried and kept:
-        kept[-1] = replace(kept[-1], quantity=_clean(kept[-1].quantity + carried))
+        kept[-1] = replace(kept[-1], quantity=without_noise(kept[-1].quantity + carried))
     elif carried:
         kept.append(replace(parts[-1], quantity=carried))
     return kept
@@ -167,10 +167,10 @@ def _cuts(orders: Sequence[Order], left: float, venue: Venue) -> tuple[list[floa
     for order in orders:
         sold = min(left, sold + order.quantity)
         begin = ends[-1] if ends else 0.0
-        if sold - begin > _SLACK * left and venue.is_order(_clean(sold - begin)):
+        if sold - begin > _SLACK * left and venue.is_order(without_noise(sold - begin)):
             ends.append(sold)
             kept.append(order)
-    if ends and left - ends[-1] > 0 and not venue.is_order(_clean(left - ends[-1])):
+    if ends and left - ends[-1] > 0 and not venue.is_order(without_noise(left - ends[-1])):
         ends[-1] = left
     return ends, kept
 
@@ -179,8 +179,8 @@ def _bounds(cuts: Sequence[float], left: float, venue: Venue) -> list[float]:
     """Return where parts begin and end; a part below the venue's smallest order joins its neighbour."""
     bounds = [0.0]
     for cut in sorted({round(cut, 12) for cut in cuts}):
-        is_far = cut - bounds[-1] > _SLACK * left and venue.is_order(_clean(cut - bounds[-1]))
-        if is_far and venue.is_order(_clean(left - cut)):
+        is_far = cut - bounds[-1] > _SLACK * left and venue.is_order(without_noise(cut - bounds[-1]))
+        if is_far and venue.is_order(without_noise(left - cut)):
             bounds.append(cut)
     return [*bounds, left] if left > 0 else [0.0]
 
@@ -197,7 +197,7 @@ class _Accepted:
     def order(self, order: Order, quantity: float, name: str, oco: str | None = None) -> Order:
         """Return an order of a quantity; a stop that the last price has passed is a market order."""
         venue, side = self.venue, self.side
-        closing, quantity = closing_side(side), _clean(quantity)
+        closing, quantity = closing_side(side), without_noise(quantity)
 
         def made(kind: str, price: float | None, force: str, hours: str = "regular") -> Order:
             return Order(kind, closing, quantity, price, order.rung, order.kind, name, oco, True, force, hours)
@@ -255,7 +255,7 @@ def _joined(orders: Sequence[Order]) -> list[Order]:
     for order in orders:
         key = (order.kind, order.rung)
         before = sums[key].quantity if key in sums else 0.0
-        sums[key] = replace(order, id=" ".join(["passed", order.kind]), quantity=_clean(order.quantity + before))
+        sums[key] = replace(order, id=" ".join(["passed", order.kind]), quantity=without_noise(order.quantity + before))
     return [replace(order, id=f"{order.id} {k}") for k, order in enumerate(sums.values(), start=1)]
 
 
@@ -280,7 +280,7 @@ def _one_stop(parts: Sequence[_Part], at_close: Order | None, accepted: _Accepte
         if part.target is None:
             continue
         if orders and orders[-1].rung == part.target.rung:
-            orders[-1] = replace(orders[-1], quantity=_clean(orders[-1].quantity + part.quantity))
+            orders[-1] = replace(orders[-1], quantity=without_noise(orders[-1].quantity + part.quantity))
         else:
             orders.append(accepted.order(part.target, part.quantity, f"{_name(part, taken)} target"))
     orders.sort(key=lambda order: side * _price(order))
@@ -288,7 +288,7 @@ def _one_stop(parts: Sequence[_Part], at_close: Order | None, accepted: _Accepte
     close = None if at_close is None else accepted.order(at_close, left, "close")
     now = [order for order in (stop, close) if order is not None]
     for step, order in enumerate(orders, start=1):
-        kept = _clean(kept - order.quantity)
+        kept = without_noise(kept - order.quantity)
         smaller = [replace(o, quantity=kept, id=f"{o.id.split(' ')[0]} {step}", replaces=o.id) for o in now]
         gone = tuple(o.id for o in now)
         replacements.append(Replacement(order.id, gone, tuple(smaller) if kept > _SLACK * left else ()))
@@ -320,8 +320,3 @@ def _named(order: Order) -> str:
 
 def _price(order: Order) -> float:
     return np.nan if order.price is None else order.price
-
-
-def _clean(quantity: float) -> float:
-    """Return a quantity without the noise of sums and differences."""
-    return float(round(quantity, 10))

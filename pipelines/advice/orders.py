@@ -26,7 +26,7 @@ class Order:
     rung : int or None
         Number of the rung, from 1.
     kind : str
-        Why: rung, stop, breakeven, trail, time, session, clock, gap, liquidation, late rung or late exit.
+        Why: rung, stop, breakeven, trail, time, session, clock, gap, liquidation, late rung, late exit or add.
     id : str
         Name of the order within its trade.
     oco : str or None
@@ -38,6 +38,12 @@ class Order:
     hours : {"regular", "extended"}
     replaces : str or None
         Id of the order that this one replaces.
+    add : int or None
+        Number of the add, from 1, of an order that adds to the position; None for all others.
+    do : {"place", "replace", "leave"}
+        Whether it is not in the market yet, takes the place of an order that is, or is in the market already.
+    was_price, was_quantity : float or None
+        Of the order that it replaces.
     """
 
     type: str
@@ -52,10 +58,20 @@ class Order:
     time_in_force: str = "gtc"
     hours: str = "regular"
     replaces: str | None = None
+    add: int | None = None
+    do: str = "place"
+    was_price: float | None = None
+    was_quantity: float | None = None
+
+    @property
+    def is_add(self) -> bool:
+        """Whether the order adds to the position."""
+        return self.add is not None
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the order as plain values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return the order as plain values; ``add`` only of one that adds, ``was_`` only of one that replaces."""
+        rare = ("add", "was_price", "was_quantity")
+        return {name: value for name, value in self.__dict__.items() if name not in rare or value is not None}
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,12 @@ class Venue:
         Steps of price and quantity and the smallest order; 0 for none.
     min_distance : float
         Smallest distance of a resting order from the last price, in price; 0 for none.
+    is_tick_found : bool
+        Whether no tick is set, and it is the last decimal of the bars' prices.
+    exchange_tz : str
+        Time zone of its sessions.
+    is_always_open : bool
+        Whether it trades around the clock.
     """
 
     oco_mode: OcoMode = "oco"
@@ -113,6 +135,9 @@ class Venue:
     lot: float = 0.0
     min_quantity: float = 0.0
     min_distance: float = 0.0
+    is_tick_found: bool = False
+    exchange_tz: str = "UTC"
+    is_always_open: bool = False
 
     def whole(self, quantity: float) -> float:
         """Return a quantity rounded down to the lot.
@@ -174,9 +199,19 @@ class Venue:
         return price if side * price <= most + _SNAP * abs(last) else self.price(side * most, side)
 
 
+def opening_side(side: int) -> str:
+    """Return the side of the orders that add to a position."""
+    return "buy" if side > 0 else "sell"
+
+
 def closing_side(side: int) -> str:
     """Return the side of the orders that close a position."""
     return "sell" if side > 0 else "buy"
+
+
+def without_noise(quantity: float) -> float:
+    """Return a quantity without the noise of sums and differences."""
+    return float(round(quantity, 10))
 
 
 def _on_grid(value: float, step: float, rounded: Any) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 
 _MONEY = (
     "quantity_open", "price", "action_quantity", "stop_price", "stop_before", "quantity_managed", "open_pnl",
-    "risk_now", "risk_after",
+    "risk_now", "risk_after", "traded_close", "quantity_entered", "average_entry", "risk_with_adds",
 )  # fmt: skip
 
 
@@ -28,16 +28,16 @@ def without_money(frame: pd.DataFrame) -> pd.DataFrame:
         to do in R and shares.
     """
     symbols = {symbol: f"symbol {k}" for k, symbol in enumerate(dict.fromkeys(frame["symbol"]), start=1)}
+    texts = ("orders", "replacements", "reasons", "warnings", "changes", "cancels", "adds", "working", "instructions")
     empty: dict[str, Any] = {
-        name: pd.Series([[] for _ in frame.index], index=frame.index, dtype=object)
-        for name in ("orders", "replacements", "reasons", "warnings", "changes")
+        name: pd.Series([[] for _ in frame.index], index=frame.index, dtype=object) for name in texts if name in frame
     }
     return frame.assign(
         trade_id=[f"trade {k}" for k in range(1, len(frame) + 1)],
         symbol=[symbols[symbol] for symbol in frame["symbol"]],
         summary=[_sentence({str(k): v for k, v in row.items()}) for row in frame.to_dict("records")],
         tag="",
-        **dict.fromkeys(_MONEY, np.nan),
+        **{name: np.nan for name in _MONEY if name in frame},
         **empty,
     )
 
@@ -50,6 +50,8 @@ def _sentence(row: dict[str, Any]) -> str:
         return "Sell all at the open."
     if row["action"] == "reduce":
         return f"Sell {row['action_quantity'] / row['quantity_open']:.0%} at the open."
+    if row["action"] == "add":
+        return f"Add to the position at the open; stop at {stop:+.2f} R."
     if np.isnan(stop):
         return "No stop is known."
     return f"Move the stop to {stop:+.2f} R." if urgency == "move_stop" else f"Hold; stop at {stop:+.2f} R."

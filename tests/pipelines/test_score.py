@@ -14,16 +14,19 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
-from exitladder.errors import LadderError, OutputFileError
+from exitladder.errors import InputFileError, LadderError, OutputFileError
 from exitladder.features import row_matrix
 from exitladder.pipelines import score as scoring
 from exitladder.pipelines.advice.advice import EXIT, HOLD, REDUCE, Advice, Holding, advise_closed, advise_open
 from exitladder.pipelines.advice.open_trades import REPLAY, advice_job, last_rows, open_trades
 from exitladder.pipelines.advice.orders import Order
-from exitladder.pipelines.advice.rows import COLUMNS
+from exitladder.pipelines.advice.rows.columns import COLUMNS
+from exitladder.pipelines.advice.wording.counts import counts_text
 from exitladder.pipelines.backtest import backtest
-from exitladder.pipelines.score import ScoreResult, write_scores
+from exitladder.pipelines.report import report
+from exitladder.pipelines.score import ScoreResult, records, write_scores
 from exitladder.pipelines.tracking.flavour import ExhaustionPyfunc
+from exitladder.pipelines.tracking.record import read_record
 from exitladder.pipelines.train import TrainResult, train
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.ladder import Ladder
@@ -39,7 +42,10 @@ def score(*given: Any, **how: Any) -> ScoreResult:
 def test_a_row_for_each_open_trade(
     bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings
 ) -> None:
-    frame = score(bars, some_open, classic, trained.model, small).frame
+    result = score(bars, some_open, classic, trained.model, small)
+    frame = result.frame
+    record = read_record(Path(small.tracking.store), result.run_id)
+    assert record is not None and record["tags"]["verdict"] in counts_text(records(frame))
     assert list(frame) == list(COLUMNS)
     assert set(frame["trade_id"]) == set(some_open.trade_id[some_open.is_open])
     assert frame["action"].isin([HOLD, REDUCE, EXIT]).all()
@@ -94,9 +100,9 @@ def test_what_the_user_holds_bounds_every_order(
 def test_writes_every_form(
     suffix: str, bars: BarSet, some_open: Trades, classic: Ladder, trained: TrainResult, small: Settings, tmp_path: Path
 ) -> None:
-    frame = score(bars, some_open, classic, trained.model, small).frame
-    path = tmp_path / f"scores.{suffix}"
-    write_scores(frame, path)
+    result = score(bars, some_open, classic, trained.model, small)
+    frame, path = result.frame, tmp_path / f"scores.{suffix}"
+    write_scores(frame, path, basis=result.basis)
     if suffix == "csv":
         back = pd.read_csv(path)
         assert list(back) == list(COLUMNS)
@@ -105,6 +111,16 @@ def test_writes_every_form(
         assert [row["trade_id"] for row in json.loads(path.read_text())] == list(frame["trade_id"])
     else:
         assert all(trade_id in path.read_text() for trade_id in frame["trade_id"])
+        assert f"ladder classic, model {trained.model}" in path.read_text()
+        # the page of the run is the same but for charts, whose bars a run does not keep
+        again = report(result.run_id, tmp_path / "again.html", small).read_text()
+        assert again == path.read_text()
+
+
+def test_a_damaged_file_of_scores_is_named(small: Settings, tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text('{"verdict": "", "rows": [{"trade_id": "T-1"}]}')
+    with pytest.raises(InputFileError, match=r"scores\.json' must hold the scores"):
+        report(str(tmp_path), tmp_path / "page.html", small)
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
@@ -275,12 +291,18 @@ def test_a_ladder_that_does_not_read_the_model_needs_none(
         score(bars, some_open, classic, None, small)
     plain = replace(classic, rungs=tuple(rung for rung in classic.rungs if not rung.when))
     alone = score(bars, some_open, plain, None, small)
-    beside = score(bars, some_open, plain, trained.model, small).frame
+    result = score(bars, some_open, plain, trained.model, small)
+    beside = result.frame
     same = ["trade_id", "action", "action_quantity", "stop_price", "orders", "open_r", "bars_held", "price"]
     pd.testing.assert_frame_equal(alone.frame[same], beside[same])
     assert alone.frame[["exhaustion", "hold_value_r"]].isna().all(axis=None)
     assert not any("prediction" in text for texts in alone.frame["warnings"] for text in texts)
     assert alone.notice == "" and alone.drift.empty
+    # its view is shown beside the trade, but explains nothing of what the ladder does
+    assert beside["exhaustion"].notna().any()
+    of_model = [[text for text in texts if text != result.notice] for texts in beside["warnings"]]
+    assert [*beside["reasons"], *of_model] == [*alone.frame["reasons"], *alone.frame["warnings"]]
+    assert any(score(bars, some_open, classic, trained.model, small).frame["reasons"])
     write_scores(alone.frame, tmp_path / "advice.html")
     assert ">nan" not in (tmp_path / "advice.html").read_text().lower()
 

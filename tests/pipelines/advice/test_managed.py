@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,12 @@ import pandas as pd
 import pytest
 
 from exitladder.bars.bars import BarSet
+from exitladder.cli.screens.score import score_screen
 from exitladder.clock import NO_TIME
+from exitladder.errors import InputFileError
 from exitladder.pipelines.advice.open_trades import Management
+from exitladder.pipelines.advice.working.previous import read_previous
+from exitladder.pipelines.pages.score import score_page
 from exitladder.pipelines.score import score
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.settings.tables import Settings
@@ -83,6 +89,25 @@ def test_a_rung_passed_before_is_missed_and_arms_nothing(market: BarSet, plain: 
     assert row["mfe_r"] == pytest.approx(2.35)
 
 
+def test_a_trade_of_which_nothing_is_held_has_no_orders(market: BarSet, plain: Settings) -> None:
+    row = one(market, book(quantity_open=0), plain)
+    assert (row["action"], row["urgency"], row["orders"]) == ("hold", "hold", [])
+    assert "quantity_open is 0" in row["summary"]
+
+
+def test_a_stop_of_the_users_own_that_no_price_has_passed_is_named(
+    daily: Callable[..., BarSet], plain: Settings
+) -> None:
+    """The trail has closed the trade at 103, and the stop at 98 still protects it."""
+    rows = [[100, 100.5, 99.5, 100], [100, 106, 100, 105], [105, 105, 102, 103], [103, 103.5, 102.5, 103]]
+    ladder = {**TWO_RUNGS, "rungs": [], "stop": {"trail": "1R"}}
+    row = one(daily(rows), book(), plain, ladder, since_entry=True)
+    assert row["urgency"] == "exit" and "with your own stop at 98: sell at the open" in row["summary"]
+    rows[2] = [105, 105, 97, 103]
+    row = one(daily(rows), book(), plain, ladder, since_entry=True)
+    assert row["urgency"] == "stop_missing" and "with no stop: sell at the open" in row["summary"]
+
+
 def test_since_entry_replays_the_ladder(market: BarSet, plain: Settings) -> None:
     row = one(market, book(), plain, since_entry=True)
     assert (row["action"], row["action_quantity"]) == ("reduce", 25)
@@ -117,7 +142,7 @@ def test_conditions_on_extremes_count_from_the_entry(daily: Callable[..., BarSet
     ladder = {"rungs": [{"fraction": 0.5, "when": ["give_back_r >= 1.5"]}], "costs": {"lot": 1}}
     row = one(daily(rows), book(managed_from="2024-01-03"), plain, ladder)
     assert (row["action"], row["action_quantity"]) == ("reduce", 50)
-    assert "give_back_r 1.5 is at or above 1.5 (rung 1)" in row["summary"]
+    assert "the give-back from the best price 1.5 R is at or above 1.5 R (rung 1)" in row["summary"]
 
 
 @pytest.mark.parametrize("clock", [{"session_close": True}, {"time": "3 sessions"}, {"time": "36h"}])
@@ -196,3 +221,155 @@ def test_managed_from_is_read_and_written() -> None:
     assert back.managed_from is not None and back.managed_from[0] == trades.managed_from[0]
     blank = book(managed_from=None)
     assert blank.managed_from is None or blank.managed_from[0] == NO_TIME
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"managed_from": "nonsense"}, "nonsense"),
+        ({"stop_price": "abc"}, "stop_price must be a number"),
+        ({"quantity_managed": -5}, "quantity_managed must be 0 or more"),
+        ({"orders": [1]}, "a list of orders"),
+        ({"orders": [{"id": "stop", "quantity": "many"}]}, "quantity of order 1 must be a number"),
+        ({"orders": "stop"}, "a list of orders"),
+    ],
+)
+def test_earlier_output_that_was_damaged_is_refused(row: dict[str, Any], text: str, tmp_path: Path) -> None:
+    path = tmp_path / "last.json"
+    path.write_text(json.dumps([{"trade_id": "T1", **row}]))
+    with pytest.raises(InputFileError, match=text):
+        read_previous(path)
+
+
+def test_orders_at_adjusted_prices_are_not_to_be_sent(market: BarSet, plain: Settings) -> None:
+    adjusted = BarSet([replace(market["ACME"], factor=np.full(market.n_bars, 0.8))])
+    row = one(adjusted, book(), plain)
+    assert row["traded_close"] == 126.25
+    assert "Do not send these orders" in row["warnings"][0] and "126.25 as traded, 101 adjusted" in row["warnings"][0]
+    frame = pd.DataFrame([row])
+    html, screen = score_page(frame), score_screen(frame, 80)
+    assert 'class="note danger" role="alert"' in html and 'class="copy"' not in html and "SELL 25 ACME" in html
+    assert "Do not send these orders" in screen
+    # adjusted before, but not on the last bar: the prices are the market's
+    same = BarSet([replace(market["ACME"], factor=np.array([0.8] * (market.n_bars - 1) + [1.0]))])
+    row = one(same, book(), plain)
+    assert np.isnan(row["traded_close"]) and row["warnings"] == one(market, book(), plain)["warnings"]
+    html = score_page(pd.DataFrame([row]))
+    assert 'class="copy"' in html and 'role="alert"' not in html
+
+
+def test_a_reduced_trade_says_that_its_stop_moves_and_counts(daily: Callable[..., BarSet], plain: Settings) -> None:
+    """The user sold nothing at the first target; the trail has moved to 103."""
+    rows = [[100, 100.5, 99.5, 100], [100, 105, 100, 105], [105, 105, 104, 104.5]]
+    ladder = {**TWO_RUNGS, "stop": {"trail": "1R"}}
+    row = one(daily(rows), book(), plain, ladder, since_entry=True)
+    assert row["action"] == "reduce" and row["summary"].endswith("Move the stop of the rest from 98 to 103.")
+    head = "1 open trade: 1 to reduce, 1 with a stop to move (1 of them named before)"
+    assert head in score_screen(pd.DataFrame([row]), 80).replace("\n", " ")
+    assert head in score_page(pd.DataFrame([row]))
+
+
+def test_without_a_tick_prices_have_the_decimals_of_the_bars(daily: Callable[..., BarSet], plain: Settings) -> None:
+    rows = [[100, 100.5, 99.5, 100], [100, 105, 100, 104.8], [104.8, 105, 104, 104.5]]
+    ladder = {**TWO_RUNGS, "rungs": [], "stop": {"trail": "1.333R"}, "costs": {"lot": 1}}
+    row = one(daily(rows), book(), plain, ladder, since_entry=True)
+    (stop,) = row["orders"]
+    assert stop["price"] == row["stop_price"] == 102.3  # 105 less 2.666, rounded down
+    assert "to 102.3:" in row["summary"] and any("rounded against you to 0.1" in text for text in row["warnings"])
+    short = book(side="short", stop_price=102.0)
+    rows = [[100, 100.5, 99.5, 100], [100, 100, 95, 95.2], [95.2, 96, 95.1, 95.5]]
+    assert one(daily(rows), short, plain, ladder, since_entry=True)["stop_price"] == 97.7  # 97.666, rounded up
+    rows[2][3] = 95.123456789
+    row = one(daily(rows), short, plain, ladder, since_entry=True)
+    assert row["stop_price"] == pytest.approx(97.666) and not any("No tick" in text for text in row["warnings"])
+
+
+def test_a_missing_stop_is_placed_and_a_known_one_is_never_blank(market: BarSet, plain: Settings) -> None:
+    row = one(market, book(stop_price=np.nan), plain, {**TWO_RUNGS, "stop": {"initial": "2%"}})
+    assert row["urgency"] == "stop_missing" and row["summary"].startswith(
+        "Place a stop at 98 for 100: it is the initial"
+    )
+    html = score_page(pd.DataFrame([row]))
+    assert 'none <span class="arrow">→</span> 98<' in html
+    assert "Not in this risk: <b>1 without a stop now (1.50 R after these orders)</b>" in html
+    row = one(market, book(stop_price=99.0, symbol="GONE"), plain)
+    assert row["stop_before"] == row["stop_price"] == 99.0
+    assert '99 <span class="arrow">→</span> 99<' in score_page(pd.DataFrame([row]))
+    row = one(market, book(stop_price=101.5, entry_price=102.5, entry_time="2024-01-04"), plain)
+    assert any("The last price 101 has passed your stop at 101.5" in text for text in row["warnings"])
+
+
+def test_defects_of_bars_that_no_open_trade_needs_are_not_reported(market: BarSet) -> None:
+    from exitladder.bars.checking.report import BarsReport, Finding
+    from exitladder.pipelines.advice.scorable import of_open_trades
+
+    def found(rule: str, *days: str, symbol: str = "ACME") -> Finding:
+        rows = pd.DataFrame({"timestamp": pd.to_datetime(list(days), utc=True)})
+        return Finding(symbol, "warning", rule, len(days), "", f"{rule} {days}", rows)
+
+    kept = [
+        found("possible_split", "2023-12-20"),
+        found("spike", "2024-01-03"),
+        found("big_move", "2020-01-01", "2024-01-02"),
+    ]
+    gone = [
+        found("possible_split", "2014-06-09"), found("possible_split", "2024-01-03"), found("gap", "2020-01-01"),
+        found("spike", "2024-01-03", symbol="OTHER"),
+    ]  # fmt: skip
+    whole = [Finding("", "warning", "symbol_case", 1, "", "two spellings")]
+    closed = book(trade_id="T0", entry_time="2014-06-01", exit_time="2014-06-20", exit_price=99.0, quantity_open=np.nan)
+    both = trades_from_frame(pd.concat([book().to_frame(), closed.to_frame()]).drop(columns="entry_at"))
+    report = of_open_trades(BarsReport(findings=(*gone, *kept, *whole)), both)
+    assert list(report.findings) == [*kept, *whole]
+
+
+def test_warnings_of_all_trades_say_so(market: BarSet, plain: Settings) -> None:
+    both = pd.concat([book().to_frame(), book(trade_id="T2", quantity=50, quantity_open=50).to_frame()]).drop(
+        columns="entry_at"
+    )
+    frame = score(market, trades_from_frame(both), ladder_from_mapping(TWO_RUNGS), None, plain).frame
+    text = "All 2 trades: Passed before the ladder began: rung 1."
+    assert text in score_page(frame) and text in " ".join(score_screen(frame, 80).split())
+
+
+def test_old_bars_are_named_with_and_without_a_clock(market: BarSet, plain: Settings) -> None:
+    clock = int(market.close_time.max()) + 312 * DAY
+    ladder = ladder_from_mapping(TWO_RUNGS)
+    result = score(market, book(), ladder, None, plain, management=Management(clock_ns=clock))
+    assert "312 days ago. Update the bars" in result.notes[0]
+    assert "312 days before --asof" in score(market, book(), ladder, None, plain, asof=clock).notes[0]
+    assert score(market, book(), ladder, None, plain, asof="2024-01-09").notes == ()
+    assert result.notes[0] in score_page(result.frame, notes=result.notes)
+
+
+def test_before_the_ladder_begins_there_are_no_orders(market: BarSet, plain: Settings) -> None:
+    row = one(market, book(managed_from="2024-02-01"), plain)
+    assert (row["action"], row["urgency"], row["orders"], row["stop_price"]) == ("hold", "hold", [], 98.0)
+    assert "from 2024-02-01 on; until then it has no orders, and your stop at 98 stays" in row["summary"]
+    assert row["cancels"] == [] and row["working"][0]["do"] == "leave"
+    # over a long weekend, the next bar is the first managed one
+    assert one(market, book(managed_from="2024-01-10"), plain)["orders"]
+
+
+def test_a_halted_symbol_and_rungs_below_the_smallest_order_are_named(
+    daily: Callable[..., BarSet], plain: Settings
+) -> None:
+    flat = [101.0, 101.0, 101.0, 101.0]
+    bars = daily([[100, 101.5, 99.5, 101], *[flat] * 4])
+    halted = BarSet([replace(bars["ACME"], volume=np.array([5e4, 0, 0, 0, 0]))])
+    row = one(halted, book(), plain)
+    assert any("ACME has not traded in its last 4 bars" in text for text in row["warnings"])
+    assert not any("has not traded" in text for text in one(bars, book(), plain)["warnings"])
+    large = {**TWO_RUNGS, "costs": {"lot": 1, "tick": 0.01, "min_quantity": 60}}
+    small = one(bars, book(), plain, large)
+    assert limits(small) == [] and any("removed rung 1, 2" in text for text in small["warnings"])
+
+
+def test_an_entry_far_from_its_bar_is_named_alone(market: BarSet, plain: Settings) -> None:
+    both = pd.concat(
+        [book().to_frame(), book(trade_id="T2", entry_price=110.0, quantity=50, quantity_open=50).to_frame()]
+    )
+    frame = score(
+        market, trades_from_frame(both.drop(columns="entry_at")), ladder_from_mapping(TWO_RUNGS), None, plain
+    ).frame.set_index("trade_id")
+    assert frame.loc["T1", "orders"] and "entry price 110 is far outside of its bar" in str(frame.loc["T2", "summary"])

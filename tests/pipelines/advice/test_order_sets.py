@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitladder.pipelines.advice.advice import Holding, advise_open
 from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
 from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Venue
 
@@ -216,3 +217,35 @@ def test_no_order_of_fills_goes_through_zero_and_the_stop_covers_what_is_left(
         elif broker.position > 0:
             assert broker.stopped() >= broker.position
     assert broker.position == 0
+
+
+@given(position=positions(), data=st.data())
+def test_market_orders_and_resting_ones_together_cover_the_position_once(
+    position: tuple[list[Order], float, int, Venue, set[int]], data: st.DataObject
+) -> None:
+    """Whatever the ladder sells at the open, and however much more or less than it the user holds."""
+    standing, held, side, venue, slices = position
+    lot, rungs = venue.lot, st.integers(1, 5)
+    now = [
+        Order("market", "", data.draw(st.integers(1, 40)) * lot, None, data.draw(rungs), "rung")
+        for _ in range(data.draw(st.integers(0, 2)))
+    ]
+    if data.draw(st.booleans()):
+        now.append(Order("market", "", 60 * lot, None, None, data.draw(st.sampled_from(("time", "session", "gap")))))
+    ladder_left = data.draw(st.integers(0, 80)) * lot
+    holding = Holding(held, side, 100.0, venue, frozenset(slices))
+    advice = advise_open(holding, ladder_left, [*now, *standing], 95.0)
+    whole = venue.whole(held)
+    sold = sum(order.quantity for order in advice.orders if order.type == "market")
+    assert advice.quantity == pytest.approx(sold)
+    assert advice.action == ("hold" if not sold else "exit" if sold == pytest.approx(whole) else "reduce")
+    for order in advice.orders:
+        assert order.reduce_only and order.side == ("sell" if side > 0 else "buy")
+        assert order.quantity == pytest.approx(venue.whole(order.quantity)) and order.quantity > 0
+        assert order.quantity >= min(venue.min_quantity, whole) * (1 - 1e-9)
+    broker = Broker(OrderSet(advice.orders, advice.replacements), venue, round(whole, 9))
+    assert broker.stopped() == pytest.approx(whole)
+    for order in [order for order in advice.orders if order.type == "market"]:  # they fill first, at the open
+        broker.fill(order.id, order.quantity)
+    assert broker.position == pytest.approx(whole - sold)
+    assert broker.stopped() == pytest.approx(broker.position)

@@ -12,7 +12,7 @@ from exitladder.features import FeatureSet, row_matrix
 from exitladder.models.calibration.calibrators import Isotonic, Platt, logit
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.advice.open_trades import advice_job, last_rows, open_trades, score_open
-from exitladder.pipelines.advice.reasons import LEAST_MOVE, NO_REASON, plain_reasons
+from exitladder.pipelines.advice.wording.reasons import LEAST_MOVE, NO_REASON, plain_reasons
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.train import TrainResult
 from exitladder.plans.file import ladder_from_mapping

@@ -15,8 +15,8 @@ from exitladder.models.exhaustion.linear import Linear
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.exhaustion.own import OwnModel
 from exitladder.models.exhaustion.stacking import Stack
-from exitladder.pipelines.advice.reasons import moves_of
 from exitladder.pipelines.advice.uncertainty import outlook_of
+from exitladder.pipelines.advice.wording.reasons import moves_of
 from exitladder.pipelines.inputs.predictions import predict_rows, symbols_of
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.train import TrainResult
@@ -59,7 +59,7 @@ def test_the_own_model_is_the_one_explained(prepared: Prepared, model: Exhaustio
     chosen = last[prepared.placed.trades.symbol == "IBM"][-5:]
     X: Any = row_matrix(prepared.placed, prepared.rows, prepared.features, select=chosen).values
     when = prepared.placed.bars.close_time[prepared.rows.bar_of(chosen)]
-    symbols = symbols_of(prepared, chosen)
+    symbols = symbols_of(prepared, model, chosen)
     moves = moves_of(model, X, when, "exhaustion", symbols)
     predicted = model.predict(X, when, symbols=symbols).exhaustion
     assert np.array_equal(moves[:, 1:], np.zeros_like(moves[:, 1:]))

@@ -24,6 +24,15 @@ _DUE = {
     "liquidation": "the liquidation price is passed",
 }
 _SERIES = {"exhaustion": "the model's exhaustion probability", "hold_value_r": "the model's value of holding"}
+# the state of the trade, and the rank of the model: name and unit
+_STATES = {
+    "open_r": ("the open profit", " R"), "mfe_r": ("the best profit (MFE)", " R"),
+    "mae_r": ("the worst loss (MAE)", " R"), "give_back_r": ("the give-back from the best price", " R"),
+    "exit_rank": ("the model's exit rank", ""),
+    "bars_held": ("the number of bars held", ""), "stop_distance_r": ("the distance to the stop", " R"),
+}  # fmt: skip
+# of a price of a market, at most
+_DECIMALS = 6
 _WORDS = {">=": "at or above", "<=": "at or below", ">": "above", "<": "below"}
 
 
@@ -36,6 +45,19 @@ def number(value: float) -> str:
     ('12', '0.3', '')
     """
     return "" if value is None or math.isnan(value) else f"{value:.10g}"
+
+
+def price_text(value: float) -> str:
+    """Return a price in a sentence or a column; one with more decimals than a market's has six digits.
+
+    Examples
+    --------
+    >>> price_text(43123.45), price_text(109.2338176797326), price_text(float("nan"))
+    ('43123.45', '109.234', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    return number(value) if abs(value - round(value, _DECIMALS)) <= 1e-9 * max(1.0, abs(value)) else f"{value:.6g}"
 
 
 def date_text(when: pd.Timestamp) -> str:
@@ -79,7 +101,7 @@ def hold_value_text(row: Mapping[str, Any]) -> str:
     return f"{value:+.2f} R" if pd.isna(spread) else f"{value:+.2f} R ± {spread:.2f}"
 
 
-def closed_sentence(holding: Holding, kind: str, when: pd.Timestamp) -> str:
+def closed_sentence(holding: Holding, kind: str, when: pd.Timestamp, own_stop: float = math.nan) -> str:
     """Return the sentence on a trade that the ladder has closed while the user still holds it.
 
     Parameters
@@ -89,6 +111,8 @@ def closed_sentence(holding: Holding, kind: str, when: pd.Timestamp) -> str:
         The order that closed it.
     when : Timestamp
         The bar of that fill.
+    own_stop : float
+        The user's stop that no price has passed since the entry; NaN if there is none.
 
     Returns
     -------
@@ -96,9 +120,10 @@ def closed_sentence(holding: Holding, kind: str, when: pd.Timestamp) -> str:
     """
     name = STOP_NAMES.get(kind, {"time": "time stop", "rung": "last rung"}.get(kind, f"order {kind}"))
     do = "sell" if holding.side > 0 else "buy back"
+    stop = "no stop" if math.isnan(own_stop) else f"your own stop at {price_text(own_stop)}"
     return (
-        f"The {name} would have closed this on {date_text(when)}; you still hold {number(holding.quantity)} with no "
-        f"stop: {do} at the open."
+        f"The {name} would have closed this on {date_text(when)}; you still hold {number(holding.quantity)} with "
+        f"{stop}: {do} at the open."
     )
 
 
@@ -120,24 +145,50 @@ def sentence(holding: Holding, advice: Advice, ladder: Ladder, row: Mapping[str,
     str
     """
     sell = "Sell" if holding.side > 0 else "Buy back"
-    market = [order for order in advice.orders if order.type == "market"]
+    market = [order for order in advice.orders if order.type == "market" and not order.is_add]
+    bought = sum(order.quantity for order in advice.orders if order.type == "market" and order.is_add)
+    if bought and not market:
+        buy = "Buy" if holding.side > 0 else "Sell"
+        covers = "" if math.isnan(advice.stop_price) else f" Stop of all: {number(advice.stop_price)}."
+        return f"{buy} {number(bought)} more at the open.{covers}"
     if market:
         why = _why(market[0].kind, market[0].rung, advice, ladder, row)
-        return f"{sell} {number(advice.quantity)} at the open: {why}."
+        return f"{sell} {number(advice.quantity)} at the open: {why}.{_stop_of_the_rest(holding, advice, moved_from)}"
     at_close = [order for order in advice.orders if order.type == "market_on_close"]
     if at_close:
         quantity = sum(order.quantity for order in at_close)
-        return f"{sell} the rest of {number(quantity)} at the next close: {_DUE_AT_CLOSE[at_close[0].kind]}."
+        why = _DUE_AT_CLOSE[at_close[0].kind]
+        moves = _stop_of_the_rest(holding, advice, moved_from)
+        return f"{sell} the rest of {number(quantity)} at the next close: {why}.{moves}"
     stop = advice.stop_price
-    name = STOP_NAMES.get(str(row.get("stop_kind", "stop")), "stop")
+    name = str(row.get("stop_name") or STOP_NAMES.get(str(row.get("stop_kind", "stop")), "stop"))
     if math.isnan(stop):
         return f"Hold {number(holding.quantity)}: no stop is known for it."
     if not math.isnan(moved_from) and holding.side * (stop - moved_from) > 1e-9 * abs(stop):
-        return f"Move the stop from {number(moved_from)} to {number(stop)}: it is the {name} now."
-    targets = sorted({order.price for order in advice.orders if order.type == "limit" and order.price is not None})
+        return f"Move the stop from {price_text(moved_from)} to {price_text(stop)}: it is the {name} now."
+    targets = sorted(
+        {
+            order.price
+            for order in advice.orders
+            if order.type == "limit" and order.price is not None and not order.is_add
+        }
+    )
     nearest = (targets[0] if holding.side > 0 else targets[-1]) if targets else math.nan
-    beyond = "" if math.isnan(nearest) else f", next target {number(nearest)}"
-    return f"Hold {number(holding.quantity)}: {name} {number(stop)}{beyond}."
+    beyond = "" if math.isnan(nearest) else f", next target {price_text(nearest)}"
+    if math.isnan(moved_from):
+        return f"Place a stop at {price_text(stop)} for {number(holding.quantity)}: it is the {name}{beyond}."
+    return f"Hold {number(holding.quantity)}: {name} {price_text(stop)}{beyond}."
+
+
+def _stop_of_the_rest(holding: Holding, advice: Advice, moved_from: float) -> str:
+    """Return the instruction for the stop of the quantity left after a sale, empty if it stays."""
+    stop = advice.stop_price
+    if math.isnan(stop):
+        return ""
+    if math.isnan(moved_from):
+        return f" Place a stop at {price_text(stop)} for the rest."
+    is_moved = holding.side * (stop - moved_from) > 1e-9 * abs(stop)
+    return f" Move the stop of the rest from {price_text(moved_from)} to {price_text(stop)}." if is_moved else ""
 
 
 _DUE_AT_CLOSE = {
@@ -183,5 +234,6 @@ def _condition(condition: Condition, row: Mapping[str, Any]) -> str:
     if name == "hold_value_r" and (text := hold_value_text(row)):
         return f"{_SERIES[name]} {text} is {_WORDS[condition.operator]} {at:g} R"
     value = row.get(name, math.nan)
-    shown = "" if value is None or pd.isna(value) else f" {value:.3g}"
-    return f"{name}{shown} is {_WORDS[condition.operator]} {at:g}"
+    label, unit = _STATES.get(name, (name, ""))
+    shown = "" if value is None or pd.isna(value) else f" {value:.3g}{unit}"
+    return f"{label}{shown} is {_WORDS[condition.operator]} {at:g}{unit}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,12 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.features import FeatureSet, describe_catalogue
 from exitladder.models.calibration.calibrators import logit, sigmoid
-from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.models.forests.rows import RowSymbols
-from exitladder.pipelines.inputs.predictions import rows_seen
+from exitladder.pipelines.inputs.predictions import RowsSeen, rows_seen
 from exitladder.pipelines.inputs.prepare import Prepared
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel
+    from exitladder.models.forests.rows import RowSymbols
 
 _N_REASONS = 3
 # Probability or R: a smaller effect is not a reason.
@@ -109,7 +112,11 @@ def plain_reasons(
 
 
 def model_reasons(
-    prepared: Prepared, model: ExhaustionModel, last: npt.NDArray[np.int64], acts_on_hold_value: Sequence[bool]
+    prepared: Prepared,
+    model: ExhaustionModel,
+    last: npt.NDArray[np.int64],
+    acts_on_hold_value: Sequence[bool],
+    seen: RowsSeen | None = None,
 ) -> list[list[str]]:
     """Return the model's strongest reasons at each trade's last row.
 
@@ -121,6 +128,8 @@ def model_reasons(
         Row numbers; -1 for a trade without rows.
     acts_on_hold_value : sequence of bool
         Trades with an order triggered by ``hold_value_r``; its reasons come first.
+    seen : RowsSeen, optional
+        The rows of the trades that have one, if they are known already.
 
     Returns
     -------
@@ -131,17 +140,22 @@ def model_reasons(
     alive = np.flatnonzero(last >= 0)
     if not len(alive):
         return reasons
-    seen = rows_seen(prepared, model, last[alive])
-    sides = prepared.placed.trades.side[alive]
+    seen = rows_seen(prepared, model, last[alive]) if seen is None else seen
+    acts = np.asarray(acts_on_hold_value, dtype=bool)[alive]
     for of in ("hold_value_r", "exhaustion"):
-        asked = np.array([of == "exhaustion" or acts_on_hold_value[int(i)] for i in alive])
-        if asked.any():
-            X = seen.X[asked]
-            moves = moves_of(model, X, seen.when[asked], of, seen.symbols.take(np.flatnonzero(asked)))
-            texts = plain_reasons(prepared.features.names, X, moves, sides[asked], of=of)
-            for i, move, sentences in zip(alive[asked], moves, texts, strict=True):
-                is_silent = not sentences and bool(np.isfinite(move).all())
-                reasons[i] += [NO_REASON[of]] if is_silent else sentences
+        asked = np.flatnonzero(acts | (of == "exhaustion"))
+        if not len(asked):
+            continue
+        rows, place = np.unique(seen.place[asked], return_inverse=True)
+        X = seen.X[rows]
+        moves = moves_of(model, X, seen.when[rows], of, seen.symbols.take(rows))
+        texts = plain_reasons(prepared.features.names, X, moves, seen.sides[rows], of=of)
+        known = np.asarray(np.isfinite(moves).all(axis=1))
+        texts = [
+            [NO_REASON[of]] if is_known and not text else text for text, is_known in zip(texts, known, strict=True)
+        ]
+        for i, k in zip(alive[asked], place, strict=True):
+            reasons[i] += texts[k]
     return reasons
 
 
@@ -181,7 +195,7 @@ def moves_of(
     moves = np.full(parts.shape, np.nan)
     for k in np.unique(stage[stage >= 0]):
         chosen, calibrator = np.flatnonzero(stage == k), model.stages[k].calibrator
-        raw = model.stages[k].raw_exhaustion(X[chosen])
+        raw = model.stages[k].raw(X[chosen], "exhaustion")
         without = sigmoid(logit(raw)[:, None] - parts[chosen])
         calibrated = calibrator.apply(without.ravel()).reshape(without.shape)
         moves[chosen] = calibrator.apply(raw)[:, None] - calibrated

@@ -1,0 +1,146 @@
+"""The advice on one open trade, its sentence and its urgency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exitladder.clock import stamp_text
+from exitladder.pipelines.advice.advice import ADD, EXIT, HOLD, REDUCE, Advice, Holding, advise_closed, advise_open
+from exitladder.pipelines.advice.orders import Order
+from exitladder.pipelines.advice.rows.columns import ASK, MOVE_STOP, STOP_MISSING
+from exitladder.pipelines.advice.rows.contracts import slices_of
+from exitladder.pipelines.advice.rows.followed import Followed
+from exitladder.pipelines.advice.rows.quantities import is_live
+from exitladder.pipelines.advice.wording.sentences import closed_sentence, number, price_text, sentence
+from exitladder.pipelines.inputs.usable_trades import TICK_TOO_WIDE
+
+
+def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Advice, str, str]:
+    """Return the advice, its sentence and its urgency.
+
+    Parameters
+    ----------
+    followed : Followed
+    held : float
+        Quantity that the user holds; NaN if it is not known.
+    row : mapping
+        The row so far: state, stop in the market, quantity when the ladder began.
+
+    Returns
+    -------
+    advice : Advice
+    summary, urgency : str
+    """
+    done, k, trades, i = followed.done, followed.k, followed.placed.trades, followed.i
+    own = float(trades.stop_price[i])
+    if np.isnan(held):
+        text = (
+            "Fill in quantity_open, the quantity that you still hold, or pass --assume followed or untouched: without "
+            "it there are no orders."
+        )
+        return Advice(HOLD, 0.0, own, warnings=("quantity_open is blank.",)), text, ASK
+    if held == 0:
+        text = "You hold nothing of this trade (quantity_open is 0): add exit_time and exit_price to the trades file."
+        return Advice(HOLD, 0.0, np.nan), text, HOLD
+    if followed.begins_later:
+        stop = float(row["stop_before"])
+        now = "you have no stop" if np.isnan(stop) else f"your stop at {price_text(stop)} stays"
+        text = f"The ladder manages this trade from {followed.managed_from} on; until then it has no orders, and {now}."
+        return Advice(HOLD, 0.0, stop), text, STOP_MISSING if np.isnan(stop) else HOLD
+    holding = Holding(held, followed.side, followed.price, followed.venue, slices_of(followed.ladder))
+    status, reason = followed.status, str(done.reason[k])
+    if followed.has_passed_stop:
+        text = (
+            f"The ladder's initial stop {price_text(followed.initial_stop)} was passed before the ladder began; you "
+            f"hold {number(held)} with {_protection(row)}: sell, or give the trade a stop_price."
+        )
+        return Advice(HOLD, 0.0, np.nan), text, STOP_MISSING
+    if followed.is_too_wide or (status == "skipped" and followed.state is None):
+        why = TICK_TOO_WIDE if followed.is_too_wide else reason
+        missing = STOP_MISSING if np.isnan(own) else ASK
+        return Advice(HOLD, 0.0, own, warnings=(f"Not simulated: {why}.",)), _not_simulated(why), missing
+    if status == "closed":
+        when = pd.Timestamp(int(followed.placed.bars.time[int(done.exit_bar[k])]), tz="UTC")
+        advice = advise_closed(holding, f"order {reason}", stamp_text(when.value))
+        live = float(row["stop_before"]) if followed.is_stated else own if is_live(followed, own) else np.nan
+        return advice, closed_sentence(holding, reason, when, live), STOP_MISSING if np.isnan(live) else EXIT
+    assert followed.state is not None  # an open trade is held
+    base = float(row["quantity_managed"])
+    earlier = 0.0 if np.isnan(base) or followed.happened is not None else float(done.quantity[k]) - base
+    left = max(0.0, followed.ladder_left - max(0.0, earlier))
+    stop = followed.shown(float(followed.state["stop_price"]))
+    moved_from, name = float(row["stop_before"]), _stop_name(followed)
+    standing, note = followed.standing, ""
+    before = followed.shown(moved_from)  # on the tick
+    if _is_looser(followed, stop, before):
+        name = "stop in the market"
+        note = (
+            f"The stop in the market at {price_text(before)} is tighter than the ladder's {price_text(stop)} and "
+            "stays: a stop is never loosened."
+        )
+        standing, stop = [_not_looser(order, before, followed.side) for order in standing], before
+    advice = advise_open(holding, left, standing, stop, followed.adds)
+    if note:
+        advice = replace(advice, warnings=(note, *advice.warnings))
+    text = sentence(holding, advice, followed.ladder, {**row, "stop_name": name}, moved_from)
+    return advice, text, _urgency(followed, advice, moved_from)
+
+
+def _protection(row: Mapping[str, Any]) -> str:
+    before = float(row["stop_before"])
+    return "no stop" if np.isnan(before) else f"your own stop at {price_text(before)}"
+
+
+def _is_looser(followed: Followed, stop: float, before: float) -> bool:
+    """Whether the ladder's stop is looser than the one known to be in the market."""
+    is_known = followed.is_stated or (bool(followed.previous) and followed.placed.bars.factor is None)
+    if not is_known or (followed.state or {}).get("stop_kind") == "liquidation":
+        return False
+    return bool(followed.side * (before - stop) > 1e-9 * abs(stop))
+
+
+def _not_looser(order: Order, price: float, side: int) -> Order:
+    """Return a stop order at a price or tighter."""
+    is_looser = order.type == "stop" and order.price is not None and side * (price - order.price) > 0
+    return replace(order, price=price) if is_looser else order
+
+
+def _stop_name(followed: Followed) -> str:
+    """Return the name of a stop that an add has moved; empty for every other stop."""
+    state = followed.state or {}
+    if followed.happened is None or not followed.happened.done or state.get("stop_kind") != "stop":
+        return ""
+    trades, i, side = followed.placed.trades, followed.i, followed.side
+    initial = float(trades.entry_price[i]) - side * float(followed.done.risk[followed.k])
+    is_moved = side * (float(state["stop_price"]) - initial) > followed.venue.tick + 1e-9 * abs(initial)
+    return "stop of the last add" if is_moved else ""
+
+
+def _urgency(followed: Followed, advice: Advice, stop_before: float) -> str:
+    if advice.action == EXIT or any(order.type == "market_on_close" for order in advice.orders):
+        return EXIT
+    if np.isnan(stop_before):
+        return STOP_MISSING
+    if advice.action == REDUCE:
+        return REDUCE
+    if advice.action == ADD:
+        return ADD
+    is_tighter = followed.side * (advice.stop_price - stop_before) > 1e-9 * abs(stop_before)
+    return MOVE_STOP if is_tighter else HOLD
+
+
+def _not_simulated(why: str) -> str:
+    texts = {
+        "no_stop": "The trade has no stop: give it a stop_price, or set stop.initial in the ladder.",
+        "atr_unknown": "Its stop needs an ATR that was not known at the entry: give the trade a stop_price.",
+        "stop_beyond_entry": "Its stop is on the wrong side of the entry: correct stop_price.",
+        "above_maximum_size": "The entry alone is above the maximum size of the plan: nothing is managed.",
+        "quantity_below_minimum": "The quantity is below the smallest order of the symbol: no order is possible.",
+        TICK_TOO_WIDE: "The tick is more than R/4: set the tick of the symbol under [symbols].",
+    }
+    return texts.get(why, f"Not simulated: {why}.")

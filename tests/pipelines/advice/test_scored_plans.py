@@ -1,0 +1,179 @@
+"""`score` of plans with adds: what rests, what the fills of the user say, and how it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exitladder.bars.bars import Bars, BarSet
+from exitladder.cli.screens.score import score_screen
+from exitladder.errors import LadderError
+from exitladder.files.output import json_text
+from exitladder.pipelines.advice.open_trades import Management
+from exitladder.pipelines.advice.private import without_money
+from exitladder.pipelines.advice.schema import score_schema
+from exitladder.pipelines.advice.working.previous import read_previous
+from exitladder.pipelines.score import ScoreResult, records, score, write_scores
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.settings.loading import load_settings
+from exitladder.settings.tables import Settings
+from exitladder.trades.files import read_trades
+from exitladder.trades.trades import Trades
+
+DAY = 86_400 * 10**9
+PLAN: dict[str, Any] = {
+    "name": "tranches",
+    "rungs": [{"fraction": 0.25, "target": "2R"}],
+    "adds": [
+        {"quantity": 0.5, "at": "-0.4R"},
+        {"quantity": 0.3, "at": "0.5R", "stop": "1R"},
+        {"quantity": 0.2, "at": "0.3R", "spacing": "previous", "stop": "1R"},
+    ],
+    "costs": {"lot": 1, "tick": 0.01, "min_quantity": 1},
+}
+
+
+def market(*rows: list[float]) -> BarSet:
+    table = np.array(rows, dtype=float)
+    time = pd.Timestamp("2024-01-01").value + DAY * np.arange(len(table))
+    prices = dict(zip(("open", "high", "low", "close"), table.T, strict=True))
+    return BarSet([Bars(symbol="ACME", interval_ns=DAY, time=time, **prices, volume=None)])
+
+
+QUIET = [100.0, 101.0, 99.0, 100.0]
+HIGHER = [103.0, 105.5, 102.0, 105.0]  # over the second add at 105
+
+
+def book(fills: Sequence[tuple[str, str, float, float]] = (), **columns: Any) -> Trades:
+    row = {
+        "trade_id": "T1", "symbol": "ACME", "side": "long", "entry_time": "2024-01-01", "entry_price": 100.0,
+        "quantity": 100.0, "stop_price": 90.0, "entry_at": "open", **columns,
+    }  # fmt: skip
+    rows = [dict(zip(("trade_id", "time", "side", "quantity", "price"), ("T1", *fill), strict=True)) for fill in fills]
+    return read_trades(pd.DataFrame([row]), fills=pd.DataFrame(rows) if fills else None)
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load_settings(None, ["tracking.enabled=false"])
+
+
+def advised(bars: BarSet, trades: Trades, settings: Settings, table: dict[str, Any] = PLAN, **how: Any) -> ScoreResult:
+    return score(bars, trades, ladder_from_mapping(table), None, settings, management=Management(**how))
+
+
+def adds_of(row: pd.Series) -> list[tuple[int, str, float, float]]:
+    return [(o["add"], o["type"], o["quantity"], o["price"]) for o in row["orders"] if "add" in o]
+
+
+def test_adds_rest_with_a_sentence_each_and_the_risk_of_all(settings: Settings) -> None:
+    row = advised(market(QUIET), book(quantity_open=100), settings).frame.iloc[0]
+    assert adds_of(row) == [(1, "limit", 50, 96.0), (2, "stop", 30, 105.0)]
+    assert row["adds"] == [
+        "Buy 50 at 96 (limit): second tranche; then 150 held, average entry 98.6667.",
+        "Buy 30 at 105 (stop): third tranche; then 180 held, average entry 99.7222.",
+        "Buy 20 at 108 (stop) once add 2 has filled: fourth tranche; then 200 held, average entry 100.55.",
+    ]
+    assert row["action"] == "hold" and row["risk_after"] == 1000
+    assert row["risk_with_adds"] == 1000 + 50 * 6 + 30 * 15
+    changes = {change["after"]: change for change in row["replacements"]}
+    assert [(o["id"], o["quantity"]) for o in changes["add-2"]["place"]] == [("add-2 stop", 30), ("add-3", 20)]
+
+
+def test_fills_are_the_adds_that_happened(settings: Settings) -> None:
+    """The add that filled sized the rungs anew, moved the stop and placed the next one from its fill."""
+    fills = [("2024-01-01", "buy", 100.0, 100.0), ("2024-01-02", "buy", 30.0, 105.2)]
+    bars = market(QUIET, HIGHER)
+    for since_entry in (False, True):
+        row = advised(bars, book(fills), settings, since_entry=since_entry).frame.iloc[0]
+        assert (row["quantity_open"], row["quantity_entered"]) == (130, 130)
+        assert row["average_entry"] == pytest.approx((100 * 100 + 30 * 105.2) / 130)
+        assert row["stop_price"] == 95.2  # 1R below the fill
+        assert row["summary"] == "Move the stop from 90 to 95.2: it is the stop of the last add now."
+        assert adds_of(row) == [(1, "limit", 50, 96.0), (3, "stop", 20, 108.2)]
+        assert [o["quantity"] for o in row["orders"] if o["type"] == "limit" and "add" not in o] == [32]
+
+
+def test_an_add_that_was_reached_and_not_filled_is_not_bought_late(settings: Settings) -> None:
+    bars = market(QUIET, HIGHER)
+    row = advised(bars, book(quantity_open=100), settings, since_entry=True).frame.iloc[0]
+    assert adds_of(row) == [(1, "limit", 50, 96.0)]
+    assert row["action"] == "hold" and row["stop_price"] == 90.0
+    assert any("your fills do not show it: it is not bought late" in text for text in row["warnings"])
+    assumed = advised(bars, book(), settings, since_entry=True, assume="followed").frame.iloc[0]
+    assert assumed["quantity_open"] == 130 and assumed["stop_price"] == 95.0
+    adopted = advised(bars, book(quantity_open=100), settings).frame.iloc[0]
+    assert adds_of(adopted) == [(1, "limit", 50, 96.0)]
+    assert any(text.startswith("Passed before the plan began: add 2.") for text in adopted["warnings"])
+
+
+def test_a_sale_withdraws_adds_and_their_orders_are_cancelled(settings: Settings, tmp_path: Path) -> None:
+    first = market(QUIET)
+    before = advised(first, book(quantity_open=100), settings).frame
+    write_scores(before, tmp_path / "before.json")
+    fills = [("2024-01-01", "buy", 100.0, 100.0), ("2024-01-02", "sell", 25.0, 120.0)]
+    bars = market(QUIET, [118.0, 121.0, 117.0, 118.0])
+    row = advised(
+        bars, book(fills), settings, since_entry=True, previous=read_previous(tmp_path / "before.json")
+    ).frame.iloc[0]
+    assert adds_of(row) == [] and row["adds"] == []
+    assert {"BUY 50 ACME LIMIT 96", "BUY 30 ACME STOP 105"} <= set(row["cancels"])
+
+
+def test_a_signal_add_is_bought_at_the_open_within_the_maximum(settings: Settings) -> None:
+    table = {**PLAN, "adds": [{"quantity": 1.0, "when": ["open_r >= 0.3"]}], "size": {"maximum": 1.6}}
+    bars = market(QUIET, [101.0, 105.0, 100.0, 104.0])
+    result = advised(bars, book(quantity_open=100), settings, table, since_entry=True)
+    row = result.frame.iloc[0]
+    assert (row["action"], row["urgency"], row["action_quantity"]) == ("add", "add", 60)
+    assert row["summary"] == "Buy 60 more at the open. Stop of all: 90."
+    assert row["adds"][0].startswith("Buy 60 at the open: second tranche, the open profit 0.4 R is at or above 0.3 R;")
+
+
+def test_a_short_sells_more_above_its_entry(settings: Settings) -> None:
+    trades = book(side="short", stop_price=110.0, quantity_open=100)
+    row = advised(market(QUIET), trades, settings).frame.iloc[0]
+    assert adds_of(row) == [(1, "limit", 50, 104.0), (2, "stop", 30, 95.0)]
+    assert row["adds"][0].startswith("Sell 50 at 104 (limit): second tranche")
+    assert {o["side"] for o in row["orders"] if "add" in o} == {"sell"}
+
+
+def test_outputs_have_the_schema_and_fit_80_columns(settings: Settings, tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema comes with the extra notebooks")
+    result = advised(market(QUIET), book(quantity_open=100), settings)
+    jsonschema.validate(json.loads(json_text(records(result.frame))), score_schema())
+    screen = score_screen(result.frame, 80)
+    assert max(map(len, screen.splitlines())) <= 80
+    assert "buy 50 limit 96 (add 1)" in screen and "with all adds 1.75 R" in screen
+    write_scores(result.frame, tmp_path / "page.html", charts=result.charts())
+    page = (tmp_path / "page.html").read_text()
+    assert "BUY 50 ACME LIMIT 96" in page and "second tranche" in page and "add 1" in page
+    write_scores(result.frame, tmp_path / "scores.csv")
+    back = pd.read_csv(tmp_path / "scores.csv").iloc[0]
+    assert json.loads(back["orders"])[-1]["add"] == 2 and "second tranche" in back["adds"]
+    hidden = without_money(result.frame).iloc[0]
+    assert hidden["adds"] == [] and np.isnan(hidden["average_entry"]) and hidden["risk_with_adds_r"] == 1.75
+
+
+def test_unplanned_averaging_down_is_refused(settings: Settings) -> None:
+    with pytest.raises(LadderError, match="unplanned averaging down"):
+        advised(market(QUIET), book(quantity_open=100, stop_price=None), settings)
+
+
+def test_a_size_rule_leaves_the_orders_of_open_trades_as_they_are(settings: Settings) -> None:
+    """A trade in the market has its quantity; only an add within a maximum of equity would depend on more."""
+    bars, trades = market(QUIET, QUIET), book(quantity_open=100)
+    sized = {"size": {"rule": "fraction", "fraction": 0.01}, "book": {"equity": 1e5}}
+    of_equity = {"size": {"maximum_equity": 2.0}, "book": {"equity": 1e5}}
+    exits = {name: value for name, value in PLAN.items() if name != "adds"}
+    for table, sizes in ((PLAN, sized), (exits, sized), (exits, of_equity)):
+        plain, other = (advised(bars, trades, settings, some).frame for some in (table, table | sizes))
+        assert json_text(other["orders"].tolist()) == json_text(plain["orders"].tolist())
+    with pytest.raises(LadderError, match="does not know the equity"):
+        advised(bars, trades, settings, PLAN | of_equity)
