@@ -23,12 +23,13 @@ from exitladder.pipelines.tracking.promotions import (
 )
 from exitladder.pipelines.tracking.runs import find_run
 from exitladder.pipelines.tracking.tracker import Tracker
+from exitladder.runtime.shown import Shown
 from exitladder.secrets import masked
 from exitladder.settings.tables import Settings
 
 
-@dataclass(frozen=True)
-class PromoteResult:
+@dataclass(frozen=True, repr=False)
+class PromoteResult(Shown):
     """A promotion, or a rollback.
 
     Parameters
@@ -44,6 +45,18 @@ class PromoteResult:
     promotion: Promotion
     checks: list[Check] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
+
+    def headline(self) -> str:
+        """Return which run has the alias now, and the conditions of the gate that failed."""
+        row = self.promotion
+        failed = [check.rule for check in self.checks if not check.has_passed]
+        now = f"{row.run_id or 'no run'} is {row.alias} ({row.slot})"
+        return f"{now}; failed: {', '.join(failed)}." if failed else f"{now}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the conditions of the gate, one per row: rule, required, found, has_passed."""
+        columns = ["rule", "required", "found", "has_passed"]
+        return pd.DataFrame([asdict(check) for check in self.checks], columns=columns)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the values that the command prints."""

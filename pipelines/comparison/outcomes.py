@@ -138,8 +138,17 @@ def _cost_r(source: Source, trades: pd.DataFrame) -> FloatArray:
     for kind in _COSTS:
         if kind in fills:
             cost += np.bincount(row[kept], np.nan_to_num(fills[kind].to_numpy(np.float64))[kept], len(trades))
-    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
+    unit = money_of_r(trades)
     return np.asarray(np.divide(cost, unit, out=np.full(len(trades), np.nan), where=unit > 0))
+
+
+def money_of_r(trades: pd.DataFrame) -> FloatArray:
+    """Return the money that r = 1 of each trade is: its planned risk, or R times the quantity of a ladder's."""
+    if "planned_risk" in trades:
+        return trades["planned_risk"].to_numpy(np.float64)
+    return np.asarray(
+        trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
+    )
 
 
 def _column(trades: pd.DataFrame, name: str) -> FloatArray:

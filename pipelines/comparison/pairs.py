@@ -13,6 +13,7 @@ import pandas as pd
 from exitladder.arrays import BoolArray, IntArray
 from exitladder.errors import TradesError
 from exitladder.measures.price_of_gain import price_of_gain
+from exitladder.pipelines.comparison.outcomes import money_of_r
 from exitladder.pipelines.comparison.sources import Source
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.run_terms import check_same_trades, unlike_terms
@@ -172,6 +173,7 @@ def verdict_of(pair: Pair, p_adjusted: float, *, before_costs: bool) -> dict[str
             "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}.",
             "open_trades": None,
         }
+    money = _in_money(pair)
     evaluation = verdict(found, ours, theirs, p_adjusted=p_adjusted)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "
     taken = price_of_gain(found.difference_r, *_shared_exposures(pair))
@@ -179,7 +181,44 @@ def verdict_of(pair: Pair, p_adjusted: float, *, before_costs: bool) -> dict[str
     return result | {
         "open_trades": open_trades(found, evaluation),
         "verdict": evaluation.kind,
-        "verdict_text": " ".join([only + evaluation.text, *pair.terms, *taken, *free]),
+        "verdict_text": " ".join(
+            [only + evaluation.text, *pair.terms, *([money["text"]] if money else []), *taken, *free]
+        ),
+        **({"money": money} if money else {}),
+    }
+
+
+def _in_money(pair: Pair) -> dict[str, Any] | None:
+    """Return the planned risk and the profit per trade in money, if a plan makes r = 1 other money in the two.
+
+    Parameters
+    ----------
+    pair : Pair
+
+    Returns
+    -------
+    dict or None
+        ``planned_risk`` and ``profit`` (candidate and baseline, means per trade; profit also difference) and ``text``.
+    """
+    sides = [side.trades.loc[pair.ids] for side in (pair.other, pair.first)]
+    needed = {"risk", "quantity", "entry_price"}
+    if not any("planned_risk" in side for side in sides) or not all(needed <= set(side) for side in sides):
+        return None
+    units = [money_of_r(side) for side in sides]
+    if not len(units[0]) or np.allclose(units[0], units[1], rtol=1e-9, equal_nan=True):
+        return None
+    profits = [side["r"].to_numpy(np.float64) * unit for side, unit in zip(sides, units, strict=True)]
+    risk = [float(np.nanmean(unit)) for unit in units]
+    profit = [float(np.nanmean(values)) for values in profits]
+    text = (
+        f"R divides by the planned risk of each trade, on average {risk[0]:,.2f} in '{pair.other.name}' and "
+        f"{risk[1]:,.2f} in '{pair.first.name}': equal R means equal profit for the money at risk. Profit per trade in "
+        f"money: {profit[0]:+,.2f} and {profit[1]:+,.2f}."
+    )
+    return {
+        "planned_risk": {"candidate": risk[0], "baseline": risk[1]},
+        "profit": {"candidate": profit[0], "baseline": profit[1], "difference": profit[0] - profit[1]},
+        "text": text,
     }
 
 

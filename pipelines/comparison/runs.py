@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exitladder.clock import DAY_NS
-from exitladder.pipelines.comparison.account import compare_accounts, limits_for
+from exitladder.measures.price_of_gain import DRAWDOWNS
+from exitladder.pipelines.comparison.account import Account, compare_accounts, limits_for
 from exitladder.pipelines.comparison.groups import decisive_trades, groups_of
 from exitladder.pipelines.comparison.outcomes import bookings, calendar, outcomes
 from exitladder.pipelines.comparison.pairs import Pair, paired, verdict_of
@@ -16,15 +18,22 @@ from exitladder.pipelines.comparison.sources import Source
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, SampleCounts
 from exitladder.runtime.progress import Progress
 from exitladder.settings.tables import Settings
+from exitladder.statistics.bootstrap import shared_draws
 from exitladder.statistics.comparison import holm
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES, nanoseconds
-from exitladder.statistics.paired_days.days import DayResampling
-from exitladder.statistics.paired_days.measures import compare_groups, compare_measures
+from exitladder.statistics.paired_days.measures import compare_groups, compare_measures, resampled_days
 from exitladder.statistics.spa import N_BOOTSTRAP, superior_ability
 
 if TYPE_CHECKING:
     from exitladder.bars.bars import BarSet
+
+# what each drawdown is, by its key
+_DRAWDOWNS = {
+    "sources.max_drawdown_account_r": DRAWDOWNS["max_drawdown_account_r"],
+    "pairs.measures.max_drawdown_r": "entry-locked drawdown: every trade of both runs, booked with each fill",
+    "pairs.account.measures.max_drawdown_r": "drawdown booked with each fill, of the account with limited capital",
+}
 
 
 def compare_sources(
@@ -57,13 +66,15 @@ def compare_sources(
         If two of them cannot be compared.
     """
     first, *others = sources
-    limits, account = limits_for(first, settings.account)
+    limits, account_text = limits_for(first, settings.account)
+    account = Account(limits)
     pairs, details = [], []
-    with progress.stage("comparing runs", len(others)) as advance:
+    shared = shared_draws() if len(others) > 1 else nullcontext()
+    with progress.stage("comparing runs", len(others)) as advance, shared:
         for other in others:
             pair = paired(other, first, settings.intervals, allows_differences=allows_differences)
             pairs.append(pair)
-            details.append(_details(pair, limits, settings.intervals, bars))
+            details.append(_details(pair, account, settings.intervals, bars))
             advance(1)
     adjusted = holm([pair.found.p_value for pair in pairs])
     _adjust_measures(details)
@@ -75,12 +86,13 @@ def compare_sources(
             verdict_of(pair, float(p), before_costs=free) | more
             for pair, p, more in zip(pairs, adjusted, details, strict=True)
         ],
-        "account_limits": {"max_open": limits.max_open, "capital": limits.capital, "text": account},
+        "account_limits": {"max_open": limits.max_open, "capital": limits.capital, "text": account_text},
         "stepwise": _stepwise(pairs, settings.intervals),
+        "drawdowns": _DRAWDOWNS,
     }
 
 
-def _details(pair: Pair, limits: Any, intervals: Intervals, bars: BarSet | None) -> dict[str, Any]:
+def _details(pair: Pair, account: Account, intervals: Intervals, bars: BarSet | None) -> dict[str, Any]:
     """Return the measures of a pair, the account, the groups and the trades that made the difference."""
     ids = pair.ids
     if not len(ids):
@@ -94,7 +106,8 @@ def _details(pair: Pair, limits: Any, intervals: Intervals, bars: BarSet | None)
     ours, theirs = (outcomes(side, ids, day) for side, day in zip(sides, daily, strict=True))
     day = entered // DAY_NS - first
     difference = ours.r - theirs.r
-    measures = {name: one.to_mapping() for name, one in compare_measures(ours, theirs, day, intervals).items()}
+    days = resampled_days(ours, theirs, day, intervals)
+    measures = {name: one.to_mapping() for name, one in compare_measures(ours, theirs, days).items()}
     # One number has one interval: that of the verdict.
     found = pair.found
     measures["expectancy_r"] |= {
@@ -106,10 +119,9 @@ def _details(pair: Pair, limits: Any, intervals: Intervals, bars: BarSet | None)
             ("detectable", found.detectable_r),
         )
     }
-    days = DayResampling.of(day, difference, daily[0] - daily[1], intervals)
     return {
         "measures": measures,
-        "account": compare_accounts(sides, ids, booked, limits, intervals),
+        "account": compare_accounts(sides, ids, booked, account, intervals),
         "by": compare_groups(difference, groups_of(shared, bars), days),
         "decisive": decisive_trades(shared, difference),
     }
@@ -131,7 +143,7 @@ def _stepwise(pairs: Sequence[Pair], intervals: Intervals) -> dict[str, Any] | N
         return None
     ids = pairs[0].ids
     for pair in pairs[1:]:
-        ids = ids[ids.isin(pair.ids)]
+        ids = ids[pair.ids.get_indexer(ids) >= 0]
     if len(ids) < MIN_TRADES:
         return None
     baseline = pairs[0].first.trades.loc[ids]

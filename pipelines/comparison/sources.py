@@ -17,9 +17,10 @@ from exitladder.errors import InputFileError, LadderError
 from exitladder.execution import STATUS, simulate, simulate_own_exits
 from exitladder.execution.simulation import joined_tables
 from exitladder.measures.exposure import exposure, plain_exposure
+from exitladder.measures.sizing import simulate_sized
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, signal_bars
-from exitladder.pipelines.inputs.prepare import base_ladder
+from exitladder.pipelines.inputs.predictions import READABLE, signal_bars
+from exitladder.pipelines.inputs.prepare import base_ladder, placed_at_entries
 from exitladder.pipelines.run_terms import costs_of_run, is_before_costs, terms_of, terms_of_run
 from exitladder.pipelines.tracking.runs import run_artifact
 from exitladder.pipelines.tracking.saved_files import files_of_run, read_saved_table
@@ -29,6 +30,7 @@ from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, samples_of
 from exitladder.plans.costs import Costs
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import refuse_limits
 from exitladder.runtime.progress import Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.mean import nanoseconds
@@ -86,7 +88,12 @@ class Source:
     def is_sale(self) -> BoolArray:
         """Whether each fill closes a part of a position."""
         assert self.fills is not None
-        return ~self.fills["order"].isin(("entry", "mark")).to_numpy()
+        return ~self.fills["order"].isin(("entry", "add", "mark")).to_numpy()
+
+    def read_fills(self) -> None:
+        """Read every column of the fills once, so that a damaged one is found while it is known where it came from."""
+        if self.fills is not None:
+            _ = self.fill_time, self.is_sale, self.whole_exposure
 
     def fills_of(self, ids: pd.Index) -> IntArray:
         """Return for each fill the row of its trade in `ids`, -1 if it is of none of them."""
@@ -105,10 +112,18 @@ class Source:
         """
         if self.fills is None:
             return {}
-        trades = self.trades if among is None else self.trades.loc[among]
-        fills = self.fills[self.fill_trade >= 0] if among is None else self.fills[self.fills_of(among) >= 0]
-        found = plain_exposure(exposure(trades.reset_index(), fills, leverage=self.leverage))
-        return found if among is not None else found | dict(self.known)
+        if among is None:
+            return self.whole_exposure | dict(self.known)
+        return self._exposure(self.trades.loc[among], self.fills[self.fills_of(among) >= 0])
+
+    @cached_property
+    def whole_exposure(self) -> dict[str, Any]:
+        """The time and the capital that all trades took."""
+        assert self.fills is not None
+        return self._exposure(self.trades, self.fills[self.fill_trade >= 0])
+
+    def _exposure(self, trades: pd.DataFrame, fills: pd.DataFrame) -> dict[str, Any]:
+        return plain_exposure(exposure(trades.reset_index(), fills, leverage=self.leverage))
 
 
 def saved_source(name: str, tracker: Tracker) -> Source:
@@ -127,19 +142,24 @@ def saved_source(name: str, tracker: Tracker) -> Source:
     with files_of_run(folder):
         fills = folder / "fills.csv"
         ladder = folder / "ladder.toml"
+        plan = read_ladder(ladder) if ladder.is_file() else None
+        if plan is not None:
+            refuse_limits(plan, "compare")
         summary = folder / "summary.json"
         known = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-        return Source(
+        source = Source(
             name=name,
             trades=trades,
-            fills=read_saved_table(fills, {"trade_id": str}) if fills.is_file() else None,
+            fills=_fills_of(fills) if fills.is_file() else None,
             costs=costs_of_run(folder),
-            leverage=read_ladder(ladder).execution.leverage if ladder.is_file() else 0.0,
+            leverage=plan.execution.leverage if plan is not None else 0.0,
             terms=terms_of_run(folder),
             before_costs=is_before_costs(folder),
             # The tables hold no prices between fills; the summary has the drawdown at every close, from 0.2 on.
             known={"max_drawdown_account_r": known.get("max_drawdown_account_r")} if fills.is_file() else {},
         )
+        source.read_fills()
+    return source
 
 
 def is_ladder(name: str) -> bool:
@@ -169,8 +189,9 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
     TradesError
         If a trade is outside its bars.
     """
-    bars, trades = data
+    bars, trades = data[0], placed_at_entries(data[1], settings)
     ladder = base_ladder(settings) if name in OWN else read_ladder(Path(name))
+    refuse_limits(ladder, "compare")
     check_price_targets(ladder, trades)
     model = _model_of(ladder, name)
     longest = signal_bars(ladder, settings)
@@ -178,7 +199,12 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
     keeps = name in OWN or (ladder.tuned is not None and ladder.tuned.choice == "own_exits")
     with progress.stage(f"simulating {Path(name).name}", 1):
         placed = job.prepared.placed
-        done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, job.signals([ladder]))
+        if keeps:
+            done = simulate_own_exits(placed, ladder)
+        elif ladder.size.is_sized:
+            done = simulate_sized(placed, ladder, job.signals([ladder])).simulation
+        else:
+            done = simulate(placed, ladder, job.signals([ladder]))
     table, fills = joined_tables([done])
     ended = np.where(done.status == STATUS.index("closed"), placed.bars.close_time[done.exit_bar], _STILL_OPEN)
     table["sample"] = samples_of(placed, ladder.tuned, ended)
@@ -202,7 +228,7 @@ def _model_of(ladder: Ladder, name: str) -> str | None:
             f"A ladder on finer bars cannot be simulated inside a comparison, but '{name}' is one. Run exitladder "
             "backtest --finer-bars, and compare its output."
         )
-    if not set(ladder.series) & set(MODEL_SERIES):
+    if not set(ladder.series) & set(READABLE):
         return None
     if ladder.tuned is None or not ladder.tuned.model:
         raise LadderError(
@@ -242,9 +268,16 @@ def _trades_of(source: str, path: Path) -> pd.DataFrame:
     return table.set_index("trade_id")
 
 
+def _fills_of(path: Path) -> pd.DataFrame:
+    table = read_saved_table(path, {"trade_id": str})
+    return table.assign(bar_time=pd.to_datetime(table["bar_time"], utc=True))
+
+
 def _stamped(table: pd.DataFrame, place: str) -> pd.DataFrame:
-    try:
-        table["entry_time"] = pd.to_datetime(table["entry_time"], utc=True)
-    except (ValueError, TypeError, OverflowError) as cause:
-        raise InputFileError(f"entry_time must be stamps, but is not in '{place}': {cause}. Copy it again.") from cause
+    for name in {"entry_time", "exit_time"} & set(table.columns):
+        try:
+            stamps = pd.to_datetime(table[name], utc=True)
+        except (ValueError, TypeError, OverflowError) as cause:
+            raise InputFileError(f"{name} must be stamps, but is not in '{place}': {cause}. Copy it again.") from cause
+        table[name] = stamps
     return table

@@ -13,10 +13,10 @@ import pandas as pd
 from exitladder.clock import DAY_NS
 from exitladder.errors import TrackingError
 from exitladder.models.exhaustion.file import MODEL_FILE
+from exitladder.pipelines.tracking.page.logged_models import MODEL_FOLDER
 from exitladder.pipelines.tracking.record import read_record, read_records, run_files
 from exitladder.pipelines.tracking.runs import RunRecord
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
-from exitladder.pipelines.tracking.sync import MODEL_FOLDER
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 
 KINDS = {"train": "model", "tune": "exit", "backtest": "exit"}

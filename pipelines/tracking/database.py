@@ -5,6 +5,7 @@ Nothing heavy is imported before a database has to be made.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -58,7 +59,8 @@ class DatabaseState:
 def alone(lock: Path, seconds: float = 120.0) -> Iterator[None]:
     """Let one process at a time into the block.
 
-    The lock is SQLite's own, which ends with the process that holds it, on every system.
+    The lock is SQLite's own, which ends with the process that holds it, on every system. The file may be removed at any
+    time: whoever then holds a lock on a file that is no longer there takes the lock of the new one.
 
     Parameters
     ----------
@@ -72,14 +74,30 @@ def alone(lock: Path, seconds: float = 120.0) -> Iterator[None]:
     sqlite3.OperationalError
         If another process holds the lock for longer.
     """
-    with closing(sqlite3.connect(lock, timeout=seconds, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise
-            # A folder that cannot be written to holds a finished store, or none.
-        yield
+    while True:
+        with contextlib.suppress(OSError):
+            lock.touch()
+        opened = _file_number(lock)
+        with closing(sqlite3.connect(lock, timeout=seconds, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise
+                # A folder that cannot be written to holds a finished store, or none.
+                opened = _file_number(lock)
+            if opened != _file_number(lock):
+                continue
+            yield
+            return
+
+
+def _file_number(path: Path) -> int | None:
+    """Return the number of a file that no other has while it is open; None if there is no file."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def state_of(database: Path, seconds: float = 5.0) -> DatabaseState:

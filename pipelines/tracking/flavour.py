@@ -1,4 +1,4 @@
-"""The exhaustion model as an MLflow model: `mlflow.pyfunc.load_model` loads it, and its pages show the signature.
+"""The exhaustion model as an MLflow model: its signature, its files, and predictions for a table of features.
 
 The folder of the model stays as it is (LightGBM's text and one JSON). MLflow's ``MLmodel``, which names
 `exitladder.pyfunc` as the loader, and the requirements are written beside it. Nothing is pickled.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exitladder.errors import ModelError
-from exitladder.models.exhaustion.file import check_names, load_model
+from exitladder.models.exhaustion.file import check_names
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests.rows import RowSymbols
 from exitladder.pipelines.tracking.provenance import package_version
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIME, SYMBOL = "time", "symbol"
+# columns of a request for advice: the contents of files, and options of `exitladder score`
+FILES = ("bars", "trades", "ladder")
+OPTIONS = ("asof", "previous", "assume", "since_entry", "settings")
 OUTPUTS = ("exhaustion", "hold_value_r")
 # Written into every saved model: this path never moves.
 LOADER = "exitladder.pyfunc"
@@ -31,7 +34,7 @@ _LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "mlflow")
 
 
 class ExhaustionPyfunc:
-    """The object that `mlflow.pyfunc.load_model` returns: ``predict`` takes a table of features.
+    """Predictions for a table of features.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ class ExhaustionPyfunc:
             a time zone: when the row's bar closed) each row is predicted by the stage that was valid then, and is
             NaN before the first. Without it the last stage predicts all rows: out of sample for rows after its
             training span, in sample for rows inside it. With a column ``symbol``, a symbol with a model of its own is
-            predicted by that.
+            predicted by that; of a pooled model the column names the book, or BOOK/SYMBOL.
         params : dict, optional
             Not used; MLflow passes it.
 
@@ -79,17 +82,15 @@ class ExhaustionPyfunc:
             when = np.full(len(X), self.model.stages[-1].valid_from_ns, dtype=np.int64)
         symbols = None
         if SYMBOL in model_input and SYMBOL in beside:
-            index, known = pd.factorize(model_input[SYMBOL].astype(str))
+            of = model_input[SYMBOL].astype(str)
+            if self.model.context.get("books"):
+                of = of.str.split("/").str[0]
+            index, known = pd.factorize(of)
             symbols = RowSymbols(tuple(map(str, known)), index.astype(np.int64))
         predicted = self.model.predict(X, when, symbols=symbols)
         return pd.DataFrame(
             {"exhaustion": predicted.exhaustion, "hold_value_r": predicted.hold_value_r}, index=model_input.index
         )
-
-
-def load_pyfunc(path: str) -> ExhaustionPyfunc:
-    """Return the model in a folder as MLflow loads it."""
-    return ExhaustionPyfunc(load_model(path))
 
 
 def write_flavour(folder: Path, names: tuple[str, ...], *, has_symbols: bool = False) -> None:
@@ -110,10 +111,12 @@ def write_flavour(folder: Path, names: tuple[str, ...], *, has_symbols: bool = F
         from mlflow.models import Model, ModelSignature
         from mlflow.types import ColSpec, DataType, Schema
 
-        columns = [ColSpec(DataType.double, name) for name in names]
+        # None is required: a request has features, or the contents of files, and the loader says what is missing.
+        columns = [ColSpec(DataType.double, name, required=False) for name in names]
         beside = [ColSpec(DataType.datetime, TIME, required=False)]
         if has_symbols:
             beside.append(ColSpec(DataType.string, SYMBOL, required=False))
+        beside += [ColSpec(DataType.string, name, required=False) for name in (*FILES, *OPTIONS)]
         signature = ModelSignature(
             inputs=Schema([*columns, *beside]),
             outputs=Schema([ColSpec(DataType.double, name) for name in OUTPUTS]),

@@ -13,10 +13,10 @@ from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.database import check_state
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, not_found, quoted
+from exitladder.pipelines.tracking.page.logged_models import MODEL_FOLDER, RUN_TAG
 from exitladder.pipelines.tracking.promotions import ALIASES, holder
 from exitladder.pipelines.tracking.record import run_files
 from exitladder.pipelines.tracking.runs import _RUN_ID, _run_folder, find_run
-from exitladder.pipelines.tracking.sync import MODEL_FOLDER, RUN_TAG
 from exitladder.runtime.sqlite_files import opened_to_read
 
 _MODEL_REF = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))")

@@ -13,11 +13,12 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from exitladder.pipelines.tracking.address import ARTIFACTS
+from exitladder.pipelines.tracking.database import alone
 from exitladder.runtime.drafts import clear_drafts, draft_name
 from exitladder.runtime.processes import is_gone, this_process
 from exitladder.secrets import masked
@@ -25,6 +26,7 @@ from exitladder.secrets import masked
 RECORD = "run.json"
 SENT = "sent.json"
 PENDING = ".pending"
+CHANGING = "changing.lock"
 PROBLEM = "problem.txt"
 PROBLEM_SHOWN = "problem_shown.txt"
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -33,6 +35,7 @@ _TEXTS = ("run_id", "name", "kind", "experiment", "status")
 STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 # far above any record: at most some hundred values of 5,000 characters
 _MOST_BYTES = 50_000_000
+_LOCK_SECONDS = 60.0
 
 
 class Record:
@@ -140,7 +143,66 @@ def mark_pending(home: Path, run_id: str) -> None:
 def unmark_pending(home: Path, run_id: str) -> None:
     """Note that the store has a run to its end."""
     (home / PENDING / run_id).unlink(missing_ok=True)
-    (home / PENDING / f"{run_id}.lock").unlink(missing_ok=True)
+
+
+def change_record(home: Path, run_id: str, change: Callable[[dict[str, Any]], None]) -> bool:
+    """Change the record of a run that has ended, and note that the store lacks the change.
+
+    Parameters
+    ----------
+    home : path
+        Folder of the records.
+    run_id : str
+    change : callable
+        Gets the values of the record and changes them in place.
+
+    Returns
+    -------
+    bool
+        Whether there is a record.
+
+    Raises
+    ------
+    OSError, sqlite3.OperationalError
+        If the record cannot be written, or another process changes records for a minute.
+    """
+    with _changing(home):
+        record = read_record(home, run_id)
+        if record is None:
+            return False
+        change(record)
+        mark_pending(home, run_id)
+        write_values(home / ARTIFACTS / run_id / RECORD, record)
+    return True
+
+
+def unmark_sent(home: Path, record: Mapping[str, Any]) -> bool:
+    """Note that the store has a run to its end, unless its record has changed since it was read.
+
+    Parameters
+    ----------
+    home : path
+        Folder of the records.
+    record : mapping
+        The values that were sent.
+
+    Returns
+    -------
+    bool
+        False if the record has changed: it must be sent again.
+    """
+    with _changing(home):
+        now = read_record(home, record["run_id"])
+        if now is not None and now != record:
+            return False
+        unmark_pending(home, record["run_id"])
+    return True
+
+
+def _changing(home: Path) -> contextlib.AbstractContextManager[None]:
+    """Let one process at a time change records and their marks as pending."""
+    (home / PENDING).mkdir(parents=True, exist_ok=True)
+    return alone(home / PENDING / CHANGING, _LOCK_SECONDS)
 
 
 def close_stale(home: Path) -> list[str]:

@@ -171,6 +171,8 @@ class TrackedRun:
         bars : BarSet, optional
         trades : Trades, optional
         """
+        if self.record is None and self.folder is None:
+            return
         found = versions()
         self.log_tags({f"version.{name}": value for name, value in found.items()})
         self.log_artifact(json.dumps(found, indent=2) + "\n", "versions.json")

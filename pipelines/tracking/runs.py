@@ -13,8 +13,8 @@ from exitladder.errors import TrackingError, did_you_mean
 from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
+from exitladder.pipelines.tracking.page.logged_models import DATA, RUN_TAG
 from exitladder.pipelines.tracking.record import pending, read_record, read_records, run_files
-from exitladder.pipelines.tracking.sync import RUN_TAG
 from exitladder.runtime.processes import is_gone
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     """
     address = store_address(store)
     is_id = bool(_RUN_ID.fullmatch(ref))
+    if is_id and (of_id := read_record(address.home, ref)) is not None:
+        return _of_record(address, of_id)
     records = list(read_records(address.home))
-    recorded = read_record(address.home, ref) if is_id else _newest(records, ref)
-    if recorded is not None and (is_id or address.database is not None):
+    recorded = None if is_id else _newest(records, ref)
+    if recorded is not None and address.database is not None:
         return _of_record(address, recorded)
     try:
         known = [str(record["run_id" if is_id else "name"]) for record in records]
@@ -181,7 +183,7 @@ def _of_store(client: Any, address: StoreAddress, run: Any) -> RunRecord:
         status=run.info.status,
         started=run.info.start_time / 1000,
         folder=folder,
-        params=dict(run.data.params),
+        params=dict(run.data.params) | {k: v for k, v in run.data.tags.items() if k.startswith(DATA)},
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),
     )

@@ -68,13 +68,14 @@ def read_saved_table(
         if path.stat().st_size > most:
             raise ValueError(f"it is larger than {most // MEGABYTE:,} MB. {how_to_raise('EXITLADDER_MAX_SOURCE_MB')}")
         frame = pd.read_csv(path, dtype=dict(texts or {}), usecols=columns, low_memory=False)
+        frame = without_marks(frame)
     except (OSError, ValueError, OverflowError) as cause:
         reason = " ".join(str(cause).split()).rstrip(".")
         raise InputFileError(f"'{path}' must be a table that exitladder wrote, but: {reason}. {_CURE}") from cause
     for name in _NUMBERS & set(frame.columns):
         if not pd.api.types.is_numeric_dtype(frame[name].dtype) or pd.api.types.is_bool_dtype(frame[name].dtype):
             raise InputFileError(f"{name} must be numbers, but some are not ('{path}'). {_CURE}")
-    return without_marks(frame)
+    return frame
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,16 @@ from exitladder.pipelines.tracking.address import ARTIFACTS, StoreAddress
 from exitladder.pipelines.tracking.database import alone
 from exitladder.pipelines.tracking.faults import first_line
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client, not_found, quoted
+from exitladder.pipelines.tracking.page.logged_models import (
+    DATA,
+    MODEL_FOLDER,
+    RUN_TAG,
+    logged_model,
+    note_version,
+    send_model_metrics,
+    send_used_model,
+)
+from exitladder.pipelines.tracking.page.run_list import VIEW_TAG, give_view, view_state
 from exitladder.pipelines.tracking.promotions import holder
 from exitladder.pipelines.tracking.record import (
     PENDING,
@@ -25,12 +36,10 @@ from exitladder.pipelines.tracking.record import (
     read_records,
     read_sent,
     run_files,
-    unmark_pending,
+    unmark_sent,
     write_values,
 )
 
-RUN_TAG = "exitladder.run_id"
-MODEL_FOLDER = "model"
 _PARAMS_IN_A_BATCH = 100
 _METRICS_IN_A_BATCH = 800
 _LOCK_SECONDS = 60.0
@@ -115,17 +124,28 @@ def send(client: Any, address: StoreAddress, run_id: str) -> bool:
     Exception
         Any of MLflow's, if the store does not take it; sending again continues.
     """
+    lock = address.home / PENDING / f"{run_id}.lock"
     try:
-        with alone(address.home / PENDING / f"{run_id}.lock", _LOCK_SECONDS):
-            return _send(client, address, run_id)
+        with alone(lock, _LOCK_SECONDS):
+            while record := read_record(address.home, run_id):
+                is_final = _send(client, address, record)
+                # a promotion may have changed the record of a run that ended long ago
+                if not is_final or unmark_sent(address.home, record):
+                    break
+            else:
+                return False
     except sqlite3.OperationalError as error:
         raise TrackingError(f"The run '{run_id}' is being sent by another process: {first_line(error)}") from error
+    if is_final:
+        # Windows does not remove a file that another process has open
+        with contextlib.suppress(OSError):
+            lock.unlink()
+    return is_final
 
 
-def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
-    record = read_record(address.home, run_id)
-    if record is None:
-        return False
+def _send(client: Any, address: StoreAddress, record: Mapping[str, Any]) -> bool:
+    """Send a record as it was read; returns whether the run has ended."""
+    run_id = str(record["run_id"])
     noted = read_sent(address.home, run_id)
     sent = noted.setdefault(address.key, {})
     found = _run_in_store(client, address, record, sent.get("run_id", ""))
@@ -133,7 +153,6 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
     place = address.home / ARTIFACTS / run_id / SENT
     if found.info.lifecycle_stage == "deleted":
         # the user has deleted it there
-        unmark_pending(address.home, run_id)
         return True
     write_values(place, noted)
     _send_values(client, found, record)
@@ -143,8 +162,13 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
         _send_files(client, address, found, run_id)
         sent["has_files"] = is_final
     for model in record["models"]:
-        _register(client, address, found, model, sent.setdefault("models", {}))
+        model_id = logged_model(client, address, found, record, model)
+        _register(client, found, model, sent.setdefault("models", {}))
         write_values(place, noted)
+        note_version(client, model_id, model["name"], sent["models"][model["name"]])
+        if is_final:
+            send_model_metrics(client, found.info.run_id, model_id, record)
+    send_used_model(client, found, record)
     for alias in record.get("aliases", []):
         _set_alias(client, address, str(alias), run_id, sent.get("models", {}))
     if is_final:
@@ -154,7 +178,6 @@ def _send(client: Any, address: StoreAddress, run_id: str) -> bool:
             client._tracking_client.set_terminated(found.info.run_id, record["status"], record["ended"])
         sent["status"] = record["status"]
         write_values(place, noted)
-        unmark_pending(address.home, run_id)
     return is_final
 
 
@@ -272,7 +295,7 @@ def _experiment_id(client: Any, address: StoreAddress, name: str) -> str:
             # A server knows the place of its files itself.
             location = None if address.kind == "server" else address.artifacts.as_uri()
             # The kind makes the page show runs and metrics first, and not traces of language models.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
+            kind = {"mlflow.experimentKind": "custom_model_development", VIEW_TAG: view_state()}
             return str(client.create_experiment(name, artifact_location=location, tags=kind))
         except Exception:
             # Another process may have made it in the meantime.
@@ -281,6 +304,7 @@ def _experiment_id(client: Any, address: StoreAddress, name: str) -> str:
                 raise
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    give_view(client, found)
     return str(found.experiment_id)
 
 
@@ -289,13 +313,16 @@ def _send_values(client: Any, found: Any, record: Mapping[str, Any]) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
     data, run_id = found.data, found.info.run_id
-    params = [Param(key, str(value)) for key, value in record["params"].items() if key not in data.params]
+    about_data = {key: value for key, value in record["params"].items() if key.startswith(DATA)}
+    own = {key: value for key, value in record["params"].items() if key not in about_data}
+    params = [Param(key, str(value)) for key, value in own.items() if key not in data.params]
     metrics = [
         Metric(key, float(value), int(moment), 0)
         for key, (value, moment) in record["metrics"].items()
         if data.metrics.get(key) != value
     ]
-    tags = [RunTag(key, str(value)) for key, value in record["tags"].items() if data.tags.get(key) != str(value)]
+    labels = record["tags"] | about_data
+    tags = [RunTag(key, str(value)) for key, value in labels.items() if data.tags.get(key) != str(value)]
     while params or metrics or tags:
         client.log_batch(run_id, metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH])
         del metrics[:_METRICS_IN_A_BATCH], params[:_PARAMS_IN_A_BATCH], tags[:_PARAMS_IN_A_BATCH]
@@ -321,9 +348,7 @@ def _send_files(client: Any, address: StoreAddress, found: Any, run_id: str) -> 
         client.log_artifacts(found.info.run_id, str(folder))
 
 
-def _register(
-    client: Any, address: StoreAddress, found: Any, model: Mapping[str, Any], versions: dict[str, str]
-) -> None:
+def _register(client: Any, found: Any, model: Mapping[str, Any], versions: dict[str, str]) -> None:
     """Register a run's model unless its version is there, and let the alias name the model that was trained last."""
     name, run_id = str(model["name"]), found.info.run_id
     if name in versions:
@@ -340,7 +365,11 @@ def _register(
         source = f"{found.info.artifact_uri}/{MODEL_FOLDER}"
         there = [
             client.create_model_version(
-                name, source=source, run_id=run_id, description=model.get("description") or None, await_creation_for=0
+                name,
+                source=source,
+                run_id=run_id,
+                description=model.get("description") or None,
+                await_creation_for=0,
             )
         ]
     version = str(min(int(item.version) for item in there))
@@ -352,18 +381,32 @@ def _register(
 
 
 def _set_alias(client: Any, address: StoreAddress, alias: str, run_id: str, versions: Mapping[str, str]) -> None:
-    """Let a registered model have the alias that its run has by the history of promotions, or no longer."""
-    now = holder(address.home, alias)
-    for name, version in versions.items():
+    """Let the registered models of a run have the alias that the history of promotions gives them, or no longer.
+
+    The history is read again after each change: of two processes that send at once, the later one sees the last row.
+    """
+    while True:
+        now = holder(address.home, alias)
+        given = {} if now is None else _versions(address, now.run_id)
         if now is not None and now.run_id == run_id:
-            client.set_registered_model_alias(name, alias, version)
-            continue
-        try:
-            has_it = str(client.get_model_version_by_alias(name, alias).version) == version
-        except not_found():
-            continue
-        if has_it:
-            client.delete_registered_model_alias(name, alias)
+            given = dict(versions)
+        for name, version in versions.items():
+            if name in given:
+                client.set_registered_model_alias(name, alias, given[name])
+                continue
+            try:
+                has_it = str(client.get_model_version_by_alias(name, alias).version) == version
+            except not_found():
+                continue
+            if has_it:
+                client.delete_registered_model_alias(name, alias)
+        if holder(address.home, alias) == now:
+            return
+
+
+def _versions(address: StoreAddress, run_id: str) -> dict[str, str]:
+    """Return the versions of a run's models in the store, by name."""
+    return dict(read_sent(address.home, run_id).get(address.key, {}).get("models", {}))
 
 
 def _is_newest(client: Any, name: str, alias: str, started: int) -> bool:

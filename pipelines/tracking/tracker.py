@@ -6,36 +6,34 @@ store is a server.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning, TrackingError
 from exitladder.pipelines.tracking.address import StoreAddress, chosen_store, store_address
 from exitladder.pipelines.tracking.faults import first_line
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
-from exitladder.pipelines.tracking.promotions import Promotion
+from exitladder.pipelines.tracking.page.logged_models import MODEL_FOLDER
+from exitladder.pipelines.tracking.promotions import Promotion, history
 from exitladder.pipelines.tracking.record import (
-    RECORD,
     Record,
+    change_record,
     close_stale,
     has_problem,
-    mark_pending,
     note_problem,
-    read_record,
     read_sent,
-    run_files,
     take_problem,
-    write_values,
 )
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.sender import SENDER, has_begun, has_ended
-from exitladder.pipelines.tracking.sync import MODEL_FOLDER, send
+from exitladder.pipelines.tracking.sync import send
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -184,19 +182,21 @@ class Tracker:
             The change; the run has the alias from then on if it is the row's.
         """
         home = self.store.home
-        record = read_record(home, run_id)
-        if record is None:
-            return
-        has_it = row.run_id == run_id
-        record["tags"] |= {
-            f"alias.{row.alias}": "yes" if has_it else "no",
-            f"alias.{row.alias}.changed": f"{row.at} by {row.who}: {row.action}. {row.because}".strip(),
-        }
-        record["aliases"] = sorted({*record.get("aliases", []), row.alias})
+
+        def note(record: dict[str, Any]) -> None:
+            # another process may have changed the alias again in the meantime
+            rows = [one for one in history(home, row.alias, row.slot) if run_id in (one.run_id, one.before)]
+            last = rows[-1] if rows else row
+            record["tags"] |= {
+                f"alias.{row.alias}": "yes" if last.run_id == run_id else "no",
+                f"alias.{row.alias}.changed": f"{last.at} by {last.who}: {last.action}. {last.because}".strip(),
+            }
+            record["aliases"] = sorted({*record.get("aliases", []), row.alias})
+
         try:
-            mark_pending(home, run_id)
-            write_values(run_files(home, run_id).parent / RECORD, record)
-        except OSError as error:
+            if not change_record(home, run_id, note):
+                return
+        except (OSError, sqlite3.OperationalError) as error:
             _warn(f"The promotion is kept in its history, but not in the record of the run: {first_line(error)}.")
             return
         if not self.enabled:

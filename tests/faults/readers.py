@@ -106,6 +106,28 @@ T1,3,2024-01-08T00:00:00Z,ACME,sell,6,104,0.5,USD,a,
 T2,4,2024-01-05T15:30:00Z,ACME,sell,7.5,100.25,0,,b,103
 T2,5,2024-01-06T15:30:00Z,ACME,buy,7.5,99,0,,b,
 """
+PLAN = """name = "pyramid"
+rungs = [{fraction = 0.5, target = "3R", measured_from = "average"}]
+stop = {initial = "2ATR", breakeven_after = 1, breakeven_from = "average"}
+[[adds]]
+quantity = 1.0
+at = "0.5ATR"
+stop = "2ATR"
+[[adds]]
+units = 50
+at = "0.5ATR"
+spacing = "previous"
+atr = "current"
+stop = "average+costs"
+[[adds]]
+money = 300.0
+when = ["rsi_14 < 40", "open_r > 0"]
+[size]
+maximum = 4.0
+[add_rules]
+after_exit = true
+until_bars = 40
+"""
 LADDER = """name = "mine"
 atr_window = 14
 [[rungs]]
@@ -331,6 +353,46 @@ def _model(folder: Path, rng: random.Random) -> Path:
     text = json.dumps(table)
     (path / "model.json").write_bytes(text.encode() if way < 0.95 else mutate(text.encode(), rng))
     return path
+
+
+@cache
+def _estimators() -> list[bytes]:
+    """Archives of estimators that were trained on four features."""
+    from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.tree import DecisionTreeClassifier  # type: ignore[import-untyped]
+
+    from exitladder.models.estimators.saving import to_bytes
+
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    kinds = [LogisticRegression(), DecisionTreeClassifier(max_depth=3), RandomForestClassifier(3, max_depth=2)]
+    return [to_bytes(kind.fit(X, X[:, 0] > 0)) for kind in kinds]
+
+
+def _estimator(folder: Path, rng: random.Random) -> Path:
+    """An archive of an estimator whose description, arrays or bytes are changed."""
+    path, content, out = folder / "estimator.skops", rng.choice(_estimators()), io.BytesIO()
+    if rng.random() < 0.2:
+        path.write_bytes(mutate(content, rng))
+        return path
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        target = "schema.json" if rng.random() < 0.7 else rng.choice(old.namelist())
+        for name in old.namelist():
+            part = old.read(name)
+            if name == target == "schema.json":
+                part = json.dumps(mutate_value(json.loads(part), rng)).encode()
+            elif name == target:
+                part = mutate(part, rng)
+            new.writestr(name, part)
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def _read_estimator(path: Path) -> object:
+    from exitladder.models.estimators.saving import from_bytes
+
+    found = from_bytes(path.read_bytes(), 4, "binary", path.name)
+    return found.predict_proba(np.random.default_rng(1).normal(size=(20, 4)))
 
 
 def _sign(path: Path, table: Any) -> None:
@@ -573,7 +635,7 @@ def _settings_texts() -> list[str]:
 
 
 def _old_ladders() -> list[str]:
-    return [LADDER, (OLD / "ladder.toml").read_text()]
+    return [LADDER, (OLD / "ladder.toml").read_text(), PLAN]
 
 
 READERS: dict[str, Reader] = {
@@ -592,7 +654,8 @@ READERS: dict[str, Reader] = {
     "actions": Reader(_text("actions.csv", lambda: [ACTIONS]), _read_actions),
     "symbol maps": Reader(_text("map.csv", lambda: [SYMBOL_MAP]), _read_symbol_map),
     "models": Reader(_model, _read_model),
-    "studies": Reader(_spoilt_study, _read_study, 0.3, 0.4),
+    "estimators": Reader(_estimator, _read_estimator),
+    "studies": Reader(_spoilt_study, _read_study, 1.0, 0.12),
     "runs: compared": Reader(_run_folder("backtested"), _compare, 1.0, 0.2),
-    "runs: pages": Reader(_either_run, _report, 0.1, 0.4),
+    "runs: pages": Reader(_either_run, _report, 1.0, 0.04),
 }

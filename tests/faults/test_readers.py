@@ -21,7 +21,7 @@ MUTATIONS = max(200, int(os.environ.get("EXITLADDER_EXAMPLES", "60")))
 GROUPS = {
     "bars": ["bars: text", "bars: packed", "bars: Parquet", "bars: Feather", "bars: Excel", "bars: months"],
     "trades": ["trades", "fills", "imports", "contracts", "actions", "symbol maps"],
-    "plans": ["ladders", "settings", "models", "studies"],
+    "plans": ["ladders", "settings", "models", "estimators", "studies"],
     "runs": ["runs: compared", "runs: pages"],
 }
 

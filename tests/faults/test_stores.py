@@ -28,9 +28,10 @@ from exitladder.pipelines.tracking.address import chosen_store, store_address
 from exitladder.pipelines.tracking.database import known_revisions, make_database, state_of
 from exitladder.pipelines.tracking.mlflow_store import load_mlflow, mlflow_client
 from exitladder.pipelines.tracking.models import resolve_model
+from exitladder.pipelines.tracking.page.logged_models import RUN_TAG
 from exitladder.pipelines.tracking.record import Record, close_stale, pending, read_record, read_sent
 from exitladder.pipelines.tracking.runs import find_run, run_artifact
-from exitladder.pipelines.tracking.sync import RUN_TAG, sync
+from exitladder.pipelines.tracking.sync import sync
 from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.runtime.processes import this_process
 from exitladder.settings.loading import load_settings

@@ -18,6 +18,7 @@ from exitladder.pipelines.compare import compare
 from exitladder.pipelines.comparison.groups import decisive_trades, regimes
 from exitladder.pipelines.comparison.models import prediction_measures
 from exitladder.pipelines.pages.comparison import comparison_html
+from exitladder.pipelines.run import renamed
 from exitladder.pipelines.train import TrainResult
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
@@ -130,6 +131,13 @@ def test_the_page_and_the_json_have_every_part(found: dict[str, Any]) -> None:
     html = comparison_html(found, command="exitladder compare short long")
     for part in ("R per bar in the market", "one account", "difference by symbol", "made the difference", "<img"):
         assert part in html
+
+
+def test_a_policy_with_a_slash_in_its_name_keeps_it(found: dict[str, Any]) -> None:
+    named = renamed(found, {found["baseline"]: "classic 25/25/50"})
+    html = comparison_html(named, is_named=True)
+    assert "against classic 25/25/50</h1>" in html and ">classic 25/25/50</th>" in html
+    assert "against 50" not in html and ">50</th>" not in html
 
 
 def test_sources_that_need_bars_or_are_of_two_kinds_are_refused(tmp_path: Path) -> None:

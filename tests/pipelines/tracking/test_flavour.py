@@ -17,7 +17,7 @@ from exitladder.errors import ModelError
 from exitladder.features import row_matrix
 from exitladder.models.exhaustion.file import load_model
 from exitladder.pipelines.inputs.prepare import prepare
-from exitladder.pipelines.tracking.flavour import ExhaustionPyfunc
+from exitladder.pipelines.tracking.flavour import FILES, OPTIONS, ExhaustionPyfunc
 from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.train import TrainResult
 from exitladder.settings.tables import Settings
@@ -79,9 +79,10 @@ def test_mlflow_loads_it_in_a_process_that_only_knows_mlflow(
             assert result[key]["exhaustion"] == [value.hex() for value in expected.exhaustion.tolist()]
             assert result[key]["hold_value_r"] == [value.hex() for value in expected.hold_value_r.tolist()]
         assert np.isnan(model.predict(X.to_numpy(), when).exhaustion).any()
-        assert [c["name"] for c in result["inputs"]] == [*model.names, "time"]
-        assert {c["type"] for c in result["inputs"][:-1]} == {"double"}
-        assert (result["inputs"][-1]["type"], result["inputs"][-1]["required"]) == ("datetime", False)
+        features, beside = result["inputs"][: len(model.names)], result["inputs"][len(model.names) :]
+        assert [c["name"] for c in features] == list(model.names) and {c["type"] for c in features} == {"double"}
+        assert [c["name"] for c in beside] == ["time", *FILES, *OPTIONS]
+        assert [c["type"] for c in beside] == ["datetime", *["string"] * 8]
         assert [(c["name"], c["type"]) for c in result["outputs"]] == [
             ("exhaustion", "double"),
             ("hold_value_r", "double"),

@@ -17,7 +17,8 @@ import pytest
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.errors import TrackingError
-from exitladder.pipelines.dashboards.mlflow import _stop_on_terminate, running_page, serve
+from exitladder.pipelines.dashboards.mlflow import running_page, serve
+from exitladder.pipelines.dashboards.servers import stop_on_terminate
 from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.tracking.runs import find_run, newest_experiment, run_artifact
 from exitladder.pipelines.tracking.tracker import Tracker
@@ -326,7 +327,7 @@ def _fetch(address: str) -> bytes:
 
 def test_a_polite_kill_ends_serving_as_an_interrupt_does() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), _stop_on_terminate():
+    with pytest.raises(KeyboardInterrupt), stop_on_terminate():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
     assert signal.getsignal(signal.SIGTERM) is before
