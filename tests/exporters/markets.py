@@ -116,6 +116,17 @@ def sales(simulation: Simulation) -> list[list[Filled]]:
     return [sorted((bar, price, round(q, 6)) for (bar, price), q in of.items()) for of in found]
 
 
+def sales_and_adds(simulation: Simulation) -> list[list[Filled]]:
+    """The same with adds, whose quantity is negative."""
+    frame, fills = simulation.fills_frame(), simulation.fills
+    found: list[list[Filled]] = [[] for _ in range(len(simulation))]
+    for row, (order, quantity, price) in enumerate(zip(frame["order"], frame["quantity"], frame["price"], strict=True)):
+        if order not in ("entry", "mark"):
+            sign = -1.0 if order == "add" else 1.0
+            found[int(fills.trade[row])].append((int(fills.bar[row]), float(price), sign * float(quantity)))
+    return [gathered(rows) for rows in found]
+
+
 def gathered(fills: list[Filled]) -> list[Filled]:
     """The same of any list of fills."""
     sums: dict[tuple[int, float], float] = {}

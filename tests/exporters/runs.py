@@ -34,6 +34,22 @@ def run(python: Path, script: Path | str, *arguments: object, cwd: Path) -> str:
     return done.stdout
 
 
+def with_adds_in_python(
+    python: Path, program: str, placed: PlacedTrades, ladder: Ladder, folder: Path
+) -> list[list[Filled]]:
+    """Exits and adds of each trade by the export to vectorbt or backtesting.py; adds have a negative quantity."""
+    in_python(python, program, placed, ladder, folder)
+    table = pd.read_csv(folder / "fills.csv", parse_dates=["bar_time"], dtype={"trade_id": str})
+    bars = pd.DatetimeIndex(pd.to_datetime(placed.bars.time, utc=True))
+    rows = bars.get_indexer(pd.DatetimeIndex(table["bar_time"]))
+    sides = dict(zip(map(str, placed.trades.trade_id), placed.trades.side, strict=True))
+    found: dict[str, list[Filled]] = {name: [] for name in sides}
+    for row, bar in zip(table.to_dict("records"), rows, strict=True):
+        is_add = (row["side"] == "buy") == (sides[row["trade_id"]] > 0)
+        found[row["trade_id"]].append((int(bar), row["price"], -row["quantity"] if is_add else row["quantity"]))
+    return [gathered(fills) for fills in found.values()]
+
+
 def in_python(python: Path, program: str, placed: PlacedTrades, ladder: Ladder, folder: Path) -> list[list[Filled]]:
     """Exits of each trade by the export to backtesting.py or vectorbt, run as its user does."""
     write_csv(placed, folder)
@@ -51,31 +67,58 @@ def in_python(python: Path, program: str, placed: PlacedTrades, ladder: Ladder, 
 def in_freqtrade(
     python: Path, placed: PlacedTrades, ladder: Ladder, folder: Path, tick: float = 0.25
 ) -> tuple[list[list[Filled]], set[str]]:
-    """Exits of each long, and the tags of all orders, by freqtrade's own backtesting."""
+    """Exits of each trade, and the tags of all orders, by freqtrade's own backtesting."""
     write_csv(placed, folder)
     trades = placed.trades
-    columns = zip(placed.entry_bar, trades.stop_price, trades.quantity, strict=True)
-    entries = [{"bar": int(bar), "stop": float(stop), "quantity": float(q)} for bar, stop, q in columns]
+    columns = zip(placed.entry_bar, trades.stop_price, trades.quantity, trades.side, strict=True)
+    entries = [
+        {"bar": int(bar), "stop": float(stop), "quantity": float(q), "side": int(side)}
+        for bar, stop, q, side in columns
+    ]
     (folder / "entries.json").write_text(json.dumps(entries))
     (folder / "exits.py").write_text(export_ladder(ladder, "freqtrade", hooks=True).text)
     printed = run(python, DRIVERS / "drive_freqtrade_export.py", folder, tick, cwd=folder)
     rows: list[list[Any]] = json.loads(printed.splitlines()[-1])
     found: list[list[Filled]] = [[] for _ in range(len(placed))]
-    for entry, bar, price, amount, _ in rows:
-        found[entry].append((bar, price, amount))
+    for entry, bar, price, amount, tag in rows:
+        found[entry].append((bar, price, -amount if tag.startswith("add ") else amount))
     return [gathered(fills) for fills in found], {row[-1] for row in rows}
+
+
+def with_adds_in_pine(
+    python: Path, placed: PlacedTrades, ladder: Ladder, folder: Path, tick: float = 0.25
+) -> list[list[Filled]]:  # fmt: skip
+    """Exits and adds of each trade by PyneCore; the trades follow each other, without fills in the bar of the entry."""
+    found: list[list[Filled]] = [[] for _ in range(len(placed))]
+    for row in _by_pynecore(python, placed, ladder, folder, tick):
+        is_entry = row["Type"].startswith("Entry")
+        if not is_entry or row["Signal"].startswith("add"):
+            bar, quantity = int(row["Bar Index"]), float(row["Contracts"])
+            of = int(np.searchsorted(placed.entry_bar, bar)) - 1
+            found[of].append((bar, float(row["Price USD"]), -quantity if is_entry else quantity))
+    return [gathered(fills) for fills in found]
+
+
+def _by_pynecore(
+    python: Path, placed: PlacedTrades, ladder: Ladder, folder: Path, tick: float
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The list of trades of PyneCore's run of an export with these entries."""
+    write_csv(placed, folder)
+    text = export_ladder(ladder, "pine", hooks=True).text
+    start = text.index("bool goLong")
+    end = text.index("// ----", start)
+    (folder / "script.pine").write_text(text[:start] + pine_entries(placed) + text[end:])
+    rows: list[dict[str, Any]] = json.loads(
+        run(python, DRIVERS / "drive_pine.py", folder, tick, cwd=folder).splitlines()[-1]
+    )
+    return rows
 
 
 def in_pine(
     python: Path, placed: PlacedTrades, ladder: Ladder, folder: Path, tick: float = 0.25
 ) -> list[list[Filled]]:  # fmt: skip
     """Exits of each trade by PyneCore, an open runtime of Pine; the trades must not overlap."""
-    write_csv(placed, folder)
-    text = export_ladder(ladder, "pine", hooks=True).text
-    start = text.index("bool goLong")
-    end = text.index("// ----", start)
-    (folder / "script.pine").write_text(text[:start] + pine_entries(placed) + text[end:])
-    rows = json.loads(run(python, DRIVERS / "drive_pine.py", folder, tick, cwd=folder).splitlines()[-1])
+    rows = _by_pynecore(python, placed, ladder, folder, tick)
     begun = {row["Trade #"]: int(row["Bar Index"]) for row in rows if row["Type"].startswith("Entry")}
     found: dict[int, list[Filled]] = {int(bar): [] for bar in placed.entry_bar}
     for row in rows:

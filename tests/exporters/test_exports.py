@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,24 @@ ASKED: dict[str, dict[str, Any]] = {
     "participation": {"stop": {"initial": "2%"}, "execution": {"participation": 0.1}},
     "leverage": {"stop": {"initial": "2%"}, "execution": {"leverage": 5.0}},
     "through": {"stop": {"initial": "2%"}, "execution": {"limit_fill": "through"}},
+    "averaging_add": {"adds": [{"quantity": 1.0, "at": "-0.5%"}], "stop": {"initial": "2%"}},
+    "pyramiding_add": {"adds": [{"quantity": 1.0, "at": "1R"}], "stop": {"initial": "2%"}},
+    "signal_add": {"adds": [{"quantity": 1.0, "when": "open_r >= 1"}], "stop": {"initial": "2%"}},
+    "level_add": {"adds": [{"quantity": 1.0, "at": 98.0}], "stop": {"initial": "2%"}},
+    "chained_add": {"adds": [{"quantity": 1.0, "at": "1R"}, {"quantity": 1.0, "at": "1R", "spacing": "previous"}]},
+    "current_atr": {"adds": [{"quantity": 1.0, "at": "1ATR", "atr": "current"}], "stop": {"initial": "2%"}},
+    "add_stop": {"adds": [{"quantity": 1.0, "at": "1R", "stop": "2ATR"}], "stop": {"initial": "2%"}},
+    "average_stop": {"adds": [{"quantity": 1.0, "at": "1R", "stop": "average"}], "stop": {"initial": "2%"}},
+    "costs_stop": {"adds": [{"quantity": 1.0, "at": "1R", "stop": "average+costs"}], "stop": {"initial": "2%"}},
+    "add_rules": {"adds": [{"quantity": 1.0, "at": "1R"}], "add_rules": {"until_bars": 3}, "stop": {"initial": "2%"}},
+    "from_average": {
+        "adds": [{"quantity": 1.0, "at": "1R"}],
+        "rungs": [{"fraction": 0.5, "target": "1R", "measured_from": "average"}],
+        "stop": {"initial": "2%"},
+    },
+    "maximum": {"adds": [{"quantity": 1.0, "at": "1R"}], "size": {"maximum": 2.0}, "stop": {"initial": "2%"}},
+    "size_rule": {"size": {"rule": "fixed", "units": 10.0}, "stop": {"initial": "2%"}},
+    "maximum_alone": {"size": {"maximum": 2.0}, "stop": {"initial": "2%"}},
     "own_stop": {"rungs": [{"fraction": 0.5, "target": "1R"}]},
 }
 HOSTILE = (
@@ -106,8 +125,20 @@ def test_every_file_names_its_maker_and_its_differences(to: str) -> None:
     made = export_ladder(ladder, to)
     assert ladder_fingerprint(ladder) in made.text
     assert "exitladder 0." in made.text
-    for text in made.target.differs:
+    for text in made.differs:
         assert text.split(":")[0] in made.text
+
+
+def test_only_differences_of_its_own_parts_are_named_and_each_module_is_imported_once() -> None:
+    plain = export_ladder(ladder_from_mapping(PLAIN), "freqtrade")
+    adding = {**PLAIN, "adds": [{"quantity": 0.5, "at": "0.5R"}]}
+    plan = export_ladder(ladder_from_mapping(adding), "freqtrade")
+    assert not any(text.startswith(("Adds:", "Pyramiding")) for text in plain.differs) and "Adds:" not in plain.text
+    assert any(text.startswith("Pyramiding") for text in plan.differs) and "- Adds:" in plan.text
+    for made in (plain, plan, export_ladder(ladder_from_mapping(PLAIN), "vectorbt")):
+        modules = re.findall(r"^(?:from (\S+) )?import (.+)$", made.text, re.MULTILINE)
+        named = [start or name for start, name in modules]
+        assert len(named) == len(set(named)), named
 
 
 def valid(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str = "$") -> None:
@@ -160,6 +191,50 @@ def test_ccxt_orders_never_sell_more_than_is_held() -> None:
     assert [order["amount"] for order in stops] == [3.0, 3.0, 7.0]
     assert all(order["params"]["reduceOnly"] and order["params"]["stopLossPrice"] == 95.0 for order in stops)
     assert [order["oco"] for order in limits] == [order["oco"] for order in stops[:2]] == ["rung 1", "rung 2"]
+
+
+TRANCHES = {
+    "rungs": [{"fraction": 0.25, "target": "2R"}],
+    "adds": [
+        {"quantity": 0.5, "at": "-0.4R"},
+        {"quantity": 0.5, "at": "-0.3R", "spacing": "previous"},
+        {"money": 300.0, "at": "0.6R", "stop": "1.2R"},
+    ],
+    "size": {"maximum": 2.0},
+    "costs": {"tick": 0.25, "lot": 1.0},
+}
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_ccxt_adds_open_and_never_exceed_the_maximum(side: int) -> None:
+    """13 at 100, R 5: 6 at 2 below, 6 at 1.5 below that, then only one fits; 300 in money is 2 at 103."""
+    position = OpenPosition("BTC/USDT:USDT", side, 100.0, 13.0, 100.0 - 5 * side)
+    made = json.loads(export_ladder(ladder_from_mapping(TRANCHES), "ccxt", position=position, exchanges=["bybit"]).text)
+    venue = made["exchanges"]["bybit"]
+    adds = [order for order in venue["orders"] if order["kind"].startswith("add")]
+    first = adds[0]
+    assert (first["add"], first["amount"], first["price"]) == (1, 6.0, 100.0 - 2 * side)
+    assert first["side"] == ("buy" if side > 0 else "sell")
+    assert not any("reduceOnly" in order["params"] for order in adds)
+    assert 13 + sum(order["amount"] for order in adds) <= 26
+    for later in venue["after_adds"]:
+        stops = [order for order in later["orders"] if order["kind"] == "stop"]
+        assert sum(order["amount"] for order in stops) == later["held"] <= 26
+        assert [order["amount"] for order in later["orders"] if order["kind"] == "limit"] == [later["held"] // 4]
+    both = next(later for later in venue["after_adds"] if later["filled"] == [1, 2])
+    assert both["average_entry"] == pytest.approx((13 * 100 + 6 * (100 - 2 * side) + 6 * (100 - 3.5 * side)) / 25)
+    pyramid = next(later for later in venue["after_adds"] if later["filled"] == [3])
+    levels = {order["params"]["stopLossPrice"] for order in pyramid["orders"] if order["kind"] == "stop"}
+    assert levels == {97.0 if side > 0 else 103.0}  # 1.2R from the fill at 103, or at 97
+
+
+def test_an_exchange_without_stop_orders_that_open_is_refused_by_name_or_left_out() -> None:
+    plan = ladder_from_mapping(TRANCHES)
+    with pytest.raises(LadderError, match=r"kraken cannot express adds\[3\].at = '0.6R'"):
+        export_ladder(plan, "ccxt", exchanges=["kraken"])
+    made = json.loads(export_ladder(plan, "ccxt").text)
+    assert set(made["left_out"]) == {"hyperliquid", "kraken"}
+    assert "bybit" in made["exchanges"]
 
 
 def test_ccxt_orders_of_a_short_on_spot_and_bad_positions() -> None:

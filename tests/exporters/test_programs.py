@@ -10,8 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.exporters.markets import market, sales, trades_on
-from tests.exporters.runs import compiled_mql5, in_freqtrade, in_mql5, in_pine, in_python, run
+from tests.exporters.markets import market, sales, sales_and_adds, trades_on
+from tests.exporters.runs import (
+    compiled_mql5,
+    in_freqtrade,
+    in_mql5,
+    in_pine,
+    in_python,
+    run,
+    with_adds_in_pine,
+    with_adds_in_python,
+)
 
 from exitladder.execution import Simulation, simulate
 from exitladder.exporters.ccxt_venues import CCXT_VERSION, VENUES
@@ -40,6 +49,35 @@ def test_the_export_runs_there_with_the_same_fills(external: External, program: 
     assert in_python(python, program, placed, ladder, tmp_path) == sales(simulate(placed, ladder))
 
 
+TRANCHES: dict[str, Any] = {
+    "stop": {"trail": "3ATR", "trail_from": "1.5R", "time": 12},
+    "adds": [{"quantity": 0.5, "at": "-0.4R"}, {"quantity": 0.25, "when": ["open_r >= 0.5"], "stop": "1.5R"}],
+    "size": {"maximum": 1.6},
+    "costs": {"tick": 0.25, "lot": 1.0},
+}
+
+
+@pytest.mark.parametrize("program", ["backtesting", "vectorbt"])
+def test_python_programs_book_adds_as_the_engine(external: External, program: str, tmp_path: Path) -> None:
+    python = external(program)
+    pyramid = {"quantity": 0.25, "at": "0.5R", "spacing": "previous", "stop": "2ATR"}
+    plan = ladder_from_mapping(TRANCHES | {"rungs": LADDER["rungs"][:1], "adds": [*TRANCHES["adds"][:1], pyramid]})
+    placed = trades_on(market(3), 3, n=6)
+    theirs = with_adds_in_python(python, program, placed, plan, tmp_path)
+    assert theirs == sales_and_adds(simulate(placed, plan))
+
+
+def test_freqtrade_buys_adds_as_target_first(external: External, tmp_path: Path) -> None:
+    python = external("freqtrade")
+    placed = trades_on(market(3), 3)
+    plan = ladder_from_mapping(TRANCHES | {"execution": {"intrabar": "target_first"}})
+    theirs, tags = in_freqtrade(python, placed, plan, tmp_path)
+    ours = sales_and_adds(simulate(placed, plan))
+    differ = [i for i, expected in enumerate(ours) if theirs[i] != expected]
+    assert not differ
+    assert {"add 1", "add 2", "exit time", "trailing_stop_loss"} <= tags
+
+
 def without_slices(policy: str = "stop_first", *, partial_stop: bool = False) -> Ladder:
     """The ladder without its slice, under an intrabar policy."""
     first, _, stop_out, signal = LADDER["rungs"]
@@ -49,8 +87,7 @@ def without_slices(policy: str = "stop_first", *, partial_stop: bool = False) ->
 
 def test_freqtrade_fills_as_target_first(external: External, tmp_path: Path) -> None:
     python = external("freqtrade")
-    every = trades_on(market(3), 3)
-    placed = every.take(np.flatnonzero(every.trades.side > 0))
+    placed = trades_on(market(3), 3)
     ladder = without_slices("target_first")
     theirs, tags = in_freqtrade(python, placed, ladder, tmp_path)
     ours = sales(simulate(placed, ladder))
@@ -58,7 +95,8 @@ def test_freqtrade_fills_as_target_first(external: External, tmp_path: Path) -> 
     # The one rule on which it differs: its backtest places one order per candle, and these two rungs met one.
     two_in_one = [i for i, fills in enumerate(ours) if len({bar for bar, _, _ in fills}) < len(fills)]
     assert differ == two_in_one
-    assert len(ours) - len(differ) >= 10
+    equal = set(range(len(ours))) - set(differ)
+    assert all(sum(placed.trades.side[i] == side for i in equal) >= 10 for side in (1, -1))
     assert {"ladder 1", "ladder 2", "ladder 3", "exit time", "exit stop", "trailing_stop_loss"} <= tags
 
 
@@ -69,10 +107,25 @@ def test_pine_fills_as_its_broker_emulator_walks(external: External, tmp_path: P
     assert in_pine(python, placed, simulation.ladder, tmp_path) == sales(simulation)
 
 
+def test_pine_holds_adds_as_entries_of_their_own(external: External, tmp_path: Path) -> None:
+    """Rungs grow with the position, the stop covers every entry, and the maximum leaves the last add a part."""
+    python = external("pine")
+    pyramid = {"quantity": 0.5, "at": "0.6R", "stop": "1.2R"}
+    signal = {"units": 7, "when": ["open_r >= 0.5"]}
+    rungs = [LADDER["rungs"][0], {"fraction": 0.25, "target": "2R"}, LADDER["rungs"][3]]
+    table = LADDER | {"rungs": rungs, "adds": [*TRANCHES["adds"][:1], pyramid, signal], "size": {"maximum": 2.5}}
+    placed, simulation = in_turn(
+        trades_on(market(3), 3), ladder_from_mapping(table | {"execution": {"intrabar": "nearer_extreme"}})
+    )
+    ours = sales_and_adds(simulation)
+    assert sum(quantity < 0 for fills in ours for _, _, quantity in fills) >= 8
+    assert with_adds_in_pine(python, placed, simulation.ladder, tmp_path) == ours
+
+
 def in_turn(placed: PlacedTrades, ladder: Ladder) -> tuple[PlacedTrades, Simulation]:
     """Trades that follow each other, none of which sells in the bar of its entry, and what becomes of them."""
     simulation = simulate(placed, ladder)
-    first = [fills[0][0] if fills else -1 for fills in sales(simulation)]
+    first = [fills[0][0] if fills else -1 for fills in sales_and_adds(simulation)]
     kept: list[int] = []
     last = -1
     for i, bar in enumerate(placed.entry_bar):

@@ -25,6 +25,20 @@ ASKS = {
     "participation": "cap by the bar's volume (`participation`)",
     "leverage": "liquidation price (`leverage`)",
     "through": '`limit_fill = "through"`',
+    "averaging_add": "averaging add in R, ATR or % below the entry",
+    "pyramiding_add": "pyramiding add in R, ATR or % beyond the entry",
+    "signal_add": "signal add",
+    "level_add": "add at a price or a swing",
+    "chained_add": 'add from the fill before (`spacing = "previous"`)',
+    "current_atr": '`atr = "current"`',
+    "add_stop": "add that moves the stop",
+    "average_stop": "add that moves the stop to the average entry",
+    "costs_stop": 'add with `stop = "average+costs"`',
+    "maximum": "maximum size",
+    "maximum_alone": "maximum size without adds",
+    "size_rule": "size rule, or a maximum as a multiple of equity",
+    "add_rules": "`after_exit`, `until_bars`",
+    "from_average": "target or breakeven from the average entry",
 }
 
 
@@ -59,6 +73,7 @@ def asks_of(ladder: Ladder) -> list[Ask]:
     """
     found = [ask for number, rung in enumerate(ladder.rungs, start=1) for ask in _of_rung(rung, f"rungs[{number}]")]
     found += _of_stop(ladder.stop)
+    found += _of_adds(ladder)
     execution = ladder.execution
     if execution.participation:
         found.append(Ask("participation", "execution.participation", str(execution.participation)))
@@ -67,6 +82,44 @@ def asks_of(ladder: Ladder) -> list[Ask]:
     if execution.limit_fill == "through":
         found.append(Ask("through", "execution.limit_fill", "through"))
     return found
+
+
+def _of_adds(ladder: Ladder) -> Iterator[Ask]:
+    for number, add in enumerate(ladder.adds, start=1):
+        place = f"adds[{number}]"
+        if add.when:
+            kind = "signal_add"
+        elif add.is_averaging is None or (add.at is not None and add.at.unit in ("resistance", "support")):
+            kind = "level_add"
+        else:
+            kind = "averaging_add" if add.is_averaging else "pyramiding_add"
+        yield Ask(kind, f"{place}.{'when' if add.when else 'at'}", add.trigger)
+        for condition in add.when:
+            if condition.series not in STATE_SERIES:
+                yield Ask("series_condition", f"{place}.when", str(condition))
+        if add.spacing == "previous":
+            yield Ask("chained_add", f"{place}.spacing", "previous")
+        if add.atr == "current":
+            yield Ask("current_atr", f"{place}.atr", "current")
+        if add.stop is not None:
+            kind = {"average": "average_stop", "average+costs": "costs_stop"}.get(str(add.stop), "add_stop")
+            yield Ask(kind, f"{place}.stop", str(add.stop))
+    if ladder.size.is_sized:
+        named = "rule" if ladder.size.rule != "file" else "maximum_equity"
+        yield Ask("size_rule", f"size.{named}", str(getattr(ladder.size, named)))
+    for name in ("maximum", "maximum_units", "maximum_money"):
+        value = getattr(ladder.size, name)
+        if value is not None:
+            yield Ask("maximum" if ladder.adds else "maximum_alone", f"size.{name}", f"{value:.10g}")
+    if ladder.add_rules.after_exit:
+        yield Ask("add_rules", "add_rules.after_exit", "true")
+    if ladder.add_rules.until_bars is not None:
+        yield Ask("add_rules", "add_rules.until_bars", str(ladder.add_rules.until_bars))
+    for number, rung in enumerate(ladder.rungs, start=1):
+        if rung.measured_from == "average":
+            yield Ask("from_average", f"rungs[{number}].measured_from", "average")
+    if ladder.stop.breakeven_from == "average":
+        yield Ask("from_average", "stop.breakeven_from", "average")
 
 
 def _of_rung(rung: Rung, place: str) -> Iterator[Ask]:

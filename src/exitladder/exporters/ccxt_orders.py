@@ -11,9 +11,20 @@ from typing import Any
 from exitladder import __version__
 from exitladder.errors import LadderError, did_you_mean
 from exitladder.exporters.asks import ASKS, Ask
+from exitladder.exporters.ccxt_adds import (
+    NO_TRIGGER,
+    ORDER_OF_ADDS,
+    add_order,
+    adds_in_numbers,
+    adds_in_shares,
+    after_adds,
+    can_add,
+    moves_of_adds,
+)
 from exitladder.exporters.ccxt_venues import CCXT_VERSION, VENUES, Venue
 from exitladder.exporters.plan import plan_of
-from exitladder.exporters.programs.exit_rules import Part, Position
+from exitladder.exporters.programs.exit_rules import Part
+from exitladder.exporters.programs.growing import Growing
 from exitladder.exporters.targets import target_named
 from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder
@@ -70,7 +81,7 @@ def ccxt_json(
     Raises
     ------
     LadderError
-        If an exchange is unknown, or the position does not fit the ladder.
+        If an exchange is unknown or lacks the orders of an add, or the position does not fit the ladder.
     """
     names = list(exchanges) or sorted(VENUES)
     for name in names:
@@ -78,6 +89,14 @@ def ccxt_json(
             raise LadderError(
                 f"An exchange must be one of {', '.join(sorted(VENUES))}, but is {name!r}. {did_you_mean(name, VENUES)}"
             )
+        if exchanges and not can_add(ladder, VENUES[name]):
+            number = next(n for n, add in enumerate(ladder.adds, start=1) if add.is_averaging is False)
+            raise LadderError(
+                f"An exchange must have the orders that the plan asks for, but {name} cannot express "
+                f"adds[{number}].at = '{ladder.adds[number - 1].trigger}': {NO_TRIGGER}. Choose another exchange, or "
+                "leave out pyramiding adds."
+            )
+    left_out = {name: NO_TRIGGER for name in names if not can_add(ladder, VENUES[name])}
     table = {
         "schema": SCHEMA_NAME,
         "version": SCHEMA_VERSION,
@@ -87,8 +106,9 @@ def ccxt_json(
         "ccxt": CCXT_VERSION,
         "differs": list(target_named("ccxt").differs),
         "position": None if position is None else _position_table(position),
-        "exchanges": {name: _of_venue(ladder, VENUES[name], position) for name in names},
-        "moves": _moves(ladder),
+        "exchanges": {name: _of_venue(ladder, VENUES[name], position) for name in names if name not in left_out},
+        **({"left_out": left_out} if left_out else {}),
+        "moves": [*_moves(ladder), *moves_of_adds(ladder)],
         "hooks": [{"ask": ASKS[ask.kind], "place": ask.place, "value": ask.value} for ask in hooked],
     }
     return json.dumps(table, indent=2) + "\n"
@@ -120,10 +140,19 @@ def _of_venue(ladder: Ladder, venue: Venue, position: OpenPosition | None) -> di
         notes.append(
             "Trailing orders of the exchange follow every tick; the ladder's trail follows closed bars: use `moves`."
         )
-    return {"market": venue.market, "orders": [_order(order, venue) for order in orders], "notes": notes}
+    found = {"market": venue.market, "orders": [_order(order, venue) for order in orders], "notes": notes}
+    if not ladder.adds:
+        return found
+    notes.append(ORDER_OF_ADDS)
+    if position is not None:
+        later = after_adds(lambda: _begun(ladder, position), lambda state: _closing(state, position))
+        found["after_adds"] = [row | {"orders": [_order(order, venue) for order in row["orders"]]} for row in later]
+    return found
 
 
 def _order(order: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    if order["kind"].startswith("add"):
+        return add_order(order, venue)
     params: dict[str, Any] = {} if venue.is_spot else {"reduceOnly": True}
     if order["kind"] == "limit":
         return order | {"type": "limit", "params": params | {"timeInForce": "GTC"}}
@@ -132,14 +161,21 @@ def _order(order: dict[str, Any], venue: Venue) -> dict[str, Any]:
 
 
 def _in_numbers(ladder: Ladder, position: OpenPosition) -> list[dict[str, Any]]:
+    orders = _closing(_begun(ladder, position), position)
+    return orders + adds_in_numbers(_begun(ladder, position), position.symbol)
+
+
+def _begun(ladder: Ladder, position: OpenPosition) -> Growing:
     try:
-        state = Position(
-            plan_of(ladder), position.side, position.entry, position.quantity, position.stop, position.atr
-        )  # fmt: skip
+        return Growing(plan_of(ladder), position.side, position.entry, position.quantity, position.stop, position.atr)
     except ValueError as error:
         raise LadderError(
             f"The position must fit the ladder, but {error}. Pass --stop-price on the side of the loss, and --atr."
         ) from None
+
+
+def _closing(state: Growing, position: OpenPosition) -> list[dict[str, Any]]:
+    """Return the orders that close a position: limits, then a stop for each part."""
     limits, stops = [], []
     for part in state.open_parts:
         units = state.units(part.quantity)
@@ -175,7 +211,7 @@ def _in_shares(ladder: Ladder) -> list[dict[str, Any]]:
         stops.append(_share("stop", number, rung.fraction, level))
     if ladder.runner > 1e-9:
         stops.append(_share("stop", 0, ladder.runner, "initial stop"))
-    return limits + stops
+    return limits + stops + adds_in_shares(ladder)
 
 
 def _share(kind: str, rung: int, share: float, distance: str) -> dict[str, Any]:

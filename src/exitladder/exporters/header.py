@@ -52,7 +52,7 @@ def header_lines(ladder: Ladder, target: Target, hooks: list[str]) -> list[str]:
         "",
         "Where fills differ from exitladder's:",
     ]
-    for text in target.differs:
+    for text in target.differs_for(ladder):
         lines += _wrapped(f"- {text}")
     policy = ladder.execution.intrabar
     if policy != "stop_first":

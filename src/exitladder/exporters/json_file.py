@@ -8,6 +8,7 @@ from typing import Any
 
 from exitladder import __version__
 from exitladder.exporters.asks import asks_of
+from exitladder.plans.adds import Add
 from exitladder.plans.file import ladder_fingerprint, ladder_to_mapping
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
@@ -44,6 +45,7 @@ def ladder_json(ladder: Ladder) -> dict[str, Any]:
             "clock": stop.clock,
             "max_gap_hours": stop.max_gap,
         },
+        **_adds(ladder),
         "asks": sorted({ask.kind for ask in asks_of(ladder)}),
         "file": ladder_to_mapping(ladder),
     }
@@ -56,6 +58,37 @@ def json_text(ladder: Ladder) -> str:
 
 def _value(value: Distance | Target | None) -> dict[str, Any] | None:
     return None if value is None else {"value": float(value.value), "unit": value.unit}
+
+
+def _adds(ladder: Ladder) -> dict[str, Any]:
+    """Return the keys of a plan that adds to positions or limits their size; none for a ladder."""
+    if not ladder.is_plan:
+        return {}
+    size, rules = ladder.size, ladder.add_rules
+    return {
+        "adds": [_add(number, add) for number, add in enumerate(ladder.adds, start=1)],
+        "maximum": {"quantity": size.maximum, "units": size.maximum_units, "money": size.maximum_money},
+        "add_rules": {"after_exit": rules.after_exit, "until_bars": rules.until_bars},
+        "measured_from_average": {
+            "rungs": [n for n, rung in enumerate(ladder.rungs, start=1) if rung.measured_from == "average"],
+            "breakeven": ladder.stop.breakeven_from == "average",
+        },
+    }
+
+
+def _add(number: int, add: Add) -> dict[str, Any]:
+    stop = add.stop
+    return {
+        "number": number,
+        "quantity": add.quantity,
+        "units": add.units,
+        "money": add.money,
+        "at": _value(add.at),
+        "when": [{"series": c.series, "operator": c.operator, "value": float(c.threshold)} for c in add.when],
+        "from_previous": add.spacing == "previous",
+        "current_atr": add.atr == "current",
+        "stop": None if stop is None else {"to": stop} if isinstance(stop, str) else {"distance": _value(stop)},
+    }
 
 
 def _rung(number: int, rung: Rung) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from exitladder.exporters import pine_adds
 from exitladder.exporters.asks import Ask
 from exitladder.exporters.header import plain
 from exitladder.exporters.plan import plan_of
@@ -40,7 +41,7 @@ def pine_file(ladder: Ladder, header: Sequence[str], hooked: Sequence[Ask], titl
     blocks = [
         "//@version=6",
         "\n".join(f"// {line}".rstrip() for line in header),
-        f'strategy("{plain(title)}", overlay = true, pyramiding = 0, initial_capital = 1000000,\n'
+        f'strategy("{plain(title)}", overlay = true, {_entries_allowed(plan)}, initial_capital = 1000000,\n'
         "     default_qty_type = strategy.fixed, default_qty_value = 1, process_orders_on_close = false,\n"
         "     calc_on_every_tick = false, calc_on_order_fills = false)",
         _hooks(hooked),
@@ -50,9 +51,16 @@ def pine_file(ladder: Ladder, header: Sequence[str], hooked: Sequence[Ask], titl
         _entry_code(plan),
         _opened(plan),
         _closed_bar(plan),
+        *(["\n".join(pine_adds.flat_lines(plan))] if plan.get("adds") else []),
         _orders(plan),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _entries_allowed(plan: dict[str, Any]) -> str:
+    """Return how many entries the strategy may hold; with adds, an exit sells the entry that it names."""
+    n = len(plan.get("adds", []))
+    return f'pyramiding = {n + 1}, close_entries_rule = "ANY"' if n else "pyramiding = 0"
 
 
 def hook_names(hooked: Sequence[Ask]) -> list[str]:
@@ -97,7 +105,7 @@ def _functions(plan: dict[str, Any]) -> str:
         f"toTick(float price, int side) =>\n"
         f"    side > 0 ? math.floor(price / {tick} + 1e-6) * {tick} : math.ceil(price / {tick} - 1e-6) * {tick}\n"
         f"toLots(float amount) =>\n    {lot}\n"
-        f"atrValue = ta.rma(ta.tr, {plan['atr_window']})"
+        f"atrValue = ta.rma(ta.tr, {plan['atr_window']})" + (f"\n{pine_adds.HELD}" if plan.get("adds") else "")
     )
 
 
@@ -116,6 +124,8 @@ def _state(plan: dict[str, Any]) -> str:
             lines.append(f"var bool sent{n} = false")
         if _is_slice(rung):
             lines += [f"var float stop{n} = na", f"var float line{n} = na", f"var bool armed{n} = false"]
+    if plan.get("adds"):
+        lines += ["var float bought = 0.0", *pine_adds.state_lines(plan)]
     return "// State of the position.\n" + "\n".join(lines)
 
 
@@ -155,10 +165,12 @@ def _opened(plan: dict[str, Any]) -> str:
     stop = plan["stop"]
     initial = stop.get("initial")
     own = f"entryPrice - side * {_distance(initial, 'entryPrice', 'entryAtr')}" if initial else "na"
+    has_adds = bool(plan.get("adds"))
+    first = ' and not str.startswith(strategy.opentrades.entry_id(0), "add ")' if has_adds else ""
     lines = [
         "// The position that was entered at this bar's open.",
         "bool isOpen = strategy.position_size != 0",
-        "bool isNew = isOpen and (side == 0 or strategy.opentrades.entry_bar_index(0) == bar_index)",
+        f"bool isNew = isOpen and (side == 0 or strategy.opentrades.entry_bar_index(0) == bar_index{first})",
         "if isNew",
         "    side := strategy.position_size > 0 ? 1 : -1",
         "    entryPrice := strategy.opentrades.entry_price(0)",
@@ -173,7 +185,7 @@ def _opened(plan: dict[str, Any]) -> str:
         f"    isArmed := {_armed(stop)}",
         "    held := 0",
         "    seen := strategy.closedtrades",
-        "    float bought = math.abs(strategy.position_size)",
+        f"    {'bought :=' if has_adds else 'float bought ='} math.abs(strategy.position_size)",
         "    float passedOn = 0.0",
         "    float asks = 0.0",
     ]
@@ -197,6 +209,8 @@ def _opened(plan: dict[str, Any]) -> str:
                 f"    passedOn := lots{n} <= 0 ? asks : 0.0" if not unknown else
                 f"    passedOn := na(target{n}) ? passedOn : lots{n} <= 0 ? asks : 0.0",
             ]  # fmt: skip
+    if has_adds:
+        lines += pine_adds.entry_lines(plan, _distance)
     return "\n".join(lines)
 
 
@@ -231,11 +245,18 @@ def _closed_bar(plan: dict[str, Any]) -> str:
         "        string id = strategy.closedtrades.exit_id(seen)",
         "        float paid = strategy.closedtrades.exit_price(seen)",
     ]
+    has_adds = bool(plan.get("adds"))
+    if has_adds:
+        lines[1:1] = ["bool isStopped = false", "bool hasGrown = false"]
+        lines += [
+            "        isReduced := true",
+            "        isStopped := isStopped or side * paid <= side * stopNow[1] + 1e-9 * paid",
+        ]
     fired: list[str] = []
     for n, rung in enumerate(plan["rungs"], start=1):
         if rung.get("rest"):
             continue
-        name = f'id == "rung {n}"'
+        name = f'str.startswith(id, "rung {n} ")' if has_adds else f'id == "rung {n}"'
         by_rung = "true"
         if rung.get("target"):
             above = f"side * (paid - target{n}) > -1e-9 * paid"
@@ -243,7 +264,8 @@ def _closed_bar(plan: dict[str, Any]) -> str:
             by_rung = below if _is_partial(rung["target"]) else above
             if rung["target"][1] == "price":
                 by_rung = f"side * (target{n} - entryPrice) > 0 ? {above} : {below}"
-        fired.append(f"        if {name} and not done{n}\n            done{n} := true")
+        sold = f"\n            sold{n} := true" if has_adds else ""
+        fired.append(f"        if {name} and not done{n}\n            done{n} := true{sold}")
         acts = _acts(plan, n)
         if rung.get("when"):
             fired.append(_sent(n, acts))
@@ -253,7 +275,10 @@ def _closed_bar(plan: dict[str, Any]) -> str:
     lines += [text for text in fired if not text.startswith("    if sent")]
     lines += ["        seen += 1"]
     lines += [text for text in fired if text.startswith("    if sent")]
-    lines += ["    if not isOpen", "        side := 0", "if isOpen",
+    if has_adds:
+        lines += ["if isStopped and not isNew", "    isOpen := false"]
+    lines += ["if not isOpen", "    side := 0"] if has_adds else ["    if not isOpen", "        side := 0"]
+    lines += ["if isOpen",
               "    best := side * math.max(side * best, side > 0 ? high : -low)",
               "    worst := side * math.min(side * worst, side > 0 ? low : -high)",
               "    held += 1"]  # fmt: skip
@@ -262,7 +287,8 @@ def _closed_bar(plan: dict[str, Any]) -> str:
         if _is_slice(rung):
             lines += _trail(str(n), rung)
     lines += [
-        "    stopNow := stopAtEntry",
+        *(pine_adds.closed_lines(plan, _distance) if has_adds else []),
+        f"    stopNow := {'stopBase' if has_adds else 'stopAtEntry'}",
         *(
             [f"    float even = toTick(entryPrice + side * {_offset(stop)}, side)",
              "    if isEven and not na(even) and side * even > side * stopNow", "        stopNow := even"]
@@ -317,6 +343,7 @@ def _trail(n: str, part: dict[str, Any]) -> list[str]:
 
 
 def _orders(plan: dict[str, Any]) -> str:
+    has_adds = bool(plan.get("adds"))
     lines = [
         "// Orders for the next bar: one exit per rung with its limit and its stop, the rest last.",
         "if isOpen",
@@ -330,18 +357,22 @@ def _orders(plan: dict[str, Any]) -> str:
             "    float open_r = side * (close - entryPrice) / risk",
             "    float mfe_r = side * (best - entryPrice) / risk",
             "    float mae_r = side * (worst - entryPrice) / risk",
+            *(pine_adds.state_after_adds() if has_adds else []),
             "    float give_back_r = mfe_r - open_r",
             "    float stop_distance_r = side * (close - stopNow) / risk",
             "    float slack = 1e-10 * entryPrice / risk",
         ]
+    if has_adds:
+        lines += pine_adds.free_lines(plan)
     for n, rung in enumerate(plan["rungs"], start=1):
-        lines += _rung_orders(n, rung)
+        lines += _rung_orders(n, rung, plan if has_adds else None)
     if plan["stop"].get("time"):
         lines.append(f"    leave := leave or held >= {plan['stop']['time']}")
     if any(plan["stop"].get(name) for name in ("hours", "sessions", "clock", "max_gap", "session_close")):
         lines.append("    leave := leave or mustLeave()")
     lines += [
-        '    strategy.exit("rest", entryId, stop = stopNow)',
+        *(pine_adds.add_orders(plan, _condition) if has_adds else []),
+        *(pine_adds.rest_lines(plan) if has_adds else ['    strategy.exit("rest", entryId, stop = stopNow)']),
         "    if leave",
         '        strategy.close_all(comment = "leave")',
     ]
@@ -349,10 +380,11 @@ def _orders(plan: dict[str, Any]) -> str:
 
 
 def _has_conditions(plan: dict[str, Any]) -> bool:
-    return any(rung.get("when") for rung in plan["rungs"])
+    return any(part.get("when") for part in [*plan["rungs"], *plan.get("adds", [])])
 
 
-def _rung_orders(n: int, rung: dict[str, Any]) -> list[str]:
+def _rung_orders(n: int, rung: dict[str, Any], grown: dict[str, Any] | None = None) -> list[str]:
+    """Return the orders of one rung; `grown` is the plan if it has adds."""
     when = " and ".join(_condition(*condition) for condition in rung.get("when", []))
     if rung.get("rest"):
         return [f"    leave := leave or ({when})"]
@@ -377,6 +409,12 @@ def _rung_orders(n: int, rung: dict[str, Any]) -> list[str]:
         limit, stop = f"limit = above{n} ? target{n} : na, ", f"above{n} ? {stop} : {nearer}"
     elif target:
         limit = f"limit = target{n}, "
+    if grown is not None:
+        lines += pine_adds.rung_exits(grown, n, f"{limit}stop = {stop}")
+        if when:
+            lines += [f"        if {when}", *pine_adds.rung_sales(grown, n)]
+            lines += [f"            done{n} := true", f"            sent{n} := true"]
+        return lines
     lines.append(f'        strategy.exit("rung {n}", entryId, qty = lots{n}, {limit}stop = {stop})')
     if when:
         # A market order at the next open; its exit order goes with it.

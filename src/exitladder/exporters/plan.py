@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from exitladder.plans.adds import Add
 from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Distance, Target
@@ -35,6 +36,7 @@ def plan_of(ladder: Ladder) -> dict[str, Any]:
         "series": list(ladder.series),
         "rungs": [_rung(rung) for rung in ladder.rungs],
         "stop": _stop(ladder.stop),
+        **_adds(ladder),
         "costs": {
             "commission_rate": costs.commission_bps / 1e4,
             "commission_per_unit": costs.commission_per_unit,
@@ -45,6 +47,38 @@ def plan_of(ladder: Ladder) -> dict[str, Any]:
             "slippage_atr": costs.slippage_atr,
         },
     }
+
+
+def _adds(ladder: Ladder) -> dict[str, Any]:
+    """Return what a plan adds, and within which limits; nothing for a ladder."""
+    if not ladder.adds:
+        return {}
+    size, rules = ladder.size, ladder.add_rules
+    limits = {"quantity": size.maximum, "units": size.maximum_units, "money": size.maximum_money}
+    found: dict[str, Any] = {
+        "adds": [_add(add) for add in ladder.adds],
+        "maximum": {name: value for name, value in limits.items() if value is not None},
+    }
+    if rules.after_exit:
+        found["after_exit"] = True
+    if rules.until_bars is not None:
+        found["until_bars"] = rules.until_bars
+    return found
+
+
+def _add(add: Add) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        name: float(getattr(add, name)) for name in ("quantity", "units", "money") if getattr(add, name) is not None
+    }
+    if add.at is not None:
+        table["at"] = _pair(add.at)
+    else:
+        table["when"] = [[c.series, c.operator, float(c.threshold)] for c in add.when]
+    if add.spacing == "previous":
+        table["previous"] = True
+    if add.stop is not None:
+        table["stop"] = add.stop if isinstance(add.stop, str) else _pair(add.stop)
+    return table
 
 
 def _pair(value: Distance | Target) -> list[Any]:

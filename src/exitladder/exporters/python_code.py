@@ -61,7 +61,7 @@ def python_file(header: Sequence[str], plan: dict[str, Any], hooked: Sequence[As
     comment = "\n".join(f"# {line}".rstrip() for line in header)
     parts = [
         comment,
-        "# ruff: noqa\nfrom __future__ import annotations\n\n" + "\n".join(sorted(imports, key=_import_order)),
+        "# ruff: noqa\nfrom __future__ import annotations\n\n" + "\n".join(sorted(_joined(imports), key=_import_order)),
         f"PLAN = {literal(plan)}",
         _hooks_code(hooked),
         *bodies,
@@ -99,6 +99,24 @@ def hook_names(hooked: Sequence[Ask]) -> list[str]:
     return [name for kind, (name, _, _) in _HOOKS.items() if any(ask.kind == kind for ask in hooked)]
 
 
+def _only(node: ast.Import | ast.ImportFrom, name: ast.alias) -> ast.stmt:
+    """Return an import of one name alone."""
+    if isinstance(node, ast.ImportFrom):
+        return ast.ImportFrom(module=node.module, names=[name], level=node.level)
+    return ast.Import(names=[name])
+
+
+def _joined(imports: set[str]) -> list[str]:
+    """Return imports with one line per module."""
+    names: dict[str, list[str]] = {}
+    for line in sorted(imports):
+        start, _, name = line.rpartition(" import ")
+        names.setdefault(start, []).append(name if start else line)
+    return [
+        line for start, found in names.items() for line in ([f"{start} import {', '.join(found)}"] if start else found)
+    ]
+
+
 def _import_order(line: str) -> tuple[bool, str]:
     library = line.split()[1].split(".")[0]
     return library not in ("argparse", "collections", "datetime", "math", "sys", "typing", "warnings"), line
@@ -115,7 +133,7 @@ def _split(source: str) -> tuple[set[str], str]:
             drop |= set(inside)
             module = node.module if isinstance(node, ast.ImportFrom) else ""
             if module != "__future__" and not (module or "").startswith("exitladder"):
-                imports.add(ast.unparse(node))
+                imports |= {ast.unparse(_only(node, name)) for name in node.names}
         elif (k == 0 and isinstance(node, ast.Expr)) or (
             isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in _WRITTEN
         ):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exitladder.errors import LadderError
-from exitladder.exporters.asks import ASKS, Ask
+from exitladder.exporters.asks import ASKS, Ask, asks_of
+from exitladder.plans.ladder import Ladder
 
 YES, HOOK, NO = "yes", "hook", "no"
 
@@ -38,6 +39,12 @@ class Target:
         """Return ``YES``, ``HOOK`` or ``NO`` for an ask."""
         return self.can[kind][0] if kind in self.can else YES
 
+    def differs_for(self, ladder: Ladder) -> tuple[str, ...]:
+        """Return the rules on which fills differ, of the parts that a ladder has."""
+        kinds = {ask.kind for ask in asks_of(ladder)}
+        absent = tuple(start for start, needed in _ABOUT.items() if not kinds & needed)
+        return tuple(text for text in self.differs if not text.startswith(absent))
+
 
 _SERIES = (HOOK, "exitladder's model and features do not exist there")
 _SWING = (HOOK, "confirmed swings are not computed there")
@@ -47,13 +54,40 @@ _MARGIN = (NO, "its own margin rules apply")
 _LIVE_VOLUME = (NO, "the market itself decides how much of an order fills")
 _LIVE_MARGIN = (NO, "the venue computes the liquidation price")
 
+
+_ADDS = (
+    "averaging_add", "pyramiding_add", "signal_add", "level_add", "chained_add", "current_atr", "add_stop",
+    "average_stop", "costs_stop", "maximum", "maximum_alone", "size_rule", "add_rules", "from_average",
+)  # fmt: skip
+
+
+# the asks without which a difference does not matter, by its first words
+_ABOUT = {
+    "Adds:": frozenset(_ADDS),
+    "Pyramiding adds:": frozenset({"pyramiding_add"}),
+    "Clock exits:": frozenset({"clock"}),
+}
+
+
+def _no_adds(why: str, *but: str) -> dict[str, tuple[str, str]]:
+    """Return that a target expresses nothing of a plan that adds to positions, but for some asks."""
+    return dict.fromkeys([kind for kind in _ADDS if kind not in but], (NO, why))
+
+
+_ONE_ENTRY = "the exported code manages a position that is entered once"
+_NOT_CARRIED = "the exported rules of adds do not have it"
+_CARRIED = (
+    "averaging_add", "pyramiding_add", "signal_add", "chained_add", "add_stop", "average_stop", "maximum", "add_rules",
+)  # fmt: skip
+
 TARGETS = (
     Target("json", "JSON", ".json", {}, ()),
     Target(
         "backtesting",
         "backtesting.py",
         ".py",
-        {
+        _no_adds(_NOT_CARRIED, *_CARRIED)
+        | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "clock": _CLOCK,
@@ -67,14 +101,18 @@ TARGETS = (
             "Rounding: sizes are whole lots; a rest below the minimum quantity is sold at the next open.",
             "Bars without volume: orders fill in them.",
             "Clock exits: the hook is asked at a close, and the exit fills at the next open, not at that close.",
-            "Commission: a fixed or minimum amount is charged once per part at the entry as well.",
+            "Commission: a fixed or minimum amount is charged once per part at the entry as well; with adds, once per "
+            "purchase that an exit sells.",
+            "Adds: this file decides the fills of each bar and backtesting.py books them, without slippage; one "
+            "position at a time.",
         ),
     ),
     Target(
         "vectorbt",
         "vectorbt",
         ".py",
-        {
+        _no_adds(_NOT_CARRIED, *_CARRIED)
+        | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "clock": _CLOCK,
@@ -86,13 +124,16 @@ TARGETS = (
             "Bars: the stop comes first inside a bar, on any intrabar policy.",
             "Clock exits: the hook is asked at a close, and the exit fills at the next open, not at that close.",
             "Financing: funding and borrow costs are not charged.",
+            "Adds: filled by the rules of this file, stop adds before limit adds; vectorbt books them.",
         ),
     ),
     Target(
         "pine",
         "Pine v6 (TradingView)",
         ".pine",
-        {
+        _no_adds(_NOT_CARRIED, *_CARRIED)
+        | {
+            "chained_add": (NO, "an order there cannot wait for the fill of another one inside a bar"),
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "own_stop": (HOOK, "a script knows no stop of a trade unless it is set there"),
@@ -111,13 +152,18 @@ TARGETS = (
             "Costs: set commission and slippage in the properties of the strategy.",
             "Clock exits: the function is asked at a close, and the exit fills at the next open, not at that close.",
             "Volume: a bar without volume still fills orders.",
+            "Adds: they rest from the bar after the entry, each an entry of its own (pyramiding).",
+            "Adds: quantities are decided at the close before: in money at the price of the add (a signal add: at the "
+            "close). Signal adds have the room below the maximum size first, then the others in the order of the file.",
+            "Adds: a pyramiding add that a bar reaches after its stop is bought, and sold at the next open.",
         ),
     ),
     Target(
         "freqtrade",
         "freqtrade",
         ".py",
-        {
+        _no_adds(_NOT_CARRIED, *_CARRIED)
+        | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "own_stop": (HOOK, "its trades have no stop of their own"),
@@ -141,13 +187,18 @@ TARGETS = (
             "sold with the last rung.",
             "Slippage: its backtest has none.",
             "Clock exits: the hook is asked at a close, and the exit is at the next candle's open.",
+            "Adds: freqtrade keeps one open order per trade, so of a rung and an add that both wait, the one nearer to "
+            "the price rests; its backtest chooses once per candle.",
+            "Pyramiding adds: bought at the market once the price is at or beyond theirs; in its backtest at the open "
+            "of the next candle.",
         ),
     ),
     Target(
         "mql5",
         "MQL5 (MetaTrader 5)",
         ".mq5",
-        {
+        _no_adds(_ONE_ENTRY)
+        | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "clock": _CLOCK,
@@ -172,7 +223,9 @@ TARGETS = (
         "ccxt",
         "ccxt order parameters",
         ".json",
-        {
+        _no_adds(_NOT_CARRIED, *_CARRIED)
+        | {
+            "signal_add": (HOOK, "exchanges have no conditional orders on the trade itself"),
             "series_condition": _SERIES,
             "state_condition": (HOOK, "exchanges have no conditional orders on the trade itself"),
             "rest": (HOOK, "exchanges have no conditional orders on the trade itself"),
@@ -188,6 +241,8 @@ TARGETS = (
             "Stops are stop-market orders: their fill is the market's price, not the stop.",
             "Stop moves: orders are placed once; `moves` says when to replace which order by which price.",
             "Rounding: amounts and prices must pass amount_to_precision and price_to_precision of the exchange.",
+            "Adds: amounts in money are those at the add's own price; adds get the room below the maximum size in the "
+            "order of the file.",
         ),
     ),
 )  # fmt: skip
@@ -197,6 +252,18 @@ NAMES = tuple(target.name for target in TARGETS)
 def target_named(name: str) -> Target:
     """Return a target by its name."""
     return next(target for target in TARGETS if target.name == name)
+
+
+# What to write in place of what a target cannot express, by ask.
+_CURES = {
+    "level_add": 'State a distance from the entry, such as at = "-0.5ATR"',
+    "current_atr": 'Leave out atr = "current", so that the ATR of the entry counts',
+    "chained_add": 'State each distance from the entry (leave out spacing = "previous")',
+    "costs_stop": 'Use stop = "average"',
+    "from_average": 'Leave out measured_from = "average" and breakeven_from = "average"',
+    "size_rule": "Leave out the size rule and pass the quantity that `exitladder plan` shows",
+    "maximum_alone": "Leave out the maximum, which only skips larger trades",
+}
 
 
 def check_asks(target: Target, asks: Sequence[Ask], *, hooks: bool) -> list[Ask]:
@@ -223,10 +290,11 @@ def check_asks(target: Target, asks: Sequence[Ask], *, hooks: bool) -> list[Ask]
     hooked = [ask for ask in asks if target.level(ask.kind) == HOOK]
     if refused:
         ask = refused[0]
+        cure = _CURES.get(ask.kind, "") if target.level("averaging_add") == YES else ""
         raise LadderError(
             f"{target.title} must be able to express everything that the ladder asks for, but it cannot express "
-            f"{ask.place} = {ask.value!r} ({ASKS[ask.kind]}): {target.can[ask.kind][1]}. Remove it from the ladder, "
-            f"or choose another target.{_more(refused)}"
+            f"{ask.place} = {ask.value!r} ({ASKS[ask.kind]}): {target.can[ask.kind][1]}. "
+            f"{cure or 'Remove it from the ladder'}, or choose another target.{_more(refused)}"
         )
     if hooked and not hooks:
         ask = hooked[0]

@@ -336,8 +336,8 @@ class Position:
         self.held += 1
         return self.decide(self.side * close, series or {})
 
-    def decide(self, close: float, series: dict[str, float]) -> list[Part]:
-        """Return the parts whose conditions hold at a close, all of them when time is up."""
+    def state_at(self, close: float, series: dict[str, float]) -> tuple[dict[str, float], float]:
+        """Return the series that conditions read at a signed close, and the slack of their comparisons."""
         stop = max([self.stop] + ([self.breakeven] if self.is_even else []) + ([self.line] if self.is_armed else []))
         open_r = (close - self.entry) / self.risk
         mfe = (self.best - self.entry) / self.risk
@@ -346,7 +346,11 @@ class Position:
             "open_r": open_r, "mfe_r": mfe, "mae_r": (self.worst - self.entry) / self.risk,
             "give_back_r": mfe - open_r, "bars_held": self.held, "stop_distance_r": (close - stop) / self.risk,
         }  # fmt: skip
-        slack = abs(self.entry) * 1e-10 / self.risk
+        return known, abs(self.entry) * 1e-10 / self.risk
+
+    def decide(self, close: float, series: dict[str, float]) -> list[Part]:
+        """Return the parts whose conditions hold at a close, all of them when time is up."""
+        known, slack = self.state_at(close, series)
         for part in self.parts:
             if not part.when or not part.is_open or part.is_due or not (part.quantity or part.is_rest):
                 continue

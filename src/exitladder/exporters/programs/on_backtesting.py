@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from backtesting import Backtest, Strategy
+from backtesting import Strategy
 
 from exitladder.exporters.programs.exit_rules import NAN, Part, Position
+from exitladder.exporters.programs.on_backtesting_rows import AT_OPEN, EntersTrades, rows_of, run_each
 from exitladder.exporters.programs.replay import (
     PLAN,
-    commission_of,
     level_prices,
     must_leave,
     replay_files,
     series_of,
 )
-
-AT_OPEN, WHOLE = 0, 1
 
 
 def walk(bars: pd.DataFrame) -> pd.DataFrame:
@@ -34,19 +30,7 @@ def walk(bars: pd.DataFrame) -> pd.DataFrame:
     bars : DataFrame
         Columns Open, High, Low, Close, optionally Volume and others; a sorted DatetimeIndex.
     """
-    rest = [name for name in bars.columns if name not in ("Open", "High", "Low", "Close", "Volume")]
-    opens = bars.copy()
-    opens[rest] = opens[rest].shift(1)
-    for name in ("High", "Low", "Close"):
-        opens[name] = opens["Open"]
-    half = pd.Timedelta(np.diff(bars.index).min()) / 2
-    opens["Phase"], opens["Bar"] = AT_OPEN, np.arange(len(bars))
-    whole = bars.assign(Phase=WHOLE, Bar=np.arange(len(bars)))
-    whole.index = whole.index + half
-    both = pd.concat([opens, whole]).sort_index(kind="stable")
-    if "Volume" in both:
-        both["Volume"] = both["Volume"].astype(float)
-    return both
+    return rows_of(bars, 1)
 
 
 class Book:
@@ -174,15 +158,8 @@ class LadderStrategy(Strategy):  # type: ignore[misc]
                 trade.sl = level
 
 
-class Replay(LadderStrategy):
+class Replay(EntersTrades, LadderStrategy):
     """Entries at the opens that a list of trades gives."""
-
-    entries: Any = None  # trades by the bar of their entry
-
-    def on_bar(self) -> None:
-        """Enter the trades of the next bar."""
-        for trade in (self.entries or {}).get(int(self.data.Bar[-1]) + 1, []):
-            self.enter(trade["side"], trade["quantity"], trade["stop"], trade["price"], trade["atr"])
 
 
 def replay(bars: pd.DataFrame, trades: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -199,18 +176,8 @@ def replay(bars: pd.DataFrame, trades: list[dict[str, Any]]) -> list[tuple[Any, 
     -------
     list of tuple
     """
-    table = bars.rename(columns={name: str(name).capitalize() for name in bars.columns})
     rows: list[tuple[Any, ...]] = []
-    for trade in trades:
-        if trade["at"] != "open" or trade["bar"] < 2:
-            warnings.warn(f"trade {trade['trade_id']} is not entered at an open after the second bar", stacklevel=2)
-            continue
-        part = table.iloc[trade["bar"] - 2 :]
-        unit = PLAN["lot"] or trade["quantity"] * 1e-6
-        found = Backtest(
-            walk(part.tz_localize(None)), Replay, cash=1e3 * trade["price"] * trade["quantity"] / unit, hedging=True,
-            commission=lambda size, price, unit=unit: commission_of(size * unit, price) / unit,
-        ).run(entries={2: [trade]})  # fmt: skip
+    for trade, part, unit, found in run_each(bars, trades, Replay, walk, hedging=True):
         for made in found["_trades"].to_dict("records"):
             time = part.index[made["ExitBar"] // 2]
             side = "sell" if made["Size"] > 0 else "buy"

@@ -9,11 +9,12 @@ from typing import Any
 from freqtrade.exchange import timeframe_to_minutes, timeframe_to_prev_date
 from freqtrade.strategy import stoploss_from_absolute
 
-from exitladder.exporters.programs.exit_rules import INF, NAN, Part, Position, atr_of, reaches_down
+from exitladder.exporters.programs.exit_rules import INF, NAN, Part, Position, atr_of, reaches_down, steps_of
+from exitladder.exporters.programs.growing import AddOrder, Growing
 from exitladder.exporters.programs.replay import HOOKS, PLAN
 
 logger = logging.getLogger(__name__)
-TAG = "ladder "
+TAG, ADD_TAG = "ladder ", "add "
 
 
 class LadderState:
@@ -30,6 +31,7 @@ class LadderExits:
     """
 
     position_adjustment_enable = True
+    max_entry_position_adjustment = len(PLAN.get("adds", ())) if PLAN.get("adds") else -1
     use_custom_stoploss = True
     use_exit_signal = True
     trailing_stop = False
@@ -91,6 +93,7 @@ class LadderExits:
         length = timedelta(minutes=timeframe_to_minutes(timeframe))
         for row in frame[(frame["date"] > state.last) & (frame["date"] < now)].to_dict("records"):
             self.note_filled_rungs(state.position, trade, row["date"] + length)
+            self.note_filled_adds(state.position, trade, row["date"] + length)
             series = self.ladder_series(row, state.position.side)
             state.position.close_bar(row["high"], row["low"], row["close"], row["ladder_atr"], series)
             if "must_leave" in HOOKS and HOOKS["must_leave"](row["date"], trade.open_date_utc):
@@ -115,7 +118,13 @@ class LadderExits:
         LadderState
         """
         side = -1 if trade.is_short else 1
-        bought = sum(o.safe_filled for o in trade.orders if o.ft_order_side == trade.entry_side) or trade.amount
+        entries = [
+            o for o in trade.orders
+            if o.ft_order_side == trade.entry_side and not (o.ft_order_tag or "").startswith(ADD_TAG) and o.safe_filled
+        ]  # fmt: skip
+        bought = sum(o.safe_filled for o in entries) or trade.amount
+        # an add moves the trade's open rate, and R counts from the first entry
+        paid = sum(o.safe_filled * o.safe_price for o in entries) / bought if PLAN.get("adds") else trade.open_rate
         before = frame[frame["date"] < entered]
         atr = float(before["ladder_atr"].iloc[-1]) if len(before) else NAN
         prices: dict[int, float] = {}
@@ -123,7 +132,8 @@ class LadderExits:
             if rung.get("target") and rung["target"][1] in ("fib", "resistance"):
                 value, kind = rung["target"]
                 prices[number] = HOOKS["level_price"](kind, value, side, trade.open_rate, entered)
-        position = Position(PLAN, side, trade.open_rate, bought, self.initial_stop(trade), atr, prices=prices)
+        kind = Growing if PLAN.get("adds") else Position
+        position = kind(PLAN, side, paid, bought, self.initial_stop(trade), atr, prices=prices)
         if any(part.partial > -INF for part in position.parts):
             raise ValueError(
                 f"{trade.pair}: a rung's price is not beyond the entry; freqtrade cannot rest a partial stop"
@@ -161,11 +171,60 @@ class LadderExits:
             if part.number in filled:
                 position.sold(part, by_rung=True)
 
+    def note_filled_adds(self, position: Position, trade: Any, before: datetime) -> None:
+        """Tell a position which adds had filled before a moment, and at which price.
+
+        Parameters
+        ----------
+        position : Position
+        trade : Trade
+        before : datetime
+        """
+        if not isinstance(position, Growing):
+            return
+        for order in trade.orders:
+            add, is_filled = _add_of(position, order.ft_order_tag), not order.ft_is_open and order.safe_filled > 0
+            if add is not None and add.is_open and is_filled and order.order_filled_utc < before:
+                lots = steps_of(order.safe_filled, position.lot)
+                position.fill_add(add, lots, position.side * order.safe_price)
+
+    def next_add(self, position: Position, trade: Any, price: float) -> tuple[AddOrder, bool] | None:
+        """Return the add to buy now, at the market if it is due or reached, or the limit nearest to a signed price.
+
+        Parameters
+        ----------
+        position : Position
+        trade : Trade
+        price : float
+
+        Returns
+        -------
+        tuple of AddOrder and bool, or None
+            Whether it is bought at the market.
+        """
+        if not isinstance(position, Growing) or not position.may_add:
+            return None
+        bought = {o.ft_order_tag for o in trade.orders if not o.ft_is_open and o.safe_filled > 0}
+        stop = _main_stop(position)
+        adds = [
+            add for add in position.adds
+            if add.is_open and f"{ADD_TAG}{add.number}" not in bought and (add.is_due or add.rests)
+            and not (add.rests and reaches_down(add.level, stop))
+        ]  # fmt: skip
+        for add in adds:
+            is_reached = price >= add.reach if add.kind == "stop" else price <= add.reach
+            if add.is_due or (add.rests and is_reached):
+                return add, True
+        resting = [add for add in adds if add.kind == "limit"]
+        return (max(resting, key=lambda add: add.level), False) if resting else None
+
     def adjust_trade_position(
         self, trade: Any, current_time: datetime, current_rate: float, current_profit: float,
         min_stake: float | None, max_stake: float, *args: Any, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """Place the next rung: at the market if it is due or the price is beyond it, else as a resting limit.
+        """Place the next rung or add: at the market if it is due or the price is beyond it, else as a resting limit.
+
+        Freqtrade keeps one open order per trade: of a rung and an add that both wait, the one nearer to the price.
 
         Parameters
         ----------
@@ -180,7 +239,7 @@ class LadderExits:
         Returns
         -------
         tuple of float and str, or None
-            Stake to sell (negative) and the tag of the order.
+            Stake to sell (negative) or to buy, and the tag of the order.
         """
         position = self.ladder_state(trade, current_time).position
         price = position.side * current_rate
@@ -192,6 +251,9 @@ class LadderExits:
         reached = [part for part in parts if part.is_due or price >= part.reach]
         picked = reached or resting[:1]
         least = min_stake or 0.0
+        add = None if reached else self.next_add(position, trade, price)
+        if add is not None and (add[1] or not resting or price - add[0].level < resting[0].limit - price):
+            return self.stake_of_add(position, trade, add[0], price if add[1] else add[0].level)
         amount = sum(position.units(part.quantity) for part in picked)
         for part in resting:
             # Too small for an order of its own: it goes with the next rung.
@@ -201,12 +263,91 @@ class LadderExits:
         if not picked or amount * current_rate < least:
             return None
         tag = TAG + "+".join(str(part.number) for part in picked)
-        if not reached and any(o.ft_is_open and o.ft_order_tag == tag for o in trade.orders):
+        if not reached and any(
+            o.ft_is_open and o.ft_order_tag == tag and (not PLAN.get("adds") or abs(o.safe_remaining - amount) < 1e-9)
+            for o in trade.orders
+        ):
             return None
         if amount >= trade.amount or (trade.amount - amount) * current_rate < least:
             # Freqtrade drops an order that leaves less than the minimum: sell that as well.
             return -trade.stake_amount, tag
         return -(amount * trade.stake_amount / trade.amount) * (1 + 1e-9), tag
+
+    def stake_of_add(self, position: Position, trade: Any, add: AddOrder, price: float) -> tuple[float, str] | None:
+        """Return the stake and the tag of an add bought at a signed price; None if it is placed or has no size.
+
+        Parameters
+        ----------
+        position : Position
+        trade : Trade
+        add : AddOrder
+        price : float
+
+        Returns
+        -------
+        tuple of float and str, or None
+        """
+        assert isinstance(position, Growing)
+        amount, tag = position.units(position.lots_of(add, price)), f"{ADD_TAG}{add.number}"
+        if amount <= 0 or any(o.ft_is_open and o.ft_order_tag == tag for o in trade.orders):
+            return None
+        return amount * abs(price) / (trade.leverage or 1.0) * (1 + 1e-9), tag
+
+    def custom_entry_price(
+        self, pair: str, trade: Any, current_time: datetime, proposed_rate: float, entry_tag: str | None, side: str,
+        **kwargs: Any,
+    ) -> float:  # fmt: skip
+        """Return the price of an add that rests, or the market's if that is better or the add is due.
+
+        Parameters
+        ----------
+        pair : str
+        trade : Trade or None
+        current_time : datetime
+        proposed_rate : float
+        entry_tag : str or None
+        side : str
+        **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        float
+        """
+        if trade is None or not entry_tag or not entry_tag.startswith(ADD_TAG):
+            return proposed_rate
+        position = self.ladder_state(trade, current_time).position
+        add = _add_of(position, entry_tag)
+        if add is None or add.kind != "limit" or position.side * proposed_rate <= add.reach:
+            return proposed_rate
+        return position.side * add.level
+
+    def adjust_entry_price(
+        self, trade: Any, order: Any, pair: str, current_time: datetime, proposed_rate: float,
+        current_order_rate: float, entry_tag: str | None, side: str, **kwargs: Any,
+    ) -> float | None:  # fmt: skip
+        """Keep the price of an open entry order; cancel that of an add which is withdrawn.
+
+        Parameters
+        ----------
+        trade : Trade
+        order : Order
+        pair : str
+        current_time : datetime
+        proposed_rate, current_order_rate : float
+        entry_tag : str or None
+        side : str
+        **kwargs
+            As freqtrade passes them.
+
+        Returns
+        -------
+        float or None
+        """
+        if not (order.ft_order_tag or "").startswith(ADD_TAG):
+            return current_order_rate
+        position = self.ladder_state(trade, current_time).position
+        return current_order_rate if isinstance(position, Growing) and position.may_add else None
 
     def custom_exit_price(
         self, pair: str, trade: Any, current_time: datetime, proposed_rate: float, current_profit: float,
@@ -265,8 +406,10 @@ class LadderExits:
         known = trade.stop_loss
         if after_fill and known and position.side * known >= level:
             return None
-        price = stoploss_from_absolute(position.side * level, current_rate, trade.is_short, trade.leverage or 1.0)
-        return price or None
+        # Freqtrade rounds stops to the tick in the trade's favour; a hair beyond, the noise of its arithmetic cannot
+        # move one that is on the tick by a whole tick.
+        stop = position.side * (level - abs(level) * 1e-12)
+        return stoploss_from_absolute(stop, current_rate, trade.is_short, trade.leverage or 1.0) or None
 
     def custom_exit(
         self, pair: str, trade: Any, current_time: datetime, current_rate: float, current_profit: float, **kwargs: Any
@@ -295,6 +438,13 @@ class LadderExits:
 
 def _main_stop(position: Position) -> float:
     return position.stop_of(Part(0, {}))[0]
+
+
+def _add_of(position: Position, tag: str | None) -> AddOrder | None:
+    number = (tag or "").removeprefix(ADD_TAG)
+    if not (tag or "").startswith(ADD_TAG) or not number.isdigit() or not isinstance(position, Growing):
+        return None
+    return position.adds[int(number) - 1] if 0 < int(number) <= len(position.adds) else None
 
 
 def _rungs_in(tag: str) -> set[int]:

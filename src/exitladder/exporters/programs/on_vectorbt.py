@@ -12,6 +12,8 @@ from vectorbt.portfolio import nb
 from vectorbt.portfolio.enums import NoOrder
 
 from exitladder.exporters.programs.exit_rules import Fill, Position, to_tick
+from exitladder.exporters.programs.growing import Growing
+from exitladder.exporters.programs.growing_bar import play_growing_bar
 from exitladder.exporters.programs.one_bar import play_bar
 from exitladder.exporters.programs.replay import (
     PLAN,
@@ -38,6 +40,8 @@ def paid(fill: Fill, position: Position, atr: float) -> float:
     float
     """
     costs, price = PLAN["costs"], position.side * fill.price
+    if fill.order == "add":  # with its slippage, because other adds follow from it
+        return fill.price
     if fill.order != "limit":
         away = abs(price) * costs["slippage_rate"] + costs["slippage_ticks"] * PLAN["tick"]
         price -= away + (costs["slippage_atr"] * atr if costs["slippage_atr"] else 0.0)
@@ -70,16 +74,23 @@ def fills_of(bars: pd.DataFrame, trade: dict[str, Any]) -> list[tuple[int, float
     idle, times = idle_bars(bars), bars.index
     side, entry, at_open = trade["side"], trade["bar"], trade["at"] == "open"
     prices = level_prices(side, trade["price"], times[entry])
-    position = Position(
-        PLAN, side, trade["price"], trade["quantity"], trade["stop"], trade["atr"], not at_open, prices
-    )  # fmt: skip
+    given = PLAN, side, trade["price"], trade["quantity"], trade["stop"], trade["atr"], not at_open, prices
+    position = Growing(*given) if PLAN.get("adds") else Position(*given)
     found = [(entry, side * position.units(position.start), trade["price"])]
     due: list[Any] = []
     atr = trade["atr"]
     for t in range(entry if at_open else entry + 1, len(bars)):
         if not idle[t]:
-            fills = play_bar(position, (opens[t], highs[t], lows[t]), due, at_open and t == entry)
-            found += [(t, -side * fill.quantity, paid(fill, position, atr)) for fill in fills]
+            bar, is_entry_bar = (opens[t], highs[t], lows[t]), at_open and t == entry
+            if isinstance(position, Growing):
+                fills = play_growing_bar(position, bar, due, is_entry_bar)
+            else:
+                fills = play_bar(position, bar, due, is_entry_bar)
+            signs = [side if fill.order == "add" else -side for fill in fills]
+            prices_paid = [paid(fill, position, atr) for fill in fills]
+            found += [
+                (t, sign * fill.quantity, price) for sign, fill, price in zip(signs, fills, prices_paid, strict=True)
+            ]
             due = []
         if position.left <= 1e-9 * position.start:
             break
@@ -132,17 +143,19 @@ def portfolio(bars: pd.DataFrame, trades: list[dict[str, Any]], cash: float = 1e
 
 
 def replay(bars: pd.DataFrame, trades: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return the exits that vectorbt booked: trade, time of the bar, side, quantity and price."""
+    """Return the exits and adds that vectorbt booked: trade, time of the bar, side, quantity and price."""
     records = portfolio(bars, trades).order_records
     records = records[np.lexsort((records["id"], records["col"]))]
     rows: list[tuple[Any, ...]] = []
+    entered: set[int] = set()
     for record in records:
-        trade = trades[record["col"]]
         is_sale = record["side"] == 1
-        if is_sale == (trade["side"] > 0):
+        if record["col"] in entered:
+            trade = trades[record["col"]]
             side = "sell" if is_sale else "buy"
             time = bars.index[record["idx"]]
             rows.append((trade["trade_id"], time, side, float(record["size"]), float(record["price"])))
+        entered.add(int(record["col"]))
     return rows
 
 

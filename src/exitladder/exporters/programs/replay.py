@@ -84,9 +84,8 @@ def series_of(time: Any, position: Position) -> dict[str, float]:
     """Return the series that conditions read at a bar's close, from the hook that knows them."""
     if "series_value" not in HOOKS:
         return {}
-    names = {
-        name for rung in PLAN["rungs"] for name, _, _ in rung.get("when", []) if name in PLAN["series"]
-    }  # fmt: skip
+    tables = [*PLAN["rungs"], *PLAN.get("adds", [])]
+    names = {name for table in tables for name, _, _ in table.get("when", []) if name in PLAN["series"]}
     return {name: float(HOOKS["series_value"](name, time, position.side)) for name in sorted(names)}
 
 
