@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exitladder.bars.checking.report import MEANINGS
 from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import BarsError
 
@@ -67,3 +69,11 @@ def is_refused(table: pd.DataFrame) -> bool:
         assert re.search(r"\(the table of 'ACME', row \d+", str(error))
         return True
     return False
+
+
+def test_every_rule_has_a_meaning_in_words(root: Path) -> None:
+    sources = [path.read_text() for path in (root / "src" / "exitladder" / "bars").rglob("*.py")]
+    named = {name for text in sources for name in re.findall(r'"(?:error|warning|note)",\s*"([a-z_]+)"', text)}
+    named |= {name for text in sources for name in re.findall(r'_found\([^"]*"([a-z_]+)"', text)}
+    assert len(named) > 25 and named - set(MEANINGS) == {"repaired", "warning", "note"} & named
+    assert max(map(len, MEANINGS.values())) <= 40

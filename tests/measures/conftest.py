@@ -6,6 +6,6 @@ import runpy
 from pathlib import Path
 
 _SHARED = runpy.run_path(str(Path(__file__).resolve().parents[1] / "execution" / "conftest.py"))
-run, exits, placed_on, bars_from, worlds = (
-    _SHARED[name] for name in ("run", "exits", "placed_on", "bars_from", "worlds")
+run, exits, placed_on, bars_from, worlds, paths = (
+    _SHARED[name] for name in ("run", "exits", "placed_on", "bars_from", "worlds", "paths")
 )

@@ -23,7 +23,7 @@ def test_time_capital_and_drawdown_are_named_with_both_numbers() -> None:
     assert price_of_gain(0.37, OURS, THEIRS) == [
         "The gain takes time: 97.0 bars per trade vs 3.0, +0.009 R per bar in the market vs +0.018 R.",
         "The gain takes capital: up to 320,000 vs 20,000 in the market at one time, and up to 32 open trades vs 2.",
-        "The gain takes a deeper drawdown: -45.0 R vs -20.0 R at worst, open trades valued at every close.",
+        "The gain takes a deeper account drawdown: -45.0 R vs -20.0 R at worst, open trades valued at every close.",
     ]
 
 
@@ -41,8 +41,8 @@ def test_without_a_gain_nothing_is_bought(difference: float) -> None:
         ({"capital_used": 256_000.0}, []),
         ({"capital_used": 255_000.0}, ["capital"]),
         ({"max_drawdown_account_r": -36.0}, []),
-        ({"max_drawdown_account_r": -35.9}, ["a deeper drawdown"]),
-        ({"max_drawdown_account_r": 0.0}, ["a deeper drawdown"]),
+        ({"max_drawdown_account_r": -35.9}, ["a deeper account drawdown"]),
+        ({"max_drawdown_account_r": 0.0}, ["a deeper account drawdown"]),
         ({"max_drawdown_account_r": None}, []),
         ({"capital_used": float("nan")}, []),
     ],

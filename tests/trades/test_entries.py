@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +17,8 @@ from exitladder.bars.reading import bars_from_frame
 from exitladder.errors import TradesError
 from exitladder.sample import load_sample_bars
 from exitladder.trades.checks import check_trades_on_bars
-from exitladder.trades.entries import RULES, EntryOptions, make_trades
+from exitladder.trades.entries import RULES, EntryOptions, make_trades, rules_of
+from exitladder.trades.files import read_trades, write_trades
 from exitladder.trades.trades import AT_OPEN, place_trades
 
 
@@ -147,3 +151,18 @@ def test_lots_are_snapped_and_may_be_continuous() -> None:
     np.testing.assert_allclose(lots, np.round(lots), rtol=1e-9)
     free = make_trades(bars, lot=0.0)
     np.testing.assert_allclose(free.quantity * np.abs(free.entry_price - free.stop_price), 1000)
+
+
+@pytest.mark.parametrize("interval", ["h", "D"])
+def test_made_trades_are_known_by_their_file(interval: str, tmp_path: Path) -> None:
+    table = pd.DataFrame(walk(300)["ACME"].to_frame()).assign(
+        timestamp=pd.date_range("2020-01-01", periods=300, freq=interval)
+    )
+    made = make_trades(bars_from_frame(table.set_index("timestamp")[["open", "high", "low", "close"]], "A-C.ME")[0])
+    write_trades(made, tmp_path / "made.csv")
+    read = read_trades(tmp_path / "made.csv")
+    assert rules_of(read) == ("donchian",)
+    assert rules_of(replace(read, tag=np.full(len(read), "breakout", dtype=object))) == ()
+    own = read.trade_id.copy()
+    own[3] = "42"
+    assert rules_of(replace(read, trade_id=own)) == rules_of(read.take(read.side > 2)) == ()

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import FloatArray, IntArray
-from exitladder.clock import interval_name
+from exitladder.clock import interval_name, stamp_text
 from exitladder.errors import BarsError, did_you_mean
+from exitladder.runtime.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Bars:
         return pd.DataFrame({**columns, **self.extra})
 
 
-class BarSet(Mapping[str, Bars]):
+class BarSet(Shown, Mapping[str, Bars]):
     """The bars of many symbols, laid end to end in one array a column.
 
     Parameters
@@ -179,6 +180,33 @@ class BarSet(Mapping[str, Bars]):
             extra={name: self.extra[name][part] for name in sorted(self._extra_of[k])},
             factor=None if self.factor is None else self.factor[part],
         )
+
+    def headline(self) -> str:
+        """Return how many symbols and bars there are, and from when to when."""
+        lengths = sorted({interval_name(int(length)) for length in self.interval_ns})
+        first, last = (stamp_text(int(t)) for t in (self.time.min(), self.time.max()))
+        named = ", ".join(self.symbols[:6]) + (", …" if len(self) > 6 else "")
+        count = f"{len(self)} symbol{'s' if len(self) != 1 else ''}"
+        return f"{count} ({named}), {self.n_bars:,} bars of {', '.join(lengths)}, {first} to {last}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the bars of all symbols as one table, with the columns of `Bars.to_frame` behind ``symbol``."""
+        tables = []
+        for symbol, bars in self.items():
+            table = bars.to_frame()
+            table.insert(0, "symbol", symbol)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first `n` bars of each symbol as one table."""
+        return BarSet(bars.head(n) for bars in self.values()).to_frame()
+
+    def preview(self, n: int = 8) -> tuple[pd.DataFrame, int]:
+        """Return the first bars of the first symbol, and the number of all bars."""
+        table = self[self.symbols[0]].head(n).to_frame()
+        table.insert(0, "symbol", self.symbols[0])
+        return table, self.n_bars
 
     @property
     def n_bars(self) -> int:

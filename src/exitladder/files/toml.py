@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,36 @@ def _check_values(value: Any, left: int, too_deep: str) -> None:
         raise ValueError("integers must fit into 64 bits, but one does not")
 
 
+def tables_of(
+    table: Mapping[str, Any], name: str, error: type[ExitladderError], place: str | None = None
+) -> Sequence[object]:
+    """Return a list of tables, empty if there is none.
+
+    Parameters
+    ----------
+    table : mapping
+    name : str
+        Key of the list.
+    error : type
+        Class of the error to raise.
+    place : str, optional
+        Name of the list in error messages, the key by default.
+
+    Returns
+    -------
+    sequence
+
+    Raises
+    ------
+    ExitladderError
+        Of the class `error`, if it is no list.
+    """
+    found = table.get(name, [])
+    if not isinstance(found, (list, tuple)):
+        raise error(f"{place or name} must be a list of tables ([[{place or name}]]), but is {found!r}.")
+    return found
+
+
 def only_keys(table: object, known: Iterable[str], place: str, error: type[ExitladderError]) -> Mapping[str, Any]:
     """Return `table` if it is a table and holds known keys only.
 
@@ -136,5 +166,5 @@ def only_keys(table: object, known: Iterable[str], place: str, error: type[Exitl
     names = list(known)
     for key in table:
         if key not in names:
-            raise error(f"Unknown key '{key}' in {place}. {did_you_mean(str(key), names)}")
+            raise error(f"Unknown key {str(key)!r} in {place}. {did_you_mean(str(key), names)}")
     return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,30 @@ import pandas as pd
 
 from exitladder.arrays import BoolArray
 from exitladder.errors import InputFileError, TradesError, did_you_mean
+from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.tables import Table, read_table
+from exitladder.importers.broker_table import import_trades
 from exitladder.importers.catalogue import NAMES, PROFILES
 from exitladder.importers.profiles import Found, Profile, find_tables
 from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
 from exitladder.importers.reading import Executions, ImportOptions, read_executions
 from exitladder.importers.sources import Sheet, open_source
+from exitladder.runtime.shown import Shown
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
 from exitladder.trades.positions import fills_of_positions, group_fills, trades_of_positions
 from exitladder.trades.trades import Trades
 
 
-@dataclass(frozen=True)
-class Imported:
+@dataclass(frozen=True, repr=False)
+class Imported(Shown):
     """The result of an import, with notes on how the file was read.
 
     Parameters
     ----------
     trades : Trades
         With their fills.
-    fills : Fills
-        One row a fill and trade; `trade_id` filled in.
+    fills : Fills or None
+        One row a fill and trade; `trade_id` filled in. None for a table whose columns the user named.
     format : str
         The format.
     notes : list of str
@@ -43,11 +47,19 @@ class Imported:
     """
 
     trades: Trades
-    fills: Fills
+    fills: Fills | None
     format: str
     notes: list[str]
     profit: ClosedProfit | None
     money: dict[str, float]
+
+    def headline(self) -> str:
+        """Return how the file was read, and the trades in it."""
+        return f"{self.format}; {self.trades.headline()}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the trades as a table, as ``trades.csv`` has them."""
+        return self.trades.to_frame()
 
 
 def import_files(
@@ -104,9 +116,46 @@ def import_files(
     )
 
 
-def known_as(source: str | Path) -> str:
+def table_imported(
+    source: str | Path | pd.DataFrame,
+    columns: Mapping[str, str],
+    values: Mapping[str, str],
+    *,
+    conventions: Conventions = PLAIN,
+) -> Imported:
+    """Return the trades of one table of round trips whose columns the user names.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+    columns : mapping of str to str
+        From the table's columns to those of trades.
+    values : mapping of str to str
+        Columns that are the same for every trade.
+    conventions : Conventions
+
+    Returns
+    -------
+    Imported
+        Without fills.
+
+    Raises
+    ------
+    TradesError
+        If a name is unknown, or the trades break a rule.
+    """
+    if isinstance(source, pd.DataFrame):
+        table = Table.from_frame(source, "table")
+    else:
+        table = read_table(source, conventions=conventions)
+    trades, notes = import_trades(table, columns, values, conventions=conventions)
+    return Imported(trades, None, "a table of trades", list(notes), None, {})
+
+
+def known_as(source: str | Path | pd.DataFrame) -> str:
     """Return what kind of table a file holds, blank where none is known."""
-    found = [f.profile.title for f in find_tables(open_source(source), PROFILES) if f.profile.kind != "helper"]
+    sheets = [Sheet.of_frame("table", source)] if isinstance(source, pd.DataFrame) else open_source(source)
+    found = [f.profile.title for f in find_tables(sheets, PROFILES) if f.profile.kind != "helper"]
     return found[0] if found else ""
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.files.conventions import Conventions
 from exitladder.importers.decode import HOLES, check_prices, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
@@ -58,6 +59,40 @@ class ImportOptions:
     side: str = ""
     grouping: str = "positions"
     dust: float = 0.0
+
+
+def options_of(
+    conventions: Conventions,
+    *,
+    side: str = "",
+    grouping: str = "positions",
+    dust: float = 0.0,
+    symbol_map: Mapping[str, str] | None = None,
+) -> ImportOptions:
+    """Return how a file is read, from the conventions of ``[data]``.
+
+    Parameters
+    ----------
+    conventions : Conventions
+    side : {"", "long", "short"}
+    grouping : {"positions", "fifo"}
+    dust : float
+    symbol_map : mapping of str to str, optional
+
+    Returns
+    -------
+    ImportOptions
+    """
+    return ImportOptions(
+        tz="" if conventions.tz == "UTC" else conventions.tz,
+        decimal=None if conventions.decimal == "auto" else conventions.decimal,
+        day_first=None if conventions.dates == "auto" else conventions.dates == "dayfirst",
+        symbol=conventions.symbol,
+        symbol_map=symbol_map or {},
+        side=side,
+        grouping=grouping,
+        dust=dust,
+    )
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def after_exit(
             "horizon_bars": horizon,
             "after_bars": seen,
             "is_cut": seen < horizon,
-            "last_fill_r": simulation.fills.r[last_fill],
+            "last_fill_r": simulation.price_r[last_fill],
             "after_best_r": in_r(path.best),
             "after_worst_r": in_r(path.worst),
             "after_close_r": in_r(path.close),

@@ -129,7 +129,7 @@ def _fill_results(trades: pd.DataFrame, fills: pd.DataFrame, row: IntArray) -> F
     quantity = fills["quantity"].to_numpy(np.float64)
     price = fills["price"].to_numpy(np.float64)
     commission = np.nan_to_num(fills["commission"].to_numpy(np.float64))
-    is_entry = (fills["order"] == "entry").to_numpy()
+    is_entry = fills["order"].isin(("entry", "add")).to_numpy()
     n = len(trades)
     bought = np.bincount(row[is_entry], quantity[is_entry], n)
     paid = np.bincount(row[is_entry], (quantity * price)[is_entry], n)

@@ -41,6 +41,7 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
     notional = unit_notional(carried)
     row = pd.Index(carried["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
     is_sold = ~fills["order"].isin(["entry", "mark"]).to_numpy() & (row >= 0)
+    sign = np.where((fills["order"] == "add").to_numpy()[is_sold], -1.0, 1.0)  # an add ties capital up
     held = _Held(
         r=carried["r"].to_numpy(np.float64),
         bars=carried["bars_held"].to_numpy(np.float64) + closed,
@@ -48,7 +49,7 @@ def exposure(trades: pd.DataFrame, fills: pd.DataFrame, *, leverage: float = 0.0
         stop=_ends(carried, fills, closed),
         entered=carried["quantity"].to_numpy(np.float64) * notional,
         sold_at=nanoseconds(fills["bar_time"][is_sold]),
-        sold=fills["quantity"].to_numpy(np.float64)[is_sold] * notional[row[is_sold]],
+        sold=fills["quantity"].to_numpy(np.float64)[is_sold] * notional[row[is_sold]] * sign,
     )
     return held.exposure(leverage)
 
@@ -102,7 +103,7 @@ def _columns_of(part: Simulation, kept: BoolArray, latest: int) -> tuple[FloatAr
         np.where(closed, time[part.exit_bar], latest)[kept],
         (part.quantity * notional)[kept],
         time[fills.bar[is_sold]],
-        fills.quantity[is_sold] * notional[fills.trade[is_sold]],
+        fills.quantity[is_sold] * notional[fills.trade[is_sold]] * np.where(fills.order[is_sold] == o.ADD, -1.0, 1.0),
     )
 
 
@@ -121,7 +122,7 @@ class _Held:
         Notional at the entry, in account currency.
     sold_at : int64 array, shape (n_sales,)
     sold : float64 array, shape (n_sales,)
-        Notional of the quantities sold, at the price of the entry.
+        Notional of the quantities sold, at the price of the entry; negative for those that adds bought.
     """
 
     r: FloatArray

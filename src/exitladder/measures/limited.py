@@ -17,7 +17,8 @@ from exitladder.measures.marked import marked_account
 from exitladder.settings.tables import AccountSettings
 from exitladder.statistics.metrics import max_drawdown_of_sum, sharpe_ratio
 
-_SALES = [k for k, name in enumerate(ORDERS) if name not in ("entry", "mark")]
+_SALES = [k for k, name in enumerate(ORDERS) if name not in ("entry", "add", "mark")]
+_ADD = ORDERS.index("add")
 _SKIPPED = STATUS.index("skipped")
 # Sums of money that agree to this share are equal: a limit that the entries reach exactly is kept.
 _ROUNDING = 1e-9
@@ -63,7 +64,8 @@ def trades_taken(parts: Sequence[Simulation], limits: AccountSettings, leverage:
     -----
     Entries at the same time come in the order of their trade_id, so the result does not depend on the order of rows. A
     sale frees its share of the capital, and the last sale frees the position, at the close of the bar that it fills in:
-    an entry on the same bar, or before it closes, finds them still taken. Capital is the notional at entry prices, with
+    an entry on the same bar, or before it closes, finds them still taken. An add ties up capital from the close of its
+    bar on, even beyond the limit: the limit decides on entries. Capital is the notional at entry prices, with
     multiplier and currency, over the leverage; profits do not add to it, and losses do not reduce it.
     """
     kept = [np.flatnonzero(_executed(part)) for part in parts]
@@ -95,14 +97,14 @@ class Entries:
     trade_id : list of str
     needed : float64 array, shape (n,)
         Capital that each ties up.
-    sales : list of list of (int, int, float)
+    sales : sequence of sequence of (int, int, float)
         For each, its sales: when they free something, positions freed (0 or 1) and capital freed.
     """
 
     time: IntArray
     trade_id: list[str]
     needed: FloatArray
-    sales: list[list[tuple[int, int, float]]]
+    sales: Sequence[Sequence[tuple[int, int, float]]]
 
 
 def entries_taken(entries: Entries, limits: AccountSettings) -> tuple[BoolArray, dict[str, int]]:
@@ -139,7 +141,8 @@ def _executed(part: Simulation) -> BoolArray:
 def _sales(part: Simulation, leverage: float) -> dict[int, list[tuple[int, int, float]]]:
     """Return for each trade when its sales free something: the time, positions and capital freed."""
     fills = part.fills
-    rows = np.flatnonzero(np.isin(fills.order, _SALES))
+    is_add = fills.order == _ADD
+    rows = np.flatnonzero(np.isin(fills.order, _SALES) | is_add)
     close = part.placed.bars.close_time
     is_closed = part.status == STATUS.index("closed")
     last_row = np.full(len(part), -1)
@@ -149,7 +152,7 @@ def _sales(part: Simulation, leverage: float) -> dict[int, list[tuple[int, int, 
     for row in rows:
         i = int(fills.trade[row])
         closed = int(is_closed[i] and row == last_row[i])
-        freed = float(fills.quantity[row] * per_unit[i])
+        freed = float(fills.quantity[row] * per_unit[i]) * (-1.0 if is_add[row] else 1.0)
         found.setdefault(i, []).append((int(close[fills.bar[row]]), closed, freed))
     return found
 

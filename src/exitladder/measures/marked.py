@@ -11,7 +11,7 @@ from exitladder.clock import DAY_NS
 from exitladder.execution import ORDERS, STATUS, Simulation
 from exitladder.measures.cash import CashFlow
 
-_ENTRY = ORDERS.index("entry")
+_ENTRY, _ADD = ORDERS.index("entry"), ORDERS.index("add")
 _SKIPPED = STATUS.index("skipped")
 
 
@@ -64,9 +64,15 @@ def _changes(part: Simulation, worth: FloatArray, n_open: IntArray) -> FloatArra
     # Signed share of the position, from +1 or -1 at the entry to 0, and what a move of 1 in price then counts.
     start = part.quantity[trade]
     side = part.placed.trades.side[trade].astype(np.float64)
-    step = np.where(is_entry, side, -side * fills.quantity[kept] / start) * (worth / part.risk)[trade]
+    if part.growth is None:
+        step = np.where(is_entry, side, -side * fills.quantity[kept] / start) * (worth / part.risk)[trade]
+        base = part.placed.trades.entry_price[trade]
+    else:
+        bought = is_entry | (fills.order == _ADD)[kept]
+        step = np.where(bought, side, -side) * fills.quantity[kept] * (worth[trade] / part.planned[trade])
+        base = held_averages(part)[kept]
     per_price = _running(bar, step, n_bars)
-    at_entry = _running(bar, step * part.placed.trades.entry_price[trade], n_bars)
+    at_entry = _running(bar, step * base, n_bars)
     booked = np.bincount(bar, booked_r(part)[kept] * worth[trade], n_bars)
     np.add.at(n_open, part.placed.entry_bar[worth != 0], 1)
     last = part.last_bar[worth != 0]
@@ -87,10 +93,40 @@ def _running(bar: IntArray, step: FloatArray, n_bars: int) -> FloatArray:
     return np.asarray(np.cumsum(np.bincount(bar, step, n_bars)))
 
 
+def held_averages(part: Simulation) -> FloatArray:
+    """Return the price that each fill's quantity counts from, in a plan with adds.
+
+    Its own if it was bought, else the average of the quantity held, which a sale leaves unchanged.
+
+    Returns
+    -------
+    float64 array, shape (n_fills,)
+    """
+    fills = part.fills
+    found = fills.price.copy()
+    held = average = 0.0
+    for k, (order, quantity, price) in enumerate(zip(fills.order, fills.quantity, fills.price, strict=True)):
+        if order == _ENTRY:
+            held, average = float(quantity), float(price)
+        elif order == _ADD:
+            average = (held * average + quantity * price) / (held + quantity)
+            held += quantity
+        else:
+            found[k] = average
+            held -= quantity
+    return np.asarray(found)
+
+
 def booked_r(part: Simulation) -> FloatArray:
     """Return what each fill books, in R: its result, the entry's commission at the entry and not with the exits."""
     fills = part.fills
     trade = fills.trade
+    if part.growth is not None:
+        costs = (fills.commission + fills.financing) / part.money_per_r[trade]
+        side = part.placed.trades.side[trade]
+        gain = side * (fills.price - held_averages(part)) * fills.quantity / part.planned[trade]
+        credits = 0.0 if part.fill_credits is None else part.fill_credits / part.planned[trade]
+        return np.asarray(gain - costs + credits)
     is_entry = fills.order == _ENTRY
     entry_r = np.zeros(len(part))
     entry_r[trade[is_entry]] = fills.commission[is_entry] / part.money_per_r[trade[is_entry]]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
 from exitladder.clock import DAY_NS
 from exitladder.execution import ORDERS, Simulation
-from exitladder.measures.marked import booked_r
+from exitladder.measures.marked import booked_r, held_averages
 
-_ENTRY = ORDERS.index("entry")
+_ENTRY, _ADD = ORDERS.index("entry"), ORDERS.index("add")
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,13 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
     last = np.where(np.isfinite(part.r), part.last_bar, -1)
     first_day = trades.entry_time // DAY_NS
     lengths = np.where(last >= 0, np.maximum((close_time[last] - 1) // DAY_NS, first_day) - first_day + 1, 0)
-    is_entry = fills.order == _ENTRY
-    side = trades.side[fills.trade].astype(np.float64)
-    share = np.where(is_entry, side, -side * fills.quantity / part.quantity[fills.trade])
+    steps = _steps(part, worth)
     start = np.concatenate([[0], np.cumsum(lengths)])
     change = np.zeros(int(start[-1]))
     _fill_days(
         np.searchsorted(fills.trade, np.arange(n + 1)),
         fills.bar,
-        share * (worth / part.risk)[fills.trade],
+        steps,
         booked_r(part) * worth[fills.trade],
         trades.entry_price,
         np.stack([part.placed.entry_bar, last, first_day]),
@@ -104,6 +102,26 @@ def marked_days(part: Simulation, worth: FloatArray) -> MarkedDays:
         change,
     )
     return MarkedDays(change, start, first_day)
+
+
+def _steps(part: Simulation, worth: FloatArray) -> FloatArray:
+    """Return what a move of 1 in price counts for each fill's quantity, and what its price is worth less the entry's.
+
+    Returns
+    -------
+    float64 array, shape (2, n_fills)
+        Positive if bought; the second row is 0 without adds, when every quantity counts from the entry's price.
+    """
+    fills, trades = part.fills, part.placed.trades
+    side = trades.side[fills.trade].astype(np.float64)
+    is_entry = fills.order == _ENTRY
+    if part.growth is None:
+        share = np.where(is_entry, side, -side * fills.quantity / part.quantity[fills.trade])
+        step = share * (worth / part.risk)[fills.trade]
+        return np.stack([step, np.zeros(len(step))])
+    bought = is_entry | (fills.order == _ADD)
+    step = np.where(bought, side, -side) * fills.quantity * (worth / part.planned)[fills.trade]
+    return np.stack([step, step * (held_averages(part) - trades.entry_price[fills.trade])])
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -118,7 +136,7 @@ def _add_days(change: FloatArray, start: IntArray, first_day: IntArray, sums: Fl
 def _fill_days(
     fill_start: IntArray,
     fill_bar: IntArray,
-    step: FloatArray,
+    step: FloatTable,
     booked: FloatArray,
     entry_price: FloatArray,
     spans: IntArray,
@@ -129,15 +147,16 @@ def _fill_days(
 ) -> None:
     """Write each trade's changes into `change`; `spans` are the entry bar, the last bar (-1: none) and the first day.
 
-    `step` is what a price change of 1 counts for the part of the position that each fill opens or closes.
+    `step` is from `_steps`.
     """
     for i in range(len(entry_price)):
         first, last, day = spans[0, i], spans[1, i], spans[2, i]
-        fill, per_price, total, before = fill_start[i], 0.0, 0.0, 0.0
+        fill, per_price, beyond, total, before = fill_start[i], 0.0, 0.0, 0.0, 0.0
         today = (close_time[first] - 1) // DAY_NS
         for bar in range(first, last + 1):
             while fill < fill_start[i + 1] and fill_bar[fill] <= bar:
-                per_price += step[fill]
+                per_price += step[0, fill]
+                beyond += step[1, fill]
                 total += booked[fill]
                 fill += 1
             if bar == last:
@@ -146,6 +165,6 @@ def _fill_days(
                 break
             tomorrow = (close_time[bar + 1] - 1) // DAY_NS
             if tomorrow != today:
-                value = total + per_price * (close[bar] - entry_price[i])
+                value = total + (per_price * (close[bar] - entry_price[i]) - beyond)
                 change[start[i] + max(today - day, 0)] += value - before
                 before, today = value, tomorrow

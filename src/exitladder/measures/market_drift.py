@@ -8,7 +8,7 @@ from exitladder.arrays import FloatArray
 from exitladder.execution import ORDERS, Simulation
 from exitladder.trades.trades import PlacedTrades
 
-_ENTRY, _MARK = ORDERS.index("entry"), ORDERS.index("mark")
+_ENTRY, _MARK, _ADD = (ORDERS.index(name) for name in ("entry", "mark", "add"))
 
 
 def drift_per_bar(placed: PlacedTrades) -> FloatArray:
@@ -51,14 +51,16 @@ def drift_r(simulation: Simulation, per_bar: FloatArray) -> FloatArray:
     -------
     float64 array, shape (n_trades,)
         ``side x drift x entry price / R x sum over sales of (share sold x closes between entry and sale)``; an open
-        rest counts until its mark. NaN if the trade was skipped.
+        rest counts until its mark, and an add from its fill on. NaN if the trade was skipped.
     """
     placed, fills = simulation.placed, simulation.fills
     sold = fills.order != _ENTRY
     trade = fills.trade[sold]
     bars = np.maximum(fills.bar[sold] + (fills.order[sold] == _MARK) - placed.first_bar[trade], 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = fills.quantity[sold] / simulation.quantity[trade]
+        share = fills.quantity[sold] / simulation.quantity[trade] * np.where(fills.order[sold] == _ADD, -1.0, 1.0)
         scale = per_bar[placed.symbol_index] * np.abs(placed.trades.entry_price) / simulation.risk
+        if simulation.growth is not None:
+            scale = scale * simulation.risk * simulation.quantity / simulation.planned
     held = np.bincount(trade, share * bars, minlength=len(placed))
     return np.where(np.isfinite(simulation.r), placed.trades.side * scale * held, np.nan)

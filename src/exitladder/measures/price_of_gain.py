@@ -8,6 +8,14 @@ from collections.abc import Mapping
 MUCH_MORE = 1.25
 """A gain that takes more than this many times as long, as much capital or as deep a drawdown is bought with it."""
 
+DRAWDOWNS = {
+    "max_drawdown_account_r": "account drawdown: 1R at risk per trade, open positions valued at every close; verdicts "
+    "speak of this one",
+    "max_drawdown_r": "drawdown booked at exits: whole trades in order of their exits",
+    "account.max_drawdown_r": "drawdown of one account with the limits of [account], valued at every close",
+}
+"""What each drawdown of a backtest is, by its key in ``summary.json``."""
+
 
 def price_of_gain(difference_r: float, ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
     """Return what a gain takes in time, capital and drawdown, one sentence with both numbers each.
@@ -50,8 +58,8 @@ def price_of_gain(difference_r: float, ours: Mapping[str, object], theirs: Mappi
     fall = _pair("max_drawdown_account_r", ours, theirs)
     if -fall[0] > MUCH_MORE * -fall[1]:
         said.append(
-            f"The gain takes a deeper drawdown: {fall[0]:.1f} R vs {fall[1]:.1f} R at worst, open trades valued at "
-            "every close."
+            f"The gain takes a deeper account drawdown: {fall[0]:.1f} R vs {fall[1]:.1f} R at worst, open trades "
+            "valued at every close."
         )
     return said
 

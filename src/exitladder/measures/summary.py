@@ -133,7 +133,10 @@ def _trade_measures(trades: pd.DataFrame, fills: pd.DataFrame, plan: Resampling 
     row = pd.Index(trades["trade_id"]).get_indexer(pd.Index(fills["trade_id"]))
     commission, slippage, financing = (_cost_per_trade(len(trades), fills, row, kind) for kind in kinds)
     cost = commission + slippage + financing
-    unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
+    if "planned_risk" in trades:  # of a plan with adds
+        unit = trades["planned_risk"].to_numpy(np.float64)
+    else:
+        unit = trades["risk"].to_numpy(np.float64) * trades["quantity"].to_numpy(np.float64) * money_per_point(trades)
     moved = mfe > 0
     columns: dict[str, npt.ArrayLike] = {
         "n": np.ones(len(r)),

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray, IntegerTable
 from exitladder.statistics.intervals import Intervals
 
 MAX_UNITS = 4000
 """Longer series are resampled in units of several adjacent values, which can only lengthen blocks."""
 _CHUNK = 250
-# Draws of at most this many numbers are kept for the next statistic (16 bytes each, twice).
+# Draws of at most this many numbers are kept for the next statistic (10 bytes each, of three plans).
 _KEPT = 2_500_000
+_kept = ContextVar("kept", default=_KEPT)
 
 
 def block_length(values: npt.ArrayLike) -> float:
@@ -132,28 +135,29 @@ class Resampling:
 
     def draws(self) -> Iterator[IntArray]:
         """Yield the units of resamples in order, shape (some, n_units), `n_bootstrap` rows in all."""
-        n = self.n_units
-        place = np.arange(n)
-        for start, chance in self._chances():
-            if self.block <= 1.0:
-                yield start.copy()
-                continue
-            restart = chance < 1.0 / self.block
-            restart[:, 0] = True
-            last = np.maximum.accumulate(np.where(restart, place, 0), axis=1)
-            yield (np.take_along_axis(start, last, axis=1) + place - last) % n
+        return (draw.astype(np.int64) for draw in self.short_draws())
 
-    def _chances(self) -> Iterable[tuple[IntArray, FloatArray]]:
+    def short_draws(self) -> Iterator[IntegerTable]:
+        """Yield `draws` as numbers of 16 bits where they suffice: kernels read them in less time."""
+        from exitladder.statistics.block_sums import block_draws
+
+        for start, chance in self._chances():
+            yield start.copy() if self.block <= 1.0 else block_draws(start, chance, 1.0 / self.block)
+
+    def _chances(self) -> Iterable[tuple[IntegerTable, FloatArray]]:
         """Return where a block that begins at each place would start, and the chance that one does (0 columns: all)."""
         n_bootstrap = self.intervals.n_bootstrap
         plan = (self.intervals.seed, self.n_units, n_bootstrap, self.block > 1.0)
-        return _kept_chances(*plan) if self.n_units * n_bootstrap <= _KEPT else _chances(*plan)
+        if self.n_units * n_bootstrap > _kept.get():
+            return _chances(*plan)
+        return _kept_chances(*plan)
 
-    def counts(self, draw: IntArray) -> FloatArray:
+    def counts(self, draw: IntegerTable) -> FloatArray:
         """Return the number of times each unit was drawn, shape (rows of draw, n_units)."""
-        rows = len(draw)
-        flat = draw + np.arange(rows)[:, None] * self.n_units
-        return np.bincount(flat.ravel(), minlength=rows * self.n_units).reshape(rows, -1).astype(np.float64)
+        from exitladder.statistics.block_sums import unit_counts
+
+        found: FloatArray = unit_counts(draw, self.n_units)
+        return found
 
     def sums(self, columns: Iterable[FloatArray]) -> FloatArray:
         """Return the sums of every column over every resample, shape (n_bootstrap, n_columns).
@@ -248,18 +252,31 @@ def _expanded_z(confidence: float, n_blocks: float) -> float:
     return t * math.sqrt(n_blocks / (n_blocks - 1))
 
 
-def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Iterator[tuple[IntArray, FloatArray]]:
+@contextmanager
+def shared_draws() -> Iterator[None]:
+    """Keep the draws for many long series that are resampled alike: up to 200 MB, freed at the end."""
+    token = _kept.set(MAX_UNITS * 2_500)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        _kept_chances.cache_clear()
+
+
+def _chances(seed: int, n_units: int, n_bootstrap: int, has_blocks: bool) -> Iterator[tuple[IntegerTable, FloatArray]]:
     """Yield the draws of `Resampling._chances`, a chunk of resamples at a time."""
     rng = np.random.default_rng(seed)
     for begin in range(0, n_bootstrap, _CHUNK):
         shape = (min(_CHUNK, n_bootstrap - begin), n_units)
-        start = rng.integers(n_units, size=shape)
+        start: IntegerTable = rng.integers(n_units, size=shape)
+        if n_units <= np.iinfo(np.uint16).max:
+            start = start.astype(np.uint16)
         yield start, rng.random(shape) if has_blocks else np.empty((shape[0], 0))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _kept_chances(
     seed: int, n_units: int, n_bootstrap: int, has_blocks: bool
-) -> tuple[tuple[IntArray, FloatArray], ...]:
+) -> tuple[tuple[IntegerTable, FloatArray], ...]:
     """Return all draws at once: the measures of one backtest share them, and drawing costs more than summing."""
     return tuple(_chances(seed, n_units, n_bootstrap, has_blocks))

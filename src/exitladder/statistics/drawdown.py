@@ -66,15 +66,13 @@ def inside_units(results: FloatArray, plan: Resampling) -> FloatArray:
     total = np.bincount(plan.unit, results, n_units)
     highest, lowest, deepest = np.zeros(n_units), np.zeros(n_units), np.zeros(n_units)
     edges = np.searchsorted(plan.unit, np.arange(n_units + 1))
-    for unit in range(n_units):
-        inside = results[edges[unit] : edges[unit + 1]]
-        if len(inside) == 1:
-            highest[unit], lowest[unit] = max(0.0, inside[0]), min(0.0, inside[0])
-            deepest[unit] = lowest[unit]
-            continue
-        path = np.concatenate([[0.0], np.cumsum(inside)])
-        highest[unit], lowest[unit] = path.max(), path.min()
-        deepest[unit] = np.min(path - np.maximum.accumulate(path))
+    lengths = np.diff(edges)
+    for length in np.unique(lengths):  # units of one length are rows of one table
+        units = np.flatnonzero(lengths == length)
+        path = np.zeros((len(units), length + 1))
+        np.cumsum(results[edges[units][:, None] + np.arange(length)], axis=1, out=path[:, 1:])
+        highest[units], lowest[units] = path.max(axis=1), path.min(axis=1)
+        deepest[units] = np.min(path - np.maximum.accumulate(path, axis=1), axis=1)
     return np.stack([total, highest, lowest, deepest])
 
 

@@ -32,7 +32,9 @@ def cvar_with_interval(values: FloatArray, plan: Resampling | None, share: float
     order = np.argsort(values, kind="stable")
     ordered, unit = values[order], plan.unit[order]
     sizes = np.bincount(plan.unit, minlength=plan.n_units).astype(np.float64)
-    resampled = [worst_mean(ordered, unit, counts, counts @ sizes, share) for counts in map(plan.counts, plan.draws())]
+    resampled = [
+        worst_mean(ordered, unit, counts, counts @ sizes, share) for counts in map(plan.counts, plan.short_draws())
+    ]
     low, high = plan.interval(value, np.concatenate(resampled))
     return value, low, high
 

@@ -6,6 +6,7 @@ next one, with a stop that was known at the decision.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from exitladder.trades.trades import AT_OPEN, Trades
 IntArray = npt.NDArray[np.int64]
 SIDES = ("both", "long", "short")
 _DAY = 86_400 * 10**9
+_MADE_ID = re.compile(r"\d{8}(?:T\d{6})?-([LS])")
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,30 @@ def make_trades(
             "more bars, a shorter window, more risk_money or a smaller lot."
         )
     return _as_trades(table.sort_values(["entry_time", "trade_id"], ignore_index=True, kind="stable"), rule)
+
+
+def rules_of(trades: Trades) -> tuple[str, ...]:
+    """Return the rules that made these trades; none if one of them was not made by `make_trades`.
+
+    A file shows it by its columns tag and trade_id: ``donchian`` and ``AAPL-20050103-L``.
+
+    Examples
+    --------
+    >>> from exitladder.sample import load_sample_bars
+    >>> rules_of(make_trades(load_sample_bars()[0], "donchian", sides="long"))
+    ('donchian',)
+    """
+    rules = set(map(str, trades.tag))
+    if not len(trades) or not rules <= set(RULES):
+        return ()
+    names = zip(map(str, trades.trade_id), map(str, trades.symbol), trades.side > 0, strict=True)
+    is_made = all(
+        name.startswith(f"{symbol}-")
+        and (found := _MADE_ID.fullmatch(name, len(symbol) + 1))
+        and (found[1] == "L") == long
+        for name, symbol, long in names
+    )
+    return tuple(sorted(rules)) if is_made else ()
 
 
 def _entries(bars: Bars, signal: npt.NDArray[np.int8], options: EntryOptions) -> pd.DataFrame:

@@ -28,11 +28,17 @@ from exitladder.trades.trades import ENTRY_AT, Trades
 REQUIRED = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity")
 OPTIONAL = (
     "stop_price", "entry_at", "exit_time", "exit_price", "quantity_open", "tag", "n_entries", "multiplier",
-    "managed_from",
+    "managed_from", "working_stop", "working_orders",
 )  # fmt: skip
+OPTION_COLUMNS = ("strike", "right", "expiry")
+"""Of positions in options, which `exitladder.options` reads."""
 
-_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier")
+_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier", "working_stop")
 
+_STOP_CURE = (
+    "Correct the stop or the side. stop_price is the stop at the entry, which defines R; a stop moved since then "
+    "belongs in the column working_stop, and stop_price may be blank"
+)
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -49,8 +55,9 @@ def read_trades(
     ----------
     source : path or DataFrame
         Columns ``trade_id, symbol, side, entry_time, entry_price, quantity`` and maybe ``stop_price, entry_at,
-        exit_time, exit_price, quantity_open, tag, multiplier, managed_from``, in any order. A table with ``time, side
-        (buy|sell), price`` and ``symbol`` holds fills, which are grouped into positions.
+        exit_time, exit_price, quantity_open, tag, multiplier, managed_from, working_stop, working_orders``, in any
+        order. A table with ``time, side (buy|sell), price`` and ``symbol`` holds fills, which are grouped into
+        positions.
     fills : path or DataFrame, optional
         The fills of these trades: ``trade_id, time, side (buy|sell), quantity, price``. Average entry, quantity
         and exits of a trade then follow from its fills.
@@ -151,6 +158,20 @@ def faults_of_table(table: Table, how: Conventions) -> list[TradesError]:
     return found
 
 
+def sound_trades(table: Table, how: Conventions) -> Trades | None:
+    """Return the trades of the rows that break no rule by themselves; None if there are none or a column is missing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExitladderWarning)
+        try:
+            reader = _Reader(table, how)
+            reader.faults = []
+            _trades_of(reader, table)
+            kept = ~reader.broken
+            return trades_of_table(replace(table, frame=table.frame[kept]), how) if kept.any() else None
+        except TradesError:
+            return None
+
+
 def date_order_of(table: Table, how: Conventions) -> str:
     """Return the order of day and month of a table of trades, as conventions name it."""
     return _Reader(table, how)._date_order
@@ -188,6 +209,8 @@ def _trades_of(reader: _Reader, table: Table) -> Trades:
         n_entries=reader.counts("n_entries"),
         multiplier=reader.numbers("multiplier") if "multiplier" in reader.columns else None,
         managed_from=reader.stamps("managed_from") if "managed_from" in reader.columns else None,
+        working_stop=reader.numbers("working_stop", least_is_zero=True) if "working_stop" in reader.columns else None,
+        working_orders=reader.texts("working_orders", needed=False) if "working_orders" in reader.columns else None,
     )
     _check_together(reader, trades)
     return trades
@@ -201,7 +224,7 @@ def _check_together(reader: _Reader, trades: Trades) -> None:
             broken,
             f"stop_price must be {where} entry_price for a {name}",
             lambda i: f"has stop_price={trades.stop_price[i]:.10g} and entry_price={trades.entry_price[i]:.10g}",
-            "Correct the stop or the side",
+            _STOP_CURE,
         )
     has_time, has_price = trades.exit_time != NO_TIME, ~np.isnan(trades.exit_price)
     reader.refuse(
@@ -238,8 +261,15 @@ class _Reader:
         self.how = how
         self.ids: npt.NDArray[np.object_] | None = None
         self.faults: list[TradesError] | None = None
+        self.broken = np.zeros(len(table.frame), dtype=np.bool_)
         known = (*REQUIRED, *OPTIONAL)
         labels = labels_by_name(table, known, TradesError)
+        if all(name in labels and table.frame[labels[name]].notna().any() for name in OPTION_COLUMNS):
+            raise TradesError(
+                f"Trades must be in shares, futures, coins or currencies here, but {table.name} has positions in "
+                f"options (columns {', '.join(OPTION_COLUMNS)}). `exitladder options backtest` replays them on "
+                "quotes; other commands, such as backtest, tune, train, score and trades exits, cannot."
+            )
         missing = [name for name in REQUIRED if name not in labels]
         if missing:
             near = did_you_mean(missing[0], labels)
@@ -278,6 +308,7 @@ class _Reader:
     def refuse(self, broken: BoolArray, rule: str, value: Any, cure: str) -> None:
         """Raise if any row is broken; `value` is text or a function of the row."""
         if broken.any():
+            self.broken |= np.asarray(broken, dtype=np.bool_)
             i = int(np.argmax(broken))
             self._raise(broken, rule, value if isinstance(value, str) else value(i), cure)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.clock import stamp_text
 from exitladder.trades.checks import same_bar_text, same_bar_trips
 from exitladder.trades.doubts import doubtful_trades, repeated_trades, wide_stops
 from exitladder.trades.entry_points import entry_counts, entry_text
@@ -43,7 +44,8 @@ class TradesReport:
         lines = [f"{labels[name]:<{width}}  {_shown(value)}" for name, value in self.counts.items()]
         if verdict := self.verdict:
             lines = [verdict, "", *lines]
-        parts = {"Faults": self.faults, "Worst rows": self.worst, "Assumed": self.assumed, "To do": self.to_do}
+        worst = [row for row in self.worst if row not in self.faults]
+        parts = {"Faults": self.faults, "Worst rows": worst, "Assumed": self.assumed, "To do": self.to_do}
         for title, entries in parts.items():
             if entries:
                 lines += ["", title, *(f"  {entry}" for entry in entries)]
@@ -135,11 +137,7 @@ def describe(
     if outside is None:
         report.to_do.append("hold them to their bars: add --bars PATH")
         return
-    for row in outside.head(3).itertuples():
-        report.worst.append(
-            f"{row.trade_id}: {row.fill} at {row.price:.10g} on {row.time:%Y-%m-%d %H:%M}, but its bar runs from "
-            f"{row.low:.10g} to {row.high:.10g} ({row.risks:.1f} R outside)"
-        )
+    report.worst += outside_texts(outside)
     if len(outside):
         entries = outside["fill"] == "entry"
         report.counts["n_left_out"] = int(outside.loc[entries, "trade"].nunique())
@@ -148,6 +146,35 @@ def describe(
             "their bar by more than 0.1 R; or check --tz and data.adjust. Until then verdicts leave out trades with "
             "such an entry (--set data.outside_entries=keep), and own exits outside their bar are no baseline"
         )
+
+
+def outside_texts(outside: pd.DataFrame, most: int = 3) -> list[str]:
+    """Return the fills that are farthest outside their bars, a line each.
+
+    Parameters
+    ----------
+    outside : DataFrame
+        Of `fills_outside_bars`.
+    most : int
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for row in outside.head(most).itertuples():
+        when: Any = row.time
+        low, high, at = (price_text(value) for value in (row.low, row.high, row.price))
+        found.append(
+            f"{row.trade_id}: {row.fill} at {at} on {stamp_text(when.value)}, but its bar runs from {low} to {high} "
+            f"({row.risks:,.1f} R outside)"
+        )
+    return found
+
+
+def price_text(value: Any) -> str:
+    """Return a price with ten significant digits and without an exponent."""
+    return np.format_float_positional(float(value), precision=10, unique=False, fractional=False, trim="-")
 
 
 def _tell_of_same_bars(placed: PlacedTrades, report: TradesReport) -> None:
@@ -160,4 +187,4 @@ def _tell_of_same_bars(placed: PlacedTrades, report: TradesReport) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value[:8])) + (f" and {len(value) - 8} more" if len(value) > 8 else "")
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, pd.Timestamp) else str(value)
+    return stamp_text(value.as_unit("ns").value) if isinstance(value, pd.Timestamp) else str(value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from exitladder.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from exitladder.trades.trades import Trades
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class TradeFills:
 
 @dataclass(frozen=True)
 class OwnExits:
-    """The exits that a user's file gives, from each trade's (last) entry on.
+    """The exits that a user's file gives, from each trade's entry on.
 
     Parameters
     ----------
@@ -56,14 +60,53 @@ class OwnExits:
     price : float64 array, shape (n_exits,)
     quantity : float64 array, shape (n_exits,)
         Infinite where the exit closed the trade: all that was left.
+    is_entry : bool array, shape (n_exits,), optional
+        Whether it is no exit but one more entry; None if there are exits only.
     """
 
     start: IntArray
     time: IntArray
     price: FloatArray
     quantity: FloatArray
+    is_entry: npt.NDArray[np.bool_] | None = None
 
     @property
     def trade(self) -> IntArray:
         """Position of each exit's trade, shape (n_exits,)."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+
+def from_first_entry(trades: Trades, kept: npt.NDArray[np.bool_] | None = None) -> Trades:
+    """Return trades with several entries placed at the first one, with its price and quantity.
+
+    Parameters
+    ----------
+    trades : Trades
+        Their later entries are in their fills.
+    kept : bool array, shape (n_trades,), optional
+        Trades that stay as they are.
+
+    Returns
+    -------
+    Trades
+        Entries at one moment count as one. A stop that is not on the losing side of the first entry was moved later
+        and is left out.
+    """
+    fills = trades.fills
+    if fills is None or trades.n_entries is None:
+        return trades
+    entry_time, price, quantity = trades.entry_time.copy(), trades.entry_price.copy(), trades.quantity.copy()
+    entry_at = trades.entry_at.copy()
+    changed = np.flatnonzero((trades.n_entries > 1) & (np.diff(fills.start) > 0) & ~(False if kept is None else kept))
+    for i in changed:
+        part = slice(int(fills.start[i]), int(fills.start[i + 1]))
+        first = np.flatnonzero(fills.is_entry[part] & (fills.time[part] == fills.time[part.start])) + part.start
+        entry_time[i], entry_at[i] = fills.time[part.start], -1
+        quantity[i] = fills.quantity[first].sum()
+        price[i] = (fills.quantity[first] * fills.price[first]).sum() / quantity[i]
+    stop = trades.stop_price.copy()
+    moved = changed[~(trades.side[changed] * (price[changed] - stop[changed]) > 0)]
+    stop[moved] = np.nan
+    return replace(
+        trades, entry_time=entry_time, entry_price=price, quantity=quantity, entry_at=entry_at, stop_price=stop
+    )

@@ -15,6 +15,7 @@ from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
+from exitladder.runtime.shown import Shown
 from exitladder.trades.entry_points import AT_CLOSE, AT_OPEN, ENTRY_AT, INTRABAR, entry_points
 from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.trade_fills import OwnExits, TradeFills
@@ -46,8 +47,8 @@ class Trade:
         return abs(self.entry_price - self.stop_price)
 
 
-@dataclass(frozen=True)
-class Trades(Sequence[Trade]):
+@dataclass(frozen=True, repr=False)
+class Trades(Shown, Sequence[Trade]):
     """Trades in columns, each checked; see `exitladder.trades.files` for reading.
 
     Parameters
@@ -73,6 +74,10 @@ class Trades(Sequence[Trade]):
         Money per point of price and unit of quantity; NaN where the trade's file gives none and the symbol's counts.
     managed_from : int64 array, shape (n,), optional
         From when `score` follows an open trade with a ladder, nanoseconds since 1970 UTC; ``NO_TIME`` where blank.
+    working_stop : float64 array, shape (n,), optional
+        Price of the stop that works at the broker for all that is held; 0 where there is none, NaN where blank.
+    working_orders : object array of str, shape (n,), optional
+        The orders that work at the broker, as text; empty where blank.
     """
 
     trade_id: npt.NDArray[np.object_]
@@ -92,6 +97,8 @@ class Trades(Sequence[Trade]):
     on_session_dates: bool = False
     multiplier: FloatArray | None = None
     managed_from: IntArray | None = None
+    working_stop: FloatArray | None = None
+    working_orders: npt.NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.trade_id)
@@ -112,6 +119,22 @@ class Trades(Sequence[Trade]):
     def __iter__(self) -> Iterator[Trade]:
         return (self[i] for i in range(len(self)))
 
+    def headline(self) -> str:
+        """Return how many trades there are, of how many symbols, from when to when, and how many are open."""
+        if not len(self):
+            return "no trades"
+        first, last = (f"{pd.Timestamp(int(t)):%Y-%m-%d}" for t in (self.entry_time.min(), self.entry_time.max()))
+        symbols = len(set(map(str, self.symbol)))
+        return (
+            f"{len(self):,} trades in {symbols} symbol{'s' if symbols != 1 else ''}, entered {first} to {last}, "
+            f"{int(self.is_open.sum()):,} without an exit"
+        )
+
+    def preview(self, n: int = 8) -> tuple[pd.DataFrame, int]:
+        """Return the first trades, and how many there are."""
+        table = self.take(np.arange(min(n, len(self)))).to_frame()
+        return table.loc[:, [name for name in table if table[name].notna().any()]], len(self)
+
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:
         """Whether each trade is still open in the user's book, shape (n,)."""
@@ -130,6 +153,15 @@ class Trades(Sequence[Trade]):
 
     def own_exits(self) -> OwnExits:
         """Return the exits that the user's file gives: partial ones where fills are known, else the one exit."""
+        own = self.own_fills()
+        if own.is_entry is None:
+            return own
+        kept = ~own.is_entry
+        start = np.concatenate([[0], np.cumsum(kept)])[own.start].astype(np.int64)
+        return OwnExits(start, own.time[kept], own.price[kept], own.quantity[kept])
+
+    def own_fills(self) -> OwnExits:
+        """Return the exits that the user's file gives, and the entries after the one that the trade is placed at."""
         closed = ~self.is_open
         if self.fills is None:
             rows = np.flatnonzero(closed)
@@ -137,8 +169,9 @@ class Trades(Sequence[Trade]):
             return OwnExits(start, self.exit_time[rows], self.exit_price[rows], np.full(len(rows), np.inf))
         fills, trade = self.fills, self.fills.trade
         has_fills = np.diff(fills.start) > 0
-        # after the last entry: no entry comes any more, counted from the end of the trade
-        entries_after = np.concatenate([np.cumsum(fills.is_entry[::-1])[::-1], [0]])
+        # after the entry that the trade is placed at: none of the entries up to its time comes any more
+        is_first = fills.is_entry & (fills.time <= self.entry_time[trade])
+        entries_after = np.concatenate([np.cumsum(is_first[::-1])[::-1], [0]])
         is_own = entries_after[:-1] == entries_after[fills.start[1:]][trade]
         plain = np.flatnonzero(closed & ~has_fills)
         owner = np.concatenate([trade[is_own], plain])
@@ -149,7 +182,8 @@ class Trades(Sequence[Trade]):
         start = np.searchsorted(owner[order], np.arange(len(self) + 1)).astype(np.int64)
         last = start[1:] - 1
         quantity[last[closed & (start[1:] > start[:-1])]] = np.inf
-        return OwnExits(start, time, price, quantity)
+        is_entry = np.concatenate([fills.is_entry[is_own], np.zeros(len(plain), dtype=np.bool_)])[order]
+        return OwnExits(start, time, price, quantity, is_entry if is_entry.any() else None)
 
     def known_at(self, moment: int) -> Trades:
         """Return the trades as their files would have shown them at a moment: later exits are not there.
@@ -173,10 +207,11 @@ class Trades(Sequence[Trade]):
         start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         parts = TradeFills(start, fills.time[kept], fills.is_entry[kept], fills.price[kept], fills.quantity[kept])
         known = replace(known, fills=parts)
-        own = known.own_exits()
-        sold = np.bincount(
-            own.trade, weights=np.where(np.isfinite(own.quantity), own.quantity, 0.0), minlength=len(self)
-        )
+        own = known.own_fills()
+        change = np.where(np.isfinite(own.quantity), own.quantity, 0.0)
+        if own.is_entry is not None:
+            change = np.where(own.is_entry, -change, change)
+        sold = np.bincount(own.trade, weights=change, minlength=len(self))
         has_fills = sizes > 0
         left = np.where(has_fills & known.is_open, self.quantity - sold, self.quantity_open)
         return replace(known, quantity_open=left)
@@ -226,6 +261,10 @@ class Trades(Sequence[Trade]):
             frame["multiplier"] = self.multiplier
         if self.managed_from is not None and (self.managed_from != NO_TIME).any():
             frame["managed_from"] = stamps(self.managed_from)
+        if self.working_stop is not None and not np.isnan(self.working_stop).all():
+            frame["working_stop"] = self.working_stop
+        if self.working_orders is not None and any(self.working_orders):
+            frame["working_orders"] = self.working_orders
         return frame
 
 

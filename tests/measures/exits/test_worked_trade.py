@@ -245,6 +245,6 @@ def test_nothing_that_decides_reads_measured_exits(root: Path) -> None:
             if any("measures.exits" in name or "exit_quality" in name for name in names):
                 readers.add(path.relative_to(root).as_posix().removeprefix("src/exitladder/"))
     assert {path for path in readers if not path.startswith("measures/exits/")} == {
-        "cli/commands/trades/exits.py", "cli/screens/backtest.py", "pipelines/backtest.py", "pipelines/exit_quality.py",
-        "pipelines/pages/exits.py",
+        "api/verbs.py", "cli/commands/trades/exits.py", "cli/screens/backtest.py", "pipelines/backtest.py",
+        "pipelines/exit_quality.py", "pipelines/pages/charts.py", "pipelines/pages/exits.py",
     }  # fmt: skip

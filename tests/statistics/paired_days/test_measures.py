@@ -11,7 +11,7 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum, sharpe_ratio
 from exitladder.statistics.paired_days.block_falls import block_falls
 from exitladder.statistics.paired_days.days import DayResampling
-from exitladder.statistics.paired_days.measures import Outcomes, compare_groups, compare_measures
+from exitladder.statistics.paired_days.measures import Outcomes, compare_groups, compare_measures, resampled_days
 
 FEW = Intervals(n_bootstrap=400)
 
@@ -31,7 +31,7 @@ def world(n: int, gain: float, seed: int = 0) -> tuple[Outcomes, Outcomes, np.nd
 
 def test_values_are_those_of_the_plain_formulas() -> None:
     ours, theirs, day = world(300, 0.2)
-    found = compare_measures(ours, theirs, day, FEW)
+    found = compare_measures(ours, theirs, resampled_days(ours, theirs, day, FEW))
     expected = {
         "expectancy_r": lambda s: s.r.mean(),
         "r_per_bar": lambda s: s.r.sum() / s.bars.sum(),
@@ -50,7 +50,7 @@ def test_values_are_those_of_the_plain_formulas() -> None:
 
 def test_equal_exits_differ_in_nothing() -> None:
     ours, _, day = world(200, 0.0)
-    for one in compare_measures(ours, ours, day, FEW).values():
+    for one in compare_measures(ours, ours, resampled_days(ours, ours, day, FEW)).values():
         assert (one.difference, one.low, one.high, one.p_value, one.detectable) == (0, 0, 0, 1, 0)
 
 
@@ -65,23 +65,25 @@ def test_trades_of_one_day_are_one_experience() -> None:
     for (a, b), at in (alone, many):
         plain = np.ones(len(a))
         sides = [Outcomes(r, plain, plain, plain, np.bincount(at, r, n_days).astype(float)) for r in (a, b)]
-        one = compare_measures(sides[0], sides[1], at, FEW)["expectancy_r"]
+        one = compare_measures(sides[0], sides[1], resampled_days(sides[0], sides[1], at, FEW))["expectancy_r"]
         widths.append(one.high - one.low)
     assert widths[1] == pytest.approx(widths[0], rel=1e-9)
 
 
 def test_few_trades_or_days_give_no_interval() -> None:
     ours, theirs, day = world(19, 0.0)
-    assert np.isnan(compare_measures(ours, theirs, day, FEW)["expectancy_r"].low)
+    assert np.isnan(compare_measures(ours, theirs, resampled_days(ours, theirs, day, FEW))["expectancy_r"].low)
     ours, theirs, day = world(200, 0.0)
-    assert np.isnan(compare_measures(ours, theirs, day % 9, FEW)["r_per_bar"].low)
+    assert np.isnan(compare_measures(ours, theirs, resampled_days(ours, theirs, day % 9, FEW))["r_per_bar"].low)
 
 
 def test_a_true_difference_is_inside_its_interval_about_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(60):
         ours, theirs, day = world(120, 0.1, seed)
-        one = compare_measures(ours, theirs, day, Intervals(n_bootstrap=200, seed=seed))["expectancy_r"]
+        one = compare_measures(ours, theirs, resampled_days(ours, theirs, day, Intervals(n_bootstrap=200, seed=seed)))[
+            "expectancy_r"
+        ]
         inside += one.low <= 0.1 <= one.high
     # 57 expected of 60; below 50 has a chance of less than 1 in 1,000
     assert inside >= 50

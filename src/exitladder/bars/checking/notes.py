@@ -176,10 +176,11 @@ def _spikes(bars: Bars, source: str) -> tuple[list[Finding], IntArray]:
         f"(close before {before[i]:.10g})"
         for i in worst
     )
+    subject = f"{len(rows):,} bars of '{bars.symbol}' have" if len(rows) > 1 else f"A bar of '{bars.symbol}' has"
     message = (
-        f"{len(rows)} bars of '{bars.symbol}' hold a price more than {_SPIKE_RANGES:g} typical ranges beyond all "
-        f"prices around it: {shown}{' and more' if len(rows) > 3 else ''} ({source}). It may be a bad tick: orders "
-        "fill at it. Compare another source and correct or remove the row."
+        f"{subject} a price more than {_SPIKE_RANGES:g} typical ranges beyond all prices around it: "
+        f"{shown}{' and more' if len(rows) > 3 else ''} ({source}). It may be a bad tick: orders fill at it. "
+        "Compare another source and correct or remove the row."
     )
     return [row_finding(bars, "warning", "spike", (source, message), rows, off[rows])], rows
 

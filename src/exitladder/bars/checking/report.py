@@ -21,6 +21,30 @@ _WORST_FIRST = (
     "dividends_not_counted", "dividends_credited",
 )  # fmt: skip
 _RANK = {rule: rank for rank, rule in enumerate(_WORST_FIRST)}
+# in words, at most 40 characters
+MEANINGS = {
+    "no_rows": "no bars", "missing_column": "a column is missing", "not_a_number": "a price is no number",
+    "unreadable_stamp": "a timestamp cannot be read", "unsorted": "bars not in time order",
+    "duplicate": "a bar occurs twice", "conflicting_duplicate": "a stamp occurs twice with other values",
+    "bad_tick": "a price far outside its bar", "outside_high_low": "open or close outside the bar",
+    "high_below_low": "high below low", "price_not_positive": "a price of 0 or below",
+    "nan_price": "a price is missing",
+    "nan_volume": "a volume is missing", "negative_volume": "a volume below 0", "possible_split": "looks like a split",
+    "mixed_lengths": "bars of several lengths", "overlapping": "a bar begins before the last one ended",
+    "live_row": "a row of the running bar", "spike": "a bar far off the bars around it",
+    "unfinished": "the last bar has not ended", "roll": "looks like a contract roll",
+    "level_jump": "the price level jumps for good", "big_move": "an unusually large move", "gap": "a gap in time",
+    "dividends_not_counted": "dividends that are not counted", "dividends_credited": "dividends are credited",
+    "adjusted": "prices adjusted by adj_close", "adjustment": "prices cannot be adjusted",
+    "adjustment_falls": "the adjustment factor falls", "interval": "length of the bars",
+    "hour_of_days": "daily bars stamped at an hour", "missing_month": "months are missing",
+    "symbol_case": "symbols that differ in case only", "encoding": "encoding of the file",
+    "joined": "files joined", "left_out": "rows left out", "no_trading": "bars without trading",
+    "no_volume": "no volume", "period_ends": "stamps at the end of a period", "rounding": "prices rounded to the tick",
+    "session_dates": "stamps are dates of sessions", "text_column": "a column of text is not read",
+    "tick_volume": "volume counts ticks", "unknown_volume": "volume 0 but prices moved",
+    "unnamed_column": "a column without a name", "stamps": "what the stamps mark", "zone": "time zone of the stamps",
+}  # fmt: skip
 # findings that say how something was taken that the file does not settle
 _ASSUMED = frozenset(
     {
@@ -196,7 +220,7 @@ class BarsReport:
         return pd.DataFrame([{name: getattr(f, name) for name in names} for f in found], columns=names)
 
     def rules_frame(self) -> pd.DataFrame:
-        """Return one row per severity and rule, the worst first: symbols, rows, and the first place."""
+        """Return one row per severity and rule, the worst first: symbols, rows, and what the rule means."""
         grouped: dict[tuple[str, str], list[Finding]] = {}
         for finding in sorted(self.findings, key=lambda f: f.order):
             grouped.setdefault((finding.severity, finding.rule), []).append(finding)
@@ -206,11 +230,11 @@ class BarsReport:
                 "rule": rule,
                 "symbols": len({f.symbol for f in found}),
                 "rows": sum(f.count for f in found),
-                "first": found[0].place,
+                "meaning": MEANINGS.get(rule, ""),
             }
             for (severity, rule), found in grouped.items()
         ]
-        return pd.DataFrame(rows, columns=["severity", "rule", "symbols", "rows", "first"])
+        return pd.DataFrame(rows, columns=["severity", "rule", "symbols", "rows", "meaning"])
 
     def rows_frame(self) -> pd.DataFrame:
         """Return every affected row, the worst first: by severity and rule, then by how far a price is off."""

@@ -26,10 +26,13 @@ from exitladder.files.untrusted.formulas import without_marks
 # Names the columns of a file without a header line, by its first lines and their separator; None if unknown.
 NameColumns = Callable[[Sequence[Sequence[str]], str], Sequence[str] | None]
 
-# A symbol may be called NA, TRUE or 007; pandas would read a hole, a truth and a number.
+# A symbol may be called NA, TRUE or 007, and working_orders may be "none"; pandas would read a hole, a truth, a number.
 _TEXT_COLUMNS = frozenset(
-    {"symbol", "ticker", "sym", "instrument", "pair", "name", "trade_id", "tag", "side", "entry_at", "status"}
-)
+    {
+        "symbol", "ticker", "sym", "instrument", "pair", "name", "trade_id", "tag", "side", "entry_at", "status",
+        "working_orders",
+    }
+)  # fmt: skip
 _HOLES = ["", "nan", "NaN", "NAN", "na", "NA", "n/a", "N/A", "#N/A", "null", "NULL", "None", "none", "-"]
 _SAMPLE_LINES = 200
 _SAMPLE_BYTES = 1 << 18

@@ -113,8 +113,8 @@ def closed_trades(simulation: Simulation) -> ClosedTrades:
     fills, n = simulation.fills, len(simulation)
     position = np.full(n, -1, dtype=np.int64)
     position[rows] = np.arange(len(rows))
-    is_exit = (fills.order != o.ENTRY) & (fills.order != o.MARK) & (position[fills.trade] >= 0)
-    trade, bar, r = position[fills.trade[is_exit]], fills.bar[is_exit], fills.r[is_exit]
+    is_exit = ~np.isin(fills.order, (o.ENTRY, o.ADD, o.MARK)) & (position[fills.trade] >= 0)
+    trade, bar, r = position[fills.trade[is_exit]], fills.bar[is_exit], simulation.price_r[is_exit]
     price, quantity = fills.price[is_exit], fills.quantity[is_exit]
     is_new = np.ones(len(trade), dtype=bool)
     is_new[1:] = (trade[1:] != trade[:-1]) | (bar[1:] != bar[:-1]) | (price[1:] != price[:-1])

@@ -10,7 +10,9 @@ from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.execution.simulation import Simulation
 from exitladder.measures.exits.closed import ClosedTrades, Columns
+from exitladder.plans.adds import AddRules
 from exitladder.plans.ladder import Ladder, Rung, Stop
+from exitladder.plans.size import Size
 from exitladder.plans.units import Target
 
 SET_AND_FORGET = "set and forget"
@@ -35,7 +37,14 @@ def set_and_forget(ladder: Ladder, target: Target | None = None) -> Ladder | Non
     if chosen is None:
         return None
     return replace(
-        ladder, name=SET_AND_FORGET, rungs=(Rung(1.0, chosen),), stop=Stop(initial=ladder.stop.initial), tuned=None
+        ladder,
+        name=SET_AND_FORGET,
+        rungs=(Rung(1.0, chosen),),
+        stop=Stop(initial=ladder.stop.initial),
+        tuned=None,
+        adds=(),
+        size=Size(),
+        add_rules=AddRules(),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import DAY_NS
-from exitladder.execution.sessions import local_moments, session_dates
+from exitladder.execution.sessions import trading_days
 from exitladder.settings.contracts import Contract
 
 
@@ -85,7 +85,7 @@ def sessions_of(bars: BarSet) -> Sessions:
             dates = np.arange(len(time))
         else:
             hours = bars.contracts.get(name, Contract()).hours
-            dates = _dates(time, hours)
+            dates = trading_days(time, hours)
             if not hours.exchange_tz:
                 without.append(name)
         change = dates[1:] != dates[:-1]
@@ -97,14 +97,6 @@ def sessions_of(bars: BarSet) -> Sessions:
         symbol.append(np.full(len(ends), k, dtype=np.int64))
         count += len(ends)
     return Sessions(number, np.concatenate(last).astype(np.int64), np.concatenate(symbol), tuple(without))
-
-
-def _dates(time: IntArray, hours: Contract) -> IntArray:
-    """Return the session date of each time as days since 1970."""
-    if hours.exchange_tz and hours.session:
-        return session_dates(time, hours)
-    local = local_moments(time, hours.exchange_tz) if hours.exchange_tz else time
-    return np.asarray(local // DAY_NS, dtype=np.int64)
 
 
 def session_note(sessions: Sessions, traded: Mapping[str, object]) -> str:

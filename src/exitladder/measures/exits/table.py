@@ -83,7 +83,10 @@ def _keys(closed: ClosedTrades) -> dict[str, object]:
         "side": np.where(trades.side[rows] > 0, "long", "short"),
         "entry_time": stamps(trades.entry_time[rows]),
         "percent_per_r": 100.0 * risk / trades.entry_price[rows],
-        "money_per_r": risk * simulation.quantity[rows] * multiplier,
+        # of a plan with adds, the money that its net R counts in
+        "money_per_r": risk * simulation.quantity[rows] * multiplier
+        if simulation.growth is None
+        else simulation.money_per_r[rows],
         "n_exits": closed.n_exits,
         "mfe_time": stamps(bars.time[mfe_bar]),
         "mae_time": stamps(bars.time[mae_bar]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 MARK = "*"
+_MONEY = 9
 NOTE = "hindsight: uses prices not known at the exit. For comparison, not a target."
 
 # the measures worth a line where all policies are side by side
@@ -89,8 +91,25 @@ def _line(entry: Mapping[str, Any]) -> str:
     head = f"{label:<28}{entry['n']:>7,} "
     if "share" in entry:
         return head + value_text(entry["share"], "{:.1%}")
-    percent, money = number_text(entry["percent"]["value"], "+.2f"), number_text(entry["money"]["value"], "+,.0f")
-    return f"{head}{value_text(entry['r'], '{:+.3f}'):<26}{percent:>8}{money:>10}"
+    percent, money = number_text(entry["percent"]["value"], "+.2f"), money_text(entry["money"]["value"])
+    columns = f"{percent:>8} {money:>9}"
+    # a wide amount takes the space before the percentage
+    columns = columns.removeprefix(" ") if len(money) > _MONEY else columns
+    return f"{head}{value_text(entry['r'], '{:+.3f}'):<26}{columns}"
+
+
+def money_text(value: float | None) -> str:
+    """Return an amount in whole units, a small one with three significant digits.
+
+    Examples
+    --------
+    >>> money_text(-1234.4), money_text(0.0000123456), money_text(0.0), money_text(None)
+    ('-1,234', '+1.23e-05', '0', '')
+    """
+    if value is None or value == 0 or not math.isfinite(value) or abs(value) >= 100:
+        return number_text(value, "+,.0f")
+    text = f"{value:+.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return text if len(text) <= _MONEY else f"{value:+.2e}"
 
 
 def value_text(value: Mapping[str, float | None], form: str) -> str:

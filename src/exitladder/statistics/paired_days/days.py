@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray, IntegerTable
 from exitladder.statistics.bootstrap import Resampling, block_length, interval, two_sided_p
 from exitladder.statistics.comparison import detectable_difference
 from exitladder.statistics.intervals import Intervals
@@ -106,9 +106,9 @@ class DayResampling:
         return len(self.day) >= MIN_TRADES and self.n_entry_days >= MIN_ENTRY_DAYS
 
     @cached_property
-    def draws(self) -> IntArray:
+    def draws(self) -> IntegerTable:
         """Units of each resample, in the order in which they were drawn, shape (n_bootstrap, n_units)."""
-        return np.concatenate(list(self.plan.draws()))
+        return np.concatenate(list(self.plan.short_draws()))
 
     @cached_property
     def counts(self) -> FloatArray:

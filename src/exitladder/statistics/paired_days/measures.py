@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.arrays import FloatArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.statistics.drawdown import inside_units
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.metrics import cvar, max_drawdown_of_sum
@@ -44,10 +44,10 @@ class Outcomes:
     booked_r: FloatArray
 
 
-def compare_measures(
+def resampled_days(
     candidate: Outcomes, baseline: Outcomes, day: IntArray, intervals: Intervals = Intervals()
-) -> dict[str, PairedMeasure]:
-    """Return the differences of two exits on the same trades, by measure.
+) -> DayResampling:
+    """Return the resampling of calendar days for two exits.
 
     Parameters
     ----------
@@ -59,13 +59,29 @@ def compare_measures(
 
     Returns
     -------
+    DayResampling
+    """
+    return DayResampling.of(day, candidate.r - baseline.r, candidate.booked_r - baseline.booked_r, intervals)
+
+
+def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResampling) -> dict[str, PairedMeasure]:
+    """Return the differences of two exits on the same trades, by measure.
+
+    Parameters
+    ----------
+    candidate, baseline : Outcomes
+        Of the same trades in the same order.
+    days : DayResampling
+        Of these; see `resampled_days`.
+
+    Returns
+    -------
     dict of str to PairedMeasure
         ``expectancy_r``; ``r_per_bar`` sum of net R over sum of bars; ``sharpe_daily`` of the R booked per calendar
         day, annualised; ``max_drawdown_r`` of the booked R (at most 0); ``cvar_5_r`` mean of the worst 5% of trades;
         ``mean_capture`` sum of net R over sum of MFE for trades with MFE above zero; ``cost_r`` per trade.
     """
     sides = {"c": candidate, "b": baseline}
-    days = DayResampling.of(day, candidate.r - baseline.r, candidate.booked_r - baseline.booked_r, intervals)
     columns: dict[str, FloatArray] = {}
     for key, side in sides.items():
         moved = side.mfe_r > 0
@@ -149,12 +165,10 @@ def compare_groups(
         difference (None if that is zero). Without enough trades or days there is no interval.
     """
     total = float(difference.sum())
-    masks = {
-        (name, str(group)): labels == group
-        for name, given in groups.items()
-        for labels in (np.asarray(given, dtype=str),)
-        for group in sorted(set(labels) - {""})
-    }
+    masks: dict[tuple[str, str], BoolArray] = {}
+    for name, given in groups.items():
+        known, at = np.unique(np.asarray(given, dtype=str), return_inverse=True)
+        masks |= {(name, str(group)): at == k for k, group in enumerate(known) if group}
     n_days = len(days.plan.unit)
     columns: dict[str, FloatArray] = {}
     for key, mask in masks.items():
