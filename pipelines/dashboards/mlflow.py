@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from exitladder.errors import TrackingError
+from exitladder.pipelines.dashboards.optuna import Studies, running_dashboard
+from exitladder.pipelines.dashboards.servers import (
+    check_port,
+    first_to_end,
+    free_port,
+    stop,
+    stop_on_terminate,
+    wait_until_up,
+)
 from exitladder.pipelines.tracking.address import DATABASE, StoreAddress, store_address
 from exitladder.pipelines.tracking.database import check_state, settle
+from exitladder.pipelines.tracking.page.run_list import VIEW_KEY
 from exitladder.pipelines.tracking.record import pending, read_records
 from exitladder.pipelines.tracking.runs import newest_experiment
 from exitladder.pipelines.tracking.sync import sync
-
-_SECONDS_TO_START = 90.0
-_SECONDS_TO_STOP = 10.0
 
 
 def serve(
@@ -36,8 +37,9 @@ def serve(
     *,
     open_browser: bool = False,
     announce: Callable[[str], None] | None = None,
+    studies: Studies | None = None,
 ) -> None:
-    """Serve MLflow's page on a store until Ctrl-C (or SIGTERM), then stop it with its workers.
+    """Serve MLflow's page on a store, and Optuna's on its studies, until Ctrl-C (or SIGTERM); then stop both.
 
     Parameters
     ----------
@@ -49,26 +51,39 @@ def serve(
         Also open the page in the user's browser.
     announce : callable
         Called with the address once the page responds; by default it is written to stderr.
+    studies : Studies, optional
+        The studies for Optuna's dashboard; without them there is only MLflow's page.
 
     Raises
     ------
     TrackingError
         If there is no store, the port is taken, or the server does not start.
     """
+    tell = announce or _tell
+    servers: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        with _stop_on_terminate(), running_page(store, host, port) as (address, process):
+        with stop_on_terminate(), ExitStack() as stack:
+            if studies is not None:
+                check_port(host, studies.port, "--studies-port")
+            address, servers["MLflow's server"] = stack.enter_context(running_page(store, host, port))
             page = f"{address}/{_runs_view(store)}"
-            if announce is None:
-                sys.stderr.write(f"MLflow's page is at {page} (Ctrl-C stops it)\n")
-                sys.stderr.flush()
-            else:
-                announce(page)
-            if open_browser:
-                webbrowser.open(page)
-            code = process.wait()
+            pages = [page]
+            tell(page if announce else f"MLflow's page is at {page} (Ctrl-C stops it)")
+            if studies is not None:
+                dashboard, servers["Optuna's dashboard"] = stack.enter_context(running_dashboard(studies, host))
+                pages.append(dashboard)
+                tell(dashboard if announce else f"Optuna's dashboard is at {dashboard} (Ctrl-C stops both)")
+            for one in pages if open_browser else ():
+                webbrowser.open(one)
+            name, code = first_to_end(servers)
     except KeyboardInterrupt:
         return
-    raise TrackingError(f"MLflow's server stopped with exit code {code}. Start it again, or try another --port.")
+    raise TrackingError(f"{name} stopped with exit code {code}. Start it again, or try another port.")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -108,22 +123,23 @@ def running_page(
         settle(database, address_of_store.artifacts)
     if pending(address_of_store.home) or (database is not None and not database.is_file()):
         sync(address_of_store, everything=False)
-    port = _free_port(host, port)
+    port = free_port(host, port)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"
     with tempfile.TemporaryFile() as log:
         process = _start(address_of_store, host, port, log)
         try:
-            _wait_until_up(process, address, log)
+            wait_until_up(process, f"{address}/health", log, "MLflow's server")
             yield address, process
         finally:
-            _stop(process)
+            stop(process)
 
 
 def _runs_view(store: str | Path | StoreAddress) -> str:
     """Return the path of the page that shows the runs; by default MLflow opens its page for language models."""
     newest = newest_experiment(store)
     place = f"/{newest}/runs" if newest else ""
-    return f"#/experiments{place}?workflowType=machine_learning"
+    view = f"&viewStateShareKey={VIEW_KEY}" if newest else ""
+    return f"#/experiments{place}?workflowType=machine_learning{view}"
 
 
 def _start(store: StoreAddress, host: str, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -144,76 +160,3 @@ def _start(store: StoreAddress, host: str, port: int, log: IO[bytes]) -> subproc
     return subprocess.Popen(
         command, env=environment, cwd=store.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **own_group
     )
-
-
-def _free_port(host: str, port: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise TrackingError(
-                f"The address must be free to serve the page on, but {host}:{port} is not: {error}. "
-                "Name another one with --port."
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: IO[bytes]) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise TrackingError(f"MLflow's server did not start (exit code {process.returncode}). {_last_words(log)}")
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise TrackingError(f"MLflow's server did not answer within {_SECONDS_TO_START:g} seconds. {_last_words(log)}")
-
-
-def _last_words(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return f"Its last output: {lines[-1].strip()}" if lines else "It had no output."
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server and the workers it has started."""
-    if process.poll() is None:
-        _signal(process, signal.SIGTERM)
-        try:
-            process.wait(_SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-            process.wait()
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
-        if os.name == "posix":
-            os.killpg(process.pid, number)
-        else:
-            process.terminate()
-    except ProcessLookupError:
-        pass
-
-
-@contextmanager
-def _stop_on_terminate() -> Iterator[None]:
-    """Let a polite kill end the block as Ctrl-C does, so that no server is left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

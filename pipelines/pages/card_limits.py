@@ -8,6 +8,8 @@ from exitladder.pipelines.inputs.predictions import MODEL_SERIES
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
 
+SERIES_WORDS = {"exhaustion": "exhaustion", "hold_value_r": "the value of holding"}
+
 
 def label_words(settings: Settings) -> list[str]:
     """Return the definitions of `exhaustion` and `hold_value_r` under these settings."""
@@ -30,7 +32,7 @@ def label_words(settings: Settings) -> list[str]:
     return [
         f"exhaustion is the calibrated probability that {exhaustion}. The model predicts it at every close of a trade, "
         f"for at most {labels.max_bars} bars after entry.",
-        f"hold_value_r is {decision}. Lower values favour selling.",
+        f"The value of holding (hold_value_r in a ladder's conditions) is {decision}. Lower values favour selling.",
     ]
 
 
@@ -40,8 +42,8 @@ def known_limits(trained: Trained, settings: Settings) -> list[str]:
     limits = []
     last = trained.model.stages[-1]
     limits += [
-        f"The last stage is silent on {series}: on rows held out of its training, or in the predictions of the stages "
-        "before it, it did not beat the mean of the past. It predicts that mean, and no rule on it acts."
+        f"The last stage is silent on {SERIES_WORDS[series]}: on rows held out of its training, or in the predictions "
+        "of the stages before it, it did not beat the mean of the past. It predicts that mean, and no rule on it acts."
         for series in MODEL_SERIES
         if last.silent(series)
     ]

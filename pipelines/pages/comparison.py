@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.pages.page import PageContent, PageTable, PictureGroup, Reproduction, Verdict, page_html
+from exitladder.pipelines.pages.page import (
+    PageContent,
+    PageLink,
+    PageTable,
+    PictureGroup,
+    Reproduction,
+    Verdict,
+    page_html,
+)
 from exitladder.pipelines.plots.captions import to_page
 from exitladder.pipelines.plots.policy import forest_picture
 
@@ -18,7 +26,7 @@ LABELS = {
     "r_per_bar": "R per bar in the market",
     "r_per_year": "R per year",
     "sharpe_daily": "Sharpe ratio, daily, annualised",
-    "max_drawdown_r": "Maximum drawdown (R booked)",
+    "max_drawdown_r": "Entry-locked drawdown (R, booked with each fill)",
     "cvar_5_r": "CVaR 5% (R)",
     "mean_capture": "Profit capture",
     "cost_r": "Costs (R per trade)",
@@ -28,7 +36,14 @@ LABELS = {
 _LOWER = frozenset({"cost_r", "log_loss", "calibration_error"})
 
 
-def comparison_html(found: Mapping[str, Any], *, command: str = "", seed: int = 0) -> str:
+def comparison_html(
+    found: Mapping[str, Any],
+    *,
+    command: str = "",
+    seed: int = 0,
+    links: Sequence[PageLink] = (),
+    is_named: bool = False,
+) -> str:
     """Return the page of a comparison as HTML.
 
     Parameters
@@ -38,12 +53,18 @@ def comparison_html(found: Mapping[str, Any], *, command: str = "", seed: int = 
     command : str
         The command line, shown for reproduction.
     seed : int
+    links : sequence of PageLink
+        The other pages of a whole run.
+    is_named : bool
+        Whether the sources have names of exits, shown whole; else they are paths or ids, of which the last part is
+        shown.
 
     Returns
     -------
     str
     """
-    names = _short(list(found["sources"]))
+    sources = list(found["sources"])
+    names = {source: source for source in sources} if is_named else _short(sources)
     pairs, first = found["pairs"], names[found["baseline"]]
     tables: list[PageTable] = []
     groups: list[PictureGroup] = []
@@ -67,6 +88,7 @@ def comparison_html(found: Mapping[str, Any], *, command: str = "", seed: int = 
             "in every symbol, are drawn together. p-values are adjusted for all measures of all pairs (Holm).",
         ),
         reproduction=Reproduction(command=command, seed=seed) if command else None,
+        links=links,
     )
     return page_html(page)
 
@@ -97,8 +119,8 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
         tables.append(
             PageTable(
                 f"{name} against {first}: one account",
-                f"{account_text} {name} takes {ours['n_taken']:,} trades, {first} {theirs['n_taken']:,}. Results are "
-                "booked with each fill.",
+                f"{account_text} '{name}' takes {ours['n_taken']:,} trades, '{first}' takes {theirs['n_taken']:,}. "
+                "Results are booked with each fill.",
                 pd.DataFrame(_rows(account["measures"], first, name)),
             )
         )

@@ -13,13 +13,15 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.clock import stamp_text
 from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW
-from exitladder.pipelines.pages.card_limits import known_limits, label_words
-from exitladder.pipelines.pages.page import KeyNumber, PageTable, Reproduction, Tone, Verdict, render
+from exitladder.pipelines.pages.card_limits import SERIES_WORDS, known_limits, label_words
+from exitladder.pipelines.pages.page import KeyNumber, PageLink, PageTable, Reproduction, Tone, Verdict, anchor, render
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.tracking.provenance import versions
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import Comparison
 
 # The card's file name among the artifacts of a run.
 MODEL_CARD = "model_card.html"
@@ -59,6 +61,12 @@ class ModelCard:
     sections: Sequence[CardSection]
     warnings: Sequence[str] = ()
     reproduction: Reproduction | None = field(default=None)
+    links: Sequence[PageLink] = ()
+
+    def contents(self) -> list[tuple[str, str]]:
+        """Return anchor and title of each section, in order."""
+        found = [(anchor(section.title), section.title) for section in self.sections]
+        return found + ([("again", "Reproduction")] if self.reproduction else [])
 
     @property
     def verdict_word(self) -> str:
@@ -71,7 +79,13 @@ class ModelCard:
 
 
 def model_card(
-    trained: Trained, settings: Settings, pictures: Sequence[Picture], *, name: str = "", run_id: str = ""
+    trained: Trained,
+    settings: Settings,
+    pictures: Sequence[Picture],
+    *,
+    name: str = "",
+    run_id: str = "",
+    command: str = "",
 ) -> ModelCard:
     """Return the card of a trained model.
 
@@ -85,6 +99,8 @@ def model_card(
     name : str
         Registered name of the model.
     run_id : str
+    command : str
+        The command that trained it, as it was typed; empty if it was trained from Python.
 
     Returns
     -------
@@ -105,13 +121,14 @@ def model_card(
             _training(trained, settings),
             replace(_quality(trained, settings), pictures=evaluation),
             _worth(trained),
+            *_of_books(trained),
             CardSection("Feature importance", pictures=[p for p in pictures if p not in evaluation]),
             _leaks(trained),
             _drift(trained),
             CardSection("Limitations", points=known_limits(trained, settings)),
         ],
         reproduction=Reproduction(
-            command="exitladder train --bars … --trades … --settings …",
+            command=command,
             seed=settings.project.seed,
             versions=versions(),
             run_id=run_id,
@@ -140,8 +157,7 @@ def verdict_of(trained: Trained) -> str:
     )
     worth = (
         f"{finding}: exiting on the model's signal or the trailing stop, rather than at the best trailing stop alone, "
-        f"changed the result by {found.difference_r:+.3f} R per trade ({found.confidence:.0%} CI [{found.low:+.3f}, "
-        f"{found.high:+.3f}]) on {found.n:,} out-of-sample trades."
+        f"{_change(found)} on {found.n:,} out-of-sample trades."
     )
     shuffled = trained.value.shuffled_gain_r
     placebo = f" With predictions shuffled between trades, the same tuning changed it by {shuffled:+.3f} R."
@@ -149,6 +165,14 @@ def verdict_of(trained: Trained) -> str:
     if math.isfinite(aged):
         placebo += f" Shuffled at equal age, by {aged:+.3f} R, which a time stop may earn as well."
     return f"{worth}{placebo if math.isfinite(shuffled) else ''} {result}"
+
+
+def _change(found: Comparison) -> str:
+    """Return what the model's signal changed, in words; with no difference in any trade, that it changed nothing."""
+    if found.difference_r == found.low == found.high == 0:
+        return "never changed an exit"
+    interval = f"{found.confidence:.0%} CI [{found.low:+.3f}, {found.high:+.3f}]"
+    return f"changed the result by {found.difference_r:+.3f} R per trade ({interval})"
 
 
 def _key_numbers(trained: Trained, confidence: float) -> list[KeyNumber]:
@@ -177,7 +201,7 @@ def _key_numbers(trained: Trained, confidence: float) -> list[KeyNumber]:
 
 def _training(trained: Trained, settings: Settings) -> CardSection:
     span, context = trained.model.context["training"], trained.model.context
-    effective = ", ".join(f"{name} {n:,.0f}" for name, n in trained.n_effective.items())
+    effective = ", ".join(f"{SERIES_WORDS.get(name, name)} {n:,.0f}" for name, n in trained.n_effective.items())
     spans = trained.model.spans()
     facts = [
         ("symbols", f"{span['n_symbols']}: {_some(span['symbols'])}"),
@@ -200,12 +224,15 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
         "on a series if it does not beat the mean of the past by a standard error: no rule then acts on it.",
         pd.DataFrame(
             {
-                "Predicts from": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["valid_from"]],
-                "Last label": [f"{stamp:%Y-%m-%d %H:%M}" for stamp in spans["last_label"]],
+                "Predicts from": [stamp_text(stamp.value) for stamp in spans["valid_from"]],
+                "Last label": [stamp_text(stamp.value) for stamp in spans["last_label"]],
                 "Rows": spans["n_rows"],
                 "Trades": spans["n_trades"],
                 "Calibration": spans["calibration"].map(_CALIBRATIONS),
-                "Silent on": spans["silent"].replace("", "nothing"),
+                "Silent on": [
+                    ", ".join(SERIES_WORDS.get(name, name) for name in text.split(", ")) or "nothing"
+                    for text in spans["silent"]
+                ],
             }
         ),
         {"Rows": ",.0f", "Trades": ",.0f"},
@@ -215,8 +242,8 @@ def _training(trained: Trained, settings: Settings) -> CardSection:
 
 def _quality(trained: Trained, settings: Settings) -> CardSection:
     result = trained.to_mapping()
-    rows = [{"": "this model", **{name: result[name] for name in ("log_loss", "brier", "auc")}}]
-    rows += [{"": name, **measured} for name, measured in trained.baselines.items()]
+    rows = [{"Predictor": "this model", **{name: result[name] for name in ("log_loss", "brier", "auc")}}]
+    rows += [{"Predictor": name, **measured} for name, measured in trained.baselines.items()]
     table = pd.DataFrame(rows)
     shown = [name for name in _MEASURES if name in table and table[name].notna().any()]
     heads = {name: _MEASURES[name][0] for name in shown}
@@ -225,15 +252,15 @@ def _quality(trained: Trained, settings: Settings) -> CardSection:
         "On the same rows and trades, all out of fold. Lower is better for log loss and Brier, higher for the rest. "
         "Expectancy is the mean net R per trade of exiting by that rule (a probability or a trailing stop), on the "
         "later half of the predicted trades.",
-        table[["", *shown]].rename(columns=heads),
+        table[["Predictor", *shown]].rename(columns=heads),
         {heads[name]: _MEASURES[name][1] for name in shown},
     )
     counts = result["predictions"]
     text = (
         f"{result['n_rows_out_of_fold']:,} rows of {result['n_trades_out_of_fold']:,} trades were predicted out of "
         f"fold. Of all {counts['n_rows']:,} rows, {counts['n_rows_without_prediction']:,} are before the first stage "
-        "and have no prediction. No row was predicted in-sample. The correlation of hold_value_r with the outcome is "
-        f"{_number(result['hold_correlation'], '.3f')}."
+        "and have no prediction. No row was predicted in-sample. The correlation of the value of holding with the "
+        f"outcome is {_number(result['hold_correlation'], '.3f')}."
     )
     tables = [against] if trained.calibration.empty else [against, _by_group(trained.calibration, settings)]
     return CardSection("Out-of-fold performance", [text], tables=tables)
@@ -290,6 +317,43 @@ def _worth(trained: Trained) -> CardSection:
         ("gain on these", f"{policy.gain_r:+.3f} R per trade; the best of many, so biased upwards"),
     ]
     return CardSection("Recommended exit", facts=facts)
+
+
+def _of_books(trained: Trained) -> list[CardSection]:
+    """Return the section on the books of a pooled model; none if it is not pooled."""
+    if not trained.books:
+        return []
+    rows = [book.to_mapping() for book in trained.books]
+    ends = [row["value_interval"] or [math.nan, math.nan] for row in rows]
+    table = PageTable(
+        "Books",
+        "The gain is how much smaller the log loss is than that of the mean of the book's own past, out of fold. "
+        "Threshold and trail are tuned on the earlier half of the book's predicted trades and executed on the rest.",
+        pd.DataFrame(
+            {
+                "Book": [row["name"] for row in rows],
+                "Trades": [row["n_trades"] for row in rows],
+                "Gain in log loss": [_with_error(row["log_loss_gain"], row["log_loss_gain_error"]) for row in rows],
+                "Silent stages (exhaustion, value)": [
+                    f"{row['n_stages_silent_on_exhaustion']}, {row['n_stages_silent_on_hold_value_r']}" for row in rows
+                ],
+                "Model minus trail (R)": [
+                    "" if row["value_r"] is None else f"{row['value_r']:+.3f} [{low:+.3f}, {high:+.3f}]"
+                    for row, (low, high) in zip(rows, ends, strict=True)
+                ],
+                "Finding": [row["value_finding"] or "too few trades" for row in rows],
+            }
+        ),
+        {"Trades": ",.0f"},
+    )
+    text = "The model was trained on several books together. Each has its own level, calibration and threshold."
+    return [CardSection("Books", [text], tables=[table])]
+
+
+def _with_error(mean: float | None, error: float | None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:+.4f}" + ("" if error is None else f" ± {error:.4f}")
 
 
 def _leaks(trained: Trained) -> CardSection:

@@ -12,9 +12,12 @@ from typing import Any, Literal
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from exitladder.files.output import write_text
-from exitladder.pipelines.pages.short_verdict import split_verdict
+from exitladder.pipelines.pages.first_lines.short_verdict import first_sentence, split_verdict
+from exitladder.pipelines.pages.interactive.data import as_script
+from exitladder.pipelines.pages.interactive.library import packed_plotly
 from exitladder.pipelines.plots.picture import Picture
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
@@ -26,7 +29,10 @@ _VERDICT_WORDS = {
     "no_difference": "No established difference",
     "none": "",
 }
-_ACTION_WORDS = {"hold": "Hold", "reduce": "Reduce", "exit": "Exit"}
+_HERE = Path(__file__).resolve().parent
+# the kind of picture that a widget stands for on a screen; without scripts and in print, the picture is shown
+REPLACED = {"equity": "equity", "trades": "trade"}
+_ACTION_WORDS = {"hold": "Hold", "reduce": "Reduce", "exit": "Exit", "add": "Add"}
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,11 @@ class KeyNumber:
 
 
 @dataclass(frozen=True)
-class PictureGroup:
-    """A titled section of pictures with an introduction."""
+class PageLink:
+    """A link to another page of the same run, with a sentence on its content."""
 
     title: str
-    pictures: Sequence[Picture]
+    address: str
     text: str = ""
 
 
@@ -86,6 +92,20 @@ class PageTable:
 
 
 @dataclass(frozen=True)
+class PictureGroup:
+    """A titled section of pictures with an introduction.
+
+    With a `widget` ("equity", "trades" or "what_if"), the reader can explore its data in `PageContent.charts`.
+    """
+
+    title: str
+    pictures: Sequence[Picture]
+    text: str = ""
+    widget: str = ""
+    table: PageTable | None = None
+
+
+@dataclass(frozen=True)
 class Reproduction:
     """Everything needed to reproduce the results."""
 
@@ -105,6 +125,8 @@ class PageContent:
     title, subtitle : str
     recommendation : str
         The exit to use, in a sentence.
+    danger : str
+        Its risk, below the recommendation.
     verdict : {"better", "worse", "no_difference", "none"}
     verdict_text : str
         The verdict in words.
@@ -132,10 +154,17 @@ class PageContent:
     method : sequence of str
         Notes on the method, in addition to the standard text.
     reproduction : Reproduction, optional
+    links : sequence of PageLink
+        The other pages of the same run.
+    steps : sequence of PageLink
+        What each part of a whole run found, with its page.
+    charts : mapping of str to data
+        Data of the interactive charts, by widget.
     """
 
     title: str
     recommendation: str = ""
+    danger: str = ""
     verdict_text: str = ""
     verdict: Verdict = "none"
     subtitle: str = ""
@@ -151,6 +180,32 @@ class PageContent:
     ladder_toml: str = ""
     method: Sequence[str] = ()
     reproduction: Reproduction | None = None
+    links: Sequence[PageLink] = ()
+    steps: Sequence[PageLink] = ()
+    charts: Mapping[str, Any] = field(default_factory=dict)
+
+    def contents(self) -> list[tuple[str, str]]:
+        """Return anchor and title of each section, in order."""
+        found = [("steps", "Part by part")] if self.steps else []
+        found += [("policies", "Exit policies compared")] if len(self.policies) else []
+        found += [(anchor(table.title), table.title) for table in self.tables if not table.is_detail]
+        found += [(anchor(group.title), group.title) for group in self.groups if group.pictures or group.widget]
+        found += [("open", "Open trades")] if self.open_trades is not None and len(self.open_trades) else []
+        found += [("ladder", "Ladder file")] if self.ladder_toml else []
+        found += [("data", "Data")] if self.data_notes else []
+        found += [("method", "Method and limitations")]
+        return found + ([("again", "Reproduction")] if self.reproduction else [])
+
+
+def anchor(title: str) -> str:
+    """Return the anchor of a section.
+
+    Examples
+    --------
+    >>> anchor("Exit quality: your own exits")
+    'exit-quality-your-own-exits'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def write_page(path: str | Path, page: PageContent) -> Path:
@@ -166,17 +221,21 @@ def write_page(path: str | Path, page: PageContent) -> Path:
 
 def page_html(page: PageContent) -> str:
     """Return the page of a run as HTML."""
+    short, details = split_verdict(page.verdict_text)
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             page=page,
             verdict_word=_VERDICT_WORDS[page.verdict],
-            verdict=split_verdict(page.verdict_text),
-            columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies)],
+            verdict=(*first_sentence(short), details),
+            columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and not column.is_detail],
+            details=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and column.is_detail],
             policies=page.policies.to_dict("records"),
-            groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures],
+            groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures or group.widget],
             open_trades=_advices(page.open_trades) if page.open_trades is not None else [],
+            chart_data=as_script(page.charts) if page.charts else "",
+            replaced=[REPLACED[name] for name in page.charts if name in REPLACED],
         )
     )
 
@@ -220,6 +279,7 @@ class _Column:
     form: str
     meaning: str
     interval: tuple[str, str] | None = None
+    is_detail: bool = False
 
     def is_in(self, table: pd.DataFrame) -> bool:
         return self.name in table and bool(table[self.name].notna().any())
@@ -250,10 +310,22 @@ _POLICY_COLUMNS = (
     _Column("Sharpe", "sharpe", ".2f", "annualised Sharpe ratio of daily results"),
     _Column("Bars in market", "bars_in_market", ".1f", "mean number of bars in the market per trade"),
     _Column("R per bar", "r_per_bar", "+.4f", "net R per bar in the market"),
-    _Column("Open together", "mean_open", ".1f", "average number of trades open together"),
-    _Column("Most open", "max_open", ".0f", "largest number of trades open together"),
-    _Column("Capital used", "capital_used", ",.0f", "largest notional at entry prices open at one time, over leverage"),
-    _Column("Drawdown by exits (R)", "max_drawdown_r", ".1f", "maximum drawdown of net R summed in order of exits"),
+    _Column("Open together", "mean_open", ".1f", "average number of trades open together", is_detail=True),
+    _Column("Most open", "max_open", ".0f", "largest number of trades open together", is_detail=True),
+    _Column(
+        "Capital used",
+        "capital_used",
+        ",.0f",
+        "largest notional at entry prices open at one time, over leverage",
+        is_detail=True,
+    ),
+    _Column(
+        "Drawdown in order of entries (R)",
+        "max_drawdown_r",
+        ".1f",
+        "maximum drawdown of net R of whole trades, summed in order of entries",
+        is_detail=True,
+    ),
 )
 
 
@@ -310,7 +382,7 @@ def _listed(value: object) -> list[Any]:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent),
+        loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -319,6 +391,10 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = _number
     environment.filters["minus"] = _with_minus
     environment.filters["laid_out"] = _laid_out
+    environment.filters["anchor"] = anchor
+    environment.filters["first_sentence"] = first_sentence
+    environment.globals["packed_plotly"] = packed_plotly
+    environment.globals["include_raw"] = lambda name: Markup((_HERE / name).read_text(encoding="utf-8"))
     return environment
 
 

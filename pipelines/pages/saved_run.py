@@ -7,15 +7,26 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.pipelines.backtest_summary import ALL_OUT
+from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
+from exitladder.pipelines.pages.account import book_tables, size_tables
 from exitladder.pipelines.pages.exits import exit_tables
-from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup
+from exitladder.pipelines.pages.interactive.data import equity_data
+from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup, Reproduction
 from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, open_rows, unsaid_notes
 from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
+from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import without_fingerprints
+
+OTHER_COMMANDS = "For a verdict, use exitladder compare or exitladder tune."
+NO_TARGET = (
+    "The results of ladders without a target on these trades: there is no first target to sell all at, so no exit to "
+    f"compare them with here. {OTHER_COMMANDS}"
+)
 
 
 def backtest_page(folder: Path) -> PageContent:
@@ -27,6 +38,9 @@ def backtest_page(folder: Path) -> PageContent:
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
     ladder = read_ladder(file) if file.is_file() else None
+    plans = [ladder] if ladder else [read_ladder(path) for path in sorted((folder / "folds").glob("*.toml"))]
+    if plans and not any(map(has_target, plans)):
+        summary = without_all_out(summary)
     # The name that the verdict and the measured exits use.
     name = ladder.name if ladder else TUNED
     n_rungs = len(ladder.rungs) if ladder else int(pd.to_numeric(fills["rung"]).fillna(0).max())
@@ -40,13 +54,20 @@ def backtest_page(folder: Path) -> PageContent:
         verdict_text=summary.get("verdict_text")
         or "The results of this ladder on these trades. To test whether it is better than another exit, use exitladder "
         "compare or exitladder tune.",
-        key_numbers=_key_numbers(summary),
+        key_numbers=key_numbers(summary),
         policies=_policies(name, summary),
         candidate=name,
-        tables=[*limited_table(_limited(name, summary)), *exit_tables(summary)],
+        tables=[
+            *limited_table(_limited(name, summary)),
+            *size_tables(summary),
+            *book_tables(summary),
+            *exit_tables(summary),
+        ],
         groups=[
-            PictureGroup("The ladder", [ladder_picture_of(ladder)] if ladder else []),
-            PictureGroup("Results", policy_pictures(net_r.sort_index(), name, untouched_from=_untouched(done))),
+            *([PictureGroup("The ladder", [ladder_picture_of(ladder)])] if ladder and ladder.rungs else []),
+            PictureGroup(
+                "Results", policy_pictures(net_r.sort_index(), name, untouched_from=_untouched(done)), widget="equity"
+            ),
             PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)),
         ],
         data_notes=[
@@ -55,8 +76,39 @@ def backtest_page(folder: Path) -> PageContent:
             *data_rows(summary.get("data", {})),
         ],
         warnings=unsaid_notes(summary),
+        reproduction=_reproduction(summary),
+        charts={"equity": equity_data(net_r.sort_index(), name, _untouched(done))} if len(done) else {},
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def has_target(ladder: Ladder) -> bool:
+    """Return whether a ladder sells at any target with a gain, so that all can be sold at the first one."""
+    return any(rung.target is not None and rung.target.value > 0 for rung in ladder.rungs)
+
+
+def without_all_out(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return a summary without the exit at the first target, and without a verdict if that was against it.
+
+    Parameters
+    ----------
+    summary : dict
+        The content of ``summary.json`` of ladders without any target: the exit at the first one is the ladder itself.
+    """
+    quality = summary.get("exit_quality") or {"policies": {}, "notes": []}
+    policies = {name: found for name, found in quality["policies"].items() if name != ALL_OUT}
+    beside = {name: found for name, found in summary.get("beside", {}).items() if name != ALL_OUT}
+    kept = {**summary, "beside": beside, "exit_quality": {**quality, "policies": policies}}
+    if summary.get("verdict") and summary.get("baseline") == ALL_OUT:
+        before = f" {BEFORE_COSTS}" if (summary.get("data") or {}).get("before_costs") else ""
+        kept |= {"verdict": None, "open_trades": None, "verdict_text": f"{NO_TARGET}{before}"}
+    return kept
+
+
+def _reproduction(summary: dict[str, Any]) -> Reproduction | None:
+    """Return the command and the seed; nothing if the run was made from Python or by an older version."""
+    command = summary.get("command")
+    return Reproduction(command, int(summary["resampling"]["seed"])) if command else None
 
 
 def _policies(ladder: str, summary: dict[str, Any]) -> pd.DataFrame:
@@ -113,12 +165,13 @@ SHOWN = {
     "win_rate": ("win rate", "{:.1%}", "trades with a net gain, after costs"),
     "profit_factor": ("profit factor", "{:.2f}", "gains divided by losses"),
     "cvar_5_r": ("worst 5% of trades", "{:+.2f} R", "mean (CVaR)"),
-    "max_drawdown_r": ("max drawdown", "{:+.1f} R", "of the cumulative net R"),
+    "max_drawdown_r": ("drawdown booked at exits", "{:+.1f} R", "whole trades in order of their exits"),
     "mean_capture": ("profit capture", "{:.1%}", "of the best open profit (MFE)"),
 }
 
 
-def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
+def key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
+    """Return the key numbers of a backtest; what an older version did not save is left out."""
     confidence = summary.get("resampling", {}).get("confidence")
     percent = "" if confidence is None else f"{100 * confidence:.4g}% "
     shown = []
@@ -131,4 +184,13 @@ def _key_numbers(summary: dict[str, Any]) -> list[KeyNumber]:
             ends = (form.removesuffix(" R").format(entry[end]) for end in ("low", "high"))
             note += f"; {percent}CI [{', '.join(ends)}]"
         shown.append(KeyNumber(label, form.format(entry["value"]), note))
+        fall = summary.get("max_drawdown_account_r")
+        if name == "max_drawdown_r" and fall is not None:
+            shown.append(
+                KeyNumber(
+                    "account drawdown",
+                    f"{fall:+.1f} R",
+                    "marked at every close, 1R per trade; verdicts speak of this one",
+                )
+            )
     return shown

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.pages.page import PageTable
+from exitladder.pipelines.pages.page import PageTable, PictureGroup
 
 
 def fold_table(folds: pd.DataFrame) -> PageTable:
@@ -152,7 +152,7 @@ def limited_table(rows: Sequence[Mapping[str, Any]], name: str = "policy") -> li
                     "Total (R)": table["total_r"],
                     "R per bar": table["r_per_bar"],
                     "Sharpe": table["sharpe_daily"],
-                    "Max drawdown (R)": table["max_drawdown_r"],
+                    "Drawdown of this account (R)": table["max_drawdown_r"],
                     "Net P&L": table["net_pnl"],
                 }
             ),
@@ -162,7 +162,7 @@ def limited_table(rows: Sequence[Mapping[str, Any]], name: str = "policy") -> li
                 "Total (R)": "+.1f",
                 "R per bar": "+.4f",
                 "Sharpe": ".2f",
-                "Max drawdown (R)": ".1f",
+                "Drawdown of this account (R)": ".1f",
                 "Net P&L": "+,.0f",
             },
         )
@@ -201,6 +201,37 @@ def account_table(accounts: pd.DataFrame) -> PageTable:
             "Ulcer (R)": ".1f",
         },
     )
+
+
+def what_if_group(found: Mapping[str, Any]) -> PictureGroup:
+    """Return the section on other stops and targets.
+
+    Parameters
+    ----------
+    found : mapping
+        The content of ``what_if.json``.
+    """
+    heads = ["no target" if target is None else f"target {target:g} R" for target in found["targets"]]
+    n = len(heads)
+    rows = [
+        {"Stop": f"{stop:g} R", **dict(zip(heads, found["scored_r"][k * n : (k + 1) * n], strict=True))}
+        for k, stop in enumerate(found["stops"])
+    ]
+    low, high = found["chosen_interval"]
+    ends = "" if low is None or high is None else f" (CI [{low:+.3f}, {high:+.3f}])"
+    chosen = "unknown" if found["chosen_r"] is None else f"{found['chosen_r']:+.3f} R per trade{ends}"
+    table = PageTable(
+        "Other stops and targets",
+        f"Mean net R of the {found['n_scored']:,} scored trades, all sold at one target, with a time stop of "
+        f"{found['longest_bars']:,} bars. R is the risk to your own stop.",
+        pd.DataFrame(rows),
+        dict.fromkeys(heads, "+.3f"),
+    )
+    text = (
+        "What would another stop and target have earned? The best cell is known only afterwards. Taking the pair that "
+        f"was best on the past, again before each test part, earned {chosen} out of sample."
+    )
+    return PictureGroup("What if: stop and target", [], text, widget="what_if", table=table)
 
 
 _LEFT_OUT = {

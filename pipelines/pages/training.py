@@ -11,7 +11,7 @@ from exitladder.pipelines.training.record import model_name
 from exitladder.settings.tables import Settings
 
 
-def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[str, Content]:
+def training_pages(trained: Trained, settings: Settings, run_id: str, command: str = "") -> dict[str, Content]:
     """Return the card and the pictures of a trained model, by file name.
 
     Parameters
@@ -20,6 +20,8 @@ def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[st
     settings : Settings
         Those it was trained with.
     run_id : str
+    command : str
+        As it was typed.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def training_pages(trained: Trained, settings: Settings, run_id: str) -> dict[st
         ``model_card.html``, its data ``model_card.json``, and ``pictures/KIND.svg``.
     """
     pictures = model_pictures(trained)
-    card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id)
+    card = model_card(trained, settings, pictures, name=model_name(settings.project), run_id=run_id, command=command)
     return {
         **{f"pictures/{picture.kind}.svg": picture.image for picture in pictures},
         CARD_DATA: json_text(card_to_mapping(card)) + "\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ import pandas as pd
 
 from exitladder.files.output import Content, write_folder, write_text
 from exitladder.pipelines.inputs.job import Job
+from exitladder.pipelines.pages.first_lines.danger import danger_text
+from exitladder.pipelines.pages.interactive.data import equity_data, trades_data
 from exitladder.pipelines.pages.page import (
     KeyNumber,
     PageContent,
+    PageLink,
     PageTable,
     PictureGroup,
     Reproduction,
@@ -31,6 +35,7 @@ from exitladder.pipelines.pages.tables import (
     open_rows,
     recommendation_tables,
     unsaid_notes,
+    what_if_group,
 )
 from exitladder.pipelines.plots.data import Reliability
 from exitladder.pipelines.plots.examples import TradeExample, example_trades
@@ -43,6 +48,7 @@ from exitladder.pipelines.plots.pictures import (
     summary_pictures,
     trades_pictures,
 )
+from exitladder.pipelines.plots.what_if import what_if
 from exitladder.pipelines.tracking.provenance import describe_bars, describe_trades, versions
 from exitladder.pipelines.tracking.run import TrackedRun
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
@@ -51,10 +57,17 @@ from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.recommendation.recommended import model_note
 from exitladder.pipelines.tuning.tuned import Tuned
 from exitladder.plans.file import read_ladder
+from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import without_fingerprints
+from exitladder.plans.words import in_words
 
 PAGE = "index.html"
+# What the page shows of the model that the ladders read; not the model itself.
+MODEL_SUMMARY = "model_summary.json"
 _TEXTS = {"trade_id": str, "symbol": str}
+# example trades drawn where the chart to choose from is not, as in print
+N_DRAWN = 4
+_TRADES_TEXT = "Choose a trade of the last test part to see its bars, its stop as it moved, its targets and its sales."
 
 
 @dataclass(frozen=True)
@@ -68,11 +81,17 @@ class PageHead:
         The command that made the run, as it was typed; empty if it was made from Python.
     notes : tuple of (str, str)
         Facts on the bars, such as how many were repaired.
+    links : tuple of PageLink
+        The other pages of a whole run, addressed from the folder of the page.
+    warnings : tuple of str
+        To be read before the numbers.
     """
 
     title: str = "Tuned ladder"
     command: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    links: tuple[PageLink, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str, Content]:
@@ -88,10 +107,13 @@ def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str,
     Returns
     -------
     dict of str to content
-        ``run.json`` (how to get the same numbers again) and ``examples.json`` (a few trades, bar by bar).
+        ``run.json`` (how to get the same numbers again), ``examples.json`` (some trades, bar by bar) and
+        ``what_if.json`` (other stops and targets on all trades).
     """
     by_ladder = [part for part in tuned.parts if not part.keeps_own_exits and len(part.simulation)]
     examples = example_trades(by_ladder[-1].simulation, by_ladder[-1].signals) if by_ladder else []
+    longest = tuned.walk.longest[0] if tuned.walk.longest else max(job.settings.search.time_bars)
+    grid = what_if(tuned.placed, tuned.base, tuned.walk, longest, job.settings.intervals)
     return {
         "run.json": {
             "title": head.title,
@@ -99,12 +121,16 @@ def page_files(job: Job, tuned: Tuned, run_id: str, head: PageHead) -> dict[str,
             "run_id": run_id,
             "seed": job.settings.project.seed,
             "confidence": job.settings.validation.confidence,
+            "risk_per_trade": job.settings.tuning.risk_per_trade,
             "versions": versions(),
             **describe_bars(job.bars),
             **describe_trades(job.trades),
             "notes": [list(note) for note in head.notes],
+            "warnings": list(head.warnings),
+            "links": [[link.title, link.address] for link in head.links],
         },
         "examples.json": {"examples": [example.to_mapping() for example in examples]},
+        "what_if.json": grid.to_mapping(),
     }
 
 
@@ -116,7 +142,7 @@ def write_tuning(out: Path, files: Mapping[str, Content], run: TrackedRun) -> No
     out : path
         The folder; files in it of other names stay and are not shown.
     files : mapping of str to content
-        By name: those of `tuned_files` and `page_files`, and, to be shown too, ``model.json`` (the summary of the
+        By name: those of `tuned_files` and `page_files`, and, to be shown too, `MODEL_SUMMARY` (the summary of the
         model that the ladders read) and ``scores.csv`` (advice on open trades).
     run : TrackedRun
 
@@ -160,11 +186,13 @@ def tuning_page(folder: Path) -> PageContent:
     run = read_json(folder / "run.json") if (folder / "run.json").is_file() else {}
     policies, folds = pd.DataFrame(result["policies"]), pd.DataFrame(result["folds"])
     shown = frozenset(run.get("files", ()))
+    groups, charts = _groups(folder, result, policies, shown)
     return PageContent(
         title=run.get("title") or "Tuned ladder",
         subtitle=_subtitle(result, run),
         # Until version 0.2 a tuning recommended nothing.
         recommendation=result.get("recommendation", ""),
+        danger=danger_text(result, run),
         verdict=result["verdict"],
         verdict_text=result["verdict_text"],
         key_numbers=_key_numbers(result, policies, run.get("confidence")),
@@ -176,19 +204,42 @@ def tuning_page(folder: Path) -> PageContent:
             account_table(pd.DataFrame(result["continuous"])),
             *limited_table(result.get("account") or []),
         ],
-        groups=_groups(folder, result, policies, shown),
+        groups=groups,
+        charts=charts,
         data_notes=[
             *_facts(run),
             *data_rows(result.get("data", {})),
             *_counts(folder, result, shown),
             *open_rows(result),
         ],
-        warnings=unsaid_notes(result),
-        open_trades=read_saved_table(folder / "scores.csv", _TEXTS) if "scores.csv" in shown else None,
+        warnings=[*map(str, run.get("warnings", [])), *unsaid_notes(result)],
+        open_trades=_open_trades(folder, shown),
         ladder_toml=without_fingerprints((folder / "ladder.toml").read_text(encoding="utf-8")),
         method=_method(result),
         reproduction=_reproduction(run) if run else None,
+        links=[PageLink(str(title), _relative(str(address))) for title, address in run.get("links", [])],
     )
+
+
+def _open_trades(folder: Path, shown: frozenset[str]) -> pd.DataFrame | None:
+    """Return the advice on open trades; without probabilities if the model has no edge, since nothing acts on them."""
+    if "scores.csv" not in shown:
+        return None
+    table = read_saved_table(folder / "scores.csv", _TEXTS)
+    has_edge = _model(folder, shown).get("finding", "edge") == "edge"
+    return table if has_edge else table.drop(columns="exhaustion", errors="ignore")
+
+
+def _model(folder: Path, shown: frozenset[str]) -> dict[str, Any]:
+    """Return the summary of the model; empty without one."""
+    # Until version 0.2 the name was "model.json", as in the folder of a model.
+    named = [name for name in (MODEL_SUMMARY, "model.json") if name in shown]
+    return read_json(folder / named[0]) if named else {}
+
+
+def _relative(address: str) -> str:
+    """Return an address inside the folders of a run, nothing for one that leads anywhere else."""
+    return address if re.fullmatch(r"(\.\./)?[\w.-]+(/[\w.-]+)?", address) else ""
 
 
 def _recommendation_tables(result: Mapping[str, Any]) -> list[PageTable]:
@@ -247,7 +298,7 @@ def _drawdown(policies: pd.DataFrame, baseline: str) -> list[KeyNumber]:
     if "max_drawdown_account_r" not in policies:
         return []
     fall = policies.set_index("policy")["max_drawdown_account_r"].astype(float)
-    note = f"at any close, 1R per trade; {baseline}: {_in_r(float(fall[baseline]), 1)}"
+    note = f"marked at every close, 1R per trade; {baseline}: {_in_r(float(fall[baseline]), 1)}"
     return [KeyNumber("account drawdown", _in_r(float(fall[TUNED]), 1), note)]
 
 
@@ -273,8 +324,16 @@ def _share(value: float | None, form: str = "{:.2f}") -> str:
 
 def _groups(
     folder: Path, result: Mapping[str, Any], policies: pd.DataFrame, shown: frozenset[str]
-) -> list[PictureGroup]:
-    groups = [PictureGroup("Ladder and performance", _plan_pictures(folder, result, policies))]
+) -> tuple[list[PictureGroup], dict[str, Any]]:
+    """Return the sections of pictures, and the data of those that the reader can explore."""
+    net_r, test_from = _net_r(folder), pd.Timestamp(result["test_from"])
+    charts: dict[str, Any] = {"equity": equity_data(net_r, TUNED, test_from)}
+    pictures = policy_pictures(net_r, TUNED, board=policies, untouched_from=test_from)
+    pictures, text = with_ladder(read_ladder(folder / "ladder.toml"), pictures)
+    groups = [PictureGroup("Ladder and performance", pictures, text, widget="equity")]
+    if "what_if.json" in shown:
+        charts["what_if"] = read_json(folder / "what_if.json")
+        groups.append(what_if_group(charts["what_if"]))
     found = _diagnostics(folder, result, shown)
     if found is not None:
         groups.append(PictureGroup("Sensitivity", diagnostic_pictures(found), found.text))
@@ -285,20 +344,38 @@ def _groups(
         groups.append(PictureGroup("Profit capture", trades_pictures(trades, fills, n_rungs)))
         saved = read_json(folder / "examples.json")["examples"]
         examples = [TradeExample.from_mapping(values) for values in saved]
-        groups.append(PictureGroup("Example trades", example_pictures(examples, trades, fills)))
-    if "model.json" in shown:
-        model = read_json(folder / "model.json")
+        charts["trades"] = trades_data(examples, trades, fills)
+        pictures = example_pictures(examples[:N_DRAWN], trades, fills)
+        groups.append(PictureGroup("Example trades", pictures, _TRADES_TEXT, widget="trades"))
+    if model := _model(folder, shown):
         groups.append(PictureGroup("Model", summary_pictures(model, _reliability(model)), _model_note(model)))
-    return groups
+    return groups, charts
 
 
-def _plan_pictures(folder: Path, result: Mapping[str, Any], policies: pd.DataFrame) -> list[Picture]:
+def with_ladder(ladder: Ladder, pictures: list[Picture]) -> tuple[list[Picture], str]:
+    """Return the pictures with that of the ladder before them, or without it a sentence if the ladder has no rungs.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    pictures : list of Picture
+
+    Returns
+    -------
+    pictures : list of Picture
+    text : str
+        Empty if the ladder is drawn.
+    """
+    if ladder.rungs:
+        return [ladder_picture_of(ladder), *pictures], ""
+    return pictures, f"The ladder '{ladder.name}' sells nothing on the way: {in_words(ladder)}."
+
+
+def _net_r(folder: Path) -> pd.DataFrame:
+    """Return net R of each policy by entry time."""
     results = read_saved_table(folder / "net_r.csv", {"trade_id": str})
     index = pd.to_datetime(results["entry_time"], utc=True, format="ISO8601")
-    net_r = results.drop(columns=["trade_id", "entry_time", "part", "fold"]).set_axis(pd.DatetimeIndex(index))
-    test_from = pd.Timestamp(result["test_from"])
-    pictures = policy_pictures(net_r, TUNED, board=policies, untouched_from=test_from)
-    return [ladder_picture_of(read_ladder(folder / "ladder.toml")), *pictures]
+    return results.drop(columns=["trade_id", "entry_time", "part", "fold"]).set_axis(pd.DatetimeIndex(index))
 
 
 def _diagnostics(folder: Path, result: Mapping[str, Any], shown: frozenset[str]) -> LadderDiagnostics | None:
@@ -354,15 +431,33 @@ def _model_note(model: Mapping[str, Any]) -> str:
             text += "There are too few trades to measure the value of its signal in R. "
         else:
             low, high = model["value"]["interval"]
-            percent = _percent(model["value"].get("confidence"))
-            text += (
-                "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, changed "
-                f"the result by {_ends(model['value']['difference_r'])} R per trade ({percent}CI [{_ends(low)}, "
-                f"{_ends(high)}]) out of sample. "
-            )
+            text += model_worth(model["value"]["difference_r"], low, high, model["value"].get("confidence"))
     if "leak_check" in model:
         text += f"Leak check (look-ahead): {model['leak_check']}."
     return text.strip()
+
+
+def model_worth(difference: float | None, low: float | None, high: float | None, confidence: float | None) -> str:
+    """Return how the model's signal changed the result, in words.
+
+    Parameters
+    ----------
+    difference, low, high : float or None
+        R per trade, and its interval.
+    confidence : float or None
+        Of the interval.
+
+    Returns
+    -------
+    str
+    """
+    if difference == low == high == 0:
+        return "Out of sample, the model never changed an exit of the best trailing stop. "
+    return (
+        "Exiting on the model's signal or the trailing stop, instead of the best trailing stop alone, changed the "
+        f"result by {_ends(difference)} R per trade ({_percent(confidence)}CI [{_ends(low)}, {_ends(high)}]) out of "
+        "sample. "
+    )
 
 
 def _ends(value: float | None) -> str:

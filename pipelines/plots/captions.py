@@ -53,8 +53,9 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
     ),
     "equity": (
         "Cumulative net R",
-        "After costs. Evaluate only the white part: the ladder and the other exits were tuned on the shaded part, "
-        "where a tuned ladder always looks good. The lower panel shows the drawdown of the highlighted policy.",
+        "After costs, if any are set. If there is a dashed line, evaluate only the part after it: the ladder and the "
+        "other exits were tuned on the part before it, where a tuned ladder always looks good. The lower panel shows "
+        "the drawdown of the highlighted policy.",
     ),
     "forest": (
         "Difference from each policy",

@@ -232,7 +232,7 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
     """
     carried = trades[trades["status"] != "skipped"]
     n_trades = max(len(carried), 1)
-    exits = fills[~fills["order"].isin(["entry", "mark"]) & fills["trade_id"].isin(carried["trade_id"])]
+    exits = fills[~fills["order"].isin(["entry", "add", "mark"]) & fills["trade_id"].isin(carried["trade_id"])]
     is_rung = exits["order"] == "rung"
     rungs = pd.to_numeric(exits["rung"], errors="coerce")
     named = exits.assign(name=exits["order"].where(~is_rung, "rung " + rungs.fillna(0).astype(int).astype(str)))
@@ -252,6 +252,29 @@ def rung_hits(fills: pd.DataFrame, trades: pd.DataFrame, n_rungs: int) -> pd.Dat
     n = table["n"].fillna(0).astype(int)
     mean = table["mean_r"].to_numpy(dtype=float)
     return pd.DataFrame({"name": table.index, "hit_rate": n.to_numpy() / n_trades, "mean_r": mean, "n": n.to_numpy()})
+
+
+def held_path(fills: pd.DataFrame) -> pd.DataFrame:
+    """Return the quantity held and the average entry after the fills of each bar of a trade.
+
+    Parameters
+    ----------
+    fills : DataFrame
+        The trade's rows of ``fills.csv``, in order.
+
+    Returns
+    -------
+    DataFrame
+        held, average; by the bar's time stamp. The average is of all entries: an exit leaves it (docs/plans.md).
+    """
+    order, quantity, price = (fills[name] for name in ("order", "quantity", "price"))
+    bought = order.isin(["entry", "add"]).to_numpy()
+    amount = np.where((order == "mark").to_numpy(), 0.0, quantity.to_numpy(dtype=float))
+    entered = np.cumsum(np.where(bought, amount, 0.0))
+    cost = np.cumsum(np.where(bought, amount * price.to_numpy(dtype=float), 0.0))
+    held = np.cumsum(np.where(bought, amount, -amount))
+    table = pd.DataFrame({"held": held, "average": cost / entered}, index=pd.to_datetime(fills["bar_time"], utc=True))
+    return table[~table.index.duplicated(keep="last")]
 
 
 def trade_window(bars: pd.DataFrame, times: Sequence[pd.Timestamp], pad: int = 8, most: int = 300) -> pd.DataFrame:

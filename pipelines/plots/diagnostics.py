@@ -48,6 +48,17 @@ def dependence_picture(importance: pd.DataFrame, fit: float) -> Figure:
     return figure
 
 
+def objective_in_words(name: str) -> str:
+    """Return the name of an objective as a reader says it.
+
+    Examples
+    --------
+    >>> objective_in_words("mean_minus_downside")
+    'mean minus downside'
+    """
+    return name.removesuffix("_r").replace("_", " ")
+
+
 @styled
 def slices_picture(slices: pd.DataFrame, objective: str) -> Figure:
     """Draw the objective over each parameter, the others as tuned, with one standard error of the difference."""
@@ -65,7 +76,11 @@ def slices_picture(slices: pd.DataFrame, objective: str) -> Figure:
     for row in grid:
         row[0].set_ylabel("vs tuned ladder", fontsize=8)
     figure.suptitle(
-        f"{objective}: one parameter varied, all others as tuned", fontsize=9, color=MUTED, x=0.01, ha="left"
+        f"{objective_in_words(objective)}: one parameter varied, all others as tuned",
+        fontsize=9,
+        color=MUTED,
+        x=0.01,
+        ha="left",
     )
     return figure
 
@@ -111,7 +126,7 @@ def plateau_picture(plateau: Plateau, objective: str) -> Figure:
     axes.hist(np.clip(gain, low, None), bins=24, color=EMPHASIS, alpha=0.85)
     zero_line(axes, vertical=True)
     axes.set_xlim(min(low, -1.2 * error) - 0.1 * error, high + 0.3 * error)
-    axes.set_xlabel(f"{objective}, vs the tuned ladder")
+    axes.set_xlabel(f"{objective_in_words(objective)}, vs the tuned ladder")
     axes.set_ylabel("neighbouring ladders")
     axes.set_title(f"{plateau.share:.0%} lose less than one standard error: {plateau.kind}")
     return figure

@@ -62,8 +62,8 @@ class TradeExample:
         )
 
 
-def example_trades(simulation: Simulation, signals: Signals, most: int = 4) -> list[TradeExample]:
-    """Return the trades with the most fills, winners and losers, of different symbols.
+def example_trades(simulation: Simulation, signals: Signals, most: int = 40) -> list[TradeExample]:
+    """Return trades to look at: four with many fills, won and lost, of different symbols, then the largest results.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ def _representative_trades(simulation: Simulation, most: int) -> list[int]:
                 chosen.append(int(i))
                 symbols.add(symbol)
                 break
-    return chosen
+    others = [int(i) for i in np.argsort(-np.abs(r), kind="stable") if simulation.n_fills[i] > 0 and i not in chosen]
+    return (chosen + others)[:most]
 
 
 def stop_path(simulation: Simulation, signals: Signals, i: int) -> pd.Series:

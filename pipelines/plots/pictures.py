@@ -30,12 +30,14 @@ from exitladder.pipelines.plots.captions import (
 from exitladder.pipelines.plots.data import (
     Reliability,
     cumulative_r,
+    held_path,
     ladder_steps,
     leading_features,
     mfe_against_exit,
     reliability,
     rung_hits,
 )
+from exitladder.pipelines.plots.diagnostics import objective_in_words
 from exitladder.pipelines.plots.examples import TradeExample
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.training.model import Trained
@@ -106,7 +108,8 @@ def diagnostic_pictures(found: LadderDiagnostics) -> list[Picture]:
         values = ", ".join(f"{name} {chosen[name]:+.3f}" for name in names)
         alt = f"{len(found.front)} ladders on the Pareto front; chosen: {values}."
         pictures.append(to_page(front_picture(found.tried, found.front), "front", alt))
-    alt = f"{found.objective} along each of {found.slices['parameter'].nunique()} parameters of the ladder."
+    n = found.slices["parameter"].nunique()
+    alt = f"{objective_in_words(found.objective)} along each of {n} parameters of the ladder."
     pictures.append(to_page(slices_picture(found.slices, found.objective), "slices", alt))
     alt = f"Parameters of the ladder as tuned on {len(found.stability.columns) - 2} training windows."
     pictures.append(to_page(stability_picture(found.stability), "stability", alt))
@@ -212,7 +215,12 @@ def example_pictures(examples: Sequence[TradeExample], trades: pd.DataFrame, fil
 
 def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> Picture:
     figure = trade_picture(example.bars, trade, fills, targets=example.targets, stop_path=example.stop)
-    alt = f"{trade['symbol']} {trade['side']}, entered at {trade['entry_price']:.6g}, {len(fills) - 1} exit fills."
+    n_adds = int((fills["order"] == "add").sum())
+    n_exits = len(fills) - 1 - n_adds
+    alt = f"{trade['symbol']} {trade['side']}, entered at {trade['entry_price']:.6g}, {n_exits} exit fills."
+    if n_adds:
+        most = float(held_path(fills)["held"].max())
+        alt += f" {n_adds} adds: at most {most:.6g} held, average entry {held_path(fills)['average'].iloc[-1]:.6g}."
     return to_page(figure, "trade", alt, title=f"{trade['symbol']}, {trade['side']}, {trade['r']:+.2f} R")
 
 

@@ -28,7 +28,8 @@ GAIN_TEXT, LOSS_TEXT = "#00795A", "#B34700"  # dark enough to be read as small t
 
 BY_TIME = ("time", "session", "clock", "gap")  # orders given by the clock and not by a price
 FILL_COLOURS = {
-    "rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "mark": MUTED, **dict.fromkeys(BY_TIME, MUTED),
+    "rung": GAIN, "stop": LOSS, "breakeven": ORANGE, "trail": PURPLE, "mark": MUTED, "add": BLUE,
+    **dict.fromkeys(BY_TIME, MUTED),
 }  # fmt: skip
 
 STYLE: Any = {

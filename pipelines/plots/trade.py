@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from exitladder.pipelines.plots.data import Capture, trade_window
+from exitladder.pipelines.plots.data import Capture, held_path, trade_window
 from exitladder.pipelines.plots.style import (
     BLUE,
     BY_TIME,
@@ -43,6 +43,8 @@ def trade_picture(
 ) -> Figure:
     """Draw one trade: candles, entry, rungs, the path of the stop, and every fill with quantity and R.
 
+    Of a trade with adds also the average entry, and the quantity held below the prices.
+
     Parameters
     ----------
     bars : DataFrame
@@ -60,11 +62,12 @@ def trade_picture(
     -------
     Figure
     """
-    figure = new_figure(height=4.6)
+    grows = bool((fills["order"] == "add").any())
+    figure = new_figure(height=5.6 if grows else 4.6)
     times = [pd.Timestamp(trade["entry_time"]), *pd.to_datetime(fills["bar_time"], utc=True)]
     window = trade_window(bars, times)
     stamps = pd.DatetimeIndex(window["timestamp"])
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(figure.add_gridspec(5, 1)[:4, 0] if grows else 111)
     _candles(axes, window)
 
     entry = float(stamps.searchsorted(times[0], side="right")) - 1
@@ -98,6 +101,9 @@ def trade_picture(
     _fill_marks(axes, window, stamps, fills, side)
     _bar_ticks(axes, stamps)
     axes.set_xlim(-1, len(window) + 0.14 * len(window))
+    if grows:
+        _average_line(axes, stamps, fills, (entry, last), right)
+        _size_below(figure, axes, stamps, fills, last)
     state = f"net {signed(float(trade['r']))}R" + (" (open, marked to market)" if trade["status"] == "open" else "")
     axes.set_title(f"{trade['symbol']}: {trade['side']} {float(trade['quantity']):.6g} @ {price:.6g}, {state}")
     axes.set_ylabel("price")
@@ -138,6 +144,30 @@ def _stop_line(
         )
 
 
+def _average_line(
+    axes: Axes, stamps: pd.DatetimeIndex, fills: pd.DataFrame, life: tuple[float, float], right: float
+) -> None:
+    """Draw the average entry from the entry to the last fill; a bar's adds move it from that bar on."""
+    path = held_path(fills)
+    x = np.append(stamps.searchsorted(path.index, side="right") - 1.0, life[1] + 0.5)
+    average = path["average"].to_numpy(dtype=float)
+    axes.step(x, np.append(average, average[-1]), where="post", color=BLUE, linewidth=1.3, linestyle="--", zorder=3)
+    _margin_label(axes, right, float(average[-1]), f"average {average[-1]:.6g}", BLUE)
+
+
+def _size_below(figure: Figure, axes: Axes, stamps: pd.DatetimeIndex, fills: pd.DataFrame, last: float) -> None:
+    """Draw the quantity held over time below the prices."""
+    path = held_path(fills)
+    below = figure.add_subplot(figure.add_gridspec(5, 1)[4, 0], sharex=axes)
+    x = np.append(stamps.searchsorted(path.index, side="right") - 1.0, last + 0.5)
+    held = path["held"].to_numpy(dtype=float)
+    below.fill_between(x, np.append(held, held[-1]), step="post", color=BLUE, alpha=0.25, linewidth=0)
+    below.step(x, np.append(held, held[-1]), where="post", color=BLUE, linewidth=1.2)
+    below.set_ylim(0, 1.15 * float(held.max()))
+    below.set_ylabel("held")
+    axes.tick_params(labelbottom=False)
+
+
 def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills: pd.DataFrame, side: int) -> None:
     """Mark the exits; rungs are labelled on the profit side of the bars, other exits on the opposite side."""
     high, low = bars["high"].to_numpy(dtype=float), bars["low"].to_numpy(dtype=float)
@@ -151,7 +181,8 @@ def _fill_marks(axes: Axes, bars: pd.DataFrame, stamps: pd.DatetimeIndex, fills:
         near = slice(max(x - 2, 0), x + 3)
         edge = max(price, high[near].max()) if above else min(price, low[near].min())
         rung = f" {int(float(str(row.rung)))}" if order == "rung" else ""
-        labels.put(x, edge, f"{order}{rung}\n{float(str(row.quantity)):.6g} · {signed(r)}R", above=above)
+        result = "" if order == "add" else f" · {signed(r)}R"
+        labels.put(x, edge, f"{order}{rung}\n{float(str(row.quantity)):.6g}{result}", above=above)
 
 
 class _Labels:

@@ -57,10 +57,20 @@ class Browser:
                 break
             time.sleep(0.02)
         self.requests.clear()
+        # charts are drawn once their library is unpacked
+        self.js(
+            "new Promise(done => { const look = () => !document.getElementById('plotly') ||"
+            "document.documentElement.classList.contains('explorable') ? done() : setTimeout(look, 20); look(); })"
+        )
 
     def size(self, width: int, height: int, mobile: bool = False) -> None:
         """Set the size of the window."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+
+    def theme(self, name: str, media: str = "") -> None:
+        """Set the colour scheme that the system prefers: light or dark."""
+        scheme = {"name": "prefers-color-scheme", "value": name}
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
 
     def js(self, expression: str) -> Any:
         """Return the value of an expression in the page."""

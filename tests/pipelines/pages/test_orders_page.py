@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from exitladder.pipelines.advice.rows import COLUMNS
+from exitladder.cli.screens.score import score_screen
+from exitladder.pipelines.advice.rows.columns import COLUMNS
 from exitladder.pipelines.pages.score import score_page
-from exitladder.pipelines.pages.trade_chart import TradeChart
+from exitladder.pipelines.pages.trade_chart import LeftAlone, TradeChart
 
 EVIL = '<script>alert("x")</script>'
-HERE = Path(__file__).parent
-
-
-def chrome() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pages_chrome", HERE / "chrome.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def order(kind: str, quantity: float, price: float | None, group: str | None) -> dict[str, Any]:
@@ -58,7 +48,7 @@ def scores(n: int = 30) -> pd.DataFrame:
             "orders": [
                 order("limit", 3, 120.0, "rung-1"), order("stop", 3, after, "rung-1"), order("stop", 10, after, None),
             ],
-            "replacements": [], "reasons": [], "warnings": [], "changes": [], "missed_rungs": [],
+            "replacements": [], "reasons": [], "warnings": [], "changes": [], "missed_rungs": [], "cancels": [],
         })  # fmt: skip
     rows[7] |= {
         "symbol": f"S{EVIL}",
@@ -71,12 +61,13 @@ def scores(n: int = 30) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def chart() -> TradeChart:
+def chart(**paths: Any) -> TradeChart:
     close = 100 + np.cumsum(np.random.default_rng(1).normal(0, 1, 40))
     time = pd.Timestamp("2024-01-01").value + 86_400 * 10**9 * np.arange(40)
     return TradeChart(
         time, close + 1, close - 1, close, 12, 1, float(close[12]),
         [("stop now", 96.0), ("stop tonight", 98.0), ("target 1", 120.0), ("gone", np.nan)], [(20, 101.0, EVIL)], 30,
+        **paths,
     )  # fmt: skip
 
 
@@ -96,6 +87,21 @@ def test_the_most_urgent_trade_is_first_and_the_largest_risk_before_smaller_ones
     assert moved[0] == "SYM26"  # takes off the most risk
 
 
+def test_warnings_of_the_bars_come_first_and_risk_adds_up_the_same_trades() -> None:
+    table = scores()
+    table.loc[0, "risk_now_r"] = np.nan  # no stop now, 0.5 R once it is placed
+    table.loc[[1, 2], ["risk_now_r", "risk_after_r", "risk_now", "risk_after"]] = np.nan
+    html = score_page(table, notes=["The newest bar closed on 2024-01-05, 312 days ago."])
+    top = html[: html.index('<ul class="totals"')]
+    assert '<p class="note danger" role="alert">The newest bar closed on 2024-01-05, 312 days ago.</p>' in top
+    known = table.drop(index=[0, 1, 2])
+    assert f"Risk in R now <b>{known['risk_now_r'].sum():.2f}</b>" in html
+    assert f"after these orders <b>{known['risk_after_r'].sum():.2f}</b>" in html
+    assert "without a stop now (0.50 R after these orders)" in html
+    screen = " ".join(score_screen(table, 80).split())
+    assert f"of 27 trades: now {known['risk_now_r'].sum():.2f} R" in screen and "Not in this risk: 1 without" in screen
+
+
 def test_no_open_trade_is_said() -> None:
     html = score_page(pd.DataFrame(columns=list(COLUMNS)))
     assert "nothing to do" in html and "<table" not in html
@@ -107,23 +113,37 @@ def test_a_chart_is_described_in_words() -> None:
     assert 'role="img"' in chart().svg() and EVIL not in chart().svg()
 
 
+def test_a_chart_shows_the_paths_of_stop_and_exhaustion_and_the_set_and_forget_exit() -> None:
+    stop, exhaustion = np.full(40, np.nan), np.full(40, np.nan)
+    stop[12:20], stop[20:30] = 98.0, 99.0
+    exhaustion[14:20], exhaustion[25:40] = 0.25, 0.75
+    one = chart(risk=2.0, stop=stop, exhaustion=exhaustion, alone=LeftAlone(98.0, 102.0, 30, -1.0))
+    svg, text = one.svg(), one.text()
+    # one step up between the 20th and the 21st bar, and nothing after the last known stop
+    (path,) = re.findall(r'class="stop path" d="([^"]+)"', svg)
+    levels = [float(y) for y in re.findall(r"V([\d.]+)", path)]
+    assert len(levels) == 18 and len(set(levels)) == 2 and levels[0] > levels[-1] == min(levels)
+    assert len(re.findall(r'class="exhaustion" d=', svg)) == 2  # a gap is no line
+    assert "exhaustion 75%" in svg and svg.count("set and forget would have ended on 31 Jan with −1.00 R") >= 2
+    best = (max(one.high[12:]) - one.entry_price) / 2
+    assert f"MFE {best:+.2f} R on " in text and "MAE −" in text
+    assert "the ladder's stop went from 98 to 99; set and forget would have ended on 31 Jan" in text
+    assert "exhaustion between 25% and 75%, last 75%" in text
+    assert "exhaustion" not in chart(exhaustion=np.full(40, np.nan)).svg()
+
+
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    module = chrome()
-    if module.PATH is None:
-        pytest.skip("no Chromium on this machine")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "orders.html"
     path.write_text(score_page(scores(), "no difference", {f"T{k}": chart() for k in range(30)}), encoding="utf-8")
-    with module.browser() as browser:
-        browser.path = path
-        yield browser
+    return path
 
 
 @pytest.fixture
-def opened(page: Any) -> Any:
-    page.call("Emulation.setEmulatedMedia", media="", features=[])
-    page.open(page.path)
-    return page
+def opened(page: Path, browser: Any) -> Any:
+    browser.theme("light")
+    browser.open(page)
+    return browser
 
 
 SHOWN = "[...document.querySelectorAll('tr.row')].filter(r => !r.hidden).length"
@@ -145,7 +165,7 @@ def test_clicks_open_filter_and_copy(opened: Any) -> None:
     opened.click("tr.row .open")
     assert opened.js("document.getElementById('trade-1').hidden")
     opened.click("tr.row .copy")
-    opened.wait("document.getElementById('said').textContent.startsWith('Copied: SELL 3 SYM')")
+    opened.wait("document.getElementById('said').textContent.startsWith('Copied: PLACE SELL 3 SYM')")
     opened.js("document.querySelector('[name=action]').value = 'exit';"
               "document.querySelector('form').dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
     assert opened.js(SHOWN) == 6
@@ -188,7 +208,7 @@ CONTRAST = """(() => {
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_themes_have_contrast_and_every_control_a_name(theme: str, opened: Any) -> None:
-    opened.call("Emulation.setEmulatedMedia", media="", features=[{"name": "prefers-color-scheme", "value": theme}])
+    opened.theme(theme)
     opened.click("tr.row .open")
     assert opened.js(CONTRAST) >= 4.5
     nodes = opened.call("Accessibility.getFullAXTree")["nodes"]
@@ -200,6 +220,15 @@ def test_both_themes_have_contrast_and_every_control_a_name(theme: str, opened: 
         and not node.get("name", {}).get("value")
     ]  # fmt: skip
     assert unnamed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier(theme: str, opened: Any, barriers: Callable[[str], list[str]]) -> None:
+    opened.click("tr.row .open")
+    assert barriers(theme) == []
+    opened.size(390, 844, mobile=True)
+    assert barriers(theme) == []
 
 
 @pytest.mark.slow

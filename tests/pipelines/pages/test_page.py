@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from exitladder.errors import OutputFileError
+from exitladder.pipelines.pages.first_lines.danger import danger_text
 from exitladder.pipelines.pages.page import (
     KeyNumber,
     PageContent,
@@ -21,8 +22,15 @@ from exitladder.pipelines.pages.page import (
     page_html,
     write_page,
 )
+from exitladder.pipelines.pages.saved_run import NO_TARGET, has_target, key_numbers, without_all_out
+from exitladder.pipelines.pages.tuning import model_worth
+from exitladder.pipelines.pages.whole_run import linked, links_between
+from exitladder.pipelines.plots.captions import HOW_TO_READ
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.plots.style import to_svg
+from exitladder.pipelines.tuning.samples.labels import WALK_FORWARD_COMMAND
+from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.units import Target
 
 EVIL = '<script>alert("x")</script>'
 VOID = {"meta", "img", "br", "link", "hr"}
@@ -146,7 +154,7 @@ def test_a_page_is_whole_safe_and_complete(content: PageContent) -> None:
     found = check(html)
     assert "<script" not in html
     assert html.count(EVIL) == 0
-    assert found.text.count(EVIL) == 19
+    assert found.text.count(EVIL) == 20
     for part in (
         "The tuned ladder made 0.125R more", "1,200", "+0.125", "[+0.100, +0.150]", "51.2%", "[−0.020, +0.270]",
         "abc", "numpy 2.4", "sell 15 at market (rung 3)", "sell 55 stop 418.25 (trail)",
@@ -194,3 +202,60 @@ def test_pages_are_files(tmp_path: Path, content: PageContent) -> None:
 
 def test_a_picture_may_be_png() -> None:
     assert Picture(b"\x89PNG...", "t", "c", "a").address.startswith("data:image/png;base64,")
+
+
+def test_the_risk_of_the_recommended_exit_is_said_from_its_own_row() -> None:
+    row = {"policy": "best trailing stop", "n_trades": 381.0, "max_drawdown_account_r": -121.7, "max_open": 44.0,
+           "win_rate": 0.226}  # fmt: skip
+    other = {**row, "policy": "tuned ladder", "max_drawdown_account_r": -3.0}
+    result = {"policies": [other, row], "recommended": {"exit": "best trailing stop"}, "data": {"before_costs": True}}
+    walk = {"expectancy_r": {"value": 0.6, "low": -0.16, "high": 1.56}, "resampling": {"confidence": 0.95}}
+    text = danger_text(result, {"risk_per_trade": 0.005}, walk)
+    assert "-121.7 R" in text and "61% of the account" in text and "0.5% of it at risk" in text
+    assert "44 positions" in text and "win rate of 23%" in text and "(95% CI [-0.160, +1.560])" in text
+    assert text.endswith("before costs.")
+    paid = danger_text({**result, "data": {"before_costs": False}}, {})
+    assert "costs" not in paid and "of the account at" not in paid and "CI" not in paid
+    assert danger_text({**result, "recommended": {}}, {}) == ""
+    assert text.replace("-", "−")[:60] in page_html(PageContent("t", recommendation="Use it.", danger=text))
+
+
+def test_ladders_without_a_target_are_not_held_against_their_first_target() -> None:
+    assert has_target(Ladder(rungs=(Rung(0.5, Target(2.0, "R")),))) and not has_target(Ladder())
+    first, own = "all out at the first target", "your own exits"
+    summary = {
+        "baseline": first, "verdict": "no_difference", "verdict_text": f"the same as '{first}'",
+        "beside": {first: {}, own: {}}, "exit_quality": {"policies": {"ladder": {}, first: {}}, "notes": []},
+        "data": {"before_costs": True},
+    }  # fmt: skip
+    kept = without_all_out(summary)
+    assert list(kept["beside"]) == [own] and list(kept["exit_quality"]["policies"]) == ["ladder"]
+    assert kept["verdict"] is None and first not in kept["verdict_text"] and "before costs" in kept["verdict_text"]
+    against_own = without_all_out({**summary, "baseline": own, "verdict_text": "better than own"})
+    assert (against_own["verdict"], against_own["verdict_text"]) == ("no_difference", "better than own")
+
+
+def test_a_page_of_a_run_refers_to_its_walk_forward() -> None:
+    page = PageContent("t", verdict_text=f"No verdict: all seen. For one, run: {WALK_FORWARD_COMMAND}. Before costs.")
+    text = linked(page, links_between()).verdict_text
+    assert text == "No verdict: all seen. For one, see 'Out of sample' (walk.html, linked above). Before costs."
+    other = linked(PageContent("t", verdict_text=NO_TARGET), links_between()).verdict_text
+    assert "comparison.html" in other and "exitladder" not in other
+
+
+def test_both_drawdowns_of_a_backtest_have_their_definition() -> None:
+    summary = {"max_drawdown_r": {"value": -78.2, "low": None, "high": None}, "max_drawdown_account_r": -121.8}
+    shown = {item.label: (item.value, item.note) for item in key_numbers(summary)}
+    assert shown["drawdown booked at exits"] == ("-78.2 R", "whole trades in order of their exits")
+    assert shown["account drawdown"] == ("-121.8 R", "marked at every close, 1R per trade; verdicts speak of this one")
+
+
+def test_a_chart_is_explained_by_what_both_of_its_forms_show() -> None:
+    text = HOW_TO_READ["equity"][1]
+    assert "dashed line" in text and not any(word in text for word in ("shaded", "white"))
+
+
+def test_a_model_that_changed_no_trade_never_changed_an_exit() -> None:
+    assert "never changed an exit" in model_worth(0.0, 0.0, 0.0, 0.95)
+    assert "by +0.100 R per trade (95% CI [-0.200, +0.400])" in model_worth(0.1, -0.2, 0.4, 0.95)
+    assert "–" in model_worth(0.0, None, None, None)

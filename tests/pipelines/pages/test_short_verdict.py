@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exitladder.pipelines.pages.short_verdict import split_verdict
+from exitladder.pipelines.pages.first_lines.short_verdict import split_verdict
 
 COSTS = "All results are before costs: no costs are set ([costs])."
 

@@ -217,3 +217,19 @@ def test_every_kind_of_picture_has_words(net_r: pd.DataFrame) -> None:
     assert plots.to_page(Figure(), "mfe", "alt").half
     assert not plots.to_page(Figure(), "equity", "alt").half
     assert plots.to_page(Figure(), "trade", "alt", title="T-1", explain=False).caption == ""
+
+
+def test_a_trade_with_adds_shows_its_average_entry_and_its_size(bars: pd.DataFrame, trade: pd.Series) -> None:
+    price = float(trade["entry_price"])
+    rows = [
+        ("T-1", bars["timestamp"].iloc[50], "entry", np.nan, 100.0, price, 0.0),
+        ("T-1", bars["timestamp"].iloc[60], "add", np.nan, 100.0, price + 2.0, 0.0),
+        ("T-1", bars["timestamp"].iloc[70], "rung", 1, 50.0, price + 3.0, 0.5),
+        ("T-1", bars["timestamp"].iloc[75], "trail", np.nan, 150.0, price + 2.0, 0.5),
+    ]
+    fills = pd.DataFrame(rows, columns=["trade_id", "bar_time", "order", "rung", "quantity", "price", "r"])
+    figure = plots.trade_picture(bars, trade, fills)
+    prices, size = figure.axes
+    assert f"average {price + 1.0:.6g}" in texts(figure)
+    assert any(np.allclose(np.unique(np.asarray(line.get_ydata())), [price, price + 1.0]) for line in prices.lines)
+    assert np.asarray(size.lines[0].get_ydata()).tolist() == [100.0, 200.0, 150.0, 0.0, 0.0]

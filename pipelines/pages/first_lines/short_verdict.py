@@ -7,6 +7,18 @@ _DETAILS = (" Risk, ", " It was tuned ", " The gain takes ")
 BEFORE_COSTS_START = "All results are before costs"
 
 
+def first_sentence(text: str) -> tuple[str, str]:
+    """Return the first sentence of a text, and the rest.
+
+    Examples
+    --------
+    >>> first_sentence("No difference: 0.1 R (CI [-0.2, 0.3]). The interval contains zero.")
+    ('No difference: 0.1 R (CI [-0.2, 0.3]).', 'The interval contains zero.')
+    """
+    head, dot, rest = text.partition(". ")
+    return head + dot.strip(), rest
+
+
 def split_verdict(text: str) -> tuple[str, str]:
     """Return a verdict without its details, and the details; that results are before costs is none.
 

@@ -1,0 +1,1 @@
+"""Charts that a reader can explore: their data inside the page, drawn by Plotly without a network."""
