@@ -12,22 +12,29 @@ import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
+from exitladder.errors import LadderError
 from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.book.book import simulate_book
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import joined_tables
+from exitladder.features import STATE_NAMES
 from exitladder.files.output import Content, write_folder, write_table
 from exitladder.measures.after_exit import after_exit
 from exitladder.measures.after_exit_summary import summarise_after_exit
+from exitladder.measures.sizing import simulate_sized
+from exitladder.measures.sizing.growth import is_accounted
 from exitladder.pipelines.backtest_summary import (
     ALL_OUT,
     SPREAD_POLICIES,
     BacktestPart,
     all_out,
     backtest_summary,
+    with_impact,
 )
 from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
 from exitladder.pipelines.inputs.job import Job, open_job
-from exitladder.pipelines.inputs.predictions import signal_bars
+from exitladder.pipelines.inputs.predictions import READABLE, signal_bars
+from exitladder.pipelines.inputs.prepare import placed_at_entries
 from exitladder.pipelines.inputs.usable_trades import TradeNotes
 from exitladder.pipelines.run_terms import terms_of
 from exitladder.pipelines.tuning.policies import TUNED
@@ -35,6 +42,7 @@ from exitladder.pipelines.tuning.samples.replay import name_of_fold, read_walk_f
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
+from exitladder.runtime.shown import Shown
 from exitladder.settings.tables import Settings
 from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import PlacedTrades, Trades
@@ -42,8 +50,8 @@ from exitladder.trades.trades import PlacedTrades, Trades
 __all__ = ["ALL_OUT", "SPREAD_POLICIES", "BacktestResult", "all_out", "backtest", "backtest_walk_forward", "headline"]
 
 
-@dataclass(frozen=True)
-class BacktestResult:
+@dataclass(frozen=True, repr=False)
+class BacktestResult(Shown):
     """The results of a ladder, or of the ladders of a walk-forward, on every trade.
 
     Parameters
@@ -81,6 +89,20 @@ class BacktestResult:
         """The simulation of `ladder`."""
         return self.parts[-1].simulation
 
+    def headline(self) -> str:
+        """Return the ladder's expectancy with its interval, and the verdict."""
+        found, n = self.summary["expectancy_r"], self.summary["n_trades"]
+        verdict = self.summary["verdict_text"] or "No verdict: no trade is out of sample."
+        if found.get("value") is None:
+            return f"{self.ladder.name}, {n:,} trades. {verdict}"
+        ends = [found.get("low"), found.get("high")]
+        interval = "" if None in ends else f" [{ends[0]:+.3f}, {ends[1]:+.3f}]"
+        return f"{self.ladder.name}, {n:,} trades, {found['value']:+.3f} R per trade{interval}. {verdict}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of trades."""
+        return self.trades
+
     def files(self) -> dict[str, Content]:
         """Return the files to write, by name."""
         ladders = (
@@ -88,7 +110,9 @@ class BacktestResult:
             if not self.summary["walk_forward"]
             else {name_of_fold(k): ladder_to_toml(part.ladder) for k, part in enumerate(self.parts, start=1)}
         )
+        book = self.parts[-1].book
         return {
+            **({} if book is None else {"book.csv": book.curve_frame()}),
             "fills.csv": self.fills,
             "trades.csv": self.trades,
             "after_exit.csv": self.after_exit,
@@ -134,6 +158,7 @@ def backtest(
     *,
     finer: BarSet | None = None,
     model: str | None = None,
+    command: str = "",
     progress: Progress = SILENT,
 ) -> BacktestResult:
     """Return the results of the ladder on these trades.
@@ -152,6 +177,8 @@ def backtest(
     model : str, optional
         A REF, needed if the ladder's conditions name the model's series. Every bar is predicted by the stage of the
         model that was trained before it, never by one that has seen it.
+    command : str
+        The command line, shown on the page for reproduction.
     progress : Progress
 
     Returns
@@ -167,13 +194,14 @@ def backtest(
     TradesError
         If there is no trade, or a trade is outside its bars.
     """
+    trades = placed_at_entries(trades, settings)
     check_price_targets(ladder, trades)
     longest = signal_bars(ladder, settings)
     job = open_job(bars, trades, settings, model=model, max_bars=longest, ladder=ladder, progress=progress)
     signals = job.signals([ladder])
     with progress.stage("simulating trades", 1):
         part = _executed(job.prepared.placed, ladder, signals, finer)
-    return _recorded(job, (part,))
+    return _recorded(job, (part,), command)
 
 
 def backtest_walk_forward(
@@ -184,6 +212,7 @@ def backtest_walk_forward(
     *,
     finer: BarSet | None = None,
     model: str | None = None,
+    command: str = "",
     progress: Progress = SILENT,
 ) -> BacktestResult:
     """Return the results of each trade under the ladder that was tuned before it: all are out of sample.
@@ -201,6 +230,8 @@ def backtest_walk_forward(
     finer : BarSet, optional
     model : str, optional
         A REF, needed if a ladder's conditions name the model's series.
+    command : str
+        The command line, shown on the page for reproduction.
     progress : Progress
 
     Returns
@@ -217,6 +248,7 @@ def backtest_walk_forward(
         If no trade belongs to a part, or a trade is outside its bars.
     """
     walk = read_walk_forward(folder)
+    trades = placed_at_entries(trades, settings)
     job = open_job(bars, trades, settings, model=model, ladder=walk.ladders[0], progress=progress)
     part_of = walk.part_of(job.prepared.entry_time)
     signals = job.signals(walk.ladders)
@@ -225,23 +257,60 @@ def backtest_walk_forward(
         for k, ladder in enumerate(walk.ladders):
             at = np.flatnonzero(part_of == k)
             if len(at):
-                parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer))
+                parts.append(_executed(job.prepared.placed.take(at), ladder, signals.take(at), finer, sizes=False))
             advance(1)
-    return _recorded(job, tuple(parts), n_before=int((part_of < 0).sum()))
+    return _recorded(job, tuple(parts), command, n_before=int((part_of < 0).sum()))
 
 
-def _executed(placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None) -> BacktestPart:
-    """Return the trades under a ladder, or under the user's own exits if that is what the ladder stands for."""
+def _executed(
+    placed: PlacedTrades, ladder: Ladder, signals: Signals, finer: BarSet | None, *, sizes: bool = True
+) -> BacktestPart:
+    """Return the trades under a ladder, or under the user's own exits if that is what the ladder stands for.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    ladder : Ladder
+    signals : Signals
+    finer : BarSet or None
+    sizes : bool
+        Whether the trades are all of the book, so that the rule of their sizes can follow its equity.
+
+    Returns
+    -------
+    BacktestPart
+    """
+    if ladder.shares_account:
+        _refuse_series_of_trades(ladder, placed)
+        book = simulate_book(placed, ladder, signals, finer=finer)
+        return BacktestPart(book.simulation, signals, ladder, finer, book=book)
     keeps = ladder.tuned is not None and ladder.tuned.choice == "own_exits"
-    done = simulate_own_exits(placed, ladder) if keeps else simulate(placed, ladder, signals, finer=finer)
-    return BacktestPart(done, signals, ladder, finer, keeps)
+    if keeps:
+        return BacktestPart(simulate_own_exits(placed, ladder), signals, ladder, finer, keeps)
+    if not (sizes and is_accounted(ladder)):
+        return BacktestPart(simulate(placed, ladder, signals, finer=finer), signals, ladder, finer)
+    sized = simulate_sized(placed, ladder, signals, finer=finer)
+    return BacktestPart(sized.simulation, signals, ladder, finer, sized=sized, given=placed)
 
 
-def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = None) -> BacktestResult:
+def _refuse_series_of_trades(ladder: Ladder, placed: PlacedTrades) -> None:
+    """Raise an error if a target or a regime of entries reads what exists for a trade's own bars only."""
+    read = {c.series for c in ladder.book.enter_when} | (ladder.target.series if ladder.target else set())
+    wrong = sorted((read & {*READABLE, *STATE_NAMES}) - set(placed.bars.extra))
+    if wrong:
+        raise LadderError(
+            f"[target] and book.enter_when can read series of the bars and external series, but '{wrong[0]}' exists "
+            "only while a trade is open. Read another series, or use it in [[limits]]."
+        )
+
+
+def _recorded(job: Job, parts: tuple[BacktestPart, ...], command: str, n_before: int | None = None) -> BacktestResult:
     """Return the result of these parts, recorded as a run; `n_before` trades precede a walk-forward."""
     with job.run("backtest", None if n_before is not None else parts[0].ladder) as run:
         with job.progress.stage("prices after exits", 2) as advance:
             trades, fills = joined_tables([part.simulation for part in parts])
+            if parts[0].sized is not None:
+                trades["equity_before"] = parts[0].sized.equity
             advance(1)
             by_ladder = [after_exit(part.simulation) for part in parts if not part.keeps_own_exits]
             advance(1)
@@ -249,6 +318,7 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = 
         if any(part.ladder.tuned is not None for part in parts):
             trades["sample"] = np.concatenate([part.samples for part in parts])
         walk: dict[str, Any] = {"walk_forward": n_before is not None, "n_before_walk_forward": n_before or 0}
+        walk |= {"command": command} if command else {}
         walk["terms"] = terms_of(job.bars, job.settings)
         summary = backtest_summary(job, parts, (trades, fills), walk_forward=n_before is not None) | walk
         with job.progress.stage("summary after exits", 1):
@@ -256,11 +326,17 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], n_before: int | None = 
         name = TUNED if n_before is not None else parts[0].ladder.name
         measured = exit_quality(parts, name, job.settings.intervals, job.progress)
         trades = pd.concat([trades, measured.columns_for(name, trades["trade_id"])], axis=1)
+        if job.settings.impact.law != "none":
+            with job.progress.stage("market impact", 1):
+                trades["impact_r"], summary["impact"] = with_impact(job.settings, parts, summary["baseline"])
         summary["exit_quality"] = measured.to_mapping()
         trades = _with_left_out(trades, job.prepared.notes)
         result = BacktestResult(run.run_id, parts, fills, trades, after, measured, summary)
         run.log_metrics(headline(summary))
-        run.log_tags({"sample": summary["sample"]})
+        against = (summary["beside"].get(summary["baseline"]) or {}).get("difference_r") or {}
+        ends = {end: against.get(end) for end in ("low", "high")}
+        run.log_metrics({"n_trades": summary["n_trades"], "difference_r": against.get("value"), **ends})
+        run.log_tags({"sample": summary["sample"], "verdict": summary["verdict"] or "no verdict", **job.model_tags})
         run.log_result((summary["verdict"] or "no verdict").replace("_", " "))
         run.log_files(result.files(), job.progress)
     return replace(result, saved=run.folder)

@@ -16,17 +16,23 @@ from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.errors import ExitladderWarning
 from exitladder.execution import Simulation, simulate, simulate_own_exits
+from exitladder.execution.book.book import BookResult, simulate_book
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
+from exitladder.measures.adds import IN_PLANNED_RISK, adds_summary
+from exitladder.measures.book import book_summary
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
 from exitladder.measures.exposure import exposure_of, plain_exposure
 from exitladder.measures.limited import account_result, trades_taken
 from exitladder.measures.marked import marked_account
-from exitladder.measures.price_of_gain import price_of_gain
+from exitladder.measures.price_of_gain import DRAWDOWNS, price_of_gain
+from exitladder.measures.sizing import Sized
+from exitladder.measures.sizing.growth import constant_size, sizing_summary
 from exitladder.measures.summary import summarise
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import outlives_rows, signal_bars
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
+from exitladder.pipelines.liquidity.costs import impact_summary
 from exitladder.pipelines.tuning.policies import OWN_EXITS, TUNED
 from exitladder.pipelines.tuning.samples.labels import (
     OUT_OF_SAMPLE,
@@ -36,21 +42,34 @@ from exitladder.pipelines.tuning.samples.labels import (
     n_duplicates,
     samples_of,
 )
+from exitladder.plans.adds import without_adds
 from exitladder.plans.ladder import Ladder, Rung
+from exitladder.plans.size import without_size_rule
 from exitladder.plans.units import Target
 from exitladder.runtime.progress import Progress
-from exitladder.settings.tables import AccountSettings
+from exitladder.settings.tables import AccountSettings, Settings
 from exitladder.statistics.comparison import Comparison, compare_r, holm
 from exitladder.statistics.mean import MeanInterval, mean_interval
 from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.statistics.ratios import with_interval
 from exitladder.statistics.verdict import open_trades, verdict
+from exitladder.trades.trades import PlacedTrades
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
+WITHOUT_ADDS = "without the adds"
+WITHOUT_LIMITS = "without the limits"
 NOTHING_EXECUTED = (
     "No verdict: no trade could be simulated; trades.csv names the reason of each. If it is a quantity below the lot, "
     "correct lot and min_quantity in [symbols] of the settings and in [costs] of the ladder."
+)
+NO_VERDICT_ON_TARGETS = (
+    "No verdict: R is of the first quantity of a trade, and a volatility target changes the quantity, so its R cannot "
+    "be compared with other exits. Compare profit and largest fall of the book, with the target and without it."
+)
+OF_FIRST_QUANTITY = (
+    "R of a position with a volatility target divides by the risk of its first quantity: purchases make it larger. "
+    "Compare money."
 )
 _STILL_OPEN = np.iinfo(np.int64).max
 
@@ -70,6 +89,12 @@ class BacktestPart:
     keeps_own_exits : bool
         Whether the tuning of the part found no ladder better than the trader's own exits; the simulation is then
         theirs.
+    book : BookResult or None
+        The account, if the plan has limits or a book.
+    sized : Sized or None
+        The trades with the quantities of the plan's size rule, if it has one or the equity of its book is given.
+    given : PlacedTrades or None
+        The trades with their own quantities, where the rule changed them.
     """
 
     simulation: Simulation
@@ -77,6 +102,14 @@ class BacktestPart:
     ladder: Ladder
     finer: BarSet | None
     keeps_own_exits: bool = False
+    book: BookResult | None = None
+    sized: Sized | None = None
+    given: PlacedTrades | None = None
+
+    @property
+    def plan(self) -> Ladder:
+        """The ladder of each position alone, without size rule (`simulation` has the quantities) and limits."""
+        return without_size_rule(self.ladder.alone)
 
     @cached_property
     def samples(self) -> Labels:
@@ -91,17 +124,32 @@ class BacktestPart:
         if self.keeps_own_exits or policy == self.ladder.execution.intrabar:
             return self.simulation
         other = replace(self.ladder, execution=replace(self.ladder.execution, intrabar=policy))
+        if self.sized is not None:
+            return self.sized.under(other, self.signals, finer=self.finer)
+        if self.book is not None:
+            return simulate_book(self.simulation.placed, other, self.signals, finer=self.finer).simulation
         return simulate(self.simulation.placed, other, self.signals, finer=self.finer)
 
     @cached_property
     def all_out(self) -> Simulation:
         """The trades with everything sold at the first target."""
-        return simulate(self.simulation.placed, all_out(self.ladder), self.signals, finer=self.finer)
+        return simulate(self.simulation.placed, all_out(self.plan), self.signals, finer=self.finer)
+
+    @cached_property
+    def without_adds(self) -> Simulation:
+        """The trades under the same plan without its adds."""
+        plain = replace(without_adds(self.plan), name=WITHOUT_ADDS)
+        return simulate(self.simulation.placed, plain, self.signals, finer=self.finer)
+
+    @cached_property
+    def without_limits(self) -> Simulation:
+        """The trades under the same plan without limits of any kind, and with all the money they need."""
+        return simulate(self.simulation.placed, self.plan, self.signals, finer=self.finer)
 
     @cached_property
     def own_exits(self) -> Simulation:
         """The trades with the user's own exits."""
-        return simulate_own_exits(self.simulation.placed, self.ladder)
+        return simulate_own_exits(self.given or self.simulation.placed, self.plan)
 
 
 class Executed(NamedTuple):
@@ -181,9 +229,10 @@ def backtest_summary(
     time = np.concatenate([part.simulation.placed.trades.entry_time for part in parts])
     known = labels == OUT_OF_SAMPLE
     against = {}
+    follows_target = any(part.ladder.target is not None for part in parts)
     with job.progress.stage("comparing exits", len(results)) as advance:
         for other, theirs in results.items():
-            if known.any():
+            if known.any() and not follows_target:
                 against[other] = compare_r(
                     r[known],
                     theirs[known],
@@ -193,7 +242,7 @@ def backtest_summary(
                     intervals=intervals,
                 )
             advance(1)
-    baseline = OWN_EXITS if OWN_EXITS in results else ALL_OUT
+    baseline = next(name for name in (OWN_EXITS, WITHOUT_LIMITS, ALL_OUT) if name in results or name == ALL_OUT)
     name = TUNED if walk_forward else parts[0].ladder.name
     taken: list[str] = []
     with job.progress.stage("summary", 4) as advance:
@@ -216,10 +265,13 @@ def backtest_summary(
             ),
         }
         advance(1)
+        if follows_target and summary["n_trades"]:
+            summary["verdict_text"] = NO_VERDICT_ON_TARGETS
         summary |= {
             "n_near_duplicates": sum(n_duplicates(part.simulation.placed) for part in parts),
             **ours.exposure(leverage),
             "account": ours.limited(limits, leverage),
+            "drawdowns": DRAWDOWNS,
         }
         advance(1)
     if coarse is not None:
@@ -228,6 +280,16 @@ def backtest_summary(
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
     summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
+    if any(part.simulation.growth is not None for part in parts):
+        summary["adds"] = adds_summary([part.simulation for part in parts])
+    if parts[0].sized is not None and parts[0].given is not None:
+        with job.progress.stage("sizes", 1) as advance:
+            constant = constant_size(parts[0].sized, parts[0].given, parts[0].signals, finer=parts[0].finer)
+            summary["sizes"] = sizing_summary(parts[0].sized, constant, intervals)
+            advance(1)
+    for part in parts:
+        if part.book is not None:
+            summary["book"] = book_summary(part.book, part.without_limits)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
     summary["n_skipped"] += sum(n_left_out.values())
@@ -237,6 +299,8 @@ def backtest_summary(
         warnings.warn(removed, ExitladderWarning, stacklevel=4)
     summary["data"] = notes.to_mapping()
     summary["data"]["notes"] += [removed] if removed else []
+    if "adds" in summary:
+        summary["data"]["notes"].append(OF_FIRST_QUANTITY if follows_target else IN_PLANNED_RISK)
     if notes.is_before_costs and summary["verdict_text"]:
         summary["verdict_text"] += f" {BEFORE_COSTS}"
     # With no trade out of sample, the other exits are shown on all trades.
@@ -258,6 +322,26 @@ def backtest_summary(
         summary["predictions"] = predictions.counts()
     most = job.settings.labels.max_bars if walk_forward else signal_bars(parts[0].ladder, job.settings)
     return summary | _signals_end(parts, most)
+
+
+def with_impact(settings: Settings, parts: Sequence[BacktestPart], baseline: str) -> tuple[FloatArray, dict[str, Any]]:
+    """Return the market impact of each trade in R, and its summary, beside the same cost of the baseline.
+
+    Parameters
+    ----------
+    settings : Settings
+    parts : sequence of BacktestPart
+    baseline : str
+        As in ``summary.json``.
+
+    Returns
+    -------
+    float64 array, shape (n_trades,)
+    dict
+    """
+    known = np.concatenate([part.samples for part in parts]) == OUT_OF_SAMPLE
+    theirs = None if baseline == OWN_EXITS else [_under(part, baseline) for part in parts]
+    return impact_summary([part.simulation for part in parts], theirs, baseline, settings, known)
 
 
 def _signals_end(parts: Sequence[BacktestPart], most: int) -> dict[str, Any]:
@@ -330,10 +414,14 @@ def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_op
     placed = [part.simulation.placed for part in parts]
     is_open = np.concatenate([some.trades.is_open for some in placed])
     names = [ALL_OUT] if is_open.all() else [ALL_OUT, OWN_EXITS]
+    if any(part.ladder.adds for part in parts):
+        names.append(WITHOUT_ADDS)
+    if any(part.book is not None for part in parts):
+        names.append(WITHOUT_LIMITS)
     found = {}
     with progress.stage("simulating other exits", len(names)) as advance:
         for name in names:
-            done = [part.own_exits if name == OWN_EXITS else part.all_out for part in parts]
+            done = [_under(part, name) for part in parts]
             r = np.concatenate([one.r for one in done])
             if name == OWN_EXITS and not marks_open:
                 r = np.where(is_open, np.nan, r)
@@ -341,6 +429,14 @@ def _beside_exits(parts: Sequence[BacktestPart], progress: Progress, *, marks_op
                 found[name] = Executed(done, r)
             advance(1)
     return found
+
+
+def _under(part: BacktestPart, name: str) -> Simulation:
+    if name == WITHOUT_ADDS:
+        return part.without_adds
+    if name == WITHOUT_LIMITS:
+        return part.without_limits
+    return part.own_exits if name == OWN_EXITS else part.all_out
 
 
 def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:
@@ -372,6 +468,7 @@ def all_out(ladder: Ladder) -> Ladder:
         ladder.stop,
         breakeven_after=None,
         breakeven_offset=type(ladder.stop.breakeven_offset)(0.0, "R"),
+        breakeven_from="entry",
         trail_after=None,
         trail=None if ladder.stop.trail_after is not None else ladder.stop.trail,
     )

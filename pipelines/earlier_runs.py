@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exitladder.pipelines.tracking.address import ARTIFACTS, StoreAddress
 from exitladder.pipelines.tracking.mlflow_store import mlflow_client
-from exitladder.pipelines.tracking.sync import RUN_TAG
+from exitladder.pipelines.tracking.page.logged_models import RUN_TAG
 from exitladder.runtime.sqlite_files import opened_to_read
 
 # no run takes longer

@@ -12,6 +12,7 @@ import pandas as pd
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, TradesError
 from exitladder.execution import STATUS, Simulation, simulate, simulate_own_exits
+from exitladder.measures.exits.built import built_note, built_positions
 from exitladder.measures.exits.later import HORIZONS, Horizons
 from exitladder.measures.exits.managing import set_and_forget
 from exitladder.measures.exits.sessions import session_note, sessions_of
@@ -19,11 +20,12 @@ from exitladder.measures.exits.summary import summarise_exits
 from exitladder.measures.exits.table import ExitTables
 from exitladder.measures.exits.text import MARK, NOTE, exits_text
 from exitladder.pipelines.backtest_summary import ALL_OUT, BacktestPart
-from exitladder.pipelines.inputs.prepare import base_ladder, prepare
+from exitladder.pipelines.inputs.prepare import base_ladder, placed_at_entries, prepare
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.plans.units import Target
 from exitladder.runtime.progress import SILENT, Progress
+from exitladder.runtime.shown import Shown
 from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.trades.targets import check_price_targets
@@ -33,8 +35,8 @@ from exitladder.trades.trades import Trades
 _SAME = ("net_r", "mfe_r", "mae_r", "hindsight_give_back_r")
 
 
-@dataclass(frozen=True)
-class ExitQuality:
+@dataclass(frozen=True, repr=False)
+class ExitQuality(Shown):
     """The exits of one or more policies on the same trades.
 
     Parameters
@@ -54,6 +56,19 @@ class ExitQuality:
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()
     is_before_costs: bool = False
+
+    def headline(self) -> str:
+        """Return which policies were measured on how many trades; measures of hindsight cannot be traded."""
+        n = len(set(self.table["trade_id"])) if "trade_id" in self.table else len(self.table)
+        return " ".join([f"{', '.join(self.summary)} on {n:,} closed trades.", *self.notes])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per policy and closed trade."""
+        return self.table
+
+    def preview(self, n: int = 8) -> tuple[pd.DataFrame, int]:
+        """Return the first measures of the summary, and the number of measured trades."""
+        return self.rows().head(n), len(self.table)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return ``exit_quality`` of summary.json: ``notes`` and the measures of each policy, by its name."""
@@ -166,6 +181,7 @@ def own_exit_quality(
     """
     if target is not None and target.value <= 0:
         raise LadderError(f'The target must be positive, such as "2R", but is {str(target)!r}.')
+    trades = placed_at_entries(trades, settings)
     placed = prepare(bars, trades, settings, progress=progress).placed
     base = base_ladder(settings)
     before_costs = base.costs.is_free
@@ -192,12 +208,17 @@ def own_exit_quality(
         notes.append("Without --target, such as --target 2R, there is no set-and-forget exit and no way to the target.")
     with progress.stage("measuring exits", 1):
         table = ExitTables(sessions, horizons).of(own, plan)
+    built = built_positions(own)
+    if own.growth is None:
+        notes.append(built_note(built, table.set_index("trade_id")["net_r"]))
     found = _of_tables({OWN_EXITS: table}, settings.intervals, tuple(note for note in notes if note), progress)
+    if len(built):
+        found = replace(found, table=found.table.merge(built, on="trade_id", how="left"))
     return replace(found, is_before_costs=before_costs)
 
 
 def _plan(part: BacktestPart) -> Simulation | None:
-    left_alone = set_and_forget(part.ladder)
+    left_alone = set_and_forget(part.ladder.alone)
     return None if left_alone is None else simulate(part.simulation.placed, left_alone, finer=part.finer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from exitladder.errors import InputFileError
@@ -10,6 +11,7 @@ from exitladder.pipelines.pages.card_file import CARD_DATA, read_card
 from exitladder.pipelines.pages.model_card import MODEL_CARD
 from exitladder.pipelines.pages.page import page_html
 from exitladder.pipelines.pages.saved_run import backtest_page
+from exitladder.pipelines.pages.score import SCORES, saved_score_page
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.runs import find_run
 from exitladder.pipelines.tracking.saved_files import files_of_run
@@ -25,7 +27,8 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
     ----------
     source : str
         A run id, or the ``--out`` folder of ``exitladder backtest``, ``exitladder tune`` or ``exitladder demo``.
-        The page of a training run is its model card.
+        The page of a training run is its model card, that of a run
+        of ``score`` its orders.
     out : Path
         The file to write.
     settings : Settings
@@ -40,7 +43,7 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
     Raises
     ------
     InputFileError
-        If the source holds no backtest, no tuning and no model card.
+        If the source holds no backtest, no tuning, no model card and no scores.
     TrackingError
         If there is no such run.
     """
@@ -48,8 +51,12 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
     with files_of_run(folder), progress.stage("page", 1):
         if (folder / CARD_DATA).is_file():
             html = read_card(folder / CARD_DATA).html()
+        elif (folder / SCORES).is_file():
+            html = saved_score_page(folder / SCORES)
         elif (folder / "tune.json").is_file():
-            html = page_html(tuning_page(folder))
+            page = tuning_page(folder)
+            # links lead to the other pages of a run from its own folder only
+            html = page_html(page if out.parent.resolve() == folder.resolve() else replace(page, links=()))
         elif (folder / "trades.csv").is_file() and (folder / "fills.csv").is_file():
             html = page_html(backtest_page(folder))
         else:
@@ -65,8 +72,9 @@ def _nothing_in(folder: Path, source: str) -> str:
             f"{CARD_DATA}. Train the model again; if you trust the file, open it in a browser yourself."
         )
     return (
-        "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json) or a "
-        f"training ({CARD_DATA}), but '{source}' holds none of them. Give the run id or the --out folder of one."
+        "A report needs the files of a backtest (trades.csv, fills.csv, summary.json), a tuning (tune.json), a "
+        f"training ({CARD_DATA}) or a run of score ({SCORES}), but '{source}' holds none of them. Give the run id or "
+        "the --out folder of one."
     )
 
 

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, OutputFileError
-from exitladder.files.output import csv_text, write_json, write_table, write_text
+from exitladder.files.output import csv_text, json_text, write_json, write_table, write_text
 from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
+from exitladder.pipelines.advice.adds.happened import as_the_plan_enters
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
-from exitladder.pipelines.advice.open_trades import Management, advice_job, open_trades, score_open
-from exitladder.pipelines.advice.rows import (
-    COLUMNS,
-    by_urgency,
-    faulty_row,
-    flat_scores,
-    not_scored,
-    order_columns,
-)
-from exitladder.pipelines.advice.scorable import why_not_scored
+from exitladder.pipelines.advice.managed import Managed
+from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
+from exitladder.pipelines.advice.rows.columns import COLUMNS, by_urgency, flat_scores, order_columns
+from exitladder.pipelines.advice.rows.unscored import faulty_row, not_scored
+from exitladder.pipelines.advice.scorable import old_bars_text, why_not_scored
+from exitladder.pipelines.advice.wording.counts import counts_text
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES
-from exitladder.pipelines.promotion.shadow import shadow_score
+from exitladder.pipelines.inputs.job import Job
+from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.limits import refuse_limits
 from exitladder.plans.provenance import TunedOn
+from exitladder.plans.size import without_size_rule
 from exitladder.runtime.progress import SILENT, Progress
+from exitladder.runtime.shown import Shown
 from exitladder.settings.tables import Settings
 from exitladder.trades.session_dates import on_session_dates
 from exitladder.trades.targets import check_price_targets
@@ -45,7 +45,21 @@ TODAY = Management()
 
 
 @dataclass(frozen=True)
-class ScoreResult:
+class Followed:
+    """The scored trades as the ladder followed them, which their charts show."""
+
+    job: Job
+    ladder: Ladder
+    managed: Managed
+
+    @property
+    def basis(self) -> str:
+        """The ladder and the model, in words."""
+        return f"ladder {self.ladder.name}" + (f", model {self.job.reference}" if self.job.reference else "")
+
+
+@dataclass(frozen=True, repr=False)
+class ScoreResult(Shown):
     """The advice on every open trade.
 
     Parameters
@@ -66,6 +80,9 @@ class ScoreResult:
         The trades that were scored, on their bars.
     shadow : str
         With the champion: how the challenger's predictions compare so far; empty without a challenger.
+    followed : Followed, optional
+    notes : tuple of str
+        Warnings that concern all trades, such as bars that are old; the page shows them at its top.
     """
 
     run_id: str
@@ -76,12 +93,35 @@ class ScoreResult:
     answers: AnswerDrift = NO_ANSWERS
     placed: PlacedTrades | None = field(default=None, repr=False)
     shadow: str = ""
+    followed: Followed | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def basis(self) -> str:
+        """The ladder and the model that the advice comes from, as the page names them; empty without open trades."""
+        return "" if self.followed is None else self.followed.basis
+
+    def headline(self) -> str:
+        """Return how many trades are open and to act on, and what warns of drift."""
+        n_act = int((self.frame["action"] != HOLD).sum()) if len(self.frame) else 0
+        return " ".join(filter(None, [f"{len(self.frame)} open trades, {n_act} to act on.", self.notice, self.verdict]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the advice, one row per open trade."""
+        return self.frame
+
+    def preview(self, n: int = 8) -> tuple[pd.DataFrame, int]:
+        """Return the advice on the most urgent trades in a few columns, and the number of trades."""
+        named = [name for name in ("trade_id", "symbol", "urgency", "action", "summary") if name in self.frame]
+        return self.frame[named].head(n), len(self.frame)
 
     def charts(self) -> dict[str, TradeChart]:
         """Return the chart of each trade that was scored, by trade_id."""
         from exitladder.pipelines.pages.charts import charts_of
 
-        return {} if self.placed is None else charts_of(self.placed, self.frame)
+        if self.followed is None:
+            return {}
+        return charts_of(self.followed.job, self.followed.ladder, self.followed.managed, self.frame)
 
 
 def score(
@@ -136,26 +176,35 @@ def score(
         If the model's features cannot be computed on these bars as they were in its training.
     """
     bars, trades, moment = _as_given(bars, trades, asof, settings)
-    trades = on_session_dates(trades, bars, settings.data.tz, settings.symbols)
+    trades = as_the_plan_enters(on_session_dates(trades, bars, settings.data.tz, settings.symbols), ladder)
     _check_ladder(ladder, model, finer)
+    ladder = without_size_rule(ladder)  # an open trade has its quantity
     seen = bars if moment is None else bars.until(moment)
     if finer is not None and moment is not None:
         finer = finer.until(moment)
     everyone = open_trades(trades, moment)
+    _check_entries(everyone, ladder, settings)
     if not len(everyone):
         return nothing_open(ladder)
     check_price_targets(ladder, everyone)
     texts = why_not_scored(everyone, seen, settings)
     scored = np.array([text == "" for text in texts])
     newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
-    named = [not_scored(everyone, int(i), newest, texts[i]) for i in np.flatnonzero(~scored)]
+    earlier = management.previous
+    named = [
+        not_scored(everyone, int(i), newest, texts[i], earlier.get(str(everyone.trade_id[i])))
+        for i in np.flatnonzero(~scored)
+    ]
+    notes = tuple(filter(None, [old_bars_text(seen, moment, management.clock_ns)]))
     if not scored.any():
-        return replace(nothing_open(ladder), frame=order_columns(pd.DataFrame(named, columns=list(COLUMNS))))
+        frame = order_columns(pd.DataFrame(named, columns=list(COLUMNS)))
+        return replace(nothing_open(ladder), frame=frame, notes=notes)
     still_open = everyone.take(scored)
     job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
         with progress.stage("scoring open trades", 1):
-            frame = score_open(job, ladder, finer, management)
+            followed = follow_open(job, ladder, finer, management)
+            frame = score_open(job, ladder, finer, management, followed)
         if named:
             frame = pd.concat([frame, pd.DataFrame(named, columns=frame.columns)], ignore_index=True)
         with progress.stage("drift", 1) as advance:
@@ -171,13 +220,24 @@ def score(
             frame["clock"] = f"{pd.Timestamp(management.clock_ns, tz='UTC'):%Y-%m-%dT%H:%M:%SZ}"
         frame = by_urgency(frame).reset_index(drop=True)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
-        run.log_metrics({"n_moved": int(drift["has_moved"].sum())})
+        run.log_metrics({"n_moved": int(drift["has_moved"].sum()), "n_trades": len(frame)})
+        advised = counts_text(records(frame))
+        run.log_tags({"verdict": advised.split(": ", 1)[1]})
+        run.describe(f"Advice on {advised}. {notice}".strip())
         run.log_result(f"{len(frame)} open, {int((frame['action'] != HOLD).sum())} to act on")
-        run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
+        if run.folder is not None:  # long texts
+            basis = Followed(job, ladder, followed[0]).basis
+            saved = {"verdict": tuning_verdict(ladder), "basis": basis, "notes": notes, "rows": records(frame)}
+            run.log_artifact(json_text(saved) + "\n", "scores.json")
+            run.log_artifact(csv_text(flat_scores(frame)), "scores.csv")
         run.log_artifact(csv_text(drift), "drift.csv")
-        shadow = shadow_score(job, model, trades, run)
+        shadow = ""
+        if model is not None:
+            from exitladder.pipelines.promotion.shadow import shadow_score
+
+            shadow = shadow_score(job, model, trades, run)
     done = ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
-    return replace(done, shadow=shadow)
+    return replace(done, shadow=shadow, followed=Followed(job, ladder, followed[0]), notes=notes)
 
 
 def nothing_open(ladder: Ladder) -> ScoreResult:
@@ -186,9 +246,24 @@ def nothing_open(ladder: Ladder) -> ScoreResult:
     return ScoreResult("", frame, no_drift(), "", tuning_verdict(ladder))
 
 
-def with_faulty(frame: pd.DataFrame, faulty: Sequence[FaultyTrade]) -> pd.DataFrame:
-    """Return the scores with a row for each trade that could not be read."""
-    rows = [faulty_row(trade.trade_id, trade.symbol, trade.text) for trade in faulty]
+def with_faulty(
+    frame: pd.DataFrame, faulty: Sequence[FaultyTrade], previous: Mapping[str, Mapping[str, Any]] | None = None
+) -> pd.DataFrame:
+    """Return the scores with a row for each trade that could not be read, which keeps what earlier scores said.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    faulty : sequence of FaultyTrade
+    previous : mapping, optional
+        Rows of earlier scores by trade_id.
+
+    Returns
+    -------
+    DataFrame
+    """
+    known = previous or {}
+    rows = [faulty_row(trade.trade_id, trade.symbol, trade.text, known.get(trade.trade_id)) for trade in faulty]
     if not rows:
         return frame
     more = pd.DataFrame(rows, columns=list(frame.columns))
@@ -222,19 +297,38 @@ def _as_given(
 
 
 def _check_ladder(ladder: Ladder, model: str | None, finer: BarSet | None) -> None:
-    """Refuse a ladder that needs finer bars or a model that are not given."""
+    """Refuse a ladder that needs finer bars or a model that are not given, and limits or equity that are not known."""
+    refuse_limits(ladder, "score")
+    if ladder.size.maximum_equity is not None and ladder.adds:
+        raise LadderError(
+            f"score does not know the equity that size.maximum_equity of '{ladder.name}' counts from. "
+            "Set maximum_money or maximum_units in its place."
+        )
     if ladder.execution.intrabar == "finer_bars" and finer is None:
         raise LadderError(
             'A ladder with execution.intrabar = "finer_bars" is followed on bars of a shorter interval, but none are '
             "given. Name them with --finer-bars, or set another policy."
         )
-    read = sorted(set(ladder.series) & set(MODEL_SERIES))
+    read = sorted(set(ladder.series) & set(READABLE))
     if model is None and read:
         known = ladder.tuned.model if ladder.tuned is not None and ladder.tuned.model else "REF"
         raise LadderError(
             f"A ladder that reads the model needs one, but '{ladder.name}' reads {' and '.join(read)} and no model is "
             f"given. Name it with --model {known}."
         )
+
+
+def _check_entries(everyone: Trades, ladder: Ladder, settings: Settings) -> None:
+    """Refuse orders for the first entry alone of a position that has several."""
+    n_entries = everyone.n_entries
+    if settings.data.several_entries == "last" or ladder.adds or n_entries is None or not (n_entries > 1).any():
+        return
+    trade = everyone.trade_id[int(np.argmax(n_entries > 1))]
+    raise LadderError(
+        'data.several_entries = "first" must come with a ladder that has adds, but '
+        f"'{ladder.name}' has none and open trade '{trade}' has several entries: its orders would cover the quantity "
+        "of the first entry only. Score with --set data.several_entries=last, or with a plan that has [[adds]]."
+    )
 
 
 def tuning_verdict(ladder: Ladder) -> str:
@@ -265,12 +359,18 @@ def without_orders(frame: pd.DataFrame, trades: Trades, tuned: TunedOn) -> pd.Da
     reason = f"No orders: your own exits close this trade. {tuned.verdict_text}".strip()
     stops = dict(zip(map(str, trades.trade_id), trades.stop_price, strict=True))
     index = frame.index
+    if "adds" in frame:
+        frame = frame.assign(adds=pd.Series([[] for _ in index], index=index, dtype=object))
     return frame.assign(
         action=HOLD,
         action_quantity=0.0,
         stop_price=[float(stops[trade_id]) for trade_id in frame["trade_id"]],
         orders=pd.Series([[] for _ in index], index=index, dtype=object),
         replacements=pd.Series([[] for _ in index], index=index, dtype=object),
+        **{
+            name: pd.Series([[] for _ in index], index=index, dtype=object)
+            for name in ("cancels", "working", "instructions")
+        },
         urgency=HOLD,
         summary=reason,
         risk_after_r=frame["risk_now_r"],
@@ -285,7 +385,12 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def write_scores(
-    frame: pd.DataFrame, path: Path, verdict: str = "", charts: Mapping[str, TradeChart] | None = None
+    frame: pd.DataFrame,
+    path: Path,
+    verdict: str = "",
+    charts: Mapping[str, TradeChart] | None = None,
+    basis: str = "",
+    notes: Sequence[str] = (),
 ) -> None:
     """Write the scores as .csv, .json or .html, by the file's ending; a page also shows the verdict of the tuning.
 
@@ -296,6 +401,10 @@ def write_scores(
     verdict : str
     charts : mapping of str to TradeChart, optional
         For a page, by trade_id; `ScoreResult.charts` makes them.
+    basis : str
+        For a page: `ScoreResult.basis`.
+    notes : sequence of str
+        For a page: `ScoreResult.notes`.
 
     Raises
     ------
@@ -310,6 +419,6 @@ def write_scores(
     elif kind == ".html":
         from exitladder.pipelines.pages.score import score_page
 
-        write_text(score_page(frame, verdict, charts), path)
+        write_text(score_page(frame, verdict, charts, basis=basis, notes=notes), path)
     else:
         raise OutputFileError(f"Scores are written as .csv, .json or .html, but the file is '{path}'.")

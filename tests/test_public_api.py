@@ -9,8 +9,8 @@ import exitladder
 
 NAMES = {
     "Costs", "ExhaustionClassifier", "ExitladderError", "HoldValueRegressor", "Ladder", "Settings", "__version__",
-    "backtest", "compare", "features_frame", "load_sample_bars", "ladder_from_mapping",
-    "load_settings", "make_trades", "place_trades",
+    "backtest", "compare", "export", "features_frame", "import_trades", "load_sample_bars", "ladder_from_mapping",
+    "load_settings", "measure_exits", "make_trades", "place_trades", "promote", "promotion_history", "rollback", "run",
     "read_bars", "read_ladder", "read_trades", "report", "score", "simulate", "train", "tune",
 }  # fmt: skip
 
@@ -28,7 +28,7 @@ def test_version_is_the_package_metadata() -> None:
 
 
 def test_import_loads_nothing_heavy() -> None:
-    heavy = {"numpy", "pandas", "numba", "lightgbm", "mlflow", "optuna", "sklearn", "matplotlib", "talib"}
+    heavy = {"numpy", "pandas", "numba", "lightgbm", "mlflow", "optuna", "sklearn", "matplotlib", "talib", "click"}
     code = f"import sys, exitladder; print(sorted(set(sys.modules) & {heavy!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

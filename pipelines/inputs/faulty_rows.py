@@ -14,7 +14,8 @@ from exitladder.files.conventions import PLAIN, Conventions
 from exitladder.files.table import Table
 from exitladder.files.tables import read_table
 from exitladder.trades.files import date_order_of, read_trades, trades_of_table
-from exitladder.trades.fills import is_fills_table
+from exitladder.trades.fills import is_fills_table, read_fills
+from exitladder.trades.positions import with_fills
 from exitladder.trades.trades import Trades
 
 
@@ -48,7 +49,7 @@ def read_valid_trades(
     source : path or DataFrame
         As for `exitladder.trades.files.read_trades`.
     fills : path or DataFrame, optional
-        With fills, every trade must be valid.
+        Those of faulty trades are left out; a trade whose fills are no position of its side is faulty.
     conventions : Conventions
 
     Returns
@@ -62,7 +63,7 @@ def read_valid_trades(
     InputFileError
         If the file is missing or cannot be read.
     TradesError
-        If the file as a whole is at fault: a column is missing, or a trade_id comes twice.
+        If a file as a whole is at fault: a column is missing, or fills cannot be read.
     """
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "trades")
@@ -73,25 +74,88 @@ def read_valid_trades(
     try:
         return read_trades(source, fills=fills, conventions=conventions), ()
     except TradesError:
-        if fills is not None or is_fills_table(table.frame):
+        if is_fills_table(table.frame):
             raise
     how = replace(conventions, dates=date_order_of(table, conventions))
     faults: dict[int, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExitladderWarning)
-        _find(table, how, np.arange(len(table.frame)), faults)
+        repeated = _repeated(table)
+        faults.update(repeated)
+        _find(table, how, np.array([k for k in range(len(table.frame)) if k not in repeated], dtype=np.int64), faults)
     kept = [row for row in range(len(table.frame)) if row not in faults]
-    named = table.frame.rename(columns=str)
+    named = _plainly_named(table)
 
     def cell(row: int, column: str) -> str:
-        return str(named[column].iloc[row]) if column in named else ""
+        value = named[column].iloc[row] if column in named else None
+        return "" if value is None or pd.isna(value) else str(value)
 
     faulty = tuple(FaultyTrade(cell(row, "trade_id"), cell(row, "symbol"), text) for row, text in faults.items())
-    return (trades_of_table(_rows(table, kept), how) if kept else None), faulty
+    known = trades_of_table(_rows(table, kept), how) if kept else None
+    if fills is None or known is None:
+        return known, faulty
+    filled, more = _with_valid_fills(known, {one.trade_id for one in faulty}, fills, conventions)
+    return filled, (*faulty, *more)
+
+
+def _with_valid_fills(
+    trades: Trades, named: set[str], source: str | Path | pd.DataFrame, conventions: Conventions
+) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
+    """Return trades with their fills, and those whose fills do not fit; fills of the trades `named` are left out."""
+    fills = read_fills(source, conventions=conventions, needs=("trade_id",))
+    owner = np.array([str(name) for name in fills.trade_id], dtype=object)
+    ids = [str(name) for name in trades.trade_id]
+    strangers = sorted(set(owner) - set(ids) - named)
+    faulty = [
+        FaultyTrade(name, str(fills.symbol[owner == name][0]), f"Fills name trade '{name}', which is not in the trades "
+                    "file. Add the trade, or correct the trade_id of its fills.")
+        for name in strangers
+    ]  # fmt: skip
+    mine = fills.take(np.isin(owner, ids))
+    try:
+        return (with_fills(trades, mine) if len(mine) else trades), tuple(faulty)
+    except TradesError:
+        pass
+    wrong: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExitladderWarning)
+        for i, name in enumerate(ids):
+            of_trade = fills.take(owner == name)
+            try:
+                if len(of_trade):
+                    with_fills(trades.take([i]), of_trade)
+            except TradesError as fault:
+                wrong.add(name)
+                faulty.append(FaultyTrade(name, str(trades.symbol[i]), str(fault)))
+    kept = [i for i, name in enumerate(ids) if name not in wrong]
+    mine = fills.take(np.isin(owner, [ids[i] for i in kept]))
+    if not kept:
+        return None, tuple(faulty)
+    return (with_fills(trades.take(kept), mine) if len(mine) else trades.take(kept)), tuple(faulty)
+
+
+def _plainly_named(table: Table) -> pd.DataFrame:
+    return table.frame.rename(columns=lambda label: str(label).strip().lower().replace(" ", "_"))
+
+
+def _repeated(table: Table) -> dict[int, str]:
+    """Return the rows whose trade_id comes more than once: none of them is known to be the right one."""
+    named = _plainly_named(table)
+    if "trade_id" not in named:
+        return {}
+    ids = named["trade_id"].astype(str).str.strip()
+    again = ids.duplicated(keep=False) & named["trade_id"].notna() & (ids != "")
+    return {
+        row: f"trade_id must be unique, but trade '{ids.iloc[row]}' comes more than once ({table.place(row)}). Give "
+        "each trade an id of its own."
+        for row in map(int, np.flatnonzero(again))
+    }
 
 
 def _find(table: Table, how: Conventions, rows: np.ndarray, faults: dict[int, str]) -> None:
     """Find the faulty rows by halves."""
+    if not len(rows):
+        return
     try:
         trades_of_table(_rows(table, rows), how)
     except TradesError as fault:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.execution.signals import Signals
-from exitladder.models.exhaustion.file import load_model
-from exitladder.models.exhaustion.model import ExhaustionModel
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predict_rows, with_features_of
+from exitladder.pipelines.inputs.books import with_book
+from exitladder.pipelines.inputs.predictions import READABLE, RowPredictions, predict_rows, with_features_of
 from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tracking.models import resolve_model
@@ -22,6 +22,9 @@ from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
+
+if TYPE_CHECKING:
+    from exitladder.models.exhaustion.model import ExhaustionModel
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Job:
     prepared : Prepared
     model : ExhaustionModel, optional
     progress : Progress
+    reference : str
+        REF of the model, as it was given; empty without a model, or with one that has none.
     """
 
     bars: BarSet
@@ -46,6 +51,12 @@ class Job:
     prepared: Prepared
     model: ExhaustionModel | None = None
     progress: Progress = SILENT
+    reference: str = ""
+
+    @property
+    def model_tags(self) -> dict[str, str]:
+        """The tag that names the model, for the record of a run."""
+        return {"used_model": self.reference} if self.reference else {}
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -61,7 +72,7 @@ class Job:
 
     def predictions_for(self, ladders: Iterable[Ladder], first: IntArray | None = None) -> RowPredictions | None:
         """Return the predictions, from the first bars on if these are given, if one of the ladders reads them."""
-        if not any(set(ladder.series) & set(MODEL_SERIES) for ladder in ladders):
+        if not any(set(ladder.series) & set(READABLE) for ladder in ladders):
             return None
         if first is None or self.model is None:
             return self.predictions
@@ -144,9 +155,13 @@ def open_job(
     TradesError
         If there is no trade, or a trade is outside its bars.
     """
+    reference = model if isinstance(model, str) else ""
     if isinstance(model, str):
+        from exitladder.models.exhaustion.file import load_model
+
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
     if model is not None:
+        model = with_book(model, settings)
         settings = with_features_of(model, settings, bars)
     prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder, progress=progress)
-    return Job(bars, trades, settings, prepared, model, progress=progress)
+    return Job(bars, trades, settings, prepared, model, progress=progress, reference=reference)

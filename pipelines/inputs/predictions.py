@@ -12,7 +12,7 @@ import numpy.typing as npt
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import interval_name
-from exitladder.errors import FeatureError
+from exitladder.errors import FeatureError, LadderError
 from exitladder.features import (
     STATE_NAMES,
     refuse_other_benchmark,
@@ -20,17 +20,20 @@ from exitladder.features import (
     row_matrix,
 )
 from exitladder.features.stored_set import feature_set_from_mapping
-from exitladder.models.exhaustion import SERIES
-from exitladder.models.forests.rows import RowSymbols
+from exitladder.models.exhaustion import RANK, SERIES
+from exitladder.pipelines.inputs.books import finding_of, groups_of_trades
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
-from exitladder.settings.tables import Settings
+from exitladder.settings.tables import SearchSettings, Settings
 
 if TYPE_CHECKING:
     from exitladder.models.exhaustion.model import ExhaustionModel, Predictions
+    from exitladder.models.forests.rows import RowSymbols
 
 MODEL_SERIES = SERIES
+# All series of the model that a condition may read.
+READABLE = (*SERIES, RANK)
 _ROWS_AT_ONCE = 500_000
 
 
@@ -53,6 +56,10 @@ class RowPredictions:
         By series, which stages are silent: they predict the past's constant, and no rule may act on it.
     own : mapping of str to bool array, shape (n_rows,)
         By series, which rows a model of their symbol predicted.
+    hushed : mapping of str to bool array, shape (n_rows,)
+        By series, which rows a silent book of a pooled model predicted.
+    exit_rank : float64 array, shape (n_rows,), optional
+        Both series as one rank from 0 to 1; see `Predictions`. None if the model has none.
     """
 
     exhaustion: FloatArray
@@ -63,12 +70,26 @@ class RowPredictions:
     finding: str = ""
     silent: Mapping[str, tuple[bool, ...]] = field(default_factory=dict)
     own: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    hushed: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    exit_rank: FloatArray | None = None
 
     def reading(self, series: str) -> FloatArray:
         """Return the values of a series that a rule may act on: NaN also where the stage is silent."""
+        if series == RANK:
+            return self._known_rank()
         from exitladder.models.exhaustion.model import spoken
 
-        return spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
+        values = spoken(getattr(self, series), self.stage, self.silent.get(series, ()), self.own.get(series))
+        hushed = self.hushed.get(series)
+        return values if hushed is None else np.where(hushed, np.nan, values)
+
+    def _known_rank(self) -> FloatArray:
+        if self.exit_rank is None:
+            raise LadderError(
+                f"'{RANK}' ranks both series of a model, but this model has no ranks: it was trained by an earlier "
+                'version or with model.combine = "forest". Train it again, or read exhaustion and hold_value_r.'
+            )
+        return self.exit_rank
 
     def take(self, rows: IntArray | npt.NDArray[np.bool_]) -> RowPredictions:
         """Return the predictions of some rows (positions, repeated or not, or a mask)."""
@@ -78,6 +99,8 @@ class RowPredictions:
             hold_value_r=self.hold_value_r[rows],
             stage=self.stage[rows],
             own={series: flags[rows] for series, flags in self.own.items()},
+            hushed={series: flags[rows] for series, flags in self.hushed.items()},
+            exit_rank=None if self.exit_rank is None else self.exit_rank[rows],
         )
 
     def counts(self) -> dict[str, int]:
@@ -93,6 +116,13 @@ class RowPredictions:
         }
 
 
+def readable_of(predictions: RowPredictions | None, search: SearchSettings) -> tuple[str, ...]:
+    """Return the series of the model that a search may read: none without predictions."""
+    if predictions is None:
+        return ()
+    return READABLE if RANK in search.model_rungs else MODEL_SERIES
+
+
 def signal_bars(ladder: Ladder, settings: Settings) -> int:
     """Return for how many bars of a trade a model and trade features are known to a ladder; later ones are unknown.
 
@@ -104,7 +134,7 @@ def signal_bars(ladder: Ladder, settings: Settings) -> int:
 def outlives_rows(ladder: Ladder, most: int) -> bool:
     """Whether a ladder can read a model or trade features after the `most` bars of a trade that they are known for."""
     can_outlive = ladder.stop.time is None or ladder.stop.time > most
-    return can_outlive and any(name in (*MODEL_SERIES, *STATE_NAMES) for name in ladder.series)
+    return can_outlive and any(name in (*READABLE, *STATE_NAMES) for name in ladder.series)
 
 
 def with_features_of(model: ExhaustionModel, settings: Settings, bars: BarSet) -> Settings:
@@ -176,7 +206,7 @@ def predict_rows(
     wanted = np.arange(n_rows)
     if first is not None:
         wanted = wanted[prepared.rows.bar >= np.repeat(first, prepared.rows.lengths)]
-    exhaustion, hold_value = np.full(n_rows, np.nan), np.full(n_rows, np.nan)
+    exhaustion, hold_value, rank = (np.full(n_rows, np.nan) for _ in range(3))
     stage = np.full(n_rows, -1, dtype=np.int16)
     with progress.stage("predictions", len(wanted)) as advance:
         for begin in range(0, len(wanted), _ROWS_AT_ONCE):
@@ -187,12 +217,25 @@ def predict_rows(
                 predicted.hold_value_r,
                 predicted.stage,
             )
+            if predicted.exit_rank is not None:
+                rank[part] = predicted.exit_rank
             advance(len(part))
     when = prepared.placed.bars.close_time[prepared.rows.bar]
     embargoed = int((model.stage_of(when, embargo=False) != stage)[wanted].sum())
-    finding = str(model.context.get("value_finding", ""))
-    own = model.own_rows(stage, RowSymbols.of(prepared.placed, prepared.rows.trade))
-    return RowPredictions(exhaustion, hold_value, stage, len(model.stages), embargoed, finding, model.silent, own)
+    groups = groups_of_trades(prepared, model, prepared.rows.trade)
+    own, hushed = (model.own_rows(stage, groups, silent=silent) for silent in (False, True))
+    found = RowPredictions(
+        exhaustion,
+        hold_value,
+        stage,
+        len(model.stages),
+        embargoed,
+        finding_of(model, groups),
+        model.silent,
+        own,
+        hushed,
+    )
+    return replace(found, exit_rank=rank) if model.has_ranks else found
 
 
 def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> Predictions:
@@ -211,27 +254,37 @@ def predict_some(prepared: Prepared, model: ExhaustionModel, select: IntArray) -
         In the order of `select`.
     """
     seen = rows_seen(prepared, model, select)
-    return model.predict(seen.X, seen.when, symbols=seen.symbols)
+    return model.predict(seen.X, seen.when, symbols=seen.symbols).take(seen.place)
 
 
 class RowsSeen(NamedTuple):
-    """Some rows as a model reads them.
+    """Some rows as a model reads them, equal ones once.
 
     Parameters
     ----------
-    X : float32 array, shape (n_rows, n_features)
-    when : int64 array, shape (n_rows,)
+    X : float32 array, shape (n_distinct, n_features)
+    when : int64 array, shape (n_distinct,)
         Close of each row's bar, nanoseconds since 1970 UTC.
     symbols : RowSymbols
+        Of the distinct rows.
+    sides : int8 array, shape (n_distinct,)
+        +1 long, -1 short.
+    place : int64 array, shape (n_rows,)
+        For each row asked for, its position among the distinct ones.
     """
 
     X: npt.NDArray[np.float32]
     when: IntArray
     symbols: RowSymbols
+    sides: npt.NDArray[np.int8]
+    place: IntArray
 
 
 def rows_seen(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> RowsSeen:
     """Return some rows as a model reads them, if its features are computed now as in its training.
+
+    Without features of the trade's state, a row depends only on its bar and the trade's side, so that trades of one
+    symbol share rows: each is computed, predicted and explained once.
 
     Parameters
     ----------
@@ -243,7 +296,6 @@ def rows_seen(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> R
     Returns
     -------
     RowsSeen
-        In the order of `select`.
 
     Raises
     ------
@@ -251,15 +303,38 @@ def rows_seen(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> R
         If the benchmark's bars are of another interval than in training.
     """
     refuse_other_benchmark(model.context.get("features", {}), prepared.features.outside)
-    matrix = row_matrix(prepared.placed, prepared.rows, prepared.features, select=select)
-    when = prepared.placed.bars.close_time[prepared.rows.bar_of(select)]
-    return RowsSeen(matrix.values, when, symbols_of(prepared, select))
+    placed, rows = prepared.placed, prepared.rows
+    place = np.arange(len(select))
+    if not prepared.features.state_names:
+        keys = 2 * rows.bar_of(select) + (placed.trades.side[trades_of(prepared, select)] > 0)
+        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        select = select[first]
+    trade = trades_of(prepared, select)
+    matrix = row_matrix(placed, rows, prepared.features, select=select)
+    when = placed.bars.close_time[rows.bar_of(select)]
+    return RowsSeen(matrix.values, when, symbols_of(prepared, model, select), placed.trades.side[trade], place)
 
 
-def symbols_of(prepared: Prepared, select: IntArray) -> RowSymbols:
-    """Return the symbols of some rows."""
-    trade = np.searchsorted(prepared.rows.start, select, side="right") - 1
-    return RowSymbols.of(prepared.placed, trade)
+def symbols_of(prepared: Prepared, model: ExhaustionModel, select: IntArray) -> RowSymbols:
+    """Return the symbols of some rows, or their books if the model was pooled.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    model : ExhaustionModel
+    select : int64 array
+        Row numbers.
+
+    Returns
+    -------
+    RowSymbols
+    """
+    return groups_of_trades(prepared, model, trades_of(prepared, select))
+
+
+def trades_of(prepared: Prepared, select: IntArray) -> IntArray:
+    """Return the position of the trade that each row belongs to."""
+    return np.searchsorted(prepared.rows.start, select, side="right") - 1
 
 
 def predicted_trades(prepared: Prepared, predictions: RowPredictions) -> IntArray:

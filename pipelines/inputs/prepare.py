@@ -22,6 +22,7 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.rows import TradeRows, trade_rows
 from exitladder.trades.session_dates import on_session_dates
+from exitladder.trades.trade_fills import from_first_entry
 from exitladder.trades.trades import PlacedTrades, Trades, place_trades
 
 
@@ -42,6 +43,8 @@ class Prepared:
     features : FeatureSet
     notes : TradeNotes
         On the trades that were left out, and on doubts about the others.
+    books : tuple of str
+        Of pooled trades, whose symbols are called BOOK/SYMBOL; none if they are not pooled.
     """
 
     placed: PlacedTrades
@@ -50,6 +53,7 @@ class Prepared:
     rows: TradeRows
     features: FeatureSet
     notes: TradeNotes = NO_NOTES
+    books: tuple[str, ...] = ()
 
     @property
     def entry_time(self) -> IntArray:
@@ -69,7 +73,16 @@ class Prepared:
             ),
             features=self.features,
             notes=self.notes,
+            books=self.books,
         )
+
+
+def placed_at_entries(trades: Trades, settings: Settings) -> Trades:
+    """Return the trades placed at the entry that ``data.several_entries`` names, coin-margined ones at the last."""
+    if settings.data.several_entries == "last":
+        return trades
+    inverse = [symbol for symbol, contract in settings.symbols.items() if contract.inverse]
+    return from_first_entry(trades, np.isin(trades.symbol.astype(str), inverse))
 
 
 def base_ladder(settings: Settings, name: str = "base") -> Ladder:

@@ -12,7 +12,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.errors import FeatureError, LadderError, did_you_mean
 from exitladder.execution.signals import Signals
 from exitladder.features import STATE_NAMES, FeatureSet, feature_matrix, trade_state_rows
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions
+from exitladder.pipelines.inputs.predictions import READABLE, RowPredictions
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import STATE_SERIES
 from exitladder.trades.trades import PlacedTrades
@@ -35,7 +35,7 @@ def signals_for(
     prepared : Prepared, optional
         Needed for the model's series and for trade state.
     predictions : RowPredictions, optional
-        Needed for ``exhaustion`` and ``hold_value_r``.
+        Needed for ``exhaustion``, ``hold_value_r`` and ``exit_rank``.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def signals_for(
     """
     names = sorted(set(series))
     own = [n for n in names if n in placed.bars.extra]
-    from_model = [n for n in names if n in MODEL_SERIES]
+    from_model = [n for n in names if n in READABLE]
     signals = Signals.none(len(placed))
     if from_model:
         if predictions is None or prepared is None:
@@ -87,7 +87,7 @@ def _known_features(names: list[str], bars: BarSet) -> FeatureSet:
         try:
             FeatureSet.from_names([name])
         except FeatureError as error:
-            choices = [*FeatureSet.from_names(["all"]).names, *MODEL_SERIES, *STATE_SERIES, *bars.extra]
+            choices = [*FeatureSet.from_names(["all"]).names, *READABLE, *STATE_SERIES, *bars.extra]
             raise LadderError(
                 f"A condition names the unknown series '{name}'. {did_you_mean(name, choices)}"
             ) from error

@@ -21,6 +21,7 @@ from exitladder.settings.tables import Settings
 from exitladder.trades.adjust import across_splits, split_text
 from exitladder.trades.checks import entered_outside, same_bar_text, same_bar_trips
 from exitladder.trades.doubts import doubtful_trades
+from exitladder.trades.entries import rules_of
 from exitladder.trades.entry_points import entry_counts
 from exitladder.trades.trades import PlacedTrades, Trades
 
@@ -171,6 +172,11 @@ def usable_trades(
         found.tell(f"{text}.")
     for doubt in doubtful_trades(found.placed):
         found.tell(f"{doubt}.")
+    if rules := rules_of(placed.trades):
+        found.note(
+            f"Simulated entries: the trades were made by exitladder's rule {' and '.join(rules)} (exitladder trades "
+            "make) and are not from an account."
+        )
     for message in found.texts:
         warnings.warn(message, ExitladderWarning, stacklevel=3)
     free = base.costs.is_free

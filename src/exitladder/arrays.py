@@ -17,6 +17,7 @@ IntArray = npt.NDArray[np.int64]
 
 FloatTable = npt.NDArray[np.float64]
 
+IntegerTable = npt.NDArray[np.integer]
 IntTable = npt.NDArray[np.int64]
 
 CountArray = npt.NDArray[np.uint32]

@@ -25,6 +25,17 @@ def stamp_text(nanoseconds: int) -> str:
     return stamp.strftime(f"%Y-%m-%d %H:%M{seconds} UTC")
 
 
+def close_text(nanoseconds: int) -> str:
+    """Return the close of a bar as text; at midnight UTC, as that of a daily bar, the day that has ended.
+
+    Examples
+    --------
+    >>> close_text(1706659200 * 10**9), close_text(1706662800 * 10**9)
+    ('2024-01-30', '2024-01-31 01:00 UTC')
+    """
+    return stamp_text(nanoseconds if nanoseconds % DAY_NS else nanoseconds - DAY_NS)
+
+
 _STEPS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 

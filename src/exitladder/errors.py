@@ -96,6 +96,36 @@ class OutputFileError(ExitladderError):
     """A result that cannot be written completely."""
 
 
+class OptionsError(ExitladderError):
+    """An option, quote or position in options is invalid, or its valuation is not possible."""
+
+
+class InputTypeError(ExitladderError, TypeError):
+    """An argument of a type that the function does not take.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : object
+        Its value; only the type is shown.
+    rule : str
+        The types that are taken.
+    cure : str
+        How to write it, without a full stop.
+
+    Examples
+    --------
+    >>> raise InputTypeError("bars", 3, "a DataFrame or a path", "Write bars='data/'")
+    Traceback (most recent call last):
+    exitladder.errors.InputTypeError: bars must be a DataFrame or a path, but is of type int. Write bars='data/'.
+    """
+
+    def __init__(self, name: str, value: object, rule: str, cure: str) -> None:
+        kind = "None" if value is None else f"of type {type(value).__name__}"
+        super().__init__(f"{name} must be {rule}, but is {kind}. {cure}.")
+
+
 class ExitladderWarning(UserWarning):
     """Something the user should know that does not stop the work; a password in the message is masked."""
 

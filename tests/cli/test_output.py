@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from exitladder.cli.output import rendered
-from exitladder.cli.stages import Bars, Lines, stages_on
+from exitladder.cli.stages import Bars, Lines, print_above, stages_on
 
 MAPPING = {
     "run_id": "a1",
@@ -56,6 +56,16 @@ class Screen(io.StringIO):
         return True
 
 
+def test_a_stage_of_minutes_tells_how_far_it_is_in_a_file() -> None:
+    stream = io.StringIO()
+    with Lines(stream, news_seconds=0.02).stage("training", 10) as advance:
+        advance(3)
+        begin = time.monotonic()
+        while "\n" not in stream.getvalue() and time.monotonic() < begin + 10:
+            time.sleep(0.01)
+    assert stream.getvalue().startswith("training: at work for 0 s (3 of 10)\n")
+
+
 def test_a_long_stage_is_a_line_in_a_file() -> None:
     stream = io.StringIO()
     shown = stages_on(stream)
@@ -78,6 +88,19 @@ def test_a_long_stage_is_a_line_in_a_file() -> None:
         "training: done in 0.1 s (10 of 10)",
         "page: done in 0.1 s",
     ]
+
+
+def test_a_warning_during_a_stage_stands_on_lines_of_its_own() -> None:
+    screen = Screen()
+    assert not print_above("no stage runs")
+    with Bars(screen, least_seconds=0.0).stage("training", 10) as advance:
+        advance(2)
+        time.sleep(0.2)
+        assert print_above("warning: [a bracket] is kept as it is")
+        time.sleep(0.2)
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "\n").splitlines()
+    assert "warning: [a bracket] is kept as it is" in lines
+    assert not print_above("the stage has ended")
 
 
 def test_a_long_stage_is_a_bar_on_a_terminal() -> None:

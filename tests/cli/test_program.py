@@ -39,7 +39,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
 
 def test_commands_are_those_promised() -> None:
     assert set(every_command()) >= {
-        ("demo",), ("init",), ("bars", "check"), ("bars", "adjust"), ("bars", "resample"), ("bars", "fetch"),
+        ("demo",), ("run",), ("init",), ("bars", "check"), ("bars", "adjust"), ("bars", "resample"), ("bars", "fetch"),
         ("trades", "make"), ("trades", "check"), ("trades", "import"), ("trades", "exits"), ("features",), ("train",),
         ("tune",), ("backtest",), ("score",), ("compare",), ("report",), ("ui",),
         ("model", "check"), ("model", "sign"), ("model", "verify"),
@@ -54,7 +54,7 @@ def test_every_help_has_an_example(run: Run, path: tuple[str, ...]) -> None:
     assert "  Example:" in lines
     example = lines[lines.index("  Example:") + 1]
     assert example.strip().startswith(" ".join(["exitladder", *path]))
-    if path and path not in (("bars",), ("trades",), ("model",)):
+    if path and path not in (("bars",), ("trades",), ("model",), ("options",)):
         for option in ("--format", "--seed", "--settings", "--set", "--quiet", "--debug"):
             assert option in result.stdout
 

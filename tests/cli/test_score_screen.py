@@ -8,7 +8,7 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.cli.screens.score import score_screen
 from exitladder.pipelines.advice.open_trades import Management
-from exitladder.pipelines.advice.rows import COLUMNS, URGENCIES
+from exitladder.pipelines.advice.rows.columns import COLUMNS, URGENCIES
 from exitladder.pipelines.score import score
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.sample import load_sample_bars

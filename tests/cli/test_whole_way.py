@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,9 @@ def test_train_prints_what_is_promised(trained: Any, trades: Path) -> None:
     assert trained["model"].startswith("models:/")
 
 
-def _is_a_screen(text: str, first: str, most_lines: int) -> bool:
+def _is_a_screen(text: str, first: str, most_lines: int, width: int = 80) -> bool:
     lines = fitted(text, Screen()).splitlines()
-    return lines[0].startswith(first[:40]) and len(lines) <= most_lines and max(map(len, lines)) <= 80
+    return lines[0].startswith(first[:40]) and len(lines) <= most_lines and max(map(len, lines)) <= width
 
 
 class Screen(io.StringIO):
@@ -108,17 +109,18 @@ class Screen(io.StringIO):
         return True
 
 
-def test_screens_put_the_verdict_first_and_fit_80_columns(
-    trained: Any, tuned: Any, tested: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_screens_put_the_verdict_first_and_fit_the_terminal(
+    width: int, trained: Any, tuned: Any, tested: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    assert _is_a_screen(train_screen(trained, 80), "The model ", 20)
-    tune = tune_screen(tuned, "tuned", 80)
-    assert _is_a_screen(tune, tuned["recommendation"], 45)
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert _is_a_screen(train_screen(trained, width), "The model ", 20, width)
+    tune = tune_screen(tuned, "tuned", width)
+    assert _is_a_screen(tune, tuned["recommendation"], 45, width)
     row = next(row for row in tuned["policies"] if row["policy"] == "tuned ladder")
     assert f"{row['expectancy_r']:+.3f}" in tune and f"{row['max_drawdown_account_r']:+.1f}" in tune
-    back = backtest_screen(tested, "plain", tested["run_id"], 80)
-    assert _is_a_screen(back, tested["verdict_text"], 50)
+    back = backtest_screen(tested, "plain", tested["run_id"], width)
+    assert _is_a_screen(back, tested["verdict_text"], 50, width)
     assert f"{tested['expectancy_r']['value']:+.3f}" in back and tested["run_id"] in back
     assert "exit efficiency *" in back and "updraw" not in back
 
@@ -152,6 +154,24 @@ def test_backtest_writes_its_files(project: Project, tested: Any, trades: Path) 
     assert summary["expectancy_r"]["value"] == pytest.approx(done["r"].mean())
 
 
+def test_every_written_column_and_key_has_a_meaning(project: Project, tuned: Any, tested: Any, root: Path) -> None:
+    sys.path.insert(0, str(root / "tools"))
+    from site_pages.meanings import FILES, meaning
+
+    written = [path for name in ("tuned", "plain") for path in (project.folder / name).glob("*.csv")]
+    assert len(written) > 12
+    missing = [
+        (path.name, column)
+        for path in written
+        for column in map(str, pd.read_csv(path, nrows=1))
+        if path.name not in FILES or meaning(path.name, column) is None
+    ]
+    assert missing == []
+    page = (root / "docs" / "statistics.md").read_text(encoding="utf-8")
+    counted = ("n_", "closed_by", "skipped_reasons")
+    assert [key for key in tested if f"`{key}`" not in page and not key.startswith(counted)] == []
+
+
 def test_score_advises_on_what_was_open_then(
     project: Project, tuned: Any, trained: Any, trades: Path, tested: Any
 ) -> None:
@@ -181,13 +201,17 @@ def test_score_advises_on_what_was_open_then(
     assert written["trade_id"].tolist() == [row["trade_id"] for row in advice]
 
 
-def test_compare_and_report(project: Project, tuned: Any, tested: Any, trades: Path, trained: Any) -> None:
+def test_compare_and_report(
+    project: Project, tuned: Any, tested: Any, trades: Path, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project(
         "backtest", "--bars", project.folder / "bars", "--trades", trades, "--model", trained["model"],
         "--ladder", project.folder / "tuned" / "ladder.toml", "--out", project.folder / "other",
     )  # fmt: skip
     found = project("compare", project.folder / "plain", project.folder / "other")
-    assert _is_a_screen(compare_screen(found, 80), found["pairs"][0]["verdict_text"], 25)
+    for width in (80, 100, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert _is_a_screen(compare_screen(found, width), found["pairs"][0]["verdict_text"], 25, width)
     (pair,) = found["pairs"]
     # both have the costs of the settings, and differ in steps of price and quantity only
     assert not any("costs" in note for note in pair["terms_differ"])

@@ -123,6 +123,7 @@ def scrambled_after() -> Callable[[BarSet, int], BarSet]:
                     low=b.low * factor,
                     close=b.close * factor,
                     volume=volume,
+                    factor=b.factor,
                 )
             )
         return BarSet(changed)

@@ -21,7 +21,8 @@ from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.units import Target
 from exitladder.settings.contracts import Contract, Contracts
 from exitladder.settings.tables import Settings
-from exitladder.trades.trades import Trades
+from exitladder.trades.trade_fills import TradeFills
+from exitladder.trades.trades import Trades, place_trades
 
 LADDER = {
     "name": "thirds",
@@ -99,6 +100,39 @@ def test_own_exits_alone(bars: BarSet, few: Trades, small: Settings) -> None:
     more = own_exit_quality(bars, few, fifty, target=Target(2.0, "R")).summary[OWN_EXITS]
     assert more["net"]["money"]["value"] == pytest.approx(50 * own["net"]["money"]["value"])
     assert more["managing"]["r"] == own["managing"]["r"]
+
+
+def test_a_second_entry_is_an_add_from_the_first_entry_on(bars: BarSet, few: Trades, small: Settings) -> None:
+    """As much again is bought at the next bar's close: judged from there at the average, or from the first entry."""
+    placed = place_trades(few.take(~few.is_open), bars)
+    start, end = bars.start[placed.symbol_index], bars.start[placed.symbol_index + 1]
+    columns = zip(start, end, placed.trades.exit_time, strict=True)
+    last = np.array([np.searchsorted(bars.time[a:b], when, side="right") for a, b, when in columns])
+    placed = placed.take(start + last - 1 > placed.entry_bar + 2)
+    own, n, second = placed.trades, len(placed), placed.entry_bar + 1
+    price, noon = bars.close[second], 12 * 3_600 * 10**9
+    fills = TradeFills(
+        start=np.arange(n + 1) * 3,
+        # at noon: on daily bars an hour says that an entry was neither at the open nor at the close
+        time=np.stack([bars.time[placed.entry_bar] + noon, bars.time[second] + noon, own.exit_time], axis=1).ravel(),
+        is_entry=np.tile([True, True, False], n),
+        price=np.stack([own.entry_price, price, own.exit_price], axis=1).ravel(),
+        quantity=np.stack([own.quantity, own.quantity, 2 * own.quantity], axis=1).ravel(),
+    )
+    built = replace(
+        own, entry_time=bars.time[second] + noon, entry_price=(own.entry_price + price) / 2, quantity=2 * own.quantity,
+        entry_at=np.full(n, -1, dtype=np.int8), n_entries=np.full(n, 2), fills=fills,
+    )  # fmt: skip
+    at_last = own_exit_quality(bars, built, small)
+    assert any("built by several entries" in note for note in at_last.notes)
+    at_first = own_exit_quality(bars, built, replace(small, data=replace(small.data, several_entries="first")))
+    table, late = at_first.table.set_index("trade_id"), at_last.table.set_index("trade_id")
+    shared = table.index.intersection(late.index)
+    assert len(shared) > 10
+    # the same money, over the risk of both tranches; what is measured as built is then what counts
+    known = table.loc[shared].dropna(subset=["r_as_built"])
+    assert known["net_r"].to_numpy() == pytest.approx(known["r_as_built"].to_numpy())
+    assert known["money_per_r"].to_numpy() == pytest.approx(known["planned_risk"].to_numpy())
 
 
 def test_what_cannot_be_measured_is_refused(bars: BarSet, few: Trades, small: Settings) -> None:

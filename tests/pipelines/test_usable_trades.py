@@ -154,3 +154,10 @@ def test_an_entry_at_neither_price_is_counted(market: BarSet, quiet: Settings) -
     with pytest.warns(ExitladderWarning, match="1 of 2 trades were entered at the start of a bar"):
         notes = prepare(market, book({"entry_price": 100.7}, {}), quiet).notes
     assert notes.entries == {"n_at_open": 1, "n_at_close": 0, "n_inside": 0, "n_unsettled": 1}
+
+
+def test_trades_of_a_rule_are_called_simulated(market: BarSet, quiet: Settings) -> None:
+    made = book({"trade_id": "ES-20240120-L", "tag": "random"})
+    (note,) = (text for text in prepare(market, made, quiet).notes.texts if "Simulated" in text)
+    assert "rule random (exitladder trades make)" in note and "not from an account" in note
+    assert not any("Simulated" in text for text in prepare(market, book({"tag": "random"}), quiet).notes.texts)

@@ -254,6 +254,8 @@ def trades_options(what: str, *, required: bool = True) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*args: Any, trades: Path | None, fills: Path | None, **options: Any) -> Any:
+            if trades is None and fills is not None:
+                raise click.UsageError("--fills belongs to --trades, which is missing.")
             return function(*args, trades=None if trades is None else TradeFiles(trades, fills), **options)
 
         with_fills = path_option("--fills", "Fills of these trades: partial exits, several entries.", required=False)(
@@ -288,10 +290,10 @@ def load_trades(session: Session, source: Path | TradeFiles, bars: BarSet | None
     with session.progress.stage("reading trades", 1):
         trades = read_trades(files.trades, fills=files.fills, conventions=session.settings.data.conventions)
     if trades.n_entries is not None and (trades.n_entries > 1).any():
-        session.say(
-            f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries: each is judged from "
-            "its last entry on, at the average price of the quantity held then"
-        )
+        of = f"{int((trades.n_entries > 1).sum())} of {len(trades)} positions have several entries"
+        at_last = "each is judged from its last entry on, at the average price of the quantity held then"
+        at_first = "each is judged from its first entry on, with the quantity of that entry"
+        session.say(f"{of}: {at_last if session.settings.data.several_entries == 'last' else at_first}")
     if bars is not None:
         trades = fitted_to_bars(session, trades, bars)
         _warn_of_exits(session, check_on_bars(session, trades, bars))
@@ -379,6 +381,30 @@ def load_bars_and_trades(
     return session, bars, trades
 
 
+def refuse_as_traded(session: Session, own: Session, book: str) -> None:
+    """Refuse a book of a pool whose bars were left as traded although the settings would adjust them.
+
+    Parameters
+    ----------
+    session : Session
+    own : Session
+        As `load_bars_and_trades` returned it for the book.
+    book : str
+
+    Raises
+    ------
+    TradesError
+        If the settings of the two differ in ``data.adjust``.
+    """
+    from exitladder.errors import TradesError
+
+    if own.settings.data.adjust != session.settings.data.adjust:
+        raise TradesError(
+            f"The books of a pool must have trades at adjusted prices, but those of '{book}' are as traded. Set "
+            'data.adjust = "none" for all books, or adjust the trades with exitladder trades adjust.'
+        )
+
+
 def bars_for_trades(
     session: Session,
     path: Path,
@@ -400,7 +426,8 @@ def bars_for_trades(
     repair : bool
     interval : str, optional
     unfinished : {"leave_out", "ask", "keep"}
-        As for `load_bars`.
+        As for `load_bars`. Unless bars are left out, the open trades are advised on: findings of older bars than their
+        entries need are not shown.
 
     Returns
     -------
@@ -426,6 +453,10 @@ def bars_for_trades(
             settings = replace(session.settings, data=replace(session.settings.data, adjust="none"))
             session = replace(session, settings=settings)
             bars, report = _read_bars(session, path, repair, interval)
+    if unfinished != "leave_out":
+        from exitladder.pipelines.advice.scorable import of_open_trades
+
+        report = of_open_trades(report, trades)
     return session, _shown(session, bars, report, unfinished), trades
 
 
@@ -474,14 +505,18 @@ def initial_stop(session: Session) -> Distance:
 
 def _warn_of_exits(session: Session, placed: PlacedTrades) -> None:
     """Warn of own exits at prices that were not traded: such trades are no baseline."""
+    from exitladder.clock import stamp_text
     from exitladder.trades.checks import fills_outside_bars
+    from exitladder.trades.report import price_text
 
     outside = fills_outside_bars(placed, initial_stop(session))
     exits = outside[outside["fill"] == "exit"]
     for row in exits.head(_SHOWN).itertuples():
+        when: Any = row.time
         session.warn(
-            f"own exit of trade '{row.trade_id}' at {row.price:.10g} ({row.time:%Y-%m-%d %H:%M}) is outside its bar "
-            f"({row.low:.10g} to {row.high:.10g}). Your own exit of this trade is not used as a baseline; correct it."
+            f"own exit of trade '{row.trade_id}' at {price_text(row.price)} ({stamp_text(when.value)}) is outside its "
+            f"bar ({price_text(row.low)} to {price_text(row.high)}). Your own exit of this trade is not used as a "
+            "baseline; correct it."
         )
     if len(exits) > _SHOWN:
         session.warn(f"{len(exits) - _SHOWN} more exits outside their bar; `exitladder trades check` lists the worst.")

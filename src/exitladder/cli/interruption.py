@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, TracebackType
 
 from exitladder.cli.garbage import collect_as_usual
 from exitladder.runtime.progress import Advance, Progress
@@ -30,7 +30,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    report = sys.unraisablehook
+    report, report_ended = sys.unraisablehook, sys.excepthook
     handlers: dict[signal.Signals, object] = {}
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -45,6 +45,11 @@ def interruptible() -> Iterator[None]:
         again.daemon = True
         again.start()
 
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # extensions print the traceback of an exception that they lose, before the hook above hears of it
+        if not issubclass(kind, KeyboardInterrupt):
+            report_ended(kind, error, trace)
+
     with contextlib.ExitStack() as stack:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -52,7 +57,8 @@ def interruptible() -> Iterator[None]:
                 stack.callback(signal.signal, number, signal.signal(number, stop))
         stack.callback(handlers.clear)
         stack.callback(setattr, sys, "unraisablehook", report)
-        sys.unraisablehook = lost
+        stack.callback(setattr, sys, "excepthook", report_ended)
+        sys.unraisablehook, sys.excepthook = lost, ended
         yield
 
 

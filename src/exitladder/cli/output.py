@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exitladder.cli.screen import width_of
-from exitladder.cli.tables import table_text
+from exitladder.cli.tables import table_or_records, table_text
 from exitladder.errors import shown
 from exitladder.files.output import csv_text, iso_stamp, plain
 
@@ -91,6 +91,11 @@ def _with_intervals(value: dict[str, Any]) -> dict[str, Any]:
         else:
             out[key] = item
     return out
+
+
+def shown_table(frame: pd.DataFrame, stream: IO[str]) -> str:
+    """Return a table for reading: as columns if they fit, otherwise as a paragraph per row."""
+    return table_or_records(frame, _cell, width_of(stream))
 
 
 def _as_table(frame: pd.DataFrame, stream: IO[str]) -> str:

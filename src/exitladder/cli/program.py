@@ -18,11 +18,12 @@ from exitladder.cli.interruption import interruptible
 from exitladder.cli.screen import fitted
 from exitladder.cli.session import ARGUMENTS, HELP, example
 from exitladder.errors import ExitladderError, did_you_mean
+from exitladder.runtime.interpreting import permit
 from exitladder.secrets import masked
 
 COMMANDS = (
-    "demo", "init", "bars", "trades", "features", "train", "tune", "backtest", "score", "export", "compare", "report",
-    "promote", "model", "ui", "track", "doctor",
+    "demo", "run", "init", "bars", "trades", "features", "train", "tune", "plan", "backtest", "options", "crowding",
+    "score", "export", "compare", "report", "promote", "model", "ui", "track", "doctor",
 )  # fmt: skip
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -100,6 +101,7 @@ class Program(click.Group):
         is_process = args is None
         if is_process:
             collect_rarely()
+            permit()
         with interruptible():
             code = self._run(is_debugging, args, prog_name, complete_var, extra)
         if is_process:

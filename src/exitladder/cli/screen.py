@@ -31,6 +31,7 @@ def fitted(text: str, stream: IO[str]) -> str:
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    start = re.match(r" *(?:- )?", line)
+    # a list entry, or a name and its value in two columns
+    start = re.match(r"\S.{,20}?\S {2,}(?=\S)| *(?:- )?", line)
     indent = " " * (len(start[0]) if start else 0)
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -8,7 +8,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
@@ -35,7 +35,7 @@ SETTINGS_FILE = "exitladder.toml"
 # `init` writes that file; the numbers of `demo` are the same everywhere
 _WITHOUT_PROJECT = ("init", "demo")
 # commands that record runs
-_TRACKED = ("train", "tune", "backtest", "score", "demo")
+_TRACKED = ("run", "train", "tune", "backtest", "score", "demo")
 FORMATS = ("table", "json", "csv")
 # options that say how files are read, each a key of [data]
 READING_OPTIONS = ("stamps", "dayfirst", "monthfirst", "decimal", "columns", "symbol", "symbol_map")
@@ -54,12 +54,15 @@ class Session:
     is_quiet : bool
     stdout : text stream
         Destination of data. While a command runs, ``sys.stdout`` is stderr, so no library can write into the data.
+    warned : list of str
+        The warnings so far.
     """
 
     settings: Settings
     form: str
     is_quiet: bool
     stdout: TextIO | IO[str]
+    warned: list[str] = field(default_factory=list)
 
     @functools.cached_property
     def progress(self) -> Progress:
@@ -83,10 +86,22 @@ class Session:
 
         self.stdout.write(rendered(value, self.form, self.stdout))
 
+    def show(self, value: pd.DataFrame | dict[str, Any]) -> None:
+        """Write like `emit`, but a table with words in place of the names that JSON and CSV have."""
+        if self.form == "table":
+            from exitladder.cli.output import shown_table
+            from exitladder.cli.screens.words import frame_in_words, mapping_in_words
+
+            if not isinstance(value, dict):
+                self.stdout.write(shown_table(frame_in_words(value), self.stdout))
+                return
+            value = mapping_in_words(value)
+        self.emit(value)
+
     def say(self, text: str) -> None:
         """Write a line to stderr unless ``--quiet`` is given."""
         if not self.is_quiet:
-            click.echo(fitted(text, sys.stderr), err=True)
+            _tell(text)
 
     def write(self, text: str) -> None:
         """Write text to stdout, fitted to a terminal."""
@@ -94,8 +109,18 @@ class Session:
         self.stdout.write(fitted("\n".join(lines), self.stdout))
 
     def warn(self, text: str) -> None:
-        """Write a warning to stderr, even with ``--quiet``."""
-        click.echo(fitted(f"warning: {text}", sys.stderr), err=True)
+        """Write a warning to stderr, even with ``--quiet``, and keep it."""
+        self.warned.append(text)
+        _tell(f"warning: {text}")
+
+
+def _tell(text: str) -> None:
+    """Write a line to stderr, above the bars of progress if there are any."""
+    shown = fitted(text, sys.stderr)
+    # imported only by commands that have stages
+    stages = sys.modules.get("exitladder.cli.stages")
+    if stages is None or not stages.print_above(shown):
+        click.echo(shown, err=True)
 
 
 def example(*lines: str) -> str:
@@ -134,8 +159,9 @@ def session_command(function: Callable[..., Any] | None = None, *, takes_names: 
             click.echo(f"settings: {found} (in this folder; --settings FILE reads another one)", err=True)
         settings = load_settings(settings_file or found, [*overrides, *changes])
         _begin_tracking(settings)
-        with _only_data_on_stdout() as stdout, _plain_warnings():
-            session = Session(settings, form, is_quiet, stdout)
+        warned: list[str] = []
+        with _only_data_on_stdout() as stdout, _plain_warnings(warned):
+            session = Session(settings, form, is_quiet, stdout, warned)
             return function(session, **options)
 
     for option in reversed(_COMMON):
@@ -158,7 +184,7 @@ def _begin_tracking(settings: Settings) -> None:
     from exitladder.pipelines.tracking.sender import SENDER
 
     address = chosen_store(settings.tracking.store, settings.tracking.folder)
-    if command == "train":
+    if command in ("run", "train"):
         # the model is kept there and nowhere else
         check_folder(address.home)
     SENDER.start()
@@ -203,10 +229,11 @@ def _only_data_on_stdout() -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Show exitladder's own warnings as one line each; ignore those of libraries, which the user cannot fix."""
+def _plain_warnings(warned: list[str]) -> Iterator[None]:
+    """Show and keep exitladder's own warnings, one line each; ignore those of libraries, which the user cannot fix."""
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        warned.append(str(message))
         click.echo(fitted(f"warning: {message}", sys.stderr), err=True)
 
     with warnings.catch_warnings():

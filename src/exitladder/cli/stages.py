@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 # stages that are faster are not shown
 _SECONDS_TO_A_BAR = 0.5
 _SECONDS_TO_A_LINE = 1.0
+# a stage that takes longer tells how far it is, again and again
+_SECONDS_TO_NEWS = 30.0
+
+
+# the displays of stages that run
+_RUNNING: list[RichProgress] = []
+
+
+def print_above(text: str) -> bool:
+    """Print a line above the bars on the screen; returns whether there are any, otherwise nothing is printed."""
+    from rich.text import Text
+
+    shown = next((one for one in _RUNNING if one.live.is_started), None)
+    if shown is None:
+        return False
+    shown.console.print(Text(text), soft_wrap=True)
+    return True
 
 
 def stages_on(stream: IO[str]) -> Progress:
@@ -24,17 +41,24 @@ def stages_on(stream: IO[str]) -> Progress:
 
 
 class Lines:
-    """Writes a line at the end of each stage that took a second or longer.
+    """Writes a line at the end of each stage that took a second or longer, and every half minute how far it is.
 
     Parameters
     ----------
     stream : text stream
     least_seconds : float
         Shorter stages are not written.
+    news_seconds : float
+        Time between two lines on a stage that is not done.
     """
 
-    def __init__(self, stream: IO[str], least_seconds: float = _SECONDS_TO_A_LINE) -> None:
-        self.stream, self.least_seconds = stream, least_seconds
+    def __init__(
+        self,
+        stream: IO[str],
+        least_seconds: float = _SECONDS_TO_A_LINE,
+        news_seconds: float = _SECONDS_TO_NEWS,
+    ) -> None:
+        self.stream, self.least_seconds, self.news_seconds = stream, least_seconds, news_seconds
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
@@ -45,10 +69,23 @@ class Lines:
             nonlocal done
             done += steps
 
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(self.news_seconds):
+                parts = f" ({done} of {total})" if total > 1 else ""
+                self.stream.write(f"{name}: at work for {time.monotonic() - begin:.0f} s{parts}\n")
+                self.stream.flush()
+
+        # in a thread of its own, since a stage may work for minutes before it reports its first part
+        news = threading.Thread(target=tell, daemon=True)
+        news.start()
         try:
             yield advance
             how = "done in"
         finally:
+            ended.set()
+            news.join()
             seconds = time.monotonic() - begin
             if seconds >= self.least_seconds:
                 parts = f" ({done} of {total})" if total > 1 else ""
@@ -85,6 +122,7 @@ class Bars:
                 shown.remove_task(task)
             return
         self._shown = shown = self._display()
+        _RUNNING.append(shown)
         task = shown.add_task(name, total=most)
         # in a thread of its own, since a stage may work for minutes before it reports its first part
         drawing = threading.Timer(self.least_seconds, shown.start)
@@ -99,6 +137,7 @@ class Bars:
             if shown.live.is_started:
                 shown.stop()
             self._shown = None
+            _RUNNING.remove(shown)
 
     def _display(self) -> RichProgress:
         from rich.console import Console

@@ -55,8 +55,8 @@ def table_text(
 ) -> str:
     """Return a table as text.
 
-    Headers wrap at ``_``, texts at spaces. Columns that still do not fit continue in a second table below, which
-    repeats the first column.
+    Headers wrap at ``_`` and spaces, texts at spaces. Columns that still do not fit continue in a second table below,
+    which repeats the first column.
 
     Parameters
     ----------
@@ -81,6 +81,48 @@ def table_text(
     return "\n".join(_drawn(block, width) for block in _blocks(columns, width))
 
 
+def table_or_records(frame: pd.DataFrame, cell: Callable[[object], str], width: int = UNBOUNDED) -> str:
+    """Return a table as text if it fits, otherwise a paragraph per row: its first value, then names and values.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    cell : callable
+        Text of a value.
+    width : int
+        Characters per line.
+
+    Returns
+    -------
+    str
+    """
+    columns = [_column(str(name), frame.iloc[:, k], cell) for k, name in enumerate(frame.columns)]
+    shaped = [replace(c, header=c.header.replace(" ", "\n")) for c in columns]
+    if _total([c.narrowest for c in shaped]) <= width:
+        return table_text(frame, cell, width)
+    return "".join(
+        _record([(c.header, cells[k]) for c, cells in zip(columns, texts, strict=True)], width)
+        for texts in [[c.cells for c in columns]]
+        for k in range(len(frame))
+    )
+
+
+def _record(pairs: list[tuple[str, str]], width: int) -> str:
+    """Return a row as lines: short values together, long texts on lines of their own."""
+    lines, short = [pairs[0][1]], []
+    for name, value in pairs[1:]:
+        if len(value) > _LONGEST_WORD:
+            lines.append(f"  {name}: {value}")
+        elif value:
+            short.append(f"{name} {value}")
+    lines[1:1] = ["  " + "; ".join(short)] if short else []
+    filled = (
+        textwrap.fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        for line in lines
+    )
+    return "\n".join(filled) + "\n"
+
+
 def _column(header: str, values: pd.Series, cell: Callable[[object], str]) -> _Column:
     is_time = pd.api.types.is_datetime64_any_dtype(values.dtype)
     is_number = is_time or pd.api.types.is_numeric_dtype(values.dtype)
@@ -98,7 +140,7 @@ def _stamps(values: pd.Series) -> list[str]:
 
 def _wrapped(header: str, width: int) -> str:
     """Return a header with a line break after some of its ``_``, so that it is about as wide as its cells."""
-    spaced = header.replace("_", "_ ")
+    spaced = header.replace("_", "_ ").replace("\n", " ")
     longest = max(map(len, spaced.split()), default=1)
     lines = textwrap.wrap(spaced, max(width, longest), break_long_words=False, break_on_hyphens=False)
     return "\n".join(line.replace("_ ", "_") for line in lines)

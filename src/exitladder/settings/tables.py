@@ -19,7 +19,9 @@ from exitladder.plans.units import Distance
 from exitladder.settings.contracts import Contracts, contracts_from_mapping
 from exitladder.settings.currencies import Currencies, currencies_from_mapping
 from exitladder.settings.earlier_keys import refuse_earlier_search_keys
+from exitladder.settings.impact import ImpactSettings
 from exitladder.settings.keys import _checked, _key, _one, refuse_secrets
+from exitladder.settings.options import OptionSettings
 from exitladder.settings.ranges import DistanceRange, distance_ranges, distance_steps
 from exitladder.statistics.intervals import Intervals
 
@@ -66,6 +68,13 @@ class DataSettings:
         "leave_out",
         "trades with an entry outside its bar by more than 0.1 R: leave_out or keep",
         among=("leave_out", "keep"),
+    )
+    several_entries: str = _key(
+        "last",
+        "positions with several entries: last judges them from the last entry on, first from the first one, with the "
+        "later entries as adds of your own exits. score follows an open position from its first entry with a plan that "
+        "has adds, else from the last",
+        among=("last", "first"),
     )
     max_unpacked_mb: int = _key(4000, "maximum size of an unpacked file, MB", least=1)
     max_columns: int = _key(2000, "maximum number of columns of a table", least=1)
@@ -222,6 +231,19 @@ class ModelSettings:
         True,
         "give a symbol with enough trades a linear model of its own where it predicts better on held-out rows",
     )
+    book: str = _key("", "book of a pooled model that symbols of no book belong to; empty: none")
+    forget: tuple[str, ...] = _key(
+        ["off"],
+        "how stages forget: off (all of the past counts alike), window (only the latest trades train) or decay (later "
+        "trades weigh more); of several, each series of a stage takes the one that was clearly best out of fold",
+        among=("off", "window", "decay"),
+    )
+    memory: float = _key(
+        0.25,
+        "length of the window, and half-life of the decay, as a share of the trades that a stage could train on",
+        least=0.05,
+        most=1,
+    )
     row_step: int = _key(3, "train on every n-th bar of a trade (bars of a trade overlap)", least=1)
     calibration: str = _key(
         "auto",
@@ -232,6 +254,16 @@ class ModelSettings:
         0.0, "memory limit of training, GB; rows beyond it are kept on disk; 0: 75% of the available memory", least=0
     )
     scheduler: str = _key("", "address of a Dask scheduler whose workers train if the rows exceed memory_gb")
+    estimator: str = _key(
+        "",
+        "classifier of scikit-learn for the probability of exhaustion, such as "
+        "sklearn.linear_model.LogisticRegression(C=0.1); empty: LightGBM",
+    )
+    hold_estimator: str = _key(
+        "",
+        "regressor of scikit-learn for the value of holding, such as sklearn.linear_model.Ridge(alpha=10); empty: "
+        "LightGBM",
+    )
 
 
 @dataclass(frozen=True)
@@ -315,6 +347,20 @@ class TuningSettings:
     )
     max_drawdown_r: float = _key(0.0, "constraint: maximum drawdown of the account at any close, R; 0: none", least=0)
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
+    sizes: tuple[str, ...] = _key(
+        ["off"],
+        "size rules compared with constant size, after the exit is chosen: fraction, anti_martingale, kelly; off: none",
+        among=("off", "fraction", "anti_martingale", "kelly"),
+    )
+    size_fraction: tuple[float, ...] = _key(
+        [0.0025, 0.02], "smallest and largest share of equity that their first quantity risks", least=0.0001
+    )
+    size_ruin: float = _key(
+        0.01, "constraint: maximum risk of ruin of a size rule within the trades it is chosen on", least=0, most=1
+    )
+    size_equity: float = _key(
+        0.0, "money in the account before the first trade, for sizes; 0: equity in [book] of the plan", least=0
+    )
 
 
 @dataclass(frozen=True)
@@ -357,10 +403,13 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "first_target": {"R": (0.25, 10.0), "ATR": (0.5, 20.0), "%": (1.0, 20.0)},
     "target_gap": {"R": (0.25, 4.0), "ATR": (0.5, 8.0), "%": (0.5, 20.0)},
     "trail_width": {"R": (0.5, 4.0), "ATR": (1.5, 16.0), "%": (1.0, 20.0)},
+    "add_distance": {"R": (0.25, 2.0), "ATR": (0.25, 2.0), "%": (0.5, 5.0)},
+    "add_stop_width": {"R": (0.5, 2.0), "ATR": (1.0, 4.0), "%": (1.0, 10.0)},
 }
 _STEPS: dict[str, dict[str, float]] = {
     "target_step": {"R": 0.25, "ATR": 0.5, "%": 0.5},
     "trail_step": {"ATR": 0.25, "R": 0.25, "%": 0.5},
+    "add_step": {"R": 0.25, "ATR": 0.25, "%": 0.5},
 }
 
 
@@ -437,6 +486,12 @@ class SearchSettings:
         "time stop, bars; trades entered fewer bars before a test part than the greatest are not tuned on",
         least=1,
     )
+    model_rungs: tuple[str, ...] = _key(
+        ["exhaustion", "hold_value_r"],
+        "conditions on the model to try, in rungs and in its own exit: exhaustion, hold_value_r, both (at once) or "
+        "exit_rank (both as one rank)",
+        among=("exhaustion", "hold_value_r", "both", "exit_rank"),
+    )
     exhaustion: tuple[float, ...] = _key([0.5, 0.9], "threshold of the exhaustion rung")
     exhaustion_min_r: tuple[float, ...] = _key(
         [0.0, 2.0], "minimum open R of the exhaustion rung; empty: no minimum", kind=float
@@ -447,6 +502,7 @@ class SearchSettings:
     hold_value_min_r: tuple[float, ...] = _key(
         [], "minimum open R of the hold-value rung; empty: no minimum", kind=float
     )
+    exit_rank: tuple[float, ...] = _key([0.8, 1.0], "threshold of the rung on the rank of both series", least=0, most=1)
     slices: tuple[str, ...] = _key(
         ["off"],
         "own exits that a price rung may have (a slice): off (none), stop or trail (armed from the entry)",
@@ -471,6 +527,41 @@ class SearchSettings:
         'additional rungs, such as "rsi_14 >= 60..85 and open_r >= 0..2"; "classic": known exits',
         kind=str,
     )
+    adds: tuple[str, ...] = _key(
+        ["off"],
+        "adds that a plan may have: off (none), average (below the entry) or pyramid (beyond it)",
+        among=("off", "average", "pyramid"),
+    )
+    n_adds: tuple[int, ...] = _key([1, 3], "number of adds of a plan that has any", least=1)
+    add_distance: tuple[DistanceRange, ...] = _key(
+        _default_ranges("add_distance", "ATR"),
+        "distance from the entry to the first add and from one to the next (a pyramid: from the fill before), in R, "
+        "ATR or %; averaging adds stay above the initial stop",
+        kind=DistanceRange,
+    )
+    add_step: tuple[Distance, ...] = _key(
+        _default_steps("add_step"),
+        "step of add_distance; a unit left out has 0.25R, 0.25ATR or 0.5%",
+        kind=Distance,
+    )
+    add_factor: tuple[float, ...] = _key(
+        [1.0, 1.0], "quantity of each add, as a multiple of the quantity before it; 2: doubling", least=0.01
+    )
+    add_factor_step: float = _key(0.25, "step of add_factor", least=0.01)
+    add_stop: tuple[str, ...] = _key(
+        ["off"],
+        "where a pyramiding add moves the stop of the whole position: off (it stays), average (the average entry) or "
+        "fill (add_stop_width from the fill)",
+        among=("off", "average", "fill"),
+    )
+    add_stop_width: tuple[DistanceRange, ...] = _key(
+        _default_ranges("add_stop_width", "ATR"),
+        "distance of that stop from the fill of the add, in R, ATR or %; its steps are those of trail_step",
+        kind=DistanceRange,
+    )
+    add_maximum: tuple[float, ...] = _key(
+        [], "most that may be held, as a multiple of the first quantity, in steps of 0.5; empty: no maximum", kind=float
+    )
 
     def __post_init__(self) -> None:
         for name in _RANGES:
@@ -493,7 +584,7 @@ class SearchSettings:
 
         Parameters
         ----------
-        name : {"first_target", "target_gap", "trail_width"}
+        name : {"first_target", "target_gap", "trail_width", "add_distance", "add_stop_width"}
         unit : {"R", "ATR", "%"}
 
         Returns
@@ -505,7 +596,7 @@ class SearchSettings:
         return given.get(unit, _RANGES[name][unit])
 
     def step(self, name: str, unit: str) -> float:
-        """Return the step of targets (``target_step``) or trails (``trail_step``) in a unit, or its default."""
+        """Return the step of targets (``target_step``), trails or adds in a unit, or its default."""
         given: dict[str, float] = {item.unit: item.value for item in getattr(self, name)}
         return given.get(unit, _STEPS[name][unit])
 
@@ -571,8 +662,24 @@ class Settings:
     currencies: Currencies = field(default_factory=Currencies)
     account: AccountSettings = field(default_factory=AccountSettings)
     orders: OrderSettings = field(default_factory=OrderSettings)
+    options: OptionSettings = field(default_factory=OptionSettings)
+    impact: ImpactSettings = field(default_factory=ImpactSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     promotion: PromotionSettings = field(default_factory=PromotionSettings)
+
+    def __post_init__(self) -> None:
+        """Take a mapping for a table, and refuse anything else that is no table."""
+        for one in fields(self):
+            part: Any = getattr(self, one.name)
+            kind: Any = one.default_factory
+            if isinstance(kind, type) and not isinstance(part, kind):
+                if not isinstance(part, Mapping):
+                    raise SettingsError(
+                        f"{one.name} must be a table, but is {part!r}. Write Settings({one.name}={{'key': value}}) or "
+                        f"Settings().with_values({{'{one.name}': {{'key': value}}}})."
+                    )
+                made = Settings().with_values({one.name: part})
+                object.__setattr__(self, one.name, getattr(made, one.name))
 
     @property
     def intervals(self) -> Intervals:

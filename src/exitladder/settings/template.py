@@ -70,6 +70,47 @@ intrabar = "stop_first"           # target_first, ohlc, nearer_extreme or finer_
 limit_fill = "touch"              # or "through": one tick beyond the price
 """
 
+_PLAN_HEAD = """\
+# A plan: how a position is entered in tranches, sized and sold. A ladder is a plan without [[adds]], [size] and [book].
+# docs/plans.md describes every key; `exitladder plan plan.toml --entry 100 --atr 2` shows the tranches of a trade.
+"""
+_PLAN_TABLES = """
+# Tranches after the first entry, each fills once. Positive: pyramiding, a stop order; negative: averaging, a limit
+# order, which needs a stop.
+[[adds]]
+quantity = 0.5                    # x the first quantity; or units = 50, or money = 3000
+at = "0.5ATR"                     # R, ATR or %; a price; "support 1"; or when = ["open_r >= 0.5"]
+spacing = "previous"              # measured from the fill before; default: from the entry
+stop = "2ATR"                     # the stop of the whole position moves to this far from this fill; or "average"
+
+# [[adds]]
+# quantity = 1.0
+# at = "-0.5R"
+
+[add_rules]
+after_exit = false                # no add after a part was sold
+until_bars = 20                   # adds fill in this many bars only
+
+# The first quantity. Sized at the entry from what earlier trades have booked.
+[size]
+rule = "fraction"                 # "file": the quantity of each trade
+fraction = 0.01                   # of equity is lost if the trade loses its planned risk, adds included
+maximum = 3.0                     # the most held, x the first quantity; or maximum_units, _money, _equity (x equity)
+ruin = 0.5                        # a loss of this share of the starting equity counts as ruin
+# rule = "fixed"                  # with units = 100, or money = 10000
+# rule = "volatility"             # with target_volatility = 0.1 (a year) and window = 35 (bars)
+# rule = "anti_martingale"        # with fraction = 0.01, factor = 2.0, wins = 1, maximum_factor = 4.0
+# rule = "kelly"                  # with fraction = 0.01, kelly_fraction = 0.5, kelly_cap = 0.02, minimum_trades = 30
+
+[book]
+equity = 100000                   # money in the account before the first trade
+"""
+PLAN_TOML = (
+    _PLAN_HEAD
+    + LADDER_TOML[LADDER_TOML.index("# Fractions are of") :].replace('name = "classic"', 'name = "classic plan"')
+    + _PLAN_TABLES
+)
+
 
 def settings_toml(settings: Settings, remarks: Mapping[str, str] | None = None) -> str:
     """Return the settings as TOML with a comment for every key; it reads back to equal settings.

@@ -41,7 +41,7 @@ def test_bars_check_lists_and_ends_with_1(run: Run, tmp_path: Path) -> None:
 def test_bars_check_as_a_table(run: Run, sample: Path) -> None:
     result = run("bars", "check", sample)
     assert result.exit_code == 0
-    assert "AAPL     AAPL-1d.parquet   1d         3270   2000-03-01" in result.stdout
+    assert "AAPL     1d         3270   2000-03-01" in result.stdout
     assert "2000-09-29 (-52%)" in result.stdout
 
 
@@ -98,7 +98,8 @@ def test_a_stop_on_the_wrong_side_is_told_with_its_place(run: Run, tmp_path: Pat
     assert result.exit_code == 1
     assert result.stderr == (
         "error: stop_price must be below entry_price for a long, but trade 'T-17' has stop_price=101.2 and "
-        "entry_price=100 (trades.csv, line 2). Correct the stop or the side.\n"
+        "entry_price=100 (trades.csv, line 2). Correct the stop or the side. stop_price is the stop at the entry, "
+        "which defines R; a stop moved since then belongs in the column working_stop, and stop_price may be blank.\n"
     )
     # by either name
     assert run("trades", "check", "trades.csv").stderr == result.stderr
@@ -117,7 +118,9 @@ def test_check_tells_all_faults_on_one_screen(run: Run, tmp_path: Path) -> None:
     for rule, line in (("unique", 6), ("long or short", 3), ("quantity", 5), ("entry_time", 4), ("stop_price", 2)):
         assert any(rule in fault and f"line {line}" in fault for fault in faults), rule
     screen = run("trades", "check", "trades.csv").stdout
-    assert "Worst rows" in screen and "To do" in screen and len(screen.splitlines()) < 25
+    assert "Faults" in screen and "To do" in screen and len(screen.splitlines()) < 25
+    # each fault once
+    assert "Worst rows" not in screen and all(screen.count(f"line {line}") == 1 for line in range(2, 7))
 
 
 def test_check_names_fills_outside_their_bar(run: Run, tmp_path: Path) -> None:
@@ -132,6 +135,20 @@ def test_check_names_fills_outside_their_bar(run: Run, tmp_path: Path) -> None:
     shown = json.loads(result.stdout)
     assert result.exit_code == 0 and len(shown["worst_rows"]) == 1
     assert "T1: exit at 1005" in shown["worst_rows"][0] and "452.0 R" in shown["worst_rows"][0]
+
+
+def test_check_holds_sound_rows_to_their_bars_though_others_have_faults(run: Run, tmp_path: Path) -> None:
+    rows = "\n".join(f"2024-01-{day:02d},0.0000229,0.0000231,0.0000228,0.000023" for day in range(2, 9))
+    (tmp_path / "TY-1d.csv").write_text(f"timestamp,open,high,low,close\n{rows}\n")
+    (tmp_path / "trades.csv").write_text(
+        "trade_id,symbol,side,entry_time,entry_price,quantity,stop_price,exit_time,exit_price\n"
+        "T1,TY,long,2024-01-03,0.000025,10,0.0000222,,\nT2,TY,long,2024-01-03,0.0000229,0,0.0000222,,\n"
+        "T3,TY,long,2024-01-05,0.0000229,10,0.0000222,2024-01-04,0.000023\n"
+    )
+    result = run("trades", "check", "trades.csv", "--bars", "TY-1d.csv")
+    assert result.exit_code == 1 and "2 rules are broken" in result.stderr
+    assert "T1: entry at 0.000025 on 2024-01-03, but its bar runs from 0.0000228 to 0.0000231" in result.stdout
+    assert "trade 'T2' has quantity" in result.stdout and "trade 'T3' was entered" in result.stdout
 
 
 def test_check_tells_the_points_of_entry_and_trips_inside_one_bar(run: Run, tmp_path: Path) -> None:

@@ -41,6 +41,15 @@ def test_every_key_is_there_and_explained(run: Run, tmp_path: Path) -> None:
         before = line
 
 
+def test_a_plan_has_the_ladder_and_every_table(run: Run, tmp_path: Path) -> None:
+    assert run("init", "--plan", "--set", "costs.commission_bps=7").exit_code == 0
+    plan, ladder = (read_ladder(tmp_path / name) for name in ("plan.toml", "ladder.toml"))
+    assert (plan.rungs, plan.stop, plan.costs) == (ladder.rungs, ladder.stop, ladder.costs)
+    assert plan.costs.commission_bps == 7 and len(plan.adds) == 1 and plan.add_rules.until_bars == 20
+    assert plan.size.rule == "fraction" and plan.book.equity == 100_000
+    assert all(len(line) <= 120 for line in (tmp_path / "plan.toml").read_text().splitlines())
+
+
 def test_overrides_are_written(run: Run, tmp_path: Path) -> None:
     assert run("init", "--set", "tuning.n_trials=7", "--set", 'project.name="mine"').exit_code == 0
     settings = load_settings(tmp_path / "exitladder.toml")

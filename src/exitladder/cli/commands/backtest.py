@@ -75,7 +75,7 @@ def command(
         )
     session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     finer = load_bars(session, finer_bars, repair, None) if finer_bars else None
-    more: dict[str, Any] = {"finer": finer, "model": model, "progress": session.progress}
+    more: dict[str, Any] = {"finer": finer, "model": model, "command": session.command, "progress": session.progress}
     if plan is not None:
         result = backtest(market, known, plan, session.settings, **more)
     else:

@@ -82,7 +82,7 @@ def check(
         for title, part in screen.parts:
             session.write(f"{title}\n")
             if len(part):
-                session.emit(part)
+                session.show(part)
             session.write("\n")
         session.write("\n".join(screen.lines) + "\n")
         for line in report.how_read():
@@ -127,7 +127,7 @@ def adjust(
     adjusted = load_bars(session, _one(source, bars), repair, interval)
     if given:
         adjusted = apply_actions(adjusted, given)
-    session.emit(write_bars(adjusted, out, session.progress))
+    session.show(write_bars(adjusted, out, session.progress))
 
 
 @command.command("resample", epilog=example("exitladder bars resample data/BTC-USD-1h.parquet --to 4h --out longer/"))
@@ -157,7 +157,7 @@ def resample(
 
     shorter = load_bars(session, _one(source, bars), repair, interval)
     longer = resample_bars(shorter, target, tz=day_tz, progress=session.progress)
-    session.emit(write_bars(longer, out, session.progress))
+    session.show(write_bars(longer, out, session.progress))
 
 
 @command.command(
@@ -204,7 +204,7 @@ def fetch(
         archive, symbols, interval, months_from(first, last), repair=repair, progress=session.progress
     )
     show_report(session, report)
-    session.emit(write_bars(bars, out, session.progress))
+    session.show(write_bars(bars, out, session.progress))
 
 
 @command.command(
@@ -248,7 +248,7 @@ def update(session: Session, path: Path, newer: Path, asof: str | None, repair: 
             session.warn(
                 f"'{one.symbol}' has a gap before the newer bars: nothing overlaps, so the join is not checked."
             )
-    session.emit(updates_frame(done))
+    session.show(updates_frame(done))
 
 
 def _moment(text: str, tz: str) -> int:

@@ -25,5 +25,5 @@ def command(session: Session, repair: bool) -> int:
 
     found = doctor(session.settings, Path(), repair=repair)
     mapping = found.to_mapping()
-    session.emit(mapping if session.form == "json" else pd.DataFrame(mapping["checks"]))
+    session.show(mapping if session.form == "json" else pd.DataFrame(mapping["checks"]))
     return 0 if found.is_well else 1

@@ -66,7 +66,7 @@ def command(session: Session, ladder: Path, to: str, out: Path | None, hooks: bo
         return
     write_text(made.text, out)
     session.say(f"{out}: {made.target.title}")
-    for text in made.target.differs:
+    for text in made.differs:
         session.say(f"differs: {text}")
 
 

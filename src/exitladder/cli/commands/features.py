@@ -53,7 +53,7 @@ def command(
     from exitladder.files.output import write_table
 
     if is_describing:
-        session.emit(describe_catalogue(names))
+        session.show(describe_catalogue(names))
         return
     if bars is None:
         raise click.UsageError("Missing option '--bars'.")
@@ -66,4 +66,4 @@ def command(
         session.emit(table)
         return
     write_table(table, out)
-    session.emit({"file": str(out), "n_rows": len(table), "n_features": table.shape[1] - 2})
+    session.show({"file": str(out), "n_rows": len(table), "n_features": table.shape[1] - 2})

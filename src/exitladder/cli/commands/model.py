@@ -29,11 +29,13 @@ def check(session: Session, model: str) -> None:
     running any of it.
     """
     from exitladder.models.exhaustion.file import load_model
+    from exitladder.models.forests.boosting import Forest
 
     folder = _folder(session, model)
     found = load_model(folder)
-    n_trees = sum(part.n_trees for stage in found.stages for part in (stage.race, stage.hold))
-    session.emit(
+    learners = [part for stage in found.stages for part in (stage.race, stage.hold)]
+    n_trees = sum(part.n_trees for part in learners if isinstance(part, Forest))
+    session.show(
         {"model": str(folder), "n_features": len(found.names), "n_stages": len(found.stages), "n_trees": n_trees}
     )
 
@@ -49,7 +51,7 @@ def sign(session: Session, model: str, key: Path) -> None:
     """
     from exitladder.models.exhaustion.signature import read_key, sign_model
 
-    session.emit({"signature": str(sign_model(_folder(session, model), read_key(key)))})
+    session.show({"signature": str(sign_model(_folder(session, model), read_key(key)))})
 
 
 @command.command("verify", epilog=example("exitladder model verify received/model --key desk.key"))
@@ -62,7 +64,7 @@ def verify(session: Session, model: str, key: Path) -> None:
 
     folder = _folder(session, model)
     verify_model(folder, read_key(key))
-    session.emit({"model": str(folder), "signed": True})
+    session.show({"model": str(folder), "signed": True})
 
 
 def _folder(session: Session, model: str) -> Path:

@@ -12,14 +12,14 @@ from exitladder.cli.session import Session, example, session_command
 
 @click.command("report", epilog=example("exitladder report tuned/ --out tuned.html"))
 @click.argument("source")
-@out_option("Output file (.html).")
+@out_option("Output file (.html).", endings=(".html", ".htm"))
 @session_command
 def command(session: Session, source: str, out: Path) -> None:
     """Write the page of a run.
 
     Writes a single self-contained HTML file. SOURCE is a run id or an output folder of backtest or tune. The page of a
-    training run is the model card.
+    training run is the model card, that of a run of score its orders.
     """
     from exitladder.pipelines.report import report
 
-    session.emit({"page": str(report(source, out, session.settings, session.progress))})
+    session.show({"page": str(report(source, out, session.settings, session.progress))})

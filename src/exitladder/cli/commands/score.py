@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,11 @@ from exitladder.cli.inputs import (
 )
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
+from exitladder.runtime.interpreting import interpret_if_small
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from exitladder.bars.bars import BarSet
     from exitladder.pipelines.advice.open_trades import Management
     from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
 
 # exit code of --exit-code
 NOT_SCORED = 3
-_OLD_DAYS = 5
 _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --previous yesterday.json --out today.json",
@@ -49,11 +53,14 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     "--model",
     metavar="REF",
     help="Run id, models:/NAME/VERSION or models:/NAME@alias. Required if the ladder reads the model; otherwise adds "
-    "its predictions, reasons and drift.",
+    "its predictions and drift.",
 )
 @click.option("--asof", metavar="TIME", help="Use only bars closed by this time; a date means its end. Default: now.")
 @path_option(
-    "--previous", "Earlier output (.json or .csv): keeps managed_from, and shows what changed.", required=False
+    "--previous",
+    "Earlier output (.json or .csv) whose orders you placed: they are not listed as new, managed_from is kept, and "
+    "changes are shown.",
+    required=False,
 )
 @click.option(
     "--since-entry",
@@ -89,36 +96,18 @@ def command(
     trade cannot be scored, the output names it and the others are scored. Adds a warning to every row if the market
     has drifted away from the model's training data.
     """
+    # imports the engine, compiled or not, as suits the trades
+    frame, result = advice_on(session, ScoreFiles(bars, trades, ladder), model, how, repair=repair, interval=interval)
     from exitladder.pipelines.advice.private import without_money
-    from exitladder.pipelines.advice.rows import flat_scores
-    from exitladder.pipelines.score import nothing_open, score, with_faulty, write_scores
-    from exitladder.plans.file import read_ladder
+    from exitladder.pipelines.advice.rows.columns import flat_scores
+    from exitladder.pipelines.score import write_scores
 
-    plan = read_ladder(ladder)
-    known, faulty = _valid_trades(session, trades)
-    if known is None:
-        result = nothing_open(plan)
-    else:
-        session, market, known = bars_for_trades(
-            session, bars, known, repair, interval, unfinished="ask" if how["asof"] is None else "keep"
-        )
-        # a daily bar is stamped with the date of its session, whatever the zone
-        is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
-        moment = _moment(how["asof"], session.settings.data.tz, is_daily=is_daily)
-        _check_placed(session, known, market, moment)
-        finer = load_bars(session, how["finer_bars"], repair, None) if how["finer_bars"] else None
-        managed = _management(session, how)
-        result = score(
-            market, known, plan, model, session.settings, asof=moment, finer=finer, management=managed,
-            progress=session.progress,
-        )  # fmt: skip
-        _tell(session, result, managed, market)
-    frame = with_faulty(result.frame, faulty)
     frame = without_money(frame) if private else frame
     if out is not None:
         with session.progress.stage("writing advice", 1):
             charts = result.charts() if out.suffix.lower() == ".html" and not private else None
-            write_scores(frame, out, result.verdict, charts)
+            basis, notes = ("", ()) if private else (result.basis, result.notes)
+            write_scores(frame, out, result.verdict, charts, basis, notes)
         session.say(f"advice on {len(frame)} open trades: {out}")
     if session.form == "table":
         from exitladder.cli.screens.score import score_screen
@@ -128,6 +117,99 @@ def command(
         session.emit(frame if session.form == "json" else flat_scores(frame))
     if exit_code and (frame["urgency"] == "ask").any():
         raise SystemExit(NOT_SCORED)
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """The files that advice is based on."""
+
+    bars: Path
+    trades: TradeFiles
+    ladder: Path
+
+
+def advice_on(
+    session: Session,
+    files: ScoreFiles,
+    model: str | None,
+    how: Mapping[str, Any],
+    *,
+    repair: bool = False,
+    interval: str | None = None,
+) -> tuple[pd.DataFrame, ScoreResult]:
+    """Return the advice on the open trades of a file; the command and a served model give the same.
+
+    Parameters
+    ----------
+    session : Session
+    files : ScoreFiles
+    model : str or None
+        As for `exitladder.pipelines.score.score`.
+    how : mapping
+        Options of the command: asof, previous, since_entry, assume, finer_bars.
+    repair : bool
+    interval : str, optional
+        As for `load_bars`.
+
+    Returns
+    -------
+    frame : DataFrame
+        With a row for each trade that could not be read.
+    result : ScoreResult
+    """
+    from exitladder.plans.file import read_ladder
+
+    plan = read_ladder(files.ladder)
+    known, faulty = _valid_trades(session, files.trades)
+    still_open = set() if known is None else set(map(str, known.trade_id[known.is_open]))
+    if known is None:
+        from exitladder.pipelines.score import nothing_open, with_faulty
+
+        managed = _management(session, how)
+        result = nothing_open(plan)
+    else:
+        before = len(session.warned)
+        session, market, known = bars_for_trades(
+            session, files.bars, known, repair, interval, unfinished="ask" if how["asof"] is None else "keep"
+        )
+        # features, and finer bars, are not followed trade by trade
+        if model is None and not how["finer_bars"] and set(plan.series) <= set(market.extra):
+            interpret_if_small(_steps(known, market))
+        # imports the engine
+        managed = _management(session, how)
+        from exitladder.pipelines.score import score, with_faulty
+
+        # a daily bar is stamped with the date of its session, whatever the zone
+        is_daily = bool((market.interval_ns >= 86_400 * 10**9).all())
+        moment = _moment(how["asof"], session.settings.data.tz, is_daily=is_daily)
+        _check_placed(session, known, market, moment)
+        finer = load_bars(session, how["finer_bars"], repair, None) if how["finer_bars"] else None
+        result = score(
+            market, known, plan, model, session.settings, asof=moment, finer=finer, management=managed,
+            progress=session.progress,
+        )  # fmt: skip
+        noted = tuple(dict.fromkeys(session.warned[before:]))
+        _tell(session, result, managed)
+        result = replace(result, notes=(*result.notes, *noted))
+    frame = with_faulty(result.frame, faulty, managed.previous)
+    from exitladder.pipelines.advice.working.resting import left_over
+
+    # a trade whose entry is dated after --asof has no row, and is open all the same
+    left = left_over(managed.previous, set(frame["trade_id"]) | still_open)
+    for text in left:
+        session.warn(text)
+    return frame, replace(result, notes=(*result.notes, *left))
+
+
+def _steps(trades: Trades, bars: BarSet) -> int:
+    """Return how many bars all open trades have lasted so far."""
+    steps, place = 0, {symbol: k for k, symbol in enumerate(bars.symbols)}
+    for symbol, entered, is_open in zip(trades.symbol, trades.entry_time, trades.is_open, strict=True):
+        k = place.get(str(symbol))
+        if is_open and k is not None:
+            times = bars.time[bars.start[k] : bars.start[k + 1]]
+            steps += len(times) - int(times.searchsorted(entered))
+    return steps
 
 
 def _valid_trades(session: Session, files: TradeFiles) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
@@ -157,10 +239,10 @@ def _check_placed(session: Session, trades: Trades, bars: BarSet, moment: int | 
         check_on_bars(session, still_open.take(can_be), bars)
 
 
-def _management(session: Session, how: dict[str, Any]) -> Management:
+def _management(session: Session, how: Mapping[str, Any]) -> Management:
     """Return from when the trades are managed, as the options say."""
-    from exitladder.pipelines.advice.changes import read_previous
     from exitladder.pipelines.advice.open_trades import Management
+    from exitladder.pipelines.advice.working.previous import read_previous
 
     earlier = how["previous"]
     if earlier and not earlier.exists():
@@ -174,31 +256,50 @@ def _management(session: Session, how: dict[str, Any]) -> Management:
     )
 
 
-def _tell(session: Session, result: ScoreResult, managed: Management, bars: BarSet) -> None:
+def _tell(session: Session, result: ScoreResult, managed: Management) -> None:
     """Write what concerns all trades to stderr: drift, the tuning's verdict, old bars, what to save."""
-    import pandas as pd
+    from exitladder.pipelines.advice.traded import adjusted_warning
+    from exitladder.pipelines.advice.working.previous import is_same_bar
 
     if result.notice:
         session.warn(result.notice)
+    traded = result.frame["traded_close"]
+    unlike = result.frame.loc[traded.notna()].drop_duplicates("symbol")
+    for symbol, close, market in zip(unlike["symbol"], unlike["price"], unlike["traded_close"], strict=True):
+        session.warn(adjusted_warning(str(symbol), float(close), float(market)))
     if result.shadow:
         session.say(result.shadow)
     if result.verdict:
         session.say(result.verdict)
-    newest = int(bars.close_time.max())
-    if managed.clock_ns is not None and managed.clock_ns - newest > _OLD_DAYS * 86_400 * 10**9:
-        days = (managed.clock_ns - newest) // (86_400 * 10**9)
-        session.warn(
-            f"the newest bar closed {pd.Timestamp(newest, tz='UTC'):%Y-%m-%d %H:%M} UTC, {days} days ago. Update the "
-            "bars, or pass --asof to score a past date."
+    for text in result.notes:
+        session.warn(text)
+    if is_same_bar(result.frame, managed.previous):
+        session.say(
+            "the earlier output (--previous) is of the same last bar: its orders are taken to be placed. If they are "
+            "not, pass the output before it"
         )
     starts = result.frame.loc[(result.frame["managed_from"] != "") & (result.frame["bars_managed"] == 0)]
-    new = [t for t in starts["trade_id"] if t not in managed.previous]
+    kept = {*managed.previous, *_with_begin(result)}
+    new = [t for t in starts["trade_id"] if t not in kept]
     if new:
+        begin = starts.loc[starts["trade_id"].isin(new), "managed_from"].iloc[0]
         session.say(
             f"the ladder manages {len(new)} trade{'s' if len(new) != 1 else ''} from now on: pass this output with "
-            f"--previous next time, or save managed_from = {starts['managed_from'].iloc[0]} in the trades file "
+            f"--previous next time, or save managed_from = {begin} in the trades file "
             "(--since-entry follows the ladder from each entry)"
         )
+
+
+def _with_begin(result: ScoreResult) -> set[str]:
+    """Return the trades whose file says from when they are managed."""
+    from exitladder.clock import NO_TIME
+
+    if result.placed is None:
+        return set()
+    trades, begins = result.placed.trades, result.placed.trades.managed_from
+    if begins is None:
+        return set()
+    return {str(t) for t, begin in zip(trades.trade_id, begins, strict=True) if begin != NO_TIME}
 
 
 def _moment(asof: str | None, tz: str, *, is_daily: bool) -> int | None:

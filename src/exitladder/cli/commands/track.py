@@ -24,7 +24,13 @@ def command(session: Session, is_syncing: bool) -> None:
     address = chosen_store(session.settings.tracking.store, session.settings.tracking.folder)
     close_stale(address.home)
     if not is_syncing:
-        session.emit(runs_frame(address))
+        frame = runs_frame(address)
+        if session.form != "table":
+            session.emit(frame)
+            return
+        from exitladder.cli.screens.track import track_screen
+
+        session.write(track_screen(frame, str(address)))
         return
     from exitladder.pipelines.tracking.sync import sync
 
@@ -35,4 +41,4 @@ def command(session: Session, is_syncing: bool) -> None:
             f"The store {address} took {len(report.sent)} runs, but not {len(report.failed)} others: {reason}. Correct "
             "the cause and repeat the command."
         )
-    session.emit({"store": str(address), "sent": len(report.sent), "present": len(report.present)})
+    session.show({"store": str(address), "sent": len(report.sent), "present": len(report.present)})

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from exitladder.cli.screens.parts import share, short_verdict, signed, texts_table, with_range
+from exitladder.cli.screens.parts import in_r, share, short_verdict, signed, texts_table, with_range
 
 MEASURES = {
     "expectancy_r": "R per trade",
     "r_per_bar": "R per bar",
     "r_per_year": "R per year",
     "sharpe_daily": "Sharpe ratio",
-    "max_drawdown_r": "drawdown, R",
+    "max_drawdown_r": "entry-locked drawdown, R",
     "cvar_5_r": "CVaR 5%, R",
     "mean_capture": "capture",
     "cost_r": "costs, R",
 }
 """The measures of a comparison as a table names them."""
+_ACCOUNT = {"max_drawdown_r": "drawdown booked, R"}
+_DRAWDOWNS = (
+    "Account drawdown: open positions valued at every close; a verdict speaks of this one. Entry-locked drawdown: the "
+    "same entries, every trade taken, results booked with each fill."
+)
 _MOST_GROUPS = 15
 _MOST_TRADES = 5
 
@@ -57,7 +63,8 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
     # With several runs the groups would hide the rest; the page and the JSON have those of every pair.
     text += _origin(pairs[0], width) if len(pairs) == 1 else ""
     runs = [_run(short[name], metrics) for name, metrics in found["sources"].items()]
-    return text + "\nEach run on all of its own trades\n" + texts_table(runs, width)
+    text += "\nEach run on all of its own trades\n" + texts_table(runs, width)
+    return text + textwrap.fill(_DRAWDOWNS, width) + "\n"
 
 
 def stepwise_text(found: Mapping[str, Any], short: Mapping[str, str]) -> str:
@@ -72,14 +79,16 @@ def stepwise_text(found: Mapping[str, Any], short: Mapping[str, str]) -> str:
     )
 
 
-def measure_rows(measures: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def measure_rows(
+    measures: Mapping[str, Mapping[str, Any]], names: Mapping[str, str] = MEASURES
+) -> list[dict[str, Any]]:
     """Return a row of texts for each measure: both sides, the difference and its interval, p, detectable."""
     rows = []
     for name, one in measures.items():
         digits = digits_of(one)
         rows.append(
             {
-                "measure": MEASURES[name],
+                "measure": names[name],
                 "first": signed(one["baseline"], digits),
                 "this": signed(one["candidate"], digits),
                 "difference [CI]": with_range(
@@ -130,6 +139,8 @@ def _measures(name: str, first: str, pair: Mapping[str, Any], found: Mapping[str
         return ""
     text = f"\n{name} against {first}: the same entries, every trade taken\n"
     text += texts_table(measure_rows(pair["measures"]), width)
+    if "money" in pair:
+        text += "\n" + textwrap.fill(pair["money"]["text"], width) + "\n"
     account = pair["account"]
     if account:
         ours, theirs = account["candidate"], account["baseline"]
@@ -137,7 +148,7 @@ def _measures(name: str, first: str, pair: Mapping[str, Any], found: Mapping[str
             f"\n{found['account_limits']['text']} {name} takes {ours['n_taken']:,} of the trades "
             f"({signed(ours['total_r'], 1)} R), {first} {theirs['n_taken']:,} ({signed(theirs['total_r'], 1)} R).\n"
         )
-        text += texts_table(measure_rows(account["measures"]), width)
+        text += texts_table(measure_rows(account["measures"], MEASURES | _ACCOUNT), width)
     return text
 
 
@@ -234,5 +245,5 @@ def _run(name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
         "R per trade": signed(metrics["expectancy_r"]),
         "win rate": share(metrics["win_rate"]),
         "total R": signed(metrics["total_r"], 1),
-        "drawdown, R": signed(metrics.get("max_drawdown_account_r"), 1),
+        "account drawdown": in_r(metrics.get("max_drawdown_account_r")),
     }

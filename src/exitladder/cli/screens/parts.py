@@ -11,7 +11,7 @@ import pandas as pd
 
 from exitladder.cli.screen import UNBOUNDED
 from exitladder.cli.tables import table_text
-from exitladder.pipelines.pages.short_verdict import BEFORE_COSTS_START, split_verdict
+from exitladder.pipelines.pages.first_lines.short_verdict import BEFORE_COSTS_START, split_verdict
 
 
 def short_verdict(text: str) -> str:
@@ -31,6 +31,18 @@ def signed(value: Any, digits: int = 3) -> str:
         return ""
     text = f"{value:+,.{digits}f}"
     return text if any(digit in text for digit in "123456789") else text[1:]
+
+
+def in_r(value: Any) -> str:
+    """Return a number of R with its sign and unit, empty if there is none.
+
+    Examples
+    --------
+    >>> in_r(-20.94), in_r(None)
+    ('-20.9 R', '')
+    """
+    text = signed(value, 1)
+    return f"{text} R" if text else ""
 
 
 def with_range(entry: Mapping[str, Any] | None, digits: int = 3) -> str:
@@ -53,8 +65,12 @@ def share(value: Any) -> str:
 
 
 def texts_table(rows: Iterable[Mapping[str, Any]], width: int = UNBOUNDED) -> str:
-    """Return rows of texts and whole numbers as a table that fits; only the first column and the last one wrap."""
+    """Return rows of texts and whole numbers as a table that fits; only the first column and the last one wrap.
+
+    Columns without any text are left out.
+    """
     frame = pd.DataFrame(list(rows))
+    frame = frame.loc[:, [bool((frame[name].notna() & (frame[name] != "")).any()) for name in frame]]
     return table_text(frame, lambda value: "" if value is None else str(value), width, list(frame.columns[1:-1]))
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from exitladder.cli.screens.parts import texts_table
 
 _MOST = 20
+_RULES = {"min_trades": "trades", "min_days": "days", "gate": "written before"}
 
 
 def promote_screen(found: Mapping[str, Any], width: int) -> str:
@@ -34,9 +37,9 @@ def promote_screen(found: Mapping[str, Any], width: int) -> str:
     if found["checks"]:
         rows = [
             {
-                "gate": check["rule"],
-                "required": check["required"],
-                "found": check["found"],
+                "gate": _RULES.get(check["rule"], check["rule"].replace("_", " ")),
+                "required": str(check["required"]).replace("no_difference", "no difference"),
+                "found": str(check["found"]).replace("no_difference", "no difference"),
                 "passed": "yes" if check["has_passed"] else "no",
             }
             for check in found["checks"]
@@ -48,6 +51,34 @@ def promote_screen(found: Mapping[str, Any], width: int) -> str:
         more = f" ({_MOST} of {len(changed)}; --format json has all)" if len(changed) > _MOST else ""
         text += f"\nChanged from the one before{more}\n" + texts_table(rows, width)
     return text
+
+
+def history_screen(rows: pd.DataFrame) -> str:
+    """Return the history of aliases as text, the latest change first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `exitladder.pipelines.promote.promotion_history`.
+
+    Returns
+    -------
+    str
+    """
+    if rows.empty:
+        return "Nothing was promoted yet.\n"
+    parts = []
+    for row in rows.to_dict("records"):
+        lines = [
+            f"{row['number']}. {str(row['at'])[:16]} UTC, {row['action']} by {row['who']}",
+            f"{row['alias']} among the {row['slot']}s: {row['run_id'] or 'none'}"
+            + (f" ({row['model']})" if row["model"] else ""),
+            f"before: {row['before']}" if row["before"] else "",
+            f"failed: {row['failed'].replace('_', ' ')}" if row["failed"] else "",
+            f"reason: {row['because']}" if row["because"] else "",
+        ]
+        parts.append("\n  ".join(line for line in lines if line) + "\n")
+    return "\n".join(parts)
 
 
 def _cut(text: str) -> str:

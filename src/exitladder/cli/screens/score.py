@@ -9,17 +9,21 @@ from typing import Any
 import pandas as pd
 
 from exitladder.cli.screens.parts import facts, share, signed
-from exitladder.pipelines.advice.rows import URGENCIES
-from exitladder.pipelines.advice.sentences import hold_value_text, probability_text
+from exitladder.clock import close_text
+from exitladder.pipelines.advice.wording.counts import (
+    counts_text,
+    of_all,
+    own_warnings,
+    risk_totals,
+    shared_warnings,
+    taken_text,
+)
+from exitladder.pipelines.advice.wording.sentences import hold_value_text, price_text, probability_text
 
 _MOST = 80
 _WORDS = {
-    "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "ask": "ASKED",
-    "hold": "hold",
-}  # fmt: skip
-_NAMES = {
-    "stop_missing": "without a stop", "exit": "to exit", "reduce": "to reduce", "move_stop": "with a stop to move",
-    "ask": "not scored", "hold": "to hold",
+    "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "add": "ADD",
+    "ask": "ASKED", "hold": "hold",
 }  # fmt: skip
 
 
@@ -44,26 +48,30 @@ def score_screen(frame: pd.DataFrame, width: int, *, verdict: str = "") -> str:
     rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
     if not rows:
         return "No trade is open: nothing to do.\n"
-    counts = [(name, sum(row["urgency"] == name for row in rows)) for name in URGENCIES]
-    trades = "1 open trade" if len(rows) == 1 else f"{len(rows):,} open trades"
-    head = f"{trades}: {', '.join(f'{n} {_NAMES[name]}' for name, n in counts if n)}."
-    shared = [text for text in (rows[0]["warnings"] if rows else []) if all(text in row["warnings"] for row in rows)]
-    notes = [textwrap.fill(f"Note: {text}", width) + "\n" for text in (*([verdict] if verdict else []), *shared)]
+    head = f"{counts_text(rows)}."
+    shared = shared_warnings(rows)
+    texts = [*([verdict] if verdict else []), *(of_all(text, len(rows)) for text in shared)]
+    notes = [textwrap.fill(f"Note: {text}", width) + "\n" for text in texts]
     return "\n".join([
-        textwrap.fill(head, width) + "\n" + _risk_line(rows, width), *notes, _table(rows),
+        textwrap.fill(head, width) + "\n" + _risk_line(rows, width) + _taken_line(rows, width), *notes, _table(rows),
         *(_trade(row, shared, width) for row in rows),
     ])  # fmt: skip
 
 
 def _risk_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
-    now = [row["risk_now_r"] for row in rows if not pd.isna(row["risk_now_r"])]
-    after = [row["risk_after_r"] for row in rows if not pd.isna(row["risk_after_r"])]
-    if not after:
-        return ""
-    unknown = len(rows) - len(now)
-    beside = f" ({unknown} without a known stop)" if unknown else ""
-    text = f"Risk to the stops: now {sum(now):.2f} R{beside}, after these orders {sum(after):.2f} R."
-    return textwrap.fill(text, width) + "\n"
+    risk = risk_totals(rows)
+    left = f"Not in this risk: {risk.left_out}." if risk.left_out else ""
+    if not risk.now:
+        return textwrap.fill(left, width) + "\n" if left else ""
+    of = f" of {risk.n_trades} trade{'s' if risk.n_trades != 1 else ''}" if left else ""
+    more = f", with all adds {risk.with_adds['r']:.2f} R" if risk.with_adds else ""
+    text = f"Risk to the stops{of}: now {risk.now['r']:.2f} R, after these orders {risk.after['r']:.2f} R{more}. {left}"
+    return textwrap.fill(text.strip(), width) + "\n"
+
+
+def _taken_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
+    text = taken_text(rows)
+    return textwrap.fill(text, width) + "\n" if text else ""
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -86,8 +94,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
-    asof = "" if pd.isna(row["asof"]) else f" at {pd.Timestamp(row['asof']):%Y-%m-%d %H:%M}"
-    price = "" if pd.isna(row["price"]) else f", last price {_number(row['price'])}{asof}"
+    asof = "" if pd.isna(row["asof"]) else f" on {close_text(pd.Timestamp(row['asof']).as_unit('ns').value)}"
+    price = "" if pd.isna(row["price"]) else f", last price {price_text(row['price'])}{asof}"
     head = f"{row['symbol']} {row['side']} {_number(row['quantity_open'])} ({row['trade_id']}){price}"
     bars, paid = row["bars_held"], row.get("dividends_r", float("nan"))
     model = ", ".join(
@@ -107,10 +115,17 @@ def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
              + ("" if pd.isna(bars) else f", held for {bars:.0f} bar{'s' if bars != 1 else ''}")
              + (f", managed from {row['managed_from']}" if row["managed_from"] else "")),
             ("  model", model),
-            *(("  order", _order(order)) for order in row["orders"]),
+            *(("  cancel", text) for text in row["cancels"]),
+            *(
+                (f"  {verb}", _order(order))
+                for verb in ("replace", "place", "leave")
+                for order in row["orders"]
+                if order.get("do", "place") == verb
+            ),
+            *(("  add", text) for text in row.get("adds") or []),
             ("  changed", "; ".join(row["changes"])),
             ("  why", " ".join(row["reasons"])),
-            ("  note", " ".join(text for text in row["warnings"] if text not in shared)),
+            ("  note", " ".join(own_warnings(row, shared))),
         ],
         width,
     )  # fmt: skip
@@ -128,7 +143,15 @@ def _order(order: Mapping[str, Any]) -> str:
     price = f" {order['type']} {_number(order['price'])}" if order.get("price") is not None else ""
     at = price or (" at the close" if order["type"] == "market_on_close" else " at market")
     label = f" (rung {order['rung']})" if order.get("rung") is not None else ""
+    label = f" (add {order['add']})" if order.get("add") is not None else label
     kind = order.get("kind")
     label = label or (f" ({kind})" if kind not in (None, "rung", order["type"]) else "")
     group = f" [{order['oco']}]" if order.get("oco") else ""
-    return f"{order['side']} {_number(order['quantity'])}{at}{label}{group}"
+    was = _was(order) if order.get("do") == "replace" else ""
+    return f"{order['side']} {_number(order['quantity'])}{at}{label}{group}{was}"
+
+
+def _was(order: Mapping[str, Any]) -> str:
+    """Return in which way the order that is replaced differs."""
+    old, price = order.get("was_quantity"), order.get("was_price")
+    return f", was {_number(old)} at {_number(price)}"

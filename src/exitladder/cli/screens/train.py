@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exitladder.cli.screens.parts import facts, signed
+from exitladder.cli.screens.parts import facts, signed, texts_table
 from exitladder.models.exhaustion import SERIES
 
 _FINDINGS = {
@@ -47,11 +47,50 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
         ("leak check", " ".join([str(found.get("leak_check", "")), *(found.get("leak_reasons") or [])])),
     ]  # fmt: skip
     return (
-        _FINDINGS.get(str(found.get("value_finding", "")), "")
+        finding_text(found)
         + "\n\n"
         + facts(pairs, width)
+        + _books(found, width)
         + f"\nThe model card: exitladder report {found['run_id']} --out model.html. All numbers: --format json.\n"
     )
+
+
+def _books(found: Mapping[str, Any], width: int) -> str:
+    """Return a table of the books of a pooled model; empty for one book."""
+    books = found.get("books")
+    if not books:
+        return ""
+    rows = []
+    for book in books:
+        low, high = book["value_interval"] or (None, None)
+        policy = book["policy"] or {}
+        rows.append(
+            {
+                "book": book["name"],
+                "trades": f"{book['n_trades']:,}",
+                "log loss less": _per_mille(book["log_loss_gain"], book["log_loss_gain_error"]),
+                "silent": "+".join(str(book[f"n_stages_silent_on_{name}"]) for name in SERIES),
+                "gain over trail (R)": _gain(book["value_r"], low, high).replace(" R per trade", ""),
+                "finding": book["value_finding"] or "too few trades",
+                "exit": (policy.get("condition") if policy.get("uses_model") else policy.get("trail_alone")) or "",
+            }
+        )
+    note = (
+        "\nlog loss less: below that of the mean of the book's past, 1/1000. silent: stages on "
+        f"{' and '.join(SERIES)}, of {found['n_stages']}.\n"
+    )
+    return "\n" + texts_table(rows, width) + note
+
+
+def _per_mille(mean: float | None, error: float | None) -> str:
+    if mean is None:
+        return ""
+    return f"{1e3 * mean:+.2f}" + ("" if error is None else f" ± {1e3 * error:.2f}")
+
+
+def finding_text(found: Mapping[str, Any]) -> str:
+    """Return whether the model has an edge, in a sentence or two."""
+    return _FINDINGS.get(str(found.get("value_finding", "")), "")
 
 
 def _silent(found: Mapping[str, Any]) -> str:

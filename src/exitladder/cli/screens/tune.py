@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from exitladder.cli.screens.parts import facts, notes_text, share, short_verdict, signed, texts_table, with_range
+from exitladder.cli.screens.parts import facts, in_r, notes_text, share, short_verdict, signed, texts_table, with_range
 
 
 def tune_screen(found: Mapping[str, Any], out: str, width: int) -> str:
@@ -33,7 +33,7 @@ def tune_screen(found: Mapping[str, Any], out: str, width: int) -> str:
         f"{n_test:,} trades scored out of sample, R per trade\n" + policies_text(found["policies"], width),
         "Ladder tuned before each part\n" + texts_table(ladders, width),
         facts(_search(found, n_trials), width),
-        f"The exit to use: {out}/recommended.toml. The page with everything: {out}/index.html\n"
+        f"The exit to use: {out}/recommended.toml. All on one page: {out}/index.html\n"
         f"Out of sample, trade by trade: exitladder backtest --walk-forward {out} ...    (run {found['run_id']})\n",
     ]
     return "\n".join(lines)
@@ -62,7 +62,7 @@ def _policy(row: Mapping[str, Any]) -> dict[str, Any]:
         "exit": row["policy"],
         "R per trade": signed(row["expectancy_r"]),
         "win rate": share(row["win_rate"]),
-        "drawdown, R": signed(row["max_drawdown_account_r"], 1),
+        "account drawdown": in_r(row["max_drawdown_account_r"]),
         "tuned ladder minus it [CI]": with_range(against),
     }
 

@@ -37,7 +37,13 @@ def command(
     if sum((run is not None, is_back, is_history)) != 1:
         raise click.UsageError("Give a RUN with --as, or --rollback, or --history.")
     if is_history:
-        session.emit(promotion_history(session.settings, alias or ""))
+        rows = promotion_history(session.settings, alias or "")
+        if session.form != "table":
+            session.emit(rows)
+            return
+        from exitladder.cli.screens.promote import history_screen
+
+        session.write(history_screen(rows))
         return
     if run is not None and alias is None:
         raise click.UsageError("Say what the run becomes: --as champion or --as challenger.")

@@ -80,7 +80,7 @@ def make(
         session.emit(trades.to_frame())
         return
     write_trades(trades, out)
-    session.emit({"file": str(out), **_summary(trades)})
+    session.show({"file": str(out), **_summary(trades)})
 
 
 @command.command(
@@ -125,7 +125,7 @@ def _checked(
     from exitladder.files.tables import read_table
     from exitladder.importers.imports import known_as
     from exitladder.trades.checks import fills_outside_bars
-    from exitladder.trades.files import faults_of_table, read_trades
+    from exitladder.trades.files import faults_of_table, read_trades, sound_trades
     from exitladder.trades.fills import is_fills_table
     from exitladder.trades.report import TradesReport, counts_of, describe
     from exitladder.trades.trades import place_trades
@@ -139,6 +139,9 @@ def _checked(
             report.counts["n_trades"] = len(table.frame)
             report.faults = [str(fault) for fault in faults]
             report.worst = report.faults[:3] if len(faults) > 1 else []
+            rest = sound_trades(table, how) if bars is not None else None
+            if bars is not None and rest is not None:
+                report.worst = _outside_of(session, bars, rest, repair, interval) or report.worst
             kind = known_as(path) if "must have the columns" in report.faults[0] else ""
             advice = f"this is {kind}: `exitladder trades import {path} --out trades.csv` turns it into trades"
             report.to_do = [advice if kind else "correct the rows above, then check again"]
@@ -164,6 +167,20 @@ def _checked(
             error = fault
     describe(found, report, how.tz, outside, placed)
     return report, error
+
+
+def _outside_of(session: Session, bars: Path, found: Trades, repair: bool, interval: str | None) -> list[str]:
+    """Return the fills outside their bars among the rows that can be read, or the reason why they cannot be placed."""
+    from exitladder.errors import TradesError
+    from exitladder.trades.checks import fills_outside_bars
+    from exitladder.trades.report import outside_texts
+    from exitladder.trades.trades import place_trades
+
+    try:
+        session, market, found = bars_for_trades(session, bars, found, repair, interval)
+        return outside_texts(fills_outside_bars(place_trades(found, market), initial_stop(session)))
+    except TradesError as fault:
+        return [str(fault)]
 
 
 _IMPORT = (
@@ -219,7 +236,7 @@ def import_(
     with --map. Rows left out and assumptions go to stderr. Files of one program may overlap: a fill counts once.
     """
     from exitladder.importers.imports import import_files, known_as
-    from exitladder.importers.reading import ImportOptions
+    from exitladder.importers.reading import options_of
     from exitladder.trades.files import write_trades
     from exitladder.trades.fills import write_fills
     from exitladder.trades.report import counts_of
@@ -229,15 +246,7 @@ def import_(
         return
     data = session.settings.data
     how = data.conventions
-    options = ImportOptions(
-        tz="" if how.tz == "UTC" else how.tz,
-        decimal=None if how.decimal == "auto" else how.decimal,
-        day_first=None if how.dates == "auto" else how.dates == "dayfirst",
-        symbol=how.symbol,
-        symbol_map=_symbol_map(how.symbol_map),
-        side=side or data.side,
-        **grouping,
-    )
+    options = options_of(how, side=side or data.side, symbol_map=_symbol_map(how.symbol_map), **grouping)
     found = import_files(sources, program, options)
     session.say(f"read as: {found.format}")
     for line in found.notes:
@@ -249,12 +258,12 @@ def import_(
         session.say(found.profit.text())
     write_trades(found.trades, out)
     files = {"file": str(out)}
-    if fills_out is not None:
+    if fills_out is not None and found.fills is not None:
         write_fills(found.fills, fills_out)
         files["fills_file"] = str(fills_out)
     # in a table, the sentence above about the profit is enough
     profit = {} if found.profit is None or session.form == "table" else {"profit": _profit(found.profit)}
-    session.emit({**files, "format": found.format, **counts_of(found.trades), **profit})
+    session.show({**files, "format": found.format, **counts_of(found.trades), **profit})
 
 
 def _profit(profit: ClosedProfit) -> dict[str, Any]:
@@ -281,21 +290,18 @@ def _import_by_columns(
     out: Path,
 ) -> None:
     """Read one table of round trips whose columns the user names."""
-    from exitladder.files.tables import read_table
-    from exitladder.importers.broker_table import import_trades
+    from exitladder.importers.imports import table_imported
     from exitladder.trades.files import write_trades
 
     if len(sources) > 1:
         raise click.UsageError("--map and --value read one file; import the others alone.")
     how = session.settings.data.conventions
     given = _pairs("--value", values) | ({"side": side} if side else {})
-    trades, notes = import_trades(
-        read_table(sources[0], conventions=how), _pairs("--map", renames), given, conventions=how
-    )
-    for line in notes:
+    found = table_imported(sources[0], _pairs("--map", renames), given, conventions=how)
+    for line in found.notes:
         session.say(line)
-    write_trades(trades, out)
-    session.emit({"file": str(out), **_summary(trades)})
+    write_trades(found.trades, out)
+    session.show({"file": str(out), **_summary(found.trades)})
 
 
 def _symbol_map(path: str) -> dict[str, str]:
@@ -367,4 +373,4 @@ def adjust(
     raw, _ = read_bars(bars, tz=data.tz, adjust="none", repair=repair, interval=interval, conventions=data.conventions)
     done = adjust_trades(found, raw, given or None)
     write_trades(done.trades, out)
-    session.emit({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})
+    session.show({"file": str(out), "n_adjusted": done.n_changed, **_summary(done.trades)})

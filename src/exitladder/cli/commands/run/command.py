@@ -1,0 +1,60 @@
+"""``exitladder run``: the whole workflow on your own bars and trades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.inputs import (
+    TradeFiles,
+    bars_options,
+    load_bars_and_trades,
+    out_option,
+    path_option,
+    trades_options,
+)
+from exitladder.cli.screen import width_of
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command("run", epilog=example("exitladder run --bars data/ --trades trades.csv --out result/"))
+@bars_options
+@trades_options("Trades (.csv or .parquet); open ones get orders.")
+@path_option("--ladder", "Your own ladder (.toml), as an additional baseline.", required=False)
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="Number of candidate ladders (tuning.n_trials)."
+)
+@out_option("Folder for the pages and the files; index.html is the summary.", "folder")
+@session_command
+def command(
+    session: Session,
+    bars: Path,
+    repair: bool,
+    interval: str | None,
+    trades: TradeFiles,
+    ladder: Path | None,
+    out: Path,
+) -> None:
+    """Run the whole workflow on your own bars and trades.
+
+    Checks the data, trains the model, tunes a ladder walk-forward, backtests the recommended exit, compares the tuned
+    ladders with your own exits, and lists the orders of open trades. Writes one page for each and a summary, the same
+    files as the single commands, and tracks the runs.
+    """
+    from exitladder.pipelines.run import PARTS, run
+    from exitladder.plans.file import read_ladder
+
+    session.say(f"part 1 of {len(PARTS) + 1}: read and check bars and trades")
+    session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
+    result = run(
+        market, known, session.settings, out=out, ladder=read_ladder(ladder) if ladder else None,
+        command=session.command, tell=session.say, progress=session.progress,
+    )  # fmt: skip
+    shown = result.to_mapping()
+    if session.form == "table":
+        from exitladder.cli.screens.run import run_screen
+
+        session.write(run_screen(shown, str(out), width_of(session.stdout)))
+        return
+    session.emit(shown)

@@ -1,0 +1,58 @@
+"""A backtest with market impact: the same fills, and its cost beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from exitladder.cli.screens.backtest import backtest_screen
+from exitladder.pipelines.backtest import backtest
+from exitladder.plans.file import ladder_from_mapping
+from exitladder.sample import load_sample_bars
+from exitladder.settings.loading import load_settings
+from exitladder.trades.files import trades_from_frame
+
+LADDER = {
+    "name": "half at 1R",
+    "rungs": [{"fraction": 0.5, "target": "1R"}],
+    "stop": {"initial": "2ATR", "time": 20},
+    "costs": {"commission_bps": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, object]:
+    bars = load_sample_bars()[0]
+    own = bars["IBM"].to_frame()
+    rows = own.iloc[100:700:20]
+    trades = trades_from_frame(
+        rows.assign(
+            trade_id=[f"T{k}" for k in range(len(rows))], symbol="IBM", side="long", entry_time=rows["timestamp"],
+            entry_price=rows["open"], quantity=50_000.0, entry_at="open",
+        )[["trade_id", "symbol", "side", "entry_time", "entry_price", "quantity", "entry_at"]]
+    )  # fmt: skip
+    found: dict[str, object] = {}
+    for law in ("none", "square_root"):
+        settings = load_settings(None, ["tracking.enabled=false", f"impact.law={law}", "validation.n_bootstrap=200"])
+        found[law] = backtest(bars, trades, ladder_from_mapping(LADDER), settings)
+    return found
+
+
+def test_impact_changes_no_fill_and_lowers_the_result_by_its_cost(results: dict[str, object]) -> None:
+    plain, paid = results["none"], results["square_root"]
+    assert plain.fills.equals(paid.fills) and "impact" not in plain.summary  # type: ignore[attr-defined]
+    assert plain.trades.equals(paid.trades.drop(columns="impact_r"))  # type: ignore[attr-defined]
+    found, cost = paid.summary["impact"], paid.trades["impact_r"]  # type: ignore[attr-defined]
+    assert (cost >= 0).all() and cost.mean() > 0
+    assert found["cost_r"]["value"] == pytest.approx(cost.mean())
+    before = paid.summary["expectancy_r"]["value"]  # type: ignore[attr-defined]
+    assert found["expectancy_r"]["value"] == pytest.approx(before - cost.mean())
+    assert found["n_unknown"] == 0 and found["baseline"] == "all out at the first target"
+    assert np.isfinite(found["difference_r"]["value"])
+
+
+def test_the_screen_says_that_it_is_not_in_the_numbers(results: dict[str, object]) -> None:
+    summary = results["square_root"].summary  # type: ignore[attr-defined]
+    screen = backtest_screen(summary, "out", "run", 80)
+    assert "market impact" in screen and "not in the" in screen
+    assert max(map(len, screen.splitlines())) <= 80 or "exitladder report" in screen
