@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=20_000, help="of each symbol")
     parser.add_argument("--folder", type=Path, help="where to write; by default a temporary one")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = args.folder or Path(temporary)
         for name, size in (("few", (2, 1_000, 100)), ("all", (args.symbols, args.bars, args.trades))):
             (folder / name).mkdir(parents=True, exist_ok=True)

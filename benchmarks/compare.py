@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--trades", type=int, default=10_000)
     given = parser.parse_args()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         places = write_runs(Path(folder), given.runs, given.trades)
         wall, processor = time.perf_counter(), time.process_time()
         found = compare(places, Settings())

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import external  # noqa: E402
 from tests.exporters import runs  # noqa: E402
-from tests.exporters.markets import Filled, sales, trades_on  # noqa: E402
+from tests.exporters.markets import Filled, sales, sales_and_adds, trades_on  # noqa: E402
 
 from exitladder.execution import simulate  # noqa: E402
 from exitladder.plans.file import ladder_from_mapping  # noqa: E402
@@ -48,6 +48,21 @@ def ladder_under(policy: str) -> Ladder:
     )
 
 
+def plan_under(policy: str) -> Ladder:
+    pyramid = [{"quantity": 0.5, "at": "0.5R", "stop": "1R"}] if policy == "stop_first" else []
+    return ladder_from_mapping(
+        {
+            "name": "tranches",
+            "rungs": [{"fraction": 0.25, "target": "2R"}],
+            "adds": [{"quantity": 0.5, "at": "-0.4R"}, *pyramid, {"quantity": 0.25, "when": ["open_r >= 1"]}],
+            "stop": {"trail": "3ATR", "trail_from": "1R", "time": 40},
+            "size": {"maximum": 2.0},
+            "costs": {"tick": TICK, "lot": 1.0},
+            "execution": {"intrabar": policy},
+        }
+    )
+
+
 def sample(n: int) -> PlacedTrades:
     bars = load_sample_bars()[0]["IBM"]
     last = slice(len(bars) - 1500, len(bars))
@@ -59,21 +74,28 @@ def sample(n: int) -> PlacedTrades:
     return replace(placed, trades=replace(trades, stop_price=stop))
 
 
-def in_turn(placed: PlacedTrades, ladder: Ladder) -> PlacedTrades:
-    """Trades of which none begins before the one before has ended: Pine has one position."""
-    ends = simulate(placed, ladder).exit_bar
+def in_turn(placed: PlacedTrades, ladder: Ladder, *, later: bool = False) -> PlacedTrades:
+    """Trades of which none begins before the one before has ended: Pine has one position.
+
+    `later` leaves out trades with a fill in the bar of their entry, where no order but the stop rests in Pine.
+    """
+    done = simulate(placed, ladder)
+    ends, fills = done.exit_bar, sales_and_adds(done)
     kept, last = [], -1
     for i, bar in enumerate(placed.entry_bar):
-        if bar > last + 1 and ends[i] > 0:
+        if bar > last + 1 and ends[i] > 0 and not (later and fills[i] and fills[i][0][0] == bar):
             kept.append(i)
             last = int(ends[i])
     return placed.take(np.array(kept))
 
 
-def tell(program: str, policy: str, placed: PlacedTrades, run: Callable[[Ladder, Path], list[list[Filled]]]) -> None:
-    ladder = ladder_under(policy)
-    ours = sales(simulate(placed, ladder))
-    with tempfile.TemporaryDirectory() as folder:
+def tell(
+    program: str, policy: str, placed: PlacedTrades, run: Callable[[Ladder, Path], list[list[Filled]]],
+    *, adds: bool = False,
+) -> None:  # fmt: skip
+    ladder = plan_under(policy) if adds else ladder_under(policy)
+    ours = (sales_and_adds if adds else sales)(simulate(placed, ladder))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             theirs = run(ladder, Path(folder))
         except external.NotHereError as reason:
@@ -90,12 +112,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trades", type=int, default=40)
     placed = sample(parser.parse_args().trades)
-    longs = placed.take(np.flatnonzero(placed.trades.side > 0))
     print(f"{'program':28} {'policy here':15} {'trades':>7} {'equal':>7} {'fills':>7} {'equal':>7}")
     for name in ("backtesting", "vectorbt"):
         tell(name, "stop_first", placed, lambda of, at, n=name: runs.in_python(external.find(n), n, placed, of, at))
-    tell("freqtrade (longs)", "target_first", longs,
-         lambda of, at: runs.in_freqtrade(external.find("freqtrade"), longs, of, at, TICK)[0])  # fmt: skip
+    tell("freqtrade", "target_first", placed,
+         lambda of, at: runs.in_freqtrade(external.find("freqtrade"), placed, of, at, TICK)[0])  # fmt: skip
     turn = in_turn(placed, ladder_under("nearer_extreme"))
     tell("Pine, PyneCore (in turn)", "nearer_extreme", turn,
          lambda of, at: runs.in_pine(external.find("pine"), turn, of, at, TICK))  # fmt: skip
@@ -104,6 +125,15 @@ def main() -> int:
         tell(f"MQL5 model, {'hedging' if hedging else 'netting'}", "stop_first", placed,
              lambda of, at, h=hedging: runs.in_mql5(
                  runs.compiled_mql5(str(compiler), of, at), placed, hedging=h, tick=TICK))  # fmt: skip
+    for name in ("backtesting", "vectorbt"):
+        tell(f"{name}, plan with adds", "stop_first", placed,
+             lambda of, at, n=name: runs.with_adds_in_python(external.find(n), n, placed, of, at),
+             adds=True)  # fmt: skip
+    after = in_turn(placed, plan_under("nearer_extreme"), later=True)
+    tell("Pine, plan with adds", "nearer_extreme", after,
+         lambda of, at: runs.with_adds_in_pine(external.find("pine"), after, of, at, TICK), adds=True)  # fmt: skip
+    tell("freqtrade, plan with adds", "target_first", placed,
+         lambda of, at: runs.in_freqtrade(external.find("freqtrade"), placed, of, at, TICK)[0], adds=True)  # fmt: skip
     return 0
 
 

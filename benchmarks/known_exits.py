@@ -40,6 +40,8 @@ MOST_TRADES = 1_000
 SETTINGS = ("project.threads=1", "tuning.storage=memory", "search.indicator_rungs=classic")
 COSTS = {"sample": 5.0, "nse": 8.0, "lean-1d": 5.0, "lean-1h": 5.0, "binance-1h": 8.5, "fx-1h": 1.0}
 NEW_YORK = "America/New_York"
+# Where sessions close: of hourly bars it is not in the files.
+EXCHANGE_TZ = {"lean-1h": NEW_YORK, "binance-1h": "UTC", "fx-1h": "UTC"}
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,8 @@ def main() -> None:
             continue
         costs = (f"costs.commission_bps={COSTS[market]}",)
         settings = load_settings(None, [*SETTINGS, *costs, *args.set])
+        if zone := EXCHANGE_TZ.get(market):
+            settings = settings.with_values({"symbols": {name: {"exchange_tz": zone} for name in bars.symbols}})
         for entry in (name for name in entries_of(bars) if name in args.entry):
             began = time.perf_counter()
             tuned, rows = measure(market, bars, entry, settings)

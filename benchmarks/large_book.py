@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--train", action="store_true", help="train a model first")
     parser.add_argument("--folder", type=Path, help="where to write; by default a temporary one")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = args.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         write_book(folder, args.symbols, args.bars, args.trades)

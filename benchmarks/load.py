@@ -103,7 +103,7 @@ def main() -> int:
     options = parser.parse_args()
     n_symbols, n_bars, n_trades = (20, 1_000, 2_000) if options.small else (2_000, 2_500, 200_000)
     missed = []
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         write_book(folder, n_symbols, n_bars, n_trades)

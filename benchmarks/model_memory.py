@@ -4,6 +4,9 @@ Run ``python benchmarks/model_memory.py [--rows 1000000] [--features 60]``: rand
 the last one, each with its three forests for either output. Time is that of a few trees per forest, the memory that
 of any number. Each way has a process of its own; the cluster is of two worker processes of one thread on this
 machine. Memory is what cannot be given up, so pages of files are not counted; it is looked at every 10 ms (Linux).
+
+``--market lean-1h`` trains as ``exitladder train`` does instead, on the breakouts of a market (`MARKETS` of
+``real_markets.py``), all of them open: features, labels, stages, evaluation and the model's own exit.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import resource
 import subprocess
 import sys
 import threading
@@ -21,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_markets import DATA, MARKETS
 
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.models.forests.boosting import n_threads
@@ -28,8 +33,12 @@ from exitladder.models.forests.cluster import ClusterTrainer
 from exitladder.models.forests.growing import train_here
 from exitladder.models.forests.memory_budget import MemoryBudget
 from exitladder.models.forests.rows import TrainingRows
+from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.training.model import train_model
 from exitladder.runtime.memory import matrix_on_disk
+from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import ModelSettings
+from exitladder.trades.entries import make_trades
 
 HOUR = 3_600 * 10**9
 BARS_A_TRADE = 100
@@ -140,6 +149,21 @@ def trained(way: str, args: argparse.Namespace, settings: ModelSettings, make_tr
     }  # fmt: skip
 
 
+def on_market(market: str, data: Path, threads: int) -> None:
+    """Train on a market's breakouts as ``exitladder train`` does, and print the resource use of this process."""
+    bars, settings = MARKETS[market](data), load_settings(None, [f"project.threads={threads}"])
+    trades = make_trades(bars, "donchian", lot=0.0)
+    began, worked = time.perf_counter(), time.process_time()
+    prepared = prepare(bars, trades, settings)
+    trained = train_model(prepared, settings)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(
+        f"{market}: {len(trades):,} trades, {int(trades.is_open.sum()):,} open; {prepared.rows.n_rows:,} rows, "
+        f"{trained.rows_stored}; {peak:,.0f} MB at peak, {time.process_time() - worked:.0f} s of processor time, "
+        f"{time.perf_counter() - began:.0f} s"
+    )
+
+
 def main() -> None:
     """Train each way in a process of its own, and print its resource use."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -148,7 +172,12 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=20, help="trees per forest")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--way", choices=WAYS, help="only this, as JSON")
+    parser.add_argument("--market", choices=list(MARKETS), help="train on its breakouts instead")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the real market data")
     args = parser.parse_args()
+    if args.market:
+        on_market(args.market, args.data, args.threads)
+        return
     if args.way:
         print(json.dumps(measured(args.way, args)))
         return

@@ -20,7 +20,8 @@ from exitladder.trades.trades import Trades
 # Variance of tomorrow: what is left of the long-run variance, the last squared return, the last variance.
 GARCH_ARCH, GARCH_LAG = 0.1, 0.88
 TAIL_FREEDOM = 3
-UP_DRIFT, HELD = 0.01, 105
+# Held for all but so many bars of the spacing of trades: longer than any candidate.
+UP_DRIFT, SPARE = 0.01, 5
 BURST, BURST_STEP, BURST_SPACING = 3, 24, 200
 
 
@@ -33,7 +34,7 @@ class World:
     name, words : str
     volatility : {"constant", "garch", "heavy"}
     drift : float
-        Of every bar, standard deviations; above zero, all trades are long and held for `HELD` bars.
+        Of every bar, standard deviations; above zero, all trades are long and held until `SPARE` bars before the next.
     clustered : bool
     settings : tuple of str
     with_model : bool
@@ -84,7 +85,14 @@ def volatilities(kind: str, shocks: FloatArray, rng: np.random.Generator) -> Flo
     return np.sqrt(variance)
 
 
-def entries_of(world: World, per_symbol: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+def burst_spacing(spacing: int) -> int:
+    """Return the bars between bursts: all trades of one end before the next, as those `spacing` bars apart do."""
+    return BURST_SPACING - SPACING + spacing
+
+
+def entries_of(
+    world: World, per_symbol: int, rng: np.random.Generator, spacing: int = SPACING
+) -> tuple[IntArray, IntArray]:
     """Return entry bars and sides of a symbol's trades.
 
     Parameters
@@ -92,17 +100,20 @@ def entries_of(world: World, per_symbol: int, rng: np.random.Generator) -> tuple
     world : World
     per_symbol : int
     rng : Generator
+    spacing : int
+        Bars from one entry to the next; see `burst_spacing` for clustered trades.
     """
     if world.clustered:
         burst, place = np.divmod(np.arange(per_symbol), BURST)
         sides = rng.choice((-1, 1), burst[-1] + 1)
-        return WARM_UP + burst * BURST_SPACING + place * BURST_STEP + rng.integers(0, 3, per_symbol), sides[burst]
-    entry = WARM_UP + np.arange(per_symbol) * SPACING + rng.integers(0, 5, per_symbol)
+        entry = WARM_UP + burst * burst_spacing(spacing) + place * BURST_STEP + rng.integers(0, 3, per_symbol)
+        return entry, sides[burst]
+    entry = WARM_UP + np.arange(per_symbol) * spacing + rng.integers(0, 5, per_symbol)
     side = np.ones(per_symbol, dtype=np.int64) if world.drift else rng.choice((-1, 1), per_symbol)
     return entry, side
 
 
-def null_market(world: World, n_trades: int, seed: int) -> tuple[BarSet, Trades]:
+def null_market(world: World, n_trades: int, seed: int, spacing: int = SPACING) -> tuple[BarSet, Trades]:
     """Return bars and trades of a data set.
 
     Parameters
@@ -111,20 +122,22 @@ def null_market(world: World, n_trades: int, seed: int) -> tuple[BarSet, Trades]
     n_trades : int
         Over all symbols.
     seed : int
+    spacing : int
+        Bars between the entries of a symbol.
     """
     rng = np.random.default_rng([seed, list(WORLDS).index(world.name)])
     per_symbol = n_trades // N_SYMBOLS
-    length = WARM_UP + SPACING + max(per_symbol * SPACING, (per_symbol // BURST + 1) * BURST_SPACING)
+    length = WARM_UP + spacing + max(per_symbol * spacing, (per_symbol // BURST + 1) * burst_spacing(spacing))
     common = rng.standard_normal(length)
     bars, tables = [], []
     for k in range(N_SYMBOLS):
-        entry, side = entries_of(world, per_symbol, rng)
+        entry, side = entries_of(world, per_symbol, rng, spacing)
         shocks = rng.standard_normal(length)
         if world.clustered:
             shocks = (shocks + common) / np.sqrt(2)
         found = _bars(f"W{k}", shocks, SIGMA * volatilities(world.volatility, shocks, rng), world.drift, rng)
         bars.append(found)
-        tables.append(_trades(found, entry, side, HELD if world.drift else OWN_BARS))
+        tables.append(_trades(found, entry, side, spacing - SPARE if world.drift else OWN_BARS))
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     return BarSet(bars), Trades(**columns)
 

@@ -20,6 +20,8 @@ import numpy as np
 from engine import candidates, market
 
 from exitladder.execution import simulate_many
+from exitladder.features.catalogue import DEFAULT_SET
+from exitladder.models.forests.memory_budget import MemoryBudget
 from exitladder.models.search.evaluation import Evaluation
 from exitladder.models.search.samplers.choice import sampler_of
 from exitladder.models.search.samplers.sampler import SearchPlan
@@ -29,10 +31,10 @@ from exitladder.models.search.studies.store import StudyStore
 from exitladder.models.search.studies.studies import StudyPlan
 from exitladder.plans.ladder import Ladder, Stop
 from exitladder.plans.units import Distance
-from exitladder.settings.tables import SearchSettings
+from exitladder.settings.tables import ModelSettings, SearchSettings
 
 SYMBOLS, YEARS, MINUTES_A_YEAR, TRIALS = 10_000, 10, 252 * 390, 10_000
-CORES, GIGABITS, BATCH = 32, 10.0, 256
+CORES, GIGABITS, BATCH, BARS_A_TRADE = 32, 10.0, 256, 120
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def asking(cube: Cube) -> tuple[list[Candidate], float]:
 
 def keeping(storage: str, asked: list[Candidate]) -> tuple[float, float]:
     """Return wall seconds of a claim, and of a trial kept, the quickest of 12: others use the machine as well."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         store = StudyStore(storage or f"sqlite:///{folder}/studies.db", fresh=True)
         plan = StudyPlan(SearchPlan("qmc", 0, 12 * BATCH, BATCH), 0, False, 1, ("value",), (), {})
         study = store.open("benchmarks/outgrowing.py", plan)
@@ -98,6 +100,18 @@ def keeping(storage: str, asked: list[Candidate]) -> tuple[float, float]:
             kept.append((time.perf_counter() - began) / BATCH)
         store.close()
     return min(claims), min(kept)
+
+
+def training_lines(trades: int) -> list[tuple[str, str]]:
+    """Return the expected memory of training on these trades with the default features and settings."""
+    settings, n_features = ModelSettings(), len(DEFAULT_SET)
+    rows = trades * BARS_A_TRADE
+    room = MemoryBudget.of(rows, n_features, settings)
+    return [
+        (f"rows of training, {BARS_A_TRADE} a trade x {n_features} features", f"{4e-9 * rows * n_features:.0f} GB"),
+        (f"training in memory, row_step = {settings.row_step}", f"{room.in_memory / 1e9:.0f} GB"),
+        ("training with the rows on disk", f"{room.on_disk / 1e9:.0f} GB"),
+    ]
 
 
 def main() -> None:
@@ -131,6 +145,7 @@ def main() -> None:
         seconds = max(work / (n * CORES), writing) + asking_s / n
         lines.append((f"{n} machines of {CORES} cores, data in place", f"{seconds:.1f} s"))
     lines.append(("storing is the bottleneck from", f"{work / CORES / writing:.1f} machines on"))
+    lines += [("", ""), *training_lines(trades)]
     print("\n".join(f"{name:55}{result}".rstrip() for name, result in lines))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from planted_market import settings_of
+from planted_market import add_options, settings_of
 from planted_world import BARS, MINUTE, SIGMA, STOP, WARM_UP, WORLDS, Paths, World, draw, solve
 from scipy.stats import norm
 
@@ -114,6 +114,15 @@ def flip(n: int, seed: int) -> Market:
     return _of_worlds(WORLDS["null_const"], WORLDS["strong"], np.arange(n) < n // 2, seed)
 
 
+# Where the other law turns round: a trend ends near the average and without a climax.
+TURNED = World(0.15, -0.15, 0.035, -3.2, -0.35, -8.0)
+
+
+def reversal(n: int, seed: int) -> Market:
+    """Return the strong world, whose law turns round after a third of the trades: a climax keeps the trend alive."""
+    return _of_worlds(TURNED, WORLDS["strong"], np.arange(n) < n // 3, seed)
+
+
 def age(n: int, seed: int) -> Market:
     """Return a trend that ends at an age: about bar 40 of the trade."""
     held = np.arange(1, BARS + 1)
@@ -135,7 +144,7 @@ def _far_hazard(level: FloatArray) -> FloatArray:
 
 KINDS: dict[str, Callable[[int, int], Market]] = {
     "strong": strong, "shorts": shorts, "mixed": mixed, "one_of_ten": one_of_ten, "range_climax": range_climax,
-    "age": age, "distance": distance, "flip": flip,
+    "age": age, "distance": distance, "flip": flip, "reversal": reversal,
 }  # fmt: skip
 
 
@@ -295,12 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each draw, then the mean share of each kind with its standard error over draws."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(KINDS)}; default: all")
-    parser.add_argument("--train", type=int, default=500, help="training trades")
-    parser.add_argument("--test", type=int, default=2_000, help="later trades, scored once")
-    parser.add_argument("--seeds", type=int, default=5, help="draws of each kind")
-    parser.add_argument("--first-seed", type=int, default=0, help="the first draw's seed")
-    parser.add_argument("--threads", type=int, default=0, help="0 means all cores")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+    add_options(parser, train=500, test=2_000, seeds=5)
     args = parser.parse_args(arguments)
     if unknown := sorted(set(args.kinds) - set(KINDS)):
         parser.error(f"unknown kind {unknown[0]}; known are {', '.join(KINDS)}")

@@ -100,6 +100,23 @@ def settings_of(overrides: Sequence[str] = (), *, seed: int = 0, threads: int = 
     return load_settings(None, [*SETTINGS, f"project.seed={seed}", f"project.threads={threads}", *overrides])
 
 
+def add_options(parser: argparse.ArgumentParser, *, train: int, test: int, seeds: int) -> None:
+    """Add the options of every benchmark that draws planted markets.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    train, test, seeds : int
+        Defaults: training trades, later trades that are scored once, draws of each market.
+    """
+    parser.add_argument("--train", type=int, default=train, help="training trades of a planted market")
+    parser.add_argument("--test", type=int, default=test, help="later trades, scored once")
+    parser.add_argument("--seeds", type=int, default=seeds, help="draws of each planted market")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first draw's seed")
+    parser.add_argument("--threads", type=int, default=0, help="0 means all cores")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+
+
 def measure(world: str, n_train: int, n_test: int, seed: int, settings: Settings) -> Found:
     """Train on some trades, tune on out-of-fold predictions, score once on fresh trades."""
     began = time.perf_counter()
@@ -154,14 +171,9 @@ def main() -> None:
     """Print a line for each draw, then the means over draws with their standard errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("worlds", nargs="*", help=f"of {', '.join(WORLDS)}; default: all")
-    parser.add_argument("--train", type=int, default=2_000, help="training trades")
-    parser.add_argument("--test", type=int, default=4_000, help="fresh trades")
-    parser.add_argument("--seeds", type=int, default=5, help="draws of each world")
-    parser.add_argument("--first-seed", type=int, default=0, help="the first draw's seed")
+    add_options(parser, train=2_000, test=4_000, seeds=5)
     parser.add_argument("--curve", action="store_true", help=f"with {', '.join(map(str, CURVE))} training trades")
     parser.add_argument("--leak", action="store_true", help="let features read one bar of the future")
-    parser.add_argument("--threads", type=int, default=0, help="0 means all cores")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     args = parser.parse_args()
     if unknown := sorted(set(args.worlds) - set(WORLDS)):
         parser.error(f"unknown world {unknown[0]}; known are {', '.join(WORLDS)}")

@@ -106,7 +106,7 @@ def path_of(market: str, args: argparse.Namespace) -> dict[str, Any]:
         given.append(f"exitladder {shlex.join(words)}")
         return exitladder(folder, *words)
 
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         write_bars(bars.until(cut), folder / "bars.parquet")
         write_bars(bars, folder / "later-bars.parquet")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from null_markets import WORLDS, World, null_market
 from scipy.stats import binom
-from verdicts import SETTINGS, interval_of
+from verdicts import RANGES, interval_of, made_with
 
 from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import prepare
@@ -32,9 +32,9 @@ NOMINAL = 0.025
 KEYS = ["world", "seed", "n_trades", "set"]
 
 
-def tuned_on(world: World, n_trades: int, seed: int, settings: Settings) -> Tuned:
+def tuned_on(world: World, n_trades: int, seed: int, settings: Settings, spacing: int) -> Tuned:
     """Return what `tune` makes of a data set."""
-    bars, trades = null_market(world, n_trades, seed)
+    bars, trades = null_market(world, n_trades, seed, spacing)
     prepared = prepare(bars, trades, settings)
     predictions = predict_rows(prepared, train_model(prepared, settings).model) if world.with_model else None
     return tune_ladder(prepared, settings, predictions=predictions)
@@ -61,26 +61,25 @@ def row_of(tuned: Tuned) -> dict[str, object]:
     }
 
 
-def collect(world: World, seeds: range, n_trades: int, extra: list[str], csv: Path) -> None:
+def collect(world: World, seeds: range, args: argparse.Namespace) -> None:
     """Append a row per run to a file, except for runs that it has.
 
     Parameters
     ----------
     world : World
     seeds : range
-    n_trades : int
-    extra : list of str
-        Changed settings.
-    csv : Path
+    args : Namespace
+        The command's arguments.
     """
-    settings = load_settings(None, [*SETTINGS, *world.settings, *extra])
+    n_trades, csv, (ranges, spacing) = args.trades, args.csv, RANGES[args.ranges]
+    settings = load_settings(None, [*ranges, *world.settings, *args.set])
     known = set(read(csv)[KEYS].itertuples(index=False, name=None))
     for seed in seeds:
-        key = (world.name, seed, n_trades, " ".join(extra))
+        key = (world.name, seed, n_trades, made_with(args.ranges, args.set))
         if key in known:
             continue
         start = time.perf_counter()
-        row = dict(zip(KEYS, key, strict=True)) | row_of(tuned_on(world, n_trades, seed, settings))
+        row = dict(zip(KEYS, key, strict=True)) | row_of(tuned_on(world, n_trades, seed, settings, spacing))
         row["seconds"] = time.perf_counter() - start
         pd.DataFrame([row]).to_csv(csv, mode="a", header=not csv.exists(), index=False)
         sys.stderr.write(f"{world.name} seed {seed}: {row['verdict']}, {row['choice']}, {row['seconds']:.1f} s\n")
@@ -131,6 +130,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=50, help="data sets per world")
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--trades", type=int, default=240, help="trades per data set")
+    parser.add_argument("--ranges", default="printed", choices=list(RANGES), help="of the search space")
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="file of the runs")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="change a setting")
     args = parser.parse_args()
@@ -138,7 +138,7 @@ def main() -> None:
         parser.error(f"unknown {unknown[0]!r}; choose from {', '.join(WORLDS)}")
     for seed in range(args.first, args.first + args.runs):
         for name in args.worlds:
-            collect(WORLDS[name], range(seed, seed + 1), args.trades, args.set, args.csv)
+            collect(WORLDS[name], range(seed, seed + 1), args)
     if len(runs := read(args.csv)):
         print(table_of(runs))
 

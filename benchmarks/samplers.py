@@ -82,14 +82,14 @@ def speed(n_trades: int, rounds: int) -> None:
         study.optimize(lambda trial: float(len(space.suggest(trial).rungs)), n_trials=n)
 
     def kept(sampler: str, n: int, batch: int) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             store = StudyStore(f"sqlite:///{folder}/studies.db")
             search(space, evaluate, n, sampler=sampler, batch_size=batch, store=store)
             store.close()
 
     def added(n: int) -> list[Any]:
         """Trials of a search that was kept, as Optuna reads them."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             url = f"sqlite:///{folder}/studies.db"
             store = StudyStore(url)
             search(space, evaluate, n, sampler="mixture", batch_size=BATCH, store=store, name="kept")
@@ -98,7 +98,7 @@ def speed(n_trades: int, rounds: int) -> None:
 
     def by_optuna(trials: list[Any]) -> None:
         """Write trials, a batch at a time, by Optuna's own API."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             study = optuna.create_study(direction="maximize", storage=f"sqlite:///{folder}/studies.db")
             for k in range(0, len(trials), BATCH):
                 study.add_trials(trials[k : k + BATCH])

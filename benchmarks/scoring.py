@@ -4,10 +4,11 @@
 
 Random walks, entries at random in the last 100 bars, and a model of five features that TA-Lib has. The peer computes
 the same features by a bare loop of TA-Lib calls and predicts all rows of all trades, past ones included, with the
-model's own forests. Ours is `score` without reading files, starting and tracking: from the entries on
+model's own forests, row by row. Ours is `score` without reading files, starting and tracking: from the entries on
 (``--since-entry``, which needs the same rows) and from today on, with orders, sentences and drift. Both alternate
-in one process; printed are the medians of processor time, their ratio, and the memory at its peak. Last, a single trade
-without a model from the start of the process on.
+in one process, which does not train the model; printed are the medians of processor time, their ratio, and the memory
+of the process at its peak. Last, a single trade without a model from the start of the process on, and the libraries
+that it imports by themselves.
 """
 
 from __future__ import annotations
@@ -29,11 +30,10 @@ from features import NAMES, bare_talib, random_bars
 
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME
-from exitladder.models.exhaustion.file import save_model
+from exitladder.models.exhaustion.file import load_model, save_model
 from exitladder.models.exhaustion.model import ExhaustionModel
 from exitladder.pipelines.advice.open_trades import REPLAY, Management
 from exitladder.pipelines.score import score
-from exitladder.pipelines.train import train
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.settings.loading import load_settings
 from exitladder.settings.tables import Settings
@@ -108,6 +108,11 @@ def start_of_one(folder: Path) -> tuple[float, float]:
         sys.executable, "-m", "exitladder", "score", "--bars", "ONE-1d.parquet", "--trades", "one.csv", "--ladder",
         "one.toml", "--asof", "2024-12-01", "--set", "tracking.enabled=false", "--format", "csv", "--quiet",
     ]  # fmt: skip
+    return fastest(command, folder)
+
+
+def fastest(command: list[str], folder: Path) -> tuple[float, float]:
+    """Return wall and processor seconds of a process, the best of three after a first one."""
     times = []
     for _ in range(4):
         begin, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -118,17 +123,20 @@ def start_of_one(folder: Path) -> tuple[float, float]:
     return min(wall for wall, _ in times[1:]), min(cpu for _, cpu in times[1:])
 
 
-def trained(bars: BarSet, settings: Settings, folder: Path) -> tuple[str, ExhaustionModel]:
-    """Return a model of 2,000 earlier trades, and its folder."""
-    model = train(bars, book(bars, 2000, 60, 150), settings).trained.model
-    save_model(model, folder / "model")
-    return str(folder / "model"), model
+def trained(bars: BarSet, settings: Settings, folder: Path) -> None:
+    """Save a model of 2,000 earlier trades."""
+    from exitladder.pipelines.train import train
+
+    save_model(train(bars, book(bars, 2000, 60, 150), settings).trained.model, folder)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("symbols", 500), ("bars", 300), ("trades", 10_000), ("rounds", 3)):
-        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--symbols", type=int, default=500)
+    parser.add_argument("--bars", type=int, default=300)
+    parser.add_argument("--trades", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--train", type=Path, help="only train the model into this folder")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     settings = load_settings(
@@ -139,10 +147,16 @@ def main() -> None:
         ],
     )  # fmt: skip
     bars = random_bars(options.symbols, options.bars)
+    if options.train:
+        trained(bars, settings, options.train)
+        return
     trades = book(bars, options.trades, options.bars - 100, options.bars - 1)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        ref, model = trained(bars, settings, folder)
+        ref = str(folder / "model")
+        size = [f"--symbols={options.symbols}", f"--bars={options.bars}"]
+        subprocess.run([sys.executable, __file__, *size, "--train", ref], check=True, capture_output=True)
+        model = load_model(ref)
         begin_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         today = Management(assume="untouched")
         runs: list[Callable[[], object]] = [
@@ -161,6 +175,8 @@ def main() -> None:
         print(f"memory at its peak              {peak:7.0f} MB ({begin_mb:.0f} MB before; goal {GOAL_MB} MB)")
         wall, cpu = start_of_one(folder)
         print(f"one trade, from process start   {wall:7.2f} s, processor {cpu:.2f} s (goal {GOAL_START} s)")
+        wall, cpu = fastest([sys.executable, "-c", "import numba, numpy, pandas, pyarrow.parquet"], folder)
+        print(f"import numba, numpy and pandas  {wall:7.2f} s, processor {cpu:.2f} s")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def main() -> int:
     options = parser.parse_args()
     ways = {k: code for k, code in WAYS.items() if not options.only_start or _is_start(k)}
     compiled_again = 0
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place)
         write_inputs(folder, options.trades)
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}

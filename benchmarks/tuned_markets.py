@@ -84,7 +84,7 @@ def tuned_on(market: str, data: Path, rule: str, extra: list[str], n_planted: in
         given.append(f"exitladder {shlex.join(words)}")
         return exitladder(folder, *words)
 
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         book = ("--bars", "bars.parquet", "--trades", "trades.csv")
         if market in PLANTED:

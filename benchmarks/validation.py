@@ -20,7 +20,7 @@ def main() -> None:
     columns = {name: rng.random(ROWS) for name in ("open", "high", "low", "close", "volume")}
     stamps = pa.array(np.arange(ROWS) * 10**9, pa.timestamp("ns", "UTC"))
     table = pa.table({"timestamp": stamps, **columns, "symbol": pa.array(["ACME"] * ROWS)})
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "bars.parquet"
         pq.write_table(table, path)
         moments = [time.process_time()]

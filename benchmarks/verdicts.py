@@ -8,7 +8,11 @@ saved when it ends, and a repeated command continues after the last one.
     python benchmarks/verdicts.py walks crowded --runs 200 --csv runs.csv
     python benchmarks/verdicts.py model costs --runs 80 --csv runs.csv
     python benchmarks/verdicts.py power --runs 50 --csv runs.csv --picture docs/pictures/verdict_power.png
+    python benchmarks/verdicts.py walks crowded --ranges default --runs 40 --csv wide.csv
     python benchmarks/verdicts.py --csv runs.csv        # the tables of the saved runs
+
+``--ranges printed`` are those of the first tables (up to 100 bars, 8 ATR, 4 R), ``--ranges default`` the product's own:
+trades of a symbol are then further apart, so that still each ends before the next one.
 """
 
 from __future__ import annotations
@@ -39,21 +43,23 @@ from exitladder.trades.trades import Trades
 
 HOUR = 3_600 * 10**9
 N_SYMBOLS, WARM_UP = 6, 60
-# Between the entries of a symbol: further than the longest time stop of `SETTINGS`, or well within it.
-SPACING, CROWDED_SPACING = 110, 40
+# Between the entries of a symbol: further than the longest time stop of the ranges, or well within it.
+SPACING, WIDE_SPACING, CROWDED_SPACING = 110, 265, 40
 PRICE, SIGMA = 10_000.0, 10.0
 DRIFT_BARS, OWN_BARS = 20, 5
 DRIFTS = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2)
-# Where nothing is kept and how many cores there are changes no result. The ranges are those that the tables have been
-# printed with: every trade of these markets ends before the next one of its symbol.
+# Where nothing is kept and how many cores there are changes no result.
+DEFAULT_RANGES = ("project.threads=1", "tuning.storage='memory'")
+# The ranges that the first tables were printed with: every trade ends before the next one of its symbol.
 SETTINGS = (
-    "project.threads=1",
-    "tuning.storage='memory'",
+    *DEFAULT_RANGES,
     "search.time_stop=bars",
     "search.time_bars=[10, 100]",
     'search.first_target=["0.5R", "4R"]',
     'search.trail_width=["1.5ATR", "8ATR"]',
 )
+# The settings and the spacing of trades, by name of the ranges.
+RANGES = {"printed": (SETTINGS, SPACING), "default": (DEFAULT_RANGES, WIDE_SPACING)}
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,9 @@ CONDITIONS = {
 }
 
 
-def market(drift: float, n_trades: int, seed: int, *, crowded: bool = False) -> tuple[BarSet, Trades]:
+def market(
+    drift: float, n_trades: int, seed: int, *, crowded: bool = False, spacing: int = SPACING
+) -> tuple[BarSet, Trades]:
     """Return random walks and trades entered in them by the toss of a coin.
 
     Parameters
@@ -101,11 +109,13 @@ def market(drift: float, n_trades: int, seed: int, *, crowded: bool = False) -> 
         Over all symbols; each was left by its owner at the close of its `OWN_BARS`-th bar.
     crowded : bool
         See `Condition`.
+    spacing : int
+        Bars between the entries of a symbol, unless crowded; as many follow the last one.
     """
     rng = np.random.default_rng(seed)
-    per_symbol = n_trades // N_SYMBOLS
-    spacing = CROWDED_SPACING if crowded else SPACING
-    length = WARM_UP + per_symbol * spacing + SPACING
+    per_symbol, after = n_trades // N_SYMBOLS, spacing
+    spacing = CROWDED_SPACING if crowded else spacing
+    length = WARM_UP + per_symbol * spacing + after
     common = rng.standard_normal(length)
     bars, tables = [], []
     for k in range(N_SYMBOLS):
@@ -179,21 +189,26 @@ class Run:
 
 
 def runs(
-    drift: float, seeds: Sequence[int], n_trades: int, settings: Settings, condition: Condition = PLAIN
+    drift: float,
+    seeds: Sequence[int],
+    n_trades: int,
+    settings: Settings,
+    condition: Condition = PLAIN,
+    spacing: int = SPACING,
 ) -> Iterator[Run]:
     """Yield the runs of these seeds."""
     for seed in seeds:
         start = time.perf_counter()
-        bars, trades = market(drift, n_trades, seed, crowded=condition.crowded)
+        bars, trades = market(drift, n_trades, seed, crowded=condition.crowded, spacing=spacing)
         prepared = prepare(bars, trades, settings)
         predictions = predict_rows(prepared, train_model(prepared, settings).model) if condition.with_model else None
         tuned = tune_ladder(prepared, settings, predictions=predictions)
         yield Run(condition, seed, drift, tuned, time.perf_counter() - start)
 
 
-def settings_of(extra: Sequence[str] = (), condition: Condition = PLAIN) -> Settings:
+def settings_of(extra: Sequence[str] = (), condition: Condition = PLAIN, ranges: str = "printed") -> Settings:
     """Return the product's default settings with the condition's costs."""
-    return load_settings(None, [*SETTINGS, *condition.settings, *extra])
+    return load_settings(None, [*RANGES[ranges][0], *condition.settings, *extra])
 
 
 def interval_of(hits: pd.Series) -> tuple[float, float]:
@@ -292,12 +307,16 @@ def power_picture(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def collect(
-    condition: Condition, drifts: Sequence[float], seeds: Sequence[int], n_trades: int, extra: Sequence[str], csv: Path
-) -> None:
+def made_with(ranges: str, extra: Sequence[str]) -> str:
+    """Return the text that tells runs with different ranges or settings apart in a file."""
+    return " ".join([*(() if ranges == "printed" else (f"ranges={ranges}",)), *extra])
+
+
+def collect(condition: Condition, drifts: Sequence[float], seeds: Sequence[int], args: argparse.Namespace) -> None:
     """Write a row a run at the end of a file; runs that are in it are not made again."""
-    settings = settings_of(extra, condition)
-    made = {"n_trades": n_trades, "set": " ".join(extra)}
+    n_trades, extra, csv = args.trades, args.set, args.csv
+    settings, spacing = settings_of(extra, condition, args.ranges), RANGES[args.ranges][1]
+    made = {"n_trades": n_trades, "set": made_with(args.ranges, extra)}
     there = read(csv)
     if (other := there[list(made)].drop_duplicates().to_dict("records")) not in ([], [made]):
         raise SystemExit(f"{csv} holds runs made with {other}, not {made}; take another file.")
@@ -306,7 +325,7 @@ def collect(
         for seed in seeds:
             if (condition.name, drift, seed) in known:
                 continue
-            (run,) = runs(drift, [seed], n_trades, settings, condition)
+            (run,) = runs(drift, [seed], n_trades, settings, condition, spacing)
             row = pd.DataFrame([run.row() | made])
             row.to_csv(csv, mode="a", header=not csv.exists(), index=False)
             sys.stderr.write(f"{condition.name} drift {drift:g} seed {seed}: {run.says(OWN_EXITS)}\n")
@@ -344,6 +363,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="data sets (of each drift)")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     parser.add_argument("--trades", type=int, default=240, help="trades of a data set")
+    parser.add_argument("--ranges", default="printed", choices=list(RANGES), help="of the search space")
     parser.add_argument("--csv", type=Path, required=True, metavar="FILE", help="where the runs are kept")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the power as a curve (.png)")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE")
@@ -353,7 +373,7 @@ def main() -> None:
     seeds = range(args.first, args.first + args.runs)
     for what in args.what:
         condition, drifts = (PLAIN, DRIFTS) if what == "power" else (CONDITIONS[what], DRIFTS[:1])
-        collect(condition, drifts, seeds, args.trades, args.set, args.csv)
+        collect(condition, drifts, seeds, args)
     table = read(args.csv)
     if len(table):
         print(tables(table))

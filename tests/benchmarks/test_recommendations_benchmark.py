@@ -53,10 +53,24 @@ def test_each_world_has_the_property_it_is_named_after(benchmark: Any) -> None:
     assert (burst == 1).mean() > 0.6
 
 
+@pytest.mark.parametrize("ranges", ["printed", "default"])
+def test_the_longest_candidate_ends_before_the_own_exit_and_the_next_trade(benchmark: Any, ranges: str) -> None:
+    worlds, (settings, spacing) = benchmark("null_markets"), benchmark("verdicts").RANGES[ranges]
+    assert max(load_settings(None, settings).search.time_bars) < spacing - worlds.SPARE
+    for name in worlds.WORLDS:
+        bars, trades = worlds.null_market(worlds.WORLDS[name], 36, 2, spacing)
+        entries = np.sort(trades.entry_time[trades.symbol == bars.symbols[0]]) // worlds.HOUR
+        # Trades of a burst overlap; the next burst does not overlap with them.
+        step = worlds.BURST if name == "clustered" else 1
+        assert (entries[step::step] - entries[step - 1 :: step][: len(entries[step::step])]).min() > spacing - 10
+        if name == "up":
+            held = (trades.exit_time - trades.entry_time) // worlds.HOUR + 1
+            assert (held == spacing - worlds.SPARE).all()
+
+
 def test_where_prices_drift_up_no_exit_earns_more_than_the_own_one(benchmark: Any) -> None:
     worlds = benchmark("null_markets")
     settings = load_settings(None, benchmark("verdicts").SETTINGS)
-    assert max(settings.search.time_bars) < worlds.HELD < worlds.SPACING
     strong = replace(worlds.WORLDS["up"], drift=0.1)
     bars, trades = worlds.null_market(strong, 600, 3)
     prepared = prepare(bars, trades, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from dataclasses import replace
@@ -97,11 +98,12 @@ def test_runs_are_kept_as_they_end_and_not_made_again(
 ) -> None:
     kept, model = tmp_path / "runs.csv", verdicts.CONDITIONS["model"]
     quick = [*QUICK, "model.n_estimators=10"]
-    verdicts.collect(model, [0.0], range(1), 180, quick, kept)
+    args = argparse.Namespace(trades=180, set=quick, csv=kept, ranges="printed")
+    verdicts.collect(model, [0.0], range(1), args)
     first = kept.read_text()
     monkeypatch.setattr(verdicts, "tune_ladder", None)
-    verdicts.collect(model, [0.0], range(1), 180, quick, kept)
+    verdicts.collect(model, [0.0], range(1), args)
     assert kept.read_text() == first
     assert "| with a model | 1 |" in verdicts.tables(verdicts.read(kept))
     with pytest.raises(SystemExit, match="take another file"):
-        verdicts.collect(model, [0.0], range(1), 240, quick, kept)
+        verdicts.collect(model, [0.0], range(1), argparse.Namespace(**vars(args) | {"trades": 240}))
