@@ -81,6 +81,13 @@ def options_in(words: list[str]) -> list[str]:
     return [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
 
 
+def text_with_neighbours(script: Path) -> str:
+    """Return the text of a script and of the scripts beside it that it imports, which may hold its options."""
+    text = script.read_text(encoding="utf-8")
+    neighbours = (script.parent / f"{name}.py" for name in re.findall(r"^from (\w+) import", text, re.MULTILINE))
+    return "\n".join([text, *(path.read_text(encoding="utf-8") for path in neighbours if path.exists())])
+
+
 def anchors_of(page: Path) -> set[str]:
     """Return the anchors that GitHub gives the headings of a page."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -151,7 +158,7 @@ def test_scripts_have_their_options(page: Path) -> None:
         if words[:1] == ["python"] and len(words) > 1 and words[1].endswith(".py"):
             script = ROOT / words[1]
             assert script.exists(), f"{page.name} runs {words[1]}"
-            text = script.read_text(encoding="utf-8")
+            text = text_with_neighbours(script)
             unknown = [name for name in options_in(words) if f'"{name}"' not in text]
             assert not unknown, f"{page.name}: {code!r} has {unknown}"
 
