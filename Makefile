@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 # Modules are compiled when they are first imported, which halves the time of an installation.
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: demo test test-fast coverage external lint types contracts docstrings words layers wheel check clean
+.PHONY: demo test test-fast coverage external lint types contracts docstrings words layers site wheel check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/exitladder demo
@@ -31,7 +31,7 @@ coverage: $(VENV)/.installed-dev
 
 # Other programs that some tests compare with; each gets its own cached environment.
 external: $(VENV)/bin/python
-	-$(BIN)/python tools/external.py backtesting vectorbt freqtrade nautilus pine
+	-$(BIN)/python tools/external.py axe backtesting vectorbt freqtrade nautilus pine
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -52,6 +52,11 @@ layers: contracts
 docstrings: $(VENV)/.installed-dev
 	$(BIN)/python tools/check_docstrings.py --max 0
 
+# The documentation as a site; a broken link or anchor is an error, and so is a page that asks another server.
+site: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python tools/site_pages/offline.py site
+
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/packaging
 
@@ -71,4 +76,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) build dist site src/*.egg-info
