@@ -15,6 +15,7 @@ from exitladder.errors import InputFileError
 from exitladder.pipelines.advice.rows.columns import COLUMNS, URGENCIES, by_urgency
 from exitladder.pipelines.advice.traded import adjusted_warning
 from exitladder.pipelines.advice.wording.counts import (
+    checks_beside,
     counts_text,
     of_all,
     own_warnings,
@@ -33,7 +34,7 @@ from exitladder.pipelines.tracking.saved_files import read_json
 SCORES = "scores.json"
 WORDS = {
     "stop_missing": "No stop", "exit": "Exit", "reduce": "Reduce", "move_stop": "Move stop", "add": "Add",
-    "ask": "Asked", "hold": "Hold",
+    "ask": "No orders", "hold": "Hold",
 }  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def _row(row: dict[str, Any], shared: list[str], chart: TradeChart | None) -> di
         "all_orders": "\n".join(to_do), "to_do": to_do,
         "after_texts": [_after_text(change, str(row["symbol"])) for change in row["replacements"]],
         "can_copy": bool(to_do) and not unlike_market, "adds": adds if isinstance(adds, list) else [],
-        "warnings": own_warnings(row, shared),
+        "warnings": own_warnings(row, shared), "checks": checks_beside(row),
         "chart": None if chart is None else Markup(chart.svg()),
     }  # fmt: skip
 

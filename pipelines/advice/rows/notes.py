@@ -7,8 +7,6 @@ import numpy as np
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.wording.sentences import price_text
-from exitladder.pipelines.advice.working.orders import is_near
 
 # this many bars in a row without trading are a halt, or an illiquid symbol
 _HALTED = 3
@@ -17,21 +15,6 @@ _HALTED = 3
 def remarks(followed: Followed) -> list[str]:
     """Return what a trader should know before sending the orders of a trade."""
     texts = []
-    own = float(followed.placed.trades.stop_price[followed.i])
-    if np.isfinite(followed.working_stop) and followed.working_stop > 0:
-        own = followed.working_stop
-    if (not followed.previous or followed.is_stated) and followed.side * (followed.price - own) <= 0:
-        texts.append(
-            f"The last price {price_text(followed.price)} has passed your stop at {price_text(own)}: see whether it "
-            "has filled."
-        )
-    before = (followed.previous or {}).get("stop_price")
-    stated = followed.working_stop
-    if np.isfinite(stated) and before is not None and not is_near(stated, before):
-        texts.append(
-            f"working_stop of the trades file ({price_text(stated) if stated else 'no stop'}) counts, not the stop of "
-            f"the earlier output ({price_text(float(before))}). If you have moved it since, correct the column."
-        )
     wanted = [order.price for order in followed.standing if order.price is not None]
     moved = any(abs(followed.shown(price) - price) > 1e-9 * abs(price) for price in wanted)
     if followed.venue.is_tick_found and moved:

@@ -13,7 +13,7 @@ from exitladder.pipelines.advice.working.orders import PREVIOUS, SOURCES, WORKIN
 
 _NAMES = {
     "stop_missing": "without a stop", "exit": "to exit", "reduce": "to reduce", "move_stop": "with a stop to move",
-    "add": "to add to", "ask": "not scored", "hold": "to hold",
+    "add": "to add to", "ask": "without orders", "hold": "to hold",
 }  # fmt: skip
 _SOURCES = {
     "previous": "the orders of the earlier output", "working_orders": "the trades file's working_orders",
@@ -112,6 +112,12 @@ def own_warnings(row: Mapping[str, Any], shared: Sequence[str]) -> list[str]:
     """Return the warnings of one trade that neither the top nor its summary says already."""
     said = {*shared, f"Not scored: {row['summary']}"}
     return [text for text in row["warnings"] if text not in said]
+
+
+def checks_beside(row: Mapping[str, Any]) -> list[str]:
+    """Return what to see first of one trade, without what its summary says already."""
+    checks = row.get("checks")
+    return [str(text) for text in (checks if isinstance(checks, list) else []) if str(text) not in str(row["summary"])]
 
 
 def of_all(text: str, n_trades: int) -> str:

@@ -25,7 +25,7 @@ def read_previous(path: str | Path) -> dict[str, dict[str, Any]]:
     path = Path(path)
     try:
         if path.suffix.lower() == ".csv":
-            frame = pd.read_csv(path, dtype={"trade_id": str, "managed_from": str})
+            frame = pd.read_csv(path, dtype={"trade_id": str, "managed_from": str, "entry_time": str, "ladder": str})
             rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
             for row in rows:
                 for name in _TABLES:
@@ -86,6 +86,9 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name} must be 0 or more, but is {value!r}")
     if row.get("asof") is not None and pd.isna(pd.to_datetime(str(row["asof"]), utc=True)):
         raise ValueError(f"asof must be a time, but is {str(row['asof'])[:40]!r}")
+    for name in ("symbol", "side", "entry_time", "ladder"):
+        if row.get(name) is not None and not isinstance(row[name], str):
+            raise TypeError(f"{name} must be a text, but is {str(row[name])[:40]!r}")
     begin = row.get("managed_from")
     if isinstance(begin, str) and begin and pd.isna(pd.Timestamp(begin)):
         raise ValueError(f"managed_from must be a time, but is {begin[:40]!r}")

@@ -11,6 +11,7 @@ import pandas as pd
 from exitladder.cli.screens.parts import facts, share, signed
 from exitladder.clock import close_text
 from exitladder.pipelines.advice.wording.counts import (
+    checks_beside,
     counts_text,
     of_all,
     own_warnings,
@@ -23,7 +24,7 @@ from exitladder.pipelines.advice.wording.sentences import hold_value_text, price
 _MOST = 80
 _WORDS = {
     "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "add": "ADD",
-    "ask": "ASKED", "hold": "hold",
+    "ask": "NO ORDERS", "hold": "hold",
 }  # fmt: skip
 
 
@@ -109,6 +110,7 @@ def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
     open_r = signed(row["open_r"], 2)
     return textwrap.fill(head, width) + "\n" + facts(
         [
+            *(("  first", text) for text in checks_beside(row)),
             ("  do", str(row["summary"])),
             ("  state", "" if not open_r else f"{open_r} R, best {signed(row['mfe_r'], 2)} R"
              + ("" if pd.isna(paid) or not paid else f", dividends {signed(paid, 2)} R")
