@@ -16,8 +16,8 @@ from exitladder.files.output import csv_text, json_text, write_json, write_table
 from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.adds.happened import as_the_plan_enters
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
-from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.bar_age import with_ages
+from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.managed import Managed, moment_text
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
 from exitladder.pipelines.advice.rows.columns import COLUMNS, by_urgency, flat_scores, order_columns

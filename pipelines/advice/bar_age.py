@@ -78,8 +78,8 @@ def age_of(bars: BarSet, symbol: int, moment: int, *, is_asof: bool) -> BarAge:
     return BarAge(
         round(days, 2),
         int(missed),
-        f"Old bars: the last one closed on {close_text(close)}, {when}, and at least {many} missing{unless}. Update the "
-        "bars: these orders are for a bar that has passed.",
+        f"Old bars: the last one closed on {close_text(close)}, {when}, and at least {many} missing{unless}. Update "
+        "the bars: these orders are for a bar that has passed.",
     )
 
 

@@ -34,7 +34,7 @@ from exitladder.pipelines.tracking.saved_files import read_json
 SCORES = "scores.json"
 WORDS = {
     "stop_missing": "No stop", "exit": "Exit", "reduce": "Reduce", "move_stop": "Move stop", "add": "Add",
-    "ask": "No orders", "hold": "Hold",
+    "ask": "Needs you", "hold": "Hold",
 }  # fmt: skip
 
 
@@ -202,13 +202,19 @@ def _row(row: dict[str, Any], shared: list[str], chart: TradeChart | None) -> di
     tone = "" if pd.isna(row["open_r"]) else "gain" if row["open_r"] > 0 else "loss"
     return {
         **row, "word": WORDS[str(row["urgency"])], "tone": tone, "probability": probability_text(row), "state": state,
-        "short_orders": short_orders(row["orders"], cancels), "instructions": texts, **_stops(row),
+        "short_orders": _first(row) + short_orders(row["orders"], cancels), "instructions": texts, **_stops(row),
         "all_orders": "\n".join(to_do), "to_do": to_do,
         "after_texts": [_after_text(change, str(row["symbol"])) for change in row["replacements"]],
         "can_copy": bool(to_do) and not unlike_market, "adds": adds if isinstance(adds, list) else [],
         "warnings": own_warnings(row, shared), "checks": checks_beside(row),
         "chart": None if chart is None else Markup(chart.svg()),
     }  # fmt: skip
+
+
+def _first(row: Mapping[str, Any]) -> str:
+    """Return the word that comes before the orders of a trade with something to see first."""
+    checks = row.get("checks")
+    return "see first; " if isinstance(checks, list) and checks and row["orders"] else ""
 
 
 def _stops(row: Mapping[str, Any]) -> dict[str, str]:

@@ -46,8 +46,29 @@ def remarks(followed: Followed) -> list[str]:
         texts.append(
             f"Passed before the plan began: add{'s' if len(passed) > 1 else ''} {named}. {them} not bought late."
         )
+    texts += _never_armed(followed, [int(k) for k in removed])
     if followed.trail_waits:
         texts.append("The trailing stop would have begun beyond the market; it waits until the price is at the entry.")
+    return texts
+
+
+def _never_armed(followed: Followed, removed: list[int]) -> list[str]:
+    """Return why break-even or the trail can no longer begin: the rung that begins it never fills."""
+    if followed.state is None:
+        return []
+    stop, texts = followed.ladder.stop, []
+    for rung, what in ((stop.breakeven_after, "Break-even"), (stop.trail_after, "The trailing stop")):
+        if rung is None or rung not in (*followed.missed, *removed):
+            continue
+        why = (
+            "whose price was passed before the ladder began"
+            if rung in followed.missed
+            else "which is smaller than an order can be"
+        )
+        texts.append(
+            f"{what} cannot begin any more: it waits for rung {rung}, {why}. To have the stop tighter, move it at your "
+            "broker and write its price into working_stop; it is never loosened."
+        )
     return texts
 
 

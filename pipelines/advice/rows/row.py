@@ -20,8 +20,8 @@ from exitladder.pipelines.advice.traded import adjusted_warning, traded_close
 from exitladder.pipelines.advice.uncertainty import Outlook
 from exitladder.pipelines.advice.working.changes import changes_since
 from exitladder.pipelines.advice.working.instructions import instructed, instruction_texts
-from exitladder.pipelines.advice.working.orders import CANCEL
 from exitladder.pipelines.advice.working.market import market_of
+from exitladder.pipelines.advice.working.orders import CANCEL
 from exitladder.pipelines.advice.working.resting import unknown_stop
 
 

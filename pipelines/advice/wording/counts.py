@@ -13,7 +13,7 @@ from exitladder.pipelines.advice.working.orders import PREVIOUS, SOURCES, WORKIN
 
 _NAMES = {
     "stop_missing": "without a stop", "exit": "to exit", "reduce": "to reduce", "move_stop": "with a stop to move",
-    "add": "to add to", "ask": "without orders", "hold": "to hold",
+    "add": "to add to", "ask": "not scored", "hold": "to hold",
 }  # fmt: skip
 _SOURCES = {
     "previous": "the orders of the earlier output", "working_orders": "the trades file's working_orders",

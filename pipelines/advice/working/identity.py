@@ -60,14 +60,11 @@ def of_same_trades(
     if not others:
         return kept, texts, ""
     named = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-    return (
-        kept,
-        texts,
-        (
-            f"The earlier output is of another ladder than '{ladder.name}' (trades {named}). Its orders are taken to be in "
-            "the market. This ladder manages these trades from the next bar on, unless the trades file has managed_from."
-        ),
+    note = (
+        f"The earlier output is of another ladder than '{ladder.name}' (trades {named}). Its orders are taken to be in "
+        "the market. This ladder manages these trades from the next bar on, unless the trades file has managed_from."
     )
+    return kept, texts, note
 
 
 def _difference(row: Mapping[str, Any], trades: Trades, i: int) -> str:

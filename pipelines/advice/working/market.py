@@ -1,8 +1,8 @@
 """What is in the market before tonight's orders, and what the user has to see there first.
 
 The trades file counts before earlier scores, and these before ``stop_price``. Where the file and earlier scores
-contradict each other, the orders of earlier scores that the file does not have are cancelled by name, so that none comes
-twice whichever of both is right.
+contradict each other, the orders of earlier scores that the file does not have are cancelled by name, so that none
+comes twice whichever of both is right.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the files say of the market may be old or contradictory: nothing comes twice, no stop loosens, the user is asked."""
+"""What the files say of the market may be old or contradictory: nothing comes twice, and users are asked."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_moved_stop_that_the_price_has_passed_is_never_replaced_by_a_looser_on
 
 
 def test_a_stop_of_the_earlier_output_that_later_bars_reached_ends_the_trade(plain: Settings) -> None:
-    """The stop kept at 99 is the user's own; the price dipped to 98.9 and is back: it was at the broker and has filled."""
+    """The stop kept at 99 is the user's own; the price dipped to 98.9 and is back: it was there, and has filled."""
     first = one(market(QUIET), book(stop_price=95.0, working_stop=99.0), plain, NO_RUNGS)
     assert first["stop_price"] == 99.0
     dip = [[100, 100.5, 98.9, 100.2], QUIET_TOO]
@@ -298,6 +298,42 @@ def test_old_bars_are_in_every_output(asof: str, missed: int, plain: Settings, t
     assert clock["bars_missed"] == missed
     write_scores(pd.DataFrame([row]), tmp_path / "scores.csv")
     assert pd.read_csv(tmp_path / "scores.csv").loc[0, "bars_missed"] == missed
+
+
+@pytest.mark.parametrize("how", [{}, {"since_entry": True}])
+def test_a_position_whose_last_fill_is_on_the_last_bar_counts_from_its_first(how: Any, plain: Settings) -> None:
+    """Bought 100 at 100 and 50 at 102 on the third day: average 100.67, best price 103, last 102.2."""
+    rows = [("2024-01-01", "buy", 100, 100.0), ("2024-01-03T10:00", "buy", 50, 102.0)]
+    names = ("time", "side", "quantity", "price")
+    fills = [{"trade_id": "T1", "symbol": "ACME", **dict(zip(names, row, strict=True))} for row in rows]
+    bars = market(QUIET, [100, 103, 99.5, 102.5], [102.5, 102.9, 101.8, 102.2])
+    row = one(bars, read_trades(pd.DataFrame(fills)), plain, {**NO_RUNGS, "stop": {"initial": "2%"}}, **how)
+    average = (100 * 100.0 + 50 * 102.0) / 150
+    risk = 0.02 * average
+    assert (row["bars_held"], row["quantity_open"]) == (3, 150)
+    assert row["open_r"] == pytest.approx((102.2 - average) / risk, rel=1e-6)
+    assert row["mfe_r"] == pytest.approx((103.0 - average) / risk, rel=1e-6)
+    assert row["give_back_r"] == pytest.approx(row["mfe_r"] - row["open_r"])
+    # entered within the last bar: no bar is held yet, and the best price is the last
+    young = one(bars, book(entry_time="2024-01-03T10:00", entry_price=101.9, managed_from=None), plain, NO_RUNGS, **how)
+    assert (young["bars_held"], young["give_back_r"]) == (0, 0.0)
+    assert young["mfe_r"] == young["open_r"] == pytest.approx(0.3 / 3.9)
+
+
+def test_why_break_even_can_no_longer_begin_is_said(plain: Settings) -> None:
+    bars = market(QUIET, [100, 102.5, 100.0, 101.5])
+    row = one(bars, book(managed_from=None), plain)
+    assert any(
+        text.startswith("Break-even cannot begin any more: it waits for rung 1, whose price was passed before")
+        for text in row["warnings"]
+    )
+    trail = {**LADDER, "stop": {"trail": "2R", "trail_after": 1}}
+    assert any(
+        "The trailing stop cannot begin" in t for t in one(bars, book(managed_from=None), plain, trail)["warnings"]
+    )
+    small = {**LADDER, "costs": {"lot": 1, "tick": 0.01, "min_quantity": 60}}
+    assert any("smaller than an order can be" in text for text in one(bars, book(), plain, small)["warnings"])
+    assert not any("cannot begin" in text for text in one(market(QUIET), book(), plain)["warnings"])
 
 
 def test_the_outputs_hold_the_schema(plain: Settings) -> None:

@@ -24,7 +24,7 @@ from exitladder.pipelines.advice.wording.sentences import hold_value_text, price
 _MOST = 80
 _WORDS = {
     "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "add": "ADD",
-    "ask": "NO ORDERS", "hold": "hold",
+    "ask": "NEEDS YOU", "hold": "hold",
 }  # fmt: skip
 
 
