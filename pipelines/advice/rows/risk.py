@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ def _first_bar(followed: Followed) -> int:
     if trades.fills is None or trades.n_entries is None or trades.n_entries[i] <= 1:
         return int(placed.first_bar[i])
     try:
-        return int(place_trades(from_first_entry(trades.take([i])), placed.bars).first_bar[0])
+        alone = replace(from_first_entry(trades.take([i])), n_entries=None, fills=None)
+        return int(place_trades(alone, placed.bars).first_bar[0])
     except TradesError:  # its first fill is before the bars
         return int(placed.first_bar[i])
 

@@ -306,7 +306,7 @@ def test_a_position_whose_last_fill_is_on_the_last_bar_counts_from_its_first(how
     rows = [("2024-01-01", "buy", 100, 100.0), ("2024-01-03T10:00", "buy", 50, 102.0)]
     names = ("time", "side", "quantity", "price")
     fills = [{"trade_id": "T1", "symbol": "ACME", **dict(zip(names, row, strict=True))} for row in rows]
-    bars = market(QUIET, [100, 103, 99.5, 102.5], [102.5, 102.9, 101.8, 102.2])
+    bars = market([100.0, 100.8, 99.2, 100.4], [100, 103, 99.5, 102.5], [102.5, 102.9, 101.8, 102.2])
     row = one(bars, read_trades(pd.DataFrame(fills)), plain, {**NO_RUNGS, "stop": {"initial": "2%"}}, **how)
     average = (100 * 100.0 + 50 * 102.0) / 150
     risk = 0.02 * average
