@@ -151,7 +151,8 @@ def _faulty_line(line: BadLine, name: str) -> FaultyTrade:
         fields.get("trade_id", ""),
         fields.get("symbol", ""),
         f"Every line must have {line.n_names} fields, as the header has, but this one has {line.n_fields} ({name}, "
-        f"line {line.number}). Quote numbers and texts that hold a '{line.separator}', such as \"95{line.separator}5\".",
+        f"line {line.number}). Quote numbers and texts that hold a '{line.separator}', such as "
+        f'"95{line.separator}5".',
     )
 
 
