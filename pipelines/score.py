@@ -230,7 +230,7 @@ def score(
         frame = by_urgency(frame).reset_index(drop=True)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum()), "n_trades": len(frame)})
-        advised = counts_text(records(frame))
+        advised = counts_text(records(frame[["urgency", "side", "stop_before", "stop_price", "orders"]]))
         run.log_tags({"verdict": advised.split(": ", 1)[1]})
         run.describe(f"Advice on {advised}. {notice}".strip())
         run.log_result(f"{len(frame)} open, {int((frame['action'] != HOLD).sum())} to act on")
@@ -253,7 +253,8 @@ def _about(
     frame: pd.DataFrame, trades: Trades, ladder: Ladder, others: Mapping[str, str], of_ladder: str
 ) -> pd.DataFrame:
     """Return scores with what later ones recognise the trades by, and what earlier ones were not recognised by."""
-    entries = {str(name): moment_text(int(t)) for name, t in zip(trades.trade_id, trades.entry_time, strict=True)}
+    moments = {moment: moment_text(moment) for moment in map(int, np.unique(trades.entry_time))}
+    entries = {str(name): moments[int(t)] for name, t in zip(trades.trade_id, trades.entry_time, strict=True)}
     ids = [str(trade_id) for trade_id in frame["trade_id"]]
     return frame.assign(
         entry_time=[entries[trade_id] for trade_id in ids],
