@@ -37,6 +37,9 @@ WORDS = {
     "ask": "Needs you", "hold": "Hold",
 }  # fmt: skip
 
+# R that is shown as 0.00
+_FLAT = 0.005
+
 
 @dataclass(frozen=True)
 class OrdersPage:
@@ -199,11 +202,11 @@ def _row(row: dict[str, Any], shared: list[str], chart: TradeChart | None) -> di
         value = hold_value_text(row)
         state += f", hold value {value}" if value else ""
     unlike_market = _unlike_market(row)
-    tone = "" if pd.isna(row["open_r"]) else "gain" if row["open_r"] > 0 else "loss"
+    tone = "" if pd.isna(row["open_r"]) or abs(row["open_r"]) < _FLAT else "gain" if row["open_r"] > 0 else "loss"
     return {
         **row, "word": WORDS[str(row["urgency"])], "tone": tone, "probability": probability_text(row), "state": state,
         "short_orders": _first(row) + short_orders(row["orders"], cancels), "instructions": texts, **_stops(row),
-        "all_orders": "\n".join(to_do), "to_do": to_do,
+        "all_orders": "\n".join([*(f"FIRST {text}" for text in _checks(row)), *to_do]), "to_do": to_do,
         "after_texts": [_after_text(change, str(row["symbol"])) for change in row["replacements"]],
         "can_copy": bool(to_do) and not unlike_market, "adds": adds if isinstance(adds, list) else [],
         "warnings": own_warnings(row, shared), "checks": checks_beside(row),
@@ -213,8 +216,13 @@ def _row(row: dict[str, Any], shared: list[str], chart: TradeChart | None) -> di
 
 def _first(row: Mapping[str, Any]) -> str:
     """Return the word that comes before the orders of a trade with something to see first."""
+    return "see first; " if _checks(row) and row["orders"] else ""
+
+
+def _checks(row: Mapping[str, Any]) -> list[str]:
+    """Return what to see before the orders; pages of older scores have none."""
     checks = row.get("checks")
-    return "see first; " if isinstance(checks, list) and checks and row["orders"] else ""
+    return [str(text) for text in checks] if isinstance(checks, list) else []
 
 
 def _stops(row: Mapping[str, Any]) -> dict[str, str]:

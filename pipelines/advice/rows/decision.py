@@ -60,7 +60,7 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any], market: Mark
             advice = advise_stopped(_holding(followed, held))
             text = f"{'sell' if followed.side > 0 else 'buy back'} {number(advice.quantity)} at the open."
         else:
-            text = f"{market.fills[0]} If it did, the trade is closed; if not: {text}"
+            text = f"{market.fills[0]} If it did, the trade is closed; if not, {text[0].lower()}{text[1:]}"
     if advice.action in (EXIT, REDUCE) and market.fills:
         text = f"{' '.join(market.fills[:_MOST_FILLS])} If not, {text[0].lower()}{text[1:]}"
     return advice, text, urgency

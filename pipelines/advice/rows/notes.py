@@ -57,16 +57,20 @@ def _never_armed(followed: Followed, removed: list[int]) -> list[str]:
     if followed.state is None:
         return []
     stop, texts = followed.ladder.stop, []
-    for rung, what in ((stop.breakeven_after, "Break-even"), (stop.trail_after, "The trailing stop")):
-        if rung is None or rung not in (*followed.missed, *removed):
-            continue
+    waiting: dict[int, list[str]] = {}
+    for rung, what in ((stop.breakeven_after, "Break-even"), (stop.trail_after, "the trailing stop")):
+        if rung is not None and rung in (*followed.missed, *removed):
+            waiting.setdefault(rung, []).append(what)
+    for rung, names in waiting.items():
+        what = " and ".join(names)
+        what, waits = what[0].upper() + what[1:], "it waits" if len(names) == 1 else "they wait"
         why = (
             "whose price was passed before the ladder began"
             if rung in followed.missed
             else "which is smaller than an order can be"
         )
         texts.append(
-            f"{what} cannot begin any more: it waits for rung {rung}, {why}. To have the stop tighter, move it at your "
+            f"{what} cannot begin any more: {waits} for rung {rung}, {why}. To have the stop tighter, move it at your "
             "broker and write its price into working_stop; it is never loosened."
         )
     return texts

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.errors import InputFileError
+from exitladder.pipelines.advice.rows.columns import ASK
 
 _TABLES = ("orders", "replacements", "working")
 
@@ -47,7 +48,7 @@ def is_same_bar(frame: pd.DataFrame, previous: Mapping[str, Mapping[str, Any]]) 
     Parameters
     ----------
     frame : DataFrame
-        Scores, with ``trade_id`` and ``asof``.
+        Scores, with ``trade_id``, ``asof`` and ``urgency``.
     previous : mapping of str to mapping
         Earlier rows by trade_id.
 
@@ -55,7 +56,8 @@ def is_same_bar(frame: pd.DataFrame, previous: Mapping[str, Mapping[str, Any]]) 
     -------
     bool
     """
-    for trade_id, asof in zip(frame["trade_id"], frame["asof"], strict=True):
+    scored = frame.loc[frame["urgency"] != ASK]  # the others keep the time of the earlier scores
+    for trade_id, asof in zip(scored["trade_id"], scored["asof"], strict=True):
         row = previous.get(str(trade_id)) or {}
         if row.get("orders") and not pd.isna(asof) and pd.to_datetime(str(row.get("asof")), utc=True) == asof:
             return True

@@ -76,13 +76,15 @@ def _taken_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns: tuple[tuple[str, int, Callable[[Mapping[str, Any]], str]], ...] = (
-        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("symbol", 12, lambda row: str(row["symbol"])),
+    columns: list[tuple[str, int, Callable[[Mapping[str, Any]], str]]] = [
+        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("trade", 8, lambda row: str(row["trade_id"])),
+        ("symbol", 10, lambda row: str(row["symbol"])),
         ("side", 5, lambda row: str(row["side"])), ("open", -8, lambda row: _short(row["quantity_open"])),
         ("close", -8, lambda row: _short(row["action_quantity"]) if row["action_quantity"] else ""),
         ("stop", -10, lambda row: _short(row["stop_price"])), ("R now", -7, lambda row: signed(row["open_r"], 2)),
-        ("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if not all(pd.isna(row["exhaustion"]) for row in rows):
+        columns.append(("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])))
     lines = [[name for name, _, _ in columns], *([cell(row) for _, _, cell in columns] for row in rows)]
     return "".join(
         " ".join(
