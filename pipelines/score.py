@@ -201,10 +201,9 @@ def score(
     ]
     old = old_bars_text(seen, moment, management.clock_ns)
     notes = tuple(filter(None, [old, of_ladder, *others.values()]))
-    now = management.clock_ns if moment is None else moment
     if not scored.any():
         frame = _about(pd.DataFrame(named, columns=list(COLUMNS)), everyone, ladder, others, of_ladder)
-        frame = with_ages(order_columns(frame), seen, now, is_asof=moment is not None)
+        frame = with_ages(order_columns(frame), seen, moment, management.clock_ns)
         return replace(nothing_open(ladder), frame=frame, notes=notes)
     still_open = everyone.take(scored)
     job = advice_job(seen, still_open, settings, model, progress, ladder)
@@ -219,7 +218,7 @@ def score(
             advance(1)
         answers = log_answers(run, answers_now(seen, trades, job.model, job.settings))
         notice = " ".join(filter(None, [drift_notice(drift, len(set(still_open.symbol))), answers.warning]))
-        frame = with_ages(frame, seen, now, is_asof=moment is not None)
+        frame = with_ages(frame, seen, moment, management.clock_ns)
         frame = _about(frame, everyone, ladder, others, of_ladder)
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]

@@ -136,7 +136,7 @@ def advise_stopped(holding: Holding) -> Advice:
     Returns
     -------
     Advice
-        No looser stop takes its place: what it left open is sold.
+        No looser stop takes its place: the rest of the position is sold.
     """
     return _sold(holding, "The ladder still holds this trade: the stop in the market was tighter than its own.")
 

@@ -36,7 +36,7 @@ class BarAge:
     text: str
 
 
-def age_of(bars: BarSet, symbol: int, moment: int, *, is_asof: bool) -> BarAge:
+def age_of(bars: BarSet, symbol: int, moment: int, word: str) -> BarAge:
     """Return the age of a symbol's last bar.
 
     Parameters
@@ -45,8 +45,9 @@ def age_of(bars: BarSet, symbol: int, moment: int, *, is_asof: bool) -> BarAge:
     symbol : int
         Position of the symbol.
     moment : int
-        The clock, or ``--asof``, nanoseconds since 1970 UTC.
-    is_asof : bool
+        Nanoseconds since 1970 UTC.
+    word : str
+        Behind a number of days, such as "ago" or "before --asof".
 
     Returns
     -------
@@ -71,9 +72,9 @@ def age_of(bars: BarSet, symbol: int, moment: int, *, is_asof: bool) -> BarAge:
     if missed <= 0:
         return BarAge(round(days, 2), 0, "")
     many = f"{missed} bars are" if missed > 1 else "1 bar is"
-    when = f"{days:.0f} day{'s' if round(days) != 1 else ''} {'before --asof' if is_asof else 'ago'}"
+    when = f"{days:.0f} day{'s' if round(days) != 1 else ''} {word}"
     if days < 1:
-        when = f"{days * 24:.0f} hours {'before --asof' if is_asof else 'ago'}"
+        when = f"{days * 24:.0f} hours {word}"
     unless = "" if len(weekdays) == _EVERY_DAY else ", unless the market was closed"
     return BarAge(
         round(days, 2),
@@ -83,7 +84,7 @@ def age_of(bars: BarSet, symbol: int, moment: int, *, is_asof: bool) -> BarAge:
     )
 
 
-def with_ages(frame: pd.DataFrame, bars: BarSet, moment: int | None, *, is_asof: bool) -> pd.DataFrame:
+def with_ages(frame: pd.DataFrame, bars: BarSet, asof: int | None, clock: int | None) -> pd.DataFrame:
     """Return scores with the age of each trade's last bar, and a warning where bars are missing.
 
     Parameters
@@ -91,18 +92,18 @@ def with_ages(frame: pd.DataFrame, bars: BarSet, moment: int | None, *, is_asof:
     frame : DataFrame
         Scores.
     bars : BarSet
-    moment : int or None
-        The clock, or ``--asof``; without either nothing is known of the age.
-    is_asof : bool
+    asof, clock : int or None
+        ``--asof``, else the clock, nanoseconds since 1970 UTC; without either, the newest bar counts.
 
     Returns
     -------
     DataFrame
         With ``bar_age_days`` and ``bars_missed``.
     """
-    if moment is None:
-        return frame
-    ages = {name: age_of(bars, k, moment, is_asof=is_asof) for k, name in enumerate(bars.symbols)}
+    moment, word = int(bars.close_time.max()), "before the newest bar"
+    if asof is not None or clock is not None:
+        moment, word = (asof, "before --asof") if asof is not None else (int(clock or 0), "ago")
+    ages = {name: age_of(bars, k, moment, word) for k, name in enumerate(bars.symbols)}
     found = [ages.get(str(symbol)) for symbol in frame["symbol"]]
     return frame.assign(
         bar_age_days=[np.nan if age is None else age.days for age in found],

@@ -128,7 +128,7 @@ _MEANINGS = {
     "instructions": "What to do with each order, one line each: CANCEL, REPLACE, PLACE, LEAVE.",
     "checks": "What to see at the broker or in the files before sending anything: orders that may have filled, "
     "contradictions.",
-    "bar_age_days": "Days from the close of the last bar to the clock, or to --asof.",
+    "bar_age_days": "Days from the close of the last bar to the clock, to --asof, or to the newest bar.",
     "bars_missed": "Bars that should have closed since then, at least; above 0, the bars are old.",
     "entry_time": "Entry of the trade, UTC; --previous compares it.",
     "ladder": "Fingerprint of the ladder; --previous compares it.",

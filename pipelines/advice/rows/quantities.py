@@ -135,7 +135,20 @@ def _is_since(followed: Followed) -> bool:
 
 
 def stop_before(followed: Followed, known: KnownStop, assume: str) -> float:
-    """Return the stop that is in the market now, NaN if none is known; one that the price has passed is not there."""
+    """Return the stop that is in the market now; one that the price has passed is not there.
+
+    Parameters
+    ----------
+    followed : Followed
+    known : KnownStop
+    assume : {"", "followed", "untouched"}
+        With "followed", a ladder followed from the entry has its initial stop there where no other is known.
+
+    Returns
+    -------
+    float
+        NaN if none is known.
+    """
     if not np.isnan(known.price):
         return np.nan if known.is_passed else known.price
     if known.source != STOP_PRICE or assume != "followed" or followed.managed_from:

@@ -68,7 +68,7 @@ def of_same_trades(
 
 
 def _difference(row: Mapping[str, Any], trades: Trades, i: int) -> str:
-    """Return in which way an earlier row is of another trade; what it does not have is not compared."""
+    """Return in which way an earlier row is of another trade; columns that it lacks are not compared."""
     side, symbol = "long" if trades.side[i] > 0 else "short", str(trades.symbol[i])
     found = []
     if row.get("symbol") and _plain(row["symbol"]) != _plain(symbol):

@@ -1,4 +1,4 @@
-"""What is in the market before tonight's orders, and what the user has to see there first.
+"""The orders in the market before tonight's, and the questions that the user has to settle there first.
 
 The trades file counts before earlier scores, and these before ``stop_price``. Where the file and earlier scores
 contradict each other, the orders of earlier scores that the file does not have are cancelled by name, so that none
@@ -51,7 +51,7 @@ class Market:
 
 
 def market_of(followed: Followed, held: float) -> Market:
-    """Return what is in the market before tonight's orders.
+    """Return the market before tonight's orders.
 
     Parameters
     ----------
@@ -71,18 +71,18 @@ def market_of(followed: Followed, held: float) -> Market:
         since = Since.stated(followed)
         for order in followed.stated:
             fills.add(order, None if order.price is None else since.reached(order.type, followed.side * order.price))
-        rungs: frozenset[int] = frozenset()
     else:
         working, checks = _with_stop(followed, held, stop, rest)
-        rungs = rest.filled_rungs
     for order, day in rest.reached:
         fills.add(order, day)
-    if rest.dropped > 0 and followed.stated is None:
+    if rest.dropped > 0:
         checks.append(_dropped_text(followed, held, rest))
     # to cancel one that is doubted may hit another that looks the same
     doubted = [order for order in working if not order.is_sure]
     working = [replace(o, is_sure=o.is_sure and not any(is_same(o, other) for other in doubted)) for o in working]
-    return Market(stop, working, fills.texts(), checks, rungs)
+    if held == 0:
+        return Market(stop, working)
+    return Market(stop, working, fills.texts(), checks, rest.filled_rungs)
 
 
 class _StopFills:
@@ -164,8 +164,8 @@ def _with_stop(followed: Followed, held: float, stop: KnownStop, rest: Rest) -> 
     shown = ", ".join(dict.fromkeys(price_text(float(order.price)) for order in before if order.price is not None))
     return [*unsure, *_own(followed, held, stop, not stop.is_passed)], [
         f"working_stop of the trades file ({file}) and the earlier output (stop {shown}) contradict each other. The "
-        "column counts; the orders of the earlier output are cancelled and placed anew, so that none comes twice. See "
-        "which stop works, and correct the column or leave it blank."
+        "column counts; the orders of the earlier output are cancelled, and tonight's placed, so that none comes "
+        "twice. See which stop works, and correct the column or leave it blank."
     ]
 
 
@@ -206,6 +206,7 @@ def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:
         texts.append(f"rung {rungs} is taken to have filled, and not placed again")
     elif not rest.doubtful:
         texts.append("the order at market is taken to have filled")
-    if rest.doubtful:
-        texts.append("the orders of the earlier output are cancelled, and the others placed anew")
-    return f"{fell}{'; '.join(texts)}. See what filled, update the bars of {symbol}, and score again."
+    if rest.doubtful and followed.stated is None:
+        texts.append("the orders of the earlier output are cancelled, and tonight's placed")
+    told = "; ".join(texts) or "the orders of the trades file count"
+    return f"{fell}{told}. See what filled, update the bars of {symbol}, and score again."

@@ -100,7 +100,7 @@ def left_over(previous: Mapping[str, Mapping[str, Any]], known: Collection[str])
 
 @dataclass
 class Rest:
-    """The orders of earlier scores that rest still, and what is not known of the others.
+    """The orders of earlier scores that rest still, and doubts about the others.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ class _Follow:
         return found
 
     def _at_market(self, kind: str, dropped: float, found: Rest) -> float:
-        """Take the orders at market off what was sold; they fill with the first bar, and those at the close with it."""
+        """Take the orders at market off the quantity sold: they fill with the first bar."""
         for order in [order for order in self.market if order.type == kind]:
             if order.quantity <= dropped * (1 + _SLACK):
                 dropped = without_noise(dropped - order.quantity)
@@ -203,7 +203,7 @@ class _Follow:
         return dropped
 
     def _unexplained(self, dropped: float, found: Rest) -> None:
-        """Doubt all orders, and find the limits that fill first and explain what was sold."""
+        """Doubt all orders, and find the limits that fill first and explain the quantity sold."""
         found.dropped += dropped
         closing = {key: order for key, order in self.orders.items() if order.add is None}
         limits = sorted((key for key, order in closing.items() if order.type == "limit"), key=self._distance)

@@ -344,3 +344,14 @@ def test_the_outputs_hold_the_schema(plain: Settings) -> None:
         one(market(QUIET, [100, 100.5, 97, 97.5]), book(stop_price=95.0, working_stop=98.0), plain, NO_RUNGS),
     ]
     jsonschema.validate(json.loads(json.dumps(records(pd.DataFrame(rows)), default=str)), score_schema())
+
+
+def test_a_fill_that_no_bar_shows_is_not_sold_again_beside_stated_orders(plain: Settings) -> None:
+    first = one(market(QUIET), book(), plain)
+    cell = "25 LIMIT 106; 75 STOP 98"
+    row = one(market(QUIET), book(quantity_open=75.0, working_orders=cell), plain, previous={"T1": first})
+    assert 102.0 not in [order["price"] for order in row["orders"]]
+    assert any("rung 1 is taken to have filled" in text for text in row["checks"])
+    assert stops(after_carrying_out(row, [(25.0, "limit", 106.0), (75.0, "stop", 98.0)])) == 75
+    nothing = one(market(QUIET), book(quantity_open=0.0), plain, previous={"T1": first})
+    assert nothing["checks"] == [] and len(nothing["cancels"]) == 5
