@@ -255,14 +255,15 @@ def _about(
     moments = {moment: moment_text(moment) for moment in map(int, np.unique(trades.entry_time))}
     entries = {str(name): moments[int(t)] for name, t in zip(trades.trade_id, trades.entry_time, strict=True)}
     ids = [str(trade_id) for trade_id in frame["trade_id"]]
+    checks = [
+        [*([others[name]] if name in others else []), *texts] for name, texts in zip(ids, frame["checks"], strict=True)
+    ]
+    warnings = [[of_ladder, *texts] if of_ladder else texts for texts in frame["warnings"]]
     return frame.assign(
         entry_time=[entries[trade_id] for trade_id in ids],
         ladder=ladder_fingerprint(ladder),
-        checks=[
-            [*([others[name]] if name in others else []), *checks]
-            for name, checks in zip(ids, frame["checks"], strict=True)
-        ],
-        warnings=[[of_ladder, *texts] if of_ladder else texts for texts in frame["warnings"]],
+        checks=pd.Series(checks, index=frame.index, dtype=object),
+        warnings=pd.Series(warnings, index=frame.index, dtype=object),
     )
 
 

@@ -105,11 +105,12 @@ def with_ages(frame: pd.DataFrame, bars: BarSet, asof: int | None, clock: int | 
         moment, word = (asof, "before --asof") if asof is not None else (int(clock or 0), "ago")
     ages = {name: age_of(bars, k, moment, word) for k, name in enumerate(bars.symbols)}
     found = [ages.get(str(symbol)) for symbol in frame["symbol"]]
+    texts = [
+        warnings if age is None or not age.text else [age.text, *warnings]
+        for age, warnings in zip(found, frame["warnings"], strict=True)
+    ]
     return frame.assign(
         bar_age_days=[np.nan if age is None else age.days for age in found],
         bars_missed=[np.nan if age is None else float(age.missed) for age in found],
-        warnings=[
-            warnings if age is None or not age.text else [age.text, *warnings]
-            for age, warnings in zip(found, frame["warnings"], strict=True)
-        ],
+        warnings=pd.Series(texts, index=frame.index, dtype=object),
     )
