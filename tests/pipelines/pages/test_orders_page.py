@@ -86,7 +86,8 @@ def test_what_to_see_first_comes_before_the_orders_also_where_they_are_copied() 
     html = score_page(table)
     assert html.count(f'<p class="first">{check}</p>') == 1 and html.count("see first; ") == 1
     assert f'data-copy="FIRST {check}\nPLACE SELL 3 SYM2 LIMIT 120 GTC"' in html
-    assert html.index(f'<p class="first">{check}') < html.index("Orders, in this order")
+    opened = html[html.index(f'<p class="first">{check}') :]
+    assert opened.index('<p class="say">') < opened.index("Orders, in this order")
     assert '<span class="muted">T2</span>' in html
     text = " ".join(score_screen(table.iloc[2:3], 80).split())
     assert f"first {check} do " in text
