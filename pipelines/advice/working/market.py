@@ -79,7 +79,8 @@ def market_of(followed: Followed, held: float) -> Market:
         checks.append(_dropped_text(followed, held, rest))
     # to cancel one that is doubted may hit another that looks the same
     doubted = [order for order in working if not order.is_sure]
-    working = [replace(o, is_sure=o.is_sure and not any(is_same(o, other) for other in doubted)) for o in working]
+    if doubted:
+        working = [replace(o, is_sure=o.is_sure and not any(is_same(o, other) for other in doubted)) for o in working]
     if held == 0:
         return Market(stop, working)
     return Market(stop, working, fills.texts(), checks, rest.filled_rungs)
