@@ -72,6 +72,8 @@ def read_valid_trades(
         table = Table.from_frame(source, "trades")
     else:
         table = read_table(source, conventions=conventions, bad=bad)
+        if bad and not len(table.frame):  # then the header is at fault
+            table = read_table(source, conventions=conventions)
     if is_fills_table(table.frame):
         return read_trades(source, fills=fills, conventions=conventions), ()
     misshapen = tuple(_faulty_line(line, table.name) for line in bad)

@@ -118,3 +118,11 @@ def test_other_commands_stay_strict(tmp_path: Path) -> None:
     path.write_text(lines(",", "A,ACME,long,2024-01-02,100.5,10,95.5,10", "B,ACME,long,2024-01-02,100,5,10,95.5,10"))
     with pytest.raises(InputFileError, match="Expected 8 fields in line 3, saw 9"):
         read_trades(path)
+
+
+def test_a_header_with_a_name_too_few_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    rows = [f"{name},ACME,long,2024-01-02,100.5,10,95.5,10" for name in "AB"]
+    path.write_text("\n".join([",".join(HEAD[:-1]), *rows]) + "\n")
+    with pytest.raises(InputFileError, match="lines have more fields than the first line has names"):
+        read_valid_trades(path)
