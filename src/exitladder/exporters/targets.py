@@ -65,6 +65,7 @@ _ADDS = (
 _ABOUT = {
     "Adds:": frozenset(_ADDS),
     "Pyramiding adds:": frozenset({"pyramiding_add"}),
+    "Chained adds:": frozenset({"chained_add"}),
     "Clock exits:": frozenset({"clock"}),
 }
 
@@ -133,7 +134,6 @@ TARGETS = (
         ".pine",
         _no_adds(_NOT_CARRIED, *_CARRIED)
         | {
-            "chained_add": (NO, "an order there cannot wait for the fill of another one inside a bar"),
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "own_stop": (HOOK, "a script knows no stop of a trade unless it is set there"),
@@ -156,6 +156,7 @@ TARGETS = (
             "Adds: quantities are decided at the close before: in money at the price of the add (a signal add: at the "
             "close). Signal adds have the room below the maximum size first, then the others in the order of the file.",
             "Adds: a pyramiding add that a bar reaches after its stop is bought, and sold at the next open.",
+            "Chained adds: they rest from the bar after the fill of the add before, not within its bar.",
         ),
     ),
     Target(
