@@ -75,7 +75,6 @@ def _no_adds(why: str, *but: str) -> dict[str, tuple[str, str]]:
     return dict.fromkeys([kind for kind in _ADDS if kind not in but], (NO, why))
 
 
-_ONE_ENTRY = "the exported code manages a position that is entered once"
 _NOT_CARRIED = "the exported rules of adds do not have it"
 _CARRIED = (
     "averaging_add", "pyramiding_add", "signal_add", "chained_add", "add_stop", "average_stop", "maximum", "add_rules",
@@ -198,7 +197,7 @@ TARGETS = (
         "mql5",
         "MQL5 (MetaTrader 5)",
         ".mq5",
-        _no_adds(_ONE_ENTRY)
+        _no_adds(_NOT_CARRIED, *_CARRIED)
         | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
@@ -218,6 +217,8 @@ TARGETS = (
             "Restart: the expert forgets rungs that it sold before, and begins again with the volume that is left.",
             "Netting accounts: one ladder per symbol; an opposite deal reduces the position.",
             "Clock exits: the function is asked at a close, and the exit is at the next tick.",
+            "Adds: bought at the market on the first tick at or beyond their price, units and maxima in lots; on "
+            "hedging accounts each is a position of its own with the same stop loss, and rungs sell the oldest first.",
         ),
     ),
     Target(
