@@ -260,7 +260,6 @@ def target_named(name: str) -> Target:
 _CURES = {
     "level_add": 'State a distance from the entry, such as at = "-0.5ATR"',
     "current_atr": 'Leave out atr = "current", so that the ATR of the entry counts',
-    "chained_add": 'State each distance from the entry (leave out spacing = "previous")',
     "costs_stop": 'Use stop = "average"',
     "from_average": 'Leave out measured_from = "average" and breakeven_from = "average"',
     "size_rule": "Leave out the size rule and pass the quantity that `exitladder plan` shows",
@@ -292,11 +291,11 @@ def check_asks(target: Target, asks: Sequence[Ask], *, hooks: bool) -> list[Ask]
     hooked = [ask for ask in asks if target.level(ask.kind) == HOOK]
     if refused:
         ask = refused[0]
-        cure = _CURES.get(ask.kind, "") if target.level("averaging_add") == YES else ""
+        cure = _CURES.get(ask.kind, "Remove it from the ladder")
         raise LadderError(
             f"{target.title} must be able to express everything that the ladder asks for, but it cannot express "
             f"{ask.place} = {ask.value!r} ({ASKS[ask.kind]}): {target.can[ask.kind][1]}. "
-            f"{cure or 'Remove it from the ladder'}, or choose another target.{_more(refused)}"
+            f"{cure}, or choose another target.{_more(refused)}"
         )
     if hooked and not hooks:
         ask = hooked[0]
