@@ -282,11 +282,12 @@ class _Played:
         average = float(price[0]) if len(price) == 1 else float((price * quantity).sum() / total)
         lots, signed = total / self.lot, self.side * average
         k = self._which(signed, lots)
-        if len(price) == 1 or k < 0 or lots <= _wanted_lots(self.position, k, signed) * (1 + _SLACK):
+        if len(price) == 1 or (k >= 0 and lots <= _wanted_lots(self.position, k, signed) * (1 + _SLACK)):
             self.add(average, total)
             return
-        for one, part in zip(price, quantity, strict=True):
-            self.add(float(one), float(part))
+        # the nearest first: a chain fills in this order, however the file lists it
+        for at in np.argsort(np.abs(self.side * price - self.position.state[s.ENTRY]), kind="stable"):
+            self.add(float(price[at]), float(quantity[at]))
 
     def _which(self, price: float, lots: float) -> int:
         """Return the add that a fill belongs to, from 0: the rest of the last one, else the nearest possible; or -1."""

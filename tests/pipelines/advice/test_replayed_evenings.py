@@ -112,10 +112,10 @@ UNIT = {"quantity": 0.5, "at": "0.3R", "spacing": "previous", "stop": "1R"}
 PLANS: dict[str, dict[str, Any]] = {
     "average": {"adds": [{"quantity": 0.5, "at": "-0.3R"}, {"quantity": 1.0, "at": "-0.6R"}], "rungs": RUNGS},
     "pyramid": {"adds": [UNIT, UNIT, {**UNIT, "stop": "average"}], "stop": {"trail": "1.2R", "trail_from": "1R"}},
-    "signal": {"adds": [{"quantity": 0.5, "when": ["open_r >= 0.3", "bars_held >= 3"]}], "rungs": RUNGS},
+    "signal": {"adds": [{"quantity": 0.5, "when": ["open_r >= 0.2", "bars_held >= 2"]}], "rungs": RUNGS},
     "money": {"adds": [{"money": 3000.0, "at": "-0.3R"}, {"money": 2000.0, "at": "0.6R"}], "rungs": RUNGS},
     "both": {
-        "adds": [{"quantity": 0.5, "at": "-0.4R"}, {**UNIT, "stop": "0.8R"}, UNIT],
+        "adds": [{"quantity": 0.5, "at": "-0.4R"}, {**UNIT, "spacing": "entry", "stop": "0.8R"}, UNIT],
         "rungs": [*RUNGS, {"fraction": 0.25, "when": ["give_back_r >= 0.5"]}],
         "stop": {"breakeven_after": 1, "time": 25},
         "add_rules": {"after_exit": True, "until_bars": 15},
