@@ -213,7 +213,7 @@ def test_a_plan_that_is_liquidated_before_its_last_averaging_add_is_refused(run:
 def test_a_trade_above_the_maximum_says_nothing_about_liquidation(
     run: Run, placed_on: Callable[..., PlacedTrades]
 ) -> None:
-    """PL9: it is skipped, so that no add of it can lie beyond liquidation; one that is entered still refuses the plan."""
+    """PL9: it is skipped, so no add of it can lie beyond liquidation; one that is entered still refuses the plan."""
     adds = ({"quantity": 1.0, "at": "-3%"}, {"quantity": 1.0, "at": "-12%"})
     plan = ladder_from_mapping(plan_of(*adds, execution={"leverage": 10.0}, size={"maximum_units": 5.0}))
     large = {"entry": 100.0, "stop": 80.0, "quantity": 6.0}

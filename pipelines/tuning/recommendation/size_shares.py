@@ -1,4 +1,4 @@
-"""The share of equity that a size rule risks on each trade, from what is known at its entry."""
+"""The share of equity that a size rule risks on each trade, from facts known at its entry."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Results:
 
 
 def shares_of(size: Size, results: Results) -> FloatArray:
-    """Return the share of equity that a rule risks on each trade, from what is known at its entry.
+    """Return the share of equity that a rule risks on each trade, from facts known at its entry.
 
     Parameters
     ----------

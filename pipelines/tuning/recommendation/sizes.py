@@ -46,6 +46,8 @@ def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
     """
     if own_ladder is not None and own_ladder.size.is_sized:
         _refuse_rule(own_ladder, settings)
+    if own_ladder is not None and (own_ladder.size.is_sized or _searched(settings)):
+        _refuse_fixed_adds(own_ladder)
     for name in ("size_fraction", "size_volatility"):
         ends = getattr(settings.tuning, name)
         if len(ends) != 2 or not ends[0] <= ends[1] <= 1:
@@ -75,10 +77,14 @@ def _refuse_rule(ladder: Ladder, settings: Settings) -> None:
             f"size.maximum_equity of '{name}' cuts adds to the equity at each entry, and tune executes trades without "
             f"an account. {cure}"
         )
+
+
+def _refuse_fixed_adds(ladder: Ladder) -> None:
     if any(add.quantity is None for add in ladder.adds):
         raise LadderError(
-            f"Adds of '{name}' in units or money make r depend on the first quantity, which tune takes from the trades "
-            f'and not from size.rule = "{size.rule}". State quantity, a multiple of the first one, in [[adds]].'
+            f"Adds of '{ladder.name}' in units or money make r depend on the first quantity, which tune takes from the "
+            "trades and not from a size rule. State quantity, a multiple of the first one, in [[adds]], or leave out "
+            "[size] and tuning.sizes."
         )
 
 
@@ -335,7 +341,7 @@ def _sentence(recommended: Size | None, final: Size | None, facts: dict[str, Any
     if facts["mean_share"] == 0:
         return (
             f"Keep constant size: the rules chosen before each part skipped all of the {facts['n_trades']:,} trades "
-            "that they sized (no edge in the results before)."
+            "that they sized."
         )
     if facts["difference"] is None:
         return f"Keep constant size: an account lost everything on {facts['n_trades']:,} trades."

@@ -1,4 +1,4 @@
-"""Keys of a plan that change nothing, because what they belong to is missing: they are told, with the cure."""
+"""Keys of a plan without effect, because another key or table is missing; each is named with the cure."""
 
 from __future__ import annotations
 

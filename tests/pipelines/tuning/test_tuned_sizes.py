@@ -156,6 +156,10 @@ def test_what_cannot_be_compared_is_refused(small: Settings) -> None:
     ):
         with pytest.raises(LadderError, match=match):
             refuse_size(small, ladder_from_mapping({**base, "size": size, "adds": adds}))
+    plan = ladder_from_mapping({**base, "adds": [{"units": 5.0, "at": "1R"}]})
+    refuse_size(small, plan)
+    with pytest.raises(LadderError, match="depend on the first quantity"):
+        refuse_size(small.with_values({"tuning": {"sizes": ["fraction"]}}), plan)
     with pytest.raises(SettingsError, match="size_equity"):
         refuse_size(small.with_values({"tuning": {"sizes": ["kelly"]}}), None)
     with pytest.raises(SettingsError, match="size_fraction"):
