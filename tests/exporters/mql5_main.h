@@ -23,7 +23,8 @@ static void walk(double from, double to)
 int main()
   {
    int n_bars, n_trades;
-   std::cin >> n_bars >> n_trades >> hedging >> rejected >> tick;
+   int age; // bars of the positions when the expert first sees them
+   std::cin >> n_bars >> n_trades >> hedging >> rejected >> tick >> age;
    _Point = tick;
    std::vector<Rates> all(n_bars);
    for(Rates &bar : all) std::cin >> bar.open >> bar.high >> bar.low >> bar.close;
@@ -41,7 +42,7 @@ int main()
         {
          double open = all[t].open;
          history.push_back({open, open, open, open});
-         if(t == entry) { position_side = way; positions.push_back({next_ticket++, open, volume, stop}); }
+         if(t == entry) { position_time = (long)history.size() - age; position_side = way; positions.push_back({next_ticket++, open, volume, stop}); }
          else if(positions.empty()) break;
          tick_at(open);
          double adverse = way > 0 ? all[t].low : all[t].high, other = way > 0 ? all[t].high : all[t].low;

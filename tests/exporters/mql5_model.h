@@ -16,7 +16,7 @@ typedef long datetime;
 enum { PERIOD_CURRENT, SYMBOL_VOLUME_STEP, SYMBOL_VOLUME_MIN, SYMBOL_TRADE_CONTRACT_SIZE, SYMBOL_TRADE_TICK_SIZE, SYMBOL_BID, SYMBOL_ASK,
        SYMBOL_TRADE_STOPS_LEVEL, SYMBOL_TRADE_FREEZE_LEVEL, ACCOUNT_MARGIN_MODE, ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
        POSITION_SYMBOL, POSITION_MAGIC, POSITION_TYPE, POSITION_TYPE_BUY, POSITION_TYPE_SELL, POSITION_PRICE_OPEN,
-       POSITION_SL, POSITION_TP, POSITION_VOLUME, TRADE_RETCODE_DONE, TRADE_RETCODE_DONE_PARTIAL, TRADE_RETCODE_REJECT,
+       POSITION_TIME, POSITION_SL, POSITION_TP, POSITION_VOLUME, TRADE_RETCODE_DONE, TRADE_RETCODE_DONE_PARTIAL, TRADE_RETCODE_REJECT,
        INIT_SUCCEEDED };
 
 struct Rates { double open, high, low, close; };
@@ -28,6 +28,7 @@ struct Position { ulong ticket; double open, volume, sl; };
 static std::vector<Position> positions; // more than one on hedging accounts only
 static size_t chosen = 0;
 static ulong next_ticket = 7;
+static long position_time = 0;
 static const char *_Symbol = "ABC";
 static double _Point = 0.25;
 static int _Digits = 2;
@@ -63,7 +64,7 @@ inline ulong  PositionGetTicket(int k) { chosen = k; return positions[k].ticket;
 inline bool   PositionSelectByTicket(ulong ticket) { return choose(ticket); }
 inline string PositionGetString(int) { return _Symbol; }
 inline bool   operator!=(const string &a, const char *b) { return a.compare(b) != 0; }
-inline long   PositionGetInteger(int what) { return what == POSITION_TYPE ? (position_side > 0 ? POSITION_TYPE_BUY : POSITION_TYPE_SELL) : 0; }
+inline long   PositionGetInteger(int what) { return what == POSITION_TIME ? position_time : what == POSITION_TYPE ? (position_side > 0 ? POSITION_TYPE_BUY : POSITION_TYPE_SELL) : 0; }
 inline double PositionGetDouble(int what) { const Position &p = positions.at(chosen); return what == POSITION_PRICE_OPEN ? p.open : what == POSITION_SL ? p.sl : what == POSITION_VOLUME ? p.volume : 0; }
 inline int    Bars(const char *, int) { return (int)history.size(); }
 inline const Rates &at(int shift) { return history[history.size() - 1 - shift]; }

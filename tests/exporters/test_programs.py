@@ -196,7 +196,11 @@ def test_the_expert_buys_adds_as_the_engine_does(compiler: str, tmp_path: Path, 
     placed = every.take(np.flatnonzero(simulate(every, ladder).ambiguous_bars == 0))
     ours = sales_and_adds(simulate(placed, ladder))
     assert sum(quantity < 0 for fills in ours for _, _, quantity in fills) >= 5
-    assert in_mql5(compiled_mql5(compiler, ladder, tmp_path), placed, hedging=hedging) == ours
+    expert = compiled_mql5(compiler, ladder, tmp_path)
+    assert in_mql5(expert, placed, hedging=hedging) == ours
+    # an expert that starts again does not know what it has bought, and buys nothing
+    later = in_mql5(expert, placed, hedging=hedging, age=2)
+    assert all(quantity > 0 for fills in later for _, _, quantity in fills)
 
 
 def test_a_rejected_request_is_sent_again_and_nothing_is_sold_twice(expert: Path) -> None:

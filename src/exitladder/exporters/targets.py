@@ -219,6 +219,7 @@ TARGETS = (
             "Clock exits: the function is asked at a close, and the exit is at the next tick.",
             "Adds: bought at the market on the first tick at or beyond their price, units and maxima in lots; on "
             "hedging accounts each is a position of its own with the same stop loss, and rungs sell the oldest first.",
+            "Adds: to a position that is older than the bar before the expert's first tick nothing is added.",
         ),
     ),
     Target(

@@ -240,11 +240,16 @@ void BeginAdds(double bought)
    rise = fall = stop_next = 0;
    made = 0;
    is_reduced = reduced_next = false;
+   //--- What was added to a position before the expert saw it is unknown: nothing is bought twice.
+   bool is_known = PositionGetInteger(POSITION_TIME) >= iTime(_Symbol, PERIOD_CURRENT, 1);
+   if(!is_known)
+      Print("exitladder: the position is older than the bar before; nothing is added to it.");
    for(int k = 0; k < ADDS; k++)
      {
       add_level[k] = 0;
-      add_gone[k] = add_due[k] = false;
-      if(ADD_UNIT[k] == 0)
+      add_gone[k] = !is_known;
+      add_due[k] = false;
+      if(ADD_UNIT[k] == 0 || !is_known)
          continue;
       if(k > 0 && ADD_PREVIOUS[k])
          add_gone[k] = add_gone[k - 1];
