@@ -189,8 +189,8 @@ def test_the_expert_buys_adds_as_the_engine_does(compiler: str, tmp_path: Path, 
         seed % 3
     ]
     rungs = [{"fraction": 0.25, "target": "1.5R"}, {"fraction": 0.25, "when": ["give_back_r >= 0.8", "bars_held >= 3"]}]
-    table = LADDER | {"rungs": rungs, "adds": adds, "size": {"maximum": 2.0}}
-    table |= [{}, {"add_rules": {"after_exit": True}}, {"add_rules": {"until_bars": 5}}][seed % 3]
+    rules = [{}, {"after_exit": True}, {"until_bars": 5}][seed % 3]
+    table = LADDER | {"rungs": rungs, "adds": adds, "size": {"maximum": 2.0}, "add_rules": rules}
     ladder = ladder_from_mapping(table)
     every = trades_on(market(seed), seed)
     placed = every.take(np.flatnonzero(simulate(every, ladder).ambiguous_bars == 0))

@@ -44,10 +44,11 @@ def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
     LadderError
     SettingsError
     """
-    if own_ladder is not None and own_ladder.size.is_sized:
-        _refuse_rule(own_ladder, settings)
-    if own_ladder is not None and (own_ladder.size.is_sized or _searched(settings)):
-        _refuse_fixed_adds(own_ladder)
+    if own_ladder is not None:
+        why = why_not_compared(own_ladder, settings)
+        why = why or (_fixed_adds(own_ladder) if _searched(settings) else "")
+        if why:
+            raise LadderError(why)
     for name in ("size_fraction", "size_volatility"):
         ends = getattr(settings.tuning, name)
         if len(ends) != 2 or not ends[0] <= ends[1] <= 1:
@@ -61,31 +62,47 @@ def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
         )
 
 
-def _refuse_rule(ladder: Ladder, settings: Settings) -> None:
+def why_not_compared(ladder: Ladder, settings: Settings) -> str:
+    """Return why a tuning cannot compare the size rule of a plan, empty if it can or if there is none.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    settings : Settings
+
+    Returns
+    -------
+    str
+        Rule, value and cure.
+    """
     size, name = ladder.size, ladder.name
+    if not size.is_sized:
+        return ""
     cure = "Leave it out, and size the tuned ladder with `exitladder backtest`."
     if not is_tunable(size):
         of = 'rule = "file" with maximum_equity' if size.rule == "file" else f'rule = "{size.rule}"'
-        raise LadderError(
+        return (
             f"tune compares rules that risk a share of equity ({', '.join(TUNABLE)}) with constant size, but [size] of "
             f"'{name}' has {of}{' in units' if size.units is not None else ''}, whose quantities do not follow the "
             f"equity. {cure}"
         )
     adds = bool(ladder.adds) or set(settings.search.adds) - {"off"}
     if adds and size.maximum_equity is not None:
-        raise LadderError(
+        return (
             f"size.maximum_equity of '{name}' cuts adds to the equity at each entry, and tune executes trades without "
             f"an account. {cure}"
         )
+    return _fixed_adds(ladder)
 
 
-def _refuse_fixed_adds(ladder: Ladder) -> None:
-    if any(add.quantity is None for add in ladder.adds):
-        raise LadderError(
-            f"Adds of '{ladder.name}' in units or money make r depend on the first quantity, which tune takes from the "
-            "trades and not from a size rule. State quantity, a multiple of the first one, in [[adds]], or leave out "
-            "[size] and tuning.sizes."
-        )
+def _fixed_adds(ladder: Ladder) -> str:
+    if all(add.quantity is not None for add in ladder.adds):
+        return ""
+    return (
+        f"Adds of '{ladder.name}' in units or money make r depend on the first quantity, which tune takes from the "
+        "trades and not from a size rule. State quantity, a multiple of the first one, in [[adds]], or leave out "
+        "[size] and tuning.sizes."
+    )
 
 
 def _searched(settings: Settings) -> tuple[str, ...]:
@@ -135,7 +152,8 @@ def size_candidates(settings: Settings, own_ladder: Ladder | None) -> list[Size]
 
 
 def _steps_between(ends: Sequence[float]) -> list[float]:
-    return sorted({float(value) for value in np.round(np.geomspace(*ends, _STEPS), 6)})
+    low, high = ends
+    return sorted({float(value) for value in np.round(np.geomspace(low, high, _STEPS), 6)})
 
 
 @dataclass(frozen=True)

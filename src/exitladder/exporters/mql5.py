@@ -101,7 +101,7 @@ def _add_tables(plan: dict[str, Any]) -> list[str]:
     if not adds:
         return []
     stops = [add.get("stop") for add in adds]
-    pairs = [[0.0, stop] if isinstance(stop, str) else stop or [0.0, None] for stop in stops]
+    pairs: list[list[Any]] = [[0.0, stop] if isinstance(stop, str) else stop or [0.0, None] for stop in stops]
     columns = [
         ("double", "ADD_AT", [repr(add.get("at", [0.0])[0]) for add in adds]),
         ("int   ", "ADD_UNIT", [str(_UNITS[add["at"][1]] if "at" in add else 0) for add in adds]),
