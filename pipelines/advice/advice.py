@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exitladder.execution.standing_adds import StandingAdds
 from exitladder.pipelines.advice.adds.sets import NO_ADDS, Terms, with_adds
 from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
 from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side, without_noise
+from exitladder.plans.resting_adds import StandingAdds
 
 HOLD, REDUCE, EXIT, ADD = ACTIONS = ("hold", "reduce", "exit", "add")
 _SLACK = 1e-9

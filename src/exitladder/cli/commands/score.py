@@ -163,9 +163,9 @@ def advice_on(
         With a row for each trade that could not be read.
     result : ScoreResult
     """
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
-    plan = read_ladder(files.ladder)
+    plan = read_plan(files.ladder)
     known, faulty = _valid_trades(session, files.trades)
     still_open = set() if known is None else set(map(str, known.trade_id[known.is_open]))
     if known is None:
