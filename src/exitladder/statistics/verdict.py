@@ -146,7 +146,7 @@ def _open_text(c: Comparison, us: str, them: str, kind: Kind, without: Kind | No
         return text
     if not math.isnan(some.share):
         shown = _digits(c.difference_r, c.low, c.high)
-        part = f" ({some.share:.0%})" if 0 <= some.share < _MOST_SHARE else ""
+        part = f" ({abs(some.share):.0%})" if 0 <= some.share < _MOST_SHARE else ""
         text += f" They contribute {some.contribution_r:+.{shown}f} R to the difference{part}."
     if not some.without.is_known:
         return f"{text} Without them, {some.without.n:,} trades remain, and at least {MIN_TRADES} are needed."
