@@ -46,6 +46,39 @@ def test_commands_are_those_promised() -> None:
     }  # fmt: skip
 
 
+def required_options() -> Iterator[tuple[tuple[str, ...], str, list[str]]]:
+    """Each command with a required option and the arguments that give everything else that it requires."""
+    context = click.Context(main)
+    for path in every_command():
+        command = main.get_command(context, path[0])
+        assert command is not None
+        for name in path[1:]:
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        needed = [one for one in command.params if one.required]
+        for left_out in needed:
+            if isinstance(left_out, click.Option):
+                words = [_example(one) for one in needed if one is not left_out]
+                yield path, left_out.opts[0], [word for some in words for word in some]
+
+
+def _example(parameter: click.Parameter) -> list[str]:
+    """Return a parameter with a value that its type allows."""
+    value = "1.csv" if parameter.metavar == "FILE" else "1"
+    if isinstance(parameter.type, click.Choice):
+        value = parameter.type.choices[0]
+    return [parameter.opts[0], value] if isinstance(parameter, click.Option) else [value]
+
+
+@pytest.mark.parametrize(("path", "option", "others"), [*required_options()], ids=str)
+def test_a_required_option_that_is_left_out_is_asked_for(
+    run: Run, path: tuple[str, ...], option: str, others: list[str]
+) -> None:
+    result = run(*path, *others)
+    assert result.exit_code == 2
+    assert f"Missing option '{option}'" in result.stderr
+
+
 @pytest.mark.parametrize("path", [(), *every_command()], ids=" ".join)
 def test_every_help_has_an_example(run: Run, path: tuple[str, ...]) -> None:
     result = run(*path, "--help")
@@ -127,7 +160,7 @@ def test_a_reported_error_ends_with_1_in_one_message(process: Process) -> None:
     [
         (["--set", "tuning.trials=3"], "Unknown key 'trials' in tuning. Did you mean 'n_trials'?"),
         (["--set", "nonsense"], "An override must read table.key=value"),
-        (["--settings", "absent.toml"], "The settings file 'absent.toml' cannot be read"),
+        (["--settings", "absent.toml"], "The settings file 'absent.toml' does not exist"),
         (["--tz", "Mars/Base"], "Unknown time zone 'Mars/Base'"),
     ],
 )

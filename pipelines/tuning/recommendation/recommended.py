@@ -259,8 +259,8 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
         )
     else:
         text = (
-            f"Use the simple exit '{name}' ({in_words(ladder)}), because no tuned ladder earned significantly more than "
-            f"the best simple exit on {scored}"
+            f"Use the simple exit '{name}' ({in_words(ladder)}), because no tuned ladder earned significantly more "
+            f"than the best simple exit on {scored}"
         )
     mean = tuned.scoreboard.table.set_index("policy")["expectancy_r"].astype(float)
     if mean.notna().any() and mean.max() < 0:
