@@ -15,7 +15,7 @@ PBO_ALLOWED = 0.5
 # Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
 # Of a difference near zero, any part is a meaningless multiple.
-_MOST_SHARE = 10.0
+_MOST_SHARE = 2.0
 # Trades entered on the same few days are a single experience of the market, however many they are.
 MIN_ENTRY_DAYS = 20
 # So are trades that were all open at the same time, on however many days they were entered.
@@ -146,7 +146,7 @@ def _open_text(c: Comparison, us: str, them: str, kind: Kind, without: Kind | No
         return text
     if not math.isnan(some.share):
         shown = _digits(c.difference_r, c.low, c.high)
-        part = f" ({abs(some.share):.0%})" if 0 <= some.share < _MOST_SHARE else ""
+        part = f" ({abs(some.share):.0%})" if 0 <= some.share <= _MOST_SHARE else ""
         text += f" They contribute {some.contribution_r:+.{shown}f} R to the difference{part}."
     if not some.without.is_known:
         return f"{text} Without them, {some.without.n:,} trades remain, and at least {MIN_TRADES} are needed."

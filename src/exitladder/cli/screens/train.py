@@ -36,6 +36,7 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
     low, high = gain if None not in gain else (None, None)
     pairs = [
         ("model", f"{found['model']}    (--model of tune, backtest and score)"),
+        ("alias", _alias(found)),
         ("trades", f"{found['n_trades']:,}, of which {found['n_trades_out_of_fold']:,} predicted by a stage trained "
          "before them"),
         ("bars predicted", f"{found['n_rows_out_of_fold']:,}"),
@@ -53,6 +54,14 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
         + _books(found, width)
         + f"\nThe model card: exitladder report {found['run_id']} --out model.html. All numbers: --format json.\n"
     )
+
+
+def _alias(found: Mapping[str, Any]) -> str:
+    """Return that @newest names the model although it has no edge; empty if it has one or is not registered."""
+    name = str(found["model"]).rpartition("/")[0]
+    if not name or found.get("value_finding") == "edge":
+        return ""
+    return f"{name}@newest names the last model trained, now this one, whether it has an edge or not"
 
 
 def _books(found: Mapping[str, Any], width: int) -> str:
