@@ -336,8 +336,10 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], command: str, n_before:
         against = (summary["beside"].get(summary["baseline"]) or {}).get("difference_r") or {}
         ends = {end: against.get(end) for end in ("low", "high")}
         run.log_metrics({"n_trades": summary["n_trades"], "difference_r": against.get("value"), **ends})
-        run.log_tags({"sample": summary["sample"], "verdict": summary["verdict"] or "no verdict", **job.model_tags})
-        run.log_result((summary["verdict"] or "no verdict").replace("_", " "))
+        verdict = (summary["verdict"] or "no verdict").replace("_", " ")
+        run.log_tags({"sample": summary["sample"].replace("_", " "), "verdict": verdict, **job.model_tags})
+        run.describe(f"{summary['verdict_text'] or ''} The page: `exitladder report {run.run_id} --out page.html`.")
+        run.log_result(verdict, of=name)
         run.log_files(result.files(), job.progress)
     return replace(result, saved=run.folder)
 

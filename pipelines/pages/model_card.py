@@ -144,10 +144,11 @@ def verdict_of(trained: Trained) -> str:
     if not math.isfinite(better):
         result = "No trade was predicted out of fold, so the model's predictive performance is unknown."
     else:
-        size = f"{abs(better):.4f} {'lower' if better > 0 else 'higher'}"
+        size = f"{abs(better):.4f} {'lower' if better > 0 else 'higher'} than"
+        size = "equal to" if round(better, 4) == 0 else size
         result = (
-            f"Out of fold, the log loss is {size} than that of the base rate, and the AUC is {metrics['auc']:.3f} "
-            "(0.5: no skill)."
+            f"Out of fold, the log loss is {size} that of the base rate, and the AUC is {metrics['auc']:.3f} (0.5: no "
+            "skill)."
         )
     found = trained.value.comparison
     if found is None or not found.is_known:

@@ -6,7 +6,6 @@ import numpy as np
 
 from exitladder.pipelines.advice.adds.happened import entries_of, sold_before
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.wording.sentences import number
 
 
 def quantity_held(followed: Followed, assume: str) -> tuple[float, list[str]]:
@@ -16,14 +15,12 @@ def quantity_held(followed: Followed, assume: str) -> tuple[float, list[str]]:
     if np.isfinite(own):
         return own, []
     if assume == "untouched":
-        return entered, [
-            f"quantity_open is blank: assumed {number(entered)}, all that was entered (--assume untouched)."
-        ]
+        return entered, ["quantity_open is blank: assumed all that was entered (--assume untouched)."]
     if assume == "followed":
         left = followed.ladder_left if followed.status != "skipped" or followed.state is not None else entered
         if followed.managed_from == "":
             return left, []
-        return left, [f"quantity_open is blank: assumed {number(left)}, as the ladder left it (--assume followed)."]
+        return left, ["quantity_open is blank: assumed what the ladder left (--assume followed)."]
     return np.nan, []
 
 
