@@ -20,6 +20,7 @@ from exitladder.pipelines.pages.first_lines.short_verdict import first_sentence,
 from exitladder.pipelines.pages.interactive.data import as_script
 from exitladder.pipelines.pages.interactive.library import packed_plotly
 from exitladder.pipelines.plots.picture import Picture
+from exitladder.statistics.verdict import SAME
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
 Tone = Literal["", "good", "bad"]
@@ -234,7 +235,7 @@ def page_html(page: PageContent) -> str:
         .get_template("page.html.jinja")
         .render(
             page=page,
-            verdict_word=_VERDICT_WORDS[page.verdict],
+            verdict_word="Same results" if SAME in short else _VERDICT_WORDS[page.verdict],
             verdict=(*first_sentence(short), details),
             columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and not column.is_detail],
             details=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and column.is_detail],

@@ -12,6 +12,8 @@ from exitladder.statistics.mean import MIN_TRADES
 
 DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
+# of two exits with equal results
+SAME = "have the same net R"
 # Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
 # Of a difference near zero, any part is a meaningless multiple.
@@ -91,7 +93,7 @@ def verdict(
     if not comparison.is_known:
         return Verdict("no_difference", f"{_too_few(comparison, us, them)} {still_open}".strip(), without)
     if comparison.low == comparison.high == 0:
-        text = f"{us} and {them} have the same net R on each of the {comparison.n:,} trades compared."
+        text = f"{us} and {them} {SAME} on each of the {comparison.n:,} trades compared."
         return Verdict("no_difference", f"{text} {still_open}".strip(), without)
     if comparison.high < 0:
         finding = _doubtful(comparison, us, them, "below", doubts) if doubts else _worse(comparison, us, them)

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from exitladder.errors import OutputFileError
+from exitladder.pipelines.backtest_summary import NO_TARGET, has_target, without_all_out
 from exitladder.pipelines.pages.first_lines.danger import danger_text
 from exitladder.pipelines.pages.page import (
     KeyNumber,
@@ -22,7 +23,7 @@ from exitladder.pipelines.pages.page import (
     page_html,
     write_page,
 )
-from exitladder.pipelines.pages.saved_run import NO_TARGET, has_target, key_numbers, without_all_out
+from exitladder.pipelines.pages.saved_run import key_numbers
 from exitladder.pipelines.pages.tuning import model_worth
 from exitladder.pipelines.pages.whole_run import linked, links_between
 from exitladder.pipelines.plots.captions import HOW_TO_READ
