@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,18 +111,18 @@ def _silent(found: Mapping[str, Any]) -> str:
 
 
 def _gain(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return ""
     interval = "" if low is None else f" [{signed(low)}, {signed(high)}]"
     return f"{signed(value)} R per trade{interval}"
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def _beside(value: float | None, baselines: Mapping[str, Any], name: str, meaning: str) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return ""
     others = [f"{other} {entry[name]:.3f}" for other, entry in baselines.items() if entry.get(name) is not None]
     return f"{value:.3f} ({meaning}; {', '.join(others)})" if others else f"{value:.3f} ({meaning})"
