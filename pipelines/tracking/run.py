@@ -95,7 +95,7 @@ class TrackedRun:
         text : str
             The result.
         of : str
-            What the command was about, such as the name of a ladder.
+            Subject of the command, such as the name of a ladder.
         """
         if self.record is not None and self.record.values.get("is_named_by_us"):
             parts = (self.subject, f"{self.record.values['kind']} {of}".strip(), text)
