@@ -62,7 +62,7 @@ def _alias(found: Mapping[str, Any]) -> str:
     name = str(found["model"]).rpartition("/")[0]
     if not name or found.get("value_finding") == "edge":
         return ""
-    return f"{name}@newest names the last model trained, now this one, whether it has an edge or not"
+    return f"{name.removeprefix('models:/')}@newest, although no edge was found"
 
 
 def _books(found: Mapping[str, Any], width: int) -> str:
