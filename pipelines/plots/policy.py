@@ -145,6 +145,10 @@ def forest_picture(differences: pd.DataFrame, candidate: str, *, other: str = ""
     candidate : str
     other : str
         The only exit compared with, if the rows are groups of trades.
+
+    Returns
+    -------
+    Figure
     """
     rows = differences.dropna(subset=["difference_r", "low", "high"]).reset_index(drop=True)
     figure = new_figure(height=0.9 + 0.42 * max(len(rows), 1))
