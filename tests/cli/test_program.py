@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import exitladder
+from exitladder.bars.bars import BarSet
+from exitladder.bars.writing import write_bars
 from exitladder.cli import main
 from exitladder.cli.interruption import Interruptible, interruptible
 from exitladder.cli.program import COMMANDS, Program
-from exitladder.errors import BarsError
+from exitladder.cli.session import _plain_warnings
+from exitladder.errors import BarsError, ExitladderWarning
 from exitladder.runtime.progress import SILENT
+from exitladder.sample import load_sample_bars
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -324,3 +329,36 @@ def test_data_alone_is_on_stdout(process: Process, sample: Path) -> None:
     assert "adjusted by adj_close" in output.stderr
     silent = process("trades", "make", "--bars", sample, "--format", "json", "--quiet")
     assert silent.stdout == output.stdout and silent.stderr == ""
+
+
+def test_a_warning_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    warned: list[str] = []
+    with _plain_warnings(warned):
+        for text in ("two splits", "a spike", "two splits"):
+            warnings.warn(text, ExitladderWarning, stacklevel=1)
+    assert warned == ["two splits", "a spike"]
+    assert capsys.readouterr().err.count("two splits") == 1
+
+
+def test_entries_without_exits_are_not_taken_for_trades_that_are_held(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_bars(BarSet([load_sample_bars()[0]["IBM"]]), tmp_path / "bars.parquet")
+    assert run("trades", "make", "--bars", "bars.parquet", "--rule", "donchian", "--out", "trades.csv").exit_code == 0
+    (tmp_path / "ladder.toml").write_text("[stop]\ninitial = '2ATR'\ntime = 20\n")
+    score = (
+        "score",
+        "--bars",
+        "bars.parquet",
+        "--ladder",
+        "ladder.toml",
+        "--asof",
+        "2013-03-01",
+        "--set",
+        "tracking.enabled=false",
+    )
+    assert "none has an exit, so each counts as held" in " ".join(run(*score, "--trades", "trades.csv").stderr.split())
+    lines = (tmp_path / "trades.csv").read_text().splitlines()
+    (tmp_path / "held.csv").write_text("\n".join([lines[0], *lines[-3:]]) + "\n")
+    assert "none has an exit" not in run(*score, "--trades", "held.csv").stderr
