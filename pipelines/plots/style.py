@@ -132,14 +132,15 @@ def policy_colours(policies: Sequence[str], emphasised: str | None) -> dict[str,
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """Return a number with its sign, using a true minus sign.
+    """Return a number with its sign, using a true minus sign; one that rounds to zero has none.
 
     Examples
     --------
-    >>> signed(-0.5)
-    '−0.50'
+    >>> signed(-0.5), signed(-0.001)
+    ('−0.50', '0.00')
     """
-    return f"{value:+.{digits}f}".replace("-", "−")
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def zero_line(axes: Axes, *, vertical: bool = False) -> None:
