@@ -362,3 +362,9 @@ def test_entries_without_exits_are_not_taken_for_trades_that_are_held(
     lines = (tmp_path / "trades.csv").read_text().splitlines()
     (tmp_path / "held.csv").write_text("\n".join([lines[0], *lines[-3:]]) + "\n")
     assert "none has an exit" not in run(*score, "--trades", "held.csv").stderr
+
+
+def test_a_page_is_not_written_into_a_file_of_another_kind(run: Run, tmp_path: Path) -> None:
+    result = run("report", str(tmp_path), "--out", str(tmp_path / "page.pdf"))
+    assert result.exit_code == 1 and not (tmp_path / "page.pdf").exists()
+    assert "must end with .html" in result.stderr
