@@ -133,7 +133,7 @@ class StudyStore:
         if earlier:
             warnings.warn(
                 f"{self.url} has studies of this search made by another version of exitladder, which may score ladders "
-                "differently. The search begins anew; those studies are kept and can still be read.",
+                "differently. A new search begins; those studies are kept and can still be read.",
                 ExitladderWarning,
                 stacklevel=2,
             )
