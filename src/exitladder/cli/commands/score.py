@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from exitladder.pipelines.score import ScoreResult
     from exitladder.trades.trades import Trades
 
-# exit code of --exit-code
-NOT_SCORED = 3
+# exit codes of --exit-code
+NOT_SCORED, OLD_BARS = 3, 4
 # open trades of a rule that nobody holds at once
 _MANY = 50
 _EXAMPLE = (
@@ -75,7 +75,11 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     help="Open quantity where quantity_open is blank: as the ladder would have left it, or all that was entered.",
 )
 @click.option("--private", is_flag=True, help="Leave out names, quantities, prices and money: R only, to share.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 if an open trade could not be scored.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 3 if an open trade could not be scored, else with 4 if bars are missing since the last ones.",
+)
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
@@ -119,6 +123,8 @@ def command(
         session.emit(frame if session.form == "json" else flat_scores(frame))
     if exit_code and (frame["urgency"] == "ask").any():
         raise SystemExit(NOT_SCORED)
+    if exit_code and (frame["bars_missed"] > 0).any():
+        raise SystemExit(OLD_BARS)
 
 
 @dataclass(frozen=True)
@@ -283,6 +289,12 @@ def _tell(session: Session, result: ScoreResult, managed: Management) -> None:
         session.say(result.verdict)
     for text in result.notes:
         session.warn(text)
+    n_old = int((result.frame["bars_missed"] > 0).sum())
+    if n_old:
+        session.warn(
+            f"bars are old for {n_old} of {len(result.frame)} open trades: at least "
+            f"{int(result.frame['bars_missed'].max())} missing since the last one. Update the bars"
+        )
     if is_same_bar(result.frame, managed.previous):
         session.say(
             "the earlier output (--previous) is of the same last bar: its orders are taken to be placed. If they are "
