@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -82,9 +83,10 @@ def summary_pictures(summary: Mapping[str, Any], found: Reliability | None) -> l
         to_page(family_picture(by_family), "families", f"Importance for exhaustion by family: {shares}.", half=True)
     )
     lines = summary["dependence"]
-    if lines and not is_silent(lines):
+    if lines:
         alt = f"Mean predictions along {', '.join(line['feature'] for line in lines)}."
-        pictures.append(to_page(answers_picture(lines), "answers", alt))
+        # flat lines only are left out of pages
+        pictures.append(replace(to_page(answers_picture(lines), "answers", alt), is_empty=is_silent(lines)))
     return pictures
 
 
