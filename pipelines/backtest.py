@@ -29,6 +29,7 @@ from exitladder.pipelines.backtest_summary import (
     BacktestPart,
     all_out,
     backtest_summary,
+    to_show,
     with_impact,
 )
 from exitladder.pipelines.exit_quality import ExitQuality, exit_quality
@@ -336,8 +337,11 @@ def _recorded(job: Job, parts: tuple[BacktestPart, ...], command: str, n_before:
         against = (summary["beside"].get(summary["baseline"]) or {}).get("difference_r") or {}
         ends = {end: against.get(end) for end in ("low", "high")}
         run.log_metrics({"n_trades": summary["n_trades"], "difference_r": against.get("value"), **ends})
-        run.log_tags({"sample": summary["sample"], "verdict": summary["verdict"] or "no verdict", **job.model_tags})
-        run.log_result((summary["verdict"] or "no verdict").replace("_", " "))
+        shown = to_show(summary, [part.ladder for part in parts])
+        verdict = (shown["verdict"] or "no verdict").replace("_", " ")
+        run.log_tags({"sample": summary["sample"].replace("_", " "), "verdict": verdict, **job.model_tags})
+        run.describe(f"{shown['verdict_text'] or ''} The page: `exitladder report {run.run_id} --out page.html`.")
+        run.log_result(verdict, of=name)
         run.log_files(result.files(), job.progress)
     return replace(result, saved=run.folder)
 

@@ -57,6 +57,11 @@ from exitladder.trades.trades import PlacedTrades
 
 SPREAD_POLICIES = ("stop_first", "target_first", "ohlc", "nearer_extreme")
 ALL_OUT = "all out at the first target"
+OTHER_COMMANDS = "For a verdict, use exitladder compare or exitladder tune."
+NO_TARGET = (
+    "No verdict: without a target, there is no first target to sell all at, and so no simple exit to compare with "
+    f"here. {OTHER_COMMANDS}"
+)
 WITHOUT_ADDS = "without the adds"
 WITHOUT_LIMITS = "without the limits"
 NOTHING_EXECUTED = (
@@ -475,3 +480,39 @@ def all_out(ladder: Ladder) -> Ladder:
     if not targets:
         return replace(ladder, name=ALL_OUT, rungs=(), stop=stop)
     return replace(ladder, name=ALL_OUT, rungs=(Rung(1.0, Target(targets[0].value, targets[0].unit)),), stop=stop)
+
+
+def has_target(ladder: Ladder) -> bool:
+    """Return whether a ladder sells at any target with a gain, so that all can be sold at the first one."""
+    return any(rung.target is not None and rung.target.value > 0 for rung in ladder.rungs)
+
+
+def without_all_out(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return a summary without the exit at the first target, and without a verdict if that was against it.
+
+    Parameters
+    ----------
+    summary : dict
+        The content of ``summary.json`` of ladders without any target: the exit at the first one is the ladder itself.
+    """
+    quality = summary.get("exit_quality") or {"policies": {}, "notes": []}
+    policies = {name: found for name, found in quality["policies"].items() if name != ALL_OUT}
+    beside = {name: found for name, found in summary.get("beside", {}).items() if name != ALL_OUT}
+    kept = {**summary, "beside": beside, "exit_quality": {**quality, "policies": policies}}
+    if summary.get("verdict") and summary.get("baseline") == ALL_OUT:
+        before = f" {BEFORE_COSTS}" if (summary.get("data") or {}).get("before_costs") else ""
+        kept |= {"verdict": None, "open_trades": None, "verdict_text": f"{NO_TARGET}{before}"}
+    return kept
+
+
+def to_show(summary: dict[str, Any], ladders: Sequence[Ladder]) -> dict[str, Any]:
+    """Return a summary for people: of ladders without any target, without the exit at the first one.
+
+    Parameters
+    ----------
+    summary : dict
+        The content of ``summary.json``.
+    ladders : sequence of Ladder
+        Those of the backtest; none if they are not known.
+    """
+    return without_all_out(summary) if ladders and not any(map(has_target, ladders)) else summary

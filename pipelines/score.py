@@ -58,7 +58,8 @@ class Followed:
     @property
     def basis(self) -> str:
         """The ladder and the model, in words."""
-        return f"ladder {self.ladder.name}" + (f", model {self.job.reference}" if self.job.reference else "")
+        model = self.job.reference.removeprefix("models:/")
+        return f"ladder '{self.ladder.name}'" + (f", model {model}" if model else "")
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,8 @@ import numpy as np
 from exitladder.bars.bars import BarSet
 from exitladder.pipelines.advice.wording.sentences import number
 
+# how the warning begins
+NOT_TO_SEND = "Do not send these orders"
 _SAME = 1e-5
 # of the newest bars, and the most decimals that a price has
 _READ, _MOST = 250, 6
@@ -79,7 +81,7 @@ def adjusted_warning(symbol: str, close: float, traded: float) -> str:
     if math.isnan(traded):
         return ""
     return (
-        f"Do not send these orders: prices of {symbol} are adjusted, and the market trades elsewhere. The last bar "
+        f"{NOT_TO_SEND}: prices of {symbol} are adjusted, and the market trades elsewhere. The last bar "
         f"closed at {number(traded)} as traded, {number(round(close, 4))} adjusted by adj_close. Score on prices as "
         "traded (--set data.adjust=none), with entry_price and stop_price as traded, or on bars whose adj_close equals "
         "the close on the last bar."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
+from exitladder.errors import ExitladderWarning
 from exitladder.execution.signals import Signals
 from exitladder.pipelines.inputs.books import with_book
 from exitladder.pipelines.inputs.predictions import READABLE, RowPredictions, predict_rows, with_features_of
@@ -17,7 +19,7 @@ from exitladder.pipelines.inputs.prepare import Prepared, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.tracking.models import resolve_model
 from exitladder.pipelines.tracking.run import TrackedRun
-from exitladder.pipelines.tracking.tracker import RunKind, Tracker
+from exitladder.pipelines.tracking.tracker import NEWEST, RunKind, Tracker
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
@@ -25,6 +27,12 @@ from exitladder.trades.trades import Trades
 
 if TYPE_CHECKING:
     from exitladder.models.exhaustion.model import ExhaustionModel
+
+_NO_EDGE = {
+    "no edge": "found no edge",
+    "harm": "found that its signal does harm",
+    "": "had too few trades to tell whether it has an edge",
+}
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,19 @@ def open_job(
         model = load_model(resolve_model(model, Tracker.from_settings(settings).store))
     if model is not None:
         model = with_book(model, settings)
+        if doubt := _newest_without_edge(reference, model):
+            warnings.warn(doubt, ExitladderWarning, stacklevel=2)
         settings = with_features_of(model, settings, bars)
     prepared = prepare(bars, trades, settings, max_bars=max_bars, keeps_all=keeps_all, ladder=ladder, progress=progress)
     return Job(bars, trades, settings, prepared, model, progress=progress, reference=reference)
+
+
+def _newest_without_edge(reference: str, model: ExhaustionModel) -> str:
+    """Return that the model trained last was taken although its training found no edge; empty without a doubt."""
+    doubt = _NO_EDGE.get(str(model.context.get("value_finding")))
+    if doubt is None or not reference.endswith(f"@{NEWEST}"):
+        return ""
+    return (
+        f"'{reference}' is the model that was trained last, and its training {doubt}. To use another one, name its "
+        "version (models:/NAME/VERSION), or promote it and pass --model champion."
+    )

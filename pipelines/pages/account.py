@@ -120,10 +120,10 @@ def book_tables(summary: Mapping[str, Any]) -> list[PageTable]:
         rows.append(("Largest exposure, of equity", f"{book['max_exposure']:.2f}x", ""))
     rows += [(f"Entries left out: {LEFT_OUT.get(why, why)}", f"{n:,}", "") for why, n in book["left_out"].items()]
     rows += [
-        ("Purchases and sales to the target" if name == TARGET else f"Reductions by {name}", f"{n:,}", "")
+        ("Purchases and sales to the target" if name == TARGET else f"Reductions by {_limit(name)}", f"{n:,}", "")
         for name, n in book["reductions"].items()
     ]
-    rows += [(f"Closes at which {name} was unknown", f"{n:,}", "") for name, n in book["not_judged"].items()]
+    rows += [(f"Closes at which {_limit(name)} was unknown", f"{n:,}", "") for name, n in book["not_judged"].items()]
     calls = (("n_margin_calls", "Liquidated at a close"), ("n_worst_calls", "Liquidated at the worst prices of a bar"))
     rows += [(text, f"{book[key]:,}", "") for key, text in calls if book[key]]
     money = "" if book["equity_start"] is None else f" It starts with {book['equity_start']:,.0f}."
@@ -145,3 +145,14 @@ def book_tables(summary: Mapping[str, Any]) -> list[PageTable]:
             )
         )
     return found
+
+
+def _limit(name: str) -> str:
+    """Return the name of a limit in words.
+
+    Examples
+    --------
+    >>> _limit("book.limits[2]"), _limit("limits[1]")
+    ("the book's limit 2", 'limit 1')
+    """
+    return name.replace("book.limits[", "the book's limit ").replace("limits[", "limit ").removesuffix("]")

@@ -30,7 +30,7 @@ def label_words(settings: Settings) -> list[str]:
         f"{labels.race_extend_atr:g} ATR first, -1 if it gives back {labels.race_give_back_atr:g}, 0 for neither",
     }[labels.decision]
     return [
-        f"exhaustion is the calibrated probability that {exhaustion}. The model predicts it at every close of a trade, "
+        f"Exhaustion is the calibrated probability that {exhaustion}. The model predicts it at every close of a trade, "
         f"for at most {labels.max_bars} bars after entry.",
         f"The value of holding (hold_value_r in a ladder's conditions) is {decision}. Lower values favour selling.",
     ]

@@ -72,7 +72,8 @@ def comparison_html(
         tables = [_model_table(pair, names[pair["source"]], first) for pair in pairs]
     else:
         for pair in pairs:
-            tables += _pair_tables(pair, names[pair["source"]], first, found["account_limits"]["text"])
+            begin = "" if len(pairs) == 1 else f"{names[pair['source']]}: "
+            tables += _pair_tables(pair, names[pair["source"]], first, found["account_limits"]["text"], begin)
         groups = _pictures(pairs, names, first)
     kinds: set[Verdict] = {pair["verdict"] or "none" for pair in pairs}
     page = PageContent(
@@ -102,12 +103,17 @@ def _left_out(pair: Mapping[str, Any]) -> str:
     return "; ".join(said)
 
 
-def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: str) -> list[PageTable]:
+def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: str, begin: str) -> list[PageTable]:
+    """Return the tables of a pair; their titles begin with its name if there are several pairs."""
+
+    def title(text: str) -> str:
+        return f"{begin}{text}" if begin else text.capitalize()
+
     if not pair["measures"]:
         return []
     tables = [
         PageTable(
-            f"{name} against {first}: the same entries",
+            title("the same entries"),
             "Every trade taken, as if capital were unlimited. Detectable: the smallest true difference found with 80% "
             "power.",
             pd.DataFrame(_rows(pair["measures"], first, name)),
@@ -118,7 +124,7 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
         ours, theirs = account["candidate"], account["baseline"]
         tables.append(
             PageTable(
-                f"{name} against {first}: one account",
+                title("one account"),
                 f"{account_text} '{name}' takes {ours['n_taken']:,} trades, '{first}' takes {theirs['n_taken']:,}. "
                 "Results are booked with each fill.",
                 pd.DataFrame(_rows(account["measures"], first, name)),
@@ -132,18 +138,18 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
                     "Trades": f"{row['n_trades']:,}",
                     "Difference (R per trade)": _with_range(row["difference_r"], row["interval"], 3),
                     "p (adjusted)": _text(row.get("p_adjusted"), ".3f"),
-                    "Share of the whole": _text(row["share"], ".0%"),
+                    "Part of the difference (R)": _text(_part(row, pair["n_trades"]), "+.3f"),
                 }
                 for row in groups
             ]
-            tables.append(PageTable(f"{name}: difference by {grouping}", _GROUPS.get(grouping, ""), pd.DataFrame(rows)))
+            tables.append(PageTable(title(f"difference by {grouping}"), _GROUPS.get(grouping, ""), pd.DataFrame(rows)))
     some = pair["decisive"]
     rows = [
         {
             "Trade": row["trade_id"],
             "Symbol": row.get("symbol", ""),
             "Side": row.get("side", ""),
-            "Entry": str(row.get("entry_time", ""))[:16],
+            "Entry": str(row.get("entry_time", ""))[:16].removesuffix("T00:00").replace("T", " "),
             first: _text(row.get("r_first"), "+.2f"),
             name: _text(row.get("r"), "+.2f"),
             "Difference (R)": _text(row["difference_r"], "+.2f"),
@@ -157,8 +163,14 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
             f"{_text(some['difference_without_top_r'], '+.3f')} R per trade."
         )
     if rows:
-        tables.append(PageTable(f"{name}: the trades that made the difference", caption, pd.DataFrame(rows)))
+        tables.append(PageTable(title("the trades that made the difference"), caption, pd.DataFrame(rows)))
     return tables
+
+
+def _part(group: Mapping[str, Any], n_trades: int) -> float | None:
+    """Return what a group's trades add to the difference per trade of all; the parts of all groups add up to it."""
+    difference = group["difference_r"]
+    return None if difference is None else float(difference) * group["n_trades"] / n_trades
 
 
 _GROUPS = {
@@ -220,8 +232,9 @@ def _pictures(pairs: Any, names: Mapping[str, str], first: str) -> list[PictureG
             name = names[pair["source"]]
             alt = "; ".join(f"{row['policy']} {row['difference_r']:+.3f} R" for row in rows)
             title = f"{name} minus {first}, by group"
-            figure = forest_picture(pd.DataFrame(rows), name)
-            groups.append(PictureGroup(title, [to_page(figure, "forest", f"{title}: {alt}.", title=title)]))
+            figure = forest_picture(pd.DataFrame(rows), name, other=first)
+            section = "Difference by group" if len(pairs) == 1 else title
+            groups.append(PictureGroup(section, [to_page(figure, "forest", f"{title}: {alt}.", title=title)]))
     return groups
 
 

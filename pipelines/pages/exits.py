@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.measures.exits.summary import UNITS
-from exitladder.measures.exits.text import key_measures, number_text, shown_measures, value_text
+from exitladder.measures.exits.text import MARK, NOTE, key_measures, number_text, shown_measures, value_text
 from exitladder.pipelines.pages.page import PageTable
 
 _FORMS = {"r": "{:+.3f}", "percent": "{:+.2f}", "money": "{:+,.0f}"}
@@ -26,7 +26,7 @@ def exit_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     quality = summary.get("exit_quality") or {"policies": {}, "notes": []}
     confidence = summary.get("resampling", {}).get("confidence")
     interval = "" if confidence is None else f" with {100 * confidence:.4g}% confidence intervals"
-    notes = " ".join(note[:1].upper() + note[1:] for note in quality["notes"])
+    notes = " ".join(f"{MARK} {note}" if note == NOTE else note[:1].upper() + note[1:] for note in quality["notes"])
     if not quality["policies"]:
         return []
     rows = key_measures(quality["policies"])

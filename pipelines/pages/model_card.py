@@ -18,6 +18,7 @@ from exitladder.models.drift import LEAST_WINDOWS, LEVEL, WINDOW
 from exitladder.pipelines.pages.card_limits import SERIES_WORDS, known_limits, label_words
 from exitladder.pipelines.pages.page import KeyNumber, PageLink, PageTable, Reproduction, Tone, Verdict, anchor, render
 from exitladder.pipelines.plots.picture import Picture
+from exitladder.pipelines.plots.style import signed
 from exitladder.pipelines.tracking.provenance import versions
 from exitladder.pipelines.training.model import Trained
 from exitladder.settings.tables import Settings
@@ -144,10 +145,11 @@ def verdict_of(trained: Trained) -> str:
     if not math.isfinite(better):
         result = "No trade was predicted out of fold, so the model's predictive performance is unknown."
     else:
-        size = f"{abs(better):.4f} {'lower' if better > 0 else 'higher'}"
+        size = f"{abs(better):.4f} {'lower' if better > 0 else 'higher'} than"
+        size = "equal to" if round(better, 4) == 0 else size
         result = (
-            f"Out of fold, the log loss is {size} than that of the base rate, and the AUC is {metrics['auc']:.3f} "
-            "(0.5: no skill)."
+            f"Out of fold, the log loss is {size} that of the base rate, and the AUC is {metrics['auc']:.3f} (0.5: no "
+            "skill)."
         )
     found = trained.value.comparison
     if found is None or not found.is_known:
@@ -190,12 +192,9 @@ def _key_numbers(trained: Trained, confidence: float) -> list[KeyNumber]:
     ]
     if found is not None and found.is_known:
         tones: dict[str, Tone] = {"edge": "good", "harm": "bad"}
-        note = f"per trade; {found.confidence:.0%} CI [{found.low:+.3f}, {found.high:+.3f}]"
-        shown.append(
-            KeyNumber(
-                "vs best trailing stop", f"{found.difference_r:+.3f} R", note, tones.get(trained.value.finding, "")
-            )
-        )
+        note = f"per trade; {found.confidence:.0%} CI [{signed(found.low, 3)}, {signed(found.high, 3)}]"
+        tone = tones.get(trained.value.finding, "")
+        shown.append(KeyNumber("vs best trailing stop", f"{signed(found.difference_r, 3)} R", note, tone))
     return shown
 
 

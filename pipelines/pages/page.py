@@ -15,10 +15,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from exitladder.files.output import write_text
+from exitladder.pipelines.advice.traded import NOT_TO_SEND
 from exitladder.pipelines.pages.first_lines.short_verdict import first_sentence, split_verdict
 from exitladder.pipelines.pages.interactive.data import as_script
 from exitladder.pipelines.pages.interactive.library import packed_plotly
 from exitladder.pipelines.plots.picture import Picture
+from exitladder.statistics.verdict import SAME
 
 Verdict = Literal["better", "worse", "no_difference", "none"]
 Tone = Literal["", "good", "bad"]
@@ -103,6 +105,11 @@ class PictureGroup:
     text: str = ""
     widget: str = ""
     table: PageTable | None = None
+
+    @property
+    def drawn(self) -> list[Picture]:
+        """The pictures that show data."""
+        return [picture for picture in self.pictures if not picture.is_empty]
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ class PageContent:
         found = [("steps", "Part by part")] if self.steps else []
         found += [("policies", "Exit policies compared")] if len(self.policies) else []
         found += [(anchor(table.title), table.title) for table in self.tables if not table.is_detail]
-        found += [(anchor(group.title), group.title) for group in self.groups if group.pictures or group.widget]
+        found += [(anchor(group.title), group.title) for group in self.groups if group.drawn or group.widget]
         found += [("open", "Open trades")] if self.open_trades is not None and len(self.open_trades) else []
         found += [("ladder", "Ladder file")] if self.ladder_toml else []
         found += [("data", "Data")] if self.data_notes else []
@@ -222,18 +229,20 @@ def write_page(path: str | Path, page: PageContent) -> Path:
 def page_html(page: PageContent) -> str:
     """Return the page of a run as HTML."""
     short, details = split_verdict(page.verdict_text)
+    advices = _advices(page.open_trades) if page.open_trades is not None else []
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             page=page,
-            verdict_word=_VERDICT_WORDS[page.verdict],
+            verdict_word="Same results" if SAME in short else _VERDICT_WORDS[page.verdict],
             verdict=(*first_sentence(short), details),
             columns=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and not column.is_detail],
             details=[column for column in _POLICY_COLUMNS if column.is_in(page.policies) and column.is_detail],
             policies=page.policies.to_dict("records"),
-            groups=[(group, _laid_out(group.pictures)) for group in page.groups if group.pictures or group.widget],
-            open_trades=_advices(page.open_trades) if page.open_trades is not None else [],
+            groups=[(group, _laid_out(group.drawn)) for group in page.groups if group.drawn or group.widget],
+            open_trades=advices,
+            not_to_send=list({row["symbol"]: row for row in advices if row["not_to_send"]}.values()),
             chart_data=as_script(page.charts) if page.charts else "",
             replaced=[REPLACED[name] for name in page.charts if name in REPLACED],
         )
@@ -363,6 +372,7 @@ def _advices(trades: pd.DataFrame) -> list[dict[str, Any]]:
         row["action_word"] = _ACTION_WORDS.get(row["action"], row["action"])
         for name in ("orders", "reasons", "warnings"):
             row[name] = _listed(row.get(name))
+        row["not_to_send"] = [text for text in row["warnings"] if str(text).startswith(NOT_TO_SEND)]
         rows.append(row)
     return rows
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from exitladder.pipelines.backtest_summary import ALL_OUT
-from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
+from exitladder.errors import InputFileError
+from exitladder.pipelines.backtest_summary import to_show
 from exitladder.pipelines.pages.account import book_tables, size_tables
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.interactive.data import equity_data
@@ -19,28 +19,31 @@ from exitladder.pipelines.tracking.saved_files import read_json, read_saved_tabl
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
 from exitladder.plans.file import read_ladder
-from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import without_fingerprints
-
-OTHER_COMMANDS = "For a verdict, use exitladder compare or exitladder tune."
-NO_TARGET = (
-    "The results of ladders without a target on these trades: there is no first target to sell all at, so no exit to "
-    f"compare them with here. {OTHER_COMMANDS}"
-)
 
 
 def backtest_page(folder: Path) -> PageContent:
-    """Return the page of a backtest from the files in its folder."""
+    """Return the page of a backtest from the files in its folder.
+
+    Raises
+    ------
+    InputFileError
+        If the backtest is one of options, which has no page.
+    """
     texts = {"trade_id": str, "symbol": str}
     trades = read_saved_table(folder / "trades.csv", texts)
     fills = read_saved_table(folder / "fills.csv", {"trade_id": str})
     summary = read_json(folder / "summary.json")
+    if "n_closes_without_mark" in summary:
+        raise InputFileError(
+            f"report makes pages of runs of train, tune, backtest, compare and score, but '{folder}' is a backtest of "
+            "options, which has no page. Read its summary.json, trades.csv and fills.csv."
+        )
     file = folder / "ladder.toml"
     # A walk-forward has a ladder for each part.
     ladder = read_ladder(file) if file.is_file() else None
     plans = [ladder] if ladder else [read_ladder(path) for path in sorted((folder / "folds").glob("*.toml"))]
-    if plans and not any(map(has_target, plans)):
-        summary = without_all_out(summary)
+    summary = to_show(summary, plans)
     # The name that the verdict and the measured exits use.
     name = ladder.name if ladder else TUNED
     n_rungs = len(ladder.rungs) if ladder else int(pd.to_numeric(fills["rung"]).fillna(0).max())
@@ -80,29 +83,6 @@ def backtest_page(folder: Path) -> PageContent:
         charts={"equity": equity_data(net_r.sort_index(), name, _untouched(done))} if len(done) else {},
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
-
-
-def has_target(ladder: Ladder) -> bool:
-    """Return whether a ladder sells at any target with a gain, so that all can be sold at the first one."""
-    return any(rung.target is not None and rung.target.value > 0 for rung in ladder.rungs)
-
-
-def without_all_out(summary: dict[str, Any]) -> dict[str, Any]:
-    """Return a summary without the exit at the first target, and without a verdict if that was against it.
-
-    Parameters
-    ----------
-    summary : dict
-        The content of ``summary.json`` of ladders without any target: the exit at the first one is the ladder itself.
-    """
-    quality = summary.get("exit_quality") or {"policies": {}, "notes": []}
-    policies = {name: found for name, found in quality["policies"].items() if name != ALL_OUT}
-    beside = {name: found for name, found in summary.get("beside", {}).items() if name != ALL_OUT}
-    kept = {**summary, "beside": beside, "exit_quality": {**quality, "policies": policies}}
-    if summary.get("verdict") and summary.get("baseline") == ALL_OUT:
-        before = f" {BEFORE_COSTS}" if (summary.get("data") or {}).get("before_costs") else ""
-        kept |= {"verdict": None, "open_trades": None, "verdict_text": f"{NO_TARGET}{before}"}
-    return kept
 
 
 def _reproduction(summary: dict[str, Any]) -> Reproduction | None:

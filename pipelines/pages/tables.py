@@ -272,7 +272,8 @@ def open_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = result.get("open_trades")
     if not found:
         return []
-    share = "" if found["share"] is None else f" ({found['share']:.0%} of it)"
+    # adding zero turns a negative zero into zero
+    share = "" if found["share"] is None else f" ({round(found['share'], 2) + 0.0:.0%} of it)"
     rows = [
         (
             "of the trades in the verdict, still open",

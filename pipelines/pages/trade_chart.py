@@ -99,7 +99,7 @@ class TradeChart:
             return _EDGE + (_WIDTH - _RIGHT - 2 * _EDGE) * (bar + 0.5) / n
 
         def y(price: float) -> float:
-            return float(14 + (_HEIGHT - 40) * (high - price) / span)
+            return float(14 + (_HEIGHT - 50) * (high - price) / span)
 
         parts = [
             f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + panel}" role="img" aria-label="{escape(self.text(), quote=True)}">'

@@ -43,6 +43,7 @@ from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.plots.pictures import (
     diagnostic_pictures,
     example_pictures,
+    is_silent,
     ladder_picture_of,
     policy_pictures,
     summary_pictures,
@@ -163,7 +164,7 @@ def write_tuning(out: Path, files: Mapping[str, Content], run: TrackedRun) -> No
 
 def page_pictures(page: PageContent) -> dict[str, bytes]:
     """Return the pictures of a page as files, by name; several of one kind are numbered."""
-    every = [picture for group in page.groups for picture in group.pictures]
+    every = [picture for group in page.groups for picture in group.drawn]
     kinds = [picture.kind for picture in every]
     names = [kind if kinds.count(kind) == 1 else f"{kind}_{kinds[:k].count(kind) + 1}" for k, kind in enumerate(kinds)]
     return {f"pictures/{name}.svg": picture.image for name, picture in zip(names, every, strict=True)}
@@ -432,6 +433,8 @@ def _model_note(model: Mapping[str, Any]) -> str:
         else:
             low, high = model["value"]["interval"]
             text += model_worth(model["value"]["difference_r"], low, high, model["value"].get("confidence"))
+    if is_silent(model.get("dependence", ())):
+        text += "In its last stage the model is silent: no feature changes a prediction. "
     if "leak_check" in model:
         text += f"Leak check (look-ahead): {model['leak_check']}."
     return text.strip()

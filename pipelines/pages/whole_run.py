@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exitladder.pipelines.backtest_summary import WITHOUT_ADDS
+from exitladder.pipelines.backtest_summary import OTHER_COMMANDS, WITHOUT_ADDS
 from exitladder.pipelines.pages.first_lines.danger import danger_text
 from exitladder.pipelines.pages.page import PageContent, PageLink
-from exitladder.pipelines.pages.saved_run import OTHER_COMMANDS
 from exitladder.pipelines.pages.tuning import tuning_page
 from exitladder.pipelines.tracking.saved_files import read_json
 from exitladder.pipelines.tuning.samples.labels import WALK_FORWARD_COMMAND

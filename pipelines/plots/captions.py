@@ -18,7 +18,7 @@ from exitladder.pipelines.plots.ladder import ladder_picture, rung_picture
 from exitladder.pipelines.plots.model import answers_picture, calibration_picture, family_picture, importance_picture
 from exitladder.pipelines.plots.picture import Picture
 from exitladder.pipelines.plots.policy import distribution_picture, equity_picture, forest_picture
-from exitladder.pipelines.plots.style import to_png, to_svg
+from exitladder.pipelines.plots.style import NO_DATA, to_png, to_svg
 from exitladder.pipelines.plots.trade import mfe_picture, trade_picture
 
 __all__ = [
@@ -166,4 +166,5 @@ def to_page(
         alt=alt,
         half=kind in HALVES if half is None else half,
         kind=kind,
+        is_empty=figure.get_gid() == NO_DATA,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture (SVG or PNG) with title, caption and alternative text."""
+    """A picture (SVG or PNG) with title, caption and alternative text; an empty one has no data and is not shown."""
 
     image: bytes
     title: str
@@ -16,6 +16,7 @@ class Picture:
     alt: str
     half: bool = False
     kind: str = "picture"
+    is_empty: bool = False
 
     @property
     def address(self) -> str:

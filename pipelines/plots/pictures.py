@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -46,6 +47,9 @@ from exitladder.pipelines.tuning.diagnostics import LadderDiagnostics
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.words import rung_in_words
 
+# less than this is no change of a prediction
+_FLAT = 1e-9
+
 
 def model_pictures(trained: Trained) -> list[Picture]:
     """Return calibration, importance of features and families, and partial dependence of a trained model."""
@@ -81,8 +85,33 @@ def summary_pictures(summary: Mapping[str, Any], found: Reliability | None) -> l
     lines = summary["dependence"]
     if lines:
         alt = f"Mean predictions along {', '.join(line['feature'] for line in lines)}."
-        pictures.append(to_page(answers_picture(lines), "answers", alt))
+        # flat lines only are left out of pages
+        pictures.append(replace(to_page(answers_picture(lines), "answers", alt), is_empty=is_silent(lines)))
     return pictures
+
+
+def is_silent(lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether no feature changes either prediction, so that the partial dependence is flat lines only.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        As in ``dependence`` of the model's summary.
+
+    Returns
+    -------
+    bool
+        False without lines.
+
+    Examples
+    --------
+    >>> flat = {"feature": "held", "values": [1, 2], "exhaustion": [0.5, 0.5], "hold_value_r": [0.1, 0.1]}
+    >>> is_silent([flat]), is_silent([flat | {"exhaustion": [0.5, 0.6]}]), is_silent([])
+    (True, False, False)
+    """
+    return bool(lines) and all(
+        max(line[name]) - min(line[name]) < _FLAT for line in lines for name in ("exhaustion", "hold_value_r")
+    )
 
 
 def reliability_of(trained: Trained) -> Reliability | None:

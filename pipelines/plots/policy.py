@@ -135,7 +135,7 @@ def distribution_picture(net_r: Mapping[str, npt.ArrayLike], *, emphasised: str 
 
 
 @styled
-def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
+def forest_picture(differences: pd.DataFrame, candidate: str, *, other: str = "") -> Figure:
     """Draw the difference of the candidate from each policy with its confidence interval.
 
     Parameters
@@ -143,6 +143,12 @@ def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
     differences : DataFrame
         policy, difference_r (candidate minus policy, per trade), low, high; rows without numbers are omitted.
     candidate : str
+    other : str
+        The only exit compared with, if the rows are groups of trades.
+
+    Returns
+    -------
+    Figure
     """
     rows = differences.dropna(subset=["difference_r", "low", "high"]).reset_index(drop=True)
     figure = new_figure(height=0.9 + 0.42 * max(len(rows), 1))
@@ -167,9 +173,10 @@ def forest_picture(differences: pd.DataFrame, candidate: str) -> Figure:
             annotation_clip=False,
         )
     zero_line(axes, vertical=True)
-    axes.set_yticks(y, [f"vs {name}" for name in rows["policy"]])
+    axes.set_yticks(y, [str(name) if other else f"vs {name}" for name in rows["policy"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"'{candidate}' minus the other policy, net R per trade")
+    against = f"'{other}'" if other else "the other policy"
+    axes.set_xlabel(f"'{candidate}' minus {against}, net R per trade")
     axes.spines["left"].set_color(FAINT)
     return figure

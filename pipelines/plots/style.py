@@ -24,6 +24,7 @@ INK, MUTED, FAINT, PAPER = "#1B2430", "#5B6673", "#D9DEE4", "#FFFFFF"
 EMPHASIS = BLUE
 OTHERS = (ORANGE, GREEN, PURPLE, RED, "#7A7A7A", "#8C6D31", SKY)
 GAIN, LOSS = GREEN, RED
+NO_DATA = "no data"  # marks a figure that shows a sentence only
 GAIN_TEXT, LOSS_TEXT = "#00795A", "#B34700"  # dark enough to be read as small type
 
 BY_TIME = ("time", "session", "clock", "gap")  # orders given by the clock and not by a price
@@ -131,14 +132,15 @@ def policy_colours(policies: Sequence[str], emphasised: str | None) -> dict[str,
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """Return a number with its sign, using a true minus sign.
+    """Return a number with its sign, using a true minus sign; one that rounds to zero has none.
 
     Examples
     --------
-    >>> signed(-0.5)
-    '−0.50'
+    >>> signed(-0.5), signed(-0.001)
+    ('−0.50', '0.00')
     """
-    return f"{value:+.{digits}f}".replace("-", "−")
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def zero_line(axes: Axes, *, vertical: bool = False) -> None:
@@ -147,7 +149,8 @@ def zero_line(axes: Axes, *, vertical: bool = False) -> None:
 
 
 def no_data(figure: Figure, text: str) -> Figure:
-    """Return the figure with a sentence instead of a plot."""
+    """Return the figure, marked as `NO_DATA`, with a sentence instead of a plot."""
+    figure.set_gid(NO_DATA)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)

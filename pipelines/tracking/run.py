@@ -87,10 +87,18 @@ class TrackedRun:
         self.tags.update({_key(name): masked(_short(value, _LONGEST_TAG)) for name, value in values.items()})
         self.save()
 
-    def log_result(self, text: str) -> None:
-        """Add the result, in a word or two, to the name of a run that was not named by its user."""
+    def log_result(self, text: str, *, of: str = "") -> None:
+        """Add the result, in a word or two, to the name of a run that was not named by its user.
+
+        Parameters
+        ----------
+        text : str
+            The result.
+        of : str
+            Subject of the command, such as the name of a ladder.
+        """
         if self.record is not None and self.record.values.get("is_named_by_us"):
-            parts = (self.subject, self.record.values["kind"], text)
+            parts = (self.subject, f"{self.record.values['kind']} {of}".strip(), text)
             self.record.values["name"] = masked(" · ".join(part for part in parts if part))[:200]
             self.save()
 

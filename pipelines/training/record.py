@@ -62,7 +62,7 @@ def log_trained(
     low, high = summary["value_interval"] or (None, None)
     run.log_metrics({"difference_r": summary["value_r"], "low": low, "high": high})
     run.log_tags({"leak_check": summary["leak_check"], "verdict": summary["value_finding"] or "too few trades"})
-    run.log_result(summary["value_finding"])
+    run.log_result(summary["value_finding"] or "too few trades")
     run.log_artifact(csv_text(trained.calibration), "calibration_by_group.csv")
     if trained.policy:
         run.log_artifact(ladder_to_toml(trained.policy.ladder), "model_policy.toml")

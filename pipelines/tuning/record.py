@@ -109,6 +109,7 @@ def log_tuned(run: TrackedRun, tuned: Tuned) -> None:
         run.log_metrics({row["policy"]: account})
     of_ladder = {k: v for k, v in summary["diagnostics"].items() if isinstance(v, (int, float))}
     run.log_metrics({"ladder": {k: v for k, v in of_ladder.items() if math.isfinite(v)}})
-    run.log_result(summary["verdict"].replace("_", " "))
-    run.log_tags({"verdict": summary["verdict"], "baseline": summary["baseline"]})
-    run.log_tags({"recommended": summary["recommended"]["choice"]})
+    verdict = summary["verdict"].replace("_", " ")
+    run.log_result(verdict)
+    run.log_tags({"verdict": verdict, "baseline": summary["baseline"]})
+    run.log_tags({"recommended": summary["recommended"]["exit"]})

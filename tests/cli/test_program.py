@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import exitladder
+from exitladder.bars.bars import BarSet
+from exitladder.bars.writing import write_bars
 from exitladder.cli import main
 from exitladder.cli.interruption import Interruptible, interruptible
 from exitladder.cli.program import COMMANDS, Program
-from exitladder.errors import BarsError
+from exitladder.cli.session import _plain_warnings
+from exitladder.errors import BarsError, ExitladderWarning
 from exitladder.runtime.progress import SILENT
+from exitladder.sample import load_sample_bars
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -44,6 +49,39 @@ def test_commands_are_those_promised() -> None:
         ("tune",), ("backtest",), ("score",), ("compare",), ("report",), ("ui",),
         ("model", "check"), ("model", "sign"), ("model", "verify"),
     }  # fmt: skip
+
+
+def required_options() -> Iterator[tuple[tuple[str, ...], str, list[str]]]:
+    """Each command with a required option and the arguments that give everything else that it requires."""
+    context = click.Context(main)
+    for path in every_command():
+        command = main.get_command(context, path[0])
+        assert command is not None
+        for name in path[1:]:
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        needed = [one for one in command.params if one.required]
+        for left_out in needed:
+            if isinstance(left_out, click.Option):
+                words = [_example(one) for one in needed if one is not left_out]
+                yield path, left_out.opts[0], [word for some in words for word in some]
+
+
+def _example(parameter: click.Parameter) -> list[str]:
+    """Return a parameter with a value that its type allows."""
+    value = "1.csv" if parameter.metavar == "FILE" else "1"
+    if isinstance(parameter.type, click.Choice):
+        value = parameter.type.choices[0]
+    return [parameter.opts[0], value] if isinstance(parameter, click.Option) else [value]
+
+
+@pytest.mark.parametrize(("path", "option", "others"), [*required_options()], ids=str)
+def test_a_required_option_that_is_left_out_is_asked_for(
+    run: Run, path: tuple[str, ...], option: str, others: list[str]
+) -> None:
+    result = run(*path, *others)
+    assert result.exit_code == 2
+    assert f"Missing option '{option}'" in result.stderr
 
 
 @pytest.mark.parametrize("path", [(), *every_command()], ids=" ".join)
@@ -127,7 +165,7 @@ def test_a_reported_error_ends_with_1_in_one_message(process: Process) -> None:
     [
         (["--set", "tuning.trials=3"], "Unknown key 'trials' in tuning. Did you mean 'n_trials'?"),
         (["--set", "nonsense"], "An override must read table.key=value"),
-        (["--settings", "absent.toml"], "The settings file 'absent.toml' cannot be read"),
+        (["--settings", "absent.toml"], "The settings file 'absent.toml' does not exist"),
         (["--tz", "Mars/Base"], "Unknown time zone 'Mars/Base'"),
     ],
 )
@@ -291,3 +329,42 @@ def test_data_alone_is_on_stdout(process: Process, sample: Path) -> None:
     assert "adjusted by adj_close" in output.stderr
     silent = process("trades", "make", "--bars", sample, "--format", "json", "--quiet")
     assert silent.stdout == output.stdout and silent.stderr == ""
+
+
+def test_a_warning_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    warned: list[str] = []
+    with _plain_warnings(warned):
+        for text in ("two splits", "a spike", "two splits"):
+            warnings.warn(text, ExitladderWarning, stacklevel=1)
+    assert warned == ["two splits", "a spike"]
+    assert capsys.readouterr().err.count("two splits") == 1
+
+
+def test_entries_without_exits_are_not_taken_for_trades_that_are_held(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_bars(BarSet([load_sample_bars()[0]["IBM"]]), tmp_path / "bars.parquet")
+    assert run("trades", "make", "--bars", "bars.parquet", "--rule", "donchian", "--out", "trades.csv").exit_code == 0
+    (tmp_path / "ladder.toml").write_text("[stop]\ninitial = '2ATR'\ntime = 20\n")
+    score = (
+        "score",
+        "--bars",
+        "bars.parquet",
+        "--ladder",
+        "ladder.toml",
+        "--asof",
+        "2013-03-01",
+        "--set",
+        "tracking.enabled=false",
+    )
+    assert "none has an exit, so each counts as held" in " ".join(run(*score, "--trades", "trades.csv").stderr.split())
+    lines = (tmp_path / "trades.csv").read_text().splitlines()
+    (tmp_path / "held.csv").write_text("\n".join([lines[0], *lines[-3:]]) + "\n")
+    assert "none has an exit" not in run(*score, "--trades", "held.csv").stderr
+
+
+def test_a_page_is_not_written_into_a_file_of_another_kind(run: Run, tmp_path: Path) -> None:
+    result = run("report", str(tmp_path), "--out", str(tmp_path / "page.pdf"))
+    assert result.exit_code == 1 and not (tmp_path / "page.pdf").exists()
+    assert "must end with .html" in result.stderr

@@ -36,7 +36,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_commands_print_what_the_page_shows(printed: dict[str, str]) -> None:
-    assert len(printed) == 7
+    assert len(printed) == 8
     everything = "\n".join(printed.values())
     for table in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL):
         for line in table.splitlines():

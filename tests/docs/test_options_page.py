@@ -41,6 +41,13 @@ def test_it_prints_what_the_page_shows(example: Path) -> None:
     assert result.stdout.split() == re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0].split()
 
 
+def test_report_says_that_a_backtest_of_options_has_no_page(example: Path) -> None:
+    assert run().exit_code == 0
+    refused = run(line="exitladder report result --out page.html")
+    assert refused.exit_code == 1 and not Path("page.html").exists()
+    assert "'result' is a backtest of options, which has no page" in " ".join(refused.stderr.split())
+
+
 def test_the_numbers_that_the_page_explains(example: Path) -> None:
     found = json.loads(run("--format", "json").stdout)
     assert found["n_closed"] == 2 and found["verdict"] == "no_difference" and found["costs"] == 13

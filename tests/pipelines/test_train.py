@@ -6,14 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from exitladder.bars.bars import BarSet
+from exitladder.cli.screens.train import train_screen
+from exitladder.errors import ExitladderWarning
 from exitladder.files.output import json_text
 from exitladder.models.exhaustion.file import load_model
+from exitladder.pipelines.inputs.job import open_job
 from exitladder.pipelines.inputs.predictions import predict_rows
 from exitladder.pipelines.inputs.prepare import prepare
 from exitladder.pipelines.tracking.models import resolve_model
-from exitladder.pipelines.train import TrainResult
+from exitladder.pipelines.train import TrainResult, train
 from exitladder.pipelines.training.model import train_model
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import Trades
@@ -69,6 +73,28 @@ def test_every_reference_names_the_same_model(trained: TrainResult, store: Path)
     assert (by_run / "model.json").read_text() == (by_version / "model.json").read_text()
     # Other tests train into this store too: the alias names the newest of them.
     assert (resolve_model("models:/small-exhaustion@newest", store) / "model.json").is_file()
+
+
+def test_the_newest_model_is_not_taken_without_a_word_if_it_has_no_edge(
+    trained: TrainResult, bars: BarSet, trades: Trades, small: Settings, store: Path
+) -> None:
+    newest = "models:/small-exhaustion@newest"
+    assert load_model(resolve_model(newest, store)).context["value_finding"] != "edge"
+    with pytest.warns(ExitladderWarning, match="the model that was trained last, and its training"):
+        open_job(bars, trades, small, model=newest)
+    open_job(bars, trades, small, model=trained.model)  # chosen by its version: no warning
+
+
+def test_a_model_of_a_few_trades_is_registered_with_the_doubt(
+    bars: BarSet, trades: Trades, small: Settings, tmp_path: Path
+) -> None:
+    few = trades.take(np.argsort(trades.entry_time, kind="stable")[:11])
+    own_store = small.with_values({"tracking": {"store": str(tmp_path / "mlruns")}})
+    screen = train_screen(train(bars, few, own_store).to_mapping(), 80)
+    assert screen.startswith("Too few trades to tell whether the model has an edge.")
+    # the alias is moved, and the screen says so; what was not measured is left out
+    assert "small-exhaustion@newest, although no edge was found" in screen
+    assert "nan" not in screen
 
 
 def test_store_holds_no_pickle_and_the_pictures(trained: TrainResult, store: Path) -> None:

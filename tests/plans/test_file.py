@@ -122,7 +122,7 @@ def test_a_file_that_is_no_toml_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("rungs = [")
     with pytest.raises(LadderError, match="not valid TOML"):
         read_ladder(tmp_path / "broken.toml")
-    with pytest.raises(InputFileError, match="cannot be read"):
+    with pytest.raises(InputFileError, match="does not exist"):
         read_ladder(tmp_path / "absent.toml")
 
 

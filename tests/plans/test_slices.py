@@ -52,7 +52,7 @@ def test_a_slice_in_words() -> None:
     ladder = ladder_from_mapping(OWN)
     assert in_words(ladder) == (
         "25% at 1R, 25% at 2R (own stop 0.5R, own trail 2.5ATR after rung 1, follows the stop of the trade), "
-        "25% when open_r >= 1 (own trail 1% from 1R), 12.5% until its stop (own stop 1ATR)"
+        "25% when open profit >= 1R (own trail 1% from 1R), 12.5% until its stop (own stop 1ATR)"
     )
     assert describe_ladder(ladder)["rungs"].endswith("12.5% until its stop (own stop 1ATR); runner 12.5%")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from exitladder.plans.ladder import Ladder, Rung
-from exitladder.plans.words import own_stop_of
+from exitladder.plans.words import SERIES_IN_R, own_stop_of
 
 RUNGS, UNIT = "price rungs", "unit of targets"
 BREAKEVEN, OFFSET = "breakeven after rung", "breakeven offset"
@@ -99,12 +99,12 @@ def _add_adds(found: dict[str, float | str], ladder: Ladder) -> None:
 
 
 def _add_signal(found: dict[str, float | str], rung: Rung) -> None:
-    name = rung.when[0].series
+    name = _words(rung.when[0].series)
     taken = sum(key.startswith(f"sold on {name}") for key in found)
     name = f"{name} {taken + 1}" if taken else name
     found[f"sold on {name}"] = 1.0 if rung.sells_rest else rung.fraction  # all of it
     for j, condition in enumerate(rung.when):
-        found[f"{name}: {condition.series}" if j else f"{name} threshold"] = condition.threshold
+        found[f"{name}: {_words(condition.series)}" if j else f"{name} threshold"] = condition.threshold
 
 
 def column_of(parameter: str) -> str:
@@ -134,5 +134,11 @@ def column_of(parameter: str) -> str:
         if name.startswith(begin):
             return column
     if match := re.fullmatch(r"(.+)_(?:sells|stick|rung)", name):
-        return f"sold on {match[1]}"
-    return f"{name.removesuffix('_min_r')}: open_r" if name.endswith("_min_r") else f"{name} threshold"
+        return f"sold on {_words(match[1])}"
+    if name.endswith("_min_r"):
+        return f"{_words(name.removesuffix('_min_r'))}: {_words('open_r')}"
+    return f"{_words(name)} threshold"
+
+
+def _words(series: str) -> str:
+    return SERIES_IN_R.get(series, series)

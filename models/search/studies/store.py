@@ -132,8 +132,8 @@ class StudyStore:
                 token, plan = kept["token"], _same(name, kept, plan, self.url)
         if earlier:
             warnings.warn(
-                f"Study '{earlier}' in {self.url} was made by another version of exitladder, which may score ladders "
-                f"differently. A new search begins as study '{name}'; the other study is kept and can still be read.",
+                f"{self.url} has studies of this search made by another version of exitladder, which may score ladders "
+                "differently. A new search begins; those studies are kept and can still be read.",
                 ExitladderWarning,
                 stacklevel=2,
             )

@@ -79,7 +79,8 @@ def _decided(followed: Followed, held: float, row: Mapping[str, Any], market: Ma
             "Fill in quantity_open, the quantity that you still hold, or pass --assume followed or untouched: without "
             "it there are no orders."
         )
-        return Advice(HOLD, 0.0, own, warnings=("quantity_open is blank.",)), text, ASK
+        cure = "quantity_open is blank: fill it in, or pass --assume followed or untouched."
+        return Advice(HOLD, 0.0, own, warnings=(cure,)), text, ASK
     if held == 0:
         text = "You hold nothing of this trade (quantity_open is 0): add exit_time and exit_price to the trades file."
         return Advice(HOLD, 0.0, np.nan), text, HOLD

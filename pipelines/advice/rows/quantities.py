@@ -9,7 +9,6 @@ import pandas as pd
 
 from exitladder.pipelines.advice.adds.happened import entries_of, sold_before
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.wording.sentences import number
 from exitladder.pipelines.advice.working.orders import PREVIOUS, STOP_PRICE, WORKING_ORDERS, WORKING_STOP, is_near
 from exitladder.pipelines.advice.working.since import Since
 
@@ -21,14 +20,12 @@ def quantity_held(followed: Followed, assume: str) -> tuple[float, list[str]]:
     if np.isfinite(own):
         return own, []
     if assume == "untouched":
-        return entered, [
-            f"quantity_open is blank: assumed {number(entered)}, all that was entered (--assume untouched)."
-        ]
+        return entered, ["quantity_open is blank: assumed all that was entered (--assume untouched)."]
     if assume == "followed":
         left = followed.ladder_left if followed.status != "skipped" or followed.state is not None else entered
         if followed.managed_from == "":
             return left, []
-        return left, [f"quantity_open is blank: assumed {number(left)}, as the ladder left it (--assume followed)."]
+        return left, ["quantity_open is blank: assumed what the ladder left (--assume followed)."]
     return np.nan, []
 
 

@@ -32,7 +32,7 @@ _STATES = {
     "bars_held": ("the number of bars held", ""), "stop_distance_r": ("the distance to the stop", " R"),
 }  # fmt: skip
 # of a price of a market, at most
-_DECIMALS = 6
+_DECIMALS, _DIGITS = 6, 9
 _WORDS = {">=": "at or above", "<=": "at or below", ">": "above", "<": "below"}
 
 
@@ -48,16 +48,20 @@ def number(value: float) -> str:
 
 
 def price_text(value: float) -> str:
-    """Return a price in a sentence or a column; one with more decimals than a market's has six digits.
+    """Return a price in a sentence or a column; one that is no market's has six digits, or two decimals.
 
     Examples
     --------
-    >>> price_text(43123.45), price_text(109.2338176797326), price_text(float("nan"))
-    ('43123.45', '109.234', '')
+    >>> price_text(43123.45), price_text(110.515625), price_text(43123.456789), price_text(float("nan"))
+    ('43123.45', '110.515625', '43123.46', '')
     """
     if value is None or math.isnan(value):
         return ""
-    return number(value) if abs(value - round(value, _DECIMALS)) <= 1e-9 * max(1.0, abs(value)) else f"{value:.6g}"
+    few_decimals = abs(value - round(value, _DECIMALS)) <= 1e-9 * max(1.0, abs(value))
+    few_digits = abs(value - float(f"{value:.{_DIGITS}g}")) <= 1e-12 * abs(value)
+    if few_decimals and few_digits:
+        return number(value)
+    return f"{value:.{max(6, len(str(int(abs(value)))) + 2)}g}"
 
 
 def date_text(when: pd.Timestamp) -> str:

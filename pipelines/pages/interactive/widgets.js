@@ -16,7 +16,7 @@
   const layout = (more) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true, hovermode: "x unified",
     font: { family: "system-ui, sans-serif", size: 13, color: colour("--ink") },
-    margin: { l: 52, r: 12, t: 8, b: 36 }, legend: { orientation: "h", y: -0.16 },
+    margin: { l: 52, r: 12, t: 8, b: 36 }, legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--blue") },
     hoverlabel: { bgcolor: colour("--paper"), font: { color: colour("--ink") } }, ...more,
   });
@@ -62,7 +62,7 @@
         line: { color: colour("--muted"), dash: "dot", width: 1 } }] : [],
       annotations: found.boundary ? [{ x: found.boundary, yref: "paper", y: 1, yanchor: "bottom", showarrow: false,
         text: "in sample | out of sample", font: { size: 11, color: colour("--muted") } }] : [],
-      margin: { l: 52, r: 12, t: 26, b: 36 },
+      margin: { l: 52, r: 12, t: 46, b: 36 },
     }), config));
   }
 

@@ -13,6 +13,7 @@ VIEW_KEY = "exitladder"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 COLUMNS = (
     "tags.`verdict`",
+    "tags.`recommended`",
     "metrics.`expectancy_r`",
     "metrics.`difference_r`",
     "metrics.`low`",

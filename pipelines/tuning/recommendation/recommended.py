@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from exitladder.pipelines.tuning.tuned import Tuned
 
 _SIDES = ("with_model", "without_model", "model_difference")
+_FINDINGS = {
+    "edge": "The model's training found an edge.",
+    "no edge": "The model's training found no edge, so the recommendation does not use it.",
+    "harm": "The model's training found that it does harm, so the recommendation does not use it.",
+    "unknown": "The model does not record whether its training found an edge, so the recommendation does not use it.",
+}
 
 
 @dataclass(frozen=True)
@@ -234,7 +240,7 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
         scored = f"{n:,} of the {n_scored:,} trades scored out of sample (those whose longest holding period has ended)"
     if deciding is not None:
         what = f"the simple exit '{name}'" if choice == "simple" else f"the {name}"
-        what = {OWN_LADDER: "your ladder", MODEL_OR_TRAIL: "the model's own exit"}.get(name, what)
+        what = {OWN_LADDER: "your ladder", MODEL_OR_TRAIL: f"the model's own exit '{name}'"}.get(name, what)
         text = (
             f"Use {what} ({in_words(ladder)}): it earned more than {_quoted(deciding.against)} on {scored}, "
             f"{measured(deciding.found)}, significant after correction for the number of exits compared"
@@ -248,13 +254,13 @@ def _sentence(tuned: Tuned, choice: Choice, name: str, ladder: Ladder, deciding:
         text = f"Keep {name}: no other exit earned significantly more on {scored}"
     elif same := no_better_ladder(name, ladder, tuned.choice.ladder):
         text = (
-            f"Use the simple exit '{name}' ({in_words(ladder)}): {same}. In the walk-forward, no tuned ladder earned "
-            f"significantly more than the best simple exit on {scored}"
+            f"Use the simple exit '{name}' ({in_words(ladder)}), because {same}. In the walk-forward, no tuned ladder "
+            f"earned significantly more than the best simple exit on {scored}"
         )
     else:
         text = (
-            f"Use the simple exit '{name}' ({in_words(ladder)}): no tuned ladder earned significantly more than the "
-            f"best simple exit on {scored}"
+            f"Use the simple exit '{name}' ({in_words(ladder)}), because no tuned ladder earned significantly more "
+            f"than the best simple exit on {scored}"
         )
     mean = tuned.scoreboard.table.set_index("policy")["expectancy_r"].astype(float)
     if mean.notna().any() and mean.max() < 0:
@@ -286,7 +292,7 @@ def no_better_ladder(name: str, simple: Ladder, tuned: Ladder) -> str:
     if replace(tuned, name=simple.name) != simple:
         return ""
     kind = "trailing stop" if name == TRAILING_STOP else "exit"
-    return f"the search found no better ladder: its result is this {kind}"
+    return f"the search on all past trades found no better ladder and ended at this {kind}"
 
 
 def _quoted(name: str) -> str:
@@ -335,13 +341,7 @@ def model_note(facts: Mapping[str, Any]) -> str:
         f"With the model, tuning earned {with_model} R per trade, without it {without} R: a difference of {difference} "
         f"R (CI [{low}, {high}])."
     )
-    if facts["model_may_be_recommended"]:
-        text += " The model's training found an edge."
-    else:
-        text += (
-            f" The model's training established no edge (finding: {facts['model_finding']}), so the recommendation "
-            "does not use it."
-        )
+    text += f" {_FINDINGS.get(facts['model_finding'], _FINDINGS['unknown'])}"
     if facts["n_trades_before_model"]:
         text += (
             f" {facts['n_trades_before_model']:,} trades from before the model's first stage were left out of tuning "

@@ -80,12 +80,13 @@ def out_option(
             check_place(path, kind, endings)
         return path
 
+    # a default of None is a value for click, so that a required option could be left out
+    given: dict[str, Any] = {} if default is None else {"default": default, "show_default": True}
     return click.option(
         name,
         type=click.Path(path_type=Path),
         required=required and default is None,
-        default=default,
-        show_default=default is not None,
+        **given,
         metavar="FILE" if kind == "file" else "DIR",
         callback=checked,
         help=text,

@@ -230,9 +230,11 @@ def _only_data_on_stdout() -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _plain_warnings(warned: list[str]) -> Iterator[None]:
-    """Show and keep exitladder's own warnings, one line each; ignore those of libraries, which the user cannot fix."""
+    """Show and keep exitladder's own warnings, each once; ignore those of libraries, which the user cannot fix."""
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if str(message) in warned:
+            return
         warned.append(str(message))
         click.echo(fitted(f"warning: {message}", sys.stderr), err=True)
 

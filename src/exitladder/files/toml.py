@@ -46,6 +46,8 @@ def read_toml(path: str | Path, what: str, error: type[ExitladderError]) -> dict
         with Path(path).open("rb") as stream:
             content = stream.read(most + 1)
         text = content.decode("utf-8")
+    except FileNotFoundError as cause:
+        raise InputFileError(f"The {what} file '{path}' does not exist. Check the path.") from cause
     except (OSError, UnicodeDecodeError, ValueError) as cause:
         raise InputFileError(f"The {what} file '{path}' cannot be read: {cause}.") from cause
     if len(content) > most:

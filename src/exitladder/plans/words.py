@@ -9,6 +9,10 @@ from exitladder.plans.limits import UNTIL, Limit
 from exitladder.plans.size import size_in_words
 from exitladder.plans.target import target_in_words
 from exitladder.plans.times import hours_text
+from exitladder.plans.units import Condition
+
+# series of a condition that are measured in R, in words
+SERIES_IN_R = {"open_r": "open profit", "mfe_r": "best open profit", "hold_value_r": "hold value"}
 
 
 def in_words(ladder: Ladder) -> str:
@@ -115,11 +119,27 @@ def trigger_of(rung: Rung) -> str:
     >>> from exitladder.plans.units import Distance, Target
     >>> trigger_of(Rung(0.5, Target(1.0, "R"))), trigger_of(Rung(0.5, stop=Distance(0.5, "R")))
     ('at 1R', 'until its stop')
+    >>> trigger_of(Rung(0.5, when=(Condition("exhaustion", ">=", 0.7), Condition("open_r", ">=", 1.0))))
+    'when exhaustion >= 0.7 and open profit >= 1R'
     """
     if rung.target is None and not rung.when:
         return "until its stop"
-    average = " from the average entry" if rung.measured_from == "average" else ""
-    return f"{'when' if rung.is_signal else 'at'} {rung.trigger}{average}"
+    if rung.is_signal:
+        return f"when {' and '.join(map(condition_in_words, rung.when))}"
+    return f"at {rung.trigger}{' from the average entry' if rung.measured_from == 'average' else ''}"
+
+
+def condition_in_words(condition: Condition) -> str:
+    """Return a condition with the name of its series in words.
+
+    Examples
+    --------
+    >>> condition_in_words(Condition("hold_value_r", "<=", -0.1)), condition_in_words(Condition("rsi_14", ">=", 70.0))
+    ('hold value <= -0.1R', 'rsi_14 >= 70')
+    """
+    if condition.series not in SERIES_IN_R:
+        return str(condition)
+    return f"{SERIES_IN_R[condition.series]} {condition.operator} {condition.threshold:.10g}R"
 
 
 def own_stop_of(rung: Rung) -> str:

@@ -12,10 +12,12 @@ from exitladder.statistics.mean import MIN_TRADES
 
 DSR_NEEDED = 0.95
 PBO_ALLOWED = 0.5
+# of two exits with equal results
+SAME = "have the same net R"
 # Nobody makes this many trades; a larger number would suggest a precision that is not there.
 OUT_OF_REACH = 1_000_000
 # Of a difference near zero, any part is a meaningless multiple.
-_MOST_SHARE = 10.0
+_MOST_SHARE = 2.0
 # Trades entered on the same few days are a single experience of the market, however many they are.
 MIN_ENTRY_DAYS = 20
 # So are trades that were all open at the same time, on however many days they were entered.
@@ -91,7 +93,7 @@ def verdict(
     if not comparison.is_known:
         return Verdict("no_difference", f"{_too_few(comparison, us, them)} {still_open}".strip(), without)
     if comparison.low == comparison.high == 0:
-        text = f"{us} and {them} have the same net R on each of the {comparison.n:,} trades compared."
+        text = f"{us} and {them} {SAME} on each of the {comparison.n:,} trades compared."
         return Verdict("no_difference", f"{text} {still_open}".strip(), without)
     if comparison.high < 0:
         finding = _doubtful(comparison, us, them, "below", doubts) if doubts else _worse(comparison, us, them)
@@ -146,7 +148,7 @@ def _open_text(c: Comparison, us: str, them: str, kind: Kind, without: Kind | No
         return text
     if not math.isnan(some.share):
         shown = _digits(c.difference_r, c.low, c.high)
-        part = f" ({some.share:.0%})" if 0 <= some.share < _MOST_SHARE else ""
+        part = f" ({abs(some.share):.0%})" if 0 <= some.share <= _MOST_SHARE else ""
         text += f" They contribute {some.contribution_r:+.{shown}f} R to the difference{part}."
     if not some.without.is_known:
         return f"{text} Without them, {some.without.n:,} trades remain, and at least {MIN_TRADES} are needed."

@@ -173,7 +173,7 @@ def test_a_blank_open_quantity_is_asked_for(
         assert np.isnan(row["quantity_open"]) and row["orders"] == [] and "--assume" in row["summary"]
     else:
         assert row["quantity_open"] == quantity
-        assert any(f"assumed {quantity:g}" in text for text in row["warnings"])
+        assert any(f"(--assume {assume})" in text for text in row["warnings"])
     assert row["urgency"] in (urgency, "move_stop")
 
 
@@ -373,3 +373,18 @@ def test_an_entry_far_from_its_bar_is_named_alone(market: BarSet, plain: Setting
         market, trades_from_frame(both.drop(columns="entry_at")), ladder_from_mapping(TWO_RUNGS), None, plain
     ).frame.set_index("trade_id")
     assert frame.loc["T1", "orders"] and "entry price 110 is far outside of its bar" in str(frame.loc["T2", "summary"])
+
+
+def test_the_page_of_a_daily_book_has_session_dates_money_and_orders_for_all_that_is_held(
+    market: BarSet, plain: Settings
+) -> None:
+    """More is held than the ladder would have left: nothing of it is without a stop."""
+    trades, ladder = book(quantity=231, quantity_open=231, tag="swing"), {"name": "two rungs", **TWO_RUNGS}
+    for how in (Management(), Management(since_entry=True)):
+        result = score(market, trades, ladder_from_mapping(ladder), None, plain, management=how)
+        (row,) = result.frame.to_dict("records")
+        assert sum(order["quantity"] for order in row["orders"] if order["type"] in ("stop", "market")) == 231
+        page = score_page(result.frame, result.verdict, result.charts(), basis=result.basis)
+        assert "bars until 2024-01-06" in page and "00:00 UTC" not in page
+        for part in ("two rungs", "swing", "+231", "<svg"):
+            assert part in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,12 @@ def test_the_page_and_the_json_have_every_part(found: dict[str, Any]) -> None:
     html = comparison_html(found, command="exitladder compare short long")
     for part in ("R per bar in the market", "one account", "difference by symbol", "made the difference", "<img"):
         assert part in html
+    # of one pair, titles do not repeat the names, and the parts of the groups add up to the whole difference
+    pair = found["pairs"][0]
+    html = comparison_html({**found, "pairs": [pair]})
+    assert ">The same entries</h2>" in html and ">Difference by symbol</h2>" in html
+    parts = re.findall(r"([−+]\d\.\d{3})</td></tr>", html[html.index('id="difference-by-side"') :])[:2]
+    assert sum(float(part.replace("−", "-")) for part in parts) == pytest.approx(pair["difference_r"], abs=0.0015)
 
 
 def test_a_policy_with_a_slash_in_its_name_keeps_it(found: dict[str, Any]) -> None:

@@ -142,7 +142,7 @@ def test_limits_follow_from_what_was_found(
 def test_every_label_is_defined_with_its_distances(exhaustion: str, decision: str) -> None:
     settings = load_settings(None, [f"labels.exhaustion={exhaustion}", f"labels.decision={decision}"])
     definitions = label_words(settings)
-    assert definitions[0].startswith("exhaustion is the calibrated probability that")
+    assert definitions[0].startswith("Exhaustion is the calibrated probability that")
     assert definitions[1].startswith("The value of holding (hold_value_r in a ladder's conditions) is ")
     assert "1.9 ATR" in definitions[0]
     assert any(size in definitions[1] for size in ("3 ATR", "20 more bars", "1.9 ATR", "20 bars"))

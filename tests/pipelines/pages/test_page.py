@@ -13,6 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from exitladder.errors import OutputFileError
+from exitladder.pipelines.advice.traded import NOT_TO_SEND, adjusted_warning
+from exitladder.pipelines.backtest_summary import NO_TARGET, has_target, without_all_out
 from exitladder.pipelines.pages.first_lines.danger import danger_text
 from exitladder.pipelines.pages.page import (
     KeyNumber,
@@ -22,11 +24,12 @@ from exitladder.pipelines.pages.page import (
     page_html,
     write_page,
 )
-from exitladder.pipelines.pages.saved_run import NO_TARGET, has_target, key_numbers, without_all_out
+from exitladder.pipelines.pages.saved_run import key_numbers
 from exitladder.pipelines.pages.tuning import model_worth
 from exitladder.pipelines.pages.whole_run import linked, links_between
-from exitladder.pipelines.plots.captions import HOW_TO_READ
+from exitladder.pipelines.plots.captions import HOW_TO_READ, to_page
 from exitladder.pipelines.plots.picture import Picture
+from exitladder.pipelines.plots.policy import forest_picture
 from exitladder.pipelines.plots.style import to_svg
 from exitladder.pipelines.tuning.samples.labels import WALK_FORWARD_COMMAND
 from exitladder.plans.ladder import Ladder, Rung
@@ -202,6 +205,34 @@ def test_pages_are_files(tmp_path: Path, content: PageContent) -> None:
 
 def test_a_picture_may_be_png() -> None:
     assert Picture(b"\x89PNG...", "t", "c", "a").address.startswith("data:image/png;base64,")
+
+
+def test_a_picture_without_data_is_left_out() -> None:
+    empty = to_page(
+        forest_picture(pd.DataFrame(columns=["policy", "difference_r", "low", "high"]), "ladder"), "forest", ""
+    )
+    full = Picture(b"<svg/>", "Shown", "", "a")
+    html = page_html(PageContent("t", groups=[PictureGroup("Both", [empty, full]), PictureGroup("None", [empty])]))
+    assert html.count("<img") == 1 and ">Shown</h3>" in html
+    assert ">Both</h2>" in html and ">None</h2>" not in html and "#none" not in html
+
+
+def test_the_same_warning_of_many_trades_is_said_once_above_them() -> None:
+    adjusted = [adjusted_warning(symbol, 56.1, 430.5) for symbol in ("AAPL", "IBM")]
+    rows = [
+        {
+            "trade_id": f"T{k}",
+            "symbol": symbol,
+            "side": "long",
+            "action": "hold",
+            "orders": [],
+            "warnings": [text, "other"],
+        }
+        for k, (symbol, text) in enumerate([("AAPL", adjusted[0]), ("AAPL", adjusted[0]), ("IBM", adjusted[1])])
+    ]
+    html = page_html(PageContent("t", open_trades=pd.DataFrame(rows)))
+    assert "Do not send the orders of AAPL, IBM:" in html and html.count("Do not send: adjusted prices.") == 3
+    assert html.count(NOT_TO_SEND) == 2  # once per symbol
 
 
 def test_the_risk_of_the_recommended_exit_is_said_from_its_own_row() -> None:

@@ -102,7 +102,7 @@ def test_ladder_steps_know_their_height_where_the_initial_stop_tells_it(
     ]
     steps = ladder_steps(ladder_from_mapping({"rungs": rungs, "stop": stop}))
     assert [step.level for step in steps] == levels
-    assert steps[3].text == "25% when exhaustion >= 0.7 and open_r >= 0.5"
+    assert steps[3].text == "25% when exhaustion >= 0.7 and open profit >= 0.5R"
 
 
 def test_distribution_is_the_share_at_or_below() -> None:

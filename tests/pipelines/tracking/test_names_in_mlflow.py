@@ -41,7 +41,7 @@ def _check_models(client: Any, tracker: Tracker, ids: list[str], reader: str) ->
     assert len(client.search_logged_models([experiment.experiment_id])) == len(ids)
     # the list of runs begins with the verdict
     view = json.loads(experiment.tags["mlflow.sharedViewState.exitladder"])
-    assert view["selectedColumns"][:2] == ["tags.`verdict`", "metrics.`expectancy_r`"]
+    assert view["selectedColumns"][:3] == ["tags.`verdict`", "tags.`recommended`", "metrics.`expectancy_r`"]
 
 
 def test_a_store_shows_names_data_sets_and_aliases(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def test_the_recommendation_says_if_spa_contradicts_it(bars: BarSet, some_open: 
 def test_a_search_that_ends_at_a_simple_exit_is_not_said_to_have_lost_to_it() -> None:
     simple = Ladder(name=TRAILING_STOP, stop=Stop(trail=Distance(14.5, "ATR"), time=250))
     assert no_better_ladder(TRAILING_STOP, simple, replace(simple, name=TUNED)) == (
-        "the search found no better ladder: its result is this trailing stop"
+        "the search on all past trades found no better ladder and ended at this trailing stop"
     )
     wider = replace(simple, stop=replace(simple.stop, time=100))
     assert no_better_ladder(TRAILING_STOP, simple, replace(wider, name=TUNED)) == ""
@@ -242,7 +242,7 @@ def test_a_model_without_an_edge_is_never_recommended_and_its_results_stand_besi
     test = tuned.walk.test
     assert facts["without_model_r"] == pytest.approx(np.nanmean(without[test]))
     assert facts["model_difference_r"] == pytest.approx(np.nanmean((tuned.net_r[TUNED].to_numpy() - without)[test]))
-    assert "established no edge (finding: no edge)" in tuned.verdict.text
+    assert "training found no edge" in tuned.verdict.text
     assert f"{facts['n_trades_before_model']:,} trades from before" in tuned.verdict.text
     edge = tune_ladder(prepared, small, predictions=replace(predictions, finding="edge"))
     assert any(item.exit == TUNED for item in edge.recommendation.choice.evidence)

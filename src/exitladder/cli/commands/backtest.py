@@ -86,7 +86,9 @@ def command(
         session.say(note)
     if session.form == "table":
         from exitladder.cli.screens.backtest import backtest_screen
+        from exitladder.pipelines.backtest_summary import to_show
 
-        session.write(backtest_screen(result.summary, str(out), result.run_id, width_of(session.stdout)))
+        shown = to_show(result.summary, [part.ladder for part in result.parts])
+        session.write(backtest_screen(shown, str(out), result.run_id, width_of(session.stdout)))
         return
     session.emit({"run_id": result.run_id, "out": str(out), **result.summary})

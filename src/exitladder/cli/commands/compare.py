@@ -49,10 +49,10 @@ def command(
     allow_differences: bool,
     out: Path | None,
 ) -> None:
-    """Compare runs, ladders, own exits or models with the first of them.
+    """Compare runs, ladders, own exits or models, trade by trade.
 
-    Exits are paired trade by trade on the same entries, beside one account with limited capital. Each difference has
-    a confidence interval; trades that a ladder was tuned on are left out.
+    Each is compared with the first: exits on the same entries, and beside that in one account with limited capital.
+    Each difference has a confidence interval; trades that a ladder was tuned on are left out.
 
     A and B are run ids, output folders of backtest or tune, their trades.csv, or, with --bars and --trades, ladders
     (.toml), the word own for your own exits, or models.

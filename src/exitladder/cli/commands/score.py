@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # exit codes of --exit-code
 NOT_SCORED, OLD_BARS = 3, 4
+# open trades of a rule that nobody holds at once
+_MANY = 50
 _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --previous yesterday.json --out today.json",
@@ -167,6 +169,14 @@ def advice_on(
 
     plan = read_plan(files.ladder)
     known, faulty = _valid_trades(session, files.trades)
+    if known is not None and len(known) > _MANY and known.is_open.all():
+        from exitladder.trades.entries import rules_of
+
+        if rules_of(known):
+            session.warn(
+                f"All {len(known):,} trades are entries of exitladder trades make, and none has an exit, so each "
+                "counts as held until today. Keep only the rows of trades that you hold."
+            )
     still_open = set() if known is None else set(map(str, known.trade_id[known.is_open]))
     if known is None:
         from exitladder.pipelines.score import nothing_open, with_faulty

@@ -22,7 +22,7 @@ from exitladder.cli.session import Session, example, session_command
 @click.option("--open/--no-open", "is_opened", default=True, show_default=True, help="Open the pages in the browser.")
 @session_command
 def command(session: Session, port: int, studies_port: int, host: str, is_opened: bool) -> None:
-    """Open the MLflow UI for the project's runs, and Optuna's dashboard for its studies.
+    """Open the runs in MLflow and the searches in Optuna's dashboard.
 
     The dashboard needs an extra: pip install 'exitladder[ui]'. Without it, or without studies, only the MLflow UI
     opens. Ctrl-C stops both.

@@ -74,9 +74,8 @@ def _exit(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _result(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     closed_by = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["closed_by"].items() if count]
-    skipped = ", ".join(
-        f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["skipped_reasons"].items() if count
-    )
+    reasons = {LEFT_OUT.get(name, name.replace("_", " ")): n for name, n in summary["skipped_reasons"].items()}
+    skipped = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     rungs = [
         f"{share(row['fraction'])} at {row['trigger']} in {share(row['hit_rate']['value'])} of trades"
         for row in summary.get("rungs", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
     low, high = gain if None not in gain else (None, None)
     pairs = [
         ("model", f"{found['model']}    (--model of tune, backtest and score)"),
+        ("alias", _alias(found)),
         ("trades", f"{found['n_trades']:,}, of which {found['n_trades_out_of_fold']:,} predicted by a stage trained "
          "before them"),
         ("bars predicted", f"{found['n_rows_out_of_fold']:,}"),
@@ -53,6 +55,14 @@ def train_screen(found: Mapping[str, Any], width: int) -> str:
         + _books(found, width)
         + f"\nThe model card: exitladder report {found['run_id']} --out model.html. All numbers: --format json.\n"
     )
+
+
+def _alias(found: Mapping[str, Any]) -> str:
+    """Return that @newest names the model although it has no edge; empty if it has one or is not registered."""
+    name = str(found["model"]).rpartition("/")[0]
+    if not name or found.get("value_finding") == "edge":
+        return ""
+    return f"{name.removeprefix('models:/')}@newest, although no edge was found"
 
 
 def _books(found: Mapping[str, Any], width: int) -> str:
@@ -101,18 +111,18 @@ def _silent(found: Mapping[str, Any]) -> str:
 
 
 def _gain(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return ""
     interval = "" if low is None else f" [{signed(low)}, {signed(high)}]"
     return f"{signed(value)} R per trade{interval}"
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def _beside(value: float | None, baselines: Mapping[str, Any], name: str, meaning: str) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return ""
     others = [f"{other} {entry[name]:.3f}" for other, entry in baselines.items() if entry.get(name) is not None]
     return f"{value:.3f} ({meaning}; {', '.join(others)})" if others else f"{value:.3f} ({meaning})"

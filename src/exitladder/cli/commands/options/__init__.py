@@ -12,7 +12,7 @@ from exitladder.cli.session import example
 
 @click.group("options", epilog=example("exitladder options check quotes.csv --underlying AAPL"))
 def command() -> None:
-    """Check quotes of options, value contracts, and backtest positions in calls, puts and verticals."""
+    """Check option quotes, value contracts, backtest option positions."""
 
 
 for _one in (check, value, backtest):
