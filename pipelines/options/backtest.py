@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
 from exitladder.files.output import Content, write_folder
 from exitladder.options.market import OptionMarket
@@ -26,7 +27,7 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
-from exitladder.statistics.verdict import verdict
+from exitladder.statistics.verdict import Verdict, few_episodes, verdict
 
 HOLD, STOP_ONLY = "hold to expiry", "stop only"
 _KINDS = {
@@ -110,7 +111,7 @@ def backtest_options(
     found = {}
     with progress.stage("replaying positions", len(policies)) as advance:
         for name, policy in policies.items():
-            found[name] = [replay(trade, policy, valuer) for trade in trades]
+            found[name] = replay(trades, policy, valuer)
             advance(1)
     outcomes = found.pop(plan.name)
     table = trades_frame(outcomes)
@@ -132,9 +133,16 @@ def _summary(
 ) -> dict[str, Any]:
     table = trades_frame(outcomes)
     status = table["status"]
-    beside = {name: _beside(outcomes, them, intervals) for name, them in others.items()}
-    against = _compared(outcomes, others[HOLD], intervals)
+    groups = _same([outcome.trade for outcome in outcomes])
+    against = _compared(outcomes, others[HOLD], groups, intervals)
+    few = few_episodes(against) if against.is_known else []
+    beside = {
+        name: {"expectancy_r": _mean(them, groups, intervals, few)} | _beside(outcomes, them, groups, intervals, few)
+        for name, them in others.items()
+    }
     said = verdict(against, plan.name, HOLD)
+    if few:
+        said = Verdict("no_difference", _too_few(against, plan.name, few))
     flags = {flag: int(table[flag].sum()) for flag in FLAGS}
     return {
         "n_trades": len(outcomes),
@@ -142,7 +150,8 @@ def _summary(
         "n_open": int((status == "open").sum()),
         "n_skipped": int((status == "skipped").sum()),
         "skipped": _reasons(outcomes),
-        "expectancy_r": _mean(outcomes, intervals),
+        "n_repeated": len(outcomes) - len(np.unique(groups)),
+        "expectancy_r": _mean(outcomes, groups, intervals, few),
         "pnl": float(table["pnl"].sum()),
         "costs": float(table["costs"].sum()),
         "baseline": HOLD,
@@ -170,20 +179,53 @@ def _times(outcomes: Sequence[Outcome]) -> np.ndarray:
     return np.array([o.entry_time if o.entry_time != NO_TIME else o.trade.entry_time for o in outcomes], dtype=np.int64)
 
 
-def _mean(outcomes: Sequence[Outcome], intervals: Intervals) -> dict[str, float | None]:
-    found = mean_interval([net_r(o) for o in outcomes], time=_times(outcomes), intervals=intervals)
-    values = {"value": found.value, "low": found.low, "high": found.high}
+def _same(trades: Sequence[OptionTrade]) -> IntArray:
+    """Return a number for each trade that repeated rows share: they are one observation, whatever their quantity."""
+    numbers: dict[tuple[object, ...], int] = {}
+    keys = [
+        (t.contract, t.second, t.side, t.entry_time, repr(t.entry_price), repr(t.stop_price), t.multiplier, t.style)
+        for t in trades
+    ]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def _by_group(values: Sequence[float] | FloatArray, groups: IntArray) -> FloatArray:
+    """Return the mean of each group, of those of its trades that have a value."""
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    n = int(groups.max()) + 1
+    with np.errstate(invalid="ignore"):
+        total = np.bincount(groups[known], values[known], minlength=n)
+        return np.asarray(total / np.bincount(groups[known], minlength=n))
+
+
+def _mean(
+    outcomes: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
+) -> dict[str, float | None]:
+    times = _by_group(_times(outcomes), groups).astype(np.int64)
+    found = mean_interval(_by_group([net_r(o) for o in outcomes], groups), time=times, intervals=intervals)
+    return _with_ends(found.value, found.low, found.high, few)
+
+
+def _with_ends(value: float, low: float, high: float, few: Sequence[str]) -> dict[str, float | None]:
+    """Return a value with its interval, without one where the trades are too few experiences of the market."""
+    values = {"value": value, "low": math.nan if few else low, "high": math.nan if few else high}
     return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
-def _compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], intervals: Intervals) -> Comparison:
-    ends = [max(_end(one), _end(other)) for one, other in zip(ours, theirs, strict=True)]
+def _compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals) -> Comparison:
+    both = [math.isfinite(net_r(one) + net_r(other)) for one, other in zip(ours, theirs, strict=True)]
+    results = [np.where(both, [net_r(outcome) for outcome in them], np.nan) for them in (ours, theirs)]
+    n = int(groups.max()) + 1
+    ends, is_open = np.zeros(n, dtype=np.int64), np.zeros((2, n), dtype=bool)
+    np.maximum.at(ends, groups, [max(_end(one), _end(other)) for one, other in zip(ours, theirs, strict=True)])
+    for side, them in zip(is_open, (ours, theirs), strict=True):
+        np.logical_or.at(side, groups, [outcome.status == "open" for outcome in them])
     return compare_r(
-        [net_r(outcome) for outcome in ours],
-        [net_r(outcome) for outcome in theirs],
-        time=_times(ours),
-        until=np.array(ends, dtype=np.int64),
-        is_open=tuple([outcome.status == "open" for outcome in them] for them in (ours, theirs)),  # type: ignore[arg-type]
+        *(_by_group(values, groups) for values in results),
+        time=_by_group(_times(ours), groups).astype(np.int64),
+        until=ends,
+        is_open=(is_open[0], is_open[1]),
         intervals=intervals,
     )
 
@@ -193,10 +235,17 @@ def _end(outcome: Outcome) -> int:
     return fills[-1].time if fills else outcome.trade.contract.expiry
 
 
-def _beside(ours: Sequence[Outcome], theirs: Sequence[Outcome], intervals: Intervals) -> dict[str, Any]:
-    """Return the expectancy of another exit, and by how much the plan differs from it."""
-    found = _compared(ours, theirs, intervals).to_mapping()
-    return {
-        "expectancy_r": _mean(theirs, intervals),
-        "difference_r": {"value": found["difference_r"], "low": found["low"], "high": found["high"]},
-    }
+def _too_few(found: Comparison, name: str, few: Sequence[str]) -> str:
+    """Return why there is no verdict although there are enough trades for an interval."""
+    return (
+        f"No verdict on '{name}' against '{HOLD}': the mean difference is {found.difference_r:+.2f} R over {found.n:,} "
+        f"positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
+    )
+
+
+def _beside(
+    ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
+) -> dict[str, Any]:
+    """Return by how much the plan differs from another exit."""
+    found = _compared(ours, theirs, groups, intervals)
+    return {"difference_r": _with_ends(found.difference_r, found.low, found.high, few)}

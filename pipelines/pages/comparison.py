@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.pipelines.pages.account import acted_table
 from exitladder.pipelines.pages.page import (
     PageContent,
     PageLink,
@@ -30,6 +31,9 @@ LABELS = {
     "cvar_5_r": "CVaR 5% (R)",
     "mean_capture": "Profit capture",
     "cost_r": "Costs (R per trade)",
+    "return_per_year": "Return per year",
+    "max_drawdown": "Drawdown at closes",
+    "cvar_5_daily": "CVaR 5% of a day",
     "log_loss": "Log loss per row",
     "calibration_error": "Calibration error",
 }
@@ -124,6 +128,7 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
                 pd.DataFrame(_rows(account["measures"], first, name)),
             )
         )
+    tables += _book_tables(pair.get("book"), name, first)
     for grouping, groups in pair["by"].items():
         if len(groups) > 1:
             rows = [
@@ -158,6 +163,30 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
         )
     if rows:
         tables.append(PageTable(f"{name}: the trades that made the difference", caption, pd.DataFrame(rows)))
+    return tables
+
+
+def _book_tables(book: Mapping[str, Any] | None, name: str, first: str) -> list[PageTable]:
+    """Return the accounts of two books, and when their limits acted."""
+    if not book:
+        return []
+    tables = []
+    if book["measures"]:
+        tables.append(
+            PageTable(
+                f"{name} against {first}: the accounts of the two books",
+                f"{book['first_day']} to {book['last_day']}, marked at every close, as shares of the starting equity.",
+                pd.DataFrame(_rows(book["measures"], first, name)),
+            )
+        )
+    acted = pd.concat(
+        [
+            acted_table(book["actions"][key]).assign(Book=label)
+            for key, label in (("baseline", first), ("candidate", name))
+        ]
+    )
+    if len(acted):
+        tables.append(PageTable(f"{name} and {first}: which limit acted when", "", acted))
     return tables
 
 

@@ -14,13 +14,14 @@ from exitladder.errors import LadderError
 from exitladder.execution import simulate
 from exitladder.exporters.export import export_ladder
 from exitladder.pipelines.backtest import BacktestResult, backtest
-from exitladder.pipelines.backtest_summary import WITHOUT_LIMITS
+from exitladder.pipelines.backtest_summary import WITHOUT_LIMITS, adjusted_p
 from exitladder.pipelines.pages.account import book_tables
 from exitladder.pipelines.score import score
 from exitladder.pipelines.tune import tune
 from exitladder.plans.file import ladder_from_mapping, read_ladder
 from exitladder.plans.ladder import Ladder
 from exitladder.settings.tables import Settings
+from exitladder.statistics.comparison import compare_r, holm
 from exitladder.trades.trades import Trades
 
 LADDER = {
@@ -87,3 +88,15 @@ def test_other_commands_refuse_a_book_and_never_ignore_it(
         tune(bars, some_open, small, ladder=plan, out=tmp_path / "tuned")
     with pytest.raises(LadderError, match=message):
         export_ladder(plan, "json")
+
+
+def test_identical_exits_beside_a_plan_are_one_hypothesis() -> None:
+    rng = np.random.default_rng(1)
+    time = np.arange(60) * 86_400 * 10**9
+    ours, same, other = rng.normal(0.4, 1, 60), rng.normal(0.0, 1, 60), rng.normal(0.1, 1, 60)
+    results = {"all out": same, "own": other, "without the limits": same.copy()}
+    against = {name: compare_r(ours, r, time=time) for name, r in results.items()}
+    found = adjusted_p(against, results)
+    alone = holm([against["all out"].p_value, against["own"].p_value]).tolist()
+    assert [found["all out"], found["own"]] == alone and found["without the limits"] == found["all out"]
+    assert found["all out"] < holm([one.p_value for one in against.values()])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exitladder.bars.actions import Action
@@ -14,8 +15,8 @@ from exitladder.options.positions.entering import SkippedError, entered, index_a
 from exitladder.options.positions.measures import Valuer, greek_series, leg_mark, series
 from exitladder.options.positions.plan import GREEK_SERIES, OptionPlan
 from exitladder.options.positions.position import Leg, Position
+from exitladder.options.positions.sizes import Sizes
 from exitladder.options.positions.trades import OptionTrade
-from exitladder.options.quotes import QuoteBars
 from exitladder.plans.ladder import Rung
 from exitladder.plans.units import Condition
 
@@ -60,33 +61,43 @@ class Outcome:
     state: dict[str, float] = field(default_factory=dict)
 
 
-def replay(trade: OptionTrade, plan: OptionPlan, valuer: Valuer) -> Outcome:
-    """Return what becomes of a trade under a plan.
+def replay(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> list[Outcome]:
+    """Return what becomes of trades under a plan; they share the sizes of quotes.
+
+    Of one quote the entries come first, then the exits, each in the order of the entries (O1).
 
     Parameters
     ----------
-    trade : OptionTrade
+    trades : sequence of OptionTrade
     plan : OptionPlan
     valuer : Valuer
         With the market. Shared by trades, so that no volatility is solved twice.
 
     Returns
     -------
-    Outcome
+    list of Outcome
+        In the order of `trades`.
     """
-    try:
-        position, start = entered(trade, plan, valuer.market)
-    except SkippedError as reason:
-        return Outcome(trade, "skipped", str(reason))
-    return _Replay(position, plan, valuer, start).run()
+    sizes = Sizes(valuer.market)
+    order = sorted(range(len(trades)), key=lambda i: trades[i].entry_time)
+    found: dict[int, Outcome] = {}
+    begun: dict[int, tuple[Position, int]] = {}
+    for i in order:
+        try:
+            begun[i] = entered(trades[i], plan, valuer.market, sizes)
+        except SkippedError as reason:
+            found[i] = Outcome(trades[i], "skipped", str(reason))
+    for i, (position, start) in begun.items():
+        found[i] = _Replay(position, plan, valuer, start, sizes).run()
+    return [found[i] for i in range(len(trades))]
 
 
 class _Replay:
     """The loop over the quotes of one position."""
 
-    def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int) -> None:
+    def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int, sizes: Sizes) -> None:
         self.position, self.plan, self.valuer, self.market = position, plan, valuer, valuer.market
-        self.start = start
+        self.start, self.sizes_shown = start, sizes
         self.date = 0
         self.orders: list[Order] = []
         self.rungs = dict(enumerate(plan.rungs, start=1))
@@ -193,19 +204,17 @@ class _Replay:
 
     def _open(self, start: int) -> None:
         """Fill market orders at an open, as far as quotes and the sizes shown before allow (O1)."""
-        taken = 0
         for order in self.orders:
             held = self.position.held
             wanted = held if order.quantity == ALL else min(order.quantity, held)
-            filled = self._fill(start, wanted, order, taken)
-            taken += filled
+            filled = self._fill(start, wanted, order)
             if order.quantity != ALL:
                 order.quantity -= filled
             if filled < wanted:
                 self.position.notes.add("waited")
         self.orders = [order for order in self.orders if self.position.held and order.quantity]
 
-    def _fill(self, start: int, wanted: int, order: Order, taken: int) -> int:
+    def _fill(self, start: int, wanted: int, order: Order) -> int:
         """Fill an order as far as possible and return the contracts filled."""
         position, sold = self.position, []
         kept: list[Leg] = []
@@ -219,12 +228,13 @@ class _Replay:
                     kept.append(leg)
                     continue
                 return 0
-            quantity = min(quantity, _shown(bars, leg.sign, i) - taken)
+            quantity = min(quantity, self.sizes_shown.left(leg.contract, start, leg.sign < 0))
             sold.append((leg, price))
         filled = int(max(quantity, 0))
         if not filled:
             return 0
         for leg, price in sold:
+            self.sizes_shown.take(leg.contract, start, leg.sign < 0, filled)
             position.close_leg(leg, filled, price, (start, order.code, order.rung), kind="market")
         position.kept += [(leg, filled) for leg in kept]
         if kept:
@@ -241,17 +251,17 @@ class _Replay:
         bars, i = self.market.quotes[leg.contract], index_at(self.market, leg.contract, start)
         if not bars.fills_limits[i]:
             return
-        taken = 0
         for n in sorted(self.limits, key=lambda n: leg.sign * self.limits[n]):
             limit = self.limits[n]
             reached = bars.bid[i, 1] > limit if leg.sign > 0 else 0 < bars.ask[i, 2] < limit
-            quantity = int(min(self.sizes[n], position.held, _shown(bars, leg.sign, i) - taken))
+            left = self.sizes_shown.left(leg.contract, start, leg.sign < 0)
+            quantity = int(min(self.sizes[n], position.held, left))
             if not reached or quantity <= 0:
                 continue
             position.close_leg(leg, quantity, limit, (start, "rung", n), kind="limit")
             position.held -= quantity
             self.sizes[n] -= quantity
-            taken += quantity
+            self.sizes_shown.take(leg.contract, start, leg.sign < 0, quantity)
         self.limits = {n: limit for n, limit in self.limits.items() if self.sizes[n]}
 
     def _close(self, start: int) -> None:
@@ -315,14 +325,6 @@ def _limit(rung: Rung, position: Position) -> float:
         position.notes.add("inactive_rung")
         return math.nan
     return level
-
-
-def _shown(bars: QuoteBars, sign: int, i: int) -> float:
-    """Return the contracts shown at the close of the quote before, infinitely many where sizes are unknown."""
-    if i == 0:
-        return math.inf
-    size = float((bars.bid_size if sign > 0 else bars.ask_size)[i - 1])
-    return math.inf if math.isnan(size) else size
 
 
 def _holds(condition: Condition, value: float) -> bool:

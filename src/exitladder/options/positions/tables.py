@@ -20,6 +20,8 @@ FLAGS = (
     "waited",
     "split",
     "quotes_ended",
+    "entry_cut",
+    "entry_large",
     "entry_outside",
     "inactive_rung",
 )
@@ -76,7 +78,8 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
         "side": "long" if trade.side > 0 else "short",
         "status": outcome.status,
         "reason": outcome.reason,
-        "quantity": trade.quantity,
+        "quantity_wanted": trade.quantity,
+        "quantity": trade.quantity if position is None else position.entered,
         "multiplier": trade.multiplier,
     }
     nothing = dict.fromkeys(
@@ -85,7 +88,7 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
     )
     if position is None:
         return row | nothing | {"exit_order": "", "bars_held": 0, "n_fills": 0, **dict.fromkeys(FLAGS, False)}
-    scale = position.quantity / trade.quantity
+    scale = position.quantity / position.entered
     last = position.fills[-1] if position.fills else None
     return row | {
         "entry_time": pd.Timestamp(outcome.entry_time, tz="UTC"),
@@ -153,7 +156,7 @@ def _entry_row(outcome: Outcome, position: Position, n: int) -> dict[str, Any]:
         "leg": n + 1,
         "contract": str(contract),
         "side": "buy" if sign > 0 else "sell",
-        "quantity": outcome.trade.quantity,
+        "quantity": position.entered,
         "price": position.entry_prices[n],
         "commission": position.entry_cost / len(outcome.trade.legs),
         "slippage": position.entry_slippage[n],
