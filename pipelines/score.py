@@ -19,7 +19,7 @@ from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.managed import Managed
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
-from exitladder.pipelines.advice.rows.columns import COLUMNS, by_urgency, flat_scores, order_columns
+from exitladder.pipelines.advice.rows.columns import COLUMNS, LIMIT_COLUMNS, by_urgency, flat_scores, order_columns
 from exitladder.pipelines.advice.rows.unscored import faulty_row, not_scored
 from exitladder.pipelines.advice.scorable import old_bars_text, why_not_scored
 from exitladder.pipelines.advice.wording.counts import counts_text
@@ -28,7 +28,6 @@ from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.ladder import Ladder
-from exitladder.plans.limits import refuse_limits
 from exitladder.plans.provenance import TunedOn
 from exitladder.plans.size import without_size_rule
 from exitladder.runtime.progress import SILENT, Progress
@@ -39,6 +38,7 @@ from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import PlacedTrades, Trades
 
 if TYPE_CHECKING:
+    from exitladder.execution.book.tonight import AccountNow
     from exitladder.pipelines.pages.trade_chart import TradeChart
 
 TODAY = Management()
@@ -134,6 +134,7 @@ def score(
     asof: int | str | pd.Timestamp | None = None,
     finer: BarSet | None = None,
     management: Management = TODAY,
+    account: AccountNow | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
@@ -159,6 +160,8 @@ def score(
         Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     management : Management
         From when the ladder manages the trades. By default from ``managed_from`` on, or from the next bar.
+    account : AccountNow, optional
+        The account at the last close, needed if the plan has limits on its equity.
     progress : Progress
 
     Returns
@@ -178,7 +181,16 @@ def score(
     bars, trades, moment = _as_given(bars, trades, asof, settings)
     trades = as_the_plan_enters(on_session_dates(trades, bars, settings.data.tz, settings.symbols), ladder)
     _check_ladder(ladder, model, finer)
-    ladder = without_size_rule(ladder)  # an open trade has its quantity
+    plan = ladder
+    if plan.shares_account:
+        from exitladder.pipelines.advice.book import BookTonight, check_account
+
+        management = replace(management, book=BookTonight(plan, check_account(plan, account)))
+    elif account is not None:
+        raise LadderError(
+            f"The equity of the account serves the limits of a plan, but '{plan.name}' has none. Leave --equity out."
+        )
+    ladder = without_size_rule(plan.alone)  # an open trade has its quantity
     seen = bars if moment is None else bars.until(moment)
     if finer is not None and moment is not None:
         finer = finer.until(moment)
@@ -200,13 +212,18 @@ def score(
         frame = order_columns(pd.DataFrame(named, columns=list(COLUMNS)))
         return replace(nothing_open(ladder), frame=frame, notes=notes)
     still_open = everyone.take(scored)
+    if management.book is not None:
+        management = replace(management, book=replace(management.book, is_complete=bool(scored.all())))
     job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
         with progress.stage("scoring open trades", 1):
             followed = follow_open(job, ladder, finer, management)
             frame = score_open(job, ladder, finer, management, followed)
         if named:
-            frame = pd.concat([frame, pd.DataFrame(named, columns=frame.columns)], ignore_index=True)
+            more = pd.DataFrame(named, columns=frame.columns)
+            for name in {*LIMIT_COLUMNS} & set(frame):
+                more[name] = [[] for _ in named]
+            frame = pd.concat([frame, more], ignore_index=True)
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
@@ -297,8 +314,7 @@ def _as_given(
 
 
 def _check_ladder(ladder: Ladder, model: str | None, finer: BarSet | None) -> None:
-    """Refuse a ladder that needs finer bars or a model that are not given, and limits or equity that are not known."""
-    refuse_limits(ladder, "score")
+    """Refuse a ladder that needs finer bars or a model that are not given, and a maximum in equity."""
     if ladder.size.maximum_equity is not None and ladder.adds:
         raise LadderError(
             f"score does not know the equity that size.maximum_equity of '{ladder.name}' counts from. "

@@ -179,12 +179,8 @@ def _book_tables(book: Mapping[str, Any] | None, name: str, first: str) -> list[
                 pd.DataFrame(_rows(book["measures"], first, name)),
             )
         )
-    acted = pd.concat(
-        [
-            acted_table(book["actions"][key]).assign(Book=label)
-            for key, label in (("baseline", first), ("candidate", name))
-        ]
-    )
+    sides = (("baseline", first), ("candidate", name))
+    acted = pd.concat([acted_table(book["actions"][key]).assign(Book=label) for key, label in sides])
     if len(acted):
         tables.append(PageTable(f"{name} and {first}: which limit acted when", "", acted))
     return tables

@@ -163,6 +163,47 @@ def simulate_book(
     return run.result(simulation)
 
 
+def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[Ladder], IntArray, Terms]:
+    """Return the ladder with each contract's costs, which of them each trade has, and its money.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    alone : Ladder
+        The plan of each position by itself.
+    plan : Ladder
+        With the book.
+
+    Returns
+    -------
+    ladders : list of Ladder
+    of : int64 array, shape (n_trades,)
+    terms : Terms
+
+    Raises
+    ------
+    LadderError
+        If a contract pays in coins.
+    """
+    execution, book = plan.execution, plan.book
+    rate = book.margin if book.margin is not None else 1 / execution.leverage if execution.leverage > 0 else 1.0
+    groups = contract_groups(placed)
+    of = np.zeros(len(placed), dtype=np.int64)
+    lot, factor = np.full(len(placed), alone.costs.lot), np.full(len(placed), alone.costs.multiplier)
+    ladders = [alone]
+    if groups:
+        ladders = []
+        for number, (contract, rows) in enumerate(groups):
+            if contract.inverse:
+                raise LadderError("A book cannot hold contracts that pay in coins. Leave their trades out.")
+            own = with_contract(alone, contract)
+            ladders.append(own)
+            currencies, entries = placed.bars.currencies, placed.trades.entry_time[rows]
+            rates = 1.0 if currencies is None else currencies.rate(contract.currency, entries, placed.bars)
+            of[rows], lot[rows], factor[rows] = number, own.costs.lot, own.costs.multiplier * rates
+    return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
+
+
 @dataclass
 class _State:
     """What changes from close to close."""
@@ -193,7 +234,7 @@ class _Run:
         # In a book the account is liquidated, not the position (B5).
         alone = with_purchases(replace(ladder, execution=replace(ladder.execution, leverage=0.0)))
         self.n_adds = len(alone.adds)
-        ladders, self.ladder_of, self.terms = self._terms(alone)
+        ladders, self.ladder_of, self.terms = book_terms(placed, alone, ladder)
         windows, timings = atr_windows(ladders), timings_of(ladders)
         market = make_market(placed.bars, windows, finer)
         self.inputs = Inputs(
@@ -238,27 +279,6 @@ class _Run:
         if bars.interval_ns[symbol] < _DAY and is_overnight(hours):
             return hours
         return Contract(exchange_tz=hours.exchange_tz or "UTC")
-
-    def _terms(self, ladder: Ladder) -> tuple[list[Ladder], IntArray, Terms]:
-        """Return the ladder with each contract's costs, which of them each trade has, and its money."""
-        n = len(self.placed)
-        execution, book = self.ladder.execution, self.book
-        rate = book.margin if book.margin is not None else 1 / execution.leverage if execution.leverage > 0 else 1.0
-        groups = contract_groups(self.placed)
-        of = np.zeros(n, dtype=np.int64)
-        lot, factor = np.full(n, ladder.costs.lot), np.full(n, ladder.costs.multiplier)
-        ladders = [ladder]
-        if groups:
-            ladders = []
-            for number, (contract, rows) in enumerate(groups):
-                if contract.inverse:
-                    raise LadderError("A book cannot hold contracts that pay in coins. Leave their trades out.")
-                own = with_contract(ladder, contract)
-                ladders.append(own)
-                currencies, entries = self.placed.bars.currencies, self.placed.trades.entry_time[rows]
-                rates = 1.0 if currencies is None else currencies.rate(contract.currency, entries, self.placed.bars)
-                of[rows], lot[rows], factor[rows] = number, own.costs.lot, own.costs.multiplier * rates
-        return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
 
     def through(self, to: Record) -> None:
         """Run the whole book and write it down; run twice, with the same outcome."""
