@@ -38,7 +38,6 @@ from exitladder.trades.targets import check_price_targets
 from exitladder.trades.trades import PlacedTrades, Trades
 
 if TYPE_CHECKING:
-    from exitladder.execution.book.tonight import AccountNow
     from exitladder.pipelines.pages.trade_chart import TradeChart
 
 TODAY = Management()
@@ -134,7 +133,6 @@ def score(
     asof: int | str | pd.Timestamp | None = None,
     finer: BarSet | None = None,
     management: Management = TODAY,
-    account: AccountNow | None = None,
     progress: Progress = SILENT,
 ) -> ScoreResult:
     """Return advice on each open trade for the bar after `asof`.
@@ -159,9 +157,8 @@ def score(
     finer : BarSet, optional
         Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     management : Management
-        From when the ladder manages the trades. By default from ``managed_from`` on, or from the next bar.
-    account : AccountNow, optional
-        The account at the last close, needed if the plan has limits on its equity.
+        From when the ladder manages the trades, by default from ``managed_from`` on, or from the next bar; and the
+        account at the last close, which a plan with limits on its equity needs.
     progress : Progress
 
     Returns
@@ -185,8 +182,8 @@ def score(
     if plan.shares_account:
         from exitladder.pipelines.advice.book import BookTonight, check_account
 
-        management = replace(management, book=BookTonight(plan, check_account(plan, account)))
-    elif account is not None:
+        management = replace(management, book=BookTonight(plan, check_account(plan, management.account)))
+    elif management.account is not None:
         raise LadderError(
             f"The equity of the account serves the limits of a plan, but '{plan.name}' has none. Leave --equity out."
         )
@@ -220,9 +217,7 @@ def score(
             followed = follow_open(job, ladder, finer, management)
             frame = score_open(job, ladder, finer, management, followed)
         if named:
-            more = pd.DataFrame(named, columns=frame.columns)
-            for name in {*LIMIT_COLUMNS} & set(frame):
-                more[name] = [[] for _ in named]
+            more = _without_limits(pd.DataFrame(named, columns=frame.columns))
             frame = pd.concat([frame, more], ignore_index=True)
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
@@ -257,6 +252,14 @@ def score(
     return replace(done, shadow=shadow, followed=Followed(job, ladder, followed[0]), notes=notes)
 
 
+def _without_limits(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of trades that are not scored, of which no limit is judged."""
+    for name in LIMIT_COLUMNS:
+        if name in rows:
+            rows[name] = [[] for _ in range(len(rows))]
+    return rows
+
+
 def nothing_open(ladder: Ladder) -> ScoreResult:
     """Return the result without any open trade."""
     frame = order_columns(pd.DataFrame(columns=list(COLUMNS)))
@@ -283,7 +286,7 @@ def with_faulty(
     rows = [faulty_row(trade.trade_id, trade.symbol, trade.text, known.get(trade.trade_id)) for trade in faulty]
     if not rows:
         return frame
-    more = pd.DataFrame(rows, columns=list(frame.columns))
+    more = _without_limits(pd.DataFrame(rows, columns=list(frame.columns)))
     return by_urgency(more if frame.empty else pd.concat([frame, more], ignore_index=True)).reset_index(drop=True)
 
 

@@ -42,6 +42,7 @@ from exitladder.settings.tables import Settings
 from exitladder.trades.trades import PlacedTrades, Trades
 
 if TYPE_CHECKING:
+    from exitladder.execution.book.tonight import AccountNow
     from exitladder.models.exhaustion.model import ExhaustionModel
     from exitladder.pipelines.advice.book import BookTonight
 
@@ -64,14 +65,17 @@ class Management:
         Rows of earlier scores by trade_id: their ``managed_from``, stop and orders.
     clock_ns : int, optional
         The clock's moment if it was read, nanoseconds since 1970 UTC.
+    account : AccountNow, optional
+        The account at the last close, for plans with limits on its equity.
     book : BookTonight, optional
-        The book that the trades belong to.
+        The book that the trades belong to; found by `exitladder.pipelines.score.score`.
     """
 
     since_entry: bool = False
     assume: Literal["", "followed", "untouched"] = ""
     previous: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock_ns: int | None = None
+    account: AccountNow | None = None
     book: BookTonight | None = None
 
 

@@ -76,8 +76,8 @@ def test_tonights_reductions_are_what_the_backtest_sells_at_the_next_open(
         if not len(some):
             previous = {}
             continue
-        how = Management(since_entry=True, previous=previous)
-        frame = score(bars, some, plan, None, settings, asof=int(moment), management=how, account=account).frame
+        how = Management(since_entry=True, previous=previous, account=account)
+        frame = score(bars, some, plan, None, settings, asof=int(moment), management=how).frame
         is_known = bool(previous)
         previous = {str(row["trade_id"]): row for row in frame.to_dict("records")}
         said = {
@@ -115,7 +115,7 @@ def plan(**tables: Any) -> Ladder:
 
 
 def advice(bars: BarSet, three: Trades, settings: Settings, ladder: Ladder, *account: float, **how: Any) -> Any:
-    done = score(bars, three, ladder, None, settings, account=AccountNow(*account), management=Management(**how))
+    done = score(bars, three, ladder, None, settings, management=Management(account=AccountNow(*account), **how))
     return done.frame.set_index("trade_id")
 
 
@@ -206,16 +206,19 @@ def test_what_no_file_states_is_asked_for_and_what_is_unknown_is_said(
     bars: BarSet, three: Trades, settings: Settings
 ) -> None:
     book = {"equity": 1e5, "limits": [{"when": "drawdown_equity >= 0.1", "reduce_to": 0.5}]}
+    daily = {"equity": 1e5, "daily_loss": 0.02}
+    poor = Management(account=AccountNow(9e4))
     with pytest.raises(LadderError, match="--equity"):
         score(bars, three, plan(book=book), None, settings)
     with pytest.raises(LadderError, match="--peak-equity"):
-        score(bars, three, plan(book=book), None, settings, account=AccountNow(9e4))
+        score(bars, three, plan(book=book), None, settings, management=poor)
     with pytest.raises(LadderError, match="--equity-before"):
-        score(bars, three, plan(book={"equity": 1e5, "daily_loss": 0.02}), None, settings, account=AccountNow(9e4))
+        score(bars, three, plan(book=daily), None, settings, management=poor)
     with pytest.raises(LadderError, match="has none"):
-        score(bars, three, plan(), None, settings, account=AccountNow(9e4))
+        score(bars, three, plan(), None, settings, management=poor)
     blank = replace(three, quantity_open=np.array([100.0, np.nan, 200.0]))
-    found = score(bars, blank, plan(book=book), None, settings, account=AccountNow(9e4, 1e5)).frame
+    known = Management(account=AccountNow(9e4, 1e5))
+    found = score(bars, blank, plan(book=book), None, settings, management=known).frame
     assert sold(found.set_index("trade_id")) == {}
     assert any("not judged" in text for text in found["warnings"].iloc[0])
     # limits on the state of trades need no account

@@ -190,7 +190,7 @@ def advice_on(
         finer = load_bars(session, how["finer_bars"], repair, None) if how["finer_bars"] else None
         result = score(
             market, known, plan, model, session.settings, asof=moment, finer=finer, management=managed,
-            account=_account(how), progress=session.progress,
+            progress=session.progress,
         )  # fmt: skip
         noted = tuple(dict.fromkeys(session.warned[before:]))
         _tell(session, result, managed)
@@ -272,6 +272,7 @@ def _management(session: Session, how: Mapping[str, Any]) -> Management:
         assume=how["assume"] or "",
         previous=read_previous(earlier) if earlier else {},
         clock_ns=now_ns() if how["asof"] is None else None,
+        account=_account(how),
     )
 
 

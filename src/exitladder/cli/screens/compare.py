@@ -20,8 +20,8 @@ MEASURES = {
     "mean_capture": "capture",
     "cost_r": "costs, R",
     "return_per_year": "return a year",
-    "max_drawdown": "drawdown at closes",
-    "cvar_5_daily": "CVaR 5% of a day",
+    "max_drawdown": "drawdown",
+    "cvar_5_daily": "CVaR 5%, day",
 }
 """The measures of a comparison as a table names them."""
 _ACCOUNT = {"max_drawdown_r": "drawdown booked, R"}
