@@ -66,6 +66,11 @@ def report(source: str, out: Path, settings: Settings, progress: Progress = SILE
 
 
 def _nothing_in(folder: Path, source: str) -> str:
+    if inside := [str(Path(source) / part.name) for part in sorted(folder.iterdir()) if _is_run(part)]:
+        return (
+            f"A report is about one run, but '{source}' holds none itself and {len(inside)} in folders of its own. "
+            f"Give one of them: {', '.join(inside)}."
+        )
     if (folder / MODEL_CARD).is_file():
         return (
             f"A page is made from data and never copied, but '{source}' holds {MODEL_CARD} without its data, "
@@ -76,6 +81,10 @@ def _nothing_in(folder: Path, source: str) -> str:
         f"training ({CARD_DATA}) or a run of score ({SCORES}), but '{source}' holds none of them. Give the run id or "
         "the --out folder of one."
     )
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (CARD_DATA, SCORES, "tune.json", "fills.csv"))
 
 
 def _folder(source: str, settings: Settings) -> Path:

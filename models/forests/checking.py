@@ -20,6 +20,8 @@ _MOST_LEAVES = 131_072
 _INT = r"-?[0-9]{1,10}"
 _FLOAT = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
 _NAME = r"[A-Za-z0-9_.:+-]{1,200}"
+# A split of the missing values from all others has an infinite threshold.
+_THRESHOLD = rf"(?:{_FLOAT}|inf)"
 _INFO = rf"(?:none|\[{_FLOAT}:{_FLOAT}\])"
 _TREE = re.compile(r"^Tree=([0-9]{1,9})$", re.MULTILINE)
 _FIXED = {"version": "v4", "num_class": "1", "num_tree_per_iteration": "1", "label_index": "0"}
@@ -29,7 +31,7 @@ _HEAD = (*_FIXED, "max_feature_idx", "objective", "feature_names", "feature_info
 _ARRAYS = {
     "split_feature": (_INT, "split"),
     "split_gain": (_FLOAT, "split"),
-    "threshold": (_FLOAT, "split"),
+    "threshold": (_THRESHOLD, "split"),
     "decision_type": (_INT, "split"),
     "left_child": (_INT, "split"),
     "right_child": (_INT, "split"),
@@ -40,7 +42,7 @@ _ARRAYS = {
     "internal_weight": (_FLOAT, "split"),
     "internal_count": (_INT, "split"),
 }
-_PATTERNS = {kind: re.compile(rf"(?:{kind}(?: {kind})*)?") for kind in (_INT, _FLOAT)}
+_PATTERNS = {kind: re.compile(rf"(?:{kind}(?: {kind})*)?") for kind in (_INT, _FLOAT, _THRESHOLD)}
 _SINGLE = {"num_cat": "0", "is_linear": "0"}
 # bit 0: categorical (never written here), bit 1: missing values go left, bits 2 and 3: kind of missing value
 _DECISIONS = frozenset((0, 2, 4, 6, 8, 10))
@@ -162,7 +164,7 @@ def _check_tree(block: str, n_features: int, most_deep: int) -> None:
             raise _Broken(
                 f"{name} must have {n_items:,} items, as there are {n_leaves:,} leaves, but has {len(arrays[name]):,}"
             )
-        if kind == _FLOAT and not all(math.isfinite(float(item)) for item in arrays[name]):
+        if kind != _INT and not all(item == "inf" or math.isfinite(float(item)) for item in arrays[name]):
             raise _Broken(f"{name} must be finite, but is not")
     if n_leaves == 1:
         return

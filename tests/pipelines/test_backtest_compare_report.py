@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,6 +290,16 @@ def test_rungs_have_one_mean_r_in_the_summary_and_in_the_picture(result: Backtes
     for rung in result.summary["rungs"]:
         assert drawn["mean_r"][f"rung {rung['rung']}"] == pytest.approx(rung["mean_r"]["value"])
         assert drawn["hit_rate"][f"rung {rung['rung']}"] == pytest.approx(rung["hit_rate"]["value"])
+
+
+def test_report_of_a_folder_of_runs_names_them(small: Settings, tmp_path: Path) -> None:
+    for name, file in (("tuned", "tune.json"), ("model", "model_card.json"), ("charts", "notes.txt")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}")
+    (tmp_path / "model_card.html").write_text("<html></html>")
+    named = rf"2 in folders of its own.*{re.escape(str(tmp_path / 'model'))}, {re.escape(str(tmp_path / 'tuned'))}\."
+    with pytest.raises(InputFileError, match=named):
+        report(str(tmp_path), tmp_path / "page.html", small)
 
 
 def test_report_is_made_of_a_folder_or_a_run(result: BacktestResult, small: Settings, tmp_path: Path) -> None:
