@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
 from exitladder.files.output import Content, write_folder
+from exitladder.options.hedging import Hedge, HedgedBook, check_hedge, hedge_frame, hedged_book, hedges_of
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.measures import Valuer
 from exitladder.options.positions.plan import OptionPlan, check_targets, option_plan
@@ -26,7 +27,8 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
+from exitladder.statistics.mean import MIN_TRADES, mean_interval
+from exitladder.statistics.paired_days.accounts import compare_daily_accounts
 from exitladder.statistics.verdict import Verdict, few_episodes, verdict
 
 HOLD, STOP_ONLY = "hold to expiry", "stop only"
@@ -49,18 +51,22 @@ class OptionsResult:
         The columns of ``fills.csv`` and ``trades.csv``.
     summary : dict
         The content of ``summary.json``.
+    hedge : DataFrame or None
+        The columns of ``hedge.csv``.
     """
 
     plan: Ladder
     fills: pd.DataFrame
     trades: pd.DataFrame
     summary: dict[str, Any]
+    hedge: pd.DataFrame | None = None
 
     def files(self) -> dict[str, Content]:
         """Return the files to write, by name."""
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
+            **({} if self.hedge is None else {"hedge.csv": self.hedge}),
             "summary.json": self.summary,
             "ladder.toml": ladder_to_toml(self.plan),
         }
@@ -88,7 +94,7 @@ def backtest_options(
         With conditions on premium, Greeks and time; see docs/options.md.
     market : OptionMarket
     settings : Settings
-        Confidence, resamples and seed.
+        Confidence, resamples and seed; ``options.hedge`` and its terms.
     notes : sequence of str
         Notes on the data, which the summary repeats.
     progress : Progress
@@ -104,6 +110,8 @@ def backtest_options(
     """
     plan = option_plan(ladder)
     check_targets(plan, list(trades))
+    check_hedge(settings.options, market)
+    is_hedged = settings.options.hedge != "none"
     valuer = Valuer(market)
     policies = {plan.name: plan, HOLD: plan.held()}
     if not math.isnan(plan.stop_share) or any(not math.isnan(trade.stop_price) for trade in trades):
@@ -111,7 +119,7 @@ def backtest_options(
     found = {}
     with progress.stage("replaying positions", len(policies)) as advance:
         for name, policy in policies.items():
-            found[name] = replay(trades, policy, valuer)
+            found[name] = replay(trades, policy, valuer, keeps_path=is_hedged and policy is plan)
             advance(1)
     outcomes = found.pop(plan.name)
     table = trades_frame(outcomes)
@@ -121,7 +129,37 @@ def backtest_options(
         summary = _summary(plan, outcomes, found, settings.intervals)
     summary |= {"ladder": ladder.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
-    return OptionsResult(ladder, fills_frame(outcomes), table, summary)
+    hedge = None
+    if is_hedged:
+        with progress.stage("hedging", 1):
+            hedges = hedges_of(outcomes, market)
+            hedge = hedge_frame(hedges)
+            summary["hedge"] = _hedge_summary(hedges, hedged_book(outcomes, hedges, market), settings.intervals)
+    return OptionsResult(ladder, fills_frame(outcomes), table, summary, hedge)
+
+
+def _hedge_summary(hedges: Mapping[str, Hedge], book: HedgedBook | None, intervals: Intervals) -> dict[str, Any]:
+    """Return what the hedge traded and cost, and the options with it against the options alone, day by day."""
+    found: dict[str, Any] = {
+        "n_trades": sum(len(one.trades) for one in hedges.values()),
+        "n_unknown": sum(one.n_unknown for one in hedges.values()),
+        "costs": math.fsum(one.costs for one in hedges.values()),
+        "units": {name: one.units for name, one in hedges.items()},
+        "pnl": None,
+        "sd_daily": None,
+        "against_no_hedge": {},
+    }
+    if book is None or not len(book.dates):
+        return found
+    plain, hedge = (np.diff(values, prepend=0.0) for values in (book.plain, book.hedge))
+    found["pnl"] = float(book.hedge[-1])
+    if book.is_held.sum() > 1:
+        both = {"without": plain, "with": plain + hedge}
+        found["sd_daily"] = {name: float(days[book.is_held].std(ddof=1)) for name, days in both.items()}
+    if book.is_held.sum() >= MIN_TRADES:
+        measures = compare_daily_accounts(plain + hedge, plain, book.is_held, intervals)
+        found["against_no_hedge"] = {name: one.to_mapping() for name, one in measures.items()}
+    return found
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

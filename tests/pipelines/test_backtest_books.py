@@ -153,7 +153,7 @@ def test_two_books_are_compared_by_their_accounts(
     screen = compare_screen(found, 80)
     assert "the accounts of the two books" in screen and "limits[1]" in screen
     ours = screen[screen.index("the accounts of the two books") :]
-    assert max(map(len, ours[: ours.index("Each run")].splitlines())) <= 80
+    assert max(map(len, ours[: ours.index("Difference by")].splitlines())) <= 80
     assert "which limit acted when" in comparison_html(found)
     # a book against itself: no difference, and no doubt about it
     same = compare([names[0], _saved(result, tmp_path / "again")], small)["pairs"][0]["book"]["measures"]

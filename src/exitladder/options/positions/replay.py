@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exitladder.bars.actions import Action
 from exitladder.clock import NO_TIME
@@ -34,6 +35,15 @@ class Order:
     quantity: int
 
 
+class Close(NamedTuple):
+    """A position at a close: delta and gamma in units of the underlying, and profit in money; NaN if unknown."""
+
+    time: int
+    delta: float
+    gamma: float
+    profit: float
+
+
 @dataclass
 class Outcome:
     """What became of a trade.
@@ -50,6 +60,10 @@ class Outcome:
         Net premium at the last known mark; NaN without one.
     state : dict of str to float
         ``bars_held, mfe_r, mae_r, n_unknown`` (closes without a mark).
+    path : list of Close
+        Its closes, if a hedge reads them.
+    ended : int, optional
+        When it is known that nothing is held any more.
     """
 
     trade: OptionTrade
@@ -59,9 +73,13 @@ class Outcome:
     mark: float = math.nan
     entry_time: int = NO_TIME
     state: dict[str, float] = field(default_factory=dict)
+    path: list[Close] = field(default_factory=list)
+    ended: int | None = None
 
 
-def replay(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> list[Outcome]:
+def replay(
+    trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer, *, keeps_path: bool = False
+) -> list[Outcome]:
     """Return what becomes of trades under a plan; they share the sizes of quotes.
 
     Of one quote the entries come first, then the exits, each in the order of the entries (O1).
@@ -72,6 +90,8 @@ def replay(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> l
     plan : OptionPlan
     valuer : Valuer
         With the market. Shared by trades, so that no volatility is solved twice.
+    keeps_path : bool
+        Whether the Greeks and the profit at every close are kept.
 
     Returns
     -------
@@ -88,7 +108,9 @@ def replay(trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer) -> l
         except SkippedError as reason:
             found[i] = Outcome(trades[i], "skipped", str(reason))
     for i, (position, start) in begun.items():
-        found[i] = _Replay(position, plan, valuer, start, sizes).run()
+        one = _Replay(position, plan, valuer, start, sizes)
+        one.path = [] if keeps_path else None
+        found[i] = one.run()
     return [found[i] for i in range(len(trades))]
 
 
@@ -108,6 +130,7 @@ class _Replay:
         self.is_unwinding = False
         self.state = {"bars_held": 0.0, "mfe_r": 0.0, "mae_r": 0.0, "n_unknown": 0.0}
         self.entry_time = max(start, position.trade.entry_time)
+        self.path: list[Close] | None = None
 
     def run(self) -> Outcome:
         """Return the outcome after the last quote or the settlement."""
@@ -129,7 +152,18 @@ class _Replay:
             mark=self.mark,
             entry_time=self.entry_time,
             state=self.state,
+            path=self.path or [],
+            ended=self._ended(),
         )
+
+    def _ended(self) -> int | None:
+        """Return when it is known that nothing is held: at the end of the quote bar of the last fill."""
+        position = self.position
+        if position.held or not position.fills:
+            return None
+        last = position.fills[-1]
+        is_settled = last.order in ("expiry", "assignment")
+        return last.time + (0 if is_settled else self.market.quotes.interval_ns)
 
     def _step(self) -> bool:
         """Go on to the next quote or event before expiry; whether there was one."""
@@ -274,6 +308,8 @@ class _Replay:
         is_known = not math.isnan(mark)
         if is_known:
             self.mark = mark
+        if self.path is not None:
+            self.path.append(self._seen(mark, start))
         if self.is_unwinding:
             return
         if is_known:
@@ -289,6 +325,18 @@ class _Replay:
             self.orders = [Order("time", 0, ALL)]
         elif is_known:
             self._decide(mark, start)
+
+    def _seen(self, mark: float, start: int) -> Close:
+        """Return the position as a hedge sees it at a close."""
+        position = self.position
+        greeks = greek_series(position, mark, self.valuer, start)
+        contract = position.legs[0].contract
+        end = int(self.market.quotes[contract].end[index_at(self.market, contract, start)])
+        paid = math.fsum(leg.sign * leg.entry for leg in position.legs)
+        profit = (
+            position.gross - position.paid + (position.side * mark - paid) * position.held * position.trade.multiplier
+        )
+        return Close(end, greeks["position_delta"], greeks["position_gamma"], profit)
 
     def _mark_at(self, start: int) -> float:
         """Return the net premium of the legs held at a close; NaN if one is unknown."""

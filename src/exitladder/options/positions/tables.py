@@ -36,6 +36,11 @@ def net_r(outcome: Outcome) -> float:
     return _net(outcome, position) / position.money_at_risk
 
 
+def net_money(outcome: Outcome) -> float:
+    """Return the net result in money; NaN as `net_r`."""
+    return math.nan if outcome.position is None else _net(outcome, outcome.position)
+
+
 def _net(outcome: Outcome, position: Position) -> float:
     """Return the net result in money."""
     booked = position.gross - position.paid
