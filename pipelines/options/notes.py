@@ -88,7 +88,7 @@ def _unstated_splits(market: OptionMarket, trades: Sequence[OptionTrade]) -> lis
             continue
         notes.append(
             f"{found.symbol} looks split {found.ratio} on {np.datetime64(date, 'D')} ({found.evidence}), and no "
-            "--actions say so: positions held across it are not followed, and what they show is wrong if it was one"
+            "--actions say so: positions held across it are not followed, and their results are wrong if it was one"
         )
     for note in notes:
         warnings.warn(f"{note[0].upper()}{note[1:]}.", ExitladderWarning, stacklevel=3)

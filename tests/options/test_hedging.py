@@ -32,7 +32,7 @@ from exitladder.settings.options import OptionSettings
 SIGMA, STRIKE, N = 0.25, 100.0, 60
 DAYS = pd.bdate_range("2024-01-01", periods=N)
 EXPIRY = DAYS[-1]
-BAND = {"hedge": "band", "hedge_band": 50.0, "style": "european", "underlying_cost_bps": 5.0}
+BAND: dict[str, Any] = {"hedge": "band", "hedge_band": 50.0, "style": "european", "underlying_cost_bps": 5.0}
 
 
 def path(seed: int = 3) -> np.ndarray:
@@ -120,7 +120,12 @@ def test_trades_are_those_of_the_rule_read_literally(side: str) -> None:
 
 def test_the_width_of_whalley_and_wilmott() -> None:
     spots = path(8)
-    terms = {"hedge": "whalley_wilmott", "hedge_aversion": 0.001, "style": "european", "underlying_cost_bps": 10.0}
+    terms: dict[str, Any] = {
+        "hedge": "whalley_wilmott",
+        "hedge_aversion": 0.001,
+        "style": "european",
+        "underlying_cost_bps": 10.0,
+    }
     of = market(spots, **terms)
 
     def width(day: int, gamma: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,7 @@ def market() -> OptionMarket:
     return OptionMarket(quotes, read_bars(pd.DataFrame(bars))[0], OptionSettings())
 
 
-def positions(mondays: Sequence[Any]) -> list[OptionTrade]:
+def positions(mondays: Iterable[Any]) -> list[OptionTrade]:
     rows = [
         {"trade_id": f"T{n}", "symbol": "XYZ", "side": "long", "entry_time": day, "quantity": 1, "strike": 100,
          "right": "call", "expiry": day + pd.Timedelta(days=2)} for n, day in enumerate(mondays)
@@ -85,17 +85,17 @@ def test_a_split_that_no_action_states_is_warned_of() -> None:
     days = pd.date_range("2024-01-01", periods=60, freq="D")
     close = np.where(np.arange(60) < 30, 700.0, 100.0) + np.arange(60) % 3 * 0.2
     bars = pd.DataFrame({"timestamp": days, "symbol": "XYZ", "open": close, "close": close, "volume": 1e6})
-    bars = read_bars(bars.assign(high=close * 1.002, low=close * 0.998), adjust="none")[0]
+    known = read_bars(bars.assign(high=close * 1.002, low=close * 0.998), adjust="none")[0]
     quotes = market().quotes
     row = {"trade_id": "T", "symbol": "XYZ", "side": "long", "entry_time": days[20], "quantity": 1, "strike": 700,
            "right": "call", "expiry": days[50]}  # fmt: skip
     trades = read_option_trades(pd.DataFrame([row]), OptionSettings())
     with pytest.warns(ExitladderWarning, match="XYZ looks split 7:1 on 2024-01-31"):
-        notes = data_notes(OptionMarket(quotes, bars, OptionSettings()), trades, PLAN, None)
+        notes = data_notes(OptionMarket(quotes, known, OptionSettings()), trades, PLAN, None)
     assert any("no --actions say so" in note for note in notes)
     stated = Events(splits=(parse_split("XYZ,2024-01-31,7:1"),))
     assert not any("split" in note for note in data_notes(replace(
-        OptionMarket(quotes, bars, OptionSettings()), events=stated), trades, PLAN, None))  # fmt: skip
+        OptionMarket(quotes, known, OptionSettings()), events=stated), trades, PLAN, None))  # fmt: skip
     before = read_option_trades(pd.DataFrame([row | {"expiry": days[25]}]), OptionSettings())
-    notes = data_notes(OptionMarket(quotes, bars, OptionSettings()), before, PLAN, None)
+    notes = data_notes(OptionMarket(quotes, known, OptionSettings()), before, PLAN, None)
     assert not any("split" in note for note in notes)

@@ -63,12 +63,16 @@ class Hedge:
         return math.fsum(trade.cost for trade in self.trades)
 
     def profit_at(self, moments: np.ndarray, closes: FloatArray) -> FloatArray:
-        """Return the profit at moments, with what is held valued at these closes.
+        """Return the profit at moments, units held valued at these closes.
 
         Parameters
         ----------
         moments : int64 array, shape (n,)
         closes : float64 array, shape (n,)
+
+        Returns
+        -------
+        float64 array, shape (n,)
         """
         if not self.trades:
             return np.zeros(len(moments))
@@ -238,6 +242,10 @@ def hedged_book(outcomes: Sequence[Outcome], hedges: dict[str, Hedge], market: O
     outcomes : sequence of Outcome
     hedges : dict of str to Hedge
     market : OptionMarket
+
+    Returns
+    -------
+    HedgedBook or None
     """
     held = [one for one in outcomes if one.position is not None and one.path]
     if not held:

@@ -79,7 +79,7 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
 
 
 def _hedge(found: Mapping[str, Any] | None) -> str:
-    """Return what the hedge did, empty without one."""
+    """Return the trades and the effect of the hedge, empty without one."""
     if found is None or found["pnl"] is None:
         return ""
     deviations = found["sd_daily"]

@@ -105,14 +105,24 @@ class Firing:
         trade : int
             -1 for the whole book.
         measure : str
-            What was read.
+            Name of the series that was read.
         value : float
         """
         self.fired[name] = self.fired.get(name, 0) + 1
         self.note(name, trade, measure, value)
 
     def note(self, name: str, trade: int, measure: str, value: float) -> None:
-        """Write an action down; arguments as in `count`."""
+        """Write an action down.
+
+        Parameters
+        ----------
+        name : str
+        trade : int
+            -1 for the whole book.
+        measure : str
+            Name of the series that was read.
+        value : float
+        """
         self.acted.append(Acted(self.time, name, trade, measure, value))
 
 

@@ -83,7 +83,7 @@ class Tonight:
     fired : dict of int to list of str
         Those of them that have fired at this close.
     notes : list of str
-        What could not be judged, and what is not ordered.
+        Limits that could not be judged, and purchases that are not ordered.
     """
 
     reductions: dict[int, Reduction] = field(default_factory=dict)
@@ -262,7 +262,7 @@ class _Tonight:
             symbols = self.placed.symbol_index[now.trades]
             of_book = BookMeasures(equity, peak, symbols, self._joint(), self.terms)
             found = book_shares(self.book, now, found, of_book, self.firing)
-        unknown = [f"{name} is not judged: what it reads is not known." for name in self.firing.unknown]
+        unknown = [f"{name} is not judged: a value that it reads is not known." for name in self.firing.unknown]
         self.found.notes.extend(unknown)
         return found
 

@@ -74,7 +74,7 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket, sizes: S
     plan : OptionPlan
     market : OptionMarket
     sizes : Sizes
-        Left by earlier entries. An entry at quotes takes at most what is left, and the rest of it is not entered; one
+        Left by earlier entries. An entry at quotes takes at most these, and the rest of it is not entered; one
         at a price of its own takes nothing.
 
     Returns

@@ -12,7 +12,7 @@ from exitladder.options.market import OptionMarket
 
 
 class Sizes:
-    """What is left of the sizes of quotes after the fills so far.
+    """The rest of the sizes of quotes after the fills so far.
 
     Parameters
     ----------
