@@ -103,7 +103,7 @@ class BookResult:
     acted: tuple[Acted, ...] = ()
 
     def actions_frame(self) -> pd.DataFrame:
-        """Return the actions of limits and targets by close, with the values read; no ``trade_id`` is the whole book."""
+        """Return the actions of limits and targets by close, with the values read; a blank trade is the book."""
         columns = ["close_time", "action", "trade_id", "measure", "value"]
         ids = [*map(str, self.simulation.placed.trades.trade_id), ""]
         rows = [(one.time, one.action, ids[one.trade], one.measure, one.value) for one in self.acted]

@@ -37,7 +37,7 @@ class Acted(NamedTuple):
     trade : int
         Position of the trade; -1 for the whole book.
     measure : str
-        What was read.
+        Name of the series that was read.
     value : float
     """
 
