@@ -219,10 +219,11 @@ class _Tonight:
         """B5 and B11: positions that are liquidated, largest margin first."""
         equity = self.account.equity
         exposure = float(np.abs(now.value).sum())
-        if equity > 0 and equity >= exposure * self.terms.maintenance * (1 - SHARE):
-            return set()
         if equity > 0 and not self.is_complete:
-            self.found.notes.append("The margin is not judged: a position of the account is not known.")
+            if self.terms.maintenance > 0:
+                self.found.notes.append("The margin is not judged: a position of the account is not known.")
+            return set()
+        if equity > 0 and equity >= exposure * self.terms.maintenance * (1 - SHARE):
             return set()
         margin = np.abs(now.value) * self.terms.margin
         used, closed = float(margin.sum()), set()
