@@ -28,7 +28,7 @@ from tests.exporters import runs  # noqa: E402
 from tests.exporters.markets import Filled, sales, sales_and_adds, trades_on  # noqa: E402
 
 from exitladder.execution import simulate  # noqa: E402
-from exitladder.plans.file import ladder_from_mapping  # noqa: E402
+from exitladder.plans.file import ladder_from_mapping, ladder_to_mapping  # noqa: E402
 from exitladder.plans.ladder import Ladder  # noqa: E402
 from exitladder.sample import load_sample_bars  # noqa: E402
 from exitladder.trades.trades import PlacedTrades  # noqa: E402
@@ -46,6 +46,13 @@ def ladder_under(policy: str) -> Ladder:
             "execution": {"intrabar": policy},
         }
     )
+
+
+def chain_under(policy: str) -> Ladder:
+    """Three adds, each from the fill of the one before, whose stop follows."""
+    unit = {"quantity": 0.5, "at": "0.3R", "spacing": "previous", "stop": "1R"}
+    table = ladder_to_mapping(plan_under(policy))
+    return ladder_from_mapping({**table, "name": "chain", "adds": [unit] * 3})
 
 
 def plan_under(policy: str) -> Ladder:
@@ -91,9 +98,9 @@ def in_turn(placed: PlacedTrades, ladder: Ladder, *, later: bool = False) -> Pla
 
 def tell(
     program: str, policy: str, placed: PlacedTrades, run: Callable[[Ladder, Path], list[list[Filled]]],
-    *, adds: bool = False,
+    *, plan: Callable[[str], Ladder] | None = None,
 ) -> None:  # fmt: skip
-    ladder = plan_under(policy) if adds else ladder_under(policy)
+    ladder, adds = (plan or ladder_under)(policy), plan is not None
     ours = (sales_and_adds if adds else sales)(simulate(placed, ladder))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
@@ -128,12 +135,24 @@ def main() -> int:
     for name in ("backtesting", "vectorbt"):
         tell(f"{name}, plan with adds", "stop_first", placed,
              lambda of, at, n=name: runs.with_adds_in_python(external.find(n), n, placed, of, at),
-             adds=True)  # fmt: skip
+             plan=plan_under)  # fmt: skip
+    for hedging in (True, False) if compiler else ():
+        for name, of_plan in (("adds", plan_under), ("chained adds", chain_under)):
+            tell(f"MQL5 {'hedging' if hedging else 'netting'}, {name}", "stop_first", placed,
+                 lambda of, at, h=hedging: runs.in_mql5(
+                     runs.compiled_mql5(str(compiler), of, at), placed, hedging=h, tick=TICK),
+                 plan=of_plan)  # fmt: skip
     after = in_turn(placed, plan_under("nearer_extreme"), later=True)
     tell("Pine, plan with adds", "nearer_extreme", after,
-         lambda of, at: runs.with_adds_in_pine(external.find("pine"), after, of, at, TICK), adds=True)  # fmt: skip
+         lambda of, at: runs.with_adds_in_pine(external.find("pine"), after, of, at, TICK),
+         plan=plan_under)  # fmt: skip
+    chain = in_turn(placed, chain_under("nearer_extreme"), later=True)
+    tell("Pine, chained adds", "nearer_extreme", chain,
+         lambda of, at: runs.with_adds_in_pine(external.find("pine"), chain, of, at, TICK),
+         plan=chain_under)  # fmt: skip
     tell("freqtrade, plan with adds", "target_first", placed,
-         lambda of, at: runs.in_freqtrade(external.find("freqtrade"), placed, of, at, TICK)[0], adds=True)  # fmt: skip
+         lambda of, at: runs.in_freqtrade(external.find("freqtrade"), placed, of, at, TICK)[0],
+         plan=plan_under)  # fmt: skip
     return 0
 
 

@@ -286,7 +286,7 @@ def backtest_summary(
     summary["n_small_rests"] = sum(int(part.simulation.small_rests.sum()) for part in parts)
     summary["n_next_sessions"] = sum(int(part.simulation.next_sessions.sum()) for part in parts)
     summary["removed_rungs"] = _by_rung(parts, removed_rungs)
-    if any(part.simulation.growth is not None for part in parts):
+    if follows_target or any(part.ladder.adds for part in parts):
         summary["adds"] = adds_summary([part.simulation for part in parts])
     if parts[0].sized is not None and parts[0].given is not None:
         with job.progress.stage("sizes", 1) as advance:

@@ -39,7 +39,7 @@ from exitladder.pipelines.score import TODAY, nothing_open, score, write_scores
 from exitladder.pipelines.train import TrainResult, train
 from exitladder.pipelines.tune import TuneResult, tune
 from exitladder.pipelines.tuning.policies import CLASSIC, OWN_EXITS
-from exitladder.pipelines.tuning.recommendation.sizes import is_tunable
+from exitladder.pipelines.tuning.recommendation.sizes import why_not_compared
 from exitladder.pipelines.tuning.recommendation.without_adds import refuse_adds_with, searches_adds
 from exitladder.pipelines.tuning.tuned import Tuned, held_at_the_end
 from exitladder.plans.file import ladder_to_toml, read_ladder
@@ -164,7 +164,7 @@ def run(
     OutputFileError
         If the folder cannot be written.
     """
-    own = ladder if ladder is None or is_tunable(ladder.size) else without_size_rule(ladder)
+    own = without_size_rule(ladder) if ladder is not None and why_not_compared(ladder, settings) else ladder
     has_adds = searches_adds(settings, own)
     _refuse(settings, ladder, own, has_adds=has_adds)
     parts = NumberedParts(progress, tell)

@@ -16,17 +16,20 @@ from exitladder.files.output import csv_text, json_text, write_json, write_table
 from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.adds.happened import as_the_plan_enters
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
+from exitladder.pipelines.advice.bar_age import with_ages
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
-from exitladder.pipelines.advice.managed import Managed
+from exitladder.pipelines.advice.managed import Managed, moment_text
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
 from exitladder.pipelines.advice.rows.columns import COLUMNS, LIMIT_COLUMNS, by_urgency, flat_scores, order_columns
 from exitladder.pipelines.advice.rows.unscored import faulty_row, not_scored
 from exitladder.pipelines.advice.scorable import old_bars_text, why_not_scored
 from exitladder.pipelines.advice.wording.counts import counts_text
+from exitladder.pipelines.advice.working.identity import of_same_trades
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.inputs.job import Job
 from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.training.answers import answers_now, log_answers
+from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
 from exitladder.plans.size import without_size_rule
@@ -196,17 +199,20 @@ def score(
     if not len(everyone):
         return nothing_open(ladder)
     check_price_targets(ladder, everyone)
+    earlier, others, of_ladder = of_same_trades(management.previous, everyone, ladder)
+    management = replace(management, previous=earlier)
     texts = why_not_scored(everyone, seen, settings)
     scored = np.array([text == "" for text in texts])
     newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
-    earlier = management.previous
     named = [
         not_scored(everyone, int(i), newest, texts[i], earlier.get(str(everyone.trade_id[i])))
         for i in np.flatnonzero(~scored)
     ]
-    notes = tuple(filter(None, [old_bars_text(seen, moment, management.clock_ns)]))
+    old = old_bars_text(seen, moment, management.clock_ns)
+    notes = tuple(filter(None, [old, of_ladder, *others.values()]))
     if not scored.any():
-        frame = order_columns(pd.DataFrame(named, columns=list(COLUMNS)))
+        frame = _about(pd.DataFrame(named, columns=list(COLUMNS)), everyone, ladder, others, of_ladder)
+        frame = with_ages(order_columns(frame), seen, moment, management.clock_ns)
         return replace(nothing_open(ladder), frame=frame, notes=notes)
     still_open = everyone.take(scored)
     if management.book is not None:
@@ -224,6 +230,8 @@ def score(
             advance(1)
         answers = log_answers(run, answers_now(seen, trades, job.model, job.settings))
         notice = " ".join(filter(None, [drift_notice(drift, len(set(still_open.symbol))), answers.warning]))
+        frame = with_ages(frame, seen, moment, management.clock_ns)
+        frame = _about(frame, everyone, ladder, others, of_ladder)
         if notice:
             frame["warnings"] = [[*warnings, notice] for warnings in frame["warnings"]]
         if ladder.tuned is not None and ladder.tuned.choice == "own_exits":
@@ -233,7 +241,7 @@ def score(
         frame = by_urgency(frame).reset_index(drop=True)
         run.log_metrics({"n_open": len(frame), **{f"n_{a}": int((frame["action"] == a).sum()) for a in ACTIONS}})
         run.log_metrics({"n_moved": int(drift["has_moved"].sum()), "n_trades": len(frame)})
-        advised = counts_text(records(frame))
+        advised = counts_text(records(frame[["urgency", "side", "stop_before", "stop_price", "orders"]]))
         run.log_tags({"verdict": advised.split(": ", 1)[1]})
         run.describe(f"Advice on {advised}. {notice}".strip())
         run.log_result(f"{len(frame)} open, {int((frame['action'] != HOLD).sum())} to act on")
@@ -258,6 +266,25 @@ def _without_limits(rows: pd.DataFrame) -> pd.DataFrame:
         if name in rows:
             rows[name] = [[] for _ in range(len(rows))]
     return rows
+
+
+def _about(
+    frame: pd.DataFrame, trades: Trades, ladder: Ladder, others: Mapping[str, str], of_ladder: str
+) -> pd.DataFrame:
+    """Return scores with what later ones recognise the trades by, and what earlier ones were not recognised by."""
+    moments = {moment: moment_text(moment) for moment in map(int, np.unique(trades.entry_time))}
+    entries = {str(name): moments[int(t)] for name, t in zip(trades.trade_id, trades.entry_time, strict=True)}
+    ids = [str(trade_id) for trade_id in frame["trade_id"]]
+    checks = [
+        [*([others[name]] if name in others else []), *texts] for name, texts in zip(ids, frame["checks"], strict=True)
+    ]
+    warnings = [[of_ladder, *texts] if of_ladder else texts for texts in frame["warnings"]]
+    return frame.assign(
+        entry_time=[entries[trade_id] for trade_id in ids],
+        ladder=ladder_fingerprint(ladder),
+        checks=pd.Series(checks, index=frame.index, dtype=object),
+        warnings=pd.Series(warnings, index=frame.index, dtype=object),
+    )
 
 
 def nothing_open(ladder: Ladder) -> ScoreResult:
@@ -388,7 +415,7 @@ def without_orders(frame: pd.DataFrame, trades: Trades, tuned: TunedOn) -> pd.Da
         replacements=pd.Series([[] for _ in index], index=index, dtype=object),
         **{
             name: pd.Series([[] for _ in index], index=index, dtype=object)
-            for name in ("cancels", "working", "instructions")
+            for name in ("cancels", "working", "instructions", "checks")
         },
         urgency=HOLD,
         summary=reason,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exitladder.execution.standing_adds import StandingAdds
 from exitladder.pipelines.advice.adds.sets import NO_ADDS, Terms, with_adds
 from exitladder.pipelines.advice.order_sets import OrderSet, resting_set
 from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, closing_side, without_noise
+from exitladder.plans.resting_adds import StandingAdds
 
 HOLD, REDUCE, EXIT, ADD = ACTIONS = ("hold", "reduce", "exit", "add")
 _SLACK = 1e-9
@@ -126,15 +126,35 @@ def advise_closed(holding: Holding, how: str, when: str) -> Advice:
     -------
     Advice
     """
-    held, whole = holding.quantity, holding.whole
-    open_text = f"The position of {held:g} is still open, but no longer protected by a stop of this ladder."
+    open_text = f"The position of {holding.quantity:g} is still open, but no longer protected by a stop of this ladder."
+    return _sold(holding, f"The ladder closed this trade at {when} ({how}).", open_text)
+
+
+def advise_stopped(holding: Holding) -> Advice:
+    """Return the advice on a trade whose stop in the market was reached while the ladder still holds it.
+
+    Parameters
+    ----------
+    holding : Holding
+
+    Returns
+    -------
+    Advice
+        No looser stop takes its place: the rest of the position is sold.
+    """
+    return _sold(holding, "The ladder still holds this trade: the stop in the market was tighter than its own.")
+
+
+def _sold(holding: Holding, reason: str, *notes: str) -> Advice:
+    """Return the advice to sell all at the open."""
+    whole = holding.whole
     return Advice(
         action=EXIT,
         quantity=whole,
         stop_price=float("nan"),
         orders=(holding.at_market(whole, "late exit", "exit"),) if whole > 0 else (),
-        reasons=(f"The ladder closed this trade at {when} ({how}).",),
-        warnings=(open_text, *holding.remainder()),
+        reasons=(reason,),
+        warnings=(*notes, *holding.remainder()),
     )
 
 

@@ -14,7 +14,6 @@ from exitladder.arrays import IntArray
 from exitladder.bars.bars import BarSet
 from exitladder.clock import NO_TIME, stamp_text
 from exitladder.execution.standing import standing_rows, state_frame
-from exitladder.execution.standing_adds import AddOrder, StandingAdds
 from exitladder.features import warn_of_stale_sources
 from exitladder.models.exhaustion import RANK
 from exitladder.pipelines.advice.adds.happened import Happened, Known, as_happened, entries_of, sold_before
@@ -37,6 +36,7 @@ from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import READABLE, outlives_rows, rows_seen, signal_bars
 from exitladder.pipelines.inputs.prepare import Prepared
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.resting_adds import AddOrder, StandingAdds
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.trades.trades import PlacedTrades, Trades

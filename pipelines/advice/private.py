@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.pipelines.advice.rows.columns import LISTS
+
 _MONEY = (
     "quantity_open", "price", "action_quantity", "stop_price", "stop_before", "quantity_managed", "open_pnl",
     "risk_now", "risk_after", "traded_close", "quantity_entered", "average_entry", "risk_with_adds",
@@ -28,7 +30,7 @@ def without_money(frame: pd.DataFrame) -> pd.DataFrame:
         to do in R and shares.
     """
     symbols = {symbol: f"symbol {k}" for k, symbol in enumerate(dict.fromkeys(frame["symbol"]), start=1)}
-    texts = ("orders", "replacements", "reasons", "warnings", "changes", "cancels", "adds", "working", "instructions")
+    texts = {*LISTS, "adds"} - {"missed_rungs"}
     empty: dict[str, Any] = {
         name: pd.Series([[] for _ in frame.index], index=frame.index, dtype=object) for name in texts if name in frame
     }
@@ -37,6 +39,7 @@ def without_money(frame: pd.DataFrame) -> pd.DataFrame:
         symbol=[symbols[symbol] for symbol in frame["symbol"]],
         summary=[_sentence({str(k): v for k, v in row.items()}) for row in frame.to_dict("records")],
         tag="",
+        **{name: "" for name in ("entry_time", "ladder") if name in frame},
         **{name: np.nan for name in _MONEY if name in frame},
         **empty,
     )

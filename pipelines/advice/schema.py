@@ -66,8 +66,12 @@ _REPLACEMENT = {
     "properties": {"after": _TEXT, "cancel": _TEXTS, "place": {"type": "array", "items": _ORDER}},
 }
 _COLUMNS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("trade_id", "symbol", "summary", "stop_kind", "managed_from", "tag", "clock"), _TEXT),
-    **dict.fromkeys(("reasons", "warnings", "changes", "cancels", "adds", "instructions", *LIMIT_COLUMNS), _TEXTS),
+    **dict.fromkeys(
+        ("trade_id", "symbol", "summary", "stop_kind", "managed_from", "tag", "clock", "entry_time", "ladder"), _TEXT
+    ),
+    **dict.fromkeys(
+        ("reasons", "warnings", "changes", "cancels", "adds", "instructions", "checks", *LIMIT_COLUMNS), _TEXTS
+    ),
     "side": {"enum": ["long", "short", ""]},
     "asof": _NAME,
     "action": {"enum": list(ACTIONS)},
@@ -124,6 +128,12 @@ _MEANINGS = {
     "cancels": "Orders in the market to cancel first.",
     "working": "Orders taken to be in the market now, and what to do with each: leave, replace or cancel.",
     "instructions": "What to do with each order, one line each: CANCEL, REPLACE, PLACE, LEAVE.",
+    "checks": "What to see at the broker or in the files before sending anything: orders that may have filled, "
+    "contradictions.",
+    "bar_age_days": "Days from the close of the last bar to the clock, to --asof, or to the newest bar.",
+    "bars_missed": "Bars that should have closed since then, at least; above 0, the bars are old.",
+    "entry_time": "Entry of the trade, UTC; --previous compares it.",
+    "ladder": "Fingerprint of the ladder; --previous compares it.",
     "adds": "What to add next, in sentences; of plans with adds.",
     "quantity_entered": "Entry and adds that have filled; of plans with adds.",
     "average_entry": "Average price of entry and adds; of plans with adds.",

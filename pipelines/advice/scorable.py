@@ -12,6 +12,7 @@ from exitladder.bars.bars import BarSet
 from exitladder.bars.checking.report import BarsReport, Finding
 from exitladder.clock import DAY_NS, close_text, stamp_text
 from exitladder.errors import TradesError
+from exitladder.pipelines.advice.working.stated import stated_orders
 from exitladder.settings.tables import Settings
 from exitladder.trades.adjust import across_splits
 from exitladder.trades.trades import PlacedTrades, Trades, place_trades
@@ -137,9 +138,6 @@ def why_not_scored(trades: Trades, bars: BarSet, settings: Settings) -> list[str
 
 def _why_not_stated(trades: Trades, i: int) -> str:
     """Return why the working orders of a trade cannot be read, empty if they can."""
-    # imports the engine
-    from exitladder.pipelines.advice.working.stated import stated_orders
-
     if trades.working_orders is None:
         return ""
     try:

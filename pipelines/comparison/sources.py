@@ -29,7 +29,7 @@ from exitladder.pipelines.tracking.tracker import Tracker
 from exitladder.pipelines.tuning.policies import OWN_EXITS
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE, samples_of
 from exitladder.plans.costs import Costs
-from exitladder.plans.file import read_ladder
+from exitladder.plans.file import read_ladder, read_plan
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.limits import refuse_limits
 from exitladder.runtime.progress import Progress
@@ -193,7 +193,7 @@ def simulated_source(name: str, data: Any, settings: Settings, progress: Progres
         If a trade is outside its bars.
     """
     bars, trades = data[0], placed_at_entries(data[1], settings)
-    ladder = base_ladder(settings) if name in OWN else read_ladder(Path(name))
+    ladder = base_ladder(settings) if name in OWN else read_plan(Path(name))
     refuse_limits(ladder, "compare")
     check_price_targets(ladder, trades)
     model = _model_of(ladder, name)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exitladder.errors import ExitladderWarning, TradesError
 from exitladder.files.conventions import PLAIN, Conventions
+from exitladder.files.numbers import has_thousands, is_text, open_points, proves
 from exitladder.files.table import Table
-from exitladder.files.tables import read_table
-from exitladder.trades.files import date_order_of, read_trades, trades_of_table
+from exitladder.files.tables import BadLine, read_table
+from exitladder.trades.files import NUMBERS, date_order_of, read_trades, trades_of_table
 from exitladder.trades.fills import is_fills_table, read_fills
 from exitladder.trades.positions import with_fills
 from exitladder.trades.trades import Trades
@@ -65,24 +67,34 @@ def read_valid_trades(
     TradesError
         If a file as a whole is at fault: a column is missing, or fills cannot be read.
     """
+    bad: list[BadLine] = []
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "trades")
     else:
-        table = read_table(source, conventions=conventions)
-    if not len(table.frame) and not is_fills_table(table.frame):
-        return None, ()
-    try:
+        table = read_table(source, conventions=conventions, bad=bad)
+        if bad and not len(table.frame):  # then the header is at fault
+            table = read_table(source, conventions=conventions)
+    if is_fills_table(table.frame):
         return read_trades(source, fills=fills, conventions=conventions), ()
-    except TradesError:
-        if is_fills_table(table.frame):
-            raise
-    how = replace(conventions, dates=date_order_of(table, conventions))
-    faults: dict[int, str] = {}
+    misshapen = tuple(_faulty_line(line, table.name) for line in bad)
+    if not len(table.frame):
+        return None, misshapen
+    open_numbers = {} if conventions.decimal != "auto" else _open_numbers(table)
+    if not misshapen and not open_numbers:
+        try:
+            return read_trades(source, fills=fills, conventions=conventions), ()
+        except TradesError:
+            pass
+    decimal = _decimal_of(table) if conventions.decimal == "auto" else conventions.decimal
+    # a single row must not settle by itself what the file does
+    how = replace(conventions, dates=date_order_of(table, conventions), decimal=decimal)
+    faults: dict[int, str] = {**_other_marks(table, decimal), **open_numbers}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExitladderWarning)
         repeated = _repeated(table)
         faults.update(repeated)
-        _find(table, how, np.array([k for k in range(len(table.frame)) if k not in repeated], dtype=np.int64), faults)
+        rows = [k for k in range(len(table.frame)) if k not in faults]
+        _find(table, how, np.array(rows, dtype=np.int64), faults)
     kept = [row for row in range(len(table.frame)) if row not in faults]
     named = _plainly_named(table)
 
@@ -90,7 +102,8 @@ def read_valid_trades(
         value = named[column].iloc[row] if column in named else None
         return "" if value is None or pd.isna(value) else str(value)
 
-    faulty = tuple(FaultyTrade(cell(row, "trade_id"), cell(row, "symbol"), text) for row, text in faults.items())
+    named_rows = tuple(FaultyTrade(cell(row, "trade_id"), cell(row, "symbol"), text) for row, text in faults.items())
+    faulty = (*named_rows, *misshapen)
     known = trades_of_table(_rows(table, kept), how) if kept else None
     if fills is None or known is None:
         return known, faulty
@@ -132,6 +145,73 @@ def _with_valid_fills(
     if not kept:
         return None, tuple(faulty)
     return (with_fills(trades.take(kept), mine) if len(mine) else trades.take(kept)), tuple(faulty)
+
+
+def _faulty_line(line: BadLine, name: str) -> FaultyTrade:
+    fields = {label.strip().lower().replace(" ", "_"): text for label, text in line.fields.items()}
+    return FaultyTrade(
+        fields.get("trade_id", ""),
+        fields.get("symbol", ""),
+        f"Every line must have {line.n_names} fields, as the header has, but this one has {line.n_fields} ({name}, "
+        f"line {line.number}). Quote numbers and texts that hold a '{line.separator}', such as "
+        f'"95{line.separator}5".',
+    )
+
+
+def _texts_of(table: Table) -> dict[str, pd.Series[Any]]:
+    """Return the columns of numbers that are text, by name."""
+    named = _plainly_named(table)
+    return {name: named[name] for name in NUMBERS if name in named and is_text(named[name])}
+
+
+def _decimal_of(table: Table) -> str:
+    """Return the decimal mark that most rows prove; as the file settles it if none or as many prove the other."""
+    named, n = _plainly_named(table), len(table.frame)
+    shown = {mark: np.zeros(n, dtype=bool) for mark in (".", ",")}
+    for column in _texts_of(table).values():
+        for mark in shown:
+            shown[mark] |= proves(column.astype("str").where(column.notna(), None), mark)
+    for name in NUMBERS:
+        if name in named and not is_text(named[name]):
+            shown[table.decimal] |= (named[name].fillna(0) % 1 != 0).to_numpy(dtype=bool)
+    points, commas = int(shown["."].sum()), int(shown[","].sum())
+    return "auto" if points == commas or not (points and commas) else "." if points > commas else ","
+
+
+def _open_numbers(table: Table) -> dict[int, str]:
+    """Return the rows of a file of decimal commas with a number such as 1.300, which may be 1300 or 1,3."""
+    texts = {name: column.astype("str").where(column.notna(), None) for name, column in _texts_of(table).items()}
+    has_commas = table.decimal == "," or any(proves(column, ",").any() for column in texts.values())
+    if not has_commas or any(map(has_thousands, texts.values())):
+        return {}
+    found: dict[int, str] = {}
+    for name, column in texts.items():
+        for row in map(int, np.flatnonzero(open_points(column))):
+            text = str(column.iloc[row]).strip()
+            found.setdefault(
+                row,
+                f"{name} is {text} in a file of decimal commas, which may be {text.replace('.', '')} or "
+                f"{text.replace('.', ',')} ({table.place(row)}). Write one of them, or pass --decimal , if the point "
+                "separates thousands.",
+            )
+    return found
+
+
+def _other_marks(table: Table, decimal: str) -> dict[int, str]:
+    """Return the rows with a number that has another decimal mark than the file."""
+    if decimal == "auto":
+        return {}
+    other, words = ("," if decimal == "." else "."), {".": "point", ",": "comma"}
+    found: dict[int, str] = {}
+    for name, column in _texts_of(table).items():
+        for row in map(int, np.flatnonzero(proves(column.astype("str").where(column.notna(), None), other))):
+            text = str(column.iloc[row]).strip()
+            found.setdefault(
+                row,
+                f"{name} is {text}, with a decimal {words[other]} in a file of decimal {words[decimal]}s "
+                f"({table.place(row)}). Write it with a {words[decimal]}.",
+            )
+    return found
 
 
 def _plainly_named(table: Table) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from exitladder.errors import InputFileError
 from exitladder.pipelines.advice.rows.columns import COLUMNS, URGENCIES, by_urgency
 from exitladder.pipelines.advice.traded import adjusted_warning
 from exitladder.pipelines.advice.wording.counts import (
+    checks_beside,
     counts_text,
     of_all,
     own_warnings,
@@ -33,8 +34,11 @@ from exitladder.pipelines.tracking.saved_files import read_json
 SCORES = "scores.json"
 WORDS = {
     "stop_missing": "No stop", "exit": "Exit", "reduce": "Reduce", "move_stop": "Move stop", "add": "Add",
-    "ask": "Asked", "hold": "Hold",
+    "ask": "Needs you", "hold": "Hold",
 }  # fmt: skip
+
+# R that is shown as 0.00
+_FLAT = 0.005
 
 
 @dataclass(frozen=True)
@@ -198,16 +202,27 @@ def _row(row: dict[str, Any], shared: list[str], chart: TradeChart | None) -> di
         value = hold_value_text(row)
         state += f", hold value {value}" if value else ""
     unlike_market = _unlike_market(row)
-    tone = "" if pd.isna(row["open_r"]) else "gain" if row["open_r"] > 0 else "loss"
+    tone = "" if pd.isna(row["open_r"]) or abs(row["open_r"]) < _FLAT else "gain" if row["open_r"] > 0 else "loss"
     return {
         **row, "word": WORDS[str(row["urgency"])], "tone": tone, "probability": probability_text(row), "state": state,
-        "short_orders": short_orders(row["orders"], cancels), "instructions": texts, **_stops(row),
-        "all_orders": "\n".join(to_do), "to_do": to_do,
+        "short_orders": _first(row) + short_orders(row["orders"], cancels), "instructions": texts, **_stops(row),
+        "all_orders": "\n".join([*(f"FIRST {text}" for text in _checks(row)), *to_do]), "to_do": to_do,
         "after_texts": [_after_text(change, str(row["symbol"])) for change in row["replacements"]],
         "can_copy": bool(to_do) and not unlike_market, "adds": adds if isinstance(adds, list) else [],
-        "warnings": own_warnings(row, shared),
+        "warnings": own_warnings(row, shared), "checks": checks_beside(row),
         "chart": None if chart is None else Markup(chart.svg()),
     }  # fmt: skip
+
+
+def _first(row: Mapping[str, Any]) -> str:
+    """Return the word that comes before the orders of a trade with something to see first."""
+    return "see first; " if _checks(row) and row["orders"] else ""
+
+
+def _checks(row: Mapping[str, Any]) -> list[str]:
+    """Return what to see before the orders; pages of older scores have none."""
+    checks = row.get("checks")
+    return [str(text) for text in checks] if isinstance(checks, list) else []
 
 
 def _stops(row: Mapping[str, Any]) -> dict[str, str]:

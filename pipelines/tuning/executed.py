@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exitladder.arrays import BoolArray, IntArray
+from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.execution import Simulation, simulate_own_exits
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
@@ -45,6 +45,27 @@ class ScoredPart:
 
 
 @dataclass(frozen=True)
+class UnitRisk:
+    """What one unit of the first quantity of each trade risks under an exit; arrays of shape (n_trades,).
+
+    NaN where the trade was not executed.
+
+    Parameters
+    ----------
+    planned : float64 array
+        Planned risk W in money, adds included.
+    money : float64 array
+        Money of a move of the price by 1.
+    in_base : float64 array
+        R of the exit in units of the base's, by which results are scaled; see `base_risk`.
+    """
+
+    planned: FloatArray
+    money: FloatArray
+    in_base: FloatArray
+
+
+@dataclass(frozen=True)
 class Executed:
     """What the test parts are measured by, from one execution of each policy.
 
@@ -65,6 +86,8 @@ class Executed:
         executed or not scored.
     is_open : dict of str to bool array, shape (n_trades,)
         By policy, whether each trade is still open and valued at the last close.
+    unit_risk : dict of str to UnitRisk
+        By policy.
     """
 
     parts: tuple[ScoredPart, ...]
@@ -73,6 +96,7 @@ class Executed:
     limited: list[dict[str, Any]]
     ends: dict[str, IntArray]
     is_open: dict[str, BoolArray]
+    unit_risk: dict[str, UnitRisk]
 
 
 def execute_policies(
@@ -100,7 +124,7 @@ def execute_policies(
     Executed
     """
     marked: dict[str, CashFlow | None] = {}
-    exposures, limited, ends, is_open = {}, [], {}, {}
+    exposures, limited, ends, is_open, unit_risk = {}, [], {}, {}, {}
     limits, leverage = tuning.settings.account, tuning.base.execution.leverage
     tuned: list[Simulation] = []
     # One policy after another, so that only the simulations of the tuned one stay in memory.
@@ -114,6 +138,7 @@ def execute_policies(
             scales = [base_risk(part.placed, part.ladder, tuning.base) for part in done]
             marked[name] = marked_account(done, scales)
             ends[name], is_open[name] = _ends(done, tuning, walk)
+            unit_risk[name] = _unit_risk(done, scales, walk)
             exposures[name] = exposure_of(done, leverage=leverage) | {
                 "max_drawdown_account_r": drawdown_of(marked[name])
             }
@@ -127,7 +152,7 @@ def execute_policies(
         ScoredPart(simulation, tuning.signals.take(np.flatnonzero(cut.test)), choice.keeps_own_exits)
         for simulation, cut, choice in zip(tuned, walk.folds, choices, strict=True)
     )
-    return Executed(parts, marked, exposures, limited, ends, is_open)
+    return Executed(parts, marked, exposures, limited, ends, is_open, unit_risk)
 
 
 def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> tuple[IntArray, BoolArray]:
@@ -137,6 +162,16 @@ def _ends(done: Sequence[Simulation], tuning: Tuning, walk: WalkForward) -> tupl
         found[cut.test] = np.where(part.last_bar >= 0, part.placed.bars.time[part.last_bar], found[cut.test])
         is_open[cut.test] = part.status == STATUS.index("open")
     return found, is_open
+
+
+def _unit_risk(done: Sequence[Simulation], scales: Sequence[FloatArray], walk: WalkForward) -> UnitRisk:
+    planned, money, in_base = (np.full(len(walk.test), np.nan) for _ in range(3))
+    for part, scale, cut in zip(done, scales, walk.folds, strict=True):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            planned[cut.test] = part.planned_risk / part.quantity
+            money[cut.test] = part.planned_risk / part.planned
+        in_base[cut.test] = scale
+    return UnitRisk(planned, money, in_base)
 
 
 def drawdown_of(account: CashFlow | None) -> float:

@@ -18,6 +18,7 @@ from exitladder.execution import simulate
 from exitladder.execution.simulation import STATUS, joined_tables
 from exitladder.measures.data_gaps import removed_rungs, removed_text
 from exitladder.measures.price_of_gain import DRAWDOWNS, price_of_gain
+from exitladder.measures.sizing.rules import annual_volatility
 from exitladder.models.search.search import SearchResult
 from exitladder.models.search.space.outside import outside_ranges
 from exitladder.pipelines.inputs.predictions import RowPredictions
@@ -62,7 +63,8 @@ from exitladder.pipelines.tuning.recommendation.recommended import (
     warnings_on,
 )
 from exitladder.pipelines.tuning.recommendation.simpler_tuning import SimplerTuning
-from exitladder.pipelines.tuning.recommendation.sizes import Results, TunedSize, tuned_size
+from exitladder.pipelines.tuning.recommendation.size_shares import VOLATILITY, Results, Units
+from exitladder.pipelines.tuning.recommendation.sizes import TunedSize, size_candidates, tuned_size
 from exitladder.pipelines.tuning.recommendation.without_adds import refuse_adds_with, tuned_without_adds
 from exitladder.pipelines.tuning.recommendation.without_model import without_model
 from exitladder.pipelines.tuning.samples.labels import duplicate_note
@@ -373,7 +375,7 @@ def tune_ladder(
             ),
             settings.intervals,
         )
-        size = _size_of(recommendation, executed, walk, time, settings, given)
+        size = _size_of(recommendation, executed, walk, prepared.placed, settings, given)
     with progress.stage("diagnostics", 1):
         found = diagnostics(
             tuning.objectives(final.training),
@@ -414,7 +416,7 @@ def _size_of(
     recommendation: Recommendation,
     executed: Executed,
     walk: WalkForward,
-    time: IntArray,
+    placed: PlacedTrades,
     settings: Settings,
     given: Ladder | None,
 ) -> TunedSize | None:
@@ -425,8 +427,7 @@ def _size_of(
     recommendation : Recommendation
     executed : Executed
     walk : WalkForward
-    time : int64 array, shape (n_trades,)
-        Of the entries.
+    placed : PlacedTrades
     settings : Settings
     given : Ladder or None
         The user's, with its size rule.
@@ -435,13 +436,27 @@ def _size_of(
     -------
     TunedSize or None
     """
+    candidates = size_candidates(settings, given)
+    if not candidates:
+        return None
+    time = placed.trades.entry_time
     part = walk.fold_of(time)
     close = np.zeros(len(time), dtype=np.int64)
+    planned, money, in_base = (np.full(len(time), np.nan) for _ in range(3))
     for k, choice in enumerate(recommendation.parts):
-        close[part == k] = executed.ends[choice.exit][part == k]
+        scored, of = part == k, executed.unit_risk[choice.exit]
+        close[scored] = executed.ends[choice.exit][scored]
+        planned[scored], money[scored], in_base[scored] = of.planned[scored], of.money[scored], of.in_base[scored]
     rows = np.flatnonzero(walk.test & np.isfinite(recommendation.net_r))
     rows = rows[np.argsort(time[rows], kind="stable")]
-    results = Results(time[rows], close[rows], recommendation.net_r[rows])
+    volatility = {size.window: annual_volatility(placed, size.window) for size in candidates if size.rule == VOLATILITY}
+    units = Units(
+        planned[rows],
+        (np.abs(placed.trades.entry_price) * money)[rows],
+        {window: (found * money)[rows] for window, found in volatility.items()},
+    )
+    # in the R of the exit itself, by which a rule sizes
+    results = Results(time[rows], close[rows], (recommendation.net_r / in_base)[rows], units)
     return tuned_size(results, part[rows], [cut.cut for cut in walk.folds], settings, given)
 
 

@@ -45,7 +45,7 @@ def test_a_line_per_trade_and_no_line_is_wider(width: int, frame: pd.DataFrame) 
     assert lines[0].startswith("30 open trades: ")
     begin = next(k for k, line in enumerate(lines) if line.startswith("do  ")) + 1
     table = lines[begin : begin + 30]
-    assert all(line.split()[0] in ("NO", "EXIT", "REDUCE", "MOVE", "ASKED", "hold") for line in table)
+    assert all(line.split()[0] in ("NO", "EXIT", "REDUCE", "MOVE", "NEEDS", "hold") for line in table)
     assert lines[begin + 30] == ""
     text = "\n".join(lines)
     assert all(text.count(f"({trade_id})") == 1 for trade_id in frame["trade_id"])

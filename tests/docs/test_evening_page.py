@@ -121,3 +121,18 @@ def test_the_python_of_the_page(folder: Path, results: dict[str, Any], monkeypat
     exec(code.replace("exitladder.Settings()", "exitladder.load_settings('exitladder.toml')"), found)
     assert set(found["result"].frame["trade_id"]) == {"FB-0", "FB-1"}
     assert (found["result"].frame["urgency"] != "ask").all()
+
+
+def test_old_bars_are_told_by_the_exit_code_and_in_every_output(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars until Wednesday 16 January 2013; a job on Friday the 18th ends with 4, one on the 17th at noon with 0."""
+    monkeypatch.chdir(folder)
+    trades = pd.read_csv("trades.csv", dtype=str)
+    trades[trades["trade_id"].isin(["FB-0", "IBM-0"])].to_csv("two.csv", index=False)
+    call = "score --bars data --trades two.csv --ladder ladder.toml --exit-code --format"
+    old = CliRunner().invoke(main, [*call.split(), "json", "--asof", "2013-01-18"])
+    assert old.exit_code == 4 and "bars are old for 2 of 2 open trades: at least 2 missing" in " ".join(
+        old.stderr.split()
+    )
+    assert [row["bars_missed"] for row in json.loads(old.stdout)] == [2, 2]
+    fresh = CliRunner().invoke(main, [*call.split(), "csv", "--asof", "2013-01-17 12:00"])
+    assert fresh.exit_code == 0 and "bars are old" not in fresh.stderr

@@ -58,8 +58,8 @@ class PlanReference(Reference):  # type: ignore[misc, unused-ignore]
             most = self.most(self.entry, self.entry)
             if most is not None and self.quantity > most:
                 skipped = "above_maximum_size"
-            if skipped:
-                self.enter()  # the plan is refused all the same if it would be liquidated before an averaging add
+            if skipped == "no_bar_after_entry":
+                self.enter()  # its adds are in the market from the next bar on: they must be before liquidation too
         return skipped
 
     def enter(self) -> None:

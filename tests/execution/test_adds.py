@@ -14,6 +14,7 @@ from exitladder.execution import Simulation, simulate, simulate_many
 from exitladder.execution.many_ladders import simulate_outcomes
 from exitladder.execution.tranches import tranches
 from exitladder.plans.file import ladder_from_mapping
+from exitladder.trades.trades import PlacedTrades
 
 Run = Callable[..., Simulation]
 near: Any = pytest.approx
@@ -207,6 +208,23 @@ def test_a_plan_that_is_liquidated_before_its_last_averaging_add_is_refused(run:
     plan = plan_of({"quantity": 1.0, "at": "-3%"}, {"quantity": 1.0, "at": "-12%"}, execution={"leverage": 10.0})
     with pytest.raises(LadderError, match=r"adds\[2\].* would be liquidated at 88.65"):
         run([FLAT, FLAT], plan, {"entry": 100.0, "stop": 80.0})
+
+
+def test_a_trade_above_the_maximum_says_nothing_about_liquidation(
+    run: Run, placed_on: Callable[..., PlacedTrades]
+) -> None:
+    """PL9: it is skipped, so no add of it can lie beyond liquidation; one that is entered still refuses the plan."""
+    adds = ({"quantity": 1.0, "at": "-3%"}, {"quantity": 1.0, "at": "-12%"})
+    plan = ladder_from_mapping(plan_of(*adds, execution={"leverage": 10.0}, size={"maximum_units": 5.0}))
+    large = {"entry": 100.0, "stop": 80.0, "quantity": 6.0}
+    assert run([FLAT, FLAT], plan, large).reason.tolist() == ["above_maximum_size"]
+    many = simulate_outcomes(placed_on([FLAT, FLAT], large), [plan, plan])
+    assert np.isnan(many.net_r).all() and (many.n_fills == 0).all()
+    both = placed_on([FLAT, FLAT], [large, {**large, "quantity": 2.0}])
+    with pytest.raises(LadderError, match=r"would be liquidated at .*\(1 trades in all\)"):
+        simulate(both, plan)
+    with pytest.raises(LadderError, match="would be liquidated at"):
+        simulate_outcomes(both, [plan, plan])
 
 
 def test_liquidation_follows_the_average(run: Run) -> None:

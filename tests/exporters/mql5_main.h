@@ -8,8 +8,9 @@ static void tick_at(double price)
    bar.high = std::max(bar.high, price);
    bar.low = std::min(bar.low, price);
    bar.close = price;
-   if(position_volume > 0 && position_sl > 0 && position_side * (price - position_sl) <= 1e-9)
-      deal(position_volume, price);
+   for(size_t k = positions.size(); k-- > 0;)
+      if(positions[k].sl > 0 && position_side * (price - positions[k].sl) <= 1e-9)
+         deal(k, positions[k].volume, price);
    OnTick();
   }
 static void walk(double from, double to)
@@ -22,7 +23,8 @@ static void walk(double from, double to)
 int main()
   {
    int n_bars, n_trades;
-   std::cin >> n_bars >> n_trades >> hedging >> rejected >> tick;
+   int age; // bars of the positions when the expert first sees them
+   std::cin >> n_bars >> n_trades >> hedging >> rejected >> tick >> age;
    _Point = tick;
    std::vector<Rates> all(n_bars);
    for(Rates &bar : all) std::cin >> bar.open >> bar.high >> bar.low >> bar.close;
@@ -33,15 +35,15 @@ int main()
       double volume, stop;
       std::cin >> entry >> way >> volume >> stop;
       history.assign(all.begin(), all.begin() + entry);
-      position_volume = 0;
+      positions.clear();
       position_side = 0;
       OnTick();
       for(int t = entry; t < n_bars; t++)
         {
          double open = all[t].open;
          history.push_back({open, open, open, open});
-         if(t == entry) { position_side = way; position_volume = volume; position_open = open; position_sl = stop; }
-         else if(position_volume == 0) break;
+         if(t == entry) { position_time = (long)history.size() - age; position_side = way; positions.push_back({next_ticket++, open, volume, stop}); }
+         else if(positions.empty()) break;
          tick_at(open);
          double adverse = way > 0 ? all[t].low : all[t].high, other = way > 0 ? all[t].high : all[t].low;
          walk(open, adverse);

@@ -154,12 +154,12 @@ def compiled_mql5(compiler: str, ladder: Ladder, folder: Path) -> Path:
 
 
 def in_mql5(
-    expert: Path, placed: PlacedTrades, *, hedging: bool, rejected: int = 0, tick: float = 0.25
+    expert: Path, placed: PlacedTrades, *, hedging: bool, rejected: int = 0, tick: float = 0.25, age: int = 0
 ) -> list[list[Filled]]:  # fmt: skip
-    """Exits of each trade by the expert; `rejected` requests are refused by the server first."""
+    """Exits of each trade by the expert; `rejected` requests are refused by the server first, `age` is in bars."""
     bars, trades = placed.bars, placed.trades
     table = np.column_stack([bars.open, bars.high, bars.low, bars.close])
-    rows = [f"{len(table)} {len(placed)} {int(hedging)} {rejected} {tick}"]
+    rows = [f"{len(table)} {len(placed)} {int(hedging)} {rejected} {tick} {age}"]
     rows += [" ".join(map(repr, row)) for row in table.tolist()]
     columns = zip(placed.entry_bar, trades.side, trades.quantity, trades.stop_price, strict=True)
     rows += [f"{bar} {side} {quantity} {stop}" for bar, side, quantity, stop in columns]

@@ -89,6 +89,18 @@ def test_mt5_positions_alone_and_mt4_statement(read: Read) -> None:
     assert abs(found.profit.residue) < 0.005
 
 
+def test_the_stop_of_an_open_trade_of_mt4_is_the_working_stop(read: Read) -> None:
+    head = "Ticket,Open Time,Type,Size,Item,Price,S / L,T / P,Close Time,Price,Commission,Taxes,Swap,Profit"
+    rows = [
+        "111,2026.06.15 09:00:00,buy,0.10,EURUSD,1.10500,1.10200,0,2026.06.15 12:00:00,1.10800,-1,0,0,30.00",
+        "112,2026.06.16 09:00:00,buy,0.10,EURUSD,1.10500,1.10650,0,,1.10900,-1,0,0,40.00",
+    ]
+    trades = read("\n".join([head, *rows])).trades
+    assert trades.is_open.tolist() == [False, True]
+    assert trades.working_stop is not None and np.isnan(trades.working_stop[0]) and trades.working_stop[1] == 1.1065
+    assert np.isnan(trades.stop_price[1])  # in profit, it is no stop of the entry
+
+
 def test_mt5_python_deals_are_grouped_by_position(read: Read) -> None:
     head = "ticket,order,time,time_msc,type,entry,magic,position_id,reason,volume,price,commission,swap,profit,fee,symbol,comment"
     rows = [

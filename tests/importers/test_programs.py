@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -77,6 +78,33 @@ def test_freqtrade_database(tmp_path: Path) -> None:
     assert own.price.tolist() == [2.1, 1.9] and own.quantity[0] == 12.0
     assert found.profit is not None and abs(found.profit.residue) < 1e-9
     assert any("nothing was filled" in note for note in found.notes)
+
+
+def test_the_stop_that_freqtrade_holds_now_is_the_working_stop_of_open_trades(tmp_path: Path) -> None:
+    """Moved into profit by the bot; the initial stop stays the one that defines R."""
+    still = {"is_open": True, "close_date": None, "close_rate": None, "exit_reason": None}
+    orders = [freqtrade_trade()["orders"][0]]  # type: ignore[index]
+    trades = [
+        freqtrade_trade(pair="ADA/USDT", stop_loss_abs=93.0),
+        freqtrade_trade(**still, orders=orders, stop_loss_abs=104.5),
+        freqtrade_trade(pair="ETH/USDT", **still, orders=orders, stop_loss_abs=0.0),
+    ]
+    path = tmp_path / "trades.json"
+    path.write_text(json.dumps({"strategy": {"S1": {"trades": trades}}, "strategy_comparison": []}))
+    found = import_files([path])
+    assert found.trades.is_open.tolist() == [False, True, True]
+    assert found.trades.working_stop is not None and found.trades.working_stop[1] == 104.5
+    assert np.isnan(found.trades.working_stop[[0, 2]]).all() and found.trades.stop_price.tolist() == [90.0] * 3
+    assert any(
+        note.startswith("working_stop: the stop of freqtrade trades now, of 1 open trade") for note in found.notes
+    )
+    base = tmp_path / "tradesv3.sqlite"
+    freqtrade_base(base)
+    with sqlite3.connect(base) as connection:
+        connection.execute("alter table trades add column stop_loss")
+        connection.execute("update trades set stop_loss = case id when 1 then 1.95 else 51000 end")
+    read = import_files([base]).trades
+    assert read.working_stop is not None and read.working_stop[1] == 51000.0 and np.isnan(read.working_stop[0])
 
 
 def test_freqtrade_database_by_freqtrade_itself(made_by: Callable[[str], Path]) -> None:

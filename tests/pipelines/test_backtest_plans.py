@@ -12,6 +12,7 @@ import pytest
 from exitladder.bars.bars import BarSet
 from exitladder.cli.screens.backtest import backtest_screen
 from exitladder.execution import simulate
+from exitladder.measures.adds import IN_PLANNED_RISK
 from exitladder.pipelines.backtest import backtest
 from exitladder.pipelines.backtest_summary import WITHOUT_ADDS
 from exitladder.pipelines.compare import compare
@@ -36,7 +37,8 @@ SIZED = {**LADDER, "size": {"rule": "fraction", "fraction": 0.005}, "book": {"eq
 def test_a_size_rule_is_shown_in_every_place(bars: BarSet, some_open: Trades, small: Settings, tmp_path: Path) -> None:
     few = some_open.take(np.arange(0, len(some_open), 3))
     result = backtest(bars, few, ladder_from_mapping(SIZED), small)
-    plain = backtest(bars, few, ladder_from_mapping({**LADDER, "book": {"equity": 50_000.0}}), small)
+    wide = {"size": {"maximum_units": 1e12}, "book": {"equity": 50_000.0}}
+    plain = backtest(bars, few, ladder_from_mapping({**LADDER, **wide}), small)
     result.write(tmp_path / "out")
     sizes, done = result.summary["sizes"], result.simulation
     taken = done.quantity > 0
@@ -44,6 +46,8 @@ def test_a_size_rule_is_shown_in_every_place(bars: BarSet, some_open: Trades, sm
     assert sizes["sized"]["final_equity"]["value"] == pytest.approx(50_000 + np.nansum(done.pnl))
     assert sizes["n_trades"] + sum(sizes["skipped"].values()) == len(done)
     assert sizes["difference"]["growth_per_trade"]["value"] is not None and sizes["ruin"]["equity"] == 25_000
+    # a maximum alone adds nothing, and R stays that of the first entry
+    assert "adds" not in plain.summary and IN_PLANNED_RISK not in plain.summary["data"]["notes"]
     # the quantities of the file, and the same trades: R per trade of the exits beside it stays
     assert plain.summary["sizes"]["rule"] == "file" and "fractions" not in plain.summary["sizes"]
     assert plain.simulation.pnl.tolist() == simulate(plain.simulation.placed, ladder_from_mapping(LADDER)).pnl.tolist()

@@ -183,7 +183,7 @@ def test_a_trades_own_stop_is_stop_enough_for_averaging() -> None:
 
 
 def test_programs_that_cannot_express_adds_refuse_them() -> None:
-    plan = ladder_from_mapping(plan_of() | {"name": "turtle"})
+    plan = ladder_from_mapping(plan_of(at="support 1") | {"name": "tranches", "stop": {"initial": "2ATR"}})
     with pytest.raises(LadderError, match=r"cannot express adds\[1\]"):
         export_ladder(plan, "mql5")
     sized = ladder_from_mapping({"size": {"rule": "fixed", "units": 5.0}})

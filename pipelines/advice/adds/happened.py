@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from exitladder.arrays import FloatArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.execution import Simulation
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import packed as n
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.adds.growth import measure_again, price_from, rest_at, size_again
-from exitladder.execution.kernel.adds.purchases import stop_of_add
+from exitladder.execution.kernel.adds.purchases import stop_of_add, wanted_lots
 from exitladder.execution.kernel.rounding import stop_to_tick
 from exitladder.execution.kernel.state import Position
 from exitladder.execution.standing_adds import PlanRows, plan_rows, position_of
@@ -29,6 +29,7 @@ from exitladder.trades.trades import Trades
 
 _measure_again, _price_from, _rest_at = interpreted(measure_again), interpreted(price_from), interpreted(rest_at)
 _size_again, _stop_of_add, _stop_to_tick = interpreted(size_again), interpreted(stop_of_add), interpreted(stop_to_tick)
+_wanted_lots = interpreted(wanted_lots)
 _SLACK = 1e-9
 
 
@@ -39,13 +40,16 @@ class Entries:
     Parameters
     ----------
     price, quantity : float64 array, shape (n_entries,)
-        Entries at one moment are one.
+        Entries at the first moment are one.
+    moment : int64 array, shape (n_entries,)
+        When each was, as a rank: those of one moment may be parts of one order, or several adds of one bar.
     sold : float
         Of all exits.
     """
 
     price: FloatArray
     quantity: FloatArray
+    moment: IntArray
     sold: float
 
 
@@ -105,13 +109,15 @@ def entries_of(trades: Trades, i: int) -> Entries | None:
         return None
     part = slice(int(fills.start[i]), int(fills.start[i + 1]))
     bought = fills.is_entry[part]
-    moments, place = np.unique(fills.time[part][bought], return_inverse=True)
-    quantity = np.bincount(place, weights=fills.quantity[part][bought], minlength=len(moments)).astype(np.float64)
-    money = np.bincount(place, weights=(fills.quantity[part] * fills.price[part])[bought], minlength=len(moments))
-    single = np.bincount(place, minlength=len(moments)) == 1
-    first = np.searchsorted(place, np.arange(len(moments))) if len(moments) else place
-    price = np.where(single, fills.price[part][bought][first], money / quantity)
-    return Entries(price, quantity, float(fills.quantity[part][~bought].sum()))
+    price, quantity = fills.price[part][bought], fills.quantity[part][bought]
+    moment = np.unique(fills.time[part][bought], return_inverse=True)[1].astype(np.int64)
+    is_first, later = moment == 0, moment > 0
+    if is_first.sum() > 1:
+        first = float(quantity[is_first].sum())
+        price = np.concatenate([[float((price * quantity)[is_first].sum()) / first], price[later]])
+        quantity = np.concatenate([[first], quantity[later]])
+        moment = np.concatenate([[0], moment[later]])
+    return Entries(price, quantity, moment, float(fills.quantity[part][~bought].sum()))
 
 
 def as_the_plan_enters(trades: Trades, ladder: Ladder) -> Trades:
@@ -206,13 +212,15 @@ def _set(copy: Simulation, k: int, entries: Entries | None, known: Known, plans:
     if not is_held or (entries is None and not known.is_told):
         return Happened(simulated)
     if entries is None:
-        entries = Entries(np.zeros(1), np.zeros(1), 0.0)  # the quantity of the file is all that was entered
+        # the quantity of the file is all that was entered
+        entries = Entries(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.int64), 0.0)
     position = position_of(copy, k, plans)
     played = _Played(position, float(copy.in_units(np.array(1.0), k)), known.missed)
     sold = float(position.growth[s.G_ENTERED] - position.state[s.LEFT])
     played.forget(simulated)
-    for price, quantity in zip(entries.price[1:], entries.quantity[1:], strict=True):
-        played.add(float(price), float(quantity))
+    for moment in np.unique(entries.moment[1:]):
+        at = entries.moment == moment
+        played.add_all(entries.price[at], entries.quantity[at])
     played.settle(sold, known, entries.sold)
     copy.states[k], copy.rungs[k] = position.state, position.rungs
     copy.growth[k], copy.adds[k] = position.growth, position.adds
@@ -267,6 +275,19 @@ class _Played:
             if not np.isnan(level):
                 _rest_at(self.position, follows, level)
                 adds[s.A_STATUS, follows] = o.RESTING
+
+    def add_all(self, price: FloatArray, quantity: FloatArray) -> None:
+        """Book the fills of one moment: parts of one order if one add buys as much, else an add each."""
+        total = float(quantity.sum())
+        average = float(price[0]) if len(price) == 1 else float((price * quantity).sum() / total)
+        lots, signed = total / self.lot, self.side * average
+        k = self._which(signed, lots)
+        if len(price) == 1 or (k >= 0 and lots <= _wanted_lots(self.position, k, signed) * (1 + _SLACK)):
+            self.add(average, total)
+            return
+        # the nearest first: a chain fills in this order, however the file lists it
+        for at in np.argsort(np.abs(self.side * price - self.position.state[s.ENTRY]), kind="stable"):
+            self.add(float(price[at]), float(quantity[at]))
 
     def _which(self, price: float, lots: float) -> int:
         """Return the add that a fill belongs to, from 0: the rest of the last one, else the nearest possible; or -1."""

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from exitladder.execution.standing_adds import AddOrder, StandingAdds
 from exitladder.pipelines.advice.order_sets import OrderSet
 from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue, opening_side, without_noise
+from exitladder.plans.resting_adds import AddOrder, StandingAdds
 
 NO_ADDS = StandingAdds()
 _SLACK = 1e-9

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.execution.standing_adds import StandingAdds
 from exitladder.pipelines.advice.orders import Order, Replacement
 from exitladder.pipelines.advice.wording.sentences import conditions_text, number
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.resting_adds import StandingAdds
 
 _ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 

@@ -14,10 +14,10 @@ COLUMNS = (
     "urgency", "summary", "changes", "replacements", "stop_kind", "stop_before", "exhaustion_low", "exhaustion_high",
     "hold_value_spread_r", "stop_r", "managed_from", "quantity_managed", "bars_managed", "missed_rungs",
     "open_pnl", "risk_now_r", "risk_after_r", "risk_now", "risk_after", "tag", "clock", "traded_close",
-    "cancels", "working", "instructions",
+    "cancels", "working", "instructions", "checks", "bar_age_days", "bars_missed", "entry_time", "ladder",
 )  # fmt: skip
 TABLES = ("orders", "replacements", "working")
-LISTS = (*TABLES, "reasons", "warnings", "changes", "missed_rungs", "cancels", "instructions")
+LISTS = (*TABLES, "reasons", "warnings", "changes", "missed_rungs", "cancels", "instructions", "checks")
 # the most urgent first
 STOP_MISSING, ASK, MOVE_STOP = "stop_missing", "ask", "move_stop"
 URGENCIES = (STOP_MISSING, EXIT, REDUCE, MOVE_STOP, ADD, ASK, HOLD)
@@ -29,7 +29,7 @@ ADD_COLUMNS = ("adds", "quantity_entered", "average_entry", "risk_with_adds_r", 
 
 def order_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the columns of texts as texts, in the order of the trades."""
-    for name in ("managed_from", "stop_kind", "clock", "tag"):
+    for name in ("managed_from", "stop_kind", "clock", "tag", "entry_time", "ladder"):
         frame[name] = frame[name].fillna("").astype(object)
     return frame
 

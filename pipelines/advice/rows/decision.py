@@ -10,17 +10,30 @@ import numpy as np
 import pandas as pd
 
 from exitladder.clock import stamp_text
-from exitladder.pipelines.advice.advice import ADD, EXIT, HOLD, REDUCE, Advice, Holding, advise_closed, advise_open
+from exitladder.pipelines.advice.advice import (
+    ADD,
+    EXIT,
+    HOLD,
+    REDUCE,
+    Advice,
+    Holding,
+    advise_closed,
+    advise_open,
+    advise_stopped,
+)
 from exitladder.pipelines.advice.orders import Order
 from exitladder.pipelines.advice.rows.columns import ASK, MOVE_STOP, STOP_MISSING
 from exitladder.pipelines.advice.rows.contracts import slices_of
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.rows.quantities import is_live
 from exitladder.pipelines.advice.wording.sentences import closed_sentence, number, price_text, sentence
+from exitladder.pipelines.advice.working.market import Market
 from exitladder.pipelines.inputs.usable_trades import TICK_TOO_WIDE
 
+# orders that may have filled, named in the sentence
+_MOST_FILLS = 2
 
-def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Advice, str, str]:
+
+def decide(followed: Followed, held: float, row: Mapping[str, Any], market: Market) -> tuple[Advice, str, str]:
     """Return the advice, its sentence and its urgency.
 
     Parameters
@@ -30,12 +43,35 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Adv
         Quantity that the user holds; NaN if it is not known.
     row : mapping
         The row so far: state, stop in the market, quantity when the ladder began.
+    market : Market
+        Before tonight's orders.
 
     Returns
     -------
     advice : Advice
     summary, urgency : str
+        What to see before anything is sold comes first.
     """
+    advice, text, urgency = _decided(followed, held, row, market)
+    known = market.stop
+    if advice.action not in (EXIT, REDUCE) and known.is_newer and known.reached is not None and advice.orders:
+        urgency = EXIT
+        if known.is_gone:
+            advice = advise_stopped(_holding(followed, held))
+            text = f"{'sell' if followed.side > 0 else 'buy back'} {number(advice.quantity)} at the open."
+        else:
+            text = f"{market.fills[0]} If it did, the trade is closed; if not, {text[0].lower()}{text[1:]}"
+    if advice.action in (EXIT, REDUCE) and market.fills:
+        text = f"{' '.join(market.fills[:_MOST_FILLS])} If not, {text[0].lower()}{text[1:]}"
+    return advice, text, urgency
+
+
+def _holding(followed: Followed, held: float) -> Holding:
+    return Holding(held, followed.side, followed.price, followed.venue, slices_of(followed.ladder))
+
+
+def _decided(followed: Followed, held: float, row: Mapping[str, Any], market: Market) -> tuple[Advice, str, str]:
+    """Return the advice, its sentence and its urgency, as if nothing were to be seen first."""
     done, k, trades, i = followed.done, followed.k, followed.placed.trades, followed.i
     own = float(trades.stop_price[i])
     if np.isnan(held):
@@ -52,7 +88,7 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Adv
         now = "you have no stop" if np.isnan(stop) else f"your stop at {price_text(stop)} stays"
         text = f"The ladder manages this trade from {followed.managed_from} on; until then it has no orders, and {now}."
         return Advice(HOLD, 0.0, stop), text, STOP_MISSING if np.isnan(stop) else HOLD
-    holding = Holding(held, followed.side, followed.price, followed.venue, slices_of(followed.ladder))
+    holding = _holding(followed, held)
     status, reason = followed.status, str(done.reason[k])
     if followed.has_passed_stop:
         text = (
@@ -67,8 +103,9 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Adv
     if status == "closed":
         when = pd.Timestamp(int(followed.placed.bars.time[int(done.exit_bar[k])]), tz="UTC")
         advice = advise_closed(holding, f"order {reason}", stamp_text(when.value))
-        live = float(row["stop_before"]) if followed.is_stated else own if is_live(followed, own) else np.nan
-        return advice, closed_sentence(holding, reason, when, live), STOP_MISSING if np.isnan(live) else EXIT
+        live = np.nan if market.stop.reached is not None else market.stop.price
+        is_open = np.isnan(live) and not (market.stop.is_newer and market.stop.reached is not None)
+        return advice, closed_sentence(holding, reason, when, live), STOP_MISSING if is_open else EXIT
     assert followed.state is not None  # an open trade is held
     base = float(row["quantity_managed"])
     earlier = 0.0 if np.isnan(base) or followed.happened is not None else float(done.quantity[k]) - base
@@ -77,7 +114,8 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any]) -> tuple[Adv
         left = held if followed.of_book == "target" else min(left, held)
     stop = followed.shown(float(followed.state["stop_price"]))
     moved_from, name = float(row["stop_before"]), _stop_name(followed)
-    standing, note = followed.standing, ""
+    standing = [order for order in followed.standing if order.rung is None or order.rung not in market.filled_rungs]
+    note = ""
     before = followed.shown(moved_from)  # on the tick
     if _is_looser(followed, stop, before):
         name = "stop in the market"

@@ -13,13 +13,13 @@ import pandas as pd
 from exitladder.clock import DAY_NS, NO_TIME
 from exitladder.execution import STATUS, Simulation
 from exitladder.execution.kernel import state as s
-from exitladder.execution.standing_adds import StandingAdds
 from exitladder.pipelines.advice.adds.happened import Happened
 from exitladder.pipelines.advice.adds.sets import NO_ADDS
 from exitladder.pipelines.advice.orders import Order, Venue
 from exitladder.pipelines.advice.working.orders import Working
 from exitladder.pipelines.advice.working.stated import stated_orders
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.resting_adds import StandingAdds
 from exitladder.trades.trades import PlacedTrades
 
 # of a market that is not always open, between two bars

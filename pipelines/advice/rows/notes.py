@@ -7,8 +7,6 @@ import numpy as np
 from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.wording.sentences import price_text
-from exitladder.pipelines.advice.working.orders import is_near
 
 # this many bars in a row without trading are a halt, or an illiquid symbol
 _HALTED = 3
@@ -17,21 +15,6 @@ _HALTED = 3
 def remarks(followed: Followed) -> list[str]:
     """Return what a trader should know before sending the orders of a trade."""
     texts = []
-    own = float(followed.placed.trades.stop_price[followed.i])
-    if np.isfinite(followed.working_stop) and followed.working_stop > 0:
-        own = followed.working_stop
-    if (not followed.previous or followed.is_stated) and followed.side * (followed.price - own) <= 0:
-        texts.append(
-            f"The last price {price_text(followed.price)} has passed your stop at {price_text(own)}: see whether it "
-            "has filled."
-        )
-    before = (followed.previous or {}).get("stop_price")
-    stated = followed.working_stop
-    if np.isfinite(stated) and before is not None and not is_near(stated, before):
-        texts.append(
-            f"working_stop of the trades file ({price_text(stated) if stated else 'no stop'}) counts, not the stop of "
-            f"the earlier output ({price_text(float(before))}). If you have moved it since, correct the column."
-        )
     wanted = [order.price for order in followed.standing if order.price is not None]
     moved = any(abs(followed.shown(price) - price) > 1e-9 * abs(price) for price in wanted)
     if followed.venue.is_tick_found and moved:
@@ -63,8 +46,33 @@ def remarks(followed: Followed) -> list[str]:
         texts.append(
             f"Passed before the plan began: add{'s' if len(passed) > 1 else ''} {named}. {them} not bought late."
         )
+    texts += _never_armed(followed, [int(k) for k in removed])
     if followed.trail_waits:
         texts.append("The trailing stop would have begun beyond the market; it waits until the price is at the entry.")
+    return texts
+
+
+def _never_armed(followed: Followed, removed: list[int]) -> list[str]:
+    """Return why break-even or the trail can no longer begin: the rung that begins it never fills."""
+    if followed.state is None:
+        return []
+    stop, texts = followed.ladder.stop, []
+    waiting: dict[int, list[str]] = {}
+    for rung, what in ((stop.breakeven_after, "Break-even"), (stop.trail_after, "the trailing stop")):
+        if rung is not None and rung in (*followed.missed, *removed):
+            waiting.setdefault(rung, []).append(what)
+    for rung, names in waiting.items():
+        what = " and ".join(names)
+        what, waits = what[0].upper() + what[1:], "it waits" if len(names) == 1 else "they wait"
+        why = (
+            "whose price was passed before the ladder began"
+            if rung in followed.missed
+            else "which is smaller than an order can be"
+        )
+        texts.append(
+            f"{what} cannot begin any more: {waits} for rung {rung}, {why}. To have the stop tighter, move it at your "
+            "broker and write its price into working_stop; it is never loosened."
+        )
     return texts
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 
 from exitladder.pipelines.advice.adds.happened import entries_of, sold_before
 from exitladder.pipelines.advice.rows.followed import Followed
 from exitladder.pipelines.advice.wording.sentences import number
+from exitladder.pipelines.advice.working.orders import PREVIOUS, STOP_PRICE, WORKING_ORDERS, WORKING_STOP, is_near
+from exitladder.pipelines.advice.working.since import Since
 
 
 def quantity_held(followed: Followed, assume: str) -> tuple[float, list[str]]:
@@ -50,27 +55,103 @@ def quantity_managed(followed: Followed, held: float) -> float:
     return float(trades.quantity[i]) if not followed.managed_from else np.nan
 
 
-def stop_before(followed: Followed, assume: str) -> float:
-    """Return the stop that is in the market now, NaN if none is known."""
+@dataclass(frozen=True)
+class KnownStop:
+    """The newest stop of a trade that the files know, also if the price has passed it.
+
+    Parameters
+    ----------
+    price : float
+        Of several stops the farthest; NaN if there is none.
+    source : {"working_orders", "working_stop", "previous", "stop_price"}
+    reached : Timestamp or None
+        The bar that reached it first since it is known to work: since earlier scores, else the last bar; of
+        ``stop_price`` since the entry.
+    is_passed : bool
+        Whether the last price is beyond it, so that it cannot rest any more.
+    is_since : bool
+        Whether it was at the broker before the bar that reached it, as far as the files know: of a stop that only the
+        trades file states, not even that is known of the last bar.
+    """
+
+    price: float
+    source: str
+    reached: pd.Timestamp | None = None
+    is_passed: bool = False
+    is_since: bool = True
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether it is known from the orders at the broker, not from the entry alone."""
+        return self.source != STOP_PRICE
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it must have filled, if it was there: the trade is probably closed."""
+        return self.is_newer and self.reached is not None and (self.is_passed or self.is_since)
+
+
+def known_stop(followed: Followed) -> KnownStop:
+    """Return the newest stop that the files know.
+
+    Parameters
+    ----------
+    followed : Followed
+
+    Returns
+    -------
+    KnownStop
+        ``working_orders`` and ``working_stop`` of the trades file come before earlier scores, and these before
+        ``stop_price``. Earlier scores that ended the trade left no stop.
+    """
     kept, own = (followed.previous or {}).get("stop_price"), float(followed.placed.trades.stop_price[followed.i])
     if followed.stated is not None:
         stops = [followed.side * order.price for order in followed.stated if order.type == "stop" and order.price]
-        stop = followed.side * min(stops) if stops else 0.0
+        price, source = followed.side * min(stops) if stops else np.nan, WORKING_ORDERS
     elif np.isfinite(followed.working_stop):
-        stop = followed.working_stop
+        price, source = followed.working_stop or np.nan, WORKING_STOP
+    elif kept is not None or (followed.previous or {}).get("orders"):
+        price, source = np.nan if kept is None else float(kept), PREVIOUS
     else:
-        stop = own if kept is None else float(kept)
-    if stop == 0:
-        return float("nan")
-    if np.isnan(stop) and assume == "followed" and not followed.managed_from:
-        stop = followed.initial_stop
-    # a stop that the price has passed is not in the market any more
+        price, source = own, STOP_PRICE
+    if np.isnan(price):
+        return KnownStop(price, source)
+    is_passed = bool(followed.side * (followed.price - price) <= 0)
+    if source == PREVIOUS and followed.placed.bars.factor is not None:
+        return KnownStop(price, source, None, is_passed)  # of prices that may have been adjusted anew since
+    since = Since.entry(followed) if source == STOP_PRICE else Since.stated(followed)
+    reached = since.reached("stop", followed.side * price)
+    last = pd.Timestamp(int(followed.placed.bars.time[int(followed.placed.end_bar[followed.i]) - 1]), tz="UTC")
+    return KnownStop(price, source, last if reached is None and is_passed else reached, is_passed, _is_since(followed))
+
+
+def _is_since(followed: Followed) -> bool:
+    """Whether earlier scores have the stop that the trades file states, so that it was there in the bars since then."""
+    if followed.stated is None and not np.isfinite(followed.working_stop):
+        return True
+    earlier = [order for order in (followed.previous or {}).get("orders") or [] if order.get("type") == "stop"]
+    stated = [order.price for order in followed.stated or [] if order.type == "stop"] or [followed.working_stop]
+    return any(is_near(order.get("price"), price) for order in earlier for price in stated)
+
+
+def stop_before(followed: Followed, known: KnownStop, assume: str) -> float:
+    """Return the stop that is in the market now; one that the price has passed is not there.
+
+    Parameters
+    ----------
+    followed : Followed
+    known : KnownStop
+    assume : {"", "followed", "untouched"}
+        With "followed", a ladder followed from the entry has its initial stop there where no other is known.
+
+    Returns
+    -------
+    float
+        NaN if none is known.
+    """
+    if not np.isnan(known.price):
+        return np.nan if known.is_passed else known.price
+    if known.source != STOP_PRICE or assume != "followed" or followed.managed_from:
+        return np.nan
+    stop = followed.initial_stop
     return stop if followed.side * (followed.price - stop) > 0 else np.nan
-
-
-def is_live(followed: Followed, stop: float) -> bool:
-    """Whether no price since the entry has passed a stop, so that it must still be in the market."""
-    placed, i = followed.placed, followed.i
-    part = slice(int(placed.first_bar[i]), int(placed.end_bar[i]))
-    worst = placed.bars.low[part].min() if followed.side > 0 else placed.bars.high[part].max()
-    return bool(followed.side * (float(worst) - stop) > 0)

@@ -20,8 +20,9 @@ from exitladder.pipelines.advice.traded import adjusted_warning, traded_close
 from exitladder.pipelines.advice.uncertainty import Outlook
 from exitladder.pipelines.advice.working.changes import changes_since
 from exitladder.pipelines.advice.working.instructions import instructed, instruction_texts
+from exitladder.pipelines.advice.working.market import market_of
 from exitladder.pipelines.advice.working.orders import CANCEL
-from exitladder.pipelines.advice.working.resting import unknown_stop, working_orders
+from exitladder.pipelines.advice.working.resting import unknown_stop
 
 
 def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Sequence[str]) -> dict[str, Any]:
@@ -57,14 +58,16 @@ def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Seque
         "hold_value_spread_r": float(outlook.spread_r[i]),
         "managed_from": followed.managed_from, "missed_rungs": list(followed.missed), "tag": str(trades.tag[i]),
         "stop_kind": "" if followed.state is None else str(followed.state["stop_kind"]), "clock": "",
-        "stop_before": stop_before(followed, assume),
+        "entry_time": "", "ladder": "",
     }  # fmt: skip
+    market = market_of(followed, held)
+    row["stop_before"] = stop_before(followed, market.stop, assume)
     row["quantity_managed"] = quantity_managed(followed, held)
     row["price"] = _on_step(followed)
     row["traded_close"] = traded_close(placed.bars, int(placed.end_bar[i]) - 1)
     unlike_market = adjusted_warning(row["symbol"], followed.price, row["traded_close"])
-    advice, summary, urgency = decide(followed, held, row)
-    working = working_orders(followed, held, float(row["stop_before"]))
+    advice, summary, urgency = decide(followed, held, row, market)
+    working = market.working
     orders, unknown = advice.orders, []
     if orders or held == 0:
         orders, done = instructed(orders, working)
@@ -80,7 +83,7 @@ def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Seque
         "reasons": [*advice.reasons, *model_texts],
         "warnings": [*filter(None, [unlike_market]), *advice.warnings, *told, *remarks(followed)],
         "urgency": urgency, "summary": summary, "cancels": [*cancels, *unknown],
-        "working": [order.to_mapping() for order in working],
+        "working": [order.to_mapping() for order in working], "checks": [*market.fills, *market.checks],
     }  # fmt: skip
     row["instructions"] = instruction_texts(row)
     row |= risk_of(followed, row)

@@ -45,7 +45,7 @@ def not_scored(
         "stop_before": float(trades.stop_price[i]),
         "warnings": [f"Not scored: {text}"], "summary": text, "urgency": ASK, "tag": str(trades.tag[i]),
         **{name: [] for name in (*LISTS, "adds") if name != "warnings"}, "managed_from": "", "stop_kind": "",
-        "clock": "",
+        "clock": "", "entry_time": "", "ladder": "",
     }  # fmt: skip
     return _kept(row, previous)
 
@@ -70,9 +70,10 @@ def faulty_row(trade_id: str, symbol: str, text: str, previous: Mapping[str, Any
         "trade_id": trade_id, "symbol": symbol, "side": "", "asof": pd.NaT, "action": HOLD, "action_quantity": 0.0,
         "bars_held": 0, "bars_managed": 0, "warnings": [f"Not scored: {text}"], "summary": text, "urgency": ASK,
         **{name: [] for name in (*LISTS, "adds") if name != "warnings"}, "managed_from": "", "stop_kind": "",
-        "clock": "", "tag": "",
+        "clock": "", "tag": "", "entry_time": "", "ladder": "",
     }  # fmt: skip
-    return _kept(row, previous)
+    is_other = bool(previous and symbol and previous.get("symbol") not in (None, symbol))
+    return _kept(row, None if is_other else previous)
 
 
 def _kept(row: dict[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -114,6 +114,12 @@ def own_warnings(row: Mapping[str, Any], shared: Sequence[str]) -> list[str]:
     return [text for text in row["warnings"] if text not in said]
 
 
+def checks_beside(row: Mapping[str, Any]) -> list[str]:
+    """Return what to see first of one trade, without what its summary says already."""
+    checks = row.get("checks")
+    return [str(text) for text in (checks if isinstance(checks, list) else []) if str(text) not in str(row["summary"])]
+
+
 def of_all(text: str, n_trades: int) -> str:
     """Return a warning of every trade with the trades that it is about.
 

@@ -68,12 +68,13 @@ class _Pairs:
 
     def __init__(self, orders: Sequence[Order], working: Sequence[Working]) -> None:
         self.orders, self.working = list(orders), list(working)
+        self.sure = {j for j, order in enumerate(self.working) if order.is_sure}
         self.old_of: dict[int, int] = {}
 
     def match(self, fits: Callable[[Order, Working], bool]) -> None:
         """Pair orders without a partner, the largest quantities first."""
         new = sorted(set(range(len(self.orders))) - set(self.old_of), key=lambda k: -self.orders[k].quantity)
-        old = sorted(set(range(len(self.working))) - set(self.old_of.values()), key=lambda k: -self.working[k].quantity)
+        old = sorted(self.sure - set(self.old_of.values()), key=lambda k: -self.working[k].quantity)
         for k in new:
             found = next((j for j in old if fits(self.orders[k], self.working[j])), None)
             if found is not None:

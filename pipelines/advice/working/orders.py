@@ -37,6 +37,8 @@ class Working:
     time_in_force : str
         Empty if it is not known.
     do : {"leave", "replace", "cancel"}
+    is_sure : bool
+        False if it may well be gone: it is cancelled, and never left or replaced.
     """
 
     type: str
@@ -50,6 +52,7 @@ class Working:
     add: int | None = None
     time_in_force: str = ""
     do: str = LEAVE
+    is_sure: bool = True
 
     @classmethod
     def from_earlier(cls, order: Mapping[str, Any]) -> Working:
@@ -71,7 +74,8 @@ class Working:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the order as plain values; ``add`` only of one that adds."""
-        return {name: value for name, value in self.__dict__.items() if name != "add" or value is not None}
+        shown = {name: value for name, value in self.__dict__.items() if name != "is_sure"}
+        return {name: value for name, value in shown.items() if name != "add" or value is not None}
 
 
 def is_same(order: Any, other: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from exitladder.errors import InputFileError
+from exitladder.pipelines.advice.rows.columns import ASK
 
 _TABLES = ("orders", "replacements", "working")
 
@@ -25,7 +26,7 @@ def read_previous(path: str | Path) -> dict[str, dict[str, Any]]:
     path = Path(path)
     try:
         if path.suffix.lower() == ".csv":
-            frame = pd.read_csv(path, dtype={"trade_id": str, "managed_from": str})
+            frame = pd.read_csv(path, dtype={"trade_id": str, "managed_from": str, "entry_time": str, "ladder": str})
             rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
             for row in rows:
                 for name in _TABLES:
@@ -47,7 +48,7 @@ def is_same_bar(frame: pd.DataFrame, previous: Mapping[str, Mapping[str, Any]]) 
     Parameters
     ----------
     frame : DataFrame
-        Scores, with ``trade_id`` and ``asof``.
+        Scores, with ``trade_id``, ``asof`` and ``urgency``.
     previous : mapping of str to mapping
         Earlier rows by trade_id.
 
@@ -55,7 +56,8 @@ def is_same_bar(frame: pd.DataFrame, previous: Mapping[str, Mapping[str, Any]]) 
     -------
     bool
     """
-    for trade_id, asof in zip(frame["trade_id"], frame["asof"], strict=True):
+    scored = frame.loc[frame["urgency"] != ASK]  # the others keep the time of the earlier scores
+    for trade_id, asof in zip(scored["trade_id"], scored["asof"], strict=True):
         row = previous.get(str(trade_id)) or {}
         if row.get("orders") and not pd.isna(asof) and pd.to_datetime(str(row.get("asof")), utc=True) == asof:
             return True
@@ -86,6 +88,9 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name} must be 0 or more, but is {value!r}")
     if row.get("asof") is not None and pd.isna(pd.to_datetime(str(row["asof"]), utc=True)):
         raise ValueError(f"asof must be a time, but is {str(row['asof'])[:40]!r}")
+    for name in ("symbol", "side", "entry_time", "ladder"):
+        if row.get(name) is not None and not isinstance(row[name], str):
+            raise TypeError(f"{name} must be a text, but is {str(row[name])[:40]!r}")
     begin = row.get("managed_from")
     if isinstance(begin, str) and begin and pd.isna(pd.Timestamp(begin)):
         raise ValueError(f"managed_from must be a time, but is {begin[:40]!r}")

@@ -1,66 +1,29 @@
-"""Which orders work at the broker now: as the trades file states them, else those of earlier scores that rest still.
+"""Which orders of earlier scores rest still, and what earlier scores leave to later ones.
 
 An order of earlier scores has filled if a bar since then reached its price and the quantity held has dropped by it; the
 orders of its group then go with it, and what its replacements say is done. An order that was reached while the quantity
-stayed is taken to rest: to cancel one that is gone does no harm. Orders for the day end with their session, market
-orders with the next bar.
+stayed is taken to rest, and named: to cancel one that is gone does no harm. If the quantity has dropped although no bar
+shows why, no order is known to rest, and the rungs of the nearest limits that explain it are taken to have filled.
+Orders for the day end with their session, market orders with the next bar.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from exitladder.clock import DAY_NS
-from exitladder.pipelines.advice.orders import closing_side, without_noise
+from exitladder.pipelines.advice.orders import AT_CLOSE, without_noise
 from exitladder.pipelines.advice.rows.followed import Followed
-from exitladder.pipelines.advice.working.orders import (
-    LEAVE,
-    STOP_PRICE,
-    WORKING_STOP,
-    Working,
-    is_near,
-)
+from exitladder.pipelines.advice.working.orders import LEAVE, Working, is_near
+from exitladder.pipelines.advice.working.since import Since
 
 _SLACK = 1e-9
+_KEPT = ("managed_from", "quantity_managed", "entry_time", "ladder")
 UNKNOWN = "any stop of {} that works at your broker now: your files state none"
-
-
-def working_orders(followed: Followed, held: float, stop_before: float) -> list[Working]:
-    """Return the orders that are in the market before tonight's.
-
-    Parameters
-    ----------
-    followed : Followed
-    held : float
-        Quantity that the user holds.
-    stop_before : float
-        The stop in the market; NaN if none is known.
-
-    Returns
-    -------
-    list of Working
-        The columns ``working_orders`` and ``working_stop`` come before earlier scores, and these before ``stop_price``.
-    """
-    if followed.stated is not None:
-        return [order for order in followed.stated if _is_ahead(order, followed)]
-    earlier = _earlier(followed, held)
-    stated = followed.working_stop
-    agrees = math.isnan(stated) or is_near(stated, (followed.previous or {}).get("stop_price"))
-    if agrees and any(order.type == "stop" and order.add is None for order in earlier):
-        return earlier
-    earlier = [order for order in earlier if order.type != "stop" or order.add is not None]
-    own = float(followed.placed.trades.stop_price[followed.i])
-    source = WORKING_STOP if not math.isnan(stated) else STOP_PRICE
-    # stop_price is where the stop was at the entry: later scores know better
-    is_told = source == WORKING_STOP or (not math.isnan(own) and not (followed.previous or {}).get("orders"))
-    if held > 0 and is_told and math.isfinite(stop_before):
-        earlier.append(Working("stop", closing_side(followed.side), held, stop_before, source))
-    return earlier
 
 
 def unknown_stop(followed: Followed, working: Sequence[Working]) -> list[str]:
@@ -101,7 +64,7 @@ def carried(previous: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     if not previous:
         return {}
-    kept: dict[str, Any] = {name: previous[name] for name in ("managed_from", "quantity_managed") if previous.get(name)}
+    kept: dict[str, Any] = {name: previous[name] for name in _KEPT if previous.get(name)}
     working = [Working.from_earlier(order) for order in after(previous) if order.get("type") in ("stop", "limit")]
     stop = previous.get("stop_price")
     if stop is not None:
@@ -135,90 +98,133 @@ def left_over(previous: Mapping[str, Mapping[str, Any]], known: Collection[str])
     return texts
 
 
-@dataclass(frozen=True)
-class _Since:
-    """What the bars since earlier scores have reached."""
+@dataclass
+class Rest:
+    """The orders of earlier scores that rest still, and doubts about the others.
 
-    n_bars: int
-    best: float
-    worst: float
-    has_session_ended: bool
+    Parameters
+    ----------
+    orders : list of Working
+        Those that rest still.
+    reached : list of (Working, Timestamp or None)
+        Orders whose price was reached although the quantity held does not show it; without a bar, orders at market.
+    doubtful : list of Working
+        Orders that the quantity held contradicts.
+    filled_rungs : frozenset of int
+        Rungs taken to have been sold although no bar shows it.
+    dropped : float
+        How much the quantity held has dropped without a bar that shows why.
+    """
 
-    @classmethod
-    def of(cls, followed: Followed) -> _Since:
-        """Return it for a trade; without the time of earlier scores, nothing is known to have been reached."""
-        nothing = cls(0, -math.inf, math.inf, False)
-        if not (followed.previous or {}).get("asof"):
-            return nothing
-        bars, end = followed.placed.bars, int(followed.placed.end_bar[followed.i])
-        symbol = int(followed.placed.symbol_index[followed.i])
-        moment = pd.to_datetime(str((followed.previous or {}).get("asof")), utc=True, errors="coerce")
-        if pd.isna(moment):
-            return nothing
-        begin = int(bars.start[symbol])
-        first = begin + int(bars.close_time[begin:end].searchsorted(moment.as_unit("ns").value, side="right"))
-        if first >= end:
-            return nothing
-        high, low = float(bars.high[first:end].max()), float(bars.low[first:end].min())
-        best, worst = (high, low) if followed.side > 0 else (-low, -high)
-        days = pd.to_datetime(bars.time[[first, end - 1]], utc=True).tz_convert(followed.venue.exchange_tz)
-        ended = int(bars.interval_ns[symbol]) >= DAY_NS or days[0].date() != days[1].date()
-        return cls(end - first, best, worst, ended)
+    orders: list[Working] = field(default_factory=list)
+    reached: list[tuple[Working, pd.Timestamp | None]] = field(default_factory=list)
+    doubtful: list[Working] = field(default_factory=list)
+    filled_rungs: frozenset[int] = frozenset()
+    dropped: float = 0.0
 
 
-def _earlier(followed: Followed, held: float) -> list[Working]:
-    """Return the orders of earlier scores that rest still."""
+def rest_of(followed: Followed, held: float) -> Rest:
+    """Return the orders of earlier scores that rest still.
+
+    Parameters
+    ----------
+    followed : Followed
+    held : float
+        Quantity that the user holds.
+
+    Returns
+    -------
+    Rest
+    """
     previous = followed.previous
     if not previous:
-        return []
-    listed = [order for order in after(previous) if order.get("quantity") is not None]
-    since = _Since.of(followed)
-    if since.n_bars == 0:
-        return [Working.from_earlier(order) for order in listed]
-    listed = [order for order in listed if order.get("type") in ("stop", "limit") and order.get("price") is not None]
-    if since.has_session_ended:
-        listed = [order for order in listed if order.get("time_in_force") != "day"]
-    return _Rest(followed, since, [Working.from_earlier(order) for order in listed]).left(held)
+        return Rest()
+    listed = [Working.from_earlier(order) for order in after(previous) if order.get("quantity") is not None]
+    return _Follow(followed, Since.earlier(followed), listed).rest(held)
 
 
-class _Rest:
+class _Follow:
     """The orders of earlier scores, less the filled ones."""
 
-    def __init__(self, followed: Followed, since: _Since, orders: Sequence[Working]) -> None:
+    def __init__(self, followed: Followed, since: Since, orders: Sequence[Working]) -> None:
         self.followed, self.since = followed, since
-        self.orders = dict(enumerate(orders))
+        self.market = [order for order in orders if order.price is None and order.add is None]
+        resting = [order for order in orders if order.price is not None or (order.add is not None and not since.n_bars)]
+        if since.n_bars:
+            resting = [order for order in resting if order.type in ("stop", "limit")]
+        if since.has_session_ended:
+            resting = [order for order in resting if order.time_in_force != "day"]
+        self.orders = dict(enumerate(resting))
         self.previous = followed.previous or {}
 
-    def left(self, held: float) -> list[Working]:
-        """Return the orders that rest still."""
+    def rest(self, held: float) -> Rest:
+        """Return the orders that rest still, for the quantity held now."""
         done = set() if self.followed.happened is None else set(self.followed.happened.done)
         added = [key for key, order in self.orders.items() if order.add is not None and order.add in done]
-        bought = sum(self.orders[key].quantity for key in added)
-        for key in added:
+        bought = sum(self.orders[key].quantity for key in added) if self.since.n_bars else 0.0
+        for key in added if self.since.n_bars else []:
             self._gone(key)
         before = self.previous.get("quantity_open")
         is_known = before is not None and math.isfinite(before) and math.isfinite(held)
         dropped = max(0.0, float(before) + bought - held) if before is not None and is_known else 0.0
+        found = Rest()
+        dropped = self._at_market("market", dropped, found)
         for key in sorted(self.orders, key=self._distance):
             order = self.orders.get(key)
-            if order is None or order.add is not None or not self._is_reached(order):
+            day = None if order is None or order.add is not None else self._reached(order)
+            if order is None or day is None:
                 continue
             filled = min(order.quantity, dropped)
             dropped = without_noise(dropped - filled)
             if filled > 0:
                 self._fill(key, filled if order.type == "limit" else order.quantity)
-        return list(self.orders.values())
+            else:
+                found.reached.append((order, day))
+        dropped = self._at_market(AT_CLOSE, dropped, found)
+        if dropped > _SLACK * max(held, dropped):
+            self._unexplained(dropped, found)
+        waiting = (
+            [] if self.since.n_bars else [o for o in self.market if o.rung is None or o.rung not in found.filled_rungs]
+        )
+        found.orders = [*waiting, *self.orders.values()]
+        return found
+
+    def _at_market(self, kind: str, dropped: float, found: Rest) -> float:
+        """Take the orders at market off the quantity sold: they fill with the first bar."""
+        for order in [order for order in self.market if order.type == kind]:
+            if order.quantity <= dropped * (1 + _SLACK):
+                dropped = without_noise(dropped - order.quantity)
+                if not self.since.n_bars:
+                    self.market.remove(order)
+                    found.dropped += order.quantity
+                    found.filled_rungs |= {order.rung} if order.rung is not None else frozenset()
+            elif self.since.n_bars:
+                found.reached.append((order, None))
+        return dropped
+
+    def _unexplained(self, dropped: float, found: Rest) -> None:
+        """Doubt all orders, and find the limits that fill first and explain the quantity sold."""
+        found.dropped += dropped
+        closing = {key: order for key, order in self.orders.items() if order.add is None}
+        limits = sorted((key for key, order in closing.items() if order.type == "limit"), key=self._distance)
+        chosen: list[int] = []
+        for key in limits:
+            if sum(closing[k].quantity for k in chosen) >= dropped * (1 - _SLACK):
+                break
+            chosen.append(key)
+        if is_near(sum(closing[k].quantity for k in chosen), dropped):
+            found.filled_rungs |= {int(rung) for k in chosen if (rung := closing[k].rung) is not None}
+        # which of several equal ones has gone is not known
+        found.doubtful = list(closing.values())
+        self.orders = {key: order for key, order in self.orders.items() if key not in closing}
 
     def _distance(self, key: int) -> tuple[bool, float]:
-        price = self.orders[key].price
-        assert price is not None
-        return self.orders[key].type == "stop", abs(price - self.followed.price)
+        order = self.orders[key]
+        price = self.followed.price if order.price is None else order.price
+        return order.type == "stop", abs(price - self.followed.price)
 
-    def _is_reached(self, order: Working) -> bool:
-        assert order.price is not None
-        price = self.followed.side * order.price
-        slack = _SLACK * abs(price)
-        return self.since.best >= price - slack if order.type == "limit" else self.since.worst <= price + slack
+    def _reached(self, order: Working) -> pd.Timestamp | None:
+        return None if order.price is None else self.since.reached(order.type, self.followed.side * order.price)
 
     def _group(self, key: int) -> list[int]:
         """Return an order and those of its group."""
@@ -244,8 +250,3 @@ class _Rest:
                 kept = {other: order for other, order in self.orders.items() if order.id not in gone}
                 placed = [Working.from_earlier(order) for order in change.get("place") or []]
                 self.orders = kept | dict(enumerate(placed, start=max(self.orders, default=key) + 1))
-
-
-def _is_ahead(order: Working, followed: Followed) -> bool:
-    """Whether the last price has not passed a stop; one that it has passed is not in the market any more."""
-    return order.type != "stop" or order.price is None or followed.side * (followed.price - order.price) > 0

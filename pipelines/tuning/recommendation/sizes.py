@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from exitladder.arrays import BoolArray, FloatArray, IntArray
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.errors import LadderError, SettingsError
 from exitladder.measures.sizing.resamples import log_growth, resampling_of
-from exitladder.measures.sizing.rules import ClosedTrades
+from exitladder.pipelines.tuning.recommendation.size_shares import (
+    TUNABLE,
+    VOLATILITY,
+    Results,
+    is_tunable,
+    shares_of,
+)
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.limits import Book
 from exitladder.plans.size import Size, size_in_words
@@ -21,8 +26,6 @@ from exitladder.settings.tables import Settings
 from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES
 
-# Rules whose share of equity at risk follows from the results of the trades before alone.
-TUNABLE = ("fraction", "anti_martingale", "kelly")
 # With fewer results from before a part, its trades keep constant size.
 LEAST = 30
 _STEPS = 6  # fractions between the two ends, each the same multiple of the one before
@@ -41,21 +44,17 @@ def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
     LadderError
     SettingsError
     """
-    if own_ladder is not None and own_ladder.size.is_sized:
-        size = own_ladder.size
-        if not is_tunable(size):
-            of = "maximum_equity" if size.maximum_equity is not None else f'rule = "{size.rule}"'
-            raise LadderError(
-                f"tune compares size rules by the share of equity that they risk ({', '.join(TUNABLE)}, with a "
-                f"fraction), but [size] of '{own_ladder.name}' has {of}. Leave it out, and size the tuned ladder with "
-                "`exitladder backtest`."
+    if own_ladder is not None:
+        why = why_not_compared(own_ladder, settings)
+        why = why or (_fixed_adds(own_ladder) if _searched(settings) else "")
+        if why:
+            raise LadderError(why)
+    for name in ("size_fraction", "size_volatility"):
+        ends = getattr(settings.tuning, name)
+        if len(ends) != 2 or not ends[0] <= ends[1] <= 1:
+            raise SettingsError(
+                f"tuning.{name} must be two shares of equity, the smaller one first and at most 1, but is {list(ends)}."
             )
-    fractions = settings.tuning.size_fraction
-    if len(fractions) != 2 or not fractions[0] <= fractions[1] <= 1:
-        raise SettingsError(
-            "tuning.size_fraction must be two shares of equity, the smaller one first and at most 1, but is "
-            f"{list(fractions)}."
-        )
     if _searched(settings) and _equity(settings, own_ladder) is None:
         raise SettingsError(
             "tuning.sizes needs the money in the account before the first trade, but there is none. Set "
@@ -63,15 +62,47 @@ def refuse_size(settings: Settings, own_ladder: Ladder | None) -> None:
         )
 
 
-def is_tunable(size: Size) -> bool:
-    """Whether a tuning can compare a size rule: its share of equity at risk follows from earlier results alone.
+def why_not_compared(ladder: Ladder, settings: Settings) -> str:
+    """Return why a tuning cannot compare the size rule of a plan, empty if it can or if there is none.
 
-    Examples
-    --------
-    >>> is_tunable(Size(rule="fraction", fraction=0.01)), is_tunable(Size(rule="volatility", target_volatility=0.1))
-    (True, False)
+    Parameters
+    ----------
+    ladder : Ladder
+    settings : Settings
+
+    Returns
+    -------
+    str
+        Rule, value and cure.
     """
-    return size.rule in TUNABLE and size.fraction is not None and size.maximum_equity is None
+    size, name = ladder.size, ladder.name
+    if not size.is_sized:
+        return ""
+    cure = "Leave it out, and size the tuned ladder with `exitladder backtest`."
+    if not is_tunable(size):
+        of = 'rule = "file" with maximum_equity' if size.rule == "file" else f'rule = "{size.rule}"'
+        return (
+            f"tune compares rules that risk a share of equity ({', '.join(TUNABLE)}) with constant size, but [size] of "
+            f"'{name}' has {of}{' in units' if size.units is not None else ''}, whose quantities do not follow the "
+            f"equity. {cure}"
+        )
+    adds = bool(ladder.adds) or set(settings.search.adds) - {"off"}
+    if adds and size.maximum_equity is not None:
+        return (
+            f"size.maximum_equity of '{name}' cuts adds to the equity at each entry, and tune executes trades without "
+            f"an account. {cure}"
+        )
+    return _fixed_adds(ladder)
+
+
+def _fixed_adds(ladder: Ladder) -> str:
+    if all(add.quantity is not None for add in ladder.adds):
+        return ""
+    return (
+        f"Adds of '{ladder.name}' in units or money make r depend on the first quantity, which tune takes from the "
+        "trades and not from a size rule. State quantity, a multiple of the first one, in [[adds]], or leave out "
+        "[size] and tuning.sizes."
+    )
 
 
 def _searched(settings: Settings) -> tuple[str, ...]:
@@ -95,13 +126,13 @@ def size_candidates(settings: Settings, own_ladder: Ladder | None) -> list[Size]
     Returns
     -------
     list of Size
-        Six fractions between the ends of ``tuning.size_fraction``; anti-martingale doubles up to 2 or 4 times; half
-        Kelly with at most 4 times the fraction.
+        Six fractions between the ends of ``tuning.size_fraction``, and as many targets between those of
+        ``tuning.size_volatility``; anti-martingale doubles up to 2 or 4 times; half Kelly with at most 4 times the
+        fraction.
     """
-    low, high = settings.tuning.size_fraction
     found: list[Size] = []
-    for fraction in sorted({float(value) for value in np.round(np.geomspace(low, high, _STEPS), 6)}):
-        for rule in _searched(settings):
+    for fraction in _steps_between(settings.tuning.size_fraction):
+        for rule in [rule for rule in _searched(settings) if rule != VOLATILITY]:
             if rule == "fraction":
                 found.append(Size(rule="fraction", fraction=fraction))
             elif rule == "kelly":
@@ -111,63 +142,18 @@ def size_candidates(settings: Settings, own_ladder: Ladder | None) -> list[Size]
                     Size(rule="anti_martingale", fraction=fraction, factor=2.0, maximum_factor=most)
                     for most in (2.0, 4.0)
                 ]
+    if VOLATILITY in _searched(settings):
+        targets = _steps_between(settings.tuning.size_volatility)
+        found += [Size(rule=VOLATILITY, target_volatility=target) for target in targets]
     if own_ladder is not None and own_ladder.size.is_sized:
         mine = replace(own_ladder.size, maximum=None, maximum_units=None, maximum_money=None)
         found = [mine, *(size for size in found if size != mine)]
     return found
 
 
-@dataclass(frozen=True)
-class Results:
-    """Trades in order of entry, as the recommended exits left them out of sample.
-
-    Parameters
-    ----------
-    entry, close : int64 array, shape (n_trades,)
-        Nanoseconds since 1970 UTC.
-    r : float64 array, shape (n_trades,)
-        Net result over the planned risk.
-    """
-
-    entry: IntArray
-    close: IntArray
-    r: FloatArray
-
-    def take(self, rows: BoolArray | IntArray) -> Results:
-        """Return some of them."""
-        return Results(self.entry[rows], self.close[rows], self.r[rows])
-
-
-def shares_of(size: Size, results: Results) -> FloatArray:
-    """Return the share of equity that a rule risks on each trade, from the trades closed before its entry.
-
-    Parameters
-    ----------
-    size : Size
-    results : Results
-
-    Returns
-    -------
-    float64 array, shape (n_trades,)
-
-    Examples
-    --------
-    >>> lived = Results(np.array([0, 10, 20, 30]), np.array([5, 15, 25, 35]), np.array([1.0, 1.0, -1.0, 1.0]))
-    >>> shares_of(Size(rule="anti_martingale", fraction=0.01, factor=2.0, maximum_factor=4.0), lived).tolist()
-    [0.01, 0.02, 0.04, 0.01]
-    """
-    assert size.fraction is not None
-    so_far, waiting = ClosedTrades(), list[tuple[int, int]]()
-    found = np.full(len(results.r), size.fraction)
-    for i, entry in enumerate(results.entry.tolist()):
-        while waiting and waiting[0][0] <= entry:
-            so_far.close(float(results.r[heapq.heappop(waiting)[1]]))
-        if size.rule == "anti_martingale":
-            found[i] *= so_far.multiple(size)
-        elif size.rule == "kelly":
-            found[i] = so_far.kelly(size)
-        heapq.heappush(waiting, (int(results.close[i]), i))
-    return found
+def _steps_between(ends: Sequence[float]) -> list[float]:
+    low, high = ends
+    return sorted({float(value) for value in np.round(np.geomspace(low, high, _STEPS), 6)})
 
 
 @dataclass(frozen=True)
@@ -277,7 +263,8 @@ class TunedSize:
         """Return the recommended exit with the recommended size; as it is without one."""
         if self.recommended is None:
             return ladder
-        limits = {name: getattr(ladder.size, name) for name in ("maximum", "maximum_units", "maximum_money")}
+        names = ("maximum", "maximum_units", "maximum_money") if self.recommended.maximum_equity is None else ()
+        limits = {name: getattr(ladder.size, name) for name in names}
         return replace(ladder, size=replace(self.recommended, **limits), book=self.book)
 
 
@@ -320,7 +307,10 @@ def tuned_size(
     facts, is_better = _against_constant(results.take(used), shares[used], candidates[0].ruin, settings)
     facts |= {"n_candidates": len(candidates), "final": None if final is None else size_in_words(final)}
     recommended = final if is_better else None
+    own = own_ladder is not None and own_ladder.size.is_sized
     text = _sentence(recommended, final, facts, settings.tuning.size_ruin)
+    if own and recommended is None:  # it is not what they have
+        text = text.replace("Keep constant size", "Use constant size", 1)
     return TunedSize(recommended, Book(equity=equity), words, facts, text)
 
 
@@ -366,6 +356,11 @@ def _sentence(recommended: Size | None, final: Size | None, facts: dict[str, Any
             else f"too few results before the parts to compare sizes ({facts['n_trades']:,} trades)"
         )
         return f"Keep constant size: {why}."
+    if facts["mean_share"] == 0:
+        return (
+            f"Keep constant size: the rules chosen before each part skipped all of the {facts['n_trades']:,} trades "
+            "that they sized."
+        )
     if facts["difference"] is None:
         return f"Keep constant size: an account lost everything on {facts['n_trades']:,} trades."
     low, high = facts["interval"]

@@ -34,7 +34,7 @@ from exitladder.clock import NO_TIME
 from exitladder.errors import BarsError, ExitladderWarning, InputTypeError, SettingsError, TradesError
 from exitladder.files.stamps import stamps_to_ns
 from exitladder.files.tables import Table
-from exitladder.plans.file import ladder_from_mapping, read_ladder
+from exitladder.plans.file import ladder_from_mapping, read_plan
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.loading import load_settings
@@ -133,7 +133,7 @@ def ladder_of(ladder: Any) -> Ladder:
     if isinstance(ladder, Mapping):
         return ladder_from_mapping(ladder)
     if isinstance(ladder, (str, os.PathLike)):
-        return read_ladder(Path(ladder))
+        return read_plan(Path(ladder))
     cure = "Write ladder={'rungs': [{'fraction': 0.5, 'target': '1R'}]} or ladder='ladder.toml'"
     if hasattr(ladder, "recommended"):
         cure = "Give result.recommended (the exit to use) or result.ladder (the tuned ladder)"

@@ -101,8 +101,9 @@ def prepare_run(
             ends = blank_ends(out.net_r.shape) if out.ends is None else out.ends
             run_many_ladders(plan, entries, market, readings, trades, out.net_r, ends)
             if plan.grows:
-                for column in np.flatnonzero((ends.n_fills < 0).any(axis=0))[:1]:
+                for column in np.flatnonzero((ends.n_fills < 0).any(axis=0)):
                     simulate(placed, ladders[which[column]], read, finer=finer)  # refuses the plan, with the trade
+                np.maximum(ends.n_fills, 0, out=ends.n_fills)  # only trades above the maximum size would have been
 
         return run
 

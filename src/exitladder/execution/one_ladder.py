@@ -10,6 +10,7 @@ from exitladder.errors import LadderError
 from exitladder.execution.clock_exits import clock_exits
 from exitladder.execution.contracts import contract_groups, simulate_groups
 from exitladder.execution.dividends import credited, without_dividends
+from exitladder.execution.kernel import codes as o
 from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.entry_facts import make_entries, make_market
 from exitladder.execution.kernel.loops import record_fills, run_one_ladder
@@ -75,7 +76,7 @@ def simulate(
     found = record_fills(lambda to: run_one_ladder(inputs, to), len(placed), len(ladder.rungs), columns)
     grown = found.growth if ladder.is_plan else None
     if grown is not None:
-        check_liquidation(ladder, placed, grown)
+        check_liquidation(ladder, placed, found.states, grown)
     return Simulation(
         placed, ladder, found.states, found.rungs, found.book, growth=grown, adds=found.adds if ladder.is_plan else None
     )
@@ -105,20 +106,22 @@ def check_stops(ladder: Ladder, placed: PlacedTrades) -> None:
         )
 
 
-def check_liquidation(ladder: Ladder, placed: PlacedTrades, growth: FloatTable) -> None:
+def check_liquidation(ladder: Ladder, placed: PlacedTrades, states: FloatTable, growth: FloatTable) -> None:
     """Refuse a plan that would be liquidated before one of its averaging adds (PL9).
 
     Parameters
     ----------
     ladder : Ladder
     placed : PlacedTrades
+        Trades above the maximum size are not entered, so that they say nothing about the plan.
+    states : float64 array, shape (n_trades, SIZE)
     growth : float64 array, shape (n_trades, GROWTH)
 
     Raises
     ------
     LadderError
     """
-    found = np.flatnonzero(growth[:, s.G_LIQUIDATED])
+    found = np.flatnonzero((growth[:, s.G_LIQUIDATED] > 0) & (states[:, s.SKIPPED_WHY] != o.ABOVE_MAXIMUM))
     if len(found):
         i = int(found[0])
         number, price = int(growth[i, s.G_LIQUIDATED]), abs(float(growth[i, s.G_LIQUIDATED_AT]))

@@ -17,7 +17,8 @@ from exitladder.execution.kernel import state as s
 from exitladder.execution.kernel.orders import is_timed, stop_in_force
 from exitladder.execution.kernel.rounding import is_above
 from exitladder.execution.kernel.slices import slice_stop
-from exitladder.execution.standing_adds import PlanRows, StandingAdds, keeps_dust, plan_rows, standing_adds
+from exitladder.execution.standing_adds import PlanRows, keeps_dust, plan_rows, standing_adds
+from exitladder.plans.resting_adds import StandingAdds
 from exitladder.runtime.compiling import interpreted
 
 if TYPE_CHECKING:

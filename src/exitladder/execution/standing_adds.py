@@ -7,7 +7,7 @@ copies of the state: as if the adds of a kind filled one after another, nearest 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from exitladder.execution.kernel.adds.purchases import buy, nearest, room
 from exitladder.execution.kernel.rounding import on_grid
 from exitladder.execution.kernel.state import Position
 from exitladder.plans.ladder import Ladder
+from exitladder.plans.resting_adds import AddOrder, StandingAdds
 from exitladder.runtime.compiling import interpreted
 
 if TYPE_CHECKING:
@@ -31,47 +32,6 @@ _buy, _nearest, _room = interpreted(buy), interpreted(nearest), interpreted(room
 _may_add, _place_again, _on_grid = interpreted(may_add), interpreted(place_again), interpreted(on_grid)
 _is_adding = interpreted(is_adding)
 _TYPES = {o.AVERAGING: "limit", o.PYRAMIDING: "stop", o.SIGNALLED: "market"}
-
-
-class AddOrder(NamedTuple):
-    """An add that may fill in the next bar.
-
-    Parameters
-    ----------
-    number : int
-        Of the add, from 1.
-    type : {"limit", "stop", "market"}
-        Averaging, pyramiding, or decided at the last close.
-    quantity : float
-    price : float
-        Of the order; NaN for a market order.
-    fill : float
-        Price at which it is expected to fill, slippage included: the last close for a market order.
-    after : int or None
-        The add whose fill places this one (``spacing = "previous"``); its `price` assumes that fill at its `fill`.
-    """
-
-    number: int
-    type: str
-    quantity: float
-    price: float
-    fill: float
-    after: int | None
-
-
-class StandingAdds(NamedTuple):
-    """The adds of a trade that may fill in the next bar.
-
-    Parameters
-    ----------
-    orders : tuple of AddOrder
-        Market orders first, then limit and stop orders, each nearest the price first.
-    room : float
-        The most that all of them together may add after the market orders; infinite without a maximum size.
-    """
-
-    orders: tuple[AddOrder, ...] = ()
-    room: float = np.inf
 
 
 PlanRows = Sequence[tuple[FloatArray, IntArray]]

@@ -9,9 +9,11 @@ from exitladder.exporters.asks import Ask
 from exitladder.exporters.header import plain
 from exitladder.exporters.plan import plan_of
 from exitladder.exporters.python_code import PROGRAMS
+from exitladder.plans.adds import AMOUNTS
 from exitladder.plans.ladder import STATE_SERIES, Ladder
 
 _UNITS = {"R": 1, "ATR": 2, "%": 3, "price": 4, "fib": 5, "resistance": 5}
+_STOP_UNITS = {"R": 1, "ATR": 2, "%": 3, "average": 6}
 _HOOKS = {
     "series_condition": "SeriesValue",
     "swing_target": "LevelPrice",
@@ -40,7 +42,7 @@ def mql5_file(ladder: Ladder, header: Sequence[str], hooked: Sequence[Ask]) -> s
     str
     """
     plan = plan_of(ladder)
-    text = (PROGRAMS / "ladder.mq5").read_text(encoding="utf-8")
+    text = _kept((PROGRAMS / "ladder.mq5").read_text(encoding="utf-8"), "plain" if plan.get("adds") else "adds")
     parts = {
         "INPUTS": "input long MagicNumber = 0;   // 0 manages any position of the symbol\n"
         "input ulong Deviation = 10;    // points",
@@ -48,11 +50,23 @@ def mql5_file(ladder: Ladder, header: Sequence[str], hooked: Sequence[Ask]) -> s
         "TABLES": _tables(plan),
         "HOOKS": _hooks(plan, {ask.kind for ask in hooked}),
         "CONDITIONS": _conditions(plan),
+        "ADD_CONDITIONS": _add_conditions(plan),
     }
     for name, value in parts.items():
         text = text.replace(f"@{name}@", value)
     comment = "\n".join(f"// {line}".rstrip() for line in header)
     return f"{comment}\n{text}"
+
+
+def _kept(text: str, left_out: str) -> str:
+    """Return the template without the sections of one kind, and without the marks of sections."""
+    lines, is_kept = [], True
+    for line in text.splitlines():
+        if line in (f"//<{left_out}>", f"//</{left_out}>"):
+            is_kept = line.startswith("//</")
+        elif is_kept and not line.startswith(("//<", "//</")):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _tables(plan: dict[str, Any]) -> str:
@@ -77,8 +91,34 @@ def _tables(plan: dict[str, Any]) -> str:
         f"const int    TRAIL_AFTER = {stop.get('trail_after', 0)};",
         f"const double TRAIL_FROM = {stop.get('trail_from', [0.0])[0]!r};",
         f"const int    TIME_BARS = {stop.get('time', 0)};",
+        *_add_tables(plan),
     ]
     return "\n".join(lines)
+
+
+def _add_tables(plan: dict[str, Any]) -> list[str]:
+    adds = plan.get("adds", [])
+    if not adds:
+        return []
+    stops = [add.get("stop") for add in adds]
+    pairs: list[list[Any]] = [[0.0, stop] if isinstance(stop, str) else stop or [0.0, None] for stop in stops]
+    columns = [
+        ("double", "ADD_AT", [repr(add.get("at", [0.0])[0]) for add in adds]),
+        ("int   ", "ADD_UNIT", [str(_UNITS[add["at"][1]] if "at" in add else 0) for add in adds]),
+        ("bool  ", "ADD_PREVIOUS", ["true" if add.get("previous") else "false" for add in adds]),
+        *(("double", f"ADD_{name.upper()}", [repr(add.get(name, 0.0)) for add in adds]) for name in AMOUNTS),
+        ("double", "ADD_STOP", [repr(value) for value, _ in pairs]),
+        ("int   ", "ADD_STOP_UNIT", [str(_STOP_UNITS.get(unit, 0)) for _, unit in pairs]),
+    ]
+    limit = plan["maximum"]
+    return [
+        "//--- Adds: the unit of a signal is 0, of a stop at the average 6; the first volume counts 1.",
+        f"#define ADDS {len(adds)}",
+        *(f"const {kind} {name}[ADDS] = {{{', '.join(values)}}};" for kind, name, values in columns),
+        *(f"const double MAX_{name.upper()} = {limit.get(name, 0.0)!r};" for name in AMOUNTS),
+        f"const bool   AFTER_EXIT = {'true' if plan.get('after_exit') else 'false'};",
+        f"const int    UNTIL_BARS = {plan.get('until_bars', 0)};",
+    ]
 
 
 def _array(kind: str, name: str, values: list[str]) -> str:
@@ -119,6 +159,15 @@ def _conditions(plan: dict[str, Any]) -> str:
         when = " && ".join(_condition(*condition) for condition in rung["when"])
         act = "is_leaving = true;" if rung.get("rest") else f"due_of[{n}] = true;"
         lines.append(f"   if(!done_of[{n}] && {when})\n      {act}")
+    return "\n".join(lines)
+
+
+def _add_conditions(plan: dict[str, Any]) -> str:
+    lines = []
+    for k, add in enumerate(plan.get("adds", [])):
+        if add.get("when"):
+            when = " && ".join(_condition(*condition) for condition in add["when"])
+            lines.append(f"      if(!add_gone[{k}] && {when})\n         add_due[{k}] = true;")
     return "\n".join(lines)
 
 

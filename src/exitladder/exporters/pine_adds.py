@@ -63,11 +63,21 @@ def entry_lines(plan: dict[str, Any], distance: Distance) -> list[str]:
         if not add.get("at"):
             lines.append(f"    gone{k} := false")
             continue
+        if _is_chained(plan, k):
+            # it rests once the add before has filled
+            ends = f"gone{k - 1}" if plan["adds"][k - 2].get("at") else "false"
+            lines += [f"    addLevel{k} := na", f"    gone{k} := {ends}"]
+            continue
         away = distance(add["at"], "entryPrice", "entryAtr")
         lines.append(f"    addLevel{k} := upTick(entryPrice + side * {away}, side)")
         beyond = f" or side * addLevel{k} <= side * initialStop" if add["at"][0] < 0 else ""
         lines.append(f"    gone{k} := na(addLevel{k}){beyond}")
     return lines
+
+
+def _is_chained(plan: dict[str, Any], k: int) -> bool:
+    """Whether add k, from 1, rests from the fill of the add before it; the first one rests from the entry."""
+    return k > 1 and bool(plan["adds"][k - 1].get("previous"))
 
 
 def closed_lines(plan: dict[str, Any], distance: Distance) -> list[str]:
@@ -101,6 +111,12 @@ def closed_lines(plan: dict[str, Any], distance: Distance) -> list[str]:
         ]
         if isinstance(add.get("stop"), list):
             lines.append(f"            moved := paid - side * {distance(add['stop'], 'paid', 'entryAtr')}")
+        if k < len(plan["adds"]) and _is_chained(plan, k + 1):
+            away = distance(plan["adds"][k]["at"], "paid", "entryAtr")
+            lines += [
+                f"            addLevel{k + 1} := upTick(paid + side * {away}, side)",
+                f"            gone{k + 1} := gone{k + 1} or na(addLevel{k + 1})",
+            ]
     lines += [
         "        if isAdd",
         "            average := (entered * average + amount * paid) / (entered + amount)",

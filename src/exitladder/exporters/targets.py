@@ -65,6 +65,7 @@ _ADDS = (
 _ABOUT = {
     "Adds:": frozenset(_ADDS),
     "Pyramiding adds:": frozenset({"pyramiding_add"}),
+    "Chained adds:": frozenset({"chained_add"}),
     "Clock exits:": frozenset({"clock"}),
 }
 
@@ -74,7 +75,6 @@ def _no_adds(why: str, *but: str) -> dict[str, tuple[str, str]]:
     return dict.fromkeys([kind for kind in _ADDS if kind not in but], (NO, why))
 
 
-_ONE_ENTRY = "the exported code manages a position that is entered once"
 _NOT_CARRIED = "the exported rules of adds do not have it"
 _CARRIED = (
     "averaging_add", "pyramiding_add", "signal_add", "chained_add", "add_stop", "average_stop", "maximum", "add_rules",
@@ -133,7 +133,6 @@ TARGETS = (
         ".pine",
         _no_adds(_NOT_CARRIED, *_CARRIED)
         | {
-            "chained_add": (NO, "an order there cannot wait for the fill of another one inside a bar"),
             "series_condition": _SERIES,
             "swing_target": _SWING,
             "own_stop": (HOOK, "a script knows no stop of a trade unless it is set there"),
@@ -156,6 +155,7 @@ TARGETS = (
             "Adds: quantities are decided at the close before: in money at the price of the add (a signal add: at the "
             "close). Signal adds have the room below the maximum size first, then the others in the order of the file.",
             "Adds: a pyramiding add that a bar reaches after its stop is bought, and sold at the next open.",
+            "Chained adds: they rest from the bar after the fill of the add before, not within its bar.",
         ),
     ),
     Target(
@@ -197,7 +197,7 @@ TARGETS = (
         "mql5",
         "MQL5 (MetaTrader 5)",
         ".mq5",
-        _no_adds(_ONE_ENTRY)
+        _no_adds(_NOT_CARRIED, *_CARRIED)
         | {
             "series_condition": _SERIES,
             "swing_target": _SWING,
@@ -217,6 +217,9 @@ TARGETS = (
             "Restart: the expert forgets rungs that it sold before, and begins again with the volume that is left.",
             "Netting accounts: one ladder per symbol; an opposite deal reduces the position.",
             "Clock exits: the function is asked at a close, and the exit is at the next tick.",
+            "Adds: bought at the market on the first tick at or beyond their price, units and maxima in lots; on "
+            "hedging accounts each is a position of its own with the same stop loss, and rungs sell the oldest first.",
+            "Adds: to a position that is older than the bar before the expert's first tick nothing is added.",
         ),
     ),
     Target(
@@ -258,7 +261,6 @@ def target_named(name: str) -> Target:
 _CURES = {
     "level_add": 'State a distance from the entry, such as at = "-0.5ATR"',
     "current_atr": 'Leave out atr = "current", so that the ATR of the entry counts',
-    "chained_add": 'State each distance from the entry (leave out spacing = "previous")',
     "costs_stop": 'Use stop = "average"',
     "from_average": 'Leave out measured_from = "average" and breakeven_from = "average"',
     "size_rule": "Leave out the size rule and pass the quantity that `exitladder plan` shows",
@@ -290,11 +292,11 @@ def check_asks(target: Target, asks: Sequence[Ask], *, hooks: bool) -> list[Ask]
     hooked = [ask for ask in asks if target.level(ask.kind) == HOOK]
     if refused:
         ask = refused[0]
-        cure = _CURES.get(ask.kind, "") if target.level("averaging_add") == YES else ""
+        cure = _CURES.get(ask.kind, "Remove it from the ladder")
         raise LadderError(
             f"{target.title} must be able to express everything that the ladder asks for, but it cannot express "
             f"{ask.place} = {ask.value!r} ({ASKS[ask.kind]}): {target.can[ask.kind][1]}. "
-            f"{cure or 'Remove it from the ladder'}, or choose another target.{_more(refused)}"
+            f"{cure}, or choose another target.{_more(refused)}"
         )
     if hooked and not hooks:
         ask = hooked[0]

@@ -114,6 +114,55 @@ def decimal_mark(columns: Iterable[pd.Series[Any]], *, said: str = "auto", has_p
     return "."
 
 
+def proves(texts: pd.Series[Any], mark: str) -> BoolArray:
+    """Return which cells hold a number that can only have this decimal mark.
+
+    Parameters
+    ----------
+    texts : Series
+        Cells that are text.
+    mark : {".", ","}
+
+    Returns
+    -------
+    bool array, shape (n,)
+
+    Examples
+    --------
+    >>> proves(pd.Series(["100,5", "1.300", "1.300,50", "7"]), ",").tolist()
+    [True, False, True, False]
+    """
+    found = pc.match_substring_regex(_cleaned(_texts(texts)), _PROOF[mark])
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def open_points(texts: pd.Series[Any]) -> BoolArray:
+    """Return which cells hold a number whose point may separate thousands or decimals in a file of decimal commas.
+
+    Parameters
+    ----------
+    texts : Series
+        Cells that are text.
+
+    Returns
+    -------
+    bool array, shape (n,)
+
+    Examples
+    --------
+    >>> open_points(pd.Series(["1.300", "1.300,50", "1,3"])).tolist()
+    [True, False, False]
+    """
+    found = pc.match_substring_regex(_cleaned(_texts(texts)), r"^-?[1-9]\d{0,2}\.\d{3}$")
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def has_thousands(texts: pd.Series[Any]) -> bool:
+    """Return whether any cell shows that points separate thousands: 1.300,50 or 1.300.000."""
+    found = pc.match_substring_regex(_cleaned(_texts(texts)), r"^-?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})$")
+    return bool(pc.any(found).as_py())
+
+
 def _refuse_bonds(columns: Iterable[Any]) -> None:
     """Reject apostrophes that may separate 32nds instead of thousands.
 

@@ -17,10 +17,10 @@ from exitladder.errors import InputFileError
 from exitladder.files.conventions import MEGABYTE, PLAIN, Conventions
 from exitladder.files.packed import too_large
 from exitladder.files.table import Table
-from exitladder.files.text.delimited import NameColumns, read_delimited
+from exitladder.files.text.delimited import BadLine, NameColumns, read_delimited
 from exitladder.files.untrusted.feather_v1 import in_second_version
 
-__all__ = ["TABLE_SUFFIXES", "Table", "read_table", "table_suffix"]
+__all__ = ["TABLE_SUFFIXES", "BadLine", "Table", "read_table", "table_suffix"]
 
 _TEXTS = (".csv", ".csv.gz", ".txt", ".tsv", ".zip")
 TABLE_SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".txt", ".tsv", ".zip", ".xlsx", ".feather", ".arrow")
@@ -39,7 +39,12 @@ def table_suffix(path: Path) -> str | None:
 
 
 def read_table(
-    path: str | Path, name_columns: NameColumns | None = None, conventions: Conventions = PLAIN, *, sheet: str = ""
+    path: str | Path,
+    name_columns: NameColumns | None = None,
+    conventions: Conventions = PLAIN,
+    *,
+    sheet: str = "",
+    bad: list[BadLine] | None = None,
 ) -> Table:
     """Return the table in a file.
 
@@ -53,6 +58,8 @@ def read_table(
     conventions : Conventions
     sheet : str
         Of an Excel file; needed if it has several sheets that are not empty.
+    bad : list of BadLine, optional
+        Takes the lines of a text file with too many fields, which are then left out; without it they are an error.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def read_table(
         )
     try:
         if suffix in _TEXTS:
-            return read_delimited(path, name_columns, conventions)
+            return read_delimited(path, name_columns, conventions, bad)
         if suffix == ".xlsx":
             return _read_excel(path, sheet, conventions)
         frame = (_read_parquet if suffix in (".parquet", ".pq") else _read_feather)(path, conventions)

@@ -22,7 +22,7 @@ from exitladder.importers.reading import Executions, ImportOptions, read_executi
 from exitladder.importers.sources import Sheet, open_source
 from exitladder.runtime.shown import Shown
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
-from exitladder.trades.positions import fills_of_positions, group_fills, trades_of_positions
+from exitladder.trades.positions import Positions, fills_of_positions, group_fills, trades_of_positions
 from exitladder.trades.trades import Trades
 
 
@@ -104,7 +104,8 @@ def import_files(
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
     trades, sized = with_contract_sizes(trades_of_positions(whole.fills, positions), whole, positions)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
-    notes += repeats
+    trades, working = _with_working_stops(trades, whole, positions)
+    notes += [*repeats, *working]
     notes += sized + _told(trades)
     return Imported(
         trades,
@@ -218,7 +219,7 @@ def _joined(parts: Sequence[Executions]) -> tuple[Executions, list[str]]:
             money[name] = money.get(name, 0.0) + amount
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(p, name) for p in parts])[keep]
-        for name in ("profit", "swap", "multiplier", "currency", "is_inverse")
+        for name in ("profit", "swap", "multiplier", "currency", "is_inverse", "working_stop")
     }
     return replace(parts[0], fills=fills.take(keep), money=money, **columns), _repeats(fills, keep, has_id, is_fill)
 
@@ -243,6 +244,23 @@ def _repeats(fills: Fills, keep: BoolArray, has_id: BoolArray, is_fill: BoolArra
             "their file and were counted as fills of their own. If the file repeats rows, remove them, or add a fill_id"
         )
     return notes
+
+
+def _with_working_stops(trades: Trades, whole: Executions, positions: Positions) -> tuple[Trades, list[str]]:
+    """Return trades with the stop that the program holds now for each open position, where its fills agree on one."""
+    if not np.isfinite(whole.working_stop).any():
+        return trades, []
+    found = np.full(len(trades), np.nan)
+    for i in np.flatnonzero(trades.is_open):
+        part = positions.parts(int(i))
+        stops = whole.working_stop[positions.fill[part][positions.is_entry[part]]]
+        if len(stops) and (stops == stops[0]).all():
+            found[i] = stops[0]
+    known = int(np.isfinite(found).sum())
+    if not known:
+        return trades, []
+    text = f"working_stop: the stop of {whole.profile.title} now, of {known} open trades; correct it if it has moved"
+    return replace(trades, working_stop=found), [text]
 
 
 def _told(trades: Trades) -> list[str]:

@@ -21,12 +21,12 @@ from exitladder.trades.fills import Fills, fills_from_columns
 from exitladder.trades.quantity_units import in_money, plain_quantities
 
 NUMBERS = (
-    "quantity", "price", "entry_price", "exit_price", "stop", "fee", "fee2", "entry_fee", "exit_fee", "swap", "profit",
-    "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
+    "quantity", "price", "entry_price", "exit_price", "stop", "working", "fee", "fee2", "entry_fee", "exit_fee", "swap",
+    "profit", "funding", "multiplier", "fee_rate", "exit_fee_rate", "value",
 )  # fmt: skip
 # by as much as fees may move a total
 _FEES = 0.03
-_PRICES = ("price", "entry_price", "exit_price", "stop")
+_PRICES = ("price", "entry_price", "exit_price", "stop", "working")
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ class Executions:
         Sums of the file that belong to no fill.
     is_inverse : bool array, shape (n_fills,)
         Fills of coin-margined contracts, whose profit is quantity x multiplier x (1 / entry - 1 / exit).
+    working_stop : float64 array, shape (n_fills,)
+        Stop that the program holds now for the position of the fill; NaN where the file tells none.
     """
 
     profile: Profile
@@ -128,6 +130,7 @@ class Executions:
     notes: list[str]
     money: dict[str, float]
     is_inverse: BoolArray
+    working_stop: FloatArray
 
 
 def read_executions(found: Found, others: Sequence[Found], options: ImportOptions) -> Executions:
@@ -329,6 +332,7 @@ class _Rows:
                 stop_price=self._stops(),
             ),
             self.number("profit"), np.nan_to_num(self.number("swap")), self.number("multiplier"), self.text("currency"),
+            self._positive("working"),
         )  # fmt: skip
 
     def cost(self, price: FloatArray, quantity: FloatArray, rate: str) -> FloatArray:
@@ -400,6 +404,7 @@ class _Rows:
             ),
             np.concatenate([blank, self.number("profit")[rows]]), np.concatenate([np.zeros(len(first)), swap[rows]]),
             self._value_multiplier(entry_price, quantity)[both_rows], currency[both_rows],
+            self._positive("working")[both_rows],
         )  # fmt: skip
 
     def _groups(self) -> npt.NDArray[np.object_]:
@@ -443,7 +448,10 @@ class _Rows:
             )
 
     def _stops(self) -> FloatArray:
-        stop = self.number("stop").copy()
+        return self._positive("stop")
+
+    def _positive(self, name: str) -> FloatArray:
+        stop = self.number(name).copy()
         stop[~(stop > 0)] = np.nan  # MetaTrader writes 0 for none
         return stop
 
@@ -467,6 +475,7 @@ class _Rows:
         swap: FloatArray,
         multiplier: FloatArray,
         currency: npt.NDArray[np.object_],
+        working_stop: FloatArray,
     ) -> Executions:
         # with --tz, the zone is no open question
         notes = [*self.prepared.notes, *(n for n in self.profile.notes if not self.options.tz or "--tz" not in n)]
@@ -476,7 +485,9 @@ class _Rows:
         if "inverse" in self.frame:
             inverse = self.text("inverse") == "1"
             notes += _coin_margined(fills.symbol[inverse], currency[inverse], multiplier[inverse])
-        return Executions(self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money, inverse)
+        return Executions(
+            self.profile, fills, profit, swap, multiplier, currency, notes, self.prepared.money, inverse, working_stop
+        )  # fmt: skip
 
 
 def _rows(n: int) -> str:

@@ -60,7 +60,7 @@ def freqtrade_orders(prepared: Prepared) -> None:
         return
     trades = by[0].frame.set_index("trade_id")
     owner = frame["trade_id"]
-    for name in ("stop", "fee_rate", "exit_fee_rate", "tag"):
+    for name in ("stop", "working", "fee_rate", "exit_fee_rate", "tag"):
         if name in trades:
             frame[name] = owner.map(trades[name]).fillna("")
     short = (
@@ -117,7 +117,7 @@ def freqtrade_trades(prepared: Prepared) -> None:
                     "time": pd.Timestamp(int(order["order_filled_timestamp"]), unit="ms").isoformat(),
                     "quantity": repr(float(order["amount"])), "price": repr(float(order["safe_price"])),
                     "fee_rate": trade.get("fee_rate" if is_entry else "exit_fee_rate", ""),
-                    "stop": trade.get("stop", ""), "tag": trade.get("tag", ""),
+                    "stop": trade.get("stop", ""), "working": trade.get("working", ""), "tag": trade.get("tag", ""),
                     "fill_id": f"{trade['trade_id']}-{n + 1}",
                     "profit": trade.get("profit", "") if is_last else "",
                     "swap": trade.get("swap", "") if is_last else "",

@@ -27,7 +27,7 @@ def adds_summary(parts: Sequence[Simulation]) -> dict[str, Any]:
     dict
         ``n_trades`` with at least one add, ``n_adds``, ``n_dropped`` (no quantity after the caps), ``n_inactive`` (not
         resolved at the entry, or only beyond the stop), ``n_runners`` trades in which rungs of the whole position left
-        what later adds bought to the stop, ``n_below_minus_1`` trades that lost more than their planned risk,
+        what later adds bought to the stop, ``n_below_minus_1`` trades whose net loss is above their planned risk,
         ``mean_size`` and ``max_size`` the quantity entered over the first quantity, ``planned_risk`` the sum in
         account currency.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from exitladder.errors import LadderError
+from exitladder.errors import ExitladderWarning, LadderError
 from exitladder.files.toml import only_keys, read_toml, tables_of
 from exitladder.plans.adds import AVERAGES, Add, AddRules, parse_level
 from exitladder.plans.costs import Costs
@@ -22,6 +23,7 @@ from exitladder.plans.size import Size, size_defaults
 from exitladder.plans.target import target_from_mapping, target_table
 from exitladder.plans.times import hours_from_text, hours_text, time_from_text
 from exitladder.plans.units import Condition, Distance, Target
+from exitladder.plans.without_effect import keys_without_effect
 
 REST = "rest"
 _SLICE_DISTANCES = ("stop", "trail", "trail_from")
@@ -50,6 +52,23 @@ def read_ladder(path: str | Path) -> Ladder:
         return ladder_from_mapping(table)
     except LadderError as error:
         raise LadderError(f"{error} ({path})") from None
+
+
+def read_plan(path: str | Path) -> Ladder:
+    """Return the ladder in a TOML file of the user's, as `read_ladder`; warns of keys that have no effect.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Ladder
+    """
+    ladder = read_ladder(path)
+    for text in keys_without_effect(ladder):
+        warnings.warn(f"{text} ({path})", ExitladderWarning, stacklevel=2)
+    return ladder
 
 
 def ladder_from_mapping(table: Mapping[str, Any], place: str = "ladder") -> Ladder:

@@ -349,11 +349,15 @@ class TuningSettings:
     min_trades: int = _key(0, "constraint: minimum number of trades with a result; 0: none", least=0)
     sizes: tuple[str, ...] = _key(
         ["off"],
-        "size rules compared with constant size, after the exit is chosen: fraction, anti_martingale, kelly; off: none",
-        among=("off", "fraction", "anti_martingale", "kelly"),
+        "size rules compared with constant size, after the exit is chosen: fraction, volatility, anti_martingale, "
+        "kelly; off: none",
+        among=("off", "fraction", "volatility", "anti_martingale", "kelly"),
     )
     size_fraction: tuple[float, ...] = _key(
         [0.0025, 0.02], "smallest and largest share of equity that their first quantity risks", least=0.0001
+    )
+    size_volatility: tuple[float, ...] = _key(
+        [0.02, 0.2], "smallest and largest target of the rule volatility, share of equity per year", least=0.001
     )
     size_ruin: float = _key(
         0.01, "constraint: maximum risk of ruin of a size rule within the trades it is chosen on", least=0, most=1

@@ -33,7 +33,7 @@ OPTIONAL = (
 OPTION_COLUMNS = ("strike", "right", "expiry")
 """Of positions in options, which `exitladder.options` reads."""
 
-_NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier", "working_stop")
+NUMBERS = ("entry_price", "quantity", "stop_price", "exit_price", "quantity_open", "multiplier", "working_stop")
 
 _STOP_CURE = (
     "Correct the stop or the side. stop_price is the stop at the entry, which defines R; a stop moved since then "
@@ -377,7 +377,7 @@ class _Reader:
     @cached_property
     def _decimal(self) -> str:
         """Return the decimal mark of the numbers that are text: as given, else as any of them settles it."""
-        given = [self.columns[name] for name in _NUMBERS if name in self.columns]
+        given = [self.columns[name] for name in NUMBERS if name in self.columns]
         words = [column for column in given if is_text(column)]
         if not words:
             return "."

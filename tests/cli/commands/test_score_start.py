@@ -58,6 +58,16 @@ def test_few_trades_start_no_compiler_and_get_the_same_advice(
     assert not interpreting.is_interpreted()
 
 
+def test_what_is_read_before_the_choice_starts_no_engine(environment: dict[str, str]) -> None:
+    """The texts of advice, and why a trade cannot be scored, are read before the trades say whether to compile."""
+    code = (
+        "import sys; import exitladder.pipelines.advice.scorable, exitladder.pipelines.advice.adds.words; "
+        "print(sorted({'numba', 'exitladder.execution.kernel', 'exitladder.runtime.compiling'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_more_work_and_later_choices_are_left_to_compiled_code(environment: dict[str, str]) -> None:
     code = (
         "from exitladder.runtime import interpreting as i; print(i.interpret_if_small(1)); i.permit(); "

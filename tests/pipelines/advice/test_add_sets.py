@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitladder.execution.standing_adds import AddOrder, StandingAdds
 from exitladder.pipelines.advice.advice import Advice, Holding, advise_open
 from exitladder.pipelines.advice.orders import AT_CLOSE, Order, Replacement, Venue
+from exitladder.plans.resting_adds import AddOrder, StandingAdds
 
 OCO, REDUCE = Venue(lot=1, tick=0.01), Venue("reduce", lot=1, tick=0.01)
 STANDING = [Order("limit", "sell", 3, 110.0, 1, "rung"), Order("stop", "sell", 10, 90.0, None, "stop")]

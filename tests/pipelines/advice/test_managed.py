@@ -296,7 +296,7 @@ def test_a_missing_stop_is_placed_and_a_known_one_is_never_blank(market: BarSet,
     assert row["stop_before"] == row["stop_price"] == 99.0
     assert '99 <span class="arrow">→</span> 99<' in score_page(pd.DataFrame([row]))
     row = one(market, book(stop_price=101.5, entry_price=102.5, entry_time="2024-01-04"), plain)
-    assert any("The last price 101 has passed your stop at 101.5" in text for text in row["warnings"])
+    assert row["checks"] == ["Your stop of 101.5 was reached on 6 Jan 2024; see whether it filled."]
 
 
 def test_defects_of_bars_that_no_open_trade_needs_are_not_reported(market: BarSet) -> None:

@@ -100,6 +100,18 @@ def test_fills_are_the_adds_that_happened(settings: Settings) -> None:
         assert [o["quantity"] for o in row["orders"] if o["type"] == "limit" and "add" not in o] == [32]
 
 
+def test_fills_of_one_day_are_several_adds_if_one_would_not_buy_as_much(settings: Settings) -> None:
+    """Dates say no time of day: the adds of a bar come at one moment, in any order, and so do parts of one order."""
+    bars = market(QUIET, [101.0, 109.0, 95.0, 107.0])
+    entry = ("2024-01-01", "buy", 100.0, 100.0)
+    every = [("2024-01-02", "buy", 20.0, 108.0), ("2024-01-02", "buy", 50.0, 96.0), ("2024-01-02", "buy", 30.0, 105.0)]
+    row = advised(bars, book([entry, *every]), settings, since_entry=True).frame.iloc[0]
+    assert (row["quantity_open"], row["stop_price"], row["warnings"]) == (200, 98.0, [])
+    parts = [("2024-01-02", "buy", 20.0, 105.0), ("2024-01-02", "buy", 10.0, 105.3)]
+    row = advised(bars, book([entry, *parts]), settings, since_entry=True).frame.iloc[0]
+    assert (row["quantity_open"], row["stop_price"]) == (130, 95.1)  # 1R below their average
+
+
 def test_an_add_that_was_reached_and_not_filled_is_not_bought_late(settings: Settings) -> None:
     bars = market(QUIET, HIGHER)
     row = advised(bars, book(quantity_open=100), settings, since_entry=True).frame.iloc[0]

@@ -79,6 +79,20 @@ def test_the_page_asks_for_nothing_and_escapes_texts() -> None:
     assert "78% [71, 84]" in html
 
 
+def test_what_to_see_first_comes_before_the_orders_also_where_they_are_copied() -> None:
+    table, check = scores(), "SELL 3 SYM2 LIMIT 120 was reached on 4 Jan 2024; see whether it filled."
+    table["checks"] = [[check] if k == 2 else [] for k in range(len(table))]
+    table["instructions"] = [["PLACE SELL 3 SYM2 LIMIT 120 GTC"]] * len(table)
+    html = score_page(table)
+    assert html.count(f'<p class="first">{check}</p>') == 1 and html.count("see first; ") == 1
+    assert f'data-copy="FIRST {check}\nPLACE SELL 3 SYM2 LIMIT 120 GTC"' in html
+    opened = html[html.index(f'<p class="first">{check}') :]
+    assert opened.index('<p class="say">') < opened.index("Orders, in this order")
+    assert '<span class="muted">T2</span>' in html
+    text = " ".join(score_screen(table.iloc[2:3], 80).split())
+    assert f"first {check} do " in text
+
+
 def test_the_most_urgent_trade_is_first_and_the_largest_risk_before_smaller_ones() -> None:
     html = score_page(scores())
     classes = re.findall(r'<tr class="row (\w+)"', html)

@@ -9,14 +9,15 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.errors import LadderError, SettingsError
+from exitladder.measures.sizing.rules import annual_volatility
+from exitladder.measures.sizing.sized import simulate_sized
 from exitladder.pipelines.inputs.prepare import prepare
+from exitladder.pipelines.tuning.recommendation.size_shares import Results, Units, shares_of
 from exitladder.pipelines.tuning.recommendation.sizes import (
-    Results,
     TunedSize,
     account_of,
     best_size,
     refuse_size,
-    shares_of,
     size_candidates,
     tuned_size,
 )
@@ -24,7 +25,7 @@ from exitladder.pipelines.tuning.tuned import tune_ladder
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.plans.size import Size
 from exitladder.settings.tables import Settings
-from exitladder.trades.trades import Trades
+from exitladder.trades.trades import Trades, place_trades
 
 DAY = 86_400 * 10**9
 
@@ -96,23 +97,75 @@ def test_growth_is_that_of_the_formula(sized: Settings) -> None:
 def test_no_share_knows_a_later_result(sized: Settings) -> None:
     results = even_bets(90, 0.6, 4)
     later = replace(results, r=np.where(results.entry > results.entry[60], -results.r, results.r))
-    for size in size_candidates(sized, None):
+    ones, money = np.ones(90), np.linspace(50.0, 5_000.0, 90)
+    results, later = (replace(one, units=Units(ones, money, {35: 20 * ones})) for one in (results, later))
+    every = sized.with_values({"tuning": {"sizes": [*sized.tuning.sizes, "volatility"]}})
+    candidates = size_candidates(every, None)
+    assert {size.rule for size in candidates} == {"fraction", "volatility", "anti_martingale", "kelly"}
+    for size in [*candidates, Size(rule="fraction", fraction=0.01, maximum_equity=2.0)]:
         np.testing.assert_array_equal(shares_of(size, results)[:61], shares_of(size, later)[:61])
 
 
+def test_a_volatility_target_risks_the_share_that_a_backtest_gives(bars: BarSet, trades: Trades) -> None:
+    """From bars and the planned risk of a unit alone, before lots: the share of `simulate_sized`, maximum included."""
+    some = place_trades(trades.take(np.arange(0, len(trades), 9)), bars)
+    for maximum in (None, 0.3):
+        size = {"rule": "volatility", "target_volatility": 0.1, "window": 20}
+        size |= {} if maximum is None else {"maximum_equity": maximum}
+        plan = ladder_from_mapping({"stop": {"initial": "2ATR", "time": 30}, "size": size, "book": {"equity": 1e6}})
+        done = simulate_sized(some, plan)
+        money = done.simulation.planned_risk / done.simulation.planned
+        units = Units(
+            done.simulation.planned_risk / done.simulation.quantity,
+            np.abs(some.trades.entry_price) * money,
+            {20: annual_volatility(some, 20) * money},
+        )
+        blank = np.zeros(len(some), dtype=np.int64)
+        found = shares_of(plan.size, Results(blank, blank, np.zeros(len(some)), units))
+        taken = done.simulation.quantity > 0
+        assert taken.sum() > 50
+        np.testing.assert_allclose(found[taken], done.share[taken], rtol=1e-9)
+        assert (found[~taken] == 0).all() or maximum is not None
+
+
+def test_a_rule_that_skips_every_trade_says_so(small: Settings) -> None:
+    """Kelly grew on a run of wins, has no edge left before the next part, and takes none of its trades."""
+    r = np.repeat([1.0, -1.0], [30, 61])
+    entry = np.arange(91, dtype=np.int64) * 2 * DAY
+    mine = {"rule": "kelly", "fraction": 0.01, "kelly_cap": 0.005}
+    plan = ladder_from_mapping({"stop": {"initial": "2ATR"}, "size": mine, "book": {"equity": 1e5}})
+    settings = small.with_values({"tuning": {"size_ruin": 1.0}, "validation": {"n_bootstrap": 100}})
+    cuts = [0, int(entry[61])]
+    found = tuned_size(Results(entry, entry + DAY, r), np.repeat([0, 1], [61, 30]), cuts, settings, plan)
+    assert found is not None and found.recommended is None
+    assert found.facts["mean_share"] == 0.0
+    # constant size is not what the plan has
+    assert found.text.startswith("Use constant size: the rules chosen before each part skipped all of the 30 trades")
+
+
 def test_what_cannot_be_compared_is_refused(small: Settings) -> None:
-    book = {"equity": 1e5}
-    for size in (
-        {"rule": "volatility", "target_volatility": 0.1},
-        {"maximum_equity": 2.0},
-        {"rule": "fixed", "units": 5.0},
+    base = {"stop": {"initial": "2ATR"}, "book": {"equity": 1e5}}
+    by_volatility = {"rule": "volatility", "target_volatility": 0.1, "maximum_equity": 1.0}
+    refuse_size(small, ladder_from_mapping({**base, "size": by_volatility}))
+    for size, adds, match in (
+        ({"rule": "fixed", "units": 5.0}, [], "do not follow the equity"),
+        ({"maximum_equity": 2.0}, [], "do not follow the equity"),
+        ({"rule": "anti_martingale", "units": 5.0, "factor": 2.0, "maximum_factor": 2.0}, [], "in units, whose"),
+        (by_volatility, [{"quantity": 1.0, "at": "1R"}], "cuts adds to the equity"),
+        ({"rule": "fraction", "fraction": 0.01}, [{"money": 1e3, "at": "1R"}], "depend on the first quantity"),
     ):
-        with pytest.raises(LadderError, match="compares size rules"):
-            refuse_size(small, ladder_from_mapping({"stop": {"initial": "2ATR"}, "size": size, "book": book}))
+        with pytest.raises(LadderError, match=match):
+            refuse_size(small, ladder_from_mapping({**base, "size": size, "adds": adds}))
+    plan = ladder_from_mapping({**base, "adds": [{"units": 5.0, "at": "1R"}]})
+    refuse_size(small, plan)
+    with pytest.raises(LadderError, match="depend on the first quantity"):
+        refuse_size(small.with_values({"tuning": {"sizes": ["fraction"]}}), plan)
     with pytest.raises(SettingsError, match="size_equity"):
         refuse_size(small.with_values({"tuning": {"sizes": ["kelly"]}}), None)
     with pytest.raises(SettingsError, match="size_fraction"):
         refuse_size(small.with_values({"tuning": {"size_fraction": [0.02, 0.01]}}), None)
+    with pytest.raises(SettingsError, match="size_volatility"):
+        refuse_size(small.with_values({"tuning": {"size_volatility": [0.2, 0.1]}}), None)
 
 
 @pytest.mark.slow

@@ -62,11 +62,11 @@ def command(
     out of sample.
     """
     from exitladder.pipelines.backtest import backtest, backtest_walk_forward
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
     if (ladder is None) == (walk_forward is None):
         raise click.UsageError("Give either --ladder FILE or --walk-forward DIR.")
-    plan = read_ladder(ladder) if ladder is not None else None
+    plan = read_plan(ladder) if ladder is not None else None
     if plan is not None and not plan.costs.has_rates_of(session.settings.costs):
         session.warn(
             "The costs of the ladder differ from [costs] of the settings. This backtest uses the ladder's, for your "

@@ -53,11 +53,11 @@ def command(session: Session, ladder: Path, to: str, out: Path | None, hooks: bo
     """
     from exitladder.exporters import export_ladder
     from exitladder.files.output import write_text
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
     position = _position(to, ccxt)
     made = export_ladder(
-        read_ladder(ladder), to, hooks=hooks, position=position, exchanges=ccxt["exchange"] if to == "ccxt" else ()
+        read_plan(ladder), to, hooks=hooks, position=position, exchanges=ccxt["exchange"] if to == "ccxt" else ()
     )
     for name in made.hooks:
         session.warn(f"{made.target.title} cannot do this itself, fill it in: {name}")

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from exitladder.pipelines.score import ScoreResult
     from exitladder.trades.trades import Trades
 
-# exit code of --exit-code
-NOT_SCORED = 3
+# exit codes of --exit-code
+NOT_SCORED, OLD_BARS = 3, 4
 _EXAMPLE = (
     "exitladder score --bars data/ --trades trades.csv --ladder tuned/recommended.toml \\",
     "  --model models:/exitladder-exhaustion@newest --previous yesterday.json --out today.json",
@@ -77,7 +77,11 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 @click.option("--peak-equity", type=float, metavar="MONEY", help="Its highest close so far, for drawdown_equity.")
 @click.option("--equity-before", type=float, metavar="MONEY", help="At the close of the day before, for daily_loss.")
 @click.option("--private", is_flag=True, help="Leave out names, quantities, prices and money: R only, to share.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 if an open trade could not be scored.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 3 if an open trade could not be scored, else with 4 if bars are missing since the last ones.",
+)
 @path_option("--finer-bars", 'Bars of a shorter interval, for intrabar = "finer_bars".', required=False)
 @out_option("Output file (.csv, .json or .html).", endings=(".csv", ".json", ".html"), required=False)
 @session_command
@@ -121,6 +125,8 @@ def command(
         session.emit(frame if session.form == "json" else flat_scores(frame))
     if exit_code and (frame["urgency"] == "ask").any():
         raise SystemExit(NOT_SCORED)
+    if exit_code and (frame["bars_missed"] > 0).any():
+        raise SystemExit(OLD_BARS)
 
 
 @dataclass(frozen=True)
@@ -161,9 +167,9 @@ def advice_on(
         With a row for each trade that could not be read.
     result : ScoreResult
     """
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
-    plan = read_ladder(files.ladder)
+    plan = read_plan(files.ladder)
     known, faulty = _valid_trades(session, files.trades)
     still_open = set() if known is None else set(map(str, known.trade_id[known.is_open]))
     if known is None:
@@ -293,6 +299,12 @@ def _tell(session: Session, result: ScoreResult, managed: Management) -> None:
         session.say(result.verdict)
     for text in result.notes:
         session.warn(text)
+    n_old = int((result.frame["bars_missed"] > 0).sum())
+    if n_old:
+        session.warn(
+            f"bars are old for {n_old} of {len(result.frame)} open trades: at least "
+            f"{int(result.frame['bars_missed'].max())} missing since the last one. Update the bars"
+        )
     if is_same_bar(result.frame, managed.previous):
         session.say(
             "the earlier output (--previous) is of the same last bar: its orders are taken to be placed. If they are "

@@ -77,7 +77,7 @@ def command(
     tuned ladder. With --model it may also be an exit that reads the model.
     """
     from exitladder.pipelines.tune import tune
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
     session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     result = tune(
@@ -85,7 +85,7 @@ def command(
         known,
         session.settings,
         model=model,
-        ladder=read_ladder(ladder) if ladder else None,
+        ladder=read_plan(ladder) if ladder else None,
         fresh=fresh,
         out=out,
         command=session.command,

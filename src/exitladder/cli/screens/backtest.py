@@ -147,7 +147,7 @@ def _adds(adds: Mapping[str, Any] | None) -> str:
     for count, text in (
         (adds["n_dropped"], "dropped"),
         (adds["n_inactive"], "inactive"),
-        (adds["n_below_minus_1"], "lost more than planned"),
+        (adds["n_below_minus_1"], "below -1 R, costs included"),
     ):
         parts += [f"{count:,} {text}"] if count else []
     return "; ".join(parts)

@@ -11,6 +11,7 @@ import pandas as pd
 from exitladder.cli.screens.parts import facts, share, signed
 from exitladder.clock import close_text
 from exitladder.pipelines.advice.wording.counts import (
+    checks_beside,
     counts_text,
     of_all,
     own_warnings,
@@ -23,7 +24,7 @@ from exitladder.pipelines.advice.wording.sentences import hold_value_text, price
 _MOST = 80
 _WORDS = {
     "stop_missing": "NO STOP", "exit": "EXIT", "reduce": "REDUCE", "move_stop": "MOVE STOP", "add": "ADD",
-    "ask": "ASKED", "hold": "hold",
+    "ask": "NEEDS YOU", "hold": "hold",
 }  # fmt: skip
 
 
@@ -75,13 +76,15 @@ def _taken_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns: tuple[tuple[str, int, Callable[[Mapping[str, Any]], str]], ...] = (
-        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("symbol", 12, lambda row: str(row["symbol"])),
+    columns: list[tuple[str, int, Callable[[Mapping[str, Any]], str]]] = [
+        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("trade", 8, lambda row: str(row["trade_id"])),
+        ("symbol", 10, lambda row: str(row["symbol"])),
         ("side", 5, lambda row: str(row["side"])), ("open", -8, lambda row: _short(row["quantity_open"])),
         ("close", -8, lambda row: _short(row["action_quantity"]) if row["action_quantity"] else ""),
         ("stop", -10, lambda row: _short(row["stop_price"])), ("R now", -7, lambda row: signed(row["open_r"], 2)),
-        ("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if not all(pd.isna(row["exhaustion"]) for row in rows):
+        columns.append(("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])))
     lines = [[name for name, _, _ in columns], *([cell(row) for _, _, cell in columns] for row in rows)]
     return "".join(
         " ".join(
@@ -109,6 +112,7 @@ def _trade(row: Mapping[str, Any], shared: list[str], width: int) -> str:
     open_r = signed(row["open_r"], 2)
     return textwrap.fill(head, width) + "\n" + facts(
         [
+            *(("  first", text) for text in checks_beside(row)),
             ("  do", str(row["summary"])),
             ("  state", "" if not open_r else f"{open_r} R, best {signed(row['mfe_r'], 2)} R"
              + ("" if pd.isna(paid) or not paid else f", dividends {signed(paid, 2)} R")

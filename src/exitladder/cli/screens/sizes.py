@@ -45,7 +45,7 @@ def sizes_text(sizes: Mapping[str, Any] | None, width: int) -> str:
 
 def size_facts(sizes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return names and sentences about the sizes of a backtest, for the screen and the page."""
-    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sizes["skipped"].items())
+    skipped = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in sizes["skipped"].items())
     ruin, curve = sizes.get("ruin"), sizes.get("fractions")
     texts = [
         ("skipped", skipped),

@@ -8,8 +8,12 @@ import numpy as np
 
 from exitladder.arrays import BoolArray, FloatArray, FloatTable, IntArray
 from exitladder.execution.kernel import state as s
+from exitladder.execution.kernel.orders import stop_in_force
 from exitladder.execution.kernel.state import Record
 from exitladder.execution.lots import whole_lots
+from exitladder.runtime.compiling import interpreted
+
+_stop_in_force = interpreted(stop_in_force)
 
 SHARE = 1e-9
 """Amounts of money that agree to this share are equal."""
@@ -88,12 +92,8 @@ def average_of(to: Record, trades: IntArray, held: bool) -> FloatArray:
 
 
 def stop_of(states: FloatTable) -> FloatArray:
-    """Return the signed stop in force of each position."""
-    level = states[:, s.STOP].copy()
-    breakeven = np.where(states[:, s.BREAKEVEN_ON] > 0, states[:, s.BREAKEVEN], -np.inf)
-    level = np.fmax(level, breakeven)
-    line = np.maximum(states[:, s.LINE], states[:, s.WALK_LINE])
-    return np.maximum(level, np.where(states[:, s.ARMED] > 0, line, -np.inf))
+    """Return the signed stop in force of each position, by the rule of the engine."""
+    return np.array([_stop_in_force(state)[0] for state in states], dtype=np.float64)
 
 
 def standing(to: Record, trades: IntArray, mark: FloatArray, terms: Terms) -> Standing:

@@ -57,7 +57,7 @@ class _Sniffed:
     above : list of str
         Lines with text among those skipped.
     repeated : tuple of int
-        Later lines that repeat the header, counted from 0.
+        Later lines that are left out, counted from 0: those that repeat the header, or have too many fields.
     """
 
     encoding: str
@@ -68,7 +68,30 @@ class _Sniffed:
     repeated: tuple[int, ...] = ()
 
 
-def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Conventions) -> Table:
+@dataclass(frozen=True)
+class BadLine:
+    """A line with more fields than the header.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    fields : dict of str to str
+        By the names of the header, as far as these go.
+    n_fields, n_names : int
+    separator : str
+    """
+
+    number: int
+    fields: dict[str, str]
+    n_fields: int
+    n_names: int
+    separator: str
+
+
+def read_delimited(
+    path: Path, name_columns: NameColumns | None, conventions: Conventions, bad: list[BadLine] | None = None
+) -> Table:
     """Return the table in a text file, see `exitladder.files.tables.read_table`.
 
     Parameters
@@ -78,6 +101,8 @@ def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Co
     name_columns : callable or None
         Names the columns of a file without a header line, by its first lines and its separator.
     conventions : Conventions
+    bad : list of BadLine, optional
+        Takes the lines with too many fields, which are then left out; without it they are an error.
 
     Returns
     -------
@@ -94,14 +119,35 @@ def read_delimited(path: Path, name_columns: NameColumns | None, conventions: Co
         head = stream.read(_SAMPLE_BYTES)
     encoding = text_encoding(head)
     try:
-        return _read(path, _sniff(head, encoding), name_columns, conventions)
+        return _read(path, _without_bad(path, _sniff(head, encoding), conventions, bad), name_columns, conventions)
     except UnicodeDecodeError as cause:
         if encoding != "utf-8-sig":
             raise InputFileError(_not_text(path)) from cause
     try:
-        return _read(path, _sniff(head, "cp1252"), name_columns, conventions)
+        return _read(path, _without_bad(path, _sniff(head, "cp1252"), conventions, bad), name_columns, conventions)
     except UnicodeDecodeError as cause:
         raise InputFileError(_not_text(path)) from cause
+
+
+def _without_bad(path: Path, sniffed: _Sniffed, conventions: Conventions, bad: list[BadLine] | None) -> _Sniffed:
+    """Return what the first lines tell, and leave out the lines with too many fields if they are asked for."""
+    if bad is None or not _has_header(sniffed.lines[0]):
+        return sniffed
+    names = sniffed.lines[0]
+    with open_bytes(path, conventions) as stream:
+        lines = stream.read().decode(sniffed.encoding).splitlines()
+    reader = csv.reader(lines, delimiter=sniffed.separator)
+    try:
+        for row in reader:
+            number = reader.line_num
+            while row and not row[-1].strip():
+                row.pop()
+            if number > sniffed.skipped and len(row) > len(names):
+                fields = {name: text.strip() for name, text in zip(names, row, strict=False)}
+                bad.append(BadLine(number, fields, len(row), len(names), sniffed.separator))
+    except csv.Error:
+        bad.clear()
+    return replace(sniffed, repeated=tuple(line.number - 1 for line in bad))
 
 
 def _not_text(path: Path) -> str:
@@ -160,12 +206,13 @@ def _read(path: Path, sniffed: _Sniffed, name_columns: NameColumns | None, conve
         )
     columns = names or [name or ("index" if n == 0 else "") for n, name in enumerate(first)]
     frame, decimal = _frame(path, sniffed, columns, conventions, has_header=has_header, names=names)
-    numbers = np.arange(len(frame), dtype=np.int64) + sniffed.skipped + (2 if has_header else 1)
+    numbers = np.arange(len(frame) + len(sniffed.repeated), dtype=np.int64) + sniffed.skipped + (2 if has_header else 1)
+    numbers = numbers[~np.isin(numbers - 1, sniffed.repeated)] if sniffed.repeated else numbers
     remarks = _remarks_above(sniffed)
     again = repeated_headers(frame) if has_header else numbers[:0]
     if len(again):
         remarks.append(f"{_lines(len(again))} that repeat the header left out, first line {numbers[again[0]]}")
-        sniffed = replace(sniffed, repeated=tuple((numbers[again] - 1).tolist()))
+        sniffed = replace(sniffed, repeated=tuple(sorted({*sniffed.repeated, *(numbers[again] - 1).tolist()})))
         frame, decimal = _frame(path, sniffed, columns, conventions, has_header=has_header, names=names)
         numbers = np.delete(numbers, again)
     blank = frame.isna().all(axis=1).to_numpy() if len(frame) else np.empty(0, dtype=bool)

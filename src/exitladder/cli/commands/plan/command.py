@@ -47,13 +47,13 @@ def command(
 
     from exitladder.execution.tranches import tranches
     from exitladder.measures.sizing.before import first_quantity
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
     from exitladder.plans.limits import Book
 
     for name, value in (("entry", entry), ("stop", stop), ("quantity", quantity), ("atr", atr), ("equity", equity)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise LadderError(f"--{name} must be a number above 0, but is {value!r}.")
-    ladder = read_ladder(plan)
+    ladder = read_plan(plan)
     if equity is not None:
         ladder = replace(ladder, book=Book(equity))
     trade: dict[str, Any] = {"entry": entry, "stop": stop, "side": side, "atr": atr}

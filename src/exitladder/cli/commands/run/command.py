@@ -43,12 +43,12 @@ def command(
     files as the single commands, and tracks the runs.
     """
     from exitladder.pipelines.run import PARTS, run
-    from exitladder.plans.file import read_ladder
+    from exitladder.plans.file import read_plan
 
     session.say(f"part 1 of {len(PARTS) + 1}: read and check bars and trades")
     session, market, known = load_bars_and_trades(session, bars, trades, repair, interval)
     result = run(
-        market, known, session.settings, out=out, ladder=read_ladder(ladder) if ladder else None,
+        market, known, session.settings, out=out, ladder=read_plan(ladder) if ladder else None,
         command=session.command, tell=session.say, progress=session.progress,
     )  # fmt: skip
     shown = result.to_mapping()
