@@ -20,9 +20,10 @@ import numpy as np
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.execution.book.book import simulate_book
-from exitladder.measures.book import book_summary
+from exitladder.measures.book import book_frame, book_summary
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.sample import load_sample_bars
+from exitladder.statistics.intervals import Intervals
 from exitladder.trades.entries import make_trades
 from exitladder.trades.trades import PlacedTrades, place_trades
 
@@ -67,7 +68,7 @@ def rows(placed: PlacedTrades, costs: dict[str, float]) -> list[tuple[str, ...]]
     plan = {**EXIT, "costs": costs}
     for name, (book, limits) in {"no limit": ({}, []), **BOOKS}.items():
         result = simulate_book(placed, ladder_from_mapping(plan | tables(book, limits, MONEY)))
-        done = book_summary(result, result.simulation)
+        done = book_summary(result, result.simulation, book_frame(result, result.simulation), Intervals(n_bootstrap=2))
         test = done["var_tests"].get("book") or {}
         found.append(
             (

@@ -111,9 +111,10 @@ class BacktestResult(Shown):
             if not self.summary["walk_forward"]
             else {name_of_fold(k): ladder_to_toml(part.ladder) for k, part in enumerate(self.parts, start=1)}
         )
-        book = self.parts[-1].book
+        part = self.parts[-1]
+        book = part.book
         return {
-            **({} if book is None else {"book.csv": book.curve_frame()}),
+            **({} if book is None else {"book.csv": part.book_frame, "book_actions.csv": book.actions_frame()}),
             "fills.csv": self.fills,
             "trades.csv": self.trades,
             "after_exit.csv": self.after_exit,

@@ -20,7 +20,7 @@ from exitladder.execution.book.book import BookResult, simulate_book
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import STATUS
 from exitladder.measures.adds import IN_PLANNED_RISK, adds_summary
-from exitladder.measures.book import book_summary
+from exitladder.measures.book import book_frame, book_summary
 from exitladder.measures.data_gaps import coarse_bars, inactive_rungs, removed_rungs, removed_text
 from exitladder.measures.exposure import exposure_of, plain_exposure
 from exitladder.measures.limited import account_result, trades_taken
@@ -48,7 +48,7 @@ from exitladder.plans.size import without_size_rule
 from exitladder.plans.units import Target
 from exitladder.runtime.progress import Progress
 from exitladder.settings.tables import AccountSettings, Settings
-from exitladder.statistics.comparison import Comparison, compare_r, holm
+from exitladder.statistics.comparison import SAME_R, Comparison, compare_r, holm
 from exitladder.statistics.mean import MeanInterval, mean_interval
 from exitladder.statistics.metrics import max_drawdown_of_sum
 from exitladder.statistics.ratios import with_interval
@@ -150,6 +150,12 @@ class BacktestPart:
     def without_limits(self) -> Simulation:
         """The trades under the same plan without limits of any kind, and with all the money they need."""
         return simulate(self.simulation.placed, self.plan, self.signals, finer=self.finer)
+
+    @cached_property
+    def book_frame(self) -> pd.DataFrame:
+        """The content of ``book.csv``."""
+        assert self.book is not None
+        return book_frame(self.book, self.without_limits)
 
     @cached_property
     def own_exits(self) -> Simulation:
@@ -294,7 +300,7 @@ def backtest_summary(
             advance(1)
     for part in parts:
         if part.book is not None:
-            summary["book"] = book_summary(part.book, part.without_limits)
+            summary["book"] = book_summary(part.book, part.without_limits, part.book_frame, intervals)
     notes = job.prepared.notes
     n_left_out = {reason: len(some) for reason, some in notes.left_out.items()}
     summary["n_skipped"] += sum(n_left_out.values())
@@ -310,14 +316,14 @@ def backtest_summary(
         summary["verdict_text"] += f" {BEFORE_COSTS}"
     # With no trade out of sample, the other exits are shown on all trades.
     shown = known if known.any() else np.ones(len(known), dtype=bool)
-    adjusted = dict(zip(against, holm([one.p_value for one in against.values()]), strict=True))
+    adjusted = adjusted_p(against, results)
     summary["beside"] = {}
     with job.progress.stage("summary of other exits", len(results)) as advance:
         for other, theirs in results.items():
             mean = mean_interval(theirs[shown], time=time[shown], intervals=intervals)
             summary["beside"][other] = (
                 _beside(mean, against.get(other))
-                | {"p_adjusted": None if other not in adjusted or np.isnan(adjusted[other]) else float(adjusted[other])}
+                | {"p_adjusted": None if np.isnan(adjusted.get(other, np.nan)) else adjusted[other]}
                 | beside[other].exposure(leverage)
                 | {"account": beside[other].limited(limits, leverage)}
             )
@@ -345,7 +351,8 @@ def with_impact(settings: Settings, parts: Sequence[BacktestPart], baseline: str
     dict
     """
     known = np.concatenate([part.samples for part in parts]) == OUT_OF_SAMPLE
-    theirs = None if baseline == OWN_EXITS else [_under(part, baseline) for part in parts]
+    is_comparable = baseline != OWN_EXITS and all(part.ladder.target is None for part in parts)
+    theirs = [_under(part, baseline) for part in parts] if is_comparable else None
     return impact_summary([part.simulation for part in parts], theirs, baseline, settings, known)
 
 
@@ -442,6 +449,28 @@ def _under(part: BacktestPart, name: str) -> Simulation:
     if name == WITHOUT_LIMITS:
         return part.without_limits
     return part.own_exits if name == OWN_EXITS else part.all_out
+
+
+def adjusted_p(against: Mapping[str, Comparison], results: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Return the p-values after `holm`; exits with the same result on every trade are one hypothesis.
+
+    Parameters
+    ----------
+    against : mapping of str to Comparison
+    results : mapping of str to float64 array, shape (n_trades,)
+        Net R of every trade under each exit.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    same: dict[str, str] = {}
+    for name in against:
+        like = (one for one in same.values() if np.allclose(results[one], results[name], 0, SAME_R, equal_nan=True))
+        same[name] = next(like, name)
+    tested = sorted(set(same.values()), key=list(against).index)
+    found = dict(zip(tested, holm([against[name].p_value for name in tested]), strict=True))
+    return {name: float(found[one]) for name, one in same.items()}
 
 
 def _beside(mean: MeanInterval, against: Comparison | None) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def compare(
         (trades of only one of them), sample, n_in_sample, n_mixed, n_out_of_sample, difference_seen_r (the difference
         on the other trades, which is no evidence), open_trades, terms_differ; ``measures`` (candidate, baseline,
         difference, low, high, p_value, p_adjusted and detectable of each measure, by calendar days), ``account``
-        (the same entries in one account with limited capital), ``by`` (the difference by symbol, side, year and
+        (the same entries in one account with limited capital), ``book`` (of two books: the difference of their accounts
+        and when their limits acted), ``by`` (the difference by symbol, side, year and
         volatility) and ``decisive`` (the trades that made it). ``account_limits`` and ``stepwise`` (the later sources
         that the test of Romano and Wolf finds better than the first) hold for all. Without a trade out of sample,
         there is no verdict, and verdict_text names the command that gives one.

@@ -20,7 +20,7 @@ from exitladder.pipelines.advice.bar_age import with_ages
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.managed import Managed, moment_text
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
-from exitladder.pipelines.advice.rows.columns import COLUMNS, by_urgency, flat_scores, order_columns
+from exitladder.pipelines.advice.rows.columns import COLUMNS, LIMIT_COLUMNS, by_urgency, flat_scores, order_columns
 from exitladder.pipelines.advice.rows.unscored import faulty_row, not_scored
 from exitladder.pipelines.advice.scorable import old_bars_text, why_not_scored
 from exitladder.pipelines.advice.wording.counts import counts_text
@@ -31,7 +31,6 @@ from exitladder.pipelines.inputs.predictions import READABLE
 from exitladder.pipelines.training.answers import answers_now, log_answers
 from exitladder.plans.file import ladder_fingerprint
 from exitladder.plans.ladder import Ladder
-from exitladder.plans.limits import refuse_limits
 from exitladder.plans.provenance import TunedOn
 from exitladder.plans.size import without_size_rule
 from exitladder.runtime.progress import SILENT, Progress
@@ -162,7 +161,8 @@ def score(
     finer : BarSet, optional
         Bars of a shorter interval, needed if the ladder's policy is ``finer_bars``.
     management : Management
-        From when the ladder manages the trades. By default from ``managed_from`` on, or from the next bar.
+        From when the ladder manages the trades, by default from ``managed_from`` on, or from the next bar; and the
+        account at the last close, which a plan with limits on its equity needs.
     progress : Progress
 
     Returns
@@ -182,7 +182,16 @@ def score(
     bars, trades, moment = _as_given(bars, trades, asof, settings)
     trades = as_the_plan_enters(on_session_dates(trades, bars, settings.data.tz, settings.symbols), ladder)
     _check_ladder(ladder, model, finer)
-    ladder = without_size_rule(ladder)  # an open trade has its quantity
+    plan = ladder
+    if plan.shares_account:
+        from exitladder.pipelines.advice.book import BookTonight, check_account
+
+        management = replace(management, book=BookTonight(plan, check_account(plan, management.account)))
+    elif management.account is not None:
+        raise LadderError(
+            f"The equity of the account serves the limits of a plan, but '{plan.name}' has none. Leave --equity out."
+        )
+    ladder = without_size_rule(plan.alone)  # an open trade has its quantity
     seen = bars if moment is None else bars.until(moment)
     if finer is not None and moment is not None:
         finer = finer.until(moment)
@@ -207,13 +216,16 @@ def score(
         frame = with_ages(order_columns(frame), seen, moment, management.clock_ns)
         return replace(nothing_open(ladder), frame=frame, notes=notes)
     still_open = everyone.take(scored)
+    if management.book is not None:
+        management = replace(management, book=replace(management.book, is_complete=bool(scored.all())))
     job = advice_job(seen, still_open, settings, model, progress, ladder)
     with job.run("score", ladder) as run:
         with progress.stage("scoring open trades", 1):
             followed = follow_open(job, ladder, finer, management)
             frame = score_open(job, ladder, finer, management, followed)
         if named:
-            frame = pd.concat([frame, pd.DataFrame(named, columns=frame.columns)], ignore_index=True)
+            more = _without_limits(pd.DataFrame(named, columns=frame.columns))
+            frame = pd.concat([frame, more], ignore_index=True)
         with progress.stage("drift", 1) as advance:
             drift = drift_now(seen, trades, still_open.symbol, job.model, job.settings)
             advance(1)
@@ -247,6 +259,14 @@ def score(
             shadow = shadow_score(job, model, trades, run)
     done = ScoreResult(run.run_id, frame, drift, notice, tuning_verdict(ladder), answers, job.prepared.placed)
     return replace(done, shadow=shadow, followed=Followed(job, ladder, followed[0]), notes=notes)
+
+
+def _without_limits(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of trades that are not scored, of which no limit is judged."""
+    for name in LIMIT_COLUMNS:
+        if name in rows:
+            rows[name] = [[] for _ in range(len(rows))]
+    return rows
 
 
 def _about(
@@ -294,7 +314,7 @@ def with_faulty(
     rows = [faulty_row(trade.trade_id, trade.symbol, trade.text, known.get(trade.trade_id)) for trade in faulty]
     if not rows:
         return frame
-    more = pd.DataFrame(rows, columns=list(frame.columns))
+    more = _without_limits(pd.DataFrame(rows, columns=list(frame.columns)))
     return by_urgency(more if frame.empty else pd.concat([frame, more], ignore_index=True)).reset_index(drop=True)
 
 
@@ -325,8 +345,7 @@ def _as_given(
 
 
 def _check_ladder(ladder: Ladder, model: str | None, finer: BarSet | None) -> None:
-    """Refuse a ladder that needs finer bars or a model that are not given, and limits or equity that are not known."""
-    refuse_limits(ladder, "score")
+    """Refuse a ladder that needs finer bars or a model that are not given, and a maximum in equity."""
     if ladder.size.maximum_equity is not None and ladder.adds:
         raise LadderError(
             f"score does not know the equity that size.maximum_equity of '{ladder.name}' counts from. "

@@ -18,6 +18,10 @@ _DUE = {
     "session": "The close of the session has passed.",
     "clock": "The exchange's clock has passed stop.clock.",
     "gap": "Trading pauses for longer than stop.max_gap.",
+    "limit": "A limit of risk reduces the position.",
+    "target": "The volatility target reduces the position.",
+    "daily_loss": "The daily loss of the book is reached.",
+    "margin_call": "The account is below its maintenance margin.",
 }
 _AT_CLOSE = {
     "time": "The time stop is reached at the close of the next bar.",

@@ -26,7 +26,7 @@ from exitladder.pipelines.advice.managed import (
     moment_text,
 )
 from exitladder.pipelines.advice.orders import Order
-from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, order_columns
+from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, LIMIT_COLUMNS, order_columns
 from exitladder.pipelines.advice.rows.contracts import venue_of
 from exitladder.pipelines.advice.rows.followed import Followed
 from exitladder.pipelines.advice.rows.row import row_of
@@ -42,7 +42,9 @@ from exitladder.settings.tables import Settings
 from exitladder.trades.trades import PlacedTrades, Trades
 
 if TYPE_CHECKING:
+    from exitladder.execution.book.tonight import AccountNow
     from exitladder.models.exhaustion.model import ExhaustionModel
+    from exitladder.pipelines.advice.book import BookTonight
 
 __all__ = ["COLUMNS", "REPLAY", "Management", "advice_job", "open_trades", "score_open"]
 
@@ -63,12 +65,18 @@ class Management:
         Rows of earlier scores by trade_id: their ``managed_from``, stop and orders.
     clock_ns : int, optional
         The clock's moment if it was read, nanoseconds since 1970 UTC.
+    account : AccountNow, optional
+        The account at the last close, for plans with limits on its equity.
+    book : BookTonight, optional
+        The book that the trades belong to; found by `exitladder.pipelines.score.score`.
     """
 
     since_entry: bool = False
     assume: Literal["", "followed", "untouched"] = ""
     previous: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock_ns: int | None = None
+    account: AccountNow | None = None
+    book: BookTonight | None = None
 
 
 REPLAY = Management(since_entry=True, assume="followed")
@@ -194,14 +202,15 @@ def score_open(
     by_value = [_acts_on("hold_value_r", ladder, standing.get(str(t), [])) for t in placed.trades.trade_id]
     reasons = [[] for _ in last] if read_model is None else model_reasons(prepared, read_model, last, by_value, seen)
     wide = prepared.notes.is_too_wide
-    bars, rows = placed.bars, []
+    bars = placed.bars
     closes = list(pd.to_datetime(bars.close_time[bars.start[1:] - 1], utc=True))
     venues = [venue_of(ladder, job.settings, bars, symbol) for symbol in range(len(bars.symbols))]
     names = {moment: moment_text(moment) for moment in map(int, np.unique(moments)) if moment != NO_TIME}
+    each = []
     for i, (done, k) in enumerate(managed.views):
         symbol = int(placed.symbol_index[i])
         trade_id = str(placed.trades.trade_id[i])
-        followed = Followed(
+        one = Followed(
             placed, i, done, k, ladder, state.get(trade_id), standing.get(trade_id, []),
             managed_from=names.get(int(moments[i]), ""),
             first_bar=int(managed.first_bar[i]),
@@ -217,7 +226,17 @@ def score_open(
             missed_adds=managed.missed_adds[i] if managed.missed_adds else (),
             begins_ns=int(moments[i]),
         )  # fmt: skip
-        rows.append(row_of(followed, management.assume, outlook, reasons[i]))
+        each.append(one)
+    of_book: list[dict[str, Any]] = []
+    if management.book is not None:
+        from exitladder.pipelines.advice.book import with_reductions
+
+        each, of_book = with_reductions(job, management.book, each, management.assume)
+        reasons = [[*own["reasons"], *texts] for own, texts in zip(of_book, reasons, strict=True)]
+    rows = [row_of(one, management.assume, outlook, texts) for one, texts in zip(each, reasons, strict=True)]
+    for row, own in zip(rows, of_book, strict=bool(of_book)):
+        row |= {name: own[name] for name in LIMIT_COLUMNS}
+        row["warnings"] = [*row["warnings"], *own["warnings"]]
     if read_model is not None:
         _warn_of_predictions(rows, read_model)
     _warn_of_limits(rows, job, ladder, read_model, last)
@@ -230,7 +249,8 @@ def score_open(
             {**row, "dividends_r": float(done.dividends_r[k])}
             for row, (done, k) in zip(rows, managed.views, strict=True)
         ]
-    return order_columns(pd.DataFrame(rows, columns=[*columns, *(ADD_COLUMNS if ladder.adds else ())]))
+    columns += [*(ADD_COLUMNS if ladder.adds else ()), *(LIMIT_COLUMNS if of_book else ())]
+    return order_columns(pd.DataFrame(rows, columns=columns))
 
 
 def _moments(prepared: Prepared, management: Management) -> IntArray:

@@ -26,7 +26,8 @@ class Order:
     rung : int or None
         Number of the rung, from 1.
     kind : str
-        Why: rung, stop, breakeven, trail, time, session, clock, gap, liquidation, late rung, late exit or add.
+        Why: rung, stop, breakeven, trail, time, session, clock, gap, liquidation, late rung, late exit, add, limit,
+        target, daily_loss or margin_call.
     id : str
         Name of the order within its trade.
     oco : str or None

@@ -6,7 +6,7 @@ from typing import Any
 
 from exitladder.models.exhaustion import RANK
 from exitladder.pipelines.advice.advice import ACTIONS
-from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, URGENCIES
+from exitladder.pipelines.advice.rows.columns import ADD_COLUMNS, COLUMNS, LIMIT_COLUMNS, URGENCIES
 from exitladder.pipelines.advice.working.orders import SOURCES
 
 _NUMBER = {"type": ["number", "null"]}
@@ -69,7 +69,9 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("trade_id", "symbol", "summary", "stop_kind", "managed_from", "tag", "clock", "entry_time", "ladder"), _TEXT
     ),
-    **dict.fromkeys(("reasons", "warnings", "changes", "cancels", "adds", "instructions", "checks"), _TEXTS),
+    **dict.fromkeys(
+        ("reasons", "warnings", "changes", "cancels", "adds", "instructions", "checks", *LIMIT_COLUMNS), _TEXTS
+    ),
     "side": {"enum": ["long", "short", ""]},
     "asof": _NAME,
     "action": {"enum": list(ACTIONS)},
@@ -137,6 +139,8 @@ _MEANINGS = {
     "average_entry": "Average price of entry and adds; of plans with adds.",
     "risk_with_adds_r": "risk_after_r once all adds in the market have filled, in R; of plans with adds.",
     "risk_with_adds": "risk_with_adds_r in account currency; of plans with adds.",
+    "limits_held": "Limits whose conditions hold at the last close; of plans with limits or a book.",
+    "limits_fired": "Those of them that have fired at it; of plans with limits or a book.",
     "dividends_r": "Cash dividends credited so far, in R; only if the bars pay any.",
 }
 
@@ -153,7 +157,7 @@ def score_schema() -> dict[str, Any]:
             "required": list(COLUMNS),
             "properties": {
                 name: _COLUMNS.get(name, _NUMBER) | {"description": _MEANINGS[name]}
-                for name in (*COLUMNS, RANK, "dividends_r", *ADD_COLUMNS)
+                for name in (*COLUMNS, RANK, "dividends_r", *ADD_COLUMNS, *LIMIT_COLUMNS)
             },
             "additionalProperties": False,
         },

@@ -13,6 +13,7 @@ import pandas as pd
 from exitladder.arrays import BoolArray, IntArray
 from exitladder.errors import TradesError
 from exitladder.measures.price_of_gain import price_of_gain
+from exitladder.pipelines.comparison.books import NO_VERDICT
 from exitladder.pipelines.comparison.outcomes import money_of_r
 from exitladder.pipelines.comparison.sources import Source
 from exitladder.pipelines.inputs.usable_trades import BEFORE_COSTS
@@ -173,6 +174,8 @@ def verdict_of(pair: Pair, p_adjusted: float, *, before_costs: bool) -> dict[str
             "verdict_text": f"{text}of: {WALK_FORWARD_COMMAND}.",
             "open_trades": None,
         }
+    if any(side.book is not None and side.book.has_target for side in (pair.other, pair.first)):
+        return result | {"verdict": None, "verdict_text": NO_VERDICT, "open_trades": None}
     money = _in_money(pair)
     evaluation = verdict(found, ours, theirs, p_adjusted=p_adjusted)
     only = "" if counts.sample == OUT_OF_SAMPLE else f"{_seen(counts)} Only these count. "

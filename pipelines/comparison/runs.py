@@ -11,6 +11,7 @@ import numpy as np
 from exitladder.clock import DAY_NS
 from exitladder.measures.price_of_gain import DRAWDOWNS
 from exitladder.pipelines.comparison.account import Account, compare_accounts, limits_for
+from exitladder.pipelines.comparison.books import compare_books
 from exitladder.pipelines.comparison.groups import decisive_trades, groups_of
 from exitladder.pipelines.comparison.outcomes import bookings, calendar, outcomes
 from exitladder.pipelines.comparison.pairs import Pair, paired, verdict_of
@@ -74,7 +75,8 @@ def compare_sources(
         for other in others:
             pair = paired(other, first, settings.intervals, allows_differences=allows_differences)
             pairs.append(pair)
-            details.append(_details(pair, account, settings.intervals, bars))
+            book = compare_books(other.book, first.book, settings.intervals)
+            details.append(_details(pair, account, settings.intervals, bars) | ({"book": book} if book else {}))
             advance(1)
     adjusted = holm([pair.found.p_value for pair in pairs])
     _adjust_measures(details)
@@ -128,8 +130,9 @@ def _details(pair: Pair, account: Account, intervals: Intervals, bars: BarSet | 
 
 
 def _adjust_measures(details: Sequence[dict[str, Any]]) -> None:
-    """Add ``p_adjusted`` (Holm) to all measures of all pairs, and to all groups of each grouping of a pair."""
+    """Add ``p_adjusted`` (Holm) to all measures of all pairs and their books, and to all groups of a grouping."""
     rows = [row for one in details for row in one["measures"].values()]
+    rows += [row for one in details if "book" in one for row in one["book"]["measures"].values()]
     families = [rows, *(list(group) for one in details for group in one["by"].values())]
     for family in families:
         p = [np.nan if row["p_value"] is None else row["p_value"] for row in family]

@@ -18,6 +18,7 @@ from exitladder.execution import STATUS, simulate, simulate_own_exits
 from exitladder.execution.simulation import joined_tables
 from exitladder.measures.exposure import exposure, plain_exposure
 from exitladder.measures.sizing import simulate_sized
+from exitladder.pipelines.comparison.books import SavedBook, saved_book
 from exitladder.pipelines.inputs.job import Job, open_job
 from exitladder.pipelines.inputs.predictions import READABLE, signal_bars
 from exitladder.pipelines.inputs.prepare import base_ladder, placed_at_entries
@@ -61,6 +62,8 @@ class Source:
     before_costs : bool
     known : mapping
         Further measures of the whole run, such as ``max_drawdown_account_r``.
+    book : SavedBook or None
+        The account of a plan with limits or a book.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Source:
     terms: Mapping[str, Any] = field(default_factory=dict)
     before_costs: bool = False
     known: Mapping[str, Any] = field(default_factory=dict)
+    book: SavedBook | None = None
 
     @cached_property
     def fill_trade(self) -> IntArray:
@@ -143,8 +147,6 @@ def saved_source(name: str, tracker: Tracker) -> Source:
         fills = folder / "fills.csv"
         ladder = folder / "ladder.toml"
         plan = read_ladder(ladder) if ladder.is_file() else None
-        if plan is not None:
-            refuse_limits(plan, "compare")
         summary = folder / "summary.json"
         known = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
         source = Source(
@@ -157,6 +159,7 @@ def saved_source(name: str, tracker: Tracker) -> Source:
             before_costs=is_before_costs(folder),
             # The tables hold no prices between fills; the summary has the drawdown at every close, from 0.2 on.
             known={"max_drawdown_account_r": known.get("max_drawdown_account_r")} if fills.is_file() else {},
+            book=saved_book(folder, plan) if plan is not None and plan.shares_account else None,
         )
         source.read_fills()
     return source

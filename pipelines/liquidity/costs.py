@@ -37,14 +37,16 @@ def impact_summary(
         NaN where too few days were known before a fill, and for skipped trades.
     summary : dict
         ``cost_r``, ``expectancy_r`` (after impact), ``difference_r`` from the baseline after impact on both,
-        ``baseline``, ``n_unknown``, ``n_large_entries`` and the law.
+        ``difference_before_r`` (the same before impact, on the same ``n_pairs`` trades), ``baseline``, ``n_unknown``,
+        ``n_large_entries`` and the law.
     """
     time = np.concatenate([part.placed.trades.entry_time for part in ours])
     r = np.concatenate([part.r for part in ours])
     found = impact_of(ours, settings.impact)
     cost = np.concatenate(found.r)
     intervals = settings.intervals
-    summary: dict[str, Any] = {"law": settings.impact.law, "baseline": baseline, "difference_r": None}
+    summary: dict[str, Any] = {"law": settings.impact.law, "baseline": baseline}
+    summary |= {"difference_r": None, "difference_before_r": None, "n_pairs": 0}
     if settings.impact.law == "square_root":
         summary |= {"prefactor": settings.impact.prefactor, "exponent": settings.impact.exponent}
     else:
@@ -53,9 +55,12 @@ def impact_summary(
         mean = mean_interval(values, time=time, intervals=intervals)
         summary[name] = with_interval(mean.value, mean.low, mean.high)
     if theirs is not None and known.any():
-        other = np.concatenate([part.r for part in theirs]) - np.concatenate(impact_of(theirs, settings.impact).r)
-        compared = compare_r((r - cost)[known], other[known], time=time[known], intervals=intervals)
-        summary["difference_r"] = with_interval(compared.difference_r, compared.low, compared.high)
+        other, paid = (np.concatenate(one) for one in ([p.r for p in theirs], impact_of(theirs, settings.impact).r))
+        some = known & np.isfinite(r - cost) & np.isfinite(other - paid)
+        for name, ours_r, theirs_r in (("difference_before_r", r, other), ("difference_r", r - cost, other - paid)):
+            compared = compare_r(ours_r[some], theirs_r[some], time=time[some], intervals=intervals)
+            summary[name] = with_interval(compared.difference_r, compared.low, compared.high)
+        summary["n_pairs"] = int(some.sum())
     summary["n_unknown"] = int((np.isnan(cost) & np.isfinite(r)).sum())
     summary["n_large_entries"] = found.n_large_entries
     return cost, summary

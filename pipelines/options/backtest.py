@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import FloatArray, IntArray
 from exitladder.clock import NO_TIME
 from exitladder.files.output import Content, write_folder
+from exitladder.options.hedging import Hedge, HedgedBook, check_hedge, hedge_frame, hedged_book, hedges_of
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.measures import Valuer
 from exitladder.options.positions.plan import OptionPlan, check_targets, option_plan
@@ -25,8 +27,9 @@ from exitladder.runtime.progress import SILENT, Progress
 from exitladder.settings.tables import Settings
 from exitladder.statistics.comparison import Comparison, compare_r
 from exitladder.statistics.intervals import Intervals
-from exitladder.statistics.mean import mean_interval
-from exitladder.statistics.verdict import verdict
+from exitladder.statistics.mean import MIN_TRADES, mean_interval
+from exitladder.statistics.paired_days.accounts import compare_daily_accounts
+from exitladder.statistics.verdict import Verdict, few_episodes, verdict
 
 HOLD, STOP_ONLY = "hold to expiry", "stop only"
 _KINDS = {
@@ -48,18 +51,22 @@ class OptionsResult:
         The columns of ``fills.csv`` and ``trades.csv``.
     summary : dict
         The content of ``summary.json``.
+    hedge : DataFrame or None
+        The columns of ``hedge.csv``.
     """
 
     plan: Ladder
     fills: pd.DataFrame
     trades: pd.DataFrame
     summary: dict[str, Any]
+    hedge: pd.DataFrame | None = None
 
     def files(self) -> dict[str, Content]:
         """Return the files to write, by name."""
         return {
             "fills.csv": self.fills,
             "trades.csv": self.trades,
+            **({} if self.hedge is None else {"hedge.csv": self.hedge}),
             "summary.json": self.summary,
             "ladder.toml": ladder_to_toml(self.plan),
         }
@@ -87,7 +94,7 @@ def backtest_options(
         With conditions on premium, Greeks and time; see docs/options.md.
     market : OptionMarket
     settings : Settings
-        Confidence, resamples and seed.
+        Confidence, resamples and seed; ``options.hedge`` and its terms.
     notes : sequence of str
         Notes on the data, which the summary repeats.
     progress : Progress
@@ -103,6 +110,8 @@ def backtest_options(
     """
     plan = option_plan(ladder)
     check_targets(plan, list(trades))
+    check_hedge(settings.options, market)
+    is_hedged = settings.options.hedge != "none"
     valuer = Valuer(market)
     policies = {plan.name: plan, HOLD: plan.held()}
     if not math.isnan(plan.stop_share) or any(not math.isnan(trade.stop_price) for trade in trades):
@@ -110,7 +119,7 @@ def backtest_options(
     found = {}
     with progress.stage("replaying positions", len(policies)) as advance:
         for name, policy in policies.items():
-            found[name] = [replay(trade, policy, valuer) for trade in trades]
+            found[name] = replay(trades, policy, valuer, keeps_path=is_hedged and policy is plan)
             advance(1)
     outcomes = found.pop(plan.name)
     table = trades_frame(outcomes)
@@ -120,7 +129,37 @@ def backtest_options(
         summary = _summary(plan, outcomes, found, settings.intervals)
     summary |= {"ladder": ladder.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
-    return OptionsResult(ladder, fills_frame(outcomes), table, summary)
+    hedge = None
+    if is_hedged:
+        with progress.stage("hedging", 1):
+            hedges = hedges_of(outcomes, market)
+            hedge = hedge_frame(hedges)
+            summary["hedge"] = _hedge_summary(hedges, hedged_book(outcomes, hedges, market), settings.intervals)
+    return OptionsResult(ladder, fills_frame(outcomes), table, summary, hedge)
+
+
+def _hedge_summary(hedges: Mapping[str, Hedge], book: HedgedBook | None, intervals: Intervals) -> dict[str, Any]:
+    """Return what the hedge traded and cost, and the options with it against the options alone, day by day."""
+    found: dict[str, Any] = {
+        "n_trades": sum(len(one.trades) for one in hedges.values()),
+        "n_unknown": sum(one.n_unknown for one in hedges.values()),
+        "costs": math.fsum(one.costs for one in hedges.values()),
+        "units": {name: one.units for name, one in hedges.items()},
+        "pnl": None,
+        "sd_daily": None,
+        "against_no_hedge": {},
+    }
+    if book is None or not len(book.dates):
+        return found
+    plain, hedge = (np.diff(values, prepend=0.0) for values in (book.plain, book.hedge))
+    found["pnl"] = float(book.hedge[-1])
+    if book.is_held.sum() > 1:
+        both = {"without": plain, "with": plain + hedge}
+        found["sd_daily"] = {name: float(days[book.is_held].std(ddof=1)) for name, days in both.items()}
+    if book.is_held.sum() >= MIN_TRADES:
+        measures = compare_daily_accounts(plain + hedge, plain, book.is_held, intervals)
+        found["against_no_hedge"] = {name: one.to_mapping() for name, one in measures.items()}
+    return found
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
@@ -132,9 +171,16 @@ def _summary(
 ) -> dict[str, Any]:
     table = trades_frame(outcomes)
     status = table["status"]
-    beside = {name: _beside(outcomes, them, intervals) for name, them in others.items()}
-    against = _compared(outcomes, others[HOLD], intervals)
+    groups = _same([outcome.trade for outcome in outcomes])
+    against = _compared(outcomes, others[HOLD], groups, intervals)
+    few = few_episodes(against) if against.is_known else []
+    beside = {
+        name: {"expectancy_r": _mean(them, groups, intervals, few)} | _beside(outcomes, them, groups, intervals, few)
+        for name, them in others.items()
+    }
     said = verdict(against, plan.name, HOLD)
+    if few:
+        said = Verdict("no_difference", _too_few(against, plan.name, few))
     flags = {flag: int(table[flag].sum()) for flag in FLAGS}
     return {
         "n_trades": len(outcomes),
@@ -142,7 +188,8 @@ def _summary(
         "n_open": int((status == "open").sum()),
         "n_skipped": int((status == "skipped").sum()),
         "skipped": _reasons(outcomes),
-        "expectancy_r": _mean(outcomes, intervals),
+        "n_repeated": len(outcomes) - len(np.unique(groups)),
+        "expectancy_r": _mean(outcomes, groups, intervals, few),
         "pnl": float(table["pnl"].sum()),
         "costs": float(table["costs"].sum()),
         "baseline": HOLD,
@@ -170,20 +217,53 @@ def _times(outcomes: Sequence[Outcome]) -> np.ndarray:
     return np.array([o.entry_time if o.entry_time != NO_TIME else o.trade.entry_time for o in outcomes], dtype=np.int64)
 
 
-def _mean(outcomes: Sequence[Outcome], intervals: Intervals) -> dict[str, float | None]:
-    found = mean_interval([net_r(o) for o in outcomes], time=_times(outcomes), intervals=intervals)
-    values = {"value": found.value, "low": found.low, "high": found.high}
+def _same(trades: Sequence[OptionTrade]) -> IntArray:
+    """Return a number for each trade that repeated rows share: they are one observation, whatever their quantity."""
+    numbers: dict[tuple[object, ...], int] = {}
+    keys = [
+        (t.contract, t.second, t.side, t.entry_time, repr(t.entry_price), repr(t.stop_price), t.multiplier, t.style)
+        for t in trades
+    ]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def _by_group(values: Sequence[float] | FloatArray, groups: IntArray) -> FloatArray:
+    """Return the mean of each group, of those of its trades that have a value."""
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    n = int(groups.max()) + 1
+    with np.errstate(invalid="ignore"):
+        total = np.bincount(groups[known], values[known], minlength=n)
+        return np.asarray(total / np.bincount(groups[known], minlength=n))
+
+
+def _mean(
+    outcomes: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
+) -> dict[str, float | None]:
+    times = _by_group(_times(outcomes), groups).astype(np.int64)
+    found = mean_interval(_by_group([net_r(o) for o in outcomes], groups), time=times, intervals=intervals)
+    return _with_ends(found.value, found.low, found.high, few)
+
+
+def _with_ends(value: float, low: float, high: float, few: Sequence[str]) -> dict[str, float | None]:
+    """Return a value with its interval, without one where the trades are too few experiences of the market."""
+    values = {"value": value, "low": math.nan if few else low, "high": math.nan if few else high}
     return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
-def _compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], intervals: Intervals) -> Comparison:
-    ends = [max(_end(one), _end(other)) for one, other in zip(ours, theirs, strict=True)]
+def _compared(ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals) -> Comparison:
+    both = [math.isfinite(net_r(one) + net_r(other)) for one, other in zip(ours, theirs, strict=True)]
+    results = [np.where(both, [net_r(outcome) for outcome in them], np.nan) for them in (ours, theirs)]
+    n = int(groups.max()) + 1
+    ends, is_open = np.zeros(n, dtype=np.int64), np.zeros((2, n), dtype=bool)
+    np.maximum.at(ends, groups, [max(_end(one), _end(other)) for one, other in zip(ours, theirs, strict=True)])
+    for side, them in zip(is_open, (ours, theirs), strict=True):
+        np.logical_or.at(side, groups, [outcome.status == "open" for outcome in them])
     return compare_r(
-        [net_r(outcome) for outcome in ours],
-        [net_r(outcome) for outcome in theirs],
-        time=_times(ours),
-        until=np.array(ends, dtype=np.int64),
-        is_open=tuple([outcome.status == "open" for outcome in them] for them in (ours, theirs)),  # type: ignore[arg-type]
+        *(_by_group(values, groups) for values in results),
+        time=_by_group(_times(ours), groups).astype(np.int64),
+        until=ends,
+        is_open=(is_open[0], is_open[1]),
         intervals=intervals,
     )
 
@@ -193,10 +273,17 @@ def _end(outcome: Outcome) -> int:
     return fills[-1].time if fills else outcome.trade.contract.expiry
 
 
-def _beside(ours: Sequence[Outcome], theirs: Sequence[Outcome], intervals: Intervals) -> dict[str, Any]:
-    """Return the expectancy of another exit, and by how much the plan differs from it."""
-    found = _compared(ours, theirs, intervals).to_mapping()
-    return {
-        "expectancy_r": _mean(theirs, intervals),
-        "difference_r": {"value": found["difference_r"], "low": found["low"], "high": found["high"]},
-    }
+def _too_few(found: Comparison, name: str, few: Sequence[str]) -> str:
+    """Return why there is no verdict although there are enough trades for an interval."""
+    return (
+        f"No verdict on '{name}' against '{HOLD}': the mean difference is {found.difference_r:+.2f} R over {found.n:,} "
+        f"positions, but {' and '.join(few)}. Positions of one day share one market, so they get no interval."
+    )
+
+
+def _beside(
+    ours: Sequence[Outcome], theirs: Sequence[Outcome], groups: IntArray, intervals: Intervals, few: Sequence[str]
+) -> dict[str, Any]:
+    """Return by how much the plan differs from another exit."""
+    found = _compared(ours, theirs, groups, intervals)
+    return {"difference_r": _with_ends(found.difference_r, found.low, found.high, few)}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
+from exitladder.bars.checking.splits import unresolved_splits
 from exitladder.clock import DAY_NS, interval_name
+from exitladder.errors import ExitladderWarning
 from exitladder.options.market import OptionMarket
 from exitladder.options.modelled import Volatilities
 from exitladder.options.positions.plan import option_plan
@@ -48,6 +53,7 @@ def data_notes(
             f"{settings.dividend_yield:g} (options.dividend_yield)"
         )
         notes += _stale_prices(market)
+    notes += _unstated_splits(market, trades)
     if volatilities is not None:
         skew = "" if volatilities.has_skew else "; one volatility for all strikes has no skew"
         notes.append(
@@ -67,3 +73,23 @@ def _stale_prices(market: OptionMarket) -> list[str]:
     if longest >= DAY_NS > market.quotes.interval_ns:
         return [f"bars of {interval_name(longest)}: Greeks during a day use the underlying's close of the day before"]
     return []
+
+
+def _unstated_splits(market: OptionMarket, trades: Sequence[OptionTrade]) -> list[str]:
+    """Return a warning for each move like a split that no row of --actions states, while a position may be held."""
+    notes = []
+    stated = {(split.symbol, split.time // DAY_NS) for split in market.events.splits}
+    for found in [] if market.bars is None else unresolved_splits(market.bars):
+        date = found.time // DAY_NS
+        held = [t for t in trades if t.contract.underlying == found.symbol]
+        if (found.symbol, date) in stated or not any(
+            t.entry_time < found.time <= t.contract.expiry + DAY_NS for t in held
+        ):
+            continue
+        notes.append(
+            f"{found.symbol} looks split {found.ratio} on {np.datetime64(date, 'D')} ({found.evidence}), and no "
+            "--actions say so: positions held across it are not followed, and their results are wrong if it was one"
+        )
+    for note in notes:
+        warnings.warn(f"{note[0].upper()}{note[1:]}.", ExitladderWarning, stacklevel=3)
+    return notes

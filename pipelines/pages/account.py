@@ -21,6 +21,14 @@ _ROWS = (
 )
 
 
+_ACCOUNT = (
+    ("return_per_year", "Return per year", "{:+.1%}"),
+    ("sharpe_daily", "Sharpe ratio, daily, annualised", "{:+.2f}"),
+    ("max_drawdown", "Drawdown at closes", "{:+.1%}"),
+    ("cvar_5_daily", "CVaR 5% of a day", "{:+.2%}"),
+)
+
+
 def size_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     """Return the size rule beside constant size, and the growth of fixed fractions; nothing without a size rule.
 
@@ -93,6 +101,51 @@ def _ends(entry: Mapping[str, Any], form: str) -> str:
     return f" [{form.format(entry['low'])}, {form.format(entry['high'])}]"
 
 
+def acted_table(actions: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return how often and when each limit acted.
+
+    Parameters
+    ----------
+    actions : mapping of str to mapping
+        Of `exitladder.pipelines.comparison.books.acted_when`.
+    """
+    rows = [
+        {
+            "What acted": name,
+            "Times": f"{some['n']:,}",
+            "First": some["first"],
+            "Last": some["last"],
+            "By year": ", ".join(f"{year}: {n:,}" for year, n in some["by_year"].items()),
+        }
+        for name, some in actions.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _against_no_limits(against: Mapping[str, Any] | None) -> list[PageTable]:
+    """Return the differences of the account from that without limits."""
+    if not against or not against["measures"]:
+        return []
+    rows = [
+        {
+            "Measure": label,
+            "With limits": _text(one["candidate"], form),
+            "Without": _text(one["baseline"], form),
+            "Difference": _text({"value": one["difference"], "low": one["low"], "high": one["high"]}, form),
+        }
+        for key, label, form in _ACCOUNT
+        for one in (against["measures"][key],)
+    ]
+    return [
+        PageTable(
+            "The limits against no limits",
+            "Marked at every close, as shares of the starting equity; intervals resample blocks of calendar days of "
+            "both accounts together.",
+            pd.DataFrame(rows),
+        )
+    ]
+
+
 def book_tables(summary: Mapping[str, Any]) -> list[PageTable]:
     """Return the account of a plan with limits or a book, and the back-tests of its values at risk.
 
@@ -134,6 +187,7 @@ def book_tables(summary: Mapping[str, Any]) -> list[PageTable]:
             pd.DataFrame(rows, columns=["", "With limits", "Without"]),
         )
     ]
+    found += _against_no_limits(book.get("against_without_limits"))
     if book["var_tests"]:
         tests = [{"Of": name, "Back-test": test["text"]} for name, test in book["var_tests"].items()]
         found.append(

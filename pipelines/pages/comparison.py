@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from exitladder.pipelines.pages.account import acted_table
 from exitladder.pipelines.pages.page import (
     PageContent,
     PageLink,
@@ -30,6 +31,9 @@ LABELS = {
     "cvar_5_r": "CVaR 5% (R)",
     "mean_capture": "Profit capture",
     "cost_r": "Costs (R per trade)",
+    "return_per_year": "Return per year",
+    "max_drawdown": "Drawdown at closes",
+    "cvar_5_daily": "CVaR 5% of a day",
     "log_loss": "Log loss per row",
     "calibration_error": "Calibration error",
 }
@@ -130,6 +134,7 @@ def _pair_tables(pair: Mapping[str, Any], name: str, first: str, account_text: s
                 pd.DataFrame(_rows(account["measures"], first, name)),
             )
         )
+    tables += _book_tables(pair.get("book"), name, first)
     for grouping, groups in pair["by"].items():
         if len(groups) > 1:
             rows = [
@@ -171,6 +176,26 @@ def _part(group: Mapping[str, Any], n_trades: int) -> float | None:
     """Return what a group's trades add to the difference per trade of all; the parts of all groups add up to it."""
     difference = group["difference_r"]
     return None if difference is None else float(difference) * group["n_trades"] / n_trades
+
+
+def _book_tables(book: Mapping[str, Any] | None, name: str, first: str) -> list[PageTable]:
+    """Return the accounts of two books, and when their limits acted."""
+    if not book:
+        return []
+    tables = []
+    if book["measures"]:
+        tables.append(
+            PageTable(
+                f"{name} against {first}: the accounts of the two books",
+                f"{book['first_day']} to {book['last_day']}, marked at every close, as shares of the starting equity.",
+                pd.DataFrame(_rows(book["measures"], first, name)),
+            )
+        )
+    sides = (("baseline", first), ("candidate", name))
+    acted = pd.concat([acted_table(book["actions"][key]).assign(Book=label) for key, label in sides])
+    if len(acted):
+        tables.append(PageTable(f"{name} and {first}: which limit acted when", "", acted))
+    return tables
 
 
 _GROUPS = {

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from exitladder.errors import InputFileError
 from exitladder.pipelines.backtest_summary import to_show
-from exitladder.pipelines.pages.account import book_tables, size_tables
+from exitladder.pipelines.comparison.books import acted_when
+from exitladder.pipelines.pages.account import acted_table, book_tables, size_tables
 from exitladder.pipelines.pages.exits import exit_tables
 from exitladder.pipelines.pages.interactive.data import equity_data
-from exitladder.pipelines.pages.page import KeyNumber, PageContent, PictureGroup, Reproduction
+from exitladder.pipelines.pages.page import KeyNumber, PageContent, PageTable, PictureGroup, Reproduction
 from exitladder.pipelines.pages.tables import before_or_after, data_rows, limited_table, open_rows, unsaid_notes
-from exitladder.pipelines.plots.pictures import ladder_picture_of, policy_pictures, trades_pictures
+from exitladder.pipelines.plots.pictures import account_picture, ladder_picture_of, policy_pictures, trades_pictures
 from exitladder.pipelines.tracking.saved_files import read_json, read_saved_table
 from exitladder.pipelines.tuning.policies import TUNED
 from exitladder.pipelines.tuning.samples.labels import OUT_OF_SAMPLE
@@ -68,6 +70,7 @@ def backtest_page(folder: Path) -> PageContent:
         ],
         groups=[
             *([PictureGroup("The ladder", [ladder_picture_of(ladder)])] if ladder and ladder.rungs else []),
+            *_book_group(folder),
             PictureGroup(
                 "Results", policy_pictures(net_r.sort_index(), name, untouched_from=_untouched(done)), widget="equity"
             ),
@@ -83,6 +86,22 @@ def backtest_page(folder: Path) -> PageContent:
         charts={"equity": equity_data(net_r.sort_index(), name, _untouched(done))} if len(done) else {},
         ladder_toml=without_fingerprints(file.read_text(encoding="utf-8")) if ladder else "",
     )
+
+
+def _book_group(folder: Path) -> list[PictureGroup]:
+    """Return the account of a book over time, with the limits that acted; nothing without a book with equity."""
+    if not all((folder / name).is_file() for name in ("book.csv", "book_actions.csv")):
+        return []
+    curve, actions = (
+        read_saved_table(folder / name, {"trade_id": str}).assign(
+            close_time=lambda t: pd.to_datetime(t["close_time"], utc=True)
+        )
+        for name in ("book.csv", "book_actions.csv")
+    )
+    acted = acted_table(acted_when(actions))
+    table = PageTable("Which limit acted when", "Closes at which it decided something.", acted) if len(acted) else None
+    pictures = [account_picture(curve, actions)] if np.isfinite(curve["equity"]).all() and len(curve) else []
+    return [PictureGroup("The book", pictures, table=table)] if pictures or table is not None else []
 
 
 def _reproduction(summary: dict[str, Any]) -> Reproduction | None:

@@ -17,13 +17,14 @@ from exitladder.pipelines.plots.diagnostics import (
 from exitladder.pipelines.plots.ladder import ladder_picture, rung_picture
 from exitladder.pipelines.plots.model import answers_picture, calibration_picture, family_picture, importance_picture
 from exitladder.pipelines.plots.picture import Picture
-from exitladder.pipelines.plots.policy import distribution_picture, equity_picture, forest_picture
+from exitladder.pipelines.plots.policy import book_picture, distribution_picture, equity_picture, forest_picture
 from exitladder.pipelines.plots.style import NO_DATA, to_png, to_svg
 from exitladder.pipelines.plots.trade import mfe_picture, trade_picture
 
 __all__ = [
     "HOW_TO_READ",
     "answers_picture",
+    "book_picture",
     "calibration_picture",
     "dependence_picture",
     "distribution_picture",
@@ -56,6 +57,12 @@ HOW_TO_READ: dict[str, tuple[str, str]] = {
         "After costs, if any are set. If there is a dashed line, evaluate only the part after it: the ladder and the "
         "other exits were tuned on the part before it, where a tuned ladder always looks good. The lower panel shows "
         "the drawdown of the highlighted policy.",
+    ),
+    "book": (
+        "The account",
+        "Marked at every close. Above: equity, and that of the same entries without limits and with all the money they "
+        "need. Middle: exposure and margin used over equity. Below: each mark is a close at which a limit, the target, "
+        "the daily loss or a margin call acted; the orders fill at the next open.",
     ),
     "forest": (
         "Difference from each policy",

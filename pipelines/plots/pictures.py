@@ -11,6 +11,7 @@ import pandas as pd
 from exitladder.features import describe_catalogue
 from exitladder.pipelines.plots.captions import (
     answers_picture,
+    book_picture,
     calibration_picture,
     dependence_picture,
     distribution_picture,
@@ -256,3 +257,18 @@ def _one_trade(example: TradeExample, trade: pd.Series, fills: pd.DataFrame) -> 
 def _ladder_alt(rungs: tuple[Rung, ...]) -> str:
     parts = [rung_in_words(rung) for rung in rungs]
     return f"The ladder sells {', '.join(parts)}." if parts else "The ladder has no rungs: only the stop exits."
+
+
+def account_picture(curve: pd.DataFrame, actions: pd.DataFrame) -> Picture:
+    """Return the account of a book over time, with the limits that acted.
+
+    Parameters
+    ----------
+    curve, actions : DataFrame
+        ``book.csv`` and ``book_actions.csv``, ``close_time`` as stamps.
+    """
+    counts = ", ".join(f"{name} {n:,} times" for name, n in actions["action"].value_counts().sort_index().items())
+    last = curve.iloc[-1]
+    alt = f"Equity at the end {last['equity']:,.0f}; profit {last['pnl']:+,.0f}, without the limits "
+    alt += f"{last['pnl_without_limits']:+,.0f}. Acted: {counts or 'nothing'}."
+    return to_page(book_picture(curve, actions), "book", alt)

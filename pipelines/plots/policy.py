@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from exitladder.pipelines.plots.data import distribution, underwater
 from exitladder.pipelines.plots.style import (
+    EMPHASIS,
     FAINT,
     GAIN_TEXT,
     HALF,
@@ -93,6 +94,45 @@ def equity_picture(
     axes.set_ylabel("cumulative net R")
     below.set_ylabel("drawdown (R)")
     axes.legend(loc="upper left", ncols=2)
+    _dates(below)
+    return figure
+
+
+@styled
+def book_picture(curve: pd.DataFrame, actions: pd.DataFrame) -> Figure:
+    """Draw the account of a book at its closes: equity, exposure and margin, and which limit acted when.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        The columns of ``book.csv`` with equity, its ``close_time`` as stamps.
+    actions : DataFrame
+        The columns of ``book_actions.csv``, its ``close_time`` as stamps.
+
+    Returns
+    -------
+    Figure
+    """
+    names = sorted(actions["action"].unique())
+    figure = new_figure(height=4.6 + 0.22 * len(names))
+    axes, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=[2.6, 1.4, 0.3 + 0.22 * len(names)])
+    times = pd.DatetimeIndex(curve["close_time"]).tz_localize(None)
+    start = float(curve["equity"].iloc[0] - curve["pnl"].iloc[0])
+    axes.plot(times, start + curve["pnl_without_limits"], color=MUTED, linewidth=1.2, label="without the limits")
+    axes.plot(times, curve["equity"], color=EMPHASIS, linewidth=2.0, label="the book")
+    axes.set_ylabel("equity")
+    axes.legend(loc="upper left", ncols=2)
+    equity = curve["equity"].where(curve["equity"] > 0)
+    middle.plot(times, curve["exposure"] / equity, color=EMPHASIS, linewidth=1.2, label="exposure")
+    middle.plot(times, curve["margin_used"] / equity, color=LOSS, linewidth=1.0, label="margin used")
+    middle.set_ylabel("over equity")
+    middle.legend(loc="upper left", ncols=2)
+    for place, name in enumerate(names):
+        when = pd.DatetimeIndex(actions.loc[actions["action"] == name, "close_time"]).tz_localize(None)
+        below.plot(when, np.full(len(when), place), "|", color=EMPHASIS, markersize=8)
+    below.set_yticks(range(len(names)), names, fontsize=8)
+    below.set_ylim(len(names) - 0.4, -0.6)
+    below.grid(visible=False)
     _dates(below)
     return figure
 

@@ -30,6 +30,7 @@ PAGES = [
 COMMANDS, OUTPUT = {"sh", "bash", "console"}, {"text", "csv", "json", ""}
 # Pages whose blocks another test runs as they stand there.
 RUN_BY = {
+    "books.md": "docs/test_books_page.py",
     "evening.md": "docs/test_evening_page.py",
     "exits.md": "docs/test_exits_page.py",
     "first_hour.md": "docs/test_first_hour.py",

@@ -15,6 +15,7 @@ from exitladder.execution import Simulation, simulate
 from exitladder.measures.impact import impact_of
 from exitladder.plans.file import ladder_from_mapping
 from exitladder.risk.impact import Almgren
+from exitladder.settings.contracts import Contract
 from exitladder.settings.impact import ImpactSettings
 from exitladder.trades.files import trades_from_frame
 from exitladder.trades.trades import place_trades
@@ -117,3 +118,34 @@ def test_a_sale_never_falls_below_a_price_of_zero() -> None:
     done = run(TIMED, quantity=1e12)
     cost = impact_of([done], LAW).r[0]
     assert cost == pytest.approx([done.fills.price[-1] / done.risk[0]])
+
+
+def test_days_are_the_sessions_of_the_exchange_and_not_dates_in_utc() -> None:
+    # futures: a session runs from 17:00 to 16:00 in Chicago, across midnight of both clocks
+    hours = pd.date_range("2024-01-01 23:00", periods=24 * 24, freq="h", tz="UTC")
+    chicago = hours.tz_convert("America/Chicago")
+    is_open = (chicago.hour != 16) & ~((chicago + pd.Timedelta(hours=7)).day_of_week >= 5)
+    hours, chicago = hours[is_open], chicago[is_open]
+    session = (chicago + pd.Timedelta(hours=7)).date
+    rng = np.random.default_rng(3)
+    close = 100 + rng.normal(0, 0.3, len(hours)).cumsum()
+    frame = pd.DataFrame({"timestamp": hours, "symbol": "F", "open": close, "close": close})
+    frame = frame.assign(high=close + 0.2, low=close - 0.2, volume=rng.integers(100, 900, len(hours)).astype(float))
+    bars = read_bars(frame)[0]
+    entry = len(hours) - 40
+    row = {"trade_id": "T", "symbol": "F", "side": "long", "entry_time": hours[entry], "entry_at": "open",
+           "entry_price": close[entry], "quantity": 2_000.0, "stop_price": 60.0}  # fmt: skip
+    placed = place_trades(trades_from_frame(pd.DataFrame([row])), bars)
+
+    def cost(contracts: dict[str, Contract]) -> tuple[float, int]:
+        known = place_trades(placed.trades, bars.with_contracts(contracts))
+        done = simulate(known, ladder_from_mapping(TIMED))
+        return float(impact_of([done], LAW).r[0][0] * done.risk[0]), int(done.exit_bar[0])
+
+    at_exchange, exit_bar = cost({"F": Contract(exchange_tz="America/Chicago", session="17:00-16:00")})
+    before = session < session[exit_bar]
+    by_day = pd.DataFrame({"day": session[before], "close": close[before], "volume": frame["volume"][before]})
+    days = by_day.groupby("day").agg({"close": "last", "volume": "sum"}).iloc[-WINDOW - 1 :]
+    sigma, volume = days["close"].pct_change().iloc[-WINDOW:].std(), days["volume"].iloc[-WINDOW:].mean()
+    assert at_exchange == pytest.approx(0.75 * sigma * np.sqrt(2_000 / volume) / 1.5 * close[exit_bar])
+    assert cost({})[0] != pytest.approx(at_exchange, rel=1e-3)

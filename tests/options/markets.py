@@ -61,7 +61,7 @@ def plan_of(table: Mapping[str, Any] | None = None) -> OptionPlan:
 
 
 def replayed(market: OptionMarket, trade: OptionTrade, table: Mapping[str, Any] | None = None) -> Outcome:
-    return replay(trade, plan_of(table), Valuer(market))
+    return replay([trade], plan_of(table), Valuer(market))[0]
 
 
 def told(outcome: Outcome) -> list[tuple[str, int, int, float]]:

@@ -54,20 +54,20 @@ def test_a_vertical_of_spx_by_hand(spx: OptionMarket) -> None:
     entry = pd.Timestamp("2021-01-04 15:00", tz="UTC").as_unit("ns").value
     position = trade(legs[0], legs[1], entry_time=entry, quantity=1, style="european")
     # 15:00 opens at 47.60/51.70 and 0.10/0.20: 51.70 − 0.10 = 51.60 paid
-    held = replay(position, plan_of(), Valuer(spx))
+    held = replay([position], plan_of(), Valuer(spx))[0]
     # the minute that ends at 16:00 New York closes at 3701.38
     assert told(held) == [("expiry", 1, 1, pytest.approx(1.38)), ("expiry", 2, 1, 0.0)]
     assert net_r(held) == pytest.approx((1.38 - 51.6) / 51.6)
     # the 61st close of minutes in which both were quoted is that of 16:19; the next one, 16:23, opens at 14.00 and 0.05
-    timed = replay(position, plan_of({"stop": {"time": 61}}), Valuer(spx))
+    timed = replay([position], plan_of({"stop": {"time": 61}}), Valuer(spx))[0]
     assert told(timed) == [("time", 1, 1, 14.0), ("time", 2, 1, 0.05)]
     assert net_r(timed) == pytest.approx((13.95 - 51.6) / 51.6)
 
 
 def test_apples_split_leaves_the_value_of_a_position(apple: OptionMarket) -> None:
     contract = Contract.of("AAPL", "2014-06-21", 645, "call")
-    before = replay(trade(contract), plan_of(), Valuer(replace(apple, events=Events())))
-    after = replay(trade(contract), plan_of(), Valuer(apple))
+    before = replay([trade(contract)], plan_of(), Valuer(replace(apple, events=Events())))[0]
+    after = replay([trade(contract)], plan_of(), Valuer(apple))[0]
     assert before.position is not None and after.position is not None
     assert after.position.legs[0].contract == Contract.of("AAPL", "2014-06-21", 92.14, "call")
     assert (before.position.held, after.position.held) == (4, 28)
@@ -98,16 +98,18 @@ def slow_reading(frame: pd.DataFrame, contract: Contract, side: int, last: float
         return float(value) if value > 0 else None
 
     paid, total, risk = None, 0.0, math.nan
-    left, fired, shown, remembered = 4, False, math.inf, None
+    left, fired, shown, remembered, offered, entered = 4, False, math.inf, None, math.inf, 4
     waiting: list[list[int]] = []
     for row in rows_of(frame, contract):
+        before, offered = offered, math.inf if math.isnan(row[f"{bought}_size"]) else row[f"{bought}_size"]
         if row["timestamp"].value < START or row["timestamp"].day > 6:
             continue
         if paid is None:
-            paid = good(row, bought, "open")
+            paid = good(row, bought, "open") if before >= 1 else None
             if paid is None:
                 continue
             risk = 0.6 * paid
+            left = entered = int(min(4, before))
         else:
             exit_price = good(row, sold, "open")
             for order in list(waiting):
@@ -133,12 +135,12 @@ def slow_reading(frame: pd.DataFrame, contract: Contract, side: int, last: float
             waiting = [[left, 1]]
         elif r >= 0.4 - 1e-10 and not fired:
             fired = True
-            waiting.append([2, 0])
+            waiting.append([entered // 2, 0])
     if paid is None:
         return None
     worth = max(contract.right * (last - contract.strike), 0.0)
     worth = worth if side < 0 or worth >= 0.01 - 1e-9 else 0.0
-    return (total + left * side * (worth - paid)) / (4 * risk)
+    return (total + left * side * (worth - paid)) / (entered * risk)
 
 
 def test_an_independent_reading_of_apple_on_its_expiry_day(apple: OptionMarket, shared_data: Path) -> None:
@@ -152,7 +154,7 @@ def test_an_independent_reading_of_apple_on_its_expiry_day(apple: OptionMarket, 
     for contract in chosen:
         for side in (1, -1):
             found, slow = (
-                net_r(replay(trade(contract, side=side), plan, valuer)),
+                net_r(replay([trade(contract, side=side)], plan, valuer)[0]),
                 slow_reading(frame, contract, side, last),
             )
             assert math.isnan(found) == (slow is None), contract

@@ -301,7 +301,7 @@ def test_series_of_a_position_are_those_of_its_legs() -> None:
     )
     trade = replace(trade_of(strike_2=105), style="european")
     valuer = Valuer(market.without_quotes_after(date(1) + DAY_NS))
-    found = replay(trade, plan_of(), valuer)
+    found = replay([trade], plan_of(), valuer)[0]
     position = found.position
     assert position is not None
     values = greek_series(position, found.mark, valuer, date(1))
@@ -383,3 +383,26 @@ def test_markets_of_other_hours_end_at_the_exchanges_close() -> None:
     assert pd.Timestamp(hours.clock.moment(date(4))) == pd.Timestamp("2024-03-15 20:00")
     assert hours.clock.date(date(4) + DAY_NS) == date(4)
     assert market.clock.moment(date(4)) == date(4) + DAY_NS
+
+
+def test_positions_share_the_size_of_a_quote_and_entries_take_no_more_than_is_shown() -> None:
+    market = market_of(
+        snapshots("call", 100, CALL, bid_size=[9, 5, 9, 9, 9], ask_size=[6, 1, 9, 9, 9]), closes=CLOSES_UP
+    )
+    rest = plan_of({"rungs": [{"fraction": "rest", "when": ["bars_held >= 2"]}]})
+    trades = [trade_of(trade_id=name, quantity=n) for name, n in (("A", 4), ("B", 4), ("C", 4))]
+    first, second, third = replay(trades, rest, Valuer(market))
+    # 6 contracts are offered on Monday: 4 and 2, none for the third
+    assert told(first) == [("rung", 1, 4, 2.5)]
+    # Tuesday bids for 5: one is left of them for the second, the rest waits for Thursday
+    assert told(second) == [("rung", 1, 1, 2.5), ("rung", 1, 1, 4.1)]
+    assert second.position is not None and {"entry_cut", "waited"} <= second.position.notes
+    assert (third.status, third.reason) == ("skipped", "no size left at the quotes on the day of the entry")
+    table = trades_frame([first, second, third])
+    assert table["quantity"].tolist() == [4, 2, 4] and table["quantity_wanted"].tolist() == [4, 4, 4]
+    fills = fills_frame([first, second, third])
+    sums = fills.groupby("trade_id")["r"].sum()
+    assert sums.tolist() == pytest.approx([net_r(first), net_r(second)])
+    # an entry at the trader's own price has its quantity, and is counted
+    own = replay([trade_of(entry_price=2.1, quantity=9)], rest, Valuer(market))[0]
+    assert own.position is not None and own.position.quantity == 9 and "entry_large" in own.position.notes

@@ -48,7 +48,16 @@ def test_impact_changes_no_fill_and_lowers_the_result_by_its_cost(results: dict[
     before = paid.summary["expectancy_r"]["value"]  # type: ignore[attr-defined]
     assert found["expectancy_r"]["value"] == pytest.approx(before - cost.mean())
     assert found["n_unknown"] == 0 and found["baseline"] == "all out at the first target"
-    assert np.isfinite(found["difference_r"]["value"])
+    assert np.isfinite(found["difference_r"]["value"]) and found["n_pairs"] == 30
+    # the same trades without impact, so that both intervals can be read side by side
+    beside = paid.summary["beside"][found["baseline"]]["difference_r"]  # type: ignore[attr-defined]
+    assert found["difference_before_r"] == pytest.approx(beside)
+
+
+def test_impact_moves_results_apart_as_only_stop_and_market_orders_pay(results: dict[str, object]) -> None:
+    table = results["square_root"].trades  # type: ignore[attr-defined]
+    assert np.corrcoef(table["r"], table["impact_r"])[0, 1] < 0
+    assert (table["r"] - table["impact_r"]).std() > table["r"].std()
 
 
 def test_the_screen_says_that_it_is_not_in_the_numbers(results: dict[str, object]) -> None:

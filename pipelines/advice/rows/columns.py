@@ -21,6 +21,8 @@ LISTS = (*TABLES, "reasons", "warnings", "changes", "missed_rungs", "cancels", "
 # the most urgent first
 STOP_MISSING, ASK, MOVE_STOP = "stop_missing", "ask", "move_stop"
 URGENCIES = (STOP_MISSING, EXIT, REDUCE, MOVE_STOP, ADD, ASK, HOLD)
+# of plans with limits or a book only
+LIMIT_COLUMNS = ("limits_held", "limits_fired")
 # of plans with adds only, after the others
 ADD_COLUMNS = ("adds", "quantity_entered", "average_entry", "risk_with_adds_r", "risk_with_adds")
 
@@ -50,7 +52,7 @@ def flat_scores(frame: pd.DataFrame) -> pd.DataFrame:
         **{name: [json.dumps(items) for items in frame[name]] for name in TABLES if name in frame},
         **{
             name: ["; ".join(map(str, items)) for items in frame[name]]
-            for name in (*LISTS, "adds")
+            for name in (*LISTS, *LIMIT_COLUMNS, "adds")
             if name in frame and name not in TABLES
         },
     )

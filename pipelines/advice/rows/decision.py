@@ -111,6 +111,8 @@ def _decided(followed: Followed, held: float, row: Mapping[str, Any], market: Ma
     base = float(row["quantity_managed"])
     earlier = 0.0 if np.isnan(base) or followed.happened is not None else float(done.quantity[k]) - base
     left = max(0.0, followed.ladder_left - max(0.0, earlier))
+    if followed.of_book:
+        left = held if followed.of_book == "target" else min(left, held)
     stop = followed.shown(float(followed.state["stop_price"]))
     moved_from, name = float(row["stop_before"]), _stop_name(followed)
     standing = [order for order in followed.standing if order.rung is None or order.rung not in market.filled_rungs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -64,6 +64,8 @@ class Followed:
         Of a plan: the adds that have filled.
     missed_adds : tuple of int
         Adds whose price was passed before the plan began.
+    of_book : {"", "limits", "target"}
+        Whether limits of risk may have sold a part of it, or a target sold and bought.
     begins_ns : int
         `managed_from` in nanoseconds since 1970 UTC; ``NO_TIME`` if it is followed from the entry on.
     """
@@ -88,6 +90,7 @@ class Followed:
     happened: Happened | None = None
     missed_adds: tuple[int, ...] = ()
     begins_ns: int = NO_TIME
+    of_book: Literal["", "limits", "target"] = ""
 
     @cached_property
     def status(self) -> str:

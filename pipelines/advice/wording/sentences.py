@@ -22,6 +22,10 @@ _DUE = {
     "clock": "the exchange's clock has passed stop.clock",
     "gap": "trading pauses for longer than stop.max_gap",
     "liquidation": "the liquidation price is passed",
+    "limit": "a limit of risk has fired",
+    "target": "the position carries more than its volatility target",
+    "daily_loss": "the daily loss of the book is reached",
+    "margin_call": "the account is below its maintenance margin",
 }
 _SERIES = {"exhaustion": "the model's exhaustion probability", "hold_value_r": "the model's value of holding"}
 # the state of the trade, and the rank of the model: name and unit

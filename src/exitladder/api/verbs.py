@@ -281,7 +281,8 @@ def score(
     fills : DataFrame or path, optional
     finer : DataFrame, path, mapping or BarSet, optional
     management : Management, optional
-        From when the ladder manages the trades; by default from ``managed_from`` on, or from the next bar.
+        From when the ladder manages the trades, by default from ``managed_from`` on, or from the next bar; and the
+        account at the last close, which a plan with limits on its equity needs.
     progress : Progress
 
     Returns

@@ -36,7 +36,7 @@ def adds_summary(parts: Sequence[Simulation]) -> dict[str, Any]:
     def total(values: Sequence[Any]) -> Any:
         return np.concatenate([value[mask] for value, mask in zip(values, known, strict=True)])
 
-    size = total([part.quantity_entered / part.quantity for part in parts])
+    size = total([part.quantity_entered for part in parts]) / total([part.quantity for part in parts])
     n_adds = total([part.n_adds for part in parts])
     return {
         "n_trades": int((n_adds > 0).sum()),

@@ -10,10 +10,10 @@ import numpy as np
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
 from exitladder.bars.bars import BarSet
-from exitladder.clock import DAY_NS
 from exitladder.errors import SettingsError
 from exitladder.execution import Simulation
 from exitladder.execution.simulation import ORDERS
+from exitladder.measures.exits.sessions import sessions_of
 from exitladder.risk.impact import Almgren, PowerLaw
 from exitladder.settings.impact import ImpactSettings
 
@@ -100,7 +100,10 @@ def _check(bars: BarSet, parts: Sequence[Simulation], settings: ImpactSettings) 
 
 @dataclass(frozen=True)
 class _Days:
-    """By bar: mean volume and volatility of the closed days before its day, the day, and a bar's share of it."""
+    """By bar: mean volume and volatility of the closed days before its day, the day, and a bar's share of it.
+
+    Days are the sessions of each symbol on its exchange's clock.
+    """
 
     volume: FloatArray
     volatility: FloatArray
@@ -111,7 +114,7 @@ class _Days:
     def of(cls, bars: BarSet, window: int) -> _Days:
         volume, volatility = np.full(bars.n_bars, np.nan), np.full(bars.n_bars, np.nan)
         length = np.ones(bars.n_bars)
-        day = bars.time // DAY_NS
+        day = sessions_of(bars).number
         for k in range(len(bars.symbols)):
             low, high = int(bars.start[k]), int(bars.start[k + 1])
             if high == low:

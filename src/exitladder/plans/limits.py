@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MEASURES = ("open_loss_equity", "open_gain_equity", "volatility", "var", "cvar")
 """Of a position, beside trade state and named series."""
 BOOK_MEASURES = ("var", "cvar", "drawdown_equity", "exposure", "net_exposure", "margin_used", "open_loss_equity")
+TAILS = ("var", "cvar")
+"""Measures that need enough bars for the level of `Risk`."""
 GROWING = ("open_loss_equity", "var", "cvar", "exposure", "margin_used")
 """Measures that shrink in proportion to the quantity, so that it can be found with which they hold (L3)."""
 UNTIL = "until"
@@ -167,7 +169,7 @@ def check_limits(ladder: Ladder) -> None:
     LadderError
     """
     limits, risk, book = ladder.limits, ladder.risk, ladder.book
-    _check_risk(risk)
+    _check_risk(risk, reads_tail=any(c.series in TAILS for limit in (*limits, *book.limits) for c in limit.when))
     for number, limit in enumerate(limits, start=1):
         _check_limit(limit, f"limits[{number}]")
         needed = {c.series for c in limit.when} & set(MEASURES) - {"volatility"}
@@ -211,7 +213,7 @@ def _check_limit(limit: Limit, place: str, of_book: bool = False) -> None:
         )
 
 
-def _check_risk(risk: Risk) -> None:
+def _check_risk(risk: Risk, *, reads_tail: bool) -> None:
     if risk.method not in METHODS:
         raise LadderError(f"risk.method must be one of {', '.join(METHODS)}, but is {risk.method!r}.")
     if not _is_number(risk.level, 0.5, 1.0):
@@ -220,8 +222,10 @@ def _check_risk(risk: Risk) -> None:
         check_whole(getattr(risk, name), f"risk.{name}", least=1)
     if risk.degrees is not None and not (_is_number(risk.degrees, 2.0) and risk.degrees > 2):
         raise LadderError(f"risk.degrees must be above 2 (Student's t needs a variance), but is {risk.degrees!r}.")
-    least = max(least_window(risk.method, risk.level, risk.horizon), 2)  # 2 for a standard deviation
-    if risk.window < least:
+    if risk.window < 2:
+        raise LadderError(f"risk.window must be at least 2 bars for a standard deviation, but is {risk.window}.")
+    least = least_window(risk.method, risk.level, risk.horizon)
+    if reads_tail and risk.window < least:
         raise LadderError(
             f"risk.window must be at least {least} bars for a {risk.method} value at risk at {risk.level:g} over "
             f"{risk.horizon} bars, but is {risk.window}."

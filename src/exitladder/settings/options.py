@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from exitladder.settings.keys import _key
 
 STYLES = ("american", "european")
+BAND = "band"
+HEDGES = ("none", BAND, "whalley_wilmott")
 SETTLEMENTS = ("physical", "close", "file")
 
 
@@ -28,5 +30,13 @@ class OptionSettings:
     exchange_tz: str = _key("America/New_York", "time zone of that time, and of expiry dates")
     half_spread: float = _key(0.0, "half the spread of quotes made from a volatility series, in price", least=0)
     underlying_cost_bps: float = _key(
-        0.0, "cost of trading the underlying after exercise and assignment, basis points", least=0
+        0.0, "cost of trading the underlying, after exercise and assignment and by a hedge, basis points", least=0
     )
+    hedge: str = _key(
+        "none",
+        "hedge of the net delta in the underlying: none, band (of hedge_band units) or whalley_wilmott (their width)",
+        among=HEDGES,
+    )
+    hedge_target: float = _key(0.0, "net delta that the hedge aims at, in units of the underlying")
+    hedge_band: float = _key(100.0, "net delta on each side of it at which nothing is traded, in units", least=0)
+    hedge_aversion: float = _key(0.0, "for whalley_wilmott: absolute risk aversion per unit of money", least=0)

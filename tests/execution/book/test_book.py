@@ -289,7 +289,7 @@ def test_a_day_is_a_session_where_sessions_cross_midnight(bars_from: MakeBars, p
         ({"book": {"equity": 1e5, "reduce": "largest_risk"}}, "there are none"),
         ({"book": {"equity": 10**400}}, "at most 1e"),
         ({"risk": {"level": 1.5}}, "risk.level"),
-        ({"risk": {"window": 50}}, "at least 99"),
+        ({"risk": {"window": 50}, "book": {"equity": 1e5, "limits": [{"when": "var > 0.02", "reduce_to": 0.5}]}}, "99"),
         ({"risk": {"degrees": 2}}, "above 2"),
         ({"limits": [{"when": "open_r < 0", "reduce_to": 0}], "rungs": [{"fraction": 1, "stop": "1R"}]}, "cannot yet"),
     ],

@@ -258,3 +258,15 @@ def test_a_plan_with_a_target_is_written_and_read_back(tmp_path: Any) -> None:
     assert read_ladder(path) == ladder == ladder_from_mapping(ladder_to_mapping(ladder))
     assert ladder_fingerprint(ladder) != ladder_fingerprint(plan(IMPLIED, MONEY | {"enter_when": ["vix < 40"]}))
     assert ladder_fingerprint(plan()) != ladder_fingerprint(ladder)
+
+
+def test_a_short_window_is_refused_only_where_a_value_at_risk_reads_it() -> None:
+    table = {"rungs": [], "risk": {"window": 60}, "book": {"equity": 1e5}}
+    assert ladder_from_mapping({**table, "target": {"volatility": 0.05}}).risk.window == 60
+    limit = {"when": "var > 0.02", "reduce_to": 0.5}
+    with pytest.raises(LadderError, match=r"risk\.window must be at least 99 bars"):
+        ladder_from_mapping({**table, "limits": [limit]})
+    with pytest.raises(LadderError, match=r"risk\.window must be at least 99 bars"):
+        ladder_from_mapping({**table, "book": {"equity": 1e5, "limits": [limit]}})
+    with pytest.raises(LadderError, match="at least 2 bars"):
+        ladder_from_mapping({**table, "risk": {"window": 1}, "target": {"volatility": 0.05}})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from exitladder.bars.bars import BarSet
+    from exitladder.execution.book.tonight import AccountNow
     from exitladder.pipelines.advice.open_trades import Management
     from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
     from exitladder.pipelines.score import ScoreResult
@@ -74,6 +75,9 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     type=click.Choice(["followed", "untouched"]),
     help="Open quantity where quantity_open is blank: as the ladder would have left it, or all that was entered.",
 )
+@click.option("--equity", type=float, metavar="MONEY", help="Of the account at the last close; for limits and books.")
+@click.option("--peak-equity", type=float, metavar="MONEY", help="Its highest close so far, for drawdown_equity.")
+@click.option("--equity-before", type=float, metavar="MONEY", help="At the close of the day before, for daily_loss.")
 @click.option("--private", is_flag=True, help="Leave out names, quantities, prices and money: R only, to share.")
 @click.option(
     "--exit-code",
@@ -154,7 +158,7 @@ def advice_on(
     model : str or None
         As for `exitladder.pipelines.score.score`.
     how : mapping
-        Options of the command: asof, previous, since_entry, assume, finer_bars.
+        Options of the command: asof, previous, since_entry, assume, finer_bars; equity, peak_equity, equity_before.
     repair : bool
     interval : str, optional
         As for `load_bars`.
@@ -217,6 +221,21 @@ def advice_on(
     return frame, replace(result, notes=(*result.notes, *left))
 
 
+def _account(how: Mapping[str, Any]) -> AccountNow | None:
+    """Return the account at the last close as the options state it."""
+    values = {name: how.get(name) for name in ("equity", "peak_equity", "equity_before")}
+    for name, value in values.items():
+        if value is not None and not (-1e15 < value < 1e15 and (value > 0 or name == "equity")):
+            raise click.BadParameter("must be an amount of money.", param_hint=f"'--{name.replace('_', '-')}'")
+    if values["equity"] is None:
+        if any(value is not None for value in values.values()):
+            raise click.UsageError("--peak-equity and --equity-before need --equity.")
+        return None
+    from exitladder.execution.book.tonight import AccountNow
+
+    return AccountNow(values["equity"], values["peak_equity"], values["equity_before"])
+
+
 def _steps(trades: Trades, bars: BarSet) -> int:
     """Return how many bars all open trades have lasted so far."""
     steps, place = 0, {symbol: k for k, symbol in enumerate(bars.symbols)}
@@ -269,6 +288,7 @@ def _management(session: Session, how: Mapping[str, Any]) -> Management:
         assume=how["assume"] or "",
         previous=read_previous(earlier) if earlier else {},
         clock_ns=now_ns() if how["asof"] is None else None,
+        account=_account(how),
     )
 
 

@@ -114,7 +114,10 @@ def _impact(found: Mapping[str, Any] | None) -> str:
     parts = [
         f"{with_range(found['cost_r']).replace('+', '')} R per trade ({found['law'].replace('_', ' ')}), not in the "
         f"numbers above; with it {with_range(found['expectancy_r'])}",
-        f"minus {found['baseline']} {with_range(found['difference_r'])}" if found["difference_r"] else "",
+        f"minus {found['baseline']} {with_range(found['difference_r'])}, before impact "
+        f"{with_range(found['difference_before_r'])}"
+        if found["difference_r"]
+        else "",
         f"{found['n_unknown']:,} trades too early to know volume and volatility" if found["n_unknown"] else "",
         f"{found['n_large_entries']:,} entries above 1% of a day's volume" if found["n_large_entries"] else "",
     ]
@@ -170,6 +173,7 @@ def _book(book: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("equity", "" if start is None else f"{start:,.0f} to {book['equity_end']:,.0f}"),
         ("net P&L", f"{signed(book['net_pnl'], 0)}; without the limits {signed(alone['net_pnl'], 0)}"),
         ("drawdown", f"{fall}; without the limits {signed(-(alone['max_drawdown'] or 0.0), 0)}"),
+        ("against none", _against_none(book["against_without_limits"])),
         ("at most", ", ".join(most)),
         ("left out", ", ".join(f"{n:,} {LEFT_OUT.get(reason, reason)}" for reason, n in book["left_out"].items())),
         ("reduced", ", ".join(f"{n:,} times by {name}" for name, n in limits.items())),
@@ -181,6 +185,19 @@ def _book(book: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("events", ", ".join(f"{n:,} {text}" for n, text in calls if n)),
         *((f"VaR of {name}", test["text"]) for name, test in list(book["var_tests"].items())[:3]),
     ]
+
+
+def _against_none(found: Mapping[str, Any] | None) -> str:
+    """Return the differences of a book from the same entries without limits, with their intervals."""
+    if not found or not found["measures"]:
+        return ""
+    texts = []
+    for key, label, scale in (("return_per_year", "% a year", 100), ("max_drawdown", "% of equity in drawdown", 100),
+                              ("sharpe_daily", " in Sharpe ratio", 1)):  # fmt: skip
+        one = found["measures"][key]
+        ends = {name: None if one[name] is None else one[name] * scale for name in ("difference", "low", "high")}
+        texts.append(with_range({"value": ends["difference"], "low": ends["low"], "high": ends["high"]}, 2) + label)
+    return "; ".join(texts)
 
 
 def _account(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ MEASURES = {
     "cvar_5_r": "CVaR 5%, R",
     "mean_capture": "capture",
     "cost_r": "costs, R",
+    "return_per_year": "return a year",
+    "max_drawdown": "drawdown",
+    "cvar_5_daily": "CVaR 5%, day",
 }
 """The measures of a comparison as a table names them."""
 _ACCOUNT = {"max_drawdown_r": "drawdown booked, R"}
@@ -59,7 +62,8 @@ def compare_screen(found: Mapping[str, Any], width: int) -> str:
         + stepwise_text(found, short)
     )
     for pair in pairs:
-        text += _measures(short[pair["source"]], short[found["baseline"]], pair, found, width)
+        name, first = short[pair["source"]], short[found["baseline"]]
+        text += _measures(name, first, pair, found, width) + _book(name, first, pair.get("book"))
     # With several runs the groups would hide the rest; the page and the JSON have those of every pair.
     text += _origin(pairs[0], width) if len(pairs) == 1 else ""
     runs = [_run(short[name], metrics) for name, metrics in found["sources"].items()]
@@ -150,6 +154,27 @@ def _measures(name: str, first: str, pair: Mapping[str, Any], found: Mapping[str
         )
         text += texts_table(measure_rows(account["measures"], MEASURES | _ACCOUNT), width)
     return text
+
+
+def _book(name: str, first: str, book: Mapping[str, Any] | None) -> str:
+    """Return the accounts of two books, and when their limits acted."""
+    if not book:
+        return ""
+    text = f"\n{name} against {first}: the accounts of the two books"
+    if book["measures"]:
+        text += f", {book['first_day']} to {book['last_day']}, as shares of starting equity"
+    text = textwrap.fill(text.strip(), 78) + "\n"
+    text = "\n" + text + (texts_table(measure_rows(book["measures"]), 80) if book["measures"] else "")
+    sides = [book["actions"][key] for key in ("baseline", "candidate")]
+    rows = [
+        {"acted": action, "first": _acted(sides[0].get(action)), "this": _acted(sides[1].get(action))}
+        for action in sorted({*sides[0], *sides[1]})
+    ]
+    return text + ("\n" + texts_table(rows, 80) if rows else "No limit acted in either.\n")
+
+
+def _acted(some: Mapping[str, Any] | None) -> str:
+    return "" if some is None else f"{some['n']:,} times, {some['first']} to {some['last']}"
 
 
 def _origin(pair: Mapping[str, Any], width: int) -> str:

@@ -15,6 +15,9 @@ _EVENTS = {
     "n_waited": "waited for quotes or size",
     "n_split": "across a split",
     "n_quotes_ended": "without quotes on their last day",
+    "n_entry_cut": "entered with less than wanted, as the quotes showed no more",
+    "n_entry_large": "entered at their own price with more than the quotes showed",
+    "n_repeated": "repeat another row: as evidence they count once",
     "n_entry_outside": "entered at a better premium than any quote of the bar",
     "n_inactive_rung": "with a target on the wrong side of the premium",
     "n_beyond_width": "lost more than a vertical held to expiry can",
@@ -60,6 +63,7 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
         ("positions", f"{summary['n_trades']:,}: {summary['n_closed']:,} closed, {summary['n_open']:,} open, "
          f"{summary['n_skipped']:,} skipped" + (f" ({skipped})" if skipped else "")),
         ("net P&L", f"{signed(summary['pnl'], 2)}, after costs of {summary['costs']:,.2f}"),
+        ("hedge", _hedge(summary.get("hedge"))),
         ("positions that", "; ".join(events)),
         ("unknown", "; ".join(unknown)),
         ("assumed", "; ".join(summary["notes"])),
@@ -72,3 +76,16 @@ def options_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
             f"Every fill: {out}/fills.csv. Every position: {out}/trades.csv. The rest: {out}/summary.json\n",
         ]
     )
+
+
+def _hedge(found: Mapping[str, Any] | None) -> str:
+    """Return the trades and the effect of the hedge, empty without one."""
+    if found is None or found["pnl"] is None:
+        return ""
+    deviations = found["sd_daily"]
+    parts = [f"{found['n_trades']:,} trades, {signed(found['pnl'], 2)} after costs of {found['costs']:,.2f}"]
+    if deviations is not None:
+        parts.append(f"deviation per day {deviations['with']:,.2f}, without it {deviations['without']:,.2f}")
+    if found["n_unknown"]:
+        parts.append(f"{found['n_unknown']:,} closes with an unknown delta: nothing traded")
+    return "; ".join(parts)

@@ -16,6 +16,7 @@ from exitladder.errors import BarsError, LadderError
 from exitladder.execution.book.account import SHARE, Standing, Terms, lots_kept, standing, stop_of
 from exitladder.execution.book.estimates import MOST_TESTED, Estimates, JointReturns, VarTest
 from exitladder.execution.book.reductions import (
+    Acted,
     BookMeasures,
     Firing,
     PositionMeasures,
@@ -45,13 +46,12 @@ from exitladder.execution.sessions import is_overnight, trading_days
 from exitladder.execution.signals import Signals
 from exitladder.execution.simulation import Simulation, TradeMoney
 from exitladder.plans.ladder import Ladder
-from exitladder.plans.limits import Book
+from exitladder.plans.limits import TAILS, Book
 from exitladder.settings.contracts import Contract
 from exitladder.statistics.risk.coverage import Coverage
 from exitladder.trades.trades import PlacedTrades
 
 _DAY = 86_400 * 10**9
-_TAILS = ("var", "cvar")
 
 
 class Curve(NamedTuple):
@@ -86,6 +86,8 @@ class BookResult:
     var_tests : dict of str to Coverage or None
         Back-test of each value at risk that a limit reads: of the book, and of each symbol for limits of positions.
         None without a forecast.
+    acted : tuple of Acted
+        What limits, the target, the daily loss and margin calls did, in order of time.
     """
 
     simulation: Simulation
@@ -98,11 +100,21 @@ class BookResult:
     n_daily_losses: int
     n_ended: int
     var_tests: dict[str, Coverage | None] = field(default_factory=dict)
+    acted: tuple[Acted, ...] = ()
+
+    def actions_frame(self) -> pd.DataFrame:
+        """Return the actions of limits and targets by close, with the values read; a blank trade is the book."""
+        columns = ["close_time", "action", "trade_id", "measure", "value"]
+        ids = [*map(str, self.simulation.placed.trades.trade_id), ""]
+        rows = [(one.time, one.action, ids[one.trade], one.measure, one.value) for one in self.acted]
+        table = pd.DataFrame(rows, columns=columns)
+        table["close_time"] = pd.to_datetime(np.asarray(table["close_time"], dtype=np.int64), utc=True, unit="ns")
+        return table
 
     def curve_frame(self) -> pd.DataFrame:
-        """Return the account at every close as a table."""
+        """Return the account at every close as a table; ``close_time`` is the end of the bars that closed."""
         table = pd.DataFrame({name: getattr(self.curve, name) for name in Curve._fields if name != "time"})
-        table.insert(0, "time", pd.to_datetime(self.curve.time, utc=True, unit="ns"))
+        table.insert(0, "close_time", pd.to_datetime(self.curve.time, utc=True, unit="ns"))
         return table
 
 
@@ -151,6 +163,47 @@ def simulate_book(
     return run.result(simulation)
 
 
+def book_terms(placed: PlacedTrades, alone: Ladder, plan: Ladder) -> tuple[list[Ladder], IntArray, Terms]:
+    """Return the ladder with each contract's costs, which of them each trade has, and its money.
+
+    Parameters
+    ----------
+    placed : PlacedTrades
+    alone : Ladder
+        The plan of each position by itself.
+    plan : Ladder
+        With the book.
+
+    Returns
+    -------
+    ladders : list of Ladder
+    of : int64 array, shape (n_trades,)
+    terms : Terms
+
+    Raises
+    ------
+    LadderError
+        If a contract pays in coins.
+    """
+    execution, book = plan.execution, plan.book
+    rate = book.margin if book.margin is not None else 1 / execution.leverage if execution.leverage > 0 else 1.0
+    groups = contract_groups(placed)
+    of = np.zeros(len(placed), dtype=np.int64)
+    lot, factor = np.full(len(placed), alone.costs.lot), np.full(len(placed), alone.costs.multiplier)
+    ladders = [alone]
+    if groups:
+        ladders = []
+        for number, (contract, rows) in enumerate(groups):
+            if contract.inverse:
+                raise LadderError("A book cannot hold contracts that pay in coins. Leave their trades out.")
+            own = with_contract(alone, contract)
+            ladders.append(own)
+            currencies, entries = placed.bars.currencies, placed.trades.entry_time[rows]
+            rates = 1.0 if currencies is None else currencies.rate(contract.currency, entries, placed.bars)
+            of[rows], lot[rows], factor[rows] = number, own.costs.lot, own.costs.multiplier * rates
+    return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
+
+
 @dataclass
 class _State:
     """What changes from close to close."""
@@ -181,7 +234,7 @@ class _Run:
         # In a book the account is liquidated, not the position (B5).
         alone = with_purchases(replace(ladder, execution=replace(ladder.execution, leverage=0.0)))
         self.n_adds = len(alone.adds)
-        ladders, self.ladder_of, self.terms = self._terms(alone)
+        ladders, self.ladder_of, self.terms = book_terms(placed, alone, ladder)
         windows, timings = atr_windows(ladders), timings_of(ladders)
         market = make_market(placed.bars, windows, finer)
         self.inputs = Inputs(
@@ -196,7 +249,7 @@ class _Run:
         self.times: Timeline = timeline(placed)
         self.day_of_close, self.day_of_entry = self._days()
         self.estimates = Estimates(placed.bars, ladder.risk)
-        self.reads_joint = any(c.series in _TAILS for limit in self.book.limits for c in limit.when)
+        self.reads_joint = any(c.series in TAILS for limit in self.book.limits for c in limit.when)
         self.last_bar = placed.end_bar - 1
         self.curve: list[tuple[float, float, float, float, float, int]] = []
         self.state = _State()
@@ -226,27 +279,6 @@ class _Run:
         if bars.interval_ns[symbol] < _DAY and is_overnight(hours):
             return hours
         return Contract(exchange_tz=hours.exchange_tz or "UTC")
-
-    def _terms(self, ladder: Ladder) -> tuple[list[Ladder], IntArray, Terms]:
-        """Return the ladder with each contract's costs, which of them each trade has, and its money."""
-        n = len(self.placed)
-        execution, book = self.ladder.execution, self.book
-        rate = book.margin if book.margin is not None else 1 / execution.leverage if execution.leverage > 0 else 1.0
-        groups = contract_groups(self.placed)
-        of = np.zeros(n, dtype=np.int64)
-        lot, factor = np.full(n, ladder.costs.lot), np.full(n, ladder.costs.multiplier)
-        ladders = [ladder]
-        if groups:
-            ladders = []
-            for number, (contract, rows) in enumerate(groups):
-                if contract.inverse:
-                    raise LadderError("A book cannot hold contracts that pay in coins. Leave their trades out.")
-                own = with_contract(ladder, contract)
-                ladders.append(own)
-                currencies, entries = self.placed.bars.currencies, self.placed.trades.entry_time[rows]
-                rates = 1.0 if currencies is None else currencies.rate(contract.currency, entries, self.placed.bars)
-                of[rows], lot[rows], factor[rows] = number, own.costs.lot, own.costs.multiplier * rates
-        return ladders, of, Terms(lot, factor, rate, execution.maintenance_margin)
 
     def through(self, to: Record) -> None:
         """Run the whole book and write it down; run twice, with the same outcome."""
@@ -318,6 +350,7 @@ class _Run:
     def _close(self, time: int, day: int, symbols: IntArray, bars: IntArray) -> None:
         """One moment: the bars that close, the account after them, and the orders for the next opens."""
         state, placed = self.state, self.placed
+        state.firing.time = time
         if state.day is None or day > state.day:
             state.day, state.day_equity, state.halted = day, state.equity, False
             self._release_adds()
@@ -387,6 +420,7 @@ class _Run:
             used -= float(value[k]) * self.terms.margin
             self._liquidate_inside(int(trades[k]), int(bars[k]), float(worst[k]), k, before)
             self.state.counts["worst_call"] += 1
+            self.state.firing.note("margin_call", int(trades[k]), "equity at worst prices", equity)
 
     def _liquidate_inside(self, i: int, bar: int, price: float, k: int, before: tuple[np.ndarray, ...]) -> None:
         """Replace what a position did in this bar by one sale at a price: as if its bar were that price alone."""
@@ -448,6 +482,7 @@ class _Run:
         if loss is not None and not state.halted and state.equity <= state.day_equity * (1 - loss) * (1 + SHARE):
             state.halted = True
             state.counts["daily_loss"] += 1
+            state.firing.note("daily_loss", -1, "loss of the day / equity", 1 - state.equity / state.day_equity)
             if self.book.daily_loss_action == "close":
                 self._exit(trades, o.DAILY_LOSS)
             self._hold_adds()
@@ -502,6 +537,7 @@ class _Run:
             used -= float(margin[k])
             self._exit(now.trades[k : k + 1], o.MARGIN_CALL)
             state.counts["margin_call"] += 1
+            state.firing.note("margin_call", int(now.trades[k]), "equity", state.equity)
 
     def _limit(self, now: Standing, at: list[tuple[int, int, int]]) -> None:
         """B7: what the limits of positions and of the book leave."""
@@ -545,12 +581,13 @@ class _Run:
             n_daily_losses=counts["daily_loss"],
             n_ended=len(self.state.ended),
             var_tests=self._var_tests(),
+            acted=tuple(firing.acted),
         )
 
     def _var_tests(self) -> dict[str, Coverage | None]:
         """L6: the back-test of each value at risk that a limit reads."""
         found = {"book": self.tested.coverage()} if self.reads_joint else {}
-        if any(c.series in _TAILS for limit in self.ladder.limits for c in limit.when):
+        if any(c.series in TAILS for limit in self.ladder.limits for c in limit.when):
             counts = np.bincount(self.placed.symbol_index, minlength=len(self.placed.bars))
             for k in np.argsort(-counts, kind="stable")[:MOST_TESTED]:
                 if counts[k]:

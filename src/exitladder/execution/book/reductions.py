@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,29 @@ _BELOW = 1 - 1e-8
 _COMPARE = {">=": ge, "<=": le, ">": gt, "<": lt}
 
 
+class Acted(NamedTuple):
+    """One action of a book at a close.
+
+    Parameters
+    ----------
+    time : int
+        Of the close, nanoseconds since 1970 UTC.
+    action : str
+        The limit, such as ``limits[1]`` or ``book.limits[1]``, or ``target``, ``daily_loss`` or ``margin_call``.
+    trade : int
+        Position of the trade; -1 for the whole book.
+    measure : str
+        Name of the series that was read.
+    value : float
+    """
+
+    time: int
+    action: str
+    trade: int
+    measure: str
+    value: float
+
+
 @dataclass
 class Firing:
     """What has fired, and what could not be judged.
@@ -34,11 +58,16 @@ class Firing:
         Limit and trade (-1: the book) whose conditions held at the last close that could be judged.
     fired, unknown : dict of str to int
         By limit: closes at which it reduced something, and at which a condition on it was unknown.
+    time : int
+        The close that is judged.
+    acted : list of Acted
     """
 
     active: set[tuple[int, int]] = field(default_factory=set)
     fired: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    time: int = 0
+    acted: list[Acted] = field(default_factory=list)
 
     def decide(self, key: tuple[int, int], name: str, limit: Limit, values: list[float]) -> bool:
         """Return whether a limit fires (L1, L2).
@@ -67,9 +96,34 @@ class Firing:
         self.active.add(key)
         return limit.repeat or limit.reduce_to == UNTIL or not before
 
-    def count(self, name: str) -> None:
-        """Note that a limit reduced something."""
+    def count(self, name: str, trade: int, measure: str, value: float) -> None:
+        """Note that a limit or the target acted.
+
+        Parameters
+        ----------
+        name : str
+        trade : int
+            -1 for the whole book.
+        measure : str
+            Name of the series that was read.
+        value : float
+        """
         self.fired[name] = self.fired.get(name, 0) + 1
+        self.note(name, trade, measure, value)
+
+    def note(self, name: str, trade: int, measure: str, value: float) -> None:
+        """Write an action down.
+
+        Parameters
+        ----------
+        name : str
+        trade : int
+            -1 for the whole book.
+        measure : str
+            Name of the series that was read.
+        value : float
+        """
+        self.acted.append(Acted(self.time, name, trade, measure, value))
 
 
 def holds(condition: Condition, value: float) -> bool:
@@ -278,7 +332,7 @@ def position_shares(
             values = [measures.value(c.series, now, k, bar, symbol, equity) for c in limit.when]
             if not firing.decide((number, int(now.trades[k])), name, limit, values):
                 continue
-            firing.count(name)
+            firing.count(name, int(now.trades[k]), limit.when[0].series, values[0])
             wanted = share_until(limit.when[0], values[0]) if limit.reduce_to == UNTIL else float(limit.reduce_to)
             share[k] = min(share[k], wanted)
     return share
@@ -306,7 +360,7 @@ def book_shares(book: Book, now: Standing, share: FloatArray, measures: BookMeas
         values = [measures.value(c.series, now, share) for c in limit.when]
         if not firing.decide((number, -1), name, limit, values) or not len(now.trades):
             continue
-        firing.count(name)
+        firing.count(name, -1, limit.when[0].series, values[0])
         if book.reduce == "pro_rata":
             kept = share_until(limit.when[0], values[0]) if limit.reduce_to == UNTIL else float(limit.reduce_to)
             found = np.minimum(found, share * kept)

@@ -148,12 +148,12 @@ class Targets:
             if aim < held:
                 self._sell(i, aim / held)
                 self.decided.append((i, bar, True))
-                firing.count(TARGET)
+                firing.count(TARGET, i, self.target.measure, volatility)
             elif state[s.CUT_TO] < 0:
                 spent = self._buy(i, float(now.mark[k]), min(aim - held, money / self.terms.margin))
                 money -= spent * self.terms.margin
                 if spent > 0:
-                    firing.count(TARGET)
+                    firing.count(TARGET, i, self.target.measure, volatility)
 
     def _sell(self, i: int, share: float) -> None:
         kept = float(lots_kept(self.to.states[i : i + 1], np.array([share]), self.terms.lot[i : i + 1])[0])

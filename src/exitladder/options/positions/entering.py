@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from exitladder.options.contracts import Contract
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.plan import OptionPlan
 from exitladder.options.positions.position import Leg, Position, slipped
+from exitladder.options.positions.sizes import Sizes
 from exitladder.options.positions.trades import OptionTrade
 from exitladder.options.quotes import QuoteBars
 
@@ -63,7 +65,7 @@ def index_at(market: OptionMarket, contract: Contract, start: int) -> int:
     return int(np.searchsorted(market.quotes[contract].start, start))
 
 
-def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple[Position, int]:
+def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket, sizes: Sizes) -> tuple[Position, int]:
     """Return the position at its entry, and the start of the quote bar it was entered in or before.
 
     Parameters
@@ -71,6 +73,9 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple
     trade : OptionTrade
     plan : OptionPlan
     market : OptionMarket
+    sizes : Sizes
+        Left by earlier entries. An entry at quotes takes at most these, and the rest of it is not entered; one
+        at a price of its own takes nothing.
 
     Returns
     -------
@@ -81,13 +86,13 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple
     Raises
     ------
     SkippedError
-        If there is no quote to enter at, or the premium is impossible.
+        If there is no quote or size to enter at, or the premium is impossible.
     """
     contracts = [contract for contract, _ in trade.legs]
     missing = [str(contract) for contract in contracts if contract not in market.quotes]
     if missing:
         raise SkippedError(f"no quotes of {missing[0]}")
-    start = _first_usable(trade, market)
+    start = _first_usable(trade, market, sizes)
     has_price = not math.isnan(trade.entry_price)
     prices = [trade.entry_price] if has_price and trade.second is None else _quoted(trade, market, start)
     quoted = list(prices)
@@ -103,6 +108,8 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple
         kind = "debit" if trade.side > 0 else "credit"
         raise SkippedError(f"{kind} of {premium:g} at the quotes is not between 0 and the width")
     stop = _stop(trade, plan, premium)
+    room = _room(trade, sizes, start)
+    quantity = trade.quantity if has_price else min(trade.quantity, _whole(room))
     position = Position(
         trade=trade,
         legs=[Leg(n, c, sign, p) for n, ((c, sign), p) in enumerate(zip(trade.legs, prices, strict=True), start=1)],
@@ -110,22 +117,37 @@ def entered(trade: OptionTrade, plan: OptionPlan, market: OptionMarket) -> tuple
         risk=_risk(trade, premium, stop),
         stop=stop,
         largest_profit=_largest_profit(trade, premium),
-        held=trade.quantity,
-        quantity=trade.quantity,
+        held=quantity,
+        quantity=quantity,
+        entered=quantity,
         costs=plan.costs,
         entry_prices=tuple(prices),
         entry_slippage=tuple(
-            0.0 if has_price else abs(price - before) * trade.quantity * trade.multiplier
+            0.0 if has_price else abs(price - before) * quantity * trade.multiplier
             for price, before in zip(prices, quoted, strict=True)
         ),
     )
-    position.entry_cost = math.fsum(position.commission(trade.quantity, max(price, 0.0)) for price in prices)
+    position.entry_cost = math.fsum(position.commission(quantity, max(price, 0.0)) for price in prices)
+    if trade.quantity > room:
+        position.notes.add("entry_large" if has_price else "entry_cut")
+    if not has_price:
+        for contract, sign in trade.legs:
+            sizes.take(contract, start, sign > 0, quantity)
     if has_price and _is_better_than_quotes(trade, market, start):
         position.notes.add("entry_outside")
     return position, start
 
 
-def _first_usable(trade: OptionTrade, market: OptionMarket) -> int:
+def _room(trade: OptionTrade, sizes: Sizes, start: int) -> float:
+    """Return the contracts, or verticals, that the sizes shown before a bar allow to enter."""
+    return min(sizes.left(contract, start, sign > 0) for contract, sign in trade.legs)
+
+
+def _whole(quantity: float) -> int:
+    return sys.maxsize if math.isinf(quantity) else max(int(quantity), 0)
+
+
+def _first_usable(trade: OptionTrade, market: OptionMarket, sizes: Sizes) -> int:
     """Return the start of the bar that fills the entry, or of the one that holds an entry with its own price."""
     contracts = [contract for contract, _ in trade.legs]
     interval = market.quotes.interval_ns
@@ -134,11 +156,14 @@ def _first_usable(trade: OptionTrade, market: OptionMarket) -> int:
     before = trade.entry_time - max(interval, 1) if has_price else trade.entry_time - 1
     end = market.clock.end_of(market.clock.date_of(max(trade.entry_time, trade.entry_time + (interval > 0))))
     start = next_start(market, contracts, before)
+    reason = "no usable quote on the day of the entry"
     while start is not None and start < max(end, trade.entry_time + 1):
         if (has_price and trade.second is None) or not np.isnan(_quoted(trade, market, start)).any():
-            return start
+            if has_price or _room(trade, sizes, start) >= 1:
+                return start
+            reason = "no size left at the quotes on the day of the entry"
         start = next_start(market, contracts, start)
-    raise SkippedError("no usable quote on the day of the entry")
+    raise SkippedError(reason)
 
 
 def _quoted(trade: OptionTrade, market: OptionMarket, start: int) -> list[float]:

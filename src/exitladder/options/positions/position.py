@@ -85,8 +85,10 @@ class Position:
         Stop on the premium; NaN without one.
     largest_profit : float
         Per unit; NaN if there is none.
-    held : int
-        Contracts, or verticals.
+    held, quantity : int
+        Contracts, or verticals, now and entered; after a split in those of the split.
+    entered : int
+        Contracts, or verticals, at the entry.
     kept : list of (Leg, int)
         Long legs of verticals that found no bid, kept to expiry (O2).
     """
@@ -99,6 +101,7 @@ class Position:
     largest_profit: float
     held: int
     quantity: int
+    entered: int
     costs: Costs
     kept: list[tuple[Leg, int]] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exitladder.bars.actions import Action
 from exitladder.clock import NO_TIME
@@ -14,8 +16,8 @@ from exitladder.options.positions.entering import SkippedError, entered, index_a
 from exitladder.options.positions.measures import Valuer, greek_series, leg_mark, series
 from exitladder.options.positions.plan import GREEK_SERIES, OptionPlan
 from exitladder.options.positions.position import Leg, Position
+from exitladder.options.positions.sizes import Sizes
 from exitladder.options.positions.trades import OptionTrade
-from exitladder.options.quotes import QuoteBars
 from exitladder.plans.ladder import Rung
 from exitladder.plans.units import Condition
 
@@ -31,6 +33,15 @@ class Order:
     code: str
     rung: int
     quantity: int
+
+
+class Close(NamedTuple):
+    """A position at a close: delta and gamma in units of the underlying, and profit in money; NaN if unknown."""
+
+    time: int
+    delta: float
+    gamma: float
+    profit: float
 
 
 @dataclass
@@ -49,6 +60,10 @@ class Outcome:
         Net premium at the last known mark; NaN without one.
     state : dict of str to float
         ``bars_held, mfe_r, mae_r, n_unknown`` (closes without a mark).
+    path : list of Close
+        Its closes, if a hedge reads them.
+    ended : int, optional
+        When it is known that nothing is held any more.
     """
 
     trade: OptionTrade
@@ -58,35 +73,53 @@ class Outcome:
     mark: float = math.nan
     entry_time: int = NO_TIME
     state: dict[str, float] = field(default_factory=dict)
+    path: list[Close] = field(default_factory=list)
+    ended: int | None = None
 
 
-def replay(trade: OptionTrade, plan: OptionPlan, valuer: Valuer) -> Outcome:
-    """Return what becomes of a trade under a plan.
+def replay(
+    trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer, *, keeps_path: bool = False
+) -> list[Outcome]:
+    """Return what becomes of trades under a plan; they share the sizes of quotes.
+
+    Of one quote the entries come first, then the exits, each in the order of the entries (O1).
 
     Parameters
     ----------
-    trade : OptionTrade
+    trades : sequence of OptionTrade
     plan : OptionPlan
     valuer : Valuer
         With the market. Shared by trades, so that no volatility is solved twice.
+    keeps_path : bool
+        Whether the Greeks and the profit at every close are kept.
 
     Returns
     -------
-    Outcome
+    list of Outcome
+        In the order of `trades`.
     """
-    try:
-        position, start = entered(trade, plan, valuer.market)
-    except SkippedError as reason:
-        return Outcome(trade, "skipped", str(reason))
-    return _Replay(position, plan, valuer, start).run()
+    sizes = Sizes(valuer.market)
+    order = sorted(range(len(trades)), key=lambda i: trades[i].entry_time)
+    found: dict[int, Outcome] = {}
+    begun: dict[int, tuple[Position, int]] = {}
+    for i in order:
+        try:
+            begun[i] = entered(trades[i], plan, valuer.market, sizes)
+        except SkippedError as reason:
+            found[i] = Outcome(trades[i], "skipped", str(reason))
+    for i, (position, start) in begun.items():
+        one = _Replay(position, plan, valuer, start, sizes)
+        one.path = [] if keeps_path else None
+        found[i] = one.run()
+    return [found[i] for i in range(len(trades))]
 
 
 class _Replay:
     """The loop over the quotes of one position."""
 
-    def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int) -> None:
+    def __init__(self, position: Position, plan: OptionPlan, valuer: Valuer, start: int, sizes: Sizes) -> None:
         self.position, self.plan, self.valuer, self.market = position, plan, valuer, valuer.market
-        self.start = start
+        self.start, self.sizes_shown = start, sizes
         self.date = 0
         self.orders: list[Order] = []
         self.rungs = dict(enumerate(plan.rungs, start=1))
@@ -97,6 +130,7 @@ class _Replay:
         self.is_unwinding = False
         self.state = {"bars_held": 0.0, "mfe_r": 0.0, "mae_r": 0.0, "n_unknown": 0.0}
         self.entry_time = max(start, position.trade.entry_time)
+        self.path: list[Close] | None = None
 
     def run(self) -> Outcome:
         """Return the outcome after the last quote or the settlement."""
@@ -118,7 +152,18 @@ class _Replay:
             mark=self.mark,
             entry_time=self.entry_time,
             state=self.state,
+            path=self.path or [],
+            ended=self._ended(),
         )
+
+    def _ended(self) -> int | None:
+        """Return when it is known that nothing is held: at the end of the quote bar of the last fill."""
+        position = self.position
+        if position.held or not position.fills:
+            return None
+        last = position.fills[-1]
+        is_settled = last.order in ("expiry", "assignment")
+        return last.time + (0 if is_settled else self.market.quotes.interval_ns)
 
     def _step(self) -> bool:
         """Go on to the next quote or event before expiry; whether there was one."""
@@ -193,19 +238,17 @@ class _Replay:
 
     def _open(self, start: int) -> None:
         """Fill market orders at an open, as far as quotes and the sizes shown before allow (O1)."""
-        taken = 0
         for order in self.orders:
             held = self.position.held
             wanted = held if order.quantity == ALL else min(order.quantity, held)
-            filled = self._fill(start, wanted, order, taken)
-            taken += filled
+            filled = self._fill(start, wanted, order)
             if order.quantity != ALL:
                 order.quantity -= filled
             if filled < wanted:
                 self.position.notes.add("waited")
         self.orders = [order for order in self.orders if self.position.held and order.quantity]
 
-    def _fill(self, start: int, wanted: int, order: Order, taken: int) -> int:
+    def _fill(self, start: int, wanted: int, order: Order) -> int:
         """Fill an order as far as possible and return the contracts filled."""
         position, sold = self.position, []
         kept: list[Leg] = []
@@ -219,12 +262,13 @@ class _Replay:
                     kept.append(leg)
                     continue
                 return 0
-            quantity = min(quantity, _shown(bars, leg.sign, i) - taken)
+            quantity = min(quantity, self.sizes_shown.left(leg.contract, start, leg.sign < 0))
             sold.append((leg, price))
         filled = int(max(quantity, 0))
         if not filled:
             return 0
         for leg, price in sold:
+            self.sizes_shown.take(leg.contract, start, leg.sign < 0, filled)
             position.close_leg(leg, filled, price, (start, order.code, order.rung), kind="market")
         position.kept += [(leg, filled) for leg in kept]
         if kept:
@@ -241,17 +285,17 @@ class _Replay:
         bars, i = self.market.quotes[leg.contract], index_at(self.market, leg.contract, start)
         if not bars.fills_limits[i]:
             return
-        taken = 0
         for n in sorted(self.limits, key=lambda n: leg.sign * self.limits[n]):
             limit = self.limits[n]
             reached = bars.bid[i, 1] > limit if leg.sign > 0 else 0 < bars.ask[i, 2] < limit
-            quantity = int(min(self.sizes[n], position.held, _shown(bars, leg.sign, i) - taken))
+            left = self.sizes_shown.left(leg.contract, start, leg.sign < 0)
+            quantity = int(min(self.sizes[n], position.held, left))
             if not reached or quantity <= 0:
                 continue
             position.close_leg(leg, quantity, limit, (start, "rung", n), kind="limit")
             position.held -= quantity
             self.sizes[n] -= quantity
-            taken += quantity
+            self.sizes_shown.take(leg.contract, start, leg.sign < 0, quantity)
         self.limits = {n: limit for n, limit in self.limits.items() if self.sizes[n]}
 
     def _close(self, start: int) -> None:
@@ -264,6 +308,8 @@ class _Replay:
         is_known = not math.isnan(mark)
         if is_known:
             self.mark = mark
+        if self.path is not None:
+            self.path.append(self._seen(mark, start))
         if self.is_unwinding:
             return
         if is_known:
@@ -279,6 +325,18 @@ class _Replay:
             self.orders = [Order("time", 0, ALL)]
         elif is_known:
             self._decide(mark, start)
+
+    def _seen(self, mark: float, start: int) -> Close:
+        """Return the position as a hedge sees it at a close."""
+        position = self.position
+        greeks = greek_series(position, mark, self.valuer, start)
+        contract = position.legs[0].contract
+        end = int(self.market.quotes[contract].end[index_at(self.market, contract, start)])
+        paid = math.fsum(leg.sign * leg.entry for leg in position.legs)
+        profit = (
+            position.gross - position.paid + (position.side * mark - paid) * position.held * position.trade.multiplier
+        )
+        return Close(end, greeks["position_delta"], greeks["position_gamma"], profit)
 
     def _mark_at(self, start: int) -> float:
         """Return the net premium of the legs held at a close; NaN if one is unknown."""
@@ -315,14 +373,6 @@ def _limit(rung: Rung, position: Position) -> float:
         position.notes.add("inactive_rung")
         return math.nan
     return level
-
-
-def _shown(bars: QuoteBars, sign: int, i: int) -> float:
-    """Return the contracts shown at the close of the quote before, infinitely many where sizes are unknown."""
-    if i == 0:
-        return math.inf
-    size = float((bars.bid_size if sign > 0 else bars.ask_size)[i - 1])
-    return math.inf if math.isnan(size) else size
 
 
 def _holds(condition: Condition, value: float) -> bool:

@@ -20,6 +20,8 @@ FLAGS = (
     "waited",
     "split",
     "quotes_ended",
+    "entry_cut",
+    "entry_large",
     "entry_outside",
     "inactive_rung",
 )
@@ -32,6 +34,11 @@ def net_r(outcome: Outcome) -> float:
     if position is None:
         return math.nan
     return _net(outcome, position) / position.money_at_risk
+
+
+def net_money(outcome: Outcome) -> float:
+    """Return the net result in money; NaN as `net_r`."""
+    return math.nan if outcome.position is None else _net(outcome, outcome.position)
 
 
 def _net(outcome: Outcome, position: Position) -> float:
@@ -76,7 +83,8 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
         "side": "long" if trade.side > 0 else "short",
         "status": outcome.status,
         "reason": outcome.reason,
-        "quantity": trade.quantity,
+        "quantity_wanted": trade.quantity,
+        "quantity": trade.quantity if position is None else position.entered,
         "multiplier": trade.multiplier,
     }
     nothing = dict.fromkeys(
@@ -85,7 +93,7 @@ def _trade_row(outcome: Outcome) -> dict[str, Any]:
     )
     if position is None:
         return row | nothing | {"exit_order": "", "bars_held": 0, "n_fills": 0, **dict.fromkeys(FLAGS, False)}
-    scale = position.quantity / trade.quantity
+    scale = position.quantity / position.entered
     last = position.fills[-1] if position.fills else None
     return row | {
         "entry_time": pd.Timestamp(outcome.entry_time, tz="UTC"),
@@ -153,7 +161,7 @@ def _entry_row(outcome: Outcome, position: Position, n: int) -> dict[str, Any]:
         "leg": n + 1,
         "contract": str(contract),
         "side": "buy" if sign > 0 else "sell",
-        "quantity": outcome.trade.quantity,
+        "quantity": position.entered,
         "price": position.entry_prices[n],
         "commission": position.entry_cost / len(outcome.trade.legs),
         "slippage": position.entry_slippage[n],

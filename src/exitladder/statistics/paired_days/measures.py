@@ -108,7 +108,7 @@ def compare_measures(candidate: Outcomes, baseline: Outcomes, days: DayResamplin
         again = [_ratio(drawn[key + over], drawn[key + under]) for key in sides]
         found[name] = days.measure(float(values["c"]), float(values["b"]), np.asarray(again[0] - again[1]))
     found |= compare_daily(days, candidate.booked_r, baseline.booked_r)
-    found["cvar_5_r"] = _tails(days, candidate.r, baseline.r)
+    found["cvar_5_r"] = compare_tails(days, candidate.r, baseline.r)
     order = ("expectancy_r", "r_per_bar", "sharpe_daily", "max_drawdown_r", "cvar_5_r", "mean_capture", "cost_r")
     return {name: found[name] for name in order}
 
@@ -208,7 +208,19 @@ def _sharpe(n: Any, total: Any, squares: Any) -> Any:
         return np.where(variance > 1e-15, total / n / np.sqrt(variance) * math.sqrt(_DAYS_PER_YEAR), np.nan)
 
 
-def _tails(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> PairedMeasure:
+def compare_tails(days: DayResampling, candidate: FloatArray, baseline: FloatArray) -> PairedMeasure:
+    """Return the difference of the mean of the worst 5%.
+
+    Parameters
+    ----------
+    days : DayResampling
+    candidate, baseline : float64 array, shape (n,)
+        One value for each of ``days.day``.
+
+    Returns
+    -------
+    PairedMeasure
+    """
     values = (cvar(candidate, TAIL), cvar(baseline, TAIL)) if len(candidate) else (math.nan, math.nan)
     if not days.is_enough:
         return days.measure(*values, np.empty(0))

@@ -1,0 +1,280 @@
+"""A hedge of options in their underlying that keeps the net delta in a band (L9 of docs/design/limits.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from exitladder.arrays import FloatArray
+from exitladder.bars.bars import Bars
+from exitladder.errors import OptionsError
+from exitladder.options.market import OptionMarket
+from exitladder.options.positions.replay import Close, Outcome
+from exitladder.options.positions.tables import net_money
+from exitladder.risk.no_trade_band import half_width, traded
+from exitladder.settings.options import BAND, OptionSettings
+
+LOT = 1.0
+
+
+class HedgeTrade(NamedTuple):
+    """One trade of the underlying: units bought (sold if below 0), and the net delta and band that called for it."""
+
+    time: int
+    underlying: str
+    units: float
+    price: float
+    cost: float
+    delta: float
+    low: float
+    high: float
+
+
+@dataclass
+class Hedge:
+    """The hedge of one underlying.
+
+    Parameters
+    ----------
+    underlying : str
+    trades : list of HedgeTrade
+    units : float
+        Held at the end of the data.
+    n_unknown : int
+        Closes at which the delta of a position was not known, so that nothing was traded.
+    cash : list of (int, float)
+        Time and money of each trade, costs included.
+    """
+
+    underlying: str
+    trades: list[HedgeTrade] = field(default_factory=list)
+    units: float = 0.0
+    n_unknown: int = 0
+    cash: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def costs(self) -> float:
+        """Paid for all trades."""
+        return math.fsum(trade.cost for trade in self.trades)
+
+    def profit_at(self, moments: np.ndarray, closes: FloatArray) -> FloatArray:
+        """Return the profit at moments, units held valued at these closes.
+
+        Parameters
+        ----------
+        moments : int64 array, shape (n,)
+        closes : float64 array, shape (n,)
+
+        Returns
+        -------
+        float64 array, shape (n,)
+        """
+        if not self.trades:
+            return np.zeros(len(moments))
+        times = np.array([time for time, _ in self.cash], dtype=np.int64)
+        at = np.searchsorted(times, moments, side="left")
+        units = np.concatenate([[0.0], np.cumsum([trade.units for trade in self.trades])])[at]
+        money = np.concatenate([[0.0], np.cumsum([cash for _, cash in self.cash])])[at]
+        return np.where(units == 0, money, money + units * closes)
+
+
+def check_hedge(settings: OptionSettings, market: OptionMarket) -> None:
+    """Raise an error if a hedge is asked for and cannot be traded.
+
+    Parameters
+    ----------
+    settings : OptionSettings
+    market : OptionMarket
+
+    Raises
+    ------
+    OptionsError
+    """
+    if settings.hedge == "none":
+        return
+    if market.bars is None:
+        raise OptionsError("A hedge is traded in the underlying, but there are no bars of it. Give them with --bars.")
+    if settings.hedge == BAND and settings.hedge_band < LOT:
+        raise OptionsError(
+            f"options.hedge_band must be at least {LOT:g} unit of the underlying, but is {settings.hedge_band:g}."
+        )
+    if settings.hedge != BAND and settings.hedge_aversion <= 0:
+        raise OptionsError(
+            "options.hedge = whalley_wilmott needs options.hedge_aversion above 0: the absolute risk aversion per unit "
+            "of money, such as 0.0001. The larger it is, the narrower is the band."
+        )
+
+
+def hedges_of(outcomes: Sequence[Outcome], market: OptionMarket) -> dict[str, Hedge]:
+    """Return the hedge of each underlying.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        With their paths, see `replay`.
+    market : OptionMarket
+        With bars of the underlyings.
+
+    Returns
+    -------
+    dict of str to Hedge
+
+    Raises
+    ------
+    OptionsError
+        If a position lives through a split.
+    """
+    held = [one for one in outcomes if one.position is not None and one.path]
+    split = next((one for one in held if one.position is not None and "split" in one.position.notes), None)
+    if split is not None:
+        raise OptionsError(
+            f"A hedge cannot yet follow a split, but position '{split.trade.trade_id}' lives through one. Leave it "
+            "out, or set options.hedge=none."
+        )
+    names = sorted({one.trade.contract.underlying for one in held})
+    return {name: _hedge([one for one in held if one.trade.contract.underlying == name], market) for name in names}
+
+
+def _hedge(outcomes: Sequence[Outcome], market: OptionMarket) -> Hedge:
+    """Walk through the closes of all positions of one underlying."""
+    settings, name = market.settings, outcomes[0].trade.contract.underlying
+    assert market.bars is not None
+    bars, found = market.bars[name], Hedge(name)
+    closes: dict[int, list[tuple[int, Close]]] = {}
+    ends: dict[int, list[int]] = {}
+    for i, one in enumerate(outcomes):
+        for close in one.path:
+            closes.setdefault(close.time, []).append((i, close))
+        if one.ended is not None:
+            ends.setdefault(one.ended, []).append(i)
+    held: dict[int, Close] = {}
+    over: set[int] = set()
+    pending: tuple[int, HedgeTrade] | None = None
+    for moment in sorted({*closes, *ends}):
+        _filled(found, pending, bars, moment, settings)
+        over.update(ends.get(moment, ()))
+        held.update(closes.get(moment, ()))
+        held = {i: close for i, close in held.items() if i not in over}
+        now = [(close.delta, close.gamma, outcomes[i]) for i, close in held.items()]
+        pending = _decided(found, now, moment, market)
+    _filled(found, pending, bars, np.iinfo(np.int64).max, settings)
+    return found
+
+
+def _decided(
+    found: Hedge, held: Sequence[tuple[float, float, Outcome]], moment: int, market: OptionMarket
+) -> tuple[int, HedgeTrade] | None:
+    """Return the trade for the next open, with the number of its bar; None if nothing is traded."""
+    assert market.bars is not None
+    settings, bars = market.settings, market.bars[found.underlying]
+    delta = math.fsum(delta for delta, _, _ in held)
+    width = settings.hedge_band
+    if settings.hedge != BAND and held:
+        last = max((one.trade.contract for _, _, one in held), key=lambda contract: contract.expiry)
+        width = float(
+            half_width(
+                settings.underlying_cost_bps * 1e-4,
+                market.spot(found.underlying, moment),
+                math.fsum(gamma for _, gamma, _ in held),
+                settings.hedge_aversion,
+                settings.rate,
+                max(market.years(last, moment), 0.0),
+            )
+        )
+    width = max(width, LOT) if math.isfinite(width) else width
+    target = settings.hedge_target
+    low, high = target - width, target + width
+    # what is left once no position is held goes
+    wanted = float(traded(delta + found.units, target, width)) if held else -found.units
+    if math.isnan(wanted):
+        found.n_unknown += 1
+        return None
+    units = math.trunc(wanted / LOT + math.copysign(1e-9, wanted)) * LOT
+    bar = int(np.searchsorted(bars.time, moment, side="left"))
+    if not units or bar >= len(bars):
+        return None
+    return bar, HedgeTrade(0, found.underlying, units, math.nan, 0.0, delta + found.units, low, high)
+
+
+def _filled(
+    found: Hedge, pending: tuple[int, HedgeTrade] | None, bars: Bars, moment: int, settings: OptionSettings
+) -> None:
+    """Fill a trade at the open of its bar if that has come; a later decision takes its place otherwise."""
+    if pending is None or int(bars.time[pending[0]]) > moment:
+        return
+    bar, trade = pending
+    price, time = float(bars.open[bar]), int(bars.time[bar])
+    cost = abs(trade.units) * price * settings.underlying_cost_bps * 1e-4
+    found.units += trade.units
+    found.trades.append(trade._replace(time=time, price=price, cost=cost))
+    found.cash.append((time, -trade.units * price - cost))
+
+
+@dataclass(frozen=True)
+class HedgedBook:
+    """Positions in options by date, without and with their hedge.
+
+    Parameters
+    ----------
+    dates : int64 array, shape (n,)
+        Midnight UTC of each calendar day from the first close to the last.
+    plain, hedge : float64 array, shape (n,)
+        Profit so far of the options, and of the hedge.
+    is_held : bool array, shape (n,)
+    """
+
+    dates: np.ndarray
+    plain: FloatArray
+    hedge: FloatArray
+    is_held: np.ndarray
+
+
+def hedged_book(outcomes: Sequence[Outcome], hedges: dict[str, Hedge], market: OptionMarket) -> HedgedBook | None:
+    """Return the profit by calendar day, options at their marks; None without a position.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    hedges : dict of str to Hedge
+    market : OptionMarket
+
+    Returns
+    -------
+    HedgedBook or None
+    """
+    held = [one for one in outcomes if one.position is not None and one.path]
+    if not held:
+        return None
+    day = 86_400 * 10**9
+    times = [close.time for one in held for close in one.path] + [one.ended for one in held if one.ended is not None]
+    dates = np.arange((min(times) - 1) // day, (max(times) - 1) // day + 2) * day
+    moments = dates + day
+    plain, is_held = np.zeros(len(dates)), np.zeros(len(dates), dtype=bool)
+    for one in held:
+        known = [close for close in one.path if math.isfinite(close.profit)]
+        assert one.position is not None
+        stamps = [close.time for close in known] + ([one.ended] if one.ended is not None else [])
+        values = [close.profit for close in known] + ([net_money(one)] if one.ended is not None else [])
+        order = np.argsort(stamps, kind="stable")
+        at = np.searchsorted(np.array(stamps, dtype=np.int64)[order], moments, side="right")
+        plain += np.concatenate([[0.0], np.array(values)[order]])[at]
+        last = one.ended if one.ended is not None else int(moments[-1])
+        is_held |= (moments >= one.path[0].time) & (dates < last)
+    hedge = np.zeros(len(dates))
+    for name, found in hedges.items():
+        closes = np.array([market.spot(name, int(moment)) for moment in moments])
+        hedge += found.profit_at(moments, closes)
+    return HedgedBook(dates, plain, hedge, is_held)
+
+
+def hedge_frame(hedges: dict[str, Hedge]) -> pd.DataFrame:
+    """Return the content of ``hedge.csv``: one row per trade of an underlying."""
+    rows = [trade for found in hedges.values() for trade in found.trades]
+    table = pd.DataFrame(rows, columns=list(HedgeTrade._fields)).rename(columns={"time": "bar_time"})
+    table["bar_time"] = pd.to_datetime(np.asarray(table["bar_time"], dtype=np.int64), utc=True, unit="ns")
+    return table.sort_values(["bar_time", "underlying"], kind="stable", ignore_index=True)
