@@ -20,6 +20,9 @@ from exitladder.trades.fills import is_fills_table, read_fills
 from exitladder.trades.positions import with_fills
 from exitladder.trades.trades import Trades
 
+# of a quantity, as a share of what was entered
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class FaultyTrade:
@@ -51,7 +54,8 @@ def read_valid_trades(
     source : path or DataFrame
         As for `exitladder.trades.files.read_trades`.
     fills : path or DataFrame, optional
-        Those of faulty trades are left out; a trade whose fills are no position of its side is faulty.
+        Those of faulty trades are left out; a trade whose fills are no position of its side, or do not
+        leave its `quantity_open`, is faulty.
     conventions : Conventions
 
     Returns
@@ -82,9 +86,11 @@ def read_valid_trades(
     open_numbers = {} if conventions.decimal != "auto" else _open_numbers(table)
     if not misshapen and not open_numbers:
         try:
-            return read_trades(source, fills=fills, conventions=conventions), ()
+            whole = read_trades(source, conventions=conventions)
         except TradesError:
             pass
+        else:
+            return (whole, ()) if fills is None else _with_valid_fills(whole, set(), fills, conventions)
     decimal = _decimal_of(table) if conventions.decimal == "auto" else conventions.decimal
     # a single row must not settle by itself what the file does
     how = replace(conventions, dates=date_order_of(table, conventions), decimal=decimal)
@@ -126,7 +132,7 @@ def _with_valid_fills(
     ]  # fmt: skip
     mine = fills.take(np.isin(owner, ids))
     try:
-        return (with_fills(trades, mine) if len(mine) else trades), tuple(faulty)
+        return _as_stated(trades, with_fills(trades, mine) if len(mine) else trades, faulty)
     except TradesError:
         pass
     wrong: set[str] = set()
@@ -144,7 +150,27 @@ def _with_valid_fills(
     mine = fills.take(np.isin(owner, [ids[i] for i in kept]))
     if not kept:
         return None, tuple(faulty)
-    return (with_fills(trades.take(kept), mine) if len(mine) else trades.take(kept)), tuple(faulty)
+    whole = trades.take(kept)
+    return _as_stated(whole, with_fills(whole, mine) if len(mine) else whole, faulty)
+
+
+def _as_stated(
+    stated: Trades, filled: Trades, faulty: list[FaultyTrade]
+) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
+    """Return the trades whose `quantity_open` is not contradicted by their fills, and the faulty ones with the rest."""
+    told = np.where(stated.is_open, stated.quantity_open, np.nan)
+    left = np.where(filled.is_open, filled.quantity_open, 0.0)
+    is_other = np.abs(told - left) > _ROUNDING * filled.quantity  # a blank one is not other
+    more = [
+        FaultyTrade(
+            str(stated.trade_id[i]), str(stated.symbol[i]), f"quantity_open of trade '{stated.trade_id[i]}' is "
+            f"{told[i]:.10g}, but the fills leave {left[i]:.10g}. Correct one of them, or leave quantity_open blank.",
+        )
+        for i in np.flatnonzero(is_other)
+    ]  # fmt: skip
+    if not more:
+        return filled, tuple(faulty)
+    return (None if is_other.all() else filled.take(~is_other)), (*faulty, *more)
 
 
 def _faulty_line(line: BadLine, name: str) -> FaultyTrade:

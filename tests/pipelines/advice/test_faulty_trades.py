@@ -35,7 +35,7 @@ def test_an_id_that_comes_twice_and_a_stop_in_profit_do_not_stop_the_others() ->
 
 
 def test_fills_that_fit_no_trade_do_not_stop_the_others() -> None:
-    table = pd.DataFrame([row("A"), row("B"), row("C", stop_price=101.0)])
+    table = pd.DataFrame([row("A", quantity_open=6.0), row("B"), row("C", stop_price=101.0)])
     fills = pd.DataFrame([
         fill("A", "buy", 10.0), fill("A", "sell", 4.0, "2024-01-03"), fill("B", "sell", 10.0), fill("C", "buy", 10.0),
         fill("Z", "buy", 1.0),
@@ -45,6 +45,25 @@ def test_fills_that_fit_no_trade_do_not_stop_the_others() -> None:
     assert sorted(one.trade_id for one in faulty) == ["B", "C", "Z"]
     (stranger,) = (one for one in faulty if one.trade_id == "Z")
     assert "Fills name trade 'Z', which is not in the trades file" in stranger.text
+
+
+@pytest.mark.parametrize("others", [[], [row("C", stop_price=101.0)]])
+def test_a_quantity_open_that_the_fills_contradict_is_asked_about(others: list[dict[str, Any]]) -> None:
+    stated = {"flat": 0.0, "blank": None, "same": 7.5 + 1e-9, "closed": 7.5, "done": 0.0}
+    table = pd.DataFrame([row(name, quantity_open=value) for name, value in stated.items()] + others)
+    sold = {"flat": 2.5, "blank": 2.5, "same": 2.5, "closed": 10.0, "done": 10.0}
+    fills = pd.DataFrame(
+        [fill(name, "buy", 10.0) for name in sold]
+        + [fill(name, "sell", quantity, "2024-01-03") for name, quantity in sold.items()]
+    )
+    trades, faulty = read_valid_trades(table, fills=fills)
+    assert trades is not None and list(trades.trade_id) == ["blank", "same", "done"]
+    texts = {one.trade_id: one.text for one in faulty if one.trade_id != "C"}
+    assert set(texts) == {"flat", "closed"}
+    assert "is 0, but the fills leave 7.5. Correct one of them" in texts["flat"]
+    assert "is 7.5, but the fills leave 0." in texts["closed"]
+    alone = table[table["Trade ID"] == "flat"]
+    assert read_valid_trades(alone, fills=fills[fills["trade_id"] == "flat"])[0] is None
 
 
 HEAD = ("trade_id", "symbol", "side", "entry_time", "entry_price", "quantity", "stop_price", "quantity_open")
