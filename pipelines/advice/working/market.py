@@ -198,9 +198,15 @@ def _too_much(followed: Followed, held: float, checks: list[str]) -> None:
 def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:
     symbol = str(followed.placed.trades.symbol[followed.i])
     before = float((followed.previous or {}).get("quantity_open") or 0.0)
-    fell = (
-        f"quantity_open fell from {number(before)} to {number(held)} since the earlier output, and no bar shows why: "
-    )
+    if held < before:
+        moved = f"quantity_open fell from {number(before)} to {number(held)} since the earlier output"
+    elif held > before:
+        moved = (
+            f"quantity_open rose from {number(before)} to {number(held)} since the earlier output, by less than the "
+            "adds buy"
+        )
+    else:
+        moved = f"quantity_open is {number(held)} as in the earlier output, although an add filled"
     texts = []
     if rest.filled_rungs:
         rungs = " and ".join(map(str, sorted(rest.filled_rungs)))
@@ -210,4 +216,4 @@ def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:
     if rest.doubtful and followed.stated is None:
         texts.append("the orders of the earlier output are cancelled, and tonight's placed")
     told = "; ".join(texts) or "the orders of the trades file count"
-    return f"{fell}{told}. See what filled, update the bars of {symbol}, and score again."
+    return f"{moved}, and no bar shows why: {told}. See what filled, update the bars of {symbol}, and score again."

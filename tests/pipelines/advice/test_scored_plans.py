@@ -138,6 +138,23 @@ def test_a_sale_withdraws_adds_and_their_orders_are_cancelled(settings: Settings
     assert {"BUY 50 ACME LIMIT 96", "BUY 30 ACME STOP 105"} <= set(row["cancels"])
 
 
+def test_a_part_of_an_add_is_no_fall_of_the_quantity(settings: Settings, tmp_path: Path) -> None:
+    write_scores(advised(market(QUIET), book(quantity_open=100), settings).frame, tmp_path / "before.json")
+    before = read_previous(tmp_path / "before.json")
+    bars, fills = market(QUIET, [99.0, 99.5, 95.5, 98.0]), [("2024-01-01", "buy", 100.0, 100.0)]
+    for bought, moved in (
+        (
+            [("2024-01-02", "buy", 20.0, 96.0)],
+            "quantity_open rose from 100 to 120 since the earlier output, by less than",
+        ),
+        ([("2024-01-02", "buy", 20.0, 96.0), ("2024-01-02", "sell", 20.0, 98.0)], "quantity_open is 100 as in the"),
+        ([("2024-01-02", "buy", 20.0, 96.0), ("2024-01-02", "sell", 30.0, 98.0)], "quantity_open fell from 100 to 90"),
+    ):
+        row = advised(bars, book(fills + bought), settings, since_entry=True, previous=before).frame.iloc[0]
+        (check,) = [text for text in row["checks"] if "no bar shows why" in text]
+        assert check.startswith(moved)
+
+
 def test_a_signal_add_is_bought_at_the_open_within_the_maximum(settings: Settings) -> None:
     table = {**PLAN, "adds": [{"quantity": 1.0, "when": ["open_r >= 0.3"]}], "size": {"maximum": 1.6}}
     bars = market(QUIET, [101.0, 105.0, 100.0, 104.0])
