@@ -48,6 +48,23 @@ _EXAMPLE = (
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+class _Money(click.ParamType):
+    """An amount of money, in which no mark may be that of thousands as well as of decimals."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        if isinstance(value, str) and (re.search(r"\.\d{3}$", text) or "," in text):
+            digits = re.sub(r"[.,]", "", text)
+            whole, _, rest = re.sub(r"[.,](?=.*[.,])", "", text).replace(",", ".").partition(".")
+            decimal = f"{whole}.{rest.rstrip('0') or '0'}"
+            if rest.isdigit() and len(rest) != 3:  # thousands have three digits
+                self.fail(f"{text!r} has a comma. Write {decimal}.", param, ctx)
+            self.fail(f"{text!r} can be read two ways. Write {digits} or {decimal}.", param, ctx)
+        return float(click.FLOAT.convert(value, param, ctx))
+
+
 @click.command("score", epilog=example(*_EXAMPLE))
 @bars_options
 @trades_options("Trades (.csv or .parquet); open ones are scored.")
@@ -75,9 +92,11 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
     type=click.Choice(["followed", "untouched"]),
     help="Open quantity where quantity_open is blank: as the ladder would have left it, or all that was entered.",
 )
-@click.option("--equity", type=float, metavar="MONEY", help="Of the account at the last close; for limits and books.")
-@click.option("--peak-equity", type=float, metavar="MONEY", help="Its highest close so far, for drawdown_equity.")
-@click.option("--equity-before", type=float, metavar="MONEY", help="At the close of the day before, for daily_loss.")
+@click.option(
+    "--equity", type=_Money(), metavar="MONEY", help="Of the account at the last close; for limits and books."
+)
+@click.option("--peak-equity", type=_Money(), metavar="MONEY", help="Its highest close so far, for drawdown_equity.")
+@click.option("--equity-before", type=_Money(), metavar="MONEY", help="At the close of the day before, for daily_loss.")
 @click.option("--private", is_flag=True, help="Leave out names, quantities, prices and money: R only, to share.")
 @click.option(
     "--exit-code",
