@@ -17,6 +17,7 @@ from exitladder.models.answer_drift import NO_ANSWERS, AnswerDrift
 from exitladder.pipelines.advice.adds.happened import as_the_plan_enters
 from exitladder.pipelines.advice.advice import ACTIONS, HOLD
 from exitladder.pipelines.advice.bar_age import with_ages
+from exitladder.pipelines.advice.contradictions import why_contradicted
 from exitladder.pipelines.advice.drift import drift_notice, drift_now, no_drift
 from exitladder.pipelines.advice.managed import Managed, moment_text
 from exitladder.pipelines.advice.open_trades import Management, advice_job, follow_open, open_trades, score_open
@@ -203,6 +204,8 @@ def score(
     earlier, others, of_ladder = of_same_trades(management.previous, everyone, ladder)
     management = replace(management, previous=earlier)
     texts = why_not_scored(everyone, seen, settings)
+    for i, trade_id in enumerate(map(str, everyone.trade_id)):
+        texts[i] = texts[i] or why_contradicted(everyone, i, earlier.get(trade_id), management.assume)
     scored = np.array([text == "" for text in texts])
     newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
     named = [

@@ -355,3 +355,30 @@ def test_a_fill_that_no_bar_shows_is_not_sold_again_beside_stated_orders(plain: 
     assert stops(after_carrying_out(row, [(25.0, "limit", 106.0), (75.0, "stop", 98.0)])) == 75
     nothing = one(market(QUIET), book(quantity_open=0.0), plain, previous={"T1": first})
     assert nothing["checks"] == [] and len(nothing["cancels"]) == 5
+
+
+def test_what_was_bought_by_hand_is_asked_about_and_never_sold(plain: Settings) -> None:
+    columns = {"quantity_open": 150.0, "quantity": 150.0}
+    first, bars = one(market(QUIET), book(), plain), market(QUIET, QUIET_TOO)
+    row = one(bars, book(**columns), plain, previous={"T1": first})
+    assert row["urgency"] == "ask" and row["orders"] == [] and row["action"] == "hold"
+    assert row["summary"].startswith(
+        "quantity_open rose from 100 to 150 since the earlier output: give the fills with --fills"
+    )
+    assert len(row["instructions"]) == len(first["orders"]) == 5
+    assert all(text.startswith("LEAVE ") for text in row["instructions"])
+    # asked about until it is settled
+    again = one(market(QUIET, QUIET_TOO, QUIET), book(**columns), plain, previous={"T1": row})
+    assert again["summary"] == row["summary"] and again["instructions"] == row["instructions"]
+    settled = one(market(QUIET, QUIET_TOO, QUIET), book(), plain, previous={"T1": again})
+    assert [order["do"] for order in settled["orders"]] == ["leave"] * 5
+
+
+@pytest.mark.parametrize("assume", ["untouched", "followed"])
+def test_a_quantity_that_rose_is_asked_about_where_the_open_quantity_is_assumed(assume: Any, plain: Settings) -> None:
+    blank: dict[str, Any] = {"quantity_open": None, "managed_from": None}
+    first, bars = one(market(QUIET), book(**blank), plain, assume=assume), market(QUIET, QUIET_TOO)
+    row = one(bars, book(**blank, quantity=150.0), plain, previous={"T1": first}, assume=assume)
+    assert row["orders"] == [] and row["summary"].startswith("quantity rose from 100 to 150 since the earlier output")
+    same = one(bars, book(**blank), plain, previous={"T1": first}, assume=assume)
+    assert [order["do"] for order in same["orders"]] == ["leave"] * 5

@@ -155,6 +155,21 @@ def test_a_part_of_an_add_is_no_fall_of_the_quantity(settings: Settings, tmp_pat
         assert check.startswith(moved)
 
 
+def test_a_rise_of_the_quantity_is_an_add_or_asked_about(settings: Settings, tmp_path: Path) -> None:
+    write_scores(advised(market(QUIET), book(quantity_open=100), settings).frame, tmp_path / "before.json")
+    before, bars = read_previous(tmp_path / "before.json"), market(QUIET, HIGHER)
+    # 50 of add 1, 30 of add 2, and 20 of the one after it
+    for held, is_scored in ((130.0, True), (200.0, True), (201.0, False)):
+        row = advised(
+            bars, book(quantity=held, quantity_open=held), settings, since_entry=True, previous=before
+        ).frame.iloc[0]
+        assert (row["urgency"] != "ask") is is_scored
+        assert is_scored or "quantity_open rose from 100 to 201" in row["summary"]
+    filled = [("2024-01-01", "buy", 100.0, 100.0), ("2024-01-02", "buy", 150.0, 103.0)]
+    row = advised(bars, book(filled), settings, since_entry=True, previous=before).frame.iloc[0]
+    assert row["urgency"] != "ask" and row["quantity_open"] == 250
+
+
 def test_a_signal_add_is_bought_at_the_open_within_the_maximum(settings: Settings) -> None:
     table = {**PLAN, "adds": [{"quantity": 1.0, "when": ["open_r >= 0.3"]}], "size": {"maximum": 1.6}}
     bars = market(QUIET, [101.0, 105.0, 100.0, 104.0])
