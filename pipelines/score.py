@@ -205,7 +205,7 @@ def score(
     management = replace(management, previous=earlier)
     texts = why_not_scored(everyone, seen, settings)
     for i, trade_id in enumerate(map(str, everyone.trade_id)):
-        texts[i] = texts[i] or why_contradicted(everyone, i, earlier.get(trade_id), management.assume)
+        texts[i] = texts[i] or why_contradicted(everyone, i, earlier.get(trade_id), management.assume, seen, plan)
     scored = np.array([text == "" for text in texts])
     newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
     named = [

@@ -6,14 +6,25 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from exitladder.pipelines.advice.wording.sentences import number
+from exitladder.bars.bars import BarSet
+from exitladder.pipelines.advice.wording.sentences import number, price_text
+from exitladder.pipelines.advice.working.orders import is_near
 from exitladder.pipelines.advice.working.resting import after
+from exitladder.pipelines.advice.working.stated import stated_orders
+from exitladder.plans.ladder import Ladder, Rung
 from exitladder.trades.trades import Trades
 
 _SLACK = 1e-6
 
 
-def why_contradicted(trades: Trades, i: int, previous: Mapping[str, Any] | None, assume: str) -> str:
+def why_contradicted(
+    trades: Trades,
+    i: int,
+    previous: Mapping[str, Any] | None,
+    assume: str,
+    bars: BarSet,
+    ladder: Ladder,
+) -> str:
     """Return why a trade is not scored although its row can be read, empty if its files agree.
 
     Parameters
@@ -26,13 +37,19 @@ def why_contradicted(trades: Trades, i: int, previous: Mapping[str, Any] | None,
         Its row of earlier scores.
     assume : {"", "followed", "untouched"}
         As of `exitladder.pipelines.advice.open_trades.Management`.
+    bars : BarSet
+        Those that have closed, of its symbol too.
+    ladder : Ladder
+        With its target.
 
     Returns
     -------
     str
         Rule, values and cure.
     """
-    return _bought(trades, i, previous or {}, assume)
+    earlier = previous or {}
+    bought = "" if ladder.target is not None else _bought(trades, i, earlier, assume)  # a target says what it would buy
+    return bought or _split_stop(trades, i, earlier, bars, ladder)
 
 
 def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) -> str:
@@ -65,3 +82,30 @@ def _may_have_bought(previous: Mapping[str, Any]) -> float:
         for order in change.get("place") or []:
             found.setdefault(str(order.get("id")), order)
     return sum(float(order.get("quantity") or 0.0) for order in found.values() if order.get("side") == opening)
+
+
+def _split_stop(trades: Trades, i: int, previous: Mapping[str, Any], bars: BarSet, ladder: Ladder) -> str:
+    """Return that the file states stops at several prices, which neither earlier scores nor the ladder have placed."""
+    if trades.working_orders is None or any(_has_stop(rung) for rung in ladder.rungs):
+        return ""
+    side, symbol = int(trades.side[i]), str(trades.symbol[i])
+    stated = stated_orders(str(trades.working_orders[i]), side, str(trades.trade_id[i]), symbol) or []
+    last = float(bars.close[bars.start[bars.symbols.index(symbol) + 1] - 1])
+    # one that the price has passed is asked about by itself
+    prices = [float(o.price) for o in stated if o.type == "stop" and o.price and side * (last - o.price) > 0]
+    placed = [order.get("price") for order in after(previous) if order.get("type") == "stop"]
+    others = [price for price in prices if not any(is_near(price, old) for old in placed)]
+    if not others or all(is_near(price, prices[0]) for price in prices):
+        return ""
+    named = " and ".join(price_text(price) for price in sorted(set(prices)))
+    best = max(prices, key=lambda price: side * price)
+    return (
+        f"working_orders has stops at {named}, but score keeps one stop price for the position. Move all of them to "
+        f"one price at your broker ({price_text(best)} is the tightest) and write that into working_orders, or give "
+        "each part a row of its own with its own trade_id."
+    )
+
+
+def _has_stop(rung: Rung) -> bool:
+    """Whether a rung has a stop of its own, or is a partial stop-out."""
+    return rung.is_slice or (rung.target is not None and rung.target.value < 0)

@@ -158,11 +158,11 @@ def test_a_stop_in_profit_has_a_column_of_its_own_and_is_never_loosened(plain: S
 
 
 def test_orders_that_the_file_states_are_left(plain: Settings) -> None:
-    cell = "sell 25 limit 102; 25 stop 98; SELL 50 ACME STOP 97.5 GTC; 10 limit 140"
+    cell = "sell 25 limit 102; 25 stop 98; SELL 55 ACME STOP 98 GTC; 10 limit 140"
     row = one(market(QUIET), book(working_orders=cell), plain)
     assert row["cancels"] == ["SELL 10 ACME LIMIT 140"]
     assert sorted(done(row)) == ["leave", "leave", "place", "place", "replace"]
-    assert row["stop_before"] == 97.5
+    assert row["stop_before"] == 98.0
     nothing = one(market(QUIET), book(working_orders="none"), plain)
     assert set(done(nothing)) == {"place"} and nothing["urgency"] == "stop_missing"
 

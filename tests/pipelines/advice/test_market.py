@@ -382,3 +382,30 @@ def test_a_quantity_that_rose_is_asked_about_where_the_open_quantity_is_assumed(
     assert row["orders"] == [] and row["summary"].startswith("quantity rose from 100 to 150 since the earlier output")
     same = one(bars, book(**blank), plain, previous={"T1": first}, assume=assume)
     assert [order["do"] for order in same["orders"]] == ["leave"] * 5
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_stops_at_several_prices_are_asked_about_and_left(is_short: bool, plain: Settings) -> None:
+    cell, named, side = "70 STOP 99.5; 5 STOP 97", "97 and 99.5", {}
+    if is_short:
+        cell, named, side = "70 STOP 101; 5 STOP 103", "101 and 103", {"side": "short", "stop_price": 102.0}
+    row = one(market(QUIET), book(**side, working_orders=cell), plain)
+    assert row["urgency"] == "ask" and row["orders"] == [] and row["cancels"] == []
+    assert row["summary"].startswith(f"working_orders has stops at {named}, but score keeps one stop price")
+    assert f"({'101' if is_short else '99.5'} is the tightest)" in row["summary"]
+    for rung in ({"target": "2R", "stop": "0.5R"}, {"target": "-0.5R"}):  # a slice, and a partial stop-out
+        own = {**LADDER, "rungs": [{"fraction": 0.5, **rung}]}
+        assert one(market(QUIET), book(**side, working_orders=cell), plain, own)["orders"]
+
+
+def test_stops_that_earlier_scores_placed_at_several_prices_are_no_question(plain: Settings) -> None:
+    sliced = {**LADDER, "rungs": [{"fraction": 0.5, "target": "2R", "stop": "0.5R"}]}
+    first = one(market(QUIET), book(), plain, sliced)
+    placed = [o for o in first["orders"] if o["type"] == "stop"]
+    cell = "; ".join(f"{o['quantity']:g} STOP {o['price']:g}" for o in placed)
+    assert len({o["price"] for o in placed}) == 2
+    now = market(QUIET, QUIET_TOO)
+    assert one(now, book(working_orders=cell), plain, previous={"T1": first})["orders"]
+    # another ladder, in the next evening
+    assert one(now, book(working_orders=cell), plain, NO_RUNGS, previous={"T1": first})["orders"]
+    assert one(now, book(working_orders=cell), plain, NO_RUNGS)["urgency"] == "ask"
