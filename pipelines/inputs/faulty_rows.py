@@ -158,13 +158,13 @@ def _as_stated(
     stated: Trades, filled: Trades, faulty: list[FaultyTrade]
 ) -> tuple[Trades | None, tuple[FaultyTrade, ...]]:
     """Return the trades whose `quantity_open` is not contradicted by their fills, and the faulty ones with the rest."""
-    told = np.where(stated.is_open, stated.quantity_open, np.nan)
+    own = np.where(stated.is_open, stated.quantity_open, np.nan)
     left = np.where(filled.is_open, filled.quantity_open, 0.0)
-    is_other = np.abs(told - left) > _ROUNDING * filled.quantity  # a blank one is not other
+    is_other = np.abs(own - left) > _ROUNDING * filled.quantity  # a blank one is not other
     more = [
         FaultyTrade(
             str(stated.trade_id[i]), str(stated.symbol[i]), f"quantity_open of trade '{stated.trade_id[i]}' is "
-            f"{told[i]:.10g}, but the fills leave {left[i]:.10g}. Correct one of them, or leave quantity_open blank.",
+            f"{own[i]:.10g}, but the fills leave {left[i]:.10g}. Correct one of them, or leave quantity_open blank.",
         )
         for i in np.flatnonzero(is_other)
     ]  # fmt: skip
