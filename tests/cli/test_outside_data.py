@@ -191,7 +191,7 @@ def test_a_series_that_ended_long_ago_is_warned_of(project: Project) -> None:
     result = project.score(project.text.replace("vix.csv", "ended.csv"))
     assert result.exit_code == 0, result.stderr
     assert "warning: The series 'vix' is known up to 2008-05-0" in result.stderr and "Update its file" in result.stderr
-    assert "warning" not in project.score(project.text).stderr
+    assert "warning: The series" not in project.score(project.text).stderr
 
 
 @pytest.mark.parametrize(

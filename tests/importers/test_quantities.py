@@ -76,3 +76,14 @@ def test_entries_and_exits_in_two_orders_of_day_and_month_are_refused(tmp_path: 
     path.write_text(f"{TRADES.strip()},exit_time,exit_price\nT1,A,long,15/01/2024,104,5,98,01/18/2024,103\n")
     with pytest.raises(TradesError, match="entry_time has the day first and exit_time has the month first"):
         read_trades(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"), [("5,1e400", "price must be a number greater than 0"), ("1e400,5", "quantity must be finite")]
+)
+def test_numbers_beyond_all_bounds_are_refused(read: Read, row: str, rule: str) -> None:
+    with pytest.raises(TradesError, match=rf"{rule}, but is '1e400' \(.*line 2"):
+        read(FILLS + f"2024-01-02,A,buy,{row}\n2024-01-03,A,sell,5,6\n")
+    header = "symbol,side,entry_time,entry_price,exit_time,exit_price,quantity\n"
+    with pytest.raises(TradesError, match="exit_price must be finite, but is '1e999'"):
+        read(header + "A,long,2024-01-02,5,2024-01-03,1e999,1\n")

@@ -166,3 +166,9 @@ def test_init_proposes_what_the_bars_show(tmp_path: Path, monkeypatch: pytest.Mo
     assert found["ES"] == Contract(tick=0.25, lot=1, min_quantity=1)
     assert found["EURUSD"].tick == pytest.approx(0.00001)
     assert read_ladder("p/ladder.toml").costs.tick == 0
+
+
+def test_the_step_of_coins_far_below_one() -> None:
+    prices = np.round(np.random.default_rng(1).uniform(4_000, 5_500, 400)) * 1e-8
+    assert common_step(prices) == 1e-8
+    assert common_step(prices * 1e4) == 1e-4

@@ -236,7 +236,7 @@ class TunedSize:
     Parameters
     ----------
     recommended : Size or None
-        None: constant size, the quantities of the trades.
+        Without evidence for another one, the user's own rule; None without one: the quantities of the trades.
     book : Book
         With the starting money.
     parts : tuple of str
@@ -307,10 +307,14 @@ def tuned_size(
     facts, is_better = _against_constant(results.take(used), shares[used], candidates[0].ruin, settings)
     facts |= {"n_candidates": len(candidates), "final": None if final is None else size_in_words(final)}
     recommended = final if is_better else None
-    own = own_ladder is not None and own_ladder.size.is_sized
     text = _sentence(recommended, final, facts, settings.tuning.size_ruin)
-    if own and recommended is None:  # it is not what they have
-        text = text.replace("Keep constant size", "Use constant size", 1)
+    if recommended is None and own_ladder is not None and own_ladder.size.is_sized:
+        recommended = candidates[0]
+        shares = shares_of(recommended, results)
+        ruin = account_of(results, shares, recommended.ruin, settings.intervals, constant=False).ruin
+        facts["own_risk_of_ruin"] = ruin
+        text = text.replace("Keep constant size", f"Keep your size rule ({size_in_words(recommended)})", 1)
+        text = f"{text} The risk of ruin of your rule on all {len(results.r):,} scored trades is {ruin:.1%}."
     return TunedSize(recommended, Book(equity=equity), words, facts, text)
 
 

@@ -317,7 +317,9 @@ class _Rows:
         quantity = np.abs(quantity)
         times = self.times("time")
         self.refuse(times == NO_TIME, "time must be filled in", "time", "Fill it in or take the row out.")
-        self.refuse(~(price > 0), "price must be a number greater than 0", "price", "Correct it or take the row out.")
+        wrong = ~(price > 0) | np.isinf(price)
+        self.refuse(wrong, "price must be a number greater than 0", "price", "Correct it or take the row out.")
+        self.refuse(np.isinf(quantity), "quantity must be finite", "quantity", "Correct it or take the row out.")
         cost = self.cost(price, quantity, "fee_rate")
         coin, base = self.text("fee_currency").copy(), self.text("base")
         quantity, cost, coin = self.paid_in_base(side, quantity, price, cost, coin, base)
@@ -363,14 +365,17 @@ class _Rows:
 
     def round_trips(self) -> Executions:
         quantity = self.number("quantity")
-        self.refuse(~(np.abs(quantity) > 0), "quantity must be a number other than 0", "quantity", "Correct it.")
+        wrong = ~(np.abs(quantity) > 0) | np.isinf(quantity)
+        self.refuse(wrong, "quantity must be a number other than 0", "quantity", "Correct it.")
         side = self.sides(quantity)
         quantity = np.abs(quantity)
         entry_price, exit_price = self.number("entry_price"), self.number("exit_price")
         entry_time = self.times("entry_time")
         exit_time = self.times("exit_time") if "exit_time" in self.frame else np.full(self.n, NO_TIME)
         closed = (exit_time != NO_TIME) & np.isfinite(exit_price)
-        self.refuse(~(entry_price > 0), "entry_price must be a number greater than 0", "entry_price", "Correct it.")
+        wrong = ~(entry_price > 0) | np.isinf(entry_price)
+        self.refuse(wrong, "entry_price must be a number greater than 0", "entry_price", "Correct it.")
+        self.refuse(np.isinf(exit_price), "exit_price must be finite", "exit_price", "Correct it.")
         self.refuse(entry_time == NO_TIME, "entry_time must be filled in", "entry_time", "Fill it in.")
         self.refuse(
             closed & (exit_time < entry_time), "exit_time must not be before entry_time", "exit_time", "Swap them."

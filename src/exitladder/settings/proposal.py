@@ -133,8 +133,8 @@ def common_step(values: FloatArray) -> float:
     --------
     >>> common_step(np.array([4900.25, 4901.5, 4899.0])), common_step(np.array([0.1, 0.30000000000000004]))
     (0.25, 0.1)
-    >>> common_step(np.array([np.pi, np.e]))
-    0.0
+    >>> common_step(np.array([np.pi, np.e])), common_step(np.array([4.873e-05, 4.9e-05]))
+    (0.0, 1e-08)
     """
     values = np.abs(values[np.isfinite(values)])
     values = values[values > 0]
@@ -145,6 +145,7 @@ def common_step(values: FloatArray) -> float:
         slack = 1e-7 + 1e-10 * counts
         if slack.max() > 0.05:
             break
-        if np.mean(np.abs(counts - np.round(counts)) < slack) >= _NEARLY_ALL:
+        # a value far below the step is no multiple of it
+        if np.mean((np.abs(counts - np.round(counts)) < slack) & (counts > 0.5)) >= _NEARLY_ALL:
             return step
     return 0.0

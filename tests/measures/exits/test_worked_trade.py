@@ -247,4 +247,5 @@ def test_nothing_that_decides_reads_measured_exits(root: Path) -> None:
     assert {path for path in readers if not path.startswith("measures/exits/")} == {
         "api/verbs.py", "cli/commands/trades/exits.py", "cli/screens/backtest.py", "pipelines/backtest.py",
         "pipelines/exit_quality.py", "pipelines/pages/charts.py", "pipelines/pages/exits.py",
+        "measures/impact.py",  # sessions of bars only
     }  # fmt: skip

@@ -137,10 +137,15 @@ def test_a_rule_that_skips_every_trade_says_so(small: Settings) -> None:
     settings = small.with_values({"tuning": {"size_ruin": 1.0}, "validation": {"n_bootstrap": 100}})
     cuts = [0, int(entry[61])]
     found = tuned_size(Results(entry, entry + DAY, r), np.repeat([0, 1], [61, 30]), cuts, settings, plan)
-    assert found is not None and found.recommended is None
+    assert found is not None
     assert found.facts["mean_share"] == 0.0
-    # constant size is not what the plan has
-    assert found.text.startswith("Use constant size: the rules chosen before each part skipped all of the 30 trades")
+    # what the user has stays without evidence against it
+    assert found.recommended == plan.size
+    assert found.text.startswith("Keep your size rule (")
+    assert "the rules chosen before each part skipped all of the 30 trades" in found.text
+    assert found.text.endswith(f"on all 91 scored trades is {found.facts['own_risk_of_ruin']:.1%}.")
+    kept = found.sized(ladder_from_mapping({"stop": {"initial": "2ATR"}}))
+    assert (kept.size, kept.book.equity) == (plan.size, 1e5)
 
 
 def test_what_cannot_be_compared_is_refused(small: Settings) -> None:

@@ -75,15 +75,22 @@ def _taken_line(rows: Sequence[Mapping[str, Any]], width: int) -> str:
     return textwrap.fill(text, width) + "\n" if text else ""
 
 
+def _end(text: str, width: int) -> str:
+    """Return a text, or its end, where identifiers differ."""
+    return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    has_model = not all(pd.isna(row["exhaustion"]) for row in rows)
+    wide = 8 if has_model else 16
     columns: list[tuple[str, int, Callable[[Mapping[str, Any]], str]]] = [
-        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("trade", 8, lambda row: str(row["trade_id"])),
+        ("do", 9, lambda row: _WORDS[row["urgency"]]), ("trade", wide, lambda row: _end(str(row["trade_id"]), wide)),
         ("symbol", 10, lambda row: str(row["symbol"])),
         ("side", 5, lambda row: str(row["side"])), ("open", -8, lambda row: _short(row["quantity_open"])),
         ("close", -8, lambda row: _short(row["action_quantity"]) if row["action_quantity"] else ""),
         ("stop", -10, lambda row: _short(row["stop_price"])), ("R now", -7, lambda row: signed(row["open_r"], 2)),
     ]  # fmt: skip
-    if not all(pd.isna(row["exhaustion"]) for row in rows):
+    if has_model:
         columns.append(("exhaust", -7, lambda row: share(None if pd.isna(row["exhaustion"]) else row["exhaustion"])))
     lines = [[name for name, _, _ in columns], *([cell(row) for _, _, cell in columns] for row in rows)]
     return "".join(
