@@ -202,7 +202,7 @@ def score(
     check_price_targets(ladder, everyone)
     earlier, others, of_ladder = of_same_trades(management.previous, everyone, ladder)
     management = replace(management, previous=earlier)
-    texts = why_not_scored(everyone, seen, settings)
+    texts = why_not_scored(everyone, seen, settings, may_add=bool(ladder.adds))
     scored = np.array([text == "" for text in texts])
     newest = pd.Timestamp(int(seen.close_time.max()), tz="UTC")
     named = [

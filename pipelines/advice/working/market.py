@@ -123,14 +123,20 @@ def _stated(followed: Followed, rest: Rest, stated: Sequence[Working]) -> tuple[
         replace(order, is_sure=order.type != "stop" or order.price is None or side * (price - order.price) > 0)
         for order in stated
     ]
-    free = list(stated)
+    free, free_adds = list(stated), list(followed.stated_adds or [])
     others: list[Working] = []
     for order in rest.orders:
-        same = next((one for one in free if is_same(one, order)), None)
-        if same is not None:
-            free.remove(same)
-        elif order.add is None and order.price is not None:
+        mine = free if order.add is None else free_adds
+        same = next((one for one in mine if is_same(one, order)), None)
+        if order.add is not None and followed.stated_adds is None:
+            working.append(order)  # the column is of closing orders alone
+        elif same is not None:
+            mine.remove(same)
+            if order.add is not None:
+                working.append(order)  # which knows its add and its group
+        elif order.price is not None:
             others.append(replace(order, is_sure=False))
+    working += free_adds
     if not others:
         return working, []
     symbol = str(followed.placed.trades.symbol[followed.i])

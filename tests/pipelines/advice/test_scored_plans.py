@@ -189,3 +189,52 @@ def test_a_size_rule_leaves_the_orders_of_open_trades_as_they_are(settings: Sett
         assert json_text(other["orders"].tolist()) == json_text(plain["orders"].tolist())
     with pytest.raises(LadderError, match="does not know the equity"):
         advised(bars, trades, settings, PLAN | of_equity)
+
+
+SALES = "SELL 25 LIMIT 120; SELL 25 STOP 90; SELL 75 STOP 90"
+BOTH_ADDS = "BUY 50 LIMIT 96; BUY 30 STOP 105"
+
+
+@pytest.mark.parametrize(
+    ("cell", "adds", "is_asked"),
+    [
+        (SALES, ["LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"], False),
+        (f"{SALES}; {BOTH_ADDS}", ["LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"], False),
+        (  # the column counts for adds too, and does not have the second one
+            f"{SALES}; BUY 50 LIMIT 96",
+            ["CANCEL BUY 30 ACME STOP 105", "PLACE BUY 30 ACME STOP 105 GTC", "LEAVE BUY 50 ACME LIMIT 96 GTC"],
+            True,
+        ),
+        (  # an order of the trader's own is not of the plan
+            f"{SALES}; {BOTH_ADDS}; BUY 10 LIMIT 94",
+            ["CANCEL BUY 10 ACME LIMIT 94", "LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"],
+            False,
+        ),
+    ],
+)
+def test_stated_working_orders_place_no_add_a_second_time(
+    cell: str, adds: list[str], is_asked: bool, settings: Settings
+) -> None:
+    first = advised(market(QUIET), book(quantity_open=100), settings).frame.iloc[0].to_dict()
+    trades = book(quantity_open=100, working_orders=cell)
+    row = advised(market(QUIET, QUIET), trades, settings, previous={"T1": first}).frame.iloc[0]
+    assert [text for text in row["instructions"] if " BUY " in text] == adds
+    assert not any(text.startswith("PLACE SELL") for text in row["instructions"])
+    assert any("contradict each other" in text for text in row["checks"]) == is_asked
+
+
+def test_a_cell_of_nothing_says_that_no_add_rests_either(settings: Settings) -> None:
+    """Each order of the earlier output is cancelled before it is placed: none comes twice, whoever is right."""
+    first = advised(market(QUIET), book(quantity_open=100), settings).frame.iloc[0].to_dict()
+    trades = book(quantity_open=100, working_orders="none")
+    row = advised(market(QUIET, QUIET), trades, settings, previous={"T1": first}).frame.iloc[0]
+    assert "CANCEL BUY 50 ACME LIMIT 96" in row["instructions"]
+    assert "PLACE BUY 50 ACME LIMIT 96 GTC" in row["instructions"]
+
+
+def test_without_an_earlier_output_the_column_alone_knows_the_adds(settings: Settings) -> None:
+    trades = book(quantity_open=100, working_orders=f"{SALES}; {BOTH_ADDS}")
+    row = advised(market(QUIET, QUIET), trades, settings).frame.iloc[0]
+    assert [text for text in row["instructions"] if " BUY " in text] == [
+        "LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC",
+    ]  # fmt: skip
