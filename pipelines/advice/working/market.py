@@ -41,6 +41,8 @@ class Market:
         Other contradictions of the files, each with the question that settles it.
     filled_rungs : frozenset of int
         Rungs taken to have been sold although no bar shows it: nothing is sold there tonight.
+    missing : dict of str to (str, float)
+        Of lines of `fills` on an order at market: its kind, and how much of it the quantity held does not show.
     """
 
     stop: KnownStop
@@ -48,6 +50,7 @@ class Market:
     fills: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     filled_rungs: frozenset[int] = frozenset()
+    missing: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
 def market_of(followed: Followed, held: float) -> Market:
@@ -83,7 +86,23 @@ def market_of(followed: Followed, held: float) -> Market:
         working = [replace(o, is_sure=o.is_sure and not any(is_same(o, other) for other in doubted)) for o in working]
     if held == 0:
         return Market(stop, working)
-    return Market(stop, working, fills.texts(), checks, rest.filled_rungs)
+    missing = _missing(followed, rest) if held > 0 else {}
+    return Market(stop, working, fills.texts(), checks, rest.filled_rungs, missing)
+
+
+def _missing(followed: Followed, rest: Rest) -> dict[str, tuple[str, float]]:
+    """Return the orders at market that have not filled as far as the quantity held shows, by their lines."""
+    symbol = str(followed.placed.trades.symbol[followed.i])
+    kinds = {str(o.get("id") or ""): str(o.get("kind") or "") for o in (followed.previous or {}).get("orders") or []}
+    return {
+        _at_market_text(order, symbol): (kinds.get(order.id, ""), rest.missing.get(order.id, 0.0))
+        for order, _ in rest.reached
+        if order.price is None
+    }
+
+
+def _at_market_text(order: Working, symbol: str) -> str:
+    return f"The earlier output had {order.text(symbol)}; see whether it filled."
 
 
 class _StopFills:
@@ -103,8 +122,7 @@ class _StopFills:
     def add(self, order: Working, day: pd.Timestamp | None) -> None:
         """Add an order; without a day only one at market, which fills without a price."""
         if order.price is None:
-            text = order.text(self.symbol)
-            self.found[text] = f"The earlier output had {text}; see whether it filled."
+            self.found[order.text(self.symbol)] = _at_market_text(order, self.symbol)
         elif day is not None and order.type == "stop":
             self._stop(float(order.price), day)
         elif day is not None:

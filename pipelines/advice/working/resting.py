@@ -114,6 +114,8 @@ class Rest:
         Rungs taken to have been sold although no bar shows it.
     dropped : float
         How much the quantity held has dropped without a bar that shows why.
+    missing : dict of str to float
+        By id of an order at market, how much of it the quantity held does not show as filled.
     """
 
     orders: list[Working] = field(default_factory=list)
@@ -121,6 +123,7 @@ class Rest:
     doubtful: list[Working] = field(default_factory=list)
     filled_rungs: frozenset[int] = frozenset()
     dropped: float = 0.0
+    missing: dict[str, float] = field(default_factory=dict)
 
 
 def rest_of(followed: Followed, held: float) -> Rest:
@@ -180,7 +183,7 @@ class _Follow:
                 self._fill(key, filled if order.type == "limit" else order.quantity)
             else:
                 found.reached.append((order, day))
-        dropped = self._at_market(AT_CLOSE, dropped, found)
+        dropped = self._in_part(self._at_market(AT_CLOSE, dropped, found), found)
         if dropped > _SLACK * max(held, dropped):
             self._unexplained(dropped, found)
         waiting = (
@@ -200,6 +203,15 @@ class _Follow:
                     found.filled_rungs |= {order.rung} if order.rung is not None else frozenset()
             elif self.since.n_bars:
                 found.reached.append((order, None))
+                found.missing[order.id] = order.quantity
+        return dropped
+
+    def _in_part(self, dropped: float, found: Rest) -> float:
+        """Take a quantity sold that nothing else explains off the orders at market that it does not fill whole."""
+        for name, quantity in found.missing.items():
+            filled = min(quantity, dropped)
+            found.missing[name] = without_noise(quantity - filled)
+            dropped = without_noise(dropped - filled)
         return dropped
 
     def _unexplained(self, dropped: float, found: Rest) -> None:
