@@ -72,7 +72,7 @@ def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Seque
     if orders or held == 0:
         orders, done = instructed(orders, working)
         working, unknown = list(done), unknown_stop(followed, working) if orders else []
-    cancels = [order.text(row["symbol"]) for order in working if order.do == CANCEL]
+    cancels = [order.text_among(working, row["symbol"]) for order in working if order.do == CANCEL]
     if followed.happened is not None:
         row |= _of_adds(followed, row, advice, orders)
         told = [*told, *followed.happened.notes]

@@ -93,7 +93,7 @@ def left_over(previous: Mapping[str, Mapping[str, Any]], known: Collection[str])
         symbol = str(row.get("symbol"))
         orders = [Working.from_earlier(o) for o in after(row) if o.get("type") in ("stop", "limit") and o.get("price")]
         if trade_id not in known and orders:
-            named = ", ".join(order.text(symbol) for order in orders)
+            named = ", ".join(order.text_among(orders, symbol) for order in orders)
             texts.append(f"Trade {trade_id} is not open any more: cancel its orders if they work still: {named}.")
     return texts
 

@@ -70,8 +70,8 @@ def stated_orders(
         wanted = (match["side"] or closing).lower()
         if wanted == opening and not may_add:
             raise TradesError(
-                f"working_orders of a ladder without adds lists orders that close the position, but trade '{trade_id}' has '{part[:60]}', which "
-                f"adds to a {'long' if side > 0 else 'short'}. Take it out of the cell."
+                f"working_orders of a ladder without adds lists orders that close the position, but trade '{trade_id}' "
+                f"has '{part[:60]}', which adds to a {'long' if side > 0 else 'short'}. Take it out of the cell."
             )
         found.append(
             Working(
