@@ -76,6 +76,10 @@ def market_of(followed: Followed, held: float) -> Market:
             fills.add(order, None if order.price is None else since.reached(order.type, followed.side * order.price))
     else:
         working, checks = _with_stop(followed, held, stop, rest)
+    # a column that states adds has all of them
+    if followed.stated_adds is None:
+        working = [*working, *(replace(order, is_sure=False) for order in rest.doubtful_adds)]
+    checks += [_in_part_text(followed, held, number, *filled) for number, filled in rest.in_part.items()]
     for order, day in rest.reached:
         fills.add(order, day)
     if rest.dropped > 0:
@@ -219,11 +223,25 @@ def _too_much(followed: Followed, held: float, checks: list[str]) -> None:
             )
 
 
+def _in_part_text(followed: Followed, held: float, add: int, bought: float, placed: float) -> str:
+    before = float((followed.previous or {}).get("quantity_open") or 0.0)
+    rose = (
+        f"quantity_open rose from {number(before)} to {number(held)} since the earlier output: "
+        if held > before else ""
+    )  # fmt: skip
+    return (
+        f"{rose}{'add' if rose else 'Add'} {add} has filled in part, {number(bought)} of {number(placed)}. What is left of its "
+        "orders is cancelled. See what has filled before you place tonight's orders."
+    )
+
+
 def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:
     symbol = str(followed.placed.trades.symbol[followed.i])
     before = float((followed.previous or {}).get("quantity_open") or 0.0)
+    went = "fell" if held < before else "went"
     fell = (
-        f"quantity_open fell from {number(before)} to {number(held)} since the earlier output, and no bar shows why: "
+        f"quantity_open {went} from {number(before)} to {number(held)} since the earlier output, and no bar shows why"
+        f"{'' if held < before else f' {number(rest.dropped)} of what was bought is missing'}: "
     )
     texts = []
     if rest.filled_rungs:

@@ -114,6 +114,10 @@ class Rest:
         Rungs taken to have been sold although no bar shows it.
     dropped : float
         How much the quantity held has dropped without a bar that shows why.
+    doubtful_adds : list of Working
+        Orders of adds that have filled in part, with those of their groups and those that follow their fills.
+    in_part : dict of int to (float, float)
+        By number of such an add, the quantity bought and the one that was placed.
     missing : dict of str to float
         By id of an order at market, how much of it the quantity held does not show as filled.
     """
@@ -123,6 +127,8 @@ class Rest:
     doubtful: list[Working] = field(default_factory=list)
     filled_rungs: frozenset[int] = frozenset()
     dropped: float = 0.0
+    doubtful_adds: list[Working] = field(default_factory=list)
+    in_part: dict[int, tuple[float, float]] = field(default_factory=dict)
     missing: dict[str, float] = field(default_factory=dict)
 
 
@@ -163,14 +169,11 @@ class _Follow:
     def rest(self, held: float) -> Rest:
         """Return the orders that rest still, for the quantity held now."""
         done = set() if self.followed.happened is None else set(self.followed.happened.done)
-        added = [key for key, order in self.orders.items() if order.add is not None and order.add in done]
-        bought = sum(self.orders[key].quantity for key in added) if self.since.n_bars else 0.0
-        for key in added if self.since.n_bars else []:
-            self._gone(key)
+        found = Rest()
+        bought = sum(self._added(number, found) for number in sorted(done)) if self.since.n_bars else 0.0
         before = self.previous.get("quantity_open")
         is_known = before is not None and math.isfinite(before) and math.isfinite(held)
         dropped = max(0.0, float(before) + bought - held) if before is not None and is_known else 0.0
-        found = Rest()
         dropped = self._at_market("market", dropped, found)
         for key in sorted(self.orders, key=self._distance):
             order = self.orders.get(key)
@@ -191,6 +194,34 @@ class _Follow:
         )
         found.orders = [*waiting, *self.orders.values()]
         return found
+
+    def _added(self, number: int, found: Rest) -> float:
+        """Take the orders of an add that has filled out of the market, and return the quantity that it bought.
+
+        Which of its orders a part of it was is not known: these, those of their groups and what follows their fills
+        may be there or not.
+        """
+        keys = [key for key, order in self.orders.items() if order.add == number]
+        wanted = sum(self.orders[key].quantity for key in keys)
+        shown = {} if self.followed.happened is None else self.followed.happened.bought
+        bought = shown.get(number, wanted)
+        if bought >= wanted * (1 - _SLACK):
+            for key in [key for key in keys if key in self.orders]:
+                self._gone(key)
+            return wanted
+        found.in_part[number] = bought, wanted
+        rest = without_noise(wanted - bought)
+        doubted = {other for key in keys for other in self._group(key)}
+        if len(keys) == 1:
+            self.orders[keys[0]] = replace(self.orders[keys[0]], quantity=rest)
+        names = {self.orders[key].id for key in keys}
+        found.doubtful_adds += [self.orders.pop(key) for key in sorted(doubted)]
+        found.doubtful_adds += [
+            Working.from_earlier(order) for change in self.previous.get("replacements") or []
+            if isinstance(change, Mapping) and change.get("after") in names
+            for order in change.get("place") or []
+        ]  # fmt: skip
+        return bought
 
     def _at_market(self, kind: str, dropped: float, found: Rest) -> float:
         """Take the orders at market off the quantity sold: they fill with the first bar."""
