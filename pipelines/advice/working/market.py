@@ -230,8 +230,8 @@ def _in_part_text(followed: Followed, held: float, add: int, bought: float, plac
         if held > before else ""
     )  # fmt: skip
     return (
-        f"{rose}{'add' if rose else 'Add'} {add} has filled in part, {number(bought)} of {number(placed)}. What is left of its "
-        "orders is cancelled. See what has filled before you place tonight's orders."
+        f"{rose}{'add' if rose else 'Add'} {add} has filled in part, {number(bought)} of {number(placed)}. "
+        "What is left of its orders is cancelled. See what has filled before you place tonight's orders."
     )
 
 
