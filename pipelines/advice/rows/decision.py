@@ -81,7 +81,7 @@ def _to_send_again(followed: Followed, held: float, advice: Advice, market: Mark
     """Return the lines on orders at market that tonight's orders do not repeat, with what to sell if they did not fill.
 
     An exit sells all. A sale of late rungs holds the rungs that did not fill; one by a rule of the book is measured
-    anew each evening, and only a sale by the same rule holds it.
+    again each evening, and only a sale by the same rule holds it.
     """
     if advice.action == EXIT:
         return {}

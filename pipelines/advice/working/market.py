@@ -231,7 +231,7 @@ def _in_part_text(followed: Followed, held: float, add: int, bought: float, plac
     )  # fmt: skip
     return (
         f"{rose}{'add' if rose else 'Add'} {add} has filled in part, {number(bought)} of {number(placed)}. "
-        "What is left of its orders is cancelled. See what has filled before you place tonight's orders."
+        "The rest of its orders is cancelled. See what has filled before you place tonight's orders."
     )
 
 
@@ -241,7 +241,7 @@ def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:
     went = "fell" if held < before else "went"
     fell = (
         f"quantity_open {went} from {number(before)} to {number(held)} since the earlier output, and no bar shows why"
-        f"{'' if held < before else f' {number(rest.dropped)} of what was bought is missing'}: "
+        f"{'' if held < before else f' {number(rest.dropped)} of the quantity bought is missing'}: "
     )
     texts = []
     if rest.filled_rungs:
