@@ -203,7 +203,7 @@ def score(
     check_price_targets(ladder, everyone)
     earlier, others, of_ladder = of_same_trades(management.previous, everyone, ladder)
     management = replace(management, previous=earlier)
-    texts = why_not_scored(everyone, seen, settings)
+    texts = why_not_scored(everyone, seen, settings, may_add=bool(ladder.adds))
     for i, trade_id in enumerate(map(str, everyone.trade_id)):
         texts[i] = texts[i] or why_contradicted(everyone, i, earlier.get(trade_id), management.assume, seen, plan)
     scored = np.array([text == "" for text in texts])

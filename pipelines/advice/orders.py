@@ -45,6 +45,8 @@ class Order:
         Whether it is not in the market yet, takes the place of an order that is, or is in the market already.
     was_price, was_quantity : float or None
         Of the order that it replaces.
+    was_oco : str or None
+        Group of the order that it replaces, if another working order has the same type, side, quantity and price.
     """
 
     type: str
@@ -63,6 +65,7 @@ class Order:
     do: str = "place"
     was_price: float | None = None
     was_quantity: float | None = None
+    was_oco: str | None = None
 
     @property
     def is_add(self) -> bool:
@@ -71,7 +74,7 @@ class Order:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the order as plain values; ``add`` only of one that adds, ``was_`` only of one that replaces."""
-        rare = ("add", "was_price", "was_quantity")
+        rare = ("add", "was_price", "was_quantity", "was_oco")
         return {name: value for name, value in self.__dict__.items() if name not in rare or value is not None}
 
 

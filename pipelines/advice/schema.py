@@ -35,6 +35,7 @@ _ORDER = {
         "do": {"enum": ["place", "replace", "leave"]},
         "was_price": _NUMBER,
         "was_quantity": {"type": "number", "exclusiveMinimum": 0},
+        "was_oco": {"type": "string"},
     },
     # only an order of kind add adds to the position
     "if": {"required": ["add"]},

@@ -88,7 +88,7 @@ def of_open_trades(report: BarsReport, trades: Trades) -> BarsReport:
     return replace(report, findings=tuple(finding for finding in report.findings if matters(finding)))
 
 
-def why_not_scored(trades: Trades, bars: BarSet, settings: Settings) -> list[str]:
+def why_not_scored(trades: Trades, bars: BarSet, settings: Settings, *, may_add: bool = True) -> list[str]:
     """Return for each open trade why it cannot be scored, empty if it can.
 
     Parameters
@@ -98,6 +98,8 @@ def why_not_scored(trades: Trades, bars: BarSet, settings: Settings) -> list[str
     bars : BarSet
         Bars that have closed.
     settings : Settings
+    may_add : bool
+        Whether the ladder has adds, so that ``working_orders`` may state them.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def why_not_scored(trades: Trades, bars: BarSet, settings: Settings) -> list[str
     newest = int(ends.max())
     known = {symbol: k for k, symbol in enumerate(bars.symbols)}
     for i, symbol in enumerate(map(str, trades.symbol)):
-        texts[i] = _why_not_stated(trades, i)
+        texts[i] = _why_not_stated(trades, i, may_add)
         if texts[i]:
             continue
         if symbol not in known:
@@ -136,14 +138,15 @@ def why_not_scored(trades: Trades, bars: BarSet, settings: Settings) -> list[str
     return texts
 
 
-def _why_not_stated(trades: Trades, i: int) -> str:
+def _why_not_stated(trades: Trades, i: int, may_add: bool) -> str:
     """Return why the working orders of a trade cannot be read, empty if they can."""
     if trades.working_orders is None:
         return ""
     try:
         stated_orders(
-            str(trades.working_orders[i]), int(trades.side[i]), str(trades.trade_id[i]), str(trades.symbol[i])
-        )
+            str(trades.working_orders[i]), int(trades.side[i]), str(trades.trade_id[i]), str(trades.symbol[i]),
+            may_add=may_add,
+        )  # fmt: skip
     except TradesError as fault:
         return str(fault)
     return ""

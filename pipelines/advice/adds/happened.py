@@ -85,10 +85,13 @@ class Happened:
         Numbers of the adds that have filled, from 1.
     notes : list of str
         What the fills and the plan do not share.
+    bought : dict of int to float
+        By number, the quantity that the fills show of an add; without fills it is not known.
     """
 
     done: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    bought: dict[int, float] = field(default_factory=dict)
 
 
 def entries_of(trades: Trades, i: int) -> Entries | None:
@@ -224,7 +227,8 @@ def _set(copy: Simulation, k: int, entries: Entries | None, known: Known, plans:
     played.settle(sold, known, entries.sold)
     copy.states[k], copy.rungs[k] = position.state, position.rungs
     copy.growth[k], copy.adds[k] = position.growth, position.adds
-    return Happened(sorted(set(played.done)), played.notes(simulated))
+    bought = {number + 1: lots * played.lot for number, lots in played.part.items()}
+    return Happened(sorted(set(played.done)), played.notes(simulated), bought)
 
 
 class _Played:

@@ -21,7 +21,7 @@ from exitladder.pipelines.advice.advice import (
     advise_open,
     advise_stopped,
 )
-from exitladder.pipelines.advice.orders import Order
+from exitladder.pipelines.advice.orders import Order, without_noise
 from exitladder.pipelines.advice.rows.columns import ASK, MOVE_STOP, STOP_MISSING
 from exitladder.pipelines.advice.rows.contracts import slices_of
 from exitladder.pipelines.advice.rows.followed import Followed
@@ -31,10 +31,14 @@ from exitladder.pipelines.inputs.usable_trades import TICK_TOO_WIDE
 
 # orders that may have filled, named in the sentence
 _MOST_FILLS = 2
+# of orders by rules that look at the account
+_OF_BOOK = ("limit", "target", "daily_loss", "margin_call")
 
 
-def decide(followed: Followed, held: float, row: Mapping[str, Any], market: Market) -> tuple[Advice, str, str]:
-    """Return the advice, its sentence and its urgency.
+def decide(
+    followed: Followed, held: float, row: Mapping[str, Any], market: Market
+) -> tuple[Advice, str, str, list[str]]:
+    """Return the advice, its sentence, its urgency and what to see before anything is sold.
 
     Parameters
     ----------
@@ -51,6 +55,8 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any], market: Mark
     advice : Advice
     summary, urgency : str
         What to see before anything is sold comes first.
+    fills : list of str
+        Of `market`; of an order at market that tonight's do not send again, with what to do if it did not fill.
     """
     advice, text, urgency = _decided(followed, held, row, market)
     known = market.stop
@@ -61,9 +67,36 @@ def decide(followed: Followed, held: float, row: Mapping[str, Any], market: Mark
             text = f"{'sell' if followed.side > 0 else 'buy back'} {number(advice.quantity)} at the open."
         else:
             text = f"{market.fills[0]} If it did, the trade is closed; if not, {text[0].lower()}{text[1:]}"
-    if advice.action in (EXIT, REDUCE) and market.fills:
-        text = f"{' '.join(market.fills[:_MOST_FILLS])} If not, {text[0].lower()}{text[1:]}"
-    return advice, text, urgency
+    again = _to_send_again(followed, held, advice, market)
+    others = [fill for fill in market.fills if fill not in again]
+    if advice.action in (EXIT, REDUCE) and others:
+        text = f"{' '.join(others[:_MOST_FILLS])} If not, {text[0].lower()}{text[1:]}"
+    if again:
+        text = " ".join([*again.values(), text])
+        urgency = REDUCE if urgency in (HOLD, ADD, MOVE_STOP) else urgency
+    return advice, text, urgency, [again.get(fill, fill) for fill in market.fills]
+
+
+def _to_send_again(followed: Followed, held: float, advice: Advice, market: Market) -> dict[str, str]:
+    """Return the lines on orders at market that tonight's orders do not repeat, with what to sell if they did not fill.
+
+    An exit sells all. A sale of late rungs holds the rungs that did not fill; one by a rule of the book is measured
+    again each evening, and only a sale by the same rule holds it.
+    """
+    if advice.action == EXIT:
+        return {}
+    sent = {order.kind for order in advice.orders if order.type == "market" and not order.is_add}
+    left = held - (advice.quantity if advice.action == REDUCE else 0.0)
+    found: dict[str, str] = {}
+    for text, (kind, missing) in market.missing.items():
+        quantity = without_noise(min(missing, left))
+        is_sent = advice.action == REDUCE and (kind in sent or kind not in _OF_BOOK)
+        if is_sent or not quantity > 0:
+            continue
+        left -= quantity
+        sell = "sell" if followed.side > 0 else "buy back"
+        found[text] = f"{text} If not, {sell} {number(quantity)} at the open, and cover as much less with stops."
+    return found
 
 
 def _holding(followed: Followed, held: float) -> Holding:

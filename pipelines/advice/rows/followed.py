@@ -146,13 +146,26 @@ class Followed:
         return self.stated is not None or bool(np.isfinite(self.working_stop))
 
     @cached_property
-    def stated(self) -> list[Working] | None:
-        """The orders that the trades file says are at the broker; None if it says nothing."""
+    def _cell(self) -> list[Working] | None:
         trades, i = self.placed.trades, self.i
         if trades.working_orders is None:
             return None
-        text = str(trades.working_orders[i])
-        return stated_orders(text, self.side, str(trades.trade_id[i]), str(trades.symbol[i]))
+        text, may_add = str(trades.working_orders[i]), bool(self.ladder.adds)
+        return stated_orders(text, self.side, str(trades.trade_id[i]), str(trades.symbol[i]), may_add=may_add)
+
+    @cached_property
+    def stated(self) -> list[Working] | None:
+        """The closing orders that the trades file says are at the broker; None if it says nothing."""
+        return None if self._cell is None else [order for order in self._cell if order.add is None]
+
+    @cached_property
+    def stated_adds(self) -> list[Working] | None:
+        """The adds that the trades file says are at the broker; None if it says nothing about adds.
+
+        A cell with closing orders alone says nothing about them; ``none`` says that there are none.
+        """
+        adds = [order for order in self._cell or [] if order.add is not None]
+        return adds if adds or self._cell == [] else None
 
     def shown(self, price: float) -> float:
         """Return the price of an order as it is listed, rounded against the trader."""

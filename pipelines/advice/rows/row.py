@@ -66,13 +66,13 @@ def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Seque
     row["price"] = _on_step(followed)
     row["traded_close"] = traded_close(placed.bars, int(placed.end_bar[i]) - 1)
     unlike_market = adjusted_warning(row["symbol"], followed.price, row["traded_close"])
-    advice, summary, urgency = decide(followed, held, row, market)
+    advice, summary, urgency, fills = decide(followed, held, row, market)
     working = market.working
     orders, unknown = advice.orders, []
     if orders or held == 0:
         orders, done = instructed(orders, working)
         working, unknown = list(done), unknown_stop(followed, working) if orders else []
-    cancels = [order.text(row["symbol"]) for order in working if order.do == CANCEL]
+    cancels = [order.text_among(working, row["symbol"]) for order in working if order.do == CANCEL]
     if followed.happened is not None:
         row |= _of_adds(followed, row, advice, orders)
         told = [*told, *followed.happened.notes]
@@ -83,7 +83,7 @@ def row_of(followed: Followed, assume: str, outlook: Outlook, model_texts: Seque
         "reasons": [*advice.reasons, *model_texts],
         "warnings": [*filter(None, [unlike_market]), *advice.warnings, *told, *remarks(followed)],
         "urgency": urgency, "summary": summary, "cancels": [*cancels, *unknown],
-        "working": [order.to_mapping() for order in working], "checks": [*market.fills, *market.checks],
+        "working": [order.to_mapping() for order in working], "checks": [*fills, *market.checks],
     }  # fmt: skip
     row["instructions"] = instruction_texts(row)
     row |= risk_of(followed, row)

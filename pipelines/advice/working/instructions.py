@@ -98,7 +98,12 @@ class _Pairs:
             else:
                 orders.append(
                     replace(
-                        order, do=REPLACE, was_price=before.price, was_quantity=before.quantity, replaces=before.name
+                        order,
+                        do=REPLACE,
+                        was_price=before.price,
+                        was_quantity=before.quantity,
+                        replaces=before.name,
+                        was_oco=before.group_among(self.working) or None,
                     )
                 )
         return tuple(orders), tuple(done)
@@ -129,4 +134,5 @@ def _text(order: Mapping[str, Any], symbol: str) -> str:
     if order.get("do") != REPLACE:
         return new
     before = {**order, "quantity": order["was_quantity"], "price": order["was_price"], "oco": None, "time_in_force": ""}
-    return f"{order_text(before, symbol)} WITH {new}"
+    group = f" (OCO {order['was_oco']})" if order.get("was_oco") else ""
+    return f"{order_text(before, symbol)}{group} WITH {new}"

@@ -41,6 +41,8 @@ class Market:
         Other contradictions of the files, each with the question that settles it.
     filled_rungs : frozenset of int
         Rungs taken to have been sold although no bar shows it: nothing is sold there tonight.
+    missing : dict of str to (str, float)
+        Of lines of `fills` on an order at market: its kind, and how much of it the quantity held does not show.
     """
 
     stop: KnownStop
@@ -48,6 +50,7 @@ class Market:
     fills: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     filled_rungs: frozenset[int] = frozenset()
+    missing: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
 def market_of(followed: Followed, held: float) -> Market:
@@ -73,6 +76,10 @@ def market_of(followed: Followed, held: float) -> Market:
             fills.add(order, None if order.price is None else since.reached(order.type, followed.side * order.price))
     else:
         working, checks = _with_stop(followed, held, stop, rest)
+    # a column that states adds has all of them
+    if followed.stated_adds is None:
+        working = [*working, *(replace(order, is_sure=False) for order in rest.doubtful_adds)]
+    checks += [_in_part_text(followed, held, number, *filled) for number, filled in rest.in_part.items()]
     for order, day in rest.reached:
         fills.add(order, day)
     if rest.dropped > 0:
@@ -83,7 +90,23 @@ def market_of(followed: Followed, held: float) -> Market:
         working = [replace(o, is_sure=o.is_sure and not any(is_same(o, other) for other in doubted)) for o in working]
     if held == 0:
         return Market(stop, working)
-    return Market(stop, working, fills.texts(), checks, rest.filled_rungs)
+    missing = _missing(followed, rest) if held > 0 else {}
+    return Market(stop, working, fills.texts(), checks, rest.filled_rungs, missing)
+
+
+def _missing(followed: Followed, rest: Rest) -> dict[str, tuple[str, float]]:
+    """Return the orders at market that have not filled as far as the quantity held shows, by their lines."""
+    symbol = str(followed.placed.trades.symbol[followed.i])
+    kinds = {str(o.get("id") or ""): str(o.get("kind") or "") for o in (followed.previous or {}).get("orders") or []}
+    return {
+        _at_market_text(order, symbol): (kinds.get(order.id, ""), rest.missing.get(order.id, 0.0))
+        for order, _ in rest.reached
+        if order.price is None
+    }
+
+
+def _at_market_text(order: Working, symbol: str) -> str:
+    return f"The earlier output had {order.text(symbol)}; see whether it filled."
 
 
 class _StopFills:
@@ -103,8 +126,7 @@ class _StopFills:
     def add(self, order: Working, day: pd.Timestamp | None) -> None:
         """Add an order; without a day only one at market, which fills without a price."""
         if order.price is None:
-            text = order.text(self.symbol)
-            self.found[text] = f"The earlier output had {text}; see whether it filled."
+            self.found[order.text(self.symbol)] = _at_market_text(order, self.symbol)
         elif day is not None and order.type == "stop":
             self._stop(float(order.price), day)
         elif day is not None:
@@ -123,14 +145,20 @@ def _stated(followed: Followed, rest: Rest, stated: Sequence[Working]) -> tuple[
         replace(order, is_sure=order.type != "stop" or order.price is None or side * (price - order.price) > 0)
         for order in stated
     ]
-    free = list(stated)
+    free, free_adds = list(stated), list(followed.stated_adds or [])
     others: list[Working] = []
     for order in rest.orders:
-        same = next((one for one in free if is_same(one, order)), None)
-        if same is not None:
-            free.remove(same)
-        elif order.add is None and order.price is not None:
+        mine = free if order.add is None else free_adds
+        same = next((one for one in mine if is_same(one, order)), None)
+        if order.add is not None and followed.stated_adds is None:
+            working.append(order)  # the column is of closing orders alone
+        elif same is not None:
+            mine.remove(same)
+            if order.add is not None:
+                working.append(order)  # which knows its add and its group
+        elif order.price is not None:
             others.append(replace(order, is_sure=False))
+    working += free_adds
     if not others:
         return working, []
     symbol = str(followed.placed.trades.symbol[followed.i])
@@ -193,6 +221,18 @@ def _too_much(followed: Followed, held: float, checks: list[str]) -> None:
                 f"fill, you are {'short' if followed.side > 0 else 'long'}. See which of them work, and correct the "
                 "column."
             )
+
+
+def _in_part_text(followed: Followed, held: float, add: int, bought: float, placed: float) -> str:
+    before = float((followed.previous or {}).get("quantity_open") or 0.0)
+    rose = (
+        f"quantity_open rose from {number(before)} to {number(held)} since the earlier output: "
+        if held > before else ""
+    )  # fmt: skip
+    return (
+        f"{rose}{'add' if rose else 'Add'} {add} has filled in part, {number(bought)} of {number(placed)}. "
+        "The rest of its orders is cancelled. See what has filled before you place tonight's orders."
+    )
 
 
 def _dropped_text(followed: Followed, held: float, rest: Rest) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,15 @@ class Working:
     def text(self, symbol: str) -> str:
         """Return the order in one line, without its group and time in force: enough to find it at the broker."""
         return order_text({**self.__dict__, "oco": None, "time_in_force": ""}, symbol)
+
+    def group_among(self, orders: Iterable[Working]) -> str:
+        """Return its group if another of these orders reads the same without it, else an empty text."""
+        return self.oco or "" if any(is_same(self, one) for one in orders if one is not self) else ""
+
+    def text_among(self, orders: Iterable[Working], symbol: str) -> str:
+        """Return the order in one line, with its group if another of these orders reads the same."""
+        group = self.group_among(orders)
+        return self.text(symbol) + (f" (OCO {group})" if group else "")
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the order as plain values; ``add`` only of one that adds."""

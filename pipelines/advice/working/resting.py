@@ -95,7 +95,7 @@ def left_over(previous: Mapping[str, Mapping[str, Any]], known: Collection[str])
         symbol = str(row.get("symbol"))
         orders = [Working.from_earlier(o) for o in after(row) if o.get("type") in ("stop", "limit") and o.get("price")]
         if trade_id not in known and orders:
-            named = ", ".join(order.text(symbol) for order in orders)
+            named = ", ".join(order.text_among(orders, symbol) for order in orders)
             texts.append(f"Trade {trade_id} is not open any more: cancel its orders if they work still: {named}.")
     return texts
 
@@ -116,6 +116,12 @@ class Rest:
         Rungs taken to have been sold although no bar shows it.
     dropped : float
         How much the quantity held has dropped without a bar that shows why.
+    doubtful_adds : list of Working
+        Orders of adds that have filled in part, with those of their groups and those that follow their fills.
+    in_part : dict of int to (float, float)
+        By number of such an add, the quantity bought and the one that was placed.
+    missing : dict of str to float
+        By id of an order at market, how much of it the quantity held does not show as filled.
     """
 
     orders: list[Working] = field(default_factory=list)
@@ -123,6 +129,9 @@ class Rest:
     doubtful: list[Working] = field(default_factory=list)
     filled_rungs: frozenset[int] = frozenset()
     dropped: float = 0.0
+    doubtful_adds: list[Working] = field(default_factory=list)
+    in_part: dict[int, tuple[float, float]] = field(default_factory=dict)
+    missing: dict[str, float] = field(default_factory=dict)
 
 
 def rest_of(followed: Followed, held: float) -> Rest:
@@ -162,14 +171,11 @@ class _Follow:
     def rest(self, held: float) -> Rest:
         """Return the orders that rest still, for the quantity held now."""
         done = set() if self.followed.happened is None else set(self.followed.happened.done)
-        added = [key for key, order in self.orders.items() if order.add is not None and order.add in done]
-        bought = sum(self.orders[key].quantity for key in added) if self.since.n_bars else 0.0
-        for key in added if self.since.n_bars else []:
-            self._gone(key)
+        found = Rest()
+        bought = sum(self._added(number, found) for number in sorted(done)) if self.since.n_bars else 0.0
         before = self.previous.get("quantity_open")
         is_known = before is not None and math.isfinite(before) and math.isfinite(held)
         dropped = max(0.0, float(before) + bought - held) if before is not None and is_known else 0.0
-        found = Rest()
         dropped = self._at_market("market", dropped, found)
         for key in sorted(self.orders, key=self._distance):
             order = self.orders.get(key)
@@ -182,7 +188,7 @@ class _Follow:
                 self._fill(key, filled if order.type == "limit" else order.quantity)
             else:
                 found.reached.append((order, day))
-        dropped = self._at_market(AT_CLOSE, dropped, found)
+        dropped = self._in_part(self._at_market(AT_CLOSE, dropped, found), found)
         if dropped > _SLACK * max(held, dropped):
             self._unexplained(dropped, found)
         waiting = (
@@ -190,6 +196,34 @@ class _Follow:
         )
         found.orders = [*waiting, *self.orders.values()]
         return found
+
+    def _added(self, number: int, found: Rest) -> float:
+        """Take the orders of an add that has filled out of the market, and return the quantity that it bought.
+
+        Which of its orders a part of it was is not known: these, those of their groups and what follows their fills
+        may be there or not.
+        """
+        keys = [key for key, order in self.orders.items() if order.add == number]
+        wanted = sum(self.orders[key].quantity for key in keys)
+        shown = {} if self.followed.happened is None else self.followed.happened.bought
+        bought = shown.get(number, wanted)
+        if bought >= wanted * (1 - _SLACK):
+            for key in [key for key in keys if key in self.orders]:
+                self._gone(key)
+            return wanted
+        found.in_part[number] = bought, wanted
+        rest = without_noise(wanted - bought)
+        doubted = {other for key in keys for other in self._group(key)}
+        if len(keys) == 1:
+            self.orders[keys[0]] = replace(self.orders[keys[0]], quantity=rest)
+        names = {self.orders[key].id for key in keys}
+        found.doubtful_adds += [self.orders.pop(key) for key in sorted(doubted)]
+        found.doubtful_adds += [
+            Working.from_earlier(order) for change in self.previous.get("replacements") or []
+            if isinstance(change, Mapping) and change.get("after") in names
+            for order in change.get("place") or []
+        ]  # fmt: skip
+        return bought
 
     def _at_market(self, kind: str, dropped: float, found: Rest) -> float:
         """Take the orders at market off the quantity sold: they fill with the first bar."""
@@ -202,6 +236,15 @@ class _Follow:
                     found.filled_rungs |= {order.rung} if order.rung is not None else frozenset()
             elif self.since.n_bars:
                 found.reached.append((order, None))
+                found.missing[order.id] = order.quantity
+        return dropped
+
+    def _in_part(self, dropped: float, found: Rest) -> float:
+        """Take a quantity sold that nothing else explains off the orders at market that it does not fill whole."""
+        for name, quantity in found.missing.items():
+            filled = min(quantity, dropped)
+            found.missing[name] = without_noise(quantity - filled)
+            dropped = without_noise(dropped - filled)
         return dropped
 
     def _unexplained(self, dropped: float, found: Rest) -> None:

@@ -17,7 +17,9 @@ _ORDER = re.compile(
 )
 
 
-def stated_orders(text: str, side: int, trade_id: str = "", symbol: str = "") -> list[Working] | None:
+def stated_orders(
+    text: str, side: int, trade_id: str = "", symbol: str = "", *, may_add: bool = False
+) -> list[Working] | None:
     """Return the orders that a cell of ``working_orders`` states.
 
     Parameters
@@ -29,6 +31,8 @@ def stated_orders(text: str, side: int, trade_id: str = "", symbol: str = "") ->
         Of the trade: +1 long, -1 short.
     trade_id, symbol : str
         For the message and to recognise the symbol.
+    may_add : bool
+        Whether orders that add to the position are read too: their ``add`` is 0, as the cell does not say which.
 
     Returns
     -------
@@ -64,15 +68,15 @@ def stated_orders(text: str, side: int, trade_id: str = "", symbol: str = "") ->
                 f"'{trade_id}' {why}. Correct it, or leave the cell blank."
             )
         wanted = (match["side"] or closing).lower()
-        if wanted == opening:
+        if wanted == opening and not may_add:
             raise TradesError(
-                f"working_orders lists orders that close the position, but trade '{trade_id}' has '{part[:60]}', which "
-                f"adds to a {'long' if side > 0 else 'short'}. Take it out of the cell."
+                f"working_orders of a ladder without adds lists orders that close the position, but trade '{trade_id}' "
+                f"has '{part[:60]}', which adds to a {'long' if side > 0 else 'short'}. Take it out of the cell."
             )
         found.append(
             Working(
                 match["type"].lower(), wanted, _value(match["quantity"]), _value(match["price"]), WORKING_ORDERS,
-                oco=match["oco"], time_in_force=(match["force"] or "").lower(),
+                oco=match["oco"], add=0 if wanted == opening else None, time_in_force=(match["force"] or "").lower(),
             )
         )  # fmt: skip
     return found

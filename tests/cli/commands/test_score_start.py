@@ -75,3 +75,15 @@ def test_more_work_and_later_choices_are_left_to_compiled_code(environment: dict
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "True"]
+
+
+def test_an_earlier_output_that_does_not_exist_is_a_warning(run: Callable[..., Result], tmp_path: Path) -> None:
+    """The first evening of a job with a fixed path works; on a later one the path may be wrong."""
+    write_files(tmp_path)
+    result = run(*COMMAND, "--previous", "last.json", "--out", "last.json")
+    assert result.exit_code == 0 and Path("last.json").exists()
+    told = " ".join(result.stderr.split())
+    assert "last.json, which does not exist. Orders of an earlier evening are not known" in told
+    assert "stops begin at stop_price" in told
+    again = run(*COMMAND, "--previous", "last.json", "--out", "last.json")
+    assert again.exit_code == 0 and "does not exist" not in again.stderr

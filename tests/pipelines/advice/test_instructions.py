@@ -22,6 +22,7 @@ from exitladder.pipelines.advice.schema import score_schema
 from exitladder.pipelines.advice.working.instructions import instructed
 from exitladder.pipelines.advice.working.orders import STOP_PRICE, Working
 from exitladder.pipelines.advice.working.previous import read_previous
+from exitladder.pipelines.advice.working.resting import left_over
 from exitladder.pipelines.advice.working.stated import stated_orders
 from exitladder.pipelines.inputs.faulty_rows import FaultyTrade
 from exitladder.pipelines.pages.score import score_page
@@ -119,6 +120,27 @@ def test_a_fill_takes_its_group_along_and_the_stop_moves(plain: Settings) -> Non
     late = one(up, book(), plain, previous={"T1": first})
     assert "SELL 25 ACME LIMIT 102" in late["cancels"]
     assert late["instructions"][0].startswith("CANCEL") and late["action"] == "reduce"
+
+
+def test_of_two_orders_that_read_alike_the_group_is_named(plain: Settings) -> None:
+    """Both rungs are for 25 with a stop at 98: cancelling the wrong one would leave a limit without its stop."""
+    first = one(market(QUIET), book(), plain)
+    up = market(QUIET, [100, 102.5, 100.0, 102.2])
+    # rung 1 was reached and has not filled: it is sold at the open, and the stops move
+    late = one(up, book(), plain, previous={"T1": first})
+    assert "SELL 25 ACME STOP 98 (OCO rung-1)" in late["cancels"]
+    assert any(
+        text.startswith("REPLACE SELL 25 ACME STOP 98 (OCO rung-2) WITH SELL 25 ACME STOP 100 GTC")
+        for text in late["instructions"]
+    )
+    screen = score_screen(pd.DataFrame([late]), 80)
+    assert "SELL 25 ACME STOP 98 (OCO rung-1)" in screen and "was 25 at 98 [rung-2]" in " ".join(screen.split())
+    assert "STOP 98 (OCO rung-1)" in score_page(pd.DataFrame([late]))
+    # without a twin no group is named
+    assert "SELL 25 ACME LIMIT 102" in late["cancels"]
+    # a trade that is gone
+    (text,) = left_over({"T1": first}, ())
+    assert "SELL 25 ACME STOP 98 (OCO rung-1), " in text and "SELL 25 ACME STOP 98 (OCO rung-2)" in text
 
 
 def test_an_exit_cancels_every_limit_that_rests(plain: Settings) -> None:

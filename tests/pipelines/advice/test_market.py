@@ -12,6 +12,7 @@ import pytest
 
 from exitladder.bars.bars import Bars, BarSet
 from exitladder.cli.screens.score import score_screen
+from exitladder.execution.book.tonight import AccountNow
 from exitladder.pipelines.advice.open_trades import Management
 from exitladder.pipelines.advice.schema import score_schema
 from exitladder.pipelines.advice.working.previous import read_previous
@@ -409,3 +410,39 @@ def test_stops_that_earlier_scores_placed_at_several_prices_are_no_question(plai
     # another ladder, in the next evening
     assert one(now, book(working_orders=cell), plain, NO_RUNGS, previous={"T1": first})["orders"]
     assert one(now, book(working_orders=cell), plain, NO_RUNGS)["urgency"] == "ask"
+
+
+BOOK: dict[str, Any] = {
+    **LADDER,
+    "limits": [{"when": ["open_loss_equity >= 0.01"], "reduce_to": 0.5}],
+    "book": {"equity": 10_000.0},
+}
+
+
+@pytest.mark.parametrize(("held", "missing"), [(100.0, 50), (80.0, 30)])
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_sale_by_a_limit_that_did_not_fill_is_not_forgotten(
+    held: float, missing: int, side: str, plain: Settings
+) -> None:
+    columns = {} if side == "long" else {"side": "short", "stop_price": 102.0}
+    fall, calm = [100, 100.5, 98.5, 98.8], [98.8, 99.5, 98.6, 99.4]
+    if side == "short":
+        fall, calm = [[200 - row[k] for k in (0, 2, 1, 3)] for row in (fall, calm)]
+    account = AccountNow(equity=10_000.0)
+    first = one(market(QUIET, fall), book(**columns), plain, BOOK, account=account)
+    assert (first["action"], first["action_quantity"]) == ("reduce", 50)
+    trades = book(quantity_open=held, **columns)
+    row = one(market(QUIET, fall, calm), trades, plain, BOOK, account=account, previous={"T1": first})
+    assert row["action"] == "hold" and row["urgency"] == "reduce"
+    order, sell = ("SELL", "sell") if side == "long" else ("BUY", "buy back")
+    told = (
+        f"The earlier output had {order} 50 ACME MARKET; see whether it filled. If not, {sell} {missing} at the open, "
+        "and cover as much less with stops."
+    )
+    assert row["checks"] == [told]
+    assert row["summary"].startswith(f"{told} Hold {held:g}")
+    done = one(
+        market(QUIET, fall, calm), book(quantity_open=50.0, **columns), plain, BOOK, account=account,
+        previous={"T1": first},
+    )  # fmt: skip
+    assert (done["checks"], done["urgency"]) == ([], "hold")

@@ -221,3 +221,86 @@ def test_a_size_rule_leaves_the_orders_of_open_trades_as_they_are(settings: Sett
         assert json_text(other["orders"].tolist()) == json_text(plain["orders"].tolist())
     with pytest.raises(LadderError, match="does not know the equity"):
         advised(bars, trades, settings, PLAN | of_equity)
+
+
+SALES = "SELL 25 LIMIT 120; SELL 25 STOP 90; SELL 75 STOP 90"
+BOTH_ADDS = "BUY 50 LIMIT 96; BUY 30 STOP 105"
+
+
+@pytest.mark.parametrize(
+    ("cell", "adds", "is_asked"),
+    [
+        (SALES, ["LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"], False),
+        (f"{SALES}; {BOTH_ADDS}", ["LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"], False),
+        (  # the column counts for adds too, and does not have the second one
+            f"{SALES}; BUY 50 LIMIT 96",
+            ["CANCEL BUY 30 ACME STOP 105", "PLACE BUY 30 ACME STOP 105 GTC", "LEAVE BUY 50 ACME LIMIT 96 GTC"],
+            True,
+        ),
+        (  # an order of the trader's own is not of the plan
+            f"{SALES}; {BOTH_ADDS}; BUY 10 LIMIT 94",
+            ["CANCEL BUY 10 ACME LIMIT 94", "LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC"],
+            False,
+        ),
+    ],
+)
+def test_stated_working_orders_place_no_add_a_second_time(
+    cell: str, adds: list[str], is_asked: bool, settings: Settings
+) -> None:
+    first = advised(market(QUIET), book(quantity_open=100), settings).frame.iloc[0].to_dict()
+    trades = book(quantity_open=100, working_orders=cell)
+    row = advised(market(QUIET, QUIET), trades, settings, previous={"T1": first}).frame.iloc[0]
+    assert [text for text in row["instructions"] if " BUY " in text] == adds
+    assert not any(text.startswith("PLACE SELL") for text in row["instructions"])
+    assert any("contradict each other" in text for text in row["checks"]) == is_asked
+
+
+def test_a_cell_of_nothing_says_that_no_add_rests_either(settings: Settings) -> None:
+    """Each order of the earlier output is cancelled before it is placed: none comes twice, whoever is right."""
+    first = advised(market(QUIET), book(quantity_open=100), settings).frame.iloc[0].to_dict()
+    trades = book(quantity_open=100, working_orders="none")
+    row = advised(market(QUIET, QUIET), trades, settings, previous={"T1": first}).frame.iloc[0]
+    assert "CANCEL BUY 50 ACME LIMIT 96" in row["instructions"]
+    assert "PLACE BUY 50 ACME LIMIT 96 GTC" in row["instructions"]
+
+
+def test_without_an_earlier_output_the_column_alone_knows_the_adds(settings: Settings) -> None:
+    trades = book(quantity_open=100, working_orders=f"{SALES}; {BOTH_ADDS}")
+    row = advised(market(QUIET, QUIET), trades, settings).frame.iloc[0]
+    assert [text for text in row["instructions"] if " BUY " in text] == [
+        "LEAVE BUY 50 ACME LIMIT 96 GTC", "LEAVE BUY 30 ACME STOP 105 GTC",
+    ]  # fmt: skip
+
+
+SHARED: dict[str, Any] = {
+    **PLAN, "adds": [{"quantity": 0.5, "at": "-0.4R"}, {"quantity": 0.3, "at": "0.5R", "stop": "average"}],
+    "size": {"maximum": 1.6},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ["", "SELL 25 LIMIT 120; SELL 25 STOP 90; SELL 75 STOP 90"])
+@pytest.mark.parametrize("table", [PLAN, SHARED])
+def test_what_is_left_of_an_add_that_filled_in_part_is_cancelled(
+    table: dict[str, Any], cell: str, settings: Settings
+) -> None:
+    entry, touch = ("2024-01-01", "buy", 100.0, 100.0), [99.0, 99.5, 96.0, 97.0]
+    first = advised(market(QUIET), book([entry]), settings, table, since_entry=True).frame.iloc[0].to_dict()
+    columns = {"working_orders": cell} if cell else {}
+    trades = book([entry, ("2024-01-02", "buy", 20.0, 96.0)], **columns)
+    row = advised(market(QUIET, touch), trades, settings, table, since_entry=True, previous={"T1": first}).frame.iloc[0]
+    assert row["quantity_open"] == 120
+    assert any(
+        text.startswith("quantity_open rose from 100 to 120 since the earlier output: add 1 has filled in part, 20 of")
+        for text in row["checks"]
+    )
+    assert not any("fell" in text for text in row["checks"])
+    cancelled = [text for text in row["instructions"] if text.startswith("CANCEL BUY")]
+    if table is PLAN:
+        assert cancelled == ["CANCEL BUY 30 ACME LIMIT 96"]
+        assert "LEAVE BUY 30 ACME STOP 105 GTC" in row["instructions"]
+    else:  # two orders of the add, one linked to the other add
+        assert {text.partition(" (")[0] for text in cancelled} >= {
+            "CANCEL BUY 30 ACME LIMIT 96", "CANCEL BUY 20 ACME LIMIT 96", "CANCEL BUY 20 ACME STOP 105",
+        }  # fmt: skip
+    stops = [o["quantity"] for o in row["orders"] if o["type"] == "stop" and "add" not in o]
+    assert sum(stops) == 120

@@ -300,7 +300,11 @@ def _management(session: Session, how: Mapping[str, Any]) -> Management:
 
     earlier = how["previous"]
     if earlier and not earlier.exists():
-        session.say(f"no earlier output yet: {earlier} is not there (--previous)")
+        session.warn(
+            f"--previous names {earlier}, which does not exist. Orders of an earlier evening are not known, and stops "
+            "begin at stop_price unless the trades file has working_stop or working_orders. On the first evening that "
+            "is right; on a later one name the file of the evening before"
+        )
         earlier = None
     return Management(
         since_entry=how["since_entry"],

@@ -165,4 +165,5 @@ def _order(order: Mapping[str, Any]) -> str:
 def _was(order: Mapping[str, Any]) -> str:
     """Return in which way the order that is replaced differs."""
     old, price = order.get("was_quantity"), order.get("was_price")
-    return f", was {_number(old)} at {_number(price)}"
+    group = f" [{order['was_oco']}]" if order.get("was_oco") else ""
+    return f", was {_number(old)} at {_number(price)}{group}"
