@@ -89,7 +89,8 @@ def _split_stop(trades: Trades, i: int, previous: Mapping[str, Any], bars: BarSe
     if trades.working_orders is None or any(_has_stop(rung) for rung in ladder.rungs):
         return ""
     side, symbol = int(trades.side[i]), str(trades.symbol[i])
-    stated = stated_orders(str(trades.working_orders[i]), side, str(trades.trade_id[i]), symbol) or []
+    cell, trade_id = str(trades.working_orders[i]), str(trades.trade_id[i])
+    stated = [o for o in stated_orders(cell, side, trade_id, symbol, may_add=True) or [] if o.add is None]
     last = float(bars.close[bars.start[bars.symbols.index(symbol) + 1] - 1])
     # one that the price has passed is asked about by itself
     prices = [float(o.price) for o in stated if o.type == "stop" and o.price and side * (last - o.price) > 0]
