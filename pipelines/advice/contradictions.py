@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from exitladder.bars.bars import BarSet
+from exitladder.clock import stamp_text
 from exitladder.pipelines.advice.wording.sentences import number, price_text
 from exitladder.pipelines.advice.working.orders import is_near
 from exitladder.pipelines.advice.working.resting import after
@@ -49,7 +52,7 @@ def why_contradicted(
     """
     earlier = previous or {}
     bought = "" if ladder.target is not None else _bought(trades, i, earlier, assume)  # a target says what it would buy
-    return bought or _split_stop(trades, i, earlier, bars, ladder)
+    return bought or _entered_again(trades, i, earlier, ladder) or _split_stop(trades, i, earlier, bars, ladder)
 
 
 def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) -> str:
@@ -71,6 +74,18 @@ def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) ->
         f"{name} rose from {number(float(before))} to {number(held)} since the earlier output: give the fills with "
         "--fills, or correct it. If it is right, score without --previous, with all orders that work now in the column "
         "working_orders."
+    )
+
+
+def _entered_again(trades: Trades, i: int, previous: Mapping[str, Any], ladder: Ladder) -> str:
+    """Return that a position was entered again since earlier scores, which a ladder without adds has no rule for."""
+    entered = pd.to_datetime(str(previous.get("entry_time") or ""), utc=True, errors="coerce")
+    if ladder.adds or pd.isna(entered) or entered.as_unit("ns").value == int(trades.entry_time[i]):
+        return ""
+    return (
+        f"The fills entered the position again at {stamp_text(int(trades.entry_time[i]))}, after the earlier output, "
+        f"and '{ladder.name}' has no [[adds]]. Give the new part a row of its own with its own trade_id, or score "
+        "without --previous, with all orders that work now in the column working_orders."
     )
 
 

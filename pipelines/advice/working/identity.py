@@ -76,9 +76,18 @@ def _difference(row: Mapping[str, Any], trades: Trades, i: int) -> str:
     if row.get("side") and row["side"] != side:
         found.append(f"{row['side']}, not {side}")
     entered = pd.to_datetime(str(row.get("entry_time") or ""), utc=True, errors="coerce")
-    if not pd.isna(entered) and entered.as_unit("ns").value != int(trades.entry_time[i]):
+    if not pd.isna(entered) and entered.as_unit("ns").value not in _entries(trades, i):
         found.append(f"entered {row['entry_time']}, not {moment_text(int(trades.entry_time[i]))}")
     return ", ".join(found)
+
+
+def _entries(trades: Trades, i: int) -> set[int]:
+    """Return when a trade was entered: with several entries, a ladder without adds counts from the last one."""
+    found = {int(trades.entry_time[i])}
+    if trades.fills is not None:
+        part = slice(int(trades.fills.start[i]), int(trades.fills.start[i + 1]))
+        found |= set(trades.fills.time[part][trades.fills.is_entry[part]].tolist())
+    return found
 
 
 def _plain(symbol: Any) -> str:

@@ -321,6 +321,19 @@ def test_a_position_whose_last_fill_is_on_the_last_bar_counts_from_its_first(how
     assert young["mfe_r"] == young["open_r"] == pytest.approx(0.3 / 3.9)
 
 
+def test_a_position_entered_again_under_a_ladder_without_adds_is_asked_about(plain: Settings) -> None:
+    rows = [("2024-01-01T00:00", "buy", 100, 100.0), ("2024-01-02T10:00", "buy", 50, 100.2)]
+    names = ("time", "side", "quantity", "price")
+    fills = pd.DataFrame([{"trade_id": "T1", "symbol": "ACME", **dict(zip(names, row, strict=True))} for row in rows])
+    ladder = {**NO_RUNGS, "stop": {"initial": "2%"}}
+    first = one(market(QUIET), read_trades(fills[:1]), plain, ladder)
+    assert [order["price"] for order in first["orders"]] == [98.0]
+    row = one(market(QUIET, QUIET_TOO), read_trades(fills), plain, ladder, previous={"T1": first})
+    assert row["urgency"] == "ask" and row["orders"] == []
+    assert row["summary"].startswith("The fills entered the position again at 2024-01-02")
+    assert row["instructions"] == ["LEAVE SELL 100 ACME STOP 98"]
+
+
 def test_why_break_even_can_no_longer_begin_is_said(plain: Settings) -> None:
     bars = market(QUIET, [100, 102.5, 100.0, 101.5])
     row = one(bars, book(managed_from=None), plain)
