@@ -48,7 +48,7 @@ _EXAMPLE = (
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class _Money(click.ParamType):
+class _Money(click.types.FloatParamType):
     """An amount of money, in which no mark may be that of thousands as well as of decimals."""
 
     name = "float"
@@ -62,7 +62,7 @@ class _Money(click.ParamType):
             if rest.isdigit() and len(rest) != 3:  # thousands have three digits
                 self.fail(f"{text!r} has a comma. Write {decimal}.", param, ctx)
             self.fail(f"{text!r} can be read two ways. Write {digits} or {decimal}.", param, ctx)
-        return float(click.FLOAT.convert(value, param, ctx))
+        return float(super().convert(value, param, ctx))
 
 
 @click.command("score", epilog=example(*_EXAMPLE))
