@@ -11,6 +11,7 @@ import pytest
 from exitladder.bars.reading import check_bar_files, read_bars
 from exitladder.errors import BarsError, InputFileError
 from exitladder.files.conventions import Conventions
+from exitladder.trades.files import read_trades
 
 HEADER = "Date,Open,High,Low,Close,Volume"
 
@@ -117,6 +118,13 @@ def test_points_in_a_file_of_semicolons_are_asked_about_if_volumes_could_be_thou
     for mark, price in ((",", 1234.0), (".", 1.234)):
         path = tmp_path / "ACME.csv"
         assert read_bars(path, conventions=Conventions(decimal=mark))[0]["ACME"].open[0] == price
+    dated = stamped("02.01.2024", "03.01.2024", header=header, more=";100;101;99;100;1.000")
+    with pytest.raises((BarsError, InputFileError), match=r"the volume '1\.000'"):
+        read(tmp_path, dated)
+    trades = tmp_path / "trades.csv"
+    trades.write_text("trade_id;symbol;side;entry_time;entry_price;quantity\nT1;A;long;01.03.2024;100;1.000\n")
+    with pytest.raises(InputFileError, match=r"the quantity '1\.000'"):
+        read_trades(trades)
     for settled in (";148.234;148.256;148.211;148.240;1000", ";1.234;1.256;1.211;1.24;1.000"):
         assert read(tmp_path, stamped("2024-01-02", header=header, more=settled))
 

@@ -39,6 +39,7 @@ _SAMPLE_BYTES = 1 << 18
 _SEPARATORS = "\t;|,"
 _LEADING_ZERO = re.compile(r"\s*0\d+\s*")
 _OPEN_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
 _NUMBER = re.compile(r"[-+]?\d[\d.,']*(?:[eE][-+]?\d+)?|[-+]?\.\d+|nan|NaN")
 _TWO_LEVELS = {"price", "ticker", "", "attributes", "symbols"}
 
@@ -294,21 +295,23 @@ def _refuse_open_points(path: Path, sniffed: _Sniffed) -> None:
     Raises
     ------
     InputFileError
-        If the volume too has three digits behind every point. Prices alone may well have three decimals.
+        If volume or quantity too has three digits behind every point. Prices alone may well have three decimals.
     """
     if sniffed.separator != ";":
         return
     rows = sniffed.lines[1:]
-    numbers = [field for row in rows for field in row if _is_number(field)]
+    numbers = [field for row in rows for field in row if _is_number(field) and not _DATE.fullmatch(field.strip())]
     if any("," in field or ("." in field and not _OPEN_POINT.fullmatch(field)) for field in numbers):
         return
-    volume = [k for k, name in enumerate(sniffed.lines[0]) if name.strip().lower().startswith("vol")]
-    shown = next((row[k] for row in rows for k in volume if k < len(row) and _OPEN_POINT.fullmatch(row[k])), "")
-    if shown:
+    names = [name.strip().lower() for name in sniffed.lines[0]]
+    amounts = [k for k, name in enumerate(names) if name.startswith(("vol", "quantity", "qty"))]
+    shown = next(((k, row[k]) for row in rows for k in amounts if k < len(row) and _OPEN_POINT.fullmatch(row[k])), None)
+    if shown is not None:
         raise InputFileError(
             "A point must be either the decimal mark or a thousands separator, but every number with a point, such as "
-            f"the volume {shown!r}, could be read both ways ('{path}'). Pass --decimal . if it is the decimal mark, or "
-            "--decimal , if the point separates thousands (data.decimal)."
+            f"the {names[shown[0]]} {shown[1]!r}, could be read both ways ('{path}'). Pass --decimal . if it is the "
+            "decimal mark, or --decimal , if the point separates thousands (data.decimal; it holds for all files), or "
+            "write the numbers without it."
         )
 
 
