@@ -113,7 +113,7 @@ def test_the_best_of_many_is_chance_on_a_driftless_market(root: Path) -> None:
 
 def test_the_evening_names_what_is_wrong(root: Path) -> None:
     text = shown(read(root, "an_evening"))
-    assert "Sell 100 at the open" in text["tuesday"] and "AAPL" not in text["wednesday"]
+    assert "see whether it filled. If not, sell 100 at the open" in text["tuesday"] and "AAPL" not in text["wednesday"]
     assert "stop_missing" in text["wednesday"] and "stop_price must be below entry_price" in text["mistake"]
 
 
