@@ -114,7 +114,8 @@ def test_the_best_of_many_is_chance_on_a_driftless_market(root: Path) -> None:
 def test_the_evening_names_what_is_wrong(root: Path) -> None:
     text = shown(read(root, "an_evening"))
     assert "see whether it filled. If not, sell 100 at the open" in text["tuesday"] and "AAPL" not in text["wednesday"]
-    assert "stop_missing" in text["wednesday"] and "stop_price must be below entry_price" in text["mistake"]
+    assert "Your stop of 361.39 was reached; see whether it filled" in text["wednesday"]
+    assert "stop_price must be below entry_price" in text["mistake"]
 
 
 def test_the_planted_model_has_an_edge_and_the_real_one_has_none(root: Path) -> None:
