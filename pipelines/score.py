@@ -284,7 +284,8 @@ def _about(
     ]
     warnings = [[of_ladder, *texts] if of_ladder else texts for texts in frame["warnings"]]
     return frame.assign(
-        entry_time=[entries[trade_id] for trade_id in ids],
+        # a trade that is asked about keeps that of the earlier scores, until it is settled
+        entry_time=[kept or entries[trade_id] for kept, trade_id in zip(frame["entry_time"], ids, strict=True)],
         ladder=ladder_fingerprint(ladder),
         checks=pd.Series(checks, index=frame.index, dtype=object),
         warnings=pd.Series(warnings, index=frame.index, dtype=object),

@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from exitladder.bars.bars import BarSet
 from exitladder.clock import stamp_text
 from exitladder.pipelines.advice.wording.sentences import number, price_text
+from exitladder.pipelines.advice.working.identity import entered_at
 from exitladder.pipelines.advice.working.orders import is_near
 from exitladder.pipelines.advice.working.resting import after
 from exitladder.pipelines.advice.working.stated import stated_orders
@@ -79,8 +78,7 @@ def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) ->
 
 def _entered_again(trades: Trades, i: int, previous: Mapping[str, Any], ladder: Ladder) -> str:
     """Return that a position was entered again since earlier scores, which a ladder without adds has no rule for."""
-    entered = pd.to_datetime(str(previous.get("entry_time") or ""), utc=True, errors="coerce")
-    if ladder.adds or pd.isna(entered) or entered.as_unit("ns").value == int(trades.entry_time[i]):
+    if ladder.adds or entered_at(previous) in (None, int(trades.entry_time[i])):
         return ""
     return (
         f"The fills entered the position again at {stamp_text(int(trades.entry_time[i]))}, after the earlier output, "

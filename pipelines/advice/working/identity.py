@@ -75,10 +75,16 @@ def _difference(row: Mapping[str, Any], trades: Trades, i: int) -> str:
         found.append(f"symbol {row['symbol']}, not {symbol}")
     if row.get("side") and row["side"] != side:
         found.append(f"{row['side']}, not {side}")
-    entered = pd.to_datetime(str(row.get("entry_time") or ""), utc=True, errors="coerce")
-    if not pd.isna(entered) and entered.as_unit("ns").value not in _entries(trades, i):
+    entered = entered_at(row)
+    if entered is not None and entered not in _entries(trades, i):
         found.append(f"entered {row['entry_time']}, not {moment_text(int(trades.entry_time[i]))}")
     return ", ".join(found)
+
+
+def entered_at(row: Mapping[str, Any]) -> int | None:
+    """Return when the trade of an earlier row was entered, nanoseconds since 1970 UTC; None if it does not say."""
+    entered = pd.to_datetime(str(row.get("entry_time") or ""), utc=True, errors="coerce")
+    return None if pd.isna(entered) else int(entered.as_unit("ns").value)
 
 
 def _entries(trades: Trades, i: int) -> set[int]:

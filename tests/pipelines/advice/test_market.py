@@ -332,6 +332,9 @@ def test_a_position_entered_again_under_a_ladder_without_adds_is_asked_about(pla
     assert row["urgency"] == "ask" and row["orders"] == []
     assert row["summary"].startswith("The fills entered the position again at 2024-01-02")
     assert row["instructions"] == ["LEAVE SELL 100 ACME STOP 98"]
+    # asked about until it is settled
+    again = one(market(QUIET, QUIET_TOO, QUIET), read_trades(fills), plain, ladder, previous={"T1": row})
+    assert (again["summary"], again["instructions"]) == (row["summary"], row["instructions"])
 
 
 def test_why_break_even_can_no_longer_begin_is_said(plain: Settings) -> None:
