@@ -50,7 +50,7 @@ def why_contradicted(
         Rule, values and cure.
     """
     earlier = previous or {}
-    bought = "" if ladder.target is not None else _bought(trades, i, earlier, assume)  # a target says what it would buy
+    bought = _bought(trades, i, earlier, assume)
     return bought or _entered_again(trades, i, earlier, ladder) or _split_stop(trades, i, earlier, bars, ladder)
 
 
@@ -78,7 +78,7 @@ def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) ->
 
 def _entered_again(trades: Trades, i: int, previous: Mapping[str, Any], ladder: Ladder) -> str:
     """Return that a position was entered again since earlier scores, which a ladder without adds has no rule for."""
-    if ladder.adds or entered_at(previous) in (None, int(trades.entry_time[i])):
+    if ladder.buys_more or entered_at(previous) in (None, int(trades.entry_time[i])):
         return ""
     return (
         f"The fills entered the position again at {stamp_text(int(trades.entry_time[i]))}, after the earlier output, "
