@@ -204,7 +204,7 @@ def test_other_commands_refuse_a_book_and_never_ignore_it(
     files = [tmp_path / "first.toml", tmp_path / "second.toml"]
     for file, ladder in zip(files, (ladder_from_mapping(LADDER), plan), strict=True):
         file.write_text(ladder_to_toml(ladder))
-    with pytest.raises(LadderError, match="second.toml', cannot yet follow .*Run `exitladder backtest` with each"):
+    with pytest.raises(LadderError, match=r"second.toml', cannot yet follow .*Run `exitladder backtest` with each"):
         compare([str(file) for file in files], small, bars=bars, trades=some_open)
     with pytest.raises(LadderError, match=message):
         export_ladder(plan, "json")
