@@ -14,7 +14,7 @@ from exitladder.pipelines.tracking.address import StoreAddress, store_address
 from exitladder.pipelines.tracking.faults import plain_errors
 from exitladder.pipelines.tracking.mlflow_store import local_folder, mlflow_client, quoted
 from exitladder.pipelines.tracking.page.logged_models import DATA, RUN_TAG
-from exitladder.pipelines.tracking.record import pending, read_record, read_records, run_files
+from exitladder.pipelines.tracking.record import RECORD, pending, read_record, read_records, read_values, run_files
 from exitladder.runtime.processes import is_gone
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ class RunRecord:
 
 
 def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
-    """Return a run by its id, or the newest run of that name.
+    """Return a run by its id or by its output folder, if that holds the id, or the newest run of that name.
 
     Raises
     ------
     TrackingError
-        If the store or the run does not exist.
+        If the store or the run does not exist, or a folder does not name its run.
     """
-    address = store_address(store)
+    address, ref = store_address(store), _id_of(ref)
     is_id = bool(_RUN_ID.fullmatch(ref))
     if is_id and (of_id := read_record(address.home, ref)) is not None:
         return _of_record(address, of_id)
@@ -67,6 +67,20 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     if found is None:
         raise TrackingError(f"There is no run '{ref}' in the store '{address}'.")
     return found
+
+
+def _id_of(ref: str) -> str:
+    """Return the run id that a folder holds in its run.json; anything but a folder as it is."""
+    if not ref or not Path(ref).is_dir():
+        return ref
+    found = read_values(Path(ref) / RECORD) or {}
+    run_id = found.get("run_id")
+    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
+        return run_id
+    raise TrackingError(
+        f"A folder stands for its run if it holds {RECORD} with a run_id, as that of `exitladder tune` does, but "
+        f"'{ref}' does not. Give the run id, which `exitladder track list` shows."
+    )
 
 
 def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bool) -> RunRecord:
