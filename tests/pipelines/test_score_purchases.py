@@ -42,7 +42,8 @@ def own_fills(result: BookResult, moment: int) -> TradeFills:
     known = np.flatnonzero(bars.close_time[fills.bar] <= moment)
     known = known[np.argsort(fills.trade[known], kind="stable")]
     order, of = fills.order[known], fills.trade[known]
-    time = np.where(order == ENTRY, trades.entry_time[of], bars.time[fills.bar[known]])
+    # later in the bar than an entry in it: fills of the first moment are one entry
+    time = np.where(order == ENTRY, trades.entry_time[of], bars.time[fills.bar[known]] + 3600 * 10**9)
     price = np.where(order == ENTRY, trades.entry_price[of], fills.price[known])
     start = np.searchsorted(of, np.arange(len(done) + 1))
     return TradeFills(start, time, np.isin(order, (ENTRY, ADD)), price, fills.quantity[known])
