@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from exitladder.bars.bars import BarSet
-from exitladder.clock import stamp_text
+from exitladder.clock import close_text, stamp_text
 from exitladder.pipelines.advice.wording.sentences import number, price_text
 from exitladder.pipelines.advice.working.identity import entered_at
 from exitladder.pipelines.advice.working.orders import is_near
@@ -50,8 +52,26 @@ def why_contradicted(
         Rule, values and cure.
     """
     earlier = previous or {}
-    bought = _bought(trades, i, earlier, assume)
-    return bought or _entered_again(trades, i, earlier, ladder) or _split_stop(trades, i, earlier, bars, ladder)
+    return (
+        _is_later(trades, i, earlier, bars)
+        or _bought(trades, i, earlier, assume)
+        or _entered_again(trades, i, earlier, ladder)
+        or _split_stop(trades, i, earlier, bars, ladder)
+    )
+
+
+def _is_later(trades: Trades, i: int, previous: Mapping[str, Any], bars: BarSet) -> str:
+    """Return that the earlier scores know a bar that comes after the last one here."""
+    asof = pd.to_datetime(str(previous.get("asof") or ""), utc=True, errors="coerce")
+    symbol = str(trades.symbol[i])
+    last = int(bars.close_time[bars.start[bars.symbols.index(symbol) + 1] - 1])
+    if pd.isna(asof) or asof.as_unit("ns").value <= last:
+        return ""
+    return (
+        f"--previous must be of an earlier evening, but its row is of {close_text(asof.as_unit('ns').value)} and the "
+        f"last bar of {symbol} here closed on {close_text(last)}. Update the bars, or name the output of an evening "
+        "before it."
+    )
 
 
 def _bought(trades: Trades, i: int, previous: Mapping[str, Any], assume: str) -> str:
