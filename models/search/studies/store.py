@@ -436,6 +436,7 @@ def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> Stud
     """Return the plan of an existing study, if it is of the same search; it may have fewer trials."""
     wanted = json.loads(json.dumps(asdict(plan)))
     may_differ = {"n_trials"} if plan.search.n_trials >= kept["search"]["n_trials"] else set()
+    searched = [key for key in wanted["search"] if key not in may_differ]
     found = [
         *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),
         *(
