@@ -435,15 +435,11 @@ def _is_gone(worker: str) -> bool:
 def _same(name: str, kept: Mapping[str, Any], plan: StudyPlan, url: str) -> StudyPlan:
     """Return the plan of an existing study, if it is of the same search; it may have fewer trials."""
     wanted = json.loads(json.dumps(asdict(plan)))
-    may_differ = {"n_trials"} if plan.search.n_trials >= kept["search"]["n_trials"] else set()
-    searched = [key for key in wanted["search"] if key not in may_differ]
+    has_more = plan.search.n_trials >= kept["search"]["n_trials"]
+    searched = [key for key in wanted["search"] if not (key == "n_trials" and has_more)]
     found = [
         *(key for key in wanted["identity"] if kept["identity"].get(key) != wanted["identity"][key]),
-        *(
-            key
-            for key in wanted["search"]
-            if not (more and key == "n_trials") and kept["search"].get(key) != wanted["search"][key]
-        ),
+        *(key for key in searched if kept["search"].get(key) != wanted["search"][key]),
         *(key for key in ("n_warm", "objectives", "constraints") if kept.get(key) != wanted[key]),
     ]
     differ = list(dict.fromkeys(found))  # objectives are part of the identity too
