@@ -67,7 +67,7 @@ def check_account(plan: Ladder, account: AccountNow | None) -> AccountNow:
     Raises
     ------
     LadderError
-        If the state of a plan's adds cannot be told from the files, or a number is missing or impossible.
+        If the files do not tell the state of a plan's adds, or a number is missing or impossible.
     """
     if plan.adds and (plan.add_rules.after_exit or any(add.stop is not None for add in plan.adds)):
         key = "add_rules.after_exit" if plan.add_rules.after_exit else "adds.stop"
@@ -176,7 +176,7 @@ def _sold_by_itself(one: Followed) -> float:
 
 
 def _averages(one: Followed, plan: Ladder) -> tuple[float, float]:
-    """Return the average price of all entries of a trade, and of what is held, where a target has bought by fills."""
+    """Return the average price of all entries and of the quantity held, if the fills show that a target has bought."""
     trades, i = one.placed.trades, one.i
     entries = entries_of(trades, i) if plan.target is not None else None
     if entries is None or len(entries.price) < 2:

@@ -258,10 +258,10 @@ def follows(
     size: dict[str, Any] | None = None,
     **how: Any,
 ) -> dict[str, Any]:
-    """A long of 100 at 100 with its stop at 90; an ATR of 4 calls for 120."""
+    """A long of 100 at 100 with its stop at 90; an ATR of 4 calls for 120. Without fills, the file has all as entered."""
     row = {
         "trade_id": "T1", "symbol": "ACME", "side": "long", "entry_time": "2024-01-16", "entry_price": 100.0,
-        "entry_at": "open", "quantity": 100.0, "stop_price": 90.0, "managed_from": "2024-01-16",
+        "entry_at": "open", "quantity": max(100.0, held), "stop_price": 90.0, "managed_from": "2024-01-16",
         **({"quantity_open": held} if fills is None else {}),
     }  # fmt: skip
     trades = read_trades(pd.DataFrame([row]), fills=fills)

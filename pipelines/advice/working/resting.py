@@ -254,7 +254,7 @@ class _Follow:
         return filled
 
     def _filled(self, quantity: float, held: float) -> float:
-        """Return how much of a purchase for the target has filled, by the fills since then, else by what is held."""
+        """Return how much of a purchase for the target has filled, by the fills since then, or by the quantity held."""
         trades, i = self.followed.placed.trades, self.followed.i
         if trades.fills is not None and trades.fills.start[i + 1] > trades.fills.start[i]:
             part = slice(int(trades.fills.start[i]), int(trades.fills.start[i + 1]))

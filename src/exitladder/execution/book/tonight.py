@@ -111,7 +111,7 @@ class Tonight:
     fired : dict of int to list of str
         Those of them that have fired at this close.
     notes : list of str
-        What could not be judged, and what is not bought.
+        Limits that could not be judged, and purchases left out.
     """
 
     reductions: dict[int, Reduction] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Holdings:
     leaving : float64 array, shape (n_trades,)
         Quantity that own exits sell at the next open.
     averages : float64 array, shape (n_trades, 2)
-        Average price of all entries, and of what is held, by the fills; NaN where the simulation's count.
+        Average price of all entries, and of the quantity held, by the fills; NaN where the simulation's count.
     """
 
     placed: PlacedTrades
