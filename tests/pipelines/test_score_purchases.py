@@ -258,7 +258,7 @@ def follows(
     size: dict[str, Any] | None = None,
     **how: Any,
 ) -> dict[str, Any]:
-    """A long of 100 at 100 with its stop at 90; an ATR of 4 calls for 120. Without fills, the file has all as entered."""
+    """A long of 100 at 100 with its stop at 90; an ATR of 4 calls for 120."""
     row = {
         "trade_id": "T1", "symbol": "ACME", "side": "long", "entry_time": "2024-01-16", "entry_price": 100.0,
         "entry_at": "open", "quantity": max(100.0, held), "stop_price": 90.0, "managed_from": "2024-01-16",
