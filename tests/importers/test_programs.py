@@ -98,7 +98,7 @@ def test_a_damaged_result_of_freqtrade_is_read_or_refused_in_plain_words(tmp_pat
     result = {"strategy": {"S1": {"trades": [freqtrade_trade(), freqtrade_trade(pair="ETH/USDT")]}}, "other": 1}
     # one of each kind of place: the first trade, and its second order
     places = [at for at in _places(result) if not (at[3:4] == (1,) and len(at) > 4) and at[5:6] not in ((0,), (2,))]
-    values = (None, "text", [], ["a"], {}, 5, -1, True, math.inf, "1e999")
+    values: tuple[Any, ...] = (None, "text", [], ["a"], {}, 5, -1, True, math.inf, "1e999")
     texts = [_changed(result, at) for at in places]
     texts += [_changed(result, at, value) for at in places for value in values]
     whole = json.dumps(result)

@@ -187,6 +187,9 @@ def test_daily_loss_and_margin_sell_whole_positions(bars: BarSet, three: Trades,
         rest -= worth[name]
     assert called == expected and len(expected) < 3
     assert sold(advice(bars, three, settings, margin, 0.41 * total)) == {}
+    # a position of a book has no liquidation price of its own, which 5 times leverage would put above its stop
+    high = plan(book={"equity": 1e5, "max_open": 9}, execution={"leverage": 5, "maintenance_margin": 0.1})
+    assert (advice(bars, three, settings, high, total)["stop_kind"] == "stop").all()
 
 
 def test_a_target_sells_and_buys_and_says_why(bars: BarSet, three: Trades, settings: Settings) -> None:
@@ -207,7 +210,7 @@ def test_a_target_sells_and_buys_and_says_why(bars: BarSet, three: Trades, setti
         expected[name] = ("target", float(np.floor(min(wanted, free) / price)))
         free -= expected[name][1] * price
     assert sold(frame) == {name: order for name, order in expected.items() if order[1] > 0} and free > 0
-    assert (frame.loc["AAPL", "action"], frame.loc["AAPL", "urgency"]) == ("add", "stop_missing")
+    assert (frame.loc["AAPL", "action"], frame.loc["AAPL", "urgency"]) == ("add", "add")
     assert any("less than its volatility target (atr volatility 0.0" in text for text in frame.loc["AAPL", "reasons"])
     assert "more at the open: the position carries less than its volatility target" in frame.loc["AAPL", "summary"]
     assert f"buy {expected['AAPL'][1]:g} at market (target)" in score_screen(frame.reset_index(), 80)
