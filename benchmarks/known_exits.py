@@ -78,6 +78,8 @@ def overnight(bars: BarSet) -> Trades:
         for k in range(250, len(one) - 1, 5):
             price = one.close[k]
             move = np.mean(one.high[k - 14 : k] - one.low[k - 14 : k])
+            if price <= 2 * move:
+                continue
             rows.append(
                 _row(symbol, one.time[k], 1, price, price - 2 * move)
                 | {"entry_at": "close", "exit_time": pd.Timestamp(one.time[k + 1]), "exit_price": one.open[k + 1]}
