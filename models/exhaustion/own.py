@@ -24,10 +24,8 @@ from exitladder.models.forests.growing import LEAST_OF_A_CLASS, LEAST_ROWS, Stag
 LEAST_TRADES = 60
 # The mean of fewer trades of a book says less than that of all books.
 LEVEL_TRADES = 10
-# Several symbols are tried, so one standard error is too little where nothing else speaks.
+# Several symbols are tried, so one standard error is too little.
 LEAST_ERRORS = 2.0
-# Where the stage speaks anyway, the symbol's own weights and level only correct what it says.
-LEAST_ERRORS_OF_CORRECTION = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,6 @@ class Unseen:
     at: IntArray
     pooled: FloatArray
     spoken: FloatArray
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the stage says its constant."""
-        return self.spoken is not self.pooled
 
 
 def fit_own(training: StageTraining, unseen: Unseen | None, objective: str) -> tuple[OwnModel, ...]:
@@ -201,20 +194,11 @@ def _fit(
         np.concatenate(constant), np.concatenate(line), unseen.pooled[mine], label[at], rows.time_ns[at],
         rows.over_ns[at],
     )  # fmt: skip
-    beaten = {} if is_book else {"against": unseen.spoken[mine], "least_errors": _least_errors(unseen)}
+    beaten = {} if is_book else {"against": unseen.spoken[mine], "least_errors": LEAST_ERRORS}
     stack = fit_stack(held_out, mean_of(label[known], objective), objective, **beaten)
     return OwnModel(
         groups.names[group], Linear.fit(rows.X, known, label[known], objective, columns=training.columns), stack
     )
-
-
-def _least_errors(unseen: Unseen) -> float:
-    return LEAST_ERRORS if unseen.is_silent else LEAST_ERRORS_OF_CORRECTION
-
-
-def standing_alone(models: Sequence[OwnModel]) -> tuple[OwnModel, ...]:
-    """Return the models of symbols that may speak in a silent stage: those that more than correct what it says."""
-    return tuple(m for m in models if not m.stack.is_within(LEAST_ERRORS))
 
 
 def _enough(y: FloatArray, objective: str) -> bool:

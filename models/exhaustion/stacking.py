@@ -74,10 +74,6 @@ class Stack:
         """Return the combined log-odds or values in R, whether silent or not, same shape."""
         return combined(self.constant, linear, forest, (self.linear, self.forest))
 
-    def is_within(self, errors: float) -> bool:
-        """Return whether the gain is not above so many standard errors, or not known."""
-        return self.gain is None or self.error is None or not self.gain > errors * self.error
-
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values from which `stack_from_mapping` makes an equal stack."""
         return asdict(self)

@@ -21,7 +21,7 @@ from exitladder.models.calibration.measures import probability_measures, reliabi
 from exitladder.models.calibration.ranks import Ranks
 from exitladder.models.exhaustion.blending import fit_blend
 from exitladder.models.exhaustion.forgetting import decayed, latest
-from exitladder.models.exhaustion.own import OwnModel, Unseen, fit_books, fit_own, standing_alone
+from exitladder.models.exhaustion.own import OwnModel, Unseen, fit_books, fit_own
 from exitladder.models.exhaustion.screening import screened
 from exitladder.models.exhaustion.stacking import gain_over
 from exitladder.models.exhaustion.stage import Blend, Stage
@@ -195,9 +195,6 @@ class Training:
             if blend is not None and speaks and self._record_is_bad(series, valid_from_ns):
                 blends[series] = _silenced(blend)
             self.would_speak[series].append(speaks)
-        if rows.books is None:
-            is_silent = {series: blend is not None and blend.stack.silent for series, blend in blends.items()}
-            own = {series: standing_alone(m) if is_silent[series] else m for series, m in own.items()}
         self.stages.append(
             Stage(
                 valid_from_ns=valid_from_ns,

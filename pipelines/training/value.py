@@ -31,10 +31,10 @@ class ModelValue:
     Parameters
     ----------
     comparison : Comparison or None
-        Model and trail against the trail alone, on the later half of the out-of-fold trades; both
-        tuned on the earlier half. None if there are too few trades.
+        Model and trail against the trail alone, on each half of the out-of-fold trades; both tuned on the other half.
+        None if there are too few trades.
     expectancy_r : dict of str to float
-        Mean net R per trade of each policy on the same later half.
+        Mean net R per trade of each policy on the same trades.
     shuffled_gain_r : float
         The same gain with predictions shuffled between trades and bars: the value of exits without timing information.
         NaN if it is not known.
@@ -70,8 +70,8 @@ def gain_over_trail(
 ) -> tuple[Comparison | None, dict[str, float]]:
     """Return the gain of exits on the model's signal over the best trailing stop, and the mean result of each policy.
 
-    The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
-    half, which neither the boosters nor the thresholds have seen, is scored once.
+    The predicted trades are split in half by time. Trail width and threshold are tuned on each half, and the other
+    half, which neither the boosters nor the thresholds have seen, is scored with them once.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def gain_over_trail(
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAILING_STOP],
-        time=prepared.entry_time[chosen[len(chosen) // 2 :]],
+        time=prepared.entry_time[chosen],
         intervals=settings.intervals,
     )
     return found, {name: _mean(r) for name, r in result.items()}
@@ -169,10 +169,13 @@ def _scored(
     trades: IntArray,
     rungs: Sequence[str] = (),
 ) -> dict[str, FloatArray]:
-    """Return the net R of the later half of the trades under each policy, tuned on the earlier half."""
+    """Return the net R of the trades, in order of time, under each policy, tuned on the other half of them."""
     earlier, later = trades[: len(trades) // 2], trades[len(trades) // 2 :]
-    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, rungs=rungs)
-    return net_r_of(prepared, predictions, later, _policies(tuned), threads=settings.project.threads)
+    found = []
+    for asked, known in ((earlier, later), (later, earlier)):
+        tuned = tune_model_policy(prepared, predictions, settings, trades=known, rungs=rungs)
+        found.append(net_r_of(prepared, predictions, asked, _policies(tuned), threads=settings.project.threads))
+    return {name: np.concatenate([half[name] for half in found]) for name in found[0]}
 
 
 def _mean(r: FloatArray) -> float:

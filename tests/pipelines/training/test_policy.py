@@ -14,9 +14,10 @@ from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_tr
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
-from exitladder.pipelines.training.value import model_value, shuffle_predictions
+from exitladder.pipelines.training.value import gain_over_trail, model_value, net_r_of, shuffle_predictions
 from exitladder.pipelines.tuning import model_policy
 from exitladder.pipelines.tuning.model_policy import MOST_WIDTHS, trail_ladders, tune_model_policy
+from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition, Distance
@@ -134,9 +135,24 @@ def test_a_perfect_model_has_an_edge(prepared: Prepared, perfect: RowPredictions
     value = model_value(prepared, perfect, small)
     assert value.finding == "edge"
     assert value.comparison is not None
-    assert (
-        value.comparison.n == len(predicted_trades(prepared, perfect)) - len(predicted_trades(prepared, perfect)) // 2
+    assert value.comparison.n == len(predicted_trades(prepared, perfect))
+    assert value.comparison.difference_r == pytest.approx(
+        value.expectancy_r[MODEL_OR_TRAIL] - value.expectancy_r[TRAILING_STOP]
     )
+
+
+def test_every_trade_is_scored_by_an_exit_tuned_on_the_other_half(
+    prepared: Prepared, perfect: RowPredictions, small: Settings
+) -> None:
+    trades = predicted_trades(prepared, perfect)
+    halves = trades[: len(trades) // 2], trades[len(trades) // 2 :]
+    gained = []
+    for asked, known in (halves, halves[::-1]):
+        tuned = tune_model_policy(prepared, perfect, small, trades=known)
+        net_r = net_r_of(prepared, perfect, asked, [tuned.trail, tuned.by_model])
+        gained.append(net_r[MODEL_OR_TRAIL] - net_r[TRAILING_STOP])
+    found, earned = gain_over_trail(prepared, perfect, small)
+    assert found is not None and found.difference_r == pytest.approx(np.nanmean(np.concatenate(gained)))
 
 
 def test_shuffled_predictions_have_no_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
