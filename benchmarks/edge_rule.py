@@ -5,7 +5,7 @@ that ``train`` tries are executed once on a pool of such trades, and the mean of
 worth anything. Many sets of trades are drawn from the pool. In each one threshold and trail are tuned on half of the
 trades and scored on the other half: once, on the later half, or on both halves in turn, as ``train`` does.
 
-Run ``python benchmarks/edge_rule.py [--pool 4000] [--draws 4000] [--trades 100 300 1000]``.
+Run ``python benchmarks/edge_rule.py [--pool 3000] [--draws 2000] [--trades 100 300 1000]``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLOW = 0.9
 
 
 def pool_of(n: int, threads: int) -> tuple[FloatArray, FloatArray]:
-    """Return the net R of trailing stops, and of exits on noise or a trailing stop, of n trades; each has the mean 0."""
+    """Return the net R of trailing stops, and of exits on noise or a trailing stop, of n trades, each of mean 0."""
     settings = settings_of(threads=threads)
     bars = as_bars(draw(WORLDS["null_rw"], n, 0))
     prepared = prepare(bars, as_trades(bars), settings)
@@ -79,8 +79,8 @@ def t_of(gain: FloatArray) -> float:
 def main() -> None:
     """Print the share of sets of trades in which each rule says edge or harm, and how the two halves agree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pool", type=int, default=4_000, help="trades executed")
-    parser.add_argument("--draws", type=int, default=4_000, help="sets of trades drawn from them")
+    parser.add_argument("--pool", type=int, default=3_000, help="trades executed")
+    parser.add_argument("--draws", type=int, default=2_000, help="sets of trades drawn from them")
     parser.add_argument("--trades", type=int, nargs="+", default=[100, 300, 1_000], help="trades of a set")
     parser.add_argument("--threads", type=int, default=0, help="0 means all cores")
     args = parser.parse_args()

@@ -324,11 +324,15 @@ def measure(kind: str, n_train: int, n_test: int, seed: int, settings: Settings)
     read = (market.oracle if market.reader is None else market.reader)[n_train:]
     has_law = np.ones(n_test, dtype=bool) if market.has_law is None else market.has_law[n_train:]
     limit = (float(np.nanmean(np.where(has_law, read, net_r[TRAILING_STOP] * STOP))) - trail) / (oracle - trail)
-    return share, limit, (
-        f"{kind:<13}{n_train:>6}{seed:>5}{oracle:8.2f}{trail:7.2f}{model:7.2f}{share:7.2f}{limit:7.2f}"
-        f"  {trained.value.finding:<8}{trained.model.metrics['auc']:6.3f}"
-        f"{1e3 * trained.model.metrics['log_loss_gain']:8.2f}  {silent:<9}{time.perf_counter() - began:6.0f}  "
-        f"{rule}, trail {policy.by_model.stop.trail}; own {','.join(own)}"
+    return (
+        share,
+        limit,
+        (
+            f"{kind:<13}{n_train:>6}{seed:>5}{oracle:8.2f}{trail:7.2f}{model:7.2f}{share:7.2f}{limit:7.2f}"
+            f"  {trained.value.finding:<8}{trained.model.metrics['auc']:6.3f}"
+            f"{1e3 * trained.model.metrics['log_loss_gain']:8.2f}  {silent:<9}{time.perf_counter() - began:6.0f}  "
+            f"{rule}, trail {policy.by_model.stop.trail}; own {','.join(own)}"
+        ),
     )
 
 
@@ -341,7 +345,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := sorted(set(args.kinds) - set(KINDS)):
         parser.error(f"unknown kind {unknown[0]}; known are {', '.join(KINDS)}")
     settings = settings_of(args.set, threads=args.threads)
-    print("kind          train draw  oracle  trail  model  share  limit  finding    AUC  gain/1000  silent  seconds  rule")
+    print(
+        "kind          train draw  oracle  trail  model  share  limit  finding    AUC  gain/1000  silent  seconds  rule"
+    )
     summaries = []
     for kind in args.kinds or KINDS:
         draws = []

@@ -151,7 +151,7 @@ def test_every_trade_is_scored_by_an_exit_tuned_on_the_other_half(
         tuned = tune_model_policy(prepared, perfect, small, trades=known)
         net_r = net_r_of(prepared, perfect, asked, [tuned.trail, tuned.by_model])
         gained.append(net_r[MODEL_OR_TRAIL] - net_r[TRAILING_STOP])
-    found, earned = gain_over_trail(prepared, perfect, small)
+    found, _ = gain_over_trail(prepared, perfect, small)
     assert found is not None and found.difference_r == pytest.approx(np.nanmean(np.concatenate(gained)))
 
 
