@@ -2,8 +2,8 @@
 
 Each market is trained once. Then the model's own exit is tuned on the same out-of-fold predictions with each set of
 conditions (``search.model_rungs``). On planted markets it is executed on fresh trades, and the share is the part of the
-distance from the best trailing stop to the best possible exit that it covers; on real markets it is tuned on each half
-of the out-of-fold trades and executed on the other half, in R over the trailing stop.
+distance from the best trailing stop to the best possible exit that it covers; on real markets it is tuned on the
+earlier half of the out-of-fold trades and executed on the later half, in R over the trailing stop.
 
 Run ``python benchmarks/model_rungs.py [KIND or MARKET ...] [--train 500] [--test 2000] [--seeds 3] [--data FOLDER]``.
 """

@@ -4,7 +4,7 @@ The pooled model and the model of each book are trained in stages, with purging 
 that both predict out of fold: how much smaller the pooled loss is, and how much smaller each is than that of the mean
 of the book's labels known at the time, with standard errors by blocks of days (log loss of ``exhaustion`` in
 thousandths, squared error of ``hold_value_r`` in thousandths of its variance). Then the exit of each: model minus trail
-in R, tuned on each half of the trades that both predict, executed on the other half.
+in R, tuned on the earlier half of the trades that both predict, executed on the later half.
 
 Run ``python benchmarks/pooling.py [BOOK ...] [--data FOLDER]``, with books of ``real_markets.py`` or SYMBOL of one.
 """

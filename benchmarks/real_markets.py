@@ -2,7 +2,7 @@
 
 The model is trained on the trades of an entry rule with the default settings: purged walk-forward, so every
 prediction is out of fold. Calibration is evaluated on all of them against a constant that knows the base rate of
-these very rows; value on each half of the trades, with trailing stop and threshold tuned on the other half.
+these very rows; value on the later half of the trades, with trailing stop and threshold tuned on the earlier half.
 As a placebo, the same is measured with predictions shuffled between the trades of a stage. The model has an edge
 only if it beats the placebo too.
 

@@ -249,8 +249,8 @@ def _quality(trained: Trained, settings: Settings) -> CardSection:
     against = PageTable(
         "Baselines",
         "On the same rows and trades, all out of fold. Lower is better for log loss and Brier, higher for the rest. "
-        "Expectancy is the mean net R per trade of exiting by that rule (a probability or a trailing stop), tuned "
-        "on each half of the predicted trades and executed on the other half.",
+        "Expectancy is the mean net R per trade of exiting by that rule (a probability or a trailing stop), on the "
+        "later half of the predicted trades.",
         table[["Predictor", *shown]].rename(columns=heads),
         {heads[name]: _MEASURES[name][1] for name in shown},
     )
@@ -327,7 +327,7 @@ def _of_books(trained: Trained) -> list[CardSection]:
     table = PageTable(
         "Books",
         "The gain is how much smaller the log loss is than that of the mean of the book's own past, out of fold. "
-        "Threshold and trail are tuned on each half of the book's predicted trades and executed on the other half.",
+        "Threshold and trail are tuned on the earlier half of the book's predicted trades and executed on the rest.",
         pd.DataFrame(
             {
                 "Book": [row["name"] for row in rows],

@@ -36,7 +36,7 @@ class BookResult:
     n_silent : dict of str to int
         By series: in how many stages the book is silent.
     value : ModelValue
-        Threshold and trail tuned on each half of the book's trades, executed on the other half.
+        Threshold and trail tuned on the book's earlier trades, executed on its later ones.
     policy : ModelPolicy or None
         Threshold and trail of the book; None if it has too few trades.
     """

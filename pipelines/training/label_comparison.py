@@ -28,8 +28,8 @@ def compare_labels(
 ) -> pd.DataFrame:
     """Return the results of the model with each label, all else equal.
 
-    Every label is trained in the same stages. Threshold and trail are tuned on each half of the trades that are
-    predicted out of fold, and the other half is scored once.
+    Every label is trained in the same stages. Threshold and trail are tuned on the earlier half of the trades that are
+    predicted out of fold, and the later half is scored once.
 
     Parameters
     ----------

@@ -31,8 +31,9 @@ class ModelValue:
     Parameters
     ----------
     comparison : Comparison or None
-        Model and trail against the trail alone, on each half of the out-of-fold trades; both tuned on the other half.
-        None if there are too few trades.
+        Model and trail against the trail alone, on the later half of the out-of-fold trades; both
+        tuned on the earlier half. None if there are too few trades. With ``validation.value_on = "both_halves"`` on
+        each half, tuned on the other one.
     expectancy_r : dict of str to float
         Mean net R per trade of each policy on the same trades.
     shuffled_gain_r : float
@@ -70,8 +71,9 @@ def gain_over_trail(
 ) -> tuple[Comparison | None, dict[str, float]]:
     """Return the gain of exits on the model's signal over the best trailing stop, and the mean result of each policy.
 
-    The predicted trades are split in half by time. Trail width and threshold are tuned on each half, and the other
-    half, which neither the boosters nor the thresholds have seen, is scored with them once.
+    The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
+    half, which neither the boosters nor the thresholds have seen, is scored once. With ``validation.value_on =
+    "both_halves"`` each half is scored once, with what was tuned on the other one; see `_value_trades`.
 
     Parameters
     ----------
@@ -88,14 +90,15 @@ def gain_over_trail(
     expectancy_r : dict of str to float
         As in `ModelValue`.
     """
-    chosen = predicted_trades(prepared, predictions)
+    chosen = _value_trades(prepared, predictions, settings)
     if len(chosen) < 2 * LEAST_TRADES:
         return None, {}
     result = _scored(prepared, predictions, settings, chosen, rungs)
+    scored = chosen if _on_both(settings) else chosen[len(chosen) // 2 :]
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAILING_STOP],
-        time=prepared.entry_time[chosen],
+        time=prepared.entry_time[scored],
         intervals=settings.intervals,
     )
     return found, {name: _mean(r) for name, r in result.items()}
@@ -121,7 +124,7 @@ def model_value(prepared: Prepared, predictions: RowPredictions, settings: Setti
     gains = []
     for keeps_age in (False, True):
         others = shuffle_predictions(prepared, predictions, settings.project.seed, keeps_age=keeps_age)
-        shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions))
+        shuffled = _scored(prepared, others, settings, _value_trades(prepared, predictions, settings))
         gains.append(_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
     return ModelValue(comparison, expectancy_r, *gains)
 
@@ -162,6 +165,24 @@ def shuffle_predictions(
     return replace(predicted.take(source), stage=predicted.stage)
 
 
+def _on_both(settings: Settings) -> bool:
+    return settings.validation.value_on == "both_halves"
+
+
+def _value_trades(prepared: Prepared, predictions: RowPredictions, settings: Settings) -> IntArray:
+    """Return the positions of the trades that the value is measured on, in order of entry.
+
+    Of both halves, trades that the model says nothing about are left out if enough others remain: on them the two exits
+    differ by the trail that suited the model where it spoke, which says nothing about the model.
+    """
+    chosen = predicted_trades(prepared, predictions)
+    if not _on_both(settings):
+        return chosen
+    speaks = np.isfinite([predictions.reading(series) for series in MODEL_SERIES]).any(axis=0)
+    spoken = chosen[np.bincount(prepared.rows.trade[speaks], minlength=len(prepared.placed))[chosen] > 0]
+    return spoken if len(spoken) >= 2 * LEAST_TRADES else chosen
+
+
 def _scored(
     prepared: Prepared,
     predictions: RowPredictions,
@@ -169,10 +190,10 @@ def _scored(
     trades: IntArray,
     rungs: Sequence[str] = (),
 ) -> dict[str, FloatArray]:
-    """Return the net R of the trades, in order of time, under each policy, tuned on the other half of them."""
+    """Return the net R of the later half of the trades, or of all, under each policy, tuned on the other half."""
     earlier, later = trades[: len(trades) // 2], trades[len(trades) // 2 :]
     found = []
-    for asked, known in ((earlier, later), (later, earlier)):
+    for asked, known in ((earlier, later), (later, earlier)) if _on_both(settings) else ((later, earlier),):
         tuned = tune_model_policy(prepared, predictions, settings, trades=known, rungs=rungs)
         found.append(net_r_of(prepared, predictions, asked, _policies(tuned), threads=settings.project.threads))
     return {name: np.concatenate([half[name] for half in found]) for name in found[0]}
