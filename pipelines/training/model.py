@@ -326,7 +326,7 @@ def screened_families(names: Sequence[str]) -> tuple[str, ...]:
     def screened(name: str) -> str:
         if known.loc[name, "in_default"]:
             return ""
-        kind = event_of(name)
-        return f"{known.loc[name, 'family']}: {kind}" if kind else str(known.loc[name, "family"])
+        family, kind = str(known.loc[name, "family"]), event_of(name)
+        return f"{family}: {kind}" if kind else family
 
     return tuple(screened(name) for name in names)

@@ -73,7 +73,7 @@ def gain_over_trail(
 
     The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
     half, which neither the boosters nor the thresholds have seen, is scored once. With ``validation.value_on =
-    "both_halves"`` each half is scored once, with what was tuned on the other one; see `_value_trades`.
+    "both_halves"`` each half is scored once, with width and threshold of the other one; see `_value_trades`.
 
     Parameters
     ----------
