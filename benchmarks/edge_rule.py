@@ -3,7 +3,7 @@
 Trades on driftless random walks get predictions that are noise, slow from bar to bar, and every stage speaks. All exits
 that ``train`` tries are executed once on a pool of such trades, and the mean of each exit is removed: then no exit is
 worth anything. Many sets of trades are drawn from the pool. In each one threshold and trail are tuned on half of the
-trades and scored on the other half: once, on the later half, or on both halves in turn, as ``train`` does.
+trades and scored on the other half: on the later half, as ``train`` does, or on both halves in turn.
 
 Run ``python benchmarks/edge_rule.py [--pool 3000] [--draws 2000] [--trades 100 300 1000]``.
 """

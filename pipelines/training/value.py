@@ -32,10 +32,9 @@ class ModelValue:
     ----------
     comparison : Comparison or None
         Model and trail against the trail alone, on the later half of the out-of-fold trades; both
-        tuned on the earlier half. None if there are too few trades. With ``validation.value_on = "both_halves"`` on
-        each half, tuned on the other one.
+        tuned on the earlier half. None if there are too few trades.
     expectancy_r : dict of str to float
-        Mean net R per trade of each policy on the same trades.
+        Mean net R per trade of each policy on the same later half.
     shuffled_gain_r : float
         The same gain with predictions shuffled between trades and bars: the value of exits without timing information.
         NaN if it is not known.
@@ -72,8 +71,7 @@ def gain_over_trail(
     """Return the gain of exits on the model's signal over the best trailing stop, and the mean result of each policy.
 
     The predicted trades are split in half by time. Trail width and threshold are tuned on the earlier half. The later
-    half, which neither the boosters nor the thresholds have seen, is scored once. With ``validation.value_on =
-    "both_halves"`` each half is scored once, with width and threshold of the other one; see `_value_trades`.
+    half, which neither the boosters nor the thresholds have seen, is scored once.
 
     Parameters
     ----------
@@ -90,15 +88,14 @@ def gain_over_trail(
     expectancy_r : dict of str to float
         As in `ModelValue`.
     """
-    chosen = _value_trades(prepared, predictions, settings)
+    chosen = predicted_trades(prepared, predictions)
     if len(chosen) < 2 * LEAST_TRADES:
         return None, {}
     result = _scored(prepared, predictions, settings, chosen, rungs)
-    scored = chosen if _on_both(settings) else chosen[len(chosen) // 2 :]
     found = compare_r(
         result[MODEL_OR_TRAIL],
         result[TRAILING_STOP],
-        time=prepared.entry_time[scored],
+        time=prepared.entry_time[chosen[len(chosen) // 2 :]],
         intervals=settings.intervals,
     )
     return found, {name: _mean(r) for name, r in result.items()}
@@ -124,7 +121,7 @@ def model_value(prepared: Prepared, predictions: RowPredictions, settings: Setti
     gains = []
     for keeps_age in (False, True):
         others = shuffle_predictions(prepared, predictions, settings.project.seed, keeps_age=keeps_age)
-        shuffled = _scored(prepared, others, settings, _value_trades(prepared, predictions, settings))
+        shuffled = _scored(prepared, others, settings, predicted_trades(prepared, predictions))
         gains.append(_mean(shuffled[MODEL_OR_TRAIL] - shuffled[TRAILING_STOP]))
     return ModelValue(comparison, expectancy_r, *gains)
 
@@ -165,24 +162,6 @@ def shuffle_predictions(
     return replace(predicted.take(source), stage=predicted.stage)
 
 
-def _on_both(settings: Settings) -> bool:
-    return settings.validation.value_on == "both_halves"
-
-
-def _value_trades(prepared: Prepared, predictions: RowPredictions, settings: Settings) -> IntArray:
-    """Return the positions of the trades that the value is measured on, in order of entry.
-
-    Of both halves, trades that the model says nothing about are left out if enough others remain: on them the two exits
-    differ by the trail that suited the model where it spoke, which says nothing about the model.
-    """
-    chosen = predicted_trades(prepared, predictions)
-    if not _on_both(settings):
-        return chosen
-    speaks = np.isfinite([predictions.reading(series) for series in MODEL_SERIES]).any(axis=0)
-    spoken = chosen[np.bincount(prepared.rows.trade[speaks], minlength=len(prepared.placed))[chosen] > 0]
-    return spoken if len(spoken) >= 2 * LEAST_TRADES else chosen
-
-
 def _scored(
     prepared: Prepared,
     predictions: RowPredictions,
@@ -190,13 +169,10 @@ def _scored(
     trades: IntArray,
     rungs: Sequence[str] = (),
 ) -> dict[str, FloatArray]:
-    """Return the net R of the later half of the trades, or of all, under each policy, tuned on the other half."""
+    """Return the net R of the later half of the trades under each policy, tuned on the earlier half."""
     earlier, later = trades[: len(trades) // 2], trades[len(trades) // 2 :]
-    found = []
-    for asked, known in ((earlier, later), (later, earlier)) if _on_both(settings) else ((later, earlier),):
-        tuned = tune_model_policy(prepared, predictions, settings, trades=known, rungs=rungs)
-        found.append(net_r_of(prepared, predictions, asked, _policies(tuned), threads=settings.project.threads))
-    return {name: np.concatenate([half[name] for half in found]) for name in found[0]}
+    tuned = tune_model_policy(prepared, predictions, settings, trades=earlier, rungs=rungs)
+    return net_r_of(prepared, predictions, later, _policies(tuned), threads=settings.project.threads)
 
 
 def _mean(r: FloatArray) -> float:

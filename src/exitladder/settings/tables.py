@@ -284,12 +284,6 @@ class ValidationSettings:
         "training window: expanding (all trades before the part) or rolling (as many as before the first part)",
         among=("expanding", "rolling"),
     )
-    value_on: str = _key(
-        "later_half",
-        "out-of-fold trades that the model's own exit is scored on: later_half (tuned on the earlier half) or "
-        "both_halves (each tuned on the other, of the trades that the model speaks about)",
-        among=("later_half", "both_halves"),
-    )
     n_bootstrap: int = _key(2000, "bootstrap resamples of every confidence interval", least=100)
     confidence: float = _key(0.95, "confidence level of every interval", least=0.5, most=0.999)
 

@@ -10,14 +10,13 @@ import pytest
 
 from exitladder.bars.bars import BarSet
 from exitladder.execution import simulate_many
-from exitladder.pipelines.inputs.predictions import MODEL_SERIES, RowPredictions, predicted_trades
+from exitladder.pipelines.inputs.predictions import RowPredictions, predicted_trades
 from exitladder.pipelines.inputs.prepare import Prepared, base_ladder, prepare
 from exitladder.pipelines.inputs.signals import signals_for
 from exitladder.pipelines.train import TrainResult
-from exitladder.pipelines.training.value import gain_over_trail, model_value, net_r_of, shuffle_predictions
+from exitladder.pipelines.training.value import model_value, shuffle_predictions
 from exitladder.pipelines.tuning import model_policy
 from exitladder.pipelines.tuning.model_policy import MOST_WIDTHS, trail_ladders, tune_model_policy
-from exitladder.pipelines.tuning.policies import MODEL_OR_TRAIL, TRAILING_STOP
 from exitladder.plans.file import read_ladder
 from exitladder.plans.ladder import Ladder, Rung
 from exitladder.plans.units import Condition, Distance
@@ -138,46 +137,6 @@ def test_a_perfect_model_has_an_edge(prepared: Prepared, perfect: RowPredictions
     assert (
         value.comparison.n == len(predicted_trades(prepared, perfect)) - len(predicted_trades(prepared, perfect)) // 2
     )
-
-
-@pytest.fixture(scope="module")
-def on_both(small: Settings) -> Settings:
-    """The value is measured on both halves of the trades."""
-    return replace(small, validation=replace(small.validation, value_on="both_halves"))
-
-
-def test_on_both_halves_every_trade_is_scored_by_an_exit_tuned_on_the_other_half(
-    prepared: Prepared, perfect: RowPredictions, on_both: Settings
-) -> None:
-    trades = predicted_trades(prepared, perfect)
-    halves = trades[: len(trades) // 2], trades[len(trades) // 2 :]
-    gained = []
-    for asked, known in (halves, halves[::-1]):
-        tuned = tune_model_policy(prepared, perfect, on_both, trades=known)
-        net_r = net_r_of(prepared, perfect, asked, [tuned.trail, tuned.by_model])
-        gained.append(net_r[MODEL_OR_TRAIL] - net_r[TRAILING_STOP])
-    value = model_value(prepared, perfect, on_both)
-    assert value.finding == "edge" and value.comparison is not None
-    assert value.comparison.n == len(trades)
-    assert value.comparison.difference_r == pytest.approx(np.nanmean(np.concatenate(gained)))
-    others = shuffle_predictions(prepared, perfect, seed=0)
-    assert model_value(prepared, others, on_both).finding != "edge"
-
-
-def test_trades_of_which_a_model_says_nothing_tell_nothing_of_it(
-    prepared: Prepared, perfect: RowPredictions, on_both: Settings
-) -> None:
-    """Where it is silent, its exit is another trail, tuned where it spoke: no gain and no harm of the model."""
-    trades = predicted_trades(prepared, perfect)
-    of_first = perfect.stage[prepared.rows.start[trades]]
-    silent = {name: tuple(k > of_first[0] for k in range(perfect.n_stages)) for name in MODEL_SERIES}
-    found, _ = gain_over_trail(prepared, replace(perfect, silent=silent), on_both)
-    assert found is not None
-    # A trade that is open when a stage begins is predicted by two of them.
-    assert (of_first == of_first[0]).sum() <= found.n < len(trades) / 2
-    nothing = dict.fromkeys(MODEL_SERIES, (True,) * perfect.n_stages)
-    found, _ = gain_over_trail(prepared, replace(perfect, silent=nothing), on_both)
-    assert found is not None and found.difference_r == 0.0 and found.n == len(trades)
 
 
 def test_shuffled_predictions_have_no_edge(prepared: Prepared, perfect: RowPredictions, small: Settings) -> None:
