@@ -180,10 +180,9 @@ class _Walk:
             self.held.update(closes.get(moment, ()))
             self.held = {i: close for i, close in self.held.items() if i not in over}
             self.pending = self._decided(moment)
-        self._fill(np.iinfo(np.int64).max)
-        if len(self.bars):
-            # units held at the end are those of the last bar
-            self._split(self.market.clock.date_of(int(self.bars.time[-1]) + self.bars.interval_ns))
+        if not self.held:
+            # what follows the last quote of an open position is not known (X8)
+            self._fill(np.iinfo(np.int64).max)
         return self.found
 
     def _split(self, date: int) -> None:
@@ -304,8 +303,10 @@ def hedged_book(outcomes: Sequence[Outcome], hedges: dict[str, Hedge], market: O
         is_held |= (moments >= one.path[0].time) & (dates < last)
     hedge = np.zeros(len(dates))
     for name, found in hedges.items():
-        closes = np.array([market.spot(name, int(moment)) for moment in moments])
-        hedge += found.profit_at(moments, closes)
+        still = [one.path[-1].time for one in held if one.ended is None and one.trade.contract.underlying == name]
+        # an open position counts at its last mark, and so does its hedge
+        known = np.minimum(moments, max(still)) if still else moments
+        hedge += found.profit_at(known, np.array([market.spot(name, int(moment)) for moment in known]))
     return HedgedBook(dates, plain, hedge, is_held)
 
 
