@@ -4,18 +4,16 @@ Every position is a credit vertical on an underlying of its own, sold on a Monda
 week: puts 100 and 95 at 25% volatility, quoted every day at the value of Black and Scholes.
 
 - *fair*: the underlying is a martingale, and without a spread every plan has the same expectation: that of holding.
-- *crash*: on the last Thursday the underlying falls by 12% with a chance of 35%, which no quote expects. The best plans
-  close before.
+- *crash*: the underlying moves half as much as quotes say, until on the last Thursday it falls by 12% with a chance of
+  35%. The best plans close before that.
 - *revert*: once half of the premium is gone, it comes back, and the settlement takes it whole. The best plans close at
   a share of the maximum profit of about a half; closing by time is too early or too late.
 
-    python benchmarks/planted_options.py --runs 40
+``options_tuning.py`` tunes on them.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from typing import Any
 
 import numpy as np
@@ -58,7 +56,8 @@ def tables(kind: str, seed: int, n: int = 120, spread: float = 0.0) -> dict[str,
     # a close is known at the end of its date, at which a contract of that date expires
     years = (offsets[-1] - offsets) / 365.0
     gaps = np.diff(offsets) / 365.0
-    moves = rng.normal(-0.5 * SIGMA**2 * gaps, SIGMA * np.sqrt(gaps), (n, N_DAYS - 1))
+    sigma = SIGMA if kind == "fair" else SIGMA / 2
+    moves = rng.normal(-0.5 * sigma**2 * gaps, sigma * np.sqrt(gaps), (n, N_DAYS - 1))
     if kind == "crash":
         moves[:, -2] += np.log(0.88) * (rng.random(n) < 0.35)
     spots = SPOT * np.exp(np.concatenate([np.zeros((n, 1)), moves.cumsum(axis=1)], axis=1))
@@ -106,7 +105,3 @@ def market_of(found: dict[str, pd.DataFrame]) -> tuple[OptionMarket, list[Option
     quotes = quotes_of_table(Table.from_frame(found["quotes"], "quotes"), "", PLAIN)
     market = OptionMarket(quotes, read_bars(found["bars"])[0], SETTINGS)
     return market, read_option_trades(found["trades"], SETTINGS)
-
-
-if __name__ == "__main__":
-    pass

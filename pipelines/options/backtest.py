@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from exitladder.arrays import BoolArray
 from exitladder.files.output import Content, write_folder
 from exitladder.options.hedging import Hedge, HedgedBook, check_hedge, hedge_frame, hedged_book, hedges_of
 from exitladder.options.market import OptionMarket
@@ -29,6 +30,7 @@ from exitladder.pipelines.options.evidence import (
     too_few,
     with_ends,
 )
+from exitladder.pipelines.options.samples import samples_of, tuned_on_text
 from exitladder.plans.file import ladder_fingerprint, ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.runtime.progress import SILENT, Progress
@@ -132,7 +134,7 @@ def backtest_options(
     for name, others in found.items():
         table[f"{name.replace(' ', '_')}_r"] = [net_r(outcome) for outcome in others]
     with progress.stage("confidence intervals", 1):
-        summary = _summary(plan, outcomes, found, settings.intervals)
+        summary = _summary(plan, outcomes, found, settings.intervals, samples_of(trades, ladder.tuned))
     summary |= {"ladder": ladder.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
     hedge = None
@@ -173,18 +175,25 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _summary(
-    plan: OptionPlan, outcomes: Sequence[Outcome], others: dict[str, list[Outcome]], intervals: Intervals
+    plan: OptionPlan,
+    outcomes: Sequence[Outcome],
+    others: dict[str, list[Outcome]],
+    intervals: Intervals,
+    samples: tuple[BoolArray, BoolArray],
 ) -> dict[str, Any]:
     table = trades_frame(outcomes)
     status = table["status"]
     groups = same_positions([outcome.trade for outcome in outcomes])
     ours = Results.of(outcomes)
-    against = compared(ours, Results.of(others[HOLD]), groups, intervals)
+    in_sample, mixed = samples
+    # positions that the plan was tuned on say nothing about it
+    fair = replace(ours, net_r=np.where(in_sample | mixed, np.nan, ours.net_r))
+    against = compared(fair, Results.of(others[HOLD]), groups, intervals)
     few = few_episodes(against) if against.is_known else []
     beside = {}
     for name, them in others.items():
         theirs = Results.of(them)
-        found = compared(ours, theirs, groups, intervals)
+        found = compared(fair, theirs, groups, intervals)
         beside[name] = {
             "expectancy_r": mean_r(theirs, groups, intervals, few),
             "difference_r": with_ends(found.difference_r, found.low, found.high, few),
@@ -192,6 +201,8 @@ def _summary(
     said = verdict(against, plan.name, HOLD)
     if few:
         said = Verdict("no_difference", too_few(against, plan.name, few))
+    if (in_sample | mixed).any():
+        said = Verdict(said.kind, f"{tuned_on_text(*samples)} {said.text}", said.without_open)
     flags = {flag: int(table[flag].sum()) for flag in FLAGS}
     return {
         "n_trades": len(outcomes),
@@ -200,6 +211,8 @@ def _summary(
         "n_skipped": int((status == "skipped").sum()),
         "skipped": _reasons(outcomes),
         "n_repeated": len(outcomes) - len(np.unique(groups)),
+        "n_in_sample": int(in_sample.sum()),
+        "n_mixed": int(mixed.sum()),
         "expectancy_r": mean_r(ours, groups, intervals, few),
         "pnl": float(table["pnl"].sum()),
         "costs": float(table["costs"].sum()),

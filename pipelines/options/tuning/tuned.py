@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from exitladder.arrays import BoolArray, FloatArray, IntArray
-from exitladder.clock import stamp_text
 from exitladder.errors import OptionsError
 from exitladder.options.market import OptionMarket
 from exitladder.options.positions.measures import Valuer
-from exitladder.options.positions.plan import OptionPlan, check_targets, option_plan
+from exitladder.options.positions.plan import GREEK_SERIES, OptionPlan, check_targets, option_plan
 from exitladder.options.positions.tables import net_money
 from exitladder.options.positions.trades import OptionTrade
 from exitladder.options.tuning.candidates import Candidate, grid
+from exitladder.options.tuning.greeks import prepare
 from exitladder.options.tuning.paths import Path, paths_of
 from exitladder.options.tuning.table import ResultTable
 from exitladder.pipelines.options.evidence import HOLD, Results, compared, mean_r, same_positions, too_few, with_ends
@@ -201,6 +201,8 @@ def tune_options(
     series = {c.series for one in [*search, *policies.classics.values()] for r in one.rungs for c in r.when}
     valuer = Valuer(market)
     with progress.stage("preparing quotes", 1):
+        if series & set(GREEK_SERIES):
+            prepare(valuer, ordered)
         paths, reasons = paths_of(ordered, plan, valuer, sorted(series))
     kept = [i for i, path in enumerate(paths) if path is not None]
     skipped = _counted(reasons)
@@ -335,8 +337,3 @@ def _counted(reasons: Mapping[int, str]) -> dict[str, int]:
         kind = next((text for text in ("no quotes of the contract",) if reason.startswith("no quotes of")), reason)
         found[kind] = found.get(kind, 0) + 1
     return found
-
-
-def dated(moment: int) -> str:
-    """Return a moment as text."""
-    return stamp_text(moment)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from exitladder.pipelines.options.evidence import HOLD, STOP_ONLY
 from exitladder.pipelines.options.tuning.policies import OWN, TUNED
 from exitladder.pipelines.tuning.recommendation.exit_choice import ExitChoice
@@ -49,7 +47,7 @@ def plan_in_words(ladder: Ladder) -> str:
     return ", ".join(parts) or "no exit before expiry"
 
 
-def recommendation_text(choice: ExitChoice, text: str, n_scored: int, *, can_hold: bool) -> str:
+def recommendation_text(choice: ExitChoice, text: str, n_scored: int, best: float, *, can_hold: bool) -> str:
     """Return what to do from now on, and why.
 
     Parameters
@@ -59,6 +57,8 @@ def recommendation_text(choice: ExitChoice, text: str, n_scored: int, *, can_hol
         The recommended plan in words.
     n_scored : int
         Positions scored out of sample.
+    best : float
+        Mean net R of the best exit on them.
     can_hold : bool
         Whether a plan can state holding to expiry.
 
@@ -67,17 +67,18 @@ def recommendation_text(choice: ExitChoice, text: str, n_scored: int, *, can_hol
     str
     """
     name, deciding = choice.exit, choice.deciding
-    hint = f" {NOT_IN_A_PLAN}" if name == HOLD and not can_hold else ""
+    hint = f" But every exit lost money (the best {best:+.2f} R per position): change the entries." if best < 0 else ""
+    hint += f" {NOT_IN_A_PLAN}" if name == HOLD and not can_hold else ""
     if deciding is not None:
-        what = "Hold to expiry" if name == HOLD else f"Use the {name} ({text})"
+        what = {HOLD: "Hold to expiry", TUNED: f"Use the {TUNED} ({text})"}.get(name, f"Use '{name}' ({text})")
         return (
             f"{what}: it earned more than '{deciding.against}' on {deciding.found.n:,} positions scored out of sample, "
             f"{measured(deciding.found)}, significant after correction for the number of exits compared.{hint}"
         )
     kept = {OWN: "Keep your plan", STOP_ONLY: "Keep the stop alone", HOLD: "Hold to expiry"}[name]
     if n_scored:
-        return f"{kept}: no other exit earned significantly more on {n_scored:,} positions scored out of sample."
-    return f"{kept}: there are too few positions to find another exit."
+        return f"{kept}: no other exit earned significantly more on {n_scored:,} positions scored out of sample.{hint}"
+    return f"{kept}: there are too few positions to choose an exit by."
 
 
 def no_walk_text(n_known: int, n_open: int) -> str:
@@ -98,8 +99,3 @@ def no_walk_text(n_known: int, n_open: int) -> str:
         f"score, and at least {MIN_TRADES} that had expired before the first of them. The results below are those of "
         "the positions tuned on, and show nothing about others."
     )
-
-
-def names_of(names: Sequence[str]) -> list[str]:
-    """Return the exits with the tuned plan first, as tables list them."""
-    return [TUNED, *names]

@@ -1,0 +1,70 @@
+"""``exitladder options tune``: plans on options chosen from the past and scored on what followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exitladder.cli.commands.options.reading import MarketFiles, read_market
+from exitladder.cli.inputs import out_option, path_option, reading_options
+from exitladder.cli.screen import width_of
+from exitladder.cli.session import Session, example, session_command
+
+
+@click.command(
+    "tune",
+    epilog=example(
+        "exitladder options tune --trades trades.csv --quotes quotes.csv --bars AAPL.csv --out tuned/",
+        "exitladder options tune --trades trades.csv --quotes quotes.csv --bars AAPL.csv --plan own.toml --out tuned/ "
+        "--set options_search.n_exits=1",
+    ),
+)
+@path_option("--trades", "Positions: symbol, side, entry_time, quantity, expiry, strike, right.")
+@path_option("--plan", "Your plan (.toml): a candidate, whose stop gives R and whose costs count.", required=False)
+@path_option("--quotes", "Quotes of the contracts: bid and ask, as bars or snapshots.", required=False)
+@path_option("--volatility", "Instead of --quotes: implied volatilities, for quotes by the model.", required=False)
+@path_option("--bars", "Bars of the underlyings, as traded: for Greeks and settlement.", required=False)
+@path_option("--actions", "Splits and dividends: symbol, date, split or dividend, announced.", required=False)
+@path_option("--settlements", "Settlement prices: underlying, expiry, price (settlement = file).", required=False)
+@click.option("--underlying", default="", metavar="SYMBOL", help="The underlying, if the quotes have no such column.")
+@reading_options
+@out_option("Folder for recommended.toml, tuned.toml, folds/, trials.csv, net_r.csv and tune.json.", "folder")
+@session_command
+def tune(
+    session: Session,
+    trades: Path,
+    plan: Path | None,
+    quotes: Path | None,
+    volatility: Path | None,
+    bars: Path | None,
+    actions: Path | None,
+    settlements: Path | None,
+    underlying: str,
+    repair: bool,
+    interval: str | None,
+    out: Path,
+) -> None:
+    """Tune a plan on positions in calls, puts and verticals.
+
+    All plans of [options_search] are tried on the positions that had expired before a cut, the best simple one is
+    scored once on the positions entered after it, and the result is compared with holding to expiry. docs/options.md
+    explains the search, the recommendation and the files.
+    """
+    from exitladder.cli.screens.options_tune import tuning_screen
+    from exitladder.pipelines.options.notes import data_notes
+    from exitladder.pipelines.options.tuning.files import tuning_summary, write_tuning
+    from exitladder.pipelines.options.tuning.tuned import tune_options
+    from exitladder.plans.file import read_ladder
+
+    own = None if plan is None else read_ladder(plan)
+    files = MarketFiles(quotes, volatility, bars, actions, settlements, underlying, repair, interval)
+    market, known, volatilities = read_market(session, files, trades)
+    found = tune_options(known, own, market, session.settings, session.progress)
+    notes = data_notes(market, known, found.choices[-1].ladder(found.policies), volatilities)
+    summary = tuning_summary(found, market, session.settings, tuple(notes))
+    write_tuning(found, market, summary, out, session.progress)
+    if session.form == "table":
+        session.write(tuning_screen(summary, str(out), width_of(session.stdout)))
+        return
+    session.emit({"out": str(out), **summary})
