@@ -5,7 +5,7 @@ week: puts 100 and 95 at 25% volatility, quoted every day at the value of Black 
 
 - *fair*: the underlying is a martingale, and without a spread every plan has the same expectation: that of holding.
 - *crash*: the underlying moves half as much as quotes say, until on the last Thursday it falls by 12% with a chance of
-  35%. The best plans close before that.
+  50%. The best plans close before that.
 - *revert*: once half of the premium is gone, it comes back, and the settlement takes it whole. The best plans close at
   a share of the maximum profit of about a half; closing by time is too early or too late.
 
@@ -59,7 +59,7 @@ def tables(kind: str, seed: int, n: int = 120, spread: float = 0.0) -> dict[str,
     sigma = SIGMA if kind == "fair" else SIGMA / 2
     moves = rng.normal(-0.5 * sigma**2 * gaps, sigma * np.sqrt(gaps), (n, N_DAYS - 1))
     if kind == "crash":
-        moves[:, -2] += np.log(0.88) * (rng.random(n) < 0.35)
+        moves[:, -2] += np.log(0.88) * (rng.random(n) < 0.5)
     spots = SPOT * np.exp(np.concatenate([np.zeros((n, 1)), moves.cumsum(axis=1)], axis=1))
     values = np.stack([greeks(spots, strike, years, SIGMA, PUT).value for strike in STRIKES])
     if kind == "revert":

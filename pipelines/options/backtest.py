@@ -117,6 +117,8 @@ def backtest_options(
         If the plan has a part that options do not know, or a settlement price is missing.
     """
     plan = option_plan(ladder)
+    if plan.name in (HOLD, STOP_ONLY):
+        plan = replace(plan, name=f"{plan.name} (plan)")
     check_targets(plan, list(trades))
     check_hedge(settings.options, market)
     is_hedged = settings.options.hedge != "none"
@@ -135,7 +137,7 @@ def backtest_options(
         table[f"{name.replace(' ', '_')}_r"] = [net_r(outcome) for outcome in others]
     with progress.stage("confidence intervals", 1):
         summary = _summary(plan, outcomes, found, settings.intervals, samples_of(trades, ladder.tuned))
-    summary |= {"ladder": ladder.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
+    summary |= {"ladder": plan.name, "ladder_hash": ladder_fingerprint(ladder), "quotes": market.quotes.name}
     summary |= {"n_greeks_unknown": valuer.n_unknown, "notes": list(notes), "options": _plain(settings)}
     hedge = None
     if is_hedged:
@@ -202,7 +204,8 @@ def _summary(
     if few:
         said = Verdict("no_difference", too_few(against, plan.name, few))
     if (in_sample | mixed).any():
-        said = Verdict(said.kind, f"{tuned_on_text(*samples)} {said.text}", said.without_open)
+        rest = said.text if against.n else "tune.json has the result out of sample."
+        said = Verdict(said.kind, f"{tuned_on_text(*samples)} {rest}", said.without_open)
     flags = {flag: int(table[flag].sum()) for flag in FLAGS}
     return {
         "n_trades": len(outcomes),

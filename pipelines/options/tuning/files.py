@@ -17,7 +17,8 @@ from exitladder.pipelines.options.evidence import HOLD
 from exitladder.pipelines.options.samples import fingerprint
 from exitladder.pipelines.options.tuning.policies import OWN, TUNED
 from exitladder.pipelines.options.tuning.tuned import OptionsTuning
-from exitladder.pipelines.options.tuning.words import NOT_IN_A_PLAN, plan_in_words, recommendation_text
+from exitladder.pipelines.options.tuning.words import plan_in_words, recommendation_text
+from exitladder.plans.costs import Costs
 from exitladder.plans.file import ladder_to_toml
 from exitladder.plans.ladder import Ladder
 from exitladder.plans.provenance import TunedOn
@@ -44,7 +45,8 @@ def tuning_summary(
     """
     policies, said, last = found.policies, found.verdict, found.choices[-1]
     advice, recommended = found.choice, found.recommended
-    notes = (*notes, *([NOT_IN_A_PLAN] if advice.exit == HOLD and not policies.can_hold else []))
+    if policies.base.costs == Costs():
+        notes = (*notes, "before costs: neither [costs] nor --plan sets any")
     known, table = np.unique(found.groups[found.is_known]), found.table()
     # of the positions scored
     best = max((row["expectancy_r"]["value"] for row in table if row["expectancy_r"]["value"] is not None), default=0.0)

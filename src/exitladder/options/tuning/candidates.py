@@ -14,7 +14,7 @@ from exitladder.plans.ladder import Ladder, Rung, Stop
 from exitladder.plans.units import Condition, Distance
 from exitladder.settings.options import OptionSearch
 
-MOST = 200_000
+MOST = 50_000
 """Plans; more are a mistake in the settings."""
 HALF, DAYS, BOTH = "half of maximum profit", "21 days to expiry", "half or 21 days"
 _HALF, _DAYS = Condition("max_profit_share", ">=", 0.5), Condition("days_to_expiry", "<=", 21.0)
@@ -106,11 +106,13 @@ def grid(search: OptionSearch, trades: Sequence[OptionTrade], stop: float) -> li
     exits = exits_of(search.exits, search.n_values)
     stops = [(stop, 0), *((share, 1) for share in _stops(search, trades, stop))]
     found = []
-    for (share, counts), rungs in product(stops, _rung_lists(exits, search)):
-        n_exits = sum(rung.sells_rest for rung in rungs) + counts
-        has_parts = any(not rung.sells_rest for rung in rungs)
-        if n_exits + has_parts <= search.n_exits:
-            found.append(Candidate(rungs, share, len(rungs) + counts))
+    for rungs in _rung_lists(exits, search):
+        n_exits = sum(rung.sells_rest for rung in rungs) + any(not rung.sells_rest for rung in rungs)
+        found += [
+            Candidate(rungs, share, len(rungs) + counts)
+            for share, counts in stops
+            if n_exits + counts <= search.n_exits
+        ]
         if len(found) > MOST:
             raise SettingsError(
                 f"A search must have at most {MOST:,} plans, but [options_search] allows more. Lower n_exits, n_values "

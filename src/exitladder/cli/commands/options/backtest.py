@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exitladder.cli.commands.options.reading import MarketFiles, read_market
+from exitladder.cli.commands.options.files import MarketFiles, read_market
 from exitladder.cli.inputs import out_option, path_option, reading_options
 from exitladder.cli.screen import width_of
 from exitladder.cli.session import Session, example, session_command
@@ -53,13 +53,23 @@ def backtest(
     a worked example.
     """
     from exitladder.cli.screens.options import options_screen
+    from exitladder.options.modelled import read_volatilities, with_modelled_quotes
+    from exitladder.options.positions.trades import read_option_trades
     from exitladder.pipelines.options.backtest import backtest_options
     from exitladder.pipelines.options.notes import data_notes
     from exitladder.plans.file import read_ladder
 
+    if (quotes is None) == (volatility is None):
+        raise click.UsageError("Give either --quotes FILE or --volatility FILE.")
+    how = session.settings.data.conventions
     ladder = read_ladder(plan)
-    files = MarketFiles(quotes, volatility, bars, actions, settlements, underlying, repair, interval)
-    market, known, volatilities = read_market(session, files, trades)
+    files = MarketFiles(quotes, bars, actions, settlements, underlying)
+    market = read_market(session, files, repair, interval)
+    known = read_option_trades(trades, session.settings.options, how)
+    volatilities = None if volatility is None else read_volatilities(volatility, underlying, how)
+    if volatilities is not None:
+        with session.progress.stage("quotes by the model", 1):
+            market = with_modelled_quotes(market, known, volatilities)
     notes = data_notes(market, known, ladder, volatilities)
     result = backtest_options(known, ladder, market, session.settings, notes=notes, progress=session.progress)
     result.write(out, session.progress)
