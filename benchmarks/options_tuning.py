@@ -5,7 +5,7 @@
 
 Real positions are made by a rule that was written down before any result was seen: put verticals on Apple below the
 price, sold each hour of two days, and the call vertical of SPXW that is quoted on its last day, each quarter of an
-hour. These are few days, so no plan can be recommended; the table shows that it is said.
+hour. These are few days, so no plan can be recommended; the table shows that the command reports so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUICK = ["validation.n_bootstrap=1000"]
 
 
 def planted(runs: int) -> pd.DataFrame:
-    """Return a row per world: what was recommended, and how the tuned plans did against holding."""
+    """Return a row per world: the recommendations, and how the tuned plans did against holding."""
     settings, rows = load_settings(None, QUICK), []
     for kind in KINDS:
         exits: Counter[str] = Counter()

@@ -66,7 +66,7 @@ def test_what_a_tuning_needs_is_asked_for(example: Path) -> None:
     few = run("--set", "options_search.n_exits=1", "--format", "json", line=f"{line} --quotes quotes.csv")
     summary = json.loads(few.stdout)
     # without a plan the stop of the put's row is what stays, and a plan cannot take it away
-    assert summary["recommended"]["exit"] == "stop only" and summary["n_plans"] < 60
+    assert summary["recommended"]["exit"] == "stop only" and summary["n_plans"] < 100
     assert any(note.startswith("before costs") for note in summary["notes"])
 
 

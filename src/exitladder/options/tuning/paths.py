@@ -1,7 +1,7 @@
 """What closing a position at each of its closes would bring: the position is replayed once, and closed from each close.
 
 The replay and its rules are those of a backtest, so waiting, size, assignment, splits and expiry are too. A plan whose
-conditions do not depend on what was sold before is then a choice of closes.
+conditions do not depend on earlier sales is then a choice of closes.
 """
 
 from __future__ import annotations
