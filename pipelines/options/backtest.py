@@ -25,6 +25,7 @@ from exitladder.pipelines.options.evidence import (
     STOP_ONLY,
     Results,
     compared,
+    counted,
     mean_r,
     same_positions,
     too_few,
@@ -39,13 +40,6 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import MIN_TRADES
 from exitladder.statistics.paired_days.accounts import compare_daily_accounts
 from exitladder.statistics.verdict import Verdict, few_episodes, verdict
-
-_KINDS = {
-    "no quotes of": "no quotes of the contract",
-    "debit of": "debit not between 0 and the width",
-    "credit of": "credit not between 0 and the width",
-    "premium of": "premium at the entry beyond the stop",
-}
 
 
 @dataclass(frozen=True)
@@ -212,7 +206,7 @@ def _summary(
         "n_closed": int((status == "closed").sum()),
         "n_open": int((status == "open").sum()),
         "n_skipped": int((status == "skipped").sum()),
-        "skipped": _reasons(outcomes),
+        "skipped": counted(outcome.reason for outcome in outcomes if outcome.status == "skipped"),
         "n_repeated": len(outcomes) - len(np.unique(groups)),
         "n_in_sample": int(in_sample.sum()),
         "n_mixed": int(mixed.sum()),
@@ -228,13 +222,3 @@ def _summary(
         "n_beyond_width": sum(map(is_beyond_width, outcomes)),
         "n_closes_without_mark": int(sum(outcome.state.get("n_unknown", 0) for outcome in outcomes)),
     }
-
-
-def _reasons(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Return how many trades were skipped for each reason, without what differs between them."""
-    found: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.status == "skipped":
-            reason = next((text for start, text in _KINDS.items() if outcome.reason.startswith(start)), outcome.reason)
-            found[reason] = found.get(reason, 0) + 1
-    return found

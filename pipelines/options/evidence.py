@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,12 @@ from exitladder.statistics.intervals import Intervals
 from exitladder.statistics.mean import mean_interval
 
 HOLD, STOP_ONLY = "hold to expiry", "stop only"
+_KINDS = {
+    "no quotes of": "no quotes of the contract",
+    "debit of": "debit not between 0 and the width",
+    "credit of": "credit not between 0 and the width",
+    "premium of": "premium at the entry beyond the stop",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,15 @@ class Results:
         np.logical_or.at(is_open, groups, self.is_open)
         time = _means(self.time, groups).astype(np.int64)
         return Results(_means(self.net_r, groups), time, end, is_open)
+
+
+def counted(reasons: Iterable[str]) -> dict[str, int]:
+    """Return how many trades were skipped for each reason, without the numbers that differ between them."""
+    found: dict[str, int] = {}
+    for reason in reasons:
+        kind = next((text for start, text in _KINDS.items() if reason.startswith(start)), reason)
+        found[kind] = found.get(kind, 0) + 1
+    return found
 
 
 def same_positions(trades: Sequence[OptionTrade]) -> IntArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,16 @@ from exitladder.options.tuning.candidates import Candidate, grid
 from exitladder.options.tuning.greeks import prepare
 from exitladder.options.tuning.paths import Path, paths_of
 from exitladder.options.tuning.table import ResultTable
-from exitladder.pipelines.options.evidence import HOLD, Results, compared, mean_r, same_positions, too_few, with_ends
+from exitladder.pipelines.options.evidence import (
+    HOLD,
+    Results,
+    compared,
+    counted,
+    mean_r,
+    same_positions,
+    too_few,
+    with_ends,
+)
 from exitladder.pipelines.options.tuning.policies import OWN, TUNED, Policies, replayed
 from exitladder.pipelines.options.tuning.walk import Cut, chosen, cuts_of, step_of
 from exitladder.pipelines.options.tuning.words import no_walk_text, plan_in_words
@@ -206,18 +215,28 @@ def tune_options(
             prepare(valuer, ordered)
         paths, reasons = paths_of(ordered, plan, valuer, sorted(series))
     kept = [i for i, path in enumerate(paths) if path is not None]
-    skipped = _counted(reasons)
+    skipped = counted(reasons.values())
     if not kept:
         raise OptionsError(
             f"At least one position must have quotes and R, but none of {len(ordered)} has: "
             f"{'; '.join(f'{count} with {reason}' for reason, count in skipped.items())}."
         )
-    found = [path for path in paths if path is not None]
-    ordered = [ordered[i] for i in kept]
-    policies = replace(policies, trades=ordered)
+    policies = replace(policies, trades=[ordered[i] for i in kept])
+    known = [path for path in paths if path is not None]
     with progress.stage("trying plans", 1):
-        trials, results = _tried(policies, search, ResultTable(found, plan), valuer)
-    return _walked(policies, found, (trials, results), skipped, market, settings, valuer, progress)
+        trials, results = _tried(policies, search, ResultTable(known, plan), valuer)
+    return _walked(_Tried(policies, known, trials, results, skipped), valuer, settings, progress)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """All plans on all positions: `results` has shape (n_trials, n)."""
+
+    policies: Policies
+    paths: list[Path]
+    trials: list[Trial]
+    results: FloatArray
+    skipped: dict[str, int]
 
 
 def _tried(
@@ -241,37 +260,19 @@ def _tried(
     return trials, np.array(rows)
 
 
-def _walked(
-    policies: Policies,
-    paths: Sequence[Path],
-    tried: tuple[list[Trial], FloatArray],
-    skipped: dict[str, int],
-    market: OptionMarket,
-    settings: Settings,
-    valuer: Valuer,
-    progress: Progress,
-) -> OptionsTuning:
+def _walked(tried: _Tried, valuer: Valuer, settings: Settings, progress: Progress) -> OptionsTuning:
     """Choose before each part, score the part once, and recommend."""
-    trials, results = tried
+    policies, paths, trials, market = tried.policies, tried.paths, tried.trials, valuer.market
     groups = same_positions(policies.trades)
     firsts = np.unique(groups, return_index=True)[1]
     entry = np.array([trade.entry_time for trade in policies.trades], dtype=np.int64)
     expired = np.array([market.clock.moment(trade.contract.expiry) for trade in policies.trades], dtype=np.int64)
     is_known = np.array([path.held.status == "closed" for path in paths])
     # one observation per position, however many rows repeat it
-    one = np.stack([np.bincount(groups, row) for row in results]) / np.bincount(groups)
+    one = np.stack([np.bincount(groups, row) for row in tried.results]) / np.bincount(groups)
     embargo = settings.validation.embargo_bars * step_of(market.quotes)
     cuts = cuts_of(entry[firsts], expired[firsts], settings.validation, embargo)
-    parts = np.array([trial.n_parts for trial in trials], dtype=np.int64)
-    masks = [*(cut.training for cut in cuts), is_known[firsts]]
-    picks, means = [], np.full((len(trials), len(masks)), np.nan)
-    for k, mask in enumerate(masks):
-        if not mask.any():
-            # nothing has a result yet: what you do now
-            picks.append(trials[0])
-            continue
-        means[:, k] = one[:, mask].mean(axis=1)
-        picks.append(trials[chosen(one[:, mask], entry[firsts][mask], parts)])
+    picks, means = _picked(trials, one, entry[firsts], [*(cut.training for cut in cuts), is_known[firsts]])
     by_cut = [(picks[k], np.flatnonzero(cut.test[groups])) for k, cut in enumerate(cuts)]
     if not cuts:
         by_cut = [(picks[-1], np.flatnonzero(is_known) if is_known.any() else np.arange(len(groups)))]
@@ -287,7 +288,7 @@ def _walked(
     tuning = OptionsTuning(
         policies=policies,
         trades=list(policies.trades),
-        skipped=skipped,
+        skipped=tried.skipped,
         groups=groups,
         trials=trials,
         training_r=means,
@@ -303,6 +304,22 @@ def _walked(
         return tuning
     with progress.stage("confidence intervals", 1):
         return replace(tuning, recommendation=_recommended(tuning, expired[firsts]))
+
+
+def _picked(
+    trials: list[Trial], results: FloatArray, entry: IntArray, masks: Sequence[BoolArray]
+) -> tuple[list[Trial], FloatArray]:
+    """Return the trial chosen on each part of the positions, and the mean of every trial on it."""
+    parts = np.array([trial.n_parts for trial in trials], dtype=np.int64)
+    picks, means = [], np.full((len(trials), len(masks)), np.nan)
+    for k, mask in enumerate(masks):
+        if mask.any():
+            means[:, k] = results[:, mask].mean(axis=1)
+            picks.append(trials[chosen(results[:, mask], entry[mask], parts)])
+        else:
+            # nothing has a result yet: the default
+            picks.append(trials[0])
+    return picks, means
 
 
 def _recommended(tuning: OptionsTuning, expired: IntArray) -> Recommendation:
@@ -329,12 +346,3 @@ def _joined(parts: Sequence[Results]) -> Results:
     return Results(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("net_r", "time", "end", "is_open"))
     )
-
-
-def _counted(reasons: Mapping[int, str]) -> dict[str, int]:
-    """Return how many trades were skipped for each reason, without the numbers that differ between them."""
-    found: dict[str, int] = {}
-    for reason in reasons.values():
-        kind = next((text for text in ("no quotes of the contract",) if reason.startswith("no quotes of")), reason)
-        found[kind] = found.get(kind, 0) + 1
-    return found

@@ -43,11 +43,12 @@ def tuning_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
         }
         for row in summary["folds"]
     ]
-    scored = (
-        f"{summary['n_scored']:,} positions scored out of sample"
-        if is_scored
-        else (f"{summary['n_known']:,} positions, in sample")
-    )
+    n_open = summary["n_trades"] - summary["n_skipped"]
+    scored = f"{n_open:,} positions that are still open, at their last marks"
+    if summary["n_known"]:
+        scored = f"{summary['n_known']:,} positions, in sample"
+    if is_scored:
+        scored = f"{summary['n_scored']:,} positions scored out of sample"
     skipped = "; ".join(f"{count:,} {reason}" for reason, count in summary["skipped"].items())
     repeated = f"; {summary['n_repeated']:,} repeat another row" if summary["n_repeated"] else ""
     pairs = [
