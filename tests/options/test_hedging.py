@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -274,3 +276,32 @@ def test_whalley_and_wilmotts_band_grows_with_the_split_and_what_is_left_is_show
     summary = {"n_trades": 3, "n_unknown": 0, "costs": 1.0, "units": {"XYZ": -350.0, "ABC": 0.0}, "pnl": 2.0,
                "sd_daily": None}  # fmt: skip
     assert "open at the end: -350 XYZ" in hedge_line(summary) and "ABC" not in hedge_line(summary)
+
+
+def test_prices_of_before_a_split_count_in_units_of_after_it() -> None:
+    spots = path(5)
+    of = split_market(spots, **BAND)
+    start = bar_times(of)[SPLIT_DAY]
+    # at the day's first moment the last known close is that of the day before
+    assert of.spot("XYZ", start) == pytest.approx(spots[SPLIT_DAY - 1])
+    assert of.spot("XYZ", start + 1) == pytest.approx(spots[SPLIT_DAY - 1] / RATIO)
+    clock = replace(of.clock, is_daily=False)
+    assert clock.date_of(clock.before(start)) < start == clock.date_of(clock.before(start) + 1)
+
+
+def test_a_hedge_on_real_quotes_goes_through_apples_split(root: Path, shared_data: Path) -> None:
+    spec = importlib.util.spec_from_file_location("options_hedge", root / "benchmarks" / "options_hedge.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    of, trades = script.apple(shared_data)
+    of = replace(of, settings=replace(of.settings, **script.HEDGES["band of 100 units"]))
+    hedge = hedges_of(replay(trades, plan_of(), Valuer(of), keeps_path=True), of)["AAPL"]
+    split = pd.Timestamp("2014-06-09", tz="UTC").as_unit("ns").value
+    last, first = ([t for t in hedge.trades if (t.time < split) is side] for side in (True, False))
+    assert last and first and hedge.n_unknown == 0
+    assert first[0].held - first[0].units == 7 * last[-1].held
+    assert (last[-1].high, first[0].high) == (100, 700)
+    # a price of 650 becomes one of 93, and the net delta stays in the band that it would have had
+    assert last[-1].price > 600 and first[0].price < 100
+    assert all(trade.low - 1 < trade.delta + trade.units < trade.high + 1 for trade in hedge.trades)
