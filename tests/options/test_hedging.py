@@ -263,7 +263,7 @@ def test_through_a_split_units_delta_and_band_are_multiplied(side: str) -> None:
 
 
 def test_whalley_and_wilmotts_band_grows_with_the_split_and_what_is_left_is_shown() -> None:
-    terms = {"hedge": "whalley_wilmott", "hedge_aversion": 0.001, "style": "european", "underlying_cost_bps": 10.0}
+    terms: dict[str, Any] = {**BAND, "hedge": "whalley_wilmott", "hedge_aversion": 0.001, "underlying_cost_bps": 10.0}
     spots = path(5)
     (_, hedge), (_, unsplit) = (hedged(make(spots, **terms), positions()) for make in (split_market, market))
     day = bar_times(market(spots, **terms))[SPLIT_DAY]

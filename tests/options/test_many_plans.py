@@ -75,7 +75,7 @@ def one_by_one(
     """The results of replays, in R of the base."""
     plan = option_plan(candidate.ladder(base, "one"))
     outcomes = [replay([trade], plan, Valuer(of))[0] for trade in trades]
-    return np.array([net_money(outcome) for outcome in outcomes]) / at_risk
+    return np.asarray(np.array([net_money(outcome) for outcome in outcomes]) / at_risk)
 
 
 def checked(of: OptionMarket, trades: list[OptionTrade], base: Any, n: int, seed: int) -> int:

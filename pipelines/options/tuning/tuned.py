@@ -278,7 +278,8 @@ def _walked(tried: _Tried, valuer: Valuer, settings: Settings, progress: Progres
         by_cut = [(picks[-1], np.flatnonzero(is_known) if is_known.any() else np.arange(len(groups)))]
     with progress.stage("scoring parts", len(by_cut)) as advance:
         scored_parts = []
-        for pick, at in by_cut:
+        for pick, rows in by_cut:
+            at = rows.tolist()
             plans = {TUNED: pick.option_plan(policies)} | {n: policies.option_plan(n) for n in policies.names}
             scored_parts.append(replayed(plans, [policies.trades[i] for i in at], [paths[i].risk for i in at], valuer))
             advance(1)

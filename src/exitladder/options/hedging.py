@@ -305,8 +305,8 @@ def hedged_book(outcomes: Sequence[Outcome], hedges: dict[str, Hedge], market: O
     for name, found in hedges.items():
         still = [one.path[-1].time for one in held if one.ended is None and one.trade.contract.underlying == name]
         # an open position counts at its last mark, and so does its hedge
-        known = np.minimum(moments, max(still)) if still else moments
-        hedge += found.profit_at(known, np.array([market.spot(name, int(moment)) for moment in known]))
+        until = np.minimum(moments, max(still)) if still else moments
+        hedge += found.profit_at(until, np.array([market.spot(name, int(moment)) for moment in until]))
     return HedgedBook(dates, plain, hedge, is_held)
 
 

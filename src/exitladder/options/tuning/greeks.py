@@ -52,6 +52,6 @@ def prepare(valuer: Valuer, trades: Sequence[OptionTrade]) -> None:
         is_solvable = (mid > 0) & (spot > 0) & (years > 0)
     solved = np.where(is_solvable, implied_volatility(mid, spot, strike, np.maximum(years, 0.0), right, rates), np.nan)
     at = greeks(spot, strike, np.maximum(years, 0.0), solved, right, rates)
-    for k, key in enumerate(keys):
+    for k, quote in enumerate(keys):
         found = (float(at.delta[k]), float(at.gamma[k]), float(at.vega[k]) / 100, float(at.theta[k]) / 365)
-        valuer.known[key] = float(solved[k]), Sensitivities(*found)
+        valuer.known[quote] = float(solved[k]), Sensitivities(*found)

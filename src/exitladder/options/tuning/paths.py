@@ -142,18 +142,14 @@ class _Held(Replay):
         if any(name in GREEK_SERIES for name in self.names):
             values |= greek_series(self.position, self.mark, self.valuer, start)
         gain = values["premium_r"] * self.first_risk
-        self.rows.append(({name: values[name] for name in self.names}, gain, _Exit.of(self).run()))
+        self.rows.append(({name: values[name] for name in self.names}, gain, _Exit(self).run()))
 
 
 class _Exit(Replay):
-    """A position that is closed whole at a close."""
+    """A position after a close, with the order to close it whole; the position held is left as it is."""
 
-    @classmethod
-    def of(cls, held: _Held) -> _Exit:
-        """Return a copy of a position after a close, with the order to close it."""
-        self = copy.copy(held)
-        # mypy cannot know that a copy may become another kind of replay
-        self.__class__ = cls  # type: ignore[assignment]
+    def __init__(self, held: _Held) -> None:
+        self.__dict__ |= held.__dict__
         one = held.position
         self.position = replace(
             one,
@@ -166,8 +162,6 @@ class _Exit(Replay):
         self.state, self.last_ask = dict(held.state), dict(held.last_ask)
         self.sizes_shown = _own(held.sizes_shown)
         self.is_decided = True
-        assert isinstance(self, _Exit)
-        return self
 
     def _close(self, start: int) -> None:
         if self.is_decided:
