@@ -210,10 +210,10 @@ def tune_options(
     policies = Policies(base, own is not None, ordered)
     series = {c.series for one in [*search, *policies.classics.values()] for r in one.rungs for c in r.when}
     valuer = Valuer(market)
-    with progress.stage("preparing quotes", 1):
+    with progress.stage("preparing positions", len(ordered)) as advance:
         if series & set(GREEK_SERIES):
             prepare(valuer, ordered)
-        paths, reasons = paths_of(ordered, plan, valuer, sorted(series))
+        paths, reasons = paths_of(ordered, plan, valuer, sorted(series), advance)
     kept = [i for i, path in enumerate(paths) if path is not None]
     skipped = counted(reasons.values())
     if not kept:

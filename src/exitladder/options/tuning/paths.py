@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,7 +67,11 @@ class Path:
 
 
 def paths_of(
-    trades: Sequence[OptionTrade], plan: OptionPlan, valuer: Valuer, names: Sequence[str]
+    trades: Sequence[OptionTrade],
+    plan: OptionPlan,
+    valuer: Valuer,
+    names: Sequence[str],
+    done: Callable[[int], None] = lambda n: None,
 ) -> tuple[list[Path | None], dict[int, str]]:
     """Return the path of each trade.
 
@@ -79,6 +83,8 @@ def paths_of(
     valuer : Valuer
     names : sequence of str
         Series that conditions read.
+    done : callable
+        Called with 1 after each trade.
 
     Returns
     -------
@@ -95,10 +101,10 @@ def paths_of(
             begun[i] = entered(trades[i], held, valuer.market, sizes)
         except SkippedError as reason:
             skipped[i] = str(reason)
-    found = [
-        _Held(begun[i][0], held, valuer, begun[i][1], sizes).path_of(names) if i in begun else None
-        for i in range(len(trades))
-    ]
+    found: list[Path | None] = []
+    for i in range(len(trades)):
+        found.append(_Held(begun[i][0], held, valuer, begun[i][1], sizes).path_of(names) if i in begun else None)
+        done(1)
     return found, skipped
 
 
