@@ -24,7 +24,6 @@ def tuning_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
     -------
     str
     """
-    is_scored = summary["sample"] == "out_of_sample"
     exits = [
         {
             "exit": row["policy"],
@@ -43,12 +42,12 @@ def tuning_screen(summary: Mapping[str, Any], out: str, width: int) -> str:
         }
         for row in summary["folds"]
     ]
-    n_open = summary["n_trades"] - summary["n_skipped"]
-    scored = f"{n_open:,} positions that are still open, at their last marks"
+    n, state = summary["n_trades"] - summary["n_skipped"], "still open, at their last marks"
     if summary["n_known"]:
-        scored = f"{summary['n_known']:,} positions, in sample"
-    if is_scored:
-        scored = f"{summary['n_scored']:,} positions scored out of sample"
+        n, state = summary["n_known"], "in sample"
+    if summary["sample"] == "out_of_sample":
+        n, state = summary["n_scored"], "scored out of sample"
+    scored = f"{n:,} position{'' if n == 1 else 's'}, {state}"
     skipped = "; ".join(f"{count:,} {reason}" for reason, count in summary["skipped"].items())
     repeated = f"; {summary['n_repeated']:,} repeat another row" if summary["n_repeated"] else ""
     pairs = [
