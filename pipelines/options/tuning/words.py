@@ -94,8 +94,9 @@ def no_walk_text(n_known: int, n_open: int) -> str:
     str
     """
     still = f" ({n_open:,} more had not expired at the last quote)" if n_open else ""
+    have = "has" if n_known == 1 else "have"
     return (
-        f"Too few positions for a walk-forward: {n_known:,} {'has' if n_known == 1 else 'have'} a result{still}. It needs at least {MIN_TRADES} to "
+        f"Too few positions for a walk-forward: {n_known:,} {have} a result{still}. It needs at least {MIN_TRADES} to "
         f"score, and at least {MIN_TRADES} that had expired before the first of them. The results below are those of "
         "the positions tuned on, and show nothing about others."
     )
