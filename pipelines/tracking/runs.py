@@ -47,7 +47,23 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     TrackingError
         If the store or the run does not exist, or a folder does not name its run.
     """
-    address, ref = store_address(store), _id_of(ref)
+    address = store_address(store)
+    if ref and Path(ref).is_dir():
+        found_id = _id_in(Path(ref))
+        if found_id:
+            return _find(found_id, address)
+        try:  # a run may have the name of a folder
+            return _find(ref, address)
+        except TrackingError as cause:
+            raise TrackingError(
+                f"A folder stands for its run if it holds {RECORD} with a run_id, as that of `exitladder tune` does, "
+                f"but '{ref}' does not, and no run has this name. Give the run id, which `exitladder track` lists."
+            ) from cause
+    return _find(ref, address)
+
+
+def _find(ref: str, address: StoreAddress) -> RunRecord:
+    """Return a run by its id, or the newest run of that name."""
     is_id = bool(_RUN_ID.fullmatch(ref))
     if is_id and (of_id := read_record(address.home, ref)) is not None:
         return _of_record(address, of_id)
@@ -69,18 +85,10 @@ def find_run(ref: str, store: str | Path | StoreAddress) -> RunRecord:
     return found
 
 
-def _id_of(ref: str) -> str:
-    """Return the run id that a folder holds in its run.json; anything but a folder as it is."""
-    if not ref or not Path(ref).is_dir():
-        return ref
-    found = read_values(Path(ref) / RECORD) or {}
-    run_id = found.get("run_id")
-    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
-        return run_id
-    raise TrackingError(
-        f"A folder stands for its run if it holds {RECORD} with a run_id, as that of `exitladder tune` does, but "
-        f"'{ref}' does not. Give the run id, which `exitladder track list` shows."
-    )
+def _id_in(folder: Path) -> str:
+    """Return the run id that a folder holds in its run.json, empty if it holds none."""
+    run_id = (read_values(folder / RECORD) or {}).get("run_id")
+    return run_id if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id) else ""
 
 
 def _in_store(ref: str, address: StoreAddress, recorded: list[str], *, is_id: bool) -> RunRecord:

@@ -136,6 +136,13 @@ def test_what_is_damaged_in_a_result_of_freqtrade_is_named(
         import_files([path])
 
 
+def test_a_strategy_by_name_beside_a_list_of_trades_is_no_result_of_freqtrade(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    rows = [{"symbol": "A", "time": "2024-01-02", "side": side, "quantity": 1, "price": 5} for side in ("buy", "sell")]
+    path.write_text(json.dumps({"strategy": "mine", "fills": rows}))
+    assert len(import_files([path]).trades) == 1
+
+
 def test_files_without_a_trade_say_so(tmp_path: Path) -> None:
     empty, header = tmp_path / "empty.json", tmp_path / "fills.csv"
     empty.write_text(json.dumps({"strategy": {"S1": {"trades": []}, "S2": {"trades": []}}}))

@@ -231,15 +231,16 @@ def _json(name: str, text: str) -> list[Sheet]:
         ) from cause
     if isinstance(content, list):
         return [Sheet.of_records(name, [row for row in content if isinstance(row, dict)])]
-    if isinstance(content, dict) and "strategy" in content:
+    lists = {
+        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
+    }
+    # other programs may name their strategy beside a list of trades
+    if isinstance(content.get("strategy"), dict) or ("strategy" in content and not lists):
         return _freqtrade_result(name, content["strategy"])
     performance = content.get("totalPerformance") or content.get("TotalPerformance")
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    lists = {
-        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-    }
     return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists.items()]
 
 

@@ -100,7 +100,7 @@ def test_a_folder_stands_for_the_run_that_it_names(project: Settings, tmp_path: 
     for content in (None, "{", '{"run_id": 3}', '{"run_id": "../x"}'):
         if content is not None:
             (out / "run.json").write_text(content)
-        with pytest.raises(TrackingError, match=r"holds run.json with a run_id.*Give the run id"):
+        with pytest.raises(TrackingError, match=r"holds run.json with a run_id.*no run has this name. Give the run id"):
             promote(str(out), project)
     (out / "run.json").write_text(json.dumps({"run_id": run}))
     assert promote(str(out), project).promotion.run_id == run
