@@ -191,6 +191,9 @@ def test_what_is_searched_follows_the_settings_and_the_positions() -> None:
         grid(OptionSearch(n_exits=4, n_values=8), longs, math.nan)
     with pytest.raises(SettingsError, match=r"can read .* but one reads 'premium'"):
         grid(OptionSearch(exits=("premium >= 1",)), longs, math.nan)
+    # after a sale of a part it would be another number
+    with pytest.raises(SettingsError, match="but one reads 'position_delta'"):
+        grid(OptionSearch(exits=("position_delta >= 100",)), longs, math.nan)
     with pytest.raises(SettingsError, match=r"must read 'series >= least\.\.most'"):
         grid(OptionSearch(exits=("delta around 0.5",)), longs, math.nan)
     with pytest.raises(SettingsError, match="start with its smaller number"):

@@ -15,6 +15,8 @@ from exitladder.plans.units import Condition
 
 PROFITS = ("max_profit_share", "premium_r", "open_r", "mfe_r")
 """Series on which a plan may scale out."""
+_SEARCHED = tuple(name for name in SERIES if not name.startswith("position_") and name != "gamma_1pct")
+"""Not those of the contracts that are left: they depend on earlier sales."""
 _WHOLE = ("days_to_expiry", "bars_held")
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _TERM = re.compile(rf"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*({_NUMBER})\s*(?:\.\.\s*({_NUMBER})\s*)?")
@@ -108,10 +110,10 @@ def _term(term: str, text: str, n_values: int) -> list[Condition]:
             f"number fixes a threshold), but one is {text!r}."
         )
     series, operator, least, most = match.groups()
-    if series not in SERIES:
+    if series not in _SEARCHED:
         raise SettingsError(
-            f"options_search.exits can read {', '.join(SERIES)}, but one reads '{series}'. "
-            f"{did_you_mean(series, SERIES)}"
+            f"options_search.exits can read {', '.join(_SEARCHED)}, but one reads '{series}'. "
+            f"{did_you_mean(series, _SEARCHED)}"
         )
     low, high = float(least), float(most if most is not None else least)
     if low > high:
