@@ -92,6 +92,8 @@ class Found:
         Read from the headers, blank where they tell none.
     before : list of list of str
         The rows above the table.
+    rest : DataFrame of str
+        The columns that the profile does not read, by the file's own headers; rows as those of `frame`.
     """
 
     profile: Profile
@@ -100,6 +102,7 @@ class Found:
     headers: dict[str, str]
     currency: str
     before: list[list[str]]
+    rest: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def has(self, *names: str) -> bool:
         """Return whether all these columns are there."""
@@ -125,10 +128,10 @@ def find_tables(sheets: Sequence[Sheet], profiles: Sequence[Profile]) -> list[Fo
         heads = [(n, *match) for n, row in enumerate(sheet.rows) if (match := _match(row, profiles)) is not None]
         for k, (n, order, labels, currency) in enumerate(heads):
             end = heads[k + 1][0] if k + 1 < len(heads) else len(sheet.rows)
-            table = _table(sheet, n, end, labels)
+            table, rest = _table(sheet, n, end, labels)
             if len(table):
                 headers = {name: sheet.rows[n][column] for name, column in labels.items()}
-                found.append((order, Found(profiles[order], sheet, table, headers, currency, sheet.rows[:n])))
+                found.append((order, Found(profiles[order], sheet, table, headers, currency, sheet.rows[:n], rest)))
     return [table for _, table in sorted(found, key=lambda f: f[0])]
 
 
@@ -173,10 +176,12 @@ def _coin(header: str, key: str, text: str) -> str:
     return last if is_coin else ""
 
 
-def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> pd.DataFrame:
+def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns of the profile, and the others by their headers."""
     width = len(sheet.rows[head])
     hidden_head = sheet.hidden[head]
-    rows, lines = [], []
+    others = {name: k for k, name in reversed(list(enumerate(sheet.rows[head]))) if name and k not in labels.values()}
+    rows, rest, lines = [], [], []
     for n in range(head + 1, end):
         row = sheet.rows[n]
         if len(row) != width and sheet.hidden[n]:
@@ -187,7 +192,8 @@ def _table(sheet: Sheet, head: int, end: int, labels: dict[str, int]) -> pd.Data
         if len(row) < width and sum(bool(cell) for cell in row) == 1:
             break  # the title of the next table
         rows.append([row[k] if k < len(row) else "" for k in labels.values()])
+        rest.append([row[k] if k < len(row) else "" for k in others.values()])
         lines.append(f"{sheet.name}, {sheet.unit} {sheet.numbers[n]}")
     frame = pd.DataFrame(rows, columns=list(labels), dtype=object)
     frame["line"] = lines
-    return frame
+    return frame, pd.DataFrame(rest, columns=list(others), dtype=object)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from exitladder.importers import steps_of_brokers as brokers
 from exitladder.importers import steps_of_programs as programs
+from exitladder.importers.plain.columns import add_costs, find_side, forget_triggers, leave_out_options
+from exitladder.importers.plain.ids import own_ids
+from exitladder.importers.plain.stamps import join_times
 from exitladder.importers.prepared import Prepared, Step
 
 
 def plain(prepared: Prepared) -> None:
-    """Read `is_short` as the side, and the filled quantity rather than the ordered one."""
-    frame = prepared.frame
-    if "filled" in frame:
-        frame["quantity"] = frame["filled"]
-        frame = prepared.frame = frame.drop(columns=["status"], errors="ignore")
-    if "short" in frame and "side" not in frame:
-        frame["side"] = np.where(frame["short"].str.lower().isin(["1", "true", "yes"]), "short", "long")
-        prepared.notes.append("side: from is_short")
+    """Read what the headers of a list of any broker leave open; the filled quantity counts, not the ordered one."""
+    if "filled" in prepared.frame:
+        prepared.frame["quantity"] = prepared.frame["filled"]
+        prepared.frame = prepared.frame.drop(columns=["status"], errors="ignore")
+    join_times(prepared)
+    find_side(prepared)
+    add_costs(prepared)
+    forget_triggers(prepared)
+    own_ids(prepared)
+    leave_out_options(prepared)
 
 
 STEPS: dict[str, Step] = {

@@ -60,6 +60,8 @@ def units_behind(prepared: Prepared) -> None:
 def binance_spot(prepared: Prepared) -> None:
     """As `units_behind`; the header says whether stamps are in UTC."""
     units_behind(prepared)
+    # some exports shorten the year: 24-01-05 09:30:00
+    prepared.frame["time"] = prepared.frame["time"].str.replace(r"^(\d\d-\d\d-\d\d )", r"20\1", regex=True)
     prepared.zone = "UTC" if "utc" in prepared.found.headers["time"].lower() else ""
 
 

@@ -20,7 +20,7 @@ from exitladder.files.numbers import MixedNumbersError, decimal_mark, is_text, p
 from exitladder.files.output import write_table
 from exitladder.files.stamps import check_tz, read_stamps
 from exitladder.files.tables import Table, read_table
-from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills
+from exitladder.trades.fills import fills_of_table, is_fills_table, read_fills, without_execution_ids
 from exitladder.trades.positions import trades_of_fills, with_fills
 from exitladder.trades.quantity_units import in_money, plain_quantities
 from exitladder.trades.trades import ENTRY_AT, Trades
@@ -88,7 +88,7 @@ def read_trades(
                 f"--fills gives the fills of trades, but {table.name} holds fills itself (time, side buy or sell, "
                 "price). Give it alone, or give a trades file with --trades."
             )
-        return trades_of_fills(fills_of_table(table, how, needs=("symbol",)))
+        return trades_of_fills(without_execution_ids(fills_of_table(table, how, needs=("symbol",))))
     trades = trades_of_table(table, how)
     if fills is None:
         return trades

@@ -1,0 +1,134 @@
+"""Sides, costs, options and orders in lists whose headers do not name them in the usual way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from exitladder.errors import TradesError
+from exitladder.importers.decode import HOLES, decode_sides
+from exitladder.importers.prepared import Prepared
+from exitladder.importers.profiles import key_of
+
+_YES = frozenset({"1", "true", "yes", "y", "t", "x", "1.0"})
+_NO = frozenset({"0", "false", "no", "n", "f", "0.0", ""})
+_IS_LONG = ("islong", "long", "isbuy", "isbuyer")
+# unread columns that are known to be a further cost
+_COSTS = frozenset(
+    {
+        "clearingfee", "clearingfees", "exchangefee", "exchangefees", "ipfee", "nfafee", "nfafees", "regfee", "regfees",
+        "regulatoryfee", "regulatoryfees", "secfee", "secfees", "tafee", "taffee", "platformfee", "brokeragefee",
+        "brokerage", "stampduty", "stt", "gst", "transactioncharges", "orfee", "routingfee", "fees", "fee",
+        "commission", "commissions", "taxes",
+    }
+)  # fmt: skip
+_ORDER_TYPES = frozenset({"limit", "market", "stop", "stop limit", "lmt", "mkt", "stp", "stplmt", "stop loss", "stoplimit"})
+_STRIKES = ("strike", "strikeprice")
+_RIGHTS = ("putcall", "callput", "right", "optiontype", "type", "cp", "pc", "spread")
+_RIGHT_WORDS = frozenset({"c", "p", "call", "put", "calls", "puts", "ce", "pe"})
+
+
+def find_side(prepared: Prepared) -> None:
+    """Take a yes-or-no column (`is_short`, `is_long`), or another column all of whose cells are sides, as the side.
+
+    Raises
+    ------
+    TradesError
+        If a yes-or-no column holds another word.
+    """
+    frame, rest = prepared.frame, prepared.found.rest
+    if "side" in frame and (frame["side"].map(_word) != "").any():
+        return
+    if "short" in frame:
+        is_short = _truth(frame["short"], prepared.found.headers["short"], frame["line"])
+        frame["side"] = np.where(is_short, "short", "long")
+        prepared.notes.append("side: from is_short")
+        return
+    for header in rest.columns:
+        if key_of(str(header)) in _IS_LONG:
+            frame["side"] = np.where(_truth(rest[header], str(header), frame["line"]), "buy", "sell")
+            prepared.notes.append(f"side: from the column '{header}'")
+            return
+    when = frame["time" if "time" in frame else "entry_time"].map(_word) != ""
+    given = {str(header): rest[header] for header in rest.columns}
+    if "trade_id" in frame:
+        given[prepared.found.headers["trade_id"]] = frame["trade_id"]
+    for header, cells in given.items():
+        words = cells.map(_word)[when]
+        # numbers and truths may mean anything
+        if len(words) and not words.isin(["1", "-1", "true"]).any() and np.isfinite(decode_sides(words)).all():
+            frame["side"] = cells.to_numpy(dtype=object)
+            if header == prepared.found.headers.get("trade_id"):
+                prepared.frame = frame.drop(columns=["trade_id"])
+            prepared.notes.append(f"side: from the column '{header}'")
+            return
+
+
+def _word(cell: object) -> str:
+    text = str(cell).strip().lower()
+    return "" if text in HOLES else text
+
+
+def _truth(cells: pd.Series, header: str, lines: pd.Series) -> np.ndarray:
+    words = cells.map(_word)
+    known = words.isin(_YES | _NO)
+    if not known.all():
+        i = int(np.argmax(~known.to_numpy()))
+        raise TradesError(
+            f"The column '{header}' must say yes or no (true or false, 1 or 0), but is {cells.iloc[i]!r} "
+            f"({lines.iloc[i]}). Write one of these, or name the column of sides with --map OLD=side."
+        )
+    return words.isin(_YES).to_numpy()
+
+
+def add_costs(prepared: Prepared) -> None:
+    """Put further columns of costs beside the first one; leave out one that is a sum of others."""
+    frame, rest = prepared.frame, prepared.found.rest
+    further = [str(h) for h in rest.columns if key_of(str(h)) in _COSTS and (rest[h].map(_word) != "").any()]
+    if "fee" not in frame or not further or key_of(prepared.found.headers["fee"]).startswith("total"):
+        return
+    for k, header in enumerate(further):
+        frame[f"fee_{k}"] = rest[header].to_numpy(dtype=object)
+    shown = ", ".join([prepared.found.headers["fee"], *further])
+    prepared.notes.append(f"costs: the sum of the columns {shown}")
+
+
+def leave_out_options(prepared: Prepared) -> None:
+    """Leave out rows in options that carry the symbol of the share: their prices are not the share's."""
+    rest = prepared.found.rest
+    keys = {key_of(str(header)): header for header in rest.columns}
+    strike = next((rest[keys[k]].map(_word) for k in _STRIKES if k in keys), None)
+    if strike is None or "symbol" not in prepared.frame:
+        return
+    is_option = (~strike.isin(["", "0", "0.0", "0.00"])).to_numpy()
+    rights = [rest[keys[k]].map(_word).isin(_RIGHT_WORDS).to_numpy() for k in _RIGHTS if k in keys]
+    if rights:
+        is_option &= np.any(rights, axis=0)
+    number = strike.str.replace(r"\.0*$", "", regex=True).str.replace(",", "")
+    named = [bool(n) and n in str(s) for n, s in zip(number, prepared.frame["symbol"], strict=True)]
+    is_option &= ~np.array(named, dtype=bool)
+    if not is_option.any():
+        return
+    n = int(is_option.sum())
+    prepared.notes.append(
+        f"{n} row{'' if n == 1 else 's'} left out: they are options (column '{keys[next(k for k in _STRIKES if k in keys)]}')"
+        ", whose prices are not those of the symbol; `exitladder options backtest` replays positions in options"
+    )
+    prepared.frame = prepared.frame[~is_option].reset_index(drop=True)
+
+
+def forget_triggers(prepared: Prepared) -> None:
+    """Leave out the trigger prices of a list of orders: they are no stops of positions."""
+    frame = prepared.frame
+    if "stop" not in frame or key_of(prepared.found.headers["stop"]) not in ("stopprice", "stop"):
+        return
+    columns = [*(prepared.found.rest[c] for c in prepared.found.rest.columns), *([frame["side"]] if "side" in frame else [])]
+    for texts in columns:
+        words = texts.map(_word).str.replace("_", " ")
+        if len(words) and words.isin(_ORDER_TYPES).all():
+            prepared.frame = frame.drop(columns=["stop"])
+            prepared.notes.append(
+                f"stop_price: left blank, because '{prepared.found.headers['stop']}' in a list of orders is the trigger of "
+                "an order, not the stop at the entry"
+            )
+            return
