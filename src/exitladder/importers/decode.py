@@ -242,9 +242,15 @@ def _from_serial(text: str) -> str:
 
 
 def side_key(word: object) -> str:
-    """Return a word for a side by its letters and digits in lower case: ``Buy to Cover`` is ``buytocover``."""
-    text = unicodedata.normalize("NFC", str(word)).strip().lower()
-    return "-1" if text in ("-1", "\u22121") else "".join(c for c in text if c.isalnum())
+    """Return a word for a side by its letters and digits in lower case: ``Buy to Cover`` is ``buytocover``.
+
+    Examples
+    --------
+    >>> side_key("Buy to Cover"), side_key("-1"), side_key("-1%")
+    ('buytocover', '-1', '-1%')
+    """
+    text = unicodedata.normalize("NFC", str(word)).strip().lower().replace("\u2212", "-")
+    return "".join(c for c in text if c.isalnum()) if any(c.isalpha() for c in text) else text
 
 
 def decode_sides(texts: pd.Series, more: dict[str, int] | None = None) -> FloatArray:

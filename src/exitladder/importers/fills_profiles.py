@@ -240,7 +240,7 @@ PLAIN_FILLS = Profile(
                  "datetime", "dateandtime", "tradedatetime", "tradetime", "tradedate", "transactiontime",
                  "transactiondate", "activitydate", "rundate", "date", "dateutc", "timeutc", "timestamputc", "datum",
                  "fecha", "zeit", "uhrzeit", "createdat"),
-        "side": ("side", "action", "buysell", "bs", "orderside", "tradeside", "buyorsell", "transcode", "direction",
+        "side": ("side", "buysell", "bs", "orderside", "action", "tradeside", "buyorsell", "transcode", "direction",
                  "transactiontype", "type", "richtung", "kaufverkauf", "sens", "sentido", "operacion", "operazione",
                  "operacao", "aktion", "transaktion"),
         "short": ("isshort",),

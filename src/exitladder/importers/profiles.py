@@ -110,14 +110,14 @@ class Found:
 
 
 def key_of(header: str) -> str:
-    """Return a header's letters and digits in lower case, without accents.
+    """Return a header's letters and digits in lower case, without accents; a percent sign is ``pct``.
 
     Examples
     --------
-    >>> key_of("Net P&L USD"), key_of("S / L"), key_of("Prélèvement")
-    ('netplusd', 'sl', 'prelevement')
+    >>> key_of("Net P&L USD"), key_of("S / L"), key_of("Prélèvement"), key_of("Profit %")
+    ('netplusd', 'sl', 'prelevement', 'profitpct')
     """
-    plain = unicodedata.normalize("NFKD", header.lower())
+    plain = unicodedata.normalize("NFKD", header.lower().replace("%", "pct"))
     return "".join(c for c in plain if c.isalnum())
 
 

@@ -14,6 +14,7 @@ from exitladder.arrays import BoolArray, FloatArray
 from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.files.conventions import Conventions
+from exitladder.files.numbers import currencies_of
 from exitladder.importers.decode import HOLES, check_prices, date_order, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile
@@ -162,6 +163,10 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
     place = found.sheet.name
+    dates = options.dates
+    if dates == "auto":
+        # rows that are no trades tell the order as well
+        dates = date_order({key: prepared.frame[key] for key in _TIMES if key in prepared.frame}, place)
     decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
     _keep(prepared, decimal)
     frame = prepared.frame
@@ -182,6 +187,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         if name in NUMBERS or re.fullmatch(_FURTHER, name)
     }
     _symbols(frame, found, options)
+    _one_currency(frame, place)
     if "quantity" in frame:
         i, currency = in_money(frame["quantity"], frame["symbol"])
         if i >= 0:
@@ -193,7 +199,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     if "total" in frame and "quantity" in numbers and "price" in numbers:
         _refuse_notional(numbers, np.abs(decode_numbers(frame["total"], decimal, f"column 'total' of {place}")), found)
     zone = prepared.zone or profile.zone or options.tz or "UTC"
-    reader = _Rows(prepared, numbers, zone, options)
+    reader = _Rows(prepared, numbers, zone, options, dates)
     return reader.fills() if prepared.kind == "fills" else reader.round_trips()
 
 
@@ -281,10 +287,27 @@ def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
     frame["symbol"] = frame["symbol"].map(lambda name: options.symbol_map.get(name, name))
 
 
+def _one_currency(frame: pd.DataFrame, place: str) -> None:
+    """Reject prices of one symbol in two currencies."""
+    names = [name for name in _PRICES if name in frame]
+    if len(currencies_of([frame[name] for name in names])) < 2:
+        return
+    for symbol, rows in frame.groupby("symbol"):
+        found = currencies_of([rows[name] for name in names])
+        if len(found) > 1:
+            raise TradesError(
+                f"Prices of one symbol must be in one currency, but those of '{symbol}' in {place} are in "
+                f"{' and '.join(found)}. Give the symbol of each currency a name of its own, or import them apart."
+            )
+
+
 class _Rows:
     """Rows of one prepared table, read column by column."""
 
-    def __init__(self, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions) -> None:
+    def __init__(
+        self, prepared: Prepared, numbers: dict[str, FloatArray], zone: str, options: ImportOptions, dates: str
+    ) -> None:
+        self.dates = dates
         self.prepared, self.numbers, self.zone, self.options = prepared, numbers, zone, options
         self.found, self.profile, self.frame = prepared.found, prepared.found.profile, prepared.frame
         self.n = len(self.frame)
@@ -298,10 +321,9 @@ class _Rows:
 
     def times(self, name: str) -> npt.NDArray[np.int64]:
         place = f"column '{name}' of {self.found.sheet.name}"
-        dates = self.options.dates
-        if dates == "auto":
-            dates = date_order({key: self.frame[key] for key in _TIMES if key in self.frame}, self.found.sheet.name)
-        time, n_naive = decode_times(self.frame[name], self.zone, place=place, dates=dates, lines=self.frame["line"])
+        time, n_naive = decode_times(
+            self.frame[name], self.zone, place=place, dates=self.dates, lines=self.frame["line"]
+        )
         self.n_naive += n_naive
         return time
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from exitladder.importers import steps_of_brokers as brokers
 from exitladder.importers import steps_of_programs as programs
-from exitladder.importers.plain.columns import add_costs, find_side, forget_triggers, leave_out_options
+from exitladder.importers.plain.columns import (
+    add_costs,
+    blank_open_exits,
+    find_side,
+    forget_triggers,
+    leave_out_options,
+    refuse_round_trips,
+)
 from exitladder.importers.plain.ids import own_ids
 from exitladder.importers.plain.stamps import join_times
 from exitladder.importers.prepared import Prepared, Step
@@ -15,6 +22,9 @@ def plain(prepared: Prepared) -> None:
     if "filled" in prepared.frame:
         prepared.frame["quantity"] = prepared.frame["filled"]
         prepared.frame = prepared.frame.drop(columns=["status"], errors="ignore")
+    if prepared.kind == "fills":
+        refuse_round_trips(prepared)
+    blank_open_exits(prepared)
     join_times(prepared)
     find_side(prepared)
     add_costs(prepared)

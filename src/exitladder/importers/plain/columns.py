@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ from exitladder.importers.profiles import key_of
 
 _YES = frozenset({"1", "true", "yes", "y", "t", "x", "1.0"})
 _NO = frozenset({"0", "false", "no", "n", "f", "0.0", ""})
+_STILL_OPEN = frozenset({"open", "still open", "running", "active", "offen", "abierta", "ouvert"})
 _IS_LONG = ("islong", "long", "isbuy", "isbuyer")
 # unread columns that are known to be a further cost
 _COSTS = frozenset(
@@ -23,6 +26,7 @@ _COSTS = frozenset(
     }
 )  # fmt: skip
 _ORDER_TYPES = frozenset({"limit", "market", "stop", "stop limit", "lmt", "mkt", "stp", "stplmt", "stop loss", "stoplimit"})
+_EXIT = re.compile(r"(?:exit|ex|close|closing|sell|out)(?:date|time|datetime|price|rate)|(?:date|time|price)out")
 _STRIKES = ("strike", "strikeprice")
 _RIGHTS = ("putcall", "callput", "right", "optiontype", "type", "cp", "pc", "spread")
 _RIGHT_WORDS = frozenset({"c", "p", "call", "put", "calls", "puts", "ce", "pe"})
@@ -56,12 +60,21 @@ def find_side(prepared: Prepared) -> None:
     for header, cells in given.items():
         words = cells.map(_word)[when]
         # numbers and truths may mean anything
-        if len(words) and not words.isin(["1", "-1", "true"]).any() and np.isfinite(decode_sides(words)).all():
+        if not len(words) or words.isin(["true"]).any() or not words.str.contains(r"[^\W\d_]", regex=True).all():
+            continue
+        if np.isfinite(decode_sides(words)).all():
             frame["side"] = cells.to_numpy(dtype=object)
             if header == prepared.found.headers.get("trade_id"):
                 prepared.frame = frame.drop(columns=["trade_id"])
             prepared.notes.append(f"side: from the column '{header}'")
             return
+
+
+def blank_open_exits(prepared: Prepared) -> None:
+    """Blank words such as ``open`` where the time of an exit stands."""
+    frame = prepared.frame
+    if "exit_time" in frame:
+        frame["exit_time"] = frame["exit_time"].where(~frame["exit_time"].map(_word).isin(_STILL_OPEN), "")
 
 
 def _word(cell: object) -> str:
@@ -79,6 +92,25 @@ def _truth(cells: pd.Series, header: str, lines: pd.Series) -> np.ndarray:
             f"({lines.iloc[i]}). Write one of these, or name the column of sides with --map OLD=side."
         )
     return words.isin(_YES).to_numpy()
+
+
+def refuse_round_trips(prepared: Prepared) -> None:
+    """Reject a list of fills with unread columns of exits: a row is a round trip then.
+
+    Raises
+    ------
+    TradesError
+        If there is one.
+    """
+    rest = prepared.found.rest
+    exits = [str(h) for h in rest.columns if _EXIT.fullmatch(key_of(str(h))) and (rest[h].map(_word) != "").any()]
+    if exits:
+        raise TradesError(
+            f"A row of a list of fills must be one execution, but {prepared.found.sheet.name} has the column "
+            f"'{exits[0]}' of an exit beside the time and price of its entry: its rows are round trips. Name their "
+            "columns, such as --map 'Date=entry_time' --map 'Price=entry_price' --map 'Ex. date=exit_time' --map "
+            "'Ex. Price=exit_price'."
+        )
 
 
 def add_costs(prepared: Prepared) -> None:
@@ -100,7 +132,7 @@ def leave_out_options(prepared: Prepared) -> None:
     strike = next((rest[keys[k]].map(_word) for k in _STRIKES if k in keys), None)
     if strike is None or "symbol" not in prepared.frame:
         return
-    is_option = (~strike.isin(["", "0", "0.0", "0.00"])).to_numpy()
+    is_option = (~strike.isin(["", "0", "0.0", "0.00"])).to_numpy(dtype=bool, copy=True)
     rights = [rest[keys[k]].map(_word).isin(_RIGHT_WORDS).to_numpy() for k in _RIGHTS if k in keys]
     if rights:
         is_option &= np.any(rights, axis=0)
