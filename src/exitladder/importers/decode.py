@@ -37,7 +37,8 @@ SIDE_WORDS: dict[str, int] = {
          "卖出", "賣出", "卖", "賣", "売", "売り"),
         -1),
 }  # fmt: skip
-_BUYS, _SELLS = r"\b(?:buy|bought)\b", r"\b(?:sell|sold)\b"
+_BUYS = r"\b(?:buy|bought|kauf|achat|compra|acquisto|koop)\b"
+_SELLS = r"\b(?:sell|sold|verkauf|vente|venta|venda|vendita|verkoop)\b"
 _UNDONE = r"cancel|reject|expire|void"
 # a serial day of a spreadsheet, maybe among dates
 _SERIAL = r"[2-7]\d{4}(?:[.,]\d+)?"

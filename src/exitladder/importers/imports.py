@@ -204,6 +204,9 @@ def _read(found: list[Found], label: str, options: ImportOptions, sheets: Sequen
             ) from cause
     if not done:
         raise faults[0]
+    if len(done) > 1 and len({f.sheet.name for f in chosen}) > 1:
+        names = ", ".join(dict.fromkeys(f.sheet.name for f in chosen))
+        done[0].notes.insert(0, f"{len(done)} tables were read together as one account: {names}")
     return done
 
 

@@ -25,6 +25,8 @@ class Prepared:
     kind : {"fills", "round_trips"}
     zone : str
         Time zone that the file itself tells, else blank.
+    dates : {"auto", "dayfirst", "monthfirst"}
+        What the user says of dates such as 03/04/2024.
     notes : list of str
         Rows left out, and assumptions.
     money : dict of str to float
@@ -36,6 +38,7 @@ class Prepared:
     frame: pd.DataFrame
     kind: str
     zone: str = ""
+    dates: str = "auto"
     notes: list[str] = field(default_factory=list)
     money: dict[str, float] = field(default_factory=dict)
 

@@ -13,6 +13,9 @@ from exitladder.importers.sources import Sheet
 
 Spellings = tuple[str, ...]
 
+ZONE_BEHIND = re.compile(r"\s*[(\[]?\s*(?:UTC|GMT)\s*(?P<sign>[+-]?)(?P<hour>\d{0,2}):?(?P<minute>\d{2})?\s*[)\]]?\s*$")
+"""The offset behind the header of a column of times: ``Time(UTC+8)``, ``Date (UTC)``, ``Created GMT``."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -139,10 +142,11 @@ def _match(row: Sequence[str], profiles: Sequence[Profile]) -> tuple[int, dict[s
     if sum(bool(cell) for cell in row) < 3:
         return None
     keys = [key_of(cell) for cell in row]
+    without_zones = [key_of(ZONE_BEHIND.sub("", cell)) for cell in row]
     if sum(key.isdigit() for key in keys) > len(keys) // 2:
         return None
     for order, profile in enumerate(profiles):
-        labels, currency = _labels(row, keys, profile)
+        labels, currency = _labels(row, without_zones if profile.prepare == "plain" else keys, profile)
         if all(name in labels for name in profile.needs) and all(mark in keys for mark in profile.marks):
             return order, labels, currency
     return None

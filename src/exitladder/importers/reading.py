@@ -17,7 +17,7 @@ from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import currencies_of
 from exitladder.importers.decode import HOLES, check_prices, date_order, decimal_mark, decode_numbers, decode_sides, decode_times
 from exitladder.importers.prepared import Prepared
-from exitladder.importers.profiles import Found, Profile
+from exitladder.importers.profiles import Found, Profile, key_of
 from exitladder.importers.steps import STEPS
 from exitladder.trades.fills import Fills, fills_from_columns
 from exitladder.trades.quantity_units import in_money, plain_quantities
@@ -28,6 +28,9 @@ NUMBERS = (
 )  # fmt: skip
 # by as much as fees may move a total
 _FEES = 0.03
+_ACCOUNTS = frozenset(
+    {"account", "accountid", "accountnumber", "accountname", "clientaccountid", "subaccount", "accountno", "portfolio"}
+)
 # further columns of costs
 _FURTHER = r"fee_\d+"
 _TIMES = ("time", "entry_time", "exit_time")
@@ -158,10 +161,11 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         If the file leaves something open that must be asked for, or a row breaks a rule.
     """
     profile = found.profile
-    prepared = Prepared(found, others, found.frame.copy(), profile.kind)
+    prepared = Prepared(found, others, found.frame.copy(), profile.kind, dates=options.dates)
     if profile.prepare:
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
+    _keep_accounts_apart(prepared)
     place = found.sheet.name
     dates = options.dates
     if dates == "auto":
@@ -268,6 +272,22 @@ def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) 
                 label = f"{word or 'blank'} ({column}{f', {coin}' if coin else ''})"
                 prepared.money[label] = prepared.money.get(label, 0.0) + float(sums.sum())
         return
+
+
+def _keep_accounts_apart(prepared: Prepared) -> None:
+    """Make fills of several accounts positions of their own: a short in one does not close a long in another."""
+    frame, rest = prepared.frame, prepared.found.rest
+    if prepared.kind != "fills" or "trade_id" in frame or len(rest) != len(frame):
+        return
+    for header in rest.columns:
+        if key_of(str(header)) in _ACCOUNTS:
+            accounts = rest[header].astype("str").str.strip().to_numpy(dtype=object)
+            names = sorted(set(accounts[(frame["symbol"] != "").to_numpy()] if "symbol" in frame else accounts) - {""})
+            if len(names) > 1:
+                book = frame["book"] + "-" if "book" in frame else ""
+                frame["book"] = book + pd.Series(accounts, index=frame.index)
+                prepared.notes.append(f"fills of {len(names)} accounts (column '{header}') are separate positions")
+            return
 
 
 def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from html.parser import HTMLParser
@@ -26,7 +27,7 @@ from exitladder.files.tables import read_table
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.files.untrusted.shapes import parse_json
 
-_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather"}
+_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather", b"\x1f\x8b": "gzip"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def _sheets(name: str, data: bytes) -> list[Sheet]:
     kind = next((kind for mark, kind in _HEADS.items() if data.startswith(mark)), "")
     if kind == "zip":
         return _zip(name, data)
+    if kind == "gzip":
+        return _sheets(re.sub(r"\.gz$", "", name), _unpacked(name, data))
     if kind in ("parquet", "feather"):
         return [Sheet.of_frame(name, _columnar(data, kind))]
     text = decoded(name, data)
@@ -192,6 +195,19 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> byt
     return content
 
 
+def _unpacked(name: str, data: bytes) -> bytes:
+    """Return the content of a gzip file, up to the limit on sizes."""
+    most = limit("EXITLADDER_MAX_SOURCE_MB") * MEGABYTE
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise InputFileError(
+            f"'{name}' may have {most // MEGABYTE:,} MB unpacked, but has more. "
+            f"{how_to_raise('EXITLADDER_MAX_SOURCE_MB')}"
+        )
+    return content
+
+
 def _xlsx(name: str, data: bytes) -> list[Sheet]:
     import openpyxl  # type: ignore[import-untyped]
 
@@ -222,9 +238,13 @@ def _sqlite(path: Path) -> list[Sheet]:
 
 
 def _json(name: str, text: str) -> list[Sheet]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all(line.strip().startswith("{") and line.strip().endswith("}") for line in lines):
+        # a record a line
+        return [Sheet.of_records(name, [_flat(parse_json(line, has_constants=True)) for line in lines])]
     content = parse_json(text, has_constants=True)
     if isinstance(content, list):
-        return [Sheet.of_records(name, [row for row in content if isinstance(row, dict)])]
+        return [Sheet.of_records(name, [_flat(row) for row in content if isinstance(row, dict)])]
     if isinstance(content.get("strategy"), dict):
         return [
             Sheet.of_records(f"{name}, strategy {strategy}", [t | {"strategy": strategy} for t in found["trades"]])
@@ -234,10 +254,24 @@ def _json(name: str, text: str) -> list[Sheet]:
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    lists = {
-        key: rows for key, rows in content.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-    }
-    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists.items()]
+    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in _lists(content)]
+
+
+def _lists(content: dict[str, Any], depth: int = 4) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the lists of records in an object, and in the objects inside of it."""
+    for key, value in content.items():
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            yield key, [_flat(row) for row in value]
+        elif isinstance(value, dict) and depth:
+            yield from _lists(value, depth - 1)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose fee, if it is an object such as ccxt's, is an amount and its currency."""
+    fee = record.get("fee")
+    if not isinstance(fee, dict):
+        return record
+    return {**record, "fee": fee.get("cost"), "fee currency": fee.get("currency")}
 
 
 def _xml(name: str, text: str) -> list[Sheet]:
@@ -294,7 +328,9 @@ def _delimited(name: str, text: str) -> Sheet:
     lines = text.splitlines()
     if not any(line.strip() for line in lines):
         raise InputFileError(f"The file '{name}' is empty.")
-    delimiter = max(",;\t|", key=lambda d: max(line.count(d) for line in lines[:40]))
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:40]]
+    # with decimal commas, a line may hold as many commas as fields
+    delimiter = max("\t;|,", key=lambda d: max(line.count(d) for line in bare))
     rows, numbers = [], []
     reader = csv.reader(lines, delimiter=delimiter)
     for row in reader:

@@ -7,13 +7,15 @@ from exitladder.importers import steps_of_programs as programs
 from exitladder.importers.plain.columns import (
     add_costs,
     blank_open_exits,
+    coins_of_fees,
     find_side,
     forget_triggers,
     leave_out_options,
+    prices_of_cash,
     refuse_round_trips,
 )
 from exitladder.importers.plain.ids import own_ids
-from exitladder.importers.plain.stamps import join_times
+from exitladder.importers.plain.stamps import join_times, zone_of_header
 from exitladder.importers.prepared import Prepared, Step
 
 
@@ -26,9 +28,12 @@ def plain(prepared: Prepared) -> None:
         refuse_round_trips(prepared)
     blank_open_exits(prepared)
     join_times(prepared)
+    zone_of_header(prepared)
     find_side(prepared)
     add_costs(prepared)
     forget_triggers(prepared)
+    prices_of_cash(prepared)
+    coins_of_fees(prepared)
     own_ids(prepared)
     leave_out_options(prepared)
 
@@ -48,6 +53,8 @@ STEPS: dict[str, Step] = {
     "backtesting": programs.backtesting,
     "vectorbt": programs.vectorbt,
     "nautilus_positions": programs.nautilus_positions,
+    "amibroker": brokers.amibroker,
+    "tradovate": brokers.tradovate,
     "tradingview": brokers.tradingview,
     "plain": plain,
 }

@@ -27,6 +27,8 @@ _COSTS = frozenset(
 )  # fmt: skip
 _ORDER_TYPES = frozenset({"limit", "market", "stop", "stop limit", "lmt", "mkt", "stp", "stplmt", "stop loss", "stoplimit"})
 _EXIT = re.compile(r"(?:exit|ex|close|closing|sell|out)(?:date|time|datetime|price|rate)|(?:date|time|price)out")
+_MONEY = frozenset("USD EUR GBP JPY CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN CNY HKD SGD INR BRL".split())
+_QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC", "ETH", "BNB", "BUSD", "FDUSD", "GBP", "TRY", "BRL")
 _STRIKES = ("strike", "strikeprice")
 _RIGHTS = ("putcall", "callput", "right", "optiontype", "type", "cp", "pc", "spread")
 _RIGHT_WORDS = frozenset({"c", "p", "call", "put", "calls", "puts", "ce", "pe"})
@@ -164,3 +166,36 @@ def forget_triggers(prepared: Prepared) -> None:
                 "an order, not the stop at the entry"
             )
             return
+
+
+def prices_of_cash(prepared: Prepared) -> None:
+    """Take the sign off prices that are negative on every purchase and on no sale, as flows of cash are."""
+    frame = prepared.frame
+    if "price" not in frame or "side" not in frame:
+        return
+    price, side = frame["price"].map(_word), decode_sides(frame["side"])
+    negative = price.str.contains(r"^\s*(?:-|\u2212|\()").to_numpy(dtype=bool)
+    known = np.isfinite(side) & (price != "").to_numpy(dtype=bool)
+    if negative.any() and (negative[known] == (side[known] > 0)).all():
+        frame["price"] = frame["price"].str.replace(r"^\s*(?:-|\u2212)", "", regex=True).str.strip("() ")
+        prepared.notes.append("price: negative on every purchase, so the sign was read as that of the cash")
+
+
+def coins_of_fees(prepared: Prepared) -> None:
+    """Name the coin of pairs whose fee is paid in it: it is less to hold."""
+    frame = prepared.frame
+    if "fee_currency" not in frame or "symbol" not in frame or "base" in frame:
+        return
+    base, quote = [], []
+    for coin, symbol in zip(frame["fee_currency"].str.upper(), frame["symbol"].str.upper(), strict=True):
+        rest = re.sub(r"^[/_-]", "", symbol.removeprefix(coin)) if coin and symbol.startswith(coin) else ""
+        is_coin = coin not in _MONEY and any(rest.startswith(name) for name in _QUOTES)
+        # a contract is not paid for in its coin
+        is_coin &= ":" not in rest and "-" not in rest and "_" not in rest
+        base.append(coin if is_coin else "")
+        quote.append(rest if is_coin else "")
+    if any(base):
+        frame["fee_currency"] = frame["fee_currency"].str.upper()
+        frame["base"] = base
+        given = frame["currency"] if "currency" in frame else pd.Series("", index=frame.index)
+        frame["currency"] = given.where(given != "", pd.Series(quote, index=frame.index))

@@ -7,7 +7,7 @@ import pandas as pd
 from exitladder.errors import TradesError
 from exitladder.importers.decode import HOLES
 from exitladder.importers.prepared import Prepared
-from exitladder.importers.profiles import key_of
+from exitladder.importers.profiles import ZONE_BEHIND, key_of
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?(?:\s+[A-Za-z/_]+)?"
 _DIGITS = r"\d{3,6}"
@@ -55,6 +55,19 @@ def join_times(prepared: Prepared) -> None:
             if clock is not None and _are_clocks(clock[1], has_digits=True):
                 frame[name] = _joined(given, clock[1])
                 prepared.notes.append(f"{name}: from the columns '{header}' and '{clock[0]}'")
+
+
+def zone_of_header(prepared: Prepared) -> None:
+    """Put the offset of a header such as `Time(UTC+8)` behind each stamp that has a time of day and no zone."""
+    frame = prepared.frame
+    for name in ("time", "entry_time", "exit_time"):
+        found = ZONE_BEHIND.search(prepared.found.headers.get(name, "")) if name in frame else None
+        if found is None:
+            continue
+        offset = f"{found['sign'] or '+'}{int(found['hour'] or 0):02d}:{found['minute'] or '00'}"
+        has_time = frame[name].str.contains(":") & ~frame[name].str.contains(r"[+-]\d\d:?\d\d$|Z$")
+        frame[name] = frame[name].where(~has_time, frame[name] + offset)
+        prepared.notes.append(f"{name}: UTC{offset}, as the header '{prepared.found.headers[name]}' says")
 
 
 def _plain(texts: pd.Series) -> pd.Series:
