@@ -295,7 +295,7 @@ def _cleaned(texts: Any) -> Any:
     # a number that a spreadsheet is told to keep as text
     clean = pc.replace_substring_regex(clean, r'^="(.*)"$', r"\1")
     clean = pc.replace_substring_regex(clean, "^[−–]", "-")
-    clean = pc.replace_substring_regex(clean, r"^\((.+)\)$", r"-\1")
+    clean = pc.replace_substring_regex(clean, f"^(?:{_SIGNS})?{_BLANK}*\\((.+)\\)$", r"-\1")
     clean = pc.replace_substring_regex(clean, f"^([+-]?){_BLANK}*(?:{_SIGNS}){_BLANK}*", r"\1")
     clean = pc.replace_substring_regex(clean, f"{_BLANK}*(?:{_SIGNS})$", "")
     return pc.replace_substring_regex(clean, r"^\+", "")

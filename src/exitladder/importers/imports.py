@@ -13,17 +13,25 @@ import pandas as pd
 from exitladder.arrays import BoolArray
 from exitladder.errors import InputFileError, TradesError, did_you_mean
 from exitladder.files.conventions import PLAIN, Conventions
-from exitladder.files.tables import Table, read_table
+from exitladder.files.tables import Table, read_table, table_suffix
 from exitladder.importers.broker_table import import_trades
 from exitladder.importers.catalogue import NAMES, PROFILES
-from exitladder.importers.profiles import Found, Profile, find_tables
+from exitladder.importers.fills_profiles import PLAIN_FILLS
+from exitladder.importers.profiles import Found, Profile, find_tables, key_of
 from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
-from exitladder.importers.reading import Executions, ImportOptions, read_executions
+from exitladder.importers.reading import Executions, ImportOptions, options_of, read_executions
 from exitladder.importers.sources import Sheet, open_source
 from exitladder.runtime.shown import Shown
 from exitladder.trades.fills import Fills, first_of_each, joined, with_ids
 from exitladder.trades.positions import Positions, fills_of_positions, group_fills, trades_of_positions
 from exitladder.trades.trades import Trades
+
+# what --map calls the columns of fills, and the names here
+_FILL_NAMES = {
+    "trade_id": "trade_id", "fill_id": "fill_id", "symbol": "symbol", "time": "time", "side": "side",
+    "quantity": "quantity", "price": "price", "commission": "fee", "commission_currency": "fee_currency", "tag": "tag",
+    "multiplier": "multiplier", "stop_price": "stop",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +108,11 @@ def import_files(
         raise TradesError(
             f"Files imported together must be of one kind, but are {' and '.join(titles)}. Import each alone."
         )
+    return _imported(parts, options)
+
+
+def _imported(parts: Sequence[Executions], options: ImportOptions) -> Imported:
+    """Return the trades that executions make up."""
     whole, repeats = _joined(parts)
     positions = group_fills(whole.fills, options.grouping, dust=options.dust)
     trades, sized = with_contract_sizes(trades_of_positions(whole.fills, positions), whole, positions)
@@ -110,7 +123,7 @@ def import_files(
     return Imported(
         trades,
         fills_of_positions(whole.fills, positions, trades.trade_id),
-        titles[0],
+        parts[0].profile.title,
         notes,
         closed_profit(whole, positions, trades.trade_id),
         whole.money,
@@ -145,12 +158,49 @@ def table_imported(
     TradesError
         If a name is unknown, or the trades break a rule.
     """
+    fills = {"time", "price"} & {*columns.values(), *values}
+    if fills or (not columns and not values and not isinstance(source, pd.DataFrame) and table_suffix(Path(source)) is None):
+        return _fills_imported(source, columns, values, conventions)
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "table")
     else:
         table = read_table(source, conventions=conventions)
     trades, notes = import_trades(table, columns, values, conventions=conventions)
     return Imported(trades, None, "a table of trades", list(notes), None, {})
+
+
+def _fills_imported(
+    source: str | Path | pd.DataFrame, columns: Mapping[str, str], values: Mapping[str, str], conventions: Conventions
+) -> Imported:
+    """Return the trades of a list of fills whose columns the user names."""
+    known = PLAIN_FILLS.columns
+    for new in (*columns.values(), *values):
+        if new not in _FILL_NAMES:
+            raise TradesError(f"Fills have no column '{new}'. {did_you_mean(new, _FILL_NAMES)}")
+    sheets = [Sheet.of_frame("table", source)] if isinstance(source, pd.DataFrame) else open_source(source)
+    wanted = {old: known[_FILL_NAMES[new]][0] for old, new in columns.items()}
+    renamed, is_found = [], not wanted
+    for sheet in sheets:
+        rows = [list(row) for row in sheet.rows]
+        for k, row in enumerate(rows):
+            if set(wanted) <= set(row):
+                # another column of the new name would be read in its place
+                taken = {key_of(cell) for cell in wanted.values()}
+                rows[k] = [wanted.get(c, "" if key_of(c) in taken else c) for c in row]
+                is_found = True
+        renamed.append(replace(sheet, rows=rows))
+    if not is_found:
+        heads = max((row for sheet in sheets for row in sheet.rows[:50]), key=lambda row: sum(map(bool, row)), default=[])
+        lost = next((old for old in wanted if old not in heads), next(iter(wanted)))
+        raise TradesError(f"The file has no column '{lost}'. {did_you_mean(lost, [cell for cell in heads if cell])}")
+    options = options_of(conventions, side=str(values.get("side", "")))
+    if "symbol" in values:
+        options = replace(options, symbol=values["symbol"])
+    if set(values) - {"side", "symbol"}:
+        raise TradesError("Of fills, --value can give the side and the symbol alone. Put other values into the file.")
+    label = "table" if isinstance(source, pd.DataFrame) else Path(source).name
+    parts = _read(find_tables(renamed, (PLAIN_FILLS,)), label, options, renamed)
+    return _imported(parts, options)
 
 
 def known_as(source: str | Path | pd.DataFrame) -> str:

@@ -242,7 +242,7 @@ def import_(
     from exitladder.trades.report import counts_of
 
     if renames or values or not (program or known_as(sources[0])):
-        _import_by_columns(session, sources, renames, values, side, out)
+        _import_by_columns(session, sources, renames, values, side, out, fills_out)
         return
     data = session.settings.data
     how = data.conventions
@@ -288,10 +288,12 @@ def _import_by_columns(
     values: tuple[str, ...],
     side: str | None,
     out: Path,
+    fills_out: Path | None,
 ) -> None:
-    """Read one table of round trips whose columns the user names."""
+    """Read one table whose columns the user names, of round trips, or of fills if it names their time and price."""
     from exitladder.importers.imports import table_imported
     from exitladder.trades.files import write_trades
+    from exitladder.trades.fills import write_fills
 
     if len(sources) > 1:
         raise click.UsageError("--map and --value read one file; import the others alone.")
@@ -301,7 +303,11 @@ def _import_by_columns(
     for line in found.notes:
         session.say(line)
     write_trades(found.trades, out)
-    session.show({"file": str(out), **_summary(found.trades)})
+    files = {"file": str(out)}
+    if fills_out is not None and found.fills is not None:
+        write_fills(found.fills, fills_out)
+        files["fills_file"] = str(fills_out)
+    session.show({**files, **_summary(found.trades)})
 
 
 def _symbol_map(path: str) -> dict[str, str]:
