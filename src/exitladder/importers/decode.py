@@ -71,6 +71,35 @@ def decimal_mark(columns: Iterable[pd.Series], place: str, given: str | None = N
         raise TradesError(f"{cause} ({place}).") from cause
 
 
+def refuse_open_points(quantity: pd.Series, columns: Iterable[pd.Series], place: str) -> None:
+    """Reject points that may separate thousands in a file of semicolons: 1.000 in every number, quantities too.
+
+    Parameters
+    ----------
+    quantity : Series of str
+    columns : iterable of Series of str
+        All columns of numbers of the file.
+    place : str
+        What messages call the file.
+
+    Raises
+    ------
+    TradesError
+        If nothing in the file tells decimals from thousands.
+    """
+    texts = [_without_units(column) for column in columns]
+    marked = [text[text.str.contains(r"[.,]", regex=True)] for text in texts]
+    if any(not numbers.open_points(text).all() for text in marked if len(text)):
+        return
+    shown = quantity[numbers.open_points(_without_units(quantity))]
+    if len(shown):
+        raise TradesError(
+            "A point must be either the decimal mark or a thousands separator, but every number with a point, such as "
+            f"the quantity {shown.iloc[0]!r}, could be read both ways ({place}). Pass --decimal . if it is the decimal "
+            "mark, or --decimal , if it separates thousands (data.decimal)."
+        )
+
+
 def decode_numbers(
     texts: pd.Series, decimal: str, place: str = "the column", lines: pd.Series | None = None
 ) -> FloatArray:

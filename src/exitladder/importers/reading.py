@@ -15,7 +15,16 @@ from exitladder.clock import NO_TIME
 from exitladder.errors import TradesError
 from exitladder.files.conventions import Conventions
 from exitladder.files.numbers import currencies_of
-from exitladder.importers.decode import HOLES, check_prices, date_order, decimal_mark, decode_numbers, decode_sides, decode_times
+from exitladder.importers.decode import (
+    HOLES,
+    check_prices,
+    date_order,
+    decimal_mark,
+    decode_numbers,
+    decode_sides,
+    decode_times,
+    refuse_open_points,
+)
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import Found, Profile, key_of
 from exitladder.importers.steps import STEPS
@@ -171,7 +180,10 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
     if dates == "auto":
         # rows that are no trades tell the order as well
         dates = date_order({key: prepared.frame[key] for key in _TIMES if key in prepared.frame}, place)
-    decimal = decimal_mark([prepared.frame[name] for name in NUMBERS if name in prepared.frame], place, options.decimal)
+    written = [prepared.frame[name] for name in NUMBERS if name in prepared.frame]
+    if found.sheet.separator == ";" and options.decimal is None and "quantity" in prepared.frame:
+        refuse_open_points(prepared.frame["quantity"], written, place)
+    decimal = decimal_mark(written, place, options.decimal)
     _keep(prepared, decimal)
     frame = prepared.frame
     if "quantity" in frame:

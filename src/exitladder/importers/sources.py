@@ -44,6 +44,8 @@ class Sheet:
     numbers : list of int
     hidden : list of frozenset of int
         Positions of cells that the page hides, by row; empty where the container knows none.
+    separator : str
+        Of the fields of a text file; empty for others.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Sheet:
     rows: list[list[str]]
     numbers: list[int]
     hidden: list[frozenset[int]]
+    separator: str = ""
 
     @classmethod
     def of(cls, name: str, rows: Iterable[Sequence[object]], unit: str = "row") -> Sheet:
@@ -336,7 +339,7 @@ def _delimited(name: str, text: str) -> Sheet:
     for row in reader:
         rows.append([_text(cell) for cell in row])
         numbers.append(reader.line_num)
-    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows))
+    return Sheet(name, "line", rows, numbers, [frozenset()] * len(rows), delimiter)
 
 
 def _text(cell: object) -> str:
