@@ -211,12 +211,36 @@ def parse_numbers(given: pd.Series[Any], decimal: str = ".") -> tuple[FloatArray
     if pd.api.types.is_bool_dtype(given.dtype):
         return np.full(len(given), np.nan), given.notna().to_numpy()
     if pd.api.types.is_numeric_dtype(given.dtype):
-        return given.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(given), dtype=bool)
+        return doubles(given), np.zeros(len(given), dtype=bool)
     if given.dtype == object:
         return _parse_objects(given, decimal)
     if not pd.api.types.is_string_dtype(given.dtype):
         return np.full(len(given), np.nan), given.notna().to_numpy()
     return _parse_texts(_texts(given), decimal)
+
+
+def doubles(given: pd.Series[Any]) -> FloatArray:
+    """Return numbers as doubles; one of half the size is the decimal number that it was written for.
+
+    Parameters
+    ----------
+    given : Series of numbers
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        NaN where a cell is blank.
+
+    Examples
+    --------
+    >>> doubles(pd.Series([100.1], dtype="float32")).tolist()
+    [100.1]
+    """
+    if str(given.dtype).lower() in ("float32", "float[pyarrow]"):
+        # a high of 100.1 must not be below a target of 100.1
+        texts = pa.array(given.to_numpy(dtype=np.float32, na_value=np.nan)).cast(pa.string())
+        return np.asarray(texts.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(given.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def currencies_of(columns: Iterable[pd.Series[Any]]) -> list[str]:
