@@ -318,6 +318,8 @@ def _cleaned(texts: Any) -> Any:
         return pc.replace_substring_regex(clean, r"^\+", "")
     # a number that a spreadsheet is told to keep as text
     clean = pc.replace_substring_regex(clean, r'^="(.*)"$', r"\1")
+    # the price of an order: @100.50
+    clean = pc.replace_substring_regex(clean, f"^@{_BLANK}*", "")
     clean = pc.replace_substring_regex(clean, "^[−–]", "-")
     clean = pc.replace_substring_regex(clean, f"^(?:{_SIGNS})?{_BLANK}*\\((.+)\\)$", r"-\1")
     clean = pc.replace_substring_regex(clean, f"^([+-]?){_BLANK}*(?:{_SIGNS}){_BLANK}*", r"\1")

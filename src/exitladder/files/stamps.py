@@ -248,8 +248,8 @@ def _open_clock(times: pd.Series[Any]) -> str:
         return ""
     shown = texts[hours > 0].iloc[0]
     return (
-        f"A time of day must show its hour and minute, but {shown!r} may be the hour or a minute after midnight. Write it "
-        "such as 09:00 or 0900, or name the column hour if it is the hour"
+        f"A time of day must show its hour and minute, but {shown!r} may be the hour or a minute after midnight. Write "
+        "it such as 09:00 or 0900, or name the column hour if it is the hour"
     )
 
 

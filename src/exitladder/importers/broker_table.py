@@ -83,10 +83,11 @@ def _refuse_missing(frame: pd.DataFrame, table: Table, renames: Mapping[str, str
     if missing:
         headers = [str(c) for c in table.frame.columns if c not in renames and not str(c).startswith("Unnamed: ")]
         has = ", ".join(headers[:20]) + (f" and {len(headers) - 20} more" if len(headers) > 20 else "")
+        example = f"{headers[0] if headers else 'Opened'}={missing[0]}"
         raise TradesError(
             f"No column of {table.name} is known as {', '.join(missing)} (it has: {has}). Name each with --map, such as "
-            f"--map '{headers[0] if headers else 'Opened'}={missing[0]}'. If a row is an execution, name time, side, "
-            "quantity and price instead; side of a file with one side is --side, and a symbol that it lacks --symbol."
+            f"--map '{example}'. If a row is an execution, name time, side, quantity and price instead; the side of a "
+            "file with one side is --side, and a symbol that it lacks --symbol."
         )
 
 

@@ -165,8 +165,8 @@ def check_prices(texts: pd.Series, place: str, lines: pd.Series | None = None) -
     broken = texts.str.contains(_DISTANCE, regex=True).fillna(False).to_numpy(dtype=bool)
     if broken.any():
         raise TradesError(
-            f"A price must be a number in the currency of its symbol, but {place} has {_first(texts, broken, lines)}: a "
-            "distance. Write the price, or leave the column out."
+            f"A price must be a number in the currency of its symbol, but {place} has {_first(texts, broken, lines)}: "
+            "a distance. Write the price, or leave the column out."
         )
 
 

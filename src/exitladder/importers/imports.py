@@ -17,6 +17,7 @@ from exitladder.files.tables import Table, read_table, table_suffix
 from exitladder.importers.broker_table import import_trades
 from exitladder.importers.catalogue import NAMES, PROFILES
 from exitladder.importers.fills_profiles import PLAIN_FILLS
+from exitladder.importers.plain.doubts import doubtful_positions
 from exitladder.importers.profiles import Found, Profile, find_tables, key_of
 from exitladder.importers.profit import ClosedProfit, closed_profit, with_contract_sizes
 from exitladder.importers.reading import Executions, ImportOptions, options_of, read_executions
@@ -119,7 +120,7 @@ def _imported(parts: Sequence[Executions], options: ImportOptions) -> Imported:
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
     trades, working = _with_working_stops(trades, whole, positions)
     notes += [*repeats, *working]
-    notes += sized + _told(trades)
+    notes += sized + _told(trades) + doubtful_positions(whole.fills, positions, trades)
     return Imported(
         trades,
         fills_of_positions(whole.fills, positions, trades.trade_id),
@@ -159,7 +160,9 @@ def table_imported(
         If a name is unknown, or the trades break a rule.
     """
     fills = {"time", "price"} & {*columns.values(), *values}
-    if fills or (not columns and not values and not isinstance(source, pd.DataFrame) and table_suffix(Path(source)) is None):
+    if fills or (
+        not columns and not values and not isinstance(source, pd.DataFrame) and table_suffix(Path(source)) is None
+    ):
         return _fills_imported(source, columns, values, conventions)
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "table")
@@ -190,7 +193,9 @@ def _fills_imported(
                 is_found = True
         renamed.append(replace(sheet, rows=rows))
     if not is_found:
-        heads = max((row for sheet in sheets for row in sheet.rows[:50]), key=lambda row: sum(map(bool, row)), default=[])
+        heads = max(
+            (row for sheet in sheets for row in sheet.rows[:50]), key=lambda row: sum(map(bool, row)), default=[]
+        )
         lost = next((old for old in wanted if old not in heads), next(iter(wanted)))
         raise TradesError(f"The file has no column '{lost}'. {did_you_mean(lost, [cell for cell in heads if cell])}")
     options = options_of(conventions, side=str(values.get("side", "")))

@@ -249,9 +249,12 @@ def _by_profit(
     sign = np.where(positions.is_entry, -1.0, 1.0) * positions.side[owner]
     moved = np.bincount(owner, weights=sign * positions.quantity * _worth(executions, positions), minlength=n)
     parts = np.diff(positions.start)
-    costs = np.zeros(n)
+    costs: FloatArray = np.zeros(n)
     if executions.profile.profit != "gross":
-        costs = np.bincount(owner, weights=np.nan_to_num(fills.commission[positions.fill]) * share, minlength=n)
+        costs = np.asarray(
+            np.bincount(owner, weights=np.nan_to_num(fills.commission[positions.fill]) * share, minlength=n),
+            dtype=np.float64,
+        )
     told = np.bincount(owner, weights=~np.isnan(booked), minlength=n) > 0
     usable = is_asked & told & (positions.left == 0.0) & (profit != 0) & (moved != 0)
     found: dict[str, float] = {}

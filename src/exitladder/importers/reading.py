@@ -25,8 +25,9 @@ from exitladder.importers.decode import (
     decode_times,
     refuse_open_points,
 )
+from exitladder.importers.plain.accounts import keep_accounts_apart
 from exitladder.importers.prepared import Prepared
-from exitladder.importers.profiles import Found, Profile, key_of
+from exitladder.importers.profiles import Found, Profile
 from exitladder.importers.steps import STEPS
 from exitladder.trades.fills import Fills, fills_from_columns
 from exitladder.trades.quantity_units import in_money, plain_quantities
@@ -37,9 +38,6 @@ NUMBERS = (
 )  # fmt: skip
 # by as much as fees may move a total
 _FEES = 0.03
-_ACCOUNTS = frozenset(
-    {"account", "accountid", "accountnumber", "accountname", "clientaccountid", "subaccount", "accountno", "portfolio"}
-)
 # further columns of costs
 _FURTHER = r"fee_\d+"
 _TIMES = ("time", "entry_time", "exit_time")
@@ -170,13 +168,14 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         If the file leaves something open that must be asked for, or a row breaks a rule.
     """
     profile = found.profile
-    prepared = Prepared(found, others, found.frame.copy(), profile.kind, dates=options.dates)
+    prepared = Prepared(found, others, found.frame.copy(), profile.kind, dates=options.dates, grouping=options.grouping)
     if profile.prepare:
         STEPS[profile.prepare](prepared)
     prepared.frame = _without_holes(prepared.frame)
-    _keep_accounts_apart(prepared)
+    if not profile.prepare:
+        keep_accounts_apart(prepared)
     place = found.sheet.name
-    dates = options.dates
+    dates = prepared.dates
     if dates == "auto":
         # rows that are no trades tell the order as well
         dates = date_order({key: prepared.frame[key] for key in _TIMES if key in prepared.frame}, place)
@@ -199,7 +198,7 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
             check_prices(frame[name], f"column '{name}' of {place}", frame["line"])
     numbers = {
         name: decode_numbers(frame[name], decimal, f"column '{name}' of {place}", frame["line"])
-        for name in frame
+        for name in map(str, frame.columns)
         if name in NUMBERS or re.fullmatch(_FURTHER, name)
     }
     _symbols(frame, found, options)
@@ -286,22 +285,6 @@ def _add_money(prepared: Prepared, word: str, rows: pd.DataFrame, decimal: str) 
         return
 
 
-def _keep_accounts_apart(prepared: Prepared) -> None:
-    """Make fills of several accounts positions of their own: a short in one does not close a long in another."""
-    frame, rest = prepared.frame, prepared.found.rest
-    if prepared.kind != "fills" or "trade_id" in frame or len(rest) != len(frame):
-        return
-    for header in rest.columns:
-        if key_of(str(header)) in _ACCOUNTS:
-            accounts = rest[header].astype("str").str.strip().to_numpy(dtype=object)
-            names = sorted(set(accounts[(frame["symbol"] != "").to_numpy()] if "symbol" in frame else accounts) - {""})
-            if len(names) > 1:
-                book = frame["book"] + "-" if "book" in frame else ""
-                frame["book"] = book + pd.Series(accounts, index=frame.index)
-                prepared.notes.append(f"fills of {len(names)} accounts (column '{header}') are separate positions")
-            return
-
-
 def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
     if options.symbol:
         frame["symbol"] = options.symbol
@@ -317,6 +300,14 @@ def _symbols(frame: pd.DataFrame, found: Found, options: ImportOptions) -> None:
             f"none (first {frame['line'][blank].iloc[0]}). Fill it in or take the rows out."
         )
     frame["symbol"] = frame["symbol"].map(lambda name: options.symbol_map.get(name, name))
+    names = pd.Series(sorted(set(frame["symbol"])))
+    twice = names[names.str.lower().duplicated(keep=False)]
+    if len(twice):
+        raise TradesError(
+            f"Each symbol must be spelled in one way, but {found.sheet.name} has {' and '.join(map(repr, twice[:2]))}, "
+            "which differ in capitals alone: a sale of one would not close a purchase of the other. Name them with "
+            "--symbol-map FILE."
+        )
 
 
 def _one_currency(frame: pd.DataFrame, place: str) -> None:

@@ -27,7 +27,10 @@ from exitladder.files.tables import read_table
 from exitladder.files.untrusted.limits import how_to_raise, limit
 from exitladder.files.untrusted.shapes import parse_json
 
-_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather", b"\x1f\x8b": "gzip"}
+_HEADS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"ARROW1": "feather", b"\x1f\x8b": "gzip",
+          b"\xd0\xcf\x11\xe0": "xls", b"%PDF": "pdf"}  # fmt: skip
+_UNREADABLE = {"xls": "a workbook of Excel before 2007", "pdf": "a PDF"}
+_OTHERWISE = "Save it as .xlsx, or export it as CSV."
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def open_source(path: str | Path) -> list[Sheet]:
 
 def _sheets(name: str, data: bytes) -> list[Sheet]:
     kind = next((kind for mark, kind in _HEADS.items() if data.startswith(mark)), "")
+    if kind in _UNREADABLE:
+        raise InputFileError(f"'{name}' is {_UNREADABLE[kind]}, which cannot be read. {_OTHERWISE}")
     if kind == "zip":
         return _zip(name, data)
     if kind == "gzip":

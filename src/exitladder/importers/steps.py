@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from exitladder.importers import steps_of_brokers as brokers
 from exitladder.importers import steps_of_programs as programs
+from exitladder.importers.plain.accounts import keep_accounts_apart, leave_out_orphans
 from exitladder.importers.plain.columns import (
     add_costs,
     blank_open_exits,
     coins_of_fees,
     find_side,
     forget_triggers,
+    leave_out_money,
     leave_out_options,
     prices_of_cash,
     refuse_round_trips,
 )
 from exitladder.importers.plain.ids import own_ids
-from exitladder.importers.plain.stamps import join_times, zone_of_header
+from exitladder.importers.plain.stamps import join_times, settle_dates, zone_of_header
 from exitladder.importers.prepared import Prepared, Step
 
 
@@ -28,6 +30,7 @@ def plain(prepared: Prepared) -> None:
         refuse_round_trips(prepared)
     blank_open_exits(prepared)
     join_times(prepared)
+    settle_dates(prepared)
     zone_of_header(prepared)
     find_side(prepared)
     add_costs(prepared)
@@ -36,6 +39,10 @@ def plain(prepared: Prepared) -> None:
     coins_of_fees(prepared)
     own_ids(prepared)
     leave_out_options(prepared)
+    leave_out_money(prepared)
+    if prepared.kind == "fills":
+        keep_accounts_apart(prepared)
+        leave_out_orphans(prepared)
 
 
 STEPS: dict[str, Step] = {

@@ -178,11 +178,13 @@ def amibroker(prepared: Prepared) -> None:
     frame["side"] = word.str.replace(r"^open\s+", "", regex=True).str.extract(r"^(long|short)")[0].fillna(word)
     if still.any():
         frame.loc[still, ["exit_time", "exit_price", "profit"]] = ""
-        prepared.notes.append(f"{int(still.sum())} open trades: their exit is the last price of the data and was left out")
+        prepared.notes.append(
+            f"{int(still.sum())} open trades: their exit is the last price of the data and was left out"
+        )
 
 
 def tradovate(prepared: Prepared) -> None:
-    """Make a row's purchase and sale its entry and exit, by which of both came first; slices of one entry are joined."""
+    """Make a row's purchase and sale its entry and exit, by which of both came first; join slices of one entry."""
     frame = prepared.frame
     bought, sold = (read_stamps(frame[name]) for name in ("buy_time", "sell_time"))
     problem = bought.problem or sold.problem
@@ -190,7 +192,8 @@ def tradovate(prepared: Prepared) -> None:
     if problem or (bought.ns == NO_TIME).any() or (sold.ns == NO_TIME).any():
         # the order of day and month may come from the other column, and else from the user
         bought, sold = (
-            read_stamps(frame[name], dates=(order or prepared.dates).replace(" ", "")) for name in ("buy_time", "sell_time")
+            read_stamps(frame[name], dates=(order or prepared.dates).replace(" ", ""))
+            for name in ("buy_time", "sell_time")
         )
     problem = bought.problem or sold.problem
     if problem:

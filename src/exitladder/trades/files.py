@@ -308,8 +308,9 @@ class _Reader:
             found = currencies_of([column.loc[rows.index] for column in prices])
             if len(found) > 1:
                 raise TradesError(
-                    f"Prices of one symbol must be in one currency, but those of '{symbol}' are in {' and '.join(found)} "
-                    f"({self.table.name}). Give the symbol of each currency a name of its own, or convert the prices."
+                    f"Prices of one symbol must be in one currency, but those of '{symbol}' are in "
+                    f"{' and '.join(found)} ({self.table.name}). Give the symbol of each currency a name of its "
+                    "own, or convert the prices."
                 )
 
     def _refuse_money(self, name: str) -> None:

@@ -186,8 +186,10 @@ def read_fills(
     TradesError
         If a fill is invalid; the message has the rule, value, place and cure.
     """
-    table = Table.from_frame(source, "fills") if isinstance(source, pd.DataFrame) else read_table(
-        source, conventions=conventions
+    table = (
+        Table.from_frame(source, "fills")
+        if isinstance(source, pd.DataFrame)
+        else read_table(source, conventions=conventions)
     )
     return fills_of_table(table, conventions, needs)
 
@@ -326,7 +328,7 @@ def first_of_each(fills: Fills, table: Table | None = None) -> npt.NDArray[np.bo
 
 
 def are_executions(trade_id: npt.ArrayLike, symbol: npt.ArrayLike, side: npt.ArrayLike) -> bool:
-    """Return whether ids of trades can only be ids of single fills: none comes twice, yet a symbol was traded both ways.
+    """Return whether ids of trades can only be those of fills: none comes twice, yet a symbol was bought and sold.
 
     Parameters
     ----------
@@ -348,7 +350,8 @@ def are_executions(trade_id: npt.ArrayLike, symbol: npt.ArrayLike, side: npt.Arr
     rows = rows[rows["id"] != ""]
     if len(rows) < 2 or rows["id"].duplicated().any():
         return False
-    return bool((rows.groupby("symbol")["side"].nunique() > 1).any())
+    sides = rows.drop_duplicates(["symbol", "side"])
+    return bool(sides["symbol"].duplicated().any())
 
 
 def without_execution_ids(fills: Fills) -> Fills:

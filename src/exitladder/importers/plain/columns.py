@@ -14,6 +14,11 @@ from exitladder.importers.profiles import key_of
 
 _YES = frozenset({"1", "true", "yes", "y", "t", "x", "1.0"})
 _NO = frozenset({"0", "false", "no", "n", "f", "0.0", ""})
+_MONEY_MOVES = (
+    r"dividend|distribution|interest|deposit|withdraw|transfer|\bfees?\b|\btax|utdelning|dividende|ausschüttung|zinsen|"
+    r"einzahlung|auszahlung|steuer|dividendo|cedola|stortingen|insättning|uttag|ränta"
+)
+_LETTERS = ("cv", "ks", "av", "kv")
 _STILL_OPEN = frozenset({"open", "still open", "running", "active", "offen", "abierta", "ouvert"})
 _IS_LONG = ("islong", "long", "isbuy", "isbuyer")
 # unread columns that are known to be a further cost
@@ -25,9 +30,14 @@ _COSTS = frozenset(
         "commission", "commissions", "taxes",
     }
 )  # fmt: skip
-_ORDER_TYPES = frozenset({"limit", "market", "stop", "stop limit", "lmt", "mkt", "stp", "stplmt", "stop loss", "stoplimit"})
+_ORDER_TYPES = frozenset(
+    {"limit", "market", "stop", "stop limit", "lmt", "mkt", "stp", "stplmt", "stop loss", "stoplimit"}
+)
 _EXIT = re.compile(r"(?:exit|ex|close|closing|sell|out)(?:date|time|datetime|price|rate)|(?:date|time|price)out")
-_MONEY = frozenset("USD EUR GBP JPY CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN CNY HKD SGD INR BRL".split())
+_MONEY = frozenset(
+    ("USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "TRY", "ZAR",
+     "MXN", "CNY", "HKD", "SGD", "INR", "BRL")
+)  # fmt: skip
 _QUOTES = ("USDT", "USDC", "USD", "EUR", "BTC", "ETH", "BNB", "BUSD", "FDUSD", "GBP", "TRY", "BRL")
 _STRIKES = ("strike", "strikeprice")
 _RIGHTS = ("putcall", "callput", "right", "optiontype", "type", "cp", "pc", "spread")
@@ -43,8 +53,16 @@ def find_side(prepared: Prepared) -> None:
         If a yes-or-no column holds another word.
     """
     frame, rest = prepared.frame, prepared.found.rest
-    if "side" in frame and (frame["side"].map(_word) != "").any():
-        return
+    letters = key_of(prepared.found.headers.get("side", ""))
+    if letters in _LETTERS:
+        # C/V, K/S: the header names the letter of a purchase first
+        words = frame["side"].map(_word)
+        frame["side"] = words.map({letters[0]: "buy", letters[1]: "sell"}).fillna(frame["side"])
+    if "side" in frame:
+        if frame["side"].map(_word).str.contains(r"[^\W\d_]|^-?1$", regex=True).any():
+            return
+        # a column of amounts, such as that of Degiro's costs of a transaction
+        frame = prepared.frame = frame.drop(columns=["side"])
     if "short" in frame:
         is_short = _truth(frame["short"], prepared.found.headers["short"], frame["line"])
         frame["side"] = np.where(is_short, "short", "long")
@@ -77,6 +95,19 @@ def blank_open_exits(prepared: Prepared) -> None:
     frame = prepared.frame
     if "exit_time" in frame:
         frame["exit_time"] = frame["exit_time"].where(~frame["exit_time"].map(_word).isin(_STILL_OPEN), "")
+
+
+def leave_out_money(prepared: Prepared) -> None:
+    """Leave out dividends, interest, fees and the like that stand among the fills."""
+    frame = prepared.frame
+    if "side" not in frame:
+        return
+    words = frame["side"].map(_word)
+    out = np.isnan(decode_sides(frame["side"])) & words.str.contains(_MONEY_MOVES, regex=True).to_numpy(dtype=bool)
+    for word in dict.fromkeys(words[out]):
+        n = int((words[out] == word).sum())
+        prepared.notes.append(f"{n} row{'' if n == 1 else 's'} left out: side is {word}")
+    prepared.frame = frame[~out]
 
 
 def _word(cell: object) -> str:
@@ -129,7 +160,7 @@ def add_costs(prepared: Prepared) -> None:
 
 def leave_out_options(prepared: Prepared) -> None:
     """Leave out rows in options that carry the symbol of the share: their prices are not the share's."""
-    rest = prepared.found.rest
+    rest = prepared.found.rest.loc[prepared.frame.index]
     keys = {key_of(str(header)): header for header in rest.columns}
     strike = next((rest[keys[k]].map(_word) for k in _STRIKES if k in keys), None)
     if strike is None or "symbol" not in prepared.frame:
@@ -143,12 +174,12 @@ def leave_out_options(prepared: Prepared) -> None:
     is_option &= ~np.array(named, dtype=bool)
     if not is_option.any():
         return
-    n = int(is_option.sum())
+    n, header = int(is_option.sum()), keys[next(k for k in _STRIKES if k in keys)]
     prepared.notes.append(
-        f"{n} row{'' if n == 1 else 's'} left out: they are options (column '{keys[next(k for k in _STRIKES if k in keys)]}')"
-        ", whose prices are not those of the symbol; `exitladder options backtest` replays positions in options"
+        f"{n} row{'' if n == 1 else 's'} left out: they are options (column '{header}'), whose "
+        "prices are not those of the symbol; `exitladder options backtest` replays positions in options"
     )
-    prepared.frame = prepared.frame[~is_option].reset_index(drop=True)
+    prepared.frame = prepared.frame[~is_option]
 
 
 def forget_triggers(prepared: Prepared) -> None:
@@ -156,14 +187,17 @@ def forget_triggers(prepared: Prepared) -> None:
     frame = prepared.frame
     if "stop" not in frame or key_of(prepared.found.headers["stop"]) not in ("stopprice", "stop"):
         return
-    columns = [*(prepared.found.rest[c] for c in prepared.found.rest.columns), *([frame["side"]] if "side" in frame else [])]
+    columns = [
+        *(prepared.found.rest[c] for c in prepared.found.rest.columns),
+        *([frame["side"]] if "side" in frame else []),
+    ]
     for texts in columns:
         words = texts.map(_word).str.replace("_", " ")
         if len(words) and words.isin(_ORDER_TYPES).all():
             prepared.frame = frame.drop(columns=["stop"])
             prepared.notes.append(
-                f"stop_price: left blank, because '{prepared.found.headers['stop']}' in a list of orders is the trigger of "
-                "an order, not the stop at the entry"
+                f"stop_price: left blank, because '{prepared.found.headers['stop']}' in a list of orders is the "
+                "trigger of an order, not the stop at the entry"
             )
             return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from exitladder.errors import TradesError
-from exitladder.importers.decode import HOLES
+from exitladder.importers.decode import HOLES, date_order
 from exitladder.importers.prepared import Prepared
 from exitladder.importers.profiles import ZONE_BEHIND, key_of
 
@@ -44,8 +44,8 @@ def join_times(prepared: Prepared) -> None:
             if date is None:
                 raise TradesError(
                     f"Each {name.replace('_', ' ')} must have a date, but the column '{header}' of "
-                    f"{prepared.found.sheet.name} holds times of day alone, such as {given[given != ''].iloc[0]!r}, and "
-                    "no column is known as their dates. Rename the column with the dates to "
+                    f"{prepared.found.sheet.name} holds times of day alone, such as {given[given != ''].iloc[0]!r}, "
+                    "and no column is known as their dates. Rename the column with the dates to "
                     f"{'date' if name == 'time' else name.replace('time', 'date')}."
                 )
             frame[name] = _joined(date[1], given)
@@ -55,6 +55,13 @@ def join_times(prepared: Prepared) -> None:
             if clock is not None and _are_clocks(clock[1], has_digits=True):
                 frame[name] = _joined(given, clock[1])
                 prepared.notes.append(f"{name}: from the columns '{header}' and '{clock[0]}'")
+
+
+def settle_dates(prepared: Prepared) -> None:
+    """Settle the order of day and month by all rows, those included that are left out later."""
+    times = {name: prepared.frame[name] for name in ("time", "entry_time", "exit_time") if name in prepared.frame}
+    if prepared.dates == "auto":
+        prepared.dates = date_order(times, prepared.found.sheet.name)
 
 
 def zone_of_header(prepared: Prepared) -> None:
@@ -76,7 +83,7 @@ def _plain(texts: pd.Series) -> pd.Series:
 
 
 def _are_clocks(texts: pd.Series, *, has_digits: bool = False) -> bool:
-    """Return whether all filled cells are times of day; digits such as 093000 count where a column of dates is known."""
+    """Return whether all filled cells are times of day; digits such as 093000 count beside a column of dates."""
     filled = texts[texts != ""]
     # a workbook writes a time as 09:30:00, and maybe a day before it
     pattern = f"(?:{_CLOCK})|(?:{_DIGITS})" if has_digits else _CLOCK
