@@ -85,9 +85,9 @@ def _refuse_missing(frame: pd.DataFrame, table: Table, renames: Mapping[str, str
         has = ", ".join(headers[:20]) + (f" and {len(headers) - 20} more" if len(headers) > 20 else "")
         example = f"{headers[0] if headers else 'Opened'}={missing[0]}"
         raise TradesError(
-            f"No column of {table.name} is known as {', '.join(missing)} (it has: {has}). Name each with --map, such as "
-            f"--map '{example}'. If a row is an execution, name time, side, quantity and price instead; the side of a "
-            "file with one side is --side, and a symbol that it lacks --symbol."
+            f"No column of {table.name} is known as {', '.join(missing)} (it has: {has}). Name each with --map, "
+            f"such as --map '{example}'. If a row is an execution, name time, side, quantity and price instead; the "
+            "side of a file with one side is --side, and a symbol that it lacks --symbol."
         )
 
 

@@ -194,7 +194,7 @@ def bar_columns(labels: Iterable[object], doubled: Iterable[str] = ()) -> BarCol
 
 
 def _without_units(by_name: dict[str, object]) -> None:
-    """Name columns such as `Open (USD)` by what stands before their unit, where no other column has that name."""
+    """Name columns such as `Open (USD)` by the words before their unit, where no other column has that name."""
     for name, label in list(by_name.items()):
         plain = snake_name(_UNIT.sub("", str(label)))
         if plain != name and plain in _ALL_SPELLINGS and plain not in by_name:

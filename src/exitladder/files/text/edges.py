@@ -86,7 +86,7 @@ def footer_rows(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 def without_footer(
     frame: pd.DataFrame, numbers: npt.NDArray[np.int64], unit: str
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64], list[str]]:
-    """Return a table without the notes below it, the numbers of its rows, and a remark on what was left out.
+    """Return a table without the notes below it, the numbers of its rows, and a remark on the notes.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def without_footer(
     numbers : int64 array, shape (n_rows,)
         Where each row is in its file.
     unit : {"line", "row"}
-        What they count.
+        The noun for one of them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Fills of several accounts, and fills that close what the file does not show."""
+"""Fills of several accounts, and fills that close positions from before the file begins."""
 
 from __future__ import annotations
 

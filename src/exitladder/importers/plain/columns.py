@@ -91,14 +91,14 @@ def find_side(prepared: Prepared) -> None:
 
 
 def blank_open_exits(prepared: Prepared) -> None:
-    """Blank words such as ``open`` where the time of an exit stands."""
+    """Blank words such as ``open`` in the column of exit times."""
     frame = prepared.frame
     if "exit_time" in frame:
         frame["exit_time"] = frame["exit_time"].where(~frame["exit_time"].map(_word).isin(_STILL_OPEN), "")
 
 
 def leave_out_money(prepared: Prepared) -> None:
-    """Leave out dividends, interest, fees and the like that stand among the fills."""
+    """Leave out dividends, interest, fees and the like among the fills."""
     frame = prepared.frame
     if "side" not in frame:
         return

@@ -1,4 +1,4 @@
-"""Ids of executions and of positions told apart."""
+"""Ids of executions, which are not those of positions."""
 
 from __future__ import annotations
 
