@@ -252,3 +252,15 @@ def test_a_sheet_of_notes_and_a_note_below_the_table_are_left_out_and_named(tmp_
     assert len(bars["ACME"]) == 2
     told = " ".join(finding.message for finding in report.findings)
     assert "sheet Notes without a table left out" in told and "below the table left out" in told
+
+
+def test_the_hour_that_comes_twice_needs_its_zone_and_is_not_repaired_away(tmp_path: Path) -> None:
+    path = tmp_path / "ACME.csv"
+    hours = ("00:00", "01:00", "01:00", "02:00", "03:00")
+    rows = [f"2024-11-03 {hour},10,12,9,{11 + k / 10},500" for k, hour in enumerate(hours)]
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    for repair in (False, True):
+        with pytest.raises(BarsError, match=r"clocks may go back.*Pass the time zone"):
+            read_bars(path, repair=repair)
+    bars, _ = read_bars(path, tz="America/New_York")
+    assert bars["ACME"].close.tolist() == [11.0, 11.1, 11.2, 11.3, 11.4]

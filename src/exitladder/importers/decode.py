@@ -157,6 +157,14 @@ def _without_units(texts: pd.Series) -> pd.Series:
 def check_prices(texts: pd.Series, place: str, lines: pd.Series | None = None) -> None:
     """Reject a column of prices whose cells are distances, such as ``50 pips``, ``2%`` or ``1.5 ATR``.
 
+    Parameters
+    ----------
+    texts : Series of str
+    place : str
+        The column in messages.
+    lines : Series of str, optional
+        Where each row is in its file.
+
     Raises
     ------
     TradesError
