@@ -119,6 +119,10 @@ LISTS = {
         "2024-02-05 22:30:05,ACME,Sell,105,10,1050,4.3\n",
         LONG_AT,
     ),
+    "the zone in a name in lower case": (
+        "time_utc,symbol,side,price,qty\n2024-01-16 09:31:05,ACME,Buy,100,10\n2024-02-05 22:30:05,ACME,Sell,105,10\n",
+        LONG_AT,
+    ),
     "isBuyer": (
         json.dumps(
             [
@@ -280,6 +284,7 @@ def test_what_a_list_of_fills_leaves_open_is_refused(read: Read, rows: str, said
             "entry_time has the day first and exit_time has the month",
         ),
         (f"{TRIPS}\nA,long,10,2024-01-15,100,2024-01-18,\n", "must have an exit_price"),
+        (f"{TRIPS}\nA,long,10,2024-01-15,100,2024-01-18,0\n", "must have an exit_price greater than 0, but is '0'"),
         (
             f"{TRIPS.replace('Side', 'Short?')}\nA,maybe,10,2024-01-15,100,2024-01-18,99\n",
             "'Short.' must say yes or no",

@@ -13,7 +13,9 @@ from exitladder.importers.sources import Sheet
 
 Spellings = tuple[str, ...]
 
-ZONE_BEHIND = re.compile(r"\s*[(\[]?\s*(?:UTC|GMT)\s*(?P<sign>[+-]?)(?P<hour>\d{0,2}):?(?P<minute>\d{2})?\s*[)\]]?\s*$")
+ZONE_BEHIND = re.compile(
+    r"[\s_]*[(\[]?\s*(?:UTC|GMT)\s*(?P<sign>[+-]?)(?P<hour>\d{0,2}):?(?P<minute>\d{2})?\s*[)\]]?\s*$", re.IGNORECASE
+)
 """The offset behind the header of a column of times: ``Time(UTC+8)``, ``Date (UTC)``, ``Created GMT``."""
 
 

@@ -464,8 +464,8 @@ class _Rows:
             closed & (exit_time < entry_time), "exit_time must not be before entry_time", "exit_time", "Swap them."
         )
         self.refuse(
-            (exit_time != NO_TIME) & np.isnan(exit_price),
-            "A trade with an exit_time must have an exit_price",
+            (exit_time != NO_TIME) & ~(exit_price > 0),
+            "A trade with an exit_time must have an exit_price greater than 0",
             "exit_price",
             "Fill it in, or blank the time of a trade that is still open.",
         )
