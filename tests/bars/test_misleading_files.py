@@ -264,3 +264,11 @@ def test_the_hour_that_comes_twice_needs_its_zone_and_is_not_repaired_away(tmp_p
             read_bars(path, repair=repair)
     bars, _ = read_bars(path, tz="America/New_York")
     assert bars["ACME"].close.tolist() == [11.0, 11.1, 11.2, 11.3, 11.4]
+
+
+def test_texts_that_a_spreadsheet_keeps_are_read_without_their_formula(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    rows = [f'="2024-01-0{day}",="0700",="10",12,9,11' for day in (2, 3, 4)]
+    path.write_text("\n".join(["Date,Symbol,Open,High,Low,Close", *rows]) + "\n")
+    bars, _ = read_bars(path)
+    assert list(bars.symbols) == ["0700"] and bars["0700"].open.tolist() == [10.0] * 3

@@ -152,6 +152,14 @@ LISTS = {
         ),
         LONG,
     ),
+    "texts that a spreadsheet keeps": (
+        FILLS + '2024-01-16,="ACME",buy,="10",="100"\n2024-01-18,="ACME",sell,10,105\n',
+        LONG,
+    ),
+    "commas in a note of a file of semicolons": (
+        "time;symbol;side;quantity;price;notes\n2024-01-16;ACME;buy;10;100,0;a,b,c,d,e,f,g\n2024-01-18;ACME;sell;10;105,0;x\n",
+        LONG,
+    ),
     "totals": (FILLS + "2024-01-16,ACME,buy,10,100\n2024-01-18,ACME,sell,10,105\nTotal,,,20,\n,All,,20,\n", LONG),
     "serial days with a decimal comma": (
         "time;symbol;side;quantity;price\n45307,0;ACME;buy;10;100,0\n45309,25;ACME;sell;10;105,0\n",

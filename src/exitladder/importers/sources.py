@@ -337,8 +337,8 @@ def _delimited(name: str, text: str) -> Sheet:
     if not any(line.strip() for line in lines):
         raise InputFileError(f"The file '{name}' is empty.")
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:40]]
-    # with decimal commas, a line may hold as many commas as fields
-    delimiter = max("\t;|,", key=lambda d: max(line.count(d) for line in bare))
+    # one line may hold more decimal commas, or commas in a note, than separators
+    delimiter = max("\t;|,", key=lambda d: sum(line.count(d) for line in bare))
     rows, numbers = [], []
     reader = csv.reader(lines, delimiter=delimiter)
     for row in reader:
@@ -364,4 +364,6 @@ def _text(cell: object) -> str:
     if isinstance(cell, np.ndarray):
         return json.dumps(cell.tolist(), default=str)
     text = str(cell).replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-").replace("\ufeff", "")
-    return text.strip()
+    # a text that a spreadsheet is told to keep as it is: ="0700"
+    kept = re.fullmatch(r'="(.*)"', text.strip())
+    return kept[1].strip() if kept else text.strip()

@@ -355,11 +355,20 @@ def _frame(
             low_memory=False,
             encoding=sniffed.encoding,
         )
-    frame = without_marks(frame)
+    frame = _without_guards(without_marks(frame))
     if has_header:
         frame = frame.rename(columns={"Unnamed: 0": "index"})
         frame = frame[[c for c in frame if not (str(c).startswith("Unnamed: ") and frame[c].isna().all())]]
     return frame, decimal
+
+
+def _without_guards(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts are no formulas such as ="0700", which keep a spreadsheet from reading a number."""
+    for k in range(frame.shape[1]):
+        column = frame.iloc[:, k]
+        if pd.api.types.is_string_dtype(column.dtype) and column.str.startswith('="', na=False).any():
+            frame.isetitem(k, column.str.replace(r'^="(.*)"$', r"\1", regex=True))
+    return frame
 
 
 class _source:  # noqa: N801 - a context manager used as a function
