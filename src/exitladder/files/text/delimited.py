@@ -367,7 +367,7 @@ def _without_guards(frame: pd.DataFrame) -> pd.DataFrame:
     for k in range(frame.shape[1]):
         column = frame.iloc[:, k]
         if pd.api.types.is_string_dtype(column.dtype) and column.str.startswith('="', na=False).any():
-            frame.isetitem(k, column.str.replace(r'^="(.*)"$', r"\1", regex=True))
+            frame.isetitem(k, column.str.replace(r'^="(.*)"$', r"\1", regex=True).array)
     return frame
 
 
