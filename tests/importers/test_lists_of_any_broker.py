@@ -387,6 +387,8 @@ def test_fills_of_any_headers_are_named(tmp_path: Path) -> None:
     )
     names = {"Wann": "time", "Was": "symbol", "Wieviel": "quantity", "Wozu": "price", "Tun": "side"}
     assert shown(table_imported(path, names, {})) == LONG_AT
+    options = ImportOptions(symbol_map={"ACME": "AC"})
+    assert shown(table_imported(path, names, {}, options=options)) == [("AC", *LONG_AT[0][1:])]
     with pytest.raises(TradesError, match=r"no column 'Tan'. Did you mean 'Tun'"):
         table_imported(path, {**names, "Tan": "tag"}, {})
     with pytest.raises(TradesError, match=r"known as symbol, entry_time, .* \(it has: Wann, Was, Wieviel, Wozu, Tun\)"):

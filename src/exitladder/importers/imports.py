@@ -137,8 +137,9 @@ def table_imported(
     values: Mapping[str, str],
     *,
     conventions: Conventions = PLAIN,
+    options: ImportOptions | None = None,
 ) -> Imported:
-    """Return the trades of one table of round trips whose columns the user names.
+    """Return the trades of one table whose columns the user names, of fills if `time` or `price` is among them.
 
     Parameters
     ----------
@@ -148,11 +149,13 @@ def table_imported(
     values : mapping of str to str
         Columns that are the same for every trade.
     conventions : Conventions
+    options : ImportOptions, optional
+        Names of symbols, and how fills are grouped.
 
     Returns
     -------
     Imported
-        Without fills.
+        Without fills if the rows are round trips.
 
     Raises
     ------
@@ -163,17 +166,23 @@ def table_imported(
     if fills or (
         not columns and not values and not isinstance(source, pd.DataFrame) and table_suffix(Path(source)) is None
     ):
-        return _fills_imported(source, columns, values, conventions)
+        given = options or options_of(conventions, side=str(values.get("side", "")))
+        return _fills_imported(source, columns, values, given)
     if isinstance(source, pd.DataFrame):
         table = Table.from_frame(source, "table")
     else:
         table = read_table(source, conventions=conventions)
+    if options is not None and options.symbol:
+        values = {"symbol": options.symbol, **values}
     trades, notes = import_trades(table, columns, values, conventions=conventions)
+    if options is not None and options.symbol_map:
+        names = [options.symbol_map.get(str(name), str(name)) for name in trades.symbol]
+        trades = replace(trades, symbol=np.array(names, dtype=object))
     return Imported(trades, None, "a table of trades", list(notes), None, {})
 
 
 def _fills_imported(
-    source: str | Path | pd.DataFrame, columns: Mapping[str, str], values: Mapping[str, str], conventions: Conventions
+    source: str | Path | pd.DataFrame, columns: Mapping[str, str], values: Mapping[str, str], options: ImportOptions
 ) -> Imported:
     """Return the trades of a list of fills whose columns the user names."""
     known = PLAIN_FILLS.columns
@@ -198,9 +207,7 @@ def _fills_imported(
         )
         lost = next((old for old in wanted if old not in heads), next(iter(wanted)))
         raise TradesError(f"The file has no column '{lost}'. {did_you_mean(lost, [cell for cell in heads if cell])}")
-    options = options_of(conventions, side=str(values.get("side", "")))
-    if "symbol" in values:
-        options = replace(options, symbol=values["symbol"])
+    options = replace(options, symbol=values.get("symbol", options.symbol), side=values.get("side", options.side))
     if set(values) - {"side", "symbol"}:
         raise TradesError("Of fills, --value can give the side and the symbol alone. Put other values into the file.")
     label = "table" if isinstance(source, pd.DataFrame) else Path(source).name
