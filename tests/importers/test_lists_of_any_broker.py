@@ -43,6 +43,15 @@ LISTS = {
         '"Date downloaded 03/01/2024"\n',
         LONG,
     ),
+    "schwab": (
+        '"Date","Action","Symbol","Description","Quantity","Price","Fees & Comm","Amount"\n'
+        '"02/05/2024","Sell","ACME","ACME INC","10","$105.00","$0.05","$1049.95"\n'
+        '"01/31/2024 as of 01/30/2024","Cash Dividend","ACME","ACME INC","","","","$5.00"\n'
+        '"01/31/2024 as of 01/30/2024","Bank Interest","","BANK INT","","","","$0.10"\n'
+        '"01/16/2024","Buy","ACME","ACME INC","10","$100.00","","-$1000.00"\n'
+        '"Transactions Total","","","","","","","$54.95"\n',
+        LONG,
+    ),
     "robinhood": (
         '"Activity Date","Settle Date","Instrument","Trans Code","Quantity","Price","Amount"\n'
         '"2/5/2024","2/7/2024","ACME","Sell","10","$105.00","$1,049.97"\n'
