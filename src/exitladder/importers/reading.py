@@ -41,6 +41,7 @@ _FEES = 0.03
 # further columns of costs
 _FURTHER = r"fee_\d+"
 _TIMES = ("time", "entry_time", "exit_time")
+_CHECKED_LATER = ("quantity", "price", "entry_price", "exit_price")
 _PRICES = ("price", "entry_price", "exit_price", "stop", "working")
 
 
@@ -190,9 +191,9 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         if told:
             prepared.notes.append(told)
     if not len(frame):
-        raise TradesError(
-            f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {' '.join(prepared.notes)}"
-        )
+        # only a header line: no row was left out
+        why = " ".join(prepared.notes) or "It ends with the line of column names: export a period that has trades."
+        raise TradesError(f"{found.sheet.name} is {profile.title}, but no row of it is a trade. {why}")
     for name in _PRICES:
         if name in frame:
             check_prices(frame[name], f"column '{name}' of {place}", frame["line"])
@@ -201,6 +202,11 @@ def read_executions(found: Found, others: Sequence[Found], options: ImportOption
         for name in map(str, frame.columns)
         if name in NUMBERS or re.fullmatch(_FURTHER, name)
     }
+    for name, values in numbers.items():
+        endless = np.isinf(values)
+        if endless.any() and name not in _CHECKED_LATER:
+            row = frame.iloc[int(np.argmax(endless))]
+            raise TradesError(f"{name} must be finite, but is {row[name]!r} ({row['line']}). Correct it.")
     _symbols(frame, found, options)
     _one_currency(frame, place)
     if "quantity" in frame:

@@ -249,20 +249,29 @@ def _json(name: str, text: str) -> list[Sheet]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and all(line.strip().startswith("{") and line.strip().endswith("}") for line in lines):
         # a record a line
-        return [Sheet.of_records(name, [_flat(parse_json(line, has_constants=True)) for line in lines])]
-    content = parse_json(text, has_constants=True)
+        return [Sheet.of_records(name, [_flat(_parsed(name, line)) for line in lines])]
+    content = _parsed(name, text)
     if isinstance(content, list):
         return [Sheet.of_records(name, [_flat(row) for row in content if isinstance(row, dict)])]
-    if isinstance(content.get("strategy"), dict):
-        return [
-            Sheet.of_records(f"{name}, strategy {strategy}", [t | {"strategy": strategy} for t in found["trades"]])
-            for strategy, found in content["strategy"].items()
-        ]
+    lists = list(_lists(content))
+    # other programs may name their strategy beside a list of trades
+    if isinstance(content.get("strategy"), dict) or ("strategy" in content and not lists):
+        return _freqtrade_result(name, content["strategy"])
     performance = content.get("totalPerformance") or content.get("TotalPerformance")
     if isinstance(performance, dict):
         trades = performance.get("closedTrades") or performance.get("ClosedTrades") or []
         return [Sheet.of_records(f"{name}, closed trades", trades)]
-    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in _lists(content)]
+    return [Sheet.of_records(f"{name}, {key}", rows) for key, rows in lists]
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return parse_json(text, has_constants=True)
+    except json.JSONDecodeError as cause:
+        raise InputFileError(
+            f"A file of JSON must be whole, but '{name}' breaks off or is damaged at line {cause.lineno}, column "
+            f"{cause.colno}. Export it again."
+        ) from cause
 
 
 def _lists(content: dict[str, Any], depth: int = 4) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -280,6 +289,45 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(fee, dict):
         return record
     return {**record, "fee": fee.get("cost"), "fee currency": fee.get("currency")}
+
+
+def _freqtrade_result(name: str, strategies: object) -> list[Sheet]:
+    """Return the trades of a backtest by freqtrade, a sheet for each strategy."""
+    cure = "Run the backtest again, with --export trades, and import the file that it writes."
+    if not isinstance(strategies, dict) or not strategies:
+        raise InputFileError(
+            f"A result of freqtrade holds results by strategy, but 'strategy' of '{name}' is {_shown(strategies)}. "
+            f"{cure}"
+        )
+    sheets = []
+    for strategy, found in strategies.items():
+        place = f"strategy '{strategy}' of '{name}'"
+        trades = found.get("trades") if isinstance(found, dict) else found
+        if not isinstance(trades, list):
+            what = "has no list of trades" if isinstance(found, dict) else "is no result"
+            raise InputFileError(
+                f"A result of freqtrade lists the trades of each strategy, but {place} {what}: {_shown(trades)}. {cure}"
+            )
+        for k, trade in enumerate(trades, start=1):
+            if not isinstance(trade, dict):
+                raise InputFileError(
+                    f"Each trade of a result of freqtrade has named values, but trade {k} of {place} is "
+                    f"{_shown(trade)}. {cure}"
+                )
+        records = [trade | {"strategy": strategy} for trade in trades]
+        sheets.append(Sheet.of_records(f"{name}, strategy {strategy}", records))
+    if not any(sheet.rows[1:] for sheet in sheets):
+        raise InputFileError(
+            f"A result of freqtrade must hold a trade to be imported, but '{name}' has none: its backtest entered "
+            "nothing. Run it over a longer time, on more pairs, or with another strategy."
+        )
+    return sheets
+
+
+def _shown(value: object) -> str:
+    """Return a value of JSON for a message."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _xml(name: str, text: str) -> list[Sheet]:
